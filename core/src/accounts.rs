@@ -1,0 +1,76 @@
+//! What spans people and an organization: to register, to found, to join.
+
+use crate::{
+    Result,
+    access::{Actor, BuiltinRole},
+    audit::{Action, Details},
+    credentials,
+    db::Tx,
+    ids::{OrgId, UserId},
+    members::{self, Member},
+    organizations::{self, NewOrganization, Organization},
+    outbox::Job,
+    roles,
+    text::EmailAddress,
+    users::{self, NewUser, User},
+};
+
+/// Opens an account. `secret_hash`: of the password.
+///
+/// # Errors
+/// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
+pub async fn register(tx: &mut Tx, new: NewUser, secret_hash: String) -> Result<User> {
+    let user = users::create(tx, new, false).await?;
+    credentials::create(tx, user.id, secret_hash).await?;
+    tx.acting(Actor::User(user.id));
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log: they belong to no organization")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
+    platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    Ok(user)
+}
+
+/// Makes sure that there is an operator of the platform with this address. An existing account keeps its password.
+/// `true`: it was made or promoted now.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String) -> Result<bool> {
+    let (user, action) = match users::with_email(tx, &email).await? {
+        Some(user) if user.is_superuser => return Ok(false),
+        Some(user) => (users::promote(tx, user).await?, Action::UserPromoted),
+        None => {
+            let new = NewUser { email, username: None, first_name: None, last_name: None };
+            let user = users::create(tx, new, true).await?;
+            credentials::create(tx, user.id, secret_hash).await?;
+            (user, Action::UserRegistered)
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log: they belong to no organization")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(action, user.id, Details::created(users::facts(&user))).await?;
+    Ok(true)
+}
+
+/// Founds an organization; `user` becomes its owner.
+///
+/// # Errors
+/// `SLUG_TAKEN`.
+pub async fn found(tx: &Tx, user: UserId, new: NewOrganization) -> Result<Organization> {
+    #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
+    let org = tx.enter(OrgId::new(tx.now())).await?;
+    let organization = organizations::create(&org, new).await?;
+    roles::create_builtin(&org).await?;
+    members::add(&org, user, BuiltinRole::Owner).await?;
+    Ok(organization)
+}
+
+/// Takes a person into an organization, with one role. For the program itself: no member is asked.
+///
+/// # Errors
+/// `CONFLICT` when he belongs to it already.
+pub async fn join(tx: &Tx, org: OrgId, user: UserId, role: BuiltinRole) -> Result<Member> {
+    #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
+    let org = tx.enter(org).await?;
+    members::add(&org, user, role).await
+}

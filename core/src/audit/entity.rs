@@ -1,0 +1,56 @@
+//! Rows of `audit_events`: appended, never changed.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    db::TenantTable,
+    ids::{EventId, OrgId, SessionId},
+};
+
+/// One entry of an audit log.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_events")]
+pub struct Model {
+    /// Its address.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: EventId,
+    /// Whose log; may be [`OrgId::PLATFORM`].
+    pub organization_id: OrgId,
+    /// When.
+    pub occurred_at: DateTimeUtc,
+    /// `user`, `superuser`, `worker`, `system` or `anonymous`.
+    pub actor_kind: String,
+    /// The person, where there is one.
+    pub actor_id: Option<Uuid>,
+    /// `noun.verb`.
+    pub action: String,
+    /// The noun.
+    pub resource: String,
+    /// Which one.
+    pub resource_id: Option<String>,
+    /// `success`, `failure` or `denied`.
+    pub outcome: String,
+    /// Canonical JSON (RFC 8785): `before` and `after` of what changed.
+    pub details: String,
+    /// By which log-in.
+    pub session_id: Option<SessionId>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// In which trace (W3C Trace Context).
+    pub trace_id: Option<String>,
+    /// Of `details`.
+    pub schema_version: i32,
+}
+
+/// None: the log refers to nothing, so that nothing it tells of has to stay.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantTable for Entity {
+    const ORG: Column = Column::OrganizationId;
+    const ID: Column = Column::Id;
+    const DELETED: Option<Column> = None;
+    const NAME: &'static str = "audit event";
+}

@@ -1,0 +1,184 @@
+//! Where settings come from, and which of several wins.
+
+use std::{collections::BTreeMap, fmt, fs, path::Path};
+
+use super::{Setting, value::Value};
+
+/// What is wrong with the configuration, one line each, with the name of the setting first.
+#[derive(Debug)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One place that sets settings.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What `insula config print` calls it.
+    pub name: String,
+    values: BTreeMap<String, String>,
+}
+
+/// All places, the strongest last.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// The file (TOML, keys as in the environment, lower case, without `insula_`), `.env`, the environment, the flags.
+    ///
+    /// # Errors
+    /// A file that cannot be read or parsed.
+    pub fn load(file: Option<&Path>, flags: BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut sources = Vec::new();
+        if let Some(file) = file {
+            let values = read_toml(file).map_err(|fault| ConfigError(vec![format!("{}: {fault}", file.display())]))?;
+            sources.push(Source { name: file.display().to_string(), values });
+        }
+        match dotenvy::from_path_iter(".env") {
+            Ok(lines) => {
+                let values = lines.collect::<Result<_, _>>();
+                let values = values.map_err(|fault| ConfigError(vec![format!(".env: {fault}")]))?;
+                sources.push(Source { name: ".env".into(), values });
+            }
+            Err(fault) if fault.not_found() => {}
+            Err(fault) => return Err(ConfigError(vec![format!(".env: {fault}")])),
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        sources.push(Source { name: "environment".into(), values: environment });
+        sources.push(Source { name: "flag".into(), values: flags });
+        Ok(Self(sources))
+    }
+
+    /// These settings and nothing else, for tests.
+    #[cfg(test)]
+    pub(crate) fn only(values: &[(&str, &str)]) -> Self {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self(vec![Source { name: "test".into(), values }])
+    }
+
+    /// The text of a setting and the name of the place that set it; `None`: nobody did.
+    pub fn get(&self, name: &str) -> Option<(Result<String, String>, &str)> {
+        self.0.iter().rev().find_map(|source| {
+            let file = || source.values.get(&format!("{name}_FILE"));
+            let text = match source.values.get(name) {
+                Some(text) => Ok(text.clone()),
+                None => {
+                    let file = file()?;
+                    let text = fs::read_to_string(file).map_err(|fault| format!("{name}_FILE: {file}: {fault}"));
+                    text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+                }
+            };
+            Some((text, source.name.as_str()))
+        })
+    }
+
+    /// The value of a setting; what is wrong with it is added to `faults`.
+    pub(super) fn value<T: Value>(&self, name: &str, default: &str, faults: &mut Vec<String>) -> Option<T> {
+        let text = match self.get(name) {
+            Some((Ok(text), _)) => text,
+            Some((Err(fault), _)) => {
+                faults.push(fault);
+                return None;
+            }
+            None => default.to_owned(),
+        };
+        T::parse(&text).map_err(|expected| faults.push(format!("{name}: expected {expected}"))).ok()
+    }
+
+    /// Names that look like ours and are not, and names set both as a value and as a file.
+    pub(super) fn faults(&self, known: &[Setting]) -> Vec<String> {
+        let mut faults = Vec::new();
+        for source in &self.0 {
+            for name in source.values.keys().filter(|name| name.starts_with("INSULA_")) {
+                let plain = name.strip_suffix("_FILE").unwrap_or(name);
+                if !known.iter().any(|setting| setting.name == plain || setting.name == name) {
+                    faults.push(format!("{name}: unknown{}", suggestion(plain, known)));
+                }
+            }
+            for setting in known {
+                let file = format!("{}_FILE", setting.name);
+                if source.values.contains_key(setting.name) && source.values.contains_key(&file) {
+                    faults.push(format!("{}: set both as a value and as {file}", setting.name));
+                }
+            }
+        }
+        faults
+    }
+}
+
+fn suggestion(name: &str, known: &[Setting]) -> String {
+    let nearest = known.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min();
+    match nearest {
+        Some((distance, nearest)) if distance <= 4 => format!("; did you mean {nearest}?"),
+        _ => "; `insula config print` lists all".into(),
+    }
+}
+
+fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
+    let text = fs::read_to_string(file).map_err(|fault| fault.to_string())?;
+    let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| fault.to_string())?;
+    let usual = ["database_url", "rust_log", "no_color"];
+    let entry = |(key, value): (String, toml::Value)| {
+        let name = match usual.contains(&key.as_str()) {
+            true => key.to_uppercase(),
+            false => format!("INSULA_{}", key.to_uppercase()),
+        };
+        match value {
+            toml::Value::String(text) => Ok((name, text)),
+            toml::Value::Table(_) | toml::Value::Array(_) => Err(format!("{key}: expected a plain value")),
+            plain => Ok((name, plain.to_string())),
+        }
+    };
+    table.into_iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(name: &str, values: &[(&str, &str)]) -> Source {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Source { name: name.into(), values }
+    }
+
+    #[test]
+    fn the_strongest_source_wins_and_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, "from a file\n").unwrap();
+        let sources = Sources(vec![
+            source(".env", &[("A", "1"), ("B", "1")]),
+            source("environment", &[("A", "2"), ("C_FILE", path.to_str().unwrap())]),
+        ]);
+        assert_eq!(sources.get("A"), Some((Ok("2".into()), "environment")));
+        assert_eq!(sources.get("B"), Some((Ok("1".into()), ".env")));
+        assert_eq!(sources.get("C"), Some((Ok("from a file".into()), "environment")));
+        assert_eq!(sources.get("D"), None);
+    }
+
+    #[test]
+    fn a_value_and_a_file_of_one_name_are_refused() {
+        let known = [Setting { name: "INSULA_KEY", default: "", about: "", secret: true }];
+        let sources = Sources(vec![source("environment", &[("INSULA_KEY", "a"), ("INSULA_KEY_FILE", "b")])]);
+        assert_eq!(sources.faults(&known), ["INSULA_KEY: set both as a value and as INSULA_KEY_FILE"]);
+    }
+
+    #[test]
+    fn a_file_is_toml_with_short_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("insula.toml");
+        fs::write(&path, "bind = \"0.0.0.0:80\"\ndatabase_url = \"sqlite://x\"\nmax_connections = 5\n").unwrap();
+        let values = read_toml(&path).unwrap();
+        assert_eq!(values["INSULA_BIND"], "0.0.0.0:80");
+        assert_eq!(values["DATABASE_URL"], "sqlite://x");
+        assert_eq!(values["INSULA_MAX_CONNECTIONS"], "5");
+    }
+}

@@ -1,0 +1,84 @@
+//! Proofs of identity: setting and checking passwords.
+
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+mod entity;
+mod password;
+
+use sea_orm::{ActiveValue::Set, FromQueryResult, sea_query::{Expr, ExprTrait, Query, JoinType}};
+
+pub use password::Passwords;
+
+use crate::{
+    Result,
+    db::{Db, Tx},
+    error::Code,
+    ids::{CredentialId, UserId},
+    secret::Secret,
+    text::{self, EmailAddress},
+    users,
+};
+
+const PASSWORD: &str = "password";
+
+/// Gives a person a first password, by its hash.
+pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
+    let now = tx.now();
+    tx.insert(entity::ActiveModel {
+        id: Set(CredentialId::new(now)),
+        user_id: Set(user),
+        kind: Set(PASSWORD.to_owned()),
+        secret_hash: Set(secret_hash),
+        changed_at: Set(now),
+        created_at: Set(now),
+        updated_at: Set(now),
+    })
+    .await
+    .map(drop)
+}
+
+#[derive(FromQueryResult)]
+struct Claimed {
+    id: UserId,
+    is_active: bool,
+    secret_hash: String,
+}
+
+/// The person whose e-mail address or username and password these are.
+///
+/// # Errors
+/// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `INACTIVE_USER`,
+/// only to who knows the password.
+pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret<String>) -> Result<UserId> {
+    let claimed = claimed(db, login).await?;
+    let hash = claimed.as_ref().map(|claimed| claimed.secret_hash.clone());
+    match (passwords.verify(password, hash).await?, claimed) {
+        (true, Some(claimed)) if claimed.is_active => Ok(claimed.id),
+        (true, Some(_)) => Err(Code::InactiveUser.refuse()),
+        _ => Err(Code::InvalidCredentials.refuse()),
+    }
+}
+
+async fn claimed(db: &Db, login: &str) -> Result<Option<Claimed>> {
+    let mut query = Query::select();
+    query
+        .columns([(users::Entity, users::Column::Id), (users::Entity, users::Column::IsActive)])
+        .column((entity::Entity, entity::Column::SecretHash))
+        .from(users::Entity)
+        .join(
+            JoinType::InnerJoin,
+            entity::Entity,
+            Expr::col((entity::Entity, entity::Column::UserId))
+                .equals((users::Entity, users::Column::Id))
+                .and(Expr::col((entity::Entity, entity::Column::Kind)).eq(PASSWORD)),
+        )
+        .and_where(Expr::col((users::Entity, users::Column::DeletedAt)).is_null());
+    // A username has no @.
+    let named = match EmailAddress::parse(login) {
+        Ok(email) => Expr::col((users::Entity, users::Column::EmailCanonical)).eq(email.key()),
+        Err(_) => Expr::col((users::Entity, users::Column::UsernameCanonical)).eq(text::key(login.trim())),
+    };
+    query.and_where(named);
+    #[expect(clippy::disallowed_methods, reason = "who logs in is in no organization yet")]
+    let found = db.unscoped().await?.rows(&query).await?;
+    Ok(found.into_iter().next())
+}

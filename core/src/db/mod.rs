@@ -1,0 +1,137 @@
+//! The only room that holds a connection. Everybody else gets a unit of work that is already inside its scope:
+//! [`OrgTx`] (one organization), [`Tx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
+
+mod error;
+mod login;
+mod org_tx;
+mod pools;
+#[cfg(test)]
+pub(crate) mod sandbox;
+mod scoped;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod tx;
+
+use std::{sync::Arc, time::Duration};
+
+pub use login::LoginFault;
+pub use org_tx::{OrgTx, check_version};
+use pools::Pools;
+pub use scoped::{Scoped, SortKey};
+use sea_orm::EntityTrait;
+use transaction::{Hat, Open};
+pub use tx::{Global, Tx, Unscoped};
+
+use crate::{
+    Result,
+    access::{Authorized, Grant, Origin},
+    clock::Clock,
+};
+
+/// A table whose every row belongs to one organization. A table is either this or a [`GlobalTable`].
+pub trait TenantTable: EntityTrait {
+    /// The column that says to which organization.
+    const ORG: Self::Column;
+    /// The column of the id.
+    const ID: Self::Column;
+    /// The column that says when a row was deleted; `None`: rows are deleted for good.
+    const DELETED: Option<Self::Column>;
+    /// What one row is called, in lower case: "There is no such project."
+    const NAME: &'static str;
+}
+
+/// A table that no organization owns: users and what belongs to them.
+pub trait GlobalTable: EntityTrait {
+    /// The column that says when a row was deleted; `None`: rows are deleted for good.
+    const DELETED: Option<Self::Column>;
+    /// What one row is called, in lower case.
+    const NAME: &'static str;
+}
+
+/// The database of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+    clock: Clock,
+}
+
+/// How to reach a database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most PostgreSQL connections.
+    pub pool_size: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// Where instants come from.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { pool_size: 16, acquire_timeout: Duration::from_secs(2), clock: Clock::System }
+    }
+}
+
+impl Db {
+    /// Opens the pools; the URL's scheme chooses the database. No connection is made yet on PostgreSQL.
+    ///
+    /// # Errors
+    /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
+    pub async fn connect(url: &str, options: &Options) -> Result<Self> {
+        Ok(Self { pools: Pools::open(url, options).await?, clock: options.clock })
+    }
+
+    /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection is free in time.
+    pub async fn begin<P: Grant>(&self, proof: Authorized<P>) -> Result<OrgTx<P>> {
+        let open = self.open(Hat::App(Some(proof.org())), P::WRITES).await?;
+        Ok(OrgTx::new(open, proof))
+    }
+
+    /// Begins a write on the tables that no organization owns.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection is free in time.
+    pub async fn begin_global(&self, origin: Origin) -> Result<Tx> {
+        Ok(Tx::new(self.open(Hat::App(None), true).await?, origin))
+    }
+
+    /// Begins a read across organizations. It *finds*; what is changed is changed in an [`OrgTx`].
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection is free in time.
+    pub(crate) async fn unscoped(&self) -> Result<Unscoped> {
+        Ok(Unscoped::new(self.open(Hat::System, false).await?))
+    }
+
+    async fn open(&self, hat: Hat, writes: bool) -> Result<Arc<Open>> {
+        let transaction = self.pools.begin(hat, writes).await?;
+        Ok(Arc::new(Open::new(transaction, self.clock.now())))
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock.now()
+    }
+
+    /// Which database this is: `postgresql` or `sqlite`.
+    pub fn system(&self) -> &'static str {
+        self.pools.system()
+    }
+
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// Whatever keeps it from answering.
+    pub async fn ping(&self) -> Result<()> {
+        self.pools.ping().await
+    }
+
+    /// Waits for open transactions and closes the connections.
+    pub async fn close(&self) {
+        self.pools.close().await;
+    }
+}

@@ -1,0 +1,172 @@
+//! The walls of the unit of work, tried from the inside, where a noun stands.
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+
+use super::{OrgTx, sandbox::{Sandbox, Tenant}};
+use crate::{
+    Error,
+    access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, SettingsUpdate},
+    audit::{Action, Details},
+    error::Code,
+    ids::{OrgId, ProjectId},
+    page::{Listing, Sort},
+    projects::{self, ProjectKey, entity::{ActiveModel, Column, Entity}},
+    text::{Name, ProjectCode},
+};
+
+
+fn row(tx: &OrgTx<ProjectsCreate>, code: &str) -> ActiveModel {
+    ActiveModel {
+        id: Set(ProjectId::new(tx.now())),
+        code: Set(code.to_owned()),
+        code_key: Set(code.to_lowercase()),
+        name: Set(code.to_owned()),
+        version: Set(1),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    }
+}
+
+async fn project<T>(sandbox: &Sandbox, tenant: Tenant, code: &str, then: impl FnOnce(projects::Project) -> T) -> T {
+    let tx = sandbox.begin::<ProjectsCreate>(tenant).await;
+    let new = projects::NewProject {
+        code: ProjectCode::parse(code).unwrap(),
+        name: Name::parse(code).unwrap(),
+        color: None,
+    };
+    let made = projects::create(&tx, new).await.unwrap();
+    tx.commit().await.unwrap();
+    then(made)
+}
+
+#[tokio::test]
+async fn another_organizations_row_is_not_found_by_any_door() {
+    let sandbox = Sandbox::new().await;
+    let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
+    let id = project(&sandbox, theirs, "X", |project| project.id).await;
+
+    let tx = sandbox.begin::<ProjectsRead>(ours).await;
+    assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
+    assert!(!tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await.unwrap());
+    assert!(matches!(projects::get(&tx, id).await, Err(Error::NotFound("project"))));
+    assert_eq!(tx.live::<Entity>("project_id", id).await.unwrap_err().code(), Code::ValidationFailed);
+    // However a condition is written, the scope is joined to it by AND.
+    let wide = Condition::any().add(Column::Id.eq(id)).add(Column::OrganizationId.eq(theirs.org));
+    assert_eq!(tx.find::<Entity>().filter(wide).all().await.unwrap(), []);
+    drop(tx);
+
+    let tx = sandbox.begin::<ProjectsUpdate>(ours).await;
+    let changed = projects::change(&tx, id, projects::ProjectChanges::default(), None).await;
+    assert!(matches!(changed, Err(Error::NotFound("project"))));
+    let update = ActiveModel { id: Set(id), name: Set("stolen".into()), ..Default::default() };
+    assert!(matches!(tx.update(update).await, Err(Error::NotFound("project"))));
+    assert_eq!(tx.delete::<Entity>(Column::Id.eq(id)).await.unwrap(), 0);
+    drop(tx);
+
+    let tx = sandbox.begin::<ProjectsRead>(theirs).await;
+    assert_eq!(projects::get(&tx, id).await.unwrap().name, "X");
+}
+
+#[tokio::test]
+async fn a_row_belongs_to_the_scope_whatever_it_says() {
+    let sandbox = Sandbox::new().await;
+    let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
+    let tx = sandbox.begin::<ProjectsCreate>(ours).await;
+    let smuggled = ActiveModel { organization_id: Set(theirs.org), ..row(&tx, "A") };
+    let kept = tx.insert(smuggled.clone()).await.unwrap();
+    assert_eq!(kept.organization_id, ours.org);
+    let rows = vec![ActiveModel { id: Set(ProjectId::new(tx.now())), code_key: Set("b".into()), ..smuggled.clone() }];
+    tx.insert_many(rows).await.unwrap();
+    // An update neither moves a row nor reaches another one.
+    let moved = ActiveModel { id: Set(kept.id), organization_id: Set(theirs.org), name: Set("B".into()), ..Default::default() };
+    assert_eq!(tx.update(moved).await.unwrap().organization_id, ours.org);
+    assert_eq!(tx.find::<Entity>().count().await.unwrap(), 2);
+    tx.record(Action::ProjectCreated, kept.id, Details::created(serde_json::json!({}))).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(sandbox.begin::<ProjectsRead>(theirs).await.find::<Entity>().count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn pages_visit_every_row_once_in_both_directions_also_where_keys_are_equal() {
+    let sandbox = Sandbox::new().await;
+    let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
+    project(&sandbox, theirs, "foreign", drop).await;
+    let tx = sandbox.begin::<ProjectsCreate>(ours).await;
+    // All of one instant and name: only the id tells them apart.
+    let rows = (0..25).map(|n| ActiveModel { name: Set("same".into()), ..row(&tx, &format!("p{n}")) }).collect();
+    tx.insert_many(rows).await.unwrap();
+    tx.record(Action::ProjectCreated, "many", Details::created(serde_json::json!({}))).await.unwrap();
+    tx.commit().await.unwrap();
+    for key in [ProjectKey::CreatedAt, ProjectKey::Name, ProjectKey::Code] {
+        let mut walks = Vec::new();
+        for descending in [false, true] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let tx = sandbox.begin::<ProjectsRead>(ours).await;
+                let listing = Listing { limit: 7, sort: Sort { key, descending }, after };
+                let page = projects::list(&tx, projects::ProjectFilter::default(), listing).await.unwrap();
+                assert!(page.data.len() == 7 || page.next.is_none());
+                seen.extend(page.data.into_iter().map(|project| project.id));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            walks.push(seen);
+        }
+        assert_eq!(walks[0].len(), 25, "{key:?}");
+        assert!(walks[0].iter().eq(walks[1].iter().rev()), "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
+    let sandbox = Sandbox::new().await;
+    let ours = sandbox.tenant("ours").await;
+    let id = project(&sandbox, ours, "X", |project| project.id).await;
+    let tx = sandbox.begin::<ProjectsDelete>(ours).await;
+    assert!(matches!(projects::restore(&tx, id).await, Err(Error::NotFound("project"))));
+    projects::remove(&tx, id, Some(1)).await.unwrap();
+    assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
+    assert_eq!(tx.find_deleted::<Entity>().count().await.unwrap(), 1);
+    assert!(tx.live::<Entity>("project_id", id).await.is_err());
+    tx.commit().await.unwrap();
+    // Its code is free again, and then it cannot come back.
+    let other = project(&sandbox, ours, "x", |project| project.id).await;
+    let tx = sandbox.begin::<ProjectsDelete>(ours).await;
+    assert_eq!(projects::restore(&tx, id).await.unwrap_err().code(), Code::ProjectCodeTaken);
+    drop(tx);
+    let tx = sandbox.begin::<ProjectsDelete>(ours).await;
+    projects::remove(&tx, other, None).await.unwrap();
+    assert_eq!(projects::restore(&tx, id).await.unwrap().version, 3);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_without_an_event_is_not_committed_in_debug_builds() {
+    let sandbox = Sandbox::new().await;
+    let ours = sandbox.tenant("ours").await;
+    let tx = sandbox.begin::<ProjectsCreate>(ours).await;
+    tx.insert(row(&tx, "A")).await.unwrap();
+    assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
+    // To have written nothing needs no event.
+    sandbox.begin::<ProjectsUpdate>(ours).await.commit().await.unwrap();
+    assert_eq!(sandbox.begin::<ProjectsRead>(ours).await.find::<Entity>().count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn one_transaction_enters_several_organizations_one_after_the_other() {
+    let sandbox = Sandbox::new().await;
+    let ours = sandbox.tenant("ours").await;
+    let tx = sandbox.begin::<SettingsUpdate>(ours).await;
+    tx.enqueue(&crate::outbox::Job::SendWelcome { user: ours.owner }).await.unwrap();
+    assert_eq!(tx.org(), ours.org);
+    drop(tx);
+    let tx = sandbox.db.begin_global(crate::access::Origin::SYSTEM).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "what this test is about")]
+    let platform = tx.enter(OrgId::PLATFORM).await.unwrap();
+    // Somebody still holds the scope.
+    assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
+    drop(platform);
+}

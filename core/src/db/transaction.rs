@@ -1,0 +1,152 @@
+//! One open transaction on either database. It rolls back when dropped: a read is never committed, since the rollback
+//! leaves together with the ping that the pool sends anyway.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Values};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
+use tokio::sync::Mutex;
+
+use super::error::{exec, query};
+use crate::{Error, Result, ids::OrgId};
+
+/// As whom PostgreSQL sees the transaction. On SQLite there is no such thing; types and keys are the walls there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Hat {
+    /// `insula_app`: the rows of one organization, or of none yet.
+    App(Option<OrgId>),
+    /// `insula_system`: reads every organization's rows, changes nothing.
+    System,
+}
+
+impl Hat {
+    /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
+    pub(super) fn begin_message(self, writes: bool) -> String {
+        let mode = if writes { "READ WRITE" } else { "READ ONLY" };
+        match self {
+            Self::App(None) => format!("BEGIN {mode}; SET LOCAL ROLE insula_app"),
+            Self::App(Some(org)) => {
+                format!("BEGIN {mode}; SET LOCAL ROLE insula_app; {}", scope_message(org))
+            }
+            Self::System => format!("BEGIN {mode}; SET LOCAL ROLE insula_system"),
+        }
+    }
+}
+
+fn scope_message(org: OrgId) -> String {
+    format!("SET LOCAL insula.org = '{org}'")
+}
+
+pub(super) enum Transaction {
+    Postgres(Mutex<sqlx::Transaction<'static, Postgres>>),
+    Sqlite(Mutex<sqlx::Transaction<'static, Sqlite>>),
+}
+
+impl Transaction {
+    pub(super) fn postgres(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
+        Self::Postgres(Mutex::new(transaction))
+    }
+
+    pub(super) fn sqlite(transaction: sqlx::Transaction<'static, Sqlite>) -> Self {
+        Self::Sqlite(Mutex::new(transaction))
+    }
+
+    async fn commit(self) -> Result<()> {
+        let committed = match self {
+            Self::Postgres(transaction) => transaction.into_inner().commit().await,
+            Self::Sqlite(transaction) => transaction.into_inner().commit().await,
+        };
+        Ok(committed.map_err(exec)?)
+    }
+}
+
+/// Runs a statement with its values on whichever connection is open.
+macro_rules! run { ($transaction:expr, $statement:expr, $method:ident, $then:expr) => {{
+    let values = SqlxValues($statement.values.unwrap_or(Values(Vec::new())));
+    let sql = AssertSqlSafe($statement.sql);
+    match $transaction {
+        Transaction::Postgres(open) => {
+            sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
+        }
+        Transaction::Sqlite(open) => {
+            sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
+        }
+    }
+}}}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        run!(self, statement, execute, Into::into).map_err(exec)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Postgres(open) => open.lock().await.execute(sql).await.map(Into::into),
+            Self::Sqlite(open) => open.lock().await.execute(sql).await.map(Into::into),
+        }
+        .map_err(exec)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        run!(self, statement, fetch_optional, |row| row.map(Into::into)).map_err(query)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        run!(self, statement, fetch_all, |rows| rows.into_iter().map(Into::into).collect()).map_err(query)
+    }
+}
+
+/// A transaction with what is known of it. Shared by the scopes that were entered on it; whoever holds the last one commits.
+pub(super) struct Open {
+    pub(super) transaction: Transaction,
+    /// The one instant of everything this transaction does.
+    pub(super) now: DateTime<Utc>,
+    writes: AtomicU32,
+    events: AtomicU32,
+}
+
+impl Open {
+    pub(super) fn new(transaction: Transaction, now: DateTime<Utc>) -> Self {
+        Self { transaction, now, writes: AtomicU32::new(0), events: AtomicU32::new(0) }
+    }
+
+    pub(super) fn wrote(&self) {
+        self.writes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn recorded(&self) {
+        self.events.fetch_add(1, Relaxed);
+    }
+
+    /// Puts another organization in scope, on the same connection.
+    pub(super) async fn scope(&self, org: OrgId) -> Result<()> {
+        if let Transaction::Postgres(_) = self.transaction {
+            self.transaction.execute_unprepared(&scope_message(org)).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits; in debug builds only what left a trace in an audit log.
+    pub(super) async fn commit(self: std::sync::Arc<Self>) -> Result<()> {
+        if cfg!(debug_assertions) && self.writes.load(Relaxed) > 0 && self.events.load(Relaxed) == 0 {
+            return Err(Error::Broken("a change was about to be committed without an audit event"));
+        }
+        self.commit_unaudited().await
+    }
+
+    pub(super) async fn commit_unaudited(self: std::sync::Arc<Self>) -> Result<()> {
+        let open = std::sync::Arc::into_inner(self);
+        open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?.transaction.commit().await
+    }
+}

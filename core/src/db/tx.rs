@@ -1,0 +1,170 @@
+//! The units of work outside of organizations: tables that none owns, and reads across all of them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QuerySelect, ColumnTrait, Select, Statement,
+    sea_query::{IntoCondition, LockType, SelectStatement},
+};
+
+use super::{GlobalTable, OrgTx, transaction::Open};
+use crate::{
+    Error, Result,
+    access::{Authorized, Origin, PermissionSet, Platform},
+    ids::OrgId,
+};
+
+/// One transaction on the tables that no organization owns. Dropped without [`Tx::commit`] it rolls back.
+#[must_use]
+pub struct Tx {
+    open: Arc<Open>,
+    origin: Origin,
+}
+
+impl Tx {
+    pub(super) fn new(open: Arc<Open>, origin: Origin) -> Self {
+        Self { open, origin }
+    }
+
+    /// The one instant of everything this transaction does.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.open.now
+    }
+
+    /// Who acts, and by which request.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Says who acts once it is known: a registration makes its own actor.
+    pub(crate) fn acting(&mut self, actor: crate::access::Actor) {
+        self.origin.actor = actor;
+    }
+
+    /// The living rows of `E`.
+    pub(crate) fn find<E: GlobalTable>(&self) -> Global<'_, E> {
+        Global { open: &self.open, select: E::find() }
+    }
+
+    /// Inserts a row.
+    pub(crate) async fn insert<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        A::Entity: GlobalTable,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        self.open.wrote();
+        Ok(row.insert(&self.open.transaction).await?)
+    }
+
+    /// Changes the columns that are set in `row`, which names its id.
+    pub(crate) async fn update<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        A::Entity: GlobalTable,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        self.open.wrote();
+        Ok(row.update(&self.open.transaction).await?)
+    }
+
+    /// Deletes for good what `condition` names; gives their number.
+    pub(crate) async fn delete<E: GlobalTable>(&self, condition: impl IntoCondition) -> Result<u64> {
+        self.open.wrote();
+        Ok(E::delete_many().filter(condition.into_condition()).exec(&self.open.transaction).await?.rows_affected)
+    }
+
+    /// Steps into an organization on the same connection, as the platform. One at a time: on PostgreSQL the scope of an
+    /// earlier one ends, and what it still did would be refused.
+    pub(crate) async fn enter(&self, org: OrgId) -> Result<OrgTx<Platform>> {
+        self.open.scope(org).await?;
+        #[expect(clippy::disallowed_methods, reason = "the platform's own proof; `enter` itself is counted")]
+        let proof = Authorized::checked(org, self.origin.clone(), None, PermissionSet::all());
+        Ok(OrgTx::new(Arc::clone(&self.open), proof))
+    }
+
+    /// Makes everything permanent, or nothing.
+    ///
+    /// # Errors
+    /// In debug builds: a change without an audit event.
+    pub async fn commit(self) -> Result<()> {
+        self.open.commit().await
+    }
+
+    /// Commits a change that no audit log tells of, such as the removal of what has expired.
+    pub(crate) async fn commit_unaudited(self) -> Result<()> {
+        self.open.commit_unaudited().await
+    }
+}
+
+/// A query on a table that no organization owns.
+#[must_use]
+pub struct Global<'tx, E: EntityTrait> {
+    open: &'tx Open,
+    select: Select<E>,
+}
+
+impl<E: GlobalTable> Global<'_, E>
+where
+    E::Model: Send + Sync,
+{
+    /// Only rows that fulfil `condition`.
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        self.select = self.select.filter(condition.into_condition());
+        self
+    }
+
+    fn living(self) -> Select<E> {
+        match E::DELETED {
+            Some(column) => self.select.filter(column.is_null()),
+            None => self.select,
+        }
+    }
+
+    /// The one row, where there is one, locked against other writers until the transaction ends.
+    ///
+    /// # Errors
+    /// `Unavailable` when another writer holds it too long.
+    pub async fn one_locked(self) -> Result<Option<E::Model>> {
+        let transaction = &self.open.transaction;
+        Ok(self.living().lock(LockType::Update).one(transaction).await?)
+    }
+}
+
+/// A read across organizations; it can change nothing.
+#[must_use]
+pub struct Unscoped {
+    open: Arc<Open>,
+}
+
+impl Unscoped {
+    pub(super) fn new(open: Arc<Open>) -> Self {
+        Self { open }
+    }
+
+    /// The one instant of everything this transaction does.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.open.now
+    }
+
+    /// The rows of a query.
+    pub(crate) async fn rows<M: FromQueryResult + Send + Sync>(&self, query: &SelectStatement) -> Result<Vec<M>> {
+        let transaction = &self.open.transaction;
+        let statement: Statement = transaction.get_database_backend().build(query);
+        Ok(M::find_by_statement(statement).all(transaction).await?)
+    }
+
+    /// The first row of a query.
+    ///
+    /// # Errors
+    /// `NotFound(name)` when there is none.
+    pub(crate) async fn row<M: FromQueryResult + Send + Sync>(
+        &self,
+        query: &SelectStatement,
+        name: &'static str,
+    ) -> Result<M> {
+        self.rows(query).await?.into_iter().next().ok_or(Error::NotFound(name))
+    }
+}

@@ -1,0 +1,64 @@
+//! Sweeps across organizations: what has expired goes. Called by the worker alone; each is safe to repeat.
+
+use sea_orm::{
+    ColumnTrait, FromQueryResult,
+    sea_query::Query,
+};
+
+use crate::{
+    Result,
+    access::Origin,
+    db::Db,
+    idempotency,
+    ids::OrgId,
+    sessions,
+};
+
+/// How many rows a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions past their end.
+    pub sessions: u64,
+    /// Remembered answers past their time.
+    pub answers: u64,
+}
+
+#[derive(FromQueryResult)]
+struct Owner {
+    organization_id: OrgId,
+}
+
+/// Removes expired sessions and expired remembered answers.
+///
+/// # Errors
+/// Whatever the database refuses; what was removed before stays removed.
+pub async fn expire(db: &Db) -> Result<Swept> {
+    let mut swept = Swept::default();
+    let tx = db.begin_global(Origin::SYSTEM).await?;
+    swept.sessions = tx.delete::<sessions::Entity>(sessions::Column::ExpiresAt.lte(tx.now())).await?;
+    #[expect(clippy::disallowed_methods, reason = "that a session ended was recorded when it began")]
+    tx.commit_unaudited().await?;
+    for org in owners_of_expired_answers(db).await? {
+        let tx = db.begin_global(Origin::SYSTEM).await?;
+        #[expect(clippy::disallowed_methods, reason = "cleaning up is nobody's right but the platform's")]
+        let scope = tx.enter(org).await?;
+        let expired = idempotency::Column::ExpiresAt.lte(scope.now());
+        swept.answers += scope.delete::<idempotency::Entity>(expired).await?;
+        drop(tx);
+        #[expect(clippy::disallowed_methods, reason = "an answer given again is no change of its own")]
+        scope.commit_unaudited().await?;
+    }
+    Ok(swept)
+}
+
+async fn owners_of_expired_answers(db: &Db) -> Result<Vec<OrgId>> {
+    #[expect(clippy::disallowed_methods, reason = "finds the organizations that have something to clean up")]
+    let tx = db.unscoped().await?;
+    let mut query = Query::select();
+    query
+        .distinct()
+        .column(idempotency::Column::OrganizationId)
+        .from(idempotency::Entity)
+        .and_where(idempotency::Column::ExpiresAt.lte(tx.now()));
+    Ok(tx.rows::<Owner>(&query).await?.into_iter().map(|owner| owner.organization_id).collect())
+}

@@ -1,0 +1,106 @@
+//! Tenants.
+
+mod entity;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use entity::Model as Organization;
+pub(crate) use entity::{Column, Entity};
+
+use crate::{
+    Result,
+    access::{OrganizationRead, Platform},
+    audit::{Action, Details},
+    db::OrgTx,
+    ids::OrgId,
+    text::{Name, Slug},
+};
+
+/// Neither suspended nor deleted.
+pub(crate) const ACTIVE: &str = "active";
+
+/// How a path names an organization: by id or by slug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrgRef {
+    /// By id.
+    Id(OrgId),
+    /// By slug, or by something that is none and will not be found.
+    Slug(String),
+}
+
+impl OrgRef {
+    /// A UUID is an id; no slug looks like one.
+    pub fn parse(text: &str) -> Self {
+        Uuid::try_parse(text).map_or_else(|_| Self::Slug(text.to_owned()), |id| Self::Id(OrgId(id)))
+    }
+
+    /// The rows it names: one or none. The platform is no tenant.
+    pub(crate) fn condition(&self) -> Condition {
+        let named = match self {
+            Self::Id(id) => Column::Id.eq(*id),
+            Self::Slug(slug) => Column::Slug.eq(slug.as_str()),
+        };
+        Condition::all().add(named).add(Column::Id.ne(OrgId::PLATFORM))
+    }
+}
+
+/// What a new organization is.
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    /// Its name, for people.
+    pub name: Name,
+    /// Its address in URLs; unique for ever.
+    pub slug: Slug,
+}
+
+/// The facts of an organization that an audit log may tell.
+fn facts(organization: &Organization) -> Value {
+    json!({ "slug": organization.slug, "name": organization.name, "kind": organization.kind })
+}
+
+/// Adds the organization that `tx` is in.
+///
+/// # Errors
+/// `SLUG_TAKEN`, also by a deleted organization.
+pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization) -> Result<Organization> {
+    let now = tx.now();
+    let organization = tx
+        .insert(entity::ActiveModel {
+            slug: Set(new.slug.into()),
+            name: Set(new.name.into()),
+            description: Set(None),
+            status: Set(ACTIVE.to_owned()),
+            kind: Set("team".to_owned()),
+            purge_after: Set(None),
+            version: Set(1),
+            deleted_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .await?;
+    tx.record(Action::OrganizationCreated, organization.id, Details::created(facts(&organization))).await?;
+    Ok(organization)
+}
+
+/// The organization.
+///
+/// # Errors
+/// `NotFound` when it was deleted at the same time.
+pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Organization> {
+    tx.find::<Entity>().one().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_and_a_slug_are_told_apart() {
+        let id = "0190b3a0-0000-7000-8000-000000000001";
+        assert_eq!(OrgRef::parse(id), OrgRef::Id(OrgId(id.parse().unwrap())));
+        assert_eq!(OrgRef::parse("acme"), OrgRef::Slug("acme".into()));
+    }
+}

@@ -1,0 +1,205 @@
+//! Projects: the noun to copy. What every other noun takes for granted is explained here once.
+//!
+//! Each function takes the transaction of exactly the permission it needs, so the signature says who may call it, and a
+//! caller who was not checked does not compile. None begins or commits: handlers do. None asks for the organization:
+//! the transaction is inside it, and another organization's row is `NotFound`.
+
+pub(crate) mod entity;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait};
+use serde_json::{Value, json};
+
+pub use entity::Model as Project;
+use entity::{ActiveModel, Column, Entity};
+
+use crate::{
+    Result,
+    access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+    audit::{Action, Details},
+    db::{OrgTx, SortKey, check_version},
+    ids::ProjectId,
+    page::{Listing, Page},
+    text::{Color, Name, ProjectCode},
+};
+
+/// What a new project is. Its fields are types that only parse when they are sound, so nothing is checked again here.
+#[derive(Clone, Debug)]
+pub struct NewProject {
+    /// Its short name; unique in the organization.
+    pub code: ProjectCode,
+    /// Its name, for people.
+    pub name: Name,
+    /// How it is shown.
+    pub color: Option<Color>,
+}
+
+/// What is to change; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectChanges {
+    /// Its short name; unique in the organization.
+    pub code: Option<ProjectCode>,
+    /// Its name, for people.
+    pub name: Option<Name>,
+    /// How it is shown; `Some(None)` clears it.
+    pub color: Option<Option<Color>>,
+}
+
+/// Which projects are wanted; `None` asks for all.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectFilter {
+    /// The one with this code.
+    pub code: Option<ProjectCode>,
+}
+
+/// What the list can be ordered by. Each column is indexed with the organization and the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectKey {
+    /// When it was made.
+    CreatedAt,
+    /// Its name.
+    Name,
+    /// Its code, without regard to case.
+    Code,
+}
+
+impl SortKey for ProjectKey {
+    type Table = Entity;
+
+    fn column(self) -> Column {
+        match self {
+            Self::CreatedAt => Column::CreatedAt,
+            Self::Name => Column::Name,
+            Self::Code => Column::CodeKey,
+        }
+    }
+}
+
+/// The facts of a project that the audit log tells.
+fn facts(project: &Project) -> Value {
+    json!({ "code": project.code, "name": project.name, "color": project.color })
+}
+
+/// One page of the projects.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn list(
+    tx: &OrgTx<ProjectsRead>,
+    filter: ProjectFilter,
+    listing: Listing<ProjectKey>,
+) -> Result<Page<Project>> {
+    let code = filter.code.map(|code| code.key());
+    tx.find::<Entity>().filter_some(Column::CodeKey, code).page(listing).await
+}
+
+/// One project.
+///
+/// # Errors
+/// `NotFound`, also when it is another organization's.
+pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
+    tx.find::<Entity>().filter(Column::Id.eq(id)).one().await
+}
+
+/// Adds a project.
+///
+/// # Errors
+/// `PROJECT_CODE_TAKEN`.
+pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Project> {
+    let now = tx.now();
+    let project = tx
+        .insert(ActiveModel {
+            id: Set(ProjectId::new(now)),
+            code_key: Set(new.code.key()),
+            code: Set(new.code.into()),
+            name: Set(new.name.into()),
+            color: Set(new.color.map(Into::into)),
+            version: Set(1),
+            deleted_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+            // The organization is the transaction's: `insert` fills it in.
+            ..Default::default()
+        })
+        .await?;
+    tx.record(Action::ProjectCreated, project.id, Details::created(facts(&project))).await?;
+    Ok(project)
+}
+
+/// Changes a project. A change that changes nothing leaves no trace: neither a new version nor an event.
+///
+/// # Errors
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `PROJECT_CODE_TAKEN`.
+pub async fn change(
+    tx: &OrgTx<ProjectsUpdate>,
+    id: ProjectId,
+    changes: ProjectChanges,
+    expected: Option<i64>,
+) -> Result<Project> {
+    // Locked first: of two changes at once the second sees what the first did, and its `expected` is compared with that.
+    let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    check_version(expected, before.version)?;
+    let mut after = before.clone();
+    if let Some(code) = changes.code {
+        (after.code_key, after.code) = (code.key(), code.into());
+    }
+    if let Some(name) = changes.name {
+        after.name = name.into();
+    }
+    if let Some(color) = changes.color {
+        after.color = color.map(Into::into);
+    }
+    if after == before {
+        return Ok(before);
+    }
+    let project = tx
+        .update(ActiveModel {
+            id: Set(id),
+            code: Set(after.code),
+            code_key: Set(after.code_key),
+            name: Set(after.name),
+            color: Set(after.color),
+            version: Set(before.version + 1),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        })
+        .await?;
+    let details = Details::changed(facts(&before), facts(&project));
+    tx.record(Action::ProjectUpdated, id, details).await?;
+    Ok(project)
+}
+
+/// Deletes a project; it can be restored.
+///
+/// # Errors
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
+pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: Option<i64>) -> Result<()> {
+    let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    check_version(expected, before.version)?;
+    let removed = ActiveModel {
+        id: Set(id),
+        version: Set(before.version + 1),
+        deleted_at: Set(Some(tx.now())),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    tx.update(removed).await?;
+    tx.record(Action::ProjectDeleted, id, Details::removed(facts(&before))).await
+}
+
+/// Brings a deleted project back, with its id.
+///
+/// # Errors
+/// `NotFound` when no deleted project has this id; `PROJECT_CODE_TAKEN` when its code was given to another meanwhile.
+pub async fn restore(tx: &OrgTx<ProjectsDelete>, id: ProjectId) -> Result<Project> {
+    let before = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    let restored = ActiveModel {
+        id: Set(id),
+        version: Set(before.version + 1),
+        deleted_at: Set(None),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    let project = tx.update(restored).await?;
+    tx.record(Action::ProjectRestored, id, Details::created(facts(&project))).await?;
+    Ok(project)
+}

@@ -1,0 +1,48 @@
+//! Rows of `sessions`.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    db::GlobalTable,
+    ids::{SessionId, UserId},
+};
+
+/// One log-in on one device.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    /// Its address; every access token names it.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: SessionId,
+    /// Whose.
+    pub user_id: UserId,
+    /// How the person proved who he is (RFC 8176).
+    pub amr: String,
+    /// When he did.
+    pub auth_time: DateTimeUtc,
+    /// From where.
+    pub ip: Option<String>,
+    /// With what.
+    pub user_agent: Option<String>,
+    /// Ends then at the latest.
+    pub expires_at: DateTimeUtc,
+    /// When it was ended.
+    pub revoked_at: Option<DateTimeUtc>,
+    /// Why.
+    pub revoke_reason: Option<String>,
+    /// When it began.
+    pub created_at: DateTimeUtc,
+    /// When it last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+/// None declared.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl GlobalTable for Entity {
+    const DELETED: Option<Column> = None;
+    const NAME: &'static str = "session";
+}

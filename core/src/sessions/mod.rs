@@ -1,0 +1,99 @@
+//! Log-ins: each is a row, each access token names one, and a token is worth what its session is worth now.
+
+mod entity;
+mod token;
+
+use std::time::Duration;
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition,
+    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
+};
+use serde_json::json;
+
+pub use entity::Model as Session;
+pub(crate) use entity::{Column, Entity};
+pub use token::{AccessToken, Claims, Tokens};
+
+use crate::{
+    Error, Result,
+    access::Actor,
+    audit::{Action, Details},
+    db::{Db, Tx},
+    error::Code,
+    ids::{OrgId, SessionId, UserId},
+    users::{self, User},
+};
+
+/// What is known of the device that logs in.
+#[derive(Clone, Debug, Default)]
+pub struct Device {
+    /// Its address.
+    pub ip: Option<String>,
+    /// Its `User-Agent`, cut to 500 characters.
+    pub user_agent: Option<String>,
+}
+
+/// Starts a session of a person who has just proved who he is. `ttl`: how long it lives at most.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) -> Result<Session> {
+    tx.acting(Actor::User(user));
+    let now = tx.now();
+    let session = tx
+        .insert(entity::ActiveModel {
+            id: Set(SessionId::new(now)),
+            user_id: Set(user),
+            amr: Set("pwd".to_owned()),
+            auth_time: Set(now),
+            ip: Set(device.ip),
+            user_agent: Set(device.user_agent.map(|agent| agent.chars().take(500).collect())),
+            expires_at: Set(now + ttl),
+            revoked_at: Set(None),
+            revoke_reason: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        })
+        .await?;
+    users::logged_in(tx, user).await?;
+    #[expect(clippy::disallowed_methods, reason = "log-ins stand in the platform's log: they belong to no organization")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(Action::SessionCreated, session.id, Details::created(json!({ "amr": session.amr }))).await?;
+    Ok(session)
+}
+
+/// The person behind a token, if his session and his account are still good.
+///
+/// # Errors
+/// `INVALID_TOKEN` otherwise.
+pub async fn authenticate(db: &Db, claims: &Claims) -> Result<User> {
+    #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
+    let tx = db.unscoped().await?;
+    let mut query = Query::select();
+    query
+        .column((users::Entity, Asterisk))
+        .from(users::Entity)
+        .join(
+            JoinType::InnerJoin,
+            Entity,
+            Expr::col((Entity, Column::UserId)).equals((users::Entity, users::Column::Id)),
+        )
+        .cond_where(good(claims, tx.now()));
+    let user = tx.row(&query, "session").await;
+    user.map_err(|error| match error {
+        Error::NotFound(_) => Code::InvalidToken.refuse(),
+        error => error,
+    })
+}
+
+/// What makes a session and its account good at the instant `now`; for queries that join the two.
+pub(crate) fn good(claims: &Claims, now: chrono::DateTime<chrono::Utc>) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(claims.session))
+        .add(Column::UserId.eq(claims.user))
+        .add(Column::RevokedAt.is_null())
+        .add(Column::ExpiresAt.gt(now))
+        .add(users::Column::IsActive.eq(true))
+        .add(users::Column::DeletedAt.is_null())
+}

@@ -1,0 +1,23 @@
+//! Logs, for every process alike: coloured on a terminal in development, JSON lines in production; always on stderr.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::config::Environment;
+
+/// Starts logging. `filter`: directives as in `RUST_LOG`; an unreadable one falls back to `info`.
+///
+/// Colours only where stderr is a terminal and `no_color` is not set (no-color.org).
+pub fn init(environment: Environment, filter: &str, no_color: bool) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    // A second start (tests) keeps the first one's logs.
+    let _started = match environment {
+        Environment::Development => {
+            registry.with(lines.with_ansi(!no_color && stderr().is_terminal())).try_init()
+        }
+        Environment::Production => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
+    };
+}

@@ -1,0 +1,333 @@
+//! Text that people type, made sound once: parsed into a type, with the canonical form that uniqueness is judged by.
+//!
+//! Canonical forms are computed here and stored, never in SQL: SQLite lower-cases ASCII only and PostgreSQL follows
+//! its locale, so the two databases would disagree.
+
+use std::{fmt, ops::RangeInclusive, sync::LazyLock};
+
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Stable, `UPPER_SNAKE`, for programs.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub message: String,
+}
+
+impl Fault {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// NFKC and lower case: two texts with the same key are the same name (UAX #15).
+pub fn key(text: &str) -> String {
+    text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+fn without_controls(text: &str) -> Result<(), Fault> {
+    match text.chars().any(char::is_control) {
+        true => Err(Fault::new("INVALID_FORMAT", "Must not contain control characters.")),
+        false => Ok(()),
+    }
+}
+
+fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), Fault> {
+    let (min, max, n) = (*bounds.start(), *bounds.end(), text.chars().count());
+    match n {
+        _ if n < min => Err(Fault::new("TOO_SHORT", format!("Must have at least {min} characters."))),
+        _ if n > max => Err(Fault::new("TOO_LONG", format!("Must have at most {max} characters."))),
+        _ => Ok(()),
+    }
+}
+
+/// A name shown to people: trimmed, NFC, 1..=100 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// Longest name, in characters.
+    pub const MAX: usize = 100;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        let name: String = text.trim().nfc().collect();
+        length(&name, 1..=Self::MAX)?;
+        Ok(Self(name))
+    }
+}
+
+/// The address of an organization in URLs: lower-case letters, digits and single hyphens, 2..=63 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slug(String);
+
+impl Slug {
+    /// The form of a slug, as the API documents it.
+    pub const PATTERN: &'static str = "^[a-z0-9](-?[a-z0-9])*$";
+    /// Shortest and longest slug, in characters.
+    pub const LENGTH: RangeInclusive<usize> = 2..=63;
+    /// Words that are, or may become, a path of the API or a page of the console.
+    const RESERVED: [&str; 24] = [
+        "accept",
+        "account",
+        "admin",
+        "api",
+        "app",
+        "auth",
+        "dev",
+        "docs",
+        "health",
+        "help",
+        "insula",
+        "invitations",
+        "login",
+        "me",
+        "new",
+        "organizations",
+        "platform",
+        "register",
+        "reset",
+        "root",
+        "settings",
+        "support",
+        "users",
+        "www",
+    ];
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `RESERVED` (also for a UUID: the API takes ids in the same place).
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(Slug::PATTERN).ok());
+        length(text, Self::LENGTH)?;
+        if !FORM.as_ref().is_some_and(|form| form.is_match(text)) {
+            return Err(Fault::new(
+                "INVALID_FORMAT",
+                "Use lower-case letters, digits and single hyphens between them.",
+            ));
+        }
+        if Self::RESERVED.contains(&text) || uuid::Uuid::try_parse(text).is_ok() {
+            return Err(Fault::new("RESERVED", "This slug is reserved; choose another."));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The short code of a project: 1..=20 letters, digits, `-`, `_` or `.`, unique without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectCode(String);
+
+impl ProjectCode {
+    /// The form of a code, as the API documents it.
+    pub const PATTERN: &'static str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+    /// Longest code, in characters.
+    pub const MAX: usize = 20;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        length(text, 1..=Self::MAX)?;
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(sound) {
+            return Err(Fault::new(
+                "INVALID_FORMAT",
+                "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// What uniqueness is judged by.
+    pub fn key(&self) -> String {
+        key(&self.0)
+    }
+}
+
+/// A name to log in with: 3..=30 ASCII letters, digits, `.`, `_`, `-`; unique without regard to case; never an e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    /// The form of a username, as the API documents it.
+    pub const PATTERN: &'static str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+    /// Shortest and longest username, in characters.
+    pub const LENGTH: RangeInclusive<usize> = 3..=30;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        length(text, Self::LENGTH)?;
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(sound) {
+            return Err(Fault::new(
+                "INVALID_FORMAT",
+                "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// What uniqueness is judged by.
+    pub fn key(&self) -> String {
+        key(&self.0)
+    }
+}
+
+/// A colour as `#rrggbb`, lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Color(String);
+
+impl Color {
+    /// The form of a colour, as the API documents it.
+    pub const PATTERN: &'static str = "^#[0-9a-fA-F]{6}$";
+
+    /// # Errors
+    /// `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        match text.strip_prefix('#') {
+            Some(hex) if hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()) => {
+                Ok(Self(text.to_ascii_lowercase()))
+            }
+            _ => Err(Fault::new("INVALID_FORMAT", "Write a colour as #rrggbb.")),
+        }
+    }
+}
+
+/// An e-mail address as it was typed (trimmed), with its canonical form.
+///
+/// Canonical: controls, spaces, quotes and non-ASCII local parts refused, then NFKC and lower case, then an IDNA
+/// domain, and the result parsed: validating *before* normalising lets a full-width `＠` through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailAddress {
+    typed: String,
+    canonical: String,
+}
+
+impl EmailAddress {
+    /// Longest address, in characters (RFC 5321 §4.5.3.1.3, less the angle brackets).
+    pub const MAX: usize = 254;
+
+    /// # Errors
+    /// `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let typed = text.trim();
+        length(typed, 0..=Self::MAX)?;
+        let bad = || Fault::new("INVALID_FORMAT", "Write an e-mail address such as name@example.com.");
+        let canonical = Self::canonical(typed).ok_or_else(bad)?;
+        Ok(Self { typed: typed.to_owned(), canonical })
+    }
+
+    fn canonical(typed: &str) -> Option<String> {
+        let (local, domain) = typed.rsplit_once('@')?;
+        if typed.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"') || !local.is_ascii() {
+            return None;
+        }
+        let (local, domain) = (key(local), idna::domain_to_ascii_strict(&key(domain)).ok()?);
+        // After normalisation: nothing may have turned into a separator (RFC 5322 §3.2.3, dot-atom).
+        let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+        let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
+        let label = |l: &str| (1..=63).contains(&l.len()) && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let fits = (1..=64).contains(&local.len()) && local.len() + domain.len() < Self::MAX;
+        let sound = local.chars().all(atom) && !dots && domain.contains('.') && domain.split('.').all(label);
+        (fits && sound).then(|| format!("{local}@{domain}"))
+    }
+
+    /// What uniqueness is judged by.
+    pub fn key(&self) -> &str {
+        &self.canonical
+    }
+}
+
+macro_rules! shows { ($($name:ident . $field:tt),+) => {$(
+    impl $name {
+        /// The text, as it is stored.
+        pub fn as_str(&self) -> &str {
+            &self.$field
+        }
+    }
+    impl fmt::Display for $name {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.$field)
+        }
+    }
+    impl From<$name> for String {
+        fn from(text: $name) -> Self {
+            text.$field
+        }
+    }
+)+}}
+shows!(Name.0, Slug.0, ProjectCode.0, Username.0, Color.0, EmailAddress.typed);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        for good in ["ab", "a-b", "acme-2", "0x", &"a".repeat(63)] {
+            assert_eq!(Slug::parse(good).unwrap().as_str(), good);
+        }
+        for (bad, code) in [
+            ("a", "TOO_SHORT"),
+            (&*"a".repeat(64), "TOO_LONG"),
+            ("-ab", "INVALID_FORMAT"),
+            ("ab-", "INVALID_FORMAT"),
+            ("a--b", "INVALID_FORMAT"),
+            ("Acme", "INVALID_FORMAT"),
+            ("äb", "INVALID_FORMAT"),
+            ("ab\n", "INVALID_FORMAT"),
+            ("admin", "RESERVED"),
+            ("0190b3a0-0000-7000-8000-000000000001", "RESERVED"),
+        ] {
+            assert_eq!(Slug::parse(bad).unwrap_err().code, code, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn email_addresses_meet_in_one_canonical_form() {
+        for (typed, canonical) in [
+            (" Ada@Example.COM ", "ada@example.com"),
+            ("o'hara+x@a.b-c.de", "o'hara+x@a.b-c.de"),
+            ("x@Bücher.example", "x@xn--bcher-kva.example"),
+            ("x@ｅxample.com", "x@example.com"),
+        ] {
+            assert_eq!(EmailAddress::parse(typed).unwrap().key(), canonical);
+        }
+        for bad in [
+            "", "a", "a@", "@b.c", "a@b", "a b@c.de", "\"a\"@b.cd", "ä@b.cd", "a＠b.cd", "a@b..cd", "a@b_c.de", ".a@b.cd",
+            "a..b@c.de", "a@b.cd\0", "a@b.cd, c@d.ef", "a@-b.cd", "a@[127.0.0.1]",
+        ] {
+            assert_eq!(EmailAddress::parse(bad).unwrap_err().code, "INVALID_FORMAT", "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_address_is_its_own_canonical_form(text in "\\PC{0,20}@\\PC{0,20}") {
+            if let Ok(address) = EmailAddress::parse(&text) {
+                let again = EmailAddress::parse(address.key()).unwrap();
+                prop_assert_eq!(again.key(), address.key());
+                prop_assert_eq!(address.key().matches('@').count(), 1);
+            }
+        }
+
+        #[test]
+        fn keys_are_stable(text in "\\PC{0,30}") {
+            prop_assert_eq!(key(&key(&text)), key(&text));
+        }
+
+        #[test]
+        fn names_are_trimmed_and_bounded(text in any::<String>()) {
+            if let Ok(name) = Name::parse(&text) {
+                prop_assert_eq!(name.as_str().trim(), name.as_str());
+                prop_assert!((1..=Name::MAX).contains(&name.as_str().chars().count()));
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Rows of `users`. No secret among them: those live in `credentials`.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{db::GlobalTable, ids::UserId};
+
+/// A person with an account.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    /// The person.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: UserId,
+    /// As it was typed.
+    pub email: String,
+    /// What uniqueness is judged by.
+    pub email_canonical: String,
+    /// As it was typed.
+    pub username: Option<String>,
+    /// What uniqueness is judged by.
+    pub username_canonical: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// May the person log in?
+    pub is_active: bool,
+    /// Is it an operator of the platform?
+    pub is_superuser: bool,
+    /// When the mailbox was proved.
+    pub email_verified_at: Option<DateTimeUtc>,
+    /// When the person last logged in.
+    pub last_login_at: Option<DateTimeUtc>,
+    /// Counts the changes.
+    pub version: i64,
+    /// When the account was deleted.
+    pub deleted_at: Option<DateTimeUtc>,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+    /// When it last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+/// None declared: joins to users are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl GlobalTable for Entity {
+    const DELETED: Option<Column> = Some(Column::DeletedAt);
+    const NAME: &'static str = "user";
+}

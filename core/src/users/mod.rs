@@ -1,0 +1,79 @@
+//! People with an account.
+
+mod entity;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, IntoActiveModel};
+use serde_json::{Value, json};
+
+pub use entity::Model as User;
+pub(crate) use entity::{Column, Entity};
+
+use crate::{
+    Result,
+    db::Tx,
+    ids::UserId,
+    text::{EmailAddress, Name, Username},
+};
+
+/// What a new account says of its person.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Logs in with it; unique.
+    pub email: EmailAddress,
+    /// Logs in with it too; unique.
+    pub username: Option<Username>,
+    /// Given name.
+    pub first_name: Option<Name>,
+    /// Family name.
+    pub last_name: Option<Name>,
+}
+
+/// The facts of a user that an audit log may tell: no address, ids only.
+pub(crate) fn facts(user: &User) -> Value {
+    json!({ "is_active": user.is_active, "is_superuser": user.is_superuser })
+}
+
+/// Adds a person. While no mail can be sent, accounts verify themselves: nobody is ever locked out.
+///
+/// # Errors
+/// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
+pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool) -> Result<User> {
+    let now = tx.now();
+    tx.insert(entity::ActiveModel {
+        id: Set(UserId::new(now)),
+        email_canonical: Set(new.email.key().to_owned()),
+        email: Set(new.email.into()),
+        username_canonical: Set(new.username.as_ref().map(Username::key)),
+        username: Set(new.username.map(Into::into)),
+        first_name: Set(new.first_name.map(Into::into)),
+        last_name: Set(new.last_name.map(Into::into)),
+        is_active: Set(true),
+        is_superuser: Set(is_superuser),
+        email_verified_at: Set(Some(now)),
+        last_login_at: Set(None),
+        version: Set(1),
+        deleted_at: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    })
+    .await
+}
+
+/// The person with this address, locked against other writers.
+pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<User>> {
+    tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
+}
+
+/// Makes a person an operator of the platform.
+pub(crate) async fn promote(tx: &Tx, user: User) -> Result<User> {
+    let version = user.version + 1;
+    let mut row = user.into_active_model();
+    (row.is_superuser, row.version, row.updated_at) = (Set(true), Set(version), Set(tx.now()));
+    tx.update(row).await
+}
+
+/// Notes that the person logged in now.
+pub(crate) async fn logged_in(tx: &Tx, user: UserId) -> Result<()> {
+    let row = entity::ActiveModel { id: Set(user), last_login_at: Set(Some(tx.now())), ..Default::default() };
+    tx.update(row).await.map(drop)
+}

@@ -1,0 +1,13 @@
+//! An operation with the unit of work of another permission.
+
+use insula_core::{
+    access::ProjectsRead,
+    db::OrgTx,
+    projects::{self, NewProject},
+};
+
+async fn create(tx: &OrgTx<ProjectsRead>, new: NewProject) {
+    let _ = projects::create(tx, new).await;
+}
+
+fn main() {}

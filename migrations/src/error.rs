@@ -1,0 +1,41 @@
+//! Why the schema could not be changed.
+
+use std::path::PathBuf;
+
+use sea_orm_migration::{DbErr, sea_orm::SqlxError};
+
+/// What stopped a migration; the text is meant for an operator and never holds the URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL names neither a SQLite file nor a PostgreSQL database.
+    #[error("the database URL must begin with postgres:// or sqlite: and name a file (not :memory:)")]
+    Url,
+    /// The database could not be reached, or a statement failed.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    /// The database file, its folder or the lock file beside it could not be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    File {
+        /// What was opened.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: std::io::Error,
+    },
+    /// This login may not make or grant the roles of row-level security; `statements` are the ones still missing.
+    #[error(
+        "the login may not create or grant the roles of row-level security; \
+         an administrator of the cluster must run:\n{}",
+        statements.join("\n")
+    )]
+    Hats {
+        /// Complete SQL statements, in order.
+        statements: Vec<String>,
+    },
+}
+
+/// Failures outside of a statement (connecting, locking) say what sqlx says.
+impl From<SqlxError> for Error {
+    fn from(error: SqlxError) -> Self {
+        Self::Database(DbErr::Conn(sea_orm_migration::sea_orm::RuntimeErr::SqlxError(error.into())))
+    }
+}

@@ -1,0 +1,93 @@
+//! The schema of Insula, forward and back, on SQLite and PostgreSQL.
+//!
+//! Stands alone: it opens its own connections and knows neither entities nor the types of the core, because those
+//! move on and a released migration must not. How to change the schema: `migrations/README.md`.
+#![forbid(unsafe_code)]
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "`MigrationTrait` is declared with them, and async-trait holds us to it"
+)]
+
+mod column;
+mod database;
+mod error;
+mod hats;
+mod lock;
+mod migrator;
+mod schema;
+
+mod m0001_hats;
+mod m0002_users;
+mod m0003_organizations;
+mod m0004_members;
+mod m0005_projects;
+mod m0006_audit_events;
+mod m0007_outbox;
+mod m0008_idempotency_keys;
+
+use database::{Database, Session};
+pub use error::Error;
+
+/// Applies what is pending and returns the names applied, oldest first; several processes may call it at once.
+///
+/// `login` is the PostgreSQL login of the running application where it differs from that of `url`: it is granted the
+/// hats `insula_app` and `insula_system`. SQLite ignores it and creates the file, and its folder, when missing.
+/// A schema that a newer program has migrated further counts as up to date.
+///
+/// # Errors
+/// `Hats` when the roles are missing and may not be made; `Database` when a statement failed: that migration, and
+/// every one after it, is then not applied at all.
+pub async fn up(url: &str, login: Option<&str>) -> Result<Vec<String>, Error> {
+    let session = Session::open(&url.parse()?).await?;
+    let outcome = migrator::up(session.connection(), login).await;
+    session.close().await;
+    outcome
+}
+
+/// Reverts the newest `steps` migrations that are applied and returns their names, newest first.
+///
+/// # Errors
+/// `Database` when a statement failed, or when a newer program has applied migrations that this one does not know.
+pub async fn down(url: &str, steps: u32) -> Result<Vec<String>, Error> {
+    let session = Session::open(&url.parse()?).await?;
+    let outcome = migrator::down(session.connection(), steps).await;
+    session.close().await;
+    outcome
+}
+
+/// Drops every table of ours with all its rows, then does what [`up`] does.
+///
+/// On PostgreSQL "ours" are the tables that `insula_app` was granted; on SQLite all tables of the file.
+///
+/// # Errors
+/// As [`up`].
+pub async fn fresh(url: &str, login: Option<&str>) -> Result<Vec<String>, Error> {
+    let session = Session::open(&url.parse()?).await?;
+    let outcome = migrator::fresh(session.connection(), login).await;
+    session.close().await;
+    outcome
+}
+
+/// Every migration in order with whether it is applied; those that only a newer program knows come last.
+///
+/// Takes no lock and changes nothing: it creates neither the bookkeeping table nor a missing SQLite file.
+///
+/// # Errors
+/// `Database` when the database does not answer or the login may not read the bookkeeping table.
+pub async fn status(url: &str) -> Result<Vec<(String, bool)>, Error> {
+    let database: Database = url.parse()?;
+    let Some(connection) = database.look().await? else {
+        return Ok(migrator::status(&[]));
+    };
+    let applied = migrator::applied(&connection).await?;
+    connection.close().await?;
+    Ok(migrator::status(&applied))
+}
+
+/// Whether [`up`] would have something to apply.
+///
+/// # Errors
+/// As [`status`].
+pub async fn pending(url: &str) -> Result<bool, Error> {
+    Ok(status(url).await?.iter().any(|(_, applied)| !applied))
+}

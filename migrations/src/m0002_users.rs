@@ -1,0 +1,70 @@
+//! Users, how they prove who they are, and where they are signed in. No organization owns them.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{
+    column::{boolean, instant, text, uuid},
+    schema::{self, Table},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        Table::global(manager, "users")
+            .column(text("email"))
+            .column(text("email_canonical"))
+            .column(text("username").optional())
+            .column(text("username_canonical").optional())
+            .column(text("first_name").optional())
+            .column(text("last_name").optional())
+            .column(boolean("is_active"))
+            .column(boolean("is_superuser"))
+            .column(instant("email_verified_at").optional())
+            .column(instant("last_login_at").optional())
+            .version()
+            .deleted_at()
+            .timestamps()
+            .unique_living("users_email_key", &["email_canonical"])
+            .unique_living("users_username_key", &["username_canonical"])
+            .create()
+            .await?;
+
+        Table::global(manager, "credentials")
+            .column(uuid("user_id").references("users"))
+            .column(text("kind").one_of(["password"]))
+            .column(text("secret_hash"))
+            .column(instant("changed_at"))
+            .timestamps()
+            .unique("credentials_user_kind_key", &["user_id", "kind"])
+            .create()
+            .await?;
+
+        Table::global(manager, "sessions")
+            .column(uuid("user_id").references("users"))
+            .column(text("amr"))
+            .column(instant("auth_time"))
+            .column(text("ip").optional())
+            .column(text("user_agent").optional())
+            .column(instant("expires_at"))
+            .column(instant("revoked_at").optional())
+            .column(text("revoke_reason").optional())
+            .timestamps()
+            .index(&["user_id"])
+            .index(&["expires_at"])
+            .create()
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        schema::drop_table(manager, "sessions").await?;
+        schema::drop_table(manager, "credentials").await?;
+        schema::drop_table(manager, "users").await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

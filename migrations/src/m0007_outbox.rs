@@ -1,0 +1,43 @@
+//! Jobs, written in the transaction that causes them: the truth about what is still to be done.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{
+    column::{instant, integer, text},
+    schema::{self, Table},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        Table::platform(manager, "outbox")
+            .column(text("kind"))
+            .column(text("payload"))
+            .column(text("actor"))
+            .column(text("dedupe_key").optional())
+            .column(text("state").one_of(["pending", "done", "dead"]))
+            .column(integer("attempts"))
+            .column(instant("run_at"))
+            .column(text("lease_by").optional())
+            .column(instant("lease_until").optional())
+            .column(text("last_error").optional())
+            .column(text("traceparent").optional())
+            .column(instant("done_at").optional())
+            .timestamps()
+            .index(&["state", "run_at"])
+            .unique("outbox_dedupe_key", &["dedupe_key"])
+            .create()
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        schema::drop_table(manager, "outbox").await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
