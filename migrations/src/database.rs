@@ -55,7 +55,8 @@ impl Database {
                 if !path.try_exists().map_err(|source| Error::File { path: path.into(), source })? {
                     return Ok(None);
                 }
-                let options = (**options).clone().read_only(true).create_if_missing(false);
+                // Not read-only: such a connection cannot remove the -wal and -shm files that even a look makes.
+                let options = (**options).clone().create_if_missing(false);
                 let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options);
                 Ok(Some(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.await?)))
             }

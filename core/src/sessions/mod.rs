@@ -38,7 +38,7 @@ pub struct Device {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) -> Result<Session> {
+pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) -> Result<(Session, User)> {
     tx.acting(Actor::User(user));
     let now = tx.now();
     let session = tx
@@ -56,11 +56,11 @@ pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) ->
             updated_at: Set(now),
         })
         .await?;
-    users::logged_in(tx, user).await?;
+    let user = users::logged_in(tx, user).await?;
     #[expect(clippy::disallowed_methods, reason = "log-ins stand in the platform's log: they belong to no organization")]
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(Action::SessionCreated, session.id, Details::created(json!({ "amr": session.amr }))).await?;
-    Ok(session)
+    Ok((session, user))
 }
 
 /// The person behind a token, if his session and his account are still good.

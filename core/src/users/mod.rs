@@ -73,7 +73,7 @@ pub(crate) async fn promote(tx: &Tx, user: User) -> Result<User> {
 }
 
 /// Notes that the person logged in now.
-pub(crate) async fn logged_in(tx: &Tx, user: UserId) -> Result<()> {
+pub(crate) async fn logged_in(tx: &Tx, user: UserId) -> Result<User> {
     let row = entity::ActiveModel { id: Set(user), last_login_at: Set(Some(tx.now())), ..Default::default() };
-    tx.update(row).await.map(drop)
+    tx.update(row).await
 }

@@ -99,6 +99,10 @@ async fn status_only_looks(home: &Home) {
     up(&url, None).await.unwrap();
     let after = status(&url).await.unwrap();
     assert!(after.iter().all(|(_, applied)| *applied), "{after:?}");
+    if let Home::Sqlite { folder } = home {
+        let files = folder.path().join("data").read_dir().unwrap().count();
+        assert_eq!(files, 2, "the database and its lock, no leftovers of a look");
+    }
 }
 
 async fn a_failing_migration_leaves_nothing_half_done(home: &Home) {
@@ -176,7 +180,7 @@ async fn every_spelling_of_a_sqlite_url_makes_the_file() {
 
 #[tokio::test]
 async fn urls_that_name_no_lasting_database_are_refused() {
-    for url in ["", "mysql://h/d", "sqlite::memory:", "sqlite://?mode=memory", "sqlite:", "/tmp/insula.db"] {
+    for url in ["", "mysql://h/d", "sqlite::memory:", "sqlite://?mode=memory", "sqlite:", "insula.db"] {
         assert!(matches!(up(url, None).await, Err(Error::Url)), "{url}");
     }
 }

@@ -1,0 +1,112 @@
+//! `insula migrate`: by hand, by five at once, forward and back.
+
+use std::process::Output;
+
+use insula_tests::Workplace;
+
+/// The lines of a command that must succeed.
+#[track_caller]
+fn lines(output: &Output) -> Vec<String> {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    stdout.lines().map(str::to_owned).collect()
+}
+
+/// What follows `word` in the lines that begin with it.
+fn named<'a>(lines: &'a [String], word: &str) -> Vec<&'a str> {
+    lines.iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
+}
+
+fn migrate(workplace: &Workplace, arguments: &[&str]) -> Vec<String> {
+    lines(&workplace.insula(&[&["migrate"], arguments].concat(), &[]))
+}
+
+/// Everything that makes the schema but the bookkeeping.
+async fn schema(workplace: &Workplace) -> Vec<String> {
+    let sql = if workplace.is_postgres() {
+        "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, collation_name)
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'seaql_migrations'
+         UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+         UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
+         FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+         UNION ALL SELECT concat_ws(' ', tablename, policyname, roles, cmd, qual, with_check) FROM pg_policies
+         UNION ALL SELECT concat_ws(' ', relname, relrowsecurity, relforcerowsecurity, relacl::text)
+         FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+         ORDER BY 1"
+    } else {
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'seaql_migrations' ORDER BY name"
+    };
+    let vault = workplace.vault().await;
+    let schema = vault.texts(sql).await;
+    vault.close().await;
+    schema
+}
+
+#[tokio::test]
+async fn five_at_once_apply_everything_exactly_once() {
+    let workplace = Workplace::new().await;
+    let outputs: Vec<Output> = std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            (0..5).map(|_| scope.spawn(|| workplace.insula(&["migrate", "up"], &[]))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let all: Vec<Vec<String>> = outputs.iter().map(lines).collect();
+    assert!(all.iter().all(|lines| lines.last().is_some_and(|line| line == "up to date")), "{all:?}");
+    let busy: Vec<_> = all.iter().filter(|lines| lines.len() > 1).collect();
+    assert_eq!(busy.len(), 1, "{all:?}");
+    assert_eq!(named(busy[0], "applied"), named(&migrate(&workplace, &["status"]), "applied"));
+}
+
+#[tokio::test]
+async fn up_and_down_and_up_leave_the_same_schema() {
+    let workplace = Workplace::new().await;
+    let applied = migrate(&workplace, &["up"]);
+    let applied = named(&applied, "applied");
+    assert!(applied.len() > 1);
+    let first = schema(&workplace).await;
+
+    let reverted = migrate(&workplace, &["down", "--steps", &applied.len().to_string()]);
+    assert!(named(&reverted, "reverted").iter().eq(applied.iter().rev()), "{reverted:?}");
+    assert_eq!(named(&migrate(&workplace, &["status"]), "pending"), applied);
+    assert_ne!(schema(&workplace).await, first);
+
+    assert_eq!(named(&migrate(&workplace, &["up"]), "applied"), applied);
+    assert_eq!(schema(&workplace).await, first);
+}
+
+#[tokio::test]
+async fn status_says_what_is_applied_and_what_is_pending() {
+    let workplace = Workplace::new().await;
+    let before = migrate(&workplace, &["status"]);
+    assert_eq!(named(&before, "applied"), Vec::<&str>::new());
+    migrate(&workplace, &["up"]);
+    let after = migrate(&workplace, &["status"]);
+    assert_eq!(named(&after, "applied"), named(&before, "pending"));
+
+    let reverted = migrate(&workplace, &["down"]);
+    assert_eq!(
+        named(&reverted, "reverted"),
+        [*named(&after, "applied").last().unwrap()],
+        "one step unless told"
+    );
+    assert_eq!(named(&migrate(&workplace, &["status"]), "pending"), named(&reverted, "reverted"));
+}
+
+#[tokio::test]
+async fn fresh_begins_anew_in_the_database_that_the_flag_names() {
+    let (named_by_flag, of_the_environment) = (Workplace::new().await, Workplace::new().await);
+    let url = named_by_flag.database_url();
+    lines(&of_the_environment.insula(&["migrate", "up", "--database-url", url], &[]));
+    let vault = named_by_flag.vault().await;
+    vault
+        .execute(
+            "INSERT INTO users (id, email, email_canonical, is_active, is_superuser, version, created_at, updated_at)
+             VALUES ('00000000-0000-0000-0000-000000000001', 'a@example.org', 'a@example.org', true, false, 1,
+                     '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
+        )
+        .await;
+    let fresh = of_the_environment.insula(&["migrate", "fresh", "--database-url", url], &[]);
+    assert!(named(&lines(&fresh), "applied").len() > 1);
+    assert_eq!(vault.scalar("SELECT count(*) FROM users").await, 0);
+    assert_eq!(named(&migrate(&of_the_environment, &["status"]), "applied"), Vec::<&str>::new());
+}

@@ -1,0 +1,20 @@
+//! Presses the doors a user can press: starts the real program and speaks HTTP with it.
+//!
+//! Knows no crate of the product. Only [`Vault`] opens a database.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stderr,
+    reason = "this is what a test and its runner tell the one who waits for them"
+)]
+
+mod client;
+mod process;
+mod server;
+pub mod services;
+mod vault;
+mod workplace;
+
+pub use client::{Client, Organization, Reply, Request};
+pub use server::{Builder, Server};
+pub use vault::Vault;
+pub use workplace::{Workplace, insula};

@@ -1,0 +1,72 @@
+//! A program that runs beside the tests and never outlives them.
+
+use std::{
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How long a program may take to end after it was asked to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running program; when dropped it is asked to end, and killed when it does not.
+pub(crate) struct Process {
+    child: Child,
+    farewell: &'static str,
+}
+
+impl Process {
+    /// Starts `command`; `farewell` is the signal (`TERM`, `QUIT`, `KILL`) that asks it to end.
+    pub(crate) fn start(command: &mut Command, farewell: &'static str) -> std::io::Result<Self> {
+        Ok(Self { child: command.spawn()?, farewell })
+    }
+
+    /// The pipes, where the command asked for some.
+    pub(crate) fn pipes(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Waits for the end; `None` when it still runs after `patience`.
+    pub(crate) fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.ended() {
+                None if Instant::now() < deadline => sleep(Duration::from_millis(10)),
+                ended => return ended,
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.signal(self.farewell);
+        if self.wait(PATIENCE).is_none() {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// Sends a signal to a process that we started. By the shell's own `kill`: a call of ours would need `unsafe`, and
+/// slim images have no program of that name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let kill = Command::new("sh")
+        .args(["-c", r#"kill -s "$0" "$1""#, name, &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
+    drop(kill);
+}

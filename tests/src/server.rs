@@ -1,0 +1,186 @@
+//! `insula serve`, started for one test.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Output, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{Client, Vault, Workplace, process::Process};
+
+/// What the program prints when it is ready, followed by its address.
+const READY: &str = "Insula listens on ";
+
+/// How long it may take to be ready, and to end after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The real program on a port of its own; killed when dropped, and its output shown when the test has failed.
+pub struct Server {
+    process: Process,
+    url: String,
+    stdout: Capture,
+    stderr: Capture,
+    workplace: Workplace,
+}
+
+/// How a server is to be started.
+#[derive(Default)]
+pub struct Builder {
+    workplace: Option<Workplace>,
+    arguments: Vec<String>,
+    envs: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// Sets one variable of the program's otherwise clean environment.
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.envs.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Uses another database than that of the workplace; `Server::vault` does not follow.
+    pub fn database_url(self, url: &str) -> Self {
+        self.env("DATABASE_URL", url)
+    }
+
+    /// Adds an argument to `insula serve --port 0`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Serves what lies in this place, instead of in a new one.
+    pub fn workplace(mut self, workplace: &Workplace) -> Self {
+        self.workplace = Some(workplace.clone());
+        self
+    }
+
+    /// Starts the program and waits until it listens; panics with its output when it does not.
+    pub async fn start(self) -> Server {
+        let workplace = match self.workplace {
+            Some(workplace) => workplace,
+            None => Workplace::new().await,
+        };
+        let mut command = workplace.command(&["serve", "--port", "0"]);
+        command.args(&self.arguments).envs(self.envs).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process =
+            Process::start(&mut command, "KILL").unwrap_or_else(|error| panic!("insula serve: {error}"));
+        let (ready, listens) = oneshot::channel();
+        let stdout = Capture::of(process.pipes().stdout.take(), Some(ready));
+        let stderr = Capture::of(process.pipes().stderr.take(), None);
+        // From here on a panic shows the output, because the server is dropped.
+        let mut server = Server { process, url: String::new(), stdout, stderr, workplace };
+        match tokio::time::timeout(PATIENCE, listens).await {
+            Ok(Ok(url)) => server.url = url,
+            Ok(Err(_)) => {
+                panic!("insula serve ended before it listened: {:?}", server.process.wait(PATIENCE))
+            }
+            Err(_) => panic!("insula serve did not listen within {PATIENCE:?}"),
+        }
+        server
+    }
+}
+
+impl Server {
+    /// With the defaults of the program, in a new workplace.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// To say how it differs from the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The absolute URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// One who has not signed in.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// Where it lives; a clone of it outlives the server.
+    pub fn workplace(&self) -> &Workplace {
+        &self.workplace
+    }
+
+    /// Opens its database.
+    pub async fn vault(&self) -> Vault {
+        self.workplace.vault().await
+    }
+
+    /// What it has written to stderr so far.
+    pub fn log(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has; panics when it does not within 30 s.
+    pub async fn terminate(mut self) -> Output {
+        self.process.signal("TERM");
+        let ended = tokio::task::spawn_blocking(move || (self.process.wait(PATIENCE), self)).await;
+        let (status, mut server) = ended.expect("waiting does not panic");
+        let status =
+            status.unwrap_or_else(|| panic!("insula serve did not end within {PATIENCE:?} after SIGTERM"));
+        Output { status, stdout: server.stdout.finish().into(), stderr: server.stderr.finish().into() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- insula serve, stdout\n{}--- stderr\n{}---",
+                self.stdout.text(),
+                self.stderr.text()
+            );
+        }
+    }
+}
+
+/// What comes out of a pipe, read by a thread so that it never fills up.
+struct Capture {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Capture {
+    fn of(pipe: Option<impl Read + Send + 'static>, mut ready: Option<oneshot::Sender<String>>) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&text);
+        let reader = pipe.map(|pipe| {
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    if let Some(url) = line.strip_prefix(READY)
+                        && let Some(ready) = ready.take()
+                    {
+                        // Nobody waits any more: then nobody needs it.
+                        drop(ready.send(url.trim().to_owned()));
+                    }
+                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.push_str(&line);
+                    kept.push('\n');
+                }
+            })
+        });
+        Self { text, reader }
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All of it; the program must have ended.
+    fn finish(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader does not panic");
+        }
+        self.text()
+    }
+}

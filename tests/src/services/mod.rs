@@ -1,0 +1,166 @@
+//! A private PostgreSQL and a private Redis for the length of one command.
+//!
+//! Both listen on free loopback ports, keep their data in a temporary folder and are gone, with it, when the command
+//! has ended, when it could not be started, and when we are told to stop.
+
+mod postgres;
+mod programs;
+mod redis;
+
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    process::{Command, ExitCode, ExitStatus},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::{postgres::Postgres, programs::Programs, redis::Redis};
+use crate::process;
+
+/// How long a server may take until it answers.
+const START: Duration = Duration::from_secs(60);
+
+/// How long the command may take to end after a signal before it gets a stronger one.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+/// `EX_UNAVAILABLE` of sysexits.h.
+const UNAVAILABLE: u8 = 69;
+
+/// Runs `command` with `INSULA_TEST_POSTGRES_URL` (an ordinary login that may create databases and roles),
+/// `INSULA_TEST_POSTGRES_ADMIN_URL` (the superuser) and `INSULA_TEST_REDIS_URL`, and passes its exit code on.
+///
+/// Ends with 64 without a command, 69 when a server is missing or does not start, 128 + n on signal n.
+pub async fn main(command: Vec<OsString>) -> ExitCode {
+    let Some((program, arguments)) = command.split_first() else {
+        eprintln!("usage: services COMMAND ARGS...");
+        return USAGE.into();
+    };
+    // From here on a signal ends what we wait for, and not us: everything is cleared away on the way out.
+    let mut signals = Signals::listen();
+    let services = tokio::select! {
+        services = Services::start() => services,
+        number = signals.next() => return ended_by(number),
+    };
+    match services {
+        Err(sentence) => {
+            eprintln!("services: {sentence}");
+            UNAVAILABLE.into()
+        }
+        Ok(services) => {
+            let mut command = Command::new(program);
+            command.args(arguments).envs(services.environment());
+            run(&mut command, &mut signals).await
+        }
+    }
+}
+
+/// Waits for the command, and passes SIGTERM on; SIGINT has reached it already when it came from a terminal.
+async fn run(command: &mut Command, signals: &mut Signals) -> ExitCode {
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("services: cannot run {}: {error}", command.get_program().display());
+            return if error.kind() == std::io::ErrorKind::NotFound { 127.into() } else { 126.into() };
+        }
+    };
+    let pid = child.id();
+    let mut end = tokio::task::spawn_blocking(move || child.wait());
+    let number = tokio::select! {
+        status = &mut end => return passed_on(status.expect("waiting does not panic").ok()),
+        number = signals.next() => number,
+    };
+    // CONT does no harm: it gives the command the time to heed the SIGINT that it has.
+    let interrupted = number == SignalKind::interrupt().as_raw_value();
+    for name in if interrupted { ["CONT", "TERM", "KILL"] } else { ["TERM", "TERM", "KILL"] } {
+        process::signal(pid, name);
+        if tokio::time::timeout(GRACE, &mut end).await.is_ok() {
+            break;
+        }
+    }
+    ended_by(number)
+}
+
+fn passed_on(status: Option<ExitStatus>) -> ExitCode {
+    let Some(status) = status else { return UNAVAILABLE.into() };
+    match (status.code(), status.signal()) {
+        (Some(code), _) => u8::try_from(code).unwrap_or(1).into(),
+        (None, Some(number)) => ended_by(number),
+        (None, None) => 1.into(),
+    }
+}
+
+/// As a shell says it.
+fn ended_by(number: i32) -> ExitCode {
+    u8::try_from(128 + number).unwrap_or(1).into()
+}
+
+/// Both servers. Dropped from top to bottom: the folder goes last.
+struct Services {
+    postgres: Postgres,
+    redis: Redis,
+    _folder: TempDir,
+}
+
+impl Services {
+    async fn start() -> Result<Self, String> {
+        let programs = Programs::find_or_install()?;
+        let folder = tempfile::Builder::new()
+            .prefix("insula-services-")
+            // The account of PostgreSQL passes through to its own folder.
+            .permissions(std::fs::Permissions::from_mode(0o711))
+            .tempdir()
+            .map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+        let mut redis = Redis::start(&programs.redis, folder.path())?;
+        let postgres = Postgres::start(&programs.postgres, folder.path()).await?;
+        redis.wait().await?;
+        Ok(Self { postgres, redis, _folder: folder })
+    }
+
+    fn environment(&self) -> [(&'static str, &str); 3] {
+        [
+            ("INSULA_TEST_POSTGRES_URL", &self.postgres.url),
+            ("INSULA_TEST_POSTGRES_ADMIN_URL", &self.postgres.admin_url),
+            ("INSULA_TEST_REDIS_URL", &self.redis.url),
+        ]
+    }
+}
+
+/// A port that nobody uses now.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    Ok(listener.map_err(|error| format!("no free port: {error}"))?.port())
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Self {
+        let listen = |kind| signal(kind).expect("the runtime listens to signals");
+        Self {
+            interrupt: listen(SignalKind::interrupt()),
+            terminate: listen(SignalKind::terminate()),
+            hangup: listen(SignalKind::hangup()),
+        }
+    }
+
+    /// The number of the next signal that asks us to end.
+    async fn next(&mut self) -> i32 {
+        let kind = tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hangup.recv() => SignalKind::hangup(),
+        };
+        kind.as_raw_value()
+    }
+}

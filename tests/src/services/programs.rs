@@ -1,0 +1,96 @@
+//! Where the servers are on this machine, and how they get there when they are not.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The oldest PostgreSQL that Insula runs on.
+const OLDEST: u32 = 14;
+
+/// What is needed to start both servers.
+pub(super) struct Programs {
+    /// The folder with `initdb` and `postgres`.
+    pub(super) postgres: PathBuf,
+    pub(super) redis: PathBuf,
+}
+
+impl Programs {
+    /// The error is a sentence for the user.
+    pub(super) fn find_or_install() -> Result<Self, String> {
+        Self::find().or_else(|missing| {
+            install(&missing).map_err(|reason| {
+                let missing = missing.join(" and ");
+                format!("the tests need PostgreSQL {OLDEST} or newer and Redis; install {missing}: {reason}")
+            })?;
+            Self::find().map_err(|missing| {
+                format!("{} is still missing after the installation", missing.join(" and "))
+            })
+        })
+    }
+
+    /// The error names Debian's packages of what is missing.
+    fn find() -> Result<Self, Vec<&'static str>> {
+        let redis = path().into_iter().map(|folder| folder.join("redis-server")).find(|file| file.is_file());
+        match (newest_postgres(), redis) {
+            (Some(postgres), Some(redis)) => Ok(Self { postgres, redis }),
+            (None, Some(_)) => Err(vec!["postgresql"]),
+            (Some(_), None) => Err(vec!["redis-server"]),
+            (None, None) => Err(vec!["postgresql", "redis-server"]),
+        }
+    }
+}
+
+fn path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// Debian keeps the servers of its versions out of PATH.
+fn newest_postgres() -> Option<PathBuf> {
+    let debian = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
+    let folders = path().into_iter().chain(debian.map(|entry| entry.path().join("bin")));
+    folders
+        .filter(|folder| folder.join("initdb").is_file())
+        .filter_map(|folder| Some((version(&folder.join("postgres"))?, folder)))
+        .filter(|(version, _)| *version >= OLDEST)
+        .max_by_key(|(version, _)| *version)
+        .map(|(_, folder)| folder)
+}
+
+/// The major version: `postgres (PostgreSQL) 15.14 (Debian …)`, `postgres (PostgreSQL) 18beta1`.
+fn version(postgres: &Path) -> Option<u32> {
+    let output = Command::new(postgres).arg("--version").output().ok()?;
+    let words = String::from_utf8(output.stdout).ok()?;
+    let number = words.split_whitespace().nth(2)?;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Where an init system runs, Debian's packages also start servers of their own, on ports that we do not use.
+fn install(packages: &[&str]) -> Result<(), &'static str> {
+    let sudo: &[&str] = if run("id", &["-u"]).as_deref() == Some("0") {
+        &[]
+    } else if run("sudo", &["-n", "true"]).is_some() {
+        &["sudo", "-n"]
+    } else {
+        return Err("only root can do that for you");
+    };
+    if run("apt-get", &["--version"]).is_none() {
+        return Err("there is no apt-get to do that for you");
+    }
+    let install = [&["install", "-q", "-y", "--no-install-recommends"], packages].concat();
+    for arguments in [vec!["update", "-q"], install] {
+        eprintln!("services: apt-get {}", arguments.join(" "));
+        let words = [sudo, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], &arguments].concat();
+        let status = Command::new(words[0]).args(&words[1..]).stdout(Stdio::null()).status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err("apt-get failed");
+        }
+    }
+    Ok(())
+}
+
+/// What a program prints, when there is one and it succeeds.
+pub(super) fn run(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

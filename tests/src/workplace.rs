@@ -1,0 +1,172 @@
+//! A folder and a database of a test's own, and the program run in them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use tempfile::TempDir;
+
+use crate::Vault;
+
+/// Where one installation of Insula lives: a folder for its data and an empty database, both removed with the last
+/// clone. `INSULA_TEST_DATABASE=postgres` makes the database in the cluster of `INSULA_TEST_POSTGRES_URL`; otherwise
+/// it is a SQLite file in the folder.
+#[derive(Clone)]
+pub struct Workplace(Arc<Place>);
+
+struct Place {
+    folder: TempDir,
+    database: Database,
+}
+
+/// `admin` is the superuser's door to the cluster, `admin_url` the one to this database.
+enum Database {
+    Sqlite { url: String },
+    Postgres { admin: String, name: String, url: String, admin_url: String },
+}
+
+impl Workplace {
+    /// Of the kind that the environment asks for.
+    pub async fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder");
+        let database = match setting("INSULA_TEST_DATABASE").as_deref() {
+            None | Some("" | "sqlite") => {
+                Database::Sqlite { url: format!("sqlite://{}", folder.path().join("insula.db").display()) }
+            }
+            Some("postgres") => Database::create().await,
+            Some(other) => panic!("INSULA_TEST_DATABASE is sqlite or postgres, not {other}"),
+        };
+        Self(Arc::new(Place { folder, database }))
+    }
+
+    /// Where the program keeps its data.
+    pub fn folder(&self) -> &Path {
+        self.0.folder.path()
+    }
+
+    /// As the program is given it.
+    pub fn database_url(&self) -> &str {
+        match &self.0.database {
+            Database::Sqlite { url } | Database::Postgres { url, .. } => url,
+        }
+    }
+
+    /// Whether the database is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0.database, Database::Postgres { .. })
+    }
+
+    /// Opens the database; on SQLite it must exist by then.
+    pub async fn vault(&self) -> Vault {
+        match &self.0.database {
+            Database::Sqlite { url } => Vault::connect(url).await,
+            Database::Postgres { admin_url, .. } => Vault::connect(admin_url).await,
+        }
+    }
+
+    /// The program with these arguments, in this place, to be started by the caller.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(arguments);
+        command
+            .current_dir(self.folder())
+            .env("INSULA_DATA_DIR", self.folder())
+            .env("DATABASE_URL", self.database_url());
+        command
+    }
+
+    /// Runs one command in this place to its end.
+    pub fn insula(&self, arguments: &[&str], envs: &[(&str, &str)]) -> Output {
+        let output = self.command(arguments).envs(envs.iter().copied()).output();
+        output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
+    }
+}
+
+/// Runs one command that needs neither data nor database, in an empty folder.
+pub fn insula(arguments: &[&str], envs: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = program(arguments).current_dir(&folder).envs(envs.iter().copied()).output();
+    output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
+}
+
+/// The program in a clean environment: nothing that the developer has set reaches it.
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null()).env_clear();
+    command.envs(["PATH", "HOME", "TMPDIR"].iter().filter_map(|name| Some((name, setting(name)?))));
+    command
+}
+
+/// Beside the folder of the test that runs: target/<profile>/insula.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let file = test.ancestors().skip(2).map(|folder| folder.join("insula")).find(|file| file.is_file());
+    file.unwrap_or_else(|| {
+        panic!("no program `insula` beside {}: run `make test` or `cargo build --workspace`", test.display())
+    })
+}
+
+fn setting(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told by their environment which database to try"
+    )]
+    std::env::var(name).ok()
+}
+
+impl Database {
+    /// A database of its own in the cluster.
+    async fn create() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let cluster = setting("INSULA_TEST_POSTGRES_URL")
+            .expect("INSULA_TEST_POSTGRES_URL is not set: run `make test`, which starts a cluster");
+        let admin = setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap_or_else(|| cluster.clone());
+        let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let vault = Vault::connect(&cluster).await;
+        vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        vault.execute(&format!("CREATE DATABASE {name}")).await;
+        vault.close().await;
+        Self::Postgres {
+            url: in_database(&cluster, &name),
+            admin_url: in_database(&admin, &name),
+            admin,
+            name,
+        }
+    }
+}
+
+/// The same URL with another database: `postgres://host/old?x=y` -> `postgres://host/new?x=y`.
+fn in_database(url: &str, name: &str) -> String {
+    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
+    let (scheme, rest) = address.split_once("://").expect("a URL");
+    let host = rest.split('/').next().unwrap_or(rest);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{host}/{name}{query}")
+}
+
+impl Drop for Place {
+    /// Best effort: what is left goes with the cluster.
+    fn drop(&mut self) {
+        let Database::Postgres { admin, name, .. } = &self.database else { return };
+        // A test may end inside a runtime, where waiting for another one is only possible in a thread of its own.
+        let dropped = std::thread::scope(|scope| {
+            let removal = scope.spawn(|| {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async {
+                    // The superuser: a vault that is still open is its session, which nobody else may end.
+                    let vault = Vault::connect(admin).await;
+                    vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                });
+            });
+            removal.join()
+        });
+        if dropped.is_err() {
+            eprintln!("the database {name} could not be dropped");
+        }
+    }
+}
