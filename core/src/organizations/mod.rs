@@ -18,8 +18,10 @@ use crate::{
     text::{Name, Slug},
 };
 
-/// Neither suspended nor deleted.
-pub(crate) const ACTIVE: &str = "active";
+/// The status of an organization that is not suspended.
+pub const ACTIVE: &str = "active";
+/// The kind of an organization that is nobody's own.
+pub const TEAM: &str = "team";
 
 /// How a path names an organization: by id or by slug.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization) -> Result
             name: Set(new.name.into()),
             description: Set(None),
             status: Set(ACTIVE.to_owned()),
-            kind: Set("team".to_owned()),
+            kind: Set(TEAM.to_owned()),
             purge_after: Set(None),
             version: Set(1),
             deleted_at: Set(None),

@@ -1,0 +1,39 @@
+# Ten verbs, no logic. The suite wants `--workspace` everywhere: another selection of packages unifies features
+# differently and builds the dependencies a second time.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DENY := 0.20.2
+REDOCLY := 2.77.0
+
+.PHONY: run test lint fmt openapi clean
+
+run: ## Build, fill ./data with the demo once, and serve on http://127.0.0.1:8080
+	cargo build --workspace --bin insula
+	$(TARGET)/debug/insula seed demo
+	exec $(TARGET)/debug/insula serve
+
+test: ## Everything, on SQLite and on PostgreSQL; starts the servers it needs itself
+	cargo build --workspace
+	$(TARGET)/debug/services sh -euc '\
+		cargo test --workspace; \
+		echo "The same on PostgreSQL:"; \
+		INSULA_TEST_DATABASE=postgres cargo test --workspace --lib --test api'
+
+lint: ## What a reviewer should not have to say
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version $(DENY)
+	cargo deny --all-features check --config .cargo/deny.toml bans licenses sources
+	if command -v npx >/dev/null; then npx --yes @redocly/cli@$(REDOCLY) lint api/openapi.json --config api/redocly.yaml; \
+	else echo "npx is not here: the document was checked by our own tests alone"; fi
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+openapi: ## Write the committed OpenAPI document anew
+	cargo build --workspace --bin insula
+	$(TARGET)/debug/insula openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
+
+clean: ## Remove what was built, and the demo's data
+	cargo clean
+	rm -rf data

@@ -1,0 +1,18 @@
+//! `insula completion`: a completion script for a shell.
+
+use clap::CommandFactory;
+
+use super::{Cli, Fault};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// For which shell
+    shell: clap_complete::Shell,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Fault> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "insula", &mut script);
+    super::say(String::from_utf8_lossy(&script).trim_end());
+    Ok(())
+}

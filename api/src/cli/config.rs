@@ -1,0 +1,52 @@
+//! `insula config`: what is set, by whom, and whether it is right.
+
+use insula_core::config::{Config, Sources};
+
+use super::{Fault, say};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Say what is wrong with the settings, if anything is
+    Check,
+    /// Show every setting, its value and where it comes from; secrets are hidden
+    Print {
+        /// As a table for documents: names, defaults and meanings
+        #[arg(long)]
+        markdown: bool,
+    },
+}
+
+pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), Fault> {
+    match command {
+        Command::Print { markdown: true } => say(markdown()),
+        Command::Print { markdown: false } => print(sources),
+        Command::Check => {
+            Config::read(sources)?.refuse_insecure()?;
+            say("the settings are right");
+        }
+    }
+    Ok(())
+}
+
+fn print(sources: &Sources) {
+    let width = Config::SETTINGS.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
+    for setting in Config::SETTINGS {
+        let (value, source) = match sources.get(setting.name) {
+            Some((Ok(_), source)) if setting.secret => ("(hidden)".to_owned(), source),
+            Some((Ok(value), source)) => (value, source),
+            Some((Err(fault), source)) => (format!("({fault})"), source),
+            None => (setting.default.to_owned(), "default"),
+        };
+        say(format_args!("{:width$}  {:12}  {value}", setting.name, source));
+    }
+}
+
+/// The table of the README.
+fn markdown() -> String {
+    let row = |setting: &insula_core::config::Setting| {
+        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+        format!("| `{}` | {default} | {} |", setting.name, setting.about)
+    };
+    let rows: Vec<_> = Config::SETTINGS.iter().map(row).collect();
+    format!("| setting | default | meaning |\n|---|---|---|\n{}", rows.join("\n"))
+}

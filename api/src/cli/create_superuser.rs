@@ -1,0 +1,80 @@
+//! `insula create-superuser`: makes sure that there is an operator of the platform.
+
+use std::io::{BufRead, IsTerminal, stdin};
+
+use insula_core::{
+    access::Origin,
+    accounts,
+    config::Config,
+    credentials::Passwords,
+    db::Db,
+    secret::Secret,
+    text::EmailAddress,
+};
+
+use super::{Fault, say, serve};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The operator's e-mail address; asked for when missing
+    #[arg(long)]
+    email: Option<String>,
+    /// Read the password from the first line of stdin
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
+    let email = match args.email {
+        Some(email) => email,
+        None if stdin().is_terminal() => ask("E-mail address: ")?,
+        None => return Err(Fault::failed("give the address with --email")),
+    };
+    let password = match args.password_stdin {
+        true => first_line()?,
+        false if stdin().is_terminal() => rpassword::prompt_password("Password: ")?,
+        false => return Err(Fault::failed("give the password on stdin, with --password-stdin")),
+    };
+    if config.migrates_on_start() {
+        super::migrate::up(config).await?;
+    }
+    let db = serve::connect(config).await?;
+    let made = ensure(&db, &Passwords::new()?, &email, Secret::new(password)).await?;
+    db.close().await;
+    say(match made {
+        true => format!("{email} is an operator now"),
+        false => format!("{email} is an operator already; nothing was changed"),
+    });
+    Ok(())
+}
+
+/// Makes sure that `email` is an operator; an existing account keeps its password. `true`: it was made or promoted now.
+pub(super) async fn ensure(
+    db: &Db,
+    passwords: &Passwords,
+    email: &str,
+    password: Secret<String>,
+) -> Result<bool, Fault> {
+    let email = EmailAddress::parse(email).map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
+    if !Passwords::LENGTH.contains(&password.expose().chars().count()) {
+        let (min, max) = (Passwords::LENGTH.start(), Passwords::LENGTH.end());
+        return Err(Fault::failed(format!("password: must have {min} to {max} characters")));
+    }
+    let hash = passwords.hash(password).await?;
+    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let made = accounts::ensure_superuser(&tx, email, hash).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+#[expect(clippy::print_stderr, reason = "a prompt, which a pipe must not see")]
+fn ask(question: &str) -> Result<String, Fault> {
+    eprint!("{question}");
+    first_line()
+}
+
+fn first_line() -> Result<String, Fault> {
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,9 @@
+//! `insula openapi`: the document, as it is served and committed.
+
+use super::Fault;
+
+pub(super) fn run() -> Result<(), Fault> {
+    let document = insula_api::document().map_err(Fault::failed)?;
+    super::say(serde_json::to_string_pretty(&document).map_err(Fault::failed)?);
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! `insula seed demo`: an organization with people of every role, to try things out.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use insula_core::{
+    access::{BuiltinRole, Origin, ProjectsCreate},
+    accounts,
+    config::Config,
+    credentials::{self, Passwords},
+    db::Db,
+    error::Code,
+    ids::UserId,
+    members::{self, Caller},
+    organizations::{NewOrganization, OrgRef},
+    projects::{self, NewProject},
+    secret::{Secret, random},
+    sessions::{self, Device, Tokens},
+    text::{Color, EmailAddress, Name, ProjectCode, Slug},
+    users::NewUser,
+};
+
+use super::{Fault, create_superuser, migrate, say, serve};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// The organization `demo`, its people and projects (not in production); safe to repeat
+    Demo,
+}
+
+const SLUG: &str = "demo";
+const OPERATOR: &str = "root@demo.example";
+
+/// Given name, family name, role.
+const PEOPLE: [(&str, &str, BuiltinRole); 4] = [
+    ("Olivia", "Owner", BuiltinRole::Owner),
+    ("Adam", "Admin", BuiltinRole::Admin),
+    ("Mia", "Member", BuiltinRole::Member),
+    ("Victor", "Viewer", BuiltinRole::Viewer),
+];
+
+/// Code, name, colour.
+const PROJECTS: [(&str, &str, &str); 6] = [
+    ("WEB", "Website relaunch", "#1f6feb"),
+    ("APP", "Mobile app", "#8250df"),
+    ("OPS", "Operations", "#bf3989"),
+    ("SUPPORT", "Customer support", "#1a7f37"),
+    ("R-D", "Research and development", "#9a6700"),
+    ("INTERNAL", "Internal", "#57606a"),
+];
+
+fn email(first_name: &str) -> String {
+    format!("{}@demo.example", first_name.to_lowercase())
+}
+
+pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), Fault> {
+    if config.is_production() {
+        return Err(Fault::config("`seed demo` makes accounts with a shared password; it is refused in production"));
+    }
+    migrate::up(config).await?;
+    let db = serve::connect(config).await?;
+    let password = private_file(&password_file(config), || random_word(12))?;
+    let passwords = Passwords::new()?;
+    let tokens = Tokens::new(&serve::master_key(config)?, "seed", config.access_token_ttl)?;
+    create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
+    let seed = Seed { db: &db, passwords: &passwords, tokens: &tokens, password: &password };
+    let mut people = Vec::new();
+    for (first, last, role) in PEOPLE {
+        people.push((seed.person(first, last).await?, role));
+    }
+    let made = seed.organization(&people).await?;
+    db.close().await;
+    say(match made {
+        true => "the organization `demo` is ready",
+        false => "the organization `demo` is there already; nothing was changed",
+    });
+    Ok(())
+}
+
+struct Seed<'a> {
+    db: &'a Db,
+    passwords: &'a Passwords,
+    tokens: &'a Tokens,
+    password: &'a str,
+}
+
+impl Seed<'_> {
+    /// The person, registered unless he is.
+    async fn person(&self, first: &str, last: &str) -> Result<UserId, Fault> {
+        let address = email(first);
+        let hash = self.passwords.hash(Secret::new(self.password.to_owned())).await?;
+        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let name = |name| Name::parse(name).ok();
+        let email = EmailAddress::parse(&address).map_err(|fault| Fault::failed(fault.message))?;
+        let new = NewUser { email, username: None, first_name: name(first), last_name: name(last) };
+        match accounts::register(&mut tx, new, hash).await {
+            Ok(user) => {
+                tx.commit().await?;
+                Ok(user.id)
+            }
+            Err(error) if error.code() == Code::EmailTaken => {
+                drop(tx);
+                let password = Secret::new(self.password.to_owned());
+                credentials::check(self.db, self.passwords, &address, password).await.map_err(|_| {
+                    Fault::failed(format!("{address} exists with another password; delete the data folder to start anew"))
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The organization with its members and projects, in one go. `false`: it is there already.
+    async fn organization(&self, people: &[(UserId, BuiltinRole)]) -> Result<bool, Fault> {
+        let (Ok(name), Ok(slug)) = (Name::parse("Demo"), Slug::parse(SLUG)) else {
+            return Err(Fault::failed("the demo's name is not sound"));
+        };
+        let (owner, others) = people.split_first().ok_or(Fault::failed("the demo has no people"))?;
+        let tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let org = match accounts::found(&tx, owner.0, NewOrganization { name, slug }).await {
+            Ok(organization) => organization.id,
+            Err(error) if error.code() == Code::SlugTaken => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        for (user, role) in others {
+            accounts::join(&tx, org, *user, *role).await?;
+        }
+        tx.commit().await?;
+        let caller = self.caller(owner.0).await?;
+        for (code, name, color) in PROJECTS {
+            self.project(&caller, code, name, color).await?;
+        }
+        Ok(true)
+    }
+
+    /// Logs a person in, as the API would: projects are added by the same rules as everybody's.
+    async fn caller(&self, user: UserId) -> Result<Caller, Fault> {
+        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let (session, _) =
+            sessions::create(&mut tx, user, Device::default(), std::time::Duration::from_secs(60)).await?;
+        let now = tx.now();
+        tx.commit().await?;
+        let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now)?;
+        Ok(Caller { claims, request_id: None })
+    }
+
+    async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), Fault> {
+        let proof = members::authorize::<ProjectsCreate>(self.db, caller, &OrgRef::parse(SLUG)).await?;
+        let (Ok(code), Ok(name)) = (ProjectCode::parse(code), Name::parse(name)) else {
+            return Err(Fault::failed("a project of the demo is not sound"));
+        };
+        let tx = self.db.begin(proof).await?;
+        projects::create(&tx, NewProject { code, name, color: Color::parse(color).ok() }).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn password_file(config: &Config) -> PathBuf {
+    config.data_dir.join("demo.txt")
+}
+
+/// Where to look and who can log in; only where there is a demo.
+pub(super) fn greet(config: &Config, address: &str) {
+    let password = password_file(config);
+    if !password.try_exists().unwrap_or_default() {
+        return;
+    }
+    let people: Vec<_> = PEOPLE.iter().map(|(first, ..)| email(first)).collect();
+    say(format_args!(
+        "\n  API             http://{address}/api/v1\n  Documentation   http://{address}/docs/\n  \
+         Log in as       {} (organization `{SLUG}`)\n                  {OPERATOR} (operator of the platform)\n  \
+         Password        in {}\n  Data            {} (delete it to start anew)\n",
+        people.join(", "),
+        password.display(),
+        config.data_dir.display(),
+    ));
+}
+
+/// The first line of a file that only its owner may read; made with `content` when it is missing.
+pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Result<String, Fault> {
+    let fault = |fault: std::io::Error| Fault::unavailable(format!("{}: {fault}", path.display()));
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let content = content();
+            writeln!(file, "{content}").and_then(|()| file.sync_all()).map_err(fault)?;
+            Ok(content)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let text = fs::read_to_string(path).map_err(fault)?;
+            let line = text.lines().next().filter(|line| !line.is_empty());
+            line.map(str::to_owned).ok_or_else(|| Fault::failed(format!("{} is empty; delete it", path.display())))
+        }
+        Err(error) => Err(fault(error)),
+    }
+}
+
+/// `bytes` random bytes as text without look-alikes.
+pub(super) fn random_word(bytes: usize) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letters = random::<64>();
+    letters.iter().take(bytes * 8 / 5 + 1).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}

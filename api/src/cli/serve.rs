@@ -1,0 +1,213 @@
+//! `insula serve`: the API, with the background worker inside.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use insula_api::{
+    serve::{Limits, Readiness, serve},
+    state::State,
+};
+use insula_core::{
+    config::Config,
+    credentials::Passwords,
+    db::{Db, Options},
+    page::Cursors,
+    secret::MasterKey,
+    sessions::Tokens,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Fault, create_superuser, migrate, say, seed};
+
+/// How often a server that may not migrate looks whether somebody else did.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Listen on this address and port (`INSULA_BIND`)
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<SocketAddr>,
+    /// Listen on this port of the configured address; 0 takes a free one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl Args {
+    /// What the flags set.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        self.bind.map(|bind| ("INSULA_BIND", bind.to_string())).into_iter().collect()
+    }
+}
+
+pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
+    config.refuse_insecure()?;
+    let mut stop = Stop::listen()?;
+    let mut bind = config.bind;
+    bind.set_port(args.port.unwrap_or(bind.port()));
+    // First: a port that is taken is no reason to migrate anything.
+    let listener = listen(bind).await?;
+    let address = listener.local_addr()?;
+    let is_migrated = config.migrates_on_start() && {
+        for name in migrate::up(config).await? {
+            tracing::info!(name, "applied a migration");
+        }
+        true
+    };
+    let db = connect(config).await?;
+    check_login(config, &db).await?;
+    let passwords = Passwords::new()?;
+    if let (Some(email), Some(password), true) =
+        (&config.first_superuser_email, &config.first_superuser_password, is_migrated)
+    {
+        create_superuser::ensure(&db, &passwords, email, password.clone()).await?;
+    }
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let state = Arc::new(state(config, &db, passwords, &public_url)?);
+    state.migrated.store(is_migrated, Relaxed);
+    let app = insula_api::build(Arc::clone(&state), limits(config), &public_url).map_err(Fault::failed)?;
+
+    let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
+    tasks.spawn(work_when_migrated(config.migration_url(), Arc::clone(&state), background.clone()));
+    tasks.close();
+    say(format_args!("Insula listens on http://{address}"));
+    seed::greet(config, &address.to_string());
+    let cut = serve(listener, app, limits(config), state.readiness.clone(), stop.requested()).await?;
+    if cut > 0 {
+        tracing::warn!(cut, "connections had to be cut");
+    }
+    background.cancel();
+    tasks.wait().await;
+    db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Everything every request shares. A token's issuer is where people reach the installation, when it says so.
+fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Result<State, Fault> {
+    let master = master_key(config)?;
+    let issuer = config.public_url.as_deref().unwrap_or("insula");
+    tracing::debug!(public_url, issuer, "reached at");
+    Ok(State {
+        db: db.clone(),
+        tokens: Tokens::new(&master, issuer, config.access_token_ttl)?,
+        passwords,
+        cursors: Cursors::new(&master),
+        session_ttl: config.session_ttl,
+        readiness: Readiness::default(),
+        migrated: AtomicBool::new(false),
+        environment: config.environment.as_str(),
+    })
+}
+
+/// The worker starts when the schema is current, which on a server that may not migrate is somebody else's doing.
+async fn work_when_migrated(url: String, state: Arc<State>, stop: CancellationToken) {
+    while !state.is_migrated() {
+        match insula_migrations::pending(&url).await {
+            Ok(false) => state.migrated.store(true, Relaxed),
+            Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
+            Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
+        }
+        if !state.is_migrated() && stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
+            return;
+        }
+    }
+    insula_worker::run(state.db.clone(), stop).await;
+}
+
+/// Opens the database of the configuration; makes the data folder when it is needed.
+pub(super) async fn connect(config: &Config) -> Result<Db, Fault> {
+    let url = config.database_url();
+    if config.database_url.is_none() {
+        make_private_folder(&config.data_dir)?;
+    }
+    let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
+    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, ..Options::default() }).await?)
+}
+
+/// The configured key; without one, in development, a key made once and kept in the data folder.
+pub(super) fn master_key(config: &Config) -> Result<MasterKey, Fault> {
+    if let Some(key) = &config.secret_key {
+        return Ok(MasterKey::new(key.expose().clone()));
+    }
+    make_private_folder(&config.data_dir)?;
+    let key = seed::private_file(&config.data_dir.join("secret.key"), || seed::random_word(32))?;
+    Ok(MasterKey::new(key))
+}
+
+fn make_private_folder(folder: &Path) -> Result<(), Fault> {
+    std::fs::create_dir_all(folder)
+        .map_err(|fault| Fault::unavailable(format!("the data folder {}: {fault}", folder.display())))
+}
+
+/// A login that owns tables could switch the walls off.
+async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
+    let Some(fault) = db.login_fault().await? else { return Ok(()) };
+    let text = format!(
+        "DATABASE_URL: the login `{0}` {1}; give the application one that only wears the hats:\n\
+         CREATE ROLE insula_login LOGIN NOINHERIT PASSWORD '…'; GRANT insula_app, insula_system TO insula_login;\n\
+         and name `{0}` in INSULA_MIGRATION_DATABASE_URL",
+        fault.login,
+        fault.powers.join(" and ")
+    );
+    match config.requires_separate_database_login() {
+        true => Err(Fault::config(text)),
+        false => {
+            tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login is more powerful than production allows");
+            Ok(())
+        }
+    }
+}
+
+async fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(bind).await.map_err(|fault| match fault.kind() {
+        io::ErrorKind::AddrInUse => Fault::unavailable(format!(
+            "port {0} of {1} is taken: stop what listens there, or choose another with `--port {2}` (`--port 0` takes a free one)",
+            bind.port(),
+            bind.ip(),
+            bind.port().wrapping_add(1)
+        )),
+        _ => Fault::unavailable(format!("cannot listen on {bind}: {fault}")),
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.max_connections,
+        connections_per_peer: config.max_connections_per_peer,
+        drain_delay: config.drain_delay,
+        drain_time: config.drain_timeout,
+        ..Limits::default()
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = self.interrupt.recv() => tracing::info!("interrupted: stopping"),
+        }
+    }
+}

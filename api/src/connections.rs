@@ -1,0 +1,220 @@
+//! How many connections a peer may hold, and which connection has stopped doing anything.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use crate::serve::Limits;
+
+/// Open connections per peer prefix: IPv4 address, IPv6 /64 (what one customer is given, RFC 6177 §2).
+#[derive(Debug, Default)]
+pub(crate) struct Peers(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection's place among its peer's; given back on drop.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Peers>, IpAddr);
+
+impl Peers {
+    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more connection of `peer`, unless it holds `cap` already.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, cap: usize) -> Option<Place> {
+        let key = prefix(peer);
+        let mut open = self.open();
+        let count = open.entry(key).or_default();
+        (*count < cap).then(|| {
+            *count += 1;
+            Place(self.clone(), key)
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.0.open();
+        if let Some(count) = open.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.1);
+            }
+        }
+    }
+}
+
+fn prefix(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !0 << 64).into(),
+    }
+}
+
+/// What one connection has done lately.
+///
+/// hyper's own timers leave gaps: none runs before the version of HTTP is known, none ends an idle HTTP/2 connection,
+/// and none watches a client that does not read its answer.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    born: Instant,
+    has_asked: AtomicBool,
+    /// Requests without a complete answer.
+    open: AtomicUsize,
+    /// Answers of which a piece was handed over and the next not yet asked for: the client owes us reading.
+    owed: AtomicUsize,
+    last_ms: AtomicU64,
+}
+
+impl Activity {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            born: Instant::now(),
+            has_asked: false.into(),
+            open: 0.into(),
+            owed: 0.into(),
+            last_ms: 0.into(),
+        })
+    }
+
+    /// Notes that a request has arrived.
+    pub(crate) fn request(self: &Arc<Self>) -> InFlight {
+        self.has_asked.store(true, Relaxed);
+        self.open.fetch_add(1, Relaxed);
+        self.touch();
+        InFlight { activity: self.clone(), is_owed: false }
+    }
+
+    fn touch(&self) {
+        let age = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(age, Relaxed);
+    }
+
+    /// Has the peer been silent for longer than `limits` allow at this point?
+    pub(crate) fn is_stale(&self, limits: &Limits) -> bool {
+        let age = self.born.elapsed();
+        if !self.has_asked.load(Relaxed) {
+            return age > limits.header_time;
+        }
+        let quiet = age.saturating_sub(Duration::from_millis(self.last_ms.load(Relaxed)));
+        if self.owed.load(Relaxed) > 0 {
+            return quiet > limits.stall;
+        }
+        self.open.load(Relaxed) == 0 && quiet > limits.idle
+    }
+}
+
+/// One request whose answer is not complete; ends on drop.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    activity: Arc<Activity>,
+    is_owed: bool,
+}
+
+impl InFlight {
+    /// Notes that a piece of the answer was asked for (`false`) or handed over (`true`).
+    fn owes(&mut self, is_owed: bool) {
+        match (self.is_owed, is_owed) {
+            (false, true) => self.activity.owed.fetch_add(1, Relaxed),
+            (true, false) => self.activity.owed.fetch_sub(1, Relaxed),
+            _ => 0,
+        };
+        self.is_owed = is_owed;
+        self.activity.touch();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.owes(false);
+        self.activity.open.fetch_sub(1, Relaxed);
+    }
+}
+
+pin_project! {
+    /// The body of an answer, which keeps its request in flight until the last piece is handed over.
+    pub(crate) struct Watched<B> {
+        #[pin]
+        inner: B,
+        in_flight: InFlight,
+    }
+}
+
+impl<B> Watched<B> {
+    pub(crate) fn new(inner: B, in_flight: InFlight) -> Self {
+        Self { inner, in_flight }
+    }
+}
+
+impl<B: HttpBody> HttpBody for Watched<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        this.in_flight.owes(false);
+        let frame = ready!(this.inner.poll_frame(cx));
+        this.in_flight.owes(matches!(frame, Some(Ok(_))));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_an_ipv4_address_or_an_ipv6_network() {
+        let peers = Arc::new(Peers::default());
+        let enter = |ip: &str| peers.enter(ip.parse().unwrap(), 2);
+        let held =
+            [enter("192.0.2.1"), enter("::ffff:192.0.2.1"), enter("2001:db8::1"), enter("2001:db8::ffff:1")];
+        assert!(held.iter().all(Option::is_some));
+        assert!(enter("192.0.2.1").is_none() && enter("2001:db8::2").is_none());
+        assert!(enter("192.0.2.2").is_some() && enter("2001:db8:0:1::1").is_some());
+        drop(held);
+        assert!(peers.open().is_empty() && enter("192.0.2.1").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_stale_when_its_peer_is_silent_at_the_wrong_time() {
+        let limits = Limits::default();
+        let wait = |time: Duration| tokio::time::advance(time + Duration::from_millis(1));
+        let activity = Activity::new();
+        wait(limits.header_time).await;
+        assert!(activity.is_stale(&limits), "it never asked");
+        let mut request = activity.request();
+        wait(limits.idle * 10).await;
+        assert!(!activity.is_stale(&limits), "we are at work");
+        request.owes(true);
+        assert!(!activity.is_stale(&limits));
+        wait(limits.stall).await;
+        assert!(activity.is_stale(&limits), "it does not read");
+        drop(request);
+        assert!(!activity.is_stale(&limits));
+        wait(limits.idle).await;
+        assert!(activity.is_stale(&limits), "it asks nothing more");
+    }
+}

@@ -1,0 +1,77 @@
+//! An organization in which the caller may do what `P` says, as the real extractor documents and refuses it.
+
+use std::marker::PhantomData;
+
+use insula_core::{
+    access::Grant,
+    error::{Code, Error, Missing},
+};
+use poem::{Request, RequestBody, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef, MetaSecurityScheme, Registry},
+};
+
+use super::ID;
+use crate::{operation, problem::Problem, trace::Subject};
+
+pub(crate) struct Path<P>(PhantomData<fn() -> P>);
+
+impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
+    const TYPES: &'static [ApiExtractorType] =
+        &[ApiExtractorType::SecurityScheme, ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = true;
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            scheme: Some("bearer"),
+            description: None,
+            name: None,
+            key_in: None,
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme("bearer", scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["bearer"]
+    }
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Path)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let title = P::PERMISSION.map(|permission| permission.as_str().to_owned());
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema { title, ..MetaSchema::new("string") })))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        let token = request.header(header::AUTHORIZATION).ok_or(Problem(Code::Unauthenticated.refuse()))?;
+        if token != "Bearer good" {
+            return Err(Problem(Code::InvalidToken.refuse()).into());
+        }
+        Subject::note(request, ID);
+        match (request.raw_path_param(options.name), P::PERMISSION) {
+            (Some("acme"), _) => {}
+            (Some("poor"), Some(permission)) => {
+                let roles_that_grant = vec!["owner".to_owned()];
+                let missing = Missing { permission, roles_held: vec![], roles_that_grant };
+                return Err(Problem(Error::Forbidden(Box::new(missing))).into());
+            }
+            _ => return Err(Problem(Error::NotFound("organization")).into()),
+        }
+        operation::check_query(request).map_err(Problem)?;
+        Ok(Self(PhantomData))
+    }
+}

@@ -1,0 +1,115 @@
+//! The HTTP API of Insula.
+//!
+//! Inside out: the routes ([`routes`]), then everything that stands around each of them ([`edge`]), then the sockets
+//! ([`serve::serve`]).
+
+#![forbid(unsafe_code)]
+
+// The socket.
+mod body;
+mod connections;
+pub mod serve;
+// Around every request.
+pub mod headers;
+pub mod operation;
+pub mod problem;
+pub mod trace;
+// What the routes are written with.
+pub mod docs;
+pub mod openapi;
+pub mod strict;
+pub mod wire;
+// Who asks, and in which organization.
+pub mod caller;
+pub mod state;
+pub mod tenant;
+// What can be asked.
+pub mod health;
+pub mod routes;
+
+#[cfg(test)]
+mod demo;
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint};
+use poem_openapi::{OpenApi, OpenApiService};
+
+use crate::{headers::Headers, operation::Operations, serve::Limits};
+
+/// The path of every operation starts with this.
+pub const BASE: &str = "/api/v1";
+
+/// The routes of `api` under [`BASE`], their document and its page beside what is in `outside` (probes, pages).
+///
+/// # Errors
+/// What keeps the document from being true: [`openapi::publish`].
+pub fn routes<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
+    let document = openapi::publish::<T>(BASE)?;
+    let service = OpenApiService::new(api, "", "").into_endpoint().around(operation::found);
+    Ok(outside
+        .at(format!("{BASE}/openapi.json"), docs::document(&document))
+        .nest_no_strip(docs::PATH, docs::page())
+        .nest(BASE, service))
+}
+
+/// `inner`, the [`routes`] of `T`, behind everything a request passes first; a layer that needs the [`operation::Match`]
+/// but must come before the routes goes around `inner`.
+///
+/// # Errors
+/// When two operations cannot be told apart: [`Operations::new`].
+pub fn edge<T: OpenApi>(
+    inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
+    limits: Limits,
+    public_url: &str,
+) -> Result<BoxEndpoint<'static>, String> {
+    let operations = Arc::new(Operations::new::<T>(BASE)?);
+    let headers = Headers::new(public_url);
+    // The last one is the outermost. Boxed on the way, or the compiler loses its patience with the type.
+    Ok(inner
+        .into_endpoint()
+        .boxed()
+        .around(operation::canonical)
+        .around(trace::catch_panic)
+        .around(move |endpoint, request| body::bounded(endpoint, request, limits))
+        .around(problem::render)
+        .boxed()
+        .around(trace::access)
+        .around(move |endpoint, request| operations.clone().around(endpoint, request))
+        .around(move |endpoint, request| headers.around(endpoint, request))
+        .boxed())
+}
+
+/// [`routes`] behind the [`edge`], ready to be served.
+///
+/// # Errors
+/// Those of both.
+pub fn app<T: OpenApi + 'static>(
+    api: T,
+    outside: Route,
+    limits: Limits,
+    public_url: &str,
+) -> Result<BoxEndpoint<'static>, String> {
+    edge::<T>(routes(api, outside)?, limits, public_url)
+}
+
+/// The product: every route over `state`.
+///
+/// # Errors
+/// Those of [`app`].
+pub fn build(
+    state: Arc<state::State>,
+    limits: Limits,
+    public_url: &str,
+) -> Result<impl Endpoint<Output = Response> + 'static, String> {
+    let inner = routes(routes::routes(&state), health::routes())?.data(state);
+    edge::<routes::Routes>(inner.map_to_response(), limits, public_url)
+}
+
+/// The OpenAPI document of the product.
+///
+/// # Errors
+/// What keeps it from being true: [`openapi::publish`].
+pub fn document() -> Result<serde_json::Value, String> {
+    openapi::publish::<routes::Routes>(BASE)
+}

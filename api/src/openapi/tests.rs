@@ -1,0 +1,194 @@
+use std::collections::BTreeSet;
+
+use poem_openapi::{Object, param::Path, payload::Json};
+
+use super::*;
+use crate::{BASE, demo::Demo, strict::StrictJson};
+
+fn doc() -> Value {
+    publish::<Demo>(BASE).unwrap()
+}
+
+fn statuses<'a>(doc: &'a Value, path: &str, method: &str) -> Vec<&'a str> {
+    let responses = &doc["paths"][format!("{BASE}{path}")][method]["responses"];
+    responses.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn an_operation_lists_the_answers_it_can_give_and_no_others() {
+    let doc = doc();
+    for (path, method, expected) in [
+        ("/organizations/{org}/projects", "get", "200 401 403 404 408 410 422 500 503"),
+        ("/organizations/{org}/projects", "post", "200 400 401 403 404 408 409 410 413 415 422 500 503"),
+        ("/organizations/{org}/projects/{project}", "get", "200 304 401 403 404 408 410 500 503"),
+        (
+            "/organizations/{org}/projects/{project}",
+            "patch",
+            "200 400 401 403 404 408 409 410 412 413 415 422 500 503",
+        ),
+        ("/actions", "post", "200 400 408 413 415 422 500 503"),
+        ("/register", "post", "200 400 408 409 413 415 422 500 503"),
+        ("/failures/{how}", "get", "200 404 408 500 503"),
+    ] {
+        assert_eq!(statuses(&doc, path, method).join(" "), expected, "{method} {path}");
+    }
+    let post = &doc["paths"]["/api/v1/organizations/{org}/projects"]["post"];
+    assert_eq!(post["responses"]["409"], json!({"$ref": "#/components/responses/Conflict"}));
+}
+
+#[test]
+fn permissions_stand_on_the_operation() {
+    let doc = doc();
+    let create = &doc["paths"]["/api/v1/organizations/{org}/projects"]["post"];
+    assert_eq!(create["x-permission"], "projects:create");
+    assert_eq!(create["parameters"][0]["schema"], json!({"type": "string"}));
+    assert_eq!(create["security"], json!([{"bearer": []}]));
+    assert_eq!(doc["paths"]["/api/v1/actions"]["post"].get("x-permission"), Some(&Value::Null));
+}
+
+#[test]
+fn bodies_are_closed_plain_and_named_for_both_kinds_of_patch() {
+    let doc = doc();
+    let patch = &doc["paths"]["/api/v1/organizations/{org}/projects/{project}"]["patch"];
+    let types: Vec<_> = patch["requestBody"]["content"].as_object().unwrap().keys().collect();
+    assert_eq!(types, ["application/json", "application/merge-patch+json"]);
+    assert_eq!(
+        patch["responses"]["200"]["content"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["application/json"]
+    );
+    assert_eq!(patch["responses"]["200"]["description"], "OK");
+    let schemas = &doc["components"]["schemas"];
+    for closed in ["NewProject", "ProjectChange", "Member", "Action_Rename"] {
+        assert_eq!(schemas[closed]["additionalProperties"], false, "{closed}");
+    }
+    assert!(schemas["Project"].get("additionalProperties").is_none());
+    assert!(schemas["Action"].get("additionalProperties").is_none());
+    assert!(schemas.get("Rename").is_none(), "only its arm is used");
+}
+
+#[test]
+fn schemas_speak_the_language_of_3_1() {
+    let doc = doc();
+    assert_eq!((&doc["openapi"], &doc["servers"]), (&json!("3.1.0"), &json!([{"url": "/"}])));
+    let license = json!({"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"});
+    assert_eq!(doc["info"], json!({"title": "Insula", "version": VERSION, "license": license}));
+    let new = &doc["components"]["schemas"]["NewProject"]["properties"];
+    assert_eq!(new["description"], json!({"type": ["string", "null"]}));
+    assert_eq!(new["starts"], json!({"type": ["string", "null"], "format": "date"}));
+    assert_eq!(new["status"], json!({"$ref": "#/components/schemas/Status"}));
+    assert_eq!(
+        new["lead"],
+        json!({
+            "description": "The one in charge.",
+            "anyOf": [{"$ref": "#/components/schemas/Member"}, {"type": "null"}],
+        })
+    );
+    assert_eq!(
+        new["budget"],
+        json!({"type": "integer", "format": "int32", "minimum": 0, "exclusiveMaximum": 100})
+    );
+    assert_eq!(new["name"]["examples"], json!(["Blue whale"]));
+    assert!(!doc.to_string().contains("\"nullable\""));
+}
+
+/// Also a meta-test of every example: none that its own schema refuses.
+#[test]
+fn every_body_has_an_example_that_fits() {
+    let doc = doc();
+    let mut seen = BTreeSet::new();
+    check_examples(&doc, &doc, &mut seen);
+    assert!(seen.len() > 6, "{seen:?}");
+}
+
+fn check_examples(doc: &Value, value: &Value, seen: &mut BTreeSet<String>) {
+    if let (Some(example), Some(schema)) = (value.get("example"), value.get("schema")) {
+        let mut schema = schema.clone();
+        schema["components"] = doc["components"].clone();
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        let errors: Vec<_> = validator.iter_errors(example).map(|err| err.to_string()).collect();
+        assert!(errors.is_empty(), "{example}: {errors:?}");
+        seen.insert(example.to_string());
+    }
+    match value {
+        Value::Object(map) => map.values().for_each(|child| check_examples(doc, child, seen)),
+        Value::Array(items) => items.iter().for_each(|child| check_examples(doc, child, seen)),
+        _ => {}
+    }
+}
+
+#[test]
+fn tags_are_sorted_and_ids_unique() {
+    let doc = doc();
+    let tags: Vec<_> =
+        doc["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    assert_eq!(tags, ["Accounts", "Projects"]);
+    assert!(publish::<(Demo, Demo)>(BASE).unwrap_err().contains("two operations"));
+}
+
+#[test]
+fn a_document_that_would_leave_something_out_is_an_error() {
+    #[derive(Object)]
+    struct Vague {
+        inner: Words,
+    }
+    #[derive(Object)]
+    struct Words {
+        text: String,
+    }
+    struct NoExample;
+    #[OpenApi]
+    impl NoExample {
+        /// Say something
+        #[oai(path = "/say", method = "post", operation_id = "say")]
+        async fn say(&self, words: StrictJson<Vague>) -> Json<bool> {
+            Json(words.value.inner.text.is_empty())
+        }
+    }
+    let err = publish::<NoExample>(BASE).unwrap_err();
+    assert_eq!(err, "the request body of \"say\" has no example at inner.text");
+
+    struct Nameless;
+    #[OpenApi]
+    impl Nameless {
+        /// Do it
+        #[oai(path = "/do", method = "post")]
+        async fn act(&self) {}
+    }
+    assert!(publish::<Nameless>(BASE).unwrap_err().contains("no operationId"));
+
+    struct Silent;
+    #[OpenApi]
+    impl Silent {
+        #[oai(path = "/do", method = "post", operation_id = "act")]
+        async fn act(&self) {}
+    }
+    assert!(publish::<Silent>(BASE).unwrap_err().contains("no summary"));
+}
+
+#[test]
+fn path_parameters_are_those_of_the_path_in_its_order() {
+    struct Swapped;
+    #[OpenApi]
+    impl Swapped {
+        /// Look
+        #[oai(path = "/a/:first/:second", method = "get", operation_id = "look")]
+        async fn look(&self, second: Path<i32>, first: Path<i32>) -> Json<bool> {
+            Json(first.0 == second.0)
+        }
+    }
+    assert!(publish::<Swapped>(BASE).unwrap_err().contains("in another order"));
+}
+
+#[test]
+fn paths_of_several_groups_meet() {
+    struct Other;
+    #[OpenApi]
+    impl Other {
+        /// Forget every action
+        #[oai(path = "/actions", method = "delete", operation_id = "forgetActions")]
+        async fn forget(&self) {}
+    }
+    let doc = publish::<(Demo, Other)>(BASE).unwrap();
+    let methods = doc["paths"]["/api/v1/actions"].as_object().unwrap();
+    assert_eq!(methods.keys().collect::<Vec<_>>(), ["delete", "post"]);
+}

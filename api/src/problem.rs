@@ -1,0 +1,225 @@
+//! Failures on the wire: problem details (RFC 9457). The one place that knows status codes.
+//!
+//! Handlers and extractors return [`Problem`]; [`render`], the only writer of error bodies, stands around them all and
+//! turns whatever came back into one shape, also what the framework raised or answered itself.
+
+mod details;
+
+use std::sync::Arc;
+
+use details::Details;
+pub(crate) use details::{example, schema};
+use insula_core::error::{Code, Error, FieldError, Kind};
+use poem::{
+    Endpoint, Request, Response,
+    error::ResponseError,
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaResponse, MetaResponses, Registry},
+};
+
+use crate::headers::RequestId;
+
+/// The media type of problem details (RFC 9457 §3).
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What handlers return: `?` takes the failures of core and those of extractors.
+pub type Result<T, E = Problem> = std::result::Result<T, E>;
+
+/// A failure of core, as an answer.
+///
+/// It documents no status of its own: [`crate::openapi::publish`] knows which can occur on which operation.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Problem(pub Error);
+
+/// A [`Problem`] that may be a conflict, for operations outside of an organization whose document must list 409.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Conflicting(pub Error);
+
+/// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
+#[derive(Clone, Debug)]
+pub struct Allow(pub HeaderValue);
+
+/// The status code of a kind of failure (RFC 9110 §15.5 and §15.6).
+pub const fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Malformed => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Gone => StatusCode::GONE,
+        Kind::Stale => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The code that says no more than `status` does, for failures that are not ours.
+fn general(status: StatusCode) -> Code {
+    match status {
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::Forbidden,
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
+        StatusCode::CONFLICT => Code::Conflict,
+        StatusCode::PRECONDITION_FAILED => Code::PreconditionFailed,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+        StatusCode::UNPROCESSABLE_ENTITY => Code::ValidationFailed,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        status if status.is_client_error() => Code::BadRequest,
+        _ => Code::InternalError,
+    }
+}
+
+impl Problem {
+    /// The answer to the request `request_id` for the path `instance`.
+    fn response(&self, instance: &str, request_id: &str) -> Response {
+        let code = self.0.code();
+        let details = Details::new(&self.0, instance, request_id);
+        let body = serde_json::to_vec(&details).unwrap_or_default();
+        let mut response = Response::builder().status(self.status()).content_type(MEDIA_TYPE).body(body);
+        let headers = response.headers_mut();
+        if let Some(seconds) = details.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if code.kind() == Kind::Unauthenticated {
+            // RFC 6750 §3.1: without credentials, no error code.
+            let challenge = match code {
+                Code::InvalidToken => r#"Bearer error="invalid_token""#,
+                _ => "Bearer",
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        status(self.0.code().kind())
+    }
+
+    /// For tests of single endpoints: in the product [`render`] answers, which knows the request.
+    fn as_response(&self) -> Response {
+        self.response("", "")
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Error> for Conflicting {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Conflicting> for poem::Error {
+    fn from(Conflicting(error): Conflicting) -> Self {
+        Problem(error).into()
+    }
+}
+
+/// What the framework raises, in our words; what it does not explain is logged here and answered 500.
+impl From<poem::Error> for Problem {
+    fn from(err: poem::Error) -> Self {
+        use poem_openapi::error::{ParseParamError, ParsePathError};
+        let err = match err.downcast::<Self>() {
+            Ok(problem) => return problem,
+            Err(err) => err,
+        };
+        if err.is::<ParsePathError>() || err.is::<poem::error::ParsePathError>() {
+            return Self(Code::NotFound.refuse());
+        }
+        if let Some(ParseParamError { name, .. }) = err.downcast_ref() {
+            let field = FieldError {
+                field: (*name).to_owned(),
+                code: "INVALID_FORMAT",
+                message: "Is missing or not in the expected form.".to_owned(),
+            };
+            return Self(Error::Invalid(Code::ValidationFailed, vec![field]));
+        }
+        if err.is::<poem::error::ParseQueryError>() {
+            return Self(Error::Invalid(Code::ValidationFailed, vec![]));
+        }
+        let code = general(err.status());
+        if code == Code::InternalError {
+            tracing::error!(error = ?err, "the framework failed");
+        }
+        Self(code.refuse())
+    }
+}
+
+macro_rules! documented { ($($name:ty: $($status:literal)?),+) => {$(
+    impl ApiResponse for $name {
+        fn meta() -> MetaResponses {
+            let declared: &[u16] = &[$($status)?];
+            let response = |status: &u16| MetaResponse {
+                description: "",
+                status: Some(*status),
+                status_range: None,
+                content: vec![],
+                headers: vec![],
+            };
+            MetaResponses { responses: declared.iter().map(response).collect() }
+        }
+
+        fn register(_: &mut Registry) {}
+    }
+)+}}
+documented!(Problem:, Conflicting: 409);
+
+/// Middleware: every failure of `endpoint` leaves as problem details; those that are our fault are logged.
+pub async fn render<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let instance = request.uri().path().to_owned();
+    let request_id = RequestId::of(&request);
+    let result = match endpoint.call(request).await {
+        // An answer an extractor decided upon, such as a redirect.
+        Err(err) if err.is_from_response() => Ok(err.into_response()),
+        result => result,
+    };
+    let err = match result {
+        Ok(response) if !is_foreign(&response) => return Ok(response),
+        Ok(response) => poem::Error::from_status(response.status()),
+        Err(err) => err,
+    };
+    let allow = err.data::<Allow>().cloned();
+    let problem = Problem::from(err);
+    if problem.status().is_server_error() {
+        tracing::error!(request_id = &*request_id, error = ?problem.0, "request failed");
+    }
+    let mut response = problem.response(&instance, &request_id);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        // Paths outside of the API (health, documentation) can only be read.
+        let Allow(methods) = allow.unwrap_or(Allow(HeaderValue::from_static("GET, HEAD")));
+        response.headers_mut().insert(header::ALLOW, methods);
+    }
+    Ok(response)
+}
+
+/// A failure that somebody wrote in another shape.
+fn is_foreign(response: &Response) -> bool {
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error()) && response.content_type() != Some(MEDIA_TYPE)
+}
+
+#[cfg(test)]
+mod tests;

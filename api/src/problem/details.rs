@@ -1,0 +1,142 @@
+//! The body of a problem, and what the document says of it.
+
+use std::time::Duration;
+
+use insula_core::{
+    access::Permission,
+    error::{Code, Error, FieldError, Kind, Missing},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What to wait where the failure names no time: a full pool needs no longer to clear.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The members in the order of RFC 9457 §3.1, then our own.
+#[derive(Serialize)]
+pub(super) struct Details<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    instance: &'a str,
+    error: &'static str,
+    message: String,
+    errors: &'a [FieldError],
+    request_id: &'a str,
+    #[serde(flatten)]
+    lack: Option<Lack<'a>>,
+    /// Whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Lack<'a> {
+    permission: &'static str,
+    missing: [&'static str; 1],
+    roles_held: &'a [String],
+    roles_that_grant: &'a [String],
+}
+
+impl<'a> Details<'a> {
+    pub(super) fn new(error: &'a Error, instance: &'a str, request_id: &'a str) -> Self {
+        let code = error.code();
+        let detail = match code.kind() {
+            // What went wrong inside is for the log.
+            Kind::Internal => code.sentence().to_owned(),
+            _ => error.to_string(),
+        };
+        let wait = match error {
+            Error::Unavailable { retry_after } => Some(*retry_after),
+            _ => (code.kind() == Kind::Unavailable).then_some(RETRY_AFTER),
+        };
+        Self {
+            r#type: format!("/problems/{}", code.as_str().to_lowercase().replace('_', "-")),
+            title: code.title(),
+            status: super::status(code.kind()).as_u16(),
+            message: detail.clone(),
+            detail,
+            instance,
+            error: code.as_str(),
+            errors: if let Error::Invalid(_, errors) = error { errors } else { &[] },
+            request_id,
+            lack: if let Error::Forbidden(missing) = error { Some((&**missing).into()) } else { None },
+            retry_after: wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+        }
+    }
+}
+
+impl<'a> From<&'a Missing> for Lack<'a> {
+    fn from(Missing { permission, roles_held, roles_that_grant }: &'a Missing) -> Self {
+        let permission = permission.as_str();
+        Self { permission, missing: [permission], roles_held, roles_that_grant }
+    }
+}
+
+/// A problem of this code, as the document shows it.
+pub(crate) fn example(code: Code) -> Value {
+    let missing = Missing {
+        permission: Permission::ProjectsCreate,
+        roles_held: vec!["viewer".to_owned()],
+        roles_that_grant: vec!["owner".to_owned(), "admin".to_owned()],
+    };
+    let field = FieldError {
+        field: "name".to_owned(),
+        code: "TOO_LONG",
+        message: "Must have at most 100 characters.".to_owned(),
+    };
+    let error = match code {
+        Code::Forbidden => Error::Forbidden(Box::new(missing)),
+        Code::ValidationFailed => Error::Invalid(code, vec![field]),
+        code => code.refuse(),
+    };
+    json!(Details::new(&error, "/api/v1/organizations/acme/projects", "0190b3a07c1e7d2a9f003a5c6e7f8091"))
+}
+
+/// The schema of every problem.
+pub(crate) fn schema() -> Value {
+    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let meanings: Vec<_> =
+        Code::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.sentence())).collect();
+    let text = |description: &str| json!({"type": "string", "description": description});
+    let texts =
+        |description: &str| json!({"type": "array", "items": {"type": "string"}, "description": description});
+    json!({
+        "type": "object",
+        "description": "Problem details (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "instance", "error", "message", "errors", "request_id"],
+        "properties": {
+            "type": text("Names the kind of problem; `error` in another spelling."),
+            "title": text("A few words that never change."),
+            "status": {"type": "integer", "description": "The status code, repeated."},
+            "detail": text("What happened and what to do, for people."),
+            "instance": text("The path that was asked for."),
+            "error": {
+                "type": "string",
+                "enum": codes,
+                "description": format!("Names the kind of problem; stable, for programs.\n\n{}", meanings.join("\n")),
+            },
+            "message": text("The same as `detail`."),
+            "errors": {
+                "type": "array",
+                "description": "Every wrong field at once.",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "code", "message"],
+                    "properties": {
+                        "field": text("Its path, such as `members[0].role`; a parameter by its name; empty for the whole body."),
+                        "code": text("What is wrong; stable, for programs."),
+                        "message": text("One sentence, for people."),
+                    },
+                },
+            },
+            "request_id": text("Names this request in the log."),
+            "permission": text("The permission that was asked for."),
+            "missing": texts("The permissions the caller lacks."),
+            "roles_held": texts("The roles the caller holds."),
+            "roles_that_grant": texts("The roles that would do."),
+            "retry_after": {"type": "integer", "description": "Seconds to wait before trying again."},
+        },
+    })
+}

@@ -1,0 +1,40 @@
+//! The routes: each translates wire to core, begins, calls one operation, commits.
+
+mod auth;
+mod me;
+mod members;
+mod organizations;
+mod projects;
+
+use std::sync::Arc;
+
+use crate::state::State;
+
+/// Every operation of the API.
+pub type Routes = (auth::Auth, me::Me, organizations::Organizations, members::Members, projects::Projects);
+
+/// The routes, over what they share.
+pub fn routes(state: &Arc<State>) -> Routes {
+    (
+        auth::Auth(Arc::clone(state)),
+        me::Me,
+        organizations::Organizations(Arc::clone(state)),
+        members::Members(Arc::clone(state)),
+        projects::Projects(Arc::clone(state)),
+    )
+}
+
+/// How the document groups the operations.
+#[derive(poem_openapi::Tags)]
+enum Tag {
+    /// Registration and log-in.
+    Authentication,
+    /// The person who is signed in.
+    Me,
+    /// Tenants.
+    Organizations,
+    /// Who belongs to an organization, and what each may do there.
+    Members,
+    /// Projects of an organization.
+    Projects,
+}

@@ -1,0 +1,271 @@
+//! `/organizations/{org}/projects`: the file to copy.
+//!
+//! In each handler the organization comes first and the body last: who may not ask learns nothing of the body, and no
+//! slow client holds a transaction. The transaction begins when everything the client sent is parsed.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+    error::{Code, Fields},
+    idempotency::Begun,
+    ids::ProjectId,
+    page::Sort,
+    projects::{self, NewProject, ProjectChanges, ProjectFilter, ProjectKey},
+    text,
+};
+use poem::Request;
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Header, Path, Query},
+    types::MaybeUndefined,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Tag;
+use crate::{
+    problem::Result,
+    state::State,
+    strict::{MergePatch, StrictJson},
+    tenant,
+    wire::{
+        Answer, Color, Cursor, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, Name, NoContent, Paging,
+        ProjectCode, Tagged,
+    },
+};
+
+pub struct Projects(pub Arc<State>);
+
+/// A new project.
+#[derive(Object)]
+struct ProjectDraft {
+    /// Its short name; unique in the organization, without regard to case.
+    code: ProjectCode,
+    /// Its name, for people.
+    name: Name,
+    /// How it is shown.
+    #[oai(nullable)]
+    color: Option<Color>,
+}
+
+/// What is to change: absent is unchanged, `null` is cleared.
+#[derive(Object)]
+struct ProjectPatch {
+    /// Its short name; unique in the organization, without regard to case.
+    code: Option<ProjectCode>,
+    /// Its name, for people.
+    name: Option<Name>,
+    /// How it is shown.
+    #[oai(nullable)]
+    color: MaybeUndefined<Color>,
+}
+
+/// A project.
+#[derive(Object, Serialize)]
+struct Project {
+    /// The project.
+    id: Uuid,
+    /// Whose.
+    organization_id: Uuid,
+    /// Its short name.
+    code: ProjectCode,
+    /// Its name, for people.
+    name: Name,
+    /// How it is shown: `#rrggbb`.
+    #[oai(nullable)]
+    color: Option<Color>,
+    /// Counts its changes; the `ETag`.
+    version: i64,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// What the list is ordered by; `-`: from the last to the first.
+#[derive(Clone, Copy, Debug, Enum)]
+enum ProjectSort {
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+    #[oai(rename = "name")]
+    Name,
+    #[oai(rename = "-name")]
+    NameDescending,
+    #[oai(rename = "code")]
+    Code,
+    #[oai(rename = "-code")]
+    CodeDescending,
+}
+
+#[OpenApi(tag = "Tag::Projects")]
+impl Projects {
+    /// List the projects
+    #[oai(path = "/organizations/:org/projects", method = "get", operation_id = "listProjects")]
+    async fn list(
+        &self,
+        request: &Request,
+        org: tenant::Path<ProjectsRead>,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<ProjectSort>>,
+        /// Only the project with this code.
+        code: Query<Option<ProjectCode>>,
+    ) -> Result<Listed<Project>> {
+        let filter = filter(code.0)?;
+        let sort = sort.0.unwrap_or(ProjectSort::CreatedAt).into();
+        let list = format!("listProjects {} {sort:?} {filter:?}", org.0.org());
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let tx = self.0.db.begin(org.0).await?;
+        let page = projects::list(&tx, filter, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Project::from))
+    }
+
+    /// Add a project
+    #[oai(path = "/organizations/:org/projects", method = "post", operation_id = "createProject")]
+    async fn create(
+        &self,
+        org: tenant::Path<ProjectsCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<ProjectDraft>,
+    ) -> Result<Answer<Project>> {
+        let once = key.once(&org.0, &draft);
+        let new = NewProject::try_from(draft.value)?;
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let project = projects::create(&tx, new).await?;
+        let answer = Answer::created(location(&project), EntityTag(project.version), &Project::from(project))?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Look at a project
+    #[oai(path = "/organizations/:org/projects/:project", method = "get", operation_id = "getProject")]
+    async fn get(
+        &self,
+        org: tenant::Path<ProjectsRead>,
+        project: Path<Uuid>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<Project>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let project = projects::get(&tx, ProjectId(project.0)).await?;
+        Ok(Tagged::new(EntityTag(project.version), known.0, || project.into()))
+    }
+
+    /// Change a project
+    #[oai(path = "/organizations/:org/projects/:project", method = "patch", operation_id = "updateProject")]
+    async fn change(
+        &self,
+        org: tenant::Path<ProjectsUpdate>,
+        project: Path<Uuid>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<ProjectPatch>,
+    ) -> Result<Tagged<Project>> {
+        let changes = ProjectChanges::try_from(patch.0)?;
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = expected.0.and_then(IfMatch::expected);
+        let project = projects::change(&tx, ProjectId(project.0), changes, expected).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+    }
+
+    /// Delete a project
+    ///
+    /// It can be restored.
+    #[oai(path = "/organizations/:org/projects/:project", method = "delete", operation_id = "deleteProject")]
+    async fn remove(
+        &self,
+        org: tenant::Path<ProjectsDelete>,
+        project: Path<Uuid>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<NoContent> {
+        let tx = self.0.db.begin(org.0).await?;
+        projects::remove(&tx, ProjectId(project.0), expected.0.and_then(IfMatch::expected)).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+
+    /// Restore a deleted project
+    #[oai(path = "/organizations/:org/projects/:project/restore", method = "post", operation_id = "restoreProject")]
+    async fn restore(&self, org: tenant::Path<ProjectsDelete>, project: Path<Uuid>) -> Result<Tagged<Project>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let project = projects::restore(&tx, ProjectId(project.0)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+    }
+}
+
+fn location(project: &projects::Project) -> String {
+    format!("/api/v1/organizations/{}/projects/{}", project.organization_id, project.id)
+}
+
+fn filter(code: Option<ProjectCode>) -> Result<ProjectFilter, insula_core::Error> {
+    let mut fields = Fields::default();
+    let code = fields.take_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
+    fields.finish()?;
+    Ok(ProjectFilter { code })
+}
+
+impl TryFrom<ProjectDraft> for NewProject {
+    type Error = insula_core::Error;
+
+    fn try_from(draft: ProjectDraft) -> Result<Self, Self::Error> {
+        let mut fields = Fields::default();
+        let code = fields.take("code", text::ProjectCode::parse(&draft.code.0));
+        let name = fields.take("name", text::Name::parse(&draft.name.0));
+        let color = fields.take_optional("color", draft.color.map(|color| text::Color::parse(&color.0)));
+        fields.finish()?;
+        code.zip(name).map(|(code, name)| Self { code, name, color }).ok_or(Code::ValidationFailed.refuse())
+    }
+}
+
+impl TryFrom<ProjectPatch> for ProjectChanges {
+    type Error = insula_core::Error;
+
+    fn try_from(patch: ProjectPatch) -> Result<Self, Self::Error> {
+        let mut fields = Fields::default();
+        let code = fields.take_optional("code", patch.code.map(|code| text::ProjectCode::parse(&code.0)));
+        let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
+        let color = match patch.color {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(color) => fields.take("color", text::Color::parse(&color.0)).map(Some),
+        };
+        fields.finish()?;
+        Ok(Self { code, name, color })
+    }
+}
+
+impl From<ProjectSort> for Sort<ProjectKey> {
+    fn from(sort: ProjectSort) -> Self {
+        let (key, descending) = match sort {
+            ProjectSort::CreatedAt => (ProjectKey::CreatedAt, false),
+            ProjectSort::CreatedAtDescending => (ProjectKey::CreatedAt, true),
+            ProjectSort::Name => (ProjectKey::Name, false),
+            ProjectSort::NameDescending => (ProjectKey::Name, true),
+            ProjectSort::Code => (ProjectKey::Code, false),
+            ProjectSort::CodeDescending => (ProjectKey::Code, true),
+        };
+        Self { key, descending }
+    }
+}
+
+impl From<projects::Project> for Project {
+    fn from(row: projects::Project) -> Self {
+        Self {
+            id: row.id.0,
+            organization_id: row.organization_id.0,
+            code: ProjectCode(row.code),
+            name: Name(row.name),
+            color: row.color.map(Color),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

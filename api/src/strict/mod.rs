@@ -1,0 +1,202 @@
+//! Request bodies: read once, strictly, and checked against the very schema the document publishes.
+//!
+//! `poem_openapi::payload::Json` takes numbers for strings, lets the last of two equal keys win, ignores what it does
+//! not know and stops at the first fault. [`StrictJson`] and [`MergePatch`] refuse all of that and report every wrong
+//! field at once.
+//!
+//! **The rule of null**: it is accepted where the schema says so and nowhere else. A field that may be null says
+//! `#[oai(nullable)]`, also when its type is `Option` or `MaybeUndefined`: those alone mean "may be absent".
+//!
+//! Forms: `#[oai(validator(pattern = …))]` compiles its expression once more for every request. String types made by
+//! [`texts!`](crate::texts) carry length, form and example in their schema, and only the check looks at them.
+
+mod check;
+mod parse;
+mod schema;
+mod texts;
+
+use std::{borrow::Cow, fmt::Write};
+
+use bytes::Bytes;
+use insula_core::error::{Code, Error, FieldError};
+use poem::{Request, RequestBody, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, Registry},
+    types::ParseFromJSON,
+};
+use sha2::{Digest, Sha256};
+
+pub(crate) use schema::{Schema, integer_range};
+
+use crate::{operation, problem::Problem};
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// A JSON body that fits the schema of `T` (RFC 8259).
+#[derive(Debug)]
+pub struct StrictJson<T> {
+    /// What the body says.
+    pub value: T,
+    /// SHA-256 of the bytes, if the request has an `Idempotency-Key`: two requests are the same if it is.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// A JSON merge patch that fits the schema of `T`: absent is unchanged, null is cleared (RFC 7396).
+#[derive(Debug)]
+pub struct MergePatch<T>(pub T);
+
+/// One step on the way from the root of a body to a place in it.
+#[derive(Clone, Debug)]
+enum Step<'a> {
+    Key(Cow<'a, str>),
+    Index(usize),
+}
+
+/// The place as the API spells it: `members[0].role`.
+fn path<'a>(steps: impl Iterator<Item = &'a Step<'a>>) -> String {
+    /// A key can be as long as the body; nobody needs to read it back in full.
+    const LONGEST: usize = 100;
+    let mut path = String::new();
+    for step in steps {
+        // Writing to a String cannot fail.
+        match step {
+            Step::Key(key) => {
+                let dot = if path.is_empty() { "" } else { "." };
+                path.push_str(dot);
+                path.extend(key.chars().take(LONGEST));
+            }
+            Step::Index(at) => write!(path, "[{at}]").unwrap_or_default(),
+        }
+    }
+    path
+}
+
+/// Reads `bytes` as a `T`.
+fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error> {
+    let value = parse::parse(bytes).map_err(|fault| Error::Invalid(Code::BadRequest, vec![fault]))?;
+    let errors = Schema::of::<T>().check(&value);
+    if !errors.is_empty() {
+        return Err(Error::Invalid(Code::ValidationFailed, errors));
+    }
+    // What a schema cannot say, a type says itself, though not where.
+    T::parse_from_json(Some(value)).map_err(|err| {
+        let message = own_words(err.message()).to_owned();
+        let field = FieldError { field: String::new(), code: "INVALID_FORMAT", message };
+        Error::Invalid(Code::ValidationFailed, vec![field])
+    })
+}
+
+/// The message without the framework's frame: `failed to parse "T": … (occurred while parsing "U")`.
+fn own_words(message: &str) -> &str {
+    let inner = message.split(" (occurred while parsing").next().unwrap_or(message);
+    match inner.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
+        Some((_, words)) => words,
+        None => "Has a value that is not valid.",
+    }
+}
+
+/// Is `content_type` one of `accepted`, in UTF-8 (RFC 9110 §8.3)?
+fn is_accepted(content_type: &str, accepted: &[&str]) -> bool {
+    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let parameters = parameters.trim().to_ascii_lowercase();
+    accepted.iter().any(|accepted| essence.trim().eq_ignore_ascii_case(accepted))
+        && matches!(&*parameters, "" | "charset=utf-8" | "charset=\"utf-8\"")
+}
+
+/// The bytes of a body of one of the `accepted` types.
+async fn bytes(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> poem::Result<Bytes> {
+    let unsupported = || Problem(Code::UnsupportedMediaType.refuse());
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    let is_typed = match request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str()) {
+        Some(Ok(content_type)) if is_accepted(content_type, accepted) => true,
+        Some(_) => return Err(unsupported().into()),
+        None => false,
+    };
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported().into());
+    }
+    operation::check_query(request).map_err(Problem)?;
+    let bytes = body.take()?.into_bytes().await?;
+    // No body at all is a forgotten body, not one of an unknown type.
+    match is_typed || bytes.is_empty() {
+        true => Ok(bytes),
+        false => Err(unsupported().into()),
+    }
+}
+
+impl<T> StrictJson<T> {
+    fn new(value: T, bytes: &[u8], request: &Request) -> Self {
+        let has_key = request.headers().contains_key("idempotency-key");
+        Self { value, digest: has_key.then(|| Sha256::digest(bytes).into()) }
+    }
+}
+
+impl<T> MergePatch<T> {
+    fn new(value: T, _: &[u8], _: &Request) -> Self {
+        Self(value)
+    }
+}
+
+macro_rules! bodies { ($($name:ident: $accepted:expr),+) => {$(
+    impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for $name<T> {
+        const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+        type ParamType = ();
+        type ParamRawType = ();
+
+        fn register(registry: &mut Registry) {
+            T::register(registry);
+        }
+
+        fn request_meta() -> Option<MetaRequest> {
+            let content = $accepted.map(|content_type| MetaMediaType { content_type, schema: T::schema_ref() });
+            Some(MetaRequest { description: None, content: content.into(), required: true })
+        }
+
+        async fn from_request(
+            request: &'a Request,
+            body: &mut RequestBody,
+            _: ExtractParamOptions<()>,
+        ) -> poem::Result<Self> {
+            let bytes = bytes(request, body, &$accepted).await?;
+            Ok(Self::new(read(&bytes).map_err(Problem)?, &bytes, request))
+        }
+    }
+)+}}
+bodies!(StrictJson: [JSON], MergePatch: [JSON, MERGE_PATCH]);
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn media_types() {
+        for good in
+            ["application/json", "Application/JSON; charset=UTF-8", "application/json ; charset=\"utf-8\""]
+        {
+            assert!(is_accepted(good, &[JSON]), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/vnd.x+json",
+            "application/json; charset=latin1",
+            "application/json; v=1",
+            MERGE_PATCH,
+        ] {
+            assert!(!is_accepted(bad, &[JSON]), "{bad}");
+        }
+        assert!(is_accepted(MERGE_PATCH, &[JSON, MERGE_PATCH]));
+    }
+
+    #[test]
+    fn a_type_speaks_without_the_frame_of_the_framework() {
+        let framed = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
+        assert_eq!(own_words(framed), "Is reserved.");
+        assert_eq!(own_words(r#"Expected input type "x", found 1."#), "Has a value that is not valid.");
+    }
+}

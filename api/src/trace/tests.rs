@@ -1,0 +1,81 @@
+use std::{io, sync::Mutex};
+
+use poem::http::Method;
+use serde_json::Value;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+use crate::demo::{self, ID, request};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// What the log says of one request.
+async fn log(request: Request) -> Vec<Value> {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(lines.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    demo::send(request).await;
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_of_what_is_ours_to_tell() {
+    let path = "/api/v1/organizations/acme/projects?tag=secret";
+    let log = log(request(Method::GET, path).header("x-secret", "secret").finish()).await;
+    let [line] = &*log else { panic!("{log:?}") };
+    let fields = &line["fields"];
+    assert_eq!(
+        (line["target"].as_str(), line["span"]["request_id"].as_str()),
+        (Some("insula::access"), Some("test"))
+    );
+    assert_eq!(fields["path"], "/api/v1/organizations/{org}/projects");
+    assert_eq!((fields["method"].as_str(), fields["status"].as_u64()), (Some("GET"), Some(200)));
+    assert_eq!((fields["request_id"].as_str(), fields["user_id"].as_str()), (Some("test"), Some(ID)));
+    let ms = fields["ms"].as_f64().unwrap();
+    assert!((ms * 10.0 - (ms * 10.0).round()).abs() < 1e-6, "{ms}");
+    assert!(!line.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn our_failures_are_told_once_and_in_full_to_the_log_only() {
+    for (how, words) in [
+        ("broken", "the secret of the program"),
+        ("poem", "a secret"),
+        ("panic", "the secret of the handler"),
+    ] {
+        let log = log(request(Method::GET, &format!("/api/v1/failures/{how}")).finish()).await;
+        let told = log.iter().filter(|line| line.to_string().contains(words)).count();
+        assert_eq!(told, 1, "{how}: {log:?}");
+        let errors = log.iter().filter(|line| line["level"] == "ERROR");
+        assert!(errors.clone().all(|line| line["span"]["request_id"] == "test"), "{log:?}");
+        assert_eq!(errors.count(), if how == "broken" { 1 } else { 2 }, "{how}: {log:?}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_no_errors() {
+    let log = log(request(Method::GET, "/nowhere").finish()).await;
+    let [line] = &*log else { panic!("{log:?}") };
+    assert_eq!((line["level"].as_str(), line["fields"]["path"].as_str()), (Some("INFO"), Some("-")));
+}

@@ -1,0 +1,149 @@
+//! Pages of lists: what the client asks for, and what he gets.
+
+use std::borrow::Cow;
+
+use insula_core::{
+    error::Error,
+    page::{self, Cursors, Sort},
+};
+use poem::{
+    IntoResponse, Request, Response,
+    http::{HeaderValue, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+};
+use serde::Serialize;
+
+use super::{Cursor, Reply};
+
+/// How many rows of a list: 1..=100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(u64);
+
+impl Limit {
+    const DEFAULT: u64 = 20;
+    const MAX: u64 = 100;
+}
+
+/// One page of a list.
+#[derive(Object, Serialize)]
+pub struct Page<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Where the list goes on; `null`: this is its last page.
+    #[oai(nullable)]
+    pub next_cursor: Option<String>,
+    /// Is there another page?
+    pub has_more: bool,
+}
+
+/// A list as one request asks for it.
+pub struct Paging<'a, K> {
+    cursors: &'a Cursors,
+    request: &'a Request,
+    list: String,
+    /// Which page, for the operation.
+    pub listing: page::Listing<K>,
+}
+
+impl<'a, K: Copy> Paging<'a, K> {
+    /// `list`: everything that makes the list this one: operation, organization, sort and filters. A cursor of one list
+    /// is no cursor of another.
+    ///
+    /// # Errors
+    /// `INVALID_CURSOR`.
+    pub fn new(
+        cursors: &'a Cursors,
+        request: &'a Request,
+        list: String,
+        (limit, sort, cursor): (Option<Limit>, Sort<K>, Option<Cursor>),
+    ) -> Result<Self, Error> {
+        let limit = limit.map_or(Limit::DEFAULT, |Limit(limit)| limit);
+        let after = cursor.map(|Cursor(cursor)| cursors.decode(&list, &cursor)).transpose()?;
+        Ok(Self { cursors, request, list, listing: page::Listing { limit, sort, after } })
+    }
+
+    /// The page that the operation gave, its rows as the wire shows them.
+    pub fn reply<R, T>(&self, page: page::Page<R>, show: impl Fn(R) -> T) -> Listed<T>
+    where
+        T: Send + Sync + ParseFromJSON + ToJSON + Type,
+    {
+        let next_cursor = page.next.map(|after| self.cursors.encode(&self.list, &after));
+        let link = next_cursor.as_deref().and_then(|cursor| self.link(cursor));
+        let data = page.data.into_iter().map(show).collect();
+        Listed { page: Page { data, has_more: next_cursor.is_some(), next_cursor }, link }
+    }
+
+    /// `Link` to the next page: this request with another cursor (RFC 8288 §3).
+    fn link(&self, cursor: &str) -> Option<HeaderValue> {
+        let uri = self.request.original_uri();
+        let kept = uri.query().unwrap_or_default().split('&');
+        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let query: Vec<_> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
+        HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"))).ok()
+    }
+}
+
+/// 200 with one page, and `Link` to the next one.
+pub struct Listed<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
+    page: Page<T>,
+    link: Option<HeaderValue>,
+}
+
+impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> IntoResponse for Listed<T> {
+    fn into_response(self) -> Response {
+        let mut response = Reply(self.page).into_response();
+        if let Some(link) = self.link {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        response
+    }
+}
+
+impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for Listed<T> {
+    fn meta() -> MetaResponses {
+        Reply::<Page<T>>::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        Page::<T>::register(registry);
+    }
+}
+
+impl Type for Limit {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema {
+            minimum: Some(1.0),
+            maximum: Some(100.0),
+            default: Some(Self::DEFAULT.into()),
+            ..MetaSchema::new("integer")
+        }))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ParseFromParameter for Limit {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        let limit = text.parse().ok().filter(|limit| (1..=Self::MAX).contains(limit));
+        limit.map(Self).ok_or_else(|| ParseError::custom("expected a number from 1 to 100"))
+    }
+}

@@ -1,0 +1,35 @@
+//! Shapes that several nouns share, and how answers are written.
+
+mod condition;
+mod listing;
+mod once;
+mod reply;
+
+pub use condition::{EntityTag, IfMatch, IfNoneMatch};
+pub use listing::{Limit, Listed, Page, Paging};
+pub use once::IdempotencyKey;
+pub use reply::{Answer, NoContent, Reply, Tagged};
+
+use crate::texts;
+use insula_core::text;
+
+texts! {
+    /// An e-mail address.
+    Email { length: 3..=text::EmailAddress::MAX, example: "ada@example.com" }
+    /// A password.
+    Password { length: insula_core::credentials::Passwords::LENGTH, example: "a long and lovely passphrase" }
+    /// A name to log in with.
+    Username { length: text::Username::LENGTH, pattern: text::Username::PATTERN, example: "ada" }
+    /// A name shown to people.
+    Name { length: 1..=text::Name::MAX, example: "Analytical Engine" }
+    /// The address of an organization in URLs.
+    Slug { length: text::Slug::LENGTH, pattern: text::Slug::PATTERN, example: "acme" }
+    /// The short code of a project.
+    ProjectCode { length: 1..=text::ProjectCode::MAX, pattern: text::ProjectCode::PATTERN, example: "ENGINE" }
+    /// A colour.
+    Color { length: 7..=7, pattern: text::Color::PATTERN, example: "#1f6feb" }
+    /// The stable name of a role.
+    RoleKey { length: 1..=50, example: "owner" }
+    /// Where a list goes on, as the page before said.
+    Cursor { length: 1..=1000, example: "eyJ2IjoxLCJzIjoiZ3U4Y2Zl" }
+}

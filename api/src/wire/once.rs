@@ -1,0 +1,78 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the wish to have a request done once.
+
+use std::sync::Arc;
+
+use insula_core::{
+    access::{Authorized, Grant},
+    error::{Code, Error, FieldError},
+    idempotency::Once,
+};
+use poem::{Request, RequestBody};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
+};
+
+use crate::{operation::Operation, problem::Problem, strict::StrictJson};
+
+/// Longest key, in characters.
+const MAX: usize = 255;
+
+/// The key of the request, if it has one. Its argument must be named `Idempotency-Key`.
+pub struct IdempotencyKey {
+    key: Option<String>,
+    operation: Option<Arc<Operation>>,
+}
+
+impl IdempotencyKey {
+    /// The wish to have this request of the holder of `proof`, with this body, done once.
+    pub fn once<P: Grant, T>(self, proof: &Authorized<P>, body: &StrictJson<T>) -> Option<Once> {
+        Some(Once {
+            user: proof.origin().actor.user()?,
+            operation_id: self.operation?.id,
+            key: self.key?,
+            body_sha256: body.digest?,
+        })
+    }
+}
+
+impl<'a> ApiExtractor<'a> for IdempotencyKey {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = false;
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn register(_: &mut Registry) {}
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
+            min_length: Some(1),
+            max_length: Some(MAX),
+            description: Some("Of two requests with the same key and body one is done, and both get its answer; kept 24 hours."),
+            example: Some("0d6f2c9e-order-17".into()),
+            ..MetaSchema::new("string")
+        })))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        let operation = request.data::<Arc<Operation>>().cloned();
+        let Some(value) = request.headers().get(options.name) else { return Ok(Self { key: None, operation }) };
+        let key = value.to_str().ok().filter(|key| (1..=MAX).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
+        let fault = || FieldError {
+            field: options.name.to_owned(),
+            code: "INVALID_FORMAT",
+            message: format!("Must be 1 to {MAX} visible ASCII characters."),
+        };
+        let key = key.ok_or_else(|| Problem(Error::Invalid(Code::ValidationFailed, vec![fault()])))?;
+        Ok(Self { key: Some(key.to_owned()), operation })
+    }
+}

@@ -1,0 +1,194 @@
+//! Answers: written by serde straight to bytes, documented by poem-openapi.
+
+use std::marker::PhantomData;
+
+use insula_core::{error::Error, idempotency};
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use super::{EntityTag, IfNoneMatch};
+
+const JSON: &str = "application/json";
+
+/// 200 with a body.
+pub struct Reply<T>(pub T);
+
+/// 200 with a body and its `ETag`, or 304 when the client has it already.
+pub enum Tagged<T> {
+    /// The client's copy is the present one (RFC 9110 §15.4.5).
+    Unchanged(EntityTag),
+    /// The present one.
+    Present(EntityTag, T),
+}
+
+impl<T> Tagged<T> {
+    /// The present one, unless the client says that he has it.
+    pub fn new(tag: EntityTag, known: Option<IfNoneMatch>, body: impl FnOnce() -> T) -> Self {
+        match known.is_some_and(|known| known.has(tag)) {
+            true => Self::Unchanged(tag),
+            false => Self::Present(tag, body()),
+        }
+    }
+}
+
+/// 201 with `Location`, `ETag` and a body: made once, remembered, and given again to who asks again.
+pub struct Answer<T> {
+    stored: idempotency::Answer,
+    body: PhantomData<fn() -> T>,
+}
+
+/// 204.
+pub struct NoContent;
+
+fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, body).map_err(|_| Error::Broken("an answer is not JSON"))?;
+    Ok(bytes)
+}
+
+fn json<T: Serialize>(body: &T) -> Response {
+    match bytes(body) {
+        Ok(bytes) => Response::builder().content_type(JSON).body(bytes),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into(),
+    }
+}
+
+impl<T: Serialize> Answer<T> {
+    /// Something new, at `location`.
+    ///
+    /// # Errors
+    /// Only when the body cannot be written.
+    pub fn created(location: String, tag: EntityTag, body: &T) -> Result<Self, Error> {
+        let stored = idempotency::Answer {
+            status: StatusCode::CREATED.as_u16(),
+            location: Some(location),
+            etag: Some(tag.to_string()),
+            body: bytes(body)?,
+        };
+        Ok(Self::again(stored))
+    }
+}
+
+impl<T> Answer<T> {
+    /// The answer given before.
+    pub fn again(stored: idempotency::Answer) -> Self {
+        Self { stored, body: PhantomData }
+    }
+
+    /// What is remembered of it.
+    pub fn stored(&self) -> &idempotency::Answer {
+        &self.stored
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        json(&self.0)
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        let (tag, mut response) = match self {
+            Self::Unchanged(tag) => (tag, StatusCode::NOT_MODIFIED.into()),
+            Self::Present(tag, body) => (tag, json(&body)),
+        };
+        response.headers_mut().insert(header::ETAG, tag.into());
+        response
+    }
+}
+
+impl<T: Send> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        let idempotency::Answer { status, location, etag, body } = self.stored;
+        let mut response = Response::builder()
+            .status(StatusCode::from_u16(status).unwrap_or(StatusCode::CREATED))
+            .content_type(JSON)
+            .body(body);
+        for (name, value) in [(header::LOCATION, location), (header::ETAG, etag)] {
+            if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(&value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into()
+    }
+}
+
+fn text_header(name: &str, description: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+    }
+}
+
+fn response<T: Type>(status: StatusCode, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
+    MetaResponses {
+        responses: vec![MetaResponse {
+            description,
+            status: Some(status.as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],
+            headers,
+        }],
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Reply<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::OK, "OK", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Tagged<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::OK, "OK", vec![text_header("ETag", "Its version; send it as `If-Match`.")])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Answer<T> {
+    fn meta() -> MetaResponses {
+        let location = text_header("Location", "Its path.");
+        response::<T>(StatusCode::CREATED, "Created", vec![location, text_header("ETag", "Its version.")])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl ApiResponse for NoContent {
+    fn meta() -> MetaResponses {
+        let description = "Done; there is nothing to say.";
+        let status = Some(StatusCode::NO_CONTENT.as_u16());
+        MetaResponses {
+            responses: vec![MetaResponse { description, status, status_range: None, content: vec![], headers: vec![] }],
+        }
+    }
+
+    fn register(_: &mut Registry) {}
+}
