@@ -23,7 +23,7 @@ lint: ## What a reviewer should not have to say
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version $(DENY)
-	cargo deny --all-features check --config .cargo/deny.toml bans licenses sources
+	cargo deny --all-features check bans licenses sources
 	if command -v npx >/dev/null; then npx --yes @redocly/cli@$(REDOCLY) lint api/openapi.json --config api/redocly.yaml; \
 	else echo "npx is not here: the document was checked by our own tests alone"; fi
 

@@ -49,8 +49,9 @@ pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> p
 pub(crate) fn caller(state: &State, request: &Request) -> Result<Caller, Error> {
     let token = request.headers().get(header::AUTHORIZATION).ok_or(Code::Unauthenticated.refuse())?;
     let token = token.to_str().ok().and_then(|value| value.split_once(' '));
-    let (_, token) =
-        token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).ok_or(Code::InvalidToken.refuse())?;
+    let (_, token) = token
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .ok_or(Code::InvalidToken.refuse())?;
     let claims = state.tokens.verify(token.trim(), state.db.now())?;
     Subject::note(request, claims.user);
     Ok(Caller { claims, request_id: Some(RequestId::of(request).to_string()) })

@@ -25,7 +25,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    problem::{Conflicting, Result},
+    problem::{Challenging, Conflicting, Result},
     serve::Limits,
     strict::{MergePatch, StrictJson},
     texts,
@@ -229,7 +229,7 @@ impl Demo {
 
     /// Do something with a project
     #[oai(path = "/actions", method = "post", operation_id = "act", tag = "Tag::Projects")]
-    async fn act(&self, action: StrictJson<Action>) -> Result<Json<Project>> {
+    async fn act(&self, action: StrictJson<Action>) -> Result<Json<Project>, Challenging> {
         match action.value {
             Action::Archive(archive) => Ok(Project::named(archive.reason)),
             Action::Rename(rename) => Ok(Project::named(rename.name)),

@@ -3,11 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use poem::{IntoResponse, Response, Route, get, handler, http::StatusCode, web::{Data, Json}};
+use insula_core::Error;
+use poem::{
+    IntoResponse, Response, Route, get, handler,
+    web::{Data, Json},
+};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::state::State;
+use crate::{
+    problem::{Problem, Result},
+    state::State,
+};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -34,51 +41,46 @@ async fn database_answers(state: &State) -> bool {
     matches!(timeout(PATIENCE, state.db.ping()).await, Ok(Ok(())))
 }
 
-fn answer(good: bool, body: Value) -> Response {
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    // Probes read the status; the body is for people, and no problem of a client.
-    Json(body).with_status(status).into_response()
-}
-
 #[handler]
 fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn healthz(state: Data<&Arc<State>>) -> Json<Value> {
     Json(json!({ "status": "ok", "timestamp": timestamp(state.db.now()), "version": VERSION }))
 }
 
 #[handler]
-async fn health(state: Data<&Arc<State>>) -> Response {
-    let good = database_answers(&state).await;
-    let database = json!({ "system": state.db.system(), "status": if good { "ok" } else { "unavailable" } });
-    let status = if good { "ok" } else { "degraded" };
-    let body = json!({
-        "status": status,
+async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
+    if !database_answers(&state).await {
+        return Err(not_ready("the database does not answer"));
+    }
+    Ok(Json(json!({
+        "status": "ok",
         "timestamp": timestamp(state.db.now()),
         "version": VERSION,
         "environment": state.environment,
-        "database": database,
-    });
-    answer(good, body)
+        "database": { "system": state.db.system(), "status": "ok" },
+    })))
 }
 
 /// Not while draining, not before the schema is current, not without the database.
 #[handler]
-async fn readyz(state: Data<&Arc<State>>) -> Response {
-    let reason = match () {
-        () if !state.readiness.is_ready() => Some("draining"),
-        () if !state.is_migrated() => Some("migrations are pending"),
-        () if !database_answers(&state).await => Some("the database does not answer"),
-        () => None,
-    };
-    let body = match reason {
-        None => json!({ "status": "ready" }),
-        Some(reason) => json!({ "status": "not ready", "reason": reason }),
-    };
-    answer(reason.is_none(), body)
+async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
+    match () {
+        () if !state.readiness.is_ready() => Err(not_ready("draining")),
+        () if !state.is_migrated() => Err(not_ready("migrations are pending")),
+        () if !database_answers(&state).await => Err(not_ready("the database does not answer")),
+        () => Ok(Json(json!({ "status": "ready" }))),
+    }
+}
+
+/// 503; the reason is for the log, as with every failure of ours.
+fn not_ready(reason: &'static str) -> Problem {
+    tracing::info!(reason, "not ready");
+    Problem(Error::Unavailable { retry_after: PATIENCE })
 }
 
 #[handler]
@@ -87,6 +89,7 @@ fn version() -> Json<Value> {
 }
 
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn jwks(state: Data<&Arc<State>>) -> Response {
     Json(state.tokens.jwks()).with_header("cache-control", "public, max-age=300").into_response()
 }

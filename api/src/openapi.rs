@@ -5,7 +5,8 @@
 //!
 //! What the author of a route writes:
 //! - the operation: a doc comment (its first paragraph is the summary), `operation_id`, `tag`; the return type
-//!   [`crate::problem::Result`], or `Result<T, Conflicting>` if 409 can occur outside of an organization;
+//!   [`crate::problem::Result`]; or `Result<T, Conflicting>` if 409 can occur outside of an organization, and
+//!   `Result<T, Challenging>` if 401 and 403 can occur without being signed in;
 //! - a request body: [`crate::strict::StrictJson`] or [`crate::strict::MergePatch`] of a type that derives `Object`.
 //!   `Option<T>` and `MaybeUndefined<T>` may be absent; whatever may be null says `#[oai(nullable)]`;
 //! - an answer: a type that derives `Object`. A member that is always written is not an `Option` unless it is
@@ -108,6 +109,10 @@ fn describe(
         return Err(format!("{id} takes other path parameters, or in another order, than {path} names"));
     }
     operation["x-permission"] = take_permission(operation);
+    if operation.get("security").is_none() {
+        // Said, not forgotten: anybody may.
+        operation["security"] = json!([]);
+    }
     let mut problems = problems(path, method, operation);
     let responses = operation["responses"].as_object_mut().ok_or_else(|| format!("{id} has no responses"))?;
     for (code, response) in &mut *responses {

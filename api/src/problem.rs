@@ -35,10 +35,15 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 #[error("{0}")]
 pub struct Problem(pub Error);
 
-/// A [`Problem`] that may be a conflict, for operations outside of an organization whose document must list 409.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Conflicting(pub Error);
+/// A [`Problem`] of an operation that says itself which statuses it may have besides those that follow from its form.
+#[derive(Debug)]
+pub struct Also<const STATUS: u16, const OTHER: u16 = 0>(Problem);
+
+/// It may be a conflict, though the operation is outside of an organization.
+pub type Conflicting = Also<409>;
+
+/// It may be about who signs in, though the operation is open to anybody.
+pub type Challenging = Also<401, 403>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
 #[derive(Clone, Debug)]
@@ -104,6 +109,30 @@ impl Problem {
         }
         response
     }
+
+    /// What the framework raises, in our words.
+    fn translated(err: poem::Error) -> Self {
+        use poem_openapi::error::{ParseParamError, ParsePathError};
+        let err = match err.downcast::<Self>() {
+            Ok(problem) => return problem,
+            Err(err) => err,
+        };
+        if err.is::<ParsePathError>() || err.is::<poem::error::ParsePathError>() {
+            return Self(Code::NotFound.refuse());
+        }
+        if err.is::<poem::error::ParseQueryError>() {
+            return Self(Code::ValidationFailed.refuse());
+        }
+        if let Some(ParseParamError { name, .. }) = err.downcast_ref() {
+            let field = FieldError {
+                field: (*name).to_owned(),
+                code: "INVALID_FORMAT",
+                message: "Is missing or not in the expected form.".to_owned(),
+            };
+            return Self(Error::Invalid(Code::ValidationFailed, vec![field]));
+        }
+        Self(general(err.status()).refuse())
+    }
 }
 
 impl ResponseError for Problem {
@@ -123,66 +152,52 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<Error> for Conflicting {
-    fn from(error: Error) -> Self {
-        Self(error)
+impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16> From<E> for Also<STATUS, OTHER> {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
-impl From<Conflicting> for poem::Error {
-    fn from(Conflicting(error): Conflicting) -> Self {
-        Problem(error).into()
+impl<const STATUS: u16, const OTHER: u16> From<Also<STATUS, OTHER>> for poem::Error {
+    fn from(Also(problem): Also<STATUS, OTHER>) -> Self {
+        problem.into()
     }
 }
 
-/// What the framework raises, in our words; what it does not explain is logged here and answered 500.
+/// For `?` in handlers; what only the framework can explain is logged here, before it is lost.
 impl From<poem::Error> for Problem {
     fn from(err: poem::Error) -> Self {
-        use poem_openapi::error::{ParseParamError, ParsePathError};
-        let err = match err.downcast::<Self>() {
-            Ok(problem) => return problem,
-            Err(err) => err,
-        };
-        if err.is::<ParsePathError>() || err.is::<poem::error::ParsePathError>() {
-            return Self(Code::NotFound.refuse());
-        }
-        if let Some(ParseParamError { name, .. }) = err.downcast_ref() {
-            let field = FieldError {
-                field: (*name).to_owned(),
-                code: "INVALID_FORMAT",
-                message: "Is missing or not in the expected form.".to_owned(),
-            };
-            return Self(Error::Invalid(Code::ValidationFailed, vec![field]));
-        }
-        if err.is::<poem::error::ParseQueryError>() {
-            return Self(Error::Invalid(Code::ValidationFailed, vec![]));
-        }
-        let code = general(err.status());
-        if code == Code::InternalError {
+        if err.status().is_server_error() && !err.is::<Self>() {
             tracing::error!(error = ?err, "the framework failed");
         }
-        Self(code.refuse())
+        Self::translated(err)
     }
 }
 
-macro_rules! documented { ($($name:ty: $($status:literal)?),+) => {$(
-    impl ApiResponse for $name {
-        fn meta() -> MetaResponses {
-            let declared: &[u16] = &[$($status)?];
-            let response = |status: &u16| MetaResponse {
-                description: "",
-                status: Some(*status),
-                status_range: None,
-                content: vec![],
-                headers: vec![],
-            };
-            MetaResponses { responses: declared.iter().map(response).collect() }
-        }
-
-        fn register(_: &mut Registry) {}
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![] }
     }
-)+}}
-documented!(Problem:, Conflicting: 409);
+
+    fn register(_: &mut Registry) {}
+}
+
+impl<const STATUS: u16, const OTHER: u16> ApiResponse for Also<STATUS, OTHER> {
+    fn meta() -> MetaResponses {
+        let response = |status| MetaResponse {
+            description: "",
+            status: Some(status),
+            status_range: None,
+            content: vec![],
+            headers: vec![],
+        };
+        MetaResponses {
+            responses: [STATUS, OTHER].into_iter().filter(|status| *status != 0).map(response).collect(),
+        }
+    }
+
+    fn register(_: &mut Registry) {}
+}
 
 /// Middleware: every failure of `endpoint` leaves as problem details; those that are our fault are logged.
 pub async fn render<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
@@ -201,12 +216,11 @@ where
         Ok(response) => poem::Error::from_status(response.status()),
         Err(err) => err,
     };
-    let allow = err.data::<Allow>().cloned();
-    let problem = Problem::from(err);
-    if problem.status().is_server_error() {
-        tracing::error!(request_id = &*request_id, error = ?problem.0, "request failed");
+    if err.status().is_server_error() {
+        tracing::error!(request_id = &*request_id, error = ?err, "request failed");
     }
-    let mut response = problem.response(&instance, &request_id);
+    let allow = err.data::<Allow>().cloned();
+    let mut response = Problem::translated(err).response(&instance, &request_id);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         // Paths outside of the API (health, documentation) can only be read.
         let Allow(methods) = allow.unwrap_or(Allow(HeaderValue::from_static("GET, HEAD")));

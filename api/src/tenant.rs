@@ -24,7 +24,8 @@ use crate::{
 pub struct Path<P>(pub Authorized<P>);
 
 impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme, ApiExtractorType::Parameter];
+    const TYPES: &'static [ApiExtractorType] =
+        &[ApiExtractorType::SecurityScheme, ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = true;
 
     type ParamType = String;
@@ -47,7 +48,8 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
         // Leaked once per operation, when the document is made.
         let description: &'static str = match P::PERMISSION {
             Some(permission) => Box::leak(
-                format!("The id or slug of an organization in which the caller holds `{permission}`.").into_boxed_str(),
+                format!("The id or slug of an organization in which the caller holds `{permission}`.")
+                    .into_boxed_str(),
             ),
             None => "The id or slug of an organization to which the caller belongs.",
         };

@@ -10,11 +10,10 @@ use std::{
     time::Instant,
 };
 
-use insula_core::error::Error;
-use poem::{Endpoint, PathPattern, Request, Response};
+use poem::{Endpoint, PathPattern, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
-use crate::{headers::RequestId, operation::Operation, problem::Problem};
+use crate::{headers::RequestId, operation::Operation};
 
 /// Who asked, once somebody found out: put into the request by [`access`], filled in by the extractor of the caller.
 #[derive(Clone, Debug, Default)]
@@ -80,8 +79,8 @@ where
     std::future::poll_fn(|cx| {
         // The future is dropped right after, and what it shares with others is behind locks that say so.
         catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))).unwrap_or_else(|panic| {
-            tracing::error!(panic = text_of(&*panic), "a handler panicked");
-            Poll::Ready(Err(Problem(Error::Broken("a handler panicked")).into()))
+            let text = format!("a handler panicked: {}", text_of(&*panic));
+            Poll::Ready(Err(poem::Error::from_string(text, StatusCode::INTERNAL_SERVER_ERROR)))
         })
     })
     .await

@@ -23,7 +23,10 @@ pub async fn register(tx: &mut Tx, new: NewUser, secret_hash: String) -> Result<
     let user = users::create(tx, new, false).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     tx.acting(Actor::User(user.id));
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log: they belong to no organization")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "accounts stand in the platform's log: they belong to no organization"
+    )]
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
@@ -46,7 +49,10 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
             (user, Action::UserRegistered)
         }
     };
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log: they belong to no organization")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "accounts stand in the platform's log: they belong to no organization"
+    )]
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(action, user.id, Details::created(users::facts(&user))).await?;
     Ok(true)

@@ -107,7 +107,10 @@ impl Code {
 
     /// The refusal of this code because of one field.
     pub fn refuse_field(self, field: &str, fault: Fault) -> Error {
-        Error::Invalid(self, vec![FieldError { field: field.to_owned(), code: fault.code, message: fault.message }])
+        Error::Invalid(
+            self,
+            vec![FieldError { field: field.to_owned(), code: fault.code, message: fault.message }],
+        )
     }
 }
 

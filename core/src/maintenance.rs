@@ -1,18 +1,8 @@
 //! Sweeps across organizations: what has expired goes. Called by the worker alone; each is safe to repeat.
 
-use sea_orm::{
-    ColumnTrait, FromQueryResult,
-    sea_query::Query,
-};
+use sea_orm::{ColumnTrait, FromQueryResult, sea_query::Query};
 
-use crate::{
-    Result,
-    access::Origin,
-    db::Db,
-    idempotency,
-    ids::OrgId,
-    sessions,
-};
+use crate::{Result, access::Origin, db::Db, idempotency, ids::OrgId, sessions};
 
 /// How many rows a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -126,6 +126,10 @@ mod tests {
         let key = MacKey::derive(&MasterKey::new("a".repeat(32)), Purpose::Cursor);
         let tag = key.tag(b"message");
         assert!(key.verify(b"message", &tag));
-        assert!(!key.verify(b"massage", &tag) && !key.verify(b"message", &tag[1..]) && !key.verify(b"message", b""));
+        assert!(
+            !key.verify(b"massage", &tag)
+                && !key.verify(b"message", &tag[1..])
+                && !key.verify(b"message", b"")
+        );
     }
 }

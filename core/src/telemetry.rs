@@ -18,6 +18,8 @@ pub fn init(environment: Environment, filter: &str, no_color: bool) {
         Environment::Development => {
             registry.with(lines.with_ansi(!no_color && stderr().is_terminal())).try_init()
         }
-        Environment::Production => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
+        Environment::Production => {
+            registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
+        }
     };
 }

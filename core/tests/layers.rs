@@ -1,6 +1,8 @@
 //! Two promises that the compiler cannot keep, kept by reading the sources: which module may look where, and which
 //! crate is named in which file.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::{fs, path::Path};
 
 struct Source {
@@ -48,7 +50,9 @@ fn modules_used(text: &str) -> Vec<String> {
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
         let Some(inner) = rest.strip_prefix('{') else {
-            used.push(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned());
+            used.push(
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned(),
+            );
             continue;
         };
         let (mut depth, mut word, mut fresh) = (0, String::new(), true);
@@ -78,7 +82,9 @@ fn modules_used(text: &str) -> Vec<String> {
 fn modules_look_only_upward() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
-    let module = |line: &str| Some(line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')?.to_owned());
+    let module = |line: &str| {
+        Some(line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+    };
     let order: Vec<String> = lib.lines().filter_map(module).collect();
     assert!(order.len() > 15, "lib.rs lists the modules");
     let mut looks = 0;
@@ -102,7 +108,11 @@ fn modules_look_only_upward() {
 fn each_crate_is_named_in_its_own_room_alone() {
     // (what, where it may be named, where it is looked for)
     let rooms: &[(&str, &[&str], &[&str])] = &[
-        ("sqlx", &["core/src/db/", "tests/src/vault.rs", "tests/src/"], &["core/src", "api/src", "worker/src", "tests"]),
+        (
+            "sqlx",
+            &["core/src/db/", "tests/src/vault.rs", "tests/src/"],
+            &["core/src", "api/src", "worker/src", "tests"],
+        ),
         ("sea_query_sqlx", &["core/src/db/"], &["core/src", "api/src", "worker/src"]),
         ("sea_orm", &["core/src/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("sea_orm_migration", &["migrations/"], &["core/src", "api/src", "worker/src", "tests"]),
@@ -110,7 +120,11 @@ fn each_crate_is_named_in_its_own_room_alone() {
         ("poem_openapi", &["api/src/"], &["core/src", "worker/src", "migrations/src"]),
         ("insula_core", &["api/src/", "worker/src/"], &["migrations/src", "tests/src", "tests/api"]),
         ("insula_worker", &["api/src/main.rs", "api/src/cli/"], &["api/src", "core/src"]),
-        ("insula_migrations", &["api/src/main.rs", "api/src/cli/", "core/src/db/sandbox.rs"], &["api/src", "core/src", "worker/src"]),
+        (
+            "insula_migrations",
+            &["api/src/main.rs", "api/src/cli/", "core/src/db/sandbox.rs"],
+            &["api/src", "core/src", "worker/src"],
+        ),
         ("jsonwebtoken", &["core/src/sessions/token.rs"], &["core/src", "api/src", "worker/src"]),
         ("argon2", &["core/src/credentials/password.rs"], &["core/src", "api/src", "worker/src"]),
         ("dotenvy", &["core/src/config/"], &["core/src", "api/src", "worker/src"]),
@@ -127,9 +141,22 @@ fn each_crate_is_named_in_its_own_room_alone() {
 fn nouns_build_no_queries_of_their_own() {
     // A subquery or raw SQL would not be scoped, and SQLite has no second wall.
     const FORBIDDEN: &[&str] = &[
-        "in_subquery", "Expr::exists", "Expr::cust", "from_raw_sql", "Statement::from", "on_conflict", "into_query",
-        "QueryTrait", "ConnectionTrait", "find_also_related", "find_with_related", "LoaderTrait", "from_expr",
-        "impl PartialModelTrait", "execute_unprepared", "AssertSqlSafe",
+        "in_subquery",
+        "Expr::exists",
+        "Expr::cust",
+        "from_raw_sql",
+        "Statement::from",
+        "on_conflict",
+        "into_query",
+        "QueryTrait",
+        "ConnectionTrait",
+        "find_also_related",
+        "find_with_related",
+        "LoaderTrait",
+        "from_expr",
+        "impl PartialModelTrait",
+        "execute_unprepared",
+        "AssertSqlSafe",
     ];
     for source in sources("core/src").iter().filter(|source| !source.path.starts_with("core/src/db/")) {
         for word in FORBIDDEN {

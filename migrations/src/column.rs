@@ -21,7 +21,7 @@ pub(crate) struct Column {
 pub(crate) enum Reference {
     /// By id alone, to a table that no organization owns.
     Global(&'static str),
-    /// By (organization_id, id), so that a row of another organization cannot be referred to.
+    /// By `(organization_id, id)`, so that a row of another organization cannot be referred to.
     SameOrganization(&'static str),
 }
 

@@ -49,9 +49,22 @@ pub(crate) async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbEr
     if !row.map(|row| row.try_get("", "there")).transpose()?.unwrap_or(false) {
         return Ok(Vec::new());
     }
+    if backend == DbBackend::Postgres {
+        wear_hat_to_read(db).await?;
+    }
     let rows =
         seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+/// The login of the application owns nothing and inherits nothing: it reads under a hat, on this one connection.
+async fn wear_hat_to_read(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let sql = "SELECT has_table_privilege('seaql_migrations', 'SELECT') AS readable";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    if !row.map(|row| row.try_get("", "readable")).transpose()?.unwrap_or(false) {
+        db.execute_unprepared("SET ROLE insula_system").await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn up(db: &DatabaseConnection, login: Option<&str>) -> Result<Vec<String>, Error> {

@@ -29,7 +29,7 @@ impl<'a> Table<'a> {
         Self { manager, name, columns: vec![uuid("id")], indexes: Vec::new(), fence: None, rights }
     }
 
-    /// A table whose rows belong to an organization: fenced, and fit to be referred to by (organization_id, id).
+    /// A table whose rows belong to an organization: fenced, and fit to be referred to by `(organization_id, id)`.
     pub(crate) fn tenant(manager: &'a SchemaManager<'a>, name: &'static str) -> Self {
         Self::global(manager, name)
             .fenced_by("organization_id")

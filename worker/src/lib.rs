@@ -19,7 +19,13 @@ pub async fn run(db: Db, stop: CancellationToken) {
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         match maintenance::expire(&db).await {
             Ok(swept) if swept == maintenance::Swept::default() => {}
-            Ok(swept) => tracing::info!(sessions = swept.sessions, answers = swept.answers, "removed what has expired"),
+            Ok(swept) => {
+                tracing::info!(
+                    sessions = swept.sessions,
+                    answers = swept.answers,
+                    "removed what has expired"
+                );
+            }
             // The next tick tries again.
             Err(error) => tracing::warn!(%error, "could not remove what has expired"),
         }

@@ -44,9 +44,27 @@ fn print(sources: &Sources) {
 /// The table of the README.
 fn markdown() -> String {
     let row = |setting: &insula_core::config::Setting| {
-        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+        let default =
+            if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
         format!("| `{}` | {default} | {} |", setting.name, setting.about)
     };
     let rows: Vec<_> = Config::SETTINGS.iter().map(row).collect();
     format!("| setting | default | meaning |\n|---|---|---|\n{}", rows.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_setting() {
+        let readme = include_str!("../../../README.md");
+        let (_, rest) = readme.split_once("<!-- settings: `insula config print --markdown` -->\n").unwrap();
+        let (table, _) = rest.split_once("<!-- /settings -->").unwrap();
+        assert_eq!(
+            table.trim(),
+            markdown(),
+            "README.md is out of date: paste `insula config print --markdown`"
+        );
+    }
 }

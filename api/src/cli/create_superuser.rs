@@ -3,12 +3,7 @@
 use std::io::{BufRead, IsTerminal, stdin};
 
 use insula_core::{
-    access::Origin,
-    accounts,
-    config::Config,
-    credentials::Passwords,
-    db::Db,
-    secret::Secret,
+    access::Origin, accounts, config::Config, credentials::Passwords, db::Db, secret::Secret,
     text::EmailAddress,
 };
 
@@ -55,7 +50,8 @@ pub(super) async fn ensure(
     email: &str,
     password: Secret<String>,
 ) -> Result<bool, Fault> {
-    let email = EmailAddress::parse(email).map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
+    let email = EmailAddress::parse(email)
+        .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
     if !Passwords::LENGTH.contains(&password.expose().chars().count()) {
         let (min, max) = (Passwords::LENGTH.start(), Passwords::LENGTH.end());
         return Err(Fault::failed(format!("password: must have {min} to {max} characters")));

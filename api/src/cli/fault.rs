@@ -63,10 +63,16 @@ impl From<insula_core::Error> for Fault {
     fn from(error: insula_core::Error) -> Self {
         use insula_core::Error;
         match &error {
-            Error::Unavailable { .. } => Self::unavailable("the database does not answer; check DATABASE_URL and that it runs"),
+            Error::Unavailable { .. } => {
+                Self::unavailable("the database does not answer; check DATABASE_URL and that it runs")
+            }
             Error::Storage(cause) => Self::unavailable(format!("the database failed: {cause}")),
             Error::Invalid(_, fields) => Self::failed(
-                fields.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect::<Vec<_>>().join("\n"),
+                fields
+                    .iter()
+                    .map(|fault| format!("{}: {}", fault.field, fault.message))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
             ),
             _ => Self::failed(error),
         }

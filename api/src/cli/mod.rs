@@ -105,7 +105,8 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
 fn sources(flags: &Flags, more: impl IntoIterator<Item = (&'static str, String)>) -> Result<Sources, Fault> {
     let general = [("DATABASE_URL", &flags.database_url), ("INSULA_DATA_DIR", &flags.data_dir)];
     let general = general.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
-    let flagged: BTreeMap<String, String> = general.chain(more).map(|(name, value)| (name.to_owned(), value)).collect();
+    let flagged: BTreeMap<String, String> =
+        general.chain(more).map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Sources::load(flags.config.as_deref(), flagged)?)
 }
 

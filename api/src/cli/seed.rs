@@ -59,7 +59,9 @@ fn email(first_name: &str) -> String {
 
 pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), Fault> {
     if config.is_production() {
-        return Err(Fault::config("`seed demo` makes accounts with a shared password; it is refused in production"));
+        return Err(Fault::config(
+            "`seed demo` makes accounts with a shared password; it is refused in production",
+        ));
     }
     migrate::up(config).await?;
     let db = serve::connect(config).await?;
@@ -106,7 +108,9 @@ impl Seed<'_> {
                 drop(tx);
                 let password = Secret::new(self.password.to_owned());
                 credentials::check(self.db, self.passwords, &address, password).await.map_err(|_| {
-                    Fault::failed(format!("{address} exists with another password; delete the data folder to start anew"))
+                    Fault::failed(format!(
+                        "{address} exists with another password; delete the data folder to start anew"
+                    ))
                 })
             }
             Err(error) => Err(error.into()),
@@ -191,7 +195,8 @@ pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Res
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let text = fs::read_to_string(path).map_err(fault)?;
             let line = text.lines().next().filter(|line| !line.is_empty());
-            line.map(str::to_owned).ok_or_else(|| Fault::failed(format!("{} is empty; delete it", path.display())))
+            line.map(str::to_owned)
+                .ok_or_else(|| Fault::failed(format!("{} is empty; delete it", path.display())))
         }
         Err(error) => Err(fault(error)),
     }

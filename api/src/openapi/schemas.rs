@@ -11,11 +11,13 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Turns every schema of a 3.0 document into what is really read and written.
 pub(super) fn tell_the_truth(doc: &mut Value) {
-    plain_media_types(doc);
+    plain_media_types(&mut doc["paths"]);
     flatten_arms(doc);
     close_requests(doc);
-    modernise(&mut doc["components"]["schemas"]);
-    modernise(&mut doc["paths"]);
+    for (_, schema) in children(&mut doc["components"]["schemas"]) {
+        each_schema(schema, &mut modernise);
+    }
+    each_schema(&mut doc["paths"], &mut modernise);
     drop_unused(doc);
 }
 
@@ -65,24 +67,33 @@ fn close_requests(doc: &mut Value) {
     }
 }
 
+/// Closes `value` and everything in it, and notes what it refers to in `names`.
 fn close(value: &mut Value, names: &mut BTreeSet<String>) {
-    names.extend(reference(value).map(str::to_owned));
-    children(value).filter(|(key, _)| !is_data(key)).for_each(|(_, child)| close(child, names));
-    let Value::Object(schema) = value else { return };
-    let is_put_together = ["oneOf", "anyOf", "allOf"].iter().any(|key| schema.contains_key(*key));
-    if schema.get("type").is_some_and(|ty| ty == "object") && !is_put_together {
-        schema.entry("additionalProperties").or_insert(false.into());
+    each_schema(value, &mut |value| {
+        names.extend(reference(value).map(str::to_owned));
+        let Value::Object(schema) = value else { return };
+        let is_put_together = ["oneOf", "anyOf", "allOf"].iter().any(|key| schema.contains_key(*key));
+        if schema.get("type").is_some_and(|ty| ty == "object") && !is_put_together {
+            schema.entry("additionalProperties").or_insert(false.into());
+        }
+    });
+}
+
+/// Visits `value` and everything in it that can be a schema, inner ones first. Names of properties are not keywords,
+/// and examples hold data, whatever their members are called.
+fn each_schema(value: &mut Value, visit: &mut impl FnMut(&mut Value)) {
+    for (key, child) in children(value) {
+        match key {
+            "properties" => children(child).for_each(|(_, property)| each_schema(property, visit)),
+            "example" | "examples" | "default" | "enum" => {}
+            _ => each_schema(child, visit),
+        }
     }
+    visit(value);
 }
 
-/// Does this keyword hold a value rather than a schema?
-fn is_data(key: &str) -> bool {
-    matches!(key, "example" | "examples" | "default" | "enum" | "const")
-}
-
-/// From version 3.0 to 3.1 of the specification, children first.
+/// One schema from version 3.0 to 3.1 of the specification.
 fn modernise(value: &mut Value) {
-    children(value).filter(|(key, _)| !is_data(key)).for_each(|(_, child)| modernise(child));
     let Value::Object(schema) = value else { return };
     // `allOf: [{$ref}, {description}]` is 3.0's way to annotate a reference; 3.1 lets them stand side by side.
     if let Some([target, extra]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice)

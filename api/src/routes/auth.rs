@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{Tag, me::User};
 use crate::{
     headers::RequestId,
-    problem::{Conflicting, Result},
+    problem::{Challenging, Conflicting, Result},
     state::State,
     strict::StrictJson,
     wire::{Answer, Email, EntityTag, Name, Password, Reply, Username},
@@ -99,7 +99,11 @@ fn anonymous(request: &Request) -> Origin {
 impl Auth {
     /// Open an account
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
-    async fn register(&self, request: &Request, new: StrictJson<Registration>) -> Result<Answer<User>, Conflicting> {
+    async fn register(
+        &self,
+        request: &Request,
+        new: StrictJson<Registration>,
+    ) -> Result<Answer<User>, Conflicting> {
         let (new, password) = new.value.parse()?;
         let hash = self.0.passwords.hash(password).await?;
         let mut tx = self.0.db.begin_global(anonymous(request)).await?;
@@ -112,7 +116,11 @@ impl Auth {
     ///
     /// The answer is the same, and takes as long, whether the account or the password is wrong.
     #[oai(path = "/auth/login", method = "post", operation_id = "logIn")]
-    async fn log_in(&self, request: &Request, who: StrictJson<LogIn>) -> Result<Reply<SignedIn>> {
+    async fn log_in(
+        &self,
+        request: &Request,
+        who: StrictJson<LogIn>,
+    ) -> Result<Reply<SignedIn>, Challenging> {
         let (login, password) = who.value.parse()?;
         let user = credentials::check(&self.0.db, &self.0.passwords, &login, password).await?;
         let mut tx = self.0.db.begin_global(anonymous(request)).await?;
@@ -142,9 +150,12 @@ impl Registration {
     fn parse(self) -> Result<(NewUser, Secret<String>), insula_core::Error> {
         let mut fields = Fields::default();
         let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
-        let username = fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
-        let first_name = fields.take_optional("first_name", self.first_name.map(|name| text::Name::parse(&name.0)));
-        let last_name = fields.take_optional("last_name", self.last_name.map(|name| text::Name::parse(&name.0)));
+        let username =
+            fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
+        let first_name =
+            fields.take_optional("first_name", self.first_name.map(|name| text::Name::parse(&name.0)));
+        let last_name =
+            fields.take_optional("last_name", self.last_name.map(|name| text::Name::parse(&name.0)));
         fields.finish()?;
         let email = email.ok_or(Code::ValidationFailed.refuse())?;
         Ok((NewUser { email, username, first_name, last_name }, Secret::new(self.password.0)))
@@ -157,7 +168,11 @@ impl LogIn {
         let login = match (self.email, self.username) {
             (Some(login), None) | (None, Some(login)) => Some(login.0),
             (Some(_), Some(_)) => {
-                fields.refuse("username", "NOT_A_CHOICE", "Give either an e-mail address or a username, not both.");
+                fields.refuse(
+                    "username",
+                    "NOT_A_CHOICE",
+                    "Give either an e-mail address or a username, not both.",
+                );
                 None
             }
             (None, None) => {

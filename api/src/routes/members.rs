@@ -8,7 +8,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::{problem::Result, state::State, tenant, wire::{Name, Reply, RoleKey}};
+use crate::{
+    problem::Result,
+    state::State,
+    tenant,
+    wire::{Name, Reply, RoleKey},
+};
 
 pub struct Members(pub Arc<State>);
 
@@ -70,7 +75,11 @@ impl From<members::Effective> for Effective {
             roles: roles.into_iter().map(|key| RoleKey(key.to_owned())).collect(),
         });
         let permissions = permissions.collect();
-        let role = |role: members::RoleHeld| RoleHeld { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) };
+        let role = |role: members::RoleHeld| RoleHeld {
+            id: role.id.0,
+            key: RoleKey(role.key),
+            name: Name(role.name),
+        };
         let roles = effective.roles.into_iter().map(role).collect();
         Self { member_id: effective.member.0, roles, permissions }
     }

@@ -96,7 +96,8 @@ impl Organizations {
         let tx = self.0.db.begin_global(me.caller.origin()).await?;
         let organization = accounts::found(&tx, me.user.id, new).await?;
         tx.commit().await?;
-        let (location, tag) = (format!("/api/v1/organizations/{}", organization.id), EntityTag(organization.version));
+        let (location, tag) =
+            (format!("/api/v1/organizations/{}", organization.id), EntityTag(organization.version));
         Ok(Answer::created(location, tag, &organization.into())?)
     }
 
@@ -133,7 +134,11 @@ impl From<organizations::Organization> for Organization {
             name: Name(row.name),
             description: row.description,
             status: if row.status == organizations::ACTIVE { Status::Active } else { Status::Suspended },
-            kind: if row.kind == organizations::TEAM { OrganizationKind::Team } else { OrganizationKind::Personal },
+            kind: if row.kind == organizations::TEAM {
+                OrganizationKind::Team
+            } else {
+                OrganizationKind::Personal
+            },
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -31,8 +31,8 @@ use crate::{
     strict::{MergePatch, StrictJson},
     tenant,
     wire::{
-        Answer, Color, Cursor, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, Name, NoContent, Paging,
-        ProjectCode, Tagged,
+        Answer, Color, Cursor, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, Name,
+        NoContent, Paging, ProjectCode, Tagged,
     },
 };
 
@@ -139,7 +139,8 @@ impl Projects {
             Begun::Fresh(tx) => tx,
         };
         let project = projects::create(&tx, new).await?;
-        let answer = Answer::created(location(&project), EntityTag(project.version), &Project::from(project))?;
+        let answer =
+            Answer::created(location(&project), EntityTag(project.version), &Project::from(project))?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -191,8 +192,16 @@ impl Projects {
     }
 
     /// Restore a deleted project
-    #[oai(path = "/organizations/:org/projects/:project/restore", method = "post", operation_id = "restoreProject")]
-    async fn restore(&self, org: tenant::Path<ProjectsDelete>, project: Path<Uuid>) -> Result<Tagged<Project>> {
+    #[oai(
+        path = "/organizations/:org/projects/:project/restore",
+        method = "post",
+        operation_id = "restoreProject"
+    )]
+    async fn restore(
+        &self,
+        org: tenant::Path<ProjectsDelete>,
+        project: Path<Uuid>,
+    ) -> Result<Tagged<Project>> {
         let tx = self.0.db.begin(org.0).await?;
         let project = projects::restore(&tx, ProjectId(project.0)).await?;
         tx.commit().await?;

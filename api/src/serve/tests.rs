@@ -24,7 +24,7 @@ fn limits() -> Limits {
         stall: ms(500),
         body_time: ms(500),
         request_time: ms(1500),
-        drain_delay: ms(300),
+        drain_delay: ms(600),
         drain_time: ms(1000),
         ..Limits::default()
     }
@@ -97,7 +97,10 @@ async fn silent_and_slow_connections_are_closed() {
         ),
     ] {
         let (answer, took) = server.say(sent, pieces, ms(150)).await;
-        assert!(!answer.contains("200 OK") && took > ms(350) && took < ms(900), "{sent:?} {took:?} {answer}");
+        assert!(
+            !answer.contains("200 OK") && took > ms(350) && took < ms(3000),
+            "{sent:?} {took:?} {answer}"
+        );
     }
 }
 
@@ -106,7 +109,7 @@ async fn an_idle_connection_is_closed_and_a_working_one_is_not() {
     let server = start(limits()).await;
     let (answer, took) = server.say("GET /livez HTTP/1.1\r\nhost: a\r\n\r\n", &[], ZERO).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive"), "{answer}");
-    assert!(took > ms(350) && took < ms(900), "{took:?}");
+    assert!(took > ms(350) && took < ms(3000), "{took:?}");
 }
 
 #[tokio::test]
@@ -144,10 +147,10 @@ async fn slow_bodies_and_slow_handlers_are_given_up() {
     let (answer, took) = server.say(post, &[&b"x"[..]; 20], ms(50)).await;
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("connection: close"), "{answer}");
     assert_eq!(problem(&answer)["error"], "REQUEST_TIMEOUT");
-    assert!(took >= ms(500) && took < ms(1000), "{took:?}");
+    assert!(took >= ms(500) && took < ms(1400), "{took:?}");
     let (answer, took) = server.say("GET /api/v1/failures/slow HTTP/1.1\r\nhost: a\r\n\r\n", &[], ZERO).await;
     assert_eq!(problem(&answer)["error"], "REQUEST_TIMEOUT");
-    assert!(took >= ms(1500) && took < ms(2000), "{took:?}");
+    assert!(took >= ms(1500) && took < ms(4000), "{took:?}");
 }
 
 #[tokio::test]
@@ -194,12 +197,12 @@ async fn stopping_finishes_what_is_in_flight_and_cuts_what_hangs() {
     };
     let late = async {
         // Still accepted, before the listener goes.
-        sleep(ms(300)).await;
+        sleep(ms(400)).await;
         assert!(!server.ready.is_ready());
         server.say(&get("/"), &[], ZERO).await.0
     };
     let refused = async {
-        sleep(ms(650)).await;
+        sleep(ms(1300)).await;
         TcpStream::connect(server.address).await.is_err()
     };
     let stop = async {

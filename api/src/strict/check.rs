@@ -52,11 +52,11 @@ impl Schema {
 impl Node {
     /// The value that `text` spells where this node is asked for; a string if it spells none.
     fn value_of(&self, text: &str) -> Value {
-        match (&self.kind, parse(text.as_bytes())) {
-            (Kind::Bool, Ok(value @ Value::Bool(_)))
-            | (Kind::Number { .. }, Ok(value @ Value::Number(_))) => value,
-            _ => text.into(),
-        }
+        let value = match self.kind {
+            Kind::Bool | Kind::Number { .. } => parse(text.as_bytes()).ok(),
+            _ => None,
+        };
+        value.unwrap_or_else(|| text.into())
     }
 }
 

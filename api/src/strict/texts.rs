@@ -2,7 +2,7 @@
 
 /// Declares string types with a length in characters, a form and an example:
 ///
-/// ```ignore
+/// ```text
 /// texts! {
 ///     /// The address of an organization.
 ///     Slug { length: 2..=63, pattern: "^[a-z0-9](-?[a-z0-9])*$", example: "acme" }

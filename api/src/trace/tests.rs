@@ -65,11 +65,13 @@ async fn our_failures_are_told_once_and_in_full_to_the_log_only() {
         ("panic", "the secret of the handler"),
     ] {
         let log = log(request(Method::GET, &format!("/api/v1/failures/{how}")).finish()).await;
-        let told = log.iter().filter(|line| line.to_string().contains(words)).count();
-        assert_eq!(told, 1, "{how}: {log:?}");
-        let errors = log.iter().filter(|line| line["level"] == "ERROR");
-        assert!(errors.clone().all(|line| line["span"]["request_id"] == "test"), "{log:?}");
-        assert_eq!(errors.count(), if how == "broken" { 1 } else { 2 }, "{how}: {log:?}");
+        let errors: Vec<_> = log.iter().filter(|line| line["level"] == "ERROR").collect();
+        assert_eq!(
+            errors.iter().filter(|line| line.to_string().contains(words)).count(),
+            1,
+            "{how}: {log:?}"
+        );
+        assert!(errors.iter().all(|line| line["span"]["request_id"] == "test"), "{log:?}");
     }
 }
 

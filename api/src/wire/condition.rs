@@ -48,37 +48,39 @@ impl IfNoneMatch {
     }
 }
 
-macro_rules! header { ($name:ident, $example:literal, |$text:ident| $parse:expr) => {
-    impl Type for $name {
-        const IS_REQUIRED: bool = true;
+macro_rules! header {
+    ($name:ident, $example:literal, |$text:ident| $parse:expr) => {
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
 
-        type RawValueType = Self;
-        type RawElementValueType = Self;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
 
-        fn name() -> Cow<'static, str> {
-            stringify!($name).into()
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                let schema = MetaSchema { example: Some($example.into()), ..MetaSchema::new("string") };
+                MetaSchemaRef::Inline(Box::new(schema))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
         }
 
-        fn schema_ref() -> MetaSchemaRef {
-            let schema = MetaSchema { example: Some($example.into()), ..MetaSchema::new("string") };
-            MetaSchemaRef::Inline(Box::new(schema))
+        impl ParseFromParameter for $name {
+            fn parse_from_parameter($text: &str) -> ParseResult<Self> {
+                $parse
+            }
         }
-
-        fn as_raw_value(&self) -> Option<&Self> {
-            Some(self)
-        }
-
-        fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-            Box::new(std::iter::once(self))
-        }
-    }
-
-    impl ParseFromParameter for $name {
-        fn parse_from_parameter($text: &str) -> ParseResult<Self> {
-            $parse
-        }
-    }
-}}
+    };
+}
 
 header!(IfMatch, "\"7\"", |text| match text.trim() {
     "*" => Ok(Self(None)),
@@ -86,7 +88,9 @@ header!(IfMatch, "\"7\"", |text| match text.trim() {
         let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
         let version = version.and_then(|version| version.parse().ok());
         // A list, or a tag that is none of ours: it cannot be the present one, and guessing would lose a change.
-        version.map(|version| Self(Some(version))).ok_or_else(|| ParseError::custom("expected one entity tag"))
+        version
+            .map(|version| Self(Some(version)))
+            .ok_or_else(|| ParseError::custom("expected one entity tag"))
     }
 });
 

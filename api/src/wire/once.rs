@@ -53,7 +53,9 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
         Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
             min_length: Some(1),
             max_length: Some(MAX),
-            description: Some("Of two requests with the same key and body one is done, and both get its answer; kept 24 hours."),
+            description: Some(
+                "Of two requests with the same key and body one is done, and both get its answer; kept 24 hours.",
+            ),
             example: Some("0d6f2c9e-order-17".into()),
             ..MetaSchema::new("string")
         })))
@@ -65,8 +67,13 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
         options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
         let operation = request.data::<Arc<Operation>>().cloned();
-        let Some(value) = request.headers().get(options.name) else { return Ok(Self { key: None, operation }) };
-        let key = value.to_str().ok().filter(|key| (1..=MAX).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
+        let Some(value) = request.headers().get(options.name) else {
+            return Ok(Self { key: None, operation });
+        };
+        let key = value
+            .to_str()
+            .ok()
+            .filter(|key| (1..=MAX).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
         let fault = || FieldError {
             field: options.name.to_owned(),
             code: "INVALID_FORMAT",

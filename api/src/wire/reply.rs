@@ -138,7 +138,11 @@ fn text_header(name: &str, description: &str) -> MetaHeader {
     }
 }
 
-fn response<T: Type>(status: StatusCode, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
+fn response<T: Type>(
+    status: StatusCode,
+    description: &'static str,
+    headers: Vec<MetaHeader>,
+) -> MetaResponses {
     MetaResponses {
         responses: vec![MetaResponse {
             description,
@@ -186,7 +190,13 @@ impl ApiResponse for NoContent {
         let description = "Done; there is nothing to say.";
         let status = Some(StatusCode::NO_CONTENT.as_u16());
         MetaResponses {
-            responses: vec![MetaResponse { description, status, status_range: None, content: vec![], headers: vec![] }],
+            responses: vec![MetaResponse {
+                description,
+                status,
+                status_range: None,
+                content: vec![],
+                headers: vec![],
+            }],
         }
     }
 

@@ -55,12 +55,12 @@ pub struct Details(Value);
 impl Details {
     /// Something new.
     pub fn created(after: Value) -> Self {
-        Self(json!({ "after": after }))
+        Self(Value::Object(Map::from_iter([("after".to_owned(), after)])))
     }
 
     /// Something gone.
     pub fn removed(before: Value) -> Self {
-        Self(json!({ "before": before }))
+        Self(Value::Object(Map::from_iter([("before".to_owned(), before)])))
     }
 
     /// Something changed: only the facts that differ are kept.
@@ -81,7 +81,12 @@ impl<P: Write> OrgTx<P> {
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub async fn record(&self, action: Action, resource_id: impl fmt::Display, details: Details) -> Result<()> {
+    pub async fn record(
+        &self,
+        action: Action,
+        resource_id: impl fmt::Display,
+        details: Details,
+    ) -> Result<()> {
         let canonical = serde_json_canonicalizer::to_string(&details.0);
         let origin = self.origin();
         self.insert(entity::ActiveModel {

@@ -111,17 +111,24 @@ impl Config {
         if self.is_production() {
             let key = self.secret_key.as_ref().map(|key| key.expose().as_str());
             match key {
-                None => faults.push("INSULA_SECRET_KEY: production needs one; make it with `openssl rand -base64 48`".into()),
+                None => faults.push(
+                    "INSULA_SECRET_KEY: production needs one; make it with `openssl rand -base64 48`".into(),
+                ),
                 Some(key) if key.len() < crate::secret::MasterKey::MIN => {
-                    faults.push("INSULA_SECRET_KEY: shorter than 32 bytes; make one with `openssl rand -base64 48`".into());
+                    faults.push(
+                        "INSULA_SECRET_KEY: shorter than 32 bytes; make one with `openssl rand -base64 48`"
+                            .into(),
+                    );
                 }
                 Some(key) if is_guessable(key) => {
-                    faults.push("INSULA_SECRET_KEY: guessable; make one with `openssl rand -base64 48`".into());
+                    faults
+                        .push("INSULA_SECRET_KEY: guessable; make one with `openssl rand -base64 48`".into());
                 }
                 Some(_) => {}
             }
             match &self.public_url {
-                None => faults.push("INSULA_PUBLIC_URL: production needs one, such as https://insula.example".into()),
+                None => faults
+                    .push("INSULA_PUBLIC_URL: production needs one, such as https://insula.example".into()),
                 Some(url) if !url.starts_with("https://") => {
                     faults.push("INSULA_PUBLIC_URL: production needs https".into());
                 }
@@ -139,7 +146,10 @@ impl Config {
 fn is_guessable(key: &str) -> bool {
     let different = key.chars().collect::<std::collections::HashSet<_>>().len();
     let lower = key.to_lowercase();
-    different < 12 || ["secret", "changeme", "change-me", "password", "example", "insula"].iter().any(|word| lower.contains(word))
+    different < 12
+        || ["secret", "changeme", "change-me", "password", "example", "insula"]
+            .iter()
+            .any(|word| lower.contains(word))
 }
 
 #[cfg(test)]
@@ -184,7 +194,9 @@ mod tests {
             ("INSULA_BINT", "127.0.0.1:1"),
         ]);
         let text = error.err().unwrap().to_string();
-        for part in ["INSULA_BIND:", "INSULA_ACCESS_TOKEN_TTL:", "INSULA_BINT: unknown; did you mean INSULA_BIND?"] {
+        for part in
+            ["INSULA_BIND:", "INSULA_ACCESS_TOKEN_TTL:", "INSULA_BINT: unknown; did you mean INSULA_BIND?"]
+        {
             assert!(text.contains(part), "{text}");
         }
     }

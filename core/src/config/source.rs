@@ -36,7 +36,8 @@ impl Sources {
     pub fn load(file: Option<&Path>, flags: BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut sources = Vec::new();
         if let Some(file) = file {
-            let values = read_toml(file).map_err(|fault| ConfigError(vec![format!("{}: {fault}", file.display())]))?;
+            let values =
+                read_toml(file).map_err(|fault| ConfigError(vec![format!("{}: {fault}", file.display())]))?;
             sources.push(Source { name: file.display().to_string(), values });
         }
         match dotenvy::from_path_iter(".env") {
@@ -72,7 +73,8 @@ impl Sources {
                 Some(text) => Ok(text.clone()),
                 None => {
                     let file = file()?;
-                    let text = fs::read_to_string(file).map_err(|fault| format!("{name}_FILE: {file}: {fault}"));
+                    let text =
+                        fs::read_to_string(file).map_err(|fault| format!("{name}_FILE: {file}: {fault}"));
                     text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
                 }
             };
@@ -115,7 +117,8 @@ impl Sources {
 }
 
 fn suggestion(name: &str, known: &[Setting]) -> String {
-    let nearest = known.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min();
+    let nearest =
+        known.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min();
     match nearest {
         Some((distance, nearest)) if distance <= 4 => format!("; did you mean {nearest}?"),
         _ => "; `insula config print` lists all".into(),
@@ -175,7 +178,8 @@ mod tests {
     fn a_file_is_toml_with_short_names() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("insula.toml");
-        fs::write(&path, "bind = \"0.0.0.0:80\"\ndatabase_url = \"sqlite://x\"\nmax_connections = 5\n").unwrap();
+        fs::write(&path, "bind = \"0.0.0.0:80\"\ndatabase_url = \"sqlite://x\"\nmax_connections = 5\n")
+            .unwrap();
         let values = read_toml(&path).unwrap();
         assert_eq!(values["INSULA_BIND"], "0.0.0.0:80");
         assert_eq!(values["DATABASE_URL"], "sqlite://x");

@@ -31,7 +31,10 @@ pub struct Model {
 // Without the hash.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential").field("user_id", &self.user_id).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("user_id", &self.user_id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,11 @@
 mod entity;
 mod password;
 
-use sea_orm::{ActiveValue::Set, FromQueryResult, sea_query::{Expr, ExprTrait, Query, JoinType}};
+use sea_orm::{
+    ActiveValue::Set,
+    FromQueryResult,
+    sea_query::{Expr, ExprTrait, JoinType, Query},
+};
 
 pub use password::Passwords;
 

@@ -3,9 +3,7 @@
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use crate::{Error, Result, secret::Secret};
@@ -31,7 +29,8 @@ impl Passwords {
     /// # Errors
     /// Only when the parameters of the algorithm are wrong.
     pub fn new() -> Result<Self> {
-        let params = Params::new(19_456, 2, 1, None).map_err(|_| Error::Broken("Argon2 refuses its parameters"))?;
+        let params =
+            Params::new(19_456, 2, 1, None).map_err(|_| Error::Broken("Argon2 refuses its parameters"))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = hash(&argon2, &crate::secret::random::<16>())?;
         let cores = available_parallelism().map_or(1, usize::from);
@@ -60,9 +59,14 @@ impl Passwords {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    ) -> Result<T> {
         let busy = Error::Unavailable { retry_after: PATIENCE };
-        let Ok(Ok(turn)) = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await else { return Err(busy) };
+        let Ok(Ok(turn)) = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await else {
+            return Err(busy);
+        };
         let argon2 = self.argon2.clone();
         let outcome = spawn_blocking(move || {
             let _turn = turn;

@@ -12,11 +12,7 @@ const UNIQUE: &[(&str, &str, Code)] = &[
     ("users_email_key", "users.email_canonical", Code::EmailTaken),
     ("users_username_key", "users.username_canonical", Code::UsernameTaken),
     ("organizations_slug_key", "organizations.slug", Code::SlugTaken),
-    (
-        "projects_organization_code_key",
-        "projects.organization_id, projects.code_key",
-        Code::ProjectCodeTaken,
-    ),
+    ("projects_organization_code_key", "projects.organization_id, projects.code_key", Code::ProjectCodeTaken),
 ];
 
 /// SQLSTATEs that say "not now": serialization failure, deadlock, lock and statement time-outs, too many connections,
@@ -48,7 +44,8 @@ pub(super) fn exec(error: sqlx::Error) -> DbErr {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        let (DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx))) = &error else {
+        let (DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx))) = &error
+        else {
             return match error {
                 DbErr::ConnectionAcquire(_) => Self::Unavailable { retry_after: SOON },
                 error => Self::Storage(error),
@@ -80,7 +77,8 @@ fn classify(fault: &dyn DatabaseError) -> Option<Error> {
         ErrorKind::CheckViolation => Some(Error::Invalid(Code::ValidationFailed, Vec::new())),
         _ => {
             let code = fault.code()?;
-            let sqlite = code.parse::<u32>().is_ok_and(|code| code < 10_000 && SQLITE_BUSY.contains(&(code & 0xff)));
+            let sqlite =
+                code.parse::<u32>().is_ok_and(|code| code < 10_000 && SQLITE_BUSY.contains(&(code & 0xff)));
             if TRANSIENT.contains(&&*code) || sqlite {
                 return Some(Error::Unavailable { retry_after: SOON });
             }

@@ -31,8 +31,12 @@ impl Db {
         .await
         .map_err(query)?;
         let named = ["is a superuser", "bypasses row security", "owns tables"];
-        let powers: Vec<_> =
-            named.into_iter().enumerate().filter(|(at, _)| row.get::<bool, _>(at + 1)).map(|(_, name)| name).collect();
+        let powers: Vec<_> = named
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| row.get::<bool, _>(at + 1))
+            .map(|(_, name)| name)
+            .collect();
         Ok((!powers.is_empty()).then(|| LoginFault { login: row.get(0), powers }))
     }
 }

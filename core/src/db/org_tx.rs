@@ -115,7 +115,11 @@ impl<P: Write> OrgTx<P> {
 
     /// Inserts a row unless one with the same `key` is there, which is unique *within* an organization.
     /// `true`: inserted.
-    pub(crate) async fn insert_absent<A>(&self, mut row: A, key: &[<A::Entity as EntityTrait>::Column]) -> Result<bool>
+    pub(crate) async fn insert_absent<A>(
+        &self,
+        mut row: A,
+        key: &[<A::Entity as EntityTrait>::Column],
+    ) -> Result<bool>
     where
         A: ActiveModelTrait + Send,
         A::Entity: TenantTable,
@@ -125,7 +129,8 @@ impl<P: Write> OrgTx<P> {
         row.set(org, self.org().0.into());
         self.open.wrote();
         // Always with the organization: a conflict on a global key would touch another tenant's row.
-        let conflict = OnConflict::columns(std::iter::once(org).chain(key.iter().copied())).do_nothing().to_owned();
+        let conflict =
+            OnConflict::columns(std::iter::once(org).chain(key.iter().copied())).do_nothing().to_owned();
         let insert = A::Entity::insert_many([row]).on_conflict(conflict);
         Ok(insert.exec_without_returning(&self.open.transaction).await? > 0)
     }

@@ -46,7 +46,9 @@ impl Pools {
                 pool.begin_with(message).await.map(Transaction::postgres)
             }
             // IMMEDIATE: a read that becomes a write later would fail at once when another writer was faster.
-            Self::Sqlite { write, .. } if writes => write.begin_with("BEGIN IMMEDIATE").await.map(Transaction::sqlite),
+            Self::Sqlite { write, .. } if writes => {
+                write.begin_with("BEGIN IMMEDIATE").await.map(Transaction::sqlite)
+            }
             Self::Sqlite { read, .. } => read.begin().await.map(Transaction::sqlite),
         };
         Ok(begun.map_err(query)?)
@@ -115,7 +117,8 @@ async fn sqlite(url: &str, options: &Options) -> Result<Pools> {
         // Serves other processes (command line, backup); inside this one the writer's queue does.
         .busy_timeout(Duration::from_secs(5))
         .log_statements(LevelFilter::Trace);
-    let pool = || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout).test_before_acquire(false);
+    let pool =
+        || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout).test_before_acquire(false);
     let write = pool().max_connections(1).connect_with(connect.clone()).await.map_err(query)?;
     let read = pool().max_connections(4).connect_with(connect.read_only(true)).await.map_err(query)?;
     Ok(Pools::Sqlite { read, write })

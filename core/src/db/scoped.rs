@@ -1,8 +1,8 @@
 //! A query inside one organization, whatever else it asks: the scope is added last, on every table named.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, ModelTrait, PaginatorTrait, PartialModelTrait, QueryFilter,
-    QueryOrder, QuerySelect, Related, Select, SelectExt, Value,
+    ColumnTrait, Condition, EntityTrait, JoinType, ModelTrait, PaginatorTrait, PartialModelTrait,
+    QueryFilter, QueryOrder, QuerySelect, Related, Select, SelectExt, Value,
     sea_query::{Expr, ExprTrait, IntoCondition, LockType, Order},
 };
 

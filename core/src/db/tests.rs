@@ -2,7 +2,10 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
-use super::{OrgTx, sandbox::{Sandbox, Tenant}};
+use super::{
+    OrgTx,
+    sandbox::{Sandbox, Tenant},
+};
 use crate::{
     Error,
     access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, SettingsUpdate},
@@ -10,10 +13,12 @@ use crate::{
     error::Code,
     ids::{OrgId, ProjectId},
     page::{Listing, Sort},
-    projects::{self, ProjectKey, entity::{ActiveModel, Column, Entity}},
+    projects::{
+        self, ProjectKey,
+        entity::{ActiveModel, Column, Entity},
+    },
     text::{Name, ProjectCode},
 };
-
 
 fn row(tx: &OrgTx<ProjectsCreate>, code: &str) -> ActiveModel {
     ActiveModel {
@@ -28,7 +33,12 @@ fn row(tx: &OrgTx<ProjectsCreate>, code: &str) -> ActiveModel {
     }
 }
 
-async fn project<T>(sandbox: &Sandbox, tenant: Tenant, code: &str, then: impl FnOnce(projects::Project) -> T) -> T {
+async fn project<T>(
+    sandbox: &Sandbox,
+    tenant: Tenant,
+    code: &str,
+    then: impl FnOnce(projects::Project) -> T,
+) -> T {
     let tx = sandbox.begin::<ProjectsCreate>(tenant).await;
     let new = projects::NewProject {
         code: ProjectCode::parse(code).unwrap(),
@@ -76,10 +86,19 @@ async fn a_row_belongs_to_the_scope_whatever_it_says() {
     let smuggled = ActiveModel { organization_id: Set(theirs.org), ..row(&tx, "A") };
     let kept = tx.insert(smuggled.clone()).await.unwrap();
     assert_eq!(kept.organization_id, ours.org);
-    let rows = vec![ActiveModel { id: Set(ProjectId::new(tx.now())), code_key: Set("b".into()), ..smuggled.clone() }];
+    let rows = vec![ActiveModel {
+        id: Set(ProjectId::new(tx.now())),
+        code_key: Set("b".into()),
+        ..smuggled.clone()
+    }];
     tx.insert_many(rows).await.unwrap();
     // An update neither moves a row nor reaches another one.
-    let moved = ActiveModel { id: Set(kept.id), organization_id: Set(theirs.org), name: Set("B".into()), ..Default::default() };
+    let moved = ActiveModel {
+        id: Set(kept.id),
+        organization_id: Set(theirs.org),
+        name: Set("B".into()),
+        ..Default::default()
+    };
     assert_eq!(tx.update(moved).await.unwrap().organization_id, ours.org);
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 2);
     tx.record(Action::ProjectCreated, kept.id, Details::created(serde_json::json!({}))).await.unwrap();
@@ -94,7 +113,8 @@ async fn pages_visit_every_row_once_in_both_directions_also_where_keys_are_equal
     project(&sandbox, theirs, "foreign", drop).await;
     let tx = sandbox.begin::<ProjectsCreate>(ours).await;
     // All of one instant and name: only the id tells them apart.
-    let rows = (0..25).map(|n| ActiveModel { name: Set("same".into()), ..row(&tx, &format!("p{n}")) }).collect();
+    let rows =
+        (0..25).map(|n| ActiveModel { name: Set("same".into()), ..row(&tx, &format!("p{n}")) }).collect();
     tx.insert_many(rows).await.unwrap();
     tx.record(Action::ProjectCreated, "many", Details::created(serde_json::json!({}))).await.unwrap();
     tx.commit().await.unwrap();

@@ -63,18 +63,20 @@ impl Transaction {
 }
 
 /// Runs a statement with its values on whichever connection is open.
-macro_rules! run { ($transaction:expr, $statement:expr, $method:ident, $then:expr) => {{
-    let values = SqlxValues($statement.values.unwrap_or(Values(Vec::new())));
-    let sql = AssertSqlSafe($statement.sql);
-    match $transaction {
-        Transaction::Postgres(open) => {
-            sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
+macro_rules! run {
+    ($transaction:expr, $statement:expr, $method:ident, $then:expr) => {{
+        let values = SqlxValues($statement.values.unwrap_or(Values(Vec::new())));
+        let sql = AssertSqlSafe($statement.sql);
+        match $transaction {
+            Transaction::Postgres(open) => {
+                sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
+            }
+            Transaction::Sqlite(open) => {
+                sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
+            }
         }
-        Transaction::Sqlite(open) => {
-            sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
-        }
-    }
-}}}
+    }};
+}
 
 #[async_trait::async_trait]
 impl ConnectionTrait for Transaction {
@@ -147,6 +149,9 @@ impl Open {
 
     pub(super) async fn commit_unaudited(self: std::sync::Arc<Self>) -> Result<()> {
         let open = std::sync::Arc::into_inner(self);
-        open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?.transaction.commit().await
+        open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?
+            .transaction
+            .commit()
+            .await
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
-    QuerySelect, ColumnTrait, Select, Statement,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
     sea_query::{IntoCondition, LockType, SelectStatement},
 };
 
@@ -73,7 +73,11 @@ impl Tx {
     /// Deletes for good what `condition` names; gives their number.
     pub(crate) async fn delete<E: GlobalTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.open.wrote();
-        Ok(E::delete_many().filter(condition.into_condition()).exec(&self.open.transaction).await?.rows_affected)
+        Ok(E::delete_many()
+            .filter(condition.into_condition())
+            .exec(&self.open.transaction)
+            .await?
+            .rows_affected)
     }
 
     /// Steps into an organization on the same connection, as the platform. One at a time: on PostgreSQL the scope of an
@@ -150,7 +154,10 @@ impl Unscoped {
     }
 
     /// The rows of a query.
-    pub(crate) async fn rows<M: FromQueryResult + Send + Sync>(&self, query: &SelectStatement) -> Result<Vec<M>> {
+    pub(crate) async fn rows<M: FromQueryResult + Send + Sync>(
+        &self,
+        query: &SelectStatement,
+    ) -> Result<Vec<M>> {
         let transaction = &self.open.transaction;
         let statement: Statement = transaction.get_database_backend().build(query);
         Ok(M::find_by_statement(statement).all(transaction).await?)

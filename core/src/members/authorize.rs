@@ -65,7 +65,10 @@ impl FromQueryResult for Found {
 /// member (also when there is no such organization: the same); `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for
 /// changes; `Forbidden` to a member without the permission.
 pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
-    #[expect(clippy::disallowed_methods, reason = "finds out in which organization the caller may act at all")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "finds out in which organization the caller may act at all"
+    )]
     let tx = db.unscoped().await?;
     let found: Vec<Found> = tx.rows(&query(&caller.claims, org, tx.now())).await?;
     drop(tx);

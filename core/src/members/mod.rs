@@ -9,8 +9,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use authorize::{Caller, authorize};
-pub use entity::Model as Member;
 pub(crate) use entity::Entity;
+pub use entity::Model as Member;
 
 use crate::{
     Error, Result,

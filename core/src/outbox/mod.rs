@@ -32,7 +32,8 @@ impl<P: Write> OrgTx<P> {
     /// Whatever the database refuses.
     pub async fn enqueue(&self, job: &Job) -> Result<JobId> {
         let written = serde_json::to_value(job).ok();
-        let parts = written.as_ref().and_then(|job| Some((job["kind"].as_str()?, job["payload"].to_string())));
+        let parts =
+            written.as_ref().and_then(|job| Some((job["kind"].as_str()?, job["payload"].to_string())));
         let (kind, payload) = parts.ok_or(Error::Broken("a job is not a kind and a payload"))?;
         let (id, now, actor) = (JobId::new(self.now()), self.now(), self.origin().actor);
         self.insert(entity::ActiveModel {

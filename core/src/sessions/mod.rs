@@ -6,7 +6,8 @@ mod token;
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition,
+    ActiveValue::Set,
+    ColumnTrait, Condition,
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
 };
 use serde_json::json;
@@ -57,9 +58,14 @@ pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) ->
         })
         .await?;
     let user = users::logged_in(tx, user).await?;
-    #[expect(clippy::disallowed_methods, reason = "log-ins stand in the platform's log: they belong to no organization")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "log-ins stand in the platform's log: they belong to no organization"
+    )]
     let platform = tx.enter(OrgId::PLATFORM).await?;
-    platform.record(Action::SessionCreated, session.id, Details::created(json!({ "amr": session.amr }))).await?;
+    platform
+        .record(Action::SessionCreated, session.id, Details::created(json!({ "amr": session.amr })))
+        .await?;
     Ok((session, user))
 }
 

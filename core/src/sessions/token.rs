@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use ed25519_dalek::{SigningKey, pkcs8::{EncodePrivateKey, EncodePublicKey}};
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{EncodePrivateKey, EncodePublicKey},
+};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
@@ -111,9 +114,16 @@ impl Tokens {
             exp: iat.saturating_add_unsigned(ttl),
             jti: SessionId::new(now).0,
         };
-        let header = Header { typ: Some(TYPE.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
         let token = jsonwebtoken::encode(&header, &payload, &self.signs);
-        Ok(AccessToken { token: token.map_err(|_| Error::Broken("signing a token failed"))?, expires_in: ttl })
+        Ok(AccessToken {
+            token: token.map_err(|_| Error::Broken("signing a token failed"))?,
+            expires_in: ttl,
+        })
     }
 
     /// What a token says.
@@ -149,7 +159,11 @@ impl Tokens {
         validation.validate_exp = false;
         let payload = jsonwebtoken::decode::<Payload>(token, &self.verifies, &validation).ok()?.claims;
         let valid = payload.nbf <= now.timestamp() + SKEW && now.timestamp() < payload.exp;
-        valid.then_some(Claims { user: UserId(payload.sub), session: SessionId(payload.sid), expires: payload.exp })
+        valid.then_some(Claims {
+            user: UserId(payload.sub),
+            session: SessionId(payload.sid),
+            expires: payload.exp,
+        })
     }
 
     /// The public keys, for whoever verifies tokens (RFC 7517 §5).
@@ -215,8 +229,10 @@ mod tests {
         };
         assert!(tokens.verify(&format!("{}.{body}.", header(TYPE, "none")), now()).is_err());
         let payload: Payload = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).unwrap()).unwrap();
-        let hmac = Header { typ: Some(TYPE.into()), kid: Some(tokens.kid.clone()), ..Header::new(Algorithm::HS256) };
-        let forged = jsonwebtoken::encode(&hmac, &payload, &EncodingKey::from_secret(&tokens.public)).unwrap();
+        let hmac =
+            Header { typ: Some(TYPE.into()), kid: Some(tokens.kid.clone()), ..Header::new(Algorithm::HS256) };
+        let forged =
+            jsonwebtoken::encode(&hmac, &payload, &EncodingKey::from_secret(&tokens.public)).unwrap();
         assert!(tokens.verify(&forged, now()).is_err());
         let plain = Header { kid: Some(tokens.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         let other_type = jsonwebtoken::encode(&plain, &payload, &tokens.signs).unwrap();

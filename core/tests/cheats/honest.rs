@@ -1,13 +1,17 @@
 //! What the cheats try, done as it should be: if this does not compile, theirs fail for another reason.
 
 use insula_core::{
+    Result,
     access::{Authorized, ProjectsCreate, ProjectsRead},
     db::{Db, OrgTx},
     projects::{self, NewProject},
-    Result,
 };
 
-pub(crate) async fn look(db: &Db, proof: Authorized<ProjectsRead>, id: insula_core::ids::ProjectId) -> Result<String> {
+pub(crate) async fn look(
+    db: &Db,
+    proof: Authorized<ProjectsRead>,
+    id: insula_core::ids::ProjectId,
+) -> Result<String> {
     let tx: OrgTx<ProjectsRead> = db.begin(proof).await?;
     Ok(projects::get(&tx, id).await?.name)
 }

@@ -1,6 +1,6 @@
 //! What only PostgreSQL has: the walls between organizations, and the roles that see through them.
 
-use insula_migrations::{Error, up};
+use insula_migrations::{Error, pending, up};
 use sqlx::ConnectOptions;
 
 use super::home::Home;
@@ -93,6 +93,8 @@ async fn the_login_of_the_application_is_given_the_hats() {
         .await
         .unwrap();
         sqlx::raw_sql("RESET ROLE; SELECT * FROM projects").execute(&mut connection).await.unwrap_err();
+        let url = home.options().username(&login).to_url_lossy().to_string();
+        assert!(!pending(&url).await.unwrap(), "it sees whether the schema is current");
     }
     home.execute(&format!("REVOKE insula_app, insula_system FROM {login}; DROP ROLE {login}")).await.unwrap();
     home.leave().await;
