@@ -102,8 +102,9 @@ pub fn build(
     limits: Limits,
     public_url: &str,
 ) -> Result<impl Endpoint<Output = Response> + 'static, String> {
-    let inner = routes(routes::routes(&state), health::routes())?.data(state);
-    edge::<routes::Routes>(inner.map_to_response(), limits, public_url)
+    let inner = routes(routes::routes(&state), health::routes())?;
+    let inner = inner.around(state::when_migrated).data(state).map_to_response();
+    edge::<routes::Routes>(inner, limits, public_url)
 }
 
 /// The OpenAPI document of the product.

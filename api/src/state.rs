@@ -1,13 +1,16 @@
 //! What every request shares.
 
 use std::{
+    sync::Arc,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
-use insula_core::{credentials::Passwords, db::Db, page::Cursors, sessions::Tokens};
+use insula_core::{Error, credentials::Passwords, db::Db, page::Cursors, sessions::Tokens};
 
-use crate::serve::Readiness;
+use poem::{Endpoint, Request};
+
+use crate::{operation::Operation, problem::Problem, serve::Readiness};
 
 /// What every request shares; made once at start.
 pub struct State {
@@ -33,5 +36,18 @@ impl State {
     /// Is the schema the one this program knows?
     pub fn is_migrated(&self) -> bool {
         self.migrated.load(Relaxed)
+    }
+}
+
+/// Middleware: no operation runs on a schema that this program does not know; probes and pages do.
+///
+/// # Errors
+/// `UNAVAILABLE` until the migrations are applied, and those of `endpoint`.
+pub async fn when_migrated<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<E::Output> {
+    let is_operation = request.data::<Arc<Operation>>().is_some();
+    let is_migrated = request.data::<Arc<State>>().is_some_and(|state| state.is_migrated());
+    match is_migrated || !is_operation {
+        true => endpoint.call(request).await,
+        false => Err(Problem(Error::Unavailable { retry_after: Duration::from_secs(2) }).into()),
     }
 }

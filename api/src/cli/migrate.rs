@@ -2,7 +2,7 @@
 
 use insula_core::config::Config;
 
-use super::{Fault, say};
+use super::{Fault, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -50,6 +50,9 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
 
 /// Applies what is pending; gives the names.
 pub(super) async fn up(config: &Config) -> Result<Vec<String>, Fault> {
+    if config.database_url.is_none() {
+        serve::data_folder(config)?;
+    }
     Ok(insula_migrations::up(&config.migration_url(), login(config).as_deref()).await?)
 }
 

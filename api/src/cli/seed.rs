@@ -65,6 +65,7 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
     }
     migrate::up(config).await?;
     let db = serve::connect(config).await?;
+    serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;
     let tokens = Tokens::new(&serve::master_key(config)?, "seed", config.access_token_ttl)?;

@@ -1,8 +1,10 @@
 //! `insula serve`: the API, with the background worker inside.
 
 use std::{
+    fs::DirBuilder,
     io,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     path::Path,
     sync::{
         Arc,
@@ -60,19 +62,12 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     // First: a port that is taken is no reason to migrate anything.
     let listener = listen(bind).await?;
     let address = listener.local_addr()?;
-    let is_migrated = config.migrates_on_start() && {
-        for name in migrate::up(config).await? {
-            tracing::info!(name, "applied a migration");
-        }
-        true
-    };
+    let is_migrated = is_current(config).await?;
     let db = connect(config).await?;
     check_login(config, &db).await?;
     let passwords = Passwords::new()?;
-    if let (Some(email), Some(password), true) =
-        (&config.first_superuser_email, &config.first_superuser_password, is_migrated)
-    {
-        create_superuser::ensure(&db, &passwords, email, password.clone()).await?;
+    if is_migrated {
+        ensure_first_superuser(config, &db, &passwords).await?;
     }
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let state = Arc::new(state(config, &db, passwords, &public_url)?);
@@ -80,7 +75,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let app = insula_api::build(Arc::clone(&state), limits(config), &public_url).map_err(Fault::failed)?;
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(work_when_migrated(config.migration_url(), Arc::clone(&state), background.clone()));
+    tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), background.clone()));
     tasks.close();
     say(format_args!("Insula listens on http://{address}"));
     seed::greet(config, &address.to_string());
@@ -112,16 +107,37 @@ fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Re
     })
 }
 
+/// Is the schema current? Migrates first, where the configuration says so.
+async fn is_current(config: &Config) -> Result<bool, Fault> {
+    if !config.migrates_on_start() {
+        return Ok(!insula_migrations::pending(&config.migration_url()).await?);
+    }
+    for name in migrate::up(config).await? {
+        tracing::info!(name, "applied a migration");
+    }
+    Ok(true)
+}
+
+async fn ensure_first_superuser(config: &Config, db: &Db, passwords: &Passwords) -> Result<(), Fault> {
+    if let (Some(email), Some(password)) = (&config.first_superuser_email, &config.first_superuser_password) {
+        create_superuser::ensure(db, passwords, email, password.clone()).await?;
+    }
+    Ok(())
+}
+
 /// The worker starts when the schema is current, which on a server that may not migrate is somebody else's doing.
-async fn work_when_migrated(url: String, state: Arc<State>, stop: CancellationToken) {
+async fn work_when_migrated(config: Config, state: Arc<State>, stop: CancellationToken) {
     while !state.is_migrated() {
-        match insula_migrations::pending(&url).await {
-            Ok(false) => state.migrated.store(true, Relaxed),
-            Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
-            Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
-        }
-        if !state.is_migrated() && stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
+        if stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
             return;
+        }
+        match insula_migrations::pending(&config.migration_url()).await {
+            Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
+            Ok(false) => match ensure_first_superuser(&config, &state.db, &state.passwords).await {
+                Ok(()) => state.migrated.store(true, Relaxed),
+                Err(fault) => tracing::error!(%fault, "cannot make the first superuser"),
+            },
+            Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
         }
     }
     insula_worker::run(state.db.clone(), stop).await;
@@ -131,7 +147,7 @@ async fn work_when_migrated(url: String, state: Arc<State>, stop: CancellationTo
 pub(super) async fn connect(config: &Config) -> Result<Db, Fault> {
     let url = config.database_url();
     if config.database_url.is_none() {
-        make_private_folder(&config.data_dir)?;
+        data_folder(config)?;
     }
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
     Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, ..Options::default() }).await?)
@@ -142,14 +158,16 @@ pub(super) fn master_key(config: &Config) -> Result<MasterKey, Fault> {
     if let Some(key) = &config.secret_key {
         return Ok(MasterKey::new(key.expose().clone()));
     }
-    make_private_folder(&config.data_dir)?;
-    let key = seed::private_file(&config.data_dir.join("secret.key"), || seed::random_word(32))?;
+    let key = seed::private_file(&data_folder(config)?.join("secret.key"), || seed::random_word(32))?;
     Ok(MasterKey::new(key))
 }
 
-fn make_private_folder(folder: &Path) -> Result<(), Fault> {
-    std::fs::create_dir_all(folder)
-        .map_err(|fault| Fault::unavailable(format!("the data folder {}: {fault}", folder.display())))
+/// The data folder; made when it is missing, for its owner alone: it holds password hashes and keys.
+pub(super) fn data_folder(config: &Config) -> Result<&Path, Fault> {
+    let folder = config.data_dir.as_path();
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|fault| Fault::unavailable(format!("the data folder {}: {fault}", folder.display())))?;
+    Ok(folder)
 }
 
 /// A login that owns tables could switch the walls off.
