@@ -205,7 +205,7 @@ fn limits(config: &Config) -> Limits {
     Limits {
         connections: config.max_connections,
         connections_per_peer: config.max_connections_per_peer,
-        drain_delay: config.drain_delay,
+        drain_delay: config.drain_delay(),
         drain_time: config.drain_timeout,
         ..Limits::default()
     }

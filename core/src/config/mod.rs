@@ -69,7 +69,7 @@ settings! {
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
     max_connections_per_peer: usize = "INSULA_MAX_CONNECTIONS_PER_PEER", "256", "Most open connections of one address (IPv6: of one /64); raise it behind a proxy";
-    drain_delay: Duration = "INSULA_DRAIN_DELAY", "5", "Seconds to go on accepting after SIGTERM, so that load balancers can look away";
+    drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds to go on accepting after SIGTERM, so that load balancers can look away; none: 5 in production, 0 in development";
     drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in flight may take after that";
     log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Which logs are written, as tracing directives";
     no_color: Option<String> = "NO_COLOR", "", "Set to anything: no colours (no-color.org)";
@@ -102,6 +102,11 @@ impl Config {
     /// Is a login refused that owns tables or passes row security?
     pub fn requires_separate_database_login(&self) -> bool {
         self.require_separate_database_login.unwrap_or(self.is_production())
+    }
+
+    /// How long to go on accepting after SIGTERM.
+    pub fn drain_delay(&self) -> Duration {
+        self.drain_delay.unwrap_or(Duration::from_secs(if self.is_production() { 5 } else { 0 }))
     }
 
     /// # Errors
