@@ -280,7 +280,7 @@ async fn count(body: Vec<u8>) -> String {
 /// The whole product, as far as the edge is concerned.
 pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let outside = Route::new().at("/livez", get(alive)).at("/count", poem::post(count));
-    crate::app(Demo, outside, limits, "https://insula.example").unwrap()
+    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, "https://insula.example").unwrap()
 }
 
 /// A request with what most need.

@@ -1,6 +1,6 @@
 //! The HTTP API of Insula.
 //!
-//! Inside out: the routes ([`routes`]), then everything that stands around each of them ([`edge`]), then the sockets
+//! Inside out: the routes ([`routes`]), then everything that stands around each of them (`edge`), then the sockets
 //! ([`serve::serve`]).
 
 #![forbid(unsafe_code)]
@@ -44,7 +44,7 @@ pub const BASE: &str = "/api/v1";
 ///
 /// # Errors
 /// What keeps the document from being true: [`openapi::publish`].
-pub fn routes<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
+fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
     let document = openapi::publish::<T>(BASE)?;
     let service = OpenApiService::new(api, "", "").into_endpoint().around(operation::found);
     Ok(outside
@@ -53,12 +53,12 @@ pub fn routes<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, Str
         .nest(BASE, service))
 }
 
-/// `inner`, the [`routes`] of `T`, behind everything a request passes first; a layer that needs the [`operation::Match`]
+/// `inner`, what [`mount`] made of `T`, behind everything a request passes first; a layer that needs the [`operation::Match`]
 /// but must come before the routes goes around `inner`.
 ///
 /// # Errors
 /// When two operations cannot be told apart: [`Operations::new`].
-pub fn edge<T: OpenApi>(
+fn edge<T: OpenApi>(
     inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
     limits: Limits,
     public_url: &str,
@@ -80,29 +80,16 @@ pub fn edge<T: OpenApi>(
         .boxed())
 }
 
-/// [`routes`] behind the [`edge`], ready to be served.
-///
-/// # Errors
-/// Those of both.
-pub fn app<T: OpenApi + 'static>(
-    api: T,
-    outside: Route,
-    limits: Limits,
-    public_url: &str,
-) -> Result<BoxEndpoint<'static>, String> {
-    edge::<T>(routes(api, outside)?, limits, public_url)
-}
-
 /// The product: every route over `state`.
 ///
 /// # Errors
-/// Those of [`app`].
+/// What keeps the document from being true, or two operations from being told apart.
 pub fn build(
     state: Arc<state::State>,
     limits: Limits,
     public_url: &str,
-) -> Result<impl Endpoint<Output = Response> + 'static, String> {
-    let inner = routes(routes::routes(&state), health::routes())?;
+) -> Result<BoxEndpoint<'static>, String> {
+    let inner = mount(routes::routes(&state), health::routes())?;
     let inner = inner.around(state::when_migrated).data(state).map_to_response();
     edge::<routes::Routes>(inner, limits, public_url)
 }

@@ -167,7 +167,8 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<Kind> {
         (Kind::Stale, header("If-Match")),
         (Kind::TooLarge, has_body),
         (Kind::WrongMediaType, has_body),
-        (Kind::Invalid, has_body || any_in("query")),
+        // Extractors refuse query parameters that the document does not list, and headers they cannot read.
+        (Kind::Invalid, is_secured || has_body || any_in("query") || any_in("header")),
         (Kind::Internal, true),
         (Kind::Unavailable, true),
     ];

@@ -20,7 +20,7 @@ fn an_operation_lists_the_answers_it_can_give_and_no_others() {
     for (path, method, expected) in [
         ("/organizations/{org}/projects", "get", "200 401 403 404 408 410 422 500 503"),
         ("/organizations/{org}/projects", "post", "200 400 401 403 404 408 409 410 413 415 422 500 503"),
-        ("/organizations/{org}/projects/{project}", "get", "200 304 401 403 404 408 410 500 503"),
+        ("/organizations/{org}/projects/{project}", "get", "200 304 401 403 404 408 410 422 500 503"),
         (
             "/organizations/{org}/projects/{project}",
             "patch",
