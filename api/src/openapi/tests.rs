@@ -28,7 +28,7 @@ fn an_operation_lists_the_answers_it_can_give_and_no_others() {
         ),
         ("/actions", "post", "200 400 401 403 408 413 415 422 500 503"),
         ("/register", "post", "200 400 408 409 413 415 422 500 503"),
-        ("/failures/{how}", "get", "200 404 408 500 503"),
+        ("/failures/{how}", "get", "200 404 408 422 500 503"),
     ] {
         assert_eq!(statuses(&doc, path, method).join(" "), expected, "{method} {path}");
     }
