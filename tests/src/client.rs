@@ -9,8 +9,10 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
+use crate::contract;
+
 /// The password of everybody who registers here: long, and in no list of leaked ones.
-const PASSWORD: &str = "Quartz-lantern-47-meadow";
+pub const PASSWORD: &str = "Quartz-lantern-47-meadow";
 
 /// One caller: an address, and the headers that all its requests carry. Follows no redirects and no proxies.
 #[derive(Clone)]
@@ -48,6 +50,12 @@ impl Client {
     /// The same caller with an access token.
     pub fn bearer(&self, token: &str) -> Self {
         self.with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// The access token that the caller carries.
+    pub fn token(&self) -> &str {
+        let value = self.headers.get("authorization").and_then(|value| value.to_str().ok());
+        value.and_then(|value| value.strip_prefix("Bearer ")).expect("the caller carries a token")
     }
 
     /// A request without a body.
@@ -90,7 +98,13 @@ impl Client {
     /// Signs up and in: the caller who comes back carries an access token.
     pub async fn register(&self, email: &str) -> Self {
         let person = json!({ "email": email, "password": PASSWORD });
-        self.post("/api/v1/auth/register", person.clone()).await.expect(201);
+        self.post("/api/v1/auth/register", person).await.expect(201);
+        self.log_in(email, PASSWORD).await
+    }
+
+    /// Signs in: the caller who comes back carries an access token.
+    pub async fn log_in(&self, email: &str, password: &str) -> Self {
+        let person = json!({ "email": email, "password": password });
         let session = self.post("/api/v1/auth/login", person).await.expect(200);
         let token =
             session["access_token"].as_str().unwrap_or_else(|| panic!("no access_token in {session}"));
@@ -142,11 +156,16 @@ impl Request {
     async fn send(self) -> Reply {
         let sent = format!("{} {}\n{}", self.method, self.path, String::from_utf8_lossy(&self.body));
         let url = format!("{}{}", self.client.base, self.path);
-        let request = self.client.http.request(self.method, url).headers(self.headers).body(self.body);
+        let request =
+            self.client.http.request(self.method.clone(), url).headers(self.headers).body(self.body);
         let response = request.send().await.unwrap_or_else(|error| panic!("{sent}\n{error:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.unwrap_or_else(|error| panic!("{sent}\n{status}\n{error:?}"));
-        Reply { status, headers, body: body.into(), sent }
+        let reply = Reply { status, headers, body: body.into(), sent };
+        if let Some(fault) = contract::broken(self.method.as_str(), &self.path, &reply) {
+            reply.fail(&fault);
+        }
+        reply
     }
 }
 
@@ -167,10 +186,31 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body, as it came.
     pub body: Vec<u8>,
-    sent: String,
+    pub(crate) sent: String,
 }
 
 impl Reply {
+    /// What the answer tells, whichever request it answers: its status and its body without the request's own names.
+    #[track_caller]
+    pub fn told(&self) -> (u16, Value) {
+        let mut body = self.json();
+        if let Some(body) = body.as_object_mut() {
+            body.retain(|member, _| !["instance", "request_id"].contains(&&**member));
+        }
+        (self.status, body)
+    }
+
+    /// Every wrong field of a refusal, as `field CODE`, in order.
+    #[track_caller]
+    pub fn faults(&self) -> Vec<String> {
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, key: &str| error[key].as_str().unwrap_or_default().to_owned();
+        let mut faults: Vec<_> =
+            errors.iter().map(|error| format!("{} {}", text(error, "field"), text(error, "code"))).collect();
+        faults.sort();
+        faults
+    }
+
     /// A header as text; `None` when it is absent.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers

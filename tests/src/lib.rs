@@ -8,13 +8,21 @@
 )]
 
 mod client;
+mod contract;
+mod crowd;
+mod demo;
+mod document;
 mod process;
+mod raw;
 mod server;
 pub mod services;
 mod vault;
 mod workplace;
 
-pub use client::{Client, Organization, Reply, Request};
+pub use client::{Client, Organization, PASSWORD, Reply, Request};
+pub use crowd::{eventually, together};
+pub use demo::Demo;
+pub use document::Operation;
 pub use server::{Builder, Server};
-pub use vault::Vault;
+pub use vault::{Held, Vault};
 pub use workplace::{Workplace, insula};

@@ -16,7 +16,7 @@ use crate::{Client, Vault, Workplace, process::Process};
 const READY: &str = "Insula listens on ";
 
 /// How long it may take to be ready, and to end after SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The real program on a port of its own; killed when dropped, and its output shown when the test has failed.
 pub struct Server {
@@ -99,6 +99,11 @@ impl Server {
     /// The absolute URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// One who has not signed in.

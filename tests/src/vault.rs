@@ -1,6 +1,9 @@
 //! The only one that opens the database: for what no door shows, and for what no door may do.
 
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
+use sqlx::{
+    AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction, postgres::PgPoolOptions,
+    sqlite::SqlitePoolOptions,
+};
 
 /// The database of a server, seen past all doors and, on PostgreSQL, past row-level security.
 #[derive(Clone)]
@@ -9,6 +12,26 @@ pub enum Vault {
     Sqlite(SqlitePool),
     /// A PostgreSQL database, opened as the superuser.
     Postgres(PgPool),
+}
+
+/// A change that is neither made nor given up yet: others wait for it. Undone when it is released.
+#[must_use]
+pub enum Held {
+    /// Of a SQLite file: its only writer.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// Of a PostgreSQL database.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Held {
+    /// Gives up.
+    pub async fn release(self) {
+        let released = match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        };
+        released.expect("a rollback");
+    }
 }
 
 /// One body for both databases; their types differ, their methods do not.
@@ -59,6 +82,45 @@ impl Vault {
             sqlx::query(AssertSqlSafe(sql)).execute(pool).await.map(|done| done.rows_affected())
         });
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// SQL for an id as 32 hexadecimal digits, without regard to how the database keeps it; empty for none.
+    pub fn hex(&self, column: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("lower(hex({column}))"),
+            Self::Postgres(_) => format!("coalesce(replace({column}::text, '-', ''), '')"),
+        }
+    }
+
+    /// What the database says to these statements, the last of which gives a column of texts; nothing of it is kept.
+    pub async fn attempt(&self, statements: &[&str]) -> Result<Vec<String>, String> {
+        let (last, first) = statements.split_last().expect("at least one statement");
+        let outcome: Result<Vec<String>, sqlx::Error> = either!(self, pool => async {
+            let mut tx = pool.begin().await?;
+            for sql in first {
+                sqlx::query(AssertSqlSafe(*sql)).execute(&mut *tx).await?;
+            }
+            let rows = sqlx::query_scalar(AssertSqlSafe(*last)).fetch_all(&mut *tx).await;
+            tx.rollback().await?;
+            rows
+        }.await);
+        outcome.map_err(|error| error.to_string())
+    }
+
+    /// Begins a change and does not end it. The vault can do nothing else meanwhile.
+    pub async fn hold(&self, sql: &str) -> Held {
+        macro_rules! held {
+            ($pool:expr) => {{
+                let mut transaction = $pool.begin().await.expect("a transaction");
+                let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *transaction).await;
+                done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                transaction
+            }};
+        }
+        match self {
+            Self::Sqlite(pool) => Held::Sqlite(held!(pool)),
+            Self::Postgres(pool) => Held::Postgres(held!(pool)),
+        }
     }
 
     /// Closes its connections, so that a database can be dropped or a file copied.

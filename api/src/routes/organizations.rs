@@ -7,6 +7,7 @@ use insula_core::{
     access::OrganizationRead,
     accounts,
     error::{Code, Fields},
+    idempotency::Begun,
     organizations::{self, NewOrganization},
     text,
 };
@@ -21,7 +22,7 @@ use crate::{
     state::State,
     strict::StrictJson,
     tenant,
-    wire::{Answer, EntityTag, IfNoneMatch, Name, Slug, Tagged},
+    wire::{Answer, EntityTag, IdempotencyKey, IfNoneMatch, Name, Slug, Tagged},
 };
 
 pub struct Organizations(pub Arc<State>);
@@ -90,15 +91,22 @@ impl Organizations {
     async fn create(
         &self,
         me: SignedIn,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         new: StrictJson<Foundation>,
     ) -> Result<Answer<Organization>, Conflicting> {
+        let origin = me.caller.origin();
+        let once = key.once(&origin, &new);
         let new = NewOrganization::try_from(new.value)?;
-        let tx = self.0.db.begin_global(me.caller.origin()).await?;
+        let tx = match self.0.db.begin_global_once(origin, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
         let organization = accounts::found(&tx, me.user.id, new).await?;
-        tx.commit().await?;
-        let (location, tag) =
-            (format!("/api/v1/organizations/{}", organization.id), EntityTag(organization.version));
-        Ok(Answer::created(location, tag, &organization.into())?)
+        let location = format!("/api/v1/organizations/{}", organization.id);
+        let answer =
+            Answer::created(location, EntityTag(organization.version), &Organization::from(organization))?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
     }
 
     /// Look at an organization

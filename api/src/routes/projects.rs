@@ -31,7 +31,7 @@ use crate::{
     strict::{MergePatch, StrictJson},
     tenant,
     wire::{
-        Answer, Color, Cursor, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, Name,
+        Answer, Color, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, Name,
         NoContent, Paging, ProjectCode, Tagged,
     },
 };
@@ -132,7 +132,7 @@ impl Projects {
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<ProjectDraft>,
     ) -> Result<Answer<Project>> {
-        let once = key.once(&org.0, &draft);
+        let once = key.once(org.0.origin(), &draft);
         let new = NewProject::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),
@@ -150,11 +150,11 @@ impl Projects {
     async fn get(
         &self,
         org: tenant::Path<ProjectsRead>,
-        project: Path<Uuid>,
+        project: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
     ) -> Result<Tagged<Project>> {
         let tx = self.0.db.begin(org.0).await?;
-        let project = projects::get(&tx, ProjectId(project.0)).await?;
+        let project = projects::get(&tx, ProjectId(project.0.0)).await?;
         Ok(Tagged::new(EntityTag(project.version), known.0, || project.into()))
     }
 
@@ -163,14 +163,14 @@ impl Projects {
     async fn change(
         &self,
         org: tenant::Path<ProjectsUpdate>,
-        project: Path<Uuid>,
+        project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProjectPatch>,
     ) -> Result<Tagged<Project>> {
         let changes = ProjectChanges::try_from(patch.0)?;
         let tx = self.0.db.begin(org.0).await?;
         let expected = expected.0.and_then(IfMatch::expected);
-        let project = projects::change(&tx, ProjectId(project.0), changes, expected).await?;
+        let project = projects::change(&tx, ProjectId(project.0.0), changes, expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(project.version), project.into()))
     }
@@ -182,11 +182,11 @@ impl Projects {
     async fn remove(
         &self,
         org: tenant::Path<ProjectsDelete>,
-        project: Path<Uuid>,
+        project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        projects::remove(&tx, ProjectId(project.0), expected.0.and_then(IfMatch::expected)).await?;
+        projects::remove(&tx, ProjectId(project.0.0), expected.0.and_then(IfMatch::expected)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -197,13 +197,9 @@ impl Projects {
         method = "post",
         operation_id = "restoreProject"
     )]
-    async fn restore(
-        &self,
-        org: tenant::Path<ProjectsDelete>,
-        project: Path<Uuid>,
-    ) -> Result<Tagged<Project>> {
+    async fn restore(&self, org: tenant::Path<ProjectsDelete>, project: Path<Id>) -> Result<Tagged<Project>> {
         let tx = self.0.db.begin(org.0).await?;
-        let project = projects::restore(&tx, ProjectId(project.0)).await?;
+        let project = projects::restore(&tx, ProjectId(project.0.0)).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(project.version), project.into()))
     }

@@ -1,11 +1,13 @@
 //! Shapes that several nouns share, and how answers are written.
 
 mod condition;
+mod id;
 mod listing;
 mod once;
 mod reply;
 
 pub use condition::{EntityTag, IfMatch, IfNoneMatch};
+pub use id::Id;
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;
 pub use reply::{Answer, NoContent, Reply, Tagged};

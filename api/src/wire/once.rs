@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::{Authorized, Grant},
+    access::Origin,
     error::{Code, Error, FieldError},
     idempotency::Once,
 };
@@ -25,10 +25,10 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The wish to have this request of the holder of `proof`, with this body, done once.
-    pub fn once<P: Grant, T>(self, proof: &Authorized<P>, body: &StrictJson<T>) -> Option<Once> {
+    /// The wish to have this request from `origin`, with this body, done once.
+    pub fn once<T>(self, origin: &Origin, body: &StrictJson<T>) -> Option<Once> {
         Some(Once {
-            user: proof.origin().actor.user()?,
+            user: origin.actor.user()?,
             operation_id: self.operation?.id,
             key: self.key?,
             body_sha256: body.digest?,

@@ -11,10 +11,10 @@ pub(crate) use entity::{Column, Entity};
 
 use crate::{
     Error, Result,
-    access::{Authorized, Write},
-    db::{Db, OrgTx},
+    access::{Authorized, Origin, Write},
+    db::{Db, OrgTx, Tx},
     error::Code,
-    ids::{AnswerId, UserId},
+    ids::{AnswerId, OrgId, UserId},
 };
 
 /// How long an answer is remembered.
@@ -51,24 +51,24 @@ pub struct Answer {
 
 /// How a request that is to be done once begins.
 #[must_use]
-pub enum Begun<P> {
+pub enum Begun<T> {
     /// It was done before: this was the answer.
     Replay(Answer),
     /// It is new.
-    Fresh(OnceTx<P>),
+    Fresh(OnceTx<T>),
 }
 
 /// A unit of work that remembers its answer.
 #[must_use]
-pub struct OnceTx<P> {
-    tx: OrgTx<P>,
+pub struct OnceTx<T> {
+    tx: T,
     row: Option<AnswerId>,
 }
 
-impl<P> std::ops::Deref for OnceTx<P> {
-    type Target = OrgTx<P>;
+impl<T> std::ops::Deref for OnceTx<T> {
+    type Target = T;
 
-    fn deref(&self) -> &OrgTx<P> {
+    fn deref(&self) -> &T {
         &self.tx
     }
 }
@@ -77,71 +77,128 @@ impl Db {
     /// Begins a write that is done once where the client asked for it. A second request meanwhile waits for the first.
     ///
     /// # Errors
-    /// `IDEMPOTENCY_MISMATCH`: the key was used with another body. `IDEMPOTENCY_IN_FLIGHT`: the first one takes longer than 2 s.
-    pub async fn begin_once<P: Write>(&self, proof: Authorized<P>, once: Option<Once>) -> Result<Begun<P>> {
+    /// `IDEMPOTENCY_MISMATCH`: the key was used with another body. `IDEMPOTENCY_IN_FLIGHT`: the first one takes longer
+    /// than 2 s.
+    pub async fn begin_once<P: Write>(
+        &self,
+        proof: Authorized<P>,
+        once: Option<Once>,
+    ) -> Result<Begun<OrgTx<P>>> {
         let tx = self.begin(proof).await?;
         let Some(once) = once else { return Ok(Begun::Fresh(OnceTx { tx, row: None })) };
-        let id = AnswerId::new(tx.now());
-        let row = entity::ActiveModel {
-            id: Set(id),
-            user_id: Set(once.user),
-            operation_id: Set(once.operation_id.to_owned()),
-            key: Set(once.key.clone()),
-            body_sha256: Set(once.body_sha256.to_vec()),
-            expires_at: Set(tx.now() + KEPT),
-            created_at: Set(tx.now()),
-            updated_at: Set(tx.now()),
-            ..Default::default()
-        };
-        // Waits here while another transaction holds the same key.
-        let key = [Column::UserId, Column::OperationId, Column::Key];
-        let inserted = tx.insert_absent(row.clone(), &key).await.map_err(|error| match error {
-            Error::Unavailable { .. } => Code::IdempotencyInFlight.refuse(),
-            error => error,
-        })?;
-        if inserted {
-            return Ok(Begun::Fresh(OnceTx { tx, row: Some(id) }));
-        }
-        let mine = Condition::all()
-            .add(Column::UserId.eq(once.user))
-            .add(Column::OperationId.eq(once.operation_id))
-            .add(Column::Key.eq(once.key));
-        let known = tx.find::<Entity>().filter(mine).one_locked().await?;
-        if known.expires_at <= tx.now() {
-            tx.delete::<Entity>(Column::Id.eq(known.id)).await?;
-            tx.insert(row).await?;
-            return Ok(Begun::Fresh(OnceTx { tx, row: Some(id) }));
-        }
-        if known.body_sha256 != once.body_sha256 {
-            return Err(Code::IdempotencyMismatch.refuse());
-        }
-        known.try_into().map(Begun::Replay)
+        Ok(match claim(&tx, once).await? {
+            Claim::Answered(answer) => Begun::Replay(answer),
+            Claim::Mine(id) => Begun::Fresh(OnceTx { tx, row: Some(id) }),
+        })
+    }
+
+    /// The same for the tables that no organization owns; the answer is the platform's to remember.
+    ///
+    /// # Errors
+    /// As [`Db::begin_once`].
+    pub async fn begin_global_once(&self, origin: Origin, once: Option<Once>) -> Result<Begun<Tx>> {
+        let tx = self.begin_global(origin).await?;
+        let Some(once) = once else { return Ok(Begun::Fresh(OnceTx { tx, row: None })) };
+        #[expect(clippy::disallowed_methods, reason = "what is asked for belongs to no organization yet")]
+        let platform = tx.enter(OrgId::PLATFORM).await?;
+        let claim = claim(&platform, once).await?;
+        drop(platform);
+        Ok(match claim {
+            Claim::Answered(answer) => Begun::Replay(answer),
+            Claim::Mine(id) => Begun::Fresh(OnceTx { tx, row: Some(id) }),
+        })
     }
 }
 
-impl<P: Write> OnceTx<P> {
+/// Whose a key is.
+enum Claim {
+    /// Somebody had it before, and got this answer.
+    Answered(Answer),
+    /// This request's.
+    Mine(AnswerId),
+}
+
+async fn claim<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
+    let id = AnswerId::new(tx.now());
+    let row = entity::ActiveModel {
+        id: Set(id),
+        user_id: Set(once.user),
+        operation_id: Set(once.operation_id.to_owned()),
+        key: Set(once.key.clone()),
+        body_sha256: Set(once.body_sha256.to_vec()),
+        expires_at: Set(tx.now() + KEPT),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    // Waits here while another transaction holds the same key.
+    let key = [Column::UserId, Column::OperationId, Column::Key];
+    let inserted = tx.insert_absent(row.clone(), &key).await.map_err(|error| match error {
+        Error::Unavailable { .. } => Code::IdempotencyInFlight.refuse(),
+        error => error,
+    })?;
+    if inserted {
+        return Ok(Claim::Mine(id));
+    }
+    let same = Condition::all()
+        .add(Column::UserId.eq(once.user))
+        .add(Column::OperationId.eq(once.operation_id))
+        .add(Column::Key.eq(once.key));
+    let known = tx.find::<Entity>().filter(same).one_locked().await?;
+    if known.expires_at <= tx.now() {
+        tx.delete::<Entity>(Column::Id.eq(known.id)).await?;
+        tx.insert(row).await?;
+        return Ok(Claim::Mine(id));
+    }
+    match known.body_sha256 == once.body_sha256 {
+        true => known.try_into().map(Claim::Answered),
+        false => Err(Code::IdempotencyMismatch.refuse()),
+    }
+}
+
+/// Remembers the answer in the row of its key.
+async fn remember<P: Write>(tx: &OrgTx<P>, id: AnswerId, answer: &Answer) -> Result<()> {
+    if answer.body.len() > MAX_BODY {
+        return tx.delete::<Entity>(Column::Id.eq(id)).await.map(drop);
+    }
+    let row = entity::ActiveModel {
+        id: Set(id),
+        status: Set(Some(answer.status.into())),
+        location: Set(answer.location.clone()),
+        etag: Set(answer.etag.clone()),
+        body: Set(Some(answer.body.clone())),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    tx.update(row).await.map(drop)
+}
+
+impl<P: Write> OnceTx<OrgTx<P>> {
     /// Makes everything permanent, the answer included, or nothing.
     ///
     /// # Errors
     /// In debug builds: a change without an audit event.
     pub async fn commit_with(self, answer: &Answer) -> Result<()> {
-        match self.row {
-            Some(id) if answer.body.len() > MAX_BODY => {
-                self.tx.delete::<Entity>(Column::Id.eq(id)).await?;
-            }
-            Some(id) => {
-                let row = entity::ActiveModel {
-                    id: Set(id),
-                    status: Set(Some(answer.status.into())),
-                    location: Set(answer.location.clone()),
-                    etag: Set(answer.etag.clone()),
-                    body: Set(Some(answer.body.clone())),
-                    updated_at: Set(self.tx.now()),
-                    ..Default::default()
-                };
-                self.tx.update(row).await?;
-            }
-            None => {}
+        if let Some(id) = self.row {
+            remember(&self.tx, id, answer).await?;
+        }
+        self.tx.commit().await
+    }
+}
+
+impl OnceTx<Tx> {
+    /// Makes everything permanent, the answer included, or nothing.
+    ///
+    /// # Errors
+    /// In debug builds: a change without an audit event.
+    pub async fn commit_with(self, answer: &Answer) -> Result<()> {
+        if let Some(id) = self.row {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the platform's to remember, as it was when it began"
+            )]
+            let platform = self.tx.enter(OrgId::PLATFORM).await?;
+            remember(&platform, id, answer).await?;
         }
         self.tx.commit().await
     }

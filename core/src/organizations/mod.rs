@@ -33,9 +33,12 @@ pub enum OrgRef {
 }
 
 impl OrgRef {
-    /// A UUID is an id; no slug looks like one.
+    /// A UUID in its one canonical spelling is an id; no slug looks like one, and nothing else is found.
     pub fn parse(text: &str) -> Self {
-        Uuid::try_parse(text).map_or_else(|_| Self::Slug(text.to_owned()), |id| Self::Id(OrgId(id)))
+        match Uuid::try_parse(text) {
+            Ok(id) if id.to_string() == text => Self::Id(OrgId(id)),
+            _ => Self::Slug(text.to_owned()),
+        }
     }
 
     /// The rows it names: one or none. The platform is no tenant.

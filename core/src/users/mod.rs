@@ -11,6 +11,7 @@ pub(crate) use entity::{Column, Entity};
 use crate::{
     Result,
     db::Tx,
+    error::Code,
     ids::UserId,
     text::{EmailAddress, Name, Username},
 };
@@ -39,6 +40,10 @@ pub(crate) fn facts(user: &User) -> Value {
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
 pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool) -> Result<User> {
     let now = tx.now();
+    // Asked first, so that who repeats himself hears of the address: of two constraints a database names either.
+    if with_email(tx, &new.email).await?.is_some() {
+        return Err(Code::EmailTaken.refuse());
+    }
     tx.insert(entity::ActiveModel {
         id: Set(UserId::new(now)),
         email_canonical: Set(new.email.key().to_owned()),

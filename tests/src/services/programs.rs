@@ -41,6 +41,10 @@ impl Programs {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where programs are is the machine's business, no setting of ours"
+)]
 fn path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }

@@ -1,0 +1,63 @@
+//! Ids in paths: a UUID in its one canonical spelling (RFC 9562 §4). Any other would name a second path to the same thing.
+
+use std::borrow::Cow;
+
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef},
+    types::{ParseError, ParseFromParameter, ParseResult, Type},
+};
+use uuid::Uuid;
+
+/// The id of a row, in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id(pub Uuid);
+
+impl Type for Id {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "uuid")))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ParseFromParameter for Id {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        let id = Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
+        id.map(Self).ok_or_else(|| ParseError::custom("expected an id"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
+        assert_eq!(Id::parse_from_parameter(id).unwrap().0.to_string(), id);
+        for other in [
+            id.to_uppercase(),
+            id.replace('-', ""),
+            format!("{{{id}}}"),
+            format!("urn:uuid:{id}"),
+            String::new(),
+        ] {
+            assert!(Id::parse_from_parameter(&other).is_err(), "{other}");
+        }
+    }
+}

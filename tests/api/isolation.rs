@@ -1,0 +1,259 @@
+//! The proof that organizations see nothing of each other: every operation of the document, as everybody who may not.
+//!
+//! Bodies are broken wherever the caller may not ask: a refusal that speaks of the body would have read it too early.
+//! What stands in the document tomorrow is walked tomorrow; only `make` must be told how to make a new noun.
+
+use std::collections::BTreeSet;
+
+use insula_tests::{Client, Demo, Operation, Organization, Reply, Server};
+use serde_json::{Value, json};
+
+/// An id that nothing has.
+const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
+
+/// What anybody may ask.
+const PUBLIC: [&str; 2] = ["logIn", "register"];
+
+async fn document(server: &Server) -> Value {
+    server.client().get("/api/v1/openapi.json").await.expect(200)
+}
+
+/// The operations inside of an organization.
+async fn inside(server: &Server) -> Vec<Operation> {
+    let all = Operation::all(&document(server).await);
+    all.into_iter().filter(|operation| operation.path.contains("{org}")).collect()
+}
+
+/// How many operations inside of an organization the document has, counted by other means than [`inside`].
+async fn implied(server: &Server) -> usize {
+    let document = document(server).await;
+    let paths = document["paths"].as_object().unwrap();
+    let inside = paths.iter().filter(|(path, _)| path.starts_with("/api/v1/organizations/{org}"));
+    let number = inside.map(|(_, methods)| methods.as_object().unwrap().len()).sum();
+    assert!(number >= 8, "{number}");
+    number
+}
+
+/// Asks every operation of `org` once, with a broken body, for children that do not exist; gives how many it asked.
+async fn walk(server: &Server, caller: &Client, org: &str, check: impl Fn(&Operation, Reply)) -> usize {
+    let operations = inside(server).await;
+    for operation in &operations {
+        let path = operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned());
+        check(operation, operation.broken_request(caller, &path).await);
+    }
+    operations.len()
+}
+
+/// Makes, in an organization, what a path parameter names; gives its path.
+async fn make(owner: &Client, org: &Organization, parameter: &str, code: &str) -> String {
+    let path = format!("/api/v1/organizations/{}", org.id);
+    let made = match parameter {
+        "project" => owner.post(&format!("{path}/projects"), json!({ "code": code, "name": code })).await,
+        other => panic!("say here how to make what {{{other}}} names"),
+    };
+    made.expect(201);
+    made.header("location").unwrap().to_owned()
+}
+
+fn id(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
+}
+
+/// All that its owner sees of it.
+async fn seen(owner: &Client, path: &str) -> (u16, Option<String>, Value) {
+    let reply = owner.get(path).await;
+    let tag = reply.header("etag").map(str::to_owned);
+    let (status, body) = reply.told();
+    (status, tag, body)
+}
+
+#[tokio::test]
+async fn whoever_has_not_signed_in_is_told_so_and_nothing_else() {
+    let server = Server::start().await;
+    let operations = Operation::all(&document(&server).await);
+    let public: BTreeSet<_> = operations
+        .iter()
+        .filter(|operation| !operation.needs_token)
+        .map(|operation| &*operation.id)
+        .collect();
+    assert_eq!(public, BTreeSet::from(PUBLIC), "whoever makes an operation public says so here");
+
+    for operation in operations.iter().filter(|operation| operation.needs_token) {
+        let path = operation.path_with(|_| NOTHING.to_owned());
+        let reply = operation.broken_request(&server.client(), &path).await;
+        reply.problem(401, "UNAUTHENTICATED");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"), "{}", operation.id);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_token_is_refused_before_anything_else() {
+    let server = Server::start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.found("acme").await;
+    let altered = server.client().bearer(&format!("{}x", ada.token()));
+    for org in ["acme", "nowhere"] {
+        let asked = walk(&server, &altered, org, |_, reply| {
+            reply.problem(401, "INVALID_TOKEN");
+        });
+        assert_eq!(asked.await, implied(&server).await);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_sees_404() {
+    let server = Server::start().await;
+    let acme = server.client().register("ada@example.com").await.found("acme").await;
+    let stranger = server.client().register("eve@example.com").await;
+    stranger.found("other").await;
+    for org in [&acme.slug, &acme.id] {
+        let asked = walk(&server, &stranger, org, |_, reply| {
+            reply.problem(404, "NOT_FOUND");
+        });
+        assert_eq!(asked.await, implied(&server).await);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_tell_an_organization_from_none() {
+    let server = Server::start().await;
+    let ada = server.client().register("ada@example.com").await;
+    for slug in ["acme", "deleted", "suspended"] {
+        ada.found(slug).await;
+    }
+    let vault = server.vault().await;
+    vault.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'deleted'").await;
+    vault.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'suspended'").await;
+    let stranger = server.client().register("eve@example.com").await;
+
+    let platform = "00000000-0000-0000-0000-000000000000";
+    for operation in inside(&server).await {
+        let mut told = Vec::new();
+        for org in ["acme", "deleted", "suspended", "nowhere", NOTHING, platform, "ACME", "*", "acme%20"] {
+            let path = operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned());
+            told.push((org, operation.broken_request(&stranger, &path).await.told()));
+        }
+        let (_, first) = &told[0];
+        assert_eq!(first.0, 404);
+        for (org, told) in &told {
+            assert_eq!(told, first, "{} of {org}", operation.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_powerless_member_is_told_what_is_missing() {
+    let demo = Demo::start().await;
+    let powerless = demo.powerless().await;
+    let asked = walk(&demo.server, &powerless, Demo::SLUG, |operation, reply| {
+        let Some(permission) = &operation.permission else {
+            assert!(![401, 403, 404].contains(&reply.status), "{} answers {}", operation.id, reply.status);
+            return;
+        };
+        let problem = reply.problem(403, "FORBIDDEN");
+        assert_eq!(problem["permission"], **permission, "{}", operation.id);
+        assert_eq!(problem["missing"], json!([permission]));
+        assert_eq!(problem["roles_held"], json!([]));
+        assert!(problem["roles_that_grant"].as_array().unwrap().contains(&"owner".into()), "{problem}");
+        assert!(problem["message"].as_str().unwrap().contains(&**permission), "{problem}");
+    });
+    assert_eq!(asked.await, implied(&demo.server).await);
+}
+
+#[tokio::test]
+async fn each_role_may_exactly_what_it_holds() {
+    let demo = Demo::start().await;
+    for (person, role) in [("olivia", "owner"), ("adam", "admin"), ("mia", "member"), ("victor", "viewer")] {
+        let caller = demo.person(person).await;
+        let mine = caller.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+        let held = mine["permissions"].as_array().unwrap().iter();
+        let held: BTreeSet<_> = held.map(|held| held["permission"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(mine["roles"][0]["key"], role);
+        let asked = walk(&demo.server, &caller, Demo::SLUG, |operation, reply| {
+            if operation.permission.as_ref().is_none_or(|permission| held.contains(permission)) {
+                assert!(![401, 403].contains(&reply.status), "{role} {}", operation.id);
+            } else {
+                assert_eq!(reply.problem(403, "FORBIDDEN")["roles_held"], json!([role]));
+            }
+        });
+        assert_eq!(asked.await, implied(&demo.server).await);
+    }
+}
+
+#[tokio::test]
+async fn a_removed_member_is_a_stranger_at_once() {
+    let demo = Demo::start().await;
+    let mia = demo.person("mia").await;
+    mia.get("/api/v1/organizations/demo").await.expect(200);
+    for status in ["suspended", "removed"] {
+        let update = format!(
+            "UPDATE members SET status = '{status}' WHERE user_id IN
+             (SELECT id FROM users WHERE email = 'mia@demo.example')"
+        );
+        assert_eq!(demo.server.vault().await.execute(&update).await, 1);
+        let asked = walk(&demo.server, &mia, Demo::SLUG, |_, reply| {
+            reply.problem(404, "NOT_FOUND");
+        });
+        assert_eq!(asked.await, implied(&demo.server).await);
+    }
+}
+
+/// In an organization of one's own, with every right: what lies in another one is not there.
+#[tokio::test]
+async fn a_foreign_child_is_not_found_and_stays_as_it_is() {
+    let server = Server::start().await;
+    let (ada, eve) = (
+        server.client().register("ada@example.com").await,
+        server.client().register("eve@example.com").await,
+    );
+    let (theirs, mine) = (ada.found("theirs").await, eve.found("mine").await);
+    let (mut probes, mut implied) = (0, 0);
+    for operation in inside(&server).await {
+        let parameters: Vec<_> = operation.parameters().into_iter().filter(|name| *name != "org").collect();
+        implied += parameters.len();
+        for foreign in parameters {
+            let mut reachable = Vec::new();
+            for deleted in [false, true] {
+                let code = format!("P{probes}-{deleted}");
+                let target = make(&ada, &theirs, foreign, &code).await;
+                if deleted {
+                    ada.delete(&target).await.expect(204);
+                }
+                // Everything else in the path is my own.
+                let mut path = operation.path_with(|name| match name {
+                    "org" => mine.id.clone(),
+                    name => format!("<{name}>"),
+                });
+                for name in
+                    operation.parameters().into_iter().filter(|name| *name != "org" && *name != foreign)
+                {
+                    let own = make(&eve, &mine, name, &code).await;
+                    path = path.replace(&format!("<{name}>"), id(&own));
+                }
+                let path_of = |child: &str| path.replace(&format!("<{foreign}>"), child);
+
+                let before = seen(&ada, &target).await;
+                let reply = operation.request(&eve, &path_of(id(&target))).await;
+                reply.problem(404, "NOT_FOUND");
+                let unknown = operation.request(&eve, &path_of(NOTHING)).await;
+                assert_eq!(reply.told(), unknown.told(), "{} is an oracle", operation.id);
+                let broken = operation.broken_request(&eve, &path_of(id(&target))).await;
+                let unknown = operation.broken_request(&eve, &path_of(NOTHING)).await;
+                assert_eq!(broken.told(), unknown.told(), "{} is an oracle", operation.id);
+                assert_eq!(
+                    seen(&ada, &target).await,
+                    before,
+                    "{} reached into another organization",
+                    operation.id
+                );
+
+                let own = path.replace(&mine.id, &theirs.id).replace(&format!("<{foreign}>"), id(&target));
+                reachable.push(operation.request(&ada, &own).await.status != 404);
+            }
+            // Otherwise the probe above would prove nothing.
+            assert!(reachable.contains(&true), "its owner cannot reach it by {} either", operation.id);
+            probes += 1;
+        }
+    }
+    assert!(probes >= 4 && probes == implied, "{probes} of {implied}");
+}

@@ -1,0 +1,270 @@
+//! The walls that stand in the database, tried with the first one, the program's own care, taken away.
+//!
+//! Tables and references are found in the catalogue: a new one is tried as soon as it is there.
+
+use insula_tests::{Client, Server, Vault};
+use serde_json::json;
+
+const OURS: &str = "(SELECT id FROM organizations WHERE slug = 'ours')";
+const THEIRS: &str = "(SELECT id FROM organizations WHERE slug = 'theirs')";
+
+/// Two organizations, each with something in it.
+async fn two_organizations() -> Server {
+    let server = Server::start().await;
+    for (email, slug) in [("ada@example.com", "ours"), ("eve@example.com", "theirs")] {
+        let owner: Client = server.client().register(email).await;
+        owner.found(slug).await;
+        let draft = owner
+            .post(&format!("/api/v1/organizations/{slug}/projects"), json!({ "code": "P", "name": "P" }));
+        draft.header("idempotency-key", "key-1").await.expect(201);
+    }
+    server
+}
+
+/// Tables whose rows say to which organization they belong.
+async fn tenant_tables(vault: &Vault) -> Vec<String> {
+    let sql = match vault {
+        Vault::Sqlite(_) => {
+            "SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
+             WHERE t.type = 'table' AND c.name = 'organization_id' ORDER BY 1"
+        }
+        Vault::Postgres(_) => {
+            "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+             WHERE a.attname = 'organization_id' AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
+             AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
+        }
+    };
+    let tables = vault.texts(sql).await;
+    for known in ["audit_events", "member_roles", "members", "outbox", "projects", "roles"] {
+        assert!(tables.iter().any(|table| table == known), "{known} is not among {tables:?}");
+    }
+    tables
+}
+
+/// A foreign key: `member_roles.role_id` refers to `roles`, and perhaps to the organization too.
+struct Reference {
+    table: String,
+    parent: String,
+    columns: Vec<(String, String)>,
+}
+
+impl Reference {
+    async fn all(vault: &Vault) -> Vec<Self> {
+        let sql = match vault {
+            Vault::Sqlite(_) => {
+                r#"SELECT t.name || ' ' || f."table" || ' ' || group_concat(f."from" || '=' || f."to")
+                   FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f WHERE t.type = 'table'
+                   GROUP BY t.name, f.id"#
+            }
+            Vault::Postgres(_) => {
+                "SELECT concat_ws(' ', f.conrelid::regclass, f.confrelid::regclass, string_agg(a.attname || '=' || b.attname, ','))
+                 FROM pg_constraint f CROSS JOIN unnest(f.conkey, f.confkey) AS k (here, there)
+                 JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.here
+                 JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.there
+                 WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace GROUP BY f.oid, f.conrelid, f.confrelid"
+            }
+        };
+        vault.texts(sql).await.iter().map(|line| Self::read(line)).collect()
+    }
+
+    fn read(line: &str) -> Self {
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        let [table, parent, columns] = &words[..] else { panic!("{line}") };
+        let pairs = columns.split(',').map(|pair| pair.split_once('=').unwrap());
+        let columns = pairs.map(|(here, there)| (here.to_owned(), there.to_owned())).collect();
+        Self { table: table.clone(), parent: parent.clone(), columns }
+    }
+
+    /// The column that names a row of the same organization; `None` where the organization is no part of the key.
+    fn column(&self) -> Option<&str> {
+        let (organization, others): (Vec<_>, Vec<_>) = self
+            .columns
+            .iter()
+            .partition(|(here, there)| here == "organization_id" && there == "organization_id");
+        match (&organization[..], &others[..]) {
+            ([_], [(here, there)]) if there == "id" => Some(here),
+            _ => None,
+        }
+    }
+}
+
+#[tokio::test]
+async fn tables_of_organizations_refer_to_each_other_by_organization_too() {
+    let server = Server::start().await;
+    let vault = server.vault().await;
+    let tables = tenant_tables(&vault).await;
+    let references = Reference::all(&vault).await;
+    let inner = references.iter().filter(|reference| tables.contains(&reference.parent));
+    let inner: Vec<_> = inner.filter(|reference| tables.contains(&reference.table)).collect();
+    assert!(inner.len() >= 2);
+    for reference in inner {
+        assert!(
+            reference.column().is_some(),
+            "{} -> {} {:?}",
+            reference.table,
+            reference.parent,
+            reference.columns
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reference_into_another_organization_cannot_be_stored() {
+    let server = two_organizations().await;
+    let vault = server.vault().await;
+    let mut tried = Vec::new();
+    for reference in Reference::all(&vault).await {
+        let Some(column) = reference.column() else { continue };
+        let Reference { table, parent, .. } = &reference;
+        let refer_to = |org: &str| {
+            format!(
+                "UPDATE {table} SET {column} = (SELECT id FROM {parent} WHERE organization_id = {org} LIMIT 1)
+                 WHERE id = (SELECT id FROM {table} WHERE organization_id = {OURS} LIMIT 1) RETURNING 'stored'"
+            )
+        };
+        assert_eq!(
+            vault.attempt(&[&refer_to(OURS)]).await,
+            Ok(vec!["stored".to_owned()]),
+            "{table}.{column}"
+        );
+        let refusal = vault.attempt(&[&refer_to(THEIRS)]).await.unwrap_err();
+        assert!(refusal.to_lowercase().contains("foreign key"), "{table}.{column}: {refusal}");
+        tried.push(format!("{table}.{column}"));
+    }
+    tried.sort();
+    assert!(tried.contains(&"member_roles.member_id".to_owned()), "{tried:?}");
+    assert!(tried.contains(&"member_roles.role_id".to_owned()), "{tried:?}");
+}
+
+/// PostgreSQL: the ordinary login, in the hats that the program wears.
+struct Hats {
+    server: Server,
+    vault: Vault,
+    login: Vault,
+    tables: Vec<String>,
+}
+
+impl Hats {
+    /// `None` on SQLite, which has none. Every table has rows of both organizations.
+    async fn new() -> Option<Self> {
+        let server = two_organizations().await;
+        let vault = server.vault().await;
+        if let Vault::Sqlite(_) = vault {
+            return None;
+        }
+        let tables = tenant_tables(&vault).await;
+        for table in &tables {
+            for org in [OURS, THEIRS] {
+                if vault.scalar(&format!("SELECT count(*) FROM {table} WHERE organization_id = {org}")).await
+                    == 0
+                {
+                    vault.execute(&copy(table, org)).await;
+                }
+            }
+        }
+        let login = Vault::connect(server.workplace().database_url()).await;
+        assert_eq!(
+            login.text("SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user").await,
+            "false"
+        );
+        Some(Self { server, vault, login, tables })
+    }
+
+    async fn org(&self, org: &str) -> String {
+        self.vault.text(&format!("SELECT {org}::text")).await
+    }
+
+    /// As the program would ask it for the organization `ours`.
+    async fn within_ours(&self, sql: &str) -> Result<Vec<String>, String> {
+        let scope = format!("SET LOCAL insula.org = '{}'", self.org(OURS).await);
+        self.login.attempt(&["SET LOCAL ROLE insula_app", &scope, sql]).await
+    }
+}
+
+/// Copies any row of a table into an organization, under a new id.
+fn copy(table: &str, org: &str) -> String {
+    format!(
+        "INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(any_row) ||
+         jsonb_build_object('id', gen_random_uuid(), 'organization_id', {org}))).* FROM {table} any_row LIMIT 1"
+    )
+}
+
+#[tokio::test]
+async fn row_security_is_on_for_every_table_and_for_its_owner_too() {
+    let Some(hats) = Hats::new().await else { return };
+    for table in hats.tables.iter().map(String::as_str).chain(["organizations"]) {
+        let flags =
+            "SELECT relrowsecurity::text || ' ' || relforcerowsecurity::text FROM pg_class WHERE relname";
+        assert_eq!(hats.vault.text(&format!("{flags} = '{table}'")).await, "true true", "{table}");
+    }
+}
+
+#[tokio::test]
+async fn one_organization_sees_its_own_rows_alone() {
+    let Some(hats) = Hats::new().await else { return };
+    let ours = hats.org(OURS).await;
+    let columns = hats.tables.iter().map(|table| (table.as_str(), "organization_id"));
+    for (table, column) in columns.chain([("organizations", "id")]) {
+        let seen = format!("SELECT DISTINCT {column}::text FROM {table}");
+        assert_eq!(hats.within_ours(&seen).await, Ok(vec![ours.clone()]), "{table}");
+        for scope in ["SELECT 1", "SET LOCAL insula.org = ''"] {
+            let unscoped = hats.login.attempt(&["SET LOCAL ROLE insula_app", scope, &seen]).await;
+            assert_eq!(unscoped, Ok(vec![]), "{table} {scope}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_organization_writes_its_own_rows_alone() {
+    let Some(hats) = Hats::new().await else { return };
+    let theirs = format!("'{}'::uuid", hats.org(THEIRS).await);
+    for table in &hats.tables {
+        let refusal = hats.within_ours(&format!("{} RETURNING ''", copy(table, &theirs))).await.unwrap_err();
+        assert!(refusal.contains("row-level security"), "{table}: {refusal}");
+        // What is not seen is not changed; what is append only is refused altogether.
+        for change in ["UPDATE {} SET id = id", "DELETE FROM {}"] {
+            let change = change.replace("{}", table);
+            let changed =
+                hats.within_ours(&format!("{change} WHERE organization_id = {theirs} RETURNING ''")).await;
+            let is_refused = changed.as_ref().is_err_and(|refusal| refusal.contains("permission denied"));
+            assert!(changed == Ok(vec![]) || is_refused, "{change}: {changed:?}");
+        }
+        let moved = format!("UPDATE {table} SET organization_id = {theirs} RETURNING ''");
+        let refusal = hats.within_ours(&moved).await.unwrap_err();
+        assert!(
+            ["row-level security", "permission denied"].iter().any(|why| refusal.contains(why)),
+            "{refusal}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_is_only_ever_added_to() {
+    let Some(hats) = Hats::new().await else { return };
+    for change in
+        ["UPDATE audit_events SET details = ''", "DELETE FROM audit_events", "TRUNCATE audit_events"]
+    {
+        let refusal = hats.within_ours(change).await.unwrap_err();
+        assert!(refusal.contains("permission denied"), "{change}: {refusal}");
+    }
+    hats.within_ours(&copy("audit_events", OURS)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_system_reads_everything_and_writes_nothing() {
+    let Some(hats) = Hats::new().await else { return };
+    let as_system = async |sql: String| hats.login.attempt(&["SET LOCAL ROLE insula_system", &sql]).await;
+    for table in &hats.tables {
+        let rows = format!("SELECT count(*)::text FROM {table}");
+        assert_eq!(as_system(rows.clone()).await, Ok(vec![hats.vault.text(&rows).await]), "{table}");
+    }
+    for table in hats.vault.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await {
+        for change in ["DELETE FROM {}", "INSERT INTO {} SELECT * FROM {} LIMIT 0", "TRUNCATE {}"] {
+            let refusal = as_system(change.replace("{}", &table)).await.unwrap_err();
+            assert!(refusal.contains("permission denied"), "{table}: {refusal}");
+        }
+        let may = format!("SELECT has_any_column_privilege('insula_system', '{table}', 'UPDATE')::text");
+        assert_eq!(hats.vault.text(&may).await, "false", "{table}");
+    }
+    drop(hats.server);
+}
