@@ -44,6 +44,22 @@ fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), Fault> {
     }
 }
 
+/// The form of what [`word`] takes.
+const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+
+/// ASCII letters, digits, `.`, `_` and `-`, with a letter or digit first.
+fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
+    length(text, bounds)?;
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(sound) {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(
+            "INVALID_FORMAT",
+            "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
+        )),
+    }
+}
+
 /// A name shown to people: trimmed, NFC, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
@@ -123,22 +139,14 @@ pub struct ProjectCode(String);
 
 impl ProjectCode {
     /// The form of a code, as the API documents it.
-    pub const PATTERN: &'static str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+    pub const PATTERN: &'static str = WORD;
     /// Longest code, in characters.
     pub const MAX: usize = 20;
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        length(text, 1..=Self::MAX)?;
-        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(sound) {
-            return Err(Fault::new(
-                "INVALID_FORMAT",
-                "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
-            ));
-        }
-        Ok(Self(text.to_owned()))
+        word(text, 1..=Self::MAX).map(Self)
     }
 
     /// What uniqueness is judged by.
@@ -153,22 +161,14 @@ pub struct Username(String);
 
 impl Username {
     /// The form of a username, as the API documents it.
-    pub const PATTERN: &'static str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+    pub const PATTERN: &'static str = WORD;
     /// Shortest and longest username, in characters.
     pub const LENGTH: RangeInclusive<usize> = 3..=30;
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        length(text, Self::LENGTH)?;
-        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(sound) {
-            return Err(Fault::new(
-                "INVALID_FORMAT",
-                "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
-            ));
-        }
-        Ok(Self(text.to_owned()))
+        word(text, Self::LENGTH).map(Self)
     }
 
     /// What uniqueness is judged by.

@@ -1,12 +1,11 @@
 //! Conditional requests (RFC 9110 §13): a version is a strong entity tag, `"7"`.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use poem::http::HeaderValue;
-use poem_openapi::{
-    registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseError, ParseFromParameter, ParseResult, Type},
-};
+use poem_openapi::{registry::MetaSchema, types::ParseError};
+
+use super::parameter::parameter;
 
 /// The version of a resource, as `ETag` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,41 +47,11 @@ impl IfNoneMatch {
     }
 }
 
-macro_rules! header {
-    ($name:ident, $example:literal, |$text:ident| $parse:expr) => {
-        impl Type for $name {
-            const IS_REQUIRED: bool = true;
-
-            type RawValueType = Self;
-            type RawElementValueType = Self;
-
-            fn name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn schema_ref() -> MetaSchemaRef {
-                let schema = MetaSchema { example: Some($example.into()), ..MetaSchema::new("string") };
-                MetaSchemaRef::Inline(Box::new(schema))
-            }
-
-            fn as_raw_value(&self) -> Option<&Self> {
-                Some(self)
-            }
-
-            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-                Box::new(std::iter::once(self))
-            }
-        }
-
-        impl ParseFromParameter for $name {
-            fn parse_from_parameter($text: &str) -> ParseResult<Self> {
-                $parse
-            }
-        }
-    };
+fn tag() -> MetaSchema {
+    MetaSchema { example: Some("\"7\"".into()), ..MetaSchema::new("string") }
 }
 
-header!(IfMatch, "\"7\"", |text| match text.trim() {
+parameter!(IfMatch, tag(), |text| match text.trim() {
     "*" => Ok(Self(None)),
     tag => {
         let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
@@ -94,13 +63,15 @@ header!(IfMatch, "\"7\"", |text| match text.trim() {
     }
 });
 
-header!(IfNoneMatch, "\"7\"", |text| {
+parameter!(IfNoneMatch, tag(), |text| {
     let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/").to_owned());
     Ok(Self(tags.collect()))
 });
 
 #[cfg(test)]
 mod tests {
+    use poem_openapi::types::ParseFromParameter;
+
     use super::*;
 
     #[test]

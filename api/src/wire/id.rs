@@ -1,49 +1,23 @@
 //! Ids in paths: a UUID in its one canonical spelling (RFC 9562 §4). Any other would name a second path to the same thing.
 
-use std::borrow::Cow;
-
-use poem_openapi::{
-    registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseError, ParseFromParameter, ParseResult, Type},
-};
+use poem_openapi::{registry::MetaSchema, types::ParseError};
 use uuid::Uuid;
+
+use super::parameter::parameter;
 
 /// The id of a row, in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id(pub Uuid);
 
-impl Type for Id {
-    const IS_REQUIRED: bool = true;
-
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "Id".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "uuid")))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
-
-impl ParseFromParameter for Id {
-    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
-        let id = Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
-        id.map(Self).ok_or_else(|| ParseError::custom("expected an id"))
-    }
-}
+parameter!(Id, MetaSchema::new_with_format("string", "uuid"), |text| {
+    let id = Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
+    id.map(Self).ok_or_else(|| ParseError::custom("expected an id"))
+});
 
 #[cfg(test)]
 mod tests {
+    use poem_openapi::types::ParseFromParameter;
+
     use super::*;
 
     #[test]

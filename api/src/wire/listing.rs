@@ -1,7 +1,5 @@
 //! Pages of lists: what the client asks for, and what he gets.
 
-use std::borrow::Cow;
-
 use insula_core::{
     error::Error,
     page::{self, Cursors, Sort},
@@ -12,12 +10,12 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse, Object,
-    registry::{MetaResponses, MetaSchema, MetaSchemaRef, Registry},
-    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+    registry::{MetaResponses, MetaSchema, Registry},
+    types::{ParseError, ParseFromJSON, ToJSON, Type},
 };
 use serde::Serialize;
 
-use super::{Cursor, Reply};
+use super::{Cursor, Reply, parameter::parameter};
 
 /// How many rows of a list: 1..=100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,37 +111,16 @@ impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for
     }
 }
 
-impl Type for Limit {
-    const IS_REQUIRED: bool = true;
-
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "Limit".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            minimum: Some(1.0),
-            maximum: Some(100.0),
-            default: Some(Self::DEFAULT.into()),
-            ..MetaSchema::new("integer")
-        }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
-
-impl ParseFromParameter for Limit {
-    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+parameter!(
+    Limit,
+    MetaSchema {
+        minimum: Some(1.0),
+        maximum: Some(100.0),
+        default: Some(Self::DEFAULT.into()),
+        ..MetaSchema::new("integer")
+    },
+    |text| {
         let limit = text.parse().ok().filter(|limit| (1..=Self::MAX).contains(limit));
         limit.map(Self).ok_or_else(|| ParseError::custom("expected a number from 1 to 100"))
     }
-}
+);
