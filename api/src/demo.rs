@@ -224,7 +224,7 @@ impl Demo {
         #[oai(name = "If-Match")] _version: Header<Option<String>>,
         change: MergePatch<ProjectChange>,
     ) -> Result<Json<Project>> {
-        Ok(Project::named(Name(format!("{:?}", change.0.color.map_value(|color| color.0)))))
+        Ok(Project::named(Name(format!("{:?}", change.body()?.color.map_value(|color| color.0)))))
     }
 
     /// Do something with a project

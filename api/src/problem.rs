@@ -216,8 +216,13 @@ where
         Ok(response) => poem::Error::from_status(response.status()),
         Err(err) => err,
     };
-    if err.status().is_server_error() {
-        tracing::error!(request_id = &*request_id, error = ?err, "request failed");
+    match err.status() {
+        // Whoever asks too early or too much; a probe does so by profession.
+        StatusCode::SERVICE_UNAVAILABLE => tracing::warn!(request_id = &*request_id, error = ?err, "not now"),
+        status if status.is_server_error() => {
+            tracing::error!(request_id = &*request_id, error = ?err, "request failed");
+        }
+        _ => {}
     }
     let allow = err.data::<Allow>().cloned();
     let mut response = Problem::translated(err).response(&instance, &request_id);

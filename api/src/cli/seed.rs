@@ -184,23 +184,29 @@ pub(super) fn greet(config: &Config, address: &str) {
     ));
 }
 
-/// The first line of a file that only its owner may read; made with `content` when it is missing.
+/// The first line of a file that only its owner may read; made with `content` when it is missing. Of several processes
+/// that make it at once one wins, and all read its line: it is written in full before it has its name.
 pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Result<String, Fault> {
     let fault = |fault: std::io::Error| Fault::unavailable(format!("{}: {fault}", path.display()));
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            let content = content();
-            writeln!(file, "{content}").and_then(|()| file.sync_all()).map_err(fault)?;
-            Ok(content)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let text = fs::read_to_string(path).map_err(fault)?;
-            let line = text.lines().next().filter(|line| !line.is_empty());
-            line.map(str::to_owned)
-                .ok_or_else(|| Fault::failed(format!("{} is empty; delete it", path.display())))
-        }
-        Err(error) => Err(fault(error)),
+    if !path.try_exists().map_err(fault)? {
+        let draft = path.with_extension(format!("{}.new", std::process::id()));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)
+            .map_err(fault)?;
+        writeln!(file, "{}", content()).and_then(|()| file.sync_all()).map_err(fault)?;
+        let named = fs::hard_link(&draft, path);
+        fs::remove_file(&draft).map_err(fault)?;
+        named
+            .or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
+            .map_err(fault)?;
     }
+    let text = fs::read_to_string(path).map_err(fault)?;
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    line.map(str::to_owned).ok_or_else(|| Fault::failed(format!("{} is empty; delete it", path.display())))
 }
 
 /// `bytes` random bytes as text without look-alikes.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+    access::{Authorized, Grant, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
     error::{Code, Fields},
     idempotency::Begun,
     ids::ProjectId,
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use super::Tag;
 use crate::{
-    problem::Result,
+    problem::{Problem, Result},
     state::State,
     strict::{MergePatch, StrictJson},
     tenant,
@@ -167,7 +167,10 @@ impl Projects {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProjectPatch>,
     ) -> Result<Tagged<Project>> {
-        let changes = ProjectChanges::try_from(patch.0)?;
+        let changes = match patch.body().and_then(|patch| Ok(ProjectChanges::try_from(patch)?)) {
+            Ok(changes) => changes,
+            Err(refused) => return Err(self.refuse(org.0, ProjectId(project.0.0), refused).await),
+        };
         let tx = self.0.db.begin(org.0).await?;
         let expected = expected.0.and_then(IfMatch::expected);
         let project = projects::change(&tx, ProjectId(project.0.0), changes, expected).await?;
@@ -202,6 +205,14 @@ impl Projects {
         let project = projects::restore(&tx, ProjectId(project.0.0)).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(project.version), project.into()))
+    }
+}
+
+impl Projects {
+    /// The refusal of a body, where there is such a project; otherwise there was nothing to change.
+    async fn refuse<P: Grant>(&self, org: Authorized<P>, project: ProjectId, refused: Problem) -> Problem {
+        let found = async { projects::exists(&self.0.db.begin(org).await?, project).await };
+        found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 

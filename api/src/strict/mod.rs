@@ -44,8 +44,11 @@ pub struct StrictJson<T> {
 }
 
 /// A JSON merge patch that fits the schema of `T`: absent is unchanged, null is cleared (RFC 7396).
+///
+/// Its refusal waits for the handler, since a patch is of something, and who asks for what is not his learns nothing of
+/// the body he sent. To look for it first would cost every good request a query.
 #[derive(Debug)]
-pub struct MergePatch<T>(pub T);
+pub struct MergePatch<T>(poem::Result<T>);
 
 /// One step on the way from the root of a body to a place in it.
 #[derive(Clone, Debug)]
@@ -126,16 +129,27 @@ async fn bytes(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> 
     }
 }
 
-impl<T> StrictJson<T> {
-    fn new(value: T, bytes: &[u8], request: &Request) -> Self {
+impl<T: ParseFromJSON + 'static> StrictJson<T> {
+    async fn read(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let bytes = bytes(request, body, &[JSON]).await?;
         let has_key = request.headers().contains_key("idempotency-key");
-        Self { value, digest: has_key.then(|| Sha256::digest(bytes).into()) }
+        let digest = has_key.then(|| Sha256::digest(&bytes).into());
+        Ok(Self { value: read(&bytes).map_err(Problem)?, digest })
     }
 }
 
-impl<T> MergePatch<T> {
-    fn new(value: T, _: &[u8], _: &Request) -> Self {
-        Self(value)
+impl<T: ParseFromJSON + 'static> MergePatch<T> {
+    async fn read(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let bytes = bytes(request, body, &[JSON, MERGE_PATCH]).await;
+        Ok(Self(bytes.and_then(|bytes| Ok(read(&bytes).map_err(Problem)?))))
+    }
+
+    /// What the body says.
+    ///
+    /// # Errors
+    /// Why it is refused: to be told only to who may know of what he patches.
+    pub fn body(self) -> Result<T, Problem> {
+        Ok(self.0?)
     }
 }
 
@@ -160,8 +174,7 @@ macro_rules! bodies { ($($name:ident: $accepted:expr),+) => {$(
             body: &mut RequestBody,
             _: ExtractParamOptions<()>,
         ) -> poem::Result<Self> {
-            let bytes = bytes(request, body, &$accepted).await?;
-            Ok(Self::new(read(&bytes).map_err(Problem)?, &bytes, request))
+            Self::read(request, body).await
         }
     }
 )+}}

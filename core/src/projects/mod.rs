@@ -13,10 +13,10 @@ pub use entity::Model as Project;
 use entity::{ActiveModel, Column, Entity};
 
 use crate::{
-    Result,
-    access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+    Error, Result,
+    access::{Grant, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
     audit::{Action, Details},
-    db::{OrgTx, SortKey, check_version},
+    db::{OrgTx, SortKey, TenantTable, check_version},
     ids::ProjectId,
     page::{Listing, Page},
     text::{Color, Name, ProjectCode},
@@ -98,6 +98,17 @@ pub async fn list(
 /// `NotFound`, also when it is another organization's.
 pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).one().await
+}
+
+/// Whether there is such a project, for whoever may do anything to it.
+///
+/// # Errors
+/// `NotFound`, also when it is another organization's.
+pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Result<()> {
+    match tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await? {
+        true => Ok(()),
+        false => Err(Error::NotFound(Entity::NAME)),
+    }
 }
 
 /// Adds a project.
