@@ -56,7 +56,6 @@ impl Args {
 
 pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     config.refuse_insecure()?;
-    let mut stop = Stop::listen()?;
     let mut bind = config.bind;
     bind.set_port(args.port.unwrap_or(bind.port()));
     // First: a port that is taken is no reason to migrate anything.
@@ -74,6 +73,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     state.migrated.store(is_migrated, Relaxed);
     let app = insula_api::build(Arc::clone(&state), limits(config), &public_url).map_err(Fault::failed)?;
 
+    // Not before: until then a signal simply ends the process.
+    let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), background.clone()));
     tasks.close();

@@ -66,8 +66,10 @@ impl Value for usize {
 
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        let seconds: f64 = text.parse().map_err(|_| "a number of seconds")?;
-        Self::try_from_secs_f64(seconds).map_err(|_| "a number of seconds")
+        /// Ten years: what is added to an instant must still be one.
+        const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+        let duration = text.parse().ok().and_then(|seconds| Self::try_from_secs_f64(seconds).ok());
+        duration.filter(|duration| *duration <= LONGEST).ok_or("a number of seconds, at most ten years")
     }
 }
 
