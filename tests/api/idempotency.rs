@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 
 async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
+    // Many at once wait for one writer here, on whatever machine this is.
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let owner = server.client().register("ada@example.com").await;
     owner.found("acme").await;
     (server, owner)
