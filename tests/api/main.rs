@@ -17,5 +17,6 @@ mod problems;
 mod projects;
 mod races;
 mod server;
+mod sessions;
 mod tokens;
 mod walls;

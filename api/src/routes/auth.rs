@@ -7,7 +7,7 @@ use insula_core::{
     accounts, credentials,
     error::{Code, Fields},
     secret::Secret,
-    sessions::{self, Device},
+    sessions::{self, Device, Ending},
     text,
     users::NewUser,
 };
@@ -18,11 +18,12 @@ use uuid::Uuid;
 
 use super::{Tag, me::User};
 use crate::{
+    caller,
     headers::RequestId,
     problem::{Challenging, Conflicting, Result},
     state::State,
     strict::StrictJson,
-    wire::{Answer, Email, EntityTag, Name, Password, Reply, Username},
+    wire::{Answer, Email, EntityTag, Name, NoContent, Password, Reply, Username},
 };
 
 pub struct Auth(pub Arc<State>);
@@ -135,6 +136,20 @@ impl Auth {
             session_id: session.id.0,
             user: user.into(),
         }))
+    }
+
+    /// Log out
+    ///
+    /// The access token is worth nothing from then on.
+    #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
+    async fn log_out(&self, me: caller::SignedIn) -> Result<NoContent> {
+        self.0.revoke(&me, Ending::One(me.caller.claims.session), "log-out").await
+    }
+
+    /// Log out everywhere
+    #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
+    async fn log_out_everywhere(&self, me: caller::SignedIn) -> Result<NoContent> {
+        self.0.revoke(&me, Ending::All, "log-out").await
     }
 }
 

@@ -17,7 +17,7 @@ pub type Routes = (auth::Auth, me::Me, organizations::Organizations, members::Me
 pub fn routes(state: &Arc<State>) -> Routes {
     (
         auth::Auth(Arc::clone(state)),
-        me::Me,
+        me::Me(Arc::clone(state)),
         organizations::Organizations(Arc::clone(state)),
         members::Members(Arc::clone(state)),
         projects::Projects(Arc::clone(state)),

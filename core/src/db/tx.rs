@@ -135,6 +135,15 @@ where
         let transaction = &self.open.transaction;
         Ok(self.living().lock(LockType::Update).one(transaction).await?)
     }
+
+    /// Every row, locked against other writers until the transaction ends. For sets that are small by their nature.
+    ///
+    /// # Errors
+    /// `Unavailable` when another writer holds one too long.
+    pub async fn all_locked(self) -> Result<Vec<E::Model>> {
+        let transaction = &self.open.transaction;
+        Ok(self.living().lock(LockType::Update).all(transaction).await?)
+    }
 }
 
 /// A read across organizations; it can change nothing.

@@ -5,10 +5,11 @@ mod token;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition,
-    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
+    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query},
 };
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::{
     Error, Result,
     access::Actor,
     audit::{Action, Details},
-    db::{Db, Tx},
+    db::{Db, GlobalTable, Tx},
     error::Code,
     ids::{OrgId, SessionId, UserId},
     users::{self, User},
@@ -93,13 +94,84 @@ pub async fn authenticate(db: &Db, claims: &Claims) -> Result<User> {
     })
 }
 
-/// What makes a session and its account good at the instant `now`; for queries that join the two.
-pub(crate) fn good(claims: &Claims, now: chrono::DateTime<chrono::Utc>) -> Condition {
+/// The living sessions of a person, the newest first.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person reads his own; sessions belong to no organization"
+    )]
+    let tx = db.unscoped().await?;
+    let mut query = Query::select();
+    query
+        .column((Entity, Asterisk))
+        .from(Entity)
+        .cond_where(living(user, tx.now()))
+        .order_by((Entity, Column::Id), Order::Desc);
+    tx.rows(&query).await
+}
+
+/// Which of a person's sessions are to end.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending {
+    /// This one.
+    One(SessionId),
+    /// All but this one.
+    Others(SessionId),
+    /// All.
+    All,
+}
+
+/// Ends sessions of a person; their access tokens are worth nothing from then on.
+///
+/// # Errors
+/// `NotFound` when the one to end is not his, or has ended.
+pub async fn revoke(tx: &Tx, user: UserId, which: Ending, reason: &str) -> Result<()> {
+    let condition = match which {
+        Ending::One(id) => living(user, tx.now()).add(Column::Id.eq(id)),
+        Ending::Others(id) => living(user, tx.now()).add(Column::Id.ne(id)),
+        Ending::All => living(user, tx.now()),
+    };
+    let sessions = tx.find::<Entity>().filter(condition).all_locked().await?;
+    if sessions.is_empty() && matches!(which, Ending::One(_)) {
+        return Err(Error::NotFound(Entity::NAME));
+    }
+    for session in &sessions {
+        let row = entity::ActiveModel {
+            id: Set(session.id),
+            revoked_at: Set(Some(tx.now())),
+            revoke_reason: Set(Some(reason.to_owned())),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        };
+        tx.update(row).await?;
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "log-outs stand in the platform's log: they belong to no organization"
+    )]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    for session in &sessions {
+        let details = Details::changed(json!({}), json!({ "reason": reason }));
+        platform.record(Action::SessionRevoked, session.id, details).await?;
+    }
+    Ok(())
+}
+
+/// A person's sessions that have not ended at the instant `now`.
+fn living(user: UserId, now: DateTime<Utc>) -> Condition {
     Condition::all()
-        .add(Column::Id.eq(claims.session))
-        .add(Column::UserId.eq(claims.user))
+        .add(Column::UserId.eq(user))
         .add(Column::RevokedAt.is_null())
         .add(Column::ExpiresAt.gt(now))
+}
+
+/// What makes a session and its account good at the instant `now`; for queries that join the two.
+pub(crate) fn good(claims: &Claims, now: DateTime<Utc>) -> Condition {
+    living(claims.user, now)
+        .add(Column::Id.eq(claims.session))
         .add(users::Column::IsActive.eq(true))
         .add(users::Column::DeletedAt.is_null())
 }

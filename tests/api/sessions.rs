@@ -1,0 +1,89 @@
+//! Log-ins: where somebody is logged in, and how that ends.
+
+use insula_tests::{Client, PASSWORD, Server};
+use serde_json::Value;
+
+const ME: &str = "/api/v1/users/me";
+const SESSIONS: &str = "/api/v1/users/me/sessions";
+
+/// One person on two devices.
+async fn ada() -> (Server, Client, Client) {
+    let server = Server::start().await;
+    let phone = server.client().with("user-agent", "phone").register("ada@example.com").await;
+    let laptop = server.client().with("user-agent", "laptop").log_in("ada@example.com", PASSWORD).await;
+    (server, phone, laptop)
+}
+
+/// What `client` sees of its log-ins: the devices, and which is this one.
+async fn devices(client: &Client) -> Vec<(String, bool)> {
+    let sessions = client.get(SESSIONS).await.expect(200);
+    let device = |session: &Value| {
+        (session["user_agent"].as_str().unwrap().to_owned(), session["is_current"].as_bool().unwrap())
+    };
+    sessions["data"].as_array().unwrap().iter().map(device).collect()
+}
+
+async fn is_out(client: &Client) -> bool {
+    let reply = client.get(ME).await;
+    if reply.status == 200 {
+        return false;
+    }
+    reply.problem(401, "INVALID_TOKEN");
+    true
+}
+
+#[tokio::test]
+async fn each_device_is_listed_the_newest_first_and_this_one_is_marked() {
+    let (_server, phone, laptop) = ada().await;
+    assert_eq!(devices(&phone).await, [("laptop".into(), false), ("phone".into(), true)]);
+    assert_eq!(devices(&laptop).await, [("laptop".into(), true), ("phone".into(), false)]);
+}
+
+#[tokio::test]
+async fn to_log_out_ends_this_token_and_no_other() {
+    let (server, phone, laptop) = ada().await;
+    phone.request("POST", "/api/v1/auth/logout").await.expect(204);
+    assert!(is_out(&phone).await && !is_out(&laptop).await);
+    // Once is enough.
+    phone.request("POST", "/api/v1/auth/logout").await.problem(401, "INVALID_TOKEN");
+    assert_eq!(devices(&laptop).await.len(), 1);
+    let events = "SELECT count(*) FROM audit_events WHERE action = 'session.revoked'";
+    assert_eq!(server.vault().await.scalar(events).await, 1);
+}
+
+#[tokio::test]
+async fn to_log_out_everywhere_ends_them_all_and_nobody_elses() {
+    let (server, phone, laptop) = ada().await;
+    let eve = server.client().register("eve@example.com").await;
+    laptop.request("POST", "/api/v1/auth/logout-all").await.expect(204);
+    assert!(is_out(&phone).await && is_out(&laptop).await && !is_out(&eve).await);
+    server.client().log_in("ada@example.com", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn one_device_ends_another_and_all_others() {
+    let (server, phone, laptop) = ada().await;
+    let sessions = phone.get(SESSIONS).await.expect(200);
+    let other = sessions["data"][0]["id"].as_str().unwrap();
+    phone.delete(&format!("{SESSIONS}/{other}")).await.expect(204);
+    assert!(is_out(&laptop).await && !is_out(&phone).await);
+    phone.delete(&format!("{SESSIONS}/{other}")).await.problem(404, "NOT_FOUND");
+
+    let tablet = server.client().log_in("ada@example.com", PASSWORD).await;
+    phone.delete(SESSIONS).await.expect(204);
+    assert!(is_out(&tablet).await && !is_out(&phone).await);
+    // Nothing is left to end, and that is as well.
+    phone.delete(SESSIONS).await.expect(204);
+}
+
+#[tokio::test]
+async fn nobody_ends_the_session_of_another() {
+    let (server, phone, _) = ada().await;
+    let eve = server.client().register("eve@example.com").await;
+    let sessions = phone.get(SESSIONS).await.expect(200);
+    for session in sessions["data"].as_array().unwrap() {
+        let path = format!("{SESSIONS}/{}", session["id"].as_str().unwrap());
+        eve.delete(&path).await.problem(404, "NOT_FOUND");
+    }
+    assert_eq!(devices(&phone).await.len(), 2);
+}
