@@ -38,6 +38,7 @@ fn without_controls(text: &str) -> Result<(), Fault> {
 fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), Fault> {
     let (min, max, n) = (*bounds.start(), *bounds.end(), text.chars().count());
     match n {
+        0 if min > 0 => Err(Fault::new("TOO_SHORT", "Must not be empty.")),
         _ if n < min => Err(Fault::new("TOO_SHORT", format!("Must have at least {min} characters."))),
         _ if n > max => Err(Fault::new("TOO_LONG", format!("Must have at most {max} characters."))),
         _ => Ok(()),

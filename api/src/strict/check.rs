@@ -121,7 +121,9 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
     }
 
     fn size(&mut self, things: &str, size: usize, min: usize, max: usize) {
-        if size < min {
+        if size < min && size == 0 {
+            self.fail("TOO_SHORT", "Must not be empty.");
+        } else if size < min {
             self.fail("TOO_SHORT", format!("Must have at least {min} {things}."));
         } else if size > max {
             self.fail("TOO_LONG", format!("Must have at most {max} {things}."));
