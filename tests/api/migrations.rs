@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use insula_tests::Workplace;
+use insula_tests::{Server, Workplace, together};
 
 /// The lines of a command that must succeed.
 #[track_caller]
@@ -55,6 +55,19 @@ async fn five_at_once_apply_everything_exactly_once() {
     let busy: Vec<_> = all.iter().filter(|lines| lines.len() > 1).collect();
     assert_eq!(busy.len(), 1, "{all:?}");
     assert_eq!(named(busy[0], "applied"), named(&migrate(&workplace, &["status"]), "applied"));
+}
+
+#[tokio::test]
+async fn five_servers_that_start_at_once_migrate_once_and_are_one() {
+    let workplace = Workplace::new().await;
+    let servers = together(5, |_| Server::builder().workplace(&workplace).start()).await;
+    let busy = servers.iter().filter(|server| server.log().contains("applied a migration"));
+    assert_eq!(busy.count(), 1);
+    // One key and one database: who signs in at one is signed in at all.
+    let ada = servers[0].client().register("ada@example.com").await;
+    for server in &servers {
+        server.client().bearer(ada.token()).get("/api/v1/users/me").await.expect(200);
+    }
 }
 
 #[tokio::test]
