@@ -9,11 +9,11 @@ use insula_core::{
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaParamIn, MetaSchema, MetaSchemaRef, MetaSecurityScheme, Registry},
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
 };
 
 use super::ID;
-use crate::{operation, problem::Problem, trace::Subject};
+use crate::{caller, operation, problem::Problem, trace::Subject};
 
 pub(crate) struct Path<P>(PhantomData<fn() -> P>);
 
@@ -26,21 +26,11 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
     type ParamRawType = String;
 
     fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            scheme: Some("bearer"),
-            description: None,
-            name: None,
-            key_in: None,
-            bearer_format: None,
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme("bearer", scheme);
+        caller::register_scheme(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec!["bearer"]
+        vec![caller::SCHEME]
     }
 
     fn param_in() -> Option<MetaParamIn> {

@@ -12,6 +12,7 @@
 
 mod check;
 mod parse;
+mod scalar;
 mod schema;
 mod texts;
 
@@ -27,6 +28,7 @@ use poem_openapi::{
 };
 use sha2::{Digest, Sha256};
 
+pub(crate) use scalar::scalar;
 pub(crate) use schema::{Schema, integer_range};
 
 use crate::{operation, problem::Problem};

@@ -20,35 +20,20 @@ macro_rules! texts { ($(
     #[serde(transparent)]
     pub struct $name(pub String);
 
-    impl ::poem_openapi::types::Type for $name {
-        const IS_REQUIRED: bool = true;
-
-        type RawValueType = Self;
-        type RawElementValueType = Self;
-
-        fn name() -> ::std::borrow::Cow<'static, str> {
-            stringify!($name).into()
-        }
-
-        fn schema_ref() -> ::poem_openapi::registry::MetaSchemaRef {
+    $crate::strict::scalar!(
+        $name,
+        {
             let length: ::std::ops::RangeInclusive<usize> = $length;
-            ::poem_openapi::registry::MetaSchemaRef::Inline(Box::new(::poem_openapi::registry::MetaSchema {
+            ::poem_openapi::registry::MetaSchema {
                 min_length: Some(*length.start()),
                 max_length: Some(*length.end()),
                 pattern: None$(.or(Some(String::from($pattern))))?,
                 example: Some($example.into()),
                 ..::poem_openapi::registry::MetaSchema::new("string")
-            }))
-        }
-
-        fn as_raw_value(&self) -> Option<&Self> {
-            Some(self)
-        }
-
-        fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-            Box::new(std::iter::once(self))
-        }
-    }
+            }
+        },
+        |text| Ok(Self(text.to_owned()))
+    );
 
     impl ::poem_openapi::types::ParseFromJSON for $name {
         fn parse_from_json(value: Option<::serde_json::Value>) -> ::poem_openapi::types::ParseResult<Self> {
@@ -56,12 +41,6 @@ macro_rules! texts { ($(
                 ::serde_json::Value::String(text) => Ok(Self(text)),
                 value => Err(::poem_openapi::types::ParseError::expected_type(value)),
             }
-        }
-    }
-
-    impl ::poem_openapi::types::ParseFromParameter for $name {
-        fn parse_from_parameter(text: &str) -> ::poem_openapi::types::ParseResult<Self> {
-            Ok(Self(text.to_owned()))
         }
     }
 

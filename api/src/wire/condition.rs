@@ -5,7 +5,7 @@ use std::fmt;
 use poem::http::HeaderValue;
 use poem_openapi::{registry::MetaSchema, types::ParseError};
 
-use super::parameter::parameter;
+use crate::strict::scalar;
 
 /// The version of a resource, as `ETag` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ fn tag() -> MetaSchema {
     MetaSchema { example: Some("\"7\"".into()), ..MetaSchema::new("string") }
 }
 
-parameter!(IfMatch, tag(), |text| match text.trim() {
+scalar!(IfMatch, tag(), |text| match text.trim() {
     "*" => Ok(Self(None)),
     tag => {
         let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
@@ -63,7 +63,7 @@ parameter!(IfMatch, tag(), |text| match text.trim() {
     }
 });
 
-parameter!(IfNoneMatch, tag(), |text| {
+scalar!(IfNoneMatch, tag(), |text| {
     let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/").to_owned());
     Ok(Self(tags.collect()))
 });

@@ -3,13 +3,13 @@
 use poem_openapi::{registry::MetaSchema, types::ParseError};
 use uuid::Uuid;
 
-use super::parameter::parameter;
+use crate::strict::scalar;
 
 /// The id of a row, in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id(pub Uuid);
 
-parameter!(Id, MetaSchema::new_with_format("string", "uuid"), |text| {
+scalar!(Id, MetaSchema::new_with_format("string", "uuid"), |text| {
     let id = Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
     id.map(Self).ok_or_else(|| ParseError::custom("expected an id"))
 });

@@ -15,7 +15,8 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use super::{Cursor, Reply, parameter::parameter};
+use super::{Cursor, Reply};
+use crate::strict::scalar;
 
 /// How many rows of a list: 1..=100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for
     }
 }
 
-parameter!(
+scalar!(
     Limit,
     MetaSchema {
         minimum: Some(1.0),

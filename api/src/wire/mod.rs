@@ -4,7 +4,6 @@ mod condition;
 mod id;
 mod listing;
 mod once;
-mod parameter;
 mod reply;
 
 pub use condition::{EntityTag, IfMatch, IfNoneMatch};

@@ -1,7 +1,7 @@
-//! Types of parameters with a form of their own.
+//! Types of one JSON value with a form of their own.
 
 /// Says how a type is documented and read as a parameter; without this, 20 lines for each.
-macro_rules! parameter {
+macro_rules! scalar {
     ($name:ident, $schema:expr, |$text:ident| $parse:expr) => {
         impl ::poem_openapi::types::Type for $name {
             const IS_REQUIRED: bool = true;
@@ -34,4 +34,4 @@ macro_rules! parameter {
     };
 }
 
-pub(super) use parameter;
+pub(crate) use scalar;
