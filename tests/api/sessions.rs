@@ -1,6 +1,6 @@
 //! Log-ins: where somebody is logged in, and how that ends.
 
-use insula_tests::{Client, PASSWORD, Server};
+use insula_tests::{Client, PASSWORD, Server, eventually};
 use serde_json::Value;
 
 const ME: &str = "/api/v1/users/me";
@@ -86,4 +86,20 @@ async fn nobody_ends_the_session_of_another() {
         eve.delete(&path).await.problem(404, "NOT_FOUND");
     }
     assert_eq!(devices(&phone).await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_worker_inside_the_server_removes_what_has_expired_and_nothing_else() {
+    let (server, _, _) = ada().await;
+    let vault = server.vault().await;
+    let expire = "UPDATE sessions SET expires_at = created_at WHERE user_agent = 'phone'";
+    assert_eq!(vault.execute(expire).await, 1);
+    // It works at once when it starts, then each minute.
+    let again = Server::builder().workplace(server.workplace()).start().await;
+    eventually("the expired session is gone", async || {
+        vault.scalar("SELECT count(*) FROM sessions WHERE user_agent = 'phone'").await == 0
+    })
+    .await;
+    assert_eq!(vault.scalar("SELECT count(*) FROM sessions").await, 1);
+    drop(again);
 }
