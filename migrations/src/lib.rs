@@ -24,6 +24,8 @@ mod m0005_projects;
 mod m0006_audit_events;
 mod m0007_outbox;
 mod m0008_idempotency_keys;
+mod m0009_signing_keys;
+mod m0010_one_time_tokens;
 
 use database::{Database, Session};
 pub use error::Error;

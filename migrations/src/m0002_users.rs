@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 use crate::{
-    column::{boolean, instant, text, uuid},
+    column::{big_integer, boolean, instant, text, uuid},
     schema::{self, Table},
 };
 
@@ -23,7 +23,12 @@ impl MigrationTrait for Migration {
             .column(boolean("is_active"))
             .column(boolean("is_superuser"))
             .column(instant("email_verified_at").optional())
+            .column(text("locale"))
+            .column(text("timezone"))
+            .column(text("week_start").one_of(["monday", "saturday", "sunday"]))
+            .column(uuid("default_organization_id").optional())
             .column(instant("last_login_at").optional())
+            .column(instant("purge_after").optional())
             .version()
             .deleted_at()
             .timestamps()
@@ -48,6 +53,11 @@ impl MigrationTrait for Migration {
             .column(instant("auth_time"))
             .column(text("ip").optional())
             .column(text("user_agent").optional())
+            .column(text("device_name").optional())
+            .column(big_integer("refresh_counter"))
+            .column(instant("refreshed_at"))
+            .column(instant("last_seen_at"))
+            .column(instant("idle_expires_at"))
             .column(instant("expires_at"))
             .column(instant("revoked_at").optional())
             .column(text("revoke_reason").optional())

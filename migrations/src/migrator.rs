@@ -21,6 +21,8 @@ impl MigratorTrait for Migrator {
             Box::new(crate::m0006_audit_events::Migration),
             Box::new(crate::m0007_outbox::Migration),
             Box::new(crate::m0008_idempotency_keys::Migration),
+            Box::new(crate::m0009_signing_keys::Migration),
+            Box::new(crate::m0010_one_time_tokens::Migration),
         ]
     }
 }

@@ -24,6 +24,16 @@ pub struct Model {
     pub ip: Option<String>,
     /// With what.
     pub user_agent: Option<String>,
+    /// What the person calls it.
+    pub device_name: Option<String>,
+    /// Which refresh token is the current one.
+    pub refresh_counter: i64,
+    /// When the current one was made.
+    pub refreshed_at: DateTimeUtc,
+    /// When it was last used.
+    pub last_seen_at: DateTimeUtc,
+    /// Ends then unless it is refreshed.
+    pub idle_expires_at: DateTimeUtc,
     /// Ends then at the latest.
     pub expires_at: DateTimeUtc,
     /// When it was ended.

@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{db::GlobalTable, ids::UserId};
+use crate::{
+    db::GlobalTable,
+    ids::{OrgId, UserId},
+};
 
 /// A person with an account.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -29,8 +32,18 @@ pub struct Model {
     pub is_superuser: bool,
     /// When the mailbox was proved.
     pub email_verified_at: Option<DateTimeUtc>,
+    /// The language of what is written to the person (BCP 47).
+    pub locale: String,
+    /// The time zone that times are shown in (IANA).
+    pub timezone: String,
+    /// `monday`, `saturday` or `sunday`.
+    pub week_start: String,
+    /// Where the person works unless he says otherwise.
+    pub default_organization_id: Option<OrgId>,
     /// When the person last logged in.
     pub last_login_at: Option<DateTimeUtc>,
+    /// When what the row says of the person will be removed for good.
+    pub purge_after: Option<DateTimeUtc>,
     /// Counts the changes.
     pub version: i64,
     /// When the account was deleted.

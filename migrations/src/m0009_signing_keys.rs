@@ -1,0 +1,36 @@
+//! The keys that sign: public parts in the clear, private parts wrapped.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{
+    column::{bytes, instant, text},
+    schema::{self, Table},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        Table::global(manager, "signing_keys")
+            .column(text("purpose").one_of(["access", "audit"]))
+            .column(text("kid"))
+            .column(bytes("public"))
+            .column(bytes("wrapped_private"))
+            .column(text("state").one_of(["next", "active", "retiring"]))
+            .column(instant("activates_at"))
+            .timestamps()
+            .unique("signing_keys_kid_key", &["kid"])
+            .create()
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        schema::drop_table(manager, "signing_keys").await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
