@@ -113,8 +113,8 @@ async fn fresh_begins_anew_in_the_database_that_the_flag_names() {
     let vault = named_by_flag.vault().await;
     vault
         .execute(
-            "INSERT INTO users (id, email, email_canonical, is_active, is_superuser, version, created_at, updated_at)
-             VALUES ('00000000-0000-0000-0000-000000000001', 'a@example.org', 'a@example.org', true, false, 1,
+            "INSERT INTO users (id, email, email_canonical, is_active, is_superuser, locale, timezone, week_start, version, created_at, updated_at)
+             VALUES ('00000000-0000-0000-0000-000000000001', 'a@example.org', 'a@example.org', true, false, 'en', 'UTC', 'monday', 1,
                      '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
         )
         .await;
