@@ -91,3 +91,34 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         Ok(Self { user, caller })
     }
 }
+
+/// The argument of a handler that needs somebody who proved who he is a short while ago (`INSULA_STEP_UP_TTL`).
+pub struct Recent(pub SignedIn);
+
+impl<'a> ApiExtractor<'a> for Recent {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_scheme(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        let caller = caller(state, request).map_err(Problem)?;
+        let user = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
+        let user = user.await.map_err(Problem)?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(SignedIn { user, caller }))
+    }
+}

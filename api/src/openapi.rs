@@ -159,7 +159,7 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<Kind> {
     let kinds = [
         (Kind::Malformed, has_body),
         (Kind::Unauthenticated, is_secured),
-        (Kind::Forbidden, in_organization),
+        (Kind::Forbidden, is_secured),
         (Kind::NotFound, any_in("path")),
         (Kind::TooSlow, true),
         (Kind::Conflict, in_organization && method != "get"),

@@ -6,7 +6,13 @@ use std::{
     time::Duration,
 };
 
-use insula_core::{Error, credentials::Passwords, db::Db, page::Cursors, sessions::Tokens};
+use insula_core::{
+    Error,
+    credentials::Passwords,
+    db::Db,
+    page::Cursors,
+    sessions::{Policy, Tokens},
+};
 
 use poem::{Endpoint, Request};
 
@@ -22,8 +28,8 @@ pub struct State {
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
     pub cursors: Cursors,
-    /// How long a session lives at most.
-    pub session_ttl: Duration,
+    /// How long sessions live, and how many.
+    pub policy: Policy,
     /// Should load balancers send requests?
     pub readiness: Readiness,
     /// Is the schema the one this program knows? Set once.

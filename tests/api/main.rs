@@ -18,5 +18,6 @@ mod projects;
 mod races;
 mod server;
 mod sessions;
+mod step_up;
 mod tokens;
 mod walls;

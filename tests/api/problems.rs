@@ -101,6 +101,9 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
     met.note(&anybody.post(register, namesake).await, 409, "USERNAME_TAKEN");
     let wrong = json!({ "username": "eve", "password": "wrong" });
     met.note(&anybody.post(log_in, wrong).await, 401, "INVALID_CREDENTIALS");
+    let signed_in = anybody.log_in("eve@example.com", PASSWORD).await;
+    let reauthenticate = signed_in.post("/api/v1/auth/reauthenticate", json!({ "password": "wrong" }));
+    met.note(&reauthenticate.await, 422, "PASSWORD_MISMATCH");
     vault.execute("UPDATE users SET is_active = false WHERE username = 'eve'").await;
     let right = json!({ "username": "eve", "password": PASSWORD });
     met.note(&anybody.post(log_in, right).await, 403, "INACTIVE_USER");

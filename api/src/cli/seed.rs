@@ -5,6 +5,7 @@ use std::{
     io::{ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use insula_core::{
@@ -19,7 +20,7 @@ use insula_core::{
     organizations::{NewOrganization, OrgRef},
     projects::{self, NewProject},
     secret::{Secret, random},
-    sessions::{self, Device, Tokens},
+    sessions::{self, Device, Policy, Tokens},
     text::{Color, EmailAddress, Name, ProjectCode, Slug},
     users::NewUser,
 };
@@ -70,7 +71,8 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
     let passwords = Passwords::new()?;
     let tokens = Tokens::new(&serve::master_key(config)?, "seed", config.access_token_ttl)?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
-    let seed = Seed { db: &db, passwords: &passwords, tokens: &tokens, password: &password };
+    let policy = Policy { absolute: Duration::from_secs(60), ..Policy::from(config) };
+    let seed = Seed { db: &db, passwords: &passwords, tokens: &tokens, policy, password: &password };
     let mut people = Vec::new();
     for (first, last, role) in PEOPLE {
         people.push((seed.person(first, last).await?, role));
@@ -88,6 +90,7 @@ struct Seed<'a> {
     db: &'a Db,
     passwords: &'a Passwords,
     tokens: &'a Tokens,
+    policy: Policy,
     password: &'a str,
 }
 
@@ -144,8 +147,7 @@ impl Seed<'_> {
     /// Logs a person in, as the API would: projects are added by the same rules as everybody's.
     async fn caller(&self, user: UserId) -> Result<Caller, Fault> {
         let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
-        let (session, _) =
-            sessions::create(&mut tx, user, Device::default(), std::time::Duration::from_secs(60)).await?;
+        let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
         let now = tx.now();
         tx.commit().await?;
         let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now)?;

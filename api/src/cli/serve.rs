@@ -23,7 +23,7 @@ use insula_core::{
     db::{Db, Options},
     page::Cursors,
     secret::MasterKey,
-    sessions::Tokens,
+    sessions::{Policy, Tokens},
 };
 use tokio::{
     net::TcpListener,
@@ -101,7 +101,7 @@ fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Re
         tokens: Tokens::new(&master, issuer, config.access_token_ttl)?,
         passwords,
         cursors: Cursors::new(&master),
-        session_ttl: config.session_ttl,
+        policy: Policy::from(config),
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),
         environment: config.environment.as_str(),

@@ -68,6 +68,13 @@ crate::texts! {
     LoginPassword { length: 1..=512, example: "a long and lovely passphrase" }
 }
 
+/// A proof that it is still the same person.
+#[derive(Object)]
+struct Reauthentication {
+    /// The current password.
+    password: LoginPassword,
+}
+
 /// A log-in.
 #[derive(Object, Serialize)]
 struct SignedIn {
@@ -125,7 +132,7 @@ impl Auth {
         let (login, password) = who.value.parse()?;
         let user = credentials::check(&self.0.db, &self.0.passwords, &login, password).await?;
         let mut tx = self.0.db.begin_global(anonymous(request)).await?;
-        let (session, user) = sessions::create(&mut tx, user, device(request), self.0.session_ttl).await?;
+        let (session, user) = sessions::create(&mut tx, user, device(request), &self.0.policy).await?;
         let now = tx.now();
         tx.commit().await?;
         let access = self.0.tokens.issue(user.id, session.id, now)?;
@@ -136,6 +143,24 @@ impl Auth {
             session_id: session.id.0,
             user: user.into(),
         }))
+    }
+
+    /// Prove again who I am
+    ///
+    /// What is dear (password, e-mail address, deletion) wants a proof that is a few minutes old at most.
+    #[oai(path = "/auth/reauthenticate", method = "post", operation_id = "reauthenticate")]
+    async fn reauthenticate(
+        &self,
+        me: caller::SignedIn,
+        proof: StrictJson<Reauthentication>,
+    ) -> Result<NoContent> {
+        let State { db, passwords, .. } = &*self.0;
+        let password = Secret::new(proof.value.password.0);
+        credentials::confirm(db, passwords, me.user.id, "password", password).await?;
+        let tx = db.begin_global(me.caller.origin()).await?;
+        sessions::reauthenticate(&tx, me.caller.claims.session).await?;
+        tx.commit().await?;
+        Ok(NoContent)
     }
 
     /// Log out

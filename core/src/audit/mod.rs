@@ -33,6 +33,7 @@ actions! {
     UserRegistered       = "user.registered";
     UserPromoted         = "user.promoted";
     SessionCreated       = "session.created";
+    SessionReauthenticated = "session.reauthenticated";
     SessionRevoked       = "session.revoked";
     OrganizationCreated  = "organization.created";
     MemberAdded          = "member.added";

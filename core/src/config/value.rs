@@ -58,6 +58,12 @@ impl Value for u32 {
     }
 }
 
+impl Value for u64 {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number above 0")
+    }
+}
+
 impl Value for usize {
     fn parse(text: &str) -> Result<Self, &'static str> {
         text.parse().ok().filter(|n| *n > 0).ok_or("a whole number above 0")

@@ -6,7 +6,7 @@ mod password;
 
 use sea_orm::{
     ActiveValue::Set,
-    FromQueryResult,
+    ColumnTrait, FromQueryResult,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     error::Code,
     ids::{CredentialId, UserId},
     secret::Secret,
-    text::{self, EmailAddress},
+    text::{self, EmailAddress, Fault},
     users,
 };
 
@@ -60,6 +60,41 @@ pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret
         (true, Some(_)) => Err(Code::InactiveUser.refuse()),
         _ => Err(Code::InvalidCredentials.refuse()),
     }
+}
+
+/// Is it the password of a person who is signed in? `field` names it where it is not.
+///
+/// # Errors
+/// `PASSWORD_MISMATCH` where it is another, or he has none.
+pub async fn confirm(
+    db: &Db,
+    passwords: &Passwords,
+    user: UserId,
+    field: &str,
+    password: Secret<String>,
+) -> Result<()> {
+    let mut query = Query::select();
+    query
+        .column(entity::Column::SecretHash)
+        .from(entity::Entity)
+        .and_where(entity::Column::UserId.eq(user))
+        .and_where(entity::Column::Kind.eq(PASSWORD));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person proves himself; credentials belong to no organization"
+    )]
+    let held: Vec<Held> = db.unscoped().await?.rows(&query).await?;
+    let hash = held.into_iter().next().map(|held| held.secret_hash);
+    if passwords.verify(password, hash).await? {
+        return Ok(());
+    }
+    let fault = Fault { code: "WRONG", message: "Is not your current password.".into() };
+    Err(Code::PasswordMismatch.refuse_field(field, fault))
+}
+
+#[derive(FromQueryResult)]
+struct Held {
+    secret_hash: String,
 }
 
 async fn claimed(db: &Db, login: &str) -> Result<Option<Claimed>> {

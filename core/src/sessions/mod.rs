@@ -1,6 +1,7 @@
 //! Log-ins: each is a row, each access token names one, and a token is worth what its session is worth now.
 
 mod entity;
+mod step_up;
 mod token;
 
 use std::time::Duration;
@@ -15,12 +16,14 @@ use serde_json::json;
 
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
+pub use step_up::{authenticate_recent, reauthenticate};
 pub use token::{AccessToken, Claims, Tokens};
 
 use crate::{
     Error, Result,
     access::Actor,
     audit::{Action, Details},
+    config::Config,
     db::{Db, GlobalTable, Tx},
     error::Code,
     ids::{OrgId, SessionId, UserId},
@@ -36,11 +39,38 @@ pub struct Device {
     pub user_agent: Option<String>,
 }
 
-/// Starts a session of a person who has just proved who he is. `ttl`: how long it lives at most.
+/// How long sessions live, and how many. From the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Ends this long after its beginning at the latest.
+    pub absolute: Duration,
+    /// Ends when it is not refreshed for this long.
+    pub idle: Duration,
+    /// How long the refresh token before the current one still gets the current one.
+    pub grace: Duration,
+    /// How long a proof of identity is fresh.
+    pub step_up: Duration,
+    /// Most of one person; one more ends the oldest.
+    pub most: u64,
+}
+
+impl From<&Config> for Policy {
+    fn from(config: &Config) -> Self {
+        Self {
+            absolute: config.session_ttl,
+            idle: config.session_idle_ttl,
+            grace: config.refresh_grace,
+            step_up: config.step_up_ttl,
+            most: config.max_sessions,
+        }
+    }
+}
+
+/// Starts a session of a person who has just proved who he is.
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) -> Result<(Session, User)> {
+pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) -> Result<(Session, User)> {
     tx.acting(Actor::User(user));
     let now = tx.now();
     let session = tx
@@ -55,8 +85,8 @@ pub async fn create(tx: &mut Tx, user: UserId, device: Device, ttl: Duration) ->
             refresh_counter: Set(1),
             refreshed_at: Set(now),
             last_seen_at: Set(now),
-            idle_expires_at: Set(now + ttl),
-            expires_at: Set(now + ttl),
+            idle_expires_at: Set(now + policy.idle.min(policy.absolute)),
+            expires_at: Set(now + policy.absolute),
             revoked_at: Set(None),
             revoke_reason: Set(None),
             created_at: Set(now),

@@ -1,0 +1,80 @@
+//! Step-up: what is dear needs a proof of identity that is fresh (ASVS 5.0 7.5.1).
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    FromQueryResult,
+    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
+};
+use serde_json::json;
+
+use super::{Claims, Column, Entity, entity, good};
+use crate::{
+    Error, Result,
+    audit::{Action, Details},
+    db::{Db, Tx},
+    error::Code,
+    ids::{OrgId, SessionId},
+    users::{self, User},
+};
+
+#[derive(FromQueryResult)]
+struct Proved {
+    #[sea_orm(nested)]
+    user: User,
+    auth_time: DateTime<Utc>,
+}
+
+/// The person behind a token, if he proved who he is at most `ttl` ago.
+///
+/// # Errors
+/// `INVALID_TOKEN` when session or account are no longer good; `REAUTH_REQUIRED` when the proof is older.
+pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Result<User> {
+    #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
+    let tx = db.unscoped().await?;
+    let mut query = Query::select();
+    query
+        .column((users::Entity, Asterisk))
+        .column((Entity, Column::AuthTime))
+        .from(users::Entity)
+        .join(
+            JoinType::InnerJoin,
+            Entity,
+            Expr::col((Entity, Column::UserId)).equals((users::Entity, users::Column::Id)),
+        )
+        .cond_where(good(claims, tx.now()));
+    let proved: Proved = tx.row(&query, "session").await.map_err(|error| match error {
+        Error::NotFound(_) => Code::InvalidToken.refuse(),
+        error => error,
+    })?;
+    match proved.auth_time + ttl > tx.now() {
+        true => Ok(proved.user),
+        false => Err(Code::ReauthRequired.refuse()),
+    }
+}
+
+/// Notes that the person of a session has proved again who he is.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn reauthenticate(tx: &Tx, session: SessionId) -> Result<()> {
+    let now = tx.now();
+    let row = entity::ActiveModel {
+        id: Set(session),
+        auth_time: Set(now),
+        last_seen_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    tx.update(row).await?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "log-ins stand in the platform's log: they belong to no organization"
+    )]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform
+        .record(Action::SessionReauthenticated, session, Details::changed(json!({}), json!({ "amr": "pwd" })))
+        .await
+}
