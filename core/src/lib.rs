@@ -25,6 +25,7 @@ pub mod idempotency;
 pub mod users;
 pub mod credentials;
 pub mod sessions;
+pub mod one_time_tokens;
 // Organizations.
 pub mod organizations;
 pub mod roles;
@@ -33,6 +34,7 @@ pub mod members;
 pub mod projects;
 // What spans several of them.
 pub mod accounts;
+pub mod mailboxes;
 pub mod maintenance;
 
 pub use error::{Error, Result};

@@ -2,13 +2,15 @@
 
 use sea_orm::{ColumnTrait, FromQueryResult, sea_query::Query};
 
-use crate::{Result, access::Origin, db::Db, idempotency, ids::OrgId, sessions};
+use crate::{Result, access::Origin, db::Db, idempotency, ids::OrgId, one_time_tokens, sessions};
 
 /// How many rows a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Sessions past their end.
     pub sessions: u64,
+    /// Mailed tokens past their time.
+    pub tokens: u64,
     /// Remembered answers past their time.
     pub answers: u64,
 }
@@ -18,7 +20,7 @@ struct Owner {
     organization_id: OrgId,
 }
 
-/// Removes expired sessions and expired remembered answers.
+/// Removes expired sessions, mailed tokens and remembered answers.
 ///
 /// # Errors
 /// Whatever the database refuses; what was removed before stays removed.
@@ -26,7 +28,9 @@ pub async fn expire(db: &Db) -> Result<Swept> {
     let mut swept = Swept::default();
     let tx = db.begin_global(Origin::SYSTEM).await?;
     swept.sessions = tx.delete::<sessions::Entity>(sessions::Column::ExpiresAt.lte(tx.now())).await?;
-    #[expect(clippy::disallowed_methods, reason = "that a session ended was recorded when it began")]
+    swept.tokens =
+        tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::ExpiresAt.lte(tx.now())).await?;
+    #[expect(clippy::disallowed_methods, reason = "when each would end was settled when it was made")]
     tx.commit_unaudited().await?;
     for org in owners_of_expired_answers(db).await? {
         let tx = db.begin_global(Origin::SYSTEM).await?;

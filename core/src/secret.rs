@@ -27,6 +27,8 @@ pub enum Purpose {
     Access,
     /// Authenticates list cursors.
     Cursor,
+    /// Makes the tokens that are mailed.
+    Email,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
         match self {
             Self::Access => b"access",
             Self::Cursor => b"cursor",
+            Self::Email => b"email",
         }
     }
 }
@@ -88,8 +91,13 @@ impl MacKey {
 
     /// The tag of `message`.
     pub fn tag(&self, message: &[u8]) -> [u8; Self::TAG] {
-        let full = self.mac(message).finalize().into_bytes();
+        let full = self.whole_tag(message);
         std::array::from_fn(|at| full[at])
+    }
+
+    /// All 32 bytes of the tag of `message`: 256 bits that nobody without the key can guess.
+    pub fn whole_tag(&self, message: &[u8]) -> [u8; 32] {
+        self.mac(message).finalize().into_bytes().into()
     }
 
     /// Is `tag` the tag of `message`? In constant time.

@@ -32,6 +32,14 @@ macro_rules! actions { ($($name:ident = $text:literal;)+) => {
 actions! {
     UserRegistered       = "user.registered";
     UserPromoted         = "user.promoted";
+    UserRegisteredAgain  = "user.registered_again";
+    UserVerificationRequested = "user.verification_requested";
+    UserEmailVerified    = "user.email_verified";
+    UserPasswordResetRequested = "user.password_reset_requested";
+    UserPasswordReset    = "user.password_reset";
+    UserEmailChangeRequested = "user.email_change_requested";
+    UserEmailChanged     = "user.email_changed";
+    UserEmailChangeUndone = "user.email_change_undone";
     SessionCreated       = "session.created";
     SessionReauthenticated = "session.reauthenticated";
     SessionRevoked       = "session.revoked";

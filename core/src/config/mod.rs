@@ -9,7 +9,7 @@ mod value;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use source::{ConfigError, Source, Sources};
-pub use value::Environment;
+pub use value::{Environment, SmtpUrl};
 use value::Value;
 
 use crate::secret::Secret;
@@ -69,6 +69,12 @@ settings! {
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
+    smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://…` or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: no mail leaves, and accounts verify themselves. Delivery is not built yet: the mails wait in the outbox";
+    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; needs `INSULA_SMTP_URL`; none: true in production with it";
+    verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
+    reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
+    email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";
+    email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Seconds the link lives that undoes a change of the address";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
@@ -113,10 +119,20 @@ impl Config {
         self.drain_delay.unwrap_or(Duration::from_secs(if self.is_production() { 5 } else { 0 }))
     }
 
+    /// Is it hidden which addresses have an account?
+    pub fn hides_existing_accounts(&self) -> bool {
+        self.hide_existing_accounts.unwrap_or(self.is_production() && self.smtp_url.is_some())
+    }
+
     /// # Errors
-    /// What would make a production installation insecure, one line each. Nothing in development.
+    /// What would make a production installation insecure, and what nobody could register with, one line each.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
         let mut faults = Vec::new();
+        if self.hides_existing_accounts() && self.smtp_url.is_none() {
+            faults.push(
+                "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL; without mail nobody learns whether he has an account".into(),
+            );
+        }
         if self.is_production() {
             let key = self.secret_key.as_ref().map(|key| key.expose().as_str());
             match key {
@@ -193,6 +209,40 @@ mod tests {
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
         assert_eq!(faults("change-me-change-me-change-me-0123456789", "https://insula.example"), 1);
+    }
+
+    #[test]
+    fn accounts_are_hidden_where_mail_can_tell_their_owners() {
+        let hides = |settings: &[(&str, &str)]| {
+            let config = config(settings).unwrap();
+            config.refuse_insecure().map(|()| config.hides_existing_accounts()).map_err(|error| error.0.len())
+        };
+        let smtp = ("INSULA_SMTP_URL", "smtps://user:pass@mail.example");
+        let hide = |value| ("INSULA_HIDE_EXISTING_ACCOUNTS", value);
+        assert_eq!(hides(&[]), Ok(false));
+        assert_eq!(hides(&[smtp]), Ok(false));
+        assert_eq!(hides(&[smtp, hide("true")]), Ok(true));
+        assert_eq!(hides(&[hide("true")]), Err(1));
+        assert_eq!(hides(&[hide("false")]), Ok(false));
+        let production = [
+            ("INSULA_ENVIRONMENT", "production"),
+            ("INSULA_SECRET_KEY", "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV"),
+            ("INSULA_PUBLIC_URL", "https://insula.example"),
+        ];
+        assert_eq!(hides(&production), Ok(false));
+        assert_eq!(hides(&[&production[..], &[smtp]].concat()), Ok(true));
+        assert_eq!(hides(&[&production[..], &[smtp, hide("false")]].concat()), Ok(false));
+    }
+
+    #[test]
+    fn an_smtp_url_names_a_host() {
+        for good in ["smtp://localhost:1025", "smtps://user:pass@mail.example:465/"] {
+            assert!(config(&[("INSULA_SMTP_URL", good)]).is_ok(), "{good}");
+        }
+        for bad in ["mail.example", "http://mail.example", "smtp://", "smtp:///x", "smtp://user@"] {
+            let fault = config(&[("INSULA_SMTP_URL", bad)]).err().unwrap().to_string();
+            assert!(fault.starts_with("INSULA_SMTP_URL: expected "), "{fault}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod password;
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, FromQueryResult,
+    ColumnTrait, Condition, FromQueryResult,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
@@ -38,6 +38,30 @@ pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result
     })
     .await
     .map(drop)
+}
+
+/// Gives a person a password, by its hash; the one he had is worth nothing from then on.
+pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
+    let now = tx.now();
+    let row = entity::ActiveModel {
+        secret_hash: Set(secret_hash.clone()),
+        changed_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    match tx.update_where(row, password_of(user)).await?.is_empty() {
+        false => Ok(()),
+        true => create(tx, user, secret_hash).await,
+    }
+}
+
+/// Takes a person's password away; a mailed link gives him a new one.
+pub(crate) async fn remove(tx: &Tx, user: UserId) -> Result<()> {
+    tx.delete::<entity::Entity>(password_of(user)).await.map(drop)
+}
+
+fn password_of(user: UserId) -> Condition {
+    Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
 }
 
 #[derive(FromQueryResult)]

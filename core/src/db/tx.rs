@@ -70,6 +70,21 @@ impl Tx {
         Ok(row.update(&self.open.transaction).await?)
     }
 
+    /// Changes the columns that are set in `row` wherever `condition` holds, by one statement; gives the changed rows.
+    pub(crate) async fn update_where<A>(
+        &self,
+        row: A,
+        condition: impl IntoCondition,
+    ) -> Result<Vec<<A::Entity as EntityTrait>::Model>>
+    where
+        A: ActiveModelTrait + Send,
+        A::Entity: GlobalTable,
+    {
+        self.open.wrote();
+        let update = A::Entity::update_many().set(row).filter(condition.into_condition());
+        Ok(update.exec_with_returning(&self.open.transaction).await?)
+    }
+
     /// Deletes for good what `condition` names; gives their number.
     pub(crate) async fn delete<E: GlobalTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.open.wrote();

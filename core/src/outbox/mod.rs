@@ -11,7 +11,7 @@ use crate::{
     Error, Result,
     access::Write,
     db::OrgTx,
-    ids::{JobId, UserId},
+    ids::{JobId, OneTimeTokenId, UserId},
 };
 
 /// A job: what is to be done, by ids only. Secrets and texts are looked up when it is done.
@@ -22,6 +22,36 @@ pub enum Job {
     SendWelcome {
         /// Whom.
         user: UserId,
+    },
+    /// Mails the link that verifies an address.
+    SendVerification {
+        /// What the link carries.
+        token: OneTimeTokenId,
+    },
+    /// Tells the owner of an address that somebody wanted to register it, or to change to it.
+    SendAlreadyRegistered {
+        /// Whom.
+        user: UserId,
+    },
+    /// Mails the link that sets a new password.
+    SendPasswordReset {
+        /// What the link carries.
+        token: OneTimeTokenId,
+    },
+    /// Tells a user that his password was changed.
+    SendPasswordChanged {
+        /// Whom.
+        user: UserId,
+    },
+    /// Mails the link that confirms a new address, to that address.
+    SendEmailChange {
+        /// What the link carries.
+        token: OneTimeTokenId,
+    },
+    /// Tells the old address of a change, with the link that undoes it.
+    SendEmailChangeNotice {
+        /// What the link carries.
+        token: OneTimeTokenId,
     },
 }
 
