@@ -54,10 +54,25 @@ pub(crate) fn caller(state: &State, request: &Request) -> Result<Caller, Error> 
         .ok_or(Code::InvalidToken.refuse())?;
     let claims = state.tokens.verify(token.trim(), state.db.now())?;
     Subject::note(request, claims.user);
-    Ok(Caller { claims, request_id: Some(RequestId::of(request).to_string()) })
+    let needs_verified = state.mail.is_configured;
+    Ok(Caller { claims, request_id: Some(RequestId::of(request).to_string()), needs_verified })
 }
 
-/// The argument of a handler that needs somebody signed in, and no organization.
+/// Who is signed in, if anybody says that he is.
+///
+/// # Errors
+/// `INVALID_TOKEN`: whoever sends a token wants to be known by it.
+pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
+    let caller = match caller(state, request) {
+        Err(Error::Refused(Code::Unauthenticated)) => return Ok(None),
+        caller => caller?,
+    };
+    let user = sessions::authenticate(&state.db, &caller.claims).await?;
+    Ok(Some(SignedIn { user, caller }))
+}
+
+/// The argument of a handler that needs somebody signed in, and no organization. His address is verified, where mail can
+/// be sent.
 pub struct SignedIn {
     /// The person.
     pub user: User,
@@ -87,8 +102,40 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         let state = state(request, body).await?;
         let caller = caller(state, request).map_err(Problem)?;
         let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
+        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
         check_query(request).map_err(Problem)?;
         Ok(Self { user, caller })
+    }
+}
+
+/// The argument of the few handlers for which it does not matter whether the address of who is signed in is verified:
+/// looking at oneself, logging out.
+pub struct Unverified(pub SignedIn);
+
+impl<'a> ApiExtractor<'a> for Unverified {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_scheme(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        let caller = caller(state, request).map_err(Problem)?;
+        let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(SignedIn { user, caller }))
     }
 }
 
@@ -116,8 +163,12 @@ impl<'a> ApiExtractor<'a> for Recent {
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let caller = caller(state, request).map_err(Problem)?;
-        let user = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
-        let user = user.await.map_err(Problem)?;
+        let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
+        let (user, is_recent) = proved.await.map_err(Problem)?;
+        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
+        if !is_recent {
+            return Err(Problem(Code::ReauthRequired.refuse()).into());
+        }
         check_query(request).map_err(Problem)?;
         Ok(Self(SignedIn { user, caller }))
     }

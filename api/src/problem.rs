@@ -37,13 +37,16 @@ pub struct Problem(pub Error);
 
 /// A [`Problem`] of an operation that says itself which statuses it may have besides those that follow from its form.
 #[derive(Debug)]
-pub struct Also<const STATUS: u16, const OTHER: u16 = 0>(Problem);
+pub struct Also<const STATUS: u16, const OTHER: u16 = 0, const THIRD: u16 = 0>(Problem);
 
 /// It may be a conflict, though the operation is outside of an organization.
 pub type Conflicting = Also<409>;
 
 /// It may be about who signs in, though the operation is open to anybody.
 pub type Challenging = Also<401, 403>;
+
+/// It may be about a mailed link; and about an address that is taken, or about who is signed in, if somebody is.
+pub type Linked = Also<410, 409, 401>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
 #[derive(Clone, Debug)]
@@ -152,14 +155,14 @@ impl From<Error> for Problem {
     }
 }
 
-impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16> From<E> for Also<STATUS, OTHER> {
+impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16, const THIRD: u16> From<E> for Also<STATUS, OTHER, THIRD> {
     fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
-impl<const STATUS: u16, const OTHER: u16> From<Also<STATUS, OTHER>> for poem::Error {
-    fn from(Also(problem): Also<STATUS, OTHER>) -> Self {
+impl<const STATUS: u16, const OTHER: u16, const THIRD: u16> From<Also<STATUS, OTHER, THIRD>> for poem::Error {
+    fn from(Also(problem): Also<STATUS, OTHER, THIRD>) -> Self {
         problem.into()
     }
 }
@@ -182,7 +185,7 @@ impl ApiResponse for Problem {
     fn register(_: &mut Registry) {}
 }
 
-impl<const STATUS: u16, const OTHER: u16> ApiResponse for Also<STATUS, OTHER> {
+impl<const STATUS: u16, const OTHER: u16, const THIRD: u16> ApiResponse for Also<STATUS, OTHER, THIRD> {
     fn meta() -> MetaResponses {
         let response = |status| MetaResponse {
             description: "",
@@ -192,7 +195,7 @@ impl<const STATUS: u16, const OTHER: u16> ApiResponse for Also<STATUS, OTHER> {
             headers: vec![],
         };
         MetaResponses {
-            responses: [STATUS, OTHER].into_iter().filter(|status| *status != 0).map(response).collect(),
+            responses: [STATUS, OTHER, THIRD].into_iter().filter(|status| *status != 0).map(response).collect(),
         }
     }
 

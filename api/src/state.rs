@@ -10,6 +10,7 @@ use insula_core::{
     Error,
     credentials::Passwords,
     db::Db,
+    one_time_tokens::Mail,
     page::Cursors,
     sessions::{Policy, Tokens},
 };
@@ -28,6 +29,8 @@ pub struct State {
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
     pub cursors: Cursors,
+    /// Makes the tokens that are mailed; knows whether anything sends mail.
+    pub mail: Mail,
     /// How long sessions live, and how many.
     pub policy: Policy,
     /// Should load balancers send requests?

@@ -22,6 +22,7 @@ pub async fn run(db: Db, stop: CancellationToken) {
             Ok(swept) => {
                 tracing::info!(
                     sessions = swept.sessions,
+                    tokens = swept.tokens,
                     answers = swept.answers,
                     "removed what has expired"
                 );

@@ -16,14 +16,14 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Tag, me::User};
+use super::{Tag, mailboxes, me::User};
 use crate::{
     caller,
     headers::RequestId,
     problem::{Challenging, Conflicting, Result},
     state::State,
     strict::StrictJson,
-    wire::{Answer, Email, EntityTag, Name, NoContent, Password, Reply, Username},
+    wire::{Answer, Email, EntityTag, Name, NoContent, OrAccepted, Password, Reply, Username},
 };
 
 pub struct Auth(pub Arc<State>);
@@ -99,25 +99,34 @@ enum TokenType {
     Bearer,
 }
 
-fn anonymous(request: &Request) -> Origin {
+pub(super) fn anonymous(request: &Request) -> Origin {
     Origin { actor: Actor::Anonymous, session: None, request_id: Some(RequestId::of(request).to_string()) }
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
 impl Auth {
     /// Open an account
+    ///
+    /// Where mail can be sent, the account waits for its address to be verified. Where it is hidden which addresses have
+    /// an account (`hide_existing_accounts` of `GET /auth/config`), the answer is 202 whether this one has.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
         request: &Request,
         new: StrictJson<Registration>,
-    ) -> Result<Answer<User>, Conflicting> {
+    ) -> Result<OrAccepted<Answer<User>>, Conflicting> {
         let (new, password) = new.value.parse()?;
-        let hash = self.0.passwords.hash(password).await?;
-        let mut tx = self.0.db.begin_global(anonymous(request)).await?;
-        let user = accounts::register(&mut tx, new, hash).await?;
+        let State { db, passwords, mail, .. } = &*self.0;
+        let hash = passwords.hash(password).await?;
+        if mail.hides_accounts {
+            mailboxes::evenly(self.register_hidden(request, new, hash)).await?;
+            return Ok(OrAccepted::Accepted(mailboxes::LOOK));
+        }
+        let mut tx = db.begin_global(anonymous(request)).await?;
+        let user = accounts::register(&mut tx, new, hash, mail.to_prove()).await?;
         tx.commit().await?;
-        Ok(Answer::created("/api/v1/users/me".to_owned(), EntityTag(user.version), &user.into())?)
+        let place = "/api/v1/users/me".to_owned();
+        Ok(OrAccepted::Done(Answer::created(place, EntityTag(user.version), &user.into())?))
     }
 
     /// Log in
@@ -167,14 +176,33 @@ impl Auth {
     ///
     /// The access token is worth nothing from then on.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
-    async fn log_out(&self, me: caller::SignedIn) -> Result<NoContent> {
-        self.0.revoke(&me, Ending::One(me.caller.claims.session), "log-out").await
+    async fn log_out(&self, me: caller::Unverified) -> Result<NoContent> {
+        self.0.revoke(&me.0, Ending::One(me.0.caller.claims.session), "log-out").await
     }
 
     /// Log out everywhere
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
-    async fn log_out_everywhere(&self, me: caller::SignedIn) -> Result<NoContent> {
-        self.0.revoke(&me, Ending::All, "log-out").await
+    async fn log_out_everywhere(&self, me: caller::Unverified) -> Result<NoContent> {
+        self.0.revoke(&me.0, Ending::All, "log-out").await
+    }
+}
+
+impl Auth {
+    /// Registers, or tells the owner of the address by mail; whoever is a moment too late finds him the second time.
+    async fn register_hidden(&self, request: &Request, new: NewUser, hash: String) -> Result<()> {
+        for _ in 0..2 {
+            let mut tx = self.0.db.begin_global(anonymous(request)).await?;
+            let (new, hash) = (new.clone(), hash.clone());
+            match insula_core::mailboxes::register(&mut tx, &self.0.mail, new, hash).await {
+                Err(error) if error.code() == Code::EmailTaken => {}
+                outcome => {
+                    outcome?;
+                    tx.commit().await?;
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

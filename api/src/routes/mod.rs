@@ -1,6 +1,8 @@
 //! The routes: each translates wire to core, begins, calls one operation, commits.
 
 mod auth;
+mod configuration;
+mod mailboxes;
 mod me;
 mod members;
 mod organizations;
@@ -11,12 +13,22 @@ use std::sync::Arc;
 use crate::state::State;
 
 /// Every operation of the API.
-pub type Routes = (auth::Auth, me::Me, organizations::Organizations, members::Members, projects::Projects);
+pub type Routes = (
+    auth::Auth,
+    configuration::Configuration,
+    mailboxes::Mailboxes,
+    me::Me,
+    organizations::Organizations,
+    members::Members,
+    projects::Projects,
+);
 
 /// The routes, over what they share.
 pub fn routes(state: &Arc<State>) -> Routes {
     (
         auth::Auth(Arc::clone(state)),
+        configuration::Configuration(Arc::clone(state)),
+        mailboxes::Mailboxes(Arc::clone(state)),
         me::Me(Arc::clone(state)),
         organizations::Organizations(Arc::clone(state)),
         members::Members(Arc::clone(state)),
