@@ -45,8 +45,8 @@ pub type Conflicting = Also<409>;
 /// It may be about who signs in, though the operation is open to anybody.
 pub type Challenging = Also<401, 403>;
 
-/// It may be about a mailed link; and about an address that is taken, or about who is signed in, if somebody is.
-pub type Linked = Also<410, 409, 401>;
+/// It may be about a mailed link.
+pub type Linked<const OTHER: u16 = 0, const THIRD: u16 = 0> = Also<410, OTHER, THIRD>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
 #[derive(Clone, Debug)]
@@ -155,7 +155,9 @@ impl From<Error> for Problem {
     }
 }
 
-impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16, const THIRD: u16> From<E> for Also<STATUS, OTHER, THIRD> {
+impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16, const THIRD: u16> From<E>
+    for Also<STATUS, OTHER, THIRD>
+{
     fn from(error: E) -> Self {
         Self(error.into())
     }
@@ -195,7 +197,11 @@ impl<const STATUS: u16, const OTHER: u16, const THIRD: u16> ApiResponse for Also
             headers: vec![],
         };
         MetaResponses {
-            responses: [STATUS, OTHER, THIRD].into_iter().filter(|status| *status != 0).map(response).collect(),
+            responses: [STATUS, OTHER, THIRD]
+                .into_iter()
+                .filter(|status| *status != 0)
+                .map(response)
+                .collect(),
         }
     }
 

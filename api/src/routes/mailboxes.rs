@@ -29,9 +29,11 @@ use crate::{
 pub struct Mailboxes(pub Arc<State>);
 
 /// What is said wherever the mailbox says the rest.
-pub(super) const LOOK: Accepted = Accepted("A mail is on its way. Look into your mailbox, and open the link in it.");
-const IF_ANY: Accepted =
-    Accepted("If there is such an account, a mail is on its way. Look into your mailbox, and open the link in it.");
+pub(super) const LOOK: Accepted =
+    Accepted("A mail is on its way. Look into your mailbox, and open the link in it.");
+const IF_ANY: Accepted = Accepted(
+    "If there is such an account, a mail is on its way. Look into your mailbox, and open the link in it.",
+);
 
 /// How long an answer takes that must not tell by its time what was found; what is done is faster.
 const EVEN: Duration = Duration::from_millis(250);
@@ -87,7 +89,11 @@ impl Mailboxes {
     /// password and its sessions if one of them asks. Otherwise somebody else may have opened it: then both end, and
     /// `password_reset_token` of the answer sets a new password.
     #[oai(path = "/auth/email/verify", method = "post", operation_id = "verifyEmail")]
-    async fn verify(&self, request: &Request, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked> {
+    async fn verify(
+        &self,
+        request: &Request,
+        link: StrictJson<Link>,
+    ) -> Result<Reply<Followed>, Linked<409, 401>> {
         let State { db, mail, .. } = &*self.0;
         let me = caller::if_any(&self.0, request).await?;
         let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Verify, Purpose::Email]).await?;
@@ -103,7 +109,7 @@ impl Mailboxes {
     /// By the token of the link that was mailed to the old address, which comes back. Password and sessions end, since
     /// whoever changed it had both; `password_reset_token` of the answer sets a new password.
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
-    async fn undo(&self, request: &Request, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked> {
+    async fn undo(&self, request: &Request, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
         let State { db, mail, .. } = &*self.0;
         let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Undo]).await?;
         let mut tx = db.begin_global(anonymous(request)).await?;
@@ -146,14 +152,19 @@ impl Mailboxes {
     ///
     /// It verifies the address too, and ends every session. A password that is refused does not use up the link.
     #[oai(path = "/auth/password/reset", method = "post", operation_id = "resetPassword")]
-    async fn reset(&self, request: &Request, reset: StrictJson<PasswordReset>) -> Result<Reply<Followed>, Linked> {
+    async fn reset(
+        &self,
+        request: &Request,
+        reset: StrictJson<PasswordReset>,
+    ) -> Result<Reply<Followed>, Linked> {
         let State { db, passwords, .. } = &*self.0;
         let PasswordReset { token, password } = reset.value;
         // First: whoever has no link shall not make us hash.
         let link = one_time_tokens::find(db, &token.0, &[Purpose::Reset]).await?;
-        let hash = passwords.hash(Secret::new(password.0)).await?;
+        let password = Secret::new(password.0);
+        let hash = passwords.hash(password.clone()).await?;
         let mut tx = db.begin_global(anonymous(request)).await?;
-        let proved = mailboxes::reset(&mut tx, &link, hash).await?;
+        let proved = mailboxes::reset(&mut tx, &link, &password, hash).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))
     }
@@ -163,7 +174,11 @@ impl Mailboxes {
     /// Needs a recent log-in. Where mail can be sent, the new address is asked to confirm (202), and the old one is told,
     /// with a link that undoes it for a week; elsewhere it is changed at once (200).
     #[oai(path = "/users/me/email", method = "post", operation_id = "changeMyEmail", tag = "Tag::Me")]
-    async fn change(&self, me: Recent, mailbox: StrictJson<Mailbox>) -> Result<OrAccepted<Reply<User>>, Conflicting> {
+    async fn change(
+        &self,
+        me: Recent,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<OrAccepted<Reply<User>>, Conflicting> {
         let Recent(me) = me;
         let email = mailbox.value.parse()?;
         let changed = async {

@@ -9,8 +9,8 @@ mod value;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use source::{ConfigError, Source, Sources};
-pub use value::{Environment, SmtpUrl};
 use value::Value;
+pub use value::{Environment, SmtpUrl};
 
 use crate::secret::Secret;
 

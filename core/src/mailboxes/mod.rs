@@ -87,9 +87,19 @@ pub async fn forgot(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
 /// Sets a new password by a mailed link. Every session ends, and with them what was asked for by whoever had them.
 ///
 /// # Errors
-/// `LINK_EXPIRED`.
-pub async fn reset(tx: &mut Tx, link: &OneTimeToken, secret_hash: String) -> Result<Proved> {
+/// `LINK_EXPIRED`; `WEAK_PASSWORD`: the link stays good.
+pub async fn reset(
+    tx: &mut Tx,
+    link: &OneTimeToken,
+    password: &Secret<String>,
+    secret_hash: String,
+) -> Result<Proved> {
     let user = follow(tx, link).await?;
+    credentials::refuse_weak(
+        "password",
+        password,
+        &[&user.email, user.username.as_deref().unwrap_or_default()],
+    )?;
     let first_proof = user.email_verified_at.is_none();
     credentials::set(tx, user.id, secret_hash).await?;
     let user = match first_proof {
@@ -98,7 +108,8 @@ pub async fn reset(tx: &mut Tx, link: &OneTimeToken, secret_hash: String) -> Res
     };
     shut_out(tx, &user, "password reset").await?;
     let platform = platform(tx).await?;
-    let details = Details::changed(json!({ "email_verified": !first_proof }), json!({ "email_verified": true }));
+    let details =
+        Details::changed(json!({ "email_verified": !first_proof }), json!({ "email_verified": true }));
     platform.record(Action::UserPasswordReset, user.id, details).await?;
     platform.enqueue(&Job::SendPasswordChanged { user: user.id }).await?;
     if first_proof {

@@ -149,11 +149,7 @@ pub(crate) async fn refuse_reserved(tx: &Tx, email: &EmailAddress, but: Option<U
 }
 
 fn spent(tx: &Tx) -> entity::ActiveModel {
-    entity::ActiveModel {
-        used_at: Set(Some(tx.now())),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    }
+    entity::ActiveModel { used_at: Set(Some(tx.now())), updated_at: Set(tx.now()), ..Default::default() }
 }
 
 /// What makes a token good at the instant `now`.
