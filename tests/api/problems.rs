@@ -117,7 +117,7 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
 async fn links(met: &mut Met) {
     let server = Server::builder().env("INSULA_SMTP_URL", "smtp://localhost").start().await;
     let eve = server.client().register("eve@example.com").await;
-    met.note(&eve.get("/api/v1/organizations").await, 403, "EMAIL_UNVERIFIED");
+    met.note(&eve.post("/api/v1/organizations", json!({})).await, 403, "EMAIL_UNVERIFIED");
     let used = json!({ "token": "used" });
     met.note(&eve.post("/api/v1/auth/email/verify", used).await, 410, "LINK_EXPIRED");
     server

@@ -49,7 +49,7 @@ async fn a_new_account_waits_for_its_address_to_be_verified() {
     assert_eq!((mails.len(), &*mails[0].kind, &*mails[0].to), (1, "send_verification", "Ada@example.com"));
 
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
-    ada.get(ORGANIZATIONS).await.problem(403, "EMAIL_UNVERIFIED");
+    ada.post(ORGANIZATIONS, json!({})).await.problem(403, "EMAIL_UNVERIFIED");
     let followed = verify(&ada, &mails[0].token).await.expect(200);
     assert_eq!(followed, json!({ "email": "Ada@example.com", "password_reset_token": null }));
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
@@ -146,7 +146,7 @@ async fn a_link_expires_and_its_row_goes() {
     let ada = server.client().register("ada@example.com").await;
     let token = inbox.last("send_verification").await.token;
     verify(&ada, &token).await.problem(410, "LINK_EXPIRED");
-    ada.get(ORGANIZATIONS).await.problem(403, "EMAIL_UNVERIFIED");
+    ada.post(ORGANIZATIONS, json!({})).await.problem(403, "EMAIL_UNVERIFIED");
     let again = Server::builder().workplace(server.workplace()).start().await;
     let vault = server.vault().await;
     let gone = async || vault.scalar("SELECT count(*) FROM one_time_tokens").await == 0;
@@ -276,7 +276,12 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
             anybody.post(REGISTER, json!({ "email": "eve@example.com", "password": PASSWORD })).await.status
         }
     });
-    assert_eq!(replies.await, [202; 8]);
+    // Few can hash at the same time; those who are told to wait have done nothing.
+    let statuses = replies.await;
+    assert!(
+        statuses.contains(&202) && statuses.iter().all(|status| [202, 503].contains(status)),
+        "{statuses:?}"
+    );
     assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 2);
 }
 
@@ -293,7 +298,7 @@ async fn an_operator_of_the_command_line_is_verified_and_nobody_elses_account_be
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"Violet-harbour-92-lamp\n").unwrap();
         assert!(child.wait().unwrap().success());
         let operator = server.client().log_in(email, "Violet-harbour-92-lamp").await;
-        operator.get(ORGANIZATIONS).await.expect(200);
+        operator.post(ORGANIZATIONS, json!({})).await.problem(422, "VALIDATION_FAILED");
     }
     attacker.get(ME).await.problem(401, "INVALID_TOKEN");
 }
