@@ -11,6 +11,7 @@ mod cli;
 mod email_change;
 mod idempotency;
 mod isolation;
+mod links;
 mod login;
 mod migrations;
 mod pages;

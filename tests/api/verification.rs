@@ -1,8 +1,8 @@
 //! Verifying an address: once, in time, by who has the mailbox; and what an account may do until then.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Stdio};
 
-use insula_tests::{Client, Inbox, Operation, PASSWORD, Reply, Server, eventually, together};
+use insula_tests::{Client, Inbox, Operation, PASSWORD, Reply, Server, Workplace, eventually, together};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -294,11 +294,21 @@ async fn an_operator_of_the_command_line_is_verified_and_nobody_elses_account_be
     for email in ["root@example.com", "other@example.com"] {
         let arguments = ["create-superuser", "--email", email, "--password-stdin"];
         let mut command = workplace.command(&arguments);
-        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"Violet-harbour-92-lamp\n").unwrap();
         assert!(child.wait().unwrap().success());
         let operator = server.client().log_in(email, "Violet-harbour-92-lamp").await;
         operator.post(ORGANIZATIONS, json!({})).await.problem(422, "VALIDATION_FAILED");
     }
     attacker.get(ME).await.problem(401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn accounts_cannot_be_hidden_where_no_mail_tells_their_owners() {
+    let workplace = Workplace::new().await;
+    let settings = [("INSULA_HIDE_EXISTING_ACCOUNTS", "true"), ("RUST_LOG", "off")];
+    let output = workplace.insula(&["serve", "--port", "0"], &settings);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{complaint}");
+    assert!(complaint.contains("INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL"), "{complaint}");
 }
