@@ -42,8 +42,11 @@ pub struct Also<const STATUS: u16, const OTHER: u16 = 0>(Problem);
 /// It may be a conflict, though the operation is outside of an organization.
 pub type Conflicting = Also<409>;
 
-/// It may be about who signs in, though the operation is open to anybody.
-pub type Challenging = Also<401, 403>;
+/// It may be about where the request comes from, though the operation is open to anybody.
+pub type Guarded<const OTHER: u16 = 0> = Also<403, OTHER>;
+
+/// It may be about who signs in, or from where, though the operation is open to anybody.
+pub type Challenging = Guarded<401>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
 #[derive(Clone, Debug)]

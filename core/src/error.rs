@@ -78,6 +78,7 @@ codes! {
     InvalidCredentials   = "INVALID_CREDENTIALS",    Unauthenticated, "Invalid credentials",    "Invalid email or password. Please check your credentials and try again.";
     Forbidden            = "FORBIDDEN",              Forbidden,       "Permission missing",     "You do not have the permission this needs.";
     InactiveUser         = "INACTIVE_USER",          Forbidden,       "Account inactive",       "This account is deactivated. Ask an administrator.";
+    CsrfFailed           = "CSRF_FAILED",            Forbidden,       "Forged request",         "The request does not come from a page of ours, or `X-CSRF-Token` is missing or wrong. Get one at `GET /auth/csrf`.";
     ReauthRequired       = "REAUTH_REQUIRED",        Forbidden,       "Recent log-in required", "This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.";
     OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended: it can be read, not changed.";
     NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "There is nothing here.";

@@ -14,16 +14,18 @@ use std::{
 };
 
 use insula_api::{
+    cookies::Cookies,
+    origins::Origins,
     serve::{Limits, Readiness, serve},
     state::State,
 };
 use insula_core::{
-    config::Config,
+    config::{Config, OriginList},
     credentials::Passwords,
     db::{Db, Options},
     page::Cursors,
     secret::MasterKey,
-    sessions::{Policy, Tokens},
+    sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
 };
 use tokio::{
     net::TcpListener,
@@ -95,10 +97,15 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
 fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Result<State, Fault> {
     let master = master_key(config)?;
     let issuer = config.public_url.as_deref().unwrap_or("insula");
+    let trusted = config.trusted_origins.as_ref().map_or(&[][..], |OriginList(origins)| origins);
     tracing::debug!(public_url, issuer, "reached at");
     Ok(State {
         db: db.clone(),
         tokens: Tokens::new(&master, issuer, config.access_token_ttl)?,
+        refresh: RefreshTokens::new(&master),
+        csrf: CsrfTokens::new(&master),
+        cookies: Cookies::new(public_url, config.cookie_domain.as_deref(), config.session_idle_ttl),
+        origins: Origins::new(public_url, trusted),
         passwords,
         cursors: Cursors::new(&master),
         policy: Policy::from(config),

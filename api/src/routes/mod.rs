@@ -5,18 +5,27 @@ mod me;
 mod members;
 mod organizations;
 mod projects;
+mod sessions;
 
 use std::sync::Arc;
 
 use crate::state::State;
 
 /// Every operation of the API.
-pub type Routes = (auth::Auth, me::Me, organizations::Organizations, members::Members, projects::Projects);
+pub type Routes = (
+    auth::Auth,
+    sessions::Sessions,
+    me::Me,
+    organizations::Organizations,
+    members::Members,
+    projects::Projects,
+);
 
 /// The routes, over what they share.
 pub fn routes(state: &Arc<State>) -> Routes {
     (
         auth::Auth(Arc::clone(state)),
+        sessions::Sessions(Arc::clone(state)),
         me::Me(Arc::clone(state)),
         organizations::Organizations(Arc::clone(state)),
         members::Members(Arc::clone(state)),

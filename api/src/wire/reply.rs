@@ -48,6 +48,14 @@ pub struct Answer<T> {
 /// 204.
 pub struct NoContent;
 
+/// An answer that sets cookies.
+pub struct WithCookies<R> {
+    /// The answer.
+    pub reply: R,
+    /// Values of `Set-Cookie`.
+    pub cookies: Vec<HeaderValue>,
+}
+
 fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, body).map_err(|_| Error::Broken("an answer is not JSON"))?;
@@ -128,6 +136,16 @@ impl IntoResponse for NoContent {
     }
 }
 
+impl<R: IntoResponse> IntoResponse for WithCookies<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.reply.into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
 fn text_header(name: &str, description: &str) -> MetaHeader {
     MetaHeader {
         name: name.to_owned(),
@@ -201,4 +219,14 @@ impl ApiResponse for NoContent {
     }
 
     fn register(_: &mut Registry) {}
+}
+
+impl<R: ApiResponse> ApiResponse for WithCookies<R> {
+    fn meta() -> MetaResponses {
+        R::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
 }

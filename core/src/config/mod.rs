@@ -9,8 +9,8 @@ mod value;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use source::{ConfigError, Source, Sources};
-pub use value::Environment;
 use value::Value;
+pub use value::{Environment, OriginList};
 
 use crate::secret::Secret;
 
@@ -67,6 +67,8 @@ settings! {
     session_ttl: Duration = "INSULA_SESSION_TTL", "2592000", "Seconds a session lives at most";
     session_idle_ttl: Duration = "INSULA_SESSION_IDLE_TTL", "604800", "Seconds a session lives without being refreshed";
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
+    cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "The domain whose hosts share the cookies of a browser, such as `insula.example`; none: the host of `INSULA_PUBLIC_URL` alone";
+    trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies, such as `https://console.insula.example`, separated by commas";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
