@@ -46,13 +46,13 @@ pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> p
 ///
 /// # Errors
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one.
-pub(crate) fn caller(state: &State, request: &Request) -> Result<Caller, Error> {
+pub(crate) async fn caller(state: &State, request: &Request) -> Result<Caller, Error> {
     let token = request.headers().get(header::AUTHORIZATION).ok_or(Code::Unauthenticated.refuse())?;
     let token = token.to_str().ok().and_then(|value| value.split_once(' '));
     let (_, token) = token
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .ok_or(Code::InvalidToken.refuse())?;
-    let claims = state.tokens.verify(token.trim(), state.db.now())?;
+    let claims = state.tokens.verify(token.trim(), state.db.now()).await?;
     Subject::note(request, claims.user);
     Ok(Caller { claims, request_id: Some(RequestId::of(request).to_string()) })
 }
@@ -85,7 +85,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let caller = caller(state, request).map_err(Problem)?;
+        let caller = caller(state, request).await.map_err(Problem)?;
         let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;
         Ok(Self { user, caller })

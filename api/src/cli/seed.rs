@@ -15,11 +15,13 @@ use insula_core::{
     db::Db,
     error::Code,
     ids::UserId,
+    maintenance,
     members::{self, Caller},
     organizations::{NewOrganization, OrgRef},
     projects::{self, NewProject},
     secret::{Secret, random},
     sessions::{self, Device, Tokens},
+    signing_keys::Schedule,
     text::{Color, EmailAddress, Name, ProjectCode, Slug},
     users::NewUser,
 };
@@ -68,7 +70,10 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
     serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;
-    let tokens = Tokens::new(&serve::master_key(config)?, "seed", config.access_token_ttl)?;
+    let master = serve::master_key(config)?;
+    let tokens = Tokens::new(&db, &master, "seed", config.access_token_ttl);
+    maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
+    tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
     let seed = Seed { db: &db, passwords: &passwords, tokens: &tokens, password: &password };
     let mut people = Vec::new();
@@ -148,7 +153,7 @@ impl Seed<'_> {
             sessions::create(&mut tx, user, Device::default(), std::time::Duration::from_secs(60)).await?;
         let now = tx.now();
         tx.commit().await?;
-        let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now)?;
+        let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now).await?;
         Ok(Caller { claims, request_id: None })
     }
 

@@ -34,6 +34,10 @@ actions! {
     UserPromoted         = "user.promoted";
     SessionCreated       = "session.created";
     SessionRevoked       = "session.revoked";
+    SigningKeyCreated    = "signing_key.created";
+    SigningKeyActivated  = "signing_key.activated";
+    SigningKeyRewrapped  = "signing_key.rewrapped";
+    SigningKeyRemoved    = "signing_key.removed";
     OrganizationCreated  = "organization.created";
     MemberAdded          = "member.added";
     ProjectCreated       = "project.created";
