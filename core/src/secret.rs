@@ -75,7 +75,8 @@ impl MasterKey {
 fn expand(master: &Secret<String>, purpose: Purpose) -> [u8; 32] {
     let mut key = [0; 32];
     // Fails only for more than 255 hashes of output.
-    let outcome = Hkdf::<Sha256>::new(Some(b"insula"), master.expose().as_bytes()).expand(purpose.label(), &mut key);
+    let outcome =
+        Hkdf::<Sha256>::new(Some(b"insula"), master.expose().as_bytes()).expand(purpose.label(), &mut key);
     debug_assert!(outcome.is_ok());
     key
 }
@@ -164,9 +165,9 @@ mod tests {
     #[test]
     fn tags_of_the_previous_key_are_accepted_and_no_longer_made() {
         let key = |key: &str| MasterKey::new(key.repeat(32));
-        let (old, new) = (MacKey::derive(&key("a"), Purpose::Cursor), MacKey::derive(&key("b"), Purpose::Cursor));
-        let both =
-            MacKey::derive(&key("b").after(Some(Secret::new("a".repeat(32)))), Purpose::Cursor);
+        let (old, new) =
+            (MacKey::derive(&key("a"), Purpose::Cursor), MacKey::derive(&key("b"), Purpose::Cursor));
+        let both = MacKey::derive(&key("b").after(Some(Secret::new("a".repeat(32)))), Purpose::Cursor);
         assert!(both.verify(b"m", &old.tag(b"m")) && both.verify(b"m", &new.tag(b"m")));
         assert_eq!(both.tag(b"m"), new.tag(b"m"));
         assert!(!new.verify(b"m", &old.tag(b"m")));

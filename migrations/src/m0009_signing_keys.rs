@@ -24,7 +24,11 @@ impl MigrationTrait for Migration {
             .timestamps()
             .unique("signing_keys_kid_key", &["kid"])
             // One that signs and one that waits: whoever adds a second, at the same time, is refused.
-            .unique_among("signing_keys_purpose_state_key", &["purpose", "state"], Expr::col("state").ne("retiring"))
+            .unique_among(
+                "signing_keys_purpose_state_key",
+                &["purpose", "state"],
+                Expr::col("state").ne("retiring"),
+            )
             .create()
             .await
     }

@@ -10,6 +10,7 @@ mod bounds;
 mod cli;
 mod idempotency;
 mod isolation;
+mod keys;
 mod login;
 mod migrations;
 mod pages;

@@ -95,13 +95,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
 }
 
 /// Everything every request shares. A token's issuer is where people reach the installation, when it says so.
-fn state(
-    config: &Config,
-    db: &Db,
-    master: &MasterKey,
-    passwords: Passwords,
-    public_url: &str,
-) -> State {
+fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> State {
     let issuer = config.public_url.as_deref().unwrap_or("insula");
     tracing::debug!(public_url, issuer, "reached at");
     State {

@@ -1,6 +1,8 @@
 //! Access tokens: JWT (RFC 9068) signed by EdDSA (RFC 8037), so that who verifies cannot mint.
 
 mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -187,7 +189,8 @@ impl Tokens {
         }
         // The header is believed in nothing: its `kid` only chooses among our own keys (RFC 8725 §3.10).
         let header = jsonwebtoken::decode_header(token).map_err(|_| Doubt::Invalid)?;
-        let kid = header.kid.filter(|_| header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA);
+        let kid =
+            header.kid.filter(|_| header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA);
         let key = ring.key(&kid.ok_or(Doubt::Invalid)?).ok_or(Doubt::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&self.issuer]);

@@ -6,6 +6,8 @@
 
 mod entity;
 mod pair;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -207,7 +209,10 @@ fn changed(tx: &Tx, key: &SigningKey) -> entity::ActiveModel {
 }
 
 async fn record(tx: &Tx, action: Action, key: &SigningKey, details: Details) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "keys stand in the platform's log: they belong to no organization")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "keys stand in the platform's log: they belong to no organization"
+    )]
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(action, &key.kid, details).await
 }
