@@ -195,6 +195,14 @@ mod tests {
             config(&settings).unwrap().refuse_insecure().map_or_else(|error| error.0.len(), |()| 0)
         };
         assert_eq!(faults(good, "https://insula.example"), 0);
+        let previous = [
+            ("INSULA_ENVIRONMENT", "production"),
+            ("INSULA_SECRET_KEY", good),
+            ("INSULA_SECRET_KEY_PREVIOUS", "short"),
+            ("INSULA_PUBLIC_URL", "https://insula.example"),
+        ];
+        let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
+        assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
         assert_eq!(faults("", ""), 2);
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);

@@ -33,6 +33,7 @@ const AUDIENCE: &str = "insula";
 /// Seconds that the clocks of two servers may differ: a token may be that young.
 const SKEW: i64 = 30;
 /// How soon a token of an unknown key may make the process look for new keys again: a flood of them costs a look a second.
+/// A key that was published at least as long before it signs (`INSULA_KEY_LEAD`) is never missed for it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a valid token says.

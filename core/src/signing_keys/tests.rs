@@ -31,7 +31,7 @@ fn row(pair: &KeyPair, master: &MasterKey) -> SigningKey {
         kid: pair.kid().to_owned(),
         public: pair.public().to_vec(),
         wrapped_private: pair.wrap(master, ACCESS).unwrap(),
-        state: State::Active,
+        state: Active,
         activates_at: now,
         expires_at: None,
         created_at: now,
@@ -150,11 +150,11 @@ async fn a_key_rotated_by_hand_is_published_once() {
     let shelf = Shelf::new().await;
     let first = shelf.keys().await.remove(0);
     let next = shelf.rotate(10).await;
-    assert_eq!((next.state, next.activates_at), (State::Next, shelf.start + Duration::from_secs(110)));
+    assert_eq!((next.state, next.activates_at), (Next, shelf.start + Duration::from_secs(110)));
     assert_eq!(shelf.rotate(20).await, next);
     shelf.advance(110, "k").await.unwrap();
     let keys: Vec<_> = shelf.keys().await.into_iter().map(|key| (key.kid, key.state)).collect();
-    assert_eq!(keys, [(first.kid, State::Retiring), (next.kid, State::Active)]);
+    assert_eq!(keys, [(first.kid, Retiring), (next.kid, Active)]);
 }
 
 #[tokio::test]
@@ -166,8 +166,8 @@ async fn keys_are_replaced_also_when_they_do_not_open() {
     let tx = shelf.tx(20).await;
     let key = replace(&tx, &master("x")).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(shelf.keys().await, [key.clone()]);
-    assert!(key.state == State::Active && before.iter().all(|old| old.kid != key.kid));
+    assert_eq!(shelf.keys().await, std::slice::from_ref(&key));
+    assert!(key.state == Active && before.iter().all(|old| old.kid != key.kid));
     shelf.advance(20, "x").await.unwrap();
 }
 
@@ -180,7 +180,7 @@ async fn a_new_master_key_wraps_anew() {
     advance(&tx, &both, &SCHEDULE).await.unwrap();
     tx.commit().await.unwrap();
     let after = shelf.keys().await.remove(0);
-    assert_eq!((&after.kid, after.state), (&before.kid, State::Active));
+    assert_eq!((&after.kid, after.state), (&before.kid, Active));
     assert!(open(&master("k"), &after).is_err());
     shelf.advance(20, "n").await.unwrap();
     assert_eq!(shelf.keys().await, [after]);
