@@ -12,7 +12,7 @@ use super::{Fault, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Publish a new key, which takes over after INSULA_KEY_LEAD; nobody notices
+    /// Publish a new key, which takes over after `INSULA_KEY_LEAD`; nobody notices
     Rotate {
         /// Remove all keys and let a new one sign at once: they were stolen, or do not open any more. Every access token
         /// signed so far is refused
