@@ -73,12 +73,12 @@ pub enum Carrier {
 /// # Errors
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
 /// page may have forged.
-pub(crate) fn caller(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
     let (token, carrier) = match request.headers().get(header::AUTHORIZATION) {
         Some(value) => (bearer(value).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
         None => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
     };
-    let claims = state.tokens.verify(token, state.db.now())?;
+    let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
     if carrier == Carrier::Cookie && !request.method().is_safe() {
         state.origins.require(request)?;
@@ -147,7 +147,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let (caller, carrier) = caller(state, request).map_err(Problem)?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;
         Ok(Self { user, caller, carrier })
@@ -177,7 +177,7 @@ impl<'a> ApiExtractor<'a> for Recent {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let (caller, carrier) = caller(state, request).map_err(Problem)?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let user = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
         let user = user.await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;

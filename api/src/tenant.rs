@@ -67,7 +67,7 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
         options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
         let state = caller::state(request, body).await?;
-        let (caller, _) = caller::caller(state, request).map_err(Problem)?;
+        let (caller, _) = caller::caller(state, request).await.map_err(Problem)?;
         let org = OrgRef::parse(request.raw_path_param(options.name).unwrap_or_default());
         let proof = members::authorize(&state.db, &caller, &org).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;

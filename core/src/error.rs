@@ -163,6 +163,9 @@ pub enum Error {
     /// The database failed in a way that is nobody's refusal.
     #[error("storage failed")]
     Storage(#[source] DbErr),
+    /// The settings do not fit what is stored; says what to set.
+    #[error("{0}")]
+    Misconfigured(&'static str),
     /// A promise the program makes to itself was broken.
     #[error("{0}")]
     Broken(&'static str),
@@ -179,7 +182,7 @@ impl Error {
             Self::Forbidden(_) => Code::Forbidden,
             Self::NotFound(_) => Code::NotFound,
             Self::Unavailable { .. } => Code::Unavailable,
-            Self::Storage(_) | Self::Broken(_) => Code::InternalError,
+            Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => Code::InternalError,
         }
     }
 }

@@ -130,6 +130,7 @@ async fn the_stronger_source_of_a_setting_wins_and_is_named() {
 fn secrets_are_never_printed() {
     let envs = [
         ("INSULA_SECRET_KEY", KEY),
+        ("INSULA_SECRET_KEY_PREVIOUS", KEY),
         ("DATABASE_URL", "postgres://insula:hunter2@127.0.0.1/x"),
         ("INSULA_MIGRATION_DATABASE_URL", "postgres://owner:hunter2@127.0.0.1/x"),
         ("INSULA_FIRST_SUPERUSER_PASSWORD", "hunter2"),

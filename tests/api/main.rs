@@ -11,6 +11,7 @@ mod cli;
 mod cookies;
 mod idempotency;
 mod isolation;
+mod keys;
 mod login;
 mod migrations;
 mod pages;

@@ -36,6 +36,10 @@ actions! {
     SessionReauthenticated = "session.reauthenticated";
     SessionRefreshReuse  = "session.refresh_reuse";
     SessionRevoked       = "session.revoked";
+    SigningKeyCreated    = "signing_key.created";
+    SigningKeyActivated  = "signing_key.activated";
+    SigningKeyRewrapped  = "signing_key.rewrapped";
+    SigningKeyRemoved    = "signing_key.removed";
     OrganizationCreated  = "organization.created";
     MemberAdded          = "member.added";
     ProjectCreated       = "project.created";

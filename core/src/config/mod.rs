@@ -12,7 +12,7 @@ pub use source::{ConfigError, Source, Sources};
 use value::Value;
 pub use value::{Environment, OriginList};
 
-use crate::secret::Secret;
+use crate::secret::{MasterKey, Secret};
 
 /// One row of the table of settings.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,11 @@ settings! {
     database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
     database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection before 503";
     secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which all keys are derived; none: made once in the data folder (development only)";
+    secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
     access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Seconds an access token lives";
+    key_rotation: Duration = "INSULA_KEY_ROTATION", "7776000", "Seconds the key of access tokens signs before its successor is published";
+    key_lead: Duration = "INSULA_KEY_LEAD", "600", "Seconds a new key is published before it signs; longer than `INSULA_KEY_RELOAD`, and than others cache the published keys";
+    key_reload: Duration = "INSULA_KEY_RELOAD", "60", "Seconds between two looks for changed keys: a key removed elsewhere is accepted no longer than that";
     session_ttl: Duration = "INSULA_SESSION_TTL", "2592000", "Seconds a session lives at most";
     session_idle_ttl: Duration = "INSULA_SESSION_IDLE_TTL", "604800", "Seconds a session lives without being refreshed";
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
@@ -115,28 +119,22 @@ impl Config {
         self.drain_delay.unwrap_or(Duration::from_secs(if self.is_production() { 5 } else { 0 }))
     }
 
+    /// How often to look for changed keys; never so often that looking is all a process does.
+    pub fn key_reload(&self) -> Duration {
+        self.key_reload.max(Duration::from_millis(100))
+    }
+
     /// # Errors
     /// What would make a production installation insecure, one line each. Nothing in development.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
         let mut faults = Vec::new();
         if self.is_production() {
-            let key = self.secret_key.as_ref().map(|key| key.expose().as_str());
-            match key {
-                None => faults.push(
-                    "INSULA_SECRET_KEY: production needs one; make it with `openssl rand -base64 48`".into(),
-                ),
-                Some(key) if key.len() < crate::secret::MasterKey::MIN => {
-                    faults.push(
-                        "INSULA_SECRET_KEY: shorter than 32 bytes; make one with `openssl rand -base64 48`"
-                            .into(),
-                    );
-                }
-                Some(key) if is_guessable(key) => {
-                    faults
-                        .push("INSULA_SECRET_KEY: guessable; make one with `openssl rand -base64 48`".into());
-                }
-                Some(_) => {}
+            match &self.secret_key {
+                None => faults.push(format!("INSULA_SECRET_KEY: production needs one; {MAKE_A_KEY}")),
+                Some(key) => faults.extend(weakness("INSULA_SECRET_KEY", key.expose())),
             }
+            let previous = self.secret_key_previous.as_ref();
+            faults.extend(previous.and_then(|key| weakness("INSULA_SECRET_KEY_PREVIOUS", key.expose())));
             match &self.public_url {
                 None => faults
                     .push("INSULA_PUBLIC_URL: production needs one, such as https://insula.example".into()),
@@ -151,6 +149,18 @@ impl Config {
             false => Err(ConfigError(faults)),
         }
     }
+}
+
+const MAKE_A_KEY: &str = "make it with `openssl rand -base64 48`";
+
+/// Why production does not accept a master key, if it does not.
+fn weakness(name: &str, key: &str) -> Option<String> {
+    let fault = match () {
+        () if key.len() < MasterKey::MIN => "shorter than 32 bytes",
+        () if is_guessable(key) => "guessable",
+        () => return None,
+    };
+    Some(format!("{name}: {fault}; {MAKE_A_KEY}"))
 }
 
 /// A key with few different characters, or with a word that examples use.
@@ -191,6 +201,14 @@ mod tests {
             config(&settings).unwrap().refuse_insecure().map_or_else(|error| error.0.len(), |()| 0)
         };
         assert_eq!(faults(good, "https://insula.example"), 0);
+        let previous = [
+            ("INSULA_ENVIRONMENT", "production"),
+            ("INSULA_SECRET_KEY", good),
+            ("INSULA_SECRET_KEY_PREVIOUS", "short"),
+            ("INSULA_PUBLIC_URL", "https://insula.example"),
+        ];
+        let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
+        assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
         assert_eq!(faults("", ""), 2);
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
