@@ -13,6 +13,7 @@ mod isolation;
 mod login;
 mod migrations;
 mod pages;
+mod passwords;
 mod problems;
 mod projects;
 mod races;

@@ -99,6 +99,8 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
     met.note(&anybody.post(register, again).await, 409, "EMAIL_TAKEN");
     let namesake = json!({ "email": "eva@example.com", "password": PASSWORD, "username": "eve" });
     met.note(&anybody.post(register, namesake).await, 409, "USERNAME_TAKEN");
+    let weak = json!({ "email": "eva@example.com", "password": "password123" });
+    met.note(&anybody.post(register, weak).await, 422, "WEAK_PASSWORD");
     let wrong = json!({ "username": "eve", "password": "wrong" });
     met.note(&anybody.post(log_in, wrong).await, 401, "INVALID_CREDENTIALS");
     vault.execute("UPDATE users SET is_active = false WHERE username = 'eve'").await;
