@@ -15,6 +15,7 @@ mod keys;
 mod login;
 mod migrations;
 mod pages;
+mod passwords;
 mod problems;
 mod projects;
 mod races;

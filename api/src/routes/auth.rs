@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
-    accounts,
+    accounts, credentials,
     error::{Code, Fields},
     secret::Secret,
     text,
@@ -61,6 +61,10 @@ impl Auth {
 impl Registration {
     fn parse(self) -> Result<(NewUser, Secret<String>), insula_core::Error> {
         let mut fields = Fields::default();
+        let password = Secret::new(self.password.0);
+        let about = [Some(self.email.0.as_str()), self.username.as_ref().map(|name| name.0.as_str())];
+        let about: Vec<_> = about.into_iter().flatten().collect();
+        fields.include(credentials::refuse_weak("password", &password, &about))?;
         let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
         let username =
             fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
@@ -70,6 +74,6 @@ impl Registration {
             fields.take_optional("last_name", self.last_name.map(|name| text::Name::parse(&name.0)));
         fields.finish()?;
         let email = email.ok_or(Code::ValidationFailed.refuse())?;
-        Ok((NewUser { email, username, first_name, last_name }, Secret::new(self.password.0)))
+        Ok((NewUser { email, username, first_name, last_name }, password))
     }
 }

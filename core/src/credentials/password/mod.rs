@@ -1,0 +1,125 @@
+//! Passwords: which are refused, what is stored of them, and the threads that compute it.
+
+mod phc;
+mod pool;
+mod strength;
+
+use std::thread::available_parallelism;
+
+pub use phc::check_imported_hash;
+use phc::{Memory, Stored};
+use pool::Pool;
+pub use strength::{refuse_weak, require_length};
+
+use crate::{Result, secret::Secret};
+
+/// Hashes passwords and verifies them, few at a time on threads of its own. One of a process; the threads end with its
+/// last clone.
+#[derive(Clone)]
+pub struct Passwords {
+    pool: Pool,
+}
+
+/// Whether a password is the one of a stored hash.
+pub enum Verdict {
+    /// It is not.
+    Wrong,
+    /// It is.
+    Right,
+    /// It is, but its hash is made as it is no longer done. This one is to be stored instead.
+    Outdated {
+        /// The PHC string of the same password, made as it is done today.
+        renewed: String,
+    },
+}
+
+impl Verdict {
+    /// Is the password the one of the hash?
+    pub const fn is_right(&self) -> bool {
+        matches!(self, Self::Right | Self::Outdated { .. })
+    }
+}
+
+impl Passwords {
+    /// Bounds of a password, in characters; of four bytes each at most.
+    pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+
+    /// With as many threads as there are cores to spare: one is left for everything else.
+    ///
+    /// # Errors
+    /// Only when the system gives no thread.
+    pub fn new() -> Result<Self> {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Ok(Self { pool: Pool::start(cores.saturating_sub(1).max(1))? })
+    }
+
+    /// The PHC string of a password.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    pub async fn hash(&self, password: Secret<String>) -> Result<String> {
+        self.pool.run(move |memory| phc::hash(password.expose().as_bytes(), memory)).await?
+    }
+
+    /// Is it the password of `hash`? Without a hash, or with one that cannot be verified: no, after the time that a
+    /// hash of today takes. An imported hash takes its own time until its person logs in.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
+        self.pool.run(move |memory| verify(password.expose().as_bytes(), hash.as_deref(), memory)).await?
+    }
+}
+
+fn verify(password: &[u8], hash: Option<&str>, memory: &mut Memory) -> Result<Verdict> {
+    let stored = hash.and_then(Stored::parse);
+    if stored.is_none() && hash.is_some() {
+        tracing::warn!("a stored password hash cannot be verified: its form is unknown, or it is too dear");
+    }
+    let somebody = stored.is_some();
+    let Some(stored) = stored.or_else(Stored::of_nobody) else { return Ok(Verdict::Wrong) };
+    match stored.fits(password, memory) && somebody {
+        false => Ok(Verdict::Wrong),
+        true if stored.is_present() => Ok(Verdict::Right),
+        true => Ok(Verdict::Outdated { renewed: phc::hash(password, memory)? }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_password_verifies_against_its_own_hash_alone() {
+        let passwords = Passwords::new().unwrap();
+        let hash = passwords.hash(secret("correct horse")).await.unwrap();
+        let verdict = async |password, hash| passwords.verify(secret(password), hash).await.unwrap();
+        assert!(matches!(verdict("correct horse", Some(hash.clone())).await, Verdict::Right));
+        assert!(!verdict("wrong horse", Some(hash)).await.is_right());
+        assert!(!verdict("anything", None).await.is_right());
+        assert!(!verdict("", Some(String::new())).await.is_right());
+    }
+
+    #[tokio::test]
+    async fn an_outdated_hash_is_renewed_for_who_knows_the_password() {
+        let passwords = Passwords::new().unwrap();
+        for (password, hash) in [
+            (
+                "password",
+                "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            ),
+            ("correct horse", "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"),
+        ] {
+            let wrong = passwords.verify(secret("wrong"), Some(hash.to_owned())).await.unwrap();
+            assert!(matches!(wrong, Verdict::Wrong), "{hash}");
+            let right = passwords.verify(secret(password), Some(hash.to_owned())).await.unwrap();
+            let Verdict::Outdated { renewed } = right else { panic!("{hash}") };
+            let again = passwords.verify(secret(password), Some(renewed)).await.unwrap();
+            assert!(matches!(again, Verdict::Right), "{hash}");
+        }
+    }
+}
