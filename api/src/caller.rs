@@ -1,14 +1,19 @@
-//! Who calls: a bearer token (RFC 6750), verified.
+//! Who calls: the token of a header or of a cookie, verified.
 
 use std::sync::Arc;
 
 use insula_core::{
+    access::{Actor, Origin},
     error::{Code, Error},
     members::Caller,
-    sessions,
+    sessions::{self, Device},
     users::User,
 };
-use poem::{FromRequest, Request, RequestBody, http::header, web::Data};
+use poem::{
+    FromRequest, Request, RequestBody,
+    http::{HeaderName, HeaderValue, header},
+    web::Data,
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
@@ -16,23 +21,35 @@ use poem_openapi::{
 
 use crate::{headers::RequestId, operation::check_query, problem::Problem, state::State, trace::Subject};
 
-/// The name of the one way to sign in, as the document calls it.
-pub const SCHEME: &str = "bearer";
+/// The ways to sign in, as the document calls them.
+pub const SCHEMES: [&str; 2] = ["bearer", "cookie"];
+
+/// Where a page sends its CSRF token.
+const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// Tells the document how to sign in.
-pub fn register_scheme(registry: &mut Registry) {
+pub fn register_schemes(registry: &mut Registry) {
+    let [bearer, cookie] = SCHEMES;
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let header = "The access token that `POST /auth/login` answers with. Where both are sent, it wins over the cookie.";
     registry.create_security_scheme(
-        SCHEME,
-        MetaSecurityScheme {
-            ty: "http",
-            description: Some("The access token that `POST /auth/login` answers with."),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: Some("JWT"),
-            flows: None,
-            openid_connect_url: None,
-        },
+        bearer,
+        MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", header) },
+    );
+    let browser = "The cookie that `POST /auth/login` sets for `transport: cookie`; `__Host-at` under https. What is \
+                   not safe (RFC 9110 §9.2.1) needs `X-CSRF-Token` too, and must come from a page of ours.";
+    registry.create_security_scheme(
+        cookie,
+        MetaSecurityScheme { name: Some("at"), key_in: Some("cookie"), ..scheme("apiKey", browser) },
     );
 }
 
@@ -42,33 +59,81 @@ pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> p
     Ok(state)
 }
 
+/// How a token came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `Authorization: Bearer …` (RFC 6750).
+    Bearer,
+    /// A cookie.
+    Cookie,
+}
+
 /// The caller, as his token says. Whether his session is still good is for the database to say.
 ///
 /// # Errors
-/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one.
-pub(crate) fn caller(state: &State, request: &Request) -> Result<Caller, Error> {
-    let token = request.headers().get(header::AUTHORIZATION).ok_or(Code::Unauthenticated.refuse())?;
-    let token = token.to_str().ok().and_then(|value| value.split_once(' '));
-    let (_, token) = token
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .ok_or(Code::InvalidToken.refuse())?;
-    let claims = state.tokens.verify(token.trim(), state.db.now())?;
+/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
+/// page may have forged.
+pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+    let (token, carrier) = match request.headers().get(header::AUTHORIZATION) {
+        Some(value) => (bearer(value).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
+        None => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
+    };
+    let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
+    if carrier == Carrier::Cookie && !request.method().is_safe() {
+        state.origins.require(request)?;
+        let proof = request.headers().get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
+        if !proof.is_some_and(|proof| state.csrf.verify(claims.session, proof)) {
+            return Err(Code::CsrfFailed.refuse());
+        }
+    }
     let needs_verified = state.mail.is_configured;
-    Ok(Caller { claims, request_id: Some(RequestId::of(request).to_string()), needs_verified })
+    Ok((Caller { claims, request_id: Some(RequestId::of(request).to_string()), needs_verified }, carrier))
 }
 
-/// Who is signed in, if anybody says that he is.
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// The argument of a handler that is open to anybody, except to the pages of others.
+pub struct Anybody {
+    /// Where what he does comes from.
+    pub origin: Origin,
+    /// With what he asks.
+    pub device: Device,
+}
+
+impl<'a> FromRequest<'a> for Anybody {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        state(request, body).await?.origins.refuse_foreign(request).map_err(Problem)?;
+        let request_id = Some(RequestId::of(request).to_string());
+        let peer = request.remote_addr().as_socket_addr();
+        let device = Device {
+            ip: peer.map(|peer| peer.ip().to_canonical().to_string()),
+            user_agent: request.header(header::USER_AGENT).map(str::to_owned),
+            name: None,
+        };
+        Ok(Self { origin: Origin { actor: Actor::Anonymous, session: None, request_id }, device })
+    }
+}
+
+/// Who is signed in, if anybody is.
 ///
 /// # Errors
-/// `INVALID_TOKEN`: whoever sends a token wants to be known by it.
+/// As [`caller`], and `INVALID_TOKEN` when the session has ended: for a token in a header, since whoever sends it wants to
+/// be known by it. Cookies come by themselves: bad ones are none.
 pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
-    let caller = match caller(state, request) {
-        Err(Error::Refused(Code::Unauthenticated)) => return Ok(None),
-        caller => caller?,
-    };
+    match signed_in(state, request).await {
+        Err(Error::Refused(_)) if !request.headers().contains_key(header::AUTHORIZATION) => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+async fn signed_in(state: &State, request: &Request) -> Result<SignedIn, Error> {
+    let (caller, carrier) = caller(state, request).await?;
     let user = sessions::authenticate(&state.db, &caller.claims).await?;
-    Ok(Some(SignedIn { user, caller }))
+    Ok(SignedIn { user, caller, carrier })
 }
 
 /// The argument of a handler that needs somebody signed in, and no organization. His address is verified, where mail can
@@ -78,6 +143,8 @@ pub struct SignedIn {
     pub user: User,
     /// His token and this request.
     pub caller: Caller,
+    /// How the token came.
+    pub carrier: Carrier,
 }
 
 impl<'a> ApiExtractor<'a> for SignedIn {
@@ -87,11 +154,11 @@ impl<'a> ApiExtractor<'a> for SignedIn {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        register_scheme(registry);
+        register_schemes(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        SCHEMES.to_vec()
     }
 
     async fn from_request(
@@ -100,11 +167,10 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let caller = caller(state, request).map_err(Problem)?;
-        let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
-        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
+        let me = signed_in(state, request).await.map_err(Problem)?;
+        me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
         check_query(request).map_err(Problem)?;
-        Ok(Self { user, caller })
+        Ok(me)
     }
 }
 
@@ -119,11 +185,11 @@ impl<'a> ApiExtractor<'a> for Unverified {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        register_scheme(registry);
+        register_schemes(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        SCHEMES.to_vec()
     }
 
     async fn from_request(
@@ -132,10 +198,9 @@ impl<'a> ApiExtractor<'a> for Unverified {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let caller = caller(state, request).map_err(Problem)?;
-        let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
+        let me = signed_in(state, request).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;
-        Ok(Self(SignedIn { user, caller }))
+        Ok(Self(me))
     }
 }
 
@@ -149,11 +214,11 @@ impl<'a> ApiExtractor<'a> for Recent {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        register_scheme(registry);
+        register_schemes(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        SCHEMES.to_vec()
     }
 
     async fn from_request(
@@ -162,7 +227,7 @@ impl<'a> ApiExtractor<'a> for Recent {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let caller = caller(state, request).map_err(Problem)?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
         let (user, is_recent) = proved.await.map_err(Problem)?;
         caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
@@ -170,6 +235,37 @@ impl<'a> ApiExtractor<'a> for Recent {
             return Err(Problem(Code::ReauthRequired.refuse()).into());
         }
         check_query(request).map_err(Problem)?;
-        Ok(Self(SignedIn { user, caller }))
+        Ok(Self(SignedIn { user, caller, carrier }))
+    }
+}
+
+/// The argument of a handler that only operators of the platform may ask.
+pub struct Superuser(pub SignedIn);
+
+impl<'a> ApiExtractor<'a> for Superuser {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        SCHEMES.to_vec()
+    }
+
+    /// 403, not 404: the document lists these paths, so there is nothing to hide.
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let me = <SignedIn as ApiExtractor<'a>>::from_request(request, body, options).await?;
+        match me.user.is_superuser {
+            true => Ok(Self(me)),
+            false => Err(Problem(Code::Forbidden.refuse()).into()),
+        }
     }
 }

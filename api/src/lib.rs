@@ -21,6 +21,8 @@ pub mod strict;
 pub mod wire;
 // Who asks, and in which organization.
 pub mod caller;
+pub mod cookies;
+pub mod origins;
 pub mod state;
 pub mod tenant;
 // What can be asked.

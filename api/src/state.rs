@@ -12,12 +12,12 @@ use insula_core::{
     db::Db,
     one_time_tokens::Mail,
     page::Cursors,
-    sessions::{Policy, Tokens},
+    sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
 };
 
 use poem::{Endpoint, Request};
 
-use crate::{operation::Operation, problem::Problem, serve::Readiness};
+use crate::{cookies::Cookies, operation::Operation, origins::Origins, problem::Problem, serve::Readiness};
 
 /// What every request shares; made once at start.
 pub struct State {
@@ -25,6 +25,14 @@ pub struct State {
     pub db: Db,
     /// Makes access tokens and verifies them.
     pub tokens: Tokens,
+    /// Makes refresh tokens and reads them.
+    pub refresh: RefreshTokens,
+    /// Makes CSRF tokens and verifies them.
+    pub csrf: CsrfTokens,
+    /// How a browser keeps the tokens.
+    pub cookies: Cookies,
+    /// Whose pages may act with those cookies.
+    pub origins: Origins,
     /// Hashes passwords and verifies them.
     pub passwords: Passwords,
     /// Makes list cursors and reads them.

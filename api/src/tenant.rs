@@ -15,7 +15,7 @@ use poem_openapi::{
 };
 
 use crate::{
-    caller::{self, SCHEME},
+    caller::{self, SCHEMES},
     operation::check_query,
     problem::Problem,
 };
@@ -32,11 +32,11 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
     type ParamRawType = String;
 
     fn register(registry: &mut Registry) {
-        caller::register_scheme(registry);
+        caller::register_schemes(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        SCHEMES.to_vec()
     }
 
     fn param_in() -> Option<MetaParamIn> {
@@ -67,7 +67,7 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
         options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
         let state = caller::state(request, body).await?;
-        let caller = caller::caller(state, request).map_err(Problem)?;
+        let (caller, _) = caller::caller(state, request).await.map_err(Problem)?;
         let org = OrgRef::parse(request.raw_path_param(options.name).unwrap_or_default());
         let proof = members::authorize(&state.db, &caller, &org).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;

@@ -79,6 +79,7 @@ codes! {
     Forbidden            = "FORBIDDEN",              Forbidden,       "Permission missing",     "You do not have the permission this needs.";
     EmailUnverified      = "EMAIL_UNVERIFIED",       Forbidden,       "E-mail address not verified", "Verify your e-mail address first: open the link that was mailed to it, or ask for a new one at `POST /auth/email/resend`.";
     InactiveUser         = "INACTIVE_USER",          Forbidden,       "Account inactive",       "This account is deactivated. Ask an administrator.";
+    CsrfFailed           = "CSRF_FAILED",            Forbidden,       "Forged request",         "The request does not come from a page of ours, or `X-CSRF-Token` is missing or wrong. Get one at `GET /auth/csrf`.";
     ReauthRequired       = "REAUTH_REQUIRED",        Forbidden,       "Recent log-in required", "This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.";
     OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended: it can be read, not changed.";
     NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "There is nothing here.";
@@ -165,6 +166,9 @@ pub enum Error {
     /// The database failed in a way that is nobody's refusal.
     #[error("storage failed")]
     Storage(#[source] DbErr),
+    /// The settings do not fit what is stored; says what to set.
+    #[error("{0}")]
+    Misconfigured(&'static str),
     /// A promise the program makes to itself was broken.
     #[error("{0}")]
     Broken(&'static str),
@@ -181,14 +185,18 @@ impl Error {
             Self::Forbidden(_) => Code::Forbidden,
             Self::NotFound(_) => Code::NotFound,
             Self::Unavailable { .. } => Code::Unavailable,
-            Self::Storage(_) | Self::Broken(_) => Code::InternalError,
+            Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => Code::InternalError,
         }
     }
 }
 
 /// Collects what is wrong with the fields of one request, so that all are reported at once.
 #[derive(Debug, Default)]
-pub struct Fields(Vec<FieldError>);
+pub struct Fields {
+    faults: Vec<FieldError>,
+    /// What they have in common.
+    code: Option<Code>,
+}
 
 impl Fields {
     /// The value, or a note of the fault under the field's name.
@@ -203,15 +211,33 @@ impl Fields {
 
     /// Notes that a field is wrong.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), code, message: message.into() });
+        let fault = FieldError { field: field.to_owned(), code, message: message.into() };
+        self.join(Code::ValidationFailed, [fault]);
+    }
+
+    /// Takes in what another rule said of the fields.
+    ///
+    /// # Errors
+    /// Its refusal, when it is not about fields.
+    pub fn include(&mut self, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Err(Error::Invalid(code, faults)) => self.join(code, faults),
+            other => return other,
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, code: Code, faults: impl IntoIterator<Item = FieldError>) {
+        self.code = Some(self.code.filter(|common| *common != code).map_or(code, |_| Code::ValidationFailed));
+        self.faults.extend(faults);
     }
 
     /// # Errors
-    /// `VALIDATION_FAILED` with every fault noted, if there is any.
+    /// Every fault noted, if there is any: under their code, if it is one, else under `VALIDATION_FAILED`.
     pub fn finish(self) -> Result<()> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Invalid(Code::ValidationFailed, self.0)),
+        match self.code {
+            None => Ok(()),
+            Some(code) => Err(Error::Invalid(code, self.faults)),
         }
     }
 }
@@ -228,5 +254,23 @@ mod tests {
         assert_eq!(texts.len(), Code::ALL.len());
         assert!(texts.iter().all(|text| text.chars().all(|c| c.is_ascii_uppercase() || c == '_')));
         assert!(Code::ALL.iter().all(|code| code.sentence().ends_with('.')));
+    }
+
+    #[test]
+    fn faults_of_one_code_keep_it() {
+        let weak = || {
+            Err(Code::WeakPassword
+                .refuse_field("password", Fault { code: "TOO_COMMON", message: String::new() }))
+        };
+        let (mut fields, mut mixed) = (Fields::default(), Fields::default());
+        fields.include(Ok(())).unwrap();
+        fields.include(weak()).unwrap();
+        assert_eq!(fields.finish().unwrap_err().code(), Code::WeakPassword);
+        mixed.include(weak()).unwrap();
+        mixed.refuse("email", "REQUIRED", "");
+        let Err(Error::Invalid(code, faults)) = mixed.finish() else { panic!("nothing was wrong") };
+        assert_eq!((code, faults.len()), (Code::ValidationFailed, 2));
+        assert!(Fields::default().include(Err(Code::NotFound.refuse())).is_err());
+        assert!(Fields::default().finish().is_ok());
     }
 }

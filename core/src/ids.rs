@@ -69,6 +69,8 @@ ids! {
     JobId,
     /// One remembered answer.
     AnswerId,
+    /// One key that signs.
+    SigningKeyId,
 }
 
 impl OrgId {

@@ -21,6 +21,7 @@ pub mod db;
 pub mod audit;
 pub mod outbox;
 pub mod idempotency;
+pub mod signing_keys;
 // People.
 pub mod users;
 pub mod credentials;

@@ -1,8 +1,19 @@
-//! Sweeps across organizations: what has expired goes. Called by the worker alone; each is safe to repeat.
+//! What is done because time has passed: what has expired goes, keys take turns. Each is safe to repeat.
 
 use sea_orm::{ColumnTrait, FromQueryResult, sea_query::Query};
 
-use crate::{Result, access::Origin, db::Db, idempotency, ids::OrgId, one_time_tokens, sessions};
+use crate::{
+    Result,
+    access::Origin,
+    db::Db,
+    error::Code,
+    idempotency,
+    ids::OrgId,
+    one_time_tokens,
+    secret::MasterKey,
+    sessions,
+    signing_keys::{self, Schedule},
+};
 
 /// How many rows a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +54,20 @@ pub async fn expire(db: &Db) -> Result<Swept> {
         scope.commit_unaudited().await?;
     }
     Ok(swept)
+}
+
+/// Does what is due with the keys that sign; makes the first one, so servers call it at start too.
+///
+/// # Errors
+/// `Misconfigured` when a key opens neither with the master key nor with the previous one.
+pub async fn advance_keys(db: &Db, master: &MasterKey, schedule: &Schedule) -> Result<()> {
+    let tx = db.begin_global(Origin::SYSTEM).await?;
+    match signing_keys::advance(&tx, master, schedule).await {
+        Ok(()) => tx.commit().await,
+        // Another process has just done it.
+        Err(error) if error.code() == Code::Conflict => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 async fn owners_of_expired_answers(db: &Db) -> Result<Vec<OrgId>> {

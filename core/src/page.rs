@@ -61,9 +61,12 @@ pub struct Page<T> {
     pub next: Option<After>,
 }
 
+/// Bytes that authenticate a cursor.
+const TAG: usize = 8;
+
 /// Turns places into opaque cursors and back; a cursor nobody can forge, and nobody can use on another list.
 #[derive(Clone)]
-pub struct Cursors(MacKey);
+pub struct Cursors(MacKey<TAG>);
 
 #[derive(Serialize, Deserialize)]
 struct Cursor {
@@ -99,7 +102,7 @@ impl Cursors {
 
     fn read(&self, list: &str, cursor: &str) -> Option<After> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (json, tag) = bytes.split_at(bytes.len().checked_sub(MacKey::TAG)?);
+        let (json, tag) = bytes.split_at(bytes.len().checked_sub(TAG)?);
         let cursor: Cursor = self.0.verify(json, tag).then(|| serde_json::from_slice(json).ok())??;
         (cursor.version == Self::VERSION && cursor.list == fingerprint(list)).then_some(cursor.after)
     }

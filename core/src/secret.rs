@@ -23,27 +23,37 @@ impl<T> Secret<T> {
 /// What a derived key is for; keys of different purposes have nothing to do with each other.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
-    /// Signs access tokens (Ed25519 seed).
-    Access,
     /// Authenticates list cursors.
     Cursor,
     /// Makes the tokens that are mailed.
     Email,
+    /// Authenticates refresh tokens.
+    Refresh,
+    /// Authenticates the tokens that tell a page of ours from a forged request.
+    Csrf,
+    /// Wraps private keys where they are kept (AES-256-GCM).
+    Wrap,
 }
 
 impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
-            Self::Access => b"access",
             Self::Cursor => b"cursor",
             Self::Email => b"email",
+            Self::Refresh => b"refresh",
+            Self::Csrf => b"csrf",
+            Self::Wrap => b"wrap",
         }
     }
 }
 
-/// `INSULA_SECRET_KEY`: at least 32 bytes from which every other key is derived (HKDF-SHA256, RFC 5869).
+/// `INSULA_SECRET_KEY`: at least 32 bytes from which every other key is derived (HKDF-SHA256, RFC 5869). While it is
+/// being replaced, what the previous one made is still accepted; nothing new is made with it.
 #[derive(Clone)]
-pub struct MasterKey(Secret<String>);
+pub struct MasterKey {
+    current: Secret<String>,
+    previous: Option<Secret<String>>,
+}
 
 impl MasterKey {
     /// Fewest bytes of a key fit for production.
@@ -51,59 +61,80 @@ impl MasterKey {
 
     /// Takes the key as it was configured.
     pub fn new(key: String) -> Self {
-        Self(Secret::new(key))
+        Self { current: Secret::new(key), previous: None }
+    }
+
+    /// The same key, which also accepts what `previous` made.
+    #[must_use]
+    pub fn after(self, previous: Option<Secret<String>>) -> Self {
+        Self { previous, ..self }
     }
 
     /// 32 bytes for one purpose; the same on every process with the same key.
     pub fn derive(&self, purpose: Purpose) -> [u8; 32] {
-        let mut key = [0; 32];
-        let master = Hkdf::<Sha256>::new(Some(b"insula"), self.0.expose().as_bytes());
-        // Fails only for more than 255 hashes of output.
-        let outcome = master.expand(purpose.label(), &mut key);
-        debug_assert!(outcome.is_ok());
-        key
+        expand(&self.current, purpose)
+    }
+
+    /// As [`MasterKey::derive`], from the previous key, where there is one.
+    pub fn derive_previous(&self, purpose: Purpose) -> Option<[u8; 32]> {
+        self.previous.as_ref().map(|previous| expand(previous, purpose))
     }
 }
 
-/// Authenticates short messages with the first 8 bytes of HMAC-SHA256 (RFC 2104).
+fn expand(master: &Secret<String>, purpose: Purpose) -> [u8; 32] {
+    let mut key = [0; 32];
+    // Fails only for more than 255 hashes of output.
+    let outcome =
+        Hkdf::<Sha256>::new(Some(b"insula"), master.expose().as_bytes()).expand(purpose.label(), &mut key);
+    debug_assert!(outcome.is_ok());
+    key
+}
+
+/// Authenticates messages with the first `N` bytes of HMAC-SHA256 (RFC 2104 §5: at least half of its 32).
+///
+/// Fewer only where a forgery gains nothing, as with a place in a list.
 #[derive(Clone)]
-pub struct MacKey([u8; Self::BLOCK]);
+pub struct MacKey<const N: usize> {
+    current: [u8; BLOCK],
+    previous: Option<[u8; BLOCK]>,
+}
 
-impl MacKey {
-    /// Bytes of a tag.
-    pub const TAG: usize = 8;
+/// Bytes that SHA-256 takes at once.
+const BLOCK: usize = 64;
 
-    const BLOCK: usize = 64;
-
-    /// A key of one purpose.
+impl<const N: usize> MacKey<N> {
+    /// A key of one purpose; it also accepts the tags of the previous master key.
     pub fn derive(master: &MasterKey, purpose: Purpose) -> Self {
+        const { assert!(N <= 32, "HMAC-SHA256 has 32 bytes") };
         // Shorter keys are filled with zeros to the block size (RFC 2104 §2).
-        let mut block = [0; Self::BLOCK];
-        block[..32].copy_from_slice(&master.derive(purpose));
-        Self(block)
-    }
-
-    fn mac(&self, message: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new(&self.0.into());
-        mac.update(message);
-        mac
+        let filled = |key: [u8; 32]| {
+            let mut block = [0; BLOCK];
+            block[..32].copy_from_slice(&key);
+            block
+        };
+        Self {
+            current: filled(master.derive(purpose)),
+            previous: master.derive_previous(purpose).map(filled),
+        }
     }
 
     /// The tag of `message`.
-    pub fn tag(&self, message: &[u8]) -> [u8; Self::TAG] {
-        let full = self.whole_tag(message);
+    pub fn tag(&self, message: &[u8]) -> [u8; N] {
+        let full = mac(&self.current, message).finalize().into_bytes();
         std::array::from_fn(|at| full[at])
-    }
-
-    /// All 32 bytes of the tag of `message`: 256 bits that nobody without the key can guess.
-    pub fn whole_tag(&self, message: &[u8]) -> [u8; 32] {
-        self.mac(message).finalize().into_bytes().into()
     }
 
     /// Is `tag` the tag of `message`? In constant time.
     pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
-        tag.len() == Self::TAG && self.mac(message).verify_truncated_left(tag).is_ok()
+        let is_of = |key: &_| mac(key, message).verify_truncated_left(tag).is_ok();
+        tag.len() == N && (is_of(&self.current) || self.previous.as_ref().is_some_and(is_of))
     }
+}
+
+fn mac(key: &[u8; BLOCK], message: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new(key.into());
+    mac.update(message);
+    mac
 }
 
 /// `N` bytes from the system's random source.
@@ -125,13 +156,13 @@ mod tests {
     fn keys_depend_on_master_and_purpose() {
         let (a, b) = (MasterKey::new("a".repeat(32)), MasterKey::new("b".repeat(32)));
         assert_eq!(a.derive(Purpose::Cursor), a.derive(Purpose::Cursor));
-        assert_ne!(a.derive(Purpose::Cursor), a.derive(Purpose::Access));
+        assert_ne!(a.derive(Purpose::Cursor), a.derive(Purpose::Wrap));
         assert_ne!(a.derive(Purpose::Cursor), b.derive(Purpose::Cursor));
     }
 
     #[test]
     fn a_tag_fits_its_message_alone() {
-        let key = MacKey::derive(&MasterKey::new("a".repeat(32)), Purpose::Cursor);
+        let key = MacKey::<8>::derive(&MasterKey::new("a".repeat(32)), Purpose::Cursor);
         let tag = key.tag(b"message");
         assert!(key.verify(b"message", &tag));
         assert!(
@@ -139,5 +170,18 @@ mod tests {
                 && !key.verify(b"message", &tag[1..])
                 && !key.verify(b"message", b"")
         );
+    }
+
+    #[test]
+    fn tags_of_the_previous_key_are_accepted_and_no_longer_made() {
+        let key = |key: &str| MasterKey::new(key.repeat(32));
+        let (old, new) = (
+            MacKey::<8>::derive(&key("a"), Purpose::Cursor),
+            MacKey::<8>::derive(&key("b"), Purpose::Cursor),
+        );
+        let both = MacKey::<8>::derive(&key("b").after(Some(Secret::new("a".repeat(32)))), Purpose::Cursor);
+        assert!(both.verify(b"m", &old.tag(b"m")) && both.verify(b"m", &new.tag(b"m")));
+        assert_eq!(both.tag(b"m"), new.tag(b"m"));
+        assert!(!new.verify(b"m", &old.tag(b"m")));
     }
 }

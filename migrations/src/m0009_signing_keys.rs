@@ -20,8 +20,15 @@ impl MigrationTrait for Migration {
             .column(bytes("wrapped_private"))
             .column(text("state").one_of(["next", "active", "retiring"]))
             .column(instant("activates_at"))
+            .column(instant("expires_at").optional())
             .timestamps()
             .unique("signing_keys_kid_key", &["kid"])
+            // One that signs and one that waits: whoever adds a second, at the same time, is refused.
+            .unique_among(
+                "signing_keys_purpose_state_key",
+                &["purpose", "state"],
+                Expr::col("state").ne("retiring"),
+            )
             .create()
             .await
     }

@@ -81,9 +81,14 @@ impl<'a> Table<'a> {
     }
 
     /// As `unique`, among the rows that are not deleted.
-    pub(crate) fn unique_living(mut self, name: &str, columns: &[&'static str]) -> Self {
+    pub(crate) fn unique_living(self, name: &str, columns: &[&'static str]) -> Self {
+        self.unique_among(name, columns, Expr::col("deleted_at").is_null())
+    }
+
+    /// As `unique`, among the rows that fulfil `condition`.
+    pub(crate) fn unique_among(mut self, name: &str, columns: &[&'static str], condition: Expr) -> Self {
         let mut index = index(self.name, name, columns);
-        index.unique().and_where(Expr::col("deleted_at").is_null());
+        index.unique().and_where(condition);
         self.indexes.push(index);
         self
     }

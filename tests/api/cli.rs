@@ -130,6 +130,7 @@ async fn the_stronger_source_of_a_setting_wins_and_is_named() {
 fn secrets_are_never_printed() {
     let envs = [
         ("INSULA_SECRET_KEY", KEY),
+        ("INSULA_SECRET_KEY_PREVIOUS", KEY),
         ("DATABASE_URL", "postgres://insula:hunter2@127.0.0.1/x"),
         ("INSULA_MIGRATION_DATABASE_URL", "postgres://owner:hunter2@127.0.0.1/x"),
         ("INSULA_FIRST_SUPERUSER_PASSWORD", "hunter2"),
@@ -215,6 +216,8 @@ async fn an_operator_needs_a_sound_address_and_password() {
     for (email, password, named) in [
         ("root@example.com", "1234567", "password"),
         ("root@example.com", "", "password"),
+        ("root@example.com", "password123", "password"),
+        ("root@example.com", "root@example.com", "password"),
         ("root", PASSWORD, "e-mail"),
     ] {
         let complaints = complaints(&create_superuser(&workplace, email, password), 1);

@@ -100,6 +100,10 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
     met.note(&anybody.post(register, again).await, 409, "EMAIL_TAKEN");
     let namesake = json!({ "email": "eva@example.com", "password": PASSWORD, "username": "eve" });
     met.note(&anybody.post(register, namesake).await, 409, "USERNAME_TAKEN");
+    let by_cookie = json!({ "username": "eve", "password": PASSWORD, "transport": "cookie" });
+    met.note(&anybody.post(log_in, by_cookie).await, 403, "CSRF_FAILED");
+    let weak = json!({ "email": "eva@example.com", "password": "password123" });
+    met.note(&anybody.post(register, weak).await, 422, "WEAK_PASSWORD");
     let wrong = json!({ "username": "eve", "password": "wrong" });
     met.note(&anybody.post(log_in, wrong).await, 401, "INVALID_CREDENTIALS");
     let signed_in = anybody.log_in("eve@example.com", PASSWORD).await;

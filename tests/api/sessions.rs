@@ -1,6 +1,6 @@
 //! Log-ins: where somebody is logged in, and how that ends.
 
-use insula_tests::{Client, PASSWORD, Server, eventually};
+use insula_tests::{Client, PASSWORD, Server, eventually, together};
 use serde_json::Value;
 
 const ME: &str = "/api/v1/users/me";
@@ -37,6 +37,87 @@ async fn each_device_is_listed_the_newest_first_and_this_one_is_marked() {
     let (_server, phone, laptop) = ada().await;
     assert_eq!(devices(&phone).await, [("laptop".into(), false), ("phone".into(), true)]);
     assert_eq!(devices(&laptop).await, [("laptop".into(), true), ("phone".into(), false)]);
+}
+
+#[tokio::test]
+async fn a_device_can_have_a_name() {
+    let (server, phone, _) = ada().await;
+    let log_in = |name: &str| {
+        let who =
+            serde_json::json!({ "email": "ada@example.com", "password": PASSWORD, "device_name": name });
+        server.client().post("/api/v1/auth/login", who)
+    };
+    log_in(" Ada's tablet ").await.expect(200);
+    let names = async || {
+        let sessions = phone.get(SESSIONS).await.expect(200);
+        sessions["data"].as_array().unwrap().iter().map(|one| one["device_name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, [Value::from("Ada's tablet"), Value::Null, Value::Null]);
+    assert_eq!(log_in("a\u{7}b").await.faults(), ["device_name INVALID_FORMAT"]);
+}
+
+#[tokio::test]
+async fn one_session_too_many_ends_the_oldest() {
+    let server = Server::builder().env("INSULA_MAX_SESSIONS", "3").start().await;
+    let oldest = server.client().register("ada@example.com").await;
+    let eve = server.client().register("eve@example.com").await;
+    let mut devices = Vec::new();
+    for _ in 0..2 {
+        devices.push(server.client().log_in("ada@example.com", PASSWORD).await);
+        assert!(!is_out(&oldest).await);
+    }
+    devices.push(server.client().log_in("ada@example.com", PASSWORD).await);
+    assert!(is_out(&oldest).await && !is_out(&eve).await);
+    for device in &devices {
+        assert!(!is_out(device).await);
+    }
+}
+
+#[tokio::test]
+async fn sixteen_log_ins_at_once_leave_as_many_sessions_as_are_allowed() {
+    let settings = [("INSULA_MAX_SESSIONS", "3"), ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")];
+    let mut builder = Server::builder();
+    for (name, value) in settings {
+        builder = builder.env(name, value);
+    }
+    let server = builder.start().await;
+    server.client().register("ada@example.com").await;
+    let anybody = server.client();
+    together(16, |_| {
+        let anybody = anybody.clone();
+        async move {
+            let who = serde_json::json!({ "email": "ada@example.com", "password": PASSWORD });
+            // Passwords are hashed a few at a time: who is told to come again does.
+            while anybody.post("/api/v1/auth/login", who.clone()).await.status == 503 {}
+        }
+    })
+    .await;
+    let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL";
+    assert_eq!(server.vault().await.scalar(living).await, 3);
+}
+
+#[tokio::test]
+async fn a_new_device_is_told_of_once() {
+    let (server, _, laptop) = ada().await;
+    let vault = server.vault().await;
+    let mails = async || vault.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
+    // The first one ever is nobody's surprise; the second one, the laptop, was.
+    assert_eq!(mails().await, 1);
+    for device in ["phone", "laptop"] {
+        server.client().with("user-agent", device).log_in("ada@example.com", PASSWORD).await;
+    }
+    assert_eq!(mails().await, 1);
+    let tablet = server.client().with("user-agent", "tablet");
+    together(4, |_| {
+        let tablet = tablet.clone();
+        async move { tablet.log_in("ada@example.com", PASSWORD).await }
+    })
+    .await;
+    assert_eq!(mails().await, 2, "of four at once on one device");
+    // Also when its sessions have ended.
+    laptop.delete(SESSIONS).await.expect(204);
+    tablet.log_in("ada@example.com", PASSWORD).await;
+    assert_eq!(mails().await, 2);
 }
 
 #[tokio::test]

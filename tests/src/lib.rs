@@ -7,6 +7,7 @@
     reason = "this is what a test and its runner tell the one who waits for them"
 )]
 
+mod browser;
 mod client;
 mod contract;
 mod crowd;
@@ -20,6 +21,7 @@ pub mod services;
 mod vault;
 mod workplace;
 
+pub use browser::{Browser, set_cookies};
 pub use client::{Client, Organization, PASSWORD, Reply, Request};
 pub use crowd::{eventually, together};
 pub use demo::Demo;

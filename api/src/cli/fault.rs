@@ -72,6 +72,7 @@ impl From<insula_core::Error> for Fault {
             Error::Unavailable { .. } => {
                 Self::unavailable("the database does not answer; check DATABASE_URL and that it runs")
             }
+            Error::Misconfigured(text) => Self::config(text),
             Error::Storage(cause) => Self::unavailable(format!("the database failed: {cause}")),
             Error::Invalid(_, fields) => Self::failed(
                 fields

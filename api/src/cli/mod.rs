@@ -7,6 +7,7 @@ mod completion;
 mod config;
 mod create_superuser;
 mod fault;
+mod keys;
 mod migrate;
 mod openapi;
 mod seed;
@@ -57,6 +58,9 @@ enum Command {
     /// Fill the database with data to try things out
     #[command(subcommand)]
     Seed(seed::Command),
+    /// Look after the keys that sign access tokens
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -89,6 +93,7 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
     };
     let sources = sources(flags, overrides)?;
     let config = Config::read(&sources)?;
+    insula_core::credentials::require_length(config.password_min_length.0);
     insula_core::telemetry::init(config.environment, &config.log, config.no_color.is_some());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -97,6 +102,7 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
             Command::Migrate(command) => migrate::run(&config, &command).await,
             Command::CreateSuperuser(args) => create_superuser::run(&config, args).await,
             Command::Seed(command) => seed::run(&config, &command).await,
+            Command::Keys(command) => keys::run(&config, &command).await,
             Command::Openapi | Command::Completion(_) | Command::Config(_) => Ok(()),
         }
     })

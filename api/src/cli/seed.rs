@@ -16,11 +16,13 @@ use insula_core::{
     db::Db,
     error::Code,
     ids::UserId,
+    maintenance,
     members::{self, Caller},
     organizations::{NewOrganization, OrgRef},
     projects::{self, NewProject},
     secret::{Secret, random},
     sessions::{self, Device, Policy, Tokens},
+    signing_keys::Schedule,
     text::{Color, EmailAddress, Name, ProjectCode, Slug},
     users::NewUser,
 };
@@ -69,7 +71,10 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
     serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;
-    let tokens = Tokens::new(&serve::master_key(config)?, "seed", config.access_token_ttl)?;
+    let master = serve::master_key(config)?;
+    let tokens = Tokens::new(&db, &master, "seed", config.access_token_ttl);
+    maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
+    tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
     let policy = Policy { absolute: Duration::from_secs(60), ..Policy::from(config) };
     let seed = Seed { db: &db, passwords: &passwords, tokens: &tokens, policy, password: &password };
@@ -150,7 +155,7 @@ impl Seed<'_> {
         let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
         let now = tx.now();
         tx.commit().await?;
-        let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now)?;
+        let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now).await?;
         Ok(Caller { claims, request_id: None, needs_verified: false })
     }
 

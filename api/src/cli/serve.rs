@@ -14,17 +14,21 @@ use std::{
 };
 
 use insula_api::{
+    cookies::Cookies,
+    origins::Origins,
     serve::{Limits, Readiness, serve},
     state::State,
 };
 use insula_core::{
-    config::Config,
+    config::{Config, OriginList},
     credentials::Passwords,
     db::{Db, Options},
+    maintenance,
     one_time_tokens::Mail,
     page::Cursors,
     secret::MasterKey,
-    sessions::{Policy, Tokens},
+    sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
+    signing_keys::Schedule,
 };
 use tokio::{
     net::TcpListener,
@@ -66,18 +70,19 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let db = connect(config).await?;
     check_login(config, &db).await?;
     let passwords = Passwords::new()?;
-    if is_migrated {
-        ensure_first_superuser(config, &db, &passwords).await?;
-    }
+    let master = master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let state = Arc::new(state(config, &db, passwords, &public_url)?);
-    state.migrated.store(is_migrated, Relaxed);
+    let state = Arc::new(state(config, &db, &master, passwords, &public_url));
+    if is_migrated {
+        prepare(config, &state, &master).await?;
+    }
     let app = insula_api::build(Arc::clone(&state), limits(config), &public_url).map_err(Fault::failed)?;
 
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), background.clone()));
+    tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), master, background.clone()));
+    tasks.spawn(follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
     tasks.close();
     say(format_args!("Insula listens on http://{address}"));
     seed::greet(config, &address.to_string());
@@ -93,21 +98,25 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
 }
 
 /// Everything every request shares. A token's issuer is where people reach the installation, when it says so.
-fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Result<State, Fault> {
-    let master = master_key(config)?;
+fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> State {
     let issuer = config.public_url.as_deref().unwrap_or("insula");
+    let trusted = config.trusted_origins.as_ref().map_or(&[][..], |OriginList(origins)| origins);
     tracing::debug!(public_url, issuer, "reached at");
-    Ok(State {
+    State {
         db: db.clone(),
-        tokens: Tokens::new(&master, issuer, config.access_token_ttl)?,
+        tokens: Tokens::new(db, master, issuer, config.access_token_ttl),
+        refresh: RefreshTokens::new(master),
+        csrf: CsrfTokens::new(master),
+        cookies: Cookies::new(public_url, config.cookie_domain.as_deref(), config.session_idle_ttl),
+        origins: Origins::new(public_url, trusted),
         passwords,
-        cursors: Cursors::new(&master),
-        mail: Mail::new(&master, config),
+        cursors: Cursors::new(master),
+        mail: Mail::new(master, config),
         policy: Policy::from(config),
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),
         environment: config.environment.as_str(),
-    })
+    }
 }
 
 /// Is the schema current? Migrates first, where the configuration says so.
@@ -121,29 +130,45 @@ async fn is_current(config: &Config) -> Result<bool, Fault> {
     Ok(true)
 }
 
-async fn ensure_first_superuser(config: &Config, db: &Db, passwords: &Passwords) -> Result<(), Fault> {
+/// What can be done only when the schema is current, and must be before the first request.
+async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(), Fault> {
     if let (Some(email), Some(password)) = (&config.first_superuser_email, &config.first_superuser_password) {
-        create_superuser::ensure(db, passwords, email, password.clone()).await?;
+        create_superuser::ensure(&state.db, &state.passwords, email, password.clone()).await?;
     }
+    maintenance::advance_keys(&state.db, master, &Schedule::of(config)).await?;
+    state.tokens.reload().await?;
+    state.migrated.store(true, Relaxed);
     Ok(())
 }
 
 /// The worker starts when the schema is current, which on a server that may not migrate is somebody else's doing.
-async fn work_when_migrated(config: Config, state: Arc<State>, stop: CancellationToken) {
+async fn work_when_migrated(config: Config, state: Arc<State>, master: MasterKey, stop: CancellationToken) {
     while !state.is_migrated() {
         if stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
             return;
         }
         match insula_migrations::pending(&config.migration_url()).await {
             Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
-            Ok(false) => match ensure_first_superuser(&config, &state.db, &state.passwords).await {
-                Ok(()) => state.migrated.store(true, Relaxed),
-                Err(fault) => tracing::error!(%fault, "cannot make the first superuser"),
+            Ok(false) => match prepare(&config, &state, &master).await {
+                Ok(()) => tracing::info!("the schema is current"),
+                Err(fault) => tracing::error!(%fault, "cannot prepare for requests"),
             },
             Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
         }
     }
-    insula_worker::run(state.db.clone(), stop).await;
+    let keys = insula_worker::Keys { master, schedule: Schedule::of(&config), every: config.key_reload() };
+    insula_worker::run(state.db.clone(), keys, stop).await;
+}
+
+/// Learns of keys that were added, changed their turn or were removed, by whichever process.
+async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken) {
+    while stop.run_until_cancelled(sleep(every)).await.is_some() {
+        if state.is_migrated()
+            && let Err(error) = state.tokens.reload().await
+        {
+            tracing::warn!(%error, "cannot look for changed keys");
+        }
+    }
 }
 
 /// Opens the database of the configuration; makes the data folder when it is needed.
@@ -158,11 +183,11 @@ pub(super) async fn connect(config: &Config) -> Result<Db, Fault> {
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.
 pub(super) fn master_key(config: &Config) -> Result<MasterKey, Fault> {
-    if let Some(key) = &config.secret_key {
-        return Ok(MasterKey::new(key.expose().clone()));
-    }
-    let key = seed::private_file(&data_folder(config)?.join("secret.key"), || seed::random_word(32))?;
-    Ok(MasterKey::new(key))
+    let key = match &config.secret_key {
+        Some(key) => key.expose().clone(),
+        None => seed::private_file(&data_folder(config)?.join("secret.key"), || seed::random_word(32))?,
+    };
+    Ok(MasterKey::new(key).after(config.secret_key_previous.clone()))
 }
 
 /// The data folder; made when it is missing, for its owner alone: it holds password hashes and keys.

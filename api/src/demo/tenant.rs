@@ -26,11 +26,11 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
     type ParamRawType = String;
 
     fn register(registry: &mut Registry) {
-        caller::register_scheme(registry);
+        caller::register_schemes(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![caller::SCHEME]
+        caller::SCHEMES.to_vec()
     }
 
     fn param_in() -> Option<MetaParamIn> {

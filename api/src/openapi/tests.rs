@@ -42,7 +42,7 @@ fn permissions_stand_on_the_operation() {
     let create = &doc["paths"]["/api/v1/organizations/{org}/projects"]["post"];
     assert_eq!(create["x-permission"], "projects:create");
     assert_eq!(create["parameters"][0]["schema"], json!({"type": "string"}));
-    assert_eq!(create["security"], json!([{"bearer": []}]));
+    assert_eq!(create["security"], json!([{"bearer": []}, {"cookie": []}]));
     let public = &doc["paths"]["/api/v1/actions"]["post"];
     assert_eq!((public.get("x-permission"), &public["security"]), (Some(&Value::Null), &json!([])));
 }

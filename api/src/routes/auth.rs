@@ -1,29 +1,24 @@
-//! `/auth`: registration and log-in.
+//! `/auth/register`: accounts.
 
 use std::sync::Arc;
 
 use insula_core::{
-    access::{Actor, Origin},
+    access::Origin,
     accounts, credentials,
     error::{Code, Fields},
     secret::Secret,
-    sessions::{self, Device, Ending},
     text,
     users::NewUser,
 };
-use poem::{Request, http::header};
-use poem_openapi::{Enum, Object, OpenApi};
-use serde::Serialize;
-use uuid::Uuid;
+use poem_openapi::{Object, OpenApi};
 
 use super::{Tag, mailboxes, me::User};
 use crate::{
-    caller,
-    headers::RequestId,
-    problem::{Challenging, Conflicting, Result},
+    caller::Anybody,
+    problem::{Guarded, Result},
     state::State,
     strict::StrictJson,
-    wire::{Answer, Email, EntityTag, Name, NoContent, OrAccepted, Password, Reply, Username},
+    wire::{Answer, Email, EntityTag, Name, OrAccepted, Password, Username},
 };
 
 pub struct Auth(pub Arc<State>);
@@ -46,63 +41,6 @@ struct Registration {
     last_name: Option<Name>,
 }
 
-/// Who logs in: by `email` or by `username`.
-#[derive(Object)]
-struct LogIn {
-    /// The e-mail address of the account.
-    #[oai(nullable)]
-    email: Option<LoginName>,
-    /// Or its username.
-    #[oai(nullable)]
-    username: Option<LoginName>,
-    /// The password of the account.
-    password: LoginPassword,
-}
-
-crate::texts! {
-    /// What somebody typed as his e-mail address or username.
-    LoginName { length: 1..=254, example: "ada@example.com" }
-    /// An access token (RFC 9068).
-    AccessToken { length: 1..=4096, example: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpbnN1bGEifQ.c2lnbmF0dXJl" }
-    /// What somebody typed as his password.
-    LoginPassword { length: 1..=512, example: "a long and lovely passphrase" }
-}
-
-/// A proof that it is still the same person.
-#[derive(Object)]
-struct Reauthentication {
-    /// The current password.
-    password: LoginPassword,
-}
-
-/// A log-in.
-#[derive(Object, Serialize)]
-struct SignedIn {
-    /// Send it as `Authorization: Bearer …`.
-    access_token: AccessToken,
-    /// How to send it.
-    token_type: TokenType,
-    /// Seconds the access token lives.
-    expires_in: u64,
-    /// This log-in.
-    session_id: Uuid,
-    /// Who logged in.
-    user: User,
-}
-
-/// How a token is sent.
-#[derive(Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-enum TokenType {
-    /// `Authorization: Bearer …` (RFC 6750).
-    Bearer,
-}
-
-pub(super) fn anonymous(request: &Request) -> Origin {
-    Origin { actor: Actor::Anonymous, session: None, request_id: Some(RequestId::of(request).to_string()) }
-}
-
 #[OpenApi(tag = "Tag::Authentication")]
 impl Auth {
     /// Open an account
@@ -112,86 +50,29 @@ impl Auth {
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
-        request: &Request,
+        anybody: Anybody,
         new: StrictJson<Registration>,
-    ) -> Result<OrAccepted<Answer<User>>, Conflicting> {
+    ) -> Result<OrAccepted<Answer<User>>, Guarded<409>> {
         let (new, password) = new.value.parse()?;
         let State { db, passwords, mail, .. } = &*self.0;
         let hash = passwords.hash(password).await?;
         if mail.hides_accounts {
-            mailboxes::evenly(self.register_hidden(request, new, hash)).await?;
+            mailboxes::evenly(self.register_hidden(&anybody.origin, new, hash)).await?;
             return Ok(OrAccepted::Accepted(mailboxes::LOOK));
         }
-        let mut tx = db.begin_global(anonymous(request)).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
         let user = accounts::register(&mut tx, new, hash, mail.to_prove()).await?;
         tx.commit().await?;
         let place = "/api/v1/users/me".to_owned();
         Ok(OrAccepted::Done(Answer::created(place, EntityTag(user.version), &user.into())?))
     }
-
-    /// Log in
-    ///
-    /// The answer is the same, and takes as long, whether the account or the password is wrong.
-    #[oai(path = "/auth/login", method = "post", operation_id = "logIn")]
-    async fn log_in(
-        &self,
-        request: &Request,
-        who: StrictJson<LogIn>,
-    ) -> Result<Reply<SignedIn>, Challenging> {
-        let (login, password) = who.value.parse()?;
-        let user = credentials::check(&self.0.db, &self.0.passwords, &login, password).await?;
-        let mut tx = self.0.db.begin_global(anonymous(request)).await?;
-        let (session, user) = sessions::create(&mut tx, user, device(request), &self.0.policy).await?;
-        let now = tx.now();
-        tx.commit().await?;
-        let access = self.0.tokens.issue(user.id, session.id, now)?;
-        Ok(Reply(SignedIn {
-            access_token: AccessToken(access.token),
-            token_type: TokenType::Bearer,
-            expires_in: access.expires_in,
-            session_id: session.id.0,
-            user: user.into(),
-        }))
-    }
-
-    /// Prove again who I am
-    ///
-    /// What is dear (password, e-mail address, deletion) wants a proof that is a few minutes old at most.
-    #[oai(path = "/auth/reauthenticate", method = "post", operation_id = "reauthenticate")]
-    async fn reauthenticate(
-        &self,
-        me: caller::SignedIn,
-        proof: StrictJson<Reauthentication>,
-    ) -> Result<NoContent> {
-        let State { db, passwords, .. } = &*self.0;
-        let password = Secret::new(proof.value.password.0);
-        credentials::confirm(db, passwords, me.user.id, "password", password).await?;
-        let tx = db.begin_global(me.caller.origin()).await?;
-        sessions::reauthenticate(&tx, me.caller.claims.session).await?;
-        tx.commit().await?;
-        Ok(NoContent)
-    }
-
-    /// Log out
-    ///
-    /// The access token is worth nothing from then on.
-    #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
-    async fn log_out(&self, me: caller::Unverified) -> Result<NoContent> {
-        self.0.revoke(&me.0, Ending::One(me.0.caller.claims.session), "log-out").await
-    }
-
-    /// Log out everywhere
-    #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
-    async fn log_out_everywhere(&self, me: caller::Unverified) -> Result<NoContent> {
-        self.0.revoke(&me.0, Ending::All, "log-out").await
-    }
 }
 
 impl Auth {
     /// Registers, or tells the owner of the address by mail; whoever is a moment too late finds him the second time.
-    async fn register_hidden(&self, request: &Request, new: NewUser, hash: String) -> Result<()> {
+    async fn register_hidden(&self, origin: &Origin, new: NewUser, hash: String) -> Result<()> {
         for _ in 0..2 {
-            let mut tx = self.0.db.begin_global(anonymous(request)).await?;
+            let mut tx = self.0.db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());
             match insula_core::mailboxes::register(&mut tx, &self.0.mail, new, hash).await {
                 Err(error) if error.code() == Code::EmailTaken => {}
@@ -206,17 +87,13 @@ impl Auth {
     }
 }
 
-fn device(request: &Request) -> Device {
-    let peer = request.remote_addr().as_socket_addr();
-    Device {
-        ip: peer.map(|peer| peer.ip().to_canonical().to_string()),
-        user_agent: request.header(header::USER_AGENT).map(str::to_owned),
-    }
-}
-
 impl Registration {
     fn parse(self) -> Result<(NewUser, Secret<String>), insula_core::Error> {
         let mut fields = Fields::default();
+        let password = Secret::new(self.password.0);
+        let about = [Some(self.email.0.as_str()), self.username.as_ref().map(|name| name.0.as_str())];
+        let about: Vec<_> = about.into_iter().flatten().collect();
+        fields.include(credentials::refuse_weak("password", &password, &about))?;
         let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
         let username =
             fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
@@ -226,29 +103,6 @@ impl Registration {
             fields.take_optional("last_name", self.last_name.map(|name| text::Name::parse(&name.0)));
         fields.finish()?;
         let email = email.ok_or(Code::ValidationFailed.refuse())?;
-        Ok((NewUser { email, username, first_name, last_name }, Secret::new(self.password.0)))
-    }
-}
-
-impl LogIn {
-    fn parse(self) -> Result<(String, Secret<String>), insula_core::Error> {
-        let mut fields = Fields::default();
-        let login = match (self.email, self.username) {
-            (Some(login), None) | (None, Some(login)) => Some(login.0),
-            (Some(_), Some(_)) => {
-                fields.refuse(
-                    "username",
-                    "NOT_A_CHOICE",
-                    "Give either an e-mail address or a username, not both.",
-                );
-                None
-            }
-            (None, None) => {
-                fields.refuse("email", "REQUIRED", "Give an e-mail address or a username.");
-                None
-            }
-        };
-        fields.finish()?;
-        Ok((login.ok_or(Code::ValidationFailed.refuse())?, Secret::new(self.password.0)))
+        Ok((NewUser { email, username, first_name, last_name }, password))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_core::credentials::Passwords;
+use insula_core::credentials::{Passwords, shortest};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ impl Configuration {
         Ok(Reply(AuthConfig {
             mail: mail.is_configured,
             hide_existing_accounts: mail.hides_accounts,
-            password_min_length: *Passwords::LENGTH.start(),
+            password_min_length: shortest(),
             password_max_length: *Passwords::LENGTH.end(),
         }))
     }

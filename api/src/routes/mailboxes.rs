@@ -17,10 +17,10 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Tag, auth::anonymous, me::User};
+use super::{Tag, me::User};
 use crate::{
-    caller::{self, Recent},
-    problem::{Conflicting, Linked, Problem, Result},
+    caller::{self, Anybody, Recent},
+    problem::{Conflicting, Guarded, Linked, Problem, Result},
     state::State,
     strict::StrictJson,
     wire::{Accepted, Email, OrAccepted, Password, Reply},
@@ -92,12 +92,13 @@ impl Mailboxes {
     async fn verify(
         &self,
         request: &Request,
+        anybody: Anybody,
         link: StrictJson<Link>,
     ) -> Result<Reply<Followed>, Linked<409, 401>> {
         let State { db, mail, .. } = &*self.0;
         let me = caller::if_any(&self.0, request).await?;
         let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Verify, Purpose::Email]).await?;
-        let origin = me.as_ref().map_or_else(|| anonymous(request), |me| me.caller.origin());
+        let origin = me.as_ref().map_or_else(|| anybody.origin.clone(), |me| me.caller.origin());
         let mut tx = db.begin_global(origin).await?;
         let proved = mailboxes::verify(&mut tx, mail, &link, me.map(|me| me.user.id)).await?;
         tx.commit().await?;
@@ -109,10 +110,10 @@ impl Mailboxes {
     /// By the token of the link that was mailed to the old address, which comes back. Password and sessions end, since
     /// whoever changed it had both; `password_reset_token` of the answer sets a new password.
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
-    async fn undo(&self, request: &Request, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
+    async fn undo(&self, anybody: Anybody, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
         let State { db, mail, .. } = &*self.0;
         let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Undo]).await?;
-        let mut tx = db.begin_global(anonymous(request)).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
         let proved = mailboxes::undo(&mut tx, mail, &link).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))
@@ -122,10 +123,10 @@ impl Mailboxes {
     ///
     /// The answer is the same, and takes as long, whether there is an account to be verified.
     #[oai(path = "/auth/email/resend", method = "post", operation_id = "resendVerification")]
-    async fn resend(&self, request: &Request, mailbox: StrictJson<Mailbox>) -> Result<Accepted> {
+    async fn resend(&self, anybody: Anybody, mailbox: StrictJson<Mailbox>) -> Result<Accepted, Guarded> {
         let email = mailbox.value.parse()?;
         evenly(async {
-            let tx = self.0.db.begin_global(anonymous(request)).await?;
+            let tx = self.0.db.begin_global(anybody.origin).await?;
             mailboxes::resend(&tx, &self.0.mail, &email).await?;
             tx.commit().await
         })
@@ -137,10 +138,10 @@ impl Mailboxes {
     ///
     /// The answer is the same, and takes as long, whether there is an account.
     #[oai(path = "/auth/password/forgot", method = "post", operation_id = "forgotPassword")]
-    async fn forgot(&self, request: &Request, mailbox: StrictJson<Mailbox>) -> Result<Accepted> {
+    async fn forgot(&self, anybody: Anybody, mailbox: StrictJson<Mailbox>) -> Result<Accepted, Guarded> {
         let email = mailbox.value.parse()?;
         evenly(async {
-            let tx = self.0.db.begin_global(anonymous(request)).await?;
+            let tx = self.0.db.begin_global(anybody.origin).await?;
             mailboxes::forgot(&tx, &self.0.mail, &email).await?;
             tx.commit().await
         })
@@ -154,7 +155,7 @@ impl Mailboxes {
     #[oai(path = "/auth/password/reset", method = "post", operation_id = "resetPassword")]
     async fn reset(
         &self,
-        request: &Request,
+        anybody: Anybody,
         reset: StrictJson<PasswordReset>,
     ) -> Result<Reply<Followed>, Linked> {
         let State { db, passwords, .. } = &*self.0;
@@ -163,7 +164,7 @@ impl Mailboxes {
         let link = one_time_tokens::find(db, &token.0, &[Purpose::Reset]).await?;
         let password = Secret::new(password.0);
         let hash = passwords.hash(password.clone()).await?;
-        let mut tx = db.begin_global(anonymous(request)).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
         let proved = mailboxes::reset(&mut tx, &link, &password, hash).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))

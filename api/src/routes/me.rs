@@ -65,10 +65,17 @@ struct Session {
     /// With what.
     #[oai(nullable)]
     user_agent: Option<String>,
+    /// What its owner calls it.
+    #[oai(nullable)]
+    device_name: Option<Name>,
     /// Is it this one?
     is_current: bool,
     /// When it began.
     created_at: DateTime<Utc>,
+    /// When it was last used, to about a minute.
+    last_seen_at: DateTime<Utc>,
+    /// Ends then unless it is refreshed.
+    idle_expires_at: DateTime<Utc>,
     /// Ends then at the latest.
     expires_at: DateTime<Utc>,
 }
@@ -99,8 +106,11 @@ impl Me {
             id: session.id.0,
             ip: session.ip,
             user_agent: session.user_agent,
+            device_name: session.device_name.map(Name),
             is_current: session.id == current,
             created_at: session.created_at,
+            last_seen_at: session.last_seen_at,
+            idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
         };
         Ok(Reply(Sessions { data: sessions.into_iter().map(show).collect() }))

@@ -7,6 +7,7 @@ mod me;
 mod members;
 mod organizations;
 mod projects;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub type Routes = (
     auth::Auth,
     configuration::Configuration,
     mailboxes::Mailboxes,
+    sessions::Sessions,
     me::Me,
     organizations::Organizations,
     members::Members,
@@ -29,6 +31,7 @@ pub fn routes(state: &Arc<State>) -> Routes {
         auth::Auth(Arc::clone(state)),
         configuration::Configuration(Arc::clone(state)),
         mailboxes::Mailboxes(Arc::clone(state)),
+        sessions::Sessions(Arc::clone(state)),
         me::Me(Arc::clone(state)),
         organizations::Organizations(Arc::clone(state)),
         members::Members(Arc::clone(state)),

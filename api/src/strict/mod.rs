@@ -52,6 +52,10 @@ pub struct StrictJson<T> {
 #[derive(Debug)]
 pub struct MergePatch<T>(poem::Result<T>);
 
+/// A JSON body that fits the schema of `T`, or none.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub Option<T>);
+
 /// One step on the way from the root of a body to a place in it.
 #[derive(Clone, Debug)]
 enum Step<'a> {
@@ -140,6 +144,14 @@ impl<T: ParseFromJSON + 'static> StrictJson<T> {
     }
 }
 
+impl<T: ParseFromJSON + 'static> OptionalJson<T> {
+    async fn read(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let bytes = bytes(request, body, &[JSON]).await?;
+        let body = (!bytes.is_empty()).then(|| read(&bytes)).transpose();
+        Ok(Self(body.map_err(Problem)?))
+    }
+}
+
 impl<T: ParseFromJSON + 'static> MergePatch<T> {
     async fn read(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let bytes = bytes(request, body, &[JSON, MERGE_PATCH]).await;
@@ -155,7 +167,7 @@ impl<T: ParseFromJSON + 'static> MergePatch<T> {
     }
 }
 
-macro_rules! bodies { ($($name:ident: $accepted:expr),+) => {$(
+macro_rules! bodies { ($($name:ident: $accepted:expr, $required:literal);+) => {$(
     impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for $name<T> {
         const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
@@ -168,7 +180,7 @@ macro_rules! bodies { ($($name:ident: $accepted:expr),+) => {$(
 
         fn request_meta() -> Option<MetaRequest> {
             let content = $accepted.map(|content_type| MetaMediaType { content_type, schema: T::schema_ref() });
-            Some(MetaRequest { description: None, content: content.into(), required: true })
+            Some(MetaRequest { description: None, content: content.into(), required: $required })
         }
 
         async fn from_request(
@@ -180,7 +192,7 @@ macro_rules! bodies { ($($name:ident: $accepted:expr),+) => {$(
         }
     }
 )+}}
-bodies!(StrictJson: [JSON], MergePatch: [JSON, MERGE_PATCH]);
+bodies!(StrictJson: [JSON], true; OptionalJson: [JSON], false; MergePatch: [JSON, MERGE_PATCH], true);
 
 #[cfg(test)]
 mod tests;

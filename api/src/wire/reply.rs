@@ -72,6 +72,14 @@ crate::texts! {
     Sentence { length: 1..=500, example: "If there is such an account, a mail is on its way. Look into your mailbox." }
 }
 
+/// An answer that sets cookies.
+pub struct WithCookies<R> {
+    /// The answer.
+    pub reply: R,
+    /// Values of `Set-Cookie`.
+    pub cookies: Vec<HeaderValue>,
+}
+
 fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, body).map_err(|_| Error::Broken("an answer is not JSON"))?;
@@ -166,6 +174,16 @@ impl<T: IntoResponse> IntoResponse for OrAccepted<T> {
 impl IntoResponse for NoContent {
     fn into_response(self) -> Response {
         StatusCode::NO_CONTENT.into()
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for WithCookies<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.reply.into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
     }
 }
 
@@ -265,4 +283,14 @@ impl ApiResponse for NoContent {
     }
 
     fn register(_: &mut Registry) {}
+}
+
+impl<R: ApiResponse> ApiResponse for WithCookies<R> {
+    fn meta() -> MetaResponses {
+        R::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
 }

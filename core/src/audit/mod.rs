@@ -42,7 +42,12 @@ actions! {
     UserEmailChangeUndone = "user.email_change_undone";
     SessionCreated       = "session.created";
     SessionReauthenticated = "session.reauthenticated";
+    SessionRefreshReuse  = "session.refresh_reuse";
     SessionRevoked       = "session.revoked";
+    SigningKeyCreated    = "signing_key.created";
+    SigningKeyActivated  = "signing_key.activated";
+    SigningKeyRewrapped  = "signing_key.rewrapped";
+    SigningKeyRemoved    = "signing_key.removed";
     OrganizationCreated  = "organization.created";
     MemberAdded          = "member.added";
     ProjectCreated       = "project.created";
@@ -97,26 +102,43 @@ impl<P: Write> OrgTx<P> {
         resource_id: impl fmt::Display,
         details: Details,
     ) -> Result<()> {
-        let canonical = serde_json_canonicalizer::to_string(&details.0);
-        let origin = self.origin();
-        self.insert(entity::ActiveModel {
-            id: Set(EventId::new(self.now())),
-            occurred_at: Set(self.now()),
+        self.record_all(action, [resource_id], &details).await
+    }
+
+    /// Appends the same event of several resources, by one statement; nothing for none.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn record_all(
+        &self,
+        action: Action,
+        resource_ids: impl IntoIterator<Item = impl fmt::Display>,
+        details: &Details,
+    ) -> Result<()> {
+        let details = serde_json_canonicalizer::to_string(&details.0)
+            .map_err(|_| Error::Broken("the details of an event are not JSON"))?;
+        let (origin, now) = (self.origin(), self.now());
+        let event = |resource_id: String| entity::ActiveModel {
+            id: Set(EventId::new(now)),
+            occurred_at: Set(now),
             actor_kind: Set(origin.actor.kind().to_owned()),
             actor_id: Set(origin.actor.user().map(|user| user.0)),
             action: Set(action.as_str().to_owned()),
             resource: Set(action.resource().to_owned()),
-            resource_id: Set(Some(resource_id.to_string())),
+            resource_id: Set(Some(resource_id)),
             outcome: Set("success".to_owned()),
-            details: Set(canonical.map_err(|_| Error::Broken("the details of an event are not JSON"))?),
+            details: Set(details.clone()),
             session_id: Set(origin.session),
             request_id: Set(origin.request_id.clone()),
             trace_id: Set(None),
             schema_version: Set(SCHEMA_VERSION),
             ..Default::default()
-        })
-        .await?;
-        self.recorded();
+        };
+        let events: Vec<_> = resource_ids.into_iter().map(|id| event(id.to_string())).collect();
+        if !events.is_empty() {
+            self.insert_many(events).await?;
+            self.recorded();
+        }
         Ok(())
     }
 }

@@ -10,9 +10,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
-pub use value::{Environment, SmtpUrl};
+pub use value::{Environment, OriginList, PasswordLength, SmtpUrl};
 
-use crate::secret::Secret;
+use crate::secret::{MasterKey, Secret};
 
 /// One row of the table of settings.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +63,16 @@ settings! {
     database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
     database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection before 503";
     secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which all keys are derived; none: made once in the data folder (development only)";
+    secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
     access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Seconds an access token lives";
+    key_rotation: Duration = "INSULA_KEY_ROTATION", "7776000", "Seconds the key of access tokens signs before its successor is published";
+    key_lead: Duration = "INSULA_KEY_LEAD", "600", "Seconds a new key is published before it signs; longer than `INSULA_KEY_RELOAD`, and than others cache the published keys";
+    key_reload: Duration = "INSULA_KEY_RELOAD", "60", "Seconds between two looks for changed keys: a key removed elsewhere is accepted no longer than that";
     session_ttl: Duration = "INSULA_SESSION_TTL", "2592000", "Seconds a session lives at most";
     session_idle_ttl: Duration = "INSULA_SESSION_IDLE_TTL", "604800", "Seconds a session lives without being refreshed";
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
+    cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "The domain whose hosts share the cookies of a browser, such as `insula.example`; none: the host of `INSULA_PUBLIC_URL` alone";
+    trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies, such as `https://console.insula.example`, separated by commas";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://…` or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: no mail leaves, and accounts verify themselves. Delivery is not built yet: the mails wait in the outbox";
@@ -75,6 +81,7 @@ settings! {
     reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
     email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";
     email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Seconds the link lives that undoes a change of the address";
+    password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
@@ -124,6 +131,11 @@ impl Config {
         self.hide_existing_accounts.unwrap_or(self.is_production() && self.smtp_url.is_some())
     }
 
+    /// How often to look for changed keys; never so often that looking is all a process does.
+    pub fn key_reload(&self) -> Duration {
+        self.key_reload.max(Duration::from_millis(100))
+    }
+
     /// # Errors
     /// What would make a production installation insecure, and what nobody could register with, one line each.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
@@ -134,23 +146,12 @@ impl Config {
             );
         }
         if self.is_production() {
-            let key = self.secret_key.as_ref().map(|key| key.expose().as_str());
-            match key {
-                None => faults.push(
-                    "INSULA_SECRET_KEY: production needs one; make it with `openssl rand -base64 48`".into(),
-                ),
-                Some(key) if key.len() < crate::secret::MasterKey::MIN => {
-                    faults.push(
-                        "INSULA_SECRET_KEY: shorter than 32 bytes; make one with `openssl rand -base64 48`"
-                            .into(),
-                    );
-                }
-                Some(key) if is_guessable(key) => {
-                    faults
-                        .push("INSULA_SECRET_KEY: guessable; make one with `openssl rand -base64 48`".into());
-                }
-                Some(_) => {}
+            match &self.secret_key {
+                None => faults.push(format!("INSULA_SECRET_KEY: production needs one; {MAKE_A_KEY}")),
+                Some(key) => faults.extend(weakness("INSULA_SECRET_KEY", key.expose())),
             }
+            let previous = self.secret_key_previous.as_ref();
+            faults.extend(previous.and_then(|key| weakness("INSULA_SECRET_KEY_PREVIOUS", key.expose())));
             match &self.public_url {
                 None => faults
                     .push("INSULA_PUBLIC_URL: production needs one, such as https://insula.example".into()),
@@ -165,6 +166,18 @@ impl Config {
             false => Err(ConfigError(faults)),
         }
     }
+}
+
+const MAKE_A_KEY: &str = "make it with `openssl rand -base64 48`";
+
+/// Why production does not accept a master key, if it does not.
+fn weakness(name: &str, key: &str) -> Option<String> {
+    let fault = match () {
+        () if key.len() < MasterKey::MIN => "shorter than 32 bytes",
+        () if is_guessable(key) => "guessable",
+        () => return None,
+    };
+    Some(format!("{name}: {fault}; {MAKE_A_KEY}"))
 }
 
 /// A key with few different characters, or with a word that examples use.
@@ -205,6 +218,14 @@ mod tests {
             config(&settings).unwrap().refuse_insecure().map_or_else(|error| error.0.len(), |()| 0)
         };
         assert_eq!(faults(good, "https://insula.example"), 0);
+        let previous = [
+            ("INSULA_ENVIRONMENT", "production"),
+            ("INSULA_SECRET_KEY", good),
+            ("INSULA_SECRET_KEY_PREVIOUS", "short"),
+            ("INSULA_PUBLIC_URL", "https://insula.example"),
+        ];
+        let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
+        assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
         assert_eq!(faults("", ""), 2);
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
@@ -243,6 +264,14 @@ mod tests {
             let fault = config(&[("INSULA_SMTP_URL", bad)]).err().unwrap().to_string();
             assert!(fault.starts_with("INSULA_SMTP_URL: expected "), "{fault}");
         }
+    }
+
+    #[test]
+    fn nobody_may_ask_for_short_passwords() {
+        let shortest =
+            |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
+        assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
+        assert!(["7", "65", "0", "-8", "eight"].iter().all(|text| shortest(text).is_err()));
     }
 
     #[test]

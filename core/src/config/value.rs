@@ -42,6 +42,26 @@ impl Value for Environment {
     }
 }
 
+/// Origins, as a browser spells them in `Origin` (RFC 6454 §6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginList(pub Vec<String>);
+
+impl Value for OriginList {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let is_origin = |origin: &str| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            host.is_some_and(|host| {
+                let allowed =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+                !host.is_empty() && host.bytes().all(allowed)
+            })
+        };
+        let origins: Vec<_> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+        let expected = "origins such as https://console.insula.example: scheme, host and port alone, in lower case, separated by commas";
+        origins.iter().all(|origin| is_origin(origin)).then_some(Self(origins)).ok_or(expected)
+    }
+}
+
 impl Value for bool {
     fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
@@ -67,6 +87,16 @@ impl Value for u64 {
 impl Value for usize {
     fn parse(text: &str) -> Result<Self, &'static str> {
         text.parse().ok().filter(|n| *n > 0).ok_or("a whole number above 0")
+    }
+}
+
+/// Fewest characters of a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordLength(pub usize);
+
+impl Value for PasswordLength {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse().ok().filter(|n| (8..=64).contains(n)).map(Self).ok_or("a whole number from 8 to 64")
     }
 }
 

@@ -70,19 +70,22 @@ impl Tx {
         Ok(row.update(&self.open.transaction).await?)
     }
 
-    /// Changes the columns that are set in `row` wherever `condition` holds, by one statement; gives the changed rows.
+    /// Changes the columns that are set in `row` of every row that `condition` names, by one statement; gives those rows.
     pub(crate) async fn update_where<A>(
         &self,
         row: A,
         condition: impl IntoCondition,
     ) -> Result<Vec<<A::Entity as EntityTrait>::Model>>
     where
-        A: ActiveModelTrait + Send,
-        A::Entity: GlobalTable,
+        A: ActiveModelTrait,
+        A::Entity: GlobalTable + EntityTrait<ActiveModel = A>,
     {
-        self.open.wrote();
         let update = A::Entity::update_many().set(row).filter(condition.into_condition());
-        Ok(update.exec_with_returning(&self.open.transaction).await?)
+        let changed = update.exec_with_returning(&self.open.transaction).await?;
+        if !changed.is_empty() {
+            self.open.wrote();
+        }
+        Ok(changed)
     }
 
     /// Deletes for good what `condition` names; gives their number.
@@ -140,6 +143,15 @@ where
             Some(column) => self.select.filter(column.is_null()),
             None => self.select,
         }
+    }
+
+    /// The first row, where there is one.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn one(self) -> Result<Option<E::Model>> {
+        let transaction = &self.open.transaction;
+        Ok(self.living().one(transaction).await?)
     }
 
     /// The one row, where there is one, locked against other writers until the transaction ends.

@@ -15,7 +15,7 @@ use crate::{
 /// How mailboxes are proved on this installation. Cheap to clone.
 #[derive(Clone)]
 pub struct Mail {
-    key: MacKey,
+    key: MacKey<32>,
     /// Does anything send mail? Where nothing does, accounts verify themselves.
     pub is_configured: bool,
     /// Is it hidden which addresses have an account?
@@ -58,7 +58,7 @@ impl Mail {
     /// enough to write the mail, and not enough to use it.
     pub(super) fn token(&self, purpose: Purpose, id: OneTimeTokenId) -> Secret<String> {
         let id = id.0.as_bytes();
-        let proof = self.key.whole_tag(&[purpose.as_str().as_bytes(), id].concat());
+        let proof = self.key.tag(&[purpose.as_str().as_bytes(), id].concat());
         Secret::new(URL_SAFE_NO_PAD.encode([&id[..], &proof[..]].concat()))
     }
 

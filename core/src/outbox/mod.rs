@@ -11,7 +11,7 @@ use crate::{
     Error, Result,
     access::Write,
     db::OrgTx,
-    ids::{JobId, OneTimeTokenId, UserId},
+    ids::{JobId, OneTimeTokenId, SessionId, UserId},
 };
 
 /// A job: what is to be done, by ids only. Secrets and texts are looked up when it is done.
@@ -52,6 +52,20 @@ pub enum Job {
     SendEmailChangeNotice {
         /// What the link carries.
         token: OneTimeTokenId,
+    },
+    /// Tells a person by mail of a log-in on a device that he has not used before.
+    SendNewDevice {
+        /// Whom.
+        user: UserId,
+        /// The log-in.
+        session: SessionId,
+    },
+    /// Tells a person by mail that somebody used an old refresh token of his, and that the session has been ended.
+    SendRefreshReuse {
+        /// Whom.
+        user: UserId,
+        /// The session.
+        session: SessionId,
     },
 }
 

@@ -46,6 +46,13 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
+impl Model {
+    /// Has it not ended at the instant `now`?
+    pub(crate) fn is_living(&self, now: DateTimeUtc) -> bool {
+        self.revoked_at.is_none() && self.expires_at > now && self.idle_expires_at > now
+    }
+}
+
 /// None declared.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

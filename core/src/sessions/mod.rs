@@ -1,6 +1,9 @@
 //! Log-ins: each is a row, each access token names one, and a token is worth what its session is worth now.
 
+mod create;
+mod csrf;
 mod entity;
+mod refresh;
 mod step_up;
 mod token;
 
@@ -10,34 +13,28 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition,
-    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query},
+    sea_query::{Asterisk, Expr, ExprTrait, IntoCondition, JoinType, Order, Query},
 };
 use serde_json::json;
 
+pub use create::{Device, create};
+pub use csrf::CsrfTokens;
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
+pub use refresh::{Refresh, RefreshTokens, refresh};
 pub use step_up::{authenticate_recent, reauthenticate};
 pub use token::{AccessToken, Claims, Tokens};
 
 use crate::{
     Error, Result,
-    access::Actor,
+    access::Platform,
     audit::{Action, Details},
     config::Config,
-    db::{Db, GlobalTable, Tx},
+    db::{Db, GlobalTable, OrgTx, Tx},
     error::Code,
     ids::{OrgId, SessionId, UserId},
     users::{self, User},
 };
-
-/// What is known of the device that logs in.
-#[derive(Clone, Debug, Default)]
-pub struct Device {
-    /// Its address.
-    pub ip: Option<String>,
-    /// Its `User-Agent`, cut to 500 characters.
-    pub user_agent: Option<String>,
-}
 
 /// How long sessions live, and how many. From the settings.
 #[derive(Clone, Copy, Debug)]
@@ -64,45 +61,6 @@ impl From<&Config> for Policy {
             most: config.max_sessions,
         }
     }
-}
-
-/// Starts a session of a person who has just proved who he is.
-///
-/// # Errors
-/// Whatever the database refuses.
-pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) -> Result<(Session, User)> {
-    tx.acting(Actor::User(user));
-    let now = tx.now();
-    let session = tx
-        .insert(entity::ActiveModel {
-            id: Set(SessionId::new(now)),
-            user_id: Set(user),
-            amr: Set("pwd".to_owned()),
-            auth_time: Set(now),
-            ip: Set(device.ip),
-            user_agent: Set(device.user_agent.map(|agent| agent.chars().take(500).collect())),
-            device_name: Set(None),
-            refresh_counter: Set(1),
-            refreshed_at: Set(now),
-            last_seen_at: Set(now),
-            idle_expires_at: Set(now + policy.idle.min(policy.absolute)),
-            expires_at: Set(now + policy.absolute),
-            revoked_at: Set(None),
-            revoke_reason: Set(None),
-            created_at: Set(now),
-            updated_at: Set(now),
-        })
-        .await?;
-    let user = users::logged_in(tx, user).await?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "log-ins stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
-    platform
-        .record(Action::SessionCreated, session.id, Details::created(json!({ "amr": session.amr })))
-        .await?;
-    Ok((session, user))
 }
 
 /// The person behind a token, if his session and his account are still good.
@@ -143,7 +101,7 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
     query
         .column((Entity, Asterisk))
         .from(Entity)
-        .cond_where(living(user, tx.now()))
+        .cond_where(living(tx.now()).add(Column::UserId.eq(user)))
         .order_by((Entity, Column::Id), Order::Desc);
     tx.rows(&query).await
 }
@@ -164,49 +122,61 @@ pub enum Ending {
 /// # Errors
 /// `NotFound` when the one to end is not his, or has ended.
 pub async fn revoke(tx: &Tx, user: UserId, which: Ending, reason: &str) -> Result<()> {
-    let condition = match which {
-        Ending::One(id) => living(user, tx.now()).add(Column::Id.eq(id)),
-        Ending::Others(id) => living(user, tx.now()).add(Column::Id.ne(id)),
-        Ending::All => living(user, tx.now()),
+    let his = living(tx.now()).add(Column::UserId.eq(user));
+    let ended = match which {
+        Ending::One(id) => his.add(Column::Id.eq(id)),
+        Ending::Others(id) => his.add(Column::Id.ne(id)),
+        Ending::All => his,
     };
-    let sessions = tx.find::<Entity>().filter(condition).all_locked().await?;
-    if sessions.is_empty() && matches!(which, Ending::One(_)) {
-        return Err(Error::NotFound(Entity::NAME));
+    let (ended, _) = end(tx, ended, Action::SessionRevoked, reason).await?;
+    match (which, ended) {
+        (Ending::One(_), 0) => Err(Error::NotFound(Entity::NAME)),
+        _ => Ok(()),
     }
-    for session in &sessions {
-        let row = entity::ActiveModel {
-            id: Set(session.id),
-            revoked_at: Set(Some(tx.now())),
-            revoke_reason: Set(Some(reason.to_owned())),
-            updated_at: Set(tx.now()),
-            ..Default::default()
-        };
-        tx.update(row).await?;
-    }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "log-outs stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
-    for session in &sessions {
-        let details = Details::changed(json!({}), json!({ "reason": reason }));
-        platform.record(Action::SessionRevoked, session.id, details).await?;
-    }
-    Ok(())
 }
 
-/// A person's sessions that have not ended at the instant `now`.
-fn living(user: UserId, now: DateTime<Utc>) -> Condition {
+/// Ends the sessions that `condition` names; says how many there were, and gives the platform's scope for mails.
+async fn end(
+    tx: &Tx,
+    condition: impl IntoCondition,
+    action: Action,
+    reason: &str,
+) -> Result<(usize, OrgTx<Platform>)> {
+    let row = entity::ActiveModel {
+        revoked_at: Set(Some(tx.now())),
+        revoke_reason: Set(Some(reason.to_owned())),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    let ended = tx.update_where(row, condition).await?;
+    let details = Details::changed(json!({}), json!({ "reason": reason }));
+    Ok((ended.len(), tell(tx, action, &ended, &details).await?))
+}
+
+/// Writes the same event of each session into the platform's log; gives that scope, for mails.
+async fn tell(tx: &Tx, action: Action, sessions: &[Session], details: &Details) -> Result<OrgTx<Platform>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "log-ins stand in the platform's log: they belong to no organization"
+    )]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record_all(action, sessions.iter().map(|session| session.id), details).await?;
+    Ok(platform)
+}
+
+/// Sessions that have not ended at the instant `now`.
+fn living(now: DateTime<Utc>) -> Condition {
     Condition::all()
-        .add(Column::UserId.eq(user))
         .add(Column::RevokedAt.is_null())
         .add(Column::ExpiresAt.gt(now))
+        .add(Column::IdleExpiresAt.gt(now))
 }
 
 /// What makes a session and its account good at the instant `now`; for queries that join the two.
 pub(crate) fn good(claims: &Claims, now: DateTime<Utc>) -> Condition {
-    living(claims.user, now)
+    living(now)
         .add(Column::Id.eq(claims.session))
+        .add(Column::UserId.eq(claims.user))
         .add(users::Column::IsActive.eq(true))
         .add(users::Column::DeletedAt.is_null())
 }

@@ -10,13 +10,13 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Claims, Column, Entity, entity, good};
+use super::{Claims, Column, Entity, entity, good, tell};
 use crate::{
     Error, Result,
     audit::{Action, Details},
     db::{Db, Tx},
     error::Code,
-    ids::{OrgId, SessionId},
+    ids::SessionId,
     users::{self, User},
 };
 
@@ -66,13 +66,7 @@ pub async fn reauthenticate(tx: &Tx, session: SessionId) -> Result<()> {
         updated_at: Set(now),
         ..Default::default()
     };
-    tx.update(row).await?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "log-ins stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
-    platform
-        .record(Action::SessionReauthenticated, session, Details::changed(json!({}), json!({ "amr": "pwd" })))
-        .await
+    let session = tx.update(row).await?;
+    let details = Details::changed(json!({}), json!({ "amr": session.amr }));
+    tell(tx, Action::SessionReauthenticated, &[session], &details).await.map(drop)
 }

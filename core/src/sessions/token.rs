@@ -1,25 +1,29 @@
 //! Access tokens: JWT (RFC 9068) signed by EdDSA (RFC 8037), so that who verifies cannot mint.
 
-use std::time::Duration;
+mod ring;
+#[cfg(test)]
+mod tests;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
-use ed25519_dalek::{
-    SigningKey,
-    pkcs8::{EncodePrivateKey, EncodePublicKey},
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use moka::sync::Cache;
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, Header, Validation};
+use ring::Ring;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
     Error, Result,
+    db::Db,
     error::Code,
     ids::{SessionId, UserId},
-    secret::{MasterKey, Purpose},
+    secret::MasterKey,
+    signing_keys,
 };
 
 /// The media type of access tokens (RFC 9068 §2.1).
@@ -28,8 +32,9 @@ const TYPE: &str = "at+jwt";
 const AUDIENCE: &str = "insula";
 /// Seconds that the clocks of two servers may differ: a token may be that young.
 const SKEW: i64 = 30;
-/// Most verified tokens remembered: verifying costs 40 times a look-up.
-const REMEMBERED: u64 = 50_000;
+/// How soon a token of an unknown key may make the process look for new keys again: a flood of them costs a look a second.
+/// A key that was published at least as long before it signs (`INSULA_KEY_LEAD`) is never missed for it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a valid token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,45 +68,78 @@ pub struct AccessToken {
     pub expires_in: u64,
 }
 
+/// Why a token says nothing.
+enum Doubt {
+    /// Its key is not on the ring; it may be newer than the ring.
+    UnknownKey,
+    /// It is not valid.
+    Invalid,
+}
+
 /// Makes access tokens and verifies them. One of a process.
-#[derive(Clone)]
+///
+/// Keys are learned by [`Tokens::reload`]; until the first one nothing is signed and nothing is valid.
 pub struct Tokens {
+    db: Db,
+    master: MasterKey,
     issuer: String,
     ttl: Duration,
-    kid: String,
-    public: [u8; 32],
-    signs: EncodingKey,
-    verifies: DecodingKey,
-    verified: Cache<[u8; 32], Claims>,
+    /// Replaced as a whole; nobody holds the lock for longer than it takes to copy the pointer.
+    ring: RwLock<Arc<Ring>>,
+    /// One look for new keys at a time; when the last one began.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Tokens {
-    /// With the key derived for access tokens. `issuer`: where the installation is reached; `ttl`: how long a token lives.
-    ///
-    /// # Errors
-    /// Only when the derived key cannot be encoded.
-    pub fn new(master: &MasterKey, issuer: &str, ttl: Duration) -> Result<Self> {
-        let key = SigningKey::from_bytes(&master.derive(Purpose::Access));
-        let broken = Error::Broken("the signing key cannot be encoded");
-        let (Ok(private), Ok(spki)) = (key.to_pkcs8_der(), key.verifying_key().to_public_key_der()) else {
-            return Err(broken);
-        };
-        let public = key.verifying_key().to_bytes();
-        Ok(Self {
+    /// `issuer`: where the installation is reached; `ttl`: how long a token lives.
+    pub fn new(db: &Db, master: &MasterKey, issuer: &str, ttl: Duration) -> Self {
+        Self {
+            db: db.clone(),
+            master: master.clone(),
             issuer: issuer.to_owned(),
             ttl,
-            kid: URL_SAFE_NO_PAD.encode(&Sha256::digest(spki.as_bytes())[..8]),
-            public,
-            signs: EncodingKey::from_ed_der(private.as_bytes()),
-            verifies: DecodingKey::from_ed_der(&public),
-            verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(ttl).build(),
-        })
+            ring: RwLock::default(),
+            looked: Mutex::default(),
+        }
+    }
+
+    /// Learns which keys there are now. A removed key is worth nothing from then on, and neither is what it signed.
+    ///
+    /// # Errors
+    /// Whatever the database refuses; the keys known before stay.
+    pub async fn reload(&self) -> Result<()> {
+        self.look(&mut *self.looked.lock().await).await
+    }
+
+    async fn look(&self, looked: &mut Option<Instant>) -> Result<()> {
+        *looked = Some(Instant::now());
+        let rows = signing_keys::list(&self.db).await?;
+        let known = self.ring();
+        if !known.is_of(&rows) {
+            let ring = Arc::new(Ring::of(&rows, &self.master, &known, self.ttl));
+            *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        }
+        Ok(())
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The ring after `known` failed: whoever comes while another looks waits for what he finds.
+    async fn ring_after(&self, known: &Arc<Ring>) -> Result<Arc<Ring>> {
+        let mut looked = self.looked.lock().await;
+        let is_recent = looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN);
+        if Arc::ptr_eq(&self.ring(), known) && !is_recent {
+            self.look(&mut looked).await?;
+        }
+        Ok(self.ring())
     }
 
     /// A token for a session of `user`, valid from `now`.
     ///
     /// # Errors
-    /// Only when signing fails.
+    /// `Unavailable` while no key is known that signs.
     pub fn issue(&self, user: UserId, session: SessionId, now: DateTime<Utc>) -> Result<AccessToken> {
         let (iat, ttl) = (now.timestamp(), self.ttl.as_secs());
         let payload = Payload {
@@ -114,128 +152,67 @@ impl Tokens {
             exp: iat.saturating_add_unsigned(ttl),
             jti: SessionId::new(now).0,
         };
+        let ring = self.ring();
+        let key = ring.signer().ok_or(Error::Unavailable { retry_after: LOOK_AGAIN })?;
         let header = Header {
             typ: Some(TYPE.to_owned()),
-            kid: Some(self.kid.clone()),
+            kid: Some(key.kid.clone()),
             ..Header::new(Algorithm::EdDSA)
         };
-        let token = jsonwebtoken::encode(&header, &payload, &self.signs);
+        let token = jsonwebtoken::encode(&header, &payload, &key.signs);
         Ok(AccessToken {
             token: token.map_err(|_| Error::Broken("signing a token failed"))?,
             expires_in: ttl,
         })
     }
 
-    /// What a token says.
+    /// What a token says. One of an unknown key makes the process look for new keys first, at most once a second.
     ///
     /// # Errors
-    /// `INVALID_TOKEN` when it is of another type, algorithm, key, issuer or audience, altered, not yet or no longer valid.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        let claims = match self.verified.get(&digest) {
-            Some(claims) => claims,
-            None => {
-                let claims = self.read(token, now).ok_or(Error::Refused(Code::InvalidToken))?;
-                self.verified.insert(digest, claims);
-                claims
-            }
+    /// `INVALID_TOKEN` when it is of another type, algorithm, key, issuer or audience, altered, not yet or no longer valid;
+    /// `Unavailable` when its key is unknown and the database does not answer.
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
+        let ring = self.ring();
+        let claims = match self.read(&ring, token, now) {
+            Err(Doubt::UnknownKey) => self.read(&*self.ring_after(&ring).await?, token, now),
+            read => read,
         };
-        match claims.expires > now.timestamp() {
-            true => Ok(claims),
-            false => Err(Code::InvalidToken.refuse()),
+        match claims {
+            Ok(claims) if claims.expires > now.timestamp() => Ok(claims),
+            _ => Err(Code::InvalidToken.refuse()),
         }
     }
 
-    fn read(&self, token: &str, now: DateTime<Utc>) -> Option<Claims> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.typ.as_deref() != Some(TYPE) || header.kid.as_deref() != Some(&self.kid) {
-            return None;
+    fn read(&self, ring: &Ring, token: &str, now: DateTime<Utc>) -> Result<Claims, Doubt> {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(claims) = ring.verified.get(&digest) {
+            return Ok(claims);
         }
+        // The header is believed in nothing: its `kid` only chooses among our own keys (RFC 8725 §3.10).
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Doubt::Invalid)?;
+        let kid =
+            header.kid.filter(|_| header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA);
+        let key = ring.key(&kid.ok_or(Doubt::Invalid)?).ok_or(Doubt::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         // Time is compared here, with our own clock.
         validation.validate_exp = false;
-        let payload = jsonwebtoken::decode::<Payload>(token, &self.verifies, &validation).ok()?.claims;
-        let valid = payload.nbf <= now.timestamp() + SKEW && now.timestamp() < payload.exp;
-        valid.then_some(Claims {
-            user: UserId(payload.sub),
-            session: SessionId(payload.sid),
-            expires: payload.exp,
-        })
+        let payload = jsonwebtoken::decode::<Payload>(token, &key.verifies, &validation);
+        let payload = payload.map_err(|_| Doubt::Invalid)?.claims;
+        if payload.nbf > now.timestamp() + SKEW || now.timestamp() >= payload.exp {
+            return Err(Doubt::Invalid);
+        }
+        let claims =
+            Claims { user: UserId(payload.sub), session: SessionId(payload.sid), expires: payload.exp };
+        ring.verified.insert(digest, claims);
+        Ok(claims)
     }
 
-    /// The public keys, for whoever verifies tokens (RFC 7517 §5).
+    /// The public keys, for whoever verifies tokens (RFC 7517 §5): also the one that will sign next, and those that have
+    /// signed tokens that are still good.
     pub fn jwks(&self) -> serde_json::Value {
-        let x = URL_SAFE_NO_PAD.encode(self.public);
-        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.kid, "x": x }] })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ISSUER: &str = "https://insula.example";
-
-    fn tokens(key: char, issuer: &str) -> Tokens {
-        Tokens::new(&MasterKey::new(key.to_string().repeat(32)), issuer, Duration::from_secs(900)).unwrap()
-    }
-
-    fn now() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-    }
-
-    fn issued() -> (UserId, SessionId, String) {
-        let (user, session) = (UserId::new(now()), SessionId::new(now()));
-        (user, session, tokens('k', ISSUER).issue(user, session, now()).unwrap().token)
-    }
-
-    #[test]
-    fn a_token_says_who_until_it_expires() {
-        let (user, session, token) = issued();
-        let tokens = tokens('k', ISSUER);
-        for at in [now(), now() + Duration::from_secs(899)] {
-            let claims = tokens.verify(&token, at).unwrap();
-            assert_eq!((claims.user, claims.session), (user, session));
-        }
-        // Remembered or not.
-        for tokens in [&tokens, &self::tokens('k', ISSUER)] {
-            assert!(tokens.verify(&token, now() + Duration::from_secs(900)).is_err());
-        }
-        assert!(self::tokens('k', ISSUER).verify(&token, now() - Duration::from_secs(31)).is_err());
-    }
-
-    #[test]
-    fn other_keys_issuers_and_altered_tokens_are_refused() {
-        let (_, _, token) = issued();
-        assert!(tokens('x', ISSUER).verify(&token, now()).is_err());
-        assert!(tokens('k', "https://other.example").verify(&token, now()).is_err());
-        for at in [5, token.len() / 2, token.len() - 10] {
-            let mut altered = token.clone();
-            altered.replace_range(at..=at, if &token[at..=at] == "A" { "B" } else { "A" });
-            assert!(tokens('k', ISSUER).verify(&altered, now()).is_err());
-        }
-    }
-
-    #[test]
-    fn other_algorithms_and_types_are_refused() {
-        let tokens = tokens('k', ISSUER);
-        let (_, _, token) = issued();
-        let body = token.split('.').nth(1).unwrap();
-        let header = |typ: &str, alg: &str| {
-            URL_SAFE_NO_PAD.encode(json!({"typ": typ, "alg": alg, "kid": tokens.kid}).to_string())
-        };
-        assert!(tokens.verify(&format!("{}.{body}.", header(TYPE, "none")), now()).is_err());
-        let payload: Payload = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).unwrap()).unwrap();
-        let hmac =
-            Header { typ: Some(TYPE.into()), kid: Some(tokens.kid.clone()), ..Header::new(Algorithm::HS256) };
-        let forged =
-            jsonwebtoken::encode(&hmac, &payload, &EncodingKey::from_secret(&tokens.public)).unwrap();
-        assert!(tokens.verify(&forged, now()).is_err());
-        let plain = Header { kid: Some(tokens.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        let other_type = jsonwebtoken::encode(&plain, &payload, &tokens.signs).unwrap();
-        assert!(tokens.verify(&other_type, now()).is_err());
+        self.ring().jwks()
     }
 }

@@ -1,0 +1,173 @@
+//! The cookies of a browser that is signed in (RFC 6265bis): the two tokens, which no script reads, and the CSRF token,
+//! which a page of ours sends back in `X-CSRF-Token`.
+
+use std::time::Duration;
+
+use poem::{
+    Request,
+    http::{HeaderValue, header},
+};
+
+const ACCESS: &str = "at";
+const REFRESH: &str = "rt";
+const CSRF: &str = "csrf";
+
+/// How cookies are named and kept; one of a process.
+#[derive(Clone, Debug)]
+pub struct Cookies {
+    /// `__Host-`, `__Secure-` or nothing: browsers hold the first two to what they promise (RFC 6265bis §4.1.3).
+    prefix: &'static str,
+    /// What follows each cookie's own attributes.
+    suffix: String,
+    /// Seconds that the refresh token can be used.
+    idle: u64,
+}
+
+/// What a browser that signs in is given.
+#[derive(Debug)]
+pub struct Tokens<'a> {
+    /// The access token.
+    pub access: &'a str,
+    /// Seconds it lives.
+    pub expires_in: u64,
+    /// The refresh token.
+    pub refresh: &'a str,
+    /// The CSRF token.
+    pub csrf: &'a str,
+}
+
+impl Cookies {
+    /// For a product reached at `public_url`, also from other hosts of `domain`. `idle`: how long a refresh token lives.
+    pub fn new(public_url: &str, domain: Option<&str>, idle: Duration) -> Self {
+        let is_https = public_url.starts_with("https://");
+        let prefix = match (is_https, domain) {
+            (true, None) => "__Host-",
+            (true, Some(_)) => "__Secure-",
+            (false, _) => "",
+        };
+        let domain = domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+        let secure = if is_https { "; Secure" } else { "" };
+        Self { prefix, suffix: format!("; Path=/{domain}{secure}"), idle: idle.as_secs() }
+    }
+
+    /// The access token of a request.
+    pub fn access<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        self.read(request, ACCESS)
+    }
+
+    /// The refresh token of a request.
+    pub fn refresh<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        self.read(request, REFRESH)
+    }
+
+    /// The value of our cookie `name`; none when there are two, of which one is somebody else's.
+    fn read<'a>(&self, request: &'a Request, name: &str) -> Option<&'a str> {
+        let lines = request.headers().get_all(header::COOKIE).into_iter();
+        let pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+        let mut values = pairs.filter_map(|pair| {
+            let (key, value) = pair.trim().split_once('=')?;
+            (key.strip_prefix(self.prefix)? == name).then_some(value)
+        });
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// `Set-Cookie` for a browser that signs in, or goes on.
+    pub fn signed_in(&self, tokens: &Tokens<'_>) -> Vec<HeaderValue> {
+        [
+            self.write(ACCESS, tokens.access, tokens.expires_in, "; HttpOnly; SameSite=Lax"),
+            self.write(REFRESH, tokens.refresh, self.idle, "; HttpOnly; SameSite=Strict"),
+            self.csrf(tokens.csrf),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// `Set-Cookie` for a fresh CSRF token alone.
+    pub fn csrf(&self, token: &str) -> Option<HeaderValue> {
+        self.write(CSRF, token, self.idle, "; SameSite=Strict")
+    }
+
+    /// `Set-Cookie` for a browser that signs out.
+    pub fn signed_out(&self) -> Vec<HeaderValue> {
+        let gone = |name| self.write(name, "", 0, "; HttpOnly; SameSite=Strict");
+        [ACCESS, REFRESH, CSRF].into_iter().filter_map(gone).collect()
+    }
+
+    fn write(&self, name: &str, value: &str, age: u64, attributes: &str) -> Option<HeaderValue> {
+        let (prefix, suffix) = (self.prefix, &self.suffix);
+        let mut line =
+            HeaderValue::from_str(&format!("{prefix}{name}={value}; Max-Age={age}{attributes}{suffix}"))
+                .ok()?;
+        line.set_sensitive(true);
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cookies(public_url: &str, domain: Option<&str>) -> Cookies {
+        Cookies::new(public_url, domain, Duration::from_secs(604_800))
+    }
+
+    fn with(cookie: &str) -> Request {
+        Request::builder().header(header::COOKIE, cookie).finish()
+    }
+
+    #[test]
+    fn names_and_attributes_follow_the_scheme_and_the_domain() {
+        let tokens = Tokens { access: "a", expires_in: 900, refresh: "r", csrf: "c" };
+        for (url, domain, expected) in [
+            (
+                "https://insula.example",
+                None,
+                [
+                    "__Host-at=a; Max-Age=900; HttpOnly; SameSite=Lax; Path=/; Secure",
+                    "__Host-rt=r; Max-Age=604800; HttpOnly; SameSite=Strict; Path=/; Secure",
+                    "__Host-csrf=c; Max-Age=604800; SameSite=Strict; Path=/; Secure",
+                ],
+            ),
+            (
+                "https://app.insula.example",
+                Some("insula.example"),
+                [
+                    "__Secure-at=a; Max-Age=900; HttpOnly; SameSite=Lax; Path=/; Domain=insula.example; Secure",
+                    "__Secure-rt=r; Max-Age=604800; HttpOnly; SameSite=Strict; Path=/; Domain=insula.example; Secure",
+                    "__Secure-csrf=c; Max-Age=604800; SameSite=Strict; Path=/; Domain=insula.example; Secure",
+                ],
+            ),
+            (
+                "http://127.0.0.1:8080",
+                None,
+                [
+                    "at=a; Max-Age=900; HttpOnly; SameSite=Lax; Path=/",
+                    "rt=r; Max-Age=604800; HttpOnly; SameSite=Strict; Path=/",
+                    "csrf=c; Max-Age=604800; SameSite=Strict; Path=/",
+                ],
+            ),
+        ] {
+            assert_eq!(cookies(url, domain).signed_in(&tokens), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_cookie_of_the_right_name_is_read_and_only_when_there_is_one() {
+        let https = cookies("https://insula.example", None);
+        assert_eq!(https.access(&with("x=1; __Host-at=token; __Host-rt=other")), Some("token"));
+        for foreign in
+            ["at=token", "__Secure-at=token", "__host-at=token", "__Host-at", "__Host-at=1; __Host-at=2"]
+        {
+            assert_eq!(https.access(&with(foreign)), None, "{foreign}");
+        }
+        assert_eq!(cookies("http://localhost", None).refresh(&with("at=1;rt=2")), Some("2"));
+    }
+
+    #[test]
+    fn to_sign_out_lets_all_three_expire() {
+        let gone = cookies("https://insula.example", None).signed_out();
+        assert_eq!(gone.len(), 3);
+        assert!(gone.iter().all(|line| line.to_str().unwrap().contains("=; Max-Age=0")));
+    }
+}
