@@ -11,6 +11,7 @@ use insula_core::{
     credentials::Passwords,
     db::Db,
     page::Cursors,
+    secret::MacKey,
     sessions::{Policy, Tokens},
 };
 
@@ -28,8 +29,12 @@ pub struct State {
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
     pub cursors: Cursors,
+    /// Compares bodies that hold a password.
+    pub bodies: MacKey,
     /// How long sessions live, and how many.
     pub policy: Policy,
+    /// Does everybody who registers get an organization of his own?
+    pub personal_organizations: bool,
     /// Should load balancers send requests?
     pub readiness: Readiness,
     /// Is the schema the one this program knows? Set once.

@@ -27,6 +27,8 @@ pub enum Purpose {
     Access,
     /// Authenticates list cursors.
     Cursor,
+    /// Compares bodies that hold a password.
+    Body,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
         match self {
             Self::Access => b"access",
             Self::Cursor => b"cursor",
+            Self::Body => b"body",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use insula_core::{db::Db, maintenance};
+use insula_core::{accounts, db::Db, maintenance};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,11 @@ pub async fn run(db: Db, stop: CancellationToken) {
             }
             // The next tick tries again.
             Err(error) => tracing::warn!(%error, "could not remove what has expired"),
+        }
+        match accounts::purge(&db).await {
+            Ok(0) => {}
+            Ok(accounts) => tracing::info!(accounts, "forgot deleted accounts"),
+            Err(error) => tracing::warn!(%error, "could not forget deleted accounts"),
         }
     }
 }

@@ -22,7 +22,7 @@ use insula_core::{
     credentials::Passwords,
     db::{Db, Options},
     page::Cursors,
-    secret::MasterKey,
+    secret::{MacKey, MasterKey, Purpose},
     sessions::{Policy, Tokens},
 };
 use tokio::{
@@ -101,7 +101,9 @@ fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Re
         tokens: Tokens::new(&master, issuer, config.access_token_ttl)?,
         passwords,
         cursors: Cursors::new(&master),
+        bodies: MacKey::derive(&master, Purpose::Body),
         policy: Policy::from(config),
+        personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),
         environment: config.environment.as_str(),

@@ -115,7 +115,7 @@ impl Auth {
         let (new, password) = new.value.parse()?;
         let hash = self.0.passwords.hash(password).await?;
         let mut tx = self.0.db.begin_global(anonymous(request)).await?;
-        let user = accounts::register(&mut tx, new, hash).await?;
+        let user = accounts::register(&mut tx, new, hash, self.0.personal_organizations).await?;
         tx.commit().await?;
         Ok(Answer::created("/api/v1/users/me".to_owned(), EntityTag(user.version), &user.into())?)
     }
@@ -135,6 +135,7 @@ impl Auth {
         let (session, user) = sessions::create(&mut tx, user, device(request), &self.0.policy).await?;
         let now = tx.now();
         tx.commit().await?;
+        let user = accounts::shown(&self.0.db, user).await?;
         let access = self.0.tokens.issue(user.id, session.id, now)?;
         Ok(Reply(SignedIn {
             access_token: AccessToken(access.token),

@@ -1,8 +1,11 @@
 //! The routes: each translates wire to core, begins, calls one operation, commits.
 
+mod account;
+mod admin;
 mod auth;
 mod me;
 mod members;
+mod memberships;
 mod organizations;
 mod projects;
 
@@ -11,16 +14,28 @@ use std::sync::Arc;
 use crate::state::State;
 
 /// Every operation of the API.
-pub type Routes = (auth::Auth, me::Me, organizations::Organizations, members::Members, projects::Projects);
+pub type Routes = (
+    auth::Auth,
+    me::Me,
+    account::Account,
+    memberships::Memberships,
+    organizations::Organizations,
+    members::Members,
+    projects::Projects,
+    admin::users::Users,
+);
 
 /// The routes, over what they share.
 pub fn routes(state: &Arc<State>) -> Routes {
     (
         auth::Auth(Arc::clone(state)),
         me::Me(Arc::clone(state)),
+        account::Account(Arc::clone(state)),
+        memberships::Memberships(Arc::clone(state)),
         organizations::Organizations(Arc::clone(state)),
         members::Members(Arc::clone(state)),
         projects::Projects(Arc::clone(state)),
+        admin::users::Users(Arc::clone(state)),
     )
 }
 
@@ -37,4 +52,6 @@ enum Tag {
     Members,
     /// Projects of an organization.
     Projects,
+    /// What operators of the platform do.
+    Platform,
 }

@@ -10,7 +10,7 @@ pub use admin::{NewAccount, activate, create, deactivate, find};
 pub use password::change_password;
 pub use profile::{change_profile, shown};
 pub use purge::purge;
-pub use removal::{BY_OPERATOR, BY_ONESELF, remove, restore};
+pub use removal::{BY_ONESELF, BY_OPERATOR, remove, restore};
 
 use crate::{
     Result,

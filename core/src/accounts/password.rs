@@ -16,12 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn change_password(
-    tx: &Tx,
-    user: UserId,
-    session: SessionId,
-    secret_hash: String,
-) -> Result<()> {
+pub async fn change_password(tx: &Tx, user: UserId, session: SessionId, secret_hash: String) -> Result<()> {
     credentials::set(tx, user, secret_hash).await?;
     sessions::revoke(tx, user, Ending::Others(session), "password-changed").await?;
     #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]

@@ -33,7 +33,11 @@ pub async fn change_profile(
         && !members::belongs(tx, user, org).await?
     {
         let mut fields = Fields::default();
-        fields.refuse("default_organization_id", "UNKNOWN_REFERENCE", "There is no such organization of yours.");
+        fields.refuse(
+            "default_organization_id",
+            "UNKNOWN_REFERENCE",
+            "There is no such organization of yours.",
+        );
         fields.finish()?;
     }
     let (user, event) = users::change(tx, user, changes, expected).await?;

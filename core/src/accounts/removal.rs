@@ -70,7 +70,10 @@ pub async fn restore(tx: &Tx, user: UserId) -> Result<User> {
     // One that began while the account was being deleted.
     sessions::revoke(tx, user.id, Ending::All, "account-restored").await?;
     for org in personal(tx, user.id).await? {
-        #[expect(clippy::disallowed_methods, reason = "a person's own organization comes back with his account")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a person's own organization comes back with his account"
+        )]
         let scope = tx.enter(org).await?;
         organizations::restore(&scope).await?;
     }

@@ -50,8 +50,7 @@ pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Membership>> {
         .join(
             JoinType::InnerJoin,
             organizations::Entity,
-            Expr::col(organization(organizations::Column::Id))
-                .equals(member(entity::Column::OrganizationId)),
+            Expr::col(organization(organizations::Column::Id)).equals(member(entity::Column::OrganizationId)),
         )
         .and_where(Expr::col(member(entity::Column::UserId)).eq(user));
     #[expect(clippy::disallowed_methods, reason = "finds where a person belongs; each is then entered")]

@@ -15,8 +15,8 @@ pub use authorize::{Caller, authorize};
 pub(crate) use departure::{depart, of};
 pub(crate) use entity::Entity;
 pub use entity::Model as Member;
-pub use mine::{Mine, default_organization, list_mine};
 pub(crate) use mine::belongs;
+pub use mine::{Mine, default_organization, list_mine};
 pub(crate) use owners::{lock_organizations, refuse_last};
 
 use crate::{

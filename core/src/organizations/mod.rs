@@ -77,11 +77,7 @@ fn facts(organization: &Organization) -> Value {
 ///
 /// # Errors
 /// `SLUG_TAKEN`, also by a deleted organization.
-pub(crate) async fn create(
-    tx: &OrgTx<Platform>,
-    new: NewOrganization,
-    kind: &str,
-) -> Result<Organization> {
+pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &str) -> Result<Organization> {
     let now = tx.now();
     let organization = tx
         .insert(entity::ActiveModel {

@@ -37,7 +37,8 @@ pub struct NewUser {
 impl User {
     /// What other people call the person: by his names, else by his username, else by the local part of his address.
     pub fn display_name(&self) -> String {
-        let names: Vec<_> = [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        let names: Vec<_> =
+            [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
         match (&names[..], &self.username) {
             ([], Some(username)) => username.clone(),
             ([], None) => self.email.split('@').next().unwrap_or_default().to_owned(),

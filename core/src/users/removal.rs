@@ -119,7 +119,10 @@ struct Due {
 
 /// The people whose time is over at the instant of the query.
 pub(crate) async fn due(db: &Db) -> Result<Vec<UserId>> {
-    #[expect(clippy::disallowed_methods, reason = "finds the accounts to forget; they belong to no organization")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "finds the accounts to forget; they belong to no organization"
+    )]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query.column(Column::Id).from(Entity).and_where(Column::PurgeAfter.lte(tx.now()));
