@@ -97,6 +97,7 @@ codes! {
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "Send the body as `Content-Type: application/json`, in UTF-8, not compressed.";
     ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "One or more fields are not valid; `errors` names each.";
     PasswordMismatch     = "PASSWORD_MISMATCH",      Invalid,         "Wrong password",         "The current password is not right.";
+    WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess; `errors` says why.";
     InvalidCursor        = "INVALID_CURSOR",         Invalid,         "Invalid cursor",         "The cursor is not one of this list with these filters and this sort. Start without it.";
     IdempotencyMismatch  = "IDEMPOTENCY_MISMATCH",   Invalid,         "Idempotency-Key reused", "This Idempotency-Key was used with another body. Use a new one.";
     InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Tell us the request id.";

@@ -63,6 +63,8 @@ async fn an_account_is_made_with_one_proof() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [fault]);
     }
+    let weak = json!({ "email": "a@example.com", "password": "password123" });
+    operator.post(USERS, weak).await.problem(422, "WEAK_PASSWORD");
 }
 
 #[tokio::test]

@@ -89,7 +89,10 @@ impl Account {
         let PasswordChange { current_password, password } = body.value;
         let current = Secret::new(current_password.0);
         credentials::confirm(db, passwords, user.id, "current_password", current).await?;
-        let hash = passwords.hash(Secret::new(password.0)).await?;
+        let password = Secret::new(password.0);
+        let about = [Some(user.email.as_str()), user.username.as_deref()];
+        credentials::refuse_weak("password", &password, &about.into_iter().flatten().collect::<Vec<_>>())?;
+        let hash = passwords.hash(password).await?;
         let tx = db.begin_global(caller.origin()).await?;
         accounts::change_password(&tx, user.id, caller.claims.session, hash).await?;
         tx.commit().await?;

@@ -10,7 +10,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
-pub use password::Passwords;
+pub use password::{Passwords, refuse_weak, require_length};
 
 use crate::{
     Result,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     accounts::{self, NewAccount},
+    credentials,
     db::Tx,
     error::{Code, Fields},
     idempotency::Begun,
@@ -96,7 +97,12 @@ impl Users {
         let (new, proof) = draft.value.parse()?;
         let hash = match proof {
             Proof::Hash(hash) => hash,
-            Proof::Password(password) => self.0.passwords.hash(password).await?,
+            Proof::Password(password) => {
+                let about = [Some(new.user.email.as_str()), new.user.username.as_ref().map(text::Username::as_str)];
+                let about: Vec<_> = about.into_iter().flatten().collect();
+                credentials::refuse_weak("password", &password, &about)?;
+                self.0.passwords.hash(password).await?
+            }
         };
         let tx = match self.0.db.begin_global_once(origin, once).await? {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),

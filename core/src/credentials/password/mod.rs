@@ -1,10 +1,14 @@
 //! Argon2id (RFC 9106 §4, OWASP's second choice of parameters) on threads of its own, few at a time: hashing is made to
 //! be slow and large, and must neither stop the async threads nor fill the memory.
 
+mod strength;
+
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+pub use strength::{refuse_weak, require_length};
 
 use crate::{Error, Result, secret::Secret};
 
