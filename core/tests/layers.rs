@@ -214,7 +214,7 @@ fn every_escape_is_counted_and_reasoned() {
     let count = |door: &str| escapes.iter().filter(|escape| **escape == door).count();
     // Change these numbers knowingly: each is a place where the types no longer guard the tenants.
     assert_eq!(
-        [count(".unscoped()"), count(".enter("), count("Authorized::checked("), count(".commit_unaudited()")],
-        [7, 10, 1, 2]
+        [".unscoped()", ".across(", ".enter(", "Authorized::checked(", ".commit_unaudited()"].map(count),
+        [11, 4, 18, 1, 2]
     );
 }

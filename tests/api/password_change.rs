@@ -61,7 +61,8 @@ async fn who_does_not_know_the_password_does_not_change_it() {
 async fn a_weak_password_is_refused() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    for (weak, fault) in [("password123", "password TOO_COMMON"), ("ada@example.com", "password TOO_SIMILAR")] {
+    for (weak, fault) in [("password123", "password TOO_COMMON"), ("ada@example.com", "password TOO_SIMILAR")]
+    {
         let reply = change(&ada, PASSWORD, weak).await;
         reply.problem(422, "WEAK_PASSWORD");
         assert_eq!(reply.faults(), [fault]);

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::{found_personal, removal::leave};
+use super::{found_personal, record, removal::leave};
 use crate::{
     Result,
     audit::{Action, Details},
     credentials,
     db::{Db, Tx},
-    ids::{OrgId, UserId},
+    ids::UserId,
     sessions::{self, Ending},
     users::{self, NewUser, User},
 };
@@ -33,7 +33,7 @@ pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organiza
     credentials::create(tx, user.id, secret_hash).await?;
     let mut facts = users::facts(&user);
     facts["password_imported"] = json!(new.is_imported);
-    record(tx, Action::UserCreated, &user, Details::created(facts)).await?;
+    record(tx, Action::UserCreated, user.id, Details::created(facts)).await?;
     if with_organization && !new.is_superuser {
         user.default_organization_id = Some(found_personal(tx, &user).await?.id);
     }
@@ -61,7 +61,7 @@ pub async fn activate(tx: &Tx, user: UserId) -> Result<User> {
     sessions::revoke(tx, user, Ending::All, "account-activated").await?;
     let after = users::set_active(tx, before.clone(), true).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
-    record(tx, Action::UserActivated, &after, details).await?;
+    record(tx, Action::UserActivated, user, details).await?;
     Ok(after)
 }
 
@@ -77,12 +77,6 @@ pub async fn deactivate(tx: &Tx, user: UserId) -> Result<User> {
     sessions::revoke(tx, user, Ending::All, "account-deactivated").await?;
     let after = users::set_active(tx, before.clone(), false).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
-    record(tx, Action::UserDeactivated, &after, details).await?;
+    record(tx, Action::UserDeactivated, user, details).await?;
     Ok(after)
-}
-
-async fn record(tx: &Tx, action: Action, user: &User, details: Details) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
-    platform.record(action, user.id, details).await
 }

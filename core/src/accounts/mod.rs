@@ -112,3 +112,10 @@ pub async fn join(tx: &Tx, org: OrgId, user: UserId, role: BuiltinRole) -> Resul
     let org = tx.enter(org).await?;
     members::add(&org, user, role).await
 }
+
+/// Records what happened to an account: it belongs to no organization, so it stands in the platform's log.
+async fn record(tx: &Tx, action: Action, user: UserId, details: Details) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(action, user, details).await
+}

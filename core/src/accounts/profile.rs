@@ -4,7 +4,7 @@ use crate::{
     Result,
     db::{Db, Tx},
     error::Fields,
-    ids::{OrgId, UserId},
+    ids::UserId,
     members,
     users::{self, ProfileChanges, User},
 };
@@ -42,9 +42,7 @@ pub async fn change_profile(
     }
     let (user, event) = users::change(tx, user, changes, expected).await?;
     if let Some((action, details)) = event {
-        #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-        let platform = tx.enter(OrgId::PLATFORM).await?;
-        platform.record(action, user.id, details).await?;
+        super::record(tx, action, user.id, details).await?;
     }
     Ok(user)
 }

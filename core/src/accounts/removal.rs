@@ -77,8 +77,6 @@ pub async fn restore(tx: &Tx, user: UserId) -> Result<User> {
         let scope = tx.enter(org).await?;
         organizations::restore(&scope).await?;
     }
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
-    platform.record(Action::UserRestored, user.id, Details::created(users::facts(&user))).await?;
+    super::record(tx, Action::UserRestored, user.id, Details::created(users::facts(&user))).await?;
     Ok(user)
 }

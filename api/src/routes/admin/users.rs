@@ -98,7 +98,8 @@ impl Users {
         let hash = match proof {
             Proof::Hash(hash) => hash,
             Proof::Password(password) => {
-                let about = [Some(new.user.email.as_str()), new.user.username.as_ref().map(text::Username::as_str)];
+                let about =
+                    [Some(new.user.email.as_str()), new.user.username.as_ref().map(text::Username::as_str)];
                 let about: Vec<_> = about.into_iter().flatten().collect();
                 credentials::refuse_weak("password", &password, &about)?;
                 self.0.passwords.hash(password).await?
