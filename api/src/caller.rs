@@ -184,3 +184,34 @@ impl<'a> ApiExtractor<'a> for Recent {
         Ok(Self(SignedIn { user, caller, carrier }))
     }
 }
+
+/// The argument of a handler that only operators of the platform may ask.
+pub struct Superuser(pub SignedIn);
+
+impl<'a> ApiExtractor<'a> for Superuser {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        SCHEMES.to_vec()
+    }
+
+    /// 403, not 404: the document lists these paths, so there is nothing to hide.
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let me = <SignedIn as ApiExtractor<'a>>::from_request(request, body, options).await?;
+        match me.user.is_superuser {
+            true => Ok(Self(me)),
+            false => Err(Problem(Code::Forbidden.refuse()).into()),
+        }
+    }
+}

@@ -11,6 +11,7 @@ use insula_core::{
     credentials::Passwords,
     db::Db,
     page::Cursors,
+    secret::MacKey,
     sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
 };
 
@@ -36,8 +37,12 @@ pub struct State {
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
     pub cursors: Cursors,
+    /// Compares bodies that hold a password.
+    pub bodies: MacKey<32>,
     /// How long sessions live, and how many.
     pub policy: Policy,
+    /// Does everybody who registers get an organization of his own?
+    pub personal_organizations: bool,
     /// Should load balancers send requests?
     pub readiness: Readiness,
     /// Is the schema the one this program knows? Set once.

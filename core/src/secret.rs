@@ -31,6 +31,8 @@ pub enum Purpose {
     Csrf,
     /// Wraps private keys where they are kept (AES-256-GCM).
     Wrap,
+    /// Compares bodies that hold a password.
+    Body,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Self::Refresh => b"refresh",
             Self::Csrf => b"csrf",
             Self::Wrap => b"wrap",
+            Self::Body => b"body",
         }
     }
 }

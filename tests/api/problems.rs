@@ -38,14 +38,15 @@ async fn never_finishes(server: &Server) -> Reply {
 
 #[tokio::test]
 async fn every_documented_code_can_be_met() {
-    let server = Server::start().await;
+    let (server, operator) = Server::with_operator().await;
     // The one that takes its time goes first and is asked last.
-    let (slow, (mut met, documented)) = tokio::join!(never_finishes(&server), meet_the_others(&server));
+    let (slow, (mut met, documented)) =
+        tokio::join!(never_finishes(&server), meet_the_others(&server, &operator));
     met.note(&slow, 408, "REQUEST_TIMEOUT");
     assert_eq!(met.0, documented);
 }
 
-async fn meet_the_others(server: &Server) -> (Met, BTreeSet<String>) {
+async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<String>) {
     let mut met = Met::default();
     let (anybody, vault) = (server.client(), server.vault().await);
     let ada = anybody.register("ada@example.com").await;
@@ -67,6 +68,12 @@ async fn meet_the_others(server: &Server) -> (Met, BTreeSet<String>) {
     met.note(&ada.post("/api/v1/organizations", again).await, 409, "SLUG_TAKEN");
 
     people(&mut met, &anybody, &vault).await;
+    met.note(&ada.delete("/api/v1/users/me").await, 409, "LAST_OWNER");
+    met.note(&operator.delete("/api/v1/users/me").await, 409, "LAST_SUPERUSER");
+    let weak = json!({ "email": "weak@example.com", "password": "password123" });
+    met.note(&operator.post("/api/v1/admin/users", weak).await, 422, "WEAK_PASSWORD");
+    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    met.note(&ada.delete("/api/v1/users/me").await, 403, "REAUTH_REQUIRED");
     organizations(&mut met, &ada, &vault).await;
     waiting(&mut met, &ada, &vault, (&projects, &path)).await;
 

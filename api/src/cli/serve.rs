@@ -25,7 +25,7 @@ use insula_core::{
     db::{Db, Options},
     maintenance,
     page::Cursors,
-    secret::MasterKey,
+    secret::{MacKey, MasterKey, Purpose},
     sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
     signing_keys::Schedule,
 };
@@ -110,7 +110,9 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         origins: Origins::new(public_url, trusted),
         passwords,
         cursors: Cursors::new(master),
+        bodies: MacKey::derive(master, Purpose::Body),
         policy: Policy::from(config),
+        personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),
         environment: config.environment.as_str(),

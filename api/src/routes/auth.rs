@@ -52,7 +52,7 @@ impl Auth {
         let (new, password) = new.value.parse()?;
         let hash = self.0.passwords.hash(password).await?;
         let mut tx = self.0.db.begin_global(anybody.origin).await?;
-        let user = accounts::register(&mut tx, new, hash).await?;
+        let user = accounts::register(&mut tx, new, hash, self.0.personal_organizations).await?;
         tx.commit().await?;
         Ok(Answer::created("/api/v1/users/me".to_owned(), EntityTag(user.version), &user.into())?)
     }

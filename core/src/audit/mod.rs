@@ -32,6 +32,14 @@ macro_rules! actions { ($($name:ident = $text:literal;)+) => {
 actions! {
     UserRegistered       = "user.registered";
     UserPromoted         = "user.promoted";
+    UserCreated          = "user.created";
+    UserUpdated          = "user.updated";
+    UserPasswordChanged  = "user.password_changed";
+    UserActivated        = "user.activated";
+    UserDeactivated      = "user.deactivated";
+    UserDeleted          = "user.deleted";
+    UserRestored         = "user.restored";
+    UserPurged           = "user.purged";
     SessionCreated       = "session.created";
     SessionReauthenticated = "session.reauthenticated";
     SessionRefreshReuse  = "session.refresh_reuse";
@@ -41,7 +49,11 @@ actions! {
     SigningKeyRewrapped  = "signing_key.rewrapped";
     SigningKeyRemoved    = "signing_key.removed";
     OrganizationCreated  = "organization.created";
+    OrganizationDeleted  = "organization.deleted";
+    OrganizationRestored = "organization.restored";
+    OrganizationPurged   = "organization.purged";
     MemberAdded          = "member.added";
+    MemberRemoved        = "member.removed";
     ProjectCreated       = "project.created";
     ProjectUpdated       = "project.updated";
     ProjectDeleted       = "project.deleted";

@@ -41,6 +41,28 @@ pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result
     .map(drop)
 }
 
+/// Gives a person another password, by its hash, or a first one where he has none.
+pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
+    let his = Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD));
+    let Some(known) = tx.find::<entity::Entity>().filter(his).one_locked().await? else {
+        return create(tx, user, secret_hash).await;
+    };
+    tx.update(entity::ActiveModel {
+        id: Set(known.id),
+        secret_hash: Set(secret_hash),
+        changed_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await
+    .map(drop)
+}
+
+/// Takes every proof of identity from a person, for good.
+pub(crate) async fn clear(tx: &Tx, user: UserId) -> Result<()> {
+    tx.delete::<entity::Entity>(entity::Column::UserId.eq(user)).await.map(drop)
+}
+
 #[derive(FromQueryResult)]
 struct Claimed {
     id: UserId,

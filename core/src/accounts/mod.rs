@@ -1,4 +1,16 @@
-//! What spans people and an organization: to register, to found, to join.
+//! What spans people and organizations: to register, to found, to join, to leave it all.
+
+mod admin;
+mod password;
+mod profile;
+mod purge;
+mod removal;
+
+pub use admin::{NewAccount, activate, create, deactivate, find};
+pub use password::change_password;
+pub use profile::{change_profile, shown};
+pub use purge::purge;
+pub use removal::{BY_ONESELF, BY_OPERATOR, remove, restore};
 
 use crate::{
     Result,
@@ -15,12 +27,17 @@ use crate::{
     users::{self, NewUser, User},
 };
 
-/// Opens an account. `secret_hash`: of the password.
+/// Opens an account. `secret_hash`: of the password. `with_organization`: and an organization of his own.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
-pub async fn register(tx: &mut Tx, new: NewUser, secret_hash: String) -> Result<User> {
-    let user = users::create(tx, new, false).await?;
+pub async fn register(
+    tx: &mut Tx,
+    new: NewUser,
+    secret_hash: String,
+    with_organization: bool,
+) -> Result<User> {
+    let mut user = users::create(tx, new, false).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     tx.acting(Actor::User(user.id));
     #[expect(
@@ -30,7 +47,16 @@ pub async fn register(tx: &mut Tx, new: NewUser, secret_hash: String) -> Result<
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    if with_organization {
+        // Not stored: who has chosen none works where he has been for the longest time.
+        user.default_organization_id = Some(found_personal(tx, &user).await?.id);
+    }
     Ok(user)
+}
+
+/// Founds the organization that is a person's own. Part of opening his account.
+async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
+    establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
 }
 
 /// Makes sure that there is an operator of the platform with this address. An existing account keeps its password.
@@ -61,13 +87,19 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
 /// Founds an organization; `user` becomes its owner.
 ///
 /// # Errors
-/// `SLUG_TAKEN`.
+/// `SLUG_TAKEN`; `NotFound` when his account was deleted at the same time.
 pub async fn found(tx: &Tx, user: UserId, new: NewOrganization) -> Result<Organization> {
+    // Whoever is leaving founds nothing that would then have no owner.
+    users::lock(tx, user).await?;
+    establish(tx, user, new, organizations::TEAM).await
+}
+
+async fn establish(tx: &Tx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
     #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
     let org = tx.enter(OrgId::new(tx.now())).await?;
-    let organization = organizations::create(&org, new).await?;
+    let organization = organizations::create(&org, new, kind).await?;
     roles::create_builtin(&org).await?;
-    members::add(&org, user, BuiltinRole::Owner).await?;
+    members::add(&org, owner, BuiltinRole::Owner).await?;
     Ok(organization)
 }
 
@@ -79,4 +111,11 @@ pub async fn join(tx: &Tx, org: OrgId, user: UserId, role: BuiltinRole) -> Resul
     #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
     let org = tx.enter(org).await?;
     members::add(&org, user, role).await
+}
+
+/// Records what happened to an account: it belongs to no organization, so it stands in the platform's log.
+async fn record(tx: &Tx, action: Action, user: UserId, details: Details) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(action, user, details).await
 }
