@@ -12,6 +12,7 @@ use insula_core::{
     db::Db,
     one_time_tokens::Mail,
     page::Cursors,
+    secret::MacKey,
     sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
 };
 
@@ -39,8 +40,12 @@ pub struct State {
     pub cursors: Cursors,
     /// Makes the tokens that are mailed; knows whether anything sends mail.
     pub mail: Mail,
+    /// Compares bodies that hold a password.
+    pub bodies: MacKey<32>,
     /// How long sessions live, and how many.
     pub policy: Policy,
+    /// Does everybody who registers get an organization of his own?
+    pub personal_organizations: bool,
     /// Should load balancers send requests?
     pub readiness: Readiness,
     /// Is the schema the one this program knows? Set once.

@@ -89,6 +89,8 @@ codes! {
     UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username exists already.";
     SlugTaken            = "SLUG_TAKEN",             Conflict,        "Slug taken",             "An organization with this slug exists, or existed, already.";
     ProjectCodeTaken     = "PROJECT_CODE_TAKEN",     Conflict,        "Project code taken",     "Another project of this organization has this code.";
+    LastOwner            = "LAST_OWNER",             Conflict,        "Last owner",             "An organization needs an active owner. Make somebody else an owner first.";
+    LastSuperuser        = "LAST_SUPERUSER",         Conflict,        "Last operator",          "The platform needs an active operator. Make somebody else an operator first.";
     Conflict             = "CONFLICT",               Conflict,        "Conflict",               "Something this refers to changed at the same time. Try again.";
     IdempotencyInFlight  = "IDEMPOTENCY_IN_FLIGHT",  Conflict,        "Request in flight",      "A request with this Idempotency-Key is still being worked on. Try again.";
     LinkExpired          = "LINK_EXPIRED",           Gone,            "Link expired",           "This link was used or has expired. Ask for a new one.";
@@ -154,6 +156,9 @@ pub enum Error {
     /// The member lacks a permission.
     #[error("This needs the permission `{}`.", .0.permission)]
     Forbidden(Box<Missing>),
+    /// Organizations, by their slugs, would be left without an active owner.
+    #[error("{} It concerns: {}.", Code::LastOwner.sentence(), .0.join(", "))]
+    LastOwner(Vec<String>),
     /// No such thing (named in lower case) where the caller may look.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
@@ -183,6 +188,7 @@ impl Error {
         match self {
             Self::Refused(code) | Self::Invalid(code, _) => *code,
             Self::Forbidden(_) => Code::Forbidden,
+            Self::LastOwner(_) => Code::LastOwner,
             Self::NotFound(_) => Code::NotFound,
             Self::Unavailable { .. } => Code::Unavailable,
             Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => Code::InternalError,

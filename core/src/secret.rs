@@ -33,6 +33,8 @@ pub enum Purpose {
     Csrf,
     /// Wraps private keys where they are kept (AES-256-GCM).
     Wrap,
+    /// Compares bodies that hold a password.
+    Body,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Refresh => b"refresh",
             Self::Csrf => b"csrf",
             Self::Wrap => b"wrap",
+            Self::Body => b"body",
         }
     }
 }

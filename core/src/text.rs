@@ -3,8 +3,11 @@
 //! Canonical forms are computed here and stored, never in SQL: SQLite lower-cases ASCII only and PostgreSQL follows
 //! its locale, so the two databases would disagree.
 
+mod place;
+
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
+pub use place::{Locale, TimeZone};
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
@@ -77,6 +80,11 @@ impl Name {
         length(&name, 1..=Self::MAX)?;
         Ok(Self(name))
     }
+
+    /// Of a person who has told none.
+    pub(crate) fn personal() -> Self {
+        Self("Personal".to_owned())
+    }
 }
 
 /// The address of an organization in URLs: lower-case letters, digits and single hyphens, 2..=63 characters.
@@ -131,6 +139,21 @@ impl Slug {
             return Err(Fault::new("RESERVED", "This slug is reserved; choose another."));
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// One made from what people call somebody, and a `suffix` of lower-case letters and digits that makes it unique.
+    pub(crate) fn made_of(name: &str, suffix: &str) -> Self {
+        let mut slug = String::new();
+        for c in key(name).chars() {
+            match c {
+                c if c.is_ascii_alphanumeric() => slug.push(c),
+                _ if slug.ends_with('-') || slug.is_empty() => {}
+                _ => slug.push('-'),
+            }
+        }
+        slug.truncate(Self::LENGTH.end() - suffix.len() - 1);
+        let slug = slug.trim_end_matches('-');
+        Self(if slug.is_empty() { format!("user-{suffix}") } else { format!("{slug}-{suffix}") })
     }
 }
 
@@ -262,7 +285,7 @@ macro_rules! shows { ($($name:ident . $field:tt),+) => {$(
         }
     }
 )+}}
-shows!(Name.0, Slug.0, ProjectCode.0, Username.0, Color.0, EmailAddress.typed);
+shows!(Name.0, Locale.0, TimeZone.0, Slug.0, ProjectCode.0, Username.0, Color.0, EmailAddress.typed);
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +311,20 @@ mod tests {
             ("0190b3a0-0000-7000-8000-000000000001", "RESERVED"),
         ] {
             assert_eq!(Slug::parse(bad).unwrap_err().code, code, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_made_slug_is_one() {
+        for (name, slug) in [
+            ("ada", "ada-abc234"),
+            ("Ada.Love_lace", "ada-love-lace-abc234"),
+            ("o'hara+x", "o-hara-x-abc234"),
+            ("+++", "user-abc234"),
+            (&"a-".repeat(40), &format!("{}-abc234", &"a-".repeat(28)[..55])),
+        ] {
+            let made = Slug::made_of(name, "abc234");
+            assert_eq!((made.as_str(), Slug::parse(made.as_str()).is_ok()), (slug, true));
         }
     }
 

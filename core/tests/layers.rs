@@ -130,6 +130,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
         ("aes_gcm", &["core/src/signing_keys/"], &["core/src", "api/src", "worker/src"]),
         ("argon2", &["core/src/credentials/password/"], &["core/src", "api/src", "worker/src"]),
         ("bcrypt", &["core/src/credentials/password/"], &["core/src", "api/src", "worker/src"]),
+        ("chrono_tz", &["core/src/text/place.rs"], &["core/src", "api/src", "worker/src"]),
         ("dotenvy", &["core/src/config/"], &["core/src", "api/src", "worker/src"]),
     ];
     for (krate, rooms, folders) in rooms {
@@ -167,8 +168,32 @@ fn nouns_build_no_queries_of_their_own() {
         }
         // A select of its own runs only where somebody said why.
         let own_select = source.text.contains("Query::select()");
-        assert!(!own_select || source.text.contains(".unscoped()"), "{} builds a select", source.path);
+        assert!(
+            !own_select || source.text.contains(".unscoped()") || source.text.contains(".across("),
+            "{} builds a select",
+            source.path
+        );
     }
+}
+
+/// Where a purge forgets a table, the organization's parent row cannot be deleted, or something of it stays for ever.
+#[test]
+fn a_purge_knows_every_table_of_an_organization() {
+    let purge =
+        sources("core/src/accounts").into_iter().find(|source| source.path.ends_with("purge.rs")).unwrap();
+    let mut tables = 0;
+    for source in
+        sources("core/src").iter().filter(|source| source.text.contains("impl TenantTable for Entity"))
+    {
+        let module = source.path.trim_start_matches("core/src/").trim_end_matches(".rs").replace('/', "::");
+        let (noun, file) = module.rsplit_once("::").unwrap();
+        let names = [format!("    {noun}::Entity,"), format!("    {noun}::{file}::Entity,")];
+        // An audit log can only be added to.
+        let is_known = noun == "audit" || names.iter().any(|name| purge.text.contains(name));
+        assert!(is_known, "core/src/accounts/purge.rs does not empty {module}");
+        tables += 1;
+    }
+    assert!(tables >= 8, "{tables}");
 }
 
 #[test]
@@ -177,7 +202,8 @@ fn every_escape_is_counted_and_reasoned() {
     for source in sources("core/src").iter().filter(|source| !source.path.starts_with("core/src/db/")) {
         let lines: Vec<_> = source.text.lines().collect();
         for (at, line) in lines.iter().enumerate() {
-            for door in [".unscoped()", ".enter(", "Authorized::checked(", ".commit_unaudited()"] {
+            for door in [".unscoped()", ".across(", ".enter(", "Authorized::checked(", ".commit_unaudited()"]
+            {
                 if line.contains(door) {
                     let near = lines[at.saturating_sub(6)..=at].join("\n");
                     let reasoned =
@@ -191,7 +217,7 @@ fn every_escape_is_counted_and_reasoned() {
     let count = |door: &str| escapes.iter().filter(|escape| **escape == door).count();
     // Change these numbers knowingly: each is a place where the types no longer guard the tenants.
     assert_eq!(
-        [count(".unscoped()"), count(".enter("), count("Authorized::checked("), count(".commit_unaudited()")],
-        [9, 12, 1, 3]
+        [".unscoped()", ".across(", ".enter(", "Authorized::checked(", ".commit_unaudited()"].map(count),
+        [13, 4, 18, 1, 4]
     );
 }

@@ -100,10 +100,19 @@ async fn to_register_and_to_log_in_stand_in_the_platforms_log() {
     let facts = json!({ "after": { "is_active": true, "is_superuser": false } });
     let registered =
         Event { session: String::new(), ..ada.event("user.registered", PLATFORM, &ada.user, facts) };
-    assert_eq!(events(&ada.vault, "register").await, [registered]);
+    let logged = events(&ada.vault, "register").await;
+    assert_eq!(logged[0], registered);
+    // With the organization that is hers alone: what it is called would say who she is.
+    let actions: Vec<_> = logged.iter().map(|event| (&*event.action, &event.details)).collect();
+    let (kind, owner) = (
+        json!({ "after": { "kind": "personal" } }),
+        json!({ "after": { "user_id": ada.user, "roles": ["owner"] } }),
+    );
+    assert_eq!(actions[1..], [("organization.created", &kind), ("member.added", &owner)]);
+    assert!(logged[1..].iter().all(|event| event.organization == hex(&json!(logged[1].resource_id))));
     let created = ada.event("session.created", PLATFORM, &ada.session, json!({ "after": { "amr": "pwd" } }));
     assert_eq!(events(&ada.vault, "log-in").await, [Event { session: String::new(), ..created }]);
-    assert_eq!(ada.total().await, 2);
+    assert_eq!(ada.total().await, 4);
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ async fn a_new_account_is_active_and_ordinary() {
     let members: Vec<_> = body.as_object().unwrap().keys().collect();
     let expected = [
         "created_at",
+        "default_organization_id",
+        "display_name",
         "email",
         "email_verified_at",
         "first_name",
@@ -35,8 +37,12 @@ async fn a_new_account_is_active_and_ordinary() {
         "is_superuser",
         "last_login_at",
         "last_name",
+        "locale",
+        "timezone",
         "updated_at",
         "username",
+        "version",
+        "week_start",
     ];
     assert_eq!(members, expected);
     assert_eq!((&body["is_active"], &body["is_superuser"]), (&json!(true), &json!(false)));
@@ -79,7 +85,7 @@ async fn who_registers_twice_is_told_of_the_address() {
     let (server, anybody) = with_ada().await;
     anybody.post(REGISTER, ada()).await.problem(409, "EMAIL_TAKEN");
     let vault = server.vault().await;
-    for table in ["users", "credentials", "audit_events", "outbox"] {
+    for table in ["users", "credentials", "organizations", "outbox"] {
         assert_eq!(vault.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
     }
 }

@@ -61,6 +61,13 @@ async fn doors(server: &Server) -> Vec<Door> {
         door(&ada, "POST", "/api/v1/organizations", json!({ "name": "Second", "slug": "second" })),
         door(&ada, "POST", projects, json!({ "code": "Q", "name": "Q" })),
         door(&ada, "PATCH", project.header("location").unwrap(), json!({ "code": "R", "name": "R" })),
+        door(&ada, "PATCH", "/api/v1/users/me", json!({ "first_name": "Ada" })),
+        door(
+            &ada,
+            "PUT",
+            "/api/v1/users/me/password",
+            json!({ "current_password": PASSWORD, "password": "Copper-harbour-92-violin" }),
+        ),
     ]
 }
 

@@ -96,6 +96,25 @@ async fn whoever_has_not_signed_in_is_told_so_and_nothing_else() {
     }
 }
 
+/// Also the owner of an organization, and also for a body that is none: what operators do is not for others.
+#[tokio::test]
+async fn only_operators_ask_what_operators_ask() {
+    let server = Server::start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.found("acme").await;
+    let operations = Operation::all(&document(&server).await);
+    let admin = operations.iter().filter(|operation| operation.path.starts_with("/api/v1/admin/"));
+    let mut asked = 0;
+    for operation in admin {
+        let path = operation.path_with(|_| NOTHING.to_owned());
+        operation.broken_request(&server.client(), &path).await.problem(401, "UNAUTHENTICATED");
+        let problem = operation.broken_request(&ada, &path).await.problem(403, "FORBIDDEN");
+        assert!(problem.get("permission").is_none(), "no role of an organization would do");
+        asked += 1;
+    }
+    assert!(asked >= 8, "{asked}");
+}
+
 #[tokio::test]
 async fn a_bad_token_is_refused_before_anything_else() {
     let server = Server::start().await;
@@ -198,7 +217,8 @@ async fn a_removed_member_is_a_stranger_at_once() {
     for status in ["suspended", "removed"] {
         let update = format!(
             "UPDATE members SET status = '{status}' WHERE user_id IN
-             (SELECT id FROM users WHERE email = 'mia@demo.example')"
+             (SELECT id FROM users WHERE email = 'mia@demo.example')
+             AND organization_id IN (SELECT id FROM organizations WHERE slug = 'demo')"
         );
         assert_eq!(demo.server.vault().await.execute(&update).await, 1);
         let asked = walk(&demo.server, &mia, Demo::SLUG, |_, reply| {

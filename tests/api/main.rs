@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod account_deletion;
+mod admin_users;
 mod audit;
 mod auth;
 mod bad_input;
@@ -17,8 +19,11 @@ mod links;
 mod login;
 mod migrations;
 mod pages;
+mod password_change;
 mod passwords;
+mod personal_organizations;
 mod problems;
+mod profile;
 mod projects;
 mod races;
 mod refresh;

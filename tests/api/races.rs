@@ -113,7 +113,8 @@ async fn of_those_who_found_one_slug_one_does() {
     });
     assert_eq!(tally(&replies.await), expected([("201", 1), ("409 SLUG_TAKEN", N - 1)]));
     let vault = server.vault().await;
-    for (table, rows) in [("organizations", 1), ("members", 1), ("roles", 4), ("member_roles", 1)] {
+    // Hers alone, and this one.
+    for (table, rows) in [("organizations", 2), ("members", 2), ("roles", 8), ("member_roles", 2)] {
         assert_eq!(vault.scalar(&format!("SELECT count(*) FROM {table}")).await, rows, "{table}");
     }
 }

@@ -37,7 +37,8 @@ impl Demo {
         let lost = vault
             .execute(
                 "DELETE FROM member_roles WHERE member_id IN (SELECT m.id FROM members m
-                 JOIN users u ON u.id = m.user_id WHERE u.email = 'victor@demo.example')",
+                 JOIN users u ON u.id = m.user_id JOIN organizations o ON o.id = m.organization_id
+                 WHERE u.email = 'victor@demo.example' AND o.slug = 'demo')",
             )
             .await;
         assert_eq!(lost, 1, "victor had one role");

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{Client, Vault, Workplace, process::Process};
+use crate::{Client, PASSWORD, Vault, Workplace, process::Process};
 
 /// What the program prints when it is ready, followed by its address.
 const READY: &str = "Insula listens on ";
@@ -85,6 +85,17 @@ impl Builder {
     }
 }
 
+impl Builder {
+    /// As [`Builder::start`], with an operator of the platform, who is signed in.
+    pub async fn start_with_operator(self) -> (Server, Client) {
+        const EMAIL: &str = "root@example.com";
+        let builder = self.env("INSULA_FIRST_SUPERUSER_EMAIL", EMAIL);
+        let server = builder.env("INSULA_FIRST_SUPERUSER_PASSWORD", PASSWORD).start().await;
+        let operator = server.client().log_in(EMAIL, PASSWORD).await;
+        (server, operator)
+    }
+}
+
 impl Server {
     /// With the defaults of the program, in a new workplace.
     pub async fn start() -> Self {
@@ -94,6 +105,11 @@ impl Server {
     /// To say how it differs from the defaults.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// With an operator of the platform, who is signed in.
+    pub async fn with_operator() -> (Self, Client) {
+        Self::builder().start_with_operator().await
     }
 
     /// The absolute URL of a path.

@@ -84,6 +84,28 @@ impl Vault {
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// Takes a person into an organization: nobody can be invited yet.
+    pub async fn join(&self, slug: &str, email: &str, role: &str) {
+        let id = match self {
+            Self::Sqlite(_) => "randomblob(16)",
+            Self::Postgres(_) => "gen_random_uuid()",
+        };
+        let member = format!(
+            "INSERT INTO members (id, organization_id, user_id, status, joined_at, version, created_at, updated_at)
+             SELECT {id}, o.id, u.id, 'active', u.created_at, 1, u.created_at, u.created_at
+             FROM organizations o, users u WHERE o.slug = '{slug}' AND u.email = '{email}'"
+        );
+        assert_eq!(self.execute(&member).await, 1, "{email} is one person, and {slug} one organization");
+        let role = format!(
+            "INSERT INTO member_roles (id, organization_id, member_id, role_id, created_at)
+             SELECT {id}, m.organization_id, m.id, r.id, m.created_at FROM members m
+             JOIN roles r ON r.organization_id = m.organization_id AND r.key = '{role}'
+             JOIN organizations o ON o.id = m.organization_id JOIN users u ON u.id = m.user_id
+             WHERE o.slug = '{slug}' AND u.email = '{email}'"
+        );
+        assert_eq!(self.execute(&role).await, 1, "{role}");
+    }
+
     /// SQL for an id as 32 hexadecimal digits, without regard to how the database keeps it; empty for none.
     pub fn hex(&self, column: &str) -> String {
         match self {

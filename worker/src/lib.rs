@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use insula_core::{db::Db, maintenance, secret::MasterKey, signing_keys::Schedule};
+use insula_core::{accounts, db::Db, maintenance, secret::MasterKey, signing_keys::Schedule};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,11 @@ async fn sweep(db: &Db, stop: &CancellationToken) {
             }
             // The next tick tries again.
             Err(error) => tracing::warn!(%error, "could not remove what has expired"),
+        }
+        match accounts::purge(db).await {
+            Ok(0) => {}
+            Ok(accounts) => tracing::info!(accounts, "forgot deleted accounts"),
+            Err(error) => tracing::warn!(%error, "could not forget deleted accounts"),
         }
     }
 }

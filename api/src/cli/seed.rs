@@ -77,7 +77,14 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
     let policy = Policy { absolute: Duration::from_secs(60), ..Policy::from(config) };
-    let seed = Seed { db: &db, passwords: &passwords, tokens: &tokens, policy, password: &password };
+    let seed = Seed {
+        db: &db,
+        passwords: &passwords,
+        tokens: &tokens,
+        policy,
+        password: &password,
+        personal: config.personal_organizations,
+    };
     let mut people = Vec::new();
     for (first, last, role) in PEOPLE {
         people.push((seed.person(first, last).await?, role));
@@ -97,6 +104,8 @@ struct Seed<'a> {
     tokens: &'a Tokens,
     policy: Policy,
     password: &'a str,
+    /// Does everybody get an organization of his own?
+    personal: bool,
 }
 
 impl Seed<'_> {
@@ -108,7 +117,7 @@ impl Seed<'_> {
         let name = |name| Name::parse(name).ok();
         let email = EmailAddress::parse(&address).map_err(|fault| Fault::failed(fault.message))?;
         let new = NewUser { email, username: None, first_name: name(first), last_name: name(last) };
-        match accounts::register(&mut tx, new, hash, None).await {
+        match accounts::register(&mut tx, new, hash, self.personal, None).await {
             Ok(user) => {
                 tx.commit().await?;
                 Ok(user.id)

@@ -26,7 +26,7 @@ use insula_core::{
     maintenance,
     one_time_tokens::Mail,
     page::Cursors,
-    secret::MasterKey,
+    secret::{MacKey, MasterKey, Purpose},
     sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
     signing_keys::Schedule,
 };
@@ -112,7 +112,9 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         passwords,
         cursors: Cursors::new(master),
         mail: Mail::new(master, config),
+        bodies: MacKey::derive(master, Purpose::Body),
         policy: Policy::from(config),
+        personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),
         environment: config.environment.as_str(),

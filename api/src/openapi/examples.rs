@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::schemas::reference;
 
 /// How far to follow a type that contains itself.
-const DEEPEST: usize = 8;
+const DEEPEST: usize = 12;
 
 /// Gives each request body and each successful answer an example.
 pub(super) fn add(doc: &mut Value) -> Result<(), String> {

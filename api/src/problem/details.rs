@@ -26,6 +26,8 @@ pub(super) struct Details<'a> {
     request_id: &'a str,
     #[serde(flatten)]
     lack: Option<Lack<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organizations: Option<&'a [String]>,
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after: Option<u64>,
@@ -62,6 +64,7 @@ impl<'a> Details<'a> {
             errors: if let Error::Invalid(_, errors) = error { errors } else { &[] },
             request_id,
             lack: if let Error::Forbidden(missing) = error { Some((&**missing).into()) } else { None },
+            organizations: if let Error::LastOwner(slugs) = error { Some(slugs) } else { None },
             retry_after: wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
         }
     }
@@ -89,6 +92,7 @@ pub(crate) fn example(code: Code) -> Value {
     let error = match code {
         Code::Forbidden => Error::Forbidden(Box::new(missing)),
         Code::ValidationFailed => Error::Invalid(code, vec![field]),
+        Code::LastOwner => Error::LastOwner(vec!["acme".to_owned()]),
         code => code.refuse(),
     };
     json!(Details::new(&error, "/api/v1/organizations/acme/projects", "0190b3a07c1e7d2a9f003a5c6e7f8091"))
@@ -136,6 +140,7 @@ pub(crate) fn schema() -> Value {
             "missing": texts("The permissions the caller lacks."),
             "roles_held": texts("The roles the caller holds."),
             "roles_that_grant": texts("The roles that would do."),
+            "organizations": texts("The slugs of the organizations that would be left without an owner."),
             "retry_after": {"type": "integer", "description": "Seconds to wait before trying again."},
         },
     })

@@ -61,7 +61,8 @@ impl Auth {
             return Ok(OrAccepted::Accepted(mailboxes::LOOK));
         }
         let mut tx = db.begin_global(anybody.origin).await?;
-        let user = accounts::register(&mut tx, new, hash, mail.to_prove()).await?;
+        let user =
+            accounts::register(&mut tx, new, hash, self.0.personal_organizations, mail.to_prove()).await?;
         tx.commit().await?;
         let place = "/api/v1/users/me".to_owned();
         Ok(OrAccepted::Done(Answer::created(place, EntityTag(user.version), &user.into())?))
@@ -74,7 +75,8 @@ impl Auth {
         for _ in 0..2 {
             let mut tx = self.0.db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());
-            match insula_core::mailboxes::register(&mut tx, &self.0.mail, new, hash).await {
+            let personal = self.0.personal_organizations;
+            match insula_core::mailboxes::register(&mut tx, &self.0.mail, new, hash, personal).await {
                 Err(error) if error.code() == Code::EmailTaken => {}
                 outcome => {
                     outcome?;

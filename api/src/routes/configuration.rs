@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use insula_core::credentials::{Passwords, shortest};
+use poem::Request;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
 use super::Tag;
-use crate::{problem::Result, state::State, wire::Reply};
+use crate::{
+    operation::check_query,
+    problem::{Also, Result},
+    state::State,
+    wire::Reply,
+};
 
 pub struct Configuration(pub Arc<State>);
 
@@ -28,7 +34,8 @@ struct AuthConfig {
 impl Configuration {
     /// Look at how accounts work here
     #[oai(path = "/auth/config", method = "get", operation_id = "getAuthConfig")]
-    async fn get(&self) -> Result<Reply<AuthConfig>> {
+    async fn get(&self, request: &Request) -> Result<Reply<AuthConfig>, Also<422>> {
+        check_query(request)?;
         let mail = &self.0.mail;
         Ok(Reply(AuthConfig {
             mail: mail.is_configured,

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_core::{
+    accounts,
     error::{Code, Fields},
     mailboxes::{self, Proved},
     one_time_tokens::{self, Purpose},
@@ -189,7 +190,7 @@ impl Mailboxes {
             Ok::<_, Problem>(changed)
         };
         match evenly(changed).await? {
-            Some(user) => Ok(OrAccepted::Done(Reply(user.into()))),
+            Some(user) => Ok(OrAccepted::Done(Reply(accounts::shown(&self.0.db, user).await?.into()))),
             None => Ok(OrAccepted::Accepted(LOOK)),
         }
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
+    accounts,
     ids::SessionId,
     sessions::{self, Ending},
     users,
 };
-use poem_openapi::{Object, OpenApi, param::Path};
+use poem_openapi::{Enum, Object, OpenApi, param::Path};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::{
     caller::{SignedIn, Unverified},
     problem::Result,
     state::State,
-    wire::{Email, EntityTag, Id, Name, NoContent, Reply, Tagged, Username},
+    wire::{DisplayName, Email, EntityTag, Id, Locale, Name, NoContent, Reply, Tagged, TimeZone, Username},
 };
 
 pub struct Me(pub Arc<State>);
@@ -38,6 +39,18 @@ pub(super) struct User {
     /// Family name.
     #[oai(nullable)]
     last_name: Option<Name>,
+    /// What others call him: his names, else his username, else the local part of his address.
+    display_name: DisplayName,
+    /// The language of what is written to him.
+    locale: Locale,
+    /// The time zone that times are shown in; data stay in UTC.
+    timezone: TimeZone,
+    /// The first day of his week.
+    week_start: WeekStart,
+    /// Where he works unless he says otherwise: what he chose, while he is a member there, else where he has been for the
+    /// longest time; `null`: he belongs nowhere.
+    #[oai(nullable)]
+    default_organization_id: Option<Uuid>,
     /// May the person log in?
     is_active: bool,
     /// Is it an operator of the platform?
@@ -48,15 +61,30 @@ pub(super) struct User {
     /// When the person last logged in.
     #[oai(nullable)]
     last_login_at: Option<DateTime<Utc>>,
+    /// Counts its changes; the `ETag`.
+    version: i64,
     /// When the account was made.
     created_at: DateTime<Utc>,
     /// When it last changed.
     updated_at: DateTime<Utc>,
 }
 
+/// The first day of a week.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WeekStart {
+    /// ISO 8601.
+    Monday,
+    /// As in much of the Arab world.
+    Saturday,
+    /// As in North America.
+    Sunday,
+}
+
 /// A log-in on one device.
 #[derive(Object, Serialize)]
-struct Session {
+pub(super) struct Session {
     /// The log-in.
     id: Uuid,
     /// From where.
@@ -82,26 +110,14 @@ struct Session {
 
 /// Every log-in that has not ended.
 #[derive(Object, Serialize)]
-struct Sessions {
+pub(super) struct Sessions {
     /// The newest first.
     data: Vec<Session>,
 }
 
-#[OpenApi(tag = "Tag::Me")]
-impl Me {
-    /// Look at myself
-    #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
-    async fn get(&self, me: Unverified) -> Result<Tagged<User>> {
-        let Unverified(me) = me;
-        Ok(Tagged::Present(EntityTag(me.user.version), me.user.into()))
-    }
-
-    /// List where I am logged in
-    #[oai(path = "/users/me/sessions", method = "get", operation_id = "listMySessions")]
-    async fn sessions(&self, me: Unverified) -> Result<Reply<Sessions>> {
-        let Unverified(me) = me;
-        let current = me.caller.claims.session;
-        let sessions = sessions::list(&self.0.db, me.user.id).await?;
+impl Sessions {
+    /// `current`: the one that asks.
+    pub(super) fn new(sessions: Vec<sessions::Session>, current: SessionId) -> Self {
         let show = |session: sessions::Session| Session {
             id: session.id.0,
             ip: session.ip,
@@ -113,7 +129,25 @@ impl Me {
             idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
         };
-        Ok(Reply(Sessions { data: sessions.into_iter().map(show).collect() }))
+        Self { data: sessions.into_iter().map(show).collect() }
+    }
+}
+
+#[OpenApi(tag = "Tag::Me")]
+impl Me {
+    /// Look at myself
+    #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
+    async fn get(&self, me: Unverified) -> Result<Tagged<User>> {
+        let user = accounts::shown(&self.0.db, me.0.user).await?;
+        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+    }
+
+    /// List where I am logged in
+    #[oai(path = "/users/me/sessions", method = "get", operation_id = "listMySessions")]
+    async fn sessions(&self, me: Unverified) -> Result<Reply<Sessions>> {
+        let Unverified(me) = me;
+        let sessions = sessions::list(&self.0.db, me.user.id).await?;
+        Ok(Reply(Sessions::new(sessions, me.caller.claims.session)))
     }
 
     /// Log out everywhere else
@@ -139,18 +173,29 @@ impl State {
     }
 }
 
+/// `default_organization_id` as it is: [`accounts::shown`] makes it true.
 impl From<users::User> for User {
     fn from(user: users::User) -> Self {
         Self {
+            display_name: DisplayName(user.display_name()),
             id: user.id.0,
             email: Email(user.email),
             username: user.username.map(Username),
             first_name: user.first_name.map(Name),
             last_name: user.last_name.map(Name),
+            locale: Locale(user.locale),
+            timezone: TimeZone(user.timezone),
+            week_start: match user.week_start.as_str() {
+                "saturday" => WeekStart::Saturday,
+                "sunday" => WeekStart::Sunday,
+                _ => WeekStart::Monday,
+            },
+            default_organization_id: user.default_organization_id.map(|id| id.0),
             is_active: user.is_active,
             is_superuser: user.is_superuser,
             email_verified_at: user.email_verified_at,
             last_login_at: user.last_login_at,
+            version: user.version,
             created_at: user.created_at,
             updated_at: user.updated_at,
         }

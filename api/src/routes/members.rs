@@ -19,7 +19,7 @@ pub struct Members(pub Arc<State>);
 
 /// A role that a member holds.
 #[derive(Object, Serialize)]
-struct RoleHeld {
+pub(super) struct RoleHeld {
     /// The role.
     id: Uuid,
     /// Its stable name, for programs.
@@ -75,12 +75,13 @@ impl From<members::Effective> for Effective {
             roles: roles.into_iter().map(|key| RoleKey(key.to_owned())).collect(),
         });
         let permissions = permissions.collect();
-        let role = |role: members::RoleHeld| RoleHeld {
-            id: role.id.0,
-            key: RoleKey(role.key),
-            name: Name(role.name),
-        };
-        let roles = effective.roles.into_iter().map(role).collect();
+        let roles = effective.roles.into_iter().map(RoleHeld::from).collect();
         Self { member_id: effective.member.0, roles, permissions }
+    }
+}
+
+impl From<members::RoleHeld> for RoleHeld {
+    fn from(role: members::RoleHeld) -> Self {
+        Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
     }
 }

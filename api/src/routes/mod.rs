@@ -1,10 +1,13 @@
 //! The routes: each translates wire to core, begins, calls one operation, commits.
 
+mod account;
+mod admin;
 mod auth;
 mod configuration;
 mod mailboxes;
 mod me;
 mod members;
+mod memberships;
 mod organizations;
 mod projects;
 mod sessions;
@@ -20,9 +23,12 @@ pub type Routes = (
     mailboxes::Mailboxes,
     sessions::Sessions,
     me::Me,
+    account::Account,
+    memberships::Memberships,
     organizations::Organizations,
     members::Members,
     projects::Projects,
+    admin::users::Users,
 );
 
 /// The routes, over what they share.
@@ -33,9 +39,12 @@ pub fn routes(state: &Arc<State>) -> Routes {
         mailboxes::Mailboxes(Arc::clone(state)),
         sessions::Sessions(Arc::clone(state)),
         me::Me(Arc::clone(state)),
+        account::Account(Arc::clone(state)),
+        memberships::Memberships(Arc::clone(state)),
         organizations::Organizations(Arc::clone(state)),
         members::Members(Arc::clone(state)),
         projects::Projects(Arc::clone(state)),
+        admin::users::Users(Arc::clone(state)),
     )
 }
 
@@ -52,4 +61,6 @@ enum Tag {
     Members,
     /// Projects of an organization.
     Projects,
+    /// What operators of the platform do.
+    Platform,
 }

@@ -38,7 +38,7 @@ struct Foundation {
 
 /// A tenant.
 #[derive(Object, Serialize)]
-struct Organization {
+pub(super) struct Organization {
     /// The organization.
     id: Uuid,
     /// Its address in URLs.

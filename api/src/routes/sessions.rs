@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
-    credentials,
+    accounts, credentials,
     error::{Code, Fields},
     secret::Secret,
     sessions::{self, Device, Ending},
@@ -149,7 +149,7 @@ impl Sessions {
         let device = Device { name: device_name, ..anybody.device };
         let (session, user) = sessions::create(&mut tx, user, device, &self.0.policy).await?;
         tx.commit().await?;
-        Ok(self.signed_in(transport, &session, user)?)
+        Ok(self.signed_in(transport, &session, user).await?)
     }
 
     /// Go on with new tokens
@@ -174,7 +174,7 @@ impl Sessions {
             }
         };
         let (session, user) = sessions::refresh(db, token, policy, anybody.origin.request_id).await?;
-        Ok(self.signed_in(transport, &session, user)?)
+        Ok(self.signed_in(transport, &session, user).await?)
     }
 
     /// Get a CSRF token
@@ -223,13 +223,14 @@ impl Sessions {
 
 impl Sessions {
     /// What a browser or program gets that is signed in by `session` from now on.
-    fn signed_in(
+    async fn signed_in(
         &self,
         transport: Transport,
         session: &sessions::Session,
         user: users::User,
     ) -> Result<WithCookies<Reply<SignedIn>>, insula_core::Error> {
         let State { db, tokens, refresh, csrf, cookies, .. } = &*self.0;
+        let user = accounts::shown(db, user).await?;
         let access = tokens.issue(user.id, session.id, db.now())?;
         let refresh = refresh.issue(session.id, session.refresh_counter);
         let mut signed_in = SignedIn {

@@ -24,6 +24,12 @@ texts! {
     Username { length: text::Username::LENGTH, pattern: text::Username::PATTERN, example: "ada" }
     /// A name shown to people.
     Name { length: 1..=text::Name::MAX, example: "Analytical Engine" }
+    /// What a person is called by others.
+    DisplayName { length: 1..=201, example: "Ada Lovelace" }
+    /// A language tag (BCP 47).
+    Locale { length: text::Locale::LENGTH, pattern: text::Locale::PATTERN, example: "en-GB" }
+    /// A time zone (IANA).
+    TimeZone { length: 1..=text::TimeZone::MAX, example: "Europe/London" }
     /// The address of an organization in URLs.
     Slug { length: text::Slug::LENGTH, pattern: text::Slug::PATTERN, example: "acme" }
     /// The short code of a project.

@@ -40,6 +40,14 @@ actions! {
     UserEmailChangeRequested = "user.email_change_requested";
     UserEmailChanged     = "user.email_changed";
     UserEmailChangeUndone = "user.email_change_undone";
+    UserCreated          = "user.created";
+    UserUpdated          = "user.updated";
+    UserPasswordChanged  = "user.password_changed";
+    UserActivated        = "user.activated";
+    UserDeactivated      = "user.deactivated";
+    UserDeleted          = "user.deleted";
+    UserRestored         = "user.restored";
+    UserPurged           = "user.purged";
     SessionCreated       = "session.created";
     SessionReauthenticated = "session.reauthenticated";
     SessionRefreshReuse  = "session.refresh_reuse";
@@ -49,7 +57,11 @@ actions! {
     SigningKeyRewrapped  = "signing_key.rewrapped";
     SigningKeyRemoved    = "signing_key.removed";
     OrganizationCreated  = "organization.created";
+    OrganizationDeleted  = "organization.deleted";
+    OrganizationRestored = "organization.restored";
+    OrganizationPurged   = "organization.purged";
     MemberAdded          = "member.added";
+    MemberRemoved        = "member.removed";
     ProjectCreated       = "project.created";
     ProjectUpdated       = "project.updated";
     ProjectDeleted       = "project.deleted";

@@ -41,28 +41,26 @@ pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result
     .map(drop)
 }
 
-/// Gives a person a password, by its hash; the one he had is worth nothing from then on.
+/// Gives a person another password, by its hash, or a first one where he has none.
 pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
-    let now = tx.now();
-    let row = entity::ActiveModel {
-        secret_hash: Set(secret_hash.clone()),
-        changed_at: Set(now),
-        updated_at: Set(now),
-        ..Default::default()
+    let his = Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD));
+    let Some(known) = tx.find::<entity::Entity>().filter(his).one_locked().await? else {
+        return create(tx, user, secret_hash).await;
     };
-    match tx.update_where(row, password_of(user)).await?.is_empty() {
-        false => Ok(()),
-        true => create(tx, user, secret_hash).await,
-    }
+    tx.update(entity::ActiveModel {
+        id: Set(known.id),
+        secret_hash: Set(secret_hash),
+        changed_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await
+    .map(drop)
 }
 
-/// Takes a person's password away; a mailed link gives him a new one.
-pub(crate) async fn remove(tx: &Tx, user: UserId) -> Result<()> {
-    tx.delete::<entity::Entity>(password_of(user)).await.map(drop)
-}
-
-fn password_of(user: UserId) -> Condition {
-    Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
+/// Takes every proof of identity from a person, for good.
+pub(crate) async fn clear(tx: &Tx, user: UserId) -> Result<()> {
+    tx.delete::<entity::Entity>(entity::Column::UserId.eq(user)).await.map(drop)
 }
 
 #[derive(FromQueryResult)]

@@ -22,6 +22,13 @@ pub(super) enum Hat {
 }
 
 impl Hat {
+    const fn role(self) -> &'static str {
+        match self {
+            Self::App(_) => "insula_app",
+            Self::System => "insula_system",
+        }
+    }
+
     /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
     pub(super) fn begin_message(self, writes: bool) -> String {
         let mode = if writes { "READ WRITE" } else { "READ ONLY" };
@@ -135,6 +142,14 @@ impl Open {
     pub(super) async fn scope(&self, org: OrgId) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
             self.transaction.execute_unprepared(&scope_message(org)).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts on another hat, on the same connection; the scope stays.
+    pub(super) async fn wear(&self, hat: Hat) -> Result<()> {
+        if let Transaction::Postgres(_) = self.transaction {
+            self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role())).await?;
         }
         Ok(())
     }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
-    sea_query::{IntoCondition, LockType, SelectStatement},
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    sea_query::{IntoCondition, LockType, Order, SelectStatement},
 };
 
-use super::{GlobalTable, OrgTx, transaction::Open};
+use super::{
+    GlobalTable, OrgTx,
+    transaction::{Hat, Open},
+};
 use crate::{
     Error, Result,
     access::{Authorized, Origin, PermissionSet, Platform},
@@ -45,7 +48,12 @@ impl Tx {
 
     /// The living rows of `E`.
     pub(crate) fn find<E: GlobalTable>(&self) -> Global<'_, E> {
-        Global { open: &self.open, select: E::find() }
+        Global { open: &self.open, select: E::find(), deleted: false }
+    }
+
+    /// The deleted rows of `E`: the only other door, for restore and purge.
+    pub(crate) fn find_deleted<E: GlobalTable>(&self) -> Global<'_, E> {
+        Global { open: &self.open, select: E::find(), deleted: true }
     }
 
     /// Inserts a row.
@@ -107,6 +115,18 @@ impl Tx {
         Ok(OrgTx::new(Arc::clone(&self.open), proof))
     }
 
+    /// The rows of a query across organizations, read inside this transaction: what it has locked stays as it reads.
+    /// It *finds*; what is changed is changed in an [`OrgTx`].
+    pub(crate) async fn across<M: FromQueryResult + Send + Sync>(
+        &self,
+        query: &SelectStatement,
+    ) -> Result<Vec<M>> {
+        self.open.wear(Hat::System).await?;
+        let rows = rows(&self.open, query).await?;
+        self.open.wear(Hat::App(None)).await?;
+        Ok(rows)
+    }
+
     /// Makes everything permanent, or nothing.
     ///
     /// # Errors
@@ -126,6 +146,7 @@ impl Tx {
 pub struct Global<'tx, E: EntityTrait> {
     open: &'tx Open,
     select: Select<E>,
+    deleted: bool,
 }
 
 impl<E: GlobalTable> Global<'_, E>
@@ -138,8 +159,15 @@ where
         self
     }
 
-    fn living(self) -> Select<E> {
+    /// From the first to the last by `column`: who locks several rows locks them in one order.
+    pub fn sort(mut self, column: E::Column) -> Self {
+        self.select = self.select.order_by(column, Order::Asc);
+        self
+    }
+
+    fn sealed(self) -> Select<E> {
         match E::DELETED {
+            Some(column) if self.deleted => self.select.filter(column.is_not_null()),
             Some(column) => self.select.filter(column.is_null()),
             None => self.select,
         }
@@ -151,7 +179,7 @@ where
     /// Whatever the database refuses.
     pub async fn one(self) -> Result<Option<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.living().one(transaction).await?)
+        Ok(self.sealed().one(transaction).await?)
     }
 
     /// The one row, where there is one, locked against other writers until the transaction ends.
@@ -160,7 +188,7 @@ where
     /// `Unavailable` when another writer holds it too long.
     pub async fn one_locked(self) -> Result<Option<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.living().lock(LockType::Update).one(transaction).await?)
+        Ok(self.sealed().lock(LockType::Update).one(transaction).await?)
     }
 
     /// Every row, locked against other writers until the transaction ends. For sets that are small by their nature.
@@ -169,8 +197,13 @@ where
     /// `Unavailable` when another writer holds one too long.
     pub async fn all_locked(self) -> Result<Vec<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.living().lock(LockType::Update).all(transaction).await?)
+        Ok(self.sealed().lock(LockType::Update).all(transaction).await?)
     }
+}
+
+async fn rows<M: FromQueryResult + Send + Sync>(open: &Open, query: &SelectStatement) -> Result<Vec<M>> {
+    let statement: Statement = open.transaction.get_database_backend().build(query);
+    Ok(M::find_by_statement(statement).all(&open.transaction).await?)
 }
 
 /// A read across organizations; it can change nothing.
@@ -194,9 +227,7 @@ impl Unscoped {
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        let transaction = &self.open.transaction;
-        let statement: Statement = transaction.get_database_backend().build(query);
-        Ok(M::find_by_statement(statement).all(transaction).await?)
+        rows(&self.open, query).await
     }
 
     /// The first row of a query.

@@ -15,6 +15,7 @@ use crate::{
     db::{Db, OrgTx, Tx},
     error::Code,
     ids::{AnswerId, OrgId, UserId},
+    secret::MacKey,
 };
 
 /// How long an answer is remembered.
@@ -34,6 +35,14 @@ pub struct Once {
     pub key: String,
     /// SHA-256 of the body as it was sent.
     pub body_sha256: [u8; 32],
+}
+
+impl Once {
+    /// The same wish, for a body that holds a password: from a plain digest, which is fast, it could be guessed.
+    #[must_use]
+    pub fn keyed(self, key: &MacKey<32>) -> Self {
+        Self { body_sha256: key.tag(&self.body_sha256), ..self }
+    }
 }
 
 /// What is remembered of an answer.

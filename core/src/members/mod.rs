@@ -1,16 +1,23 @@
 //! Who belongs to an organization, and what each may do there.
 
 mod authorize;
+mod departure;
 mod entity;
+mod mine;
+mod owners;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-mod roles_held;
+pub(crate) mod roles_held;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use authorize::{Caller, authorize};
+pub(crate) use departure::{depart, of};
 pub(crate) use entity::Entity;
 pub use entity::Model as Member;
+pub(crate) use mine::belongs;
+pub use mine::{Mine, default_organization, list_mine};
+pub(crate) use owners::{lock_organizations, refuse_last};
 
 use crate::{
     Error, Result,
@@ -22,7 +29,9 @@ use crate::{
 };
 
 /// Neither suspended nor removed.
-const ACTIVE: &str = "active";
+pub const ACTIVE: &str = "active";
+/// Belongs to it no more; the row stays, since what he did names it.
+const REMOVED: &str = "removed";
 
 /// Takes a person into the organization, with one role.
 ///

@@ -1,13 +1,16 @@
 //! Tenants.
 
 mod entity;
+mod personal;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use entity::Model as Organization;
 pub(crate) use entity::{Column, Entity};
+pub(crate) use personal::personal;
 
 use crate::{
     Result,
@@ -22,6 +25,8 @@ use crate::{
 pub const ACTIVE: &str = "active";
 /// The kind of an organization that is nobody's own.
 pub const TEAM: &str = "team";
+/// The kind of an organization that is one person's own: made with the account, and gone with it.
+pub const PERSONAL: &str = "personal";
 
 /// How a path names an organization: by id or by slug.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,16 +65,19 @@ pub struct NewOrganization {
     pub slug: Slug,
 }
 
-/// The facts of an organization that an audit log may tell.
+/// The facts of an organization that an audit log may tell. What a personal one is called says who its person is.
 fn facts(organization: &Organization) -> Value {
-    json!({ "slug": organization.slug, "name": organization.name, "kind": organization.kind })
+    match organization.kind == PERSONAL {
+        true => json!({ "kind": organization.kind }),
+        false => json!({ "slug": organization.slug, "name": organization.name, "kind": organization.kind }),
+    }
 }
 
-/// Adds the organization that `tx` is in.
+/// Adds the organization that `tx` is in. `kind`: [`TEAM`] or [`PERSONAL`].
 ///
 /// # Errors
 /// `SLUG_TAKEN`, also by a deleted organization.
-pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization) -> Result<Organization> {
+pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &str) -> Result<Organization> {
     let now = tx.now();
     let organization = tx
         .insert(entity::ActiveModel {
@@ -77,7 +85,7 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization) -> Result
             name: Set(new.name.into()),
             description: Set(None),
             status: Set(ACTIVE.to_owned()),
-            kind: Set(TEAM.to_owned()),
+            kind: Set(kind.to_owned()),
             purge_after: Set(None),
             version: Set(1),
             deleted_at: Set(None),
@@ -96,6 +104,37 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization) -> Result
 /// `NotFound` when it was deleted at the same time.
 pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Organization> {
     tx.find::<Entity>().one().await
+}
+
+/// Deletes the organization; until `purge_after` it can be restored.
+pub(crate) async fn remove(tx: &OrgTx<Platform>, purge_after: DateTime<Utc>) -> Result<()> {
+    let before = tx.find::<Entity>().one_locked().await?;
+    tx.update(entity::ActiveModel {
+        id: Set(before.id),
+        version: Set(before.version + 1),
+        deleted_at: Set(Some(tx.now())),
+        purge_after: Set(Some(purge_after)),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await?;
+    tx.record(Action::OrganizationDeleted, before.id, Details::removed(facts(&before))).await
+}
+
+/// Brings the deleted organization back.
+pub(crate) async fn restore(tx: &OrgTx<Platform>) -> Result<()> {
+    let before = tx.find_deleted::<Entity>().one_locked().await?;
+    let restored = tx
+        .update(entity::ActiveModel {
+            id: Set(before.id),
+            version: Set(before.version + 1),
+            deleted_at: Set(None),
+            purge_after: Set(None),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        })
+        .await?;
+    tx.record(Action::OrganizationRestored, before.id, Details::created(facts(&restored))).await
 }
 
 #[cfg(test)]

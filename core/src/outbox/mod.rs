@@ -3,6 +3,7 @@
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 mod entity;
 
+pub(crate) use entity::Entity;
 use sea_orm::ActiveValue::Set;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -38,11 +39,6 @@ pub enum Job {
         /// What the link carries.
         token: OneTimeTokenId,
     },
-    /// Tells a user that his password was changed.
-    SendPasswordChanged {
-        /// Whom.
-        user: UserId,
-    },
     /// Mails the link that confirms a new address, to that address.
     SendEmailChange {
         /// What the link carries.
@@ -66,6 +62,16 @@ pub enum Job {
         user: UserId,
         /// The session.
         session: SessionId,
+    },
+    /// Tells a person that his password was changed.
+    SendPasswordChanged {
+        /// Whom.
+        user: UserId,
+    },
+    /// Tells a person that his account was deleted, and until when it can be brought back.
+    SendAccountDeleted {
+        /// Whom.
+        user: UserId,
     },
 }
 

@@ -1,12 +1,17 @@
 //! People with an account.
 
 mod entity;
+mod profile;
+mod removal;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
 pub use entity::Model as User;
 pub(crate) use entity::{Column, Entity};
+pub(crate) use profile::change;
+pub use profile::{ProfileChanges, WeekStart};
+pub(crate) use removal::{anonymize, delete, due, find, lock, lock_dispensable, restore, set_active};
 
 use crate::{
     Result,
@@ -27,6 +32,19 @@ pub struct NewUser {
     pub first_name: Option<Name>,
     /// Family name.
     pub last_name: Option<Name>,
+}
+
+impl User {
+    /// What other people call the person: by his names, else by his username, else by the local part of his address.
+    pub fn display_name(&self) -> String {
+        let names: Vec<_> =
+            [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        match (&names[..], &self.username) {
+            ([], Some(username)) => username.clone(),
+            ([], None) => self.email.split('@').next().unwrap_or_default().to_owned(),
+            (names, _) => names.join(" "),
+        }
+    }
 }
 
 /// The facts of a user that an audit log may tell: no address, ids only.
@@ -72,11 +90,6 @@ pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, is_verifie
 /// The person with this address, locked against other writers.
 pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
-}
-
-/// The person, locked against other writers.
-pub(crate) async fn locked(tx: &Tx, id: UserId) -> Result<Option<User>> {
-    tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
 }
 
 /// Is there a person with this username?

@@ -1,4 +1,16 @@
-//! What spans people and an organization: to register, to found, to join.
+//! What spans people and organizations: to register, to found, to join, to leave it all.
+
+mod admin;
+mod password;
+mod profile;
+mod purge;
+mod removal;
+
+pub use admin::{NewAccount, activate, create, deactivate, find};
+pub use password::change_password;
+pub use profile::{change_profile, shown};
+pub use purge::purge;
+pub use removal::{BY_ONESELF, BY_OPERATOR, remove, restore};
 
 use crate::{
     Result,
@@ -17,7 +29,8 @@ use crate::{
     users::{self, NewUser, User},
 };
 
-/// Opens an account. `secret_hash`: of the password. `to_prove`: how the mailbox is to be proved; `None`: it need not be.
+/// Opens an account. `secret_hash`: of the password. `with_organization`: and an organization of his own. `to_prove`: how
+/// the mailbox is to be proved; `None`: it need not be.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
@@ -25,11 +38,12 @@ pub async fn register(
     tx: &mut Tx,
     new: NewUser,
     secret_hash: String,
+    with_organization: bool,
     to_prove: Option<&Mail>,
 ) -> Result<User> {
     let email = new.email.clone();
     one_time_tokens::refuse_reserved(tx, &email, None).await?;
-    let user = users::create(tx, new, false, to_prove.is_none()).await?;
+    let mut user = users::create(tx, new, false, to_prove.is_none()).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let first_mail = match to_prove {
         Some(mail) => {
@@ -46,7 +60,16 @@ pub async fn register(
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     platform.enqueue(&first_mail).await?;
+    if with_organization {
+        // Not stored: who has chosen none works where he has been for the longest time.
+        user.default_organization_id = Some(found_personal(tx, &user).await?.id);
+    }
     Ok(user)
+}
+
+/// Founds the organization that is a person's own. Part of opening his account.
+async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
+    establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
 }
 
 /// Makes sure that there is an operator of the platform with this address, which needs no proof. An existing account
@@ -87,13 +110,19 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
 /// Founds an organization; `user` becomes its owner.
 ///
 /// # Errors
-/// `SLUG_TAKEN`.
+/// `SLUG_TAKEN`; `NotFound` when his account was deleted at the same time.
 pub async fn found(tx: &Tx, user: UserId, new: NewOrganization) -> Result<Organization> {
+    // Whoever is leaving founds nothing that would then have no owner.
+    users::lock(tx, user).await?;
+    establish(tx, user, new, organizations::TEAM).await
+}
+
+async fn establish(tx: &Tx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
     #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
     let org = tx.enter(OrgId::new(tx.now())).await?;
-    let organization = organizations::create(&org, new).await?;
+    let organization = organizations::create(&org, new, kind).await?;
     roles::create_builtin(&org).await?;
-    members::add(&org, user, BuiltinRole::Owner).await?;
+    members::add(&org, owner, BuiltinRole::Owner).await?;
     Ok(organization)
 }
 
@@ -105,4 +134,11 @@ pub async fn join(tx: &Tx, org: OrgId, user: UserId, role: BuiltinRole) -> Resul
     #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
     let org = tx.enter(org).await?;
     members::add(&org, user, role).await
+}
+
+/// Records what happened to an account: it belongs to no organization, so it stands in the platform's log.
+async fn record(tx: &Tx, action: Action, user: UserId, details: Details) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(action, user, details).await
 }

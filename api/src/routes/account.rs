@@ -1,0 +1,163 @@
+//! `/users/me`: what a person does with his own account.
+
+use std::sync::Arc;
+
+use insula_core::{
+    accounts, credentials,
+    error::Fields,
+    ids::OrgId,
+    secret::Secret,
+    text,
+    users::{self, ProfileChanges},
+};
+use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};
+use uuid::Uuid;
+
+use super::{
+    Tag,
+    me::{User, WeekStart},
+    sessions::LoginPassword,
+};
+use crate::{
+    caller::{Recent, SignedIn, Unverified},
+    problem::{Conflicting, Result},
+    state::State,
+    strict::{MergePatch, StrictJson},
+    wire::{EntityTag, IfMatch, Locale, Name, NoContent, Password, Tagged, TimeZone, Username},
+};
+
+pub struct Account(pub Arc<State>);
+
+/// What is to change: absent is unchanged, `null` is cleared.
+#[derive(Object)]
+struct ProfilePatch {
+    /// Given name.
+    #[oai(nullable)]
+    first_name: MaybeUndefined<Name>,
+    /// Family name.
+    #[oai(nullable)]
+    last_name: MaybeUndefined<Name>,
+    /// To log in with, too; unique without regard to case.
+    #[oai(nullable)]
+    username: MaybeUndefined<Username>,
+    /// The language of what is written to the person.
+    locale: Option<Locale>,
+    /// The time zone that times are shown in; data stay in UTC.
+    timezone: Option<TimeZone>,
+    /// The first day of the week.
+    week_start: Option<WeekStart>,
+    /// An organization of his; `null`: where he has been for the longest time.
+    #[oai(nullable)]
+    default_organization_id: MaybeUndefined<Uuid>,
+}
+
+/// Another password.
+#[derive(Object)]
+struct PasswordChange {
+    /// The one that is to be replaced.
+    current_password: LoginPassword,
+    /// The one to log in with from now on.
+    password: Password,
+}
+
+#[OpenApi(tag = "Tag::Me")]
+impl Account {
+    /// Change my profile
+    #[oai(path = "/users/me", method = "patch", operation_id = "updateMe")]
+    async fn change(
+        &self,
+        me: Unverified,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<ProfilePatch>,
+    ) -> Result<Tagged<User>, Conflicting> {
+        let changes = ProfileChanges::try_from(patch.body()?)?;
+        let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
+        let expected = expected.0.and_then(IfMatch::expected);
+        let user = accounts::change_profile(&tx, me.0.user.id, changes, expected).await?;
+        tx.commit().await?;
+        let user = accounts::shown(&self.0.db, user).await?;
+        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+    }
+
+    /// Change my password
+    ///
+    /// Every other log-in ends, and a notice is mailed. Needs a recent log-in.
+    #[oai(path = "/users/me/password", method = "put", operation_id = "changeMyPassword")]
+    async fn change_password(&self, me: Recent, body: StrictJson<PasswordChange>) -> Result<NoContent> {
+        let Recent(SignedIn { user, caller, .. }) = me;
+        let State { db, passwords, .. } = &*self.0;
+        let PasswordChange { current_password, password } = body.value;
+        let current = Secret::new(current_password.0);
+        credentials::confirm(db, passwords, user.id, "current_password", current).await?;
+        let password = Secret::new(password.0);
+        let about = [Some(user.email.as_str()), user.username.as_deref()];
+        credentials::refuse_weak("password", &password, &about.into_iter().flatten().collect::<Vec<_>>())?;
+        let hash = passwords.hash(password).await?;
+        let tx = db.begin_global(caller.origin()).await?;
+        accounts::change_password(&tx, user.id, caller.claims.session, hash).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+
+    /// Delete my account
+    ///
+    /// Every log-in ends at once, and my own organization is deleted with it. For 14 days an operator can bring both back;
+    /// then they are forgotten. Needs a recent log-in; the only owner of an organization makes somebody else an owner first.
+    #[oai(path = "/users/me", method = "delete", operation_id = "deleteMe")]
+    async fn remove(&self, me: Recent) -> Result<NoContent, Conflicting> {
+        let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
+        accounts::remove(&tx, me.0.user.id, accounts::BY_ONESELF).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+}
+
+/// `None`: unchanged; `Some(None)`: cleared.
+fn change<T, U>(
+    fields: &mut Fields,
+    field: &str,
+    value: MaybeUndefined<T>,
+    parse: impl FnOnce(T) -> Result<U, text::Fault>,
+) -> Option<Option<U>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => fields.take(field, parse(value)).map(Some),
+    }
+}
+
+impl TryFrom<ProfilePatch> for ProfileChanges {
+    type Error = insula_core::Error;
+
+    fn try_from(patch: ProfilePatch) -> Result<Self, Self::Error> {
+        let mut fields = Fields::default();
+        let name = |name: Name| text::Name::parse(&name.0);
+        let changes = Self {
+            first_name: change(&mut fields, "first_name", patch.first_name, name),
+            last_name: change(&mut fields, "last_name", patch.last_name, name),
+            username: change(&mut fields, "username", patch.username, |name| text::Username::parse(&name.0)),
+            locale: fields.take_optional("locale", patch.locale.map(|tag| text::Locale::parse(&tag.0))),
+            timezone: fields
+                .take_optional("timezone", patch.timezone.map(|zone| text::TimeZone::parse(&zone.0))),
+            week_start: patch.week_start.map(Into::into),
+            default_organization: change(
+                &mut fields,
+                "default_organization_id",
+                patch.default_organization_id,
+                |id| Ok(OrgId(id)),
+            ),
+        };
+        fields.finish()?;
+        Ok(changes)
+    }
+}
+
+impl From<WeekStart> for users::WeekStart {
+    fn from(day: WeekStart) -> Self {
+        match day {
+            WeekStart::Monday => Self::Monday,
+            WeekStart::Saturday => Self::Saturday,
+            WeekStart::Sunday => Self::Sunday,
+        }
+    }
+}

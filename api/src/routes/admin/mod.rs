@@ -1,0 +1,3 @@
+//! `/admin`: what operators of the platform may ask.
+
+pub(super) mod users;

@@ -1,0 +1,247 @@
+//! `/admin/users`: accounts, as operators of the platform make and end them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    accounts::{self, NewAccount},
+    credentials,
+    db::Tx,
+    error::{Code, Fields},
+    idempotency::Begun,
+    ids::UserId,
+    secret::Secret,
+    sessions::{self, Ending},
+    text,
+    users::{self, NewUser},
+};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path},
+};
+use serde::Serialize;
+
+use super::super::{
+    Tag,
+    me::{Sessions, User},
+};
+use crate::{
+    caller::Superuser,
+    problem::{Conflicting, Result},
+    state::State,
+    strict::StrictJson,
+    wire::{
+        Answer, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, Name, NoContent, Password, Reply, Tagged,
+        Username,
+    },
+};
+
+pub struct Users(pub Arc<State>);
+
+crate::texts! {
+    /// The hash of a password: a PHC string of Argon2id, or bcrypt's `$2b$`.
+    PasswordHash { length: 1..=512, example: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$SqlVijFGiPG+935vDSGEsA" }
+}
+
+/// An account for somebody: with a `password`, or with the hash of one.
+#[derive(Object)]
+struct AccountDraft {
+    /// To log in with.
+    email: Email,
+    /// To log in with.
+    #[oai(nullable)]
+    password: Option<Password>,
+    /// Instead of a password: its hash, made elsewhere.
+    #[oai(nullable)]
+    password_hash: Option<PasswordHash>,
+    /// To log in with instead of the e-mail address.
+    #[oai(nullable)]
+    username: Option<Username>,
+    /// Given name.
+    #[oai(nullable)]
+    first_name: Option<Name>,
+    /// Family name.
+    #[oai(nullable)]
+    last_name: Option<Name>,
+    /// Is he to be an operator of the platform?
+    #[oai(default)]
+    is_superuser: bool,
+}
+
+/// An account, as operators see it.
+#[derive(Object, Serialize)]
+struct Account {
+    #[oai(flatten)]
+    #[serde(flatten)]
+    user: User,
+    /// When the account was deleted.
+    #[oai(nullable)]
+    deleted_at: Option<DateTime<Utc>>,
+    /// When it will be forgotten; until then it can be restored.
+    #[oai(nullable)]
+    purge_after: Option<DateTime<Utc>>,
+}
+
+#[OpenApi(tag = "Tag::Platform")]
+impl Users {
+    /// Make an account for somebody
+    #[oai(path = "/admin/users", method = "post", operation_id = "createUser")]
+    async fn create(
+        &self,
+        me: Superuser,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<AccountDraft>,
+    ) -> Result<Answer<Account>, Conflicting> {
+        let origin = me.0.caller.origin();
+        let once = key.once(&origin, &draft).map(|once| once.keyed(&self.0.bodies));
+        let (new, proof) = draft.value.parse()?;
+        let hash = match proof {
+            Proof::Hash(hash) => hash,
+            Proof::Password(password) => {
+                let about =
+                    [Some(new.user.email.as_str()), new.user.username.as_ref().map(text::Username::as_str)];
+                let about: Vec<_> = about.into_iter().flatten().collect();
+                credentials::refuse_weak("password", &password, &about)?;
+                self.0.passwords.hash(password).await?
+            }
+        };
+        let tx = match self.0.db.begin_global_once(origin, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let user = accounts::create(&tx, new, hash, self.0.personal_organizations).await?;
+        let location = format!("/api/v1/admin/users/{}", user.id);
+        let answer = Answer::created(location, EntityTag(user.version), &Account::from(user))?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Look at an account
+    ///
+    /// Also at a deleted one, until it is forgotten.
+    #[oai(path = "/admin/users/:user", method = "get", operation_id = "getUser")]
+    async fn get(
+        &self,
+        _me: Superuser,
+        user: Path<Id>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<Account>> {
+        let user = accounts::find(&self.0.db, UserId(user.0.0)).await?;
+        let user = accounts::shown(&self.0.db, user).await?;
+        Ok(Tagged::new(EntityTag(user.version), known.0, || user.into()))
+    }
+
+    /// Let somebody log in again
+    #[oai(path = "/admin/users/:user/activate", method = "post", operation_id = "activateUser")]
+    async fn activate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<Account>, Conflicting> {
+        let tx = self.begin(&me).await?;
+        let user = accounts::activate(&tx, UserId(user.0.0)).await?;
+        self.finish(tx, user).await
+    }
+
+    /// Shut somebody out
+    ///
+    /// Every log-in of his ends at once. The only active owner of an organization, and the only active operator, stay.
+    #[oai(path = "/admin/users/:user/deactivate", method = "post", operation_id = "deactivateUser")]
+    async fn deactivate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<Account>, Conflicting> {
+        let tx = self.begin(&me).await?;
+        let user = accounts::deactivate(&tx, UserId(user.0.0)).await?;
+        self.finish(tx, user).await
+    }
+
+    /// Delete an account
+    ///
+    /// For 30 days it can be restored. The only active owner of an organization, and the only active operator, stay.
+    #[oai(path = "/admin/users/:user", method = "delete", operation_id = "deleteUser")]
+    async fn remove(&self, me: Superuser, user: Path<Id>) -> Result<NoContent, Conflicting> {
+        let tx = self.begin(&me).await?;
+        accounts::remove(&tx, UserId(user.0.0), accounts::BY_OPERATOR).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+
+    /// Restore a deleted account
+    ///
+    /// With its own organization and its memberships.
+    #[oai(path = "/admin/users/:user/restore", method = "post", operation_id = "restoreUser")]
+    async fn restore(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<Account>, Conflicting> {
+        let tx = self.begin(&me).await?;
+        let user = accounts::restore(&tx, UserId(user.0.0)).await?;
+        self.finish(tx, user).await
+    }
+
+    /// List where somebody is logged in
+    #[oai(path = "/admin/users/:user/sessions", method = "get", operation_id = "listUserSessions")]
+    async fn sessions(&self, me: Superuser, user: Path<Id>) -> Result<Reply<Sessions>> {
+        let user = accounts::find(&self.0.db, UserId(user.0.0)).await?;
+        let sessions = sessions::list(&self.0.db, user.id).await?;
+        Ok(Reply(Sessions::new(sessions, me.0.caller.claims.session)))
+    }
+
+    /// Log somebody out everywhere
+    #[oai(path = "/admin/users/:user/sessions", method = "delete", operation_id = "revokeUserSessions")]
+    async fn revoke(&self, me: Superuser, user: Path<Id>) -> Result<NoContent> {
+        let user = accounts::find(&self.0.db, UserId(user.0.0)).await?;
+        let tx = self.begin(&me).await?;
+        sessions::revoke(&tx, user.id, Ending::All, "revoked-by-operator").await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+}
+
+impl Users {
+    async fn begin(&self, me: &Superuser) -> Result<Tx, insula_core::Error> {
+        self.0.db.begin_global(me.0.caller.origin()).await
+    }
+
+    async fn finish(&self, tx: Tx, user: users::User) -> Result<Tagged<Account>, Conflicting> {
+        tx.commit().await?;
+        let user = accounts::shown(&self.0.db, user).await?;
+        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+    }
+}
+
+/// How somebody will prove who he is.
+enum Proof {
+    Password(Secret<String>),
+    Hash(String),
+}
+
+impl AccountDraft {
+    fn parse(self) -> Result<(NewAccount, Proof), insula_core::Error> {
+        let mut fields = Fields::default();
+        let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
+        let username =
+            fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
+        let mut name = |field, name: Option<Name>| {
+            fields.take_optional(field, name.map(|name| text::Name::parse(&name.0)))
+        };
+        let (first_name, last_name) =
+            (name("first_name", self.first_name), name("last_name", self.last_name));
+        let proof = match (self.password, self.password_hash) {
+            (Some(password), None) => Some(Proof::Password(Secret::new(password.0))),
+            (None, Some(hash)) => Some(Proof::Hash(hash.0)),
+            (Some(_), Some(_)) => {
+                let choice = "Give either a password or the hash of one, not both.";
+                fields.refuse("password_hash", "NOT_A_CHOICE", choice);
+                None
+            }
+            (None, None) => {
+                fields.refuse("password", "REQUIRED", "Give a password or the hash of one.");
+                None
+            }
+        };
+        fields.finish()?;
+        let (email, proof) = email.zip(proof).ok_or(Code::ValidationFailed.refuse())?;
+        let user = NewUser { email, username, first_name, last_name };
+        let is_imported = matches!(proof, Proof::Hash(_));
+        Ok((NewAccount { user, is_superuser: self.is_superuser, is_imported }, proof))
+    }
+}
+
+impl From<users::User> for Account {
+    fn from(user: users::User) -> Self {
+        let (deleted_at, purge_after) = (user.deleted_at, user.purge_after);
+        Self { user: user.into(), deleted_at, purge_after }
+    }
+}

@@ -1,0 +1,80 @@
+//! How an account is forgotten when its grace is over.
+
+use sea_orm::{ColumnTrait, Condition};
+use serde_json::json;
+
+use crate::{
+    Error, Result,
+    access::{Origin, Platform},
+    audit::{Action, Details},
+    credentials,
+    db::{Db, OrgTx, TenantTable},
+    idempotency,
+    ids::{OrgId, UserId},
+    members, organizations, outbox, projects, roles, sessions, users,
+};
+
+macro_rules! emptied { ($($table:path),+ $(,)?) => {
+    /// Deletes every row of the organization, children before their parents: references have no cascade. The audit
+    /// log stays: it can only be added to.
+    async fn empty(tx: &OrgTx<Platform>) -> Result<()> {
+        $(tx.delete::<$table>(<$table as TenantTable>::ID.is_not_null()).await?;)+
+        Ok(())
+    }
+}}
+
+// `tests/layers.rs` misses a table that is not here.
+emptied! {
+    idempotency::Entity,
+    outbox::Entity,
+    projects::entity::Entity,
+    members::roles_held::Entity,
+    roles::Entity,
+    members::Entity,
+    organizations::Entity,
+}
+
+/// Forgets every person whose account was deleted and whose grace is over; gives their number. One that cannot be
+/// forgotten keeps nobody else from it, and is tried again.
+///
+/// # Errors
+/// Whatever the database refuses when asked for them.
+pub async fn purge(db: &Db) -> Result<u64> {
+    let mut purged = 0;
+    for user in users::due(db).await? {
+        match forget(db, user).await {
+            Ok(()) => purged += 1,
+            // Restored, or forgotten by another worker.
+            Err(Error::NotFound(_)) => {}
+            Err(error) => tracing::error!(%error, %user, "could not forget an account"),
+        }
+    }
+    Ok(purged)
+}
+
+/// In one transaction: the row stays without a word about the person, everything that was his alone goes.
+async fn forget(db: &Db, user: UserId) -> Result<()> {
+    let tx = db.begin_global(Origin::SYSTEM).await?;
+    users::anonymize(&tx, user).await?;
+    credentials::clear(&tx, user).await?;
+    tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
+    for membership in members::of(&tx, user).await? {
+        #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
+        let scope = tx.enter(membership.organization).await?;
+        if membership.is_personal() {
+            empty(&scope).await?;
+            let details = Details::removed(json!({ "kind": membership.kind }));
+            scope.record(Action::OrganizationPurged, membership.organization, details).await?;
+        } else if !membership.is_over() {
+            members::depart(&scope, &membership).await?;
+        }
+    }
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    // What he asked for once says who he was.
+    let asked = Condition::all().add(idempotency::Column::UserId.eq(user));
+    platform.delete::<idempotency::Entity>(asked).await?;
+    platform.record(Action::UserPurged, user, Details::removed(json!({}))).await?;
+    drop(platform);
+    tx.commit().await
+}

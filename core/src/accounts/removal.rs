@@ -1,0 +1,82 @@
+//! How an account is deleted, and comes back while it can.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    Result,
+    audit::{Action, Details},
+    db::Tx,
+    ids::{OrgId, UserId},
+    members, organizations,
+    outbox::Job,
+    sessions::{self, Ending},
+    users::{self, User},
+};
+
+/// How long an account can be restored that its person deleted.
+pub const BY_ONESELF: TimeDelta = TimeDelta::days(14);
+/// How long an account can be restored that an operator deleted.
+pub const BY_OPERATOR: TimeDelta = TimeDelta::days(30);
+
+/// Deletes an account; for the time of `grace` it can be restored. Every log-in ends, and his own organization is
+/// deleted with it. His other memberships stay until he is forgotten: an owner whose account is deleted counts for none.
+///
+/// # Errors
+/// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER` naming the organizations that would have none.
+pub async fn remove(tx: &Tx, user: UserId, grace: TimeDelta) -> Result<()> {
+    let user = leave(tx, user).await?;
+    let purge_after = tx.now() + grace;
+    sessions::revoke(tx, user.id, Ending::All, "account-deleted").await?;
+    users::delete(tx, &user, purge_after).await?;
+    for org in personal(tx, user.id).await? {
+        close(tx, org, purge_after).await?;
+    }
+    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
+    let platform = tx.enter(OrgId::PLATFORM).await?;
+    platform.record(Action::UserDeleted, user.id, Details::removed(users::facts(&user))).await?;
+    platform.enqueue(&Job::SendAccountDeleted { user: user.id }).await?;
+    Ok(())
+}
+
+/// The person, locked, after it is sure that neither the platform nor an organization is lost without him.
+///
+/// # Errors
+/// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER`.
+pub(super) async fn leave(tx: &Tx, user: UserId) -> Result<User> {
+    let organizations = members::lock_organizations(tx, user).await?;
+    let user = users::lock_dispensable(tx, user).await?;
+    members::refuse_last(tx, user.id, &organizations).await?;
+    Ok(user)
+}
+
+/// The organizations that are a person's own, deleted or not: one or none.
+pub(super) async fn personal(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
+    let memberships = members::of(tx, user).await?.into_iter();
+    Ok(memberships.filter(|one| one.is_personal()).map(|one| one.organization).collect())
+}
+
+async fn close(tx: &Tx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "a person's own organization goes with his account")]
+    let scope = tx.enter(org).await?;
+    organizations::remove(&scope, purge_after).await
+}
+
+/// Brings a deleted account back, with its organization and its memberships. No log-in of before comes back.
+///
+/// # Errors
+/// `NotFound` when there is none to bring back; `EMAIL_TAKEN`, `USERNAME_TAKEN` when somebody else has its names by now.
+pub async fn restore(tx: &Tx, user: UserId) -> Result<User> {
+    let user = users::restore(tx, user).await?;
+    // One that began while the account was being deleted.
+    sessions::revoke(tx, user.id, Ending::All, "account-restored").await?;
+    for org in personal(tx, user.id).await? {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a person's own organization comes back with his account"
+        )]
+        let scope = tx.enter(org).await?;
+        organizations::restore(&scope).await?;
+    }
+    super::record(tx, Action::UserRestored, user.id, Details::created(users::facts(&user))).await?;
+    Ok(user)
+}

@@ -1,0 +1,76 @@
+//! How a person who is forgotten leaves the organizations he belonged to.
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, FromQueryResult,
+    sea_query::{Expr, ExprTrait, JoinType, Query},
+};
+use serde_json::json;
+
+use super::{REMOVED, entity, roles_held};
+use crate::{
+    Result,
+    access::Platform,
+    audit::{Action, Details},
+    db::{OrgTx, Tx},
+    ids::{MemberId, OrgId, UserId},
+    organizations,
+};
+
+/// One membership of a person, whatever its status.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct Membership {
+    pub(crate) member: MemberId,
+    pub(crate) organization: OrgId,
+    pub(crate) kind: String,
+    status: String,
+}
+
+impl Membership {
+    pub(crate) fn is_personal(&self) -> bool {
+        self.kind == organizations::PERSONAL
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.status == REMOVED
+    }
+}
+
+/// The memberships of a person, also in deleted organizations.
+pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Membership>> {
+    let organization = |column| (organizations::Entity, column);
+    let member = |column| (entity::Entity, column);
+    let mut query = Query::select();
+    query
+        .expr_as(Expr::col(member(entity::Column::Id)), "member")
+        .expr_as(Expr::col(member(entity::Column::Status)), "status")
+        .expr_as(Expr::col(organization(organizations::Column::Id)), "organization")
+        .expr_as(Expr::col(organization(organizations::Column::Kind)), "kind")
+        .from(entity::Entity)
+        .join(
+            JoinType::InnerJoin,
+            organizations::Entity,
+            Expr::col(organization(organizations::Column::Id)).equals(member(entity::Column::OrganizationId)),
+        )
+        .and_where(Expr::col(member(entity::Column::UserId)).eq(user));
+    #[expect(clippy::disallowed_methods, reason = "finds where a person belongs; each is then entered")]
+    tx.across(&query).await
+}
+
+/// Ends a membership for good: the row stays, since what he did names it.
+pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Membership) -> Result<()> {
+    let before = tx.find::<entity::Entity>().filter(entity::Column::Id.eq(membership.member));
+    let before = before.one_locked().await?;
+    tx.delete::<roles_held::Entity>(roles_held::Column::MemberId.eq(before.id)).await?;
+    tx.update(entity::ActiveModel {
+        id: Set(before.id),
+        status: Set(REMOVED.to_owned()),
+        removed_at: Set(Some(tx.now())),
+        version: Set(before.version + 1),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await?;
+    let facts = json!({ "user_id": before.user_id, "status": before.status });
+    tx.record(Action::MemberRemoved, before.id, Details::removed(facts)).await
+}

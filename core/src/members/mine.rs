@@ -1,0 +1,185 @@
+//! A person's own view across organizations: where he belongs, and where he works unless he says otherwise.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    Condition, DbErr, FromQueryResult, QueryResult,
+    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
+};
+
+use super::{RoleHeld, entity, roles_held};
+use crate::{
+    Result,
+    db::{Db, Tx, Unscoped},
+    ids::{MemberId, OrgId, RoleId, UserId},
+    organizations::{self, Organization},
+    page::{After, KeyValue, Listing, Page},
+    roles,
+    users::User,
+};
+
+/// One organization of a person, and his place in it.
+#[derive(Clone, Debug)]
+pub struct Mine {
+    /// The organization.
+    pub organization: Organization,
+    /// The membership.
+    pub member: MemberId,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// Since when.
+    pub joined_at: DateTime<Utc>,
+    /// The roles he holds.
+    pub roles: Vec<RoleHeld>,
+}
+
+impl FromQueryResult for Mine {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            organization: Organization::from_query_result(row, prefix)?,
+            member: row.try_get("", "member")?,
+            status: row.try_get("", "member_status")?,
+            joined_at: row.try_get("", "member_joined_at")?,
+            roles: Vec::new(),
+        })
+    }
+}
+
+fn member(column: entity::Column) -> (entity::Entity, entity::Column) {
+    (entity::Entity, column)
+}
+
+fn organization(column: organizations::Column) -> (organizations::Entity, organizations::Column) {
+    (organizations::Entity, column)
+}
+
+/// The memberships of a person in living organizations, the oldest first.
+fn his(user: UserId) -> SelectStatement {
+    let id = organization(organizations::Column::Id);
+    let mut query = Query::select();
+    query
+        .from(entity::Entity)
+        .join(
+            JoinType::InnerJoin,
+            organizations::Entity,
+            Expr::col(member(entity::Column::OrganizationId)).equals(id),
+        )
+        .and_where(Expr::col(member(entity::Column::UserId)).eq(user))
+        .and_where(Expr::col(member(entity::Column::Status)).ne(super::REMOVED))
+        .and_where(Expr::col(organization(organizations::Column::DeletedAt)).is_null())
+        .order_by(member(entity::Column::JoinedAt), Order::Asc)
+        .order_by(member(entity::Column::Id), Order::Asc);
+    query
+}
+
+/// One page of the organizations a person belongs to, the one he joined first foremost. Where he is suspended he
+/// belongs still; where he was removed, or what was deleted, is not listed.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Page<Mine>> {
+    let mut query = his(user);
+    query
+        .column((organizations::Entity, Asterisk))
+        .expr_as(Expr::col(member(entity::Column::Id)), "member")
+        .expr_as(Expr::col(member(entity::Column::Status)), "member_status")
+        .expr_as(Expr::col(member(entity::Column::JoinedAt)), "member_joined_at")
+        // One more than asked for: it tells whether there is a next page.
+        .limit(listing.limit + 1);
+    if let Some(After { key: KeyValue::Instant(joined_at), id }) = listing.after {
+        let row = Expr::tuple([
+            Expr::col(member(entity::Column::JoinedAt)).into(),
+            Expr::col(member(entity::Column::Id)).into(),
+        ]);
+        query.and_where(row.gt(Expr::tuple([Expr::value(joined_at), Expr::value(id)])));
+    }
+    #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]
+    let tx = db.unscoped().await?;
+    let mut data: Vec<Mine> = tx.rows(&query).await?;
+    let more = data.len() as u64 > listing.limit;
+    data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
+    let mut roles = roles_of(&tx, data.iter().map(|mine| mine.member)).await?;
+    for mine in &mut data {
+        mine.roles = roles.remove(&mine.member).unwrap_or_default();
+    }
+    let place = |last: &Mine| After { key: KeyValue::Instant(last.joined_at), id: last.member.0 };
+    let next = data.last().filter(|_| more).map(place);
+    Ok(Page { data, next })
+}
+
+#[derive(FromQueryResult)]
+struct Held {
+    member_id: MemberId,
+    id: RoleId,
+    key: String,
+    name: String,
+}
+
+/// The living roles of each of these members.
+async fn roles_of(
+    tx: &Unscoped,
+    members: impl Iterator<Item = MemberId>,
+) -> Result<HashMap<MemberId, Vec<RoleHeld>>> {
+    let held = |column: roles_held::Column| (roles_held::Entity, column);
+    let role = |column: roles::Column| (roles::Entity, column);
+    let mut query = Query::select();
+    query
+        .column(held(roles_held::Column::MemberId))
+        .columns([role(roles::Column::Id), role(roles::Column::Key), role(roles::Column::Name)])
+        .from(roles_held::Entity)
+        .join(
+            JoinType::InnerJoin,
+            roles::Entity,
+            Condition::all()
+                .add(
+                    Expr::col(role(roles::Column::OrganizationId))
+                        .equals(held(roles_held::Column::OrganizationId)),
+                )
+                .add(Expr::col(role(roles::Column::Id)).equals(held(roles_held::Column::RoleId)))
+                .add(Expr::col(role(roles::Column::DeletedAt)).is_null()),
+        )
+        .and_where(Expr::col(held(roles_held::Column::MemberId)).is_in(members))
+        .order_by(held(roles_held::Column::Id), Order::Asc);
+    let mut roles = HashMap::<_, Vec<_>>::new();
+    for Held { member_id, id, key, name } in tx.rows(&query).await? {
+        roles.entry(member_id).or_default().push(RoleHeld { id, key, name });
+    }
+    Ok(roles)
+}
+
+#[derive(FromQueryResult)]
+struct Place {
+    id: OrgId,
+}
+
+/// The living organizations where a person is an active member, the oldest membership first.
+fn workplaces(user: UserId) -> SelectStatement {
+    let mut query = his(user);
+    query
+        .column(organization(organizations::Column::Id))
+        .and_where(Expr::col(member(entity::Column::Status)).eq(super::ACTIVE));
+    query
+}
+
+/// Where a person works unless he says otherwise: what he chose, while he is an active member there; else where he has
+/// been for the longest time.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn default_organization(db: &Db, user: &User) -> Result<Option<OrgId>> {
+    #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]
+    let tx = db.unscoped().await?;
+    let places: Vec<Place> = tx.rows(&workplaces(user.id)).await?;
+    let chosen = places.iter().find(|place| Some(place.id) == user.default_organization_id);
+    Ok(chosen.or(places.first()).map(|place| place.id))
+}
+
+/// Is a person an active member of a living organization?
+pub(crate) async fn belongs(tx: &Tx, user: UserId, org: OrgId) -> Result<bool> {
+    let mut query = workplaces(user);
+    query.and_where(Expr::col(organization(organizations::Column::Id)).eq(org));
+    #[expect(clippy::disallowed_methods, reason = "a person names an organization of his")]
+    let places: Vec<Place> = tx.across(&query).await?;
+    Ok(!places.is_empty())
+}

@@ -1,0 +1,155 @@
+//! That no organization loses its last owner: whoever may lower their number locks the organizations, acts, counts.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    Condition, FromQueryResult,
+    sea_query::{Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
+};
+
+use super::{entity, roles_held};
+use crate::{
+    Error, Result,
+    access::BuiltinRole,
+    db::Tx,
+    error::Code,
+    ids::{OrgId, UserId},
+    organizations, roles, users,
+};
+
+#[derive(FromQueryResult)]
+struct Belonging {
+    id: OrgId,
+}
+
+/// Locks every team organization the person is an active member of, in the order of their ids, so that of two who
+/// leave at once the second sees the first one gone. Before his own row: whoever needs both takes them in this order.
+///
+/// # Errors
+/// `Unavailable` when another writer holds one too long.
+pub(crate) async fn lock_organizations(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
+    let mut locked = Vec::new();
+    for org in belongings(tx, user).await? {
+        #[expect(clippy::disallowed_methods, reason = "locks what a person may leave without an owner")]
+        let scope = tx.enter(org).await?;
+        match scope.find::<organizations::Entity>().one_locked().await {
+            Ok(_) => locked.push(org),
+            // Deleted at the same time.
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(locked)
+}
+
+/// Refuses to take an active person away where he is the only active owner. `locked`: what [`lock_organizations`]
+/// gave; his own row must be locked since, so that he joins nothing meanwhile.
+///
+/// # Errors
+/// `LAST_OWNER` naming the organizations; `CONFLICT` when he joined another one at the same time.
+pub(crate) async fn refuse_last(tx: &Tx, user: UserId, locked: &[OrgId]) -> Result<()> {
+    if belongings(tx, user).await?.iter().any(|org| !locked.contains(org)) {
+        return Err(Code::Conflict.refuse());
+    }
+    #[expect(clippy::disallowed_methods, reason = "counts the owners of every organization the person is in")]
+    let owners: Vec<Owner> = tx.across(&owners_beside(user)).await?;
+    let mut by_slug = BTreeMap::<String, Vec<UserId>>::new();
+    for owner in owners {
+        by_slug.entry(owner.slug).or_default().push(owner.user_id);
+    }
+    let orphaned: Vec<_> =
+        by_slug.into_iter().filter_map(|(slug, owners)| (owners == [user]).then_some(slug)).collect();
+    match orphaned.is_empty() {
+        true => Ok(()),
+        false => Err(Error::LastOwner(orphaned)),
+    }
+}
+
+/// The living team organizations of which the person is an active member, by id.
+async fn belongings(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
+    let mut query = Query::select();
+    query
+        .column((organizations::Entity, organizations::Column::Id))
+        .from(entity::Entity)
+        .join(JoinType::InnerJoin, organizations::Entity, of_member())
+        .cond_where(his_teams(user))
+        .order_by((organizations::Entity, organizations::Column::Id), Order::Asc);
+    #[expect(clippy::disallowed_methods, reason = "finds the organizations a person belongs to")]
+    let found: Vec<Belonging> = tx.across(&query).await?;
+    Ok(found.into_iter().map(|belonging| belonging.id).collect())
+}
+
+fn of_member() -> Condition {
+    let organization = (organizations::Entity, organizations::Column::Id);
+    Condition::all().add(Expr::col((entity::Entity, entity::Column::OrganizationId)).equals(organization))
+}
+
+fn his_teams(user: UserId) -> Condition {
+    Condition::all()
+        .add(Expr::col((entity::Entity, entity::Column::UserId)).eq(user))
+        .add(Expr::col((entity::Entity, entity::Column::Status)).eq(super::ACTIVE))
+        .add(Expr::col((organizations::Entity, organizations::Column::Kind)).eq(organizations::TEAM))
+        .add(Expr::col((organizations::Entity, organizations::Column::DeletedAt)).is_null())
+}
+
+#[derive(FromQueryResult)]
+struct Owner {
+    slug: String,
+    user_id: UserId,
+}
+
+/// Every active owner of every team the person is an active member of.
+fn owners_beside(user: UserId) -> SelectStatement {
+    // The same table twice: his membership, and that of each owner.
+    const OWNER: &str = "owner";
+    use roles::Column as Role;
+    use roles_held::Column as Held;
+    let owner = |column: entity::Column| (OWNER, column);
+    let held = |column: Held| (roles_held::Entity, column);
+    let role = |column: Role| (roles::Entity, column);
+    let person = |column: users::Column| (users::Entity, column);
+    let mut query = Query::select();
+    query
+        .distinct()
+        .column((organizations::Entity, organizations::Column::Slug))
+        .column(owner(entity::Column::UserId))
+        .from(entity::Entity)
+        .join(JoinType::InnerJoin, organizations::Entity, of_member())
+        .join_as(
+            JoinType::InnerJoin,
+            entity::Entity,
+            OWNER,
+            Condition::all()
+                .add(
+                    Expr::col(owner(entity::Column::OrganizationId))
+                        .equals((organizations::Entity, organizations::Column::Id)),
+                )
+                .add(Expr::col(owner(entity::Column::Status)).eq(super::ACTIVE)),
+        )
+        .join(
+            JoinType::InnerJoin,
+            roles_held::Entity,
+            Condition::all()
+                .add(Expr::col(held(Held::OrganizationId)).equals(owner(entity::Column::OrganizationId)))
+                .add(Expr::col(held(Held::MemberId)).equals(owner(entity::Column::Id))),
+        )
+        .join(
+            JoinType::InnerJoin,
+            roles::Entity,
+            Condition::all()
+                .add(Expr::col(role(Role::OrganizationId)).equals(held(Held::OrganizationId)))
+                .add(Expr::col(role(Role::Id)).equals(held(Held::RoleId)))
+                .add(Expr::col(role(Role::Key)).eq(BuiltinRole::Owner.key()))
+                .add(Expr::col(role(Role::DeletedAt)).is_null()),
+        )
+        .join(
+            JoinType::InnerJoin,
+            users::Entity,
+            Condition::all()
+                .add(Expr::col(person(users::Column::Id)).equals(owner(entity::Column::UserId)))
+                .add(Expr::col(person(users::Column::IsActive)).eq(true))
+                .add(Expr::col(person(users::Column::DeletedAt)).is_null()),
+        )
+        .cond_where(his_teams(user));
+    query
+}
