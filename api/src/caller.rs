@@ -87,7 +87,8 @@ pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, 
             return Err(Code::CsrfFailed.refuse());
         }
     }
-    Ok((Caller { claims, request_id: Some(RequestId::of(request).to_string()) }, carrier))
+    let request_id = Some(RequestId::of(request).to_string());
+    Ok((Caller { claims, request_id, needs_verified: state.mail.is_configured }, carrier))
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
@@ -117,7 +118,26 @@ impl<'a> FromRequest<'a> for Anybody {
     }
 }
 
-/// The argument of a handler that needs somebody signed in, and no organization.
+/// Who is signed in, if anybody says that he is.
+///
+/// # Errors
+/// `INVALID_TOKEN`: whoever sends a token in a header wants to be known by it. `CSRF_FAILED`.
+pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
+    let known = async {
+        let (caller, carrier) = caller(state, request).await?;
+        let user = sessions::authenticate(&state.db, &caller.claims).await?;
+        Ok(SignedIn { user, caller, carrier })
+    };
+    let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
+    match known.await {
+        // A browser sends its cookies whether they are still good or not.
+        Err(Error::Refused(Code::Unauthenticated | Code::InvalidToken)) if is_silent => Ok(None),
+        known => known.map(Some),
+    }
+}
+
+/// The argument of a handler that needs somebody signed in, and no organization. His address is verified, where mail can
+/// be sent.
 pub struct SignedIn {
     /// The person.
     pub user: User,
@@ -149,8 +169,40 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
+        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
         check_query(request).map_err(Problem)?;
         Ok(Self { user, caller, carrier })
+    }
+}
+
+/// The argument of the few handlers for which it does not matter whether the address of who is signed in is verified:
+/// looking at oneself, logging out.
+pub struct Unverified(pub SignedIn);
+
+impl<'a> ApiExtractor<'a> for Unverified {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        SCHEMES.to_vec()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let user = sessions::authenticate(&state.db, &caller.claims).await.map_err(Problem)?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(SignedIn { user, caller, carrier }))
     }
 }
 
@@ -178,8 +230,12 @@ impl<'a> ApiExtractor<'a> for Recent {
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
-        let user = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
-        let user = user.await.map_err(Problem)?;
+        let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
+        let (user, is_recent) = proved.await.map_err(Problem)?;
+        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
+        if !is_recent {
+            return Err(Problem(Code::ReauthRequired.refuse()).into());
+        }
         check_query(request).map_err(Problem)?;
         Ok(Self(SignedIn { user, caller, carrier }))
     }

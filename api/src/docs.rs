@@ -68,7 +68,12 @@ pub fn document(
 }
 
 /// Bytes that change with the program only: kept by clients, and asked for again by their hash (RFC 9110 §13.1.2).
-fn versioned(request: &Request, bytes: Bytes, media_type: &'static str, hash: &[u8; 32]) -> Response {
+pub(crate) fn versioned(
+    request: &Request,
+    bytes: Bytes,
+    media_type: &'static str,
+    hash: &[u8; 32],
+) -> Response {
     let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hex}\"");
     let known = request.header(header::IF_NONE_MATCH).unwrap_or_default();

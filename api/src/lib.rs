@@ -27,6 +27,7 @@ pub mod state;
 pub mod tenant;
 // What can be asked.
 pub mod health;
+pub mod page;
 pub mod routes;
 
 #[cfg(test)]
@@ -91,7 +92,7 @@ pub fn build(
     limits: Limits,
     public_url: &str,
 ) -> Result<BoxEndpoint<'static>, String> {
-    let inner = mount(routes::routes(&state), health::routes())?;
+    let inner = mount(routes::routes(&state), page::beside(health::routes()))?;
     let inner = inner.around(state::when_migrated).data(state).map_to_response();
     edge::<routes::Routes>(inner, limits, public_url)
 }

@@ -37,7 +37,9 @@ pub struct Problem(pub Error);
 
 /// A [`Problem`] of an operation that says itself which statuses it may have besides those that follow from its form.
 #[derive(Debug)]
-pub struct Also<const STATUS: u16, const OTHER: u16 = 0>(Problem);
+pub struct Also<const STATUS: u16, const OTHER: u16 = 0, const THIRD: u16 = 0, const FOURTH: u16 = 0>(
+    Problem,
+);
 
 /// It may be a conflict, though the operation is outside of an organization.
 pub type Conflicting = Also<409>;
@@ -47,6 +49,9 @@ pub type Guarded<const OTHER: u16 = 0> = Also<403, OTHER>;
 
 /// It may be about who signs in, or from where, though the operation is open to anybody.
 pub type Challenging = Guarded<401>;
+
+/// It may be about a mailed link, or where the request comes from.
+pub type Linked<const OTHER: u16 = 0, const THIRD: u16 = 0> = Also<403, 410, OTHER, THIRD>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
 #[derive(Clone, Debug)]
@@ -155,14 +160,18 @@ impl From<Error> for Problem {
     }
 }
 
-impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16> From<E> for Also<STATUS, OTHER> {
+impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16> From<E>
+    for Also<STATUS, OTHER, THIRD, FOURTH>
+{
     fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
-impl<const STATUS: u16, const OTHER: u16> From<Also<STATUS, OTHER>> for poem::Error {
-    fn from(Also(problem): Also<STATUS, OTHER>) -> Self {
+impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16>
+    From<Also<STATUS, OTHER, THIRD, FOURTH>> for poem::Error
+{
+    fn from(Also(problem): Also<STATUS, OTHER, THIRD, FOURTH>) -> Self {
         problem.into()
     }
 }
@@ -185,7 +194,9 @@ impl ApiResponse for Problem {
     fn register(_: &mut Registry) {}
 }
 
-impl<const STATUS: u16, const OTHER: u16> ApiResponse for Also<STATUS, OTHER> {
+impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16> ApiResponse
+    for Also<STATUS, OTHER, THIRD, FOURTH>
+{
     fn meta() -> MetaResponses {
         let response = |status| MetaResponse {
             description: "",
@@ -195,7 +206,11 @@ impl<const STATUS: u16, const OTHER: u16> ApiResponse for Also<STATUS, OTHER> {
             headers: vec![],
         };
         MetaResponses {
-            responses: [STATUS, OTHER].into_iter().filter(|status| *status != 0).map(response).collect(),
+            responses: [STATUS, OTHER, THIRD, FOURTH]
+                .into_iter()
+                .filter(|status| *status != 0)
+                .map(response)
+                .collect(),
         }
     }
 

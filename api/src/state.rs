@@ -10,6 +10,7 @@ use insula_core::{
     Error,
     credentials::Passwords,
     db::Db,
+    one_time_tokens::Mail,
     page::Cursors,
     secret::MacKey,
     sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
@@ -39,6 +40,8 @@ pub struct State {
     pub cursors: Cursors,
     /// Compares bodies that hold a password.
     pub bodies: MacKey<32>,
+    /// Makes the tokens that are mailed; knows whether anything sends mail.
+    pub mail: Mail,
     /// How long sessions live, and how many.
     pub policy: Policy,
     /// Does everybody who registers get an organization of his own?

@@ -57,6 +57,8 @@ ids! {
     MemberRoleId,
     /// A person's proof of identity, such as a password.
     CredentialId,
+    /// A token that is mailed once and used once.
+    OneTimeTokenId,
     /// One log-in on one device.
     SessionId,
     /// A project of one organization.

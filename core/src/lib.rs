@@ -26,6 +26,7 @@ pub mod signing_keys;
 pub mod users;
 pub mod credentials;
 pub mod sessions;
+pub mod one_time_tokens;
 // Organizations.
 pub mod organizations;
 pub mod roles;
@@ -34,6 +35,7 @@ pub mod members;
 pub mod projects;
 // What spans several of them.
 pub mod accounts;
+pub mod mailboxes;
 pub mod maintenance;
 
 pub use error::{Error, Result};

@@ -9,6 +9,7 @@ use crate::{
     error::Code,
     idempotency,
     ids::OrgId,
+    one_time_tokens,
     secret::MasterKey,
     sessions,
     signing_keys::{self, Schedule},
@@ -19,6 +20,8 @@ use crate::{
 pub struct Swept {
     /// Sessions past their end.
     pub sessions: u64,
+    /// Mailed tokens past their time.
+    pub tokens: u64,
     /// Remembered answers past their time.
     pub answers: u64,
 }
@@ -28,7 +31,7 @@ struct Owner {
     organization_id: OrgId,
 }
 
-/// Removes expired sessions and expired remembered answers.
+/// Removes expired sessions, mailed tokens and remembered answers.
 ///
 /// # Errors
 /// Whatever the database refuses; what was removed before stays removed.
@@ -36,7 +39,9 @@ pub async fn expire(db: &Db) -> Result<Swept> {
     let mut swept = Swept::default();
     let tx = db.begin_global(Origin::SYSTEM).await?;
     swept.sessions = tx.delete::<sessions::Entity>(sessions::Column::ExpiresAt.lte(tx.now())).await?;
-    #[expect(clippy::disallowed_methods, reason = "that a session ended was recorded when it began")]
+    swept.tokens =
+        tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::ExpiresAt.lte(tx.now())).await?;
+    #[expect(clippy::disallowed_methods, reason = "when each would end was settled when it was made")]
     tx.commit_unaudited().await?;
     for org in owners_of_expired_answers(db).await? {
         let tx = db.begin_global(Origin::SYSTEM).await?;

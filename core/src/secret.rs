@@ -33,6 +33,8 @@ pub enum Purpose {
     Wrap,
     /// Compares bodies that hold a password.
     Body,
+    /// Makes the tokens that are mailed.
+    Email,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Csrf => b"csrf",
             Self::Wrap => b"wrap",
             Self::Body => b"body",
+            Self::Email => b"email",
         }
     }
 }

@@ -16,6 +16,7 @@ impl MigrationTrait for Migration {
         Table::global(manager, "one_time_tokens")
             .column(uuid("user_id").references("users").optional())
             .column(text("email"))
+            .column(text("email_canonical"))
             .column(text("purpose").one_of(["verify", "reset", "email", "undo", "invitation"]))
             .column(uuid("subject_id").optional())
             .column(bytes("token_hash"))
@@ -24,6 +25,7 @@ impl MigrationTrait for Migration {
             .timestamps()
             .unique("one_time_tokens_token_hash_key", &["token_hash"])
             .index(&["user_id"])
+            .index(&["email_canonical"])
             .index(&["expires_at"])
             .create()
             .await

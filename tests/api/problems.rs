@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, PASSWORD, Reply, Server, Vault, eventually};
+use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, Vault, eventually};
 use serde_json::{Value, json};
 
 /// The codes that were met.
@@ -68,6 +68,7 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     met.note(&ada.post("/api/v1/organizations", again).await, 409, "SLUG_TAKEN");
 
     people(&mut met, &anybody, &vault).await;
+    links(&mut met).await;
     met.note(&ada.delete("/api/v1/users/me").await, 409, "LAST_OWNER");
     met.note(&operator.delete("/api/v1/users/me").await, 409, "LAST_SUPERUSER");
     let weak = json!({ "email": "weak@example.com", "password": "password123" });
@@ -115,9 +116,29 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
     let signed_in = anybody.log_in("eve@example.com", PASSWORD).await;
     let reauthenticate = signed_in.post("/api/v1/auth/reauthenticate", json!({ "password": "wrong" }));
     met.note(&reauthenticate.await, 422, "PASSWORD_MISMATCH");
+    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    let change = signed_in.post("/api/v1/users/me/email", json!({ "email": "eve@example.org" }));
+    met.note(&change.await, 403, "REAUTH_REQUIRED");
     vault.execute("UPDATE users SET is_active = false WHERE username = 'eve'").await;
     let right = json!({ "username": "eve", "password": PASSWORD });
     met.note(&anybody.post(log_in, right).await, 403, "INACTIVE_USER");
+}
+
+/// What is about mailed links.
+async fn links(met: &mut Met) {
+    let server = Server::builder().env("INSULA_SMTP_URL", "smtp://localhost").start().await;
+    let eve = server.client().register("eve@example.com").await;
+    met.note(&eve.post("/api/v1/organizations", json!({})).await, 403, "EMAIL_UNVERIFIED");
+    let used = json!({ "token": "used" });
+    met.note(&eve.post("/api/v1/auth/email/verify", used).await, 410, "LINK_EXPIRED");
+    server
+        .client()
+        .post("/api/v1/auth/password/forgot", json!({ "email": "eve@example.com" }))
+        .await
+        .expect(202);
+    let token = Inbox::of(&server).await.last("send_password_reset").await.token;
+    let weak = json!({ "token": token, "password": "password123" });
+    met.note(&server.client().post("/api/v1/auth/password/reset", weak).await, 422, "WEAK_PASSWORD");
 }
 
 /// What an organization, or one's place in it, can be like.

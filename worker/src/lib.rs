@@ -50,6 +50,7 @@ async fn sweep(db: &Db, stop: &CancellationToken) {
             Ok(swept) => {
                 tracing::info!(
                     sessions = swept.sessions,
+                    tokens = swept.tokens,
                     answers = swept.answers,
                     "removed what has expired"
                 );

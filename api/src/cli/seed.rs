@@ -117,7 +117,7 @@ impl Seed<'_> {
         let name = |name| Name::parse(name).ok();
         let email = EmailAddress::parse(&address).map_err(|fault| Fault::failed(fault.message))?;
         let new = NewUser { email, username: None, first_name: name(first), last_name: name(last) };
-        match accounts::register(&mut tx, new, hash, self.personal).await {
+        match accounts::register(&mut tx, new, hash, self.personal, None).await {
             Ok(user) => {
                 tx.commit().await?;
                 Ok(user.id)
@@ -165,7 +165,7 @@ impl Seed<'_> {
         let now = tx.now();
         tx.commit().await?;
         let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now).await?;
-        Ok(Caller { claims, request_id: None })
+        Ok(Caller { claims, request_id: None, needs_verified: false })
     }
 
     async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
+    access::Origin,
     accounts, credentials,
     error::{Code, Fields},
     secret::Secret,
@@ -11,13 +12,13 @@ use insula_core::{
 };
 use poem_openapi::{Object, OpenApi};
 
-use super::{Tag, me::User};
+use super::{Tag, mailboxes, me::User};
 use crate::{
     caller::Anybody,
     problem::{Guarded, Result},
     state::State,
     strict::StrictJson,
-    wire::{Answer, Email, EntityTag, Name, Password, Username},
+    wire::{Answer, Email, EntityTag, Name, OrAccepted, Password, Username},
 };
 
 pub struct Auth(pub Arc<State>);
@@ -43,18 +44,48 @@ struct Registration {
 #[OpenApi(tag = "Tag::Authentication")]
 impl Auth {
     /// Open an account
+    ///
+    /// Where mail can be sent, the account waits for its address to be verified. Where it is hidden which addresses have
+    /// an account (`hide_existing_accounts` of `GET /auth/config`), the answer is 202 whether this one has.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
         anybody: Anybody,
         new: StrictJson<Registration>,
-    ) -> Result<Answer<User>, Guarded<409>> {
+    ) -> Result<OrAccepted<Answer<User>>, Guarded<409>> {
         let (new, password) = new.value.parse()?;
-        let hash = self.0.passwords.hash(password).await?;
-        let mut tx = self.0.db.begin_global(anybody.origin).await?;
-        let user = accounts::register(&mut tx, new, hash, self.0.personal_organizations).await?;
+        let State { db, passwords, mail, personal_organizations, .. } = &*self.0;
+        let hash = passwords.hash(password).await?;
+        if mail.hides_accounts {
+            mailboxes::evenly(self.register_hidden(&anybody.origin, new, hash)).await?;
+            return Ok(OrAccepted::Accepted(mailboxes::LOOK));
+        }
+        let mut tx = db.begin_global(anybody.origin).await?;
+        let user = accounts::register(&mut tx, new, hash, *personal_organizations, mail.to_prove()).await?;
         tx.commit().await?;
-        Ok(Answer::created("/api/v1/users/me".to_owned(), EntityTag(user.version), &user.into())?)
+        let place = "/api/v1/users/me".to_owned();
+        Ok(OrAccepted::Done(Answer::created(place, EntityTag(user.version), &user.into())?))
+    }
+}
+
+impl Auth {
+    /// Registers, or tells the owner of the address by mail; whoever is a moment too late finds him the second time.
+    async fn register_hidden(&self, origin: &Origin, new: NewUser, hash: String) -> Result<()> {
+        let State { db, mail, personal_organizations, .. } = &*self.0;
+        for _ in 0..2 {
+            let mut tx = db.begin_global(origin.clone()).await?;
+            let (new, hash) = (new.clone(), hash.clone());
+            let personal = *personal_organizations;
+            match insula_core::mailboxes::register(&mut tx, mail, new, hash, personal).await {
+                Err(error) if error.code() == Code::EmailTaken => {}
+                outcome => {
+                    outcome?;
+                    tx.commit().await?;
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

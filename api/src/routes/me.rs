@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::Tag;
 use crate::{
-    caller::SignedIn,
+    caller::{SignedIn, Unverified},
     problem::Result,
     state::State,
     wire::{DisplayName, Email, EntityTag, Id, Locale, Name, NoContent, Reply, Tagged, TimeZone, Username},
@@ -137,28 +137,30 @@ impl Sessions {
 impl Me {
     /// Look at myself
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
-    async fn get(&self, me: SignedIn) -> Result<Tagged<User>> {
+    async fn get(&self, me: Unverified) -> Result<Tagged<User>> {
+        let Unverified(me) = me;
         let user = accounts::shown(&self.0.db, me.user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))
     }
 
     /// List where I am logged in
     #[oai(path = "/users/me/sessions", method = "get", operation_id = "listMySessions")]
-    async fn sessions(&self, me: SignedIn) -> Result<Reply<Sessions>> {
+    async fn sessions(&self, me: Unverified) -> Result<Reply<Sessions>> {
+        let Unverified(me) = me;
         let sessions = sessions::list(&self.0.db, me.user.id).await?;
         Ok(Reply(Sessions::new(sessions, me.caller.claims.session)))
     }
 
     /// Log out everywhere else
     #[oai(path = "/users/me/sessions", method = "delete", operation_id = "revokeMyOtherSessions")]
-    async fn revoke_others(&self, me: SignedIn) -> Result<NoContent> {
-        self.0.revoke(&me, Ending::Others(me.caller.claims.session), "revoked").await
+    async fn revoke_others(&self, me: Unverified) -> Result<NoContent> {
+        self.0.revoke(&me.0, Ending::Others(me.0.caller.claims.session), "revoked").await
     }
 
     /// Log out one device
     #[oai(path = "/users/me/sessions/:session", method = "delete", operation_id = "revokeMySession")]
-    async fn revoke(&self, me: SignedIn, session: Path<Id>) -> Result<NoContent> {
-        self.0.revoke(&me, Ending::One(SessionId(session.0.0)), "revoked").await
+    async fn revoke(&self, me: Unverified, session: Path<Id>) -> Result<NoContent> {
+        self.0.revoke(&me.0, Ending::One(SessionId(session.0.0)), "revoked").await
     }
 }
 

@@ -3,6 +3,8 @@
 mod account;
 mod admin;
 mod auth;
+mod configuration;
+mod mailboxes;
 mod me;
 mod members;
 mod memberships;
@@ -18,6 +20,8 @@ use crate::state::State;
 pub type Routes = (
     auth::Auth,
     sessions::Sessions,
+    configuration::Configuration,
+    mailboxes::Mailboxes,
     me::Me,
     account::Account,
     memberships::Memberships,
@@ -32,6 +36,8 @@ pub fn routes(state: &Arc<State>) -> Routes {
     (
         auth::Auth(Arc::clone(state)),
         sessions::Sessions(Arc::clone(state)),
+        configuration::Configuration(Arc::clone(state)),
+        mailboxes::Mailboxes(Arc::clone(state)),
         me::Me(Arc::clone(state)),
         account::Account(Arc::clone(state)),
         memberships::Memberships(Arc::clone(state)),

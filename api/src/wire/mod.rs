@@ -10,7 +10,7 @@ pub use condition::{EntityTag, IfMatch, IfNoneMatch};
 pub use id::Id;
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;
-pub use reply::{Answer, NoContent, Reply, Tagged, WithCookies};
+pub use reply::{Accepted, Answer, NoContent, OrAccepted, Reply, Tagged, WithCookies};
 
 use crate::texts;
 use insula_core::text;

@@ -8,7 +8,7 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
-    ApiResponse,
+    ApiResponse, Object,
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
@@ -54,6 +54,30 @@ pub struct WithCookies<R> {
     pub reply: R,
     /// Values of `Set-Cookie`.
     pub cookies: Vec<HeaderValue>,
+}
+
+/// 202: something was asked for, and this is all that is said of it.
+#[derive(Clone, Copy)]
+pub struct Accepted(pub &'static str);
+
+/// The answer, or 202 where it is given elsewhere.
+pub enum OrAccepted<T> {
+    /// It was done.
+    Done(T),
+    /// It was asked for.
+    Accepted(Accepted),
+}
+
+/// What 202 says.
+#[derive(Object, Serialize)]
+struct Acceptance {
+    /// What to do next, for people.
+    message: Sentence,
+}
+
+crate::texts! {
+    /// A sentence for people.
+    Sentence { length: 1..=500, example: "If there is such an account, a mail is on its way. Look into your mailbox." }
 }
 
 fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
@@ -130,6 +154,23 @@ impl<T: Send> IntoResponse for Answer<T> {
     }
 }
 
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        let mut response = json(&Acceptance { message: Sentence(self.0.to_owned()) });
+        response.set_status(StatusCode::ACCEPTED);
+        response
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for OrAccepted<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(answer) => answer.into_response(),
+            Self::Accepted(accepted) => accepted.into_response(),
+        }
+    }
+}
+
 impl IntoResponse for NoContent {
     fn into_response(self) -> Response {
         StatusCode::NO_CONTENT.into()
@@ -200,6 +241,29 @@ impl<T: Type + Serialize> ApiResponse for Answer<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+    }
+}
+
+impl ApiResponse for Accepted {
+    fn meta() -> MetaResponses {
+        response::<Acceptance>(StatusCode::ACCEPTED, "Accepted", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        <Acceptance as Type>::register(registry);
+    }
+}
+
+impl<T: ApiResponse> ApiResponse for OrAccepted<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = T::meta();
+        meta.responses.extend(Accepted::meta().responses);
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+        <Accepted as ApiResponse>::register(registry);
     }
 }
 

@@ -29,7 +29,7 @@ pub struct NewAccount {
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
 pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organization: bool) -> Result<User> {
-    let mut user = users::create(tx, new.user, new.is_superuser).await?;
+    let mut user = users::create(tx, new.user, new.is_superuser, true).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let mut facts = users::facts(&user);
     facts["password_imported"] = json!(new.is_imported);

@@ -20,14 +20,17 @@ use crate::{
     db::Tx,
     ids::{OrgId, UserId},
     members::{self, Member},
+    one_time_tokens::{self, Mail, Purpose},
     organizations::{self, NewOrganization, Organization},
     outbox::Job,
     roles,
+    sessions::{self, Ending},
     text::EmailAddress,
     users::{self, NewUser, User},
 };
 
-/// Opens an account. `secret_hash`: of the password. `with_organization`: and an organization of his own.
+/// Opens an account. `secret_hash`: of the password. `with_organization`: and an organization of his own. `to_prove`: how
+/// the mailbox is to be proved; `None`: it need not be.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
@@ -36,9 +39,19 @@ pub async fn register(
     new: NewUser,
     secret_hash: String,
     with_organization: bool,
+    to_prove: Option<&Mail>,
 ) -> Result<User> {
-    let mut user = users::create(tx, new, false).await?;
+    let email = new.email.clone();
+    one_time_tokens::refuse_reserved(tx, &email, None).await?;
+    let mut user = users::create(tx, new, false, to_prove.is_none()).await?;
     credentials::create(tx, user.id, secret_hash).await?;
+    let first_mail = match to_prove {
+        Some(mail) => {
+            let token = one_time_tokens::issue(tx, mail, Purpose::Verify, user.id, &email).await?;
+            Job::SendVerification { token: token.id }
+        }
+        None => Job::SendWelcome { user: user.id },
+    };
     tx.acting(Actor::User(user.id));
     #[expect(
         clippy::disallowed_methods,
@@ -46,7 +59,7 @@ pub async fn register(
     )]
     let platform = tx.enter(OrgId::PLATFORM).await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
-    platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    platform.enqueue(&first_mail).await?;
     if with_organization {
         // Not stored: who has chosen none works where he has been for the longest time.
         user.default_organization_id = Some(found_personal(tx, &user).await?.id);
@@ -59,7 +72,8 @@ async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
     establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
 }
 
-/// Makes sure that there is an operator of the platform with this address. An existing account keeps its password.
+/// Makes sure that there is an operator of the platform with this address, which needs no proof. An existing account
+/// keeps its password if its address is verified.
 /// `true`: it was made or promoted now.
 ///
 /// # Errors
@@ -67,10 +81,19 @@ async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
 pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String) -> Result<bool> {
     let (user, action) = match users::with_email(tx, &email).await? {
         Some(user) if user.is_superuser => return Ok(false),
-        Some(user) => (users::promote(tx, user).await?, Action::UserPromoted),
+        Some(user) => {
+            let mut user = users::promote(tx, user).await?;
+            // Whoever opened the account need not be the one who is made an operator.
+            if user.email_verified_at.is_none() {
+                credentials::set(tx, user.id, secret_hash).await?;
+                sessions::revoke(tx, user.id, Ending::All, "promoted").await?;
+                user = users::prove(tx, user, email).await?;
+            }
+            (user, Action::UserPromoted)
+        }
         None => {
             let new = NewUser { email, username: None, first_name: None, last_name: None };
-            let user = users::create(tx, new, true).await?;
+            let user = users::create(tx, new, true, true).await?;
             credentials::create(tx, user.id, secret_hash).await?;
             (user, Action::UserRegistered)
         }

@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
-pub use value::{Environment, OriginList, PasswordLength};
+pub use value::{Environment, OriginList, PasswordLength, SmtpUrl};
 
 use crate::secret::{MasterKey, Secret};
 
@@ -77,6 +77,12 @@ settings! {
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
+    smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://…` or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: no mail leaves, and accounts verify themselves. Delivery is not built yet: the mails wait in the outbox";
+    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; needs `INSULA_SMTP_URL`; none: true in production with it";
+    verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
+    reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
+    email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";
+    email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Seconds the link lives that undoes a change of the address";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
@@ -126,10 +132,20 @@ impl Config {
         self.key_reload.max(Duration::from_millis(100))
     }
 
+    /// Is it hidden which addresses have an account?
+    pub fn hides_existing_accounts(&self) -> bool {
+        self.hide_existing_accounts.unwrap_or(self.is_production() && self.smtp_url.is_some())
+    }
+
     /// # Errors
-    /// What would make a production installation insecure, one line each. Nothing in development.
+    /// What would make a production installation insecure, and what nobody could register with, one line each.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
         let mut faults = Vec::new();
+        if self.hides_existing_accounts() && self.smtp_url.is_none() {
+            faults.push(
+                "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL; without mail nobody learns whether he has an account".into(),
+            );
+        }
         if self.is_production() {
             match &self.secret_key {
                 None => faults.push(format!("INSULA_SECRET_KEY: production needs one; {MAKE_A_KEY}")),
@@ -223,6 +239,40 @@ mod tests {
             |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
         assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
         assert!(["7", "65", "0", "-8", "eight"].iter().all(|text| shortest(text).is_err()));
+    }
+
+    #[test]
+    fn accounts_are_hidden_where_mail_can_tell_their_owners() {
+        let hides = |settings: &[(&str, &str)]| {
+            let config = config(settings).unwrap();
+            config.refuse_insecure().map(|()| config.hides_existing_accounts()).map_err(|error| error.0.len())
+        };
+        let smtp = ("INSULA_SMTP_URL", "smtps://user:pass@mail.example");
+        let hide = |value| ("INSULA_HIDE_EXISTING_ACCOUNTS", value);
+        assert_eq!(hides(&[]), Ok(false));
+        assert_eq!(hides(&[smtp]), Ok(false));
+        assert_eq!(hides(&[smtp, hide("true")]), Ok(true));
+        assert_eq!(hides(&[hide("true")]), Err(1));
+        assert_eq!(hides(&[hide("false")]), Ok(false));
+        let production = [
+            ("INSULA_ENVIRONMENT", "production"),
+            ("INSULA_SECRET_KEY", "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV"),
+            ("INSULA_PUBLIC_URL", "https://insula.example"),
+        ];
+        assert_eq!(hides(&production), Ok(false));
+        assert_eq!(hides(&[&production[..], &[smtp]].concat()), Ok(true));
+        assert_eq!(hides(&[&production[..], &[smtp, hide("false")]].concat()), Ok(false));
+    }
+
+    #[test]
+    fn an_smtp_url_names_a_host() {
+        for good in ["smtp://localhost:1025", "smtps://user:pass@mail.example:465/"] {
+            assert!(config(&[("INSULA_SMTP_URL", good)]).is_ok(), "{good}");
+        }
+        for bad in ["mail.example", "http://mail.example", "smtp://", "smtp:///x", "smtp://user@"] {
+            let fault = config(&[("INSULA_SMTP_URL", bad)]).err().unwrap().to_string();
+            assert!(fault.starts_with("INSULA_SMTP_URL: expected "), "{fault}");
+        }
     }
 
     #[test]

@@ -135,6 +135,23 @@ impl Value for Secret<String> {
     }
 }
 
+/// Where mail is handed over: `smtp://` or `smtps://` and a host. May hold a password.
+#[derive(Clone)]
+pub struct SmtpUrl(pub Secret<String>);
+
+impl Value for SmtpUrl {
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let rest = text.strip_prefix("smtp://").or_else(|| text.strip_prefix("smtps://"));
+        let authority = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+        match authority.rsplit('@').next().is_some_and(|host| !host.is_empty()) {
+            true => Ok(Self(Secret::new(text.to_owned()))),
+            false => Err("an address such as smtps://user:password@mail.example:465"),
+        }
+    }
+}
+
 impl<T: Value> Value for Option<T> {
     const SECRET: bool = T::SECRET;
 

@@ -52,7 +52,7 @@ impl Sandbox {
         let mut tx = self.db.begin_global(Origin::SYSTEM).await.unwrap();
         let email = EmailAddress::parse(&format!("owner@{slug}.example")).unwrap();
         let new = NewUser { email, username: None, first_name: None, last_name: None };
-        let owner = accounts::register(&mut tx, new, "no hash".into(), false).await.unwrap().id;
+        let owner = accounts::register(&mut tx, new, "no hash".into(), false, None).await.unwrap().id;
         let new = NewOrganization { name: Name::parse(slug).unwrap(), slug: Slug::parse(slug).unwrap() };
         let org = accounts::found(&tx, owner, new).await.unwrap().id;
         tx.commit().await.unwrap();

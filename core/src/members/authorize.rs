@@ -24,9 +24,22 @@ pub struct Caller {
     pub claims: Claims,
     /// The request.
     pub request_id: Option<String>,
+    /// Must his address be verified? It must where mail can be sent; elsewhere nobody could ever verify his.
+    pub needs_verified: bool,
 }
 
 impl Caller {
+    /// The one rule of unverified accounts.
+    ///
+    /// # Errors
+    /// `EMAIL_UNVERIFIED` when the caller's address is not, and must be.
+    pub fn admit(&self, is_verified: bool) -> Result<()> {
+        match is_verified || !self.needs_verified {
+            true => Ok(()),
+            false => Err(Code::EmailUnverified.refuse()),
+        }
+    }
+
     /// Where the caller's changes come from.
     pub fn origin(&self) -> Origin {
         Origin {
@@ -39,6 +52,7 @@ impl Caller {
 
 /// One role of the caller, or one row without a role.
 struct Found {
+    verified: bool,
     organization: Option<OrgId>,
     status: Option<String>,
     deleted: bool,
@@ -49,6 +63,7 @@ struct Found {
 impl FromQueryResult for Found {
     fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
         Ok(Self {
+            verified: row.try_get("", "verified")?,
             organization: row.try_get("", "organization")?,
             status: row.try_get("", "status")?,
             deleted: row.try_get("", "deleted")?,
@@ -61,7 +76,7 @@ impl FromQueryResult for Found {
 /// Looks up whether the caller may do `P` in the organization.
 ///
 /// # Errors
-/// `INVALID_TOKEN` when the session has ended or the person is inactive or deleted; `NotFound` to whoever is no active
+/// `INVALID_TOKEN` when the session has ended or the person is inactive or deleted; `EMAIL_UNVERIFIED`; `NotFound` to whoever is no active
 /// member (also when there is no such organization: the same); `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for
 /// changes; `Forbidden` to a member without the permission.
 pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
@@ -73,6 +88,7 @@ pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Resu
     let found: Vec<Found> = tx.rows(&query(&caller.claims, org, tx.now())).await?;
     drop(tx);
     let first = found.first().ok_or(Error::Refused(Code::InvalidToken))?;
+    caller.admit(first.verified)?;
     let (Some(organization), Some(member)) = (first.organization, first.member) else {
         return Err(Error::NotFound("organization"));
     };
@@ -105,8 +121,10 @@ fn query(claims: &Claims, org: &OrgRef, now: chrono::DateTime<chrono::Utc>) -> S
     let held = |column| -> Of<roles_held::Entity> { (roles_held::Entity, column) };
     let role = |column| -> Of<roles::Entity> { (roles::Entity, column) };
     let user = (crate::users::Entity, crate::users::Column::Id);
+    let verified_at = (crate::users::Entity, crate::users::Column::EmailVerifiedAt);
     let mut query = Query::select();
     query
+        .expr_as(Expr::col(verified_at).is_not_null(), "verified")
         .expr_as(Expr::col(organization(Organization::Id)), "organization")
         .expr_as(Expr::col(organization(Organization::Status)), "status")
         .expr_as(Expr::col(organization(Organization::DeletedAt)).is_not_null(), "deleted")

@@ -12,7 +12,7 @@ use crate::{
     Error, Result,
     access::Write,
     db::OrgTx,
-    ids::{JobId, SessionId, UserId},
+    ids::{JobId, OneTimeTokenId, SessionId, UserId},
 };
 
 /// A job: what is to be done, by ids only. Secrets and texts are looked up when it is done.
@@ -38,7 +38,22 @@ pub enum Job {
         /// The session.
         session: SessionId,
     },
-    /// Tells a person that his password was changed.
+    /// Mails the link that verifies an address.
+    SendVerification {
+        /// What the link carries.
+        token: OneTimeTokenId,
+    },
+    /// Tells the owner of an address that somebody wanted to register it, or to change to it.
+    SendAlreadyRegistered {
+        /// Whom.
+        user: UserId,
+    },
+    /// Mails the link that sets a new password.
+    SendPasswordReset {
+        /// What the link carries.
+        token: OneTimeTokenId,
+    },
+    /// Tells a user that his password was changed.
     SendPasswordChanged {
         /// Whom.
         user: UserId,
@@ -47,6 +62,16 @@ pub enum Job {
     SendAccountDeleted {
         /// Whom.
         user: UserId,
+    },
+    /// Mails the link that confirms a new address, to that address.
+    SendEmailChange {
+        /// What the link carries.
+        token: OneTimeTokenId,
+    },
+    /// Tells the old address of a change, with the link that undoes it.
+    SendEmailChangeNotice {
+        /// What the link carries.
+        token: OneTimeTokenId,
     },
 }
 

@@ -27,11 +27,11 @@ struct Proved {
     auth_time: DateTime<Utc>,
 }
 
-/// The person behind a token, if he proved who he is at most `ttl` ago.
+/// The person behind a token, and whether he proved who he is at most `ttl` ago.
 ///
 /// # Errors
-/// `INVALID_TOKEN` when session or account are no longer good; `REAUTH_REQUIRED` when the proof is older.
-pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Result<User> {
+/// `INVALID_TOKEN` when session or account are no longer good.
+pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Result<(User, bool)> {
     #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
@@ -49,10 +49,8 @@ pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Res
         Error::NotFound(_) => Code::InvalidToken.refuse(),
         error => error,
     })?;
-    match proved.auth_time + ttl > tx.now() {
-        true => Ok(proved.user),
-        false => Err(Code::ReauthRequired.refuse()),
-    }
+    let is_recent = proved.auth_time + ttl > tx.now();
+    Ok((proved.user, is_recent))
 }
 
 /// Notes that the person of a session has proved again who he is.

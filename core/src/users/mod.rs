@@ -52,11 +52,11 @@ pub(crate) fn facts(user: &User) -> Value {
     json!({ "is_active": user.is_active, "is_superuser": user.is_superuser })
 }
 
-/// Adds a person. While no mail can be sent, accounts verify themselves: nobody is ever locked out.
+/// Adds a person. `is_verified`: his mailbox needs no proof.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
-pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool) -> Result<User> {
+pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, is_verified: bool) -> Result<User> {
     let now = tx.now();
     // Asked first, so that who repeats himself hears of the address: of two constraints a database names either.
     if with_email(tx, &new.email).await?.is_some() {
@@ -72,7 +72,7 @@ pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool) -> Result<
         last_name: Set(new.last_name.map(Into::into)),
         is_active: Set(true),
         is_superuser: Set(is_superuser),
-        email_verified_at: Set(Some(now)),
+        email_verified_at: Set(is_verified.then_some(now)),
         locale: Set("en".to_owned()),
         timezone: Set("UTC".to_owned()),
         week_start: Set("monday".to_owned()),
@@ -90,6 +90,34 @@ pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool) -> Result<
 /// The person with this address, locked against other writers.
 pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
+}
+
+/// The person, locked against other writers.
+pub(crate) async fn locked(tx: &Tx, id: UserId) -> Result<Option<User>> {
+    tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
+}
+
+/// Is there a person with this username?
+pub(crate) async fn is_username_taken(tx: &Tx, username: &Username) -> Result<bool> {
+    let taken = tx.find::<Entity>().filter(Column::UsernameCanonical.eq(username.key())).one_locked().await?;
+    Ok(taken.is_some())
+}
+
+/// Gives a person an address that he has proved to be his.
+///
+/// # Errors
+/// `EMAIL_TAKEN`.
+pub(crate) async fn prove(tx: &Tx, user: User, email: EmailAddress) -> Result<User> {
+    if with_email(tx, &email).await?.is_some_and(|other| other.id != user.id) {
+        return Err(Code::EmailTaken.refuse());
+    }
+    let version = user.version + 1;
+    let mut row = user.into_active_model();
+    (row.version, row.updated_at) = (Set(version), Set(tx.now()));
+    row.email_verified_at = Set(Some(tx.now()));
+    row.email_canonical = Set(email.key().to_owned());
+    row.email = Set(email.into());
+    tx.update(row).await
 }
 
 /// Makes a person an operator of the platform.

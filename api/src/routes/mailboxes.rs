@@ -1,0 +1,214 @@
+//! Mailed links: what asks for one, and what following one does.
+//!
+//! Who asks is told the same, after the same time, whether there is an account. A link works without being signed in: its
+//! token is the proof.
+
+use std::{sync::Arc, time::Duration};
+
+use insula_core::{
+    error::{Code, Fields},
+    mailboxes::{self, Proved},
+    one_time_tokens::{self, Purpose},
+    secret::Secret,
+    text::EmailAddress,
+};
+use poem::Request;
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use super::{Tag, me::User};
+use crate::{
+    caller::{self, Anybody, Recent},
+    problem::{Conflicting, Guarded, Linked, Problem, Result},
+    state::State,
+    strict::StrictJson,
+    wire::{Accepted, Email, OrAccepted, Password, Reply},
+};
+
+pub struct Mailboxes(pub Arc<State>);
+
+/// What is said wherever the mailbox says the rest.
+pub(super) const LOOK: Accepted =
+    Accepted("A mail is on its way. Look into your mailbox, and open the link in it.");
+const IF_ANY: Accepted = Accepted(
+    "If there is such an account, a mail is on its way. Look into your mailbox, and open the link in it.",
+);
+
+/// How long an answer takes that must not tell by its time what was found; what is done is faster.
+const EVEN: Duration = Duration::from_millis(250);
+
+/// Does `work`, and takes the same time whatever it finds to do.
+pub(super) async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    tokio::join!(work, sleep(EVEN)).0
+}
+
+crate::texts! {
+    /// What stands in the fragment of a mailed link.
+    LinkToken { length: 1..=512, example: "AZCzoHwefSqfADpcbn-Akam1Qm8xS0nNQe0dX1p3cWJ0Yk5vU1pHeUx3T2J1d2Rn" }
+}
+
+/// A mailed link.
+#[derive(Object)]
+struct Link {
+    /// What stands in its fragment.
+    token: LinkToken,
+}
+
+/// A mailbox.
+#[derive(Object)]
+struct Mailbox {
+    /// Its address.
+    email: Email,
+}
+
+/// A mailed link, and a new password.
+#[derive(Object)]
+struct PasswordReset {
+    /// What stands in its fragment.
+    token: LinkToken,
+    /// To log in with from now on.
+    password: Password,
+}
+
+/// What following a link came to.
+#[derive(Object, Serialize)]
+struct Followed {
+    /// The address that is verified now.
+    email: Email,
+    /// Sets a new password at `POST /auth/password/reset`; null where the old one is still good.
+    #[oai(nullable)]
+    password_reset_token: Option<LinkToken>,
+}
+
+#[OpenApi(tag = "Tag::Authentication")]
+impl Mailboxes {
+    /// Verify an e-mail address
+    ///
+    /// By the token of a mailed link: of a new account, or of a new address of an account. A new account keeps its
+    /// password and its sessions if one of them asks. Otherwise somebody else may have opened it: then both end, and
+    /// `password_reset_token` of the answer sets a new password.
+    #[oai(path = "/auth/email/verify", method = "post", operation_id = "verifyEmail")]
+    async fn verify(
+        &self,
+        request: &Request,
+        anybody: Anybody,
+        link: StrictJson<Link>,
+    ) -> Result<Reply<Followed>, Linked<409, 401>> {
+        let State { db, mail, .. } = &*self.0;
+        let me = caller::if_any(&self.0, request).await?;
+        let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Verify, Purpose::Email]).await?;
+        let origin = me.as_ref().map_or(anybody.origin, |me| me.caller.origin());
+        let mut tx = db.begin_global(origin).await?;
+        let proved = mailboxes::verify(&mut tx, mail, &link, me.map(|me| me.user.id)).await?;
+        tx.commit().await?;
+        Ok(Reply(proved.into()))
+    }
+
+    /// Undo a change of my e-mail address
+    ///
+    /// By the token of the link that was mailed to the old address, which comes back. Password and sessions end, since
+    /// whoever changed it had both; `password_reset_token` of the answer sets a new password.
+    #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
+    async fn undo(&self, anybody: Anybody, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
+        let State { db, mail, .. } = &*self.0;
+        let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Undo]).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
+        let proved = mailboxes::undo(&mut tx, mail, &link).await?;
+        tx.commit().await?;
+        Ok(Reply(proved.into()))
+    }
+
+    /// Ask for the verification mail again
+    ///
+    /// The answer is the same, and takes as long, whether there is an account to be verified.
+    #[oai(path = "/auth/email/resend", method = "post", operation_id = "resendVerification")]
+    async fn resend(&self, anybody: Anybody, mailbox: StrictJson<Mailbox>) -> Result<Accepted, Guarded> {
+        let email = mailbox.value.parse()?;
+        evenly(async {
+            let tx = self.0.db.begin_global(anybody.origin).await?;
+            mailboxes::resend(&tx, &self.0.mail, &email).await?;
+            tx.commit().await
+        })
+        .await?;
+        Ok(IF_ANY)
+    }
+
+    /// Ask for a link that sets a new password
+    ///
+    /// The answer is the same, and takes as long, whether there is an account.
+    #[oai(path = "/auth/password/forgot", method = "post", operation_id = "forgotPassword")]
+    async fn forgot(&self, anybody: Anybody, mailbox: StrictJson<Mailbox>) -> Result<Accepted, Guarded> {
+        let email = mailbox.value.parse()?;
+        evenly(async {
+            let tx = self.0.db.begin_global(anybody.origin).await?;
+            mailboxes::forgot(&tx, &self.0.mail, &email).await?;
+            tx.commit().await
+        })
+        .await?;
+        Ok(IF_ANY)
+    }
+
+    /// Set a new password by a mailed link
+    ///
+    /// It verifies the address too, and ends every session. A password that is refused does not use up the link.
+    #[oai(path = "/auth/password/reset", method = "post", operation_id = "resetPassword")]
+    async fn reset(
+        &self,
+        anybody: Anybody,
+        reset: StrictJson<PasswordReset>,
+    ) -> Result<Reply<Followed>, Linked> {
+        let State { db, passwords, .. } = &*self.0;
+        let PasswordReset { token, password } = reset.value;
+        // First: whoever has no link shall not make us hash.
+        let link = one_time_tokens::find(db, &token.0, &[Purpose::Reset]).await?;
+        let password = Secret::new(password.0);
+        let hash = passwords.hash(password.clone()).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
+        let proved = mailboxes::reset(&mut tx, &link, &password, hash).await?;
+        tx.commit().await?;
+        Ok(Reply(proved.into()))
+    }
+
+    /// Change my e-mail address
+    ///
+    /// Needs a recent log-in. Where mail can be sent, the new address is asked to confirm (202), and the old one is told,
+    /// with a link that undoes it for a week; elsewhere it is changed at once (200).
+    #[oai(path = "/users/me/email", method = "post", operation_id = "changeMyEmail", tag = "Tag::Me")]
+    async fn change(
+        &self,
+        me: Recent,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<OrAccepted<Reply<User>>, Conflicting> {
+        let Recent(me) = me;
+        let email = mailbox.value.parse()?;
+        let changed = async {
+            let tx = self.0.db.begin_global(me.caller.origin()).await?;
+            let changed = mailboxes::change(&tx, &self.0.mail, me.user.id, email).await?;
+            tx.commit().await?;
+            Ok::<_, Problem>(changed)
+        };
+        match evenly(changed).await? {
+            Some(user) => Ok(OrAccepted::Done(Reply(user.into()))),
+            None => Ok(OrAccepted::Accepted(LOOK)),
+        }
+    }
+}
+
+impl Mailbox {
+    fn parse(self) -> Result<EmailAddress, insula_core::Error> {
+        let mut fields = Fields::default();
+        let email = fields.take("email", EmailAddress::parse(&self.email.0));
+        fields.finish()?;
+        email.ok_or(Code::ValidationFailed.refuse())
+    }
+}
+
+impl From<Proved> for Followed {
+    fn from(Proved { user, reset }: Proved) -> Self {
+        Self {
+            email: Email(user.email),
+            password_reset_token: reset.map(|token| LinkToken(token.expose().clone())),
+        }
+    }
+}

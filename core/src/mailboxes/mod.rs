@@ -1,0 +1,217 @@
+//! Proofs of a mailbox, and what they change: an address is verified, a password set, an address changed and changed back.
+//!
+//! What is asked for answers nobody: whether there is an account is told to its mailbox alone.
+
+mod email_change;
+
+use serde_json::json;
+
+pub use email_change::{change, undo};
+
+use crate::{
+    Result,
+    access::{Actor, Platform},
+    accounts,
+    audit::{Action, Details},
+    credentials,
+    db::{OrgTx, Tx},
+    error::Code,
+    ids::{OrgId, UserId},
+    one_time_tokens::{self, Mail, OneTimeToken, Purpose},
+    outbox::Job,
+    secret::Secret,
+    sessions::{self, Ending},
+    text::EmailAddress,
+    users::{self, NewUser, User},
+};
+
+/// What following a link came to.
+pub struct Proved {
+    /// Whose mailbox it is.
+    pub user: User,
+    /// Sets a new password, where the old one ended: nobody is left without a way in.
+    pub reset: Option<Secret<String>>,
+}
+
+/// Registers, and tells nobody but the mailbox whether the address had an account.
+///
+/// # Errors
+/// `USERNAME_TAKEN`, asked first, so that it tells nothing of the address. `EMAIL_TAKEN` when somebody else registers it
+/// in this very moment: try again.
+pub async fn register(
+    tx: &mut Tx,
+    mail: &Mail,
+    new: NewUser,
+    secret_hash: String,
+    with_organization: bool,
+) -> Result<()> {
+    if let Some(username) = &new.username
+        && users::is_username_taken(tx, username).await?
+    {
+        return Err(Code::UsernameTaken.refuse());
+    }
+    let Some(user) = users::with_email(tx, &new.email).await? else {
+        return accounts::register(tx, new, secret_hash, with_organization, Some(mail)).await.map(drop);
+    };
+    let job = match user.email_verified_at {
+        Some(_) => Job::SendAlreadyRegistered { user: user.id },
+        // Whoever opened it: the link is for the mailbox.
+        None => verification(tx, mail, &user).await?,
+    };
+    asked(tx, Action::UserRegisteredAgain, user.id, &[job]).await
+}
+
+/// Mails the link that verifies an address once more, if there is an account to be verified.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn resend(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
+    match users::with_email(tx, email).await? {
+        Some(user) if user.is_active && user.email_verified_at.is_none() => {
+            let job = verification(tx, mail, &user).await?;
+            asked(tx, Action::UserVerificationRequested, user.id, &[job]).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Mails the link that sets a new password, if there is an account that may log in.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn forgot(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
+    match users::with_email(tx, email).await? {
+        Some(user) if user.is_active => {
+            let token = one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, email).await?;
+            let job = Job::SendPasswordReset { token: token.id };
+            asked(tx, Action::UserPasswordResetRequested, user.id, &[job]).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets a new password by a mailed link. Every session ends, and with them what was asked for by whoever had them.
+///
+/// # Errors
+/// `LINK_EXPIRED`; `WEAK_PASSWORD`: the link stays good.
+pub async fn reset(
+    tx: &mut Tx,
+    link: &OneTimeToken,
+    password: &Secret<String>,
+    secret_hash: String,
+) -> Result<Proved> {
+    let user = follow(tx, link).await?;
+    credentials::refuse_weak(
+        "password",
+        password,
+        &[&user.email, user.username.as_deref().unwrap_or_default()],
+    )?;
+    let first_proof = user.email_verified_at.is_none();
+    credentials::set(tx, user.id, secret_hash).await?;
+    let user = match first_proof {
+        true => prove(tx, user).await?,
+        false => user,
+    };
+    shut_out(tx, &user, "password reset").await?;
+    let platform = platform(tx).await?;
+    let details =
+        Details::changed(json!({ "email_verified": !first_proof }), json!({ "email_verified": true }));
+    platform.record(Action::UserPasswordReset, user.id, details).await?;
+    platform.enqueue(&Job::SendPasswordChanged { user: user.id }).await?;
+    if first_proof {
+        platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    }
+    Ok(Proved { user, reset: None })
+}
+
+/// Verifies the address that a link was mailed to: of a new account, or the new one of an account. `me`: who is signed in.
+///
+/// A new account that its own session verifies stays as it is. Otherwise somebody else may have opened it with this
+/// address and a password of his: password and sessions end, and the answer says how to set another.
+///
+/// # Errors
+/// `LINK_EXPIRED`; `EMAIL_TAKEN` when the new address has got another account meanwhile: the link stays good.
+pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, me: Option<UserId>) -> Result<Proved> {
+    if link.purpose() == Some(Purpose::Email) {
+        return email_change::confirm(tx, link).await;
+    }
+    let user = follow(tx, link).await?;
+    let is_his = me == Some(user.id);
+    let user = prove(tx, user).await?;
+    let reset = match is_his {
+        true => None,
+        false => Some(take_over(tx, mail, &user, "mailbox proved elsewhere").await?),
+    };
+    let platform = platform(tx).await?;
+    let facts = |verified, has_password| json!({ "email_verified": verified, "has_password": has_password });
+    let details = Details::changed(facts(false, true), facts(true, is_his));
+    platform.record(Action::UserEmailVerified, user.id, details).await?;
+    platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    Ok(Proved { user, reset })
+}
+
+/// The person a link is about, locked; the link is used by this. Whoever follows it acts as him.
+async fn follow(tx: &mut Tx, link: &OneTimeToken) -> Result<User> {
+    // The person first: whoever mails him something else waits for the same row.
+    let user = match link.user_id {
+        Some(id) => users::locked(tx, id).await?,
+        None => None,
+    };
+    let user = user.ok_or(Code::LinkExpired.refuse())?;
+    one_time_tokens::consume(tx, link).await?;
+    if tx.origin().actor == Actor::Anonymous {
+        tx.acting(Actor::User(user.id));
+    }
+    Ok(user)
+}
+
+/// Notes that the mailbox of a person's present address is his.
+async fn prove(tx: &Tx, user: User) -> Result<User> {
+    let email = address(&user.email)?;
+    one_time_tokens::kill(tx, user.id, &[Purpose::Verify]).await?;
+    users::prove(tx, user, email).await
+}
+
+/// Ends what anybody but the owner of the mailbox may hold: the password, every session, every other link. Gives the
+/// token that sets a new password.
+async fn take_over(tx: &Tx, mail: &Mail, user: &User, reason: &str) -> Result<Secret<String>> {
+    credentials::remove(tx, user.id).await?;
+    shut_out(tx, user, reason).await?;
+    let token = one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, &address(&user.email)?).await?;
+    mail.reveal(&token).ok_or(crate::Error::Broken("a token made now cannot be revealed"))
+}
+
+/// Ends every session and every link but those that undo.
+async fn shut_out(tx: &Tx, user: &User, reason: &str) -> Result<()> {
+    one_time_tokens::kill(tx, user.id, &[Purpose::Verify, Purpose::Reset, Purpose::Email]).await?;
+    sessions::revoke(tx, user.id, Ending::All, reason).await
+}
+
+async fn verification(tx: &Tx, mail: &Mail, user: &User) -> Result<Job> {
+    let email = address(&user.email)?;
+    let token = one_time_tokens::issue(tx, mail, Purpose::Verify, user.id, &email).await?;
+    Ok(Job::SendVerification { token: token.id })
+}
+
+/// Notes that something was asked for, and sends the mails.
+async fn asked(tx: &Tx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
+    let platform = platform(tx).await?;
+    platform.record(action, user, Details::created(json!({}))).await?;
+    for job in jobs {
+        platform.enqueue(job).await?;
+    }
+    Ok(())
+}
+
+async fn platform(tx: &Tx) -> Result<OrgTx<Platform>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "accounts stand in the platform's log: they belong to no organization"
+    )]
+    tx.enter(OrgId::PLATFORM).await
+}
+
+/// An address that was sound when it was stored.
+fn address(stored: &str) -> Result<EmailAddress> {
+    EmailAddress::parse(stored).map_err(|_| crate::Error::Broken("a stored address is none"))
+}

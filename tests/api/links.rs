@@ -1,0 +1,57 @@
+//! The page that mailed links lead to.
+
+use insula_tests::Server;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'";
+
+#[tokio::test]
+async fn the_page_runs_only_what_this_server_serves() {
+    let server = Server::start().await;
+    let anybody = server.client();
+    for (path, media_type) in [
+        ("/verify", "text/html; charset=utf-8"),
+        ("/reset", "text/html; charset=utf-8"),
+        ("/links/links.js", "text/javascript; charset=utf-8"),
+        ("/links/links.css", "text/css; charset=utf-8"),
+    ] {
+        let reply = anybody.get(path).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some(media_type)), "{path}");
+        assert_eq!(reply.header("content-security-policy"), Some(POLICY), "{path}");
+        assert_eq!(reply.header("cross-origin-opener-policy"), Some("same-origin"));
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        let known = reply.header("etag").unwrap().to_owned();
+        assert_eq!(anybody.get(path).header("if-none-match", &known).await.status, 304);
+    }
+}
+
+#[tokio::test]
+async fn what_the_page_names_is_served_and_nothing_stands_in_line() {
+    let server = Server::start().await;
+    let page = server.client().get("/verify").await;
+    let html = page.text();
+    assert_eq!(server.client().get("/reset").await.text(), html);
+    // Relative, so that a path before it does no harm.
+    for part in ["links/links.js", "links/links.css"] {
+        assert!(html.contains(&format!("=\"{part}\"")), "{part}");
+        assert_eq!(server.client().get(&format!("/{part}")).await.status, 200);
+    }
+    for inline in ["<script>", "<style", "style=", "onclick", "onload", "onsubmit", "javascript:"] {
+        assert!(!html.contains(inline), "{inline}");
+    }
+    let script = server.client().get("/links/links.js").await;
+    for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"] {
+        assert!(!script.text().contains(sink), "{sink}");
+    }
+    // Every element it looks for is there, and every operation it asks exists.
+    for found in script.text().split("at(\"").skip(1) {
+        let id = found.split('"').next().unwrap();
+        assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    let document = server.client().get("/api/v1/openapi.json").await.expect(200);
+    for path in ["email/verify", "email/undo", "email/resend", "password/reset", "password/forgot"] {
+        assert!(script.text().contains(&format!("\"{path}\"")), "{path}");
+        assert!(document["paths"][format!("/api/v1/auth/{path}")]["post"].is_object(), "{path}");
+    }
+}
