@@ -114,6 +114,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
             &["core/src", "api/src", "worker/src", "tests"],
         ),
         ("sea_query_sqlx", &["core/src/db/"], &["core/src", "api/src", "worker/src"]),
+        ("redis", &["core/src/cluster/"], &["core/src", "api/src", "worker/src"]),
         ("sea_orm", &["core/src/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("sea_orm_migration", &["migrations/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("poem", &["api/src/"], &["core/src", "worker/src", "migrations/src"]),
