@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use insula_core::{Error, credentials::Passwords, db::Db, page::Cursors, sessions::Tokens};
+use insula_core::{Error, credentials::Passwords, db::Db, members::Callers, page::Cursors, sessions::Tokens};
 
 use poem::{Endpoint, Request};
 
@@ -16,6 +16,8 @@ use crate::{operation::Operation, problem::Problem, serve::Readiness};
 pub struct State {
     /// The database.
     pub db: Db,
+    /// Who callers are and what they may do.
+    pub callers: Callers,
     /// Makes access tokens and verifies them.
     pub tokens: Tokens,
     /// Hashes passwords and verifies them.

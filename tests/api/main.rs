@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_requests;
 mod bounds;
 mod cli;
+mod cluster;
 mod idempotency;
 mod isolation;
 mod login;

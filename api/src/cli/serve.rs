@@ -18,9 +18,11 @@ use insula_api::{
     state::State,
 };
 use insula_core::{
+    cluster::Cluster,
     config::Config,
     credentials::Passwords,
     db::{Db, Options},
+    members::Callers,
     page::Cursors,
     secret::MasterKey,
     sessions::Tokens,
@@ -62,7 +64,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let listener = listen(bind).await?;
     let address = listener.local_addr()?;
     let is_migrated = is_current(config).await?;
-    let db = connect(config).await?;
+    let (cluster, link) = Cluster::new(config)?;
+    let db = connect(config, cluster).await?;
     check_login(config, &db).await?;
     let passwords = Passwords::new()?;
     if is_migrated {
@@ -77,6 +80,9 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), background.clone()));
+    if let Some(link) = link {
+        tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
+    }
     tasks.close();
     say(format_args!("Insula listens on http://{address}"));
     seed::greet(config, &address.to_string());
@@ -98,6 +104,7 @@ fn state(config: &Config, db: &Db, passwords: Passwords, public_url: &str) -> Re
     tracing::debug!(public_url, issuer, "reached at");
     Ok(State {
         db: db.clone(),
+        callers: Callers::new(db.clone(), config.session_cache_ttl),
         tokens: Tokens::new(&master, issuer, config.access_token_ttl)?,
         passwords,
         cursors: Cursors::new(&master),
@@ -144,14 +151,14 @@ async fn work_when_migrated(config: Config, state: Arc<State>, stop: Cancellatio
     insula_worker::run(state.db.clone(), stop).await;
 }
 
-/// Opens the database of the configuration; makes the data folder when it is needed.
-pub(super) async fn connect(config: &Config) -> Result<Db, Fault> {
+/// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
+pub(super) async fn connect(config: &Config, cluster: Cluster) -> Result<Db, Fault> {
     let url = config.database_url();
     if config.database_url.is_none() {
         data_folder(config)?;
     }
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
-    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, ..Options::default() }).await?)
+    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, cluster, ..Options::default() }).await?)
 }
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.

@@ -85,7 +85,9 @@ impl Me {
     /// Look at myself
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
     async fn get(&self, me: SignedIn) -> Result<Tagged<User>> {
-        Ok(Tagged::Present(EntityTag(me.user.version), me.user.into()))
+        // His row itself: the one that was remembered may be older than a change he made elsewhere.
+        let user = sessions::authenticate(&self.0.db, &me.caller.claims).await?;
+        Ok(Tagged::Present(EntityTag(user.version), user.into()))
     }
 
     /// List where I am logged in

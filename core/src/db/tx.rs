@@ -13,6 +13,7 @@ use super::{GlobalTable, OrgTx, transaction::Open};
 use crate::{
     Error, Result,
     access::{Authorized, Origin, PermissionSet, Platform},
+    cluster::Touch,
     ids::OrgId,
 };
 
@@ -67,17 +68,22 @@ impl Tx {
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
         self.open.wrote();
-        Ok(row.update(&self.open.transaction).await?)
+        let row = row.update(&self.open.transaction).await?;
+        if let Some(touch) = <A::Entity as GlobalTable>::TOUCH {
+            self.open.touch(touch(&row));
+        }
+        Ok(row)
     }
 
     /// Deletes for good what `condition` names; gives their number.
     pub(crate) async fn delete<E: GlobalTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.open.wrote();
-        Ok(E::delete_many()
-            .filter(condition.into_condition())
-            .exec(&self.open.transaction)
-            .await?
-            .rows_affected)
+        let delete = E::delete_many().filter(condition.into_condition());
+        let deleted = delete.exec(&self.open.transaction).await?.rows_affected;
+        if E::TOUCH.is_some() && deleted > 0 {
+            self.open.touch(Touch::Everything);
+        }
+        Ok(deleted)
     }
 
     /// Steps into an organization on the same connection, as the platform. One at a time: on PostgreSQL the scope of an

@@ -1,6 +1,7 @@
 //! Who belongs to an organization, and what each may do there.
 
 mod authorize;
+mod callers;
 mod entity;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 mod roles_held;
@@ -9,6 +10,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use authorize::{Caller, authorize};
+pub use callers::Callers;
 pub(crate) use entity::Entity;
 pub use entity::Model as Member;
 

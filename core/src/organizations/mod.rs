@@ -24,7 +24,7 @@ pub const ACTIVE: &str = "active";
 pub const TEAM: &str = "team";
 
 /// How a path names an organization: by id or by slug.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OrgRef {
     /// By id.
     Id(OrgId),
