@@ -5,7 +5,6 @@ use std::sync::Arc;
 use insula_core::{
     error::{Code, Error},
     members::Caller,
-    sessions,
     users::User,
 };
 use poem::{FromRequest, Request, RequestBody, http::header, web::Data};
@@ -89,7 +88,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         // What changes something believes no memory.
         let user = match request.method().is_safe() {
             true => state.callers.recognize(&caller.claims).await,
-            false => sessions::authenticate(&state.db, &caller.claims).await,
+            false => state.callers.authenticate(&caller.claims).await,
         };
         let user = user.map_err(Problem)?;
         check_query(request).map_err(Problem)?;

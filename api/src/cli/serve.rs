@@ -39,6 +39,9 @@ use super::{Fault, create_superuser, migrate, say, seed};
 /// How often a server that may not migrate looks whether somebody else did.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// How often the database is told which sessions were used.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
+
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Listen on this address and port (`INSULA_BIND`)
@@ -80,6 +83,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), background.clone()));
+    tasks.spawn(write_down_seen(Arc::clone(&state), background.clone()));
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }
@@ -149,6 +153,17 @@ async fn work_when_migrated(config: Config, state: Arc<State>, stop: Cancellatio
         }
     }
     insula_worker::run(state.db.clone(), stop).await;
+}
+
+/// Now and then, and at the end.
+async fn write_down_seen(state: Arc<State>, stop: CancellationToken) {
+    let mut is_over = false;
+    while !is_over {
+        is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
+        if let Err(error) = state.callers.write_down_seen().await {
+            tracing::warn!(%error, "could not write down which sessions were used");
+        }
+    }
 }
 
 /// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.

@@ -191,6 +191,9 @@ mod tests {
         };
         assert_eq!(faults(good, "https://insula.example"), 0);
         assert_eq!(faults("", ""), 2);
+        let patient = [("INSULA_SESSION_CACHE_TTL", "1.5"), ("INSULA_ENVIRONMENT", "production")];
+        let refused = config(&patient).unwrap().refuse_insecure().err().unwrap().to_string();
+        assert!(refused.contains("INSULA_SESSION_CACHE_TTL"), "{refused}");
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
         assert_eq!(faults("change-me-change-me-change-me-0123456789", "https://insula.example"), 1);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
-    sea_query::{IntoCondition, LockType, SelectStatement},
+    IntoActiveModel, QueryFilter, QuerySelect, Select, Statement, Value,
+    sea_query::{Expr, IntoCondition, LockType, SelectStatement},
 };
 
 use super::{GlobalTable, OrgTx, transaction::Open};
@@ -73,6 +73,19 @@ impl Tx {
             self.open.touch(touch(&row));
         }
         Ok(row)
+    }
+
+    /// Sets one column of the rows that `condition` names. Touches nothing: for columns that decide nothing.
+    pub(crate) async fn set<E: GlobalTable>(
+        &self,
+        column: E::Column,
+        value: impl Into<Value>,
+        condition: impl IntoCondition,
+    ) -> Result<()> {
+        self.open.wrote();
+        let update = E::update_many().col_expr(column, Expr::value(value));
+        update.filter(condition.into_condition()).exec(&self.open.transaction).await?;
+        Ok(())
     }
 
     /// Deletes for good what `condition` names; gives their number.

@@ -1,6 +1,7 @@
 //! Log-ins: each is a row, each access token names one, and a token is worth what its session is worth now.
 
 mod entity;
+mod seen;
 mod token;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde_json::json;
 
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
+pub(crate) use seen::seen;
 pub use token::{AccessToken, Claims, Tokens};
 
 use crate::{
