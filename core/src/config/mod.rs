@@ -1,7 +1,7 @@
 //! Every setting, in one table: name, default, meaning. Nothing else reads the environment.
 //!
 //! Defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE` (the value
-//! stands in that file); `DATABASE_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
+//! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
 mod source;
 mod value;
@@ -62,6 +62,8 @@ settings! {
     require_separate_database_login: Option<bool> = "INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN", "", "Refuse a PostgreSQL login that owns tables or passes row security; none: true in production";
     database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
     database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection before 503";
+    redis_url: Option<Secret<String>> = "REDIS_URL", "", "`redis://…` or `rediss://…`: tells the other processes at once who logged out and what he may no longer do; none: they notice within a second";
+    session_cache_ttl: Duration = "INSULA_SESSION_CACHE_TTL", "1", "Seconds that a read may believe in a session and in what its person may do without asking the database, unless a change is announced; 0 asks each time, production refuses more than 1";
     secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which all keys are derived; none: made once in the data folder (development only)";
     secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
     access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Seconds an access token lives";
@@ -161,6 +163,9 @@ impl Config {
                 }
                 Some(_) => {}
             }
+            if self.session_cache_ttl > Duration::from_secs(1) {
+                faults.push("INSULA_SESSION_CACHE_TTL: production needs 1 or less, so that who is logged out is out within a second".into());
+            }
         }
         match faults.is_empty() {
             true => Ok(()),
@@ -228,6 +233,9 @@ mod tests {
         let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
         assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
         assert_eq!(faults("", ""), 2);
+        let patient = [("INSULA_SESSION_CACHE_TTL", "1.5"), ("INSULA_ENVIRONMENT", "production")];
+        let refused = config(&patient).unwrap().refuse_insecure().err().unwrap().to_string();
+        assert!(refused.contains("INSULA_SESSION_CACHE_TTL"), "{refused}");
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
         assert_eq!(faults("change-me-change-me-change-me-0123456789", "https://insula.example"), 1);
