@@ -16,7 +16,7 @@ const SCHEMA_VERSION: i32 = 1;
 macro_rules! actions { ($($name:ident = $text:literal;)+) => {
     /// What happened: `noun.verb`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Action { $(#[doc = $text] $name),+ }
+    pub enum Action { $(#[doc = concat!("`", $text, "`")] $name),+ }
 
     impl Action {
         /// Every action there is.

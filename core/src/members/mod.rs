@@ -12,7 +12,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use authorize::{Caller, authorize};
-pub(crate) use departure::{depart, of};
+pub(crate) use departure::{Belonging, depart, of};
 pub(crate) use entity::Entity;
 pub use entity::Model as Member;
 pub(crate) use mine::belongs;
