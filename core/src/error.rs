@@ -192,7 +192,11 @@ impl Error {
 
 /// Collects what is wrong with the fields of one request, so that all are reported at once.
 #[derive(Debug, Default)]
-pub struct Fields(Vec<FieldError>);
+pub struct Fields {
+    faults: Vec<FieldError>,
+    /// What they have in common.
+    code: Option<Code>,
+}
 
 impl Fields {
     /// The value, or a note of the fault under the field's name.
@@ -207,15 +211,33 @@ impl Fields {
 
     /// Notes that a field is wrong.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), code, message: message.into() });
+        let fault = FieldError { field: field.to_owned(), code, message: message.into() };
+        self.join(Code::ValidationFailed, [fault]);
+    }
+
+    /// Takes in what another rule said of the fields.
+    ///
+    /// # Errors
+    /// Its refusal, when it is not about fields.
+    pub fn include(&mut self, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Err(Error::Invalid(code, faults)) => self.join(code, faults),
+            other => return other,
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, code: Code, faults: impl IntoIterator<Item = FieldError>) {
+        self.code = Some(self.code.filter(|common| *common != code).map_or(code, |_| Code::ValidationFailed));
+        self.faults.extend(faults);
     }
 
     /// # Errors
-    /// `VALIDATION_FAILED` with every fault noted, if there is any.
+    /// Every fault noted, if there is any: under their code, if it is one, else under `VALIDATION_FAILED`.
     pub fn finish(self) -> Result<()> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Invalid(Code::ValidationFailed, self.0)),
+        match self.code {
+            None => Ok(()),
+            Some(code) => Err(Error::Invalid(code, self.faults)),
         }
     }
 }
@@ -232,5 +254,23 @@ mod tests {
         assert_eq!(texts.len(), Code::ALL.len());
         assert!(texts.iter().all(|text| text.chars().all(|c| c.is_ascii_uppercase() || c == '_')));
         assert!(Code::ALL.iter().all(|code| code.sentence().ends_with('.')));
+    }
+
+    #[test]
+    fn faults_of_one_code_keep_it() {
+        let weak = || {
+            Err(Code::WeakPassword
+                .refuse_field("password", Fault { code: "TOO_COMMON", message: String::new() }))
+        };
+        let (mut fields, mut mixed) = (Fields::default(), Fields::default());
+        fields.include(Ok(())).unwrap();
+        fields.include(weak()).unwrap();
+        assert_eq!(fields.finish().unwrap_err().code(), Code::WeakPassword);
+        mixed.include(weak()).unwrap();
+        mixed.refuse("email", "REQUIRED", "");
+        let Err(Error::Invalid(code, faults)) = mixed.finish() else { panic!("nothing was wrong") };
+        assert_eq!((code, faults.len()), (Code::ValidationFailed, 2));
+        assert!(Fields::default().include(Err(Code::NotFound.refuse())).is_err());
+        assert!(Fields::default().finish().is_ok());
     }
 }

@@ -215,6 +215,8 @@ async fn an_operator_needs_a_sound_address_and_password() {
     for (email, password, named) in [
         ("root@example.com", "1234567", "password"),
         ("root@example.com", "", "password"),
+        ("root@example.com", "password123", "password"),
+        ("root@example.com", "root@example.com", "password"),
         ("root", PASSWORD, "e-mail"),
     ] {
         let complaints = complaints(&create_superuser(&workplace, email, password), 1);

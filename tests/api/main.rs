@@ -17,6 +17,7 @@ mod migrations;
 mod pages;
 mod password_change;
 mod personal_organizations;
+mod passwords;
 mod problems;
 mod profile;
 mod projects;

@@ -3,7 +3,12 @@
 use std::io::{BufRead, IsTerminal, stdin};
 
 use insula_core::{
-    access::Origin, accounts, config::Config, credentials::Passwords, db::Db, secret::Secret,
+    access::Origin,
+    accounts,
+    config::Config,
+    credentials::{self, Passwords},
+    db::Db,
+    secret::Secret,
     text::EmailAddress,
 };
 
@@ -50,12 +55,9 @@ pub(super) async fn ensure(
     email: &str,
     password: Secret<String>,
 ) -> Result<bool, Fault> {
+    credentials::refuse_weak("password", &password, &[email])?;
     let email = EmailAddress::parse(email)
         .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
-    if !Passwords::LENGTH.contains(&password.expose().chars().count()) {
-        let (min, max) = (Passwords::LENGTH.start(), Passwords::LENGTH.end());
-        return Err(Fault::failed(format!("password: must have {min} to {max} characters")));
-    }
     let hash = passwords.hash(password).await?;
     let tx = db.begin_global(Origin::SYSTEM).await?;
     let made = accounts::ensure_superuser(&tx, email, hash).await?;

@@ -33,7 +33,7 @@ pub struct Auth(pub Arc<State>);
 struct Registration {
     /// To log in with.
     email: Email,
-    /// To log in with later.
+    /// To log in with later; one that is easy to guess is refused.
     password: Password,
     /// To log in with instead of the e-mail address.
     #[oai(nullable)]
@@ -190,6 +190,10 @@ fn device(request: &Request) -> Device {
 impl Registration {
     fn parse(self) -> Result<(NewUser, Secret<String>), insula_core::Error> {
         let mut fields = Fields::default();
+        let password = Secret::new(self.password.0);
+        let about = [Some(self.email.0.as_str()), self.username.as_ref().map(|name| name.0.as_str())];
+        let about: Vec<_> = about.into_iter().flatten().collect();
+        fields.include(credentials::refuse_weak("password", &password, &about))?;
         let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
         let username =
             fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
@@ -199,7 +203,7 @@ impl Registration {
             fields.take_optional("last_name", self.last_name.map(|name| text::Name::parse(&name.0)));
         fields.finish()?;
         let email = email.ok_or(Code::ValidationFailed.refuse())?;
-        Ok((NewUser { email, username, first_name, last_name }, Secret::new(self.password.0)))
+        Ok((NewUser { email, username, first_name, last_name }, password))
     }
 }
 

@@ -9,8 +9,8 @@ mod value;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use source::{ConfigError, Source, Sources};
-pub use value::Environment;
 use value::Value;
+pub use value::{Environment, PasswordLength};
 
 use crate::secret::Secret;
 
@@ -70,6 +70,7 @@ settings! {
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
+    password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
@@ -194,6 +195,14 @@ mod tests {
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
         assert_eq!(faults("change-me-change-me-change-me-0123456789", "https://insula.example"), 1);
+    }
+
+    #[test]
+    fn nobody_may_ask_for_short_passwords() {
+        let shortest =
+            |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
+        assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
+        assert!(["7", "65", "0", "-8", "eight"].iter().all(|text| shortest(text).is_err()));
     }
 
     #[test]

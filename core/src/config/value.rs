@@ -70,6 +70,16 @@ impl Value for usize {
     }
 }
 
+/// Fewest characters of a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordLength(pub usize);
+
+impl Value for PasswordLength {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse().ok().filter(|n| (8..=64).contains(n)).map(Self).ok_or("a whole number from 8 to 64")
+    }
+}
+
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, &'static str> {
         /// Ten years: what is added to an instant must still be one.

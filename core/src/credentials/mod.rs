@@ -6,14 +6,15 @@ mod password;
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, FromQueryResult,
+    ColumnTrait, Condition, FromQueryResult, IntoActiveModel,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
-pub use password::{Passwords, refuse_weak, require_length};
+pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length};
 
 use crate::{
     Result,
+    access::Origin,
     db::{Db, Tx},
     error::Code,
     ids::{CredentialId, UserId},
@@ -69,19 +70,48 @@ struct Claimed {
     secret_hash: String,
 }
 
-/// The person whose e-mail address or username and password these are.
+/// The person whose e-mail address or username and password these are. A hash that is outdated is replaced.
 ///
 /// # Errors
 /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `INACTIVE_USER`,
-/// only to who knows the password.
+/// only to who knows the password; `Unavailable` when too many log in at once.
 pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret<String>) -> Result<UserId> {
     let claimed = claimed(db, login).await?;
     let hash = claimed.as_ref().map(|claimed| claimed.secret_hash.clone());
-    match (passwords.verify(password, hash).await?, claimed) {
-        (true, Some(claimed)) if claimed.is_active => Ok(claimed.id),
-        (true, Some(_)) => Err(Code::InactiveUser.refuse()),
-        _ => Err(Code::InvalidCredentials.refuse()),
+    let verdict = passwords.verify(password, hash).await?;
+    let Some(claimed) = claimed.filter(|_| verdict.is_right()) else {
+        return Err(Code::InvalidCredentials.refuse());
+    };
+    if !claimed.is_active {
+        return Err(Code::InactiveUser.refuse());
     }
+    if let Verdict::Outdated { renewed } = verdict
+        && let Err(error) = renew(db, &claimed, renewed).await
+    {
+        // No reason to shut anybody out: the next log-in tries again.
+        tracing::warn!(%error, user = %claimed.id, "an outdated password hash could not be replaced");
+    }
+    Ok(claimed.id)
+}
+
+/// Stores a hash made as it is done today, unless the password was changed since it was read.
+async fn renew(db: &Db, claimed: &Claimed, secret_hash: String) -> Result<()> {
+    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let verified = Condition::all()
+        .add(entity::Column::UserId.eq(claimed.id))
+        .add(entity::Column::Kind.eq(PASSWORD))
+        .add(entity::Column::SecretHash.eq(&claimed.secret_hash));
+    let Some(credential) = tx.find::<entity::Entity>().filter(verified).one_locked().await? else {
+        return Ok(());
+    };
+    let mut row = credential.into_active_model();
+    (row.secret_hash, row.updated_at) = (Set(secret_hash), Set(tx.now()));
+    tx.update(row).await?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the password stays the same: nothing that a log would tell"
+    )]
+    tx.commit_unaudited().await
 }
 
 /// Is it the password of a person who is signed in? `field` names it where it is not.
@@ -107,7 +137,7 @@ pub async fn confirm(
     )]
     let held: Vec<Held> = db.unscoped().await?.rows(&query).await?;
     let hash = held.into_iter().next().map(|held| held.secret_hash);
-    if passwords.verify(password, hash).await? {
+    if passwords.verify(password, hash).await?.is_right() {
         return Ok(());
     }
     let fault = Fault { code: "WRONG", message: "Is not your current password.".into() };

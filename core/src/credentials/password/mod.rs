@@ -1,102 +1,125 @@
-//! Argon2id (RFC 9106 §4, OWASP's second choice of parameters) on threads of its own, few at a time: hashing is made to
-//! be slow and large, and must neither stop the async threads nor fill the memory.
+//! Passwords: which are refused, what is stored of them, and the threads that compute it.
 
+mod phc;
+mod pool;
 mod strength;
 
-use std::{sync::Arc, thread::available_parallelism, time::Duration};
+use std::thread::available_parallelism;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
-
+pub use phc::check_imported_hash;
+use phc::{Memory, Stored};
+use pool::Pool;
 pub use strength::{refuse_weak, require_length};
 
-use crate::{Error, Result, secret::Secret};
+use crate::{Result, secret::Secret};
 
-/// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Hashes passwords and verifies them. One of a process.
+/// Hashes passwords and verifies them, few at a time on threads of its own. One of a process; the threads end with its
+/// last clone.
 #[derive(Clone)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
-    argon2: Argon2<'static>,
-    /// The hash of a password nobody has: unknown users take as long as known ones.
-    dummy: Arc<str>,
+    pool: Pool,
+}
+
+/// Whether a password is the one of a stored hash.
+pub enum Verdict {
+    /// It is not.
+    Wrong,
+    /// It is.
+    Right,
+    /// It is, but its hash is made as it is no longer done. This one is to be stored instead.
+    Outdated {
+        /// The PHC string of the same password, made as it is done today.
+        renewed: String,
+    },
+}
+
+impl Verdict {
+    /// Is the password the one of the hash?
+    pub const fn is_right(&self) -> bool {
+        matches!(self, Self::Right | Self::Outdated { .. })
+    }
 }
 
 impl Passwords {
-    /// Bounds of a password, in characters.
+    /// Bounds of a password, in characters; of four bytes each at most.
     pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
-    /// With as many turns as there are cores to spare: one is left for everything else.
+    /// With as many threads as there are cores to spare: one is left for everything else.
     ///
     /// # Errors
-    /// Only when the parameters of the algorithm are wrong.
+    /// Only when the system gives no thread.
     pub fn new() -> Result<Self> {
-        let params =
-            Params::new(19_456, 2, 1, None).map_err(|_| Error::Broken("Argon2 refuses its parameters"))?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(&argon2, &crate::secret::random::<16>())?;
         let cores = available_parallelism().map_or(1, usize::from);
-        let turns = Arc::new(Semaphore::new(cores.saturating_sub(1).max(1)));
-        Ok(Self { turns, argon2, dummy: dummy.into() })
+        Ok(Self { pool: Pool::start(cores.saturating_sub(1).max(1))? })
     }
 
     /// The PHC string of a password.
     ///
     /// # Errors
-    /// `Unavailable` when no turn comes in time.
+    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
     pub async fn hash(&self, password: Secret<String>) -> Result<String> {
-        self.run(move |argon2| hash(argon2, password.expose().as_bytes())).await?
+        self.pool.run(move |memory| phc::hash(password.expose().as_bytes(), memory)).await?
     }
 
-    /// Is it the password of `hash`? Without a hash: no, after the same time.
+    /// Is it the password of `hash`? Without a hash, or with one that cannot be verified: no, after the time that a
+    /// hash of today takes. An imported hash takes its own time until its person logs in.
     ///
     /// # Errors
-    /// `Unavailable` when no turn comes in time.
-    pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<bool> {
-        let dummy = Arc::clone(&self.dummy);
-        self.run(move |argon2| {
-            let against = hash.as_deref().unwrap_or(&dummy);
-            argon2.verify_password(password.expose().as_bytes(), against).is_ok() && hash.is_some()
-        })
-        .await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
-    ) -> Result<T> {
-        let busy = Error::Unavailable { retry_after: PATIENCE };
-        let Ok(Ok(turn)) = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await else {
-            return Err(busy);
-        };
-        let argon2 = self.argon2.clone();
-        let outcome = spawn_blocking(move || {
-            let _turn = turn;
-            work(&argon2)
-        });
-        outcome.await.map_err(|_| Error::Broken("hashing a password panicked"))
+    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
+        self.pool.run(move |memory| verify(password.expose().as_bytes(), hash.as_deref(), memory)).await?
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<String> {
-    let hash = argon2.hash_password(password).map_err(|_| Error::Broken("Argon2 refuses a password"))?;
-    Ok(hash.to_string())
+fn verify(password: &[u8], hash: Option<&str>, memory: &mut Memory) -> Result<Verdict> {
+    let stored = hash.and_then(Stored::parse);
+    if stored.is_none() && hash.is_some() {
+        tracing::warn!("a stored password hash cannot be verified: its form is unknown, or it is too dear");
+    }
+    let somebody = stored.is_some();
+    let Some(stored) = stored.or_else(Stored::of_nobody) else { return Ok(Verdict::Wrong) };
+    match stored.fits(password, memory) && somebody {
+        false => Ok(Verdict::Wrong),
+        true if stored.is_present() => Ok(Verdict::Right),
+        true => Ok(Verdict::Outdated { renewed: phc::hash(password, memory)? }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
     #[tokio::test]
     async fn a_password_verifies_against_its_own_hash_alone() {
         let passwords = Passwords::new().unwrap();
-        let secret = |text: &str| Secret::new(text.to_owned());
         let hash = passwords.hash(secret("correct horse")).await.unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(passwords.verify(secret("correct horse"), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify(secret("wrong horse"), Some(hash)).await.unwrap());
-        assert!(!passwords.verify(secret("anything"), None).await.unwrap());
+        let verdict = async |password, hash| passwords.verify(secret(password), hash).await.unwrap();
+        assert!(matches!(verdict("correct horse", Some(hash.clone())).await, Verdict::Right));
+        assert!(!verdict("wrong horse", Some(hash)).await.is_right());
+        assert!(!verdict("anything", None).await.is_right());
+        assert!(!verdict("", Some(String::new())).await.is_right());
+    }
+
+    #[tokio::test]
+    async fn an_outdated_hash_is_renewed_for_who_knows_the_password() {
+        let passwords = Passwords::new().unwrap();
+        for (password, hash) in [
+            (
+                "password",
+                "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            ),
+            ("correct horse", "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"),
+        ] {
+            let wrong = passwords.verify(secret("wrong"), Some(hash.to_owned())).await.unwrap();
+            assert!(matches!(wrong, Verdict::Wrong), "{hash}");
+            let right = passwords.verify(secret(password), Some(hash.to_owned())).await.unwrap();
+            let Verdict::Outdated { renewed } = right else { panic!("{hash}") };
+            let again = passwords.verify(secret(password), Some(renewed)).await.unwrap();
+            assert!(matches!(again, Verdict::Right), "{hash}");
+        }
     }
 }
