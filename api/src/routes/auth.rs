@@ -28,7 +28,7 @@ pub struct Auth(pub Arc<State>);
 struct Registration {
     /// To log in with.
     email: Email,
-    /// To log in with later.
+    /// To log in with later; one that is easy to guess is refused.
     password: Password,
     /// To log in with instead of the e-mail address.
     #[oai(nullable)]

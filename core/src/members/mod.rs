@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub use authorize::{Caller, authorize};
 pub use callers::Callers;
-pub(crate) use departure::{depart, of};
+pub(crate) use departure::{Belonging, depart, of};
 pub(crate) use entity::Entity;
 pub use entity::Model as Member;
 pub(crate) use mine::belongs;
