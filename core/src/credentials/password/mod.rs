@@ -56,7 +56,7 @@ impl Passwords {
     /// The PHC string of a password.
     ///
     /// # Errors
-    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
     pub async fn hash(&self, password: Secret<String>) -> Result<String> {
         self.pool.run(move |memory| phc::hash(password.expose().as_bytes(), memory)).await?
     }
@@ -65,7 +65,7 @@ impl Passwords {
     /// hash of today takes. An imported hash takes its own time until its person logs in.
     ///
     /// # Errors
-    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
     pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
         self.pool.run(move |memory| verify(password.expose().as_bytes(), hash.as_deref(), memory)).await?
     }
