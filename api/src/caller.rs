@@ -87,8 +87,8 @@ pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, 
             return Err(Code::CsrfFailed.refuse());
         }
     }
-    let needs_verified = state.mail.is_configured;
-    Ok((Caller { claims, request_id: Some(RequestId::of(request).to_string()), needs_verified }, carrier))
+    let request_id = Some(RequestId::of(request).to_string());
+    Ok((Caller { claims, request_id, needs_verified: state.mail.is_configured }, carrier))
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
@@ -118,22 +118,22 @@ impl<'a> FromRequest<'a> for Anybody {
     }
 }
 
-/// Who is signed in, if anybody is.
+/// Who is signed in, if anybody says that he is.
 ///
 /// # Errors
-/// As [`caller`], and `INVALID_TOKEN` when the session has ended: for a token in a header, since whoever sends it wants to
-/// be known by it. Cookies come by themselves: bad ones are none.
+/// `INVALID_TOKEN`: whoever sends a token in a header wants to be known by it. `CSRF_FAILED`.
 pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
-    match signed_in(state, request).await {
-        Err(Error::Refused(_)) if !request.headers().contains_key(header::AUTHORIZATION) => Ok(None),
-        outcome => outcome.map(Some),
+    let known = async {
+        let (caller, carrier) = caller(state, request).await?;
+        let user = state.callers.authenticate(&caller.claims).await?;
+        Ok(SignedIn { user, caller, carrier })
+    };
+    let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
+    match known.await {
+        // A browser sends its cookies whether they are still good or not.
+        Err(Error::Refused(Code::Unauthenticated | Code::InvalidToken)) if is_silent => Ok(None),
+        known => known.map(Some),
     }
-}
-
-async fn signed_in(state: &State, request: &Request) -> Result<SignedIn, Error> {
-    let (caller, carrier) = caller(state, request).await?;
-    let user = sessions::authenticate(&state.db, &caller.claims).await?;
-    Ok(SignedIn { user, caller, carrier })
 }
 
 /// The argument of a handler that needs somebody signed in, and no organization. His address is verified, where mail can
@@ -167,10 +167,16 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let me = signed_in(state, request).await.map_err(Problem)?;
-        me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        // What changes something believes no memory.
+        let user = match request.method().is_safe() {
+            true => state.callers.recognize(&caller.claims).await,
+            false => state.callers.authenticate(&caller.claims).await,
+        };
+        let user = user.map_err(Problem)?;
+        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
         check_query(request).map_err(Problem)?;
-        Ok(me)
+        Ok(Self { user, caller, carrier })
     }
 }
 
@@ -198,9 +204,10 @@ impl<'a> ApiExtractor<'a> for Unverified {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let me = signed_in(state, request).await.map_err(Problem)?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;
-        Ok(Self(me))
+        Ok(Self(SignedIn { user, caller, carrier }))
     }
 }
 

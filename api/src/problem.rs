@@ -50,7 +50,7 @@ pub type Guarded<const OTHER: u16 = 0> = Also<403, OTHER>;
 /// It may be about who signs in, or from where, though the operation is open to anybody.
 pub type Challenging = Guarded<401>;
 
-/// It may be about a mailed link, though the operation is open to anybody.
+/// It may be about a mailed link, or where the request comes from.
 pub type Linked<const OTHER: u16 = 0, const THIRD: u16 = 0> = Also<403, 410, OTHER, THIRD>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.

@@ -10,6 +10,7 @@ use insula_core::{
     Error,
     credentials::Passwords,
     db::Db,
+    members::Callers,
     one_time_tokens::Mail,
     page::Cursors,
     secret::MacKey,
@@ -24,6 +25,8 @@ use crate::{cookies::Cookies, operation::Operation, origins::Origins, problem::P
 pub struct State {
     /// The database.
     pub db: Db,
+    /// Who callers are and what they may do.
+    pub callers: Callers,
     /// Makes access tokens and verifies them.
     pub tokens: Tokens,
     /// Makes refresh tokens and reads them.
@@ -38,10 +41,10 @@ pub struct State {
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
     pub cursors: Cursors,
-    /// Makes the tokens that are mailed; knows whether anything sends mail.
-    pub mail: Mail,
     /// Compares bodies that hold a password.
     pub bodies: MacKey<32>,
+    /// Makes the tokens that are mailed; knows whether anything sends mail.
+    pub mail: Mail,
     /// How long sessions live, and how many.
     pub policy: Policy,
     /// Does everybody who registers get an organization of his own?

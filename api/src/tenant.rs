@@ -5,7 +5,6 @@
 
 use insula_core::{
     access::{Authorized, Grant},
-    members,
     organizations::OrgRef,
 };
 use poem::{Request, RequestBody};
@@ -69,7 +68,7 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
         let state = caller::state(request, body).await?;
         let (caller, _) = caller::caller(state, request).await.map_err(Problem)?;
         let org = OrgRef::parse(request.raw_path_param(options.name).unwrap_or_default());
-        let proof = members::authorize(&state.db, &caller, &org).await.map_err(Problem)?;
+        let proof = state.callers.authorize(&caller, &org).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;
         Ok(Self(proof))
     }

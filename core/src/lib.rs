@@ -16,6 +16,8 @@ pub mod page;
 // The process.
 pub mod config;
 pub mod telemetry;
+// What replicas share.
+pub mod cluster;
 // The unit of work.
 pub mod db;
 pub mod audit;

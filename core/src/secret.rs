@@ -25,8 +25,6 @@ impl<T> Secret<T> {
 pub enum Purpose {
     /// Authenticates list cursors.
     Cursor,
-    /// Makes the tokens that are mailed.
-    Email,
     /// Authenticates refresh tokens.
     Refresh,
     /// Authenticates the tokens that tell a page of ours from a forged request.
@@ -35,17 +33,19 @@ pub enum Purpose {
     Wrap,
     /// Compares bodies that hold a password.
     Body,
+    /// Makes the tokens that are mailed.
+    Email,
 }
 
 impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Cursor => b"cursor",
-            Self::Email => b"email",
             Self::Refresh => b"refresh",
             Self::Csrf => b"csrf",
             Self::Wrap => b"wrap",
             Self::Body => b"body",
+            Self::Email => b"email",
         }
     }
 }

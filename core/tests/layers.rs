@@ -114,6 +114,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
             &["core/src", "api/src", "worker/src", "tests"],
         ),
         ("sea_query_sqlx", &["core/src/db/"], &["core/src", "api/src", "worker/src"]),
+        ("redis", &["core/src/cluster/"], &["core/src", "api/src", "worker/src"]),
         ("sea_orm", &["core/src/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("sea_orm_migration", &["migrations/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("poem", &["api/src/"], &["core/src", "worker/src", "migrations/src"]),
@@ -218,6 +219,6 @@ fn every_escape_is_counted_and_reasoned() {
     // Change these numbers knowingly: each is a place where the types no longer guard the tenants.
     assert_eq!(
         [".unscoped()", ".across(", ".enter(", "Authorized::checked(", ".commit_unaudited()"].map(count),
-        [13, 4, 18, 1, 4]
+        [14, 4, 20, 1, 4]
     );
 }

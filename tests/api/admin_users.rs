@@ -76,10 +76,27 @@ async fn an_imported_hash_logs_its_person_in() {
         .await
         .text("SELECT c.secret_hash FROM credentials c JOIN users u ON u.id = c.user_id WHERE u.email = 'ada@example.com'")
         .await;
+    for bad in ["plain", "$2a$10$x", "$argon2id$v=19$m=9999999,t=2,p=1$c29tZXNhbHQ$aGFzaA"] {
+        let reply = operator.post(USERS, json!({ "email": "eve@example.com", "password_hash": bad })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), ["password_hash INVALID_FORMAT"]);
+    }
     let draft = json!({ "email": "eve@example.com", "password_hash": hash });
     operator.post(USERS, draft).await.expect(201);
     log_in(&server, "eve@example.com", PASSWORD).await.expect(200);
     log_in(&server, "eve@example.com", &hash).await.problem(401, "INVALID_CREDENTIALS");
+}
+
+#[tokio::test]
+async fn a_bcrypt_hash_of_elsewhere_becomes_one_of_ours() {
+    // Of "correct horse battery staple", of cost 4.
+    const HASH: &str = "$2b$04$XYD.48qtFxGg0j9Rmq8ds.4dFji/dU4P0trxIPOuoyMCbivDHfP1S";
+    let (server, operator) = Server::with_operator().await;
+    let draft = json!({ "email": "eve@example.com", "password_hash": HASH });
+    operator.post(USERS, draft).await.expect(201);
+    log_in(&server, "eve@example.com", "correct horse battery staple").await.expect(200);
+    let hashes = server.vault().await.texts("SELECT secret_hash FROM credentials").await;
+    assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$")), "{hashes:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Demo, Operation, Organization, Reply, Server};
+use insula_tests::{Client, Demo, Operation, Organization, Reply, Server, eventually};
 use serde_json::{Value, json};
 
 /// An id that nothing has.
@@ -221,6 +221,8 @@ async fn a_removed_member_is_a_stranger_at_once() {
              AND organization_id IN (SELECT id FROM organizations WHERE slug = 'demo')"
         );
         assert_eq!(demo.server.vault().await.execute(&update).await, 1);
+        // The vault tells nobody: what is remembered has to age.
+        eventually("it is noticed", async || mia.get("/api/v1/organizations/demo").await.status == 404).await;
         let asked = walk(&demo.server, &mia, Demo::SLUG, |_, reply| {
             reply.problem(404, "NOT_FOUND");
         });

@@ -10,6 +10,7 @@ mod bad_input;
 mod bad_requests;
 mod bounds;
 mod cli;
+mod cluster;
 mod cookies;
 mod email_change;
 mod idempotency;

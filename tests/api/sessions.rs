@@ -170,6 +170,19 @@ async fn nobody_ends_the_session_of_another() {
 }
 
 #[tokio::test]
+async fn when_a_device_was_last_used_is_written_down_at_the_latest_at_the_end() {
+    let (server, phone, _) = ada().await;
+    // The database goes with its last user, and the server is about to end.
+    let workplace = server.workplace().clone();
+    let vault = workplace.vault().await;
+    vault.execute("UPDATE sessions SET last_seen_at = created_at").await;
+    phone.get(ME).await.expect(200);
+    assert!(server.terminate().await.status.success());
+    let used = "SELECT user_agent FROM sessions WHERE last_seen_at > created_at";
+    assert_eq!(vault.texts(used).await, ["phone"]);
+}
+
+#[tokio::test]
 async fn the_worker_inside_the_server_removes_what_has_expired_and_nothing_else() {
     let (server, _, _) = ada().await;
     let vault = server.vault().await;

@@ -86,6 +86,11 @@ impl Workplace {
     }
 }
 
+/// Host and port of a Redis, where the environment names one: `make test` starts it.
+pub fn redis() -> Option<String> {
+    Some(setting("INSULA_TEST_REDIS_URL")?.trim_start_matches("redis://").to_owned())
+}
+
 /// Runs one command that needs neither data nor database, in an empty folder.
 pub fn insula(arguments: &[&str], envs: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal, stdin};
 use insula_core::{
     access::Origin,
     accounts,
+    cluster::Cluster,
     config::Config,
     credentials::{self, Passwords},
     db::Db,
@@ -38,7 +39,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     if config.migrates_on_start() {
         super::migrate::up(config).await?;
     }
-    let db = serve::connect(config).await?;
+    let db = serve::connect(config, Cluster::default()).await?;
     let made = ensure(&db, &Passwords::new()?, &email, Secret::new(password)).await?;
     db.close().await;
     say(match made {

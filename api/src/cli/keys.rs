@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
     access::Origin,
+    cluster::Cluster,
     config::Config,
     db::Db,
     signing_keys::{self, Schedule},
@@ -31,12 +32,12 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
             if config.migrates_on_start() {
                 migrate::up(config).await?;
             }
-            let db = serve::connect(config).await?;
+            let db = serve::connect(config, Cluster::default()).await?;
             rotate(config, &db, *now).await?;
             db.close().await;
         }
         Command::List => {
-            let db = serve::connect(config).await?;
+            let db = serve::connect(config, Cluster::default()).await?;
             list(&db).await?;
             db.close().await;
         }

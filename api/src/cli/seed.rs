@@ -11,6 +11,7 @@ use std::{
 use insula_core::{
     access::{BuiltinRole, Origin, ProjectsCreate},
     accounts,
+    cluster::Cluster,
     config::Config,
     credentials::{self, Passwords},
     db::Db,
@@ -67,7 +68,7 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
         ));
     }
     migrate::up(config).await?;
-    let db = serve::connect(config).await?;
+    let db = serve::connect(config, Cluster::default()).await?;
     serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;

@@ -20,10 +20,12 @@ use insula_api::{
     state::State,
 };
 use insula_core::{
+    cluster::Cluster,
     config::{Config, OriginList},
     credentials::Passwords,
     db::{Db, Options},
     maintenance,
+    members::Callers,
     one_time_tokens::Mail,
     page::Cursors,
     secret::{MacKey, MasterKey, Purpose},
@@ -41,6 +43,9 @@ use super::{Fault, create_superuser, migrate, say, seed};
 
 /// How often a server that may not migrate looks whether somebody else did.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the database is told which sessions were used.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -67,7 +72,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let listener = listen(bind).await?;
     let address = listener.local_addr()?;
     let is_migrated = is_current(config).await?;
-    let db = connect(config).await?;
+    let (cluster, link) = Cluster::new(config)?;
+    let db = connect(config, cluster).await?;
     check_login(config, &db).await?;
     let passwords = Passwords::new()?;
     let master = master_key(config)?;
@@ -83,6 +89,10 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), master, background.clone()));
     tasks.spawn(follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
+    tasks.spawn(write_down_seen(Arc::clone(&state), background.clone()));
+    if let Some(link) = link {
+        tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
+    }
     tasks.close();
     say(format_args!("Insula listens on http://{address}"));
     seed::greet(config, &address.to_string());
@@ -104,6 +114,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
     tracing::debug!(public_url, issuer, "reached at");
     State {
         db: db.clone(),
+        callers: Callers::new(db.clone(), config.session_cache_ttl),
         tokens: Tokens::new(db, master, issuer, config.access_token_ttl),
         refresh: RefreshTokens::new(master),
         csrf: CsrfTokens::new(master),
@@ -111,8 +122,8 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         origins: Origins::new(public_url, trusted),
         passwords,
         cursors: Cursors::new(master),
-        mail: Mail::new(master, config),
         bodies: MacKey::derive(master, Purpose::Body),
+        mail: Mail::new(master, config),
         policy: Policy::from(config),
         personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
@@ -173,14 +184,25 @@ async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken
     }
 }
 
-/// Opens the database of the configuration; makes the data folder when it is needed.
-pub(super) async fn connect(config: &Config) -> Result<Db, Fault> {
+/// Now and then, and at the end.
+async fn write_down_seen(state: Arc<State>, stop: CancellationToken) {
+    let mut is_over = false;
+    while !is_over {
+        is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
+        if let Err(error) = state.callers.write_down_seen().await {
+            tracing::warn!(%error, "could not write down which sessions were used");
+        }
+    }
+}
+
+/// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
+pub(super) async fn connect(config: &Config, cluster: Cluster) -> Result<Db, Fault> {
     let url = config.database_url();
     if config.database_url.is_none() {
         data_folder(config)?;
     }
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
-    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, ..Options::default() }).await?)
+    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, cluster, ..Options::default() }).await?)
 }
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.

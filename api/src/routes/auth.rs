@@ -28,7 +28,7 @@ pub struct Auth(pub Arc<State>);
 struct Registration {
     /// To log in with.
     email: Email,
-    /// To log in with later.
+    /// To log in with later; one that is easy to guess is refused.
     password: Password,
     /// To log in with instead of the e-mail address.
     #[oai(nullable)]
@@ -54,15 +54,14 @@ impl Auth {
         new: StrictJson<Registration>,
     ) -> Result<OrAccepted<Answer<User>>, Guarded<409>> {
         let (new, password) = new.value.parse()?;
-        let State { db, passwords, mail, .. } = &*self.0;
+        let State { db, passwords, mail, personal_organizations, .. } = &*self.0;
         let hash = passwords.hash(password).await?;
         if mail.hides_accounts {
             mailboxes::evenly(self.register_hidden(&anybody.origin, new, hash)).await?;
             return Ok(OrAccepted::Accepted(mailboxes::LOOK));
         }
         let mut tx = db.begin_global(anybody.origin).await?;
-        let user =
-            accounts::register(&mut tx, new, hash, self.0.personal_organizations, mail.to_prove()).await?;
+        let user = accounts::register(&mut tx, new, hash, *personal_organizations, mail.to_prove()).await?;
         tx.commit().await?;
         let place = "/api/v1/users/me".to_owned();
         Ok(OrAccepted::Done(Answer::created(place, EntityTag(user.version), &user.into())?))
@@ -72,11 +71,12 @@ impl Auth {
 impl Auth {
     /// Registers, or tells the owner of the address by mail; whoever is a moment too late finds him the second time.
     async fn register_hidden(&self, origin: &Origin, new: NewUser, hash: String) -> Result<()> {
+        let State { db, mail, personal_organizations, .. } = &*self.0;
         for _ in 0..2 {
-            let mut tx = self.0.db.begin_global(origin.clone()).await?;
+            let mut tx = db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());
-            let personal = self.0.personal_organizations;
-            match insula_core::mailboxes::register(&mut tx, &self.0.mail, new, hash, personal).await {
+            let personal = *personal_organizations;
+            match insula_core::mailboxes::register(&mut tx, mail, new, hash, personal).await {
                 Err(error) if error.code() == Code::EmailTaken => {}
                 outcome => {
                     outcome?;

@@ -6,7 +6,6 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_core::{
-    accounts,
     error::{Code, Fields},
     mailboxes::{self, Proved},
     one_time_tokens::{self, Purpose},
@@ -99,7 +98,7 @@ impl Mailboxes {
         let State { db, mail, .. } = &*self.0;
         let me = caller::if_any(&self.0, request).await?;
         let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Verify, Purpose::Email]).await?;
-        let origin = me.as_ref().map_or_else(|| anybody.origin.clone(), |me| me.caller.origin());
+        let origin = me.as_ref().map_or(anybody.origin, |me| me.caller.origin());
         let mut tx = db.begin_global(origin).await?;
         let proved = mailboxes::verify(&mut tx, mail, &link, me.map(|me| me.user.id)).await?;
         tx.commit().await?;
@@ -190,7 +189,7 @@ impl Mailboxes {
             Ok::<_, Problem>(changed)
         };
         match evenly(changed).await? {
-            Some(user) => Ok(OrAccepted::Done(Reply(accounts::shown(&self.0.db, user).await?.into()))),
+            Some(user) => Ok(OrAccepted::Done(Reply(user.into()))),
             None => Ok(OrAccepted::Accepted(LOOK)),
         }
     }

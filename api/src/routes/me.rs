@@ -138,7 +138,8 @@ impl Me {
     /// Look at myself
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
     async fn get(&self, me: Unverified) -> Result<Tagged<User>> {
-        let user = accounts::shown(&self.0.db, me.0.user).await?;
+        let Unverified(me) = me;
+        let user = accounts::shown(&self.0.db, me.user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))
     }
 

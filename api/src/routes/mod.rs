@@ -19,9 +19,9 @@ use crate::state::State;
 /// Every operation of the API.
 pub type Routes = (
     auth::Auth,
+    sessions::Sessions,
     configuration::Configuration,
     mailboxes::Mailboxes,
-    sessions::Sessions,
     me::Me,
     account::Account,
     memberships::Memberships,
@@ -35,9 +35,9 @@ pub type Routes = (
 pub fn routes(state: &Arc<State>) -> Routes {
     (
         auth::Auth(Arc::clone(state)),
+        sessions::Sessions(Arc::clone(state)),
         configuration::Configuration(Arc::clone(state)),
         mailboxes::Mailboxes(Arc::clone(state)),
-        sessions::Sessions(Arc::clone(state)),
         me::Me(Arc::clone(state)),
         account::Account(Arc::clone(state)),
         memberships::Memberships(Arc::clone(state)),

@@ -182,8 +182,9 @@ impl Sessions {
     /// For a page of ours that has lost the one of its log-in.
     #[oai(path = "/auth/csrf", method = "get", operation_id = "getCsrfToken")]
     async fn csrf(&self, me: caller::Unverified) -> Result<WithCookies<Reply<Csrf>>> {
-        let token = self.0.csrf.issue(me.0.caller.claims.session);
-        let cookie = self.0.cookies.csrf(&token).filter(|_| me.0.carrier == Carrier::Cookie);
+        let caller::Unverified(me) = me;
+        let token = self.0.csrf.issue(me.caller.claims.session);
+        let cookie = self.0.cookies.csrf(&token).filter(|_| me.carrier == Carrier::Cookie);
         let reply = Reply(Csrf { csrf_token: CsrfToken(token) });
         Ok(WithCookies { reply, cookies: cookie.into_iter().collect() })
     }
@@ -211,13 +212,15 @@ impl Sessions {
     /// The access token is worth nothing from then on.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
     async fn log_out(&self, me: caller::Unverified) -> Result<WithCookies<NoContent>> {
-        self.0.log_out(&me.0, Ending::One(me.0.caller.claims.session)).await
+        let caller::Unverified(me) = me;
+        self.0.log_out(&me, Ending::One(me.caller.claims.session)).await
     }
 
     /// Log out everywhere
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
     async fn log_out_everywhere(&self, me: caller::Unverified) -> Result<WithCookies<NoContent>> {
-        self.0.log_out(&me.0, Ending::All).await
+        let caller::Unverified(me) = me;
+        self.0.log_out(&me, Ending::All).await
     }
 }
 

@@ -48,6 +48,14 @@ pub struct Answer<T> {
 /// 204.
 pub struct NoContent;
 
+/// An answer that sets cookies.
+pub struct WithCookies<R> {
+    /// The answer.
+    pub reply: R,
+    /// Values of `Set-Cookie`.
+    pub cookies: Vec<HeaderValue>,
+}
+
 /// 202: something was asked for, and this is all that is said of it.
 #[derive(Clone, Copy)]
 pub struct Accepted(pub &'static str);
@@ -70,14 +78,6 @@ struct Acceptance {
 crate::texts! {
     /// A sentence for people.
     Sentence { length: 1..=500, example: "If there is such an account, a mail is on its way. Look into your mailbox." }
-}
-
-/// An answer that sets cookies.
-pub struct WithCookies<R> {
-    /// The answer.
-    pub reply: R,
-    /// Values of `Set-Cookie`.
-    pub cookies: Vec<HeaderValue>,
 }
 
 fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {

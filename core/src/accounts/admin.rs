@@ -24,7 +24,7 @@ pub struct NewAccount {
     pub is_imported: bool,
 }
 
-/// Makes an account for somebody, whose address the operator vouches for. `with_organization`: and, unless he is an operator, an organization of his own.
+/// Makes an account for somebody. `with_organization`: and, unless he is an operator, an organization of his own.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.

@@ -11,7 +11,7 @@ use crate::{
     db::{Db, OrgTx, TenantTable},
     idempotency,
     ids::{OrgId, UserId},
-    members, organizations, outbox, projects, roles, sessions, users,
+    members, one_time_tokens, organizations, outbox, projects, roles, sessions, users,
 };
 
 macro_rules! emptied { ($($table:path),+ $(,)?) => {
@@ -58,6 +58,7 @@ async fn forget(db: &Db, user: UserId) -> Result<()> {
     users::anonymize(&tx, user).await?;
     credentials::clear(&tx, user).await?;
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
+    tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
     for membership in members::of(&tx, user).await? {
         #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
         let scope = tx.enter(membership.organization).await?;

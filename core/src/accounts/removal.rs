@@ -7,7 +7,8 @@ use crate::{
     audit::{Action, Details},
     db::Tx,
     ids::{OrgId, UserId},
-    members, organizations,
+    members::{self, Belonging},
+    organizations,
     outbox::Job,
     sessions::{self, Ending},
     users::{self, User},
@@ -52,7 +53,7 @@ pub(super) async fn leave(tx: &Tx, user: UserId) -> Result<User> {
 /// The organizations that are a person's own, deleted or not: one or none.
 pub(super) async fn personal(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
     let memberships = members::of(tx, user).await?.into_iter();
-    Ok(memberships.filter(|one| one.is_personal()).map(|one| one.organization).collect())
+    Ok(memberships.filter(Belonging::is_personal).map(|one| one.organization).collect())
 }
 
 async fn close(tx: &Tx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {

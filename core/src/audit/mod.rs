@@ -32,14 +32,6 @@ macro_rules! actions { ($($name:ident = $text:literal;)+) => {
 actions! {
     UserRegistered       = "user.registered";
     UserPromoted         = "user.promoted";
-    UserRegisteredAgain  = "user.registered_again";
-    UserVerificationRequested = "user.verification_requested";
-    UserEmailVerified    = "user.email_verified";
-    UserPasswordResetRequested = "user.password_reset_requested";
-    UserPasswordReset    = "user.password_reset";
-    UserEmailChangeRequested = "user.email_change_requested";
-    UserEmailChanged     = "user.email_changed";
-    UserEmailChangeUndone = "user.email_change_undone";
     UserCreated          = "user.created";
     UserUpdated          = "user.updated";
     UserPasswordChanged  = "user.password_changed";
@@ -48,6 +40,14 @@ actions! {
     UserDeleted          = "user.deleted";
     UserRestored         = "user.restored";
     UserPurged           = "user.purged";
+    UserRegisteredAgain  = "user.registered_again";
+    UserVerificationRequested = "user.verification_requested";
+    UserEmailVerified    = "user.email_verified";
+    UserPasswordResetRequested = "user.password_reset_requested";
+    UserPasswordReset    = "user.password_reset";
+    UserEmailChangeRequested = "user.email_change_requested";
+    UserEmailChanged     = "user.email_changed";
+    UserEmailChangeUndone = "user.email_change_undone";
     SessionCreated       = "session.created";
     SessionReauthenticated = "session.reauthenticated";
     SessionRefreshReuse  = "session.refresh_reuse";

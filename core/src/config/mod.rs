@@ -1,7 +1,7 @@
 //! Every setting, in one table: name, default, meaning. Nothing else reads the environment.
 //!
 //! Defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE` (the value
-//! stands in that file); `DATABASE_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
+//! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
 mod source;
 mod value;
@@ -62,6 +62,8 @@ settings! {
     require_separate_database_login: Option<bool> = "INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN", "", "Refuse a PostgreSQL login that owns tables or passes row security; none: true in production";
     database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
     database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection before 503";
+    redis_url: Option<Secret<String>> = "REDIS_URL", "", "`redis://…` or `rediss://…`: tells the other processes at once who logged out and what he may no longer do; none: they notice within a second";
+    session_cache_ttl: Duration = "INSULA_SESSION_CACHE_TTL", "1", "Seconds that a read may believe in a session and in what its person may do without asking the database, unless a change is announced; 0 asks each time, production refuses more than 1";
     secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which all keys are derived; none: made once in the data folder (development only)";
     secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
     access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Seconds an access token lives";
@@ -75,14 +77,14 @@ settings! {
     trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies, such as `https://console.insula.example`, separated by commas";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
+    password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
+    personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://…` or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: no mail leaves, and accounts verify themselves. Delivery is not built yet: the mails wait in the outbox";
     hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; needs `INSULA_SMTP_URL`; none: true in production with it";
     verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
     reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
     email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";
     email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Seconds the link lives that undoes a change of the address";
-    password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
-    personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
@@ -127,14 +129,14 @@ impl Config {
         self.drain_delay.unwrap_or(Duration::from_secs(if self.is_production() { 5 } else { 0 }))
     }
 
-    /// Is it hidden which addresses have an account?
-    pub fn hides_existing_accounts(&self) -> bool {
-        self.hide_existing_accounts.unwrap_or(self.is_production() && self.smtp_url.is_some())
-    }
-
     /// How often to look for changed keys; never so often that looking is all a process does.
     pub fn key_reload(&self) -> Duration {
         self.key_reload.max(Duration::from_millis(100))
+    }
+
+    /// Is it hidden which addresses have an account?
+    pub fn hides_existing_accounts(&self) -> bool {
+        self.hide_existing_accounts.unwrap_or(self.is_production() && self.smtp_url.is_some())
     }
 
     /// # Errors
@@ -160,6 +162,9 @@ impl Config {
                     faults.push("INSULA_PUBLIC_URL: production needs https".into());
                 }
                 Some(_) => {}
+            }
+            if self.session_cache_ttl > Duration::from_secs(1) {
+                faults.push("INSULA_SESSION_CACHE_TTL: production needs 1 or less, so that who is logged out is out within a second".into());
             }
         }
         match faults.is_empty() {
@@ -228,9 +233,20 @@ mod tests {
         let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
         assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
         assert_eq!(faults("", ""), 2);
+        let patient = [("INSULA_SESSION_CACHE_TTL", "1.5"), ("INSULA_ENVIRONMENT", "production")];
+        let refused = config(&patient).unwrap().refuse_insecure().err().unwrap().to_string();
+        assert!(refused.contains("INSULA_SESSION_CACHE_TTL"), "{refused}");
         assert_eq!(faults("short", "http://insula.example"), 2);
         assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
         assert_eq!(faults("change-me-change-me-change-me-0123456789", "https://insula.example"), 1);
+    }
+
+    #[test]
+    fn nobody_may_ask_for_short_passwords() {
+        let shortest =
+            |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
+        assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
+        assert!(["7", "65", "0", "-8", "eight"].iter().all(|text| shortest(text).is_err()));
     }
 
     #[test]
@@ -265,14 +281,6 @@ mod tests {
             let fault = config(&[("INSULA_SMTP_URL", bad)]).err().unwrap().to_string();
             assert!(fault.starts_with("INSULA_SMTP_URL: expected "), "{fault}");
         }
-    }
-
-    #[test]
-    fn nobody_may_ask_for_short_passwords() {
-        let shortest =
-            |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
-        assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
-        assert!(["7", "65", "0", "-8", "eight"].iter().all(|text| shortest(text).is_err()));
     }
 
     #[test]

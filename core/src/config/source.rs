@@ -128,7 +128,7 @@ fn suggestion(name: &str, known: &[Setting]) -> String {
 fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = fs::read_to_string(file).map_err(|fault| fault.to_string())?;
     let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| fault.to_string())?;
-    let usual = ["database_url", "rust_log", "no_color"];
+    let usual = ["database_url", "redis_url", "rust_log", "no_color"];
     let entry = |(key, value): (String, toml::Value)| {
         let name = match usual.contains(&key.as_str()) {
             true => key.to_uppercase(),

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
+    cluster::Touch,
     db::GlobalTable,
     ids::{CredentialId, UserId},
 };
@@ -47,4 +48,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "credential";
+    const TOUCH: Option<fn(&Model) -> Touch> = None;
 }

@@ -10,7 +10,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
-pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length, shortest};
+pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length};
 
 use crate::{
     Result,
@@ -41,26 +41,33 @@ pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result
     .map(drop)
 }
 
-/// Gives a person another password, by its hash, or a first one where he has none.
+/// Gives a person a password, by its hash; the one he had is worth nothing from then on.
 pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
-    let his = Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD));
-    let Some(known) = tx.find::<entity::Entity>().filter(his).one_locked().await? else {
-        return create(tx, user, secret_hash).await;
-    };
-    tx.update(entity::ActiveModel {
-        id: Set(known.id),
-        secret_hash: Set(secret_hash),
-        changed_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    let now = tx.now();
+    let row = entity::ActiveModel {
+        secret_hash: Set(secret_hash.clone()),
+        changed_at: Set(now),
+        updated_at: Set(now),
         ..Default::default()
-    })
-    .await
-    .map(drop)
+    };
+    match tx.update_where(row, password_of(user)).await?.is_empty() {
+        false => Ok(()),
+        true => create(tx, user, secret_hash).await,
+    }
+}
+
+/// Takes a person's password away; a mailed link gives him a new one.
+pub(crate) async fn remove(tx: &Tx, user: UserId) -> Result<()> {
+    tx.delete::<entity::Entity>(password_of(user)).await.map(drop)
 }
 
 /// Takes every proof of identity from a person, for good.
 pub(crate) async fn clear(tx: &Tx, user: UserId) -> Result<()> {
     tx.delete::<entity::Entity>(entity::Column::UserId.eq(user)).await.map(drop)
+}
+
+fn password_of(user: UserId) -> Condition {
+    Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
 }
 
 #[derive(FromQueryResult)]
@@ -97,10 +104,7 @@ pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret
 /// Stores a hash made as it is done today, unless the password was changed since it was read.
 async fn renew(db: &Db, claimed: &Claimed, secret_hash: String) -> Result<()> {
     let tx = db.begin_global(Origin::SYSTEM).await?;
-    let verified = Condition::all()
-        .add(entity::Column::UserId.eq(claimed.id))
-        .add(entity::Column::Kind.eq(PASSWORD))
-        .add(entity::Column::SecretHash.eq(&claimed.secret_hash));
+    let verified = password_of(claimed.id).add(entity::Column::SecretHash.eq(&claimed.secret_hash));
     let row = entity::ActiveModel {
         secret_hash: Set(secret_hash),
         updated_at: Set(tx.now()),
@@ -126,11 +130,7 @@ pub async fn confirm(
     password: Secret<String>,
 ) -> Result<()> {
     let mut query = Query::select();
-    query
-        .column(entity::Column::SecretHash)
-        .from(entity::Entity)
-        .and_where(entity::Column::UserId.eq(user))
-        .and_where(entity::Column::Kind.eq(PASSWORD));
+    query.column(entity::Column::SecretHash).from(entity::Entity).cond_where(password_of(user));
     #[expect(
         clippy::disallowed_methods,
         reason = "a person proves himself; credentials belong to no organization"

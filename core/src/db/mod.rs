@@ -27,6 +27,7 @@ use crate::{
     Result,
     access::{Authorized, Grant, Origin},
     clock::Clock,
+    cluster::{Cluster, Touch},
 };
 
 /// A table whose every row belongs to one organization. A table is either this or a [`GlobalTable`].
@@ -39,6 +40,9 @@ pub trait TenantTable: EntityTrait {
     const DELETED: Option<Self::Column>;
     /// What one row is called, in lower case: "There is no such project."
     const NAME: &'static str;
+    /// Does a row help to decide what members may do? Then with every change whatever is remembered of the organization
+    /// is forgotten ([`crate::cluster`]).
+    const DECIDES_ACCESS: bool;
 }
 
 /// A table that no organization owns: users and what belongs to them.
@@ -47,6 +51,9 @@ pub trait GlobalTable: EntityTrait {
     const DELETED: Option<Self::Column>;
     /// What one row is called, in lower case.
     const NAME: &'static str;
+    /// What a change of a row makes everybody ask about again ([`crate::cluster`]); `None`: nobody remembers anything of
+    /// it. That a row is new touches nothing, and that rows were deleted touches everything.
+    const TOUCH: Option<fn(&Self::Model) -> Touch>;
 }
 
 /// The database of one process. Cheap to clone.
@@ -54,6 +61,7 @@ pub trait GlobalTable: EntityTrait {
 pub struct Db {
     pools: Pools,
     clock: Clock,
+    cluster: Cluster,
 }
 
 /// How to reach a database.
@@ -65,11 +73,18 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// Where instants come from.
     pub clock: Clock,
+    /// Who is told of changes that decide who may do what.
+    pub cluster: Cluster,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { pool_size: 16, acquire_timeout: Duration::from_secs(2), clock: Clock::System }
+        Self {
+            pool_size: 16,
+            acquire_timeout: Duration::from_secs(2),
+            clock: Clock::System,
+            cluster: Cluster::default(),
+        }
     }
 }
 
@@ -79,7 +94,8 @@ impl Db {
     /// # Errors
     /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
-        Ok(Self { pools: Pools::open(url, options).await?, clock: options.clock })
+        let cluster = options.cluster.clone();
+        Ok(Self { pools: Pools::open(url, options).await?, clock: options.clock, cluster })
     }
 
     /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
@@ -109,7 +125,12 @@ impl Db {
 
     async fn open(&self, hat: Hat, writes: bool) -> Result<Arc<Open>> {
         let transaction = self.pools.begin(hat, writes).await?;
-        Ok(Arc::new(Open::new(transaction, self.clock.now())))
+        Ok(Arc::new(Open::new(transaction, self.clock.now(), self.cluster.clone())))
+    }
+
+    /// Who is told of what its transactions change.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// The present instant.

@@ -12,6 +12,7 @@ use super::{Scoped, TenantTable, transaction::Open};
 use crate::{
     Error, Result,
     access::{Authorized, Grant, Origin, Permission, Write},
+    cluster::Touch,
     error::{Code, Fields},
     ids::{MemberId, OrgId},
 };
@@ -87,6 +88,14 @@ impl<P: Grant> OrgTx<P> {
 }
 
 impl<P: Write> OrgTx<P> {
+    /// Notes that rows of `E` change.
+    fn wrote<E: TenantTable>(&self) {
+        self.open.wrote();
+        if E::DECIDES_ACCESS {
+            self.open.touch(Touch::Org(self.org()));
+        }
+    }
+
     /// Inserts a row; its organization is the scope's, whatever it says itself.
     pub(crate) async fn insert<A>(&self, mut row: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
@@ -95,7 +104,7 @@ impl<P: Write> OrgTx<P> {
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
         row.set(<A::Entity as TenantTable>::ORG, self.org().0.into());
-        self.open.wrote();
+        self.wrote::<A::Entity>();
         Ok(row.insert(&self.open.transaction).await?)
     }
 
@@ -108,7 +117,7 @@ impl<P: Write> OrgTx<P> {
         for row in &mut rows {
             row.set(<A::Entity as TenantTable>::ORG, self.org().0.into());
         }
-        self.open.wrote();
+        self.wrote::<A::Entity>();
         A::Entity::insert_many(rows).exec_without_returning(&self.open.transaction).await?;
         Ok(())
     }
@@ -127,7 +136,7 @@ impl<P: Write> OrgTx<P> {
         use sea_orm::sea_query::OnConflict;
         let org = <A::Entity as TenantTable>::ORG;
         row.set(org, self.org().0.into());
-        self.open.wrote();
+        self.wrote::<A::Entity>();
         // Always with the organization: a conflict on a global key would touch another tenant's row.
         let conflict =
             OnConflict::columns(std::iter::once(org).chain(key.iter().copied())).do_nothing().to_owned();
@@ -149,7 +158,7 @@ impl<P: Write> OrgTx<P> {
         // A row never changes its id or its organization.
         row.not_set(id);
         row.not_set(org);
-        self.open.wrote();
+        self.wrote::<A::Entity>();
         let update = A::Entity::update_many().set(row).filter(id.eq(key)).filter(org.eq(self.org()));
         let changed = update.exec_with_returning(&self.open.transaction).await?;
         changed.into_iter().next().ok_or(Error::NotFound(<A::Entity as TenantTable>::NAME))
@@ -157,7 +166,7 @@ impl<P: Write> OrgTx<P> {
 
     /// Deletes for good what `condition` names inside the organization; gives their number.
     pub(crate) async fn delete<E: TenantTable>(&self, condition: impl IntoCondition) -> Result<u64> {
-        self.open.wrote();
+        self.wrote::<E>();
         let delete = E::delete_many().filter(condition.into_condition()).filter(E::ORG.eq(self.org()));
         Ok(delete.exec(&self.open.transaction).await?.rows_affected)
     }

@@ -9,6 +9,7 @@ use crate::{
     access::{Actor, Authorized, Grant, Origin, PermissionSet},
     accounts,
     clock::Clock,
+    cluster::Cluster,
     ids::{MemberId, OrgId, UserId},
     organizations::NewOrganization,
     text::{EmailAddress, Name, Slug},
@@ -46,6 +47,11 @@ impl Sandbox {
     /// The same database at another time.
     pub(crate) fn at(&self, clock: Clock) -> Self {
         Self { db: Db { clock, ..self.db.clone() }, folder: Arc::clone(&self.folder) }
+    }
+
+    /// The same database as another process holds it, which is told nothing.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self { db: Db { cluster: Cluster::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
     }
 
     pub(crate) async fn tenant(&self, slug: &str) -> Tenant {

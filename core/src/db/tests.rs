@@ -1,5 +1,7 @@
 //! The walls of the unit of work, tried from the inside, where a noun stands.
 
+use std::time::Duration;
+
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{
@@ -8,8 +10,12 @@ use super::{
 };
 use crate::{
     Error,
-    access::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, SettingsUpdate},
+    access::{
+        BuiltinRole, Origin, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, SettingsUpdate,
+    },
+    accounts,
     audit::{Action, Details},
+    cluster::{Remembered, Touch},
     error::Code,
     ids::{OrgId, ProjectId},
     page::{Listing, Sort},
@@ -17,7 +23,7 @@ use crate::{
         self, ProjectKey,
         entity::{ActiveModel, Column, Entity},
     },
-    text::{Name, ProjectCode},
+    text::{EmailAddress, Name, ProjectCode},
 };
 
 fn row(tx: &OrgTx<ProjectsCreate>, code: &str) -> ActiveModel {
@@ -183,10 +189,51 @@ async fn one_transaction_enters_several_organizations_one_after_the_other() {
     tx.enqueue(&crate::outbox::Job::SendWelcome { user: ours.owner }).await.unwrap();
     assert_eq!(tx.org(), ours.org);
     drop(tx);
-    let tx = sandbox.db.begin_global(crate::access::Origin::SYSTEM).await.unwrap();
+    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
     #[expect(clippy::disallowed_methods, reason = "what this test is about")]
     let platform = tx.enter(OrgId::PLATFORM).await.unwrap();
     // Somebody still holds the scope.
     assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
     drop(platform);
+}
+
+/// What a change by `change` makes the process forget, of the tenant's organization and of his owner.
+async fn forgets(sandbox: &Sandbox, tenant: Tenant, change: impl AsyncFnOnce()) -> (bool, bool) {
+    let remembered = Remembered::new(sandbox.db.cluster(), Duration::from_secs(3600));
+    for touch in [Touch::Org(tenant.org), Touch::User(tenant.owner)] {
+        remembered.keep(touch, (), remembered.ask(), &[touch]);
+    }
+    change().await;
+    let is_gone = |touch| remembered.get(&touch).is_none();
+    (is_gone(Touch::Org(tenant.org)), is_gone(Touch::User(tenant.owner)))
+}
+
+#[tokio::test]
+async fn what_decides_access_touches_when_it_is_committed_and_only_then() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let (eve, bob) = (sandbox.tenant("eve").await.owner, sandbox.tenant("bob").await.owner);
+    let join = async |user, is_committed: bool| {
+        let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        accounts::join(&tx, acme.org, user, BuiltinRole::Viewer).await.unwrap();
+        match is_committed {
+            true => tx.commit().await.unwrap(),
+            false => drop(tx),
+        }
+    };
+    assert_eq!(forgets(&sandbox, acme, async || join(eve, false).await).await, (false, false));
+    assert_eq!(forgets(&sandbox, acme, async || join(eve, true).await).await, (true, false));
+    // Whoever else has the database open is not told.
+    let elsewhere = sandbox.elsewhere();
+    assert_eq!(forgets(&elsewhere, acme, async || join(bob, true).await).await, (false, false));
+
+    let promote = async || {
+        let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        let email = EmailAddress::parse("owner@acme.example").unwrap();
+        assert!(accounts::ensure_superuser(&tx, email, "no hash".into()).await.unwrap());
+        tx.commit().await.unwrap();
+    };
+    assert_eq!(forgets(&sandbox, acme, promote).await, (false, true));
+    let work = async || drop(project(&sandbox, acme, "P", |project| project).await);
+    assert_eq!(forgets(&sandbox, acme, work).await, (false, false));
 }

@@ -1,7 +1,10 @@
 //! One open transaction on either database. It rolls back when dropped: a read is never committed, since the rollback
 //! leaves together with the ping that the pool sends anyway.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{
+    Mutex as SyncMutex, PoisonError,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Values};
@@ -10,7 +13,11 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::error::{exec, query};
-use crate::{Error, Result, ids::OrgId};
+use crate::{
+    Error, Result,
+    cluster::{Cluster, Touch},
+    ids::OrgId,
+};
 
 /// As whom PostgreSQL sees the transaction. On SQLite there is no such thing; types and keys are the walls there.
 #[derive(Clone, Copy, Debug)]
@@ -123,11 +130,36 @@ pub(super) struct Open {
     pub(super) now: DateTime<Utc>,
     writes: AtomicU32,
     events: AtomicU32,
+    touches: Touches,
+}
+
+/// What a transaction touched; published when this is dropped, if it is due by then.
+struct Touches {
+    cluster: Cluster,
+    things: SyncMutex<Vec<Touch>>,
+    are_due: bool,
+}
+
+impl Drop for Touches {
+    fn drop(&mut self) {
+        if self.are_due {
+            self.cluster.publish(self.things.get_mut().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
 }
 
 impl Open {
-    pub(super) fn new(transaction: Transaction, now: DateTime<Utc>) -> Self {
-        Self { transaction, now, writes: AtomicU32::new(0), events: AtomicU32::new(0) }
+    pub(super) fn new(transaction: Transaction, now: DateTime<Utc>, cluster: Cluster) -> Self {
+        let touches = Touches { cluster, things: SyncMutex::default(), are_due: false };
+        Self { transaction, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), touches }
+    }
+
+    /// Notes what makes others ask again once this is committed.
+    pub(super) fn touch(&self, touch: Touch) {
+        let mut things = self.touches.things.lock().unwrap_or_else(PoisonError::into_inner);
+        if !things.contains(&touch) {
+            things.push(touch);
+        }
     }
 
     pub(super) fn wrote(&self) {
@@ -164,9 +196,10 @@ impl Open {
 
     pub(super) async fn commit_unaudited(self: std::sync::Arc<Self>) -> Result<()> {
         let open = std::sync::Arc::into_inner(self);
-        open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?
-            .transaction
-            .commit()
-            .await
+        let Self { transaction, mut touches, .. } =
+            open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
+        // Dropped after the commit, and also when that fails or is cut off: nobody knows then whether it took place.
+        touches.are_due = true;
+        transaction.commit().await
     }
 }

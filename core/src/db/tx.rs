@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
-    sea_query::{IntoCondition, LockType, Order, SelectStatement},
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
+    sea_query::{Expr, IntoCondition, LockType, Order, SelectStatement},
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Error, Result,
     access::{Authorized, Origin, PermissionSet, Platform},
+    cluster::Touch,
     ids::OrgId,
 };
 
@@ -75,7 +76,24 @@ impl Tx {
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
         self.open.wrote();
-        Ok(row.update(&self.open.transaction).await?)
+        let row = row.update(&self.open.transaction).await?;
+        if let Some(touch) = <A::Entity as GlobalTable>::TOUCH {
+            self.open.touch(touch(&row));
+        }
+        Ok(row)
+    }
+
+    /// Sets one column of the rows that `condition` names. Touches nothing: for columns that decide nothing.
+    pub(crate) async fn set<E: GlobalTable>(
+        &self,
+        column: E::Column,
+        value: impl Into<Value>,
+        condition: impl IntoCondition,
+    ) -> Result<()> {
+        self.open.wrote();
+        let update = E::update_many().col_expr(column, Expr::value(value));
+        update.filter(condition.into_condition()).exec(&self.open.transaction).await?;
+        Ok(())
     }
 
     /// Changes the columns that are set in `row` of every row that `condition` names, by one statement; gives those rows.
@@ -93,17 +111,21 @@ impl Tx {
         if !changed.is_empty() {
             self.open.wrote();
         }
+        if let Some(touch) = <A::Entity as GlobalTable>::TOUCH {
+            changed.iter().for_each(|row| self.open.touch(touch(row)));
+        }
         Ok(changed)
     }
 
     /// Deletes for good what `condition` names; gives their number.
     pub(crate) async fn delete<E: GlobalTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.open.wrote();
-        Ok(E::delete_many()
-            .filter(condition.into_condition())
-            .exec(&self.open.transaction)
-            .await?
-            .rows_affected)
+        let delete = E::delete_many().filter(condition.into_condition());
+        let deleted = delete.exec(&self.open.transaction).await?.rows_affected;
+        if E::TOUCH.is_some() && deleted > 0 {
+            self.open.touch(Touch::Everything);
+        }
+        Ok(deleted)
     }
 
     /// Steps into an organization on the same connection, as the platform. One at a time: on PostgreSQL the scope of an

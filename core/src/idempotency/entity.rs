@@ -51,4 +51,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "remembered answer";
+    const DECIDES_ACCESS: bool = false;
 }

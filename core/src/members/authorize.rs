@@ -73,6 +73,17 @@ impl FromQueryResult for Found {
     }
 }
 
+/// What a caller is in an organization: all there is to know to decide whether he may do anything there.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) organization: OrgId,
+    is_deleted: bool,
+    is_active: bool,
+    member: MemberId,
+    roles_held: Vec<String>,
+    held: PermissionSet,
+}
+
 /// Looks up whether the caller may do `P` in the organization.
 ///
 /// # Errors
@@ -80,33 +91,46 @@ impl FromQueryResult for Found {
 /// member (also when there is no such organization: the same); `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for
 /// changes; `Forbidden` to a member without the permission.
 pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "finds out in which organization the caller may act at all"
-    )]
-    let tx = db.unscoped().await?;
-    let found: Vec<Found> = tx.rows(&query(&caller.claims, org, tx.now())).await?;
-    drop(tx);
-    let first = found.first().ok_or(Error::Refused(Code::InvalidToken))?;
-    caller.admit(first.verified)?;
-    let (Some(organization), Some(member)) = (first.organization, first.member) else {
-        return Err(Error::NotFound("organization"));
-    };
-    if first.deleted {
-        return Err(Code::OrganizationDeleted.refuse());
+    Standing::look_up(db, caller, org).await?.decide(caller)
+}
+
+impl Standing {
+    /// In one query.
+    pub(super) async fn look_up(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "finds out in which organization the caller may act at all"
+        )]
+        let tx = db.unscoped().await?;
+        let found: Vec<Found> = tx.rows(&query(&caller.claims, org, tx.now())).await?;
+        drop(tx);
+        let first = found.first().ok_or(Error::Refused(Code::InvalidToken))?;
+        caller.admit(first.verified)?;
+        let (Some(organization), Some(member)) = (first.organization, first.member) else {
+            return Err(Error::NotFound("organization"));
+        };
+        let (is_deleted, is_active) = (first.deleted, first.status.as_deref() == Some(organizations::ACTIVE));
+        let roles_held: Vec<String> = found.into_iter().filter_map(|row| row.role).collect();
+        let builtin = roles_held.iter().filter_map(|key| BuiltinRole::from_key(key));
+        let held = builtin.fold(PermissionSet::default(), |held, role| held.union(role.permissions()));
+        Ok(Self { organization, is_deleted, is_active, member, roles_held, held })
     }
-    if P::WRITES && first.status.as_deref() != Some(organizations::ACTIVE) {
-        return Err(Code::OrganizationSuspended.refuse());
+
+    /// May he do `P`?
+    pub(super) fn decide<P: Grant>(&self, caller: &Caller) -> Result<Authorized<P>> {
+        if self.is_deleted {
+            return Err(Code::OrganizationDeleted.refuse());
+        }
+        if P::WRITES && !self.is_active {
+            return Err(Code::OrganizationSuspended.refuse());
+        }
+        if let Some(permission) = P::PERMISSION.filter(|permission| !self.held.contains(*permission)) {
+            let (roles_held, roles_that_grant) = (self.roles_held.clone(), roles::that_grant(permission));
+            return Err(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })));
+        }
+        #[expect(clippy::disallowed_methods, reason = "the right was looked up")]
+        Ok(Authorized::checked(self.organization, caller.origin(), Some(self.member), self.held))
     }
-    let roles_held: Vec<String> = found.into_iter().filter_map(|row| row.role).collect();
-    let builtin = roles_held.iter().filter_map(|key| BuiltinRole::from_key(key));
-    let held = builtin.fold(PermissionSet::default(), |held, role| held.union(role.permissions()));
-    if let Some(permission) = P::PERMISSION.filter(|permission| !held.contains(*permission)) {
-        let roles_that_grant = roles::that_grant(permission);
-        return Err(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })));
-    }
-    #[expect(clippy::disallowed_methods, reason = "this is where the right is looked up")]
-    Ok(Authorized::checked(organization, caller.origin(), Some(member), held))
 }
 
 /// Outer joins from the session on: what is missing says which refusal it is.

@@ -19,14 +19,14 @@ use crate::{
 
 /// One membership of a person, whatever its status.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct Membership {
+pub(crate) struct Belonging {
     pub(crate) member: MemberId,
     pub(crate) organization: OrgId,
     pub(crate) kind: String,
     status: String,
 }
 
-impl Membership {
+impl Belonging {
     pub(crate) fn is_personal(&self) -> bool {
         self.kind == organizations::PERSONAL
     }
@@ -37,7 +37,7 @@ impl Membership {
 }
 
 /// The memberships of a person, also in deleted organizations.
-pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Membership>> {
+pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Belonging>> {
     let organization = |column| (organizations::Entity, column);
     let member = |column| (entity::Entity, column);
     let mut query = Query::select();
@@ -58,7 +58,7 @@ pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Membership>> {
 }
 
 /// Ends a membership for good: the row stays, since what he did names it.
-pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Membership) -> Result<()> {
+pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
     let before = tx.find::<entity::Entity>().filter(entity::Column::Id.eq(membership.member));
     let before = before.one_locked().await?;
     tx.delete::<roles_held::Entity>(roles_held::Column::MemberId.eq(before.id)).await?;

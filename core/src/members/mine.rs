@@ -88,10 +88,8 @@ pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Pa
         // One more than asked for: it tells whether there is a next page.
         .limit(listing.limit + 1);
     if let Some(After { key: KeyValue::Instant(joined_at), id }) = listing.after {
-        let row = Expr::tuple([
-            Expr::col(member(entity::Column::JoinedAt)).into(),
-            Expr::col(member(entity::Column::Id)).into(),
-        ]);
+        let row =
+            Expr::tuple([Expr::col(member(entity::Column::JoinedAt)), Expr::col(member(entity::Column::Id))]);
         query.and_where(row.gt(Expr::tuple([Expr::value(joined_at), Expr::value(id)])));
     }
     #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]

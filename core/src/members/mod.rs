@@ -2,6 +2,7 @@
 
 mod authorize;
 mod departure;
+mod callers;
 mod entity;
 mod mine;
 mod owners;
@@ -12,7 +13,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use authorize::{Caller, authorize};
-pub(crate) use departure::{depart, of};
+pub use callers::Callers;
+pub(crate) use departure::{Belonging, depart, of};
 pub(crate) use entity::Entity;
 pub use entity::Model as Member;
 pub(crate) use mine::belongs;

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
+    cluster::Touch,
     db::GlobalTable,
     ids::{OneTimeTokenId, UserId},
 };
@@ -44,5 +45,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
+    const TOUCH: Option<fn(&Model) -> Touch> = None;
     const NAME: &'static str = "link";
 }

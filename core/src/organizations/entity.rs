@@ -44,4 +44,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "organization";
+    const DECIDES_ACCESS: bool = true;
 }

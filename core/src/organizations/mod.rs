@@ -29,7 +29,7 @@ pub const TEAM: &str = "team";
 pub const PERSONAL: &str = "personal";
 
 /// How a path names an organization: by id or by slug.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OrgRef {
     /// By id.
     Id(OrgId),

@@ -24,6 +24,20 @@ pub enum Job {
         /// Whom.
         user: UserId,
     },
+    /// Tells a person by mail of a log-in on a device that he has not used before.
+    SendNewDevice {
+        /// Whom.
+        user: UserId,
+        /// The log-in.
+        session: SessionId,
+    },
+    /// Tells a person by mail that somebody used an old refresh token of his, and that the session has been ended.
+    SendRefreshReuse {
+        /// Whom.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+    },
     /// Mails the link that verifies an address.
     SendVerification {
         /// What the link carries.
@@ -39,6 +53,16 @@ pub enum Job {
         /// What the link carries.
         token: OneTimeTokenId,
     },
+    /// Tells a user that his password was changed.
+    SendPasswordChanged {
+        /// Whom.
+        user: UserId,
+    },
+    /// Tells a person that his account was deleted, and until when it can be brought back.
+    SendAccountDeleted {
+        /// Whom.
+        user: UserId,
+    },
     /// Mails the link that confirms a new address, to that address.
     SendEmailChange {
         /// What the link carries.
@@ -48,30 +72,6 @@ pub enum Job {
     SendEmailChangeNotice {
         /// What the link carries.
         token: OneTimeTokenId,
-    },
-    /// Tells a person by mail of a log-in on a device that he has not used before.
-    SendNewDevice {
-        /// Whom.
-        user: UserId,
-        /// The log-in.
-        session: SessionId,
-    },
-    /// Tells a person by mail that somebody used an old refresh token of his, and that the session has been ended.
-    SendRefreshReuse {
-        /// Whom.
-        user: UserId,
-        /// The session.
-        session: SessionId,
-    },
-    /// Tells a person that his password was changed.
-    SendPasswordChanged {
-        /// Whom.
-        user: UserId,
-    },
-    /// Tells a person that his account was deleted, and until when it can be brought back.
-    SendAccountDeleted {
-        /// Whom.
-        user: UserId,
     },
 }
 

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
+    cluster::Touch,
     db::GlobalTable,
     ids::{SessionId, UserId},
 };
@@ -62,4 +63,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "session";
+    const TOUCH: Option<fn(&Model) -> Touch> = Some(|session| Touch::Session(session.id));
 }

@@ -5,6 +5,7 @@ mod csrf;
 mod entity;
 mod refresh;
 mod step_up;
+mod seen;
 mod token;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use csrf::CsrfTokens;
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
 pub use refresh::{Refresh, RefreshTokens, refresh};
+pub(crate) use seen::seen;
 pub use step_up::{authenticate_recent, reauthenticate};
 pub use token::{AccessToken, Claims, Tokens};
 

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{db::GlobalTable, ids::SigningKeyId};
+use crate::{cluster::Touch, db::GlobalTable, ids::SigningKeyId};
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -76,5 +76,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
+    const TOUCH: Option<fn(&Model) -> Touch> = None;
     const NAME: &'static str = "signing key";
 }

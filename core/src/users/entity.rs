@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
+    cluster::Touch,
     db::GlobalTable,
     ids::{OrgId, UserId},
 };
@@ -63,4 +64,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "user";
+    const TOUCH: Option<fn(&Model) -> Touch> = Some(|user| Touch::User(user.id));
 }

@@ -96,7 +96,10 @@ impl Users {
         let once = key.once(&origin, &draft).map(|once| once.keyed(&self.0.bodies));
         let (new, proof) = draft.value.parse()?;
         let hash = match proof {
-            Proof::Hash(hash) => hash,
+            Proof::Hash(hash) => {
+                credentials::check_imported_hash("password_hash", &hash)?;
+                hash
+            }
             Proof::Password(password) => {
                 let about =
                     [Some(new.user.email.as_str()), new.user.username.as_ref().map(text::Username::as_str)];

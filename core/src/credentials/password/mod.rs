@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 pub use phc::check_imported_hash;
 use phc::{Memory, Stored};
 use pool::Pool;
-pub use strength::{refuse_weak, require_length, shortest};
+pub use strength::{refuse_weak, require_length};
 
 use crate::{Result, secret::Secret};
 
@@ -56,7 +56,7 @@ impl Passwords {
     /// The PHC string of a password.
     ///
     /// # Errors
-    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
     pub async fn hash(&self, password: Secret<String>) -> Result<String> {
         self.pool.run(move |memory| phc::hash(password.expose().as_bytes(), memory)).await?
     }
@@ -65,7 +65,7 @@ impl Passwords {
     /// hash of today takes. An imported hash takes its own time until its person logs in.
     ///
     /// # Errors
-    /// `Unavailable` when too many are waiting, or when it takes more than 2 s.
+    /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
     pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
         self.pool.run(move |memory| verify(password.expose().as_bytes(), hash.as_deref(), memory)).await?
     }

@@ -16,7 +16,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::phc::Memory;
 use crate::{Error, Result};
 
-/// How long a request waits for its outcome.
+/// How long a request waits for its turn.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many requests wait at most.
@@ -53,10 +53,10 @@ impl Pool {
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T> {
-        let (done, outcome) = oneshot::channel();
+        let ((begin, begun), (done, outcome)) = (oneshot::channel(), oneshot::channel());
         let job = move |memory: &mut Memory| {
-            // Whoever asked has gone: nobody pays for what nobody reads.
-            if !done.is_closed() {
+            // When whoever asked has gone, nobody pays for what nobody reads.
+            if begin.send(()).is_ok() {
                 drop(done.send(work(memory)));
             }
         };
@@ -68,10 +68,12 @@ impl Pool {
                 return Err(Error::Broken("the hashing threads have ended"));
             }
         }
-        match timeout(PATIENCE, outcome).await {
-            Ok(outcome) => outcome.map_err(|_| Error::Broken("hashing a password panicked")),
-            Err(_) => Err(busy),
+        // The turn alone is waited for so long: in a flood every turn comes late, and giving up what has begun would
+        // throw nearly all of the work away.
+        if timeout(PATIENCE, begun).await.is_err() {
+            return Err(busy);
         }
+        outcome.await.map_err(|_| Error::Broken("hashing a password panicked"))
     }
 }
 
@@ -87,22 +89,30 @@ fn serve(queue: &Mutex<Receiver<Job>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        atomic::{AtomicU32, Ordering::SeqCst},
-        mpsc,
+    use std::{
+        cell::RefCell,
+        future::poll_fn,
+        pin::Pin,
+        sync::{
+            atomic::{AtomicU32, Ordering::SeqCst},
+            mpsc::{self, TryRecvError},
+        },
+        task::Poll,
     };
+
+    use tokio::task::JoinHandle;
 
     use super::*;
 
-    /// Keeps the one thread of a pool busy until the sender is used or dropped.
-    async fn hold(pool: &Pool) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<()>>) {
+    /// Keeps the one thread of a pool busy until the sender is used.
+    async fn hold(pool: &Pool) -> (mpsc::Sender<()>, JoinHandle<Result<()>>) {
         let (release, held) = mpsc::channel();
         let (began, begun) = oneshot::channel();
         let pool = pool.clone();
         let job = async move {
             pool.run(move |_| {
                 began.send(()).unwrap();
-                drop(held.recv());
+                held.recv().unwrap();
             })
             .await
         };
@@ -112,13 +122,24 @@ mod tests {
         (release, task)
     }
 
+    /// Polls once; is it still pending?
+    async fn is_pending<F: Future + Unpin>(mut future: F) -> bool {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut future).poll(context).is_pending())).await
+    }
+
+    /// Work that counts how often it is done.
+    fn count(begun: &Arc<AtomicU32>) -> impl FnOnce(&mut Memory) -> u32 + Send + 'static {
+        let begun = Arc::clone(begun);
+        move |_| begun.fetch_add(1, SeqCst)
+    }
+
     #[tokio::test]
     async fn a_full_queue_is_refused_at_once_and_the_waiting_are_served() {
         let pool = Pool::start(1).unwrap();
         let (release, held) = hold(&pool).await;
         let mut waiting: Vec<_> = (0..QUEUE).map(|n| Box::pin(pool.run(move |_| n))).collect();
         for job in &mut waiting {
-            assert!(futures_pending(job.as_mut()).await);
+            assert!(is_pending(job.as_mut()).await);
         }
         assert!(matches!(pool.run(|_| ()).await, Err(Error::Unavailable { retry_after: PATIENCE })));
         release.send(()).unwrap();
@@ -128,25 +149,13 @@ mod tests {
         }
     }
 
-    /// Polls once; is it still pending?
-    async fn futures_pending<F: Future + Unpin>(mut future: F) -> bool {
-        std::future::poll_fn(|context| {
-            std::task::Poll::Ready(std::pin::Pin::new(&mut future).poll(context).is_pending())
-        })
-        .await
-    }
-
     #[tokio::test]
     async fn what_was_given_up_is_not_begun() {
         let pool = Pool::start(1).unwrap();
         let (release, held) = hold(&pool).await;
         let begun = Arc::new(AtomicU32::new(0));
-        let count = |begun: &Arc<AtomicU32>| {
-            let begun = Arc::clone(begun);
-            move |_: &mut Memory| begun.fetch_add(1, SeqCst)
-        };
         let mut given_up = Box::pin(pool.run(count(&begun)));
-        assert!(futures_pending(given_up.as_mut()).await);
+        assert!(is_pending(given_up.as_mut()).await);
         drop(given_up);
         release.send(()).unwrap();
         held.await.unwrap().unwrap();
@@ -154,18 +163,19 @@ mod tests {
         assert_eq!(pool.run(count(&begun)).await.unwrap(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_wait_has_an_end_and_what_waited_is_not_begun() {
         let pool = Pool::start(1).unwrap();
         let (release, held) = hold(&pool).await;
         let begun = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&begun);
-        let outcome = pool.run(move |_| counted.fetch_add(1, SeqCst)).await;
+        // From here on the clock jumps to whatever is waited for.
+        tokio::time::pause();
+        let outcome = pool.run(count(&begun)).await;
         assert!(matches!(outcome, Err(Error::Unavailable { retry_after: PATIENCE })));
-        drop((release, held));
-        // The paused clock would end this wait, too; the thread has long been free then.
-        while pool.run(|_| ()).await.is_err() {}
-        assert_eq!(begun.load(SeqCst), 0);
+        tokio::time::resume();
+        release.send(()).unwrap();
+        held.await.unwrap().expect("what has begun is finished");
+        assert_eq!(pool.run(count(&begun)).await.unwrap(), 0);
     }
 
     #[tokio::test]
@@ -178,23 +188,18 @@ mod tests {
 
     #[tokio::test]
     async fn the_threads_end_with_the_last_handle() {
-        struct Witness(mpsc::Sender<()>);
-        impl Drop for Witness {
-            fn drop(&mut self) {
-                drop(self.0.send(()));
-            }
-        }
         thread_local! {
-            static WITNESS: std::cell::RefCell<Option<Witness>> = const { std::cell::RefCell::new(None) };
+            static WITNESS: RefCell<Option<mpsc::Sender<()>>> = const { RefCell::new(None) };
         }
         let (sender, ended) = mpsc::channel();
         let pool = Pool::start(1).unwrap();
         let other = pool.clone();
-        pool.run(move |_| WITNESS.with_borrow_mut(|witness| *witness = Some(Witness(sender)))).await.unwrap();
+        pool.run(move |_| WITNESS.set(Some(sender))).await.unwrap();
         drop(pool);
         other.run(|_| ()).await.unwrap();
-        assert!(ended.try_recv().is_err());
+        assert_eq!(ended.try_recv(), Err(TryRecvError::Empty));
         drop(other);
-        ended.recv().unwrap();
+        // The thread takes its end of the channel with it.
+        assert!(ended.recv().is_err());
     }
 }

@@ -33,18 +33,13 @@ pub fn require_length(min: usize) {
     MIN_LENGTH.store(min.max(*Passwords::LENGTH.start()), Relaxed);
 }
 
-/// Fewest characters of a new password.
-pub fn shortest() -> usize {
-    MIN_LENGTH.load(Relaxed)
-}
-
 /// Refuses a new password that somebody would guess. `about`: what is known of the person, such as his e-mail address
 /// and his username.
 ///
 /// # Errors
 /// `WEAK_PASSWORD`, which says of `field` why.
 pub fn refuse_weak(field: &str, password: &Secret<String>, about: &[&str]) -> Result<()> {
-    let Some((code, message)) = weakness(password.expose(), about, shortest()) else {
+    let Some((code, message)) = weakness(password.expose(), about, MIN_LENGTH.load(Relaxed)) else {
         return Ok(());
     };
     Err(Error::Invalid(Code::WeakPassword, vec![FieldError { field: field.to_owned(), code, message }]))

@@ -1,0 +1,70 @@
+//! What the processes of one installation tell each other: what was touched, so that none of them answers from memory
+//! what is no longer so.
+//!
+//! Inside a process at once; between processes through Redis, best effort and never awaited by a request. Nothing
+//! depends on it alone: what is remembered ends by time too ([`Remembered`]).
+
+mod local;
+mod redis;
+mod remembered;
+
+use std::{fmt, sync::Arc};
+
+use local::Touched;
+pub use remembered::Remembered;
+
+pub use self::redis::Link;
+use crate::{
+    config::{Config, ConfigError},
+    ids::{OrgId, SessionId, UserId},
+};
+
+/// A thing of which a row was changed. Whoever remembers something that depends on it asks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Touch {
+    /// One log-in.
+    Session(SessionId),
+    /// A person: his account, or what he belongs to.
+    User(UserId),
+    /// An organization: itself, its members, their roles.
+    Org(OrgId),
+    /// No telling what: everything.
+    Everything,
+}
+
+/// This process's place among those of its installation. Cheap to clone; the default is a process alone.
+#[derive(Clone, Default)]
+pub struct Cluster {
+    touched: Arc<Touched>,
+    others: Option<redis::Outgoing>,
+}
+
+impl Cluster {
+    /// As the settings say. Where they name a Redis there is a [`Link`] to run; no connection is made before that.
+    ///
+    /// # Errors
+    /// A `REDIS_URL` that cannot be read.
+    pub fn new(config: &Config) -> Result<(Self, Option<Link>), ConfigError> {
+        let touched = Arc::<Touched>::default();
+        let Some(url) = &config.redis_url else { return Ok((Self { touched, others: None }, None)) };
+        let (others, link) = redis::link(url.expose(), Arc::clone(&touched))
+            .map_err(|fault| ConfigError(vec![format!("REDIS_URL: {fault}")]))?;
+        Ok((Self { touched, others: Some(others) }, Some(link)))
+    }
+
+    /// Makes everybody forget what depends on `touches`: this process before it returns, the others soon.
+    pub fn publish(&self, touches: &[Touch]) {
+        for touch in touches {
+            self.touched.note(*touch);
+            if let Some(others) = &self.others {
+                others.send(*touch);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("alone", &self.others.is_none()).finish()
+    }
+}
