@@ -168,3 +168,15 @@ async fn a_reset_ends_a_change_of_address_that_is_still_to_be_confirmed() {
     verify(inbox.last("send_email_change").await.token).await.problem(410, "LINK_EXPIRED");
     log_in(&server, NEW).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_changed_password_ends_the_links_that_were_asked_for_before() {
+    let (server, inbox) = start(&[]).await;
+    let ada = server.client().register("ada@example.com").await;
+    forgot(&server, "ada@example.com").await.expect(202);
+    let change = json!({ "current_password": PASSWORD, "password": NEW });
+    ada.put("/api/v1/users/me/password", change).await.expect(204);
+    let token = inbox.last("send_password_reset").await.token;
+    reset(&server, &token, PASSWORD).await.problem(410, "LINK_EXPIRED");
+    log_in(&server, NEW).await.expect(200);
+}

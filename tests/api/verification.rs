@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, process::Stdio};
 
-use insula_tests::{Client, Inbox, Operation, PASSWORD, Reply, Server, Workplace, eventually, together};
+use insula_tests::{
+    Browser, Client, Inbox, Operation, PASSWORD, Reply, Server, Workplace, eventually, together,
+};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -14,8 +16,16 @@ const ME: &str = "/api/v1/users/me";
 const ORGANIZATIONS: &str = "/api/v1/organizations";
 
 /// What somebody may do whose address is not verified.
-const ALLOWED: [&str; 6] =
-    ["getMe", "listMySessions", "logOut", "logOutEverywhere", "revokeMyOtherSessions", "revokeMySession"];
+const ALLOWED: [&str; 8] = [
+    "getCsrfToken",
+    "getMe",
+    "listMySessions",
+    "logOut",
+    "logOutEverywhere",
+    "revokeMyOtherSessions",
+    "revokeMySession",
+    "updateMe",
+];
 
 async fn start(settings: &[(&str, &str)]) -> (Server, Inbox) {
     let start = Server::builder().env("INSULA_SMTP_URL", "smtp://user:hunter2@localhost:2525");
@@ -70,7 +80,7 @@ async fn an_unverified_account_may_do_nothing_but_look_at_itself_and_leave() {
         let ada = server.client().log_in("ada@example.com", PASSWORD).await;
         let path = operation.path_with(|_| "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091".to_owned());
         let reply = operation.broken_request(&ada, &path).await;
-        match [200, 204, 404].contains(&reply.status) {
+        match [200, 204, 400, 404].contains(&reply.status) {
             true => drop(allowed.insert(operation.id.clone())),
             false => drop(reply.problem(403, "EMAIL_UNVERIFIED")),
         }
@@ -311,4 +321,29 @@ async fn accounts_cannot_be_hidden_where_no_mail_tells_their_owners() {
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{complaint}");
     assert!(complaint.contains("INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL"), "{complaint}");
+}
+
+#[tokio::test]
+async fn in_the_browser_that_registered_a_link_keeps_the_password() {
+    let (server, inbox) = start(&[]).await;
+    server.client().register("ada@example.com").await;
+    let token = inbox.last("send_verification").await.token;
+    let (browser, _) = Browser::log_in(&server.client(), &server.url(""), "ada@example.com").await;
+    let body = json!({ "token": token });
+    // Not by a page of others, which could not ask for it either.
+    browser.forged("POST", VERIFY).json(body.clone()).await.problem(403, "CSRF_FAILED");
+    let followed = browser.post(VERIFY, body).await.expect(200);
+    assert_eq!(followed["password_reset_token"], Value::Null);
+    server.client().log_in("ada@example.com", PASSWORD).await.found("acme").await;
+}
+
+#[tokio::test]
+async fn cookies_of_a_session_that_has_ended_do_not_keep_a_link_from_working() {
+    let (server, inbox) = start(&[]).await;
+    let ada = server.client().register("ada@example.com").await;
+    let token = inbox.last("send_verification").await.token;
+    let (browser, _) = Browser::log_in(&server.client(), &server.url(""), "ada@example.com").await;
+    ada.request("POST", "/api/v1/auth/logout-all").await.expect(204);
+    let followed = browser.post(VERIFY, json!({ "token": token })).await.expect(200);
+    assert!(followed["password_reset_token"].is_string());
 }

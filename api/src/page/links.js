@@ -22,13 +22,25 @@
     at("title").focus();
   }
 
+  /** Proves to the API that this is a page of its own, where a browser's session may be at stake. */
+  async function csrf() {
+    const get = () => fetch("api/v1/auth/csrf");
+    let response = await get();
+    if (response.status === 401) {
+      // The session may only be asleep.
+      const woken = await fetch("api/v1/auth/refresh", { method: "POST" });
+      if (woken.ok) response = await get();
+    }
+    return response.ok ? { "x-csrf-token": (await response.json()).csrf_token } : {};
+  }
+
   /** Asks the API; gives its answer, or throws a problem with a sentence for people. */
   async function ask(path, body) {
     let response;
     try {
       response = await fetch(`api/v1/auth/${path}`, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json", ...(await csrf()) },
         body: JSON.stringify(body),
       });
     } catch {

@@ -19,7 +19,7 @@ use super::{
     sessions::LoginPassword,
 };
 use crate::{
-    caller::{Recent, SignedIn},
+    caller::{Recent, SignedIn, Unverified},
     problem::{Conflicting, Result},
     state::State,
     strict::{MergePatch, StrictJson},
@@ -66,14 +66,14 @@ impl Account {
     #[oai(path = "/users/me", method = "patch", operation_id = "updateMe")]
     async fn change(
         &self,
-        me: SignedIn,
+        me: Unverified,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProfilePatch>,
     ) -> Result<Tagged<User>, Conflicting> {
         let changes = ProfileChanges::try_from(patch.body()?)?;
-        let tx = self.0.db.begin_global(me.caller.origin()).await?;
+        let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
         let expected = expected.0.and_then(IfMatch::expected);
-        let user = accounts::change_profile(&tx, me.user.id, changes, expected).await?;
+        let user = accounts::change_profile(&tx, me.0.user.id, changes, expected).await?;
         tx.commit().await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))

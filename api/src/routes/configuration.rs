@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
-use insula_core::credentials::Passwords;
+use insula_core::credentials::{Passwords, shortest};
+use poem::Request;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
 use super::Tag;
-use crate::{problem::Result, state::State, wire::Reply};
+use crate::{
+    operation::check_query,
+    problem::{Also, Result},
+    state::State,
+    wire::Reply,
+};
 
 pub struct Configuration(pub Arc<State>);
 
@@ -28,12 +34,13 @@ struct AuthConfig {
 impl Configuration {
     /// Look at how accounts work here
     #[oai(path = "/auth/config", method = "get", operation_id = "getAuthConfig")]
-    async fn get(&self) -> Result<Reply<AuthConfig>> {
+    async fn get(&self, request: &Request) -> Result<Reply<AuthConfig>, Also<422>> {
+        check_query(request)?;
         let mail = &self.0.mail;
         Ok(Reply(AuthConfig {
             mail: mail.is_configured,
             hide_existing_accounts: mail.hides_accounts,
-            password_min_length: *Passwords::LENGTH.start(),
+            password_min_length: shortest(),
             password_max_length: *Passwords::LENGTH.end(),
         }))
     }

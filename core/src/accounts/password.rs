@@ -8,6 +8,7 @@ use crate::{
     credentials,
     db::Tx,
     ids::{OrgId, SessionId, UserId},
+    one_time_tokens::{self, Purpose},
     outbox::Job,
     sessions::{self, Ending},
 };
@@ -19,6 +20,8 @@ use crate::{
 pub async fn change_password(tx: &Tx, user: UserId, session: SessionId, secret_hash: String) -> Result<()> {
     credentials::set(tx, user, secret_hash).await?;
     sessions::revoke(tx, user, Ending::Others(session), "password-changed").await?;
+    // Whoever knew the old one may have asked for them.
+    one_time_tokens::kill(tx, user, &[Purpose::Reset, Purpose::Email]).await?;
     #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
     let platform = tx.enter(OrgId::PLATFORM).await?;
     let details = Details::created(json!({ "kind": "password" }));

@@ -10,7 +10,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
-pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length};
+pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length, shortest};
 
 use crate::{
     Result,
@@ -54,11 +54,6 @@ pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()
         false => Ok(()),
         true => create(tx, user, secret_hash).await,
     }
-}
-
-/// Takes a person's password away; a mailed link gives him a new one.
-pub(crate) async fn remove(tx: &Tx, user: UserId) -> Result<()> {
-    tx.delete::<entity::Entity>(password_of(user)).await.map(drop)
 }
 
 /// Takes every proof of identity from a person, for good.

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::{Proved, address, asked, follow, platform, take_over};
 use crate::{
-    Error, Result,
+    Result,
     audit::{Action, Details},
-    db::{GlobalTable, Tx},
+    db::Tx,
     error::Code,
     ids::UserId,
     one_time_tokens::{self, Mail, OneTimeToken, Purpose},
@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// `EMAIL_TAKEN` when it has an account, unless that is hidden: then the owner of the address is told by mail.
 pub async fn change(tx: &Tx, mail: &Mail, user: UserId, email: EmailAddress) -> Result<Option<User>> {
-    let user = users::locked(tx, user).await?.ok_or(Error::NotFound(users::Entity::NAME))?;
+    let user = users::lock(tx, user).await?;
     let owner = users::with_email(tx, &email).await?.filter(|owner| owner.id != user.id);
     if !mail.hides_accounts {
         if owner.is_some() {

@@ -9,7 +9,7 @@ use serde_json::json;
 pub use email_change::{change, undo};
 
 use crate::{
-    Result,
+    Error, Result,
     access::{Actor, Platform},
     accounts,
     audit::{Action, Details},
@@ -153,11 +153,12 @@ pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, me: Option<Us
 /// The person a link is about, locked; the link is used by this. Whoever follows it acts as him.
 async fn follow(tx: &mut Tx, link: &OneTimeToken) -> Result<User> {
     // The person first: whoever mails him something else waits for the same row.
-    let user = match link.user_id {
-        Some(id) => users::locked(tx, id).await?,
-        None => None,
-    };
-    let user = user.ok_or(Code::LinkExpired.refuse())?;
+    let id = link.user_id.ok_or(Code::LinkExpired.refuse())?;
+    let user = users::lock(tx, id).await.map_err(|error| match error {
+        // Deleted meanwhile.
+        Error::NotFound(_) => Code::LinkExpired.refuse(),
+        error => error,
+    })?;
     one_time_tokens::consume(tx, link).await?;
     if tx.origin().actor == Actor::Anonymous {
         tx.acting(Actor::User(user.id));
@@ -175,10 +176,10 @@ async fn prove(tx: &Tx, user: User) -> Result<User> {
 /// Ends what anybody but the owner of the mailbox may hold: the password, every session, every other link. Gives the
 /// token that sets a new password.
 async fn take_over(tx: &Tx, mail: &Mail, user: &User, reason: &str) -> Result<Secret<String>> {
-    credentials::remove(tx, user.id).await?;
+    credentials::clear(tx, user.id).await?;
     shut_out(tx, user, reason).await?;
     let token = one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, &address(&user.email)?).await?;
-    mail.reveal(&token).ok_or(crate::Error::Broken("a token made now cannot be revealed"))
+    mail.reveal(&token).ok_or(Error::Broken("a token made now cannot be revealed"))
 }
 
 /// Ends every session and every link but those that undo.
@@ -213,5 +214,5 @@ async fn platform(tx: &Tx) -> Result<OrgTx<Platform>> {
 
 /// An address that was sound when it was stored.
 fn address(stored: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(stored).map_err(|_| crate::Error::Broken("a stored address is none"))
+    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored address is none"))
 }

@@ -92,11 +92,6 @@ pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<U
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
 }
 
-/// The person, locked against other writers.
-pub(crate) async fn locked(tx: &Tx, id: UserId) -> Result<Option<User>> {
-    tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
-}
-
 /// Is there a person with this username?
 pub(crate) async fn is_username_taken(tx: &Tx, username: &Username) -> Result<bool> {
     let taken = tx.find::<Entity>().filter(Column::UsernameCanonical.eq(username.key())).one_locked().await?;

@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 pub use phc::check_imported_hash;
 use phc::{Memory, Stored};
 use pool::Pool;
-pub use strength::{refuse_weak, require_length};
+pub use strength::{refuse_weak, require_length, shortest};
 
 use crate::{Result, secret::Secret};
 

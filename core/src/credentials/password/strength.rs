@@ -33,6 +33,11 @@ pub fn require_length(min: usize) {
     MIN_LENGTH.store(min.max(*Passwords::LENGTH.start()), Relaxed);
 }
 
+/// Fewest characters of a new password.
+pub fn shortest() -> usize {
+    MIN_LENGTH.load(Relaxed)
+}
+
 /// Refuses a new password that somebody would guess. `about`: what is known of the person, such as his e-mail address
 /// and his username.
 ///
