@@ -90,7 +90,7 @@ impl Ada {
     }
 
     async fn total(&self) -> i64 {
-        self.vault.scalar("SELECT count(*) FROM audit_events").await
+        self.vault.scalar("SELECT count(*) FROM audit_events WHERE actor_kind <> 'system'").await
     }
 }
 

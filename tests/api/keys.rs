@@ -16,7 +16,9 @@ const ME: &str = "/api/v1/users/me";
 const EMAIL: &str = "ada@example.com";
 
 /// A key signs a second after it was published, and processes look five times a second.
-const QUICK: [(&str, &str); 2] = [("INSULA_KEY_LEAD", "1"), ("INSULA_KEY_RELOAD", "0.2")];
+/// Whoever logs in again and again, to see which key signs, must not end the sessions that are watched.
+const QUICK: [(&str, &str); 3] =
+    [("INSULA_KEY_LEAD", "1"), ("INSULA_KEY_RELOAD", "0.2"), ("INSULA_MAX_SESSIONS", "10000")];
 
 async fn serve(workplace: &Workplace, envs: &[(&str, &str)]) -> Server {
     let builder = Server::builder().workplace(workplace);
