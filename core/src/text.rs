@@ -3,10 +3,12 @@
 //! Canonical forms are computed here and stored, never in SQL: SQLite lower-cases ASCII only and PostgreSQL follows
 //! its locale, so the two databases would disagree.
 
+mod email;
 mod place;
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
+pub use email::EmailAddress;
 pub use place::{Locale, TimeZone};
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
@@ -218,52 +220,6 @@ impl Color {
             }
             _ => Err(Fault::new("INVALID_FORMAT", "Write a colour as #rrggbb.")),
         }
-    }
-}
-
-/// An e-mail address as it was typed (trimmed), with its canonical form.
-///
-/// Canonical: controls, spaces, quotes and non-ASCII local parts refused, then NFKC and lower case, then an IDNA
-/// domain, and the result parsed: validating *before* normalising lets a full-width `＠` through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmailAddress {
-    typed: String,
-    canonical: String,
-}
-
-impl EmailAddress {
-    /// Longest address, in characters (RFC 5321 §4.5.3.1.3, less the angle brackets).
-    pub const MAX: usize = 254;
-
-    /// # Errors
-    /// `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        let typed = text.trim();
-        length(typed, 0..=Self::MAX)?;
-        let bad = || Fault::new("INVALID_FORMAT", "Write an e-mail address such as name@example.com.");
-        let canonical = Self::canonical(typed).ok_or_else(bad)?;
-        Ok(Self { typed: typed.to_owned(), canonical })
-    }
-
-    fn canonical(typed: &str) -> Option<String> {
-        let (local, domain) = typed.rsplit_once('@')?;
-        if typed.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"') || !local.is_ascii() {
-            return None;
-        }
-        let (local, domain) = (key(local), idna::domain_to_ascii_strict(&key(domain)).ok()?);
-        // After normalisation: nothing may have turned into a separator (RFC 5322 §3.2.3, dot-atom).
-        let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-        let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
-        let label =
-            |l: &str| (1..=63).contains(&l.len()) && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        let fits = (1..=64).contains(&local.len()) && local.len() + domain.len() < Self::MAX;
-        let sound = local.chars().all(atom) && !dots && domain.contains('.') && domain.split('.').all(label);
-        (fits && sound).then(|| format!("{local}@{domain}"))
-    }
-
-    /// What uniqueness is judged by.
-    pub fn key(&self) -> &str {
-        &self.canonical
     }
 }
 

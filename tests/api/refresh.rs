@@ -73,6 +73,26 @@ async fn twenty_tabs_with_one_token_all_get_the_one_successor() {
 }
 
 #[tokio::test]
+async fn tabs_on_two_processes_get_the_one_successor_too() {
+    let slow = |builder: insula_tests::Builder| builder.env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
+    let here = slow(Server::builder()).start().await;
+    let there = slow(Server::builder()).workplace(here.workplace()).start().await;
+    let clients = [here.client(), there.client()];
+    let mut token = text(&ada(&here).await, "refresh_token");
+    for _ in 0..10 {
+        let tabs = together(8, |number| {
+            let (client, token) = (clients[number % 2].clone(), token.clone());
+            async move { text(&refresh(&client, &token).await, "refresh_token") }
+        });
+        let successors: BTreeSet<String> = tabs.await.into_iter().collect();
+        assert_eq!(successors.len(), 1, "{successors:?}");
+        token = successors.into_iter().next().unwrap();
+    }
+    let counter = here.vault().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
+    assert_eq!(counter, 11, "each round counted once");
+}
+
+#[tokio::test]
 async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
     let server = Server::builder().env("INSULA_REFRESH_GRACE", "0").start().await;
     let (anybody, vault) = (server.client(), server.vault().await);
