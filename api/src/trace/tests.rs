@@ -1,4 +1,7 @@
-use std::{io, sync::Mutex};
+use std::{
+    io,
+    sync::{Mutex, Once},
+};
 
 use poem::http::Method;
 use serde_json::Value;
@@ -30,6 +33,12 @@ impl MakeWriter<'_> for Lines {
 
 /// What the log says of one request.
 async fn log(request: Request) -> Vec<Value> {
+    // A call site first met by another test, in whose thread nobody listens, would be deaf for ever (tracing-core keeps
+    // the interest of the first thread while there is one subscriber only).
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        drop(tracing::subscriber::set_global_default(tracing_subscriber::registry()));
+    });
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt().json().with_writer(lines.clone()).finish();
     let guard = tracing::subscriber::set_default(subscriber);
