@@ -1,4 +1,4 @@
-# Ten verbs, no logic. The suite wants `--workspace` everywhere: another selection of packages unifies features
+# Verbs, no logic. The suite wants `--workspace` everywhere: another selection of packages unifies features
 # differently and builds the dependencies a second time.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)

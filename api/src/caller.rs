@@ -74,21 +74,36 @@ pub enum Carrier {
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
 /// page may have forged.
 pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+    let (caller, carrier) = named(state, request).await?;
+    refuse_forged(state, request, &caller, carrier)?;
+    Ok((caller, carrier))
+}
+
+async fn named(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
     let (token, carrier) = match request.headers().get(header::AUTHORIZATION) {
         Some(value) => (bearer(value).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
         None => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
     };
     let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
-    if carrier == Carrier::Cookie && !request.method().is_safe() {
-        state.origins.require(request)?;
-        let proof = request.headers().get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
-        if !proof.is_some_and(|proof| state.csrf.verify(claims.session, proof)) {
-            return Err(Code::CsrfFailed.refuse());
-        }
-    }
     let request_id = Some(RequestId::of(request).to_string());
     Ok((Caller { claims, request_id, needs_verified: state.mail.is_configured }, carrier))
+}
+
+/// Refuses what a browser's cookies sign and another page may have forged.
+///
+/// # Errors
+/// `CSRF_FAILED`.
+fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Carrier) -> Result<(), Error> {
+    if carrier == Carrier::Bearer || request.method().is_safe() {
+        return Ok(());
+    }
+    state.origins.require(request)?;
+    let proof = request.headers().get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
+    match proof.is_some_and(|proof| state.csrf.verify(caller.claims.session, proof)) {
+        true => Ok(()),
+        false => Err(Code::CsrfFailed.refuse()),
+    }
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
@@ -124,8 +139,10 @@ impl<'a> FromRequest<'a> for Anybody {
 /// `INVALID_TOKEN`: whoever sends a token in a header wants to be known by it. `CSRF_FAILED`.
 pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
     let known = async {
-        let (caller, carrier) = caller(state, request).await?;
+        let (caller, carrier) = named(state, request).await?;
         let user = state.callers.authenticate(&caller.claims).await?;
+        // Last: of a session that has ended no page has a CSRF token, and it signs nothing.
+        refuse_forged(state, request, &caller, carrier)?;
         Ok(SignedIn { user, caller, carrier })
     };
     let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
@@ -212,9 +229,10 @@ impl<'a> ApiExtractor<'a> for Unverified {
 }
 
 /// The argument of a handler that needs somebody who proved who he is a short while ago (`INSULA_STEP_UP_TTL`).
-pub struct Recent(pub SignedIn);
+/// `VERIFIED`: and whose address is verified, where mail can be sent.
+pub struct Recent<const VERIFIED: bool = true>(pub SignedIn);
 
-impl<'a> ApiExtractor<'a> for Recent {
+impl<'a, const VERIFIED: bool> ApiExtractor<'a> for Recent<VERIFIED> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
     type ParamType = ();
@@ -237,7 +255,7 @@ impl<'a> ApiExtractor<'a> for Recent {
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
         let (user, is_recent) = proved.await.map_err(Problem)?;
-        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
+        caller.admit(!VERIFIED || user.email_verified_at.is_some()).map_err(Problem)?;
         if !is_recent {
             return Err(Problem(Code::ReauthRequired.refuse()).into());
         }

@@ -34,6 +34,7 @@ impl MigrationTrait for Migration {
             .timestamps()
             .unique_living("users_email_key", &["email_canonical"])
             .unique_living("users_username_key", &["username_canonical"])
+            .index(&["purge_after"])
             .create()
             .await?;
 

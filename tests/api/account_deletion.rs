@@ -63,7 +63,7 @@ impl Ada {
 async fn who_deletes_himself_is_out_at_once_and_so_is_his_organization() {
     let ada = Ada::new().await;
     let laptop = ada.server.client().log_in("ada@example.com", PASSWORD).await;
-    ada.client.delete(ME).await.expect(204);
+    ada.client.delete(ME).await.expect(202);
     for device in [&ada.client, &laptop] {
         device.get(ME).await.problem(401, "INVALID_TOKEN");
     }
@@ -87,7 +87,7 @@ async fn an_operator_brings_an_account_back_with_everything_but_its_log_ins() {
     ada.server.client().register("eve@example.com").await;
     ada.vault.join("acme", "eve@example.com", "owner").await;
     let before = ada.client.get("/api/v1/users/me/organizations").await.told();
-    ada.client.delete(ME).await.expect(204);
+    ada.client.delete(ME).await.expect(202);
     let restored = ada.restore().await.expect(200);
     ada.operator.delete(&ada.path).await.expect(204);
     assert_eq!(ada.days().await, 30);
@@ -108,10 +108,10 @@ async fn an_operator_brings_an_account_back_with_everything_but_its_log_ins() {
 #[tokio::test]
 async fn a_name_that_somebody_else_took_meanwhile_keeps_an_account_from_coming_back() {
     let ada = Ada::new().await;
-    ada.client.delete(ME).await.expect(204);
+    ada.client.delete(ME).await.expect(202);
     let heir = ada.server.client().register("ADA@example.com").await;
     ada.restore().await.problem(409, "EMAIL_TAKEN");
-    heir.delete(ME).await.expect(204);
+    heir.delete(ME).await.expect(202);
     let other = json!({ "email": "other@example.com", "password": PASSWORD, "username": "ADA" });
     ada.server.client().post("/api/v1/auth/register", other).await.expect(201);
     ada.restore().await.problem(409, "USERNAME_TAKEN");
@@ -159,7 +159,7 @@ async fn the_only_owner_stays_and_is_told_of_what() {
         assert_eq!(problem["organizations"], json!(["shared"]));
         ada.vault.execute(mend).await;
     }
-    ada.client.delete(ME).await.expect(204);
+    ada.client.delete(ME).await.expect(202);
 }
 
 /// Two owners leave at once, as often as it takes to believe it.
@@ -188,7 +188,7 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
             })
             .collect();
         statuses.sort_unstable();
-        assert_eq!(statuses, [204, 409], "round {round}");
+        assert_eq!(statuses, [202, 409], "round {round}");
         let active =
             format!("SELECT count(*) FROM users WHERE deleted_at IS NULL AND email IN ('{a}', '{b}')");
         assert_eq!(vault.scalar(&active).await, 1);
@@ -231,7 +231,7 @@ async fn whoever_is_forgotten_leaves_no_word() {
     let projects = format!("/api/v1/organizations/{personal}/projects");
     let project = ada.client.post(&projects, json!({ "code": "P", "name": "P" }));
     project.header("idempotency-key", "key-1").await.expect(201);
-    ada.client.delete(ME).await.expect(204);
+    ada.client.delete(ME).await.expect(202);
     // Not before its time.
     let again = Server::builder().workplace(ada.server.workplace()).start().await;
     drop(again);

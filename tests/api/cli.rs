@@ -7,7 +7,8 @@ use std::{
     process::{Output, Stdio},
 };
 
-use insula_tests::{PASSWORD, Server, Workplace, insula};
+use insula_tests::{PASSWORD, Server, Workplace, eventually, insula};
+use serde_json::json;
 
 const KEY: &str = "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV";
 const URL: &str = "https://insula.example.com";
@@ -199,14 +200,18 @@ async fn an_operator_is_made_once_and_keeps_his_password() {
 }
 
 #[tokio::test]
-async fn an_account_can_be_made_an_operator_and_keeps_its_password() {
+async fn an_account_that_is_made_an_operator_is_its_operators_alone() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     assert!(
         create_superuser(server.workplace(), "ada@example.com", "another long password").status.success()
     );
-    assert_eq!(ada.get("/api/v1/users/me").await.expect(200)["is_superuser"], true);
-    server.client().log_in("ada@example.com", PASSWORD).await;
+    // Whoever opened it with that address is out.
+    eventually("the account's sessions end", async || ada.get("/api/v1/users/me").await.status == 401).await;
+    let old = json!({ "email": "ada@example.com", "password": PASSWORD });
+    server.client().post("/api/v1/auth/login", old).await.problem(401, "INVALID_CREDENTIALS");
+    let operator = server.client().log_in("ada@example.com", "another long password").await;
+    assert_eq!(operator.get("/api/v1/users/me").await.expect(200)["is_superuser"], true);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `PUT /users/me/password`.
 
-use insula_tests::{Client, PASSWORD, Reply, Server};
+use insula_tests::{Client, PASSWORD, Reply, Server, together};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/users/me/password";
@@ -24,7 +24,7 @@ async fn the_new_password_holds_here_and_nowhere_else() {
     let phone = server.client().register("ada@example.com").await;
     let laptop = server.client().log_in("ada@example.com", PASSWORD).await;
     let eve = server.client().register("eve@example.com").await;
-    change(&phone, PASSWORD, NEW).await.expect(204);
+    change(&phone, PASSWORD, NEW).await.expect(200);
 
     phone.get(ME).await.expect(200);
     eve.get(ME).await.expect(200);
@@ -78,6 +78,46 @@ async fn it_needs_a_recent_log_in() {
     change(&ada, PASSWORD, NEW).await.problem(403, "REAUTH_REQUIRED");
     ada.delete(ME).await.problem(403, "REAUTH_REQUIRED");
     ada.post("/api/v1/auth/reauthenticate", json!({ "password": PASSWORD })).await.expect(204);
-    change(&ada, PASSWORD, NEW).await.expect(204);
+    change(&ada, PASSWORD, NEW).await.expect(200);
     assert_ne!(ada.get(ME).await.expect(200)["id"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_log_in_under_way_with_the_old_password_comes_to_nothing() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let phone = server.client().register("ada@example.com").await;
+    let anybody = server.client();
+    // Passwords are verified one after the other: the change comes in between.
+    let log_ins = together(12, |_| {
+        let anybody = anybody.clone();
+        async move {
+            let who = json!({ "email": "ada@example.com", "password": PASSWORD });
+            anybody.post("/api/v1/auth/login", who).await
+        }
+    });
+    let (log_ins, changed) = tokio::join!(log_ins, async { change(&phone, PASSWORD, NEW).await });
+    changed.expect(200);
+    let mut signed_in = 0;
+    for reply in log_ins {
+        if reply.status == 200 {
+            signed_in += 1;
+            let token = reply.json()["access_token"].as_str().unwrap().to_owned();
+            anybody.bearer(&token).get(ME).await.problem(401, "INVALID_TOKEN");
+        }
+    }
+    let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL";
+    assert_eq!(server.vault().await.scalar(living).await, 1, "{signed_in} were in before the change");
+}
+
+#[tokio::test]
+async fn of_two_changes_at_once_one_wins() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    let changes = together(4, |number| {
+        let ada = ada.clone();
+        async move { change(&ada, PASSWORD, &format!("{NEW}-{number}")).await.status }
+    });
+    let mut answers = changes.await;
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 422, 422, 422]);
 }

@@ -156,7 +156,7 @@ async fn a_patch_that_changes_nothing_leaves_no_trace() {
 async fn a_stale_copy_changes_nothing() {
     let (server, owner) = acme().await;
     let (path, before) = make(&owner, "ENGINE").await;
-    for stale in ["\"0\"", "\"2\""] {
+    for stale in ["\"0\"", "\"2\"", "W/\"1\"", "\"one\"", "\"\""] {
         owner
             .patch(&path, json!({ "name": "x" }))
             .header("if-match", stale)
@@ -175,7 +175,7 @@ async fn a_stale_copy_changes_nothing() {
 async fn a_malformed_if_match_is_named() {
     let (_server, owner) = acme().await;
     let (path, before) = make(&owner, "ENGINE").await;
-    for malformed in ["1", "W/\"1\"", "\"1\", \"2\"", "\"one\"", "\"\"", ""] {
+    for malformed in ["1", "\"1\", \"2\"", "\"", ""] {
         for request in [owner.patch(&path, json!({ "name": "x" })), owner.delete(&path)] {
             let reply = request.header("if-match", malformed).await;
             let problem = reply.problem(422, "VALIDATION_FAILED");

@@ -175,8 +175,24 @@ async fn a_changed_password_ends_the_links_that_were_asked_for_before() {
     let ada = server.client().register("ada@example.com").await;
     forgot(&server, "ada@example.com").await.expect(202);
     let change = json!({ "current_password": PASSWORD, "password": NEW });
-    ada.put("/api/v1/users/me/password", change).await.expect(204);
+    ada.put("/api/v1/users/me/password", change).await.expect(200);
     let token = inbox.last("send_password_reset").await.token;
     reset(&server, &token, PASSWORD).await.problem(410, "LINK_EXPIRED");
     log_in(&server, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_is_shut_out_gets_in_by_no_link() {
+    let (server, operator) = Server::with_operator().await;
+    let inbox = Inbox::of(&server).await;
+    let ada = server.client().register("ada@example.com").await;
+    let path = format!("/api/v1/admin/users/{}", ada.get(ME).await.expect(200)["id"].as_str().unwrap());
+    forgot(&server, "ada@example.com").await.expect(202);
+    let mail = inbox.last("send_password_reset").await;
+    operator.request("POST", &format!("{path}/deactivate")).await.expect(200);
+    reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
+    // Nor when he is let in again: whoever asked for it may be the reason.
+    operator.request("POST", &format!("{path}/activate")).await.expect(200);
+    reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
+    log_in(&server, PASSWORD).await.expect(200);
 }

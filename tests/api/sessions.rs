@@ -197,3 +197,32 @@ async fn the_worker_inside_the_server_removes_what_has_expired_and_nothing_else(
     assert_eq!(vault.scalar("SELECT count(*) FROM sessions").await, 1);
     drop(again);
 }
+
+#[tokio::test]
+async fn who_says_nothing_of_his_device_is_told_of_too() {
+    let (server, _, _) = ada().await;
+    let vault = server.vault().await;
+    let mails = async || vault.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
+    let before = mails().await;
+    for _ in 0..2 {
+        server.client().log_in("ada@example.com", PASSWORD).await;
+        assert_eq!(mails().await, before + 1);
+    }
+}
+
+#[tokio::test]
+async fn two_tabs_that_log_out_at_once_are_both_out() {
+    let (server, _, _) = ada().await;
+    for _ in 0..8 {
+        let phone = server.client().log_in("ada@example.com", PASSWORD).await;
+        let tabs = together(4, |_| {
+            let phone = phone.clone();
+            async move { phone.request("POST", "/api/v1/auth/logout").await.status }
+        });
+        let answers = tabs.await;
+        assert!(
+            answers.contains(&204) && answers.iter().all(|status| [204, 401].contains(status)),
+            "{answers:?}"
+        );
+    }
+}

@@ -3,12 +3,14 @@
 use std::io::{BufRead, IsTerminal, stdin};
 
 use insula_core::{
+    Error,
     access::Origin,
     accounts,
     cluster::Cluster,
     config::Config,
     credentials::{self, Passwords},
     db::Db,
+    error::Code,
     secret::Secret,
     text::EmailAddress,
 };
@@ -49,7 +51,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes sure that `email` is an operator; an existing account keeps its password. `true`: it was made or promoted now.
+/// Makes sure that `email` is an operator; one who is already keeps his password. `true`: it was made or promoted now.
 pub(super) async fn ensure(
     db: &Db,
     passwords: &Passwords,
@@ -60,10 +62,17 @@ pub(super) async fn ensure(
     let email = EmailAddress::parse(email)
         .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
     let hash = passwords.hash(password).await?;
-    let tx = db.begin_global(Origin::SYSTEM).await?;
-    let made = accounts::ensure_superuser(&tx, email, hash).await?;
-    tx.commit().await?;
-    Ok(made)
+    let ensure = async || {
+        let tx = db.begin_global(Origin::SYSTEM).await?;
+        let made = accounts::ensure_superuser(&tx, email.clone(), hash.clone()).await?;
+        tx.commit().await?;
+        Ok::<_, Error>(made)
+    };
+    match ensure().await {
+        // Another process that starts made it in this moment.
+        Err(error) if error.code() == Code::EmailTaken => Ok(ensure().await?),
+        made => Ok(made?),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "a prompt, which a pipe must not see")]

@@ -126,7 +126,8 @@ impl Seed<'_> {
             Err(error) if error.code() == Code::EmailTaken => {
                 drop(tx);
                 let password = Secret::new(self.password.to_owned());
-                credentials::check(self.db, self.passwords, &address, password).await.map_err(|_| {
+                let proof = credentials::check(self.db, self.passwords, &address, password).await;
+                proof.map(|proof| proof.user).map_err(|_| {
                     Fault::failed(format!(
                         "{address} exists with another password; delete the data folder to start anew"
                     ))

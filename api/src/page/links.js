@@ -12,6 +12,9 @@
   let token = fragment.get("token");
   let undo = fragment.get("undo");
 
+  // Another link opened in the same tab changes nothing but the fragment.
+  addEventListener("hashchange", () => location.reload());
+
   /** Shows a heading, a sentence, and at most one form. */
   function show(title, text, form) {
     document.title = `${title} · Insula`;

@@ -23,7 +23,7 @@ use crate::{
     problem::{Conflicting, Result},
     state::State,
     strict::{MergePatch, StrictJson},
-    wire::{EntityTag, IfMatch, Locale, Name, NoContent, Password, Tagged, TimeZone, Username},
+    wire::{Accepted, EntityTag, IfMatch, Locale, Name, Password, Tagged, TimeZone, Username},
 };
 
 pub struct Account(pub Arc<State>);
@@ -83,20 +83,22 @@ impl Account {
     ///
     /// Every other log-in ends, and a notice is mailed. Needs a recent log-in.
     #[oai(path = "/users/me/password", method = "put", operation_id = "changeMyPassword")]
-    async fn change_password(&self, me: Recent, body: StrictJson<PasswordChange>) -> Result<NoContent> {
+    async fn change_password(&self, me: Recent, body: StrictJson<PasswordChange>) -> Result<Tagged<User>> {
         let Recent(SignedIn { user, caller, .. }) = me;
         let State { db, passwords, .. } = &*self.0;
         let PasswordChange { current_password, password } = body.value;
         let current = Secret::new(current_password.0);
-        credentials::confirm(db, passwords, user.id, "current_password", current).await?;
+        let field = "current_password";
+        let proof = credentials::confirm(db, passwords, user.id, field, current).await?;
         let password = Secret::new(password.0);
         let about = [Some(user.email.as_str()), user.username.as_deref()];
         credentials::refuse_weak("password", &password, &about.into_iter().flatten().collect::<Vec<_>>())?;
         let hash = passwords.hash(password).await?;
         let tx = db.begin_global(caller.origin()).await?;
-        accounts::change_password(&tx, user.id, caller.claims.session, hash).await?;
+        let user = accounts::change_password(&tx, &proof, field, caller.claims.session, hash).await?;
         tx.commit().await?;
-        Ok(NoContent)
+        let user = accounts::shown(db, user).await?;
+        Ok(Tagged::Present(EntityTag(user.version), user.into()))
     }
 
     /// Delete my account
@@ -104,11 +106,13 @@ impl Account {
     /// Every log-in ends at once, and my own organization is deleted with it. For 14 days an operator can bring both back;
     /// then they are forgotten. Needs a recent log-in; the only owner of an organization makes somebody else an owner first.
     #[oai(path = "/users/me", method = "delete", operation_id = "deleteMe")]
-    async fn remove(&self, me: Recent) -> Result<NoContent, Conflicting> {
+    async fn remove(&self, me: Recent<false>) -> Result<Accepted, Conflicting> {
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
         accounts::remove(&tx, me.0.user.id, accounts::BY_ONESELF).await?;
         tx.commit().await?;
-        Ok(NoContent)
+        Ok(Accepted(
+            "Your account is deleted. For 14 days an operator can bring it back; then it is forgotten.",
+        ))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_core::{
+    accounts,
     error::{Code, Fields},
     mailboxes::{self, Proved},
     one_time_tokens::{self, Purpose},
@@ -23,7 +24,7 @@ use crate::{
     problem::{Conflicting, Guarded, Linked, Problem, Result},
     state::State,
     strict::StrictJson,
-    wire::{Accepted, Email, OrAccepted, Password, Reply},
+    wire::{Accepted, Email, EntityTag, OrAccepted, Password, Reply, Tagged},
 };
 
 pub struct Mailboxes(pub Arc<State>);
@@ -179,7 +180,7 @@ impl Mailboxes {
         &self,
         me: Recent,
         mailbox: StrictJson<Mailbox>,
-    ) -> Result<OrAccepted<Reply<User>>, Conflicting> {
+    ) -> Result<OrAccepted<Tagged<User>>, Conflicting> {
         let Recent(me) = me;
         let email = mailbox.value.parse()?;
         let changed = async {
@@ -189,7 +190,10 @@ impl Mailboxes {
             Ok::<_, Problem>(changed)
         };
         match evenly(changed).await? {
-            Some(user) => Ok(OrAccepted::Done(Reply(user.into()))),
+            Some(user) => {
+                let user = accounts::shown(&self.0.db, user).await?;
+                Ok(OrAccepted::Done(Tagged::Present(EntityTag(user.version), user.into())))
+            }
             None => Ok(OrAccepted::Accepted(LOOK)),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
-    accounts, credentials,
+    Error, accounts, credentials,
     error::{Code, Fields},
     secret::Secret,
     sessions::{self, Device, Ending},
@@ -18,7 +18,7 @@ use super::{Tag, me::User};
 use crate::{
     caller::{self, Anybody, Carrier},
     cookies::Tokens,
-    problem::{Challenging, Result},
+    problem::{Challenging, Problem, Result},
     state::State,
     strict::{OptionalJson, StrictJson},
     wire::{NoContent, Reply, WithCookies},
@@ -144,10 +144,10 @@ impl Sessions {
             self.0.origins.require(request)?;
         }
         let Parsed { login, password, device_name } = who.value.parse()?;
-        let user = credentials::check(&self.0.db, &self.0.passwords, &login, password).await?;
+        let proof = credentials::check(&self.0.db, &self.0.passwords, &login, password).await?;
         let mut tx = self.0.db.begin_global(anybody.origin).await?;
         let device = Device { name: device_name, ..anybody.device };
-        let (session, user) = sessions::create(&mut tx, user, device, &self.0.policy).await?;
+        let (session, user) = sessions::log_in(&mut tx, &proof, device, &self.0.policy).await?;
         tx.commit().await?;
         Ok(self.signed_in(transport, &session, user).await?)
     }
@@ -200,9 +200,9 @@ impl Sessions {
     ) -> Result<NoContent> {
         let State { db, passwords, .. } = &*self.0;
         let password = Secret::new(proof.value.password.0);
-        credentials::confirm(db, passwords, me.user.id, "password", password).await?;
+        let proof = credentials::confirm(db, passwords, me.user.id, "password", password).await?;
         let tx = db.begin_global(me.caller.origin()).await?;
-        sessions::reauthenticate(&tx, me.caller.claims.session).await?;
+        sessions::reauthenticate(&tx, me.caller.claims.session, &proof, "password").await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -231,7 +231,7 @@ impl Sessions {
         transport: Transport,
         session: &sessions::Session,
         user: users::User,
-    ) -> Result<WithCookies<Reply<SignedIn>>, insula_core::Error> {
+    ) -> Result<WithCookies<Reply<SignedIn>>, Error> {
         let State { db, tokens, refresh, csrf, cookies, .. } = &*self.0;
         let user = accounts::shown(db, user).await?;
         let access = tokens.issue(user.id, session.id, db.now())?;
@@ -266,7 +266,11 @@ impl Sessions {
 impl State {
     /// Ends sessions of the person who asks, this one among them; a browser forgets its cookies.
     async fn log_out(&self, me: &caller::SignedIn, which: Ending) -> Result<WithCookies<NoContent>> {
-        let reply = self.revoke(me, which, "log-out").await?;
+        let reply = match self.revoke(me, which, "log-out").await {
+            // Another tab was faster.
+            Err(Problem(Error::NotFound(_))) => NoContent,
+            reply => reply?,
+        };
         let cookies = match me.carrier {
             Carrier::Cookie => self.cookies.signed_out(),
             Carrier::Bearer => Vec::new(),
@@ -289,7 +293,7 @@ struct Parsed {
 }
 
 impl LogIn {
-    fn parse(self) -> Result<Parsed, insula_core::Error> {
+    fn parse(self) -> Result<Parsed, Error> {
         let mut fields = Fields::default();
         let login = match (self.email, self.username) {
             (Some(login), None) | (None, Some(login)) => Some(login.0),

@@ -51,15 +51,20 @@ fn tag() -> MetaSchema {
     MetaSchema { example: Some("\"7\"".into()), ..MetaSchema::new("string") }
 }
 
+/// The version of nothing: the first one is 1.
+const NEVER: i64 = 0;
+
 scalar!(IfMatch, tag(), |text| match text.trim() {
     "*" => Ok(Self(None)),
     tag => {
-        let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-        let version = version.and_then(|version| version.parse().ok());
-        // A list, or a tag that is none of ours: it cannot be the present one, and guessing would lose a change.
-        version
-            .map(|version| Self(Some(version)))
-            .ok_or_else(|| ParseError::custom("expected one entity tag"))
+        let strong = tag.strip_prefix("W/").unwrap_or(tag);
+        let opaque = strong.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        // A list is refused: to guess which one is meant could lose a change.
+        let opaque = opaque.filter(|opaque| !opaque.contains('"'));
+        let opaque = opaque.ok_or_else(|| ParseError::custom("expected one entity tag"))?;
+        // A weak tag, or one that is none of ours, is never the present one (RFC 9110 §13.1.1).
+        let version = opaque.parse().ok().filter(|_| strong == tag);
+        Ok(Self(Some(version.unwrap_or(NEVER))))
     }
 });
 
@@ -79,7 +84,10 @@ mod tests {
         let parse = |text| IfMatch::parse_from_parameter(text).ok().map(IfMatch::expected);
         assert_eq!(parse("\"7\""), Some(Some(7)));
         assert_eq!(parse(" * "), Some(None));
-        for bad in ["7", "W/\"7\"", "\"a\"", "\"1\", \"2\"", ""] {
+        for never in ["W/\"7\"", "\"a\"", "\"\""] {
+            assert_eq!(parse(never), Some(Some(NEVER)), "{never}");
+        }
+        for bad in ["7", "\"1\", \"2\"", "", "\""] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     credentials,
     db::{Db, Tx},
     ids::UserId,
+    one_time_tokens::{self, Purpose},
     sessions::{self, Ending},
     users::{self, NewUser, User},
 };
@@ -29,6 +30,7 @@ pub struct NewAccount {
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
 pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organization: bool) -> Result<User> {
+    super::refuse_reserved(tx, &new.user.email, None).await?;
     let mut user = users::create(tx, new.user, new.is_superuser, true).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let mut facts = users::facts(&user);
@@ -75,6 +77,7 @@ pub async fn deactivate(tx: &Tx, user: UserId) -> Result<User> {
         return Ok(before);
     }
     sessions::revoke(tx, user, Ending::All, "account-deactivated").await?;
+    one_time_tokens::kill(tx, user, Purpose::MAILED_TO_ACT).await?;
     let after = users::set_active(tx, before.clone(), false).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
     record(tx, Action::UserDeactivated, user, details).await?;

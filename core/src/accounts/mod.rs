@@ -18,6 +18,7 @@ use crate::{
     audit::{Action, Details},
     credentials,
     db::Tx,
+    error::Code,
     ids::{OrgId, UserId},
     members::{self, Member},
     one_time_tokens::{self, Mail, Purpose},
@@ -42,7 +43,7 @@ pub async fn register(
     to_prove: Option<&Mail>,
 ) -> Result<User> {
     let email = new.email.clone();
-    one_time_tokens::refuse_reserved(tx, &email, None).await?;
+    refuse_reserved(tx, &email, None).await?;
     let mut user = users::create(tx, new, false, to_prove.is_none()).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let first_mail = match to_prove {
@@ -67,13 +68,27 @@ pub async fn register(
     Ok(user)
 }
 
+/// Is the address kept for somebody else, who may still undo the change away from it? Otherwise whoever took his account
+/// over would register it, and the undo would come too late.
+///
+/// # Errors
+/// `EMAIL_TAKEN` if so.
+pub(crate) async fn refuse_reserved(tx: &Tx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
+    let mut kept = one_time_tokens::kept_for(tx, email).await?;
+    kept.retain(|user| Some(*user) != but);
+    match users::is_any_living(tx, &kept).await? {
+        true => Err(Code::EmailTaken.refuse()),
+        false => Ok(()),
+    }
+}
+
 /// Founds the organization that is a person's own. Part of opening his account.
 async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
     establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
 }
 
-/// Makes sure that there is an operator of the platform with this address, which needs no proof. An existing account
-/// keeps its password if its address is verified.
+/// Makes sure that there is an operator of the platform with this address, which needs no proof. One who is an operator
+/// already keeps his password; any other account with this address gets this one, and every log-in ends.
 /// `true`: it was made or promoted now.
 ///
 /// # Errors
@@ -82,14 +97,12 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
     let (user, action) = match users::with_email(tx, &email).await? {
         Some(user) if user.is_superuser => return Ok(false),
         Some(user) => {
-            let mut user = users::promote(tx, user).await?;
+            let user = users::promote(tx, user).await?;
             // Whoever opened the account need not be the one who is made an operator.
-            if user.email_verified_at.is_none() {
-                credentials::set(tx, user.id, secret_hash).await?;
-                sessions::revoke(tx, user.id, Ending::All, "promoted").await?;
-                user = users::prove(tx, user, email).await?;
-            }
-            (user, Action::UserPromoted)
+            credentials::set(tx, user.id, secret_hash).await?;
+            sessions::revoke(tx, user.id, Ending::All, "promoted").await?;
+            one_time_tokens::kill(tx, user.id, Purpose::ALL).await?;
+            (users::prove(tx, user, email).await?, Action::UserPromoted)
         }
         None => {
             let new = NewUser { email, username: None, first_name: None, last_name: None };

@@ -44,8 +44,8 @@ pub async fn purge(db: &Db) -> Result<u64> {
     for user in users::due(db).await? {
         match forget(db, user).await {
             Ok(()) => purged += 1,
-            // Restored, or forgotten by another worker.
-            Err(Error::NotFound(_)) => {}
+            // Restored, or forgotten by another worker, now or in a moment.
+            Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
             Err(error) => tracing::error!(%error, %user, "could not forget an account"),
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     db::Tx,
     ids::{OrgId, UserId},
     members::{self, Belonging},
+    one_time_tokens::{self, Purpose},
     organizations,
     outbox::Job,
     sessions::{self, Ending},
@@ -26,8 +27,10 @@ pub const BY_OPERATOR: TimeDelta = TimeDelta::days(30);
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER` naming the organizations that would have none.
 pub async fn remove(tx: &Tx, user: UserId, grace: TimeDelta) -> Result<()> {
     let user = leave(tx, user).await?;
+    sessions::still_signed_in(tx).await?;
     let purge_after = tx.now() + grace;
     sessions::revoke(tx, user.id, Ending::All, "account-deleted").await?;
+    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
     users::delete(tx, &user, purge_after).await?;
     for org in personal(tx, user.id).await? {
         close(tx, org, purge_after).await?;

@@ -64,7 +64,7 @@ settings! {
     database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection before 503";
     redis_url: Option<Secret<String>> = "REDIS_URL", "", "`redis://…` or `rediss://…`: tells the other processes at once who logged out and what he may no longer do; none: they notice within a second";
     session_cache_ttl: Duration = "INSULA_SESSION_CACHE_TTL", "1", "Seconds that a read may believe in a session and in what its person may do without asking the database, unless a change is announced; 0 asks each time, production refuses more than 1";
-    secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which all keys are derived; none: made once in the data folder (development only)";
+    secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which keys are derived, and by which those that sign are wrapped; none: made once in the data folder (development only)";
     secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
     access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Seconds an access token lives";
     key_rotation: Duration = "INSULA_KEY_ROTATION", "7776000", "Seconds the key of access tokens signs before its successor is published";

@@ -4,6 +4,7 @@
 mod entity;
 mod password;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, FromQueryResult,
@@ -13,7 +14,7 @@ use sea_orm::{
 pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length, shortest};
 
 use crate::{
-    Result,
+    Error, Result,
     access::Origin,
     db::{Db, Tx},
     error::Code,
@@ -70,6 +71,7 @@ struct Claimed {
     id: UserId,
     is_active: bool,
     secret_hash: String,
+    changed_at: DateTime<Utc>,
 }
 
 /// The person whose e-mail address or username and password these are. A hash that is outdated is replaced.
@@ -77,7 +79,7 @@ struct Claimed {
 /// # Errors
 /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `INACTIVE_USER`,
 /// only to who knows the password; `Unavailable` when too many log in at once.
-pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret<String>) -> Result<UserId> {
+pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret<String>) -> Result<Proof> {
     let claimed = claimed(db, login).await?;
     let hash = claimed.as_ref().map(|claimed| claimed.secret_hash.clone());
     let verdict = passwords.verify(password, hash).await?;
@@ -93,7 +95,23 @@ pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret
         // No reason to shut anybody out: the next log-in tries again.
         tracing::warn!(%error, user = %claimed.id, "an outdated password hash could not be replaced");
     }
-    Ok(claimed.id)
+    Ok(Proof { user: claimed.id, changed_at: claimed.changed_at })
+}
+
+/// That somebody gave the password of a person. It takes a while to find out: what he does with it asks [`holds`].
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// Whose.
+    pub user: UserId,
+    /// When that password was set.
+    changed_at: DateTime<Utc>,
+}
+
+/// Is the password that was proved still the person's? To be asked while his row is locked, which whoever sets another
+/// password locks first.
+pub(crate) async fn holds(tx: &Tx, proof: &Proof) -> Result<bool> {
+    let same = password_of(proof.user).add(entity::Column::ChangedAt.eq(proof.changed_at));
+    Ok(tx.find::<entity::Entity>().filter(same).one().await?.is_some())
 }
 
 /// Stores a hash made as it is done today, unless the password was changed since it was read.
@@ -123,32 +141,42 @@ pub async fn confirm(
     user: UserId,
     field: &str,
     password: Secret<String>,
-) -> Result<()> {
+) -> Result<Proof> {
     let mut query = Query::select();
-    query.column(entity::Column::SecretHash).from(entity::Entity).cond_where(password_of(user));
+    query
+        .columns([entity::Column::SecretHash, entity::Column::ChangedAt])
+        .from(entity::Entity)
+        .cond_where(password_of(user));
     #[expect(
         clippy::disallowed_methods,
         reason = "a person proves himself; credentials belong to no organization"
     )]
     let held: Vec<Held> = db.unscoped().await?.rows(&query).await?;
-    let hash = held.into_iter().next().map(|held| held.secret_hash);
-    if passwords.verify(password, hash).await?.is_right() {
-        return Ok(());
+    let held = held.into_iter().next();
+    let hash = held.as_ref().map(|held| held.secret_hash.clone());
+    match (passwords.verify(password, hash).await?.is_right(), held) {
+        (true, Some(held)) => Ok(Proof { user, changed_at: held.changed_at }),
+        _ => Err(mismatch(field)),
     }
+}
+
+/// The refusal of a password that is another; `field` names it.
+pub(crate) fn mismatch(field: &str) -> Error {
     let fault = Fault { code: "WRONG", message: "Is not your current password.".into() };
-    Err(Code::PasswordMismatch.refuse_field(field, fault))
+    Code::PasswordMismatch.refuse_field(field, fault)
 }
 
 #[derive(FromQueryResult)]
 struct Held {
     secret_hash: String,
+    changed_at: DateTime<Utc>,
 }
 
 async fn claimed(db: &Db, login: &str) -> Result<Option<Claimed>> {
     let mut query = Query::select();
     query
         .columns([(users::Entity, users::Column::Id), (users::Entity, users::Column::IsActive)])
-        .column((entity::Entity, entity::Column::SecretHash))
+        .columns([(entity::Entity, entity::Column::SecretHash), (entity::Entity, entity::Column::ChangedAt)])
         .from(users::Entity)
         .join(
             JoinType::InnerJoin,

@@ -128,6 +128,17 @@ enum Claim {
 }
 
 async fn claim<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
+    match attempt(tx, once.clone()).await {
+        // What was in the way expired, and went in this moment.
+        Err(Error::NotFound(_)) => attempt(tx, once).await.map_err(|error| match error {
+            Error::NotFound(_) => Code::IdempotencyInFlight.refuse(),
+            error => error,
+        }),
+        claim => claim,
+    }
+}
+
+async fn attempt<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
     let id = AnswerId::new(tx.now());
     let row = entity::ActiveModel {
         id: Set(id),

@@ -4,13 +4,14 @@ use serde_json::json;
 
 use super::{Proved, address, asked, follow, platform, take_over};
 use crate::{
-    Result,
+    Result, accounts,
     audit::{Action, Details},
     db::Tx,
     error::Code,
     ids::UserId,
     one_time_tokens::{self, Mail, OneTimeToken, Purpose},
     outbox::Job,
+    sessions,
     text::EmailAddress,
     users::{self, User},
 };
@@ -21,12 +22,13 @@ use crate::{
 /// `EMAIL_TAKEN` when it has an account, unless that is hidden: then the owner of the address is told by mail.
 pub async fn change(tx: &Tx, mail: &Mail, user: UserId, email: EmailAddress) -> Result<Option<User>> {
     let user = users::lock(tx, user).await?;
+    sessions::still_signed_in(tx).await?;
     let owner = users::with_email(tx, &email).await?.filter(|owner| owner.id != user.id);
     if !mail.hides_accounts {
         if owner.is_some() {
             return Err(Code::EmailTaken.refuse());
         }
-        one_time_tokens::refuse_reserved(tx, &email, Some(user.id)).await?;
+        accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
     }
     if !mail.is_configured {
         return changed(tx, user, email).await.map(Some);
@@ -52,10 +54,10 @@ pub(super) async fn confirm(tx: &mut Tx, link: &OneTimeToken) -> Result<Proved> 
 }
 
 async fn changed(tx: &Tx, user: User, email: EmailAddress) -> Result<User> {
-    one_time_tokens::refuse_reserved(tx, &email, Some(user.id)).await?;
+    accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
     let user = users::prove(tx, user, email).await?;
     // Those were mailed to the address that is no longer his.
-    one_time_tokens::kill(tx, user.id, &[Purpose::Verify, Purpose::Reset, Purpose::Email]).await?;
+    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
     let details = Details::changed(json!({}), json!({ "version": user.version }));
     platform(tx).await?.record(Action::UserEmailChanged, user.id, details).await?;
     Ok(user)

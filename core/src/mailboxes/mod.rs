@@ -136,6 +136,9 @@ pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, me: Option<Us
         return email_change::confirm(tx, link).await;
     }
     let user = follow(tx, link).await?;
+    if user.email_verified_at.is_some() {
+        return Err(Code::LinkExpired.refuse());
+    }
     let is_his = me == Some(user.id);
     let user = prove(tx, user).await?;
     let reset = match is_his {
@@ -159,6 +162,10 @@ async fn follow(tx: &mut Tx, link: &OneTimeToken) -> Result<User> {
         Error::NotFound(_) => Code::LinkExpired.refuse(),
         error => error,
     })?;
+    // Who is shut out gets in by no link; what a thief changed before can still be undone.
+    if !user.is_active && link.purpose() != Some(Purpose::Undo) {
+        return Err(Code::LinkExpired.refuse());
+    }
     one_time_tokens::consume(tx, link).await?;
     if tx.origin().actor == Actor::Anonymous {
         tx.acting(Actor::User(user.id));
@@ -184,7 +191,7 @@ async fn take_over(tx: &Tx, mail: &Mail, user: &User, reason: &str) -> Result<Se
 
 /// Ends every session and every link but those that undo.
 async fn shut_out(tx: &Tx, user: &User, reason: &str) -> Result<()> {
-    one_time_tokens::kill(tx, user.id, &[Purpose::Verify, Purpose::Reset, Purpose::Email]).await?;
+    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
     sessions::revoke(tx, user.id, Ending::All, reason).await
 }
 

@@ -38,7 +38,10 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [Self::Verify, Self::Reset, Self::Email, Self::Undo];
+    /// Every one.
+    pub(crate) const ALL: &'static [Self] = &[Self::Verify, Self::Reset, Self::Email, Self::Undo];
+    /// Those by which somebody gets in, or on: they end where his sessions do.
+    pub(crate) const MAILED_TO_ACT: &'static [Self] = &[Self::Verify, Self::Reset, Self::Email];
 
     /// As the table spells it.
     pub const fn as_str(self) -> &'static str {
@@ -54,7 +57,7 @@ impl Purpose {
 impl OneTimeToken {
     /// What it is good for.
     pub fn purpose(&self) -> Option<Purpose> {
-        Purpose::ALL.into_iter().find(|purpose| purpose.as_str() == self.purpose)
+        Purpose::ALL.iter().copied().find(|purpose| purpose.as_str() == self.purpose)
     }
 }
 
@@ -132,20 +135,13 @@ pub(crate) async fn kill_later_undos(tx: &Tx, user: UserId, token: &OneTimeToken
     tx.update_where(spent(tx), condition).await.map(drop)
 }
 
-/// Is the address kept for somebody else, who may still undo the change away from it? Otherwise whoever took his account
-/// over would register it, and the undo would come too late.
-///
-/// # Errors
-/// `EMAIL_TAKEN` if so.
-pub(crate) async fn refuse_reserved(tx: &Tx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
+/// Whose the address was, and may be again: those who can still undo the change away from it.
+pub(crate) async fn kept_for(tx: &Tx, email: &EmailAddress) -> Result<Vec<UserId>> {
     let condition = good(tx.now())
         .add(Column::Purpose.eq(Purpose::Undo.as_str()))
         .add(Column::EmailCanonical.eq(email.key()));
     let kept = tx.find::<Entity>().filter(condition).all_locked().await?;
-    match kept.iter().all(|token| token.user_id == but) {
-        true => Ok(()),
-        false => Err(Code::EmailTaken.refuse()),
-    }
+    Ok(kept.into_iter().filter_map(|token| token.user_id).collect())
 }
 
 fn spent(tx: &Tx) -> entity::ActiveModel {

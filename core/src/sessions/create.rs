@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::{Column, Entity, Policy, Session, end, entity, living, tell};
 use crate::{
-    Result,
+    Error, Result,
     access::Actor,
     audit::{Action, Details},
+    credentials::{self, Proof},
     db::Tx,
+    error::Code,
     ids::{SessionId, UserId},
     outbox::Job,
     text::Name,
@@ -24,6 +26,25 @@ pub struct Device {
     pub user_agent: Option<String>,
     /// What the person calls it.
     pub name: Option<Name>,
+}
+
+/// Starts a session of a person who has proved his password, if it is his still.
+///
+/// # Errors
+/// `INVALID_CREDENTIALS` when it was changed, or the account deleted, since it was proved; `INACTIVE_USER`.
+pub async fn log_in(tx: &mut Tx, proof: &Proof, device: Device, policy: &Policy) -> Result<(Session, User)> {
+    // Locked, so that no reset can come between: it would end the sessions there are, and miss this one.
+    let user = users::lock(tx, proof.user).await.map_err(|error| match error {
+        Error::NotFound(_) => Code::InvalidCredentials.refuse(),
+        error => error,
+    })?;
+    if !credentials::holds(tx, proof).await? {
+        return Err(Code::InvalidCredentials.refuse());
+    }
+    if !user.is_active {
+        return Err(Code::InactiveUser.refuse());
+    }
+    create(tx, user.id, device, policy).await
 }
 
 /// Starts a session of a person who has just proved who he is. Ends the oldest ones above `policy.most`; tells the person
@@ -69,12 +90,13 @@ pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) 
 
 /// Has the person logged in before, and never with this user agent? As far as sessions are remembered: until they expire.
 async fn is_new_device(tx: &Tx, user: UserId, agent: Option<&str>) -> Result<bool> {
-    let Some(agent) = agent else { return Ok(false) };
+    // To say nothing is a way to be known, too: or whoever says nothing would be told of to nobody.
+    let same = match agent {
+        Some(agent) => Column::UserAgent.eq(agent),
+        None => Column::UserAgent.is_null(),
+    };
     let of_user = || tx.find::<Entity>().filter(Column::UserId.eq(user));
-    if of_user().filter(Column::UserAgent.eq(agent)).one().await?.is_some() {
-        return Ok(false);
-    }
-    Ok(of_user().filter(Column::UserAgent.is_not_null()).one().await?.is_some())
+    Ok(of_user().filter(same).one().await?.is_none() && of_user().one().await?.is_some())
 }
 
 /// Makes room for one more session.

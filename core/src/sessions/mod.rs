@@ -18,7 +18,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-pub use create::{Device, create};
+pub use create::{Device, create, log_in};
 pub use csrf::CsrfTokens;
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
@@ -106,6 +106,18 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
         .cond_where(living(tx.now()).add(Column::UserId.eq(user)))
         .order_by((Entity, Column::Id), Order::Desc);
     tx.rows(&query).await
+}
+
+/// Refuses who was logged out since he was asked who he is. To be called while the row of his person is locked: whoever
+/// ends all his sessions because they may be a thief's locks it first.
+///
+/// # Errors
+/// `INVALID_TOKEN`.
+pub(crate) async fn still_signed_in(tx: &Tx) -> Result<()> {
+    let Some(session) = tx.origin().session else { return Ok(()) };
+    let living = living(tx.now()).add(Column::Id.eq(session));
+    let found = tx.find::<Entity>().filter(living).one().await?;
+    found.map(drop).ok_or(Code::InvalidToken.refuse())
 }
 
 /// Which of a person's sessions are to end.

@@ -14,6 +14,7 @@ use super::{Claims, Column, Entity, entity, good, tell};
 use crate::{
     Error, Result,
     audit::{Action, Details},
+    credentials::{self, Proof},
     db::{Db, Tx},
     error::Code,
     ids::SessionId,
@@ -56,8 +57,13 @@ pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Res
 /// Notes that the person of a session has proved again who he is.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn reauthenticate(tx: &Tx, session: SessionId) -> Result<()> {
+/// `PASSWORD_MISMATCH` naming `field` when the password was changed since it was proved; `INVALID_TOKEN`.
+pub async fn reauthenticate(tx: &Tx, session: SessionId, proof: &Proof, field: &str) -> Result<()> {
+    users::lock(tx, proof.user).await?;
+    super::still_signed_in(tx).await?;
+    if !credentials::holds(tx, proof).await? {
+        return Err(credentials::mismatch(field));
+    }
     let now = tx.now();
     let row = entity::ActiveModel {
         id: Set(session),

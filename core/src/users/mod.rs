@@ -11,7 +11,9 @@ pub use entity::Model as User;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use profile::change;
 pub use profile::{ProfileChanges, WeekStart};
-pub(crate) use removal::{anonymize, delete, due, find, lock, lock_dispensable, restore, set_active};
+pub(crate) use removal::{
+    anonymize, delete, due, find, is_any_living, lock, lock_dispensable, restore, set_active,
+};
 
 use crate::{
     Result,
@@ -115,11 +117,12 @@ pub(crate) async fn prove(tx: &Tx, user: User, email: EmailAddress) -> Result<Us
     tx.update(row).await
 }
 
-/// Makes a person an operator of the platform.
+/// Makes a person an operator of the platform, who may log in.
 pub(crate) async fn promote(tx: &Tx, user: User) -> Result<User> {
     let version = user.version + 1;
     let mut row = user.into_active_model();
-    (row.is_superuser, row.version, row.updated_at) = (Set(true), Set(version), Set(tx.now()));
+    (row.is_superuser, row.is_active) = (Set(true), Set(true));
+    (row.version, row.updated_at) = (Set(version), Set(tx.now()));
     tx.update(row).await
 }
 

@@ -44,6 +44,12 @@ pub(crate) async fn lock(tx: &Tx, user: UserId) -> Result<User> {
     found.ok_or(Error::NotFound(Entity::NAME))
 }
 
+/// Is one of these people neither deleted nor forgotten?
+pub(crate) async fn is_any_living(tx: &Tx, users: &[UserId]) -> Result<bool> {
+    let his = Column::Id.is_in(users.iter().copied());
+    Ok(!users.is_empty() && tx.find::<Entity>().filter(his).one().await?.is_some())
+}
+
 /// The person, if the platform can do without him. He and every operator are locked, in one order, so that two who
 /// leave at once see each other go.
 ///
