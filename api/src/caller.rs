@@ -164,25 +164,8 @@ pub struct SignedIn {
     pub carrier: Carrier,
 }
 
-impl<'a> ApiExtractor<'a> for SignedIn {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        register_schemes(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        SCHEMES.to_vec()
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
+impl SignedIn {
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         // What changes something believes no memory.
@@ -201,25 +184,8 @@ impl<'a> ApiExtractor<'a> for SignedIn {
 /// looking at oneself, logging out.
 pub struct Unverified(pub SignedIn);
 
-impl<'a> ApiExtractor<'a> for Unverified {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        register_schemes(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        SCHEMES.to_vec()
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
+impl Unverified {
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
@@ -232,25 +198,8 @@ impl<'a> ApiExtractor<'a> for Unverified {
 /// `VERIFIED`: and whose address is verified, where mail can be sent.
 pub struct Recent<const VERIFIED: bool = true>(pub SignedIn);
 
-impl<'a, const VERIFIED: bool> ApiExtractor<'a> for Recent<VERIFIED> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        register_schemes(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        SCHEMES.to_vec()
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
+impl<const VERIFIED: bool> Recent<VERIFIED> {
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
@@ -267,30 +216,40 @@ impl<'a, const VERIFIED: bool> ApiExtractor<'a> for Recent<VERIFIED> {
 /// The argument of a handler that only operators of the platform may ask.
 pub struct Superuser(pub SignedIn);
 
-impl<'a> ApiExtractor<'a> for Superuser {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        register_schemes(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        SCHEMES.to_vec()
-    }
-
+impl Superuser {
     /// 403, not 404: the document lists these paths, so there is nothing to hide.
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let me = <SignedIn as ApiExtractor<'a>>::from_request(request, body, options).await?;
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let me = SignedIn::of(request, body).await?;
         match me.user.is_superuser {
             true => Ok(Self(me)),
             false => Err(Problem(Code::Forbidden.refuse()).into()),
         }
     }
 }
+
+/// Each of them is asked for by its type, and documented as what needs to be signed in.
+macro_rules! extractors { ($($name:ident $(<const $flag:ident>)?),+) => {$(
+    impl<'a $(, const $flag: bool)?> ApiExtractor<'a> for $name $(<$flag>)? {
+        const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+        type ParamType = ();
+        type ParamRawType = ();
+
+        fn register(registry: &mut Registry) {
+            register_schemes(registry);
+        }
+
+        fn security_schemes() -> Vec<&'static str> {
+            SCHEMES.to_vec()
+        }
+
+        async fn from_request(
+            request: &'a Request,
+            body: &mut RequestBody,
+            _: ExtractParamOptions<()>,
+        ) -> poem::Result<Self> {
+            Self::of(request, body).await
+        }
+    }
+)+}}
+extractors!(SignedIn, Unverified, Recent<const VERIFIED>, Superuser);
