@@ -7,7 +7,7 @@ use crate::{
     Result,
     audit::{Action, Details},
     credentials,
-    db::{Db, Tx},
+    db::Tx,
     ids::UserId,
     one_time_tokens::{self, Purpose},
     sessions::{self, Ending},
@@ -40,14 +40,6 @@ pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organiza
         user.default_organization_id = Some(found_personal(tx, &user).await?.id);
     }
     Ok(user)
-}
-
-/// A person, also one whose account was deleted, until he is forgotten.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn find(db: &Db, user: UserId) -> Result<User> {
-    users::find(db, user).await
 }
 
 /// Lets a person log in again. Who may already may still: that leaves no trace.

@@ -5,8 +5,10 @@ mod password;
 mod profile;
 mod purge;
 mod removal;
+#[cfg(test)]
+mod tests;
 
-pub use admin::{NewAccount, activate, create, deactivate, find};
+pub use admin::{NewAccount, activate, create, deactivate};
 pub use password::change_password;
 pub use profile::{change_profile, shown};
 pub use purge::purge;
@@ -54,11 +56,7 @@ pub async fn register(
         None => Job::SendWelcome { user: user.id },
     };
     tx.acting(Actor::User(user.id));
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "accounts stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     platform.enqueue(&first_mail).await?;
     if with_organization {
@@ -111,11 +109,7 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
             (user, Action::UserRegistered)
         }
     };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "accounts stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     platform.record(action, user.id, Details::created(users::facts(&user))).await?;
     Ok(true)
 }
@@ -151,7 +145,6 @@ pub async fn join(tx: &Tx, org: OrgId, user: UserId, role: BuiltinRole) -> Resul
 
 /// Records what happened to an account: it belongs to no organization, so it stands in the platform's log.
 async fn record(tx: &Tx, action: Action, user: UserId, details: Details) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     platform.record(action, user, details).await
 }

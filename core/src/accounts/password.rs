@@ -7,7 +7,7 @@ use crate::{
     audit::{Action, Details},
     credentials::{self, Proof},
     db::Tx,
-    ids::{OrgId, SessionId},
+    ids::SessionId,
     one_time_tokens::{self, Purpose},
     outbox::Job,
     sessions::{self, Ending},
@@ -37,8 +37,7 @@ pub async fn change_password(
     sessions::revoke(tx, user, Ending::Others(session), "password-changed").await?;
     // Whoever knew the old one may have asked for them.
     one_time_tokens::kill(tx, user, &[Purpose::Reset, Purpose::Email]).await?;
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     let details = Details::created(json!({ "kind": "password" }));
     platform.record(Action::UserPasswordChanged, user, details).await?;
     platform.enqueue(&Job::SendPasswordChanged { user }).await?;

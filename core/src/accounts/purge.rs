@@ -10,7 +10,7 @@ use crate::{
     credentials,
     db::{Db, OrgTx, TenantTable},
     idempotency,
-    ids::{OrgId, UserId},
+    ids::UserId,
     members, one_time_tokens, organizations, outbox, projects, roles, sessions, users,
 };
 
@@ -70,8 +70,7 @@ async fn forget(db: &Db, user: UserId) -> Result<()> {
             members::depart(&scope, &membership).await?;
         }
     }
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     // What he asked for once says who he was.
     let asked = Condition::all().add(idempotency::Column::UserId.eq(user));
     platform.delete::<idempotency::Entity>(asked).await?;

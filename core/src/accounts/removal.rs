@@ -35,8 +35,7 @@ pub async fn remove(tx: &Tx, user: UserId, grace: TimeDelta) -> Result<()> {
     for org in personal(tx, user.id).await? {
         close(tx, org, purge_after).await?;
     }
-    #[expect(clippy::disallowed_methods, reason = "accounts stand in the platform's log")]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     platform.record(Action::UserDeleted, user.id, Details::removed(users::facts(&user))).await?;
     platform.enqueue(&Job::SendAccountDeleted { user: user.id }).await?;
     Ok(())

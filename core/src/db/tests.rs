@@ -17,7 +17,7 @@ use crate::{
     audit::{Action, Details},
     cluster::{Remembered, Touch},
     error::Code,
-    ids::{OrgId, ProjectId},
+    ids::ProjectId,
     page::{Listing, Sort},
     projects::{
         self, ProjectKey,
@@ -190,8 +190,7 @@ async fn one_transaction_enters_several_organizations_one_after_the_other() {
     assert_eq!(tx.org(), ours.org);
     drop(tx);
     let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
-    #[expect(clippy::disallowed_methods, reason = "what this test is about")]
-    let platform = tx.enter(OrgId::PLATFORM).await.unwrap();
+    let platform = tx.platform().await.unwrap();
     // Somebody still holds the scope.
     assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
     drop(platform);

@@ -137,6 +137,13 @@ impl Tx {
         Ok(OrgTx::new(Arc::clone(&self.open), proof))
     }
 
+    /// Steps into the platform's own scope, on the same connection: the log of what belongs to no organization, and its
+    /// mails. No tenant's row is in it. An organization that was entered before is left.
+    pub(crate) async fn platform(&self) -> Result<OrgTx<Platform>> {
+        #[expect(clippy::disallowed_methods, reason = "no organization is entered")]
+        self.enter(OrgId::PLATFORM).await
+    }
+
     /// The rows of a query across organizations, read inside this transaction: what it has locked stays as it reads.
     /// It *finds*; what is changed is changed in an [`OrgTx`].
     pub(crate) async fn across<M: FromQueryResult + Send + Sync>(

@@ -14,7 +14,7 @@ use crate::{
     access::{Authorized, Origin, Write},
     db::{Db, OrgTx, Tx},
     error::Code,
-    ids::{AnswerId, OrgId, UserId},
+    ids::{AnswerId, UserId},
     secret::MacKey,
 };
 
@@ -108,8 +108,7 @@ impl Db {
     pub async fn begin_global_once(&self, origin: Origin, once: Option<Once>) -> Result<Begun<Tx>> {
         let tx = self.begin_global(origin).await?;
         let Some(once) = once else { return Ok(Begun::Fresh(OnceTx { tx, row: None })) };
-        #[expect(clippy::disallowed_methods, reason = "what is asked for belongs to no organization yet")]
-        let platform = tx.enter(OrgId::PLATFORM).await?;
+        let platform = tx.platform().await?;
         let claim = claim(&platform, once).await?;
         drop(platform);
         Ok(match claim {
@@ -213,11 +212,7 @@ impl OnceTx<Tx> {
     /// In debug builds: a change without an audit event.
     pub async fn commit_with(self, answer: &Answer) -> Result<()> {
         if let Some(id) = self.row {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the platform's to remember, as it was when it began"
-            )]
-            let platform = self.tx.enter(OrgId::PLATFORM).await?;
+            let platform = self.tx.platform().await?;
             remember(&platform, id, answer).await?;
         }
         self.tx.commit().await

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Proved, address, asked, follow, platform, take_over};
+use super::{Proved, address, asked, follow, take_over};
 use crate::{
     Result, accounts,
     audit::{Action, Details},
@@ -59,7 +59,7 @@ async fn changed(tx: &Tx, user: User, email: EmailAddress) -> Result<User> {
     // Those were mailed to the address that is no longer his.
     one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
     let details = Details::changed(json!({}), json!({ "version": user.version }));
-    platform(tx).await?.record(Action::UserEmailChanged, user.id, details).await?;
+    tx.platform().await?.record(Action::UserEmailChanged, user.id, details).await?;
     Ok(user)
 }
 
@@ -74,6 +74,6 @@ pub async fn undo(tx: &mut Tx, mail: &Mail, link: &OneTimeToken) -> Result<Prove
     one_time_tokens::kill_later_undos(tx, user.id, link).await?;
     let reset = take_over(tx, mail, &user, "address change undone").await?;
     let details = Details::changed(json!({ "has_password": true }), json!({ "has_password": false }));
-    platform(tx).await?.record(Action::UserEmailChangeUndone, user.id, details).await?;
+    tx.platform().await?.record(Action::UserEmailChangeUndone, user.id, details).await?;
     Ok(Proved { user, reset: Some(reset) })
 }

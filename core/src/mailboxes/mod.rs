@@ -10,13 +10,13 @@ pub use email_change::{change, undo};
 
 use crate::{
     Error, Result,
-    access::{Actor, Platform},
+    access::Actor,
     accounts,
     audit::{Action, Details},
     credentials,
-    db::{OrgTx, Tx},
+    db::Tx,
     error::Code,
-    ids::{OrgId, UserId},
+    ids::UserId,
     one_time_tokens::{self, Mail, OneTimeToken, Purpose},
     outbox::Job,
     secret::Secret,
@@ -113,7 +113,7 @@ pub async fn reset(
         false => user,
     };
     shut_out(tx, &user, "password reset").await?;
-    let platform = platform(tx).await?;
+    let platform = tx.platform().await?;
     let details =
         Details::changed(json!({ "email_verified": !first_proof }), json!({ "email_verified": true }));
     platform.record(Action::UserPasswordReset, user.id, details).await?;
@@ -145,7 +145,7 @@ pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, me: Option<Us
         true => None,
         false => Some(take_over(tx, mail, &user, "mailbox proved elsewhere").await?),
     };
-    let platform = platform(tx).await?;
+    let platform = tx.platform().await?;
     let facts = |verified, has_password| json!({ "email_verified": verified, "has_password": has_password });
     let details = Details::changed(facts(false, true), facts(true, is_his));
     platform.record(Action::UserEmailVerified, user.id, details).await?;
@@ -203,20 +203,12 @@ async fn verification(tx: &Tx, mail: &Mail, user: &User) -> Result<Job> {
 
 /// Notes that something was asked for, and sends the mails.
 async fn asked(tx: &Tx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
-    let platform = platform(tx).await?;
+    let platform = tx.platform().await?;
     platform.record(action, user, Details::created(json!({}))).await?;
     for job in jobs {
         platform.enqueue(job).await?;
     }
     Ok(())
-}
-
-async fn platform(tx: &Tx) -> Result<OrgTx<Platform>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "accounts stand in the platform's log: they belong to no organization"
-    )]
-    tx.enter(OrgId::PLATFORM).await
 }
 
 /// An address that was sound when it was stored.

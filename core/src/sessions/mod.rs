@@ -4,8 +4,8 @@ mod create;
 mod csrf;
 mod entity;
 mod refresh;
-mod step_up;
 mod seen;
+mod step_up;
 mod token;
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition,
+    ColumnTrait, Condition, FromQueryResult,
     sea_query::{Asterisk, Expr, ExprTrait, IntoCondition, JoinType, Order, Query},
 };
 use serde_json::json;
@@ -32,9 +32,9 @@ use crate::{
     access::Platform,
     audit::{Action, Details},
     config::Config,
-    db::{Db, GlobalTable, OrgTx, Tx},
+    db::{Db, GlobalTable, OrgTx, Tx, Unscoped},
     error::Code,
-    ids::{OrgId, SessionId, UserId},
+    ids::{SessionId, UserId},
     users::{self, User},
 };
 
@@ -72,9 +72,23 @@ impl From<&Config> for Policy {
 pub async fn authenticate(db: &Db, claims: &Claims) -> Result<User> {
     #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
     let tx = db.unscoped().await?;
+    behind(&tx, claims).await.map(|behind| behind.user)
+}
+
+/// Who and what is behind a token that is good.
+#[derive(FromQueryResult)]
+struct Behind {
+    #[sea_orm(nested)]
+    user: User,
+    auth_time: DateTime<Utc>,
+}
+
+/// In one query.
+async fn behind(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
     let mut query = Query::select();
     query
         .column((users::Entity, Asterisk))
+        .column((Entity, Column::AuthTime))
         .from(users::Entity)
         .join(
             JoinType::InnerJoin,
@@ -82,8 +96,7 @@ pub async fn authenticate(db: &Db, claims: &Claims) -> Result<User> {
             Expr::col((Entity, Column::UserId)).equals((users::Entity, users::Column::Id)),
         )
         .cond_where(good(claims, tx.now()));
-    let user = tx.row(&query, "session").await;
-    user.map_err(|error| match error {
+    tx.row(&query, Entity::NAME).await.map_err(|error| match error {
         Error::NotFound(_) => Code::InvalidToken.refuse(),
         error => error,
     })
@@ -169,11 +182,7 @@ async fn end(
 
 /// Writes the same event of each session into the platform's log; gives that scope, for mails.
 async fn tell(tx: &Tx, action: Action, sessions: &[Session], details: &Details) -> Result<OrgTx<Platform>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "log-ins stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     platform.record_all(action, sessions.iter().map(|session| session.id), details).await?;
     Ok(platform)
 }

@@ -2,31 +2,18 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set,
-    FromQueryResult,
-    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
-};
+use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Claims, Column, Entity, entity, good, tell};
+use super::{Behind, Claims, behind, entity, tell};
 use crate::{
-    Error, Result,
+    Result,
     audit::{Action, Details},
     credentials::{self, Proof},
     db::{Db, Tx},
-    error::Code,
     ids::SessionId,
     users::{self, User},
 };
-
-#[derive(FromQueryResult)]
-struct Proved {
-    #[sea_orm(nested)]
-    user: User,
-    auth_time: DateTime<Utc>,
-}
 
 /// The person behind a token, and whether he proved who he is at most `ttl` ago.
 ///
@@ -35,23 +22,9 @@ struct Proved {
 pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Result<(User, bool)> {
     #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
     let tx = db.unscoped().await?;
-    let mut query = Query::select();
-    query
-        .column((users::Entity, Asterisk))
-        .column((Entity, Column::AuthTime))
-        .from(users::Entity)
-        .join(
-            JoinType::InnerJoin,
-            Entity,
-            Expr::col((Entity, Column::UserId)).equals((users::Entity, users::Column::Id)),
-        )
-        .cond_where(good(claims, tx.now()));
-    let proved: Proved = tx.row(&query, "session").await.map_err(|error| match error {
-        Error::NotFound(_) => Code::InvalidToken.refuse(),
-        error => error,
-    })?;
-    let is_recent = proved.auth_time + ttl > tx.now();
-    Ok((proved.user, is_recent))
+    let Behind { user, auth_time } = behind(&tx, claims).await?;
+    let is_recent = auth_time + ttl > tx.now();
+    Ok((user, is_recent))
 }
 
 /// Notes that the person of a session has proved again who he is.

@@ -27,7 +27,7 @@ use crate::{
     audit::{Action, Details},
     config::Config,
     db::{Db, Tx},
-    ids::{OrgId, SigningKeyId},
+    ids::SigningKeyId,
     secret::MasterKey,
 };
 
@@ -209,10 +209,6 @@ fn changed(tx: &Tx, key: &SigningKey) -> entity::ActiveModel {
 }
 
 async fn record(tx: &Tx, action: Action, key: &SigningKey, details: Details) -> Result<()> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "keys stand in the platform's log: they belong to no organization"
-    )]
-    let platform = tx.enter(OrgId::PLATFORM).await?;
+    let platform = tx.platform().await?;
     platform.record(action, &key.kid, details).await
 }

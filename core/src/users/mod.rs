@@ -11,8 +11,9 @@ pub use entity::Model as User;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use profile::change;
 pub use profile::{ProfileChanges, WeekStart};
+pub use removal::find;
 pub(crate) use removal::{
-    anonymize, delete, due, find, is_any_living, lock, lock_dispensable, restore, set_active,
+    anonymize, delete, due, is_any_living, lock, lock_dispensable, restore, set_active,
 };
 
 use crate::{

@@ -27,7 +27,7 @@ fn nobody(user: UserId) -> String {
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn find(db: &Db, user: UserId) -> Result<User> {
+pub async fn find(db: &Db, user: UserId) -> Result<User> {
     let known = Condition::any().add(Column::DeletedAt.is_null()).add(Column::PurgeAfter.is_not_null());
     let mut query = Query::select();
     query.column(Asterisk).from(Entity).and_where(Column::Id.eq(user)).cond_where(known);

@@ -129,7 +129,7 @@ impl Users {
         user: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
     ) -> Result<Tagged<Account>> {
-        let user = accounts::find(&self.0.db, UserId(user.0.0)).await?;
+        let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::new(EntityTag(user.version), known.0, || user.into()))
     }
@@ -176,7 +176,7 @@ impl Users {
     /// List where somebody is logged in
     #[oai(path = "/admin/users/:user/sessions", method = "get", operation_id = "listUserSessions")]
     async fn sessions(&self, me: Superuser, user: Path<Id>) -> Result<Reply<Sessions>> {
-        let user = accounts::find(&self.0.db, UserId(user.0.0)).await?;
+        let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let sessions = sessions::list(&self.0.db, user.id).await?;
         Ok(Reply(Sessions::new(sessions, me.0.caller.claims.session)))
     }
@@ -184,7 +184,7 @@ impl Users {
     /// Log somebody out everywhere
     #[oai(path = "/admin/users/:user/sessions", method = "delete", operation_id = "revokeUserSessions")]
     async fn revoke(&self, me: Superuser, user: Path<Id>) -> Result<NoContent> {
-        let user = accounts::find(&self.0.db, UserId(user.0.0)).await?;
+        let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let tx = self.begin(&me).await?;
         sessions::revoke(&tx, user.id, Ending::All, "revoked-by-operator").await?;
         tx.commit().await?;
