@@ -215,3 +215,21 @@ async fn an_operator_who_is_one_no_more_asks_nothing() {
     server.vault().await.execute("UPDATE users SET is_superuser = false").await;
     operator.get(&path).await.problem(403, "FORBIDDEN");
 }
+
+#[tokio::test]
+async fn every_wrong_field_of_a_new_account_is_named_at_once() {
+    let (_server, operator) = Server::with_operator().await;
+    for (proof, value, fault) in [
+        ("password", "password123", "password TOO_COMMON"),
+        ("password_hash", "$2b$31$abcdefghijklmnopqrstuuVFcy9sN4GWVsmVzGwfMKDpjrzKP2jRq", "password_hash"),
+    ] {
+        let mut draft = json!({ "email": "nobody", "first_name": "\u{7}" });
+        draft[proof] = json!(value);
+        let reply = operator.post(USERS, draft).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        let faults = reply.faults();
+        for field in ["email", "first_name", fault] {
+            assert!(faults.iter().any(|named| named.starts_with(field)), "{field}: {faults:?}");
+        }
+    }
+}

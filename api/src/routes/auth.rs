@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
+    Error,
     access::Origin,
     accounts, credentials,
     error::{Code, Fields},
@@ -90,21 +91,40 @@ impl Auth {
 }
 
 impl Registration {
-    fn parse(self) -> Result<(NewUser, Secret<String>), insula_core::Error> {
+    fn parse(self) -> Result<(NewUser, Secret<String>), Error> {
         let mut fields = Fields::default();
         let password = Secret::new(self.password.0);
-        let about = [Some(self.email.0.as_str()), self.username.as_ref().map(|name| name.0.as_str())];
-        let about: Vec<_> = about.into_iter().flatten().collect();
-        fields.include(credentials::refuse_weak("password", &password, &about))?;
-        let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
-        let username =
-            fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
-        let first_name =
-            fields.take_optional("first_name", self.first_name.map(|name| text::Name::parse(&name.0)));
-        let last_name =
-            fields.take_optional("last_name", self.last_name.map(|name| text::Name::parse(&name.0)));
+        refuse_weak(&mut fields, &password, &self.email, self.username.as_ref())?;
+        let user = person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
         fields.finish()?;
-        let email = email.ok_or(Code::ValidationFailed.refuse())?;
-        Ok((NewUser { email, username, first_name, last_name }, password))
+        Ok((user.ok_or(Code::ValidationFailed.refuse())?, password))
     }
+}
+
+/// Notes in `fields` that `password` is too easy to guess, of who is called so.
+pub(super) fn refuse_weak(
+    fields: &mut Fields,
+    password: &Secret<String>,
+    email: &Email,
+    username: Option<&Username>,
+) -> Result<(), Error> {
+    let about = [Some(email.0.as_str()), username.map(|name| name.0.as_str())];
+    let about: Vec<_> = about.into_iter().flatten().collect();
+    fields.include(credentials::refuse_weak("password", password, &about))
+}
+
+/// A person as an account begins; what is wrong is noted in `fields`.
+pub(super) fn person(
+    fields: &mut Fields,
+    email: &Email,
+    username: Option<Username>,
+    first_name: Option<Name>,
+    last_name: Option<Name>,
+) -> Option<NewUser> {
+    let email = fields.take("email", text::EmailAddress::parse(&email.0));
+    let username = fields.take_optional("username", username.map(|name| text::Username::parse(&name.0)));
+    let mut name =
+        |field, name: Option<Name>| fields.take_optional(field, name.map(|name| text::Name::parse(&name.0)));
+    let (first_name, last_name) = (name("first_name", first_name), name("last_name", last_name));
+    Some(NewUser { email: email?, username, first_name, last_name })
 }

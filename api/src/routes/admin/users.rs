@@ -12,8 +12,7 @@ use insula_core::{
     ids::UserId,
     secret::Secret,
     sessions::{self, Ending},
-    text,
-    users::{self, NewUser},
+    users,
 };
 use poem_openapi::{
     Object, OpenApi,
@@ -22,7 +21,7 @@ use poem_openapi::{
 use serde::Serialize;
 
 use super::super::{
-    Tag,
+    Tag, auth,
     me::{Sessions, User},
 };
 use crate::{
@@ -96,17 +95,8 @@ impl Users {
         let once = key.once(&origin, &draft).map(|once| once.keyed(&self.0.bodies));
         let (new, proof) = draft.value.parse()?;
         let hash = match proof {
-            Proof::Hash(hash) => {
-                credentials::check_imported_hash("password_hash", &hash)?;
-                hash
-            }
-            Proof::Password(password) => {
-                let about =
-                    [Some(new.user.email.as_str()), new.user.username.as_ref().map(text::Username::as_str)];
-                let about: Vec<_> = about.into_iter().flatten().collect();
-                credentials::refuse_weak("password", &password, &about)?;
-                self.0.passwords.hash(password).await?
-            }
+            Proof::Hash(hash) => hash,
+            Proof::Password(password) => self.0.passwords.hash(password).await?,
         };
         let tx = match self.0.db.begin_global_once(origin, once).await? {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),
@@ -213,17 +203,16 @@ enum Proof {
 impl AccountDraft {
     fn parse(self) -> Result<(NewAccount, Proof), insula_core::Error> {
         let mut fields = Fields::default();
-        let email = fields.take("email", text::EmailAddress::parse(&self.email.0));
-        let username =
-            fields.take_optional("username", self.username.map(|name| text::Username::parse(&name.0)));
-        let mut name = |field, name: Option<Name>| {
-            fields.take_optional(field, name.map(|name| text::Name::parse(&name.0)))
-        };
-        let (first_name, last_name) =
-            (name("first_name", self.first_name), name("last_name", self.last_name));
         let proof = match (self.password, self.password_hash) {
-            (Some(password), None) => Some(Proof::Password(Secret::new(password.0))),
-            (None, Some(hash)) => Some(Proof::Hash(hash.0)),
+            (Some(password), None) => {
+                let password = Secret::new(password.0);
+                auth::refuse_weak(&mut fields, &password, &self.email, self.username.as_ref())?;
+                Some(Proof::Password(password))
+            }
+            (None, Some(hash)) => {
+                fields.include(credentials::check_imported_hash("password_hash", &hash.0))?;
+                Some(Proof::Hash(hash.0))
+            }
             (Some(_), Some(_)) => {
                 let choice = "Give either a password or the hash of one, not both.";
                 fields.refuse("password_hash", "NOT_A_CHOICE", choice);
@@ -234,9 +223,9 @@ impl AccountDraft {
                 None
             }
         };
+        let user = auth::person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
         fields.finish()?;
-        let (email, proof) = email.zip(proof).ok_or(Code::ValidationFailed.refuse())?;
-        let user = NewUser { email, username, first_name, last_name };
+        let (user, proof) = user.zip(proof).ok_or(Code::ValidationFailed.refuse())?;
         let is_imported = matches!(proof, Proof::Hash(_));
         Ok((NewAccount { user, is_superuser: self.is_superuser, is_imported }, proof))
     }
