@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DENY := 0.20.2
 REDOCLY := 2.77.0
 
-.PHONY: run test lint fmt openapi clean
+.PHONY: run test test-crash bench lint fmt openapi clean
 
 run: ## Build, fill ./data with the demo once, and serve on http://127.0.0.1:8080
 	cargo build --workspace --bin insula
@@ -18,6 +18,17 @@ test: ## Everything, on SQLite and on PostgreSQL; starts the servers it needs it
 		cargo test --workspace; \
 		echo "The same on PostgreSQL:"; \
 		INSULA_TEST_DATABASE=postgres cargo test --workspace --lib --test api'
+
+test-crash: ## Kill everything at random, under load, and count what is left: five seeds a database, then the long trials
+	cargo build --workspace
+	$(TARGET)/debug/crash
+
+bench: ## Measure mails a second, how soon a job is begun, what it costs and what audit events cost: docs/performance.md
+	cargo build --release --workspace
+	cargo bench --workspace --bench enqueue --bench audit --no-run
+	$(TARGET)/release/bench
+	$(TARGET)/release/services cargo bench --quiet --workspace --bench enqueue
+	$(TARGET)/release/services cargo bench --quiet --workspace --bench audit
 
 lint: ## What a reviewer should not have to say
 	cargo fmt --all --check

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::{Actor, Origin},
+    access::{Actor, Inquiry, Origin},
+    audit::Trail,
     error::{Code, Error},
     members::Caller,
     sessions::{self, Device},
@@ -11,7 +12,7 @@ use insula_core::{
 };
 use poem::{
     FromRequest, Request, RequestBody,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, header},
     web::Data,
 };
 use poem_openapi::{
@@ -19,13 +20,28 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use crate::{headers::RequestId, operation::check_query, problem::Problem, state::State, trace::Subject};
+use crate::{
+    client,
+    headers::{RequestId, TraceId},
+    limits,
+    operation::{Operation, check_query},
+    problem::Problem,
+    refusals::trail,
+    state::State,
+    trace::Subject,
+};
 
 /// The ways to sign in, as the document calls them.
 pub const SCHEMES: [&str; 2] = ["bearer", "cookie"];
 
 /// Where a page sends its CSRF token.
 const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// Where an operator of the platform says why he looks into an organization.
+pub const X_PLATFORM_ACCESS: HeaderName = HeaderName::from_static("x-platform-access");
+
+/// Most characters of a `User-Agent` that are kept.
+const MOST_OF_AN_AGENT: usize = 500;
 
 /// Tells the document how to sign in.
 pub fn register_schemes(registry: &mut Registry) {
@@ -80,14 +96,29 @@ pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, 
 }
 
 async fn named(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
-    let (token, carrier) = match request.headers().get(header::AUTHORIZATION) {
-        Some(value) => (bearer(value).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
-        None => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
+    let (token, carrier) = match request.headers().contains_key(header::AUTHORIZATION) {
+        true => (bearer(request).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
+        false => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
     };
     let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
-    let request_id = Some(RequestId::of(request).to_string());
-    Ok((Caller { claims, request_id, needs_verified: state.mail.is_configured }, carrier))
+    let trail = trail(request);
+    trail.by(Actor::User(claims.user), Some(claims.session));
+    let caller = Caller {
+        claims,
+        label: None,
+        inquiry: inquiry(state, request),
+        operation: request.data::<Arc<Operation>>().map_or("", |operation| operation.id),
+        needs_verified: state.mail.is_configured,
+        step_up: state.policy.step_up,
+        // What is no text is told so to whom it concerns: an operator who wrote it is not taken for a member.
+        platform_access: request
+            .headers()
+            .get(X_PLATFORM_ACCESS)
+            .map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned()),
+        trail,
+    };
+    Ok((caller, carrier))
 }
 
 /// Refuses what a browser's cookies sign and another page may have forged.
@@ -106,7 +137,22 @@ fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Car
     }
 }
 
-fn bearer(value: &HeaderValue) -> Option<&str> {
+/// What is known of a request, whoever sent it.
+pub(crate) fn inquiry(state: &State, request: &Request) -> Inquiry {
+    let address = client::address(request, state.trusted_proxies.as_ref());
+    let agent = request.header(header::USER_AGENT);
+    Inquiry {
+        request_id: Some(RequestId::of(request).to_string()),
+        trace_id: Some(TraceId::of(request).to_string()),
+        ip: address.map(|address| address.to_string()),
+        user_agent: agent.map(|agent| agent.chars().take(MOST_OF_AN_AGENT).collect()),
+    }
+}
+
+/// The token of the one header there may be: of two, a proxy before us may have believed the other.
+fn bearer(request: &Request) -> Option<&str> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
@@ -117,19 +163,17 @@ pub struct Anybody {
     pub origin: Origin,
     /// With what he asks.
     pub device: Device,
+    /// Where it is noted what is found out about him.
+    pub trail: Trail,
 }
 
 impl<'a> FromRequest<'a> for Anybody {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
-        state(request, body).await?.origins.refuse_foreign(request).map_err(Problem)?;
-        let request_id = Some(RequestId::of(request).to_string());
-        let peer = request.remote_addr().as_socket_addr();
-        let device = Device {
-            ip: peer.map(|peer| peer.ip().to_canonical().to_string()),
-            user_agent: request.header(header::USER_AGENT).map(str::to_owned),
-            name: None,
-        };
-        Ok(Self { origin: Origin { actor: Actor::Anonymous, session: None, request_id }, device })
+        let state = state(request, body).await?;
+        state.origins.refuse_foreign(request).map_err(Problem)?;
+        let inquiry = inquiry(state, request);
+        let device = Device { ip: inquiry.ip.clone(), user_agent: inquiry.user_agent.clone(), name: None };
+        Ok(Self { origin: Origin::anonymous(inquiry), device, trail: trail(request) })
     }
 }
 
@@ -143,12 +187,15 @@ pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<Si
         let user = state.callers.authenticate(&caller.claims).await?;
         // Last: of a session that has ended no page has a CSRF token, and it signs nothing.
         refuse_forged(state, request, &caller, carrier)?;
-        Ok(SignedIn { user, caller, carrier })
+        Ok(SignedIn::found(user, caller, carrier))
     };
     let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
     match known.await {
         // A browser sends its cookies whether they are still good or not.
-        Err(Error::Refused(Code::Unauthenticated | Code::InvalidToken)) if is_silent => Ok(None),
+        Err(Error::Refused(Code::Unauthenticated | Code::InvalidToken)) if is_silent => {
+            trail(request).by(Actor::Anonymous, None);
+            Ok(None)
+        }
         known => known.map(Some),
     }
 }
@@ -165,7 +212,27 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    fn found(user: User, caller: Caller, carrier: Carrier) -> Self {
+        caller.trail.called(&user.email);
+        let caller = Caller { label: Some(user.email.clone()), ..caller };
+        Self { user, caller, carrier }
+    }
+
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let me = Self::admitted(request, body).await?;
+        me.count(request, body).await?;
+        check_query(request).map_err(Problem)?;
+        Ok(me)
+    }
+
+    /// The second stage of the limits.
+    async fn count(&self, request: &Request, body: &mut RequestBody) -> poem::Result<()> {
+        let state = state(request, body).await?;
+        let counted = limits::by_person_and_organization(state, request, self.user.id, None);
+        Ok(counted.await.map_err(Problem)?)
+    }
+
+    async fn admitted(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         // What changes something believes no memory.
@@ -173,10 +240,9 @@ impl SignedIn {
             true => state.callers.recognize(&caller.claims).await,
             false => state.callers.authenticate(&caller.claims).await,
         };
-        let user = user.map_err(Problem)?;
-        caller.admit(user.email_verified_at.is_some()).map_err(Problem)?;
-        check_query(request).map_err(Problem)?;
-        Ok(Self { user, caller, carrier })
+        let me = Self::found(user.map_err(Problem)?, caller, carrier);
+        me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
+        Ok(me)
     }
 }
 
@@ -189,8 +255,10 @@ impl Unverified {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
+        let me = SignedIn::found(user, caller, carrier);
+        me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
-        Ok(Self(SignedIn { user, caller, carrier }))
+        Ok(Self(me))
     }
 }
 
@@ -204,12 +272,14 @@ impl<const VERIFIED: bool> Recent<VERIFIED> {
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
         let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
         let (user, is_recent) = proved.await.map_err(Problem)?;
-        caller.admit(!VERIFIED || user.email_verified_at.is_some()).map_err(Problem)?;
+        let me = SignedIn::found(user, caller, carrier);
+        me.caller.admit(!VERIFIED || me.user.email_verified_at.is_some()).map_err(Problem)?;
         if !is_recent {
             return Err(Problem(Code::ReauthRequired.refuse()).into());
         }
+        me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
-        Ok(Self(SignedIn { user, caller, carrier }))
+        Ok(Self(me))
     }
 }
 
@@ -219,10 +289,32 @@ pub struct Superuser(pub SignedIn);
 impl Superuser {
     /// 403, not 404: the document lists these paths, so there is nothing to hide.
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let me = SignedIn::of(request, body).await?;
-        match me.user.is_superuser {
-            true => Ok(Self(me)),
-            false => Err(Problem(Code::Forbidden.refuse()).into()),
+        let me = SignedIn::admitted(request, body).await?;
+        if !me.user.is_superuser {
+            return Err(Problem(Code::Forbidden.refuse()).into());
+        }
+        me.count(request, body).await?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(me))
+    }
+}
+
+impl Superuser {
+    /// Where what he does comes from: as the logs of organizations tell it, one of the platform did it, who need not belong
+    /// to them.
+    pub fn origin(&self) -> Origin {
+        Origin { actor: Actor::Superuser(self.0.user.id), ..self.0.caller.origin() }
+    }
+
+    /// Asks the database whether he still may: of several things he does, each is asked for by itself.
+    ///
+    /// # Errors
+    /// `INVALID_TOKEN`, `FORBIDDEN`.
+    pub async fn ask_again(&self, state: &State) -> Result<(), Error> {
+        let user = state.callers.authenticate(&self.0.caller.claims).await?;
+        match user.is_superuser {
+            true => Ok(()),
+            false => Err(Code::Forbidden.refuse()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,6 +13,7 @@ use std::{
 };
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use insula_core::limits::network;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ impl Peers {
 
     /// A place for one more connection of `peer`, unless it holds `cap` already.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, cap: usize) -> Option<Place> {
-        let key = prefix(peer);
+        let key = network(peer);
         let mut open = self.open();
         let count = open.entry(key).or_default();
         (*count < cap).then(|| {
@@ -52,13 +53,6 @@ impl Drop for Place {
                 open.remove(&self.1);
             }
         }
-    }
-}
-
-fn prefix(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !0 << 64).into(),
     }
 }
 

@@ -25,6 +25,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    origins::Origins,
     problem::{Challenging, Conflicting, Result},
     serve::Limits,
     strict::{MergePatch, StrictJson},
@@ -280,7 +281,8 @@ async fn count(body: Vec<u8>) -> String {
 /// The whole product, as far as the edge is concerned.
 pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let outside = Route::new().at("/livez", get(alive)).at("/count", poem::post(count));
-    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, "https://insula.example").unwrap()
+    let (url, origins) = ("https://insula.example", Origins::new("https://insula.example", &[]));
+    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, url, origins).unwrap()
 }
 
 /// A request with what most need.

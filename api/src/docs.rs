@@ -11,6 +11,8 @@ use poem::{
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
+use crate::page::OPENER_POLICY;
+
 /// The files of `assets/swagger-ui`; its README names their origin.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/swagger-ui"]
@@ -55,6 +57,7 @@ fn file(request: &Request) -> Result<Response> {
     };
     let mut response = versioned(request, bytes, media_type, &file.metadata.sha256_hash());
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response.headers_mut().insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     Ok(response)
 }
 

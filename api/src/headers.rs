@@ -10,6 +10,9 @@ use poem::{
 /// Names one request in its answer, the log and the audit events.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Names the trace that a request is part of (W3C Trace Context §3.2).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What an answer may do in a browser, unless its handler says otherwise: nothing (CSP Level 3).
@@ -33,21 +36,8 @@ impl RequestId {
         };
         match request.header(X_REQUEST_ID).filter(is_sane) {
             Some(id) => Self(id.into()),
-            None => Self::random(),
+            None => Self(random_hex().into()),
         }
-    }
-
-    fn random() -> Self {
-        let mut bytes = [0; 16];
-        if let Err(err) = getrandom::fill(&mut bytes) {
-            tracing::warn!(%err, "no randomness for a request id");
-        }
-        let mut id = String::with_capacity(32);
-        for byte in bytes {
-            // Writing to a String cannot fail.
-            write!(id, "{byte:02x}").unwrap_or_default();
-        }
-        Self(id.into())
     }
 }
 
@@ -57,6 +47,57 @@ impl Deref for RequestId {
     fn deref(&self) -> &str {
         &self.0
     }
+}
+
+/// The trace that a request is part of; in its extensions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceId(Arc<str>);
+
+impl TraceId {
+    /// Of `request`, which passed [`Headers::around`]; empty otherwise.
+    pub fn of(request: &Request) -> Self {
+        request.data::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// That of the client's `traceparent` (W3C Trace Context §3.2.2), if it is one; a random one otherwise.
+    fn choose(request: &Request) -> Self {
+        let sent = request.header(TRACEPARENT).and_then(Self::parse);
+        sent.unwrap_or_else(|| Self(random_hex().into()))
+    }
+
+    fn parse(traceparent: &str) -> Option<Self> {
+        let is_hex = |part: &str, length| {
+            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let mut parts = traceparent.split('-');
+        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+        let sane = is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
+        let named = [trace, span].iter().all(|id| id.bytes().any(|byte| byte != b'0'));
+        (known && sane && named).then(|| Self(trace.into()))
+    }
+}
+
+impl Deref for TraceId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 16 random bytes.
+fn random_hex() -> String {
+    let mut bytes = [0; 16];
+    if let Err(err) = getrandom::fill(&mut bytes) {
+        tracing::warn!(%err, "no randomness for the name of a request");
+    }
+    let mut id = String::with_capacity(32);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        write!(id, "{byte:02x}").unwrap_or_default();
+    }
+    id
 }
 
 /// Middleware that names the request and completes the headers of its answer.
@@ -81,6 +122,7 @@ impl Headers {
     {
         let id = RequestId::choose(&request);
         request.set_data(id.clone());
+        request.set_data(TraceId::choose(&request));
         let mut response = endpoint.call(request).await?;
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id) {
@@ -122,7 +164,28 @@ mod tests {
             let id = named(bad);
             assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{bad:?} became {id:?}");
         }
-        assert_ne!(RequestId::random(), RequestId::random());
+        assert_ne!(named(""), named(""));
+    }
+
+    #[test]
+    fn a_request_stays_in_its_trace_and_begins_one_otherwise() {
+        let traced = |sent: &str| TraceId::choose(&Request::builder().header(TRACEPARENT, sent).finish());
+        let (trace, rest) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331-01");
+        assert_eq!(&*traced(&format!("00-{trace}-{rest}")), trace);
+        assert_eq!(&*traced(&format!("cc-{trace}-{rest}-what-a-later-version-adds")), trace);
+        let zero = "0".repeat(32);
+        for bad in [
+            "",
+            trace,
+            &format!("00-{trace}-{rest}-more"),
+            &format!("ff-{trace}-{rest}"),
+            &format!("00-{zero}-{rest}"),
+            &format!("00-{}-{rest}", trace.to_uppercase()),
+            &format!("00-{trace}-0000000000000000-01"),
+        ] {
+            let id = traced(bad);
+            assert!(id.len() == 32 && *id != *trace && *id != *zero, "{bad:?} became {id:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use insula_core::Error;
+use insula_core::{Error, db::Db, signing_keys::PublicKey};
 use poem::{
     IntoResponse, Response, Route, get, handler,
     web::{Data, Json},
@@ -31,14 +31,16 @@ pub fn routes() -> Route {
         .at("/readyz", get(readyz))
         .at("/version", get(version))
         .at("/.well-known/jwks.json", get(jwks))
+        .at("/.well-known/audit-keys.json", get(audit_keys))
 }
 
 fn timestamp(now: DateTime<Utc>) -> String {
     now.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-async fn database_answers(state: &State) -> bool {
-    matches!(timeout(PATIENCE, state.db.ping()).await, Ok(Ok(())))
+/// Does the database answer within 2 s?
+pub(crate) async fn database_answers(db: &Db) -> bool {
+    matches!(timeout(PATIENCE, db.ping()).await, Ok(Ok(())))
 }
 
 #[handler]
@@ -54,7 +56,7 @@ fn healthz(state: Data<&Arc<State>>) -> Json<Value> {
 
 #[handler]
 async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
-    if !database_answers(&state).await {
+    if !database_answers(&state.db).await {
         return Err(not_ready("the database does not answer"));
     }
     Ok(Json(json!({
@@ -69,11 +71,10 @@ async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
 /// Not while draining, not before the schema is current, not without the database.
 #[handler]
 async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
-    match () {
-        () if !state.readiness.is_ready() => Err(not_ready("draining")),
-        () if !state.is_migrated() => Err(not_ready("migrations are pending")),
-        () if !database_answers(&state).await => Err(not_ready("the database does not answer")),
-        () => Ok(Json(json!({ "status": "ready" }))),
+    match state.refusal() {
+        Some(reason) => Err(not_ready(reason)),
+        None if !database_answers(&state.db).await => Err(not_ready("the database does not answer")),
+        None => Ok(Json(json!({ "status": "ready" }))),
     }
 }
 
@@ -86,6 +87,15 @@ fn not_ready(reason: &'static str) -> Problem {
 #[handler]
 fn version() -> Json<Value> {
     Json(json!({ "name": "insula", "version": VERSION }))
+}
+
+/// The public keys of audit logs (RFC 7517, RFC 8037 §2), those of before too.
+#[handler]
+async fn audit_keys(state: Data<&Arc<State>>) -> poem::Result<Response> {
+    let keys = state.signer.public_keys(&state.db).await.map_err(Problem)?;
+    let jwk = |key: &PublicKey| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid(), "x": key.x() });
+    let keys: Vec<_> = keys.iter().map(jwk).collect();
+    Ok(Json(json!({ "keys": keys })).with_header("cache-control", "public, max-age=300").into_response())
 }
 
 #[handler]

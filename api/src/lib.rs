@@ -10,6 +10,7 @@ mod body;
 mod connections;
 pub mod serve;
 // Around every request.
+pub mod cors;
 pub mod headers;
 pub mod operation;
 pub mod problem;
@@ -21,12 +22,17 @@ pub mod strict;
 pub mod wire;
 // Who asks, and in which organization.
 pub mod caller;
+mod client;
 pub mod cookies;
+pub mod limits;
 pub mod origins;
+pub mod refusals;
 pub mod state;
 pub mod tenant;
 // What can be asked.
+pub mod dev_mail;
 pub mod health;
+pub mod ops;
 pub mod page;
 pub mod routes;
 
@@ -38,7 +44,7 @@ use std::sync::Arc;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService};
 
-use crate::{headers::Headers, operation::Operations, serve::Limits};
+use crate::{headers::Headers, operation::Operations, origins::Origins, serve::Limits};
 
 /// The path of every operation starts with this.
 pub const BASE: &str = "/api/v1";
@@ -65,8 +71,10 @@ fn edge<T: OpenApi>(
     inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
     limits: Limits,
     public_url: &str,
+    origins: Origins,
 ) -> Result<BoxEndpoint<'static>, String> {
     let operations = Arc::new(Operations::new::<T>(BASE)?);
+    let origins = Arc::new(origins);
     let headers = Headers::new(public_url);
     // The last one is the outermost. Boxed on the way, or the compiler loses its patience with the type.
     Ok(inner
@@ -77,6 +85,8 @@ fn edge<T: OpenApi>(
         .around(move |endpoint, request| body::bounded(endpoint, request, limits))
         .around(problem::render)
         .boxed()
+        .around(limits::show)
+        .around(move |endpoint, request| cors::around(Arc::clone(&origins), endpoint, request))
         .around(trace::access)
         .around(move |endpoint, request| operations.clone().around(endpoint, request))
         .around(move |endpoint, request| headers.around(endpoint, request))
@@ -92,9 +102,15 @@ pub fn build(
     limits: Limits,
     public_url: &str,
 ) -> Result<BoxEndpoint<'static>, String> {
-    let inner = mount(routes::routes(&state), page::beside(health::routes()))?;
-    let inner = inner.around(state::when_migrated).data(state).map_to_response();
-    edge::<routes::Routes>(inner, limits, public_url)
+    let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
+    let (counting, origins) = (Arc::clone(&state), state.origins.clone());
+    let inner = inner
+        .around(refusals::write_down)
+        .around(state::when_migrated)
+        .data(state)
+        .map_to_response()
+        .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request));
+    edge::<routes::Routes>(inner, limits, public_url, origins)
 }
 
 /// The OpenAPI document of the product.

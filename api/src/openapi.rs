@@ -36,6 +36,7 @@ use poem_openapi::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    limits,
     operation::Operations,
     problem::{self, MEDIA_TYPE},
 };
@@ -109,6 +110,13 @@ fn describe(
         return Err(format!("{id} takes other path parameters, or in another order, than {path} names"));
     }
     operation["x-permission"] = take_permission(operation);
+    let method_name = method.to_uppercase().parse().map_err(|_| format!("{id} has no method"))?;
+    operation["x-limit"] = limits::class(&id, &method_name, path).as_str().into();
+    if path.contains("/{org}")
+        && let Some(parameters) = operation["parameters"].as_array_mut()
+    {
+        parameters.push(platform_access());
+    }
     if operation.get("security").is_none() {
         // Said, not forgotten: anybody may.
         operation["security"] = json!([]);
@@ -132,6 +140,19 @@ fn describe(
         kinds.insert(name, kind);
     }
     Ok(())
+}
+
+/// The header that each operation inside of an organization takes, whoever handles it.
+fn platform_access() -> Value {
+    json!({
+        "name": "X-Platform-Access",
+        "in": "header",
+        "required": false,
+        "description": "Why an operator of the platform looks into an organization to which he need not belong. He then may \
+            everything that an owner may, and is no member: what is about the caller's own membership answers 409 \
+            `NOT_A_MEMBER`. The organization's log tells of each such request. Ignored from anybody else.",
+        "schema": {"type": "string", "minLength": 3, "maxLength": 200, "examples": ["Ticket 4711: cannot log in"]},
+    })
 }
 
 /// The permission the extractor of the organization left in the title of its parameter.
@@ -163,12 +184,14 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<Kind> {
         (Kind::NotFound, any_in("path")),
         (Kind::TooSlow, true),
         (Kind::Conflict, in_organization && method != "get"),
+        (Kind::Moved, in_organization),
         (Kind::Gone, in_organization),
         (Kind::Stale, header("If-Match")),
         (Kind::TooLarge, has_body),
         (Kind::WrongMediaType, has_body),
         // Extractors refuse query parameters that the document does not list, and headers they cannot read.
         (Kind::Invalid, is_secured || has_body || any_in("query") || any_in("header")),
+        (Kind::Limited, true),
         (Kind::Internal, true),
         (Kind::Unavailable, true),
     ];
@@ -184,9 +207,13 @@ fn response(kind: Kind) -> Value {
         "description": lines.collect::<Vec<_>>().join("\n"),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
     });
+    if kind == Kind::Moved {
+        response["content"] = json!({});
+    }
     let header = match kind {
+        Kind::Moved => Some(("Location", json!({"type": "string", "format": "uri-reference"}))),
         Kind::Unauthenticated => Some(("WWW-Authenticate", json!({"type": "string"}))),
-        Kind::Unavailable => Some(("Retry-After", json!({"type": "integer", "minimum": 1}))),
+        Kind::Limited | Kind::Unavailable => Some(("Retry-After", json!({"type": "integer", "minimum": 1}))),
         _ => None,
     };
     if let Some((name, schema)) = header {

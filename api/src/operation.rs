@@ -105,6 +105,22 @@ impl Operations {
         }
     }
 
+    /// The `operationId`s of the operations that need each permission, sorted.
+    pub fn by_permission(&self) -> BTreeMap<String, Vec<String>> {
+        fn walk(node: &Node, out: &mut BTreeMap<String, Vec<String>>) {
+            for operation in &node.operations {
+                if let Some(permission) = &operation.permission {
+                    out.entry(permission.clone()).or_default().push(operation.id.to_owned());
+                }
+            }
+            node.literals.values().chain(node.parameter.as_deref()).for_each(|node| walk(node, out));
+        }
+        let mut needed = BTreeMap::new();
+        walk(&self.0, &mut needed);
+        needed.values_mut().for_each(|ids| ids.sort());
+        needed
+    }
+
     /// Middleware: tells every layer inside what `request` asks for.
     ///
     /// # Errors

@@ -3,13 +3,15 @@
 use insula_core::error::{Code, Error};
 use poem::{
     Request,
-    http::{HeaderName, header},
+    http::{HeaderName, HeaderValue, header},
 };
 
 /// Says how the page that asks stands to us; no script can set it.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The origins whose pages may act for a person: our own and those that were listed.
+///
+/// Ours comes first.
 #[derive(Clone, Debug)]
 pub struct Origins(Vec<String>);
 
@@ -43,14 +45,27 @@ impl Origins {
         }
     }
 
+    /// Are there any besides our own?
+    pub fn has_listed(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// The origin that `request` names, if it is one of those listed besides our own.
+    pub fn listed<'a>(&self, request: &'a Request) -> Option<&'a HeaderValue> {
+        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        let (origin, None) = (origins.next()?, origins.next()) else { return None };
+        self.0.iter().skip(1).any(|listed| origin == listed.as_str()).then_some(origin)
+    }
+
     /// `None`: it does not say.
     fn is_ours(&self, request: &Request) -> Option<bool> {
         let site = request.headers().get(SEC_FETCH_SITE);
         if site.is_some_and(|site| site == "same-origin") {
             return Some(true);
         }
-        match request.headers().get(header::ORIGIN) {
-            Some(origin) => Some(self.0.iter().any(|ours| origin == ours.as_str())),
+        let mut origins = request.headers().get_all(header::ORIGIN).iter().peekable();
+        match origins.peek() {
+            Some(_) => Some(origins.all(|origin| self.0.iter().any(|ours| origin == ours.as_str()))),
             None => site.map(|_| false),
         }
     }
@@ -88,6 +103,7 @@ mod tests {
             &[("origin", "https://insula.example.evil.example")],
             &[("origin", "https://insula.example:8443")],
             &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
+            &[("origin", "https://insula.example"), ("origin", "https://evil.example")],
         ] {
             assert_eq!(said(foreign), Some(false), "{foreign:?}");
         }

@@ -1,4 +1,5 @@
-//! The page that mailed links lead to: `/verify` and `/reset`. Static, embedded, and enough without any console.
+//! The pages that mailed links lead to: `/verify` and `/reset`, which are one, and `/accept`. Static, embedded, and enough
+//! without any console.
 
 use bytes::Bytes;
 use poem::{
@@ -12,10 +13,13 @@ use sha2::{Digest, Sha256};
 use crate::docs::versioned;
 
 const HTML: &str = include_str!("page/links.html");
+const ACCEPT: &str = include_str!("page/accept.html");
+const SHARED: &str = include_str!("page/page.js");
 const SCRIPT: &str = include_str!("page/links.js");
+const ACCEPT_SCRIPT: &str = include_str!("page/accept.js");
 const STYLE: &str = include_str!("page/links.css");
 
-/// The page runs and shows what this origin serves, and asks this origin only (CSP Level 3). No text becomes a script or
+/// A page runs and shows what this origin serves, and asks this origin only (CSP Level 3). No text becomes a script or
 /// markup (Trusted Types).
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -23,13 +27,17 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      require-trusted-types-for 'script'",
 );
 
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+/// No page that opens one of ours, or is opened by it, holds on to it.
+pub(crate) const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// `outside`, and the page with its parts. The token is in the fragment of the address: it never comes here.
+/// `outside`, and the pages with their parts. The token is in the fragment of the address: it never comes here.
 pub fn beside(outside: Route) -> Route {
     outside
         .at("/verify", get(file(HTML, "text/html; charset=utf-8")))
         .at("/reset", get(file(HTML, "text/html; charset=utf-8")))
+        .at("/accept", get(file(ACCEPT, "text/html; charset=utf-8")))
+        .at("/links/page.js", get(file(SHARED, "text/javascript; charset=utf-8")))
+        .at("/links/accept.js", get(file(ACCEPT_SCRIPT, "text/javascript; charset=utf-8")))
         .at("/links/links.js", get(file(SCRIPT, "text/javascript; charset=utf-8")))
         .at("/links/links.css", get(file(STYLE, "text/css; charset=utf-8")))
 }

@@ -67,11 +67,14 @@ pub const fn status(kind: Kind) -> StatusCode {
         Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Moved => StatusCode::PERMANENT_REDIRECT,
         Kind::Gone => StatusCode::GONE,
+        Kind::Unconditional => StatusCode::PRECONDITION_REQUIRED,
         Kind::Stale => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Limited => StatusCode::TOO_MANY_REQUESTS,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -87,9 +90,11 @@ fn general(status: StatusCode) -> Code {
         StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
         StatusCode::CONFLICT => Code::Conflict,
         StatusCode::PRECONDITION_FAILED => Code::PreconditionFailed,
+        StatusCode::PRECONDITION_REQUIRED => Code::PreconditionRequired,
         StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
         StatusCode::UNPROCESSABLE_ENTITY => Code::ValidationFailed,
+        StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,
         StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
         status if status.is_client_error() => Code::BadRequest,
         _ => Code::InternalError,
@@ -97,6 +102,11 @@ fn general(status: StatusCode) -> Code {
 }
 
 impl Problem {
+    /// What happened and what to do, for people; of what went wrong inside no more than that.
+    pub fn sentence(&self) -> String {
+        details::sentence(&self.0)
+    }
+
     /// The answer to the request `request_id` for the path `instance`.
     fn response(&self, instance: &str, request_id: &str) -> Response {
         let code = self.0.code();
@@ -222,7 +232,7 @@ pub async fn render<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Respo
 where
     E: Endpoint<Output = Response>,
 {
-    let instance = request.uri().path().to_owned();
+    let (instance, query) = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
     let request_id = RequestId::of(&request);
     let result = match endpoint.call(request).await {
         // An answer an extractor decided upon, such as a redirect.
@@ -243,13 +253,29 @@ where
         _ => {}
     }
     let allow = err.data::<Allow>().cloned();
-    let mut response = Problem::translated(err).response(&instance, &request_id);
+    let problem = Problem::translated(err);
+    if let Error::Moved(slug) = &problem.0 {
+        return Ok(redirect(&instance, query.as_deref(), slug));
+    }
+    let mut response = problem.response(&instance, &request_id);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         // Paths outside of the API (health, documentation) can only be read.
         let Allow(methods) = allow.unwrap_or(Allow(HeaderValue::from_static("GET, HEAD")));
         response.headers_mut().insert(header::ALLOW, methods);
     }
     Ok(response)
+}
+
+/// The same under the organization's present slug: the segment after `organizations`.
+fn redirect(path: &str, query: Option<&str>, slug: &str) -> Response {
+    let mut segments: Vec<_> = path.split('/').collect();
+    let place = segments.iter().position(|segment| *segment == "organizations").map(|place| place + 1);
+    if let Some(segment) = place.and_then(|place| segments.get_mut(place)) {
+        *segment = slug;
+    }
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let location = segments.join("/") + &query;
+    Response::builder().status(status(Kind::Moved)).header(header::LOCATION, location).finish()
 }
 
 /// A failure that somebody wrote in another shape.

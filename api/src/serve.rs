@@ -23,7 +23,10 @@ use hyper_util::{
 };
 use poem::{
     Addr, Endpoint, EndpointExt,
-    http::{HeaderValue, StatusCode, Version, header, uri::Scheme},
+    http::{
+        HeaderValue, StatusCode, Version, header,
+        uri::{Authority, Scheme},
+    },
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -238,6 +241,11 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<BoxBody<Bytes, io::Error>> {
+        if !names_one_host(&request) {
+            // As hyper refuses what is no request: without a word.
+            let refused = poem::Response::builder().status(StatusCode::BAD_REQUEST);
+            return refused.header(header::CONNECTION, "close").finish().into();
+        }
         let is_http1 = request.version() < Version::HTTP_2;
         let local = LocalAddr(Addr::SocketAddr(self.local));
         let remote = RemoteAddr(Addr::SocketAddr(peer));
@@ -250,6 +258,21 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response.into()
+    }
+}
+
+/// Of two hosts a proxy before us may have believed the other one (RFC 9112 §3.2). HTTP/1.0 need not name any, and HTTP/2
+/// names it elsewhere.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let is_host = |value: &HeaderValue| {
+        let host = value.to_str().unwrap_or("/");
+        host.is_empty() || (!host.contains('@') && host.parse::<Authority>().is_ok())
+    };
+    let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
+    match *hosts {
+        [] => request.version() != Version::HTTP_11,
+        [host] => is_host(host),
+        _ => false,
     }
 }
 

@@ -8,8 +8,13 @@ use std::{
 
 use insula_core::{
     Error,
+    audit::Refusals,
+    chains::Signer,
+    config::Networks,
     credentials::Passwords,
     db::Db,
+    emails::DevMailbox,
+    limits::{Guesses, RateLimits},
     members::Callers,
     one_time_tokens::Mail,
     page::Cursors,
@@ -27,6 +32,8 @@ pub struct State {
     pub db: Db,
     /// Who callers are and what they may do.
     pub callers: Callers,
+    /// Writes down what is refused.
+    pub refusals: Refusals,
     /// Makes access tokens and verifies them.
     pub tokens: Tokens,
     /// Makes refresh tokens and reads them.
@@ -41,10 +48,20 @@ pub struct State {
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
     pub cursors: Cursors,
+    /// Signs what audit logs have come to, and knows the keys.
+    pub signer: Signer,
     /// Compares bodies that hold a password.
     pub bodies: MacKey<32>,
     /// Makes the tokens that are mailed; knows whether anything sends mail.
     pub mail: Mail,
+    /// Keeps the mails, where none leaves.
+    pub dev_mail: Option<DevMailbox>,
+    /// How often clients may ask.
+    pub limits: RateLimits,
+    /// Who guesses at passwords.
+    pub guesses: Guesses,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Option<Networks>,
     /// How long sessions live, and how many.
     pub policy: Policy,
     /// Does everybody who registers get an organization of his own?
@@ -61,6 +78,15 @@ impl State {
     /// Is the schema the one this program knows?
     pub fn is_migrated(&self) -> bool {
         self.migrated.load(Relaxed)
+    }
+
+    /// Why load balancers should send nothing now, where they should not.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match () {
+            () if !self.readiness.is_ready() => Some("draining"),
+            () if !self.is_migrated() => Some("migrations are pending"),
+            () => None,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use poem_openapi::{
 
 use crate::{
     caller::{self, SCHEMES},
+    limits,
     operation::check_query,
     problem::Problem,
 };
@@ -69,6 +70,8 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
         let (caller, _) = caller::caller(state, request).await.map_err(Problem)?;
         let org = OrgRef::parse(request.raw_path_param(options.name).unwrap_or_default());
         let proof = state.callers.authorize(&caller, &org).await.map_err(Problem)?;
+        let (user, org) = (caller.claims.user, Some(proof.org()));
+        limits::by_person_and_organization(state, request, user, org).await.map_err(Problem)?;
         check_query(request).map_err(Problem)?;
         Ok(Self(proof))
     }

@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use insula_core::telemetry::metrics;
 use poem::{Endpoint, PathPattern, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
@@ -48,15 +49,17 @@ where
         let response = endpoint.call(request).await?;
         let pattern = response.data::<PathPattern>();
         let template = match &operation {
-            Some(operation) => &operation.template,
-            None => pattern.map_or("-", |pattern| &pattern.0),
+            Some(operation) => Some(&*operation.template),
+            None => pattern.map(|pattern| &*pattern.0),
         };
-        let ms = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
+        let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
+        metrics::request_answered(method.as_str(), template, status, seconds);
+        let ms = (seconds * 10_000.0).round() / 10.0;
         tracing::info!(
             target: "insula::access",
             method = %method,
-            path = template,
-            status = response.status().as_u16(),
+            path = template.unwrap_or("-"),
+            status,
             ms,
             request_id = &*id,
             user_id = subject.0.get(),

@@ -5,7 +5,11 @@ use std::time::Duration;
 use sea_orm::DbErr;
 use serde::Serialize;
 
-use crate::{access::Permission, text::Fault};
+use crate::{
+    access::{Permission, PermissionSet},
+    ids::MemberId,
+    text::Fault,
+};
 
 /// The kinds of refusal; each is one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,16 +28,22 @@ pub enum Kind {
     TooSlow,
     /// The thing is in another state, or the name is taken.
     Conflict,
+    /// It has another address now.
+    Moved,
     /// It was there, and is deleted.
     Gone,
     /// The client's copy is stale.
     Stale,
+    /// Whoever changes it must say which copy he has.
+    Unconditional,
     /// The body is over the limit.
     TooLarge,
     /// The body is of another type.
     WrongMediaType,
     /// One or more fields are wrong.
     Invalid,
+    /// Too often.
+    Limited,
     /// Our fault.
     Internal,
     /// Not now; again later.
@@ -81,7 +91,10 @@ codes! {
     InactiveUser         = "INACTIVE_USER",          Forbidden,       "Account inactive",       "This account is deactivated. Ask an administrator.";
     CsrfFailed           = "CSRF_FAILED",            Forbidden,       "Forged request",         "The request does not come from a page of ours, or `X-CSRF-Token` is missing or wrong. Get one at `GET /auth/csrf`.";
     ReauthRequired       = "REAUTH_REQUIRED",        Forbidden,       "Recent log-in required", "This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.";
+    Escalation           = "ESCALATION",             Forbidden,       "Permission not yours to give", "You can only give permissions that you hold yourself; `missing` lists those you lack.";
+    OwnerProtected       = "OWNER_PROTECTED",        Forbidden,       "Owner protected",        "Only an owner can make, change or remove owners.";
     OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended: it can be read, not changed.";
+    TransferNotYours     = "TRANSFER_NOT_YOURS",     Forbidden,       "Transfer not yours",     "Only the member to whom the organization is offered can take it; only he or an owner ends the offer.";
     NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "There is nothing here.";
     MethodNotAllowed     = "METHOD_NOT_ALLOWED",     WrongMethod,     "Method not allowed",     "This path does not have this method; `Allow` lists those it has.";
     RequestTimeout       = "REQUEST_TIMEOUT",        TooSlow,         "Too slow",               "The request took too long to arrive or to answer.";
@@ -89,13 +102,33 @@ codes! {
     UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username exists already.";
     SlugTaken            = "SLUG_TAKEN",             Conflict,        "Slug taken",             "An organization with this slug exists, or existed, already.";
     ProjectCodeTaken     = "PROJECT_CODE_TAKEN",     Conflict,        "Project code taken",     "Another project of this organization has this code.";
+    RoleNameTaken        = "ROLE_NAME_TAKEN",        Conflict,        "Role name taken",        "Another role of this organization has this name.";
+    RoleBuiltin          = "ROLE_BUILTIN",           Conflict,        "Built-in role",          "Built-in roles cannot be changed or deleted. Add a role of your own.";
+    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members hold this role; `members` lists them. Name another role in `reassign_to`.";
+    NotAMember           = "NOT_A_MEMBER",           Conflict,        "Not a member",           "This is about the caller's own membership, and you are not a member of this organization.";
+    PersonalOrganization = "PERSONAL_ORGANIZATION",  Conflict,        "Personal organization",  "This organization is one person's own: nobody can be invited into it, and it can be neither left nor handed over, and goes with his account.";
+    AlreadyMember        = "ALREADY_MEMBER",         Conflict,        "Already a member",       "Whoever this invitation is for is a member of this organization already.";
+    InvitationPending    = "INVITATION_PENDING",     Conflict,        "Invitation pending",     "This address has been invited already, and has not answered. Send that invitation again instead.";
+    InvitationClosed     = "INVITATION_CLOSED",      Conflict,        "Invitation closed",      "This invitation was accepted, declined or withdrawn, or has expired. Invite again.";
+    InvitationEmailMismatch = "INVITATION_EMAIL_MISMATCH", Conflict,  "Invitation for another address", "This invitation is for another address than that of your account; `email_masked` hints at it. Log out, or log in with that address, and open the link again.";
+    InvitationUnsupported = "INVITATION_UNSUPPORTED", Conflict,       "Invitation unsupported", "Whoever sent this invitation may no longer give these roles. Ask the organization for a new one.";
     LastOwner            = "LAST_OWNER",             Conflict,        "Last owner",             "An organization needs an active owner. Make somebody else an owner first.";
+    TransferPending      = "TRANSFER_PENDING",       Conflict,        "Transfer pending",       "This organization is being handed over already. Cancel that first.";
+    TransferVoid         = "TRANSFER_VOID",          Conflict,        "Transfer void",          "Whoever offered the organization is no active owner any more, or you are no active member. Ask an owner to offer it again.";
     LastSuperuser        = "LAST_SUPERUSER",         Conflict,        "Last operator",          "The platform needs an active operator. Make somebody else an operator first.";
+    JobFinished          = "JOB_FINISHED",           Conflict,        "Job finished",           "Only a job that was given up or cancelled can be retried, and only one that is still to be done cancelled.";
+    JobRunning           = "JOB_RUNNING",            Conflict,        "Job running",            "A worker is doing this job right now. Try again when it has finished.";
+    JobPending           = "JOB_PENDING",            Conflict,        "Job pending",            "This job is still to be done. Cancel it before you delete it.";
+    EmailNotKept         = "EMAIL_NOT_KEPT",         Conflict,        "E-mail not kept",        "The job that sent this mail is kept no longer, and mails themselves never are. Let whoever needs it ask for it again.";
     Conflict             = "CONFLICT",               Conflict,        "Conflict",               "Something this refers to changed at the same time. Try again.";
     IdempotencyInFlight  = "IDEMPOTENCY_IN_FLIGHT",  Conflict,        "Request in flight",      "A request with this Idempotency-Key is still being worked on. Try again.";
+    OrganizationMoved    = "ORGANIZATION_MOVED",     Moved,           "Organization renamed",   "This organization has another slug now; `Location` says which.";
     LinkExpired          = "LINK_EXPIRED",           Gone,            "Link expired",           "This link was used or has expired. Ask for a new one.";
+    InvitationExpired    = "INVITATION_EXPIRED",     Gone,            "Invitation expired",     "This invitation was answered, withdrawn or sent again, or has expired. Open the newest mail, or ask whoever invited you for a new one.";
+    TransferExpired      = "TRANSFER_EXPIRED",       Gone,            "Transfer expired",       "This offer has expired. Ask an owner to offer the organization again.";
     OrganizationDeleted  = "ORGANIZATION_DELETED",   Gone,            "Organization deleted",   "This organization was deleted.";
     PreconditionFailed   = "PRECONDITION_FAILED",    Stale,           "Stale copy",             "It was changed since you read it. Read it again, then repeat your change.";
+    PreconditionRequired = "PRECONDITION_REQUIRED",  Unconditional,   "Condition required",     "Say which copy you are changing: send its `ETag` as `If-Match`.";
     PayloadTooLarge      = "PAYLOAD_TOO_LARGE",      TooLarge,        "Body too large",         "The body is larger than 1 MiB.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "Send the body as `Content-Type: application/json`, in UTF-8, not compressed.";
     ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "One or more fields are not valid; `errors` names each.";
@@ -103,6 +136,7 @@ codes! {
     WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess; `errors` says why.";
     InvalidCursor        = "INVALID_CURSOR",         Invalid,         "Invalid cursor",         "The cursor is not one of this list with these filters and this sort. Start without it.";
     IdempotencyMismatch  = "IDEMPOTENCY_MISMATCH",   Invalid,         "Idempotency-Key reused", "This Idempotency-Key was used with another body. Use a new one.";
+    RateLimited          = "RATE_LIMITED",           Limited,         "Too many requests",      "This was asked for too often. Try again later; `Retry-After` says when.";
     InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Tell us the request id.";
     Unavailable          = "UNAVAILABLE",            Unavailable,     "Busy",                   "The service is busy. Try again in a moment.";
 }
@@ -156,12 +190,30 @@ pub enum Error {
     /// The member lacks a permission.
     #[error("This needs the permission `{}`.", .0.permission)]
     Forbidden(Box<Missing>),
+    /// The caller would give permissions that he lacks.
+    #[error("{}", Code::Escalation.sentence())]
+    Escalation(PermissionSet),
+    /// Members, by their ids, hold the role that is to go.
+    #[error("{}", Code::RoleInUse.sentence())]
+    RoleInUse(Vec<MemberId>),
+    /// The invitation is for another address than the caller's; this is as much of it as he may see.
+    #[error("{}", Code::InvitationEmailMismatch.sentence())]
+    EmailMismatch(String),
+    /// The organization has this slug now.
+    #[error("{}", Code::OrganizationMoved.sentence())]
+    Moved(String),
     /// Organizations, by their slugs, would be left without an active owner.
     #[error("{} It concerns: {}.", Code::LastOwner.sentence(), .0.join(", "))]
     LastOwner(Vec<String>),
     /// No such thing (named in lower case) where the caller may look.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
+    /// Too often.
+    #[error("{}", Code::RateLimited.sentence())]
+    Limited {
+        /// What to tell the client to wait.
+        retry_after: Duration,
+    },
     /// Not now; again after `retry_after`.
     #[error("{}", Code::Unavailable.sentence())]
     Unavailable {
@@ -188,8 +240,13 @@ impl Error {
         match self {
             Self::Refused(code) | Self::Invalid(code, _) => *code,
             Self::Forbidden(_) => Code::Forbidden,
+            Self::Escalation(_) => Code::Escalation,
+            Self::RoleInUse(_) => Code::RoleInUse,
+            Self::EmailMismatch(_) => Code::InvitationEmailMismatch,
+            Self::Moved(_) => Code::OrganizationMoved,
             Self::LastOwner(_) => Code::LastOwner,
             Self::NotFound(_) => Code::NotFound,
+            Self::Limited { .. } => Code::RateLimited,
             Self::Unavailable { .. } => Code::Unavailable,
             Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => Code::InternalError,
         }

@@ -28,6 +28,12 @@ macro_rules! ids { ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         pub fn new(now: DateTime<Utc>) -> Self {
             Self(uuid_v7(now))
         }
+
+        /// When it was made, to the millisecond; `None` of what is no UUIDv7.
+        pub fn made_at(self) -> Option<DateTime<Utc>> {
+            let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+            DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+        }
     }
 
     impl std::fmt::Display for $name {
@@ -55,6 +61,8 @@ ids! {
     RoleId,
     /// The link between a member and a role.
     MemberRoleId,
+    /// The link between a role and a permission.
+    RolePermissionId,
     /// A person's proof of identity, such as a password.
     CredentialId,
     /// A token that is mailed once and used once.
@@ -63,14 +71,28 @@ ids! {
     SessionId,
     /// A project of one organization.
     ProjectId,
+    /// An invitation into one organization.
+    InvitationId,
+    /// The link between an invitation and a role.
+    InvitationRoleId,
     /// One entry of an audit log.
     EventId,
+    /// One signed statement of what an audit log had come to.
+    CheckpointId,
     /// One row of the outbox, that is one job.
     JobId,
+    /// One schedule of periodic work.
+    ScheduleId,
+    /// One queue of jobs.
+    QueueId,
     /// One remembered answer.
     AnswerId,
     /// One key that signs.
     SigningKeyId,
+    /// One handing over of an organization.
+    OwnerTransferId,
+    /// One slug that an organization had.
+    OldSlugId,
 }
 
 impl OrgId {

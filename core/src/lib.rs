@@ -13,17 +13,23 @@ pub mod access;
 pub mod error;
 pub mod secret;
 pub mod page;
+pub mod quota;
 // The process.
 pub mod config;
 pub mod telemetry;
 // What replicas share.
 pub mod cluster;
+pub mod limits;
+pub mod bell;
 // The unit of work.
 pub mod db;
 pub mod audit;
+pub mod emails;
 pub mod outbox;
+pub mod schedules;
 pub mod idempotency;
 pub mod signing_keys;
+pub mod chains;
 // People.
 pub mod users;
 pub mod credentials;
@@ -33,11 +39,16 @@ pub mod one_time_tokens;
 pub mod organizations;
 pub mod roles;
 pub mod members;
+pub mod invitations;
+pub mod transfers;
+pub mod settings;
 // Work data.
 pub mod projects;
 // What spans several of them.
 pub mod accounts;
+pub mod tenants;
 pub mod mailboxes;
+pub mod letters;
 pub mod maintenance;
 
 pub use error::{Error, Result};

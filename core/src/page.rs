@@ -28,6 +28,8 @@ pub enum KeyValue {
     Text(String),
     /// Of a column of instants.
     Instant(DateTime<Utc>),
+    /// Of a row that has none.
+    Nothing,
 }
 
 /// The place after which a page starts: the last row of the page before.

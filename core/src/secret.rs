@@ -35,6 +35,8 @@ pub enum Purpose {
     Body,
     /// Makes the tokens that are mailed.
     Email,
+    /// Stands for what is counted and not stored.
+    Limit,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::Wrap => b"wrap",
             Self::Body => b"body",
             Self::Email => b"email",
+            Self::Limit => b"limit",
         }
     }
 }
@@ -138,6 +141,11 @@ fn mac(key: &[u8; BLOCK], message: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new(key.into());
     mac.update(message);
     mac
+}
+
+/// Two lower-case hexadecimal digits for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `N` bytes from the system's random source.

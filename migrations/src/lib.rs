@@ -26,6 +26,16 @@ mod m0007_outbox;
 mod m0008_idempotency_keys;
 mod m0009_signing_keys;
 mod m0010_one_time_tokens;
+mod m0011_emails;
+mod m0012_schedules;
+mod m0013_role_permissions;
+mod m0014_invitations;
+mod m0015_owner_transfers;
+mod m0016_slug_history;
+mod m0017_organization_settings;
+mod m0018_user_lists;
+mod m0019_member_order;
+mod m0020_audit_chain;
 
 use database::{Database, Session};
 pub use error::Error;

@@ -14,12 +14,14 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         Table::platform(manager, "outbox")
+            .column(text("queue"))
             .column(text("kind"))
             .column(text("payload"))
             .column(text("actor"))
             .column(text("dedupe_key").optional())
-            .column(text("state").one_of(["pending", "done", "dead"]))
+            .column(text("state").one_of(["pending", "done", "dead", "cancelled"]))
             .column(integer("attempts"))
+            .column(integer("lapses"))
             .column(instant("run_at"))
             .column(text("lease_by").optional())
             .column(instant("lease_until").optional())
@@ -27,7 +29,9 @@ impl MigrationTrait for Migration {
             .column(text("traceparent").optional())
             .column(instant("done_at").optional())
             .timestamps()
-            .index(&["state", "run_at"])
+            // In turns between organizations; in the order of the administrators' lists.
+            .index(&["state", "organization_id", "run_at"])
+            .index(&["created_at", "id"])
             .unique("outbox_dedupe_key", &["dedupe_key"])
             .create()
             .await

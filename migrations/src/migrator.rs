@@ -23,6 +23,16 @@ impl MigratorTrait for Migrator {
             Box::new(crate::m0008_idempotency_keys::Migration),
             Box::new(crate::m0009_signing_keys::Migration),
             Box::new(crate::m0010_one_time_tokens::Migration),
+            Box::new(crate::m0011_emails::Migration),
+            Box::new(crate::m0012_schedules::Migration),
+            Box::new(crate::m0013_role_permissions::Migration),
+            Box::new(crate::m0014_invitations::Migration),
+            Box::new(crate::m0015_owner_transfers::Migration),
+            Box::new(crate::m0016_slug_history::Migration),
+            Box::new(crate::m0017_organization_settings::Migration),
+            Box::new(crate::m0018_user_lists::Migration),
+            Box::new(crate::m0019_member_order::Migration),
+            Box::new(crate::m0020_audit_chain::Migration),
         ]
     }
 }

@@ -51,11 +51,9 @@ impl Ada {
     async fn forgotten(&self) {
         let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
         assert_eq!(self.vault.execute(over).await, 1);
-        // It works at once when it starts, then each minute.
-        let again = Server::builder().workplace(self.server.workplace()).start().await;
+        self.vault.due("purge-accounts").await;
         eventually("the account is forgotten", async || self.operator.get(&self.path).await.status == 404)
             .await;
-        drop(again);
     }
 }
 
@@ -232,11 +230,17 @@ async fn whoever_is_forgotten_leaves_no_word() {
     let project = ada.client.post(&projects, json!({ "code": "P", "name": "P" }));
     project.header("idempotency-key", "key-1").await.expect(201);
     ada.client.delete(ME).await.expect(202);
+    ada.vault.mailed("ada@example.com").await;
+    ada.vault.mailed("eve@example.com").await;
     // Not before its time.
-    let again = Server::builder().workplace(ada.server.workplace()).start().await;
-    drop(again);
+    ada.vault.due("purge-accounts").await;
+    let begun = "SELECT count(*) FROM schedules WHERE name = 'purge-accounts' AND next_run > created_at";
+    eventually("it was looked for", async || ada.vault.scalar(begun).await == 1).await;
     assert_eq!(ada.account().await["email"], "ada@example.com");
     ada.forgotten().await;
+    // What became of her mails said who she was.
+    let mailed = "SELECT DISTINCT \"to\" FROM emails WHERE message_id = '<a@test>'";
+    assert_eq!(ada.vault.texts(mailed).await, ["eve@example.com"]);
 
     ada.restore().await.problem(404, "NOT_FOUND");
     let user = ada.path.rsplit('/').next().unwrap();

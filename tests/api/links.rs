@@ -1,4 +1,4 @@
-//! The page that mailed links lead to.
+//! The pages that mailed links lead to.
 
 use insula_tests::Server;
 
@@ -13,6 +13,9 @@ async fn the_page_runs_only_what_this_server_serves() {
     for (path, media_type) in [
         ("/verify", "text/html; charset=utf-8"),
         ("/reset", "text/html; charset=utf-8"),
+        ("/accept", "text/html; charset=utf-8"),
+        ("/links/page.js", "text/javascript; charset=utf-8"),
+        ("/links/accept.js", "text/javascript; charset=utf-8"),
         ("/links/links.js", "text/javascript; charset=utf-8"),
         ("/links/links.css", "text/css; charset=utf-8"),
     ] {
@@ -27,31 +30,54 @@ async fn the_page_runs_only_what_this_server_serves() {
 }
 
 #[tokio::test]
-async fn what_the_page_names_is_served_and_nothing_stands_in_line() {
+async fn what_a_page_names_is_served_and_nothing_stands_in_line() {
     let server = Server::start().await;
-    let page = server.client().get("/verify").await;
-    let html = page.text();
-    assert_eq!(server.client().get("/reset").await.text(), html);
-    // Relative, so that a path before it does no harm.
-    for part in ["links/links.js", "links/links.css"] {
-        assert!(html.contains(&format!("=\"{part}\"")), "{part}");
-        assert_eq!(server.client().get(&format!("/{part}")).await.status, 200);
-    }
-    for inline in ["<script>", "<style", "style=", "onclick", "onload", "onsubmit", "javascript:"] {
-        assert!(!html.contains(inline), "{inline}");
-    }
-    let script = server.client().get("/links/links.js").await;
-    for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"] {
-        assert!(!script.text().contains(sink), "{sink}");
-    }
-    // Every element it looks for is there, and every operation it asks exists.
-    for found in script.text().split("at(\"").skip(1) {
-        let id = found.split('"').next().unwrap();
-        assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
-    }
-    let document = server.client().get("/api/v1/openapi.json").await.expect(200);
-    for path in ["email/verify", "email/undo", "email/resend", "password/reset", "password/forgot"] {
-        assert!(script.text().contains(&format!("\"{path}\"")), "{path}");
-        assert!(document["paths"][format!("/api/v1/auth/{path}")]["post"].is_object(), "{path}");
+    let anybody = server.client();
+    let document = anybody.get("/api/v1/openapi.json").await.expect(200);
+    let html = anybody.get("/verify").await.text().to_owned();
+    assert_eq!(anybody.get("/reset").await.text(), html);
+    let shared = anybody.get("/links/page.js").await.text().to_owned();
+    let accept = anybody.get("/accept").await.text().to_owned();
+    for (html, script, operations) in [
+        (
+            html,
+            "links/links.js",
+            &[
+                "auth/email/verify",
+                "auth/email/undo",
+                "auth/email/resend",
+                "auth/password/reset",
+                "auth/password/forgot",
+            ][..],
+        ),
+        (
+            accept,
+            "links/accept.js",
+            &["invitations/preview", "invitations/accept", "invitations/decline", "auth/logout"],
+        ),
+    ] {
+        // Relative, so that a path before it does no harm.
+        for part in [script, "links/page.js", "links/links.css"] {
+            assert!(html.contains(&format!("=\"{part}\"")), "{part}");
+            assert_eq!(anybody.get(&format!("/{part}")).await.status, 200);
+        }
+        for inline in ["<script>", "<style", "style=", "onclick", "onload", "onsubmit", "javascript:"] {
+            assert!(!html.contains(inline), "{inline}");
+        }
+        let script = shared.clone() + anybody.get(&format!("/{script}")).await.text();
+        for sink in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"]
+        {
+            assert!(!script.contains(sink), "{sink}");
+        }
+        // Every element it looks for is there, and every operation it asks exists.
+        for found in script.split("at(\"").skip(1) {
+            let id = found.split('"').next().unwrap();
+            assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+        for path in operations {
+            assert!(script.contains(&format!("\"{path}\"")), "{path}");
+            assert!(document["paths"][format!("/api/v1/{path}")]["post"].is_object(), "{path}");
+        }
     }
 }

@@ -87,7 +87,8 @@ async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
     register(&server, PASSWORD).await.expect(201);
     let vault = server.vault().await;
     for (password, hash) in [BCRYPT, OLD_ARGON2] {
-        let events = vault.scalar("SELECT count(*) FROM audit_events").await;
+        let log_ins = "SELECT count(*) FROM audit_events WHERE action <> 'session.refused'";
+        let events = vault.scalar(log_ins).await;
         assert_eq!(vault.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await, 1);
         let wrong = json!({ "username": "captain-nemo", "password": "wrong" });
         server.client().post(LOG_IN, wrong).await.problem(401, "INVALID_CREDENTIALS");
@@ -98,7 +99,7 @@ async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
         assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
         server.client().log_in("jane.doe@example.com", password).await;
         assert_eq!(stored(&vault).await, renewed, "once");
-        assert_eq!(vault.scalar("SELECT count(*) FROM audit_events").await, events + 2, "the log-ins alone");
+        assert_eq!(vault.scalar(log_ins).await, events + 2, "the log-ins alone");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, Vault, eventually};
+use insula_tests::{Client, Inbox, PASSWORD, Planted, Reply, Server, Vault, eventually};
 use serde_json::{Value, json};
 
 /// The codes that were met.
@@ -38,7 +38,8 @@ async fn never_finishes(server: &Server) -> Reply {
 
 #[tokio::test]
 async fn every_documented_code_can_be_met() {
-    let (server, operator) = Server::with_operator().await;
+    let builder = Server::builder().env("INSULA_LIMIT_EXPORT", "1/h");
+    let (server, operator) = builder.start_with_operator().await;
     // The one that takes its time goes first and is asked last.
     let (slow, (mut met, documented)) =
         tokio::join!(never_finishes(&server), meet_the_others(&server, &operator));
@@ -58,6 +59,9 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     let large = ada.request("POST", &projects).body("application/json", vec![b' '; (1 << 20) + 1]);
     met.note(&large.await, 413, "PAYLOAD_TOO_LARGE");
     met.note(&ada.get("/nowhere").await, 404, "NOT_FOUND");
+    let export = "/api/v1/organizations/acme/exports/audit-events.csv";
+    ada.get(export).await;
+    met.note(&ada.get(export).await, 429, "RATE_LIMITED");
     met.note(&ada.put(&projects, json!({})).await, 405, "METHOD_NOT_ALLOWED");
     met.note(&ada.get(&format!("{projects}?cursor=x")).await, 422, "INVALID_CURSOR");
     met.note(&ada.delete(&path).header("if-match", "\"9\"").await, 412, "PRECONDITION_FAILED");
@@ -67,13 +71,17 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     let again = json!({ "name": "Acme", "slug": "acme" });
     met.note(&ada.post("/api/v1/organizations", again).await, 409, "SLUG_TAKEN");
 
+    roles(&mut met, operator, &ada, &vault).await;
     people(&mut met, &anybody, &vault).await;
     links(&mut met).await;
+    passing(&mut met, &anybody, operator, &vault).await;
     met.note(&ada.delete("/api/v1/users/me").await, 409, "LAST_OWNER");
     met.note(&operator.delete("/api/v1/users/me").await, 409, "LAST_SUPERUSER");
     vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     met.note(&ada.delete("/api/v1/users/me").await, 403, "REAUTH_REQUIRED");
     organizations(&mut met, &ada, &vault).await;
+    invitations(&mut met, server, &ada).await;
+    jobs(&mut met, operator, &vault).await;
     waiting(&mut met, &ada, &vault, (&projects, &path)).await;
 
     // A rule of the database that the program has no word for.
@@ -92,6 +100,63 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
         assert!(documented.remove("IDEMPOTENCY_IN_FLIGHT"));
     }
     (met, documented)
+}
+
+/// What is about roles and who may give them.
+async fn roles(met: &mut Met, operator: &Client, ada: &Client, vault: &Vault) {
+    let org = ada.found("guild").await;
+    let path = |part: &str| format!("/api/v1/organizations/{}/{part}", org.id);
+    let (roles, members) = (path("roles"), path("members"));
+    let role = |name: &str, permissions: Value| json!({ "name": name, "permissions": permissions });
+    let made =
+        ada.post(&roles, role("Giver", json!(["members:read", "members:update", "roles:assign"]))).await;
+    made.expect(201);
+    let giver = made.header("location").unwrap();
+    met.note(&ada.post(&roles, role("giver", json!([]))).await, 409, "ROLE_NAME_TAKEN");
+    met.note(&ada.delete(giver).await, 428, "PRECONDITION_REQUIRED");
+    let zoe = operator.register("zoe@example.com").await;
+    vault.join("guild", "zoe@example.com", "viewer").await;
+    let zoes = ada.get(&format!("{members}?q=zoe")).await.expect(200)["data"][0]["id"].clone();
+    let zoes = format!("{members}/{}", zoes.as_str().unwrap());
+    ada.patch(&zoes, json!({ "roles": ["giver"] })).await.expect(200);
+    met.note(&ada.delete(giver).header("if-match", "*").await, 409, "ROLE_IN_USE");
+    met.note(&zoe.patch(&zoes, json!({ "roles": ["admin"] })).await, 403, "ESCALATION");
+    met.note(&zoe.patch(&zoes, json!({ "roles": ["owner"] })).await, 403, "OWNER_PROTECTED");
+    let owner = ada.get(&format!("{roles}?limit=1")).await.expect(200)["data"][0]["id"].clone();
+    let owner = format!("{roles}/{}", owner.as_str().unwrap());
+    met.note(&ada.delete(&owner).header("if-match", "*").await, 409, "ROLE_BUILTIN");
+    let looking = operator.get(&path("me/permissions")).header("x-platform-access", "ticket 7");
+    met.note(&looking.await, 409, "NOT_A_MEMBER");
+}
+
+/// What is about an organization that is renamed, and passes to somebody else.
+async fn passing(met: &mut Met, anybody: &Client, operator: &Client, vault: &Vault) {
+    let (pia, liv) = (anybody.register("pia@example.com").await, anybody.register("liv@example.com").await);
+    pia.found("before").await;
+    pia.patch("/api/v1/organizations/before", json!({ "slug": "after" })).await.expect(200);
+    // A redirect has no body: where it leads stands in its header.
+    let moved = pia.get("/api/v1/organizations/before").await;
+    assert_eq!((moved.status, moved.header("location")), (308, Some("/api/v1/organizations/after")));
+    met.0.insert("ORGANIZATION_MOVED".to_owned());
+    let after = |path: &str| format!("/api/v1/organizations/after{path}");
+    met.note(&pia.patch(&after("/settings"), json!({})).await, 428, "PRECONDITION_REQUIRED");
+
+    vault.join("after", "liv@example.com", "viewer").await;
+    let to = liv.get(&after("/me/permissions")).await.expect(200)["member_id"].clone();
+    let offer = || pia.post(&after("/transfer"), json!({ "member_id": to }));
+    offer().await.expect(201);
+    met.note(&offer().await, 409, "TRANSFER_PENDING");
+    let accept = |person: &Client| person.request("POST", &after("/transfer/accept"));
+    met.note(&accept(&pia).await, 403, "TRANSFER_NOT_YOURS");
+    let access = operator.with("x-platform-access", "ticket 7");
+    met.note(&accept(&access).await, 409, "NOT_A_MEMBER");
+    vault.execute("UPDATE users SET is_active = false WHERE email = 'pia@example.com'").await;
+    met.note(&accept(&liv).await, 409, "TRANSFER_VOID");
+    vault.execute("UPDATE owner_transfers SET expires_at = created_at").await;
+    met.note(&accept(&liv).await, 410, "TRANSFER_EXPIRED");
+    let mine = liv.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
+    let mine = format!("/api/v1/organizations/{}", mine["data"][0]["organization"]["id"].as_str().unwrap());
+    met.note(&liv.delete(&mine).await, 409, "PERSONAL_ORGANIZATION");
 }
 
 /// What is about accounts and log-ins.
@@ -121,7 +186,7 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
 
 /// What is about mailed links.
 async fn links(met: &mut Met) {
-    let server = Server::builder().env("INSULA_SMTP_URL", "smtp://localhost").start().await;
+    let server = Server::builder().with_mail().start().await;
     let eve = server.client().register("eve@example.com").await;
     met.note(&eve.post("/api/v1/organizations", json!({})).await, 403, "EMAIL_UNVERIFIED");
     let used = json!({ "token": "used" });
@@ -134,6 +199,23 @@ async fn links(met: &mut Met) {
     let token = Inbox::of(&server).await.last("send_password_reset").await.token;
     let weak = json!({ "token": token, "password": "password123" });
     met.note(&server.client().post("/api/v1/auth/password/reset", weak).await, 422, "WEAK_PASSWORD");
+}
+
+/// What operators cannot do with jobs.
+async fn jobs(met: &mut Met, operator: &Client, vault: &Vault) {
+    let done = Planted::new(1, "done");
+    let leased = Planted { is_leased: true, ..Planted::new(2, "pending") };
+    vault.plant(&done).await;
+    vault.plant(&leased).await;
+    vault.plant_email(&Planted::new(3, "done"), "bird@example.com", "sent").await;
+    let path = |job: &Planted| format!("/api/v1/admin/jobs/{}", job.id());
+    let retry = operator.request("POST", &format!("{}/retry", path(&done)));
+    met.note(&retry.await, 409, "JOB_FINISHED");
+    let cancel = operator.request("POST", &format!("{}/cancel", path(&leased)));
+    met.note(&cancel.await, 409, "JOB_RUNNING");
+    met.note(&operator.delete(&path(&leased)).await, 409, "JOB_PENDING");
+    let resend = format!("/api/v1/admin/emails/{}/resend", Planted::new(3, "done").id());
+    met.note(&operator.request("POST", &resend).await, 409, "EMAIL_NOT_KEPT");
 }
 
 /// What an organization, or one's place in it, can be like.
@@ -152,6 +234,36 @@ async fn organizations(met: &mut Met, ada: &Client, vault: &Vault) {
         assert!(vault.execute(&change.replace("SLUG", &slug)).await > 0);
         met.note(&ada.patch(&path, json!({ "name": "x" })).await, status, code);
     }
+}
+
+/// What keeps people from inviting, and from joining.
+async fn invitations(met: &mut Met, server: &Server, ada: &Client) {
+    ada.found("host").await;
+    met.note(&ada.invite("host", "ada@example.com", &[]).await, 409, "ALREADY_MEMBER");
+    let made = ada.invite("host", "guest@example.com", &["admin"]).await.expect(201);
+    met.note(&ada.invite("host", "guest@example.com", &[]).await, 409, "INVITATION_PENDING");
+    let token = server.invitation("guest@example.com", 1).await;
+    met.note(&ada.accept(&token, json!({})).await, 409, "INVITATION_EMAIL_MISMATCH");
+    met.note(&server.client().accept("x", json!({})).await, 410, "INVITATION_EXPIRED");
+    let mine = ada.get("/api/v1/users/me/organizations").await.expect(200);
+    let personal = mine["data"][0]["organization"]["slug"].as_str().unwrap();
+    met.note(&ada.invite(personal, "guest@example.com", &[]).await, 409, "PERSONAL_ORGANIZATION");
+
+    let newcomer = json!({ "password": PASSWORD });
+    let guest = server.client();
+    guest.accept(&token, newcomer.clone()).await.expect(200);
+    let path = format!("/api/v1/organizations/host/invitations/{}", made["id"].as_str().unwrap());
+    met.note(&ada.delete(&path).await, 409, "INVITATION_CLOSED");
+    let guest = guest.log_in("guest@example.com", PASSWORD).await;
+    met.note(&guest.invite("host", "third@example.com", &["owner"]).await, 403, "OWNER_PROTECTED");
+    guest.invite("host", "third@example.com", &["viewer"]).await.expect(201);
+    let token = server.invitation("third@example.com", 1).await;
+    server
+        .vault()
+        .await
+        .execute("UPDATE users SET is_active = false WHERE email = 'guest@example.com'")
+        .await;
+    met.note(&server.client().accept(&token, newcomer).await, 409, "INVITATION_UNSUPPORTED");
 }
 
 /// What is answered when somebody else's change takes too long.

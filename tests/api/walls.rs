@@ -11,12 +11,22 @@ const THEIRS: &str = "(SELECT id FROM organizations WHERE slug = 'theirs')";
 /// Two organizations, each with something in it.
 async fn two_organizations() -> Server {
     let server = Server::start().await;
+    let (vault, member) = (server.vault().await, server.client().register("mia@example.com").await);
     for (email, slug) in [("ada@example.com", "ours"), ("eve@example.com", "theirs")] {
         let owner: Client = server.client().register(email).await;
-        owner.found(slug).await;
+        let path = format!("/api/v1/organizations/{slug}");
+        owner.found(&format!("{slug}-once")).await;
+        owner.patch(&format!("{path}-once"), json!({ "slug": slug })).await.expect(200);
+        vault.join(slug, "mia@example.com", "viewer").await;
+        let mia = member.get(&format!("{path}/me/permissions")).await.expect(200);
+        let offer = json!({ "member_id": mia["member_id"] });
+        owner.post(&format!("{path}/transfer"), offer).await.expect(201);
         let draft = owner
             .post(&format!("/api/v1/organizations/{slug}/projects"), json!({ "code": "P", "name": "P" }));
         draft.header("idempotency-key", "key-1").await.expect(201);
+        owner.invite(slug, "guest@example.com", &["viewer"]).await.expect(201);
+        let role = json!({ "name": "Lead", "permissions": ["projects:read"] });
+        owner.post(&format!("/api/v1/organizations/{slug}/roles"), role).await.expect(201);
     }
     server
 }
@@ -134,6 +144,7 @@ async fn a_reference_into_another_organization_cannot_be_stored() {
     tried.sort();
     assert!(tried.contains(&"member_roles.member_id".to_owned()), "{tried:?}");
     assert!(tried.contains(&"member_roles.role_id".to_owned()), "{tried:?}");
+    assert!(tried.contains(&"owner_transfers.to_member_id".to_owned()), "{tried:?}");
 }
 
 /// PostgreSQL: the ordinary login, in the hats that the program wears.
@@ -240,14 +251,31 @@ async fn one_organization_writes_its_own_rows_alone() {
 
 #[tokio::test]
 async fn the_audit_log_is_only_ever_added_to() {
-    let Some(hats) = Hats::new().await else { return };
-    for change in
-        ["UPDATE audit_events SET details = ''", "DELETE FROM audit_events", "TRUNCATE audit_events"]
-    {
-        let refusal = hats.within_ours(change).await.unwrap_err();
-        assert!(refusal.contains("permission denied"), "{change}: {refusal}");
+    const GUARDED: &str = "the audit log is only ever added to";
+    let server = two_organizations().await;
+    let vault = server.vault().await;
+    // Whoever owns the table is kept from it too, until he takes the guard away.
+    for change in [
+        "UPDATE audit_events SET details = '' WHERE action = 'project.created'",
+        "UPDATE audit_events SET seq = 1, details = '' WHERE seq IS NULL",
+        "DELETE FROM audit_events",
+    ] {
+        assert!(vault.attempt(&[change, "SELECT ''"]).await.unwrap_err().contains(GUARDED), "{change}");
     }
-    hats.within_ours(&copy("audit_events", OURS)).await.unwrap();
+    let Some(hats) = Hats::new().await else { return };
+    for (change, refused) in [
+        ("UPDATE audit_events SET details = ''", "permission denied"),
+        ("DELETE FROM audit_events", GUARDED),
+        ("TRUNCATE audit_events", "permission denied"),
+    ] {
+        let refusal = hats.within_ours(change).await.unwrap_err();
+        assert!(refusal.contains(refused), "{change}: {refusal}");
+    }
+    let refusal = hats.vault.attempt(&["TRUNCATE audit_events", "SELECT ''"]).await.unwrap_err();
+    assert!(refusal.contains(GUARDED), "{refusal}");
+    // A copy of an event has no place in the chain, whether the event has one by now or not.
+    let copy = copy("audit_events", OURS).replace("'id',", "'seq', NULL, 'id',");
+    hats.within_ours(&copy).await.unwrap();
 }
 
 #[tokio::test]

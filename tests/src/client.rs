@@ -190,10 +190,14 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// What the answer tells, whichever request it answers: its status and its body without the request's own names.
+    /// What the answer tells, whichever request it answers: its status and, where it is JSON, its body without the request's
+    /// own names.
     #[track_caller]
     pub fn told(&self) -> (u16, Value) {
-        let mut body = self.json();
+        let is_json = self.header("content-type").is_some_and(|kind| {
+            kind.starts_with("application/json") || kind.starts_with("application/problem+json")
+        });
+        let mut body = if is_json { self.json() } else { Value::Null };
         if let Some(body) = body.as_object_mut() {
             body.retain(|member, _| !["instance", "request_id"].contains(&&**member));
         }

@@ -42,11 +42,15 @@ pub(crate) fn broken(method: &str, path: &str, reply: &Reply) -> Option<String> 
     let Some(content) = response["content"].as_object().filter(|content| !content.is_empty()) else {
         return (!reply.body.is_empty()).then(|| format!("{method} {template} answers {status} with a body"));
     };
-    let media_type = reply.header("content-type").unwrap_or_default().to_owned();
+    let media_type = reply.header("content-type").unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
     if !content.contains_key(&media_type) {
         return Some(format!(
             "{method} {template} answers {status} as `{media_type}`, which the document does not list"
         ));
+    }
+    if !["/json", "+json"].iter().any(|form| media_type.ends_with(form)) {
+        return None;
     }
     let place = format!("{place}/content/{}/schema", escape(&media_type));
     let body: Value = match serde_json::from_slice(&reply.body) {

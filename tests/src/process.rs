@@ -10,34 +10,45 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running program; when dropped it is asked to end, and killed when it does not.
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     farewell: &'static str,
 }
 
 impl Process {
     /// Starts `command`; `farewell` is the signal (`TERM`, `QUIT`, `KILL`) that asks it to end.
-    pub(crate) fn start(command: &mut Command, farewell: &'static str) -> std::io::Result<Self> {
+    pub fn start(command: &mut Command, farewell: &'static str) -> std::io::Result<Self> {
         Ok(Self { child: command.spawn()?, farewell })
     }
 
     /// The pipes, where the command asked for some.
-    pub(crate) fn pipes(&mut self) -> &mut Child {
+    pub fn pipes(&mut self) -> &mut Child {
         &mut self.child
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as nothing can withstand, and waits for that.
+    pub fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
     /// How it ended, if it did.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Sends a signal, by its name without `SIG`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 
     /// Waits for the end; `None` when it still runs after `patience`.
-    pub(crate) fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
         loop {
             match self.ended() {
@@ -55,17 +66,22 @@ impl Drop for Process {
         }
         self.signal(self.farewell);
         if self.wait(PATIENCE).is_none() {
-            drop(self.child.kill());
-            drop(self.child.wait());
+            self.kill();
         }
     }
 }
 
-/// Sends a signal to a process that we started. By the shell's own `kill`: a call of ours would need `unsafe`, and
-/// slim images have no program of that name.
+/// Sends a signal to a process that we started.
 pub(crate) fn signal(pid: u32, name: &str) {
+    signal_all(&[pid], name);
+}
+
+/// Sends a signal to processes that we started. By the shell's own `kill`: a call of ours would need `unsafe`, and slim
+/// images have no program of that name.
+pub(crate) fn signal_all(pids: &[u32], name: &str) {
     let kill = Command::new("sh")
-        .args(["-c", r#"kill -s "$0" "$1""#, name, &pid.to_string()])
+        .args(["-c", r#"name=$0; kill -s "$name" "$@""#, name])
+        .args(pids.iter().map(u32::to_string))
         .stderr(Stdio::null())
         .status();
     drop(kill);

@@ -10,10 +10,13 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{Client, PASSWORD, Vault, Workplace, process::Process};
+use crate::{Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process::Process};
 
 /// What the program prints when it is ready, followed by its address.
 const READY: &str = "Insula listens on ";
+
+/// What it prints then, followed by the address of its ops port.
+const OPS: &str = "Insula's ops port is ";
 
 /// How long it may take to be ready, and to end after SIGTERM.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,6 +28,7 @@ pub struct Server {
     stdout: Capture,
     stderr: Capture,
     workplace: Workplace,
+    postbox: Option<Arc<Postbox>>,
 }
 
 /// How a server is to be started.
@@ -33,6 +37,7 @@ pub struct Builder {
     workplace: Option<Workplace>,
     arguments: Vec<String>,
     envs: Vec<(String, String)>,
+    has_mail: bool,
 }
 
 impl Builder {
@@ -53,6 +58,13 @@ impl Builder {
         self
     }
 
+    /// Hands its mails to a mail server of its own, which an [`crate::Inbox`] reads; the password there is `hunter2`. New
+    /// accounts have to verify their addresses then.
+    pub fn with_mail(mut self) -> Self {
+        self.has_mail = true;
+        self
+    }
+
     /// Serves what lies in this place, instead of in a new one.
     pub fn workplace(mut self, workplace: &Workplace) -> Self {
         self.workplace = Some(workplace.clone());
@@ -60,7 +72,14 @@ impl Builder {
     }
 
     /// Starts the program and waits until it listens; panics with its output when it does not.
-    pub async fn start(self) -> Server {
+    pub async fn start(mut self) -> Server {
+        let mut postbox = None;
+        if self.has_mail {
+            let started = Postbox::start().await;
+            let url = format!("smtp://user:hunter2@{}", started.address());
+            self.envs.push(("INSULA_SMTP_URL".to_owned(), url));
+            postbox = Some(Arc::new(started));
+        }
         let workplace = match self.workplace {
             Some(workplace) => workplace,
             None => Workplace::new().await,
@@ -73,7 +92,7 @@ impl Builder {
         let stdout = Capture::of(process.pipes().stdout.take(), Some(ready));
         let stderr = Capture::of(process.pipes().stderr.take(), None);
         // From here on a panic shows the output, because the server is dropped.
-        let mut server = Server { process, url: String::new(), stdout, stderr, workplace };
+        let mut server = Server { process, url: String::new(), stdout, stderr, workplace, postbox };
         match tokio::time::timeout(PATIENCE, listens).await {
             Ok(Ok(url)) => server.url = url,
             Ok(Err(_)) => {
@@ -127,6 +146,18 @@ impl Server {
         Client::new(&self.url)
     }
 
+    /// Whoever asks its ops port; waits until that is open.
+    pub async fn operations(&self) -> Client {
+        let mut url = None;
+        eventually("an ops port", async || {
+            let text = self.stdout.text();
+            url = text.lines().find_map(|line| line.strip_prefix(OPS)).map(str::to_owned);
+            url.is_some()
+        })
+        .await;
+        Client::new(&url.expect("it was waited for"))
+    }
+
     /// Where it lives; a clone of it outlives the server.
     pub fn workplace(&self) -> &Workplace {
         &self.workplace
@@ -135,6 +166,11 @@ impl Server {
     /// Opens its database.
     pub async fn vault(&self) -> Vault {
         self.workplace.vault().await
+    }
+
+    /// The mail server that it was started with; panics where there is none.
+    pub fn postbox(&self) -> &Arc<Postbox> {
+        self.postbox.as_ref().expect("a server with mail: `Server::builder().with_mail()`")
     }
 
     /// What it has written to stderr so far.

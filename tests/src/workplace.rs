@@ -33,15 +33,29 @@ enum Database {
 impl Workplace {
     /// Of the kind that the environment asks for.
     pub async fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder");
-        let database = match setting("INSULA_TEST_DATABASE").as_deref() {
-            None | Some("" | "sqlite") => {
-                Database::Sqlite { url: format!("sqlite://{}", folder.path().join("insula.db").display()) }
+        match setting("INSULA_TEST_DATABASE").as_deref() {
+            None | Some("" | "sqlite") => Self::on_sqlite(),
+            Some("postgres") => {
+                let cluster = setting("INSULA_TEST_POSTGRES_URL")
+                    .expect("INSULA_TEST_POSTGRES_URL is not set: run `make test`, which starts a cluster");
+                let admin = setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap_or_else(|| cluster.clone());
+                Self::in_cluster(&cluster, admin).await
             }
-            Some("postgres") => Database::create().await,
             Some(other) => panic!("INSULA_TEST_DATABASE is sqlite or postgres, not {other}"),
-        };
-        Self(Arc::new(Place { folder, database }))
+        }
+    }
+
+    /// With a SQLite file.
+    pub fn on_sqlite() -> Self {
+        let folder = folder();
+        let url = format!("sqlite://{}", folder.path().join("insula.db").display());
+        Self(Arc::new(Place { folder, database: Database::Sqlite { url } }))
+    }
+
+    /// With a database in a cluster of PostgreSQL; `admin` is its superuser's door.
+    pub async fn in_cluster(cluster: &str, admin: String) -> Self {
+        let database = Database::create(cluster, admin).await;
+        Self(Arc::new(Place { folder: folder(), database }))
     }
 
     /// Where the program keeps its data.
@@ -75,7 +89,8 @@ impl Workplace {
         command
             .current_dir(self.folder())
             .env("INSULA_DATA_DIR", self.folder())
-            .env("DATABASE_URL", self.database_url());
+            .env("DATABASE_URL", self.database_url())
+            .envs(GENEROUS.map(|class| (format!("INSULA_LIMIT_{class}"), "1000000/s")));
         command
     }
 
@@ -85,6 +100,12 @@ impl Workplace {
         output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
     }
 }
+
+/// Tests ask from one address, and more often than people do. Those about a limit set it.
+const GENEROUS: [&str; 14] = [
+    "ADDRESS", "LOG_IN", "GUESSES", "REGISTER", "REFRESH", "RESET", "MAILBOX", "CONFIRM", "READ", "WRITE",
+    "MAIL", "BULK", "EXPORT", "ADMIN",
+];
 
 /// Host and port of a Redis, where the environment names one: `make test` starts it.
 pub fn redis() -> Option<String> {
@@ -100,22 +121,27 @@ pub fn insula(arguments: &[&str], envs: &[(&str, &str)]) -> Output {
 
 /// The program in a clean environment: nothing that the developer has set reaches it.
 fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(binary("insula"));
     command.args(arguments).stdin(Stdio::null()).env_clear();
     command.envs(["PATH", "HOME", "TMPDIR"].iter().filter_map(|name| Some((name, setting(name)?))));
     command
 }
 
-/// Beside the folder of the test that runs: target/<profile>/insula.
-fn binary() -> PathBuf {
+/// A program of ours: beside whoever runs, or beside the folder of the test that runs (target/<profile>/deps).
+pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    let file = test.ancestors().skip(2).map(|folder| folder.join("insula")).find(|file| file.is_file());
+    let file = test.ancestors().skip(1).map(|folder| folder.join(name)).find(|file| file.is_file());
     file.unwrap_or_else(|| {
-        panic!("no program `insula` beside {}: run `make test` or `cargo build --workspace`", test.display())
+        panic!("no program `{name}` beside {}: run `make test` or `cargo build --workspace`", test.display())
     })
 }
 
-fn setting(name: &str) -> Option<String> {
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder")
+}
+
+/// A variable of the tests' own environment.
+pub fn setting(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "tests are told by their environment which database to try"
@@ -125,18 +151,15 @@ fn setting(name: &str) -> Option<String> {
 
 impl Database {
     /// A database of its own in the cluster.
-    async fn create() -> Self {
+    async fn create(cluster: &str, admin: String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let cluster = setting("INSULA_TEST_POSTGRES_URL")
-            .expect("INSULA_TEST_POSTGRES_URL is not set: run `make test`, which starts a cluster");
-        let admin = setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap_or_else(|| cluster.clone());
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let vault = Vault::connect(&cluster).await;
+        let vault = Vault::connect(cluster).await;
         vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         vault.execute(&format!("CREATE DATABASE {name}")).await;
         vault.close().await;
         Self::Postgres {
-            url: in_database(&cluster, &name),
+            url: in_database(cluster, &name),
             admin_url: in_database(&admin, &name),
             admin,
             name,

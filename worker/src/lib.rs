@@ -1,67 +1,134 @@
 //! Background work: what nobody waits for. Runs inside the server, or in a process of its own.
+//!
+//! News of jobs comes by a channel from the server around it ([`Worker::rings`]), by Redis ([`bell`]) and by looking
+//! ([`sweep`]); all of it ends up in one [`queue`], from which hands take ([`handle`]).
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-use std::time::Duration;
+pub mod bell;
+mod depth;
+mod flush;
+mod handle;
+mod keys;
+mod ledger;
+mod mail;
+mod queue;
+mod schedule;
+mod smtp;
+mod sweep;
 
-use insula_core::{accounts, db::Db, maintenance, secret::MasterKey, signing_keys::Schedule};
-use tokio::time::{Interval, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use std::{process, sync::Arc, time::Duration};
 
-/// How often what has expired is removed.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+use handle::Hands;
+use insula_core::{bell::Ring, chains::Signer, db::Db, ids::JobId, maintenance::Retention, telemetry::Pulse};
+pub use keys::Keys;
+pub use mail::{Post, Trouble};
+use queue::Queue;
+use schedule::Means;
+use tokio::{
+    sync::mpsc,
+    time::{Interval, MissedTickBehavior, interval, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How the keys that sign take turns.
-pub struct Keys {
-    /// Wraps their private parts.
-    pub master: MasterKey,
-    /// How long each stage lasts.
-    pub schedule: Schedule,
-    /// How often it is looked whether one is over.
-    pub every: Duration,
+/// How long what was begun may take after the stop; then it is given back.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long the last words may take after that.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What a worker works with.
+pub struct Worker {
+    /// Where the jobs are.
+    pub db: Db,
+    /// Sends mails.
+    pub post: Post,
+    /// How the keys that sign take turns.
+    pub keys: Keys,
+    /// How long what is over is kept.
+    pub kept: Retention,
+    /// Beats while it is looked for jobs.
+    pub pulse: Pulse,
+    /// News from the server around it, where there is one.
+    pub rings: Option<mpsc::Receiver<Ring>>,
+    /// News from other processes, where there is a Redis.
+    pub line: Option<bell::Line>,
+    /// Most jobs at a time.
+    pub concurrency: usize,
 }
 
-/// Works until `stop`; what is being done then is finished.
-pub async fn run(db: Db, keys: Keys, stop: CancellationToken) {
-    tokio::join!(sweep(&db, &stop), take_turns(&db, &keys, &stop));
+impl Worker {
+    /// Works until `stop`; what is being done then is finished, or given back after 20 seconds.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { db, post, keys, kept, pulse, rings, line, concurrency } = self;
+        // Unique for each start: who comes after must not be taken for who was before.
+        let name = format!("{}-{}", process::id(), JobId::new(db.now()));
+        let signer = Signer::new(keys.master.clone());
+        let (queue, tasks) = (Queue::default(), TaskTracker::new());
+        let (hurry, end) = (CancellationToken::new(), CancellationToken::new());
+        let (ledger, writer) = ledger::open(db.clone(), name.clone());
+        let hands = Hands {
+            name,
+            db: db.clone(),
+            queue: queue.clone(),
+            ledger,
+            post,
+            tasks: tasks.clone(),
+            hurry: hurry.clone(),
+        };
+        let writing = end.run_until_cancelled(writer.run(hurry.clone()));
+        // On the heap: whoever waits for a worker need not have room for all that it does.
+        let working = Box::pin(async {
+            tokio::join!(
+                queue::run(&queue, Arc::new(hands), concurrency, &stop),
+                sweep::run(&db, &queue, &pulse, &stop),
+                hear_server(rings, &queue, &stop),
+                hear_others(line, &queue, &stop),
+                schedule::run(&db, Means { kept, signer: signer.clone() }, &stop),
+                keys::take_turns(&db, &keys, &stop),
+                depth::count(&db, &stop),
+                flush::run(&db, &signer, &stop),
+                drain(&tasks, &stop, &hurry, &end),
+            );
+        });
+        tokio::join!(writing, working);
+    }
+}
+
+/// After the stop: waits for what was begun, then hurries it, then leaves it behind.
+async fn drain(
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    hurry: &CancellationToken,
+    end: &CancellationToken,
+) {
+    stop.cancelled().await;
+    tasks.close();
+    if timeout(DRAIN, tasks.wait()).await.is_err() {
+        tracing::warn!(jobs = tasks.len(), "still at work: given back");
+        hurry.cancel();
+        if timeout(LAST_WORDS, tasks.wait()).await.is_err() {
+            tracing::error!(jobs = tasks.len(), "left behind: done again when their leases are over");
+            end.cancel();
+        }
+    }
+}
+
+async fn hear_server(rings: Option<mpsc::Receiver<Ring>>, queue: &Queue, stop: &CancellationToken) {
+    let Some(mut rings) = rings else { return };
+    while let Some(Some(ring)) = stop.run_until_cancelled(rings.recv()).await {
+        queue.push([ring]);
+    }
+}
+
+async fn hear_others(line: Option<bell::Line>, queue: &Queue, stop: &CancellationToken) {
+    if let Some(line) = line {
+        stop.run_until_cancelled(line.hear(queue.clone())).await;
+    }
 }
 
 fn every(period: Duration) -> Interval {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick
-}
-
-async fn take_turns(db: &Db, keys: &Keys, stop: &CancellationToken) {
-    let mut tick = every(keys.every);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        if let Err(error) = maintenance::advance_keys(db, &keys.master, &keys.schedule).await {
-            tracing::warn!(%error, "could not look after the signing keys");
-        }
-    }
-}
-
-async fn sweep(db: &Db, stop: &CancellationToken) {
-    let mut tick = every(SWEEP_EVERY);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        match maintenance::expire(db).await {
-            Ok(swept) if swept == maintenance::Swept::default() => {}
-            Ok(swept) => {
-                tracing::info!(
-                    sessions = swept.sessions,
-                    tokens = swept.tokens,
-                    answers = swept.answers,
-                    "removed what has expired"
-                );
-            }
-            // The next tick tries again.
-            Err(error) => tracing::warn!(%error, "could not remove what has expired"),
-        }
-        match accounts::purge(db).await {
-            Ok(0) => {}
-            Ok(accounts) => tracing::info!(accounts, "forgot deleted accounts"),
-            Err(error) => tracing::warn!(%error, "could not forget deleted accounts"),
-        }
-    }
 }

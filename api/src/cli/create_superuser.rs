@@ -6,6 +6,7 @@ use insula_core::{
     Error,
     access::Origin,
     accounts,
+    bell::Bell,
     cluster::Cluster,
     config::Config,
     credentials::{self, Passwords},
@@ -41,7 +42,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     if config.migrates_on_start() {
         super::migrate::up(config).await?;
     }
-    let db = serve::connect(config, Cluster::default()).await?;
+    let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
     let made = ensure(&db, &Passwords::new()?, &email, Secret::new(password)).await?;
     db.close().await;
     say(match made {

@@ -1,8 +1,9 @@
-//! `insula keys`: which keys sign access tokens, and new ones in their place.
+//! `insula keys`: which keys sign access tokens and audit logs, and new ones in their place.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
     access::Origin,
+    bell::Bell,
     cluster::Cluster,
     config::Config,
     db::Db,
@@ -19,6 +20,10 @@ pub(super) enum Command {
         /// signed so far is refused
         #[arg(long)]
         now: bool,
+        /// Let a new key sign audit logs, instead of access tokens: the one before does not open any more, or others may
+        /// have it. What it signed is verified with it still, as long as it opens
+        #[arg(long, conflicts_with = "now")]
+        audit: bool,
     },
     /// Show the keys, one a line: kid, purpose, state, since or from when it signs, when it was made
     List,
@@ -26,18 +31,21 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
     match command {
-        Command::Rotate { now } => {
+        Command::Rotate { now, audit } => {
             // Before anything is wrapped with a key that servers would not start with.
             config.refuse_insecure()?;
             if config.migrates_on_start() {
                 migrate::up(config).await?;
             }
-            let db = serve::connect(config, Cluster::default()).await?;
-            rotate(config, &db, *now).await?;
+            let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
+            match audit {
+                true => rotate_audit(config, &db).await?,
+                false => rotate(config, &db, *now).await?,
+            }
             db.close().await;
         }
         Command::List => {
-            let db = serve::connect(config, Cluster::default()).await?;
+            let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
             list(&db).await?;
             db.close().await;
         }
@@ -61,6 +69,14 @@ async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), Fault> {
         ),
         false => format!("{} is published, and signs from {} on", key.kid, instant(key.activates_at)),
     });
+    Ok(())
+}
+
+async fn rotate_audit(config: &Config, db: &Db) -> Result<(), Fault> {
+    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let key = signing_keys::replace_audit_key(&tx, &serve::master_key(config)?).await?;
+    tx.commit().await?;
+    say(format_args!("{} signs audit logs now", key.kid));
     Ok(())
 }
 

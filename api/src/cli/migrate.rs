@@ -56,6 +56,16 @@ pub(super) async fn up(config: &Config) -> Result<Vec<String>, Fault> {
     Ok(insula_migrations::up(&config.migration_url(), login(config).as_deref()).await?)
 }
 
+/// Is there something to apply, or can that not be seen? Says so in the log.
+pub(super) async fn is_pending(config: &Config) -> bool {
+    match insula_migrations::pending(&config.migration_url()).await {
+        Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
+        Ok(false) => return false,
+        Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
+    }
+    true
+}
+
 /// The login of the running application, where migrations have another one.
 fn login(config: &Config) -> Option<String> {
     config.migration_database_url.as_ref()?;

@@ -3,15 +3,20 @@
 //! Exit codes: 0 done; 1 failed; 2 wrong usage; 69 something it needs is not there (database, port); 78 the
 //! configuration is wrong (sysexits.h).
 
+mod audit;
+mod background;
 mod completion;
 mod config;
 mod create_superuser;
+mod email;
 mod fault;
 mod keys;
 mod migrate;
 mod openapi;
+mod ops;
 mod seed;
 mod serve;
+mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
@@ -48,8 +53,10 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the API, with the background worker inside
+    /// Run the API, with the background work inside
     Serve(serve::Args),
+    /// Run the background work alone, beside servers with `--no-worker`
+    Worker,
     /// Change the database's schema
     #[command(subcommand)]
     Migrate(migrate::Command),
@@ -61,6 +68,12 @@ enum Command {
     /// Look after the keys that sign access tokens
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Prove that audit logs are whole
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Try whether mails arrive
+    #[command(subcommand)]
+    Email(email::Command),
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -84,6 +97,7 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
     match command {
         Command::Openapi => return openapi::run(),
         Command::Completion(args) => return completion::run(&args),
+        Command::Audit(command) => return audit::run(&command),
         Command::Config(command) => return config::run(&sources(flags, [])?, &command),
         _ => {}
     }
@@ -99,11 +113,13 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
     runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(&config, &args).await,
+            Command::Worker => worker::run(&config).await,
             Command::Migrate(command) => migrate::run(&config, &command).await,
             Command::CreateSuperuser(args) => create_superuser::run(&config, args).await,
             Command::Seed(command) => seed::run(&config, &command).await,
+            Command::Email(command) => email::run(&config, &command).await,
             Command::Keys(command) => keys::run(&config, &command).await,
-            Command::Openapi | Command::Completion(_) | Command::Config(_) => Ok(()),
+            Command::Openapi | Command::Completion(_) | Command::Config(_) | Command::Audit(_) => Ok(()),
         }
     })
 }

@@ -9,8 +9,10 @@ use std::{
 };
 
 use insula_core::{
-    access::{BuiltinRole, Origin, ProjectsCreate},
+    access::{BuiltinRole, Inquiry, Origin, ProjectsCreate},
     accounts,
+    audit::Trail,
+    bell::Bell,
     cluster::Cluster,
     config::Config,
     credentials::{self, Passwords},
@@ -27,6 +29,8 @@ use insula_core::{
     text::{Color, EmailAddress, Name, ProjectCode, Slug},
     users::NewUser,
 };
+
+use insula_api::dev_mail;
 
 use super::{Fault, create_superuser, migrate, say, serve};
 
@@ -68,7 +72,7 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
         ));
     }
     migrate::up(config).await?;
-    let db = serve::connect(config, Cluster::default()).await?;
+    let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
     serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;
@@ -126,7 +130,8 @@ impl Seed<'_> {
             Err(error) if error.code() == Code::EmailTaken => {
                 drop(tx);
                 let password = Secret::new(self.password.to_owned());
-                let proof = credentials::check(self.db, self.passwords, &address, password).await;
+                let proof =
+                    credentials::check(self.db, self.passwords, &address, password, &Trail::default()).await;
                 proof.map(|proof| proof.user).map_err(|_| {
                     Fault::failed(format!(
                         "{address} exists with another password; delete the data folder to start anew"
@@ -167,7 +172,16 @@ impl Seed<'_> {
         let now = tx.now();
         tx.commit().await?;
         let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now).await?;
-        Ok(Caller { claims, request_id: None, needs_verified: false })
+        Ok(Caller {
+            claims,
+            label: None,
+            inquiry: Inquiry::NONE,
+            operation: "seed",
+            needs_verified: false,
+            step_up: self.policy.step_up,
+            platform_access: None,
+            trail: Trail::default(),
+        })
     }
 
     async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), Fault> {
@@ -192,10 +206,14 @@ pub(super) fn greet(config: &Config, address: &str) {
         return;
     }
     let people: Vec<_> = PEOPLE.iter().map(|(first, ..)| email(first)).collect();
+    let mailbox = match config.keeps_mail() {
+        true => format!("  Mails           http://{address}{}\n", dev_mail::PATH),
+        false => String::new(),
+    };
     say(format_args!(
         "\n  API             http://{address}/api/v1\n  Documentation   http://{address}/docs/\n  \
          Log in as       {} (organization `{SLUG}`)\n                  {OPERATOR} (operator of the platform)\n  \
-         Password        in {}\n  Data            {} (delete it to start anew)\n",
+         Password        in {}\n{mailbox}  Data            {} (delete it to start anew)\n",
         people.join(", "),
         password.display(),
         config.data_dir.display(),

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::Path,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -15,15 +16,21 @@ use std::{
 
 use insula_api::{
     cookies::Cookies,
+    ops::Ops,
     origins::Origins,
     serve::{Limits, Readiness, serve},
     state::State,
 };
 use insula_core::{
+    audit::Refusals,
+    bell::Bell,
+    chains::Signer,
     cluster::Cluster,
     config::{Config, OriginList},
     credentials::Passwords,
     db::{Db, Options},
+    emails::DevMailbox,
+    limits::{Guesses, RateLimits},
     maintenance,
     members::Callers,
     one_time_tokens::Mail,
@@ -31,7 +38,9 @@ use insula_core::{
     secret::{MacKey, MasterKey, Purpose},
     sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
     signing_keys::Schedule,
+    telemetry::Pulse,
 };
+use insula_worker::{Post, Worker};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -39,13 +48,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Fault, create_superuser, migrate, say, seed};
+use super::{Fault, background, create_superuser, migrate, ops, say, seed, worker};
 
 /// How often a server that may not migrate looks whether somebody else did.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// How often the database is told which sessions were used.
-const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -55,6 +61,9 @@ pub(super) struct Args {
     /// Listen on this port of the configured address; 0 takes a free one
     #[arg(long)]
     port: Option<u16>,
+    /// Leave the background work to `insula worker`
+    #[arg(long)]
+    no_worker: bool,
 }
 
 impl Args {
@@ -71,9 +80,11 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     // First: a port that is taken is no reason to migrate anything.
     let listener = listen(bind).await?;
     let address = listener.local_addr()?;
+    let ops_listener = ops::listen(config, args.port == Some(0)).await?;
     let is_migrated = is_current(config).await?;
     let (cluster, link) = Cluster::new(config)?;
-    let db = connect(config, cluster).await?;
+    let (bell, rings) = Bell::new();
+    let db = connect(config, cluster, bell).await?;
     check_login(config, &db).await?;
     let passwords = Passwords::new()?;
     let master = master_key(config)?;
@@ -87,14 +98,39 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(work_when_migrated(config.clone(), Arc::clone(&state), master, background.clone()));
-    tasks.spawn(follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
-    tasks.spawn(write_down_seen(Arc::clone(&state), background.clone()));
+    let pulse = Pulse::default();
+    let work: Pin<Box<dyn Future<Output = ()> + Send>> = match (args.no_worker, worker::line(config)?) {
+        (false, line) => {
+            let post = Post::open(config, state.mail.clone(), &public_url, state.dev_mail.clone())?;
+            let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
+            let worker = Worker { rings: Some(rings), line, ..worker };
+            Box::pin(worker.run(background.clone()))
+        }
+        (true, Some(line)) => {
+            let stop = background.clone();
+            Box::pin(async move { stop.run_until_cancelled(line.carry(rings)).await.unwrap_or_default() })
+        }
+        // Nobody hears the bell: whoever works looks for the jobs.
+        (true, None) => Box::pin(async { drop(rings) }),
+    };
+    let ready = when_migrated(config.clone(), Arc::clone(&state), master, background.clone());
+    tasks.spawn(async move {
+        if ready.await {
+            work.await;
+        }
+    });
+    tasks.spawn(background::follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
+    tasks.spawn(background::write_down_seen(Arc::clone(&state), background.clone()));
+    tasks.spawn(background::write_down_refused(Arc::clone(&state), background.clone()));
+    tasks.spawn(background::tidy_limits(Arc::clone(&state), background.clone()));
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }
-    tasks.close();
     say(format_args!("Insula listens on http://{address}"));
+    let asked = Arc::clone(&state);
+    let ops = Ops { pulse, db: db.clone(), refusal: Arc::new(move || asked.refusal()) };
+    ops::open(ops_listener, ops, &tasks, &background);
+    tasks.close();
     seed::greet(config, &address.to_string());
     let cut = serve(listener, app, limits(config), state.readiness.clone(), stop.requested()).await?;
     if cut > 0 {
@@ -102,7 +138,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     }
     background.cancel();
     tasks.wait().await;
-    db.close().await;
+    state.db.close().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -115,6 +151,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
     State {
         db: db.clone(),
         callers: Callers::new(db.clone(), config.session_cache_ttl),
+        refusals: Refusals::new(db.clone()),
         tokens: Tokens::new(db, master, issuer, config.access_token_ttl),
         refresh: RefreshTokens::new(master),
         csrf: CsrfTokens::new(master),
@@ -122,8 +159,13 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         origins: Origins::new(public_url, trusted),
         passwords,
         cursors: Cursors::new(master),
+        signer: Signer::new(master.clone()),
         bodies: MacKey::derive(master, Purpose::Body),
         mail: Mail::new(master, config),
+        dev_mail: DevMailbox::of(config),
+        limits: RateLimits::new(config, db.counters()),
+        guesses: Guesses::new(master, config.limit_guesses, db.counters()),
+        trusted_proxies: config.trusted_proxies.clone(),
         policy: Policy::from(config),
         personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
@@ -133,7 +175,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
 }
 
 /// Is the schema current? Migrates first, where the configuration says so.
-async fn is_current(config: &Config) -> Result<bool, Fault> {
+pub(super) async fn is_current(config: &Config) -> Result<bool, Fault> {
     if !config.migrates_on_start() {
         return Ok(!insula_migrations::pending(&config.migration_url()).await?);
     }
@@ -154,55 +196,38 @@ async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(
     Ok(())
 }
 
-/// The worker starts when the schema is current, which on a server that may not migrate is somebody else's doing.
-async fn work_when_migrated(config: Config, state: Arc<State>, master: MasterKey, stop: CancellationToken) {
+/// Waits until the schema is current, which on a server that may not migrate is somebody else's doing. `false`: until
+/// `stop`.
+async fn when_migrated(
+    config: Config,
+    state: Arc<State>,
+    master: MasterKey,
+    stop: CancellationToken,
+) -> bool {
     while !state.is_migrated() {
         if stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
-            return;
+            return false;
         }
-        match insula_migrations::pending(&config.migration_url()).await {
-            Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
-            Ok(false) => match prepare(&config, &state, &master).await {
+        if !migrate::is_pending(&config).await {
+            match prepare(&config, &state, &master).await {
                 Ok(()) => tracing::info!("the schema is current"),
                 Err(fault) => tracing::error!(%fault, "cannot prepare for requests"),
-            },
-            Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
+            }
         }
     }
-    let keys = insula_worker::Keys { master, schedule: Schedule::of(&config), every: config.key_reload() };
-    insula_worker::run(state.db.clone(), keys, stop).await;
-}
-
-/// Learns of keys that were added, changed their turn or were removed, by whichever process.
-async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken) {
-    while stop.run_until_cancelled(sleep(every)).await.is_some() {
-        if state.is_migrated()
-            && let Err(error) = state.tokens.reload().await
-        {
-            tracing::warn!(%error, "cannot look for changed keys");
-        }
-    }
-}
-
-/// Now and then, and at the end.
-async fn write_down_seen(state: Arc<State>, stop: CancellationToken) {
-    let mut is_over = false;
-    while !is_over {
-        is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
-        if let Err(error) = state.callers.write_down_seen().await {
-            tracing::warn!(%error, "could not write down which sessions were used");
-        }
-    }
+    true
 }
 
 /// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
-pub(super) async fn connect(config: &Config, cluster: Cluster) -> Result<Db, Fault> {
+/// `bell`: who is told of new jobs.
+pub(super) async fn connect(config: &Config, cluster: Cluster, bell: Bell) -> Result<Db, Fault> {
     let url = config.database_url();
     if config.database_url.is_none() {
         data_folder(config)?;
     }
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
-    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, cluster, ..Options::default() }).await?)
+    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() })
+        .await?)
 }
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.
@@ -223,7 +248,7 @@ pub(super) fn data_folder(config: &Config) -> Result<&Path, Fault> {
 }
 
 /// A login that owns tables could switch the walls off.
-async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
+pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
     let Some(fault) = db.login_fault().await? else { return Ok(()) };
     let text = format!(
         "DATABASE_URL: the login `{0}` {1}; give the application one that only wears the hats:\n\
@@ -264,17 +289,17 @@ fn limits(config: &Config) -> Limits {
 }
 
 /// SIGTERM and SIGINT.
-struct Stop {
+pub(super) struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Stop {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn requested(&mut self) {
+    pub(super) async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
             _ = self.interrupt.recv() => tracing::info!("interrupted: stopping"),

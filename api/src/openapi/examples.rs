@@ -17,7 +17,7 @@ pub(super) fn add(doc: &mut Value) -> Result<(), String> {
         let answers = responses.into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
         for (what, body) in bodies.chain(answers.map(|(_, answer)| ("answer", answer))) {
             let media = body.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten();
-            for (_, media) in media.filter(|(name, _)| name.ends_with("json")) {
+            for (_, media) in media.filter(|(name, _)| name.ends_with("/json") || name.ends_with("+json")) {
                 let example = Sampler { schemas: &schemas }.sample(&media["schema"], DEEPEST);
                 media["example"] =
                     example.map_err(|place| format!("the {what} of {id} has no example{place}"))?;

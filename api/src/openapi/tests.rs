@@ -18,17 +18,21 @@ fn statuses<'a>(doc: &'a Value, path: &str, method: &str) -> Vec<&'a str> {
 fn an_operation_lists_the_answers_it_can_give_and_no_others() {
     let doc = doc();
     for (path, method, expected) in [
-        ("/organizations/{org}/projects", "get", "200 401 403 404 408 410 422 500 503"),
-        ("/organizations/{org}/projects", "post", "200 400 401 403 404 408 409 410 413 415 422 500 503"),
-        ("/organizations/{org}/projects/{project}", "get", "200 304 401 403 404 408 410 422 500 503"),
+        ("/organizations/{org}/projects", "get", "200 308 401 403 404 408 410 422 429 500 503"),
+        (
+            "/organizations/{org}/projects",
+            "post",
+            "200 308 400 401 403 404 408 409 410 413 415 422 429 500 503",
+        ),
+        ("/organizations/{org}/projects/{project}", "get", "200 304 308 401 403 404 408 410 422 429 500 503"),
         (
             "/organizations/{org}/projects/{project}",
             "patch",
-            "200 400 401 403 404 408 409 410 412 413 415 422 500 503",
+            "200 308 400 401 403 404 408 409 410 412 413 415 422 429 500 503",
         ),
-        ("/actions", "post", "200 400 401 403 408 413 415 422 500 503"),
-        ("/register", "post", "200 400 408 409 413 415 422 500 503"),
-        ("/failures/{how}", "get", "200 404 408 422 500 503"),
+        ("/actions", "post", "200 400 401 403 408 413 415 422 429 500 503"),
+        ("/register", "post", "200 400 408 409 413 415 422 429 500 503"),
+        ("/failures/{how}", "get", "200 404 408 422 429 500 503"),
     ] {
         assert_eq!(statuses(&doc, path, method).join(" "), expected, "{method} {path}");
     }
@@ -41,6 +45,7 @@ fn permissions_stand_on_the_operation() {
     let doc = doc();
     let create = &doc["paths"]["/api/v1/organizations/{org}/projects"]["post"];
     assert_eq!(create["x-permission"], "projects:create");
+    assert_eq!(create["x-limit"], "write");
     assert_eq!(create["parameters"][0]["schema"], json!({"type": "string"}));
     assert_eq!(create["security"], json!([{"bearer": []}, {"cookie": []}]));
     let public = &doc["paths"]["/api/v1/actions"]["post"];

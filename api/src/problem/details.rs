@@ -27,7 +27,13 @@ pub(super) struct Details<'a> {
     #[serde(flatten)]
     lack: Option<Lack<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     organizations: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_masked: Option<&'a str>,
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after: Option<u64>,
@@ -36,7 +42,6 @@ pub(super) struct Details<'a> {
 #[derive(Serialize)]
 struct Lack<'a> {
     permission: &'static str,
-    missing: [&'static str; 1],
     roles_held: &'a [String],
     roles_that_grant: &'a [String],
 }
@@ -44,13 +49,9 @@ struct Lack<'a> {
 impl<'a> Details<'a> {
     pub(super) fn new(error: &'a Error, instance: &'a str, request_id: &'a str) -> Self {
         let code = error.code();
-        let detail = match code.kind() {
-            // What went wrong inside is for the log.
-            Kind::Internal => code.sentence().to_owned(),
-            _ => error.to_string(),
-        };
+        let detail = sentence(error);
         let wait = match error {
-            Error::Unavailable { retry_after } => Some(*retry_after),
+            Error::Unavailable { retry_after } | Error::Limited { retry_after } => Some(*retry_after),
             _ => (code.kind() == Kind::Unavailable).then_some(RETRY_AFTER),
         };
         Self {
@@ -63,17 +64,36 @@ impl<'a> Details<'a> {
             error: code.as_str(),
             errors: if let Error::Invalid(_, errors) = error { errors } else { &[] },
             request_id,
+            missing: match error {
+                Error::Forbidden(lack) => Some(vec![lack.permission.as_str()]),
+                Error::Escalation(missing) => Some(missing.iter().map(Permission::as_str).collect()),
+                _ => None,
+            },
+            members: match error {
+                Error::RoleInUse(members) => Some(members.iter().map(ToString::to_string).collect()),
+                _ => None,
+            },
             lack: if let Error::Forbidden(missing) = error { Some((&**missing).into()) } else { None },
             organizations: if let Error::LastOwner(slugs) = error { Some(slugs) } else { None },
+            email_masked: if let Error::EmailMismatch(masked) = error { Some(masked) } else { None },
             retry_after: wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
         }
     }
 }
 
+/// What happened and what to do, for people.
+pub(super) fn sentence(error: &Error) -> String {
+    let code = error.code();
+    match code.kind() {
+        // What went wrong inside is for the log.
+        Kind::Internal => code.sentence().to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 impl<'a> From<&'a Missing> for Lack<'a> {
     fn from(Missing { permission, roles_held, roles_that_grant }: &'a Missing) -> Self {
-        let permission = permission.as_str();
-        Self { permission, missing: [permission], roles_held, roles_that_grant }
+        Self { permission: permission.as_str(), roles_held, roles_that_grant }
     }
 }
 
@@ -92,6 +112,8 @@ pub(crate) fn example(code: Code) -> Value {
     let error = match code {
         Code::Forbidden => Error::Forbidden(Box::new(missing)),
         Code::ValidationFailed => Error::Invalid(code, vec![field]),
+        Code::Escalation => Error::Escalation([Permission::AuditExport].into_iter().collect()),
+        Code::InvitationEmailMismatch => Error::EmailMismatch("a***@example.com".to_owned()),
         Code::LastOwner => Error::LastOwner(vec!["acme".to_owned()]),
         code => code.refuse(),
     };
@@ -138,9 +160,11 @@ pub(crate) fn schema() -> Value {
             "request_id": text("Names this request in the log."),
             "permission": text("The permission that was asked for."),
             "missing": texts("The permissions the caller lacks."),
+            "members": texts("The ids of the members who hold the role."),
             "roles_held": texts("The roles the caller holds."),
             "roles_that_grant": texts("The roles that would do."),
             "organizations": texts("The slugs of the organizations that would be left without an owner."),
+            "email_masked": text("As much as the caller may see of the address that the invitation is for."),
             "retry_after": {"type": "integer", "description": "Seconds to wait before trying again."},
         },
     })

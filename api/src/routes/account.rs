@@ -30,25 +30,25 @@ pub struct Account(pub Arc<State>);
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
-struct ProfilePatch {
+pub(super) struct ProfilePatch {
     /// Given name.
     #[oai(nullable)]
-    first_name: MaybeUndefined<Name>,
+    pub(super) first_name: MaybeUndefined<Name>,
     /// Family name.
     #[oai(nullable)]
-    last_name: MaybeUndefined<Name>,
+    pub(super) last_name: MaybeUndefined<Name>,
     /// To log in with, too; unique without regard to case.
     #[oai(nullable)]
-    username: MaybeUndefined<Username>,
+    pub(super) username: MaybeUndefined<Username>,
     /// The language of what is written to the person.
-    locale: Option<Locale>,
+    pub(super) locale: Option<Locale>,
     /// The time zone that times are shown in; data stay in UTC.
-    timezone: Option<TimeZone>,
+    pub(super) timezone: Option<TimeZone>,
     /// The first day of the week.
-    week_start: Option<WeekStart>,
+    pub(super) week_start: Option<WeekStart>,
     /// An organization of his; `null`: where he has been for the longest time.
     #[oai(nullable)]
-    default_organization_id: MaybeUndefined<Uuid>,
+    pub(super) default_organization_id: MaybeUndefined<Uuid>,
 }
 
 /// Another password.
@@ -130,27 +130,34 @@ fn change<T, U>(
     }
 }
 
+impl ProfilePatch {
+    /// What it says; what is wrong is noted in `fields`.
+    pub(super) fn read(self, fields: &mut Fields) -> ProfileChanges {
+        let name = |name: Name| text::Name::parse(&name.0);
+        ProfileChanges {
+            first_name: change(fields, "first_name", self.first_name, name),
+            last_name: change(fields, "last_name", self.last_name, name),
+            username: change(fields, "username", self.username, |name| text::Username::parse(&name.0)),
+            locale: fields.take_optional("locale", self.locale.map(|tag| text::Locale::parse(&tag.0))),
+            timezone: fields
+                .take_optional("timezone", self.timezone.map(|zone| text::TimeZone::parse(&zone.0))),
+            week_start: self.week_start.map(Into::into),
+            default_organization: change(
+                fields,
+                "default_organization_id",
+                self.default_organization_id,
+                |id| Ok(OrgId(id)),
+            ),
+        }
+    }
+}
+
 impl TryFrom<ProfilePatch> for ProfileChanges {
     type Error = insula_core::Error;
 
     fn try_from(patch: ProfilePatch) -> Result<Self, Self::Error> {
         let mut fields = Fields::default();
-        let name = |name: Name| text::Name::parse(&name.0);
-        let changes = Self {
-            first_name: change(&mut fields, "first_name", patch.first_name, name),
-            last_name: change(&mut fields, "last_name", patch.last_name, name),
-            username: change(&mut fields, "username", patch.username, |name| text::Username::parse(&name.0)),
-            locale: fields.take_optional("locale", patch.locale.map(|tag| text::Locale::parse(&tag.0))),
-            timezone: fields
-                .take_optional("timezone", patch.timezone.map(|zone| text::TimeZone::parse(&zone.0))),
-            week_start: patch.week_start.map(Into::into),
-            default_organization: change(
-                &mut fields,
-                "default_organization_id",
-                patch.default_organization_id,
-                |id| Ok(OrgId(id)),
-            ),
-        };
+        let changes = patch.read(&mut fields);
         fields.finish()?;
         Ok(changes)
     }

@@ -8,9 +8,10 @@ use std::{sync::Arc, time::Duration};
 use insula_core::{
     accounts,
     error::{Code, Fields},
+    limits::Class,
     mailboxes::{self, Proved},
     one_time_tokens::{self, Purpose},
-    secret::Secret,
+    secret::{Secret, hex},
     text::EmailAddress,
 };
 use poem::Request;
@@ -21,6 +22,7 @@ use tokio::time::sleep;
 use super::{Tag, me::User};
 use crate::{
     caller::{self, Anybody, Recent},
+    limits,
     problem::{Conflicting, Guarded, Linked, Problem, Result},
     state::State,
     strict::StrictJson,
@@ -28,6 +30,14 @@ use crate::{
 };
 
 pub struct Mailboxes(pub Arc<State>);
+
+impl Mailboxes {
+    /// Nor is a mailbox filled by many who ask. By its tag: what is counted may be stored elsewhere.
+    async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
+        let tag = self.0.bodies.tag(email.key().as_bytes());
+        Ok(limits::take(&self.0, request, Class::Mailbox, &hex(&tag[..16])).await?)
+    }
+}
 
 /// What is said wherever the mailbox says the rest.
 pub(super) const LOOK: Accepted =
@@ -51,9 +61,9 @@ crate::texts! {
 
 /// A mailed link.
 #[derive(Object)]
-struct Link {
+pub(super) struct Link {
     /// What stands in its fragment.
-    token: LinkToken,
+    pub(super) token: LinkToken,
 }
 
 /// A mailbox.
@@ -124,8 +134,14 @@ impl Mailboxes {
     ///
     /// The answer is the same, and takes as long, whether there is an account to be verified.
     #[oai(path = "/auth/email/resend", method = "post", operation_id = "resendVerification")]
-    async fn resend(&self, anybody: Anybody, mailbox: StrictJson<Mailbox>) -> Result<Accepted, Guarded> {
+    async fn resend(
+        &self,
+        request: &Request,
+        anybody: Anybody,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<Accepted, Guarded> {
         let email = mailbox.value.parse()?;
+        self.count(request, &email).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
             mailboxes::resend(&tx, &self.0.mail, &email).await?;
@@ -139,8 +155,14 @@ impl Mailboxes {
     ///
     /// The answer is the same, and takes as long, whether there is an account.
     #[oai(path = "/auth/password/forgot", method = "post", operation_id = "forgotPassword")]
-    async fn forgot(&self, anybody: Anybody, mailbox: StrictJson<Mailbox>) -> Result<Accepted, Guarded> {
+    async fn forgot(
+        &self,
+        request: &Request,
+        anybody: Anybody,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<Accepted, Guarded> {
         let email = mailbox.value.parse()?;
+        self.count(request, &email).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
             mailboxes::forgot(&tx, &self.0.mail, &email).await?;
@@ -178,11 +200,13 @@ impl Mailboxes {
     #[oai(path = "/users/me/email", method = "post", operation_id = "changeMyEmail", tag = "Tag::Me")]
     async fn change(
         &self,
+        request: &Request,
         me: Recent,
         mailbox: StrictJson<Mailbox>,
     ) -> Result<OrAccepted<Tagged<User>>, Conflicting> {
         let Recent(me) = me;
         let email = mailbox.value.parse()?;
+        self.count(request, &email).await?;
         let changed = async {
             let tx = self.0.db.begin_global(me.caller.origin()).await?;
             let changed = mailboxes::change(&tx, &self.0.mail, me.user.id, email).await?;

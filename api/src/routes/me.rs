@@ -186,11 +186,7 @@ impl From<users::User> for User {
             last_name: user.last_name.map(Name),
             locale: Locale(user.locale),
             timezone: TimeZone(user.timezone),
-            week_start: match user.week_start.as_str() {
-                "saturday" => WeekStart::Saturday,
-                "sunday" => WeekStart::Sunday,
-                _ => WeekStart::Monday,
-            },
+            week_start: users::WeekStart::parse(&user.week_start).unwrap_or(users::WeekStart::Monday).into(),
             default_organization_id: user.default_organization_id.map(|id| id.0),
             is_active: user.is_active,
             is_superuser: user.is_superuser,
@@ -199,6 +195,16 @@ impl From<users::User> for User {
             version: user.version,
             created_at: user.created_at,
             updated_at: user.updated_at,
+        }
+    }
+}
+
+impl From<users::WeekStart> for WeekStart {
+    fn from(day: users::WeekStart) -> Self {
+        match day {
+            users::WeekStart::Monday => Self::Monday,
+            users::WeekStart::Saturday => Self::Saturday,
+            users::WeekStart::Sunday => Self::Sunday,
         }
     }
 }

@@ -2,50 +2,75 @@
 
 mod account;
 mod admin;
+mod audit;
 mod auth;
 mod configuration;
+mod invitations;
+mod invited;
 mod mailboxes;
 mod me;
 mod members;
 mod memberships;
 mod organizations;
+mod permissions;
 mod projects;
+mod roles;
 mod sessions;
+mod settings;
+mod transfers;
 
 use std::sync::Arc;
 
 use crate::state::State;
 
-/// Every operation of the API.
-pub type Routes = (
-    auth::Auth,
-    sessions::Sessions,
-    configuration::Configuration,
-    mailboxes::Mailboxes,
-    me::Me,
-    account::Account,
-    memberships::Memberships,
-    organizations::Organizations,
-    members::Members,
-    projects::Projects,
-    admin::users::Users,
-);
+/// Declares groups of routes, each a tuple (of 16 at most), and all of them as one.
+macro_rules! groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)? . $routes:ident),+;)+) => {
+    $($(#[$doc])* type $group = ($($module $(:: $inner)? ::$routes,)+);)+
 
-/// The routes, over what they share.
-pub fn routes(state: &Arc<State>) -> Routes {
-    (
-        auth::Auth(Arc::clone(state)),
-        sessions::Sessions(Arc::clone(state)),
-        configuration::Configuration(Arc::clone(state)),
-        mailboxes::Mailboxes(Arc::clone(state)),
-        me::Me(Arc::clone(state)),
-        account::Account(Arc::clone(state)),
-        memberships::Memberships(Arc::clone(state)),
-        organizations::Organizations(Arc::clone(state)),
-        members::Members(Arc::clone(state)),
-        projects::Projects(Arc::clone(state)),
-        admin::users::Users(Arc::clone(state)),
-    )
+    /// Every operation of the API.
+    pub type Routes = ($($group,)+);
+
+    /// The routes, over what they share.
+    pub fn routes(state: &Arc<State>) -> Routes {
+        ($(($($module $(:: $inner)? ::$routes(Arc::clone(state)),)+),)+)
+    }
+}}
+
+groups! {
+    /// What people do for themselves.
+    People =
+        auth.Auth,
+        sessions.Sessions,
+        configuration.Configuration,
+        mailboxes.Mailboxes,
+        me.Me,
+        account.Account,
+        memberships.Memberships,
+        audit::activity.Activity;
+    /// What is inside of organizations.
+    Tenants =
+        organizations.Organizations,
+        transfers.Transfers,
+        settings.Settings,
+        members.Members,
+        invitations.Invitations,
+        invited.Invited,
+        roles.Roles,
+        permissions.Permissions,
+        projects.Projects,
+        audit::log.Log,
+        audit::proof.Proof,
+        audit::exports.Exports;
+    /// What operators do.
+    Platform =
+        admin::organizations.Organizations,
+        admin::users.Users,
+        admin::users_change.ChangedUsers,
+        admin::users_bulk.ManyUsers,
+        admin::jobs.Jobs,
+        admin::queues.Queues,
+        admin::emails.Emails,
+        admin::audit.PlatformLog;
 }
 
 /// How the document groups the operations.
@@ -59,8 +84,14 @@ enum Tag {
     Organizations,
     /// Who belongs to an organization, and what each may do there.
     Members,
+    /// Who is invited into an organization, and what he answers.
+    Invitations,
+    /// What roles there are, and what each allows.
+    Roles,
     /// Projects of an organization.
     Projects,
+    /// What happened in an organization, and the proof of it.
+    Audit,
     /// What operators of the platform do.
     Platform,
 }

@@ -1,17 +1,18 @@
-//! `/organizations`: tenants.
+//! `/organizations`: tenants, from their foundation to their end.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::OrganizationRead,
+    access::{OrganizationDelete, OrganizationRead, OrganizationRestore, OrganizationUpdate, OwnMembership},
     accounts,
     error::{Code, Fields},
     idempotency::Begun,
-    organizations::{self, NewOrganization},
-    text,
+    members,
+    organizations::{self, NewOrganization, OrganizationChanges},
+    tenants, text,
 };
-use poem_openapi::{Enum, Object, OpenApi, param::Header};
+use poem_openapi::{Enum, Object, OpenApi, param::Header, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -20,9 +21,12 @@ use crate::{
     caller::SignedIn,
     problem::{Conflicting, Result},
     state::State,
-    strict::StrictJson,
+    strict::{MergePatch, StrictJson},
     tenant,
-    wire::{Answer, EntityTag, IdempotencyKey, IfNoneMatch, Name, Slug, Tagged},
+    wire::{
+        About, Accepted, Answer, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Name, NoContent, Slug,
+        Tagged,
+    },
 };
 
 pub struct Organizations(pub Arc<State>);
@@ -36,6 +40,18 @@ struct Foundation {
     slug: Slug,
 }
 
+/// What is to change: absent is unchanged, `null` is cleared.
+#[derive(Object)]
+pub(super) struct OrganizationPatch {
+    /// Its name, for people.
+    name: Option<Name>,
+    /// Its address in URLs; the one before leads its members to it for 90 days.
+    slug: Option<Slug>,
+    /// What it is, for people.
+    #[oai(nullable)]
+    description: MaybeUndefined<About>,
+}
+
 /// A tenant.
 #[derive(Object, Serialize)]
 pub(super) struct Organization {
@@ -47,7 +63,7 @@ pub(super) struct Organization {
     name: Name,
     /// What it is, for people.
     #[oai(nullable)]
-    description: Option<String>,
+    description: Option<About>,
     /// Can it be changed?
     status: Status,
     /// Whose it is.
@@ -61,10 +77,10 @@ pub(super) struct Organization {
 }
 
 /// Can an organization be changed?
-#[derive(Enum, Serialize)]
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "OrganizationStatus")]
 #[serde(rename_all = "snake_case")]
-enum Status {
+pub(super) enum Status {
     /// Yes.
     Active,
     /// It can only be read.
@@ -72,10 +88,10 @@ enum Status {
 }
 
 /// Whose an organization is.
-#[derive(Enum, Serialize)]
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-enum OrganizationKind {
+pub(super) enum OrganizationKind {
     /// Of the people who were invited.
     Team,
     /// Of one person alone.
@@ -120,6 +136,85 @@ impl Organizations {
         let organization = organizations::get(&tx).await?;
         Ok(Tagged::new(EntityTag(organization.version), known.0, || organization.into()))
     }
+
+    /// Change an organization
+    ///
+    /// Under its former slug its members are led to the new one (308) for 90 days, in which nobody else can have it.
+    #[oai(path = "/organizations/:org", method = "patch", operation_id = "updateOrganization")]
+    async fn change(
+        &self,
+        org: tenant::Path<OrganizationUpdate>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<OrganizationPatch>,
+    ) -> Result<Tagged<Organization>> {
+        let changes = OrganizationChanges::try_from(patch.body()?)?;
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = expected.0.and_then(IfMatch::expected);
+        let organization = organizations::change(&tx, changes, expected).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
+    }
+
+    /// Delete an organization
+    ///
+    /// Nobody gets in any more (410). For 30 days it can be restored; then it is removed with everything in it but its
+    /// audit log. Needs a recent log-in. What is one person's own goes with his account alone.
+    #[oai(path = "/organizations/:org", method = "delete", operation_id = "deleteOrganization")]
+    async fn remove(
+        &self,
+        org: tenant::Path<OrganizationDelete>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<Accepted> {
+        let tx = self.0.db.begin(org.0).await?;
+        tenants::close(&tx, expected.0.and_then(IfMatch::expected)).await?;
+        tx.commit().await?;
+        Ok(DELETED)
+    }
+
+    /// Restore a deleted organization
+    ///
+    /// With everything in it. One that was not deleted stays as it is.
+    #[oai(path = "/organizations/:org/restore", method = "post", operation_id = "restoreOrganization")]
+    async fn restore(&self, org: tenant::Path<OrganizationRestore>) -> Result<Tagged<Organization>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let organization = tenants::reopen(&tx).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
+    }
+
+    /// Leave an organization
+    ///
+    /// Its only owner hands it over, or makes somebody else an owner, first.
+    #[oai(path = "/organizations/:org/leave", method = "post", operation_id = "leaveOrganization")]
+    async fn leave(&self, org: tenant::Path<OwnMembership>) -> Result<NoContent> {
+        let tx = self.0.db.begin(org.0).await?;
+        members::leave(&tx).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+}
+
+/// What whoever deletes an organization is told.
+pub(super) const DELETED: Accepted =
+    Accepted("The organization is deleted. For 30 days it can be restored; then it is removed for good.");
+
+impl TryFrom<OrganizationPatch> for OrganizationChanges {
+    type Error = insula_core::Error;
+
+    fn try_from(patch: OrganizationPatch) -> Result<Self, Self::Error> {
+        let mut fields = Fields::default();
+        let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
+        let slug = fields.take_optional("slug", patch.slug.map(|slug| text::Slug::parse(&slug.0)));
+        let description = match patch.description {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(about) => {
+                fields.take("description", text::About::parse(&about.0)).map(Some)
+            }
+        };
+        fields.finish()?;
+        Ok(Self { name, slug, description })
+    }
 }
 
 impl TryFrom<Foundation> for NewOrganization {
@@ -127,11 +222,17 @@ impl TryFrom<Foundation> for NewOrganization {
 
     fn try_from(new: Foundation) -> Result<Self, Self::Error> {
         let mut fields = Fields::default();
-        let name = fields.take("name", text::Name::parse(&new.name.0));
-        let slug = fields.take("slug", text::Slug::parse(&new.slug.0));
+        let new = foundation(&mut fields, &new.name, &new.slug);
         fields.finish()?;
-        name.zip(slug).map(|(name, slug)| Self { name, slug }).ok_or(Code::ValidationFailed.refuse())
+        new.ok_or(Code::ValidationFailed.refuse())
     }
+}
+
+/// An organization as it begins; what is wrong is noted in `fields`.
+pub(super) fn foundation(fields: &mut Fields, name: &Name, slug: &Slug) -> Option<NewOrganization> {
+    let name = fields.take("name", text::Name::parse(&name.0));
+    let slug = fields.take("slug", text::Slug::parse(&slug.0));
+    name.zip(slug).map(|(name, slug)| NewOrganization { name, slug })
 }
 
 impl From<organizations::Organization> for Organization {
@@ -140,7 +241,7 @@ impl From<organizations::Organization> for Organization {
             id: row.id.0,
             slug: Slug(row.slug),
             name: Name(row.name),
-            description: row.description,
+            description: row.description.map(About),
             status: if row.status == organizations::ACTIVE { Status::Active } else { Status::Suspended },
             kind: if row.kind == organizations::TEAM {
                 OrganizationKind::Team

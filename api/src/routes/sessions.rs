@@ -5,6 +5,7 @@ use std::sync::Arc;
 use insula_core::{
     Error, accounts, credentials,
     error::{Code, Fields},
+    limits::Class,
     secret::Secret,
     sessions::{self, Device, Ending},
     text, users,
@@ -18,6 +19,7 @@ use super::{Tag, me::User};
 use crate::{
     caller::{self, Anybody, Carrier},
     cookies::Tokens,
+    limits,
     problem::{Challenging, Problem, Result},
     state::State,
     strict::{OptionalJson, StrictJson},
@@ -144,8 +146,11 @@ impl Sessions {
             self.0.origins.require(request)?;
         }
         let Parsed { login, password, device_name } = who.value.parse()?;
-        let proof = credentials::check(&self.0.db, &self.0.passwords, &login, password).await?;
-        let mut tx = self.0.db.begin_global(anybody.origin).await?;
+        let State { db, passwords, guesses, .. } = &*self.0;
+        let address = anybody.device.ip.as_deref();
+        let proof =
+            sessions::prove(db, (passwords, guesses), (&login, password), address, &anybody.trail).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
         let device = Device { name: device_name, ..anybody.device };
         let (session, user) = sessions::log_in(&mut tx, &proof, device, &self.0.policy).await?;
         tx.commit().await?;
@@ -173,7 +178,8 @@ impl Sessions {
                 (refresh.read(token)?, Transport::Cookie)
             }
         };
-        let (session, user) = sessions::refresh(db, token, policy, anybody.origin.request_id).await?;
+        limits::take(&self.0, request, Class::Refresh, &token.session().to_string()).await?;
+        let (session, user) = sessions::refresh(db, token, policy, anybody.origin.inquiry).await?;
         Ok(self.signed_in(transport, &session, user).await?)
     }
 

@@ -117,8 +117,9 @@ async fn heads_are_bounded() {
     let server = start(limits()).await;
     let many = |count| (0..count).map(|n| format!("h{n}: x\r\n")).collect::<String>();
     let long = format!("h: {}\r\n", "x".repeat(70_000));
-    for (headers, status) in [(many(100), "200"), (many(101), "431"), (long, "431")] {
-        let (answer, _) = server.say(&format!("GET /livez HTTP/1.1\r\n{headers}\r\n"), &[], ZERO).await;
+    for (headers, status) in [(many(99), "200"), (many(100), "431"), (long, "431")] {
+        let (answer, _) =
+            server.say(&format!("GET /livez HTTP/1.1\r\nhost: a\r\n{headers}\r\n"), &[], ZERO).await;
         assert_eq!(answer.get(9..12), Some(status), "{answer}");
     }
 }

@@ -20,7 +20,10 @@ use std::{borrow::Cow, fmt::Write};
 
 use bytes::Bytes;
 use insula_core::error::{Code, Error, FieldError};
-use poem::{Request, RequestBody, http::header};
+use poem::{
+    Request, RequestBody,
+    http::{HeaderValue, header},
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -51,6 +54,11 @@ pub struct StrictJson<T> {
 /// the body he sent. To look for it first would cost every good request a query.
 #[derive(Debug)]
 pub struct MergePatch<T>(poem::Result<T>);
+
+/// A JSON body that fits the schema of `T` and takes the place of what is there. Its refusal waits for the handler, as that
+/// of a [`MergePatch`].
+#[derive(Debug)]
+pub struct Replacement<T>(poem::Result<T>);
 
 /// A JSON body that fits the schema of `T`, or none.
 #[derive(Debug)]
@@ -117,19 +125,18 @@ fn is_accepted(content_type: &str, accepted: &[&str]) -> bool {
 /// The bytes of a body of one of the `accepted` types.
 async fn bytes(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> poem::Result<Bytes> {
     let unsupported = || Problem(Code::UnsupportedMediaType.refuse());
-    let encoding = request.headers().get(header::CONTENT_ENCODING);
-    let is_typed = match request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str()) {
-        Some(Ok(content_type)) if is_accepted(content_type, accepted) => true,
-        Some(_) => return Err(unsupported().into()),
-        None => false,
-    };
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(|value| is_accepted(value, accepted));
+    // Of two types, somebody else may have believed the other.
+    let types: Vec<_> = request.headers().get_all(header::CONTENT_TYPE).iter().collect();
+    let is_sound = types.len() < 2 && types.iter().all(|value| is_typed(value));
+    if !is_sound || !request.headers().get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
         return Err(unsupported().into());
     }
     operation::check_query(request).map_err(Problem)?;
     let bytes = body.take()?.into_bytes().await?;
     // No body at all is a forgotten body, not one of an unknown type.
-    match is_typed || bytes.is_empty() {
+    match !types.is_empty() || bytes.is_empty() {
         true => Ok(bytes),
         false => Err(unsupported().into()),
     }
@@ -149,6 +156,21 @@ impl<T: ParseFromJSON + 'static> OptionalJson<T> {
         let bytes = bytes(request, body, &[JSON]).await?;
         let body = (!bytes.is_empty()).then(|| read(&bytes)).transpose();
         Ok(Self(body.map_err(Problem)?))
+    }
+}
+
+impl<T: ParseFromJSON + 'static> Replacement<T> {
+    async fn read(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let bytes = bytes(request, body, &[JSON]).await;
+        Ok(Self(bytes.and_then(|bytes| Ok(read(&bytes).map_err(Problem)?))))
+    }
+
+    /// What the body says.
+    ///
+    /// # Errors
+    /// Why it is refused: to be told only to who may know of what he replaces.
+    pub fn body(self) -> Result<T, Problem> {
+        Ok(self.0?)
     }
 }
 
@@ -192,7 +214,7 @@ macro_rules! bodies { ($($name:ident: $accepted:expr, $required:literal);+) => {
         }
     }
 )+}}
-bodies!(StrictJson: [JSON], true; OptionalJson: [JSON], false; MergePatch: [JSON, MERGE_PATCH], true);
+bodies!(StrictJson: [JSON], true; Replacement: [JSON], true; OptionalJson: [JSON], false; MergePatch: [JSON, MERGE_PATCH], true);
 
 #[cfg(test)]
 mod tests;

@@ -157,7 +157,48 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection, prelude::*};
+
     use super::*;
+
+    /// Values of every kind, without NUL, three levels deep; numbers as this reader keeps them.
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[^\0]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                collection::btree_map("[^\0]{0,4}", inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_read_as_it_was_written(value in values()) {
+            prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value.clone());
+            prop_assert_eq!(parse(serde_json::to_string_pretty(&value).unwrap().as_bytes()).unwrap(), value);
+        }
+
+        #[test]
+        fn what_is_read_is_what_others_read(
+            text in prop_oneof![any::<Vec<u8>>(), "[\\[\\]{}\",:0-9eE+.\\\\u -]{0,24}".prop_map(String::into_bytes)],
+        ) {
+            let others = serde_json::from_slice::<Value>(&text);
+            match parse(&text) {
+                Ok(value) => prop_assert_eq!(parse(value.to_string().as_bytes()).ok(), Some(value)),
+                Err(fault) => {
+                    let is_stricter = ["DUPLICATE_KEY", "NUL_CHARACTER", "TOO_DEEP"].contains(&fault.code);
+                    prop_assert!(others.is_err() || is_stricter, "{:?}", fault);
+                }
+            }
+        }
+    }
 
     fn deep(levels: usize) -> String {
         format!("{}1{}", "[".repeat(levels), "]".repeat(levels))

@@ -1,4 +1,6 @@
 use poem::http::Method;
+use poem_openapi::types::MaybeUndefined;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -120,6 +122,34 @@ async fn a_merge_patch_tells_absent_from_null() {
     }
     let body = request(Method::PATCH, &path).content_type("application/json").body(r#"{"name":null}"#);
     assert_eq!(faults(&ask(body).await.1), ["name NULL_NOT_ALLOWED"]);
+}
+
+proptest! {
+    /// Each member of a patch is absent, null or a value, whatever the others are.
+    #[test]
+    fn a_merge_patch_is_read_member_by_member(
+        name in proptest::option::of("[a-z]{1,9}"),
+        color in proptest::option::of(proptest::option::of("[a-z]{1,9}")),
+    ) {
+        let mut patch = serde_json::Map::new();
+        patch.extend(name.iter().map(|name| ("name".to_owned(), json!(name))));
+        patch.extend(color.iter().map(|color| ("color".to_owned(), json!(color))));
+        let change: ProjectChange = read(Value::Object(patch).to_string().as_bytes()).unwrap();
+        prop_assert_eq!(change.name.map(|name| name.0), name);
+        let read = match change.color {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(color) => Some(Some(color.0)),
+        };
+        prop_assert_eq!(read, color);
+    }
+
+    #[test]
+    fn no_bytes_break_the_reader(bytes in prop_oneof![any::<Vec<u8>>(), "\\{(\"(name|color)\":(1|null|\"\\PC{0,4}\"),?){0,3}\\}".prop_map(String::into_bytes)]) {
+        if let Err(error) = read::<ProjectChange>(&bytes) {
+            prop_assert!([Code::BadRequest, Code::ValidationFailed].contains(&error.code()));
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,16 +1,24 @@
 //! Shapes that several nouns share, and how answers are written.
 
 mod condition;
+mod download;
 mod id;
 mod listing;
 mod once;
+mod preview;
 mod reply;
+mod several;
 
-pub use condition::{EntityTag, IfMatch, IfNoneMatch};
+pub use condition::{EntityTag, IfMatch, IfNoneMatch, MemberTag};
+pub use download::{Csv, Download, JsonLines, Table};
 pub use id::Id;
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;
-pub use reply::{Accepted, Answer, NoContent, OrAccepted, Reply, Tagged, WithCookies};
+pub use preview::{OrPreview, Preview};
+pub use reply::{
+    Accepted, Answer, MultiStatus, NoContent, OrAccepted, Queued, Reply, Sentence, Tagged, WithCookies,
+};
+pub use several::Several;
 
 use crate::texts;
 use insula_core::text;
@@ -30,14 +38,28 @@ texts! {
     Locale { length: text::Locale::LENGTH, pattern: text::Locale::PATTERN, example: "en-GB" }
     /// A time zone (IANA).
     TimeZone { length: 1..=text::TimeZone::MAX, example: "Europe/London" }
+    /// A few sentences, for people.
+    About { length: 1..=text::About::MAX, example: "We build engines that reckon." }
+    /// A currency (ISO 4217).
+    Currency { length: text::Currency::LENGTH, pattern: text::Currency::PATTERN, example: "EUR" }
     /// The address of an organization in URLs.
     Slug { length: text::Slug::LENGTH, pattern: text::Slug::PATTERN, example: "acme" }
+    /// A part of such an address.
+    SlugPart { length: text::SlugPart::LENGTH, pattern: text::SlugPart::PATTERN, example: "acm" }
     /// The short code of a project.
     ProjectCode { length: 1..=text::ProjectCode::MAX, pattern: text::ProjectCode::PATTERN, example: "ENGINE" }
     /// A colour.
     Color { length: 7..=7, pattern: text::Color::PATTERN, example: "#1f6feb" }
     /// The stable name of a role.
     RoleKey { length: 1..=50, example: "owner" }
+    /// A role, by its key or its id.
+    RoleName { length: 1..=50, example: "member" }
+    /// `resource:action`.
+    Permission { length: 3..=50, pattern: "^[a-z_]+:[a-z_]+$", example: "projects:read" }
+    /// A few words, for people.
+    Description { length: 0..=text::Description::MAX, example: "See the projects" }
+    /// A part of what is looked for.
+    SearchTerm { length: 1..=text::SearchTerm::MAX, example: "ada" }
     /// Where a list goes on, as the page before said.
     Cursor { length: 1..=1000, example: "eyJ2IjoxLCJzIjoiZ3U4Y2Zl" }
 }

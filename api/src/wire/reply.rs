@@ -1,6 +1,6 @@
 //! Answers: written by serde straight to bytes, documented by poem-openapi.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use insula_core::{error::Error, idempotency};
 use poem::{
@@ -14,25 +14,25 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use super::{EntityTag, IfNoneMatch};
+use super::{EntityTag, IfNoneMatch, condition};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// 200 with a body.
 pub struct Reply<T>(pub T);
 
 /// 200 with a body and its `ETag`, or 304 when the client has it already.
-pub enum Tagged<T> {
+pub enum Tagged<T, Tag = EntityTag> {
     /// The client's copy is the present one (RFC 9110 §15.4.5).
-    Unchanged(EntityTag),
+    Unchanged(Tag),
     /// The present one.
-    Present(EntityTag, T),
+    Present(Tag, T),
 }
 
-impl<T> Tagged<T> {
+impl<T, Tag: fmt::Display> Tagged<T, Tag> {
     /// The present one, unless the client says that he has it.
-    pub fn new(tag: EntityTag, known: Option<IfNoneMatch>, body: impl FnOnce() -> T) -> Self {
-        match known.is_some_and(|known| known.has(tag)) {
+    pub fn new(tag: Tag, known: Option<IfNoneMatch>, body: impl FnOnce() -> T) -> Self {
+        match known.is_some_and(|known| known.has(&tag)) {
             true => Self::Unchanged(tag),
             false => Self::Present(tag, body()),
         }
@@ -55,6 +55,12 @@ pub struct WithCookies<R> {
     /// Values of `Set-Cookie`.
     pub cookies: Vec<HeaderValue>,
 }
+
+/// 202 with what was asked for: it will be done, and is not yet.
+pub struct Queued<T>(pub T);
+
+/// 207 with what came of each of several things, in the order in which they were asked for (RFC 4918 §13).
+pub struct MultiStatus<T>(pub T);
 
 /// 202: something was asked for, and this is all that is said of it.
 #[derive(Clone, Copy)]
@@ -80,7 +86,7 @@ crate::texts! {
     Sentence { length: 1..=500, example: "If there is such an account, a mail is on its way. Look into your mailbox." }
 }
 
-fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
+pub(super) fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, body).map_err(|_| Error::Broken("an answer is not JSON"))?;
     Ok(bytes)
@@ -127,13 +133,29 @@ impl<T: Serialize + Send> IntoResponse for Reply<T> {
     }
 }
 
-impl<T: Serialize + Send> IntoResponse for Tagged<T> {
+impl<T: Serialize + Send> IntoResponse for Queued<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(&self.0);
+        response.set_status(StatusCode::ACCEPTED);
+        response
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for MultiStatus<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(&self.0);
+        response.set_status(StatusCode::MULTI_STATUS);
+        response
+    }
+}
+
+impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for Tagged<T, Tag> {
     fn into_response(self) -> Response {
         let (tag, mut response) = match self {
             Self::Unchanged(tag) => (tag, StatusCode::NOT_MODIFIED.into()),
             Self::Present(tag, body) => (tag, json(&body)),
         };
-        response.headers_mut().insert(header::ETAG, tag.into());
+        response.headers_mut().insert(header::ETAG, condition::header(&tag));
         response
     }
 }
@@ -156,9 +178,7 @@ impl<T: Send> IntoResponse for Answer<T> {
 
 impl IntoResponse for Accepted {
     fn into_response(self) -> Response {
-        let mut response = json(&Acceptance { message: Sentence(self.0.to_owned()) });
-        response.set_status(StatusCode::ACCEPTED);
-        response
+        Queued(Acceptance { message: Sentence(self.0.to_owned()) }).into_response()
     }
 }
 
@@ -223,7 +243,27 @@ impl<T: Type + Serialize> ApiResponse for Reply<T> {
     }
 }
 
-impl<T: Type + Serialize> ApiResponse for Tagged<T> {
+impl<T: Type + Serialize> ApiResponse for Queued<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::ACCEPTED, "Accepted", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for MultiStatus<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::MULTI_STATUS, "What came of each.", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for Tagged<T, Tag> {
     fn meta() -> MetaResponses {
         response::<T>(StatusCode::OK, "OK", vec![text_header("ETag", "Its version; send it as `If-Match`.")])
     }
@@ -246,7 +286,7 @@ impl<T: Type + Serialize> ApiResponse for Answer<T> {
 
 impl ApiResponse for Accepted {
     fn meta() -> MetaResponses {
-        response::<Acceptance>(StatusCode::ACCEPTED, "Accepted", Vec::new())
+        Queued::<Acceptance>::meta()
     }
 
     fn register(registry: &mut Registry) {

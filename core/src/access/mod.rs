@@ -3,15 +3,19 @@
 //! A function that needs a permission takes an [`crate::db::OrgTx`] of its marker type, and only an [`Authorized`]
 //! begins one; so what nobody checked does not compile.
 
+mod decision;
 mod permission;
+mod proof;
 mod role;
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
+pub use decision::{Decision, Position, Reason, RoleGrants};
 pub use permission::*;
+pub use proof::{Authorized, Facts};
 pub use role::BuiltinRole;
 
-use crate::ids::{MemberId, OrgId, SessionId, UserId};
+use crate::ids::{SessionId, UserId};
 
 /// A permission as a type, so that a signature can ask for it.
 pub trait Grant: Send + Sync + 'static {
@@ -19,6 +23,10 @@ pub trait Grant: Send + Sync + 'static {
     const PERMISSION: Option<Permission>;
     /// May it change things?
     const WRITES: bool;
+    /// Does it need a log-in of a short while ago?
+    const NEEDS_RECENT: bool = false;
+    /// Is it for organizations that are deleted, too?
+    const ALLOWS_DELETED: bool = false;
 }
 
 /// A permission that may change things: only its transactions can write.
@@ -32,6 +40,25 @@ impl Grant for Membership {
     const WRITES: bool = false;
 }
 
+/// Asks for no permission, only for membership, and may change things: leaving, taking an organization over.
+#[derive(Debug)]
+pub enum OwnMembership {}
+impl Grant for OwnMembership {
+    const PERMISSION: Option<Permission> = None;
+    const WRITES: bool = true;
+}
+impl Write for OwnMembership {}
+
+/// Brings a deleted organization back: for whoever may delete it.
+#[derive(Debug)]
+pub enum OrganizationRestore {}
+impl Grant for OrganizationRestore {
+    const PERMISSION: Option<Permission> = Some(Permission::OrganizationDelete);
+    const WRITES: bool = true;
+    const ALLOWS_DELETED: bool = true;
+}
+impl Write for OrganizationRestore {}
+
 /// The platform at work in an organization on behalf of nobody's membership: founding it, sealing its log, cleaning up.
 /// No handler can ask for it, since no member's proof is of this type.
 #[derive(Debug)]
@@ -41,6 +68,14 @@ impl Grant for Platform {
     const WRITES: bool = true;
 }
 impl Write for Platform {}
+
+/// The platform looking at what is its own: the log of what belongs to no organization.
+#[derive(Debug)]
+pub enum PlatformRead {}
+impl Grant for PlatformRead {
+    const PERMISSION: Option<Permission> = None;
+    const WRITES: bool = false;
+}
 
 /// A set of permissions; `Copy`, one bit each.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +98,12 @@ impl PermissionSet {
     /// Is every one of `others` in the set?
     pub fn contains_all(self, others: Self) -> bool {
         others.0 & !self.0 == 0
+    }
+
+    /// What is in this set and not in `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What either set holds.
@@ -104,10 +145,14 @@ impl fmt::Debug for PermissionSet {
 pub enum Actor {
     /// A person, signed in.
     User(UserId),
+    /// An operator of the platform, in an organization to which he need not belong.
+    Superuser(UserId),
     /// Nobody yet: registration, a failed log-in.
     Anonymous,
-    /// The program itself: command line, schedules.
+    /// The program itself, by the command line or at its start.
     System,
+    /// The program itself, in the background.
+    Worker,
 }
 
 impl Actor {
@@ -115,18 +160,38 @@ impl Actor {
     pub const fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
+            Self::Superuser(_) => "superuser",
             Self::Anonymous => "anonymous",
             Self::System => "system",
+            Self::Worker => "worker",
         }
     }
 
     /// The person, where there is one.
     pub const fn user(self) -> Option<UserId> {
         match self {
-            Self::User(user) => Some(user),
-            Self::Anonymous | Self::System => None,
+            Self::User(user) | Self::Superuser(user) => Some(user),
+            Self::Anonymous | Self::System | Self::Worker => None,
         }
     }
+}
+
+/// A request: what is known of it before anybody looked who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Inquiry {
+    /// Its name; stands in the answer's `X-Request-Id` too.
+    pub request_id: Option<String>,
+    /// The trace it is part of: 32 hexadecimal digits (W3C Trace Context).
+    pub trace_id: Option<String>,
+    /// The address it came from: at most 45 characters.
+    pub ip: Option<String>,
+    /// Its `User-Agent`, cut to 500 characters.
+    pub user_agent: Option<String>,
+}
+
+impl Inquiry {
+    /// None: the program itself.
+    pub const NONE: Self = Self { request_id: None, trace_id: None, ip: None, user_agent: None };
 }
 
 /// Where a change came from: who, by which session, in which request.
@@ -134,53 +199,28 @@ impl Actor {
 pub struct Origin {
     /// Who acts.
     pub actor: Actor,
+    /// What he was called then: his address.
+    pub label: Option<String>,
     /// By which log-in.
     pub session: Option<SessionId>,
-    /// In which request; stands in the answer's `X-Request-Id` too.
-    pub request_id: Option<String>,
+    /// In which request.
+    pub inquiry: Inquiry,
 }
 
 impl Origin {
-    /// The program itself.
-    pub const SYSTEM: Self = Self { actor: Actor::System, session: None, request_id: None };
-}
+    /// The program itself, by the command line or at its start.
+    pub const SYSTEM: Self = Self::of(Actor::System);
+    /// The program itself, in the background.
+    pub const WORKER: Self = Self::of(Actor::Worker);
 
-/// Proof that `origin.actor` may do `P` in `org`.
-///
-/// Made by `members::authorize`, which looks it up, and by `Tx::enter` for the platform itself.
-#[derive(Debug)]
-pub struct Authorized<P> {
-    org: OrgId,
-    origin: Origin,
-    member: Option<MemberId>,
-    held: PermissionSet,
-    permission: PhantomData<fn() -> P>,
-}
-
-impl<P: Grant> Authorized<P> {
-    /// States that the right was looked up; the callers are counted (`.clippy.toml`).
-    pub(crate) fn checked(org: OrgId, origin: Origin, member: Option<MemberId>, held: PermissionSet) -> Self {
-        Self { org, origin, member, held, permission: PhantomData }
+    /// Nothing is known but who acts.
+    pub const fn of(actor: Actor) -> Self {
+        Self { actor, label: None, session: None, inquiry: Inquiry::NONE }
     }
 
-    /// The organization.
-    pub fn org(&self) -> OrgId {
-        self.org
-    }
-
-    /// Who acts, and by which request.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    /// The actor's membership; `None` for the platform.
-    pub fn member(&self) -> Option<MemberId> {
-        self.member
-    }
-
-    /// Everything the actor may do in the organization.
-    pub fn held(&self) -> PermissionSet {
-        self.held
+    /// In a request, by nobody who is known.
+    pub fn anonymous(inquiry: Inquiry) -> Self {
+        Self { inquiry, ..Self::of(Actor::Anonymous) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one list of permissions: the enum, its spelling, its marker types and whether it may write all come from it.
+//! The one list of permissions: the enum, its spelling, its marker types and what they need all come from it.
 
 use std::fmt;
 
@@ -7,8 +7,11 @@ use super::{Grant, Write};
 macro_rules! permissions {
     (@writes read) => { false };
     (@writes write) => { true };
+    (@writes dear) => { true };
+    (@is_dear dear) => { true };
+    (@is_dear $kind:ident) => { false };
     (@write read $name:ident) => {};
-    (@write write $name:ident) => { impl Write for $name {} };
+    (@write $kind:ident $name:ident) => { impl Write for $name {} };
     ($($kind:ident $name:ident = $text:literal, $about:literal;)+) => {
         /// One thing a member may be allowed to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +31,16 @@ macro_rules! permissions {
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$name => $about),+ }
             }
+
+            /// May it change things?
+            pub const fn writes(self) -> bool {
+                match self { $(Self::$name => permissions!(@writes $kind)),+ }
+            }
+
+            /// The permission that is spelled so.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|permission| permission.as_str() == text)
+            }
         }
 
         $(
@@ -37,17 +50,19 @@ macro_rules! permissions {
             impl Grant for $name {
                 const PERMISSION: Option<Permission> = Some(Permission::$name);
                 const WRITES: bool = permissions!(@writes $kind);
+                const NEEDS_RECENT: bool = permissions!(@is_dear $kind);
             }
             permissions!(@write $kind $name);
         )+
     };
 }
 
+// `dear`: it writes, and needs a log-in of a short while ago.
 permissions! {
     read  OrganizationRead     = "organization:read",        "See the organization";
     write OrganizationUpdate   = "organization:update",      "Rename the organization and describe it";
-    write OrganizationDelete   = "organization:delete",      "Delete the organization";
-    write OrganizationTransfer = "organization:transfer",    "Hand the organization to another owner";
+    dear  OrganizationDelete   = "organization:delete",      "Delete the organization";
+    dear  OrganizationTransfer = "organization:transfer",    "Hand the organization to another owner";
     read  MembersRead          = "members:read",             "See who belongs to the organization";
     write MembersInvite        = "members:invite",           "Invite people";
     write MembersUpdate        = "members:update",           "Suspend members and bring them back";

@@ -1,6 +1,7 @@
 //! What spans people and organizations: to register, to found, to join, to leave it all.
 
 mod admin;
+mod invited;
 mod password;
 mod profile;
 mod purge;
@@ -8,9 +9,11 @@ mod removal;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{NewAccount, activate, create, deactivate};
+pub use admin::{AccountChanges, NewAccount, activate, change, create, deactivate, list};
+pub use invited::{Newcomer, accept, decline};
 pub use password::change_password;
 pub use profile::{change_profile, shown};
+pub(crate) use purge::erase;
 pub use purge::purge;
 pub use removal::{BY_ONESELF, BY_OPERATOR, remove, restore};
 
@@ -55,7 +58,7 @@ pub async fn register(
         }
         None => Job::SendWelcome { user: user.id },
     };
-    tx.acting(Actor::User(user.id));
+    tx.acting(Actor::User(user.id), Some(&user.email));
     let platform = tx.platform().await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     platform.enqueue(&first_mail).await?;

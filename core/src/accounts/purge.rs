@@ -6,12 +6,13 @@ use serde_json::json;
 use crate::{
     Error, Result,
     access::{Origin, Platform},
-    audit::{Action, Details},
+    audit::{self, Action, Details},
     credentials,
     db::{Db, OrgTx, TenantTable},
-    idempotency,
+    emails, idempotency,
     ids::UserId,
-    members, one_time_tokens, organizations, outbox, projects, roles, sessions, users,
+    invitations, members, one_time_tokens, organizations, outbox, projects, roles, sessions, transfers,
+    users,
 };
 
 macro_rules! emptied { ($($table:path),+ $(,)?) => {
@@ -26,36 +27,56 @@ macro_rules! emptied { ($($table:path),+ $(,)?) => {
 // `tests/layers.rs` misses a table that is not here.
 emptied! {
     idempotency::Entity,
+    emails::Entity,
     outbox::Entity,
     projects::entity::Entity,
+    invitations::given::Entity,
+    invitations::Entity,
+    transfers::Entity,
     members::roles_held::Entity,
+    roles::allowed::Entity,
     roles::Entity,
     members::Entity,
+    organizations::former::Entity,
     organizations::Entity,
+}
+
+/// Removes the organization for good, with everything in it but its audit log.
+pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
+    empty(scope).await?;
+    let details = Details::removed(json!({ "kind": kind }));
+    scope.record(Action::OrganizationPurged, scope.org(), details).await
 }
 
 /// Forgets every person whose account was deleted and whose grace is over; gives their number. One that cannot be
 /// forgotten keeps nobody else from it, and is tried again.
 ///
 /// # Errors
-/// Whatever the database refuses when asked for them.
+/// Whatever the database refuses when asked for them; and what kept the last one from being forgotten whom it was not
+/// possible to forget, once nobody else is left.
 pub async fn purge(db: &Db) -> Result<u64> {
-    let mut purged = 0;
+    let (mut purged, mut failure) = (0, None);
     for user in users::due(db).await? {
         match forget(db, user).await {
             Ok(()) => purged += 1,
             // Restored, or forgotten by another worker, now or in a moment.
             Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
-            Err(error) => tracing::error!(%error, %user, "could not forget an account"),
+            Err(error) => {
+                tracing::error!(%error, %user, "could not forget an account");
+                failure = Some(error);
+            }
         }
     }
-    Ok(purged)
+    match failure {
+        Some(error) if purged == 0 => Err(error),
+        _ => Ok(purged),
+    }
 }
 
 /// In one transaction: the row stays without a word about the person, everything that was his alone goes.
 async fn forget(db: &Db, user: UserId) -> Result<()> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
-    users::anonymize(&tx, user).await?;
+    let tx = db.begin_global(Origin::WORKER).await?;
+    let was = users::anonymize(&tx, user).await?;
     credentials::clear(&tx, user).await?;
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
     tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
@@ -63,18 +84,20 @@ async fn forget(db: &Db, user: UserId) -> Result<()> {
         #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
         let scope = tx.enter(membership.organization).await?;
         if membership.is_personal() {
-            empty(&scope).await?;
-            let details = Details::removed(json!({ "kind": membership.kind }));
-            scope.record(Action::OrganizationPurged, membership.organization, details).await?;
+            erase(&scope, &membership.kind).await?;
         } else if !membership.is_over() {
             members::depart(&scope, &membership).await?;
         }
     }
+    invitations::forget(&tx, &was.email_canonical).await?;
     let platform = tx.platform().await?;
     // What he asked for once says who he was.
     let asked = Condition::all().add(idempotency::Column::UserId.eq(user));
     platform.delete::<idempotency::Entity>(asked).await?;
+    let his = emails::Column::To.is_in([was.email, was.email_canonical]);
+    platform.delete::<emails::Entity>(his).await?;
     platform.record(Action::UserPurged, user, Details::removed(json!({}))).await?;
     drop(platform);
+    audit::erase(&tx, user).await?;
     tx.commit().await
 }

@@ -61,7 +61,8 @@ pub(super) async fn personal(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
 async fn close(tx: &Tx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "a person's own organization goes with his account")]
     let scope = tx.enter(org).await?;
-    organizations::remove(&scope, purge_after).await
+    let organization = organizations::lock(&scope).await?;
+    organizations::remove(&scope, organization, purge_after).await
 }
 
 /// Brings a deleted account back, with its organization and its memberships. No log-in of before comes back.
@@ -78,7 +79,8 @@ pub async fn restore(tx: &Tx, user: UserId) -> Result<User> {
             reason = "a person's own organization comes back with his account"
         )]
         let scope = tx.enter(org).await?;
-        organizations::restore(&scope).await?;
+        let organization = organizations::lock_deleted(&scope).await?;
+        organizations::restore(&scope, organization).await?;
     }
     super::record(tx, Action::UserRestored, user.id, Details::created(users::facts(&user))).await?;
     Ok(user)

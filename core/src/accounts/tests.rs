@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     access::Origin,
+    audit::Trail,
     config::{Config, Sources},
     credentials::{Passwords, Proof},
     db::{Db, sandbox::Sandbox},
@@ -53,12 +54,12 @@ impl Ada {
     }
 
     async fn begin(&self) -> Tx {
-        let origin = Origin { actor: Actor::User(self.user), session: Some(self.session), request_id: None };
+        let origin = Origin { session: Some(self.session), ..Origin::of(Actor::User(self.user)) };
         self.db().begin_global(origin).await.unwrap()
     }
 
     async fn proof(&self) -> Proof {
-        credentials::check(self.db(), &self.passwords, EMAIL, secret("old")).await.unwrap()
+        credentials::check(self.db(), &self.passwords, EMAIL, secret("old"), &Trail::default()).await.unwrap()
     }
 
     /// As by a mailed link: another password, and every session ends.

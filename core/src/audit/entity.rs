@@ -1,4 +1,4 @@
-//! Rows of `audit_events`: appended, never changed.
+//! Rows of `audit_events`: appended, sealed once, never changed.
 
 use sea_orm::entity::prelude::*;
 
@@ -38,8 +38,16 @@ pub struct Model {
     pub request_id: Option<String>,
     /// In which trace (W3C Trace Context).
     pub trace_id: Option<String>,
-    /// Of `details`.
+    /// Of the form of the event, and of what its hash covers.
     pub schema_version: i32,
+    /// Of what is personal of it ([`super::Personal`]); `None`: nothing was.
+    pub personal_hash: Option<String>,
+    /// Its place in the chain; `None`: not sealed yet.
+    pub seq: Option<i64>,
+    /// The hash of the event before.
+    pub prev_hash: Option<String>,
+    /// Its hash, by which it is sealed.
+    pub hash: Option<String>,
 }
 
 /// None: the log refers to nothing, so that nothing it tells of has to stay.

@@ -1,17 +1,44 @@
 //! The audit log: one event per changed row, written in the transaction of the change.
 
-#[expect(unreachable_pub, reason = "sea-orm derives public items")]
 mod entity;
+mod erasing;
+mod list;
+mod personal;
+mod refusals;
 
 use std::fmt;
 
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Result, access::Write, db::OrgTx, ids::EventId};
+pub use entity::Model as Event;
+pub(crate) use entity::{Column, Entity};
+pub(crate) use erasing::erase;
+pub use list::{EventFilter, EventKey, Told, get, list, look, of_the_platform};
+pub(crate) use list::{activity, with_personal};
+pub use personal::Model as Personal;
+pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
+pub(crate) use refusals::Place;
+pub use refusals::{Refusals, Trail};
 
-/// The version of the form of `details`.
+use crate::{
+    Error, Result,
+    access::{Origin, Write},
+    db::{Db, OrgTx},
+    ids::{EventId, OrgId},
+};
+
+/// The version of the form of an event, and of what its hash covers.
 const SCHEMA_VERSION: i32 = 1;
+
+/// Canonical JSON (RFC 8785).
+///
+/// # Errors
+/// Only when a value has no JSON form.
+pub(crate) fn canonical(value: &impl Serialize) -> Result<String> {
+    serde_json_canonicalizer::to_string(value).map_err(|_| Error::Broken("an event is not JSON"))
+}
 
 macro_rules! actions { ($($name:ident = $text:literal;)+) => {
     /// What happened: `noun.verb`.
@@ -26,12 +53,18 @@ macro_rules! actions { ($($name:ident = $text:literal;)+) => {
         pub const fn as_str(self) -> &'static str {
             match self { $(Self::$name => $text),+ }
         }
+
+        /// The action that is spelled so.
+        pub fn parse(text: &str) -> Option<Self> {
+            Self::ALL.iter().copied().find(|action| action.as_str() == text)
+        }
     }
 }}
 
 actions! {
     UserRegistered       = "user.registered";
     UserPromoted         = "user.promoted";
+    UserDemoted          = "user.demoted";
     UserCreated          = "user.created";
     UserUpdated          = "user.updated";
     UserPasswordChanged  = "user.password_changed";
@@ -50,6 +83,8 @@ actions! {
     UserEmailChangeUndone = "user.email_change_undone";
     SessionCreated       = "session.created";
     SessionReauthenticated = "session.reauthenticated";
+    SessionRefused       = "session.refused";
+    AccessDenied         = "access.denied";
     SessionRefreshReuse  = "session.refresh_reuse";
     SessionRevoked       = "session.revoked";
     SigningKeyCreated    = "signing_key.created";
@@ -60,18 +95,72 @@ actions! {
     OrganizationDeleted  = "organization.deleted";
     OrganizationRestored = "organization.restored";
     OrganizationPurged   = "organization.purged";
+    OrganizationUpdated  = "organization.updated";
+    OrganizationSuspended = "organization.suspended";
+    OrganizationResumed  = "organization.resumed";
+    SettingsUpdated      = "settings.updated";
+    TransferOffered      = "transfer.offered";
+    TransferAccepted     = "transfer.accepted";
+    TransferDeclined     = "transfer.declined";
+    TransferCancelled    = "transfer.cancelled";
+    TransferExpired      = "transfer.expired";
     MemberAdded          = "member.added";
+    MemberUpdated        = "member.updated";
+    RoleCreated          = "role.created";
+    RoleUpdated          = "role.updated";
+    RoleDeleted          = "role.deleted";
     MemberRemoved        = "member.removed";
+    InvitationCreated    = "invitation.created";
+    InvitationResent     = "invitation.resent";
+    InvitationRevoked    = "invitation.revoked";
+    InvitationAccepted   = "invitation.accepted";
+    InvitationDeclined   = "invitation.declined";
+    InvitationExpired    = "invitation.expired";
+    MemberLeft           = "member.left";
     ProjectCreated       = "project.created";
     ProjectUpdated       = "project.updated";
     ProjectDeleted       = "project.deleted";
     ProjectRestored      = "project.restored";
+    AuditExported        = "audit.exported";
+    AuditPruned          = "audit.pruned";
+    PlatformAccess       = "platform.access";
+    JobRetried           = "job.retried";
+    JobCancelled         = "job.cancelled";
+    JobDeleted           = "job.deleted";
+    QueuePaused          = "queue.paused";
+    QueueResumed         = "queue.resumed";
+    EmailResent          = "email.resent";
 }
 
 impl Action {
     /// The noun it happened to.
     pub fn resource(self) -> &'static str {
         self.as_str().split('.').next().unwrap_or_default()
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was tried, and did not work.
+    Failure,
+    /// It was refused to whoever may not do it.
+    Denied,
+}
+
+impl Outcome {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Denied];
+
+    /// As the log spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Denied => "denied",
+        }
     }
 }
 
@@ -103,6 +192,26 @@ impl Details {
     }
 }
 
+/// Writes an event into the log of an organization by itself, in a transaction of its own: of what was only looked at, or
+/// refused.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn note(
+    db: &Db,
+    origin: &Origin,
+    org: OrgId,
+    action: Action,
+    details: Details,
+) -> Result<()> {
+    let tx = db.begin_global(origin.clone()).await?;
+    #[expect(clippy::disallowed_methods, reason = "adds an event, and touches nothing else")]
+    let scope = tx.enter(org).await?;
+    scope.record(action, org, details).await?;
+    drop(scope);
+    tx.commit().await
+}
+
 impl<P: Write> OrgTx<P> {
     /// Appends an event to the organization's log, in this transaction.
     ///
@@ -127,31 +236,67 @@ impl<P: Write> OrgTx<P> {
         resource_ids: impl IntoIterator<Item = impl fmt::Display>,
         details: &Details,
     ) -> Result<()> {
-        let details = serde_json_canonicalizer::to_string(&details.0)
-            .map_err(|_| Error::Broken("the details of an event are not JSON"))?;
+        let ids = resource_ids.into_iter().map(|id| Some(id.to_string())).collect();
+        self.append(action, ids, Outcome::Success, details).await
+    }
+
+    /// Appends an event of what was tried. `resource_id`: of what, where it is known.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub(crate) async fn record_attempt(
+        &self,
+        action: Action,
+        resource_id: Option<String>,
+        outcome: Outcome,
+        details: &Details,
+    ) -> Result<()> {
+        self.append(action, vec![resource_id], outcome, details).await
+    }
+
+    async fn append(
+        &self,
+        action: Action,
+        resource_ids: Vec<Option<String>>,
+        outcome: Outcome,
+        details: &Details,
+    ) -> Result<()> {
+        let details = canonical(&details.0)?;
         let (origin, now) = (self.origin(), self.now());
-        let event = |resource_id: String| entity::ActiveModel {
-            id: Set(EventId::new(now)),
-            occurred_at: Set(now),
-            actor_kind: Set(origin.actor.kind().to_owned()),
-            actor_id: Set(origin.actor.user().map(|user| user.0)),
-            action: Set(action.as_str().to_owned()),
-            resource: Set(action.resource().to_owned()),
-            resource_id: Set(Some(resource_id)),
-            outcome: Set("success".to_owned()),
-            details: Set(details.clone()),
-            session_id: Set(origin.session),
-            request_id: Set(origin.request_id.clone()),
-            trace_id: Set(None),
-            schema_version: Set(SCHEMA_VERSION),
-            ..Default::default()
-        };
-        let events: Vec<_> = resource_ids.into_iter().map(|id| event(id.to_string())).collect();
+        let (mut events, mut personal) = (Vec::new(), Vec::new());
+        for resource_id in resource_ids {
+            let id = EventId::new(now);
+            let beside = Personal::of(id, origin);
+            events.push(entity::ActiveModel {
+                id: Set(id),
+                occurred_at: Set(now),
+                actor_kind: Set(origin.actor.kind().to_owned()),
+                actor_id: Set(origin.actor.user().map(|user| user.0)),
+                action: Set(action.as_str().to_owned()),
+                resource: Set(action.resource().to_owned()),
+                resource_id: Set(resource_id),
+                outcome: Set(outcome.as_str().to_owned()),
+                details: Set(details.clone()),
+                session_id: Set(origin.session),
+                request_id: Set(origin.inquiry.request_id.clone()),
+                trace_id: Set(origin.inquiry.trace_id.clone()),
+                schema_version: Set(SCHEMA_VERSION),
+                personal_hash: Set(beside.as_ref().map(Personal::hash).transpose()?),
+                seq: Set(None),
+                prev_hash: Set(None),
+                hash: Set(None),
+                ..Default::default()
+            });
+            personal.extend(beside.map(|beside| beside.into_active_model().reset_all()));
+        }
         if !events.is_empty() {
             self.insert_many(events).await?;
             self.recorded();
         }
-        Ok(())
+        match personal.is_empty() {
+            true => Ok(()),
+            false => self.insert_many(personal).await,
+        }
     }
 }
 

@@ -4,12 +4,14 @@
 //! Inside a process at once; between processes through Redis, best effort and never awaited by a request. Nothing
 //! depends on it alone: what is remembered ends by time too ([`Remembered`]).
 
+mod counters;
 mod local;
 mod redis;
 mod remembered;
 
 use std::{fmt, sync::Arc};
 
+pub use counters::{Counted, Counters};
 use local::Touched;
 pub use remembered::Remembered;
 
@@ -37,6 +39,7 @@ pub enum Touch {
 pub struct Cluster {
     touched: Arc<Touched>,
     others: Option<redis::Outgoing>,
+    counters: Option<Counters>,
 }
 
 impl Cluster {
@@ -46,10 +49,16 @@ impl Cluster {
     /// A `REDIS_URL` that cannot be read.
     pub fn new(config: &Config) -> Result<(Self, Option<Link>), ConfigError> {
         let touched = Arc::<Touched>::default();
-        let Some(url) = &config.redis_url else { return Ok((Self { touched, others: None }, None)) };
-        let (others, link) = redis::link(url.expose(), Arc::clone(&touched))
-            .map_err(|fault| ConfigError(vec![format!("REDIS_URL: {fault}")]))?;
-        Ok((Self { touched, others: Some(others) }, Some(link)))
+        let Some(url) = &config.redis_url else { return Ok((Self { touched, ..Self::default() }, None)) };
+        let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
+        let (others, link) = redis::link(url.expose(), Arc::clone(&touched)).map_err(unreadable)?;
+        let counters = Some(link.counters(config.redis_deadline));
+        Ok((Self { touched, others: Some(others), counters }, Some(link)))
+    }
+
+    /// Where the processes count together; `None`: each for itself.
+    pub fn counters(&self) -> Option<Counters> {
+        self.counters.clone()
     }
 
     /// Makes everybody forget what depends on `touches`: this process before it returns, the others soon.

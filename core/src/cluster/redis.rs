@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{Touch, local::Touched};
+use super::{Counters, Touch, local::Touched};
 
 /// Where everybody speaks and listens.
 const CHANNEL: &str = "insula:touches";
@@ -80,6 +80,10 @@ struct Conversation {
 }
 
 impl Link {
+    pub(super) fn counters(&self, deadline: Duration) -> Counters {
+        Counters::new(self.client.clone(), deadline)
+    }
+
     /// Speaks and listens for ever; connects again when the connection is lost. While there is none, what is remembered
     /// ends by time alone.
     pub async fn run(mut self) {

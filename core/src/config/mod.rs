@@ -3,16 +3,21 @@
 //! Defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE` (the value
 //! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
+mod smtp_url;
 mod source;
 mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
-pub use value::{Environment, OriginList, PasswordLength, SmtpUrl};
+pub use value::{Environment, Networks, OriginList, PasswordLength};
 
-use crate::secret::{MasterKey, Secret};
+use crate::{
+    quota::Quota,
+    secret::{MasterKey, Secret},
+};
 
 /// One row of the table of settings.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +59,7 @@ macro_rules! settings { ($($field:ident: $kind:ty = $name:literal, $default:lite
 settings! {
     environment: Environment = "INSULA_ENVIRONMENT", "development", "`development` (forgiving, coloured logs) or `production` (refuses what is insecure, JSON logs)";
     bind: SocketAddr = "INSULA_BIND", "127.0.0.1:8080", "Address and port to listen on; port 0 takes a free one";
+    ops_bind: SocketAddr = "INSULA_OPS_BIND", "127.0.0.1:9090", "Address and port of the ops port, for operators alone: `/metrics`, `/livez`, `/readyz`; port 0 takes a free one";
     public_url: Option<String> = "INSULA_PUBLIC_URL", "", "Where people reach this installation, such as `https://insula.example`; none: the address listened on";
     data_dir: PathBuf = "INSULA_DATA_DIR", "data", "Folder of the SQLite database and of generated secrets";
     database_url: Option<Secret<String>> = "DATABASE_URL", "", "`postgres://…` or `sqlite://…`; none: SQLite in the data folder";
@@ -74,21 +80,46 @@ settings! {
     session_idle_ttl: Duration = "INSULA_SESSION_IDLE_TTL", "604800", "Seconds a session lives without being refreshed";
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
     cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "The domain whose hosts share the cookies of a browser, such as `insula.example`; none: the host of `INSULA_PUBLIC_URL` alone";
-    trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies, such as `https://console.insula.example`, separated by commas";
+    trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies and read the answers (CORS), such as `https://console.insula.example`, separated by commas";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
-    smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://…` or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: no mail leaves, and accounts verify themselves. Delivery is not built yet: the mails wait in the outbox";
-    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; needs `INSULA_SMTP_URL`; none: true in production with it";
+    smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://user:password@host:port` (STARTTLS; `?tls=opportunistic` or `?tls=none` asks for less) or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: `INSULA_MAIL_FOLDER`; without both no mail leaves, accounts verify themselves, and development shows the mails at `/dev/mail`";
+    mail_folder: Option<PathBuf> = "INSULA_MAIL_FOLDER", "", "Folder that mails are written to as files, where `INSULA_SMTP_URL` is not set; with it, new accounts must verify their address";
+    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Whom mails are from, such as `Acme <hello@acme.example>`; none: `Insula <no-reply@…>` at the host of `INSULA_PUBLIC_URL`";
+    mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Most connections of one process to the mail server";
+    mail_templates: Option<PathBuf> = "INSULA_MAIL_TEMPLATES", "", "Folder whose files replace the templates of mails, such as `en/verify.html`; those that are not there stay as they are";
+    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; none: true in production with one of them";
     verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
     reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
     email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";
     email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Seconds the link lives that undoes a change of the address";
+    invitation_ttl: Duration = "INSULA_INVITATION_TTL", "604800", "Seconds an invitation can be accepted, after which it has to be sent again";
+    job_retention: Duration = "INSULA_JOB_RETENTION", "604800", "Seconds after which jobs that are done or cancelled are forgotten; those given up are kept for 30 days at least";
+    email_retention: Duration = "INSULA_EMAIL_RETENTION", "2592000", "Seconds after the last attempt for which it is known what became of a mail";
+    worker_concurrency: usize = "INSULA_WORKER_CONCURRENCY", "32", "Most jobs that one process does at a time";
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
     max_connections_per_peer: usize = "INSULA_MAX_CONNECTIONS_PER_PEER", "256", "Most open connections of one address (IPv6: of one /64); raise it behind a proxy";
+    trusted_proxies: Option<Networks> = "INSULA_TRUSTED_PROXIES", "", "Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`, separated by commas; none: the peer is the client";
+    redis_deadline: Duration = "INSULA_REDIS_DEADLINE", "0.05", "Seconds that a request waits for Redis to count it; then each server allows its own part";
+    replicas: u32 = "INSULA_REPLICAS", "1", "How many servers share the limits where no Redis counts for them all: each allows its part";
+    limit_address: Quota = "INSULA_LIMIT_ADDRESS", "3000/min", "Requests from one address (IPv6: from one /64), whatever they ask for";
+    limit_log_in: Quota = "INSULA_LIMIT_LOG_IN", "10/min", "Log-ins from one address";
+    limit_guesses: Quota = "INSULA_LIMIT_GUESSES", "5/15min", "Wrong passwords of one account before whoever goes on guessing waits, for at most a minute each time; where somebody logged in before, he waits for his own alone";
+    limit_register: Quota = "INSULA_LIMIT_REGISTER", "5/min", "Registrations from one address";
+    limit_refresh: Quota = "INSULA_LIMIT_REFRESH", "30/min", "Refreshes of one session";
+    limit_reset: Quota = "INSULA_LIMIT_RESET", "3/min", "Requests for mailed links from one address";
+    limit_mailbox: Quota = "INSULA_LIMIT_MAILBOX", "3/h", "Requests for mailed links to one mailbox";
+    limit_confirm: Quota = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of mailed links from one address";
+    limit_read: Quota = "INSULA_LIMIT_READ", "600/min", "Reads of one person";
+    limit_write: Quota = "INSULA_LIMIT_WRITE", "120/min", "Writes of one person";
+    limit_mail: Quota = "INSULA_LIMIT_MAIL", "50/h", "Invitations of one organization";
+    limit_bulk: Quota = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
+    limit_export: Quota = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
+    limit_admin: Quota = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";
     drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds to go on accepting after SIGTERM, so that load balancers can look away; none: 5 in production, 0 in development";
     drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in flight may take after that";
     log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Which logs are written, as tracing directives";
@@ -136,16 +167,26 @@ impl Config {
 
     /// Is it hidden which addresses have an account?
     pub fn hides_existing_accounts(&self) -> bool {
-        self.hide_existing_accounts.unwrap_or(self.is_production() && self.smtp_url.is_some())
+        self.hide_existing_accounts.unwrap_or(self.is_production() && self.sends_mail())
+    }
+
+    /// Does mail leave this installation? Then new accounts must verify their address.
+    pub fn sends_mail(&self) -> bool {
+        self.smtp_url.is_some() || self.mail_folder.is_some()
+    }
+
+    /// Are mails kept in memory, to be looked at? In development, while none leaves.
+    pub fn keeps_mail(&self) -> bool {
+        !self.sends_mail() && !self.is_production()
     }
 
     /// # Errors
     /// What would make a production installation insecure, and what nobody could register with, one line each.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
         let mut faults = Vec::new();
-        if self.hides_existing_accounts() && self.smtp_url.is_none() {
+        if self.hides_existing_accounts() && !self.sends_mail() {
             faults.push(
-                "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL; without mail nobody learns whether he has an account".into(),
+                "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL or INSULA_MAIL_FOLDER; without mail nobody learns whether he has an account".into(),
             );
         }
         if self.is_production() {
@@ -261,6 +302,7 @@ mod tests {
         assert_eq!(hides(&[smtp]), Ok(false));
         assert_eq!(hides(&[smtp, hide("true")]), Ok(true));
         assert_eq!(hides(&[hide("true")]), Err(1));
+        assert_eq!(hides(&[("INSULA_MAIL_FOLDER", "mails"), hide("true")]), Ok(true));
         assert_eq!(hides(&[hide("false")]), Ok(false));
         let production = [
             ("INSULA_ENVIRONMENT", "production"),
@@ -273,14 +315,22 @@ mod tests {
     }
 
     #[test]
-    fn an_smtp_url_names_a_host() {
-        for good in ["smtp://localhost:1025", "smtps://user:pass@mail.example:465/"] {
-            assert!(config(&[("INSULA_SMTP_URL", good)]).is_ok(), "{good}");
-        }
-        for bad in ["mail.example", "http://mail.example", "smtp://", "smtp:///x", "smtp://user@"] {
-            let fault = config(&[("INSULA_SMTP_URL", bad)]).err().unwrap().to_string();
-            assert!(fault.starts_with("INSULA_SMTP_URL: expected "), "{fault}");
-        }
+    fn mail_leaves_by_a_server_or_a_folder_and_is_kept_in_development_alone() {
+        let of = |settings: &[(&str, &str)]| {
+            let config = config(settings).unwrap();
+            (config.sends_mail(), config.keeps_mail())
+        };
+        assert_eq!(of(&[]), (false, true));
+        assert_eq!(of(&[("INSULA_SMTP_URL", "smtp://localhost")]), (true, false));
+        assert_eq!(of(&[("INSULA_MAIL_FOLDER", "mails")]), (true, false));
+        assert_eq!(of(&[("INSULA_ENVIRONMENT", "production")]), (false, false));
+    }
+
+    #[test]
+    fn a_wrong_mail_server_is_told_of_without_its_password() {
+        let fault = config(&[("INSULA_SMTP_URL", "smtp://user:hunter2@mail.example?tls=no")]);
+        let fault = fault.err().unwrap().to_string();
+        assert!(fault.starts_with("INSULA_SMTP_URL: expected ") && !fault.contains("hunter2"), "{fault}");
     }
 
     #[test]

@@ -58,11 +58,10 @@ impl Sources {
         Ok(Self(sources))
     }
 
-    /// These settings and nothing else, for tests.
-    #[cfg(test)]
-    pub(crate) fn only(values: &[(&str, &str)]) -> Self {
+    /// These settings and nothing else, for tests: what the machine has set must not reach them.
+    pub fn only(values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self(vec![Source { name: "test".into(), values }])
+        Self(vec![Source { name: "only".into(), values }])
     }
 
     /// The text of a setting and the name of the place that set it; `None`: nobody did.

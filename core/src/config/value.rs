@@ -1,8 +1,14 @@
 //! How a setting's text becomes a value.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
-use crate::secret::Secret;
+use ipnet::IpNet;
+
+use crate::{quota::Quota, secret::Secret};
 
 /// A type that a setting can have.
 pub(super) trait Value: Sized {
@@ -62,6 +68,28 @@ impl Value for OriginList {
     }
 }
 
+/// Networks, as `203.0.113.0/24`, `2001:db8::/32` or a single address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Networks(pub Vec<IpNet>);
+
+impl Networks {
+    /// Is the address in one of them?
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl Value for Networks {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let network = |text: &str| {
+            let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+            text.parse().or_else(|_| address())
+        };
+        let networks: Result<Vec<_>, _> = text.split(',').map(|text| network(text.trim())).collect();
+        networks.map(Self).map_err(|_| "networks such as 10.0.0.0/8 or single addresses, separated by commas")
+    }
+}
+
 impl Value for bool {
     fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
@@ -109,6 +137,12 @@ impl Value for Duration {
     }
 }
 
+impl Value for Quota {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::parse(text).ok_or("so many in so long, such as `10/min`, `3/h` or `5/15min`")
+    }
+}
+
 impl Value for SocketAddr {
     fn parse(text: &str) -> Result<Self, &'static str> {
         text.parse().map_err(|_| "an address and port, such as 127.0.0.1:8080")
@@ -135,23 +169,6 @@ impl Value for Secret<String> {
     }
 }
 
-/// Where mail is handed over: `smtp://` or `smtps://` and a host. May hold a password.
-#[derive(Clone)]
-pub struct SmtpUrl(pub Secret<String>);
-
-impl Value for SmtpUrl {
-    const SECRET: bool = true;
-
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let rest = text.strip_prefix("smtp://").or_else(|| text.strip_prefix("smtps://"));
-        let authority = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
-        match authority.rsplit('@').next().is_some_and(|host| !host.is_empty()) {
-            true => Ok(Self(Secret::new(text.to_owned()))),
-            false => Err("an address such as smtps://user:password@mail.example:465"),
-        }
-    }
-}
-
 impl<T: Value> Value for Option<T> {
     const SECRET: bool = T::SECRET;
 
@@ -159,6 +176,61 @@ impl<T: Value> Value for Option<T> {
         match text.is_empty() {
             true => Ok(None),
             false => T::parse(text).map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn networks() -> impl Strategy<Value = Vec<IpNet>> {
+        let v4 = (any::<[u8; 4]>().prop_map(IpAddr::from), 0u8..=32);
+        let v6 = (any::<[u16; 8]>().prop_map(IpAddr::from), 0u8..=128);
+        let network = prop_oneof![v4, v6].prop_map(|(address, length)| IpNet::new(address, length).unwrap());
+        proptest::collection::vec(network, 1..5)
+    }
+
+    proptest! {
+        #[test]
+        fn networks_are_read_as_they_are_shown(networks in networks(), spaces in " {0,2}") {
+            let shown: Vec<_> = networks.iter().map(ToString::to_string).collect();
+            let read = <Networks as Value>::parse(&shown.join(&format!("{spaces},{spaces}"))).unwrap();
+            prop_assert!(networks.iter().all(|network| read.contain(network.addr())));
+            prop_assert_eq!(read.0, networks);
+        }
+
+        #[test]
+        fn an_address_is_the_network_of_itself(bits in any::<u128>(), other in any::<u128>()) {
+            let address = |bits| IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical();
+            let read = <Networks as Value>::parse(&address(bits).to_string()).unwrap();
+            prop_assert!(read.contain(address(bits)));
+            prop_assert_eq!(read.contain(address(other)), address(bits) == address(other));
+        }
+
+        #[test]
+        fn no_other_text_is_a_network(text in prop_oneof![any::<String>(), "[0-9a-f.:/, ]{0,24}"]) {
+            if let Ok(Networks(read)) = <Networks as Value>::parse(&text) {
+                let shown: Vec<_> = read.iter().map(ToString::to_string).collect();
+                prop_assert_eq!(<Networks as Value>::parse(&shown.join(",")), Ok(Networks(read)));
+            }
+        }
+
+        #[test]
+        fn an_origin_has_no_path_no_user_and_no_wildcard(
+            text in prop_oneof![any::<String>(), "(https?://[a-zA-Z0-9.:*@/?# \\[\\]-]{0,16},?){1,3}"],
+        ) {
+            if let Ok(OriginList(origins)) = <OriginList as Value>::parse(&text) {
+                for origin in origins {
+                    let (_, host) = origin.split_once("://").unwrap();
+                    prop_assert!(!host.is_empty() && !host.contains(['/', '*', '@', '?', '#', ' ']));
+                    prop_assert_eq!(origin.to_lowercase(), origin);
+                }
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require
 use crate::{
     Error, Result,
     access::Origin,
+    audit::Trail,
     db::{Db, Tx},
     error::Code,
     ids::{CredentialId, UserId},
@@ -66,36 +67,69 @@ fn password_of(user: UserId) -> Condition {
     Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
 }
 
+/// The account that somebody says is his.
 #[derive(FromQueryResult)]
-struct Claimed {
-    id: UserId,
+pub(crate) struct Claimed {
+    pub(crate) id: UserId,
     is_active: bool,
-    secret_hash: String,
-    changed_at: DateTime<Utc>,
+    /// `None`: he has no password.
+    #[sea_orm(nested)]
+    held: Option<Held>,
 }
 
-/// The person whose e-mail address or username and password these are. A hash that is outdated is replaced.
+/// The person whose e-mail address or username and password these are. A hash that is outdated is replaced. `trail`: where
+/// it is noted whose account it was tried for.
 ///
 /// # Errors
 /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `INACTIVE_USER`,
 /// only to who knows the password; `Unavailable` when too many log in at once.
-pub async fn check(db: &Db, passwords: &Passwords, login: &str, password: Secret<String>) -> Result<Proof> {
+pub async fn check(
+    db: &Db,
+    passwords: &Passwords,
+    login: &str,
+    password: Secret<String>,
+    trail: &Trail,
+) -> Result<Proof> {
+    let claimed = claim(db, login, trail).await?;
+    verify(db, passwords, claimed, password).await
+}
+
+/// The account of this name, where there is one; noted on the trail.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn claim(db: &Db, login: &str, trail: &Trail) -> Result<Option<Claimed>> {
     let claimed = claimed(db, login).await?;
-    let hash = claimed.as_ref().map(|claimed| claimed.secret_hash.clone());
+    trail.claims(text::key(login.trim()), claimed.as_ref().map(|claimed| claimed.id));
+    Ok(claimed)
+}
+
+/// Is it the password of the account, if there is one?
+///
+/// # Errors
+/// Those of [`check`].
+pub(crate) async fn verify(
+    db: &Db,
+    passwords: &Passwords,
+    claimed: Option<Claimed>,
+    password: Secret<String>,
+) -> Result<Proof> {
+    let hash = claimed.as_ref().and_then(|claimed| Some(claimed.held.as_ref()?.secret_hash.clone()));
     let verdict = passwords.verify(password, hash).await?;
-    let Some(claimed) = claimed.filter(|_| verdict.is_right()) else {
+    let Some(Claimed { id: user, is_active, held: Some(held) }) = claimed.filter(|_| verdict.is_right())
+    else {
         return Err(Code::InvalidCredentials.refuse());
     };
-    if !claimed.is_active {
+    if !is_active {
         return Err(Code::InactiveUser.refuse());
     }
     if let Verdict::Outdated { renewed } = verdict
-        && let Err(error) = renew(db, &claimed, renewed).await
+        && let Err(error) = renew(db, user, &held, renewed).await
     {
         // No reason to shut anybody out: the next log-in tries again.
-        tracing::warn!(%error, user = %claimed.id, "an outdated password hash could not be replaced");
+        tracing::warn!(%error, %user, "an outdated password hash could not be replaced");
     }
-    Ok(Proof { user: claimed.id, changed_at: claimed.changed_at })
+    Ok(Proof { user, changed_at: held.changed_at })
 }
 
 /// That somebody gave the password of a person. It takes a while to find out: what he does with it asks [`holds`].
@@ -115,9 +149,9 @@ pub(crate) async fn holds(tx: &Tx, proof: &Proof) -> Result<bool> {
 }
 
 /// Stores a hash made as it is done today, unless the password was changed since it was read.
-async fn renew(db: &Db, claimed: &Claimed, secret_hash: String) -> Result<()> {
+async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Result<()> {
     let tx = db.begin_global(Origin::SYSTEM).await?;
-    let verified = password_of(claimed.id).add(entity::Column::SecretHash.eq(&claimed.secret_hash));
+    let verified = password_of(user).add(entity::Column::SecretHash.eq(&held.secret_hash));
     let row = entity::ActiveModel {
         secret_hash: Set(secret_hash),
         updated_at: Set(tx.now()),
@@ -179,7 +213,7 @@ async fn claimed(db: &Db, login: &str) -> Result<Option<Claimed>> {
         .columns([(entity::Entity, entity::Column::SecretHash), (entity::Entity, entity::Column::ChangedAt)])
         .from(users::Entity)
         .join(
-            JoinType::InnerJoin,
+            JoinType::LeftJoin,
             entity::Entity,
             Expr::col((entity::Entity, entity::Column::UserId))
                 .equals((users::Entity, users::Column::Id))

@@ -12,6 +12,13 @@ const UNIQUE: &[(&str, &str, Code)] = &[
     ("users_email_key", "users.email_canonical", Code::EmailTaken),
     ("users_username_key", "users.username_canonical", Code::UsernameTaken),
     ("organizations_slug_key", "organizations.slug", Code::SlugTaken),
+    ("owner_transfers_organization_pending_key", "owner_transfers.organization_id", Code::TransferPending),
+    ("roles_organization_name_key", "roles.organization_id, roles.name_key", Code::RoleNameTaken),
+    (
+        "invitations_pending_email_key",
+        "invitations.organization_id, invitations.email_canonical",
+        Code::InvitationPending,
+    ),
     ("projects_organization_code_key", "projects.organization_id, projects.code_key", Code::ProjectCodeTaken),
 ];
 

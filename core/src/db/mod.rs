@@ -2,8 +2,11 @@
 //! [`OrgTx`] (one organization), [`Tx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
 
 mod error;
+mod keyset;
 mod login;
+mod many;
 mod org_tx;
+mod part;
 mod pools;
 #[cfg(test)]
 pub(crate) mod sandbox;
@@ -15,10 +18,12 @@ mod tx;
 
 use std::{sync::Arc, time::Duration};
 
+pub use keyset::SortKey;
 pub use login::LoginFault;
 pub use org_tx::{OrgTx, check_version};
+pub(crate) use part::contains;
 use pools::Pools;
-pub use scoped::{Scoped, SortKey};
+pub use scoped::Scoped;
 use sea_orm::EntityTrait;
 use transaction::{Hat, Open};
 pub use tx::{Global, Tx, Unscoped};
@@ -26,6 +31,7 @@ pub use tx::{Global, Tx, Unscoped};
 use crate::{
     Result,
     access::{Authorized, Grant, Origin},
+    bell::Bell,
     clock::Clock,
     cluster::{Cluster, Touch},
 };
@@ -62,6 +68,7 @@ pub struct Db {
     pools: Pools,
     clock: Clock,
     cluster: Cluster,
+    bell: Bell,
 }
 
 /// How to reach a database.
@@ -75,6 +82,8 @@ pub struct Options {
     pub clock: Clock,
     /// Who is told of changes that decide who may do what.
     pub cluster: Cluster,
+    /// Who is told of new jobs.
+    pub bell: Bell,
 }
 
 impl Default for Options {
@@ -84,6 +93,7 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(2),
             clock: Clock::System,
             cluster: Cluster::default(),
+            bell: Bell::default(),
         }
     }
 }
@@ -94,8 +104,8 @@ impl Db {
     /// # Errors
     /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
-        let cluster = options.cluster.clone();
-        Ok(Self { pools: Pools::open(url, options).await?, clock: options.clock, cluster })
+        let (cluster, bell) = (options.cluster.clone(), options.bell.clone());
+        Ok(Self { pools: Pools::open(url, options).await?, clock: options.clock, cluster, bell })
     }
 
     /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
@@ -105,6 +115,15 @@ impl Db {
     pub async fn begin<P: Grant>(&self, proof: Authorized<P>) -> Result<OrgTx<P>> {
         let open = self.open(Hat::App(Some(proof.org())), P::WRITES).await?;
         Ok(OrgTx::new(open, proof))
+    }
+
+    /// Begins a read inside one organization, whatever `P` may do there.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection is free in time.
+    pub(crate) async fn begin_read<P: Grant>(&self, proof: &Authorized<P>) -> Result<OrgTx<P>> {
+        let open = self.open(Hat::App(Some(proof.org())), false).await?;
+        Ok(OrgTx::new(open, proof.again()))
     }
 
     /// Begins a write on the tables that no organization owns.
@@ -125,12 +144,17 @@ impl Db {
 
     async fn open(&self, hat: Hat, writes: bool) -> Result<Arc<Open>> {
         let transaction = self.pools.begin(hat, writes).await?;
-        Ok(Arc::new(Open::new(transaction, self.clock.now(), self.cluster.clone())))
+        Ok(Arc::new(Open::new(transaction, self.clock.now(), self.cluster.clone(), self.bell.clone())))
     }
 
     /// Who is told of what its transactions change.
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// Where the processes count together; `None`: each for itself.
+    pub fn counters(&self) -> Option<crate::cluster::Counters> {
+        self.cluster.counters()
     }
 
     /// The present instant.

@@ -1,20 +1,25 @@
 //! The unit of work inside one organization. Not a connection: a query of one's own cannot run on it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Value,
-    sea_query::IntoCondition,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExecResult,
+    FromQueryResult, IntoActiveModel, QueryFilter, StatementBuilder, UpdateMany, Value,
+    sea_query::{Expr, IntoCondition, LockBehavior, LockType, OnConflict, Query, SelectStatement},
 };
 
-use super::{Scoped, TenantTable, transaction::Open};
+use super::{
+    Scoped, TenantTable, Tx,
+    transaction::{Hat, Open},
+};
 use crate::{
     Error, Result,
-    access::{Authorized, Grant, Origin, Permission, Write},
+    access::{Authorized, Facts, Grant, Origin, Permission, Write},
+    bell::Ring,
     cluster::Touch,
     error::{Code, Fields},
-    ids::{MemberId, OrgId},
+    ids::{JobId, MemberId, OrgId},
 };
 
 /// One transaction, inside one organization, on behalf of somebody who may do `P`.
@@ -40,19 +45,42 @@ impl<P: Grant> OrgTx<P> {
         self.proof.origin()
     }
 
+    /// What was found out about the actor.
+    pub fn facts(&self) -> &Facts {
+        self.proof.facts()
+    }
+
     /// The actor's membership; `None` for the platform.
     pub fn member(&self) -> Option<MemberId> {
-        self.proof.member()
+        self.facts().member
+    }
+
+    /// The membership of an actor who needs one.
+    ///
+    /// # Errors
+    /// `NOT_A_MEMBER` for operators of the platform.
+    pub fn own_member(&self) -> Result<MemberId> {
+        self.member().ok_or(Code::NotAMember.refuse())
     }
 
     /// May the actor do this too? For variants such as "own or all"; the permission of the operation is `P`.
     pub fn may(&self, permission: Permission) -> bool {
-        self.proof.held().contains(permission)
+        self.facts().held.contains(permission)
     }
 
     /// The one instant of everything this transaction does.
     pub fn now(&self) -> DateTime<Utc> {
         self.open.now
+    }
+
+    /// The present instant as SQL, which processes whose clocks differ agree on.
+    pub(crate) fn sql_now(&self) -> Expr {
+        self.open.sql_now()
+    }
+
+    /// As [`OrgTx::sql_now`], `wait` later.
+    pub(crate) fn sql_after(&self, wait: Duration) -> Expr {
+        self.open.sql_after(wait)
     }
 
     /// The living rows of `E` in the organization.
@@ -69,6 +97,15 @@ impl<P: Grant> OrgTx<P> {
         E::Model: Send + Sync,
     {
         Scoped::new(&self.open.transaction, self.org(), true)
+    }
+
+    /// The rows of a query across organizations, read inside this transaction: what it has written counts. It *finds*, and
+    /// the scope stays.
+    pub(crate) async fn across<M: FromQueryResult + Send + Sync>(
+        &self,
+        query: &SelectStatement,
+    ) -> Result<Vec<M>> {
+        super::tx::across(&self.open, Hat::App(Some(self.org())), query).await
     }
 
     /// Checks that `id`, given in `field`, is a living row of `E`: a foreign key sees no soft deletion.
@@ -94,6 +131,12 @@ impl<P: Write> OrgTx<P> {
         if E::DECIDES_ACCESS {
             self.open.touch(Touch::Org(self.org()));
         }
+    }
+
+    /// The tables that no organization owns, in this transaction: mailed tokens, and the people they are for. To be
+    /// dropped before the commit; whoever steps into another organization from there leaves this one.
+    pub(crate) fn beside(&self) -> Tx {
+        Tx::new(Arc::clone(&self.open), self.origin().clone())
     }
 
     /// Inserts a row; its organization is the scope's, whatever it says itself.
@@ -133,7 +176,6 @@ impl<P: Write> OrgTx<P> {
         A: ActiveModelTrait + Send,
         A::Entity: TenantTable,
     {
-        use sea_orm::sea_query::OnConflict;
         let org = <A::Entity as TenantTable>::ORG;
         row.set(org, self.org().0.into());
         self.wrote::<A::Entity>();
@@ -164,11 +206,75 @@ impl<P: Write> OrgTx<P> {
         changed.into_iter().next().ok_or(Error::NotFound(<A::Entity as TenantTable>::NAME))
     }
 
+    /// Sets columns of the rows that `condition` names inside the organization, by one statement; gives their number.
+    pub(crate) async fn set_where<E: TenantTable>(
+        &self,
+        columns: impl IntoIterator<Item = (E::Column, Expr)>,
+        condition: impl IntoCondition,
+    ) -> Result<u64> {
+        self.wrote::<E>();
+        let update = setting::<E>(columns).filter(condition.into_condition()).filter(E::ORG.eq(self.org()));
+        Ok(update.exec(&self.open.transaction).await?.rows_affected)
+    }
+
+    /// As [`OrgTx::set_where`], but passes over what somebody else is changing at this moment; gives the changed rows.
+    pub(crate) async fn set_free<E: TenantTable>(
+        &self,
+        columns: impl IntoIterator<Item = (E::Column, Expr)>,
+        condition: impl IntoCondition,
+    ) -> Result<Vec<E::Model>>
+    where
+        E::Model: Send + Sync,
+    {
+        self.wrote::<E>();
+        let mut free = Query::select();
+        free.column(E::ID)
+            .from(E::default())
+            .cond_where(condition.into_condition())
+            .and_where(E::ORG.eq(self.org()))
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        let update = setting::<E>(columns).filter(E::ID.in_subquery(free)).filter(E::ORG.eq(self.org()));
+        Ok(update.exec_with_returning(&self.open.transaction).await?)
+    }
+
+    /// Inserts rows; of those whose id is there already it overwrites `columns` instead.
+    pub(crate) async fn insert_or_overwrite<A>(
+        &self,
+        mut rows: Vec<A>,
+        columns: &[<A::Entity as EntityTrait>::Column],
+    ) -> Result<()>
+    where
+        A: ActiveModelTrait + Send,
+        A::Entity: TenantTable,
+    {
+        let (org, id) = (<A::Entity as TenantTable>::ORG, <A::Entity as TenantTable>::ID);
+        for row in &mut rows {
+            row.set(org, self.org().0.into());
+        }
+        self.wrote::<A::Entity>();
+        // Never by the id alone: another tenant's row would be overwritten.
+        let conflict = OnConflict::columns([org, id]).update_columns(columns.iter().copied()).to_owned();
+        let insert = A::Entity::insert_many(rows).on_conflict(conflict);
+        insert.exec_without_returning(&self.open.transaction).await?;
+        Ok(())
+    }
+
     /// Deletes for good what `condition` names inside the organization; gives their number.
     pub(crate) async fn delete<E: TenantTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.wrote::<E>();
         let delete = E::delete_many().filter(condition.into_condition()).filter(E::ORG.eq(self.org()));
         Ok(delete.exec(&self.open.transaction).await?.rows_affected)
+    }
+
+    /// Runs a statement that changes rows of `E`, inside the organization: it says so itself.
+    pub(super) async fn run<E: TenantTable, S: StatementBuilder>(&self, statement: &S) -> Result<ExecResult> {
+        self.wrote::<E>();
+        Ok(self.open.transaction.execute(statement).await?)
+    }
+
+    /// Tells workers of a job once this is committed.
+    pub(crate) fn ring(&self, job: JobId) {
+        self.open.ring(Ring { org: self.org(), job });
     }
 
     pub(crate) fn recorded(&self) {
@@ -184,9 +290,17 @@ impl<P: Write> OrgTx<P> {
     }
 
     /// Commits a change that no audit log tells of, such as the removal of what has expired.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what cleans up commits the transaction it entered from")
+    )]
     pub(crate) async fn commit_unaudited(self) -> Result<()> {
         self.open.commit_unaudited().await
     }
+}
+
+fn setting<E: EntityTrait>(columns: impl IntoIterator<Item = (E::Column, Expr)>) -> UpdateMany<E> {
+    columns.into_iter().fold(E::update_many(), |update, (column, value)| update.col_expr(column, value))
 }
 
 /// Refuses a change to a copy that is no longer the present one (RFC 9110 §13.1.1).

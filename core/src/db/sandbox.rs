@@ -6,11 +6,11 @@ use tempfile::TempDir;
 
 use super::{Db, Options, OrgTx};
 use crate::{
-    access::{Actor, Authorized, Grant, Origin, PermissionSet},
+    access::{Actor, Authorized, Facts, Grant, Origin},
     accounts,
     clock::Clock,
     cluster::Cluster,
-    ids::{MemberId, OrgId, UserId},
+    ids::{OrgId, UserId},
     organizations::NewOrganization,
     text::{EmailAddress, Name, Slug},
     users::NewUser,
@@ -73,9 +73,9 @@ impl Sandbox {
 
 impl Tenant {
     pub(crate) fn proof<P: Grant>(self) -> Authorized<P> {
-        let origin = Origin { actor: Actor::User(self.owner), session: None, request_id: None };
+        let origin = Origin::of(Actor::User(self.owner));
         #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
-        Authorized::checked(self.org, origin, None::<MemberId>, PermissionSet::all())
+        Authorized::checked(self.org, origin, Facts::platform())
     }
 }
 

@@ -1,26 +1,21 @@
 //! A query inside one organization, whatever else it asks: the scope is added last, on every table named.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, ModelTrait, PaginatorTrait, PartialModelTrait,
-    QueryFilter, QueryOrder, QuerySelect, Related, Select, SelectExt, Value,
+    ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, PartialModelTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Related, Select, SelectExt, SelectTwo, Value,
     sea_query::{Expr, ExprTrait, IntoCondition, LockType, Order},
 };
 
-use super::{TenantTable, transaction::Transaction};
+use super::{
+    GlobalTable, TenantTable,
+    keyset::{self, SortKey},
+    transaction::Transaction,
+};
 use crate::{
     Error, Result,
     ids::OrgId,
-    page::{After, KeyValue, Listing, Page},
+    page::{Listing, Page},
 };
-
-/// A key that a list of `Self::Table` can be ordered by: a column that is never null, indexed with the organization.
-pub trait SortKey: Copy {
-    /// The table listed.
-    type Table: TenantTable;
-
-    /// The column of the key: of text or of instants.
-    fn column(self) -> <Self::Table as EntityTrait>::Column;
-}
 
 /// A query that will run inside the organization, whatever else it asks.
 #[must_use]
@@ -68,6 +63,30 @@ where
         self
     }
 
+    /// Only rows whose `column` stands in `theirs` of a row of `R` in the same organization that fulfils `condition`. By a
+    /// subquery that is scoped like the query itself.
+    pub fn whose<R: TenantTable>(
+        self,
+        column: E::Column,
+        theirs: R::Column,
+        condition: impl IntoCondition,
+    ) -> Self {
+        let lives = R::DELETED.map(|deleted| deleted.is_null());
+        let scope = Condition::all().add(R::ORG.eq(self.org)).add_option(lives);
+        let select = R::find().select_only().column(theirs).filter(condition.into_condition()).filter(scope);
+        self.filter(column.in_subquery(select.into_query()))
+    }
+
+    /// Adds the person that each row refers to. People belong to no organization; rows do.
+    pub fn with<R: GlobalTable>(self) -> ScopedWith<'tx, E, R>
+    where
+        E: Related<R>,
+        R::Model: Send + Sync,
+    {
+        let tx = self.tx;
+        ScopedWith { tx, select: self.sealed().find_also_related(R::default()) }
+    }
+
     fn sealed(self) -> Select<E> {
         let lives = E::DELETED.map(|column| match self.deleted {
             true => column.is_not_null(),
@@ -83,6 +102,25 @@ where
     pub async fn all(self) -> Result<Vec<E::Model>> {
         let tx = self.tx;
         Ok(self.sealed().all(tx).await?)
+    }
+
+    /// The first `limit` rows, ordered by `column`. For work done in batches; lists are pages.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn first(self, column: E::Column, limit: u64) -> Result<Vec<E::Model>> {
+        let tx = self.tx;
+        Ok(self.sealed().order_by(column, Order::Asc).limit(limit).all(tx).await?)
+    }
+
+    /// Of the last row, ordered by `column`, the columns that `V` names; `None`: there is no row.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn last_view<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Option<V>> {
+        let tx = self.tx;
+        let last = self.sealed().order_by(column, Order::Desc).limit(1);
+        Ok(last.into_partial_model::<V>().one(tx).await?)
     }
 
     /// The one row.
@@ -135,43 +173,53 @@ where
     /// # Errors
     /// Whatever the database refuses.
     pub async fn page<K: SortKey<Table = E>>(self, listing: Listing<K>) -> Result<Page<E::Model>> {
-        let (tx, key) = (self.tx, listing.sort.key.column());
-        let mut select = self.sealed();
-        if let Some(after) = listing.after {
-            // A row value: `a > x OR (a = x AND b > y)` would read every row before the page.
-            let row = Expr::tuple([key.into_expr(), E::ID.into_expr()]);
-            let place = Expr::tuple([Expr::value(Value::from(after.key)), Expr::value(after.id)]);
-            select = select.filter(if listing.sort.descending { row.lt(place) } else { row.gt(place) });
-        }
-        let order = if listing.sort.descending { Order::Desc } else { Order::Asc };
-        // One more than asked for: it tells whether there is a next page.
-        let select = select.order_by(key, order.clone()).order_by(E::ID, order).limit(listing.limit + 1);
-        let mut data = select.all(tx).await?;
-        let more = data.len() as u64 > listing.limit;
-        data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
-        let next = data.last().filter(|_| more).map(|last| after::<E>(last, key)).transpose()?;
-        Ok(Page { data, next })
+        let tx = self.tx;
+        keyset::page(self.sealed(), tx, listing).await
     }
 }
 
-/// The place of a row in a list ordered by `key`.
-fn after<E: TenantTable>(row: &E::Model, key: E::Column) -> Result<After> {
-    let key = match row.get(key) {
-        Value::String(Some(text)) => KeyValue::Text(text),
-        Value::ChronoDateTimeUtc(Some(instant)) => KeyValue::Instant(instant),
-        _ => return Err(Error::Broken("a list is sorted by a key that is neither text nor an instant")),
-    };
-    match row.get(E::ID) {
-        Value::Uuid(Some(id)) => Ok(After { key, id }),
-        _ => Err(Error::Broken("an id is not a UUID")),
-    }
+/// A query inside one organization, each row with what no organization owns: the person it refers to.
+#[must_use]
+pub struct ScopedWith<'tx, E: EntityTrait, R: EntityTrait> {
+    tx: &'tx Transaction,
+    select: SelectTwo<E, R>,
 }
 
-impl From<KeyValue> for Value {
-    fn from(key: KeyValue) -> Self {
-        match key {
-            KeyValue::Text(text) => text.into(),
-            KeyValue::Instant(instant) => instant.into(),
-        }
+impl<E: TenantTable, R: GlobalTable> ScopedWith<'_, E, R>
+where
+    E::Model: Send + Sync,
+    R::Model: Send + Sync,
+{
+    /// Only rows that fulfil `condition`, which may name columns of either.
+    pub fn filter(self, condition: impl IntoCondition) -> Self {
+        Self { select: self.select.filter(condition.into_condition()), ..self }
+    }
+
+    /// The one row, with its person.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn one(self) -> Result<(E::Model, R::Model)> {
+        let found = self.select.one(self.tx).await?;
+        found.and_then(|(row, other)| Some((row, other?))).ok_or(Error::NotFound(E::NAME))
+    }
+
+    /// How many rows there are.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn count(self) -> Result<u64> {
+        Ok(self.select.count(self.tx).await?)
+    }
+
+    /// One page of the list, by keyset.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn page<K: SortKey<Table = E>>(
+        self,
+        listing: Listing<K>,
+    ) -> Result<Page<(E::Model, R::Model)>> {
+        keyset::page_with(self.select, self.tx, listing).await
     }
 }

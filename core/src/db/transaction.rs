@@ -1,13 +1,18 @@
 //! One open transaction on either database. It rolls back when dropped: a read is never committed, since the rollback
 //! leaves together with the ping that the pool sends anyway.
 
-use std::sync::{
-    Mutex as SyncMutex, PoisonError,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        Mutex as SyncMutex, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Values};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Values, sea_query::Expr,
+};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 use tokio::sync::Mutex;
@@ -15,6 +20,7 @@ use tokio::sync::Mutex;
 use super::error::{exec, query};
 use crate::{
     Error, Result,
+    bell::{Bell, Ring},
     cluster::{Cluster, Touch},
     ids::OrgId,
 };
@@ -38,7 +44,8 @@ impl Hat {
 
     /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
     pub(super) fn begin_message(self, writes: bool) -> String {
-        let mode = if writes { "READ WRITE" } else { "READ ONLY" };
+        // Whoever only reads sees one instant in all that he reads, as he does on SQLite.
+        let mode = if writes { "READ WRITE" } else { "ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
         match self {
             Self::App(None) => format!("BEGIN {mode}; SET LOCAL ROLE insula_app"),
             Self::App(Some(org)) => {
@@ -130,35 +137,63 @@ pub(super) struct Open {
     pub(super) now: DateTime<Utc>,
     writes: AtomicU32,
     events: AtomicU32,
-    touches: Touches,
+    news: News,
 }
 
-/// What a transaction touched; published when this is dropped, if it is due by then.
-struct Touches {
+/// What others are to be told of a transaction; told when this is dropped, if it is due by then.
+struct News {
     cluster: Cluster,
-    things: SyncMutex<Vec<Touch>>,
+    touches: SyncMutex<Vec<Touch>>,
+    bell: Bell,
+    rings: SyncMutex<Vec<Ring>>,
     are_due: bool,
 }
 
-impl Drop for Touches {
+impl Drop for News {
     fn drop(&mut self) {
         if self.are_due {
-            self.cluster.publish(self.things.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.cluster.publish(self.touches.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.bell.ring(self.rings.get_mut().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
 
 impl Open {
-    pub(super) fn new(transaction: Transaction, now: DateTime<Utc>, cluster: Cluster) -> Self {
-        let touches = Touches { cluster, things: SyncMutex::default(), are_due: false };
-        Self { transaction, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), touches }
+    pub(super) fn new(transaction: Transaction, now: DateTime<Utc>, cluster: Cluster, bell: Bell) -> Self {
+        let (touches, rings) = Default::default();
+        let news = News { cluster, touches, bell, rings, are_due: false };
+        Self { transaction, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
     }
 
     /// Notes what makes others ask again once this is committed.
     pub(super) fn touch(&self, touch: Touch) {
-        let mut things = self.touches.things.lock().unwrap_or_else(PoisonError::into_inner);
-        if !things.contains(&touch) {
-            things.push(touch);
+        let mut touches = self.news.touches.lock().unwrap_or_else(PoisonError::into_inner);
+        if !touches.contains(&touch) {
+            touches.push(touch);
+        }
+    }
+
+    /// Notes a job that workers are told of once this is committed.
+    pub(super) fn ring(&self, ring: Ring) {
+        self.news.rings.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+    }
+
+    /// The present instant as SQL: the database's own clock where it has one that compares with what is stored, so that
+    /// processes whose clocks differ agree on it.
+    pub(super) fn sql_now(&self) -> Expr {
+        match self.transaction {
+            Transaction::Postgres(_) => Expr::current_timestamp(),
+            Transaction::Sqlite(_) => Expr::value(self.now),
+        }
+    }
+
+    /// As [`Open::sql_now`], `wait` later.
+    pub(super) fn sql_after(&self, wait: Duration) -> Expr {
+        match self.transaction {
+            Transaction::Postgres(_) => {
+                Expr::cust_with_values("CURRENT_TIMESTAMP + make_interval(secs => $1)", [wait.as_secs_f64()])
+            }
+            Transaction::Sqlite(_) => Expr::value(self.now + wait),
         }
     }
 
@@ -196,10 +231,10 @@ impl Open {
 
     pub(super) async fn commit_unaudited(self: std::sync::Arc<Self>) -> Result<()> {
         let open = std::sync::Arc::into_inner(self);
-        let Self { transaction, mut touches, .. } =
+        let Self { transaction, mut news, .. } =
             open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
         // Dropped after the commit, and also when that fails or is cut off: nobody knows then whether it took place.
-        touches.are_due = true;
+        news.are_due = true;
         transaction.commit().await
     }
 }

@@ -6,18 +6,20 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
-    sea_query::{Expr, IntoCondition, LockType, Order, SelectStatement},
+    sea_query::{Expr, IntoCondition, LockType, OnConflict, Order, SelectStatement},
 };
 
 use super::{
     GlobalTable, OrgTx,
+    keyset::{self, SortKey},
     transaction::{Hat, Open},
 };
 use crate::{
     Error, Result,
-    access::{Authorized, Origin, PermissionSet, Platform},
+    access::{Actor, Authorized, Facts, Origin, Platform},
     cluster::Touch,
     ids::OrgId,
+    page::{Listing, Page},
 };
 
 /// One transaction on the tables that no organization owns. Dropped without [`Tx::commit`] it rolls back.
@@ -43,8 +45,10 @@ impl Tx {
     }
 
     /// Says who acts once it is known: a registration makes its own actor.
-    pub(crate) fn acting(&mut self, actor: crate::access::Actor) {
+    /// `label`: his address, where it has been looked up.
+    pub(crate) fn acting(&mut self, actor: Actor, label: Option<&str>) {
         self.origin.actor = actor;
+        self.origin.label = label.map(str::to_owned);
     }
 
     /// The living rows of `E`.
@@ -66,6 +70,26 @@ impl Tx {
     {
         self.open.wrote();
         Ok(row.insert(&self.open.transaction).await?)
+    }
+
+    /// Inserts a row unless one with the same unique `key` is there. Waits for another transaction that is inserting it.
+    /// `true`: inserted.
+    pub(crate) async fn insert_absent<A>(
+        &self,
+        row: A,
+        key: &[<A::Entity as EntityTrait>::Column],
+    ) -> Result<bool>
+    where
+        A: ActiveModelTrait + Send,
+        A::Entity: GlobalTable,
+    {
+        let conflict = OnConflict::columns(key.iter().copied()).do_nothing().to_owned();
+        let insert = A::Entity::insert_many([row]).on_conflict(conflict);
+        let is_new = insert.exec_without_returning(&self.open.transaction).await? > 0;
+        if is_new {
+            self.open.wrote();
+        }
+        Ok(is_new)
     }
 
     /// Changes the columns that are set in `row`, which names its id.
@@ -133,7 +157,7 @@ impl Tx {
     pub(crate) async fn enter(&self, org: OrgId) -> Result<OrgTx<Platform>> {
         self.open.scope(org).await?;
         #[expect(clippy::disallowed_methods, reason = "the platform's own proof; `enter` itself is counted")]
-        let proof = Authorized::checked(org, self.origin.clone(), None, PermissionSet::all());
+        let proof = Authorized::checked(org, self.origin.clone(), Facts::platform());
         Ok(OrgTx::new(Arc::clone(&self.open), proof))
     }
 
@@ -150,10 +174,7 @@ impl Tx {
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        self.open.wear(Hat::System).await?;
-        let rows = rows(&self.open, query).await?;
-        self.open.wear(Hat::App(None)).await?;
-        Ok(rows)
+        across(&self.open, Hat::App(None), query).await
     }
 
     /// Makes everything permanent, or nothing.
@@ -220,6 +241,15 @@ where
         Ok(self.sealed().lock(LockType::Update).one(transaction).await?)
     }
 
+    /// Every row. For sets that are small by their nature.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn all(self) -> Result<Vec<E::Model>> {
+        let transaction = &self.open.transaction;
+        Ok(self.sealed().all(transaction).await?)
+    }
+
     /// Every row, locked against other writers until the transaction ends. For sets that are small by their nature.
     ///
     /// # Errors
@@ -228,6 +258,18 @@ where
         let transaction = &self.open.transaction;
         Ok(self.sealed().lock(LockType::Update).all(transaction).await?)
     }
+}
+
+/// Reads with the eyes of the system, then puts `hat` on again; the scope stays as it is.
+pub(super) async fn across<M: FromQueryResult + Send + Sync>(
+    open: &Open,
+    hat: Hat,
+    query: &SelectStatement,
+) -> Result<Vec<M>> {
+    open.wear(Hat::System).await?;
+    let rows = rows(open, query).await?;
+    open.wear(hat).await?;
+    Ok(rows)
 }
 
 async fn rows<M: FromQueryResult + Send + Sync>(open: &Open, query: &SelectStatement) -> Result<Vec<M>> {
@@ -251,6 +293,11 @@ impl Unscoped {
         self.open.now
     }
 
+    /// The present instant as SQL, which processes whose clocks differ agree on.
+    pub(crate) fn sql_now(&self) -> Expr {
+        self.open.sql_now()
+    }
+
     /// The rows of a query.
     pub(crate) async fn rows<M: FromQueryResult + Send + Sync>(
         &self,
@@ -269,5 +316,27 @@ impl Unscoped {
         name: &'static str,
     ) -> Result<M> {
         self.rows(query).await?.into_iter().next().ok_or(Error::NotFound(name))
+    }
+
+    /// Every row of `E` that `condition` names, whosever they are. For sets that are small by their nature.
+    pub(crate) async fn all<E: EntityTrait>(&self, condition: impl IntoCondition) -> Result<Vec<E::Model>>
+    where
+        E::Model: Send + Sync,
+    {
+        let select = E::find().filter(condition.into_condition());
+        Ok(select.all(&self.open.transaction).await?)
+    }
+
+    /// One page of the rows that `condition` names, whosever they are, by keyset.
+    pub(crate) async fn page<K: SortKey>(
+        &self,
+        condition: impl IntoCondition,
+        listing: Listing<K>,
+    ) -> Result<Page<<K::Table as EntityTrait>::Model>>
+    where
+        <K::Table as EntityTrait>::Model: Send + Sync,
+    {
+        let select = K::Table::find().filter(condition.into_condition());
+        keyset::page(select, &self.open.transaction, listing).await
     }
 }

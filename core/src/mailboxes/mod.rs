@@ -168,7 +168,7 @@ async fn follow(tx: &mut Tx, link: &OneTimeToken) -> Result<User> {
     }
     one_time_tokens::consume(tx, link).await?;
     if tx.origin().actor == Actor::Anonymous {
-        tx.acting(Actor::User(user.id));
+        tx.acting(Actor::User(user.id), Some(&user.email));
     }
     Ok(user)
 }

@@ -1,20 +1,21 @@
-//! The one rule of 401, 404, 410 and 403, in one query: session, person, organization, membership, roles.
+//! The one rule of 401, 404, 410 and 403.
 
-use sea_orm::{
-    Condition, DbErr, FromQueryResult, QueryResult,
-    sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement},
-};
+use std::time::Duration;
 
-use super::{entity, roles_held};
+use serde_json::json;
+
+use super::{found, moved};
 use crate::{
     Error, Result,
-    access::{Actor, Authorized, BuiltinRole, Grant, Origin, PermissionSet},
+    access::{Actor, Authorized, Facts, Grant, Inquiry, Membership, Origin, Permission, Position, Reason},
+    audit::{self, Action, Details, Place, Trail},
     db::Db,
-    error::{Code, Missing},
-    ids::{MemberId, OrgId},
-    organizations::{self, OrgRef},
+    error::{Code, Fields, Missing},
+    ids::{MemberId, OrgId, UserId},
+    organizations::OrgRef,
     roles,
-    sessions::{self, Claims},
+    sessions::Claims,
+    text::Justification,
 };
 
 /// Who calls: a verified token, and the request it came with.
@@ -22,10 +23,20 @@ use crate::{
 pub struct Caller {
     /// What the token says.
     pub claims: Claims,
+    /// What he was called when he was last looked up: his address. `None`: not yet.
+    pub label: Option<String>,
     /// The request.
-    pub request_id: Option<String>,
+    pub inquiry: Inquiry,
+    /// What is asked for: an `operationId`.
+    pub operation: &'static str,
     /// Must his address be verified? It must where mail can be sent; elsewhere nobody could ever verify his.
     pub needs_verified: bool,
+    /// How long after a log-in he may do what is dear.
+    pub step_up: Duration,
+    /// Why an operator of the platform wants to see an organization, as he wrote it; of nobody else it is read.
+    pub platform_access: Option<String>,
+    /// Where it is noted what he turns out to be.
+    pub trail: Trail,
 }
 
 impl Caller {
@@ -44,32 +55,10 @@ impl Caller {
     pub fn origin(&self) -> Origin {
         Origin {
             actor: Actor::User(self.claims.user),
+            label: self.label.clone(),
             session: Some(self.claims.session),
-            request_id: self.request_id.clone(),
+            inquiry: self.inquiry.clone(),
         }
-    }
-}
-
-/// One role of the caller, or one row without a role.
-struct Found {
-    verified: bool,
-    organization: Option<OrgId>,
-    status: Option<String>,
-    deleted: bool,
-    member: Option<MemberId>,
-    role: Option<String>,
-}
-
-impl FromQueryResult for Found {
-    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
-        Ok(Self {
-            verified: row.try_get("", "verified")?,
-            organization: row.try_get("", "organization")?,
-            status: row.try_get("", "status")?,
-            deleted: row.try_get("", "deleted")?,
-            member: row.try_get("", "member")?,
-            role: row.try_get("", "role")?,
-        })
     }
 }
 
@@ -77,22 +66,57 @@ impl FromQueryResult for Found {
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) organization: OrgId,
-    is_deleted: bool,
-    is_active: bool,
-    member: MemberId,
-    roles_held: Vec<String>,
-    held: PermissionSet,
+    /// `None`: an operator of the platform, who said why.
+    member: Option<MemberId>,
+    /// His address.
+    label: String,
+    is_recent: bool,
+    position: Position,
 }
 
 /// Looks up whether the caller may do `P` in the organization.
 ///
 /// # Errors
 /// `INVALID_TOKEN` when the session has ended or the person is inactive or deleted; `EMAIL_UNVERIFIED`; `NotFound` to whoever is no active
-/// member (also when there is no such organization: the same); `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for
-/// changes; `Forbidden` to a member without the permission.
+/// member (also when there is no such organization: the same); `Moved` to a member who uses an old slug;
+/// `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for changes; `Forbidden` to a member without the permission;
+/// `REAUTH_REQUIRED` for what is dear.
+///
+/// An operator of the platform who says why passes as if he held everything: the organization is told of it first, and
+/// what cannot be told is refused.
 pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
-    Standing::look_up(db, caller, org).await?.decide(caller)
+    let standing = Standing::look_up(db, caller, org).await?;
+    let proof = standing.decide(db, caller).await?;
+    if standing.member.is_none() {
+        tell_of_access(db, caller, &proof).await?;
+    }
+    Ok(proof)
 }
+
+/// The organization sees who of the platform looked at it, and why.
+async fn tell_of_access<P: Grant>(db: &Db, caller: &Caller, proof: &Authorized<P>) -> Result<()> {
+    let reason = caller.platform_access.as_deref().map(Justification::parse);
+    let mut fields = Fields::default();
+    let reason = fields.take_optional(PLATFORM_ACCESS, reason);
+    fields.finish()?;
+    let facts = json!({ "reason": reason.map(String::from), "operation": caller.operation });
+    let told = audit::note(db, proof.origin(), proof.org(), Action::PlatformAccess, Details::created(facts));
+    told.await.map_err(|error| {
+        tracing::error!(%error, "an operator's access could not be written down");
+        Error::Unavailable { retry_after: Duration::from_secs(1) }
+    })
+}
+
+/// As whom a person acts.
+fn actor(user: UserId, is_operator: bool) -> Actor {
+    match is_operator {
+        true => Actor::Superuser(user),
+        false => Actor::User(user),
+    }
+}
+
+/// Where an operator says why: the name of the header, as refusals call it.
+const PLATFORM_ACCESS: &str = "X-Platform-Access";
 
 impl Standing {
     /// In one query.
@@ -102,88 +126,80 @@ impl Standing {
             reason = "finds out in which organization the caller may act at all"
         )]
         let tx = db.unscoped().await?;
-        let found: Vec<Found> = tx.rows(&query(&caller.claims, org, tx.now())).await?;
-        drop(tx);
-        let first = found.first().ok_or(Error::Refused(Code::InvalidToken))?;
-        caller.admit(first.verified)?;
-        let (Some(organization), Some(member)) = (first.organization, first.member) else {
-            return Err(Error::NotFound("organization"));
+        let found = found::look_up(&tx, &caller.claims, org).await?;
+        let found = found.ok_or(Error::Refused(Code::InvalidToken))?;
+        caller.trail.called(&found.email);
+        caller.admit(found.is_verified)?;
+        let is_operator = found.is_superuser && caller.platform_access.is_some();
+        let member = if is_operator { None } else { found.member };
+        match (found.organization, member) {
+            (Some(organization), member) if is_operator || member.is_some() => {
+                let (label, is_recent) = (found.email, found.auth_time + caller.step_up > tx.now());
+                let standing = Self { organization, member, label, is_recent, position: found.position };
+                standing.note(caller);
+                Ok(standing)
+            }
+            (organization, _) => {
+                let (user, place) = (caller.claims.user, Place::Before(organization));
+                caller.trail.stands(actor(user, is_operator), place);
+                Err(moved::refusal(&tx, user, is_operator, org).await?)
+            }
+        }
+    }
+
+    /// Notes where the caller turned out to stand. What an operator is refused is no matter of the organization's.
+    pub(super) fn note(&self, caller: &Caller) {
+        let place = if self.member.is_some() { Place::Inside(self.organization) } else { Place::Nowhere };
+        caller.trail.called(&self.label);
+        caller.trail.stands(actor(caller.claims.user, self.member.is_none()), place);
+    }
+
+    /// May he do `P`, as far as what is remembered says? Asks nobody.
+    pub(super) fn grants<P: Grant>(&self, caller: &Caller) -> Result<Authorized<P>, Reason> {
+        let user = caller.claims.user;
+        let actor = actor(user, self.member.is_none());
+        let facts = match self.member {
+            Some(_) => {
+                let (held, is_owner) = (self.position.held(), self.position.is_owner());
+                Facts { member: self.member, held, is_owner, is_recent: self.is_recent }
+            }
+            None => Facts { is_recent: self.is_recent, ..Facts::platform() },
         };
-        let (is_deleted, is_active) = (first.deleted, first.status.as_deref() == Some(organizations::ACTIVE));
-        let roles_held: Vec<String> = found.into_iter().filter_map(|row| row.role).collect();
-        let builtin = roles_held.iter().filter_map(|key| BuiltinRole::from_key(key));
-        let held = builtin.fold(PermissionSet::default(), |held, role| held.union(role.permissions()));
-        Ok(Self { organization, is_deleted, is_active, member, roles_held, held })
+        let asked = P::PERMISSION.filter(|_| self.member.is_some());
+        let decision = self.position.decide(asked, P::WRITES, P::ALLOWS_DELETED);
+        match decision.reason {
+            Reason::Granted => {
+                let origin = Origin { actor, label: Some(self.label.clone()), ..caller.origin() };
+                #[expect(clippy::disallowed_methods, reason = "the right was looked up")]
+                Ok(Authorized::checked(self.organization, origin, facts))
+            }
+            reason => Err(reason),
+        }
     }
 
-    /// May he do `P`?
-    pub(super) fn decide<P: Grant>(&self, caller: &Caller) -> Result<Authorized<P>> {
-        if self.is_deleted {
-            return Err(Code::OrganizationDeleted.refuse());
+    /// May he do `P`? Of whoever may not it is found out who could help him.
+    pub(super) async fn decide<P: Grant>(&self, db: &Db, caller: &Caller) -> Result<Authorized<P>> {
+        match (self.grants::<P>(caller), P::PERMISSION) {
+            (Ok(_), _) if P::NEEDS_RECENT && !self.is_recent => Err(Code::ReauthRequired.refuse()),
+            (Ok(proof), _) => Ok(proof),
+            (Err(Reason::OrganizationDeleted), _) => Err(Code::OrganizationDeleted.refuse()),
+            (Err(Reason::OrganizationSuspended), _) => Err(Code::OrganizationSuspended.refuse()),
+            (Err(Reason::MembershipInactive), _) => Err(Error::NotFound("organization")),
+            (Err(_), None) => Err(Error::Broken("membership is enough, and was not")),
+            (Err(_), Some(permission)) => Err(self.lack(db, caller, permission).await?),
         }
-        if P::WRITES && !self.is_active {
-            return Err(Code::OrganizationSuspended.refuse());
-        }
-        if let Some(permission) = P::PERMISSION.filter(|permission| !self.held.contains(*permission)) {
-            let (roles_held, roles_that_grant) = (self.roles_held.clone(), roles::that_grant(permission));
-            return Err(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })));
-        }
-        #[expect(clippy::disallowed_methods, reason = "the right was looked up")]
-        Ok(Authorized::checked(self.organization, caller.origin(), Some(self.member), self.held))
     }
-}
 
-/// Outer joins from the session on: what is missing says which refusal it is.
-fn query(claims: &Claims, org: &OrgRef, now: chrono::DateTime<chrono::Utc>) -> SelectStatement {
-    use entity::Column as Member;
-    use organizations::Column as Organization;
-    use roles::Column as Role;
-    use roles_held::Column as Held;
-    type Of<T> = (T, <T as sea_orm::EntityTrait>::Column);
-    let organization = |column| -> Of<organizations::Entity> { (organizations::Entity, column) };
-    let member = |column| -> Of<entity::Entity> { (entity::Entity, column) };
-    let held = |column| -> Of<roles_held::Entity> { (roles_held::Entity, column) };
-    let role = |column| -> Of<roles::Entity> { (roles::Entity, column) };
-    let user = (crate::users::Entity, crate::users::Column::Id);
-    let verified_at = (crate::users::Entity, crate::users::Column::EmailVerifiedAt);
-    let mut query = Query::select();
-    query
-        .expr_as(Expr::col(verified_at).is_not_null(), "verified")
-        .expr_as(Expr::col(organization(Organization::Id)), "organization")
-        .expr_as(Expr::col(organization(Organization::Status)), "status")
-        .expr_as(Expr::col(organization(Organization::DeletedAt)).is_not_null(), "deleted")
-        .expr_as(Expr::col(member(Member::Id)), "member")
-        .expr_as(Expr::col(role(Role::Key)), "role")
-        .from(sessions::Entity)
-        .join(
-            JoinType::InnerJoin,
-            crate::users::Entity,
-            Expr::col((sessions::Entity, sessions::Column::UserId)).equals(user),
-        )
-        .join(JoinType::LeftJoin, organizations::Entity, org.condition())
-        .join(
-            JoinType::LeftJoin,
-            entity::Entity,
-            Condition::all()
-                .add(Expr::col(member(Member::OrganizationId)).equals(organization(Organization::Id)))
-                .add(Expr::col(member(Member::UserId)).equals(user))
-                .add(Expr::col(member(Member::Status)).eq(super::ACTIVE)),
-        )
-        .join(
-            JoinType::LeftJoin,
-            roles_held::Entity,
-            Condition::all()
-                .add(Expr::col(held(Held::OrganizationId)).equals(member(Member::OrganizationId)))
-                .add(Expr::col(held(Held::MemberId)).equals(member(Member::Id))),
-        )
-        .join(
-            JoinType::LeftJoin,
-            roles::Entity,
-            Condition::all()
-                .add(Expr::col(role(Role::OrganizationId)).equals(held(Held::OrganizationId)))
-                .add(Expr::col(role(Role::Id)).equals(held(Held::RoleId)))
-                .add(Expr::col(role(Role::DeletedAt)).is_null()),
-        )
-        .cond_where(sessions::good(claims, now));
-    query
+    async fn lack(&self, db: &Db, caller: &Caller, permission: Permission) -> Result<Error> {
+        let facts =
+            Facts { member: self.member, held: self.position.held(), is_owner: false, is_recent: false };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a member is told which roles of his organization would do"
+        )]
+        let proof: Authorized<Membership> = Authorized::checked(self.organization, caller.origin(), facts);
+        let roles_that_grant = roles::that_grant(&db.begin(proof).await?, permission).await?;
+        let roles_held = self.position.keys();
+        Ok(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })))
+    }
 }

@@ -1,17 +1,15 @@
 //! How a person who is forgotten leaves the organizations he belonged to.
 
 use sea_orm::{
-    ActiveValue::Set,
     ColumnTrait, FromQueryResult,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
-use serde_json::json;
 
-use super::{REMOVED, entity, roles_held};
+use super::{REMOVED, entity, going};
 use crate::{
     Result,
     access::Platform,
-    audit::{Action, Details},
+    audit::Action,
     db::{OrgTx, Tx},
     ids::{MemberId, OrgId, UserId},
     organizations,
@@ -61,16 +59,5 @@ pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Belonging>> {
 pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
     let before = tx.find::<entity::Entity>().filter(entity::Column::Id.eq(membership.member));
     let before = before.one_locked().await?;
-    tx.delete::<roles_held::Entity>(roles_held::Column::MemberId.eq(before.id)).await?;
-    tx.update(entity::ActiveModel {
-        id: Set(before.id),
-        status: Set(REMOVED.to_owned()),
-        removed_at: Set(Some(tx.now())),
-        version: Set(before.version + 1),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    })
-    .await?;
-    let facts = json!({ "user_id": before.user_id, "status": before.status });
-    tx.record(Action::MemberRemoved, before.id, Details::removed(facts)).await
+    going::go(tx, before, Action::MemberRemoved).await
 }

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     db::TenantTable,
     ids::{MemberId, OrgId, UserId},
+    users,
 };
 
 /// A person's belonging to one organization.
@@ -32,9 +33,19 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared.
+/// The person.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    /// Who it is.
+    #[sea_orm(belongs_to = "users::Entity", from = "Column::UserId", to = "users::Column::Id")]
+    User,
+}
+
+impl Related<users::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::User.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}
 

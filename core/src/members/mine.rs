@@ -54,8 +54,8 @@ fn organization(column: organizations::Column) -> (organizations::Entity, organi
     (organizations::Entity, column)
 }
 
-/// The memberships of a person in living organizations, the oldest first.
-fn his(user: UserId) -> SelectStatement {
+/// The memberships of these people in living organizations, the oldest first.
+fn theirs(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
     let id = organization(organizations::Column::Id);
     let mut query = Query::select();
     query
@@ -65,7 +65,7 @@ fn his(user: UserId) -> SelectStatement {
             organizations::Entity,
             Expr::col(member(entity::Column::OrganizationId)).equals(id),
         )
-        .and_where(Expr::col(member(entity::Column::UserId)).eq(user))
+        .and_where(Expr::col(member(entity::Column::UserId)).is_in(users))
         .and_where(Expr::col(member(entity::Column::Status)).ne(super::REMOVED))
         .and_where(Expr::col(organization(organizations::Column::DeletedAt)).is_null())
         .order_by(member(entity::Column::JoinedAt), Order::Asc)
@@ -79,7 +79,7 @@ fn his(user: UserId) -> SelectStatement {
 /// # Errors
 /// Whatever the database refuses.
 pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Page<Mine>> {
-    let mut query = his(user);
+    let mut query = theirs([user]);
     query
         .column((organizations::Entity, Asterisk))
         .expr_as(Expr::col(member(entity::Column::Id)), "member")
@@ -148,13 +148,15 @@ async fn roles_of(
 
 #[derive(FromQueryResult)]
 struct Place {
+    user_id: UserId,
     id: OrgId,
 }
 
-/// The living organizations where a person is an active member, the oldest membership first.
-fn workplaces(user: UserId) -> SelectStatement {
-    let mut query = his(user);
+/// The living organizations where these people are active members, the oldest membership first.
+fn workplaces(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
+    let mut query = theirs(users);
     query
+        .column(member(entity::Column::UserId))
         .column(organization(organizations::Column::Id))
         .and_where(Expr::col(member(entity::Column::Status)).eq(super::ACTIVE));
     query
@@ -168,14 +170,26 @@ fn workplaces(user: UserId) -> SelectStatement {
 pub async fn default_organization(db: &Db, user: &User) -> Result<Option<OrgId>> {
     #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]
     let tx = db.unscoped().await?;
-    let places: Vec<Place> = tx.rows(&workplaces(user.id)).await?;
-    let chosen = places.iter().find(|place| Some(place.id) == user.default_organization_id);
-    Ok(chosen.or(places.first()).map(|place| place.id))
+    let mut chosen = default_organizations(&tx, std::slice::from_ref(user)).await?;
+    Ok(chosen.remove(&user.id))
+}
+
+/// As [`default_organization`], of several people by one query; who belongs nowhere is not among them.
+pub(crate) async fn default_organizations(tx: &Unscoped, users: &[User]) -> Result<HashMap<UserId, OrgId>> {
+    let places: Vec<Place> = tx.rows(&workplaces(users.iter().map(|user| user.id))).await?;
+    let chosen: HashMap<_, _> = users.iter().map(|user| (user.id, user.default_organization_id)).collect();
+    let mut defaults = HashMap::new();
+    for Place { user_id, id } in places {
+        let first = *defaults.entry(user_id).or_insert(id);
+        let is_chosen = chosen.get(&user_id).is_some_and(|chosen| *chosen == Some(id));
+        defaults.insert(user_id, if is_chosen { id } else { first });
+    }
+    Ok(defaults)
 }
 
 /// Is a person an active member of a living organization?
 pub(crate) async fn belongs(tx: &Tx, user: UserId, org: OrgId) -> Result<bool> {
-    let mut query = workplaces(user);
+    let mut query = workplaces([user]);
     query.and_where(Expr::col(organization(organizations::Column::Id)).eq(org));
     #[expect(clippy::disallowed_methods, reason = "a person names an organization of his")]
     let places: Vec<Place> = tx.across(&query).await?;

@@ -1,31 +1,53 @@
 //! Who belongs to an organization, and what each may do there.
 
+mod activity;
 mod authorize;
-mod departure;
 mod callers;
+mod change;
+mod departure;
+mod effect;
 mod entity;
+mod explain;
+mod found;
+mod going;
+mod handover;
+pub(crate) mod joining;
+mod listing;
 mod mine;
+mod moved;
 mod owners;
+mod reassignment;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod roles_held;
+#[cfg(test)]
+mod tests;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
+pub use activity::activity;
 pub use authorize::{Caller, authorize};
 pub use callers::Callers;
+pub use change::{Expected, MemberChanges, change, remove, try_change};
 pub(crate) use departure::{Belonging, depart, of};
-pub(crate) use entity::Entity;
+pub use effect::Effect;
 pub use entity::Model as Member;
-pub(crate) use mine::belongs;
+pub(crate) use entity::{Column, Entity};
+pub use explain::{Explanation, explain};
+pub use going::leave;
+pub(crate) use handover::{active, hand_over};
+pub use listing::{Listed, MemberFilter, MemberKey, Status, exists, get, list};
 pub use mine::{Mine, default_organization, list_mine};
-pub(crate) use owners::{lock_organizations, refuse_last};
+pub(crate) use mine::{belongs, default_organizations};
+pub(crate) use owners::{is_active_owner, lock_organizations, refuse_last, refuse_none_left};
+pub use reassignment::{remove_role, try_remove_role, try_set_permissions};
 
 use crate::{
     Error, Result,
-    access::{BuiltinRole, Membership, Permission, PermissionSet, Platform},
+    access::{BuiltinRole, Grant, MembersRead, Membership, Permission, Platform, RoleGrants},
     audit::{Action, Details},
     db::OrgTx,
+    error::Missing,
     ids::{MemberId, MemberRoleId, RoleId, UserId},
     roles,
 };
@@ -34,6 +56,8 @@ use crate::{
 pub const ACTIVE: &str = "active";
 /// Belongs to it no more; the row stays, since what he did names it.
 const REMOVED: &str = "removed";
+/// May do nothing, until he is brought back.
+const SUSPENDED: &str = "suspended";
 
 /// Takes a person into the organization, with one role.
 ///
@@ -89,8 +113,9 @@ pub struct RoleHeld {
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "roles_held::Entity")]
 struct Held {
+    member_id: MemberId,
     #[sea_orm(nested)]
-    role: Option<RoleHeld>,
+    role: Option<roles::Role>,
 }
 
 /// What a member may do, and why.
@@ -99,41 +124,56 @@ pub struct Effective {
     /// Who.
     pub member: MemberId,
     /// The roles he holds.
-    pub roles: Vec<RoleHeld>,
+    pub roles: Vec<RoleGrants>,
 }
 
 impl Effective {
     /// Every permission the member holds, with the keys of the roles it comes from.
     pub fn permissions(&self) -> Vec<(Permission, Vec<&str>)> {
-        let sets: Vec<(&str, PermissionSet)> = self
-            .roles
-            .iter()
-            .filter_map(|role| Some((role.key.as_str(), BuiltinRole::from_key(&role.key)?.permissions())))
-            .collect();
         let from = |permission: Permission| -> Vec<&str> {
-            sets.iter().filter(|(_, set)| set.contains(permission)).map(|(key, _)| *key).collect()
+            let roles = self.roles.iter().filter(|role| role.permissions.contains(permission));
+            roles.map(|role| role.key.as_str()).collect()
         };
         let all = Permission::ALL.iter().map(|permission| (*permission, from(*permission)));
         all.filter(|(_, roles)| !roles.is_empty()).collect()
     }
 }
 
-/// What the caller may do in the organization, and by which of his roles.
-///
-/// # Errors
-/// `NotFound` when the caller is no member.
-pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<Effective> {
-    let member = tx.member().ok_or(Error::NotFound(Member::NAME))?;
+/// The roles of a member, with what they allow.
+pub(crate) async fn grants_of<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Vec<RoleGrants>> {
     let held = tx
         .find::<roles_held::Entity>()
         .filter(roles_held::Column::MemberId.eq(member))
         .join::<roles::Entity>()
         .views::<Held>(roles_held::Column::Id)
         .await?;
-    Ok(Effective { member, roles: held.into_iter().filter_map(|held| held.role).collect() })
+    roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
 }
 
-impl Member {
-    /// What a member is called in refusals.
-    pub(crate) const NAME: &'static str = <Entity as crate::db::TenantTable>::NAME;
+/// What any member may do in the organization, and by which of his roles.
+///
+/// # Errors
+/// `NotFound`, also when he is another organization's.
+pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<Effective> {
+    exists(tx, member).await?;
+    Ok(Effective { member, roles: grants_of(tx, member).await? })
+}
+
+/// The refusal of what whoever acts lacks within an operation: what he has, and what would do.
+pub(crate) async fn lack<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Error> {
+    let roles_held = match tx.member() {
+        Some(member) => grants_of(tx, member).await?.into_iter().map(|role| role.key).collect(),
+        None => Vec::new(),
+    };
+    let roles_that_grant = roles::that_grant(tx, permission).await?;
+    Ok(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })))
+}
+
+/// What the caller may do in the organization, and by which of his roles.
+///
+/// # Errors
+/// `NOT_A_MEMBER` for operators of the platform.
+pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<Effective> {
+    let member = tx.own_member()?;
+    Ok(Effective { member, roles: grants_of(tx, member).await? })
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    Condition, FromQueryResult,
+    ColumnTrait, Condition, FromQueryResult,
     sea_query::{Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
 };
 
 use super::{entity, roles_held};
 use crate::{
     Error, Result,
-    access::BuiltinRole,
-    db::Tx,
+    access::{BuiltinRole, Grant},
+    db::{OrgTx, Tx},
     error::Code,
-    ids::{OrgId, UserId},
-    organizations, roles, users,
+    ids::{MemberId, OrgId, UserId},
+    organizations::{self, Organization},
+    roles, users,
 };
 
 #[derive(FromQueryResult)]
@@ -22,21 +23,66 @@ struct Belonging {
     id: OrgId,
 }
 
+/// Locks the organization, so that of two who would take its last owners away the second sees the first one gone. To be
+/// called before anything else of it is locked.
+///
+/// # Errors
+/// `NotFound` when it was deleted meanwhile; `Unavailable` when another writer holds it too long.
+pub(crate) async fn lock<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
+    tx.find::<organizations::Entity>().one_locked().await
+}
+
+/// Refuses what has left the organization without an active owner. [`lock`] was called before.
+///
+/// # Errors
+/// `LAST_OWNER`.
+pub(crate) async fn refuse_none_left<P: Grant>(tx: &OrgTx<P>) -> Result<()> {
+    match active_owners(tx, Condition::all()).await? {
+        0 => Err(Code::LastOwner.refuse()),
+        _ => Ok(()),
+    }
+}
+
+/// Is the member an active owner?
+pub(crate) async fn is_active_owner<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
+    Ok(active_owners(tx, Condition::all().add(entity::Column::Id.eq(member))).await? > 0)
+}
+
+/// How many active owners there are among the members that `condition` names.
+async fn active_owners<P: Grant>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
+    let owner = roles::Column::Key.eq(BuiltinRole::Owner.key());
+    let role = tx.find::<roles::Entity>().filter(owner).one().await?;
+    let owners = tx
+        .find::<entity::Entity>()
+        .filter(condition.add(entity::Column::Status.eq(super::ACTIVE)))
+        .whose::<roles_held::Entity>(
+            entity::Column::Id,
+            roles_held::Column::MemberId,
+            roles_held::Column::RoleId.eq(role.id),
+        )
+        .with::<users::Entity>()
+        .filter(users::Column::IsActive.eq(true).and(users::Column::DeletedAt.is_null()));
+    owners.count().await
+}
+
 /// Locks every team organization the person is an active member of, in the order of their ids, so that of two who
 /// leave at once the second sees the first one gone. Before his own row: whoever needs both takes them in this order.
+/// Deleted ones too: whoever brings one back meanwhile counts its owners.
 ///
 /// # Errors
 /// `Unavailable` when another writer holds one too long.
 pub(crate) async fn lock_organizations(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
     let mut locked = Vec::new();
-    for org in belongings(tx, user).await? {
+    for org in belongings(tx, his_teams(user)).await? {
         #[expect(clippy::disallowed_methods, reason = "locks what a person may leave without an owner")]
         let scope = tx.enter(org).await?;
-        match scope.find::<organizations::Entity>().one_locked().await {
-            Ok(_) => locked.push(org),
-            // Deleted at the same time.
-            Err(Error::NotFound(_)) => {}
-            Err(error) => return Err(error),
+        for query in [scope.find::<organizations::Entity>(), scope.find_deleted::<organizations::Entity>()] {
+            match query.one_locked().await {
+                Ok(_) => locked.push(org),
+                // It is the other, or became so at the same time.
+                Err(Error::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(locked)
@@ -48,7 +94,7 @@ pub(crate) async fn lock_organizations(tx: &Tx, user: UserId) -> Result<Vec<OrgI
 /// # Errors
 /// `LAST_OWNER` naming the organizations; `CONFLICT` when he joined another one at the same time.
 pub(crate) async fn refuse_last(tx: &Tx, user: UserId, locked: &[OrgId]) -> Result<()> {
-    if belongings(tx, user).await?.iter().any(|org| !locked.contains(org)) {
+    if belongings(tx, his_living_teams(user)).await?.iter().any(|org| !locked.contains(org)) {
         return Err(Code::Conflict.refuse());
     }
     #[expect(clippy::disallowed_methods, reason = "counts the owners of every organization the person is in")]
@@ -65,14 +111,14 @@ pub(crate) async fn refuse_last(tx: &Tx, user: UserId, locked: &[OrgId]) -> Resu
     }
 }
 
-/// The living team organizations of which the person is an active member, by id.
-async fn belongings(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
+/// The organizations that `condition` names of those the person belongs to, by id.
+async fn belongings(tx: &Tx, condition: Condition) -> Result<Vec<OrgId>> {
     let mut query = Query::select();
     query
         .column((organizations::Entity, organizations::Column::Id))
         .from(entity::Entity)
         .join(JoinType::InnerJoin, organizations::Entity, of_member())
-        .cond_where(his_teams(user))
+        .cond_where(condition)
         .order_by((organizations::Entity, organizations::Column::Id), Order::Asc);
     #[expect(clippy::disallowed_methods, reason = "finds the organizations a person belongs to")]
     let found: Vec<Belonging> = tx.across(&query).await?;
@@ -89,7 +135,10 @@ fn his_teams(user: UserId) -> Condition {
         .add(Expr::col((entity::Entity, entity::Column::UserId)).eq(user))
         .add(Expr::col((entity::Entity, entity::Column::Status)).eq(super::ACTIVE))
         .add(Expr::col((organizations::Entity, organizations::Column::Kind)).eq(organizations::TEAM))
-        .add(Expr::col((organizations::Entity, organizations::Column::DeletedAt)).is_null())
+}
+
+fn his_living_teams(user: UserId) -> Condition {
+    his_teams(user).add(Expr::col((organizations::Entity, organizations::Column::DeletedAt)).is_null())
 }
 
 #[derive(FromQueryResult)]
@@ -150,6 +199,6 @@ fn owners_beside(user: UserId) -> SelectStatement {
                 .add(Expr::col(person(users::Column::IsActive)).eq(true))
                 .add(Expr::col(person(users::Column::DeletedAt)).is_null()),
         )
-        .cond_where(his_teams(user));
+        .cond_where(his_living_teams(user));
     query
 }

@@ -24,6 +24,7 @@ pub struct Mail {
     reset: Duration,
     email: Duration,
     undo: Duration,
+    invitation: Duration,
 }
 
 impl Mail {
@@ -31,12 +32,13 @@ impl Mail {
     pub fn new(master: &MasterKey, config: &Config) -> Self {
         Self {
             key: MacKey::derive(master, secret::Purpose::Email),
-            is_configured: config.smtp_url.is_some(),
+            is_configured: config.sends_mail(),
             hides_accounts: config.hides_existing_accounts(),
             verify: config.verify_ttl,
             reset: config.reset_ttl,
             email: config.email_change_ttl,
             undo: config.email_undo_ttl,
+            invitation: config.invitation_ttl,
         }
     }
 
@@ -51,6 +53,7 @@ impl Mail {
             Purpose::Reset => self.reset,
             Purpose::Email => self.email,
             Purpose::Undo => self.undo,
+            Purpose::Invitation => self.invitation,
         }
     }
 
@@ -75,6 +78,7 @@ impl Mail {
             Purpose::Verify | Purpose::Email => "verify#token",
             Purpose::Reset => "reset#token",
             Purpose::Undo => "verify#undo",
+            Purpose::Invitation => "accept#token",
         };
         let token = self.reveal(row)?;
         Some(Secret::new(format!("{}/{place}={}", public_url.trim_end_matches('/'), token.expose())))
@@ -134,6 +138,7 @@ mod tests {
             (Purpose::Email, "https://insula.example/verify#token="),
             (Purpose::Reset, "https://insula.example/reset#token="),
             (Purpose::Undo, "https://insula.example/verify#undo="),
+            (Purpose::Invitation, "https://insula.example/accept#token="),
         ] {
             let row = row(&mail, purpose);
             let token = mail.reveal(&row).unwrap().expose().clone();

@@ -4,6 +4,7 @@
 //! needs the id alone, and who reads the database can use nothing of what he reads.
 
 mod entity;
+mod invitation;
 mod mail;
 
 use sea_orm::{
@@ -14,6 +15,7 @@ use sea_orm::{
 
 pub use entity::Model as OneTimeToken;
 pub(crate) use entity::{Column, Entity};
+pub(crate) use invitation::{issue_invitation, kill_invitation};
 pub use mail::Mail;
 
 use crate::{
@@ -35,11 +37,14 @@ pub enum Purpose {
     Email,
     /// To undo the change of an address.
     Undo,
+    /// To join an organization. About nobody's account: whoever is invited may have none.
+    Invitation,
 }
 
 impl Purpose {
     /// Every one.
-    pub(crate) const ALL: &'static [Self] = &[Self::Verify, Self::Reset, Self::Email, Self::Undo];
+    pub(crate) const ALL: &'static [Self] =
+        &[Self::Verify, Self::Reset, Self::Email, Self::Undo, Self::Invitation];
     /// Those by which somebody gets in, or on: they end where his sessions do.
     pub(crate) const MAILED_TO_ACT: &'static [Self] = &[Self::Verify, Self::Reset, Self::Email];
 
@@ -50,6 +55,7 @@ impl Purpose {
             Self::Reset => "reset",
             Self::Email => "email",
             Self::Undo => "undo",
+            Self::Invitation => "invitation",
         }
     }
 }

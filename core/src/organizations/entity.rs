@@ -21,6 +21,8 @@ pub struct Model {
     pub status: String,
     /// `personal` or `team`.
     pub kind: String,
+    /// JSON: what it has settled for itself; `None`: nothing.
+    pub settings: Option<String>,
     /// When its rows will be removed for good.
     pub purge_after: Option<DateTimeUtc>,
     /// Counts the changes.

@@ -1,15 +1,23 @@
 //! Tenants.
 
+mod change;
+mod end;
 mod entity;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod former;
+mod list;
 mod personal;
 
-use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use change::apply;
+pub use change::{OrganizationChanges, change};
+pub(crate) use end::{due, lock, lock_deleted, remove, restore, suspend};
 pub use entity::Model as Organization;
-pub(crate) use entity::{Column, Entity};
+pub(crate) use entity::{ActiveModel, Column, Entity};
+pub use list::{OrganizationFilter, OrganizationKey, find, list};
 pub(crate) use personal::personal;
 
 use crate::{
@@ -17,12 +25,15 @@ use crate::{
     access::{OrganizationRead, Platform},
     audit::{Action, Details},
     db::OrgTx,
+    error::Code,
     ids::OrgId,
     text::{Name, Slug},
 };
 
 /// The status of an organization that is not suspended.
 pub const ACTIVE: &str = "active";
+/// The status of an organization that can only be read.
+pub const SUSPENDED: &str = "suspended";
 /// The kind of an organization that is nobody's own.
 pub const TEAM: &str = "team";
 /// The kind of an organization that is one person's own: made with the account, and gone with it.
@@ -76,16 +87,17 @@ fn facts(organization: &Organization) -> Value {
 /// Adds the organization that `tx` is in. `kind`: [`TEAM`] or [`PERSONAL`].
 ///
 /// # Errors
-/// `SLUG_TAKEN`, also by a deleted organization.
+/// `SLUG_TAKEN`, also by an organization that was deleted, or that had it in the last 90 days.
 pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &str) -> Result<Organization> {
     let now = tx.now();
     let organization = tx
-        .insert(entity::ActiveModel {
+        .insert(ActiveModel {
             slug: Set(new.slug.into()),
             name: Set(new.name.into()),
             description: Set(None),
             status: Set(ACTIVE.to_owned()),
             kind: Set(kind.to_owned()),
+            settings: Set(None),
             purge_after: Set(None),
             version: Set(1),
             deleted_at: Set(None),
@@ -94,6 +106,7 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &st
             ..Default::default()
         })
         .await?;
+    change::refuse_former(tx, &organization.slug).await?;
     tx.record(Action::OrganizationCreated, organization.id, Details::created(facts(&organization))).await?;
     Ok(organization)
 }
@@ -106,35 +119,15 @@ pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Organization> {
     tx.find::<Entity>().one().await
 }
 
-/// Deletes the organization; until `purge_after` it can be restored.
-pub(crate) async fn remove(tx: &OrgTx<Platform>, purge_after: DateTime<Utc>) -> Result<()> {
-    let before = tx.find::<Entity>().one_locked().await?;
-    tx.update(entity::ActiveModel {
-        id: Set(before.id),
-        version: Set(before.version + 1),
-        deleted_at: Set(Some(tx.now())),
-        purge_after: Set(Some(purge_after)),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    })
-    .await?;
-    tx.record(Action::OrganizationDeleted, before.id, Details::removed(facts(&before))).await
-}
-
-/// Brings the deleted organization back.
-pub(crate) async fn restore(tx: &OrgTx<Platform>) -> Result<()> {
-    let before = tx.find_deleted::<Entity>().one_locked().await?;
-    let restored = tx
-        .update(entity::ActiveModel {
-            id: Set(before.id),
-            version: Set(before.version + 1),
-            deleted_at: Set(None),
-            purge_after: Set(None),
-            updated_at: Set(tx.now()),
-            ..Default::default()
-        })
-        .await?;
-    tx.record(Action::OrganizationRestored, before.id, Details::created(facts(&restored))).await
+/// Refuses what cannot be done to an organization that is one person's own.
+///
+/// # Errors
+/// `PERSONAL_ORGANIZATION`.
+pub(crate) fn refuse_personal(organization: &Organization) -> Result<()> {
+    match organization.kind == PERSONAL {
+        true => Err(Code::PersonalOrganization.refuse()),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]

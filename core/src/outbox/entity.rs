@@ -7,6 +7,39 @@ use crate::{
     ids::{JobId, OrgId},
 };
 
+/// Where a job stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum State {
+    /// To be done, now or later.
+    #[sea_orm(string_value = "pending")]
+    Pending,
+    /// Done.
+    #[sea_orm(string_value = "done")]
+    Done,
+    /// Given up; somebody may try it again.
+    #[sea_orm(string_value = "dead")]
+    Dead,
+    /// Somebody decided that it is not to be done.
+    #[sea_orm(string_value = "cancelled")]
+    Cancelled,
+}
+
+impl State {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Pending, Self::Done, Self::Dead, Self::Cancelled];
+
+    /// As it is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox")]
@@ -16,6 +49,8 @@ pub struct Model {
     pub id: JobId,
     /// For whom; may be [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
+    /// In which queue it stands.
+    pub queue: String,
     /// Which kind of job.
     pub kind: String,
     /// JSON, ids only.
@@ -24,10 +59,12 @@ pub struct Model {
     pub actor: String,
     /// At most one job with this key is ever accepted.
     pub dedupe_key: Option<String>,
-    /// `pending`, `done` or `dead`.
-    pub state: String,
+    /// Where it stands in its life.
+    pub state: State,
     /// How often it was tried.
     pub attempts: i32,
+    /// How often a worker took it and was never heard of again.
+    pub lapses: i32,
     /// Not before this instant.
     pub run_at: DateTimeUtc,
     /// Which worker has it.
@@ -44,6 +81,13 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it last changed.
     pub updated_at: DateTimeUtc,
+}
+
+impl Model {
+    /// Is a worker at it, at the instant `now`? One that vanished counts until its lease is over.
+    pub fn is_running(&self, now: DateTimeUtc) -> bool {
+        self.state == State::Pending && self.lease_until.is_some_and(|until| until > now)
+    }
 }
 
 /// None: a job outlives what it is about.

@@ -1,15 +1,28 @@
 //! Roles of an organization. The built-in ones are a row each; what they allow comes from code.
 
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod allowed;
+mod custom;
 mod entity;
+mod giving;
+mod naming;
+
+use std::collections::HashMap;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
+pub use custom::{
+    Allowing, NewRole, RoleChanges, RoleKey, change, create, exists, get, list, set_permissions,
+};
+pub(crate) use custom::{facts, lock};
 pub use entity::Model as Role;
 pub(crate) use entity::{Column, Entity};
+pub use naming::RoleRef;
+pub(crate) use naming::{find, resolve};
 
 use crate::{
     Result,
-    access::{BuiltinRole, Permission, Platform},
+    access::{BuiltinRole, Grant, Permission, PermissionSet, Platform, RoleGrants},
     db::OrgTx,
     ids::RoleId,
     text,
@@ -35,12 +48,58 @@ pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
 }
 
 /// The id of a built-in role.
-pub(crate) async fn builtin(tx: &OrgTx<Platform>, role: BuiltinRole) -> Result<RoleId> {
+pub(crate) async fn builtin<P: Grant>(tx: &OrgTx<P>, role: BuiltinRole) -> Result<RoleId> {
     Ok(tx.find::<Entity>().filter(Column::Key.eq(role.key())).one().await?.id)
 }
 
-/// The keys of the roles that hold `permission`.
-pub(crate) fn that_grant(permission: Permission) -> Vec<String> {
+/// The change that deletes a role.
+pub(crate) fn deleted<P: Grant>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveModel {
+    entity::ActiveModel {
+        id: Set(role.id),
+        version: Set(role.version + 1),
+        deleted_at: Set(Some(tx.now())),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    }
+}
+
+/// What roles of the organization allow, in the order given.
+pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<RoleGrants>> {
+    let own = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id);
+    let mut stored = HashMap::<RoleId, PermissionSet>::new();
+    let is_of_these = allowed::Column::RoleId.is_in(own);
+    for allowed in tx.find::<allowed::Entity>().filter(is_of_these).all().await? {
+        // One of a newer program's is none of ours.
+        let permission = Permission::parse(&allowed.permission);
+        let set = stored.entry(allowed.role_id).or_default();
+        *set = set.union(permission.into_iter().collect());
+    }
+    let grants = roles.into_iter().map(|Role { id, key, name, is_builtin, .. }| {
+        let stored = stored.get(&id).copied().unwrap_or_default();
+        let permissions = RoleGrants::permissions_of(&key, is_builtin, stored);
+        RoleGrants { id, key, name, is_builtin, permissions }
+    });
+    Ok(grants.collect())
+}
+
+/// What the living roles with these ids allow, in the order of the ids.
+pub(crate) async fn grants_by_id<P: Grant>(tx: &OrgTx<P>, ids: &[RoleId]) -> Result<Vec<RoleGrants>> {
+    let mut roles = tx.find::<Entity>().filter(Column::Id.is_in(ids.iter().copied())).all().await?;
+    roles.sort_by_key(|role| role.id);
+    grants(tx, roles).await
+}
+
+/// The keys of the roles of the organization that hold `permission`: the built-in ones first.
+pub(crate) async fn that_grant<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Vec<String>> {
     let grants = |role: &BuiltinRole| role.permissions().contains(permission);
-    BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned()).collect()
+    let builtin = BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned());
+    let allowed = allowed::Column::Permission.eq(permission.as_str());
+    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).whose::<allowed::Entity>(
+        Column::Id,
+        allowed::Column::RoleId,
+        allowed,
+    );
+    let mut own = own.all().await?;
+    own.sort_by_key(|role| role.id);
+    Ok(builtin.chain(own.into_iter().map(|role| role.key)).collect())
 }

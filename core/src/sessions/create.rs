@@ -53,11 +53,11 @@ pub async fn log_in(tx: &mut Tx, proof: &Proof, device: Device, policy: &Policy)
 /// # Errors
 /// Whatever the database refuses.
 pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) -> Result<(Session, User)> {
-    tx.acting(Actor::User(user));
     let now = tx.now();
     let agent: Option<String> = device.user_agent.map(|agent| agent.chars().take(500).collect());
     // First, since it locks the person: of two log-ins on a new device the second one knows it.
     let user = users::logged_in(tx, user).await?;
+    tx.acting(Actor::User(user.id), Some(&user.email));
     let is_new = is_new_device(tx, user.id, agent.as_deref()).await?;
     evict(tx, user.id, policy).await?;
     let session = tx

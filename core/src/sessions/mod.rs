@@ -3,6 +3,7 @@
 mod create;
 mod csrf;
 mod entity;
+mod guard;
 mod refresh;
 mod seen;
 mod step_up;
@@ -22,6 +23,7 @@ pub use create::{Device, create, log_in};
 pub use csrf::CsrfTokens;
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
+pub use guard::prove;
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub(crate) use seen::seen;
 pub use step_up::{authenticate_recent, reauthenticate};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Column, Entity, Policy, Session, end, entity, living};
 use crate::{
     Error, Result,
-    access::{Actor, Origin},
+    access::{Actor, Inquiry, Origin},
     audit::Action,
     db::{Db, Tx},
     error::Code,
@@ -32,6 +32,13 @@ pub struct RefreshTokens(MacKey<32>);
 pub struct Refresh {
     session: SessionId,
     counter: i64,
+}
+
+impl Refresh {
+    /// The log-in that it goes on with.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
 }
 
 impl RefreshTokens {
@@ -73,13 +80,8 @@ impl RefreshTokens {
 ///
 /// # Errors
 /// `INVALID_TOKEN` unless session and account are good and the token is the current or the forgiven one.
-pub async fn refresh(
-    db: &Db,
-    token: Refresh,
-    policy: &Policy,
-    request_id: Option<String>,
-) -> Result<(Session, User)> {
-    let mut tx = db.begin_global(Origin { actor: Actor::Anonymous, session: None, request_id }).await?;
+pub async fn refresh(db: &Db, token: Refresh, policy: &Policy, inquiry: Inquiry) -> Result<(Session, User)> {
+    let mut tx = db.begin_global(Origin::anonymous(inquiry)).await?;
     if let Some(session) = count_on(&tx, token, policy).await? {
         let user = person(&tx, &session).await?;
         #[expect(clippy::disallowed_methods, reason = "a refresh is no event: sessions live by them")]
@@ -99,7 +101,7 @@ pub async fn refresh(
         let user = person(&tx, &session).await?;
         return Ok((session, user));
     }
-    tx.acting(Actor::User(session.user_id));
+    tx.acting(Actor::User(session.user_id), None);
     let ended = Column::Id.eq(session.id);
     let (_, platform) = end(&tx, ended, Action::SessionRefreshReuse, "refresh token reused").await?;
     platform.enqueue(&Job::SendRefreshReuse { user: session.user_id, session: session.id }).await?;
@@ -130,6 +132,8 @@ async fn person(tx: &Tx, session: &Session) -> Result<User> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn tokens(key: char) -> RefreshTokens {
@@ -151,6 +155,26 @@ mod tests {
         }
         for bad in ["", "rt_", "rt_AAAA", &token[3..], &token[..token.len() - 1], &format!("{token}A")] {
             assert!(tokens('k').read(bad).is_err(), "{bad}");
+        }
+    }
+    proptest! {
+        #[test]
+        fn every_token_is_read_as_it_was_made(id in any::<u128>(), counter in any::<i64>()) {
+            let session = SessionId(Uuid::from_u128(id));
+            let token = tokens('k').issue(session, counter);
+            prop_assert_eq!(tokens('k').read(&token).unwrap(), Refresh { session, counter });
+        }
+
+        #[test]
+        fn no_other_text_is_a_token(text in prop_oneof![any::<String>(), "(rt_)?[A-Za-z0-9_=-]{0,120}"]) {
+            prop_assert!(tokens('k').read(&text).is_err());
+        }
+
+        #[test]
+        fn an_altered_token_is_none(id in any::<u128>(), at in 0usize..78, with in "[A-Za-z0-9_+/=.-]{0,2}") {
+            let token = tokens('k').issue(SessionId(Uuid::from_u128(id)), 1);
+            let altered = format!("{}{with}{}", &token[..at], &token[at + 1..]);
+            prop_assert!(altered == token || tokens('k').read(&altered).is_err());
         }
     }
 }

@@ -113,7 +113,7 @@ impl Tokens {
 
     async fn look(&self, looked: &mut Option<Instant>) -> Result<()> {
         *looked = Some(Instant::now());
-        let rows = signing_keys::list(&self.db).await?;
+        let rows = signing_keys::of_access(&self.db).await?;
         let known = self.ring();
         if !known.is_of(&rows) {
             let ring = Arc::new(Ring::of(&rows, &self.master, &known, self.ttl));

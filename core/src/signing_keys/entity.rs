@@ -37,7 +37,7 @@ pub struct Model {
     /// Its address.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SigningKeyId,
-    /// `access`: signs access tokens.
+    /// `access`: signs access tokens; `audit`: signs audit logs.
     pub purpose: String,
     /// Its name in tokens: base64url of the first 8 bytes of the SHA-256 of its SPKI.
     pub kid: String,

@@ -1,9 +1,10 @@
-//! The keys that sign access tokens: rows, so that every process signs alike and a key can be replaced.
+//! The keys that sign access tokens, and the one that signs audit logs: rows, so that every process signs alike and a key can be replaced.
 //!
 //! A key is published as `next`, long enough for everybody to learn it; then it is `active` and signs, and the one before
 //! is `retiring` until the last token it signed has expired. At most one is `next` and one `active`: an index holds that,
 //! so of several processes that do the same at once one succeeds and the others get `CONFLICT`.
 
+mod audit_key;
 mod entity;
 mod pair;
 #[cfg(test)]
@@ -19,8 +20,9 @@ use sea_orm::{
 };
 use serde_json::json;
 
+pub use audit_key::{audit_key, audit_public_keys, replace_audit_key};
 pub use entity::{Model as SigningKey, State};
-pub use pair::KeyPair;
+pub use pair::{KeyPair, PublicKey};
 
 use crate::{
     Error, Result,
@@ -52,6 +54,15 @@ impl Schedule {
         let retention = 2 * config.access_token_ttl + config.key_reload();
         Self { rotation: config.key_rotation, lead: config.key_lead, retention }
     }
+}
+
+/// The keys of access tokens, the oldest first.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn of_access(db: &Db) -> Result<Vec<SigningKey>> {
+    let keys = list(db).await?;
+    Ok(keys.into_iter().filter(|key| key.purpose == ACCESS).collect())
 }
 
 /// Every key, the oldest first.
@@ -94,14 +105,14 @@ pub async fn advance(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result
         }
     }
     match (active, next) {
-        (None, None) => create(tx, master, State::Active, tx.now()).await.map(drop),
+        (None, None) => create(tx, master, ACCESS, State::Active, tx.now()).await.map(drop),
         (None, Some(next)) => activate(tx, &next, None).await,
         (Some(active), Some(next)) if next.activates_at <= tx.now() => {
             retire(tx, &active, schedule).await?;
             activate(tx, &next, Some(&active)).await
         }
         (Some(active), None) if active.activates_at + schedule.rotation <= tx.now() => {
-            create(tx, master, State::Next, tx.now() + schedule.lead).await.map(drop)
+            create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await.map(drop)
         }
         _ => Ok(()),
     }
@@ -115,7 +126,7 @@ pub async fn rotate(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result<
     advance(tx, master, schedule).await?;
     match locked(tx).await?.into_iter().find(|key| key.state == State::Next) {
         Some(next) => Ok(next),
-        None => create(tx, master, State::Next, tx.now() + schedule.lead).await,
+        None => create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await,
     }
 }
 
@@ -128,7 +139,7 @@ pub async fn replace(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
     for key in locked(tx).await? {
         remove(tx, &key, "replaced").await?;
     }
-    create(tx, master, State::Active, tx.now()).await
+    create(tx, master, ACCESS, State::Active, tx.now()).await
 }
 
 /// The keys, locked against other processes that would change them.
@@ -156,6 +167,7 @@ async fn rewrap(tx: &Tx, master: &MasterKey, key: &SigningKey) -> Result<()> {
 async fn create(
     tx: &Tx,
     master: &MasterKey,
+    purpose: &str,
     state: State,
     activates_at: DateTime<Utc>,
 ) -> Result<SigningKey> {
@@ -163,10 +175,10 @@ async fn create(
     let key = tx
         .insert(entity::ActiveModel {
             id: Set(SigningKeyId::new(now)),
-            purpose: Set(ACCESS.to_owned()),
+            purpose: Set(purpose.to_owned()),
             kid: Set(pair.kid().to_owned()),
             public: Set(pair.public().to_vec()),
-            wrapped_private: Set(pair.wrap(master, ACCESS)?),
+            wrapped_private: Set(pair.wrap(master, purpose)?),
             state: Set(state),
             activates_at: Set(activates_at),
             expires_at: Set(None),
@@ -174,7 +186,7 @@ async fn create(
             updated_at: Set(now),
         })
         .await?;
-    let facts = json!({ "purpose": ACCESS, "state": state.as_str(), "activates_at": activates_at });
+    let facts = json!({ "purpose": purpose, "state": state.as_str(), "activates_at": activates_at });
     record(tx, Action::SigningKeyCreated, &key, Details::created(facts)).await?;
     Ok(key)
 }

@@ -6,7 +6,7 @@ use aes_gcm::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{
-    SigningKey,
+    Signature, Signer, SigningKey, VerifyingKey,
     pkcs8::{EncodePrivateKey, EncodePublicKey},
 };
 use sha2::{Digest, Sha256};
@@ -24,6 +24,39 @@ const NONCE: usize = 12;
 pub struct KeyPair {
     kid: String,
     key: SigningKey,
+}
+
+/// A key that verifies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    kid: String,
+    key: VerifyingKey,
+}
+
+impl PublicKey {
+    /// The key of a JSON Web Key (RFC 8037 §2): its `kid` and its `x`. `None`: that is no Ed25519 key.
+    pub fn from_jwk(kid: &str, x: &str) -> Option<Self> {
+        let x: [u8; 32] = URL_SAFE_NO_PAD.decode(x).ok()?.try_into().ok()?;
+        Some(Self { kid: kid.to_owned(), key: VerifyingKey::from_bytes(&x).ok()? })
+    }
+
+    /// Its name.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// As the `x` of a JSON Web Key (RFC 8037 §2).
+    pub fn x(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.key.to_bytes())
+    }
+
+    /// Was `message` signed with its private part?
+    pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok();
+        let signature = signature.and_then(|bytes| Signature::from_slice(&bytes).ok());
+        // Strictly: of one message there is one signature, and a weak key verifies nothing.
+        signature.is_some_and(|signature| self.key.verify_strict(message, &signature).is_ok())
+    }
 }
 
 /// A key pair as its row had it.
@@ -57,6 +90,16 @@ impl KeyPair {
     /// The public part.
     pub fn public(&self) -> [u8; 32] {
         self.key.verifying_key().to_bytes()
+    }
+
+    /// The public part, with its name.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey { kid: self.kid.clone(), key: self.key.verifying_key() }
+    }
+
+    /// Signs a message (Ed25519, RFC 8032): base64url.
+    pub fn sign(&self, message: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.key.sign(message).to_bytes())
     }
 
     /// The private part as PKCS #8 (RFC 5958), in DER.

@@ -191,7 +191,7 @@ async fn a_second_active_or_next_key_is_refused() {
     let shelf = Shelf::new().await;
     for (state, refused) in [(Active, true), (Next, false), (Next, true)] {
         let tx = shelf.tx(10).await;
-        let made = create(&tx, &master("k"), state, tx.now()).await;
+        let made = create(&tx, &master("k"), ACCESS, state, tx.now()).await;
         assert_eq!(made.as_ref().is_err_and(|error| error.code() == Code::Conflict), refused, "{made:?}");
         if !refused {
             tx.commit().await.unwrap();
@@ -208,4 +208,72 @@ async fn what_is_stored_is_no_private_key() {
     let seed = private.expose().last_chunk::<32>().unwrap();
     assert!(!key.wrapped_private.windows(32).any(|window| window == seed));
     assert_ne!(master("k").derive(Purpose::Wrap), *seed);
+}
+
+/// The keys of audit logs, the oldest first.
+async fn of_audit(shelf: &Shelf) -> Vec<SigningKey> {
+    shelf.keys().await.into_iter().filter(|key| key.purpose == "audit").collect()
+}
+
+#[tokio::test]
+async fn of_several_that_seal_first_one_makes_the_key_and_all_sign_with_it() {
+    let shelf = Shelf::new().await;
+    let sealers: Vec<_> = std::iter::repeat_with(|| shelf.sandbox.elsewhere()).take(8).collect();
+    let sign = async |sandbox: &Sandbox| audit_key(&sandbox.db, &master("k")).await.unwrap();
+    let keys = futures_util::future::join_all(sealers.iter().map(sign)).await;
+    let made = of_audit(&shelf).await;
+    assert!(made.len() == 1 && keys.iter().all(|key| key.kid() == made[0].kid), "{made:?}");
+    // Keys of access tokens take turns without it.
+    shelf.advance(10_000, "k").await.unwrap();
+    assert_eq!(of_audit(&shelf).await, made);
+}
+
+#[tokio::test]
+async fn an_audit_key_is_wrapped_anew_for_a_new_master_key_and_stays_the_same() {
+    let shelf = Shelf::new().await;
+    let db = &shelf.sandbox.db;
+    let before = audit_key(db, &master("k")).await.unwrap();
+    assert!(matches!(audit_key(db, &master("n")).await, Err(Error::Misconfigured(_))));
+    assert!(audit_public_keys(db, &master("n")).await.unwrap().is_empty());
+    let both = master("n").after(Some(Secret::new("k".repeat(32))));
+    for master in [&both, &both, &master("n")] {
+        assert_eq!(audit_key(db, master).await.unwrap().public(), before.public());
+        assert_eq!(audit_public_keys(db, master).await.unwrap(), [before.public_key()]);
+    }
+    assert_eq!(of_audit(&shelf).await.len(), 1);
+    assert!(audit_public_keys(db, &master("k")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_replaced_audit_key_signed_is_verified_for_ever() {
+    let shelf = Shelf::new().await;
+    let db = &shelf.sandbox.db;
+    let old = audit_key(db, &master("k")).await.unwrap();
+    let signature = old.sign(b"before");
+    for second in 1..3 {
+        let tx = shelf.tx(second).await;
+        let replaced = replace_audit_key(&tx, &master("k")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(audit_key(db, &master("k")).await.unwrap().kid(), replaced.kid);
+    }
+    // Also those of before are wrapped for the master key of tomorrow.
+    let both = master("n").after(Some(Secret::new("k".repeat(32))));
+    audit_key(db, &both).await.unwrap();
+    let keys = audit_public_keys(db, &master("n")).await.unwrap();
+    assert_eq!(keys.len(), 3);
+    assert!(keys.iter().any(|key| key.kid() == old.kid() && key.verifies(b"before", &signature)));
+    assert!(!keys.iter().any(|key| key.verifies(b"after", &signature)));
+}
+
+#[tokio::test]
+async fn an_audit_key_that_was_slipped_in_verifies_nothing() {
+    let shelf = Shelf::new().await;
+    let db = &shelf.sandbox.db;
+    let ours = audit_key(db, &master("k")).await.unwrap();
+    let tx = shelf.tx(1).await;
+    create(&tx, &master("e"), "audit", Retiring, tx.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(of_audit(&shelf).await.len(), 2);
+    assert_eq!(audit_public_keys(db, &master("k")).await.unwrap(), [ours.public_key()]);
+    assert_eq!(audit_key(db, &master("k")).await.unwrap().kid(), ours.kid());
 }

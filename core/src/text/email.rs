@@ -1,5 +1,7 @@
 //! E-mail addresses.
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::{Fault, key, length};
 
 /// An e-mail address as it was typed (trimmed), with its canonical form.
@@ -39,11 +41,25 @@ impl EmailAddress {
             |l: &str| (1..=63).contains(&l.len()) && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let fits = (1..=64).contains(&local.len()) && local.len() + domain.len() < Self::MAX;
         let sound = local.chars().all(atom) && !dots && domain.contains('.') && domain.split('.').all(label);
-        (fits && sound).then(|| format!("{local}@{domain}"))
+        (fits && sound && is_of_words(&domain)).then(|| format!("{local}@{domain}"))
     }
 
     /// What uniqueness is judged by.
     pub fn key(&self) -> &str {
         &self.canonical
     }
+
+    /// As much of it as helps whoever knows it, and hardly anybody else: `a***@example.com`.
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.typed.rsplit_once('@').unwrap_or_default();
+        format!("{}***@{domain}", local.chars().take(1).collect::<String>())
+    }
+}
+
+/// Does the domain spell words? IDNA2008 takes letters, digits and marks (RFC 5892 §2.1, §2.6); what browsers read as one
+/// takes signs too, such as what looks like a slash.
+fn is_of_words(domain: &str) -> bool {
+    let in_words = "-.·͵׳״・\u{200c}\u{200d}";
+    let (spelled, _) = idna::domain_to_unicode(domain);
+    spelled.chars().all(|c| c.is_alphanumeric() || is_combining_mark(c) || in_words.contains(c))
 }

@@ -1,6 +1,7 @@
 //! People with an account.
 
 mod entity;
+mod listing;
 mod profile;
 mod removal;
 
@@ -9,11 +10,14 @@ use serde_json::{Value, json};
 
 pub use entity::Model as User;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use profile::change;
+pub use listing::{UserFilter, UserKey};
+pub(crate) use listing::{called, page};
 pub use profile::{ProfileChanges, WeekStart};
+pub(crate) use profile::{change, store};
 pub use removal::find;
 pub(crate) use removal::{
-    anonymize, delete, due, is_any_living, lock, lock_dispensable, restore, set_active,
+    anonymize, delete, due, is_any_living, lock, lock_among_operators, lock_dispensable, refuse_powerless,
+    restore, set_active,
 };
 
 use crate::{
@@ -88,6 +92,11 @@ pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, is_verifie
         updated_at: Set(now),
     })
     .await
+}
+
+/// The person with this id, locked against other writers.
+pub(crate) async fn with_id(tx: &Tx, id: UserId) -> Result<Option<User>> {
+    tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
 }
 
 /// The person with this address, locked against other writers.

@@ -32,6 +32,11 @@ impl WeekStart {
             Self::Sunday => "sunday",
         }
     }
+
+    /// The day that is stored so.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Monday, Self::Saturday, Self::Sunday].into_iter().find(|day| day.as_str() == text)
+    }
 }
 
 /// What is to change; `None` leaves a field as it is, `Some(None)` clears it.
@@ -54,7 +59,7 @@ pub struct ProfileChanges {
 }
 
 impl ProfileChanges {
-    fn apply(self, user: &mut User) {
+    pub(crate) fn apply(self, user: &mut User) {
         if let Some(name) = self.first_name {
             user.first_name = name.map(Into::into);
         }
@@ -80,9 +85,11 @@ impl ProfileChanges {
     }
 }
 
-/// What an audit log may tell of a profile.
+/// What an audit log may tell of an account.
 fn facts(user: &User) -> Value {
     json!({
+        "is_superuser": user.is_superuser,
+        "email_verified": user.email_verified_at.is_some(),
         "locale": user.locale,
         "timezone": user.timezone,
         "week_start": user.week_start,
@@ -96,6 +103,7 @@ fn renamed(before: &User, after: &User) -> Vec<&'static str> {
         ("first_name", before.first_name != after.first_name),
         ("last_name", before.last_name != after.last_name),
         ("username", before.username != after.username),
+        ("email", before.email != after.email),
     ];
     names.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
@@ -114,11 +122,28 @@ pub(crate) async fn change(
     check_version(expected, before.version)?;
     let mut after = before.clone();
     changes.apply(&mut after);
-    if after == before {
-        return Ok((before, None));
+    let stored = store(tx, &before, after).await?;
+    Ok(match stored {
+        Some((after, details)) => (after, Some((Action::UserUpdated, details))),
+        None => (before, None),
+    })
+}
+
+/// Stores what is said of a person who is locked, and what an operator decides about him; says what differs, for the log.
+/// `None`: nothing does.
+///
+/// # Errors
+/// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
+pub(crate) async fn store(tx: &Tx, before: &User, after: User) -> Result<Option<(User, Details)>> {
+    if after == *before {
+        return Ok(None);
     }
     let row = ActiveModel {
-        id: Set(user),
+        id: Set(before.id),
+        email: Set(after.email),
+        email_canonical: Set(after.email_canonical),
+        email_verified_at: Set(after.email_verified_at),
+        is_superuser: Set(after.is_superuser),
         first_name: Set(after.first_name),
         last_name: Set(after.last_name),
         username: Set(after.username),
@@ -133,10 +158,9 @@ pub(crate) async fn change(
     };
     let after = tx.update(row).await?;
     let mut told = facts(&after);
-    let renamed = renamed(&before, &after);
+    let renamed = renamed(before, &after);
     if !renamed.is_empty() {
         told["renamed"] = json!(renamed);
     }
-    let details = Details::changed(facts(&before), told);
-    Ok((after, Some((Action::UserUpdated, details))))
+    Ok(Some((after, Details::changed(facts(before), told))))
 }

@@ -50,22 +50,46 @@ pub(crate) async fn is_any_living(tx: &Tx, users: &[UserId]) -> Result<bool> {
     Ok(!users.is_empty() && tx.find::<Entity>().filter(his).one().await?.is_some())
 }
 
-/// The person, if the platform can do without him. He and every operator are locked, in one order, so that two who
-/// leave at once see each other go.
+/// Refuses what only an operator of the platform stands behind, unless he is still one.
+///
+/// # Errors
+/// `INVITATION_UNSUPPORTED`.
+pub(crate) async fn refuse_powerless(tx: &Tx, user: UserId) -> Result<()> {
+    let operator = Condition::all()
+        .add(Column::Id.eq(user))
+        .add(Column::IsSuperuser.eq(true))
+        .add(Column::IsActive.eq(true));
+    match tx.find::<Entity>().filter(operator).one().await? {
+        Some(_) => Ok(()),
+        None => Err(Code::InvitationUnsupported.refuse()),
+    }
+}
+
+/// The person, if the platform can do without him. Locks as [`lock_among_operators`] does.
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER` when he is the only active operator.
 pub(crate) async fn lock_dispensable(tx: &Tx, user: UserId) -> Result<User> {
+    match lock_among_operators(tx, user).await? {
+        (_, true) => Err(Code::LastSuperuser.refuse()),
+        (user, false) => Ok(user),
+    }
+}
+
+/// The person, and whether he is the only active operator. He and every operator are locked, in one order, so that two
+/// who leave at once see each other go.
+///
+/// # Errors
+/// `NotFound`.
+pub(crate) async fn lock_among_operators(tx: &Tx, user: UserId) -> Result<(User, bool)> {
     let operators = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
     let concerned = Condition::any().add(Column::Id.eq(user)).add(operators);
     let locked = tx.find::<Entity>().filter(concerned).sort(Column::Id).all_locked().await?;
     let is_operator = |user: &User| user.is_superuser && user.is_active;
     let (his, others): (Vec<_>, Vec<_>) = locked.into_iter().partition(|locked| locked.id == user);
     let user = his.into_iter().next().ok_or(Error::NotFound(Entity::NAME))?;
-    match is_operator(&user) && !others.iter().any(is_operator) {
-        true => Err(Code::LastSuperuser.refuse()),
-        false => Ok(user),
-    }
+    let is_last = is_operator(&user) && !others.iter().any(is_operator);
+    Ok((user, is_last))
 }
 
 /// Lets a person log in, or lets him not.
@@ -135,11 +159,11 @@ pub(crate) async fn due(db: &Db) -> Result<Vec<UserId>> {
     Ok(tx.rows::<Due>(&query).await?.into_iter().map(|due| due.id).collect())
 }
 
-/// Forgets a person whose time is over: the row stays, since others name it, and says nothing of him.
+/// Forgets a person whose time is over: the row stays, since others name it, and says nothing of him. Gives what it said.
 ///
 /// # Errors
 /// `NotFound` when he was restored, or forgotten, meanwhile.
-pub(crate) async fn anonymize(tx: &Tx, user: UserId) -> Result<()> {
+pub(crate) async fn anonymize(tx: &Tx, user: UserId) -> Result<User> {
     let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.lte(tx.now()));
     let deleted = tx.find_deleted::<Entity>().filter(due).one_locked().await?;
     let deleted = deleted.ok_or(Error::NotFound(Entity::NAME))?;
@@ -164,5 +188,6 @@ pub(crate) async fn anonymize(tx: &Tx, user: UserId) -> Result<()> {
         updated_at: Set(tx.now()),
         ..Default::default()
     };
-    tx.update(row).await.map(drop)
+    tx.update(row).await?;
+    Ok(deleted)
 }

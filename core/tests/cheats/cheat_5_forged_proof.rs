@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use insula_core::{
-    access::{Authorized, Origin, PermissionSet, ProjectsCreate},
+    access::{Authorized, Facts, Origin, PermissionSet, ProjectsCreate},
     ids::OrgId,
 };
 
@@ -11,8 +11,7 @@ fn by_hand(org: OrgId) -> Authorized<ProjectsCreate> {
     Authorized {
         org,
         origin: Origin::SYSTEM,
-        member: None,
-        held: PermissionSet::all(),
+        facts: Facts { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true },
         permission: PhantomData,
     }
 }

@@ -18,7 +18,11 @@ use std::{
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::{postgres::Postgres, programs::Programs, redis::Redis};
+use self::programs::Programs;
+pub use self::{
+    postgres::{Durability, Postgres},
+    redis::Redis,
+};
 use crate::process;
 
 /// How long a server may take until it answers.
@@ -45,7 +49,7 @@ pub async fn main(command: Vec<OsString>) -> ExitCode {
     // From here on a signal ends what we wait for, and not us: everything is cleared away on the way out.
     let mut signals = Signals::listen();
     let services = tokio::select! {
-        services = Services::start() => services,
+        services = Services::start(Durability::Forgetful) => services,
         number = signals.next() => return ended_by(number),
     };
     match services {
@@ -102,14 +106,21 @@ fn ended_by(number: i32) -> ExitCode {
 }
 
 /// Both servers. Dropped from top to bottom: the folder goes last.
-struct Services {
-    postgres: Postgres,
-    redis: Redis,
-    _folder: TempDir,
+pub struct Services {
+    /// The PostgreSQL.
+    pub postgres: Postgres,
+    /// The Redis.
+    pub redis: Redis,
+    /// Where they live.
+    pub folder: TempDir,
 }
 
 impl Services {
-    async fn start() -> Result<Self, String> {
+    /// Both, on free ports.
+    ///
+    /// # Errors
+    /// A sentence for the user, when one is missing or does not start.
+    pub async fn start(durability: Durability) -> Result<Self, String> {
         let programs = Programs::find_or_install()?;
         let folder = tempfile::Builder::new()
             .prefix("insula-services-")
@@ -118,9 +129,9 @@ impl Services {
             .tempdir()
             .map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         let mut redis = Redis::start(&programs.redis, folder.path())?;
-        let postgres = Postgres::start(&programs.postgres, folder.path()).await?;
+        let postgres = Postgres::start(&programs.postgres, folder.path(), durability).await?;
         redis.wait().await?;
-        Ok(Self { postgres, redis, _folder: folder })
+        Ok(Self { postgres, redis, folder })
     }
 
     fn environment(&self) -> [(&'static str, &str); 3] {
@@ -132,8 +143,11 @@ impl Services {
     }
 }
 
-/// A port that nobody uses now.
-fn free_port() -> Result<u16, String> {
+/// A loopback port that nobody uses now.
+///
+/// # Errors
+/// A sentence, when there is none.
+pub fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(listener.map_err(|error| format!("no free port: {error}"))?.port())
 }

@@ -1,63 +1,154 @@
-//! A PostgreSQL that forgets everything and therefore need not sync anything.
+//! A PostgreSQL that is gone after its use, and therefore need not sync everything.
 
 use std::{
     fs::File,
     os::unix::{fs::chown, process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{START, programs};
-use crate::{process::Process, vault::Vault};
+use crate::{
+    process::{self, Process},
+    vault::Vault,
+};
 
-/// Speed instead of safety; no socket file, whose path may be too long; connections for all tests at once.
-const SETTINGS: [&str; 7] = [
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "shared_buffers=128MB",
-    "max_connections=300",
-    "listen_addresses=127.0.0.1",
-    "unix_socket_directories=",
-];
+/// No socket file, whose path may be too long; connections for all tests at once.
+const SETTINGS: [&str; 4] =
+    ["shared_buffers=128MB", "max_connections=300", "listen_addresses=127.0.0.1", "unix_socket_directories="];
+
+/// What outlives what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Speed instead of safety: for those who do not kill it.
+    Forgetful,
+    /// What it acknowledged outlives its processes. It waits for no disk: the machine is not to fail.
+    Lasting,
+    /// What it acknowledged outlives the machine, as everywhere else: for those who measure.
+    Synced,
+}
+
+impl Durability {
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Forgetful => &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+            Self::Lasting => &["fsync=off"],
+            Self::Synced => &[],
+        }
+    }
+}
 
 /// An ordinary owner, as most installations have one: what works for it works for a superuser too.
 const LOGIN: &str = "CREATE ROLE insula LOGIN CREATEDB CREATEROLE";
 
-pub(super) struct Postgres {
-    _process: Process,
-    pub(super) url: String,
-    pub(super) admin_url: String,
+/// A cluster of its own on a free loopback port.
+pub struct Postgres {
+    process: Process,
+    launch: Launch,
+    /// An ordinary login that may create databases and roles.
+    pub url: String,
+    /// The superuser.
+    pub admin_url: String,
+}
+
+/// How it is started, also again.
+struct Launch {
+    account: Account,
+    program: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    settings: Vec<&'static str>,
 }
 
 impl Postgres {
-    pub(super) async fn start(programs: &Path, folder: &Path) -> Result<Self, String> {
+    pub(super) async fn start(
+        programs: &Path,
+        folder: &Path,
+        durability: Durability,
+    ) -> Result<Self, String> {
         let folder = folder.join("postgres");
         std::fs::create_dir(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let account = Account::other_than_root(&folder)?;
         account.initdb(programs, &folder)?;
 
+        let settings = [&SETTINGS[..], durability.settings()].concat();
         let port = super::free_port()?;
-        let log = folder.join("log");
-        let mut command = account.command(&programs.join("postgres"), &folder);
-        command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
-        command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+        let launch = Launch { account, program: programs.join("postgres"), folder, port, settings };
+        let process = launch.start()?;
+        let url = format!("postgres://insula@127.0.0.1:{port}/insula");
+        let admin_url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+        let mut postgres = Self { process, launch, url, admin_url };
+        let admin = postgres.wait().await?;
+        admin.execute(LOGIN).await;
+        admin.execute("CREATE DATABASE insula OWNER insula").await;
+        Ok(postgres)
+    }
+
+    /// As a power cut would: all its processes, at once.
+    pub fn kill(&mut self) {
+        process::signal_all(&self.pids(), "KILL");
+        self.process.kill();
+    }
+
+    /// Sends a signal to all its processes, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
+        process::signal_all(&self.pids(), name);
+    }
+
+    /// Starts it again after [`Postgres::kill`], on the same port and data, and waits until it answers.
+    ///
+    /// # Errors
+    /// What it says when it does not.
+    pub async fn restart(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + START;
+        loop {
+            self.process = self.launch.start()?;
+            match self.wait().await {
+                Ok(admin) => {
+                    admin.close().await;
+                    return Ok(());
+                }
+                // The last of its old processes may not have let go of the shared memory yet.
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(said) => return Err(said),
+            }
+        }
+    }
+
+    /// Of itself and of those it started for its connections, which have groups of their own.
+    fn pids(&self) -> Vec<u32> {
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        std::iter::once(id).chain(children.split_whitespace().filter_map(|pid| pid.parse().ok())).collect()
+    }
+
+    async fn wait(&mut self) -> Result<Vault, String> {
+        let answered = tokio::time::timeout(START, wait(&mut self.process, &self.admin_url)).await;
+        match answered {
+            Ok(Some(admin)) => Ok(admin),
+            Ok(None) | Err(_) => {
+                let log = std::fs::read_to_string(self.launch.log()).unwrap_or_default();
+                Err(format!("PostgreSQL does not answer; it says:\n{log}"))
+            }
+        }
+    }
+}
+
+impl Launch {
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    fn start(&self) -> Result<Process, String> {
+        let log = self.log();
+        let mut command = self.account.command(&self.program, &self.folder);
+        command.arg("-D").arg(self.folder.join("data")).args(["-p", &self.port.to_string()]);
+        command.args(self.settings.iter().flat_map(|setting| ["-c", setting]));
         command
             .stderr(File::create(&log).map_err(|error| format!("cannot make {}: {error}", log.display()))?);
         // QUIT: at once, without a last checkpoint.
-        let mut process = Process::start(&mut command, "QUIT")
-            .map_err(|error| format!("cannot start PostgreSQL: {error}"))?;
-
-        let admin_url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-        let answered = tokio::time::timeout(START, wait(&mut process, &admin_url)).await;
-        let Ok(Some(admin)) = answered else {
-            let log = std::fs::read_to_string(log).unwrap_or_default();
-            return Err(format!("PostgreSQL does not answer; it says:\n{log}"));
-        };
-        admin.execute(LOGIN).await;
-        admin.execute("CREATE DATABASE insula OWNER insula").await;
-        Ok(Self { _process: process, url: format!("postgres://insula@127.0.0.1:{port}/insula"), admin_url })
+        Process::start(&mut command, "QUIT").map_err(|error| format!("cannot start PostgreSQL: {error}"))
     }
 }
 

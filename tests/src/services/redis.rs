@@ -3,7 +3,7 @@
 use std::{
     net::Ipv4Addr,
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -16,29 +16,65 @@ use tokio::{
 use super::START;
 use crate::process::Process;
 
-pub(super) struct Redis {
+/// A server of its own on a free loopback port.
+pub struct Redis {
     process: Process,
+    program: PathBuf,
+    folder: PathBuf,
     port: u16,
-    pub(super) url: String,
+    /// As clients are given it.
+    pub url: String,
 }
 
 impl Redis {
     pub(super) fn start(program: &Path, folder: &Path) -> Result<Self, String> {
         let port = super::free_port()?;
-        let mut command = Command::new(program);
-        command
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-            .args(["--save", "", "--appendonly", "no"])
-            .arg("--dir")
-            .arg(folder)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            // A group of its own: Ctrl-C is for the command, the servers are stopped after it.
-            .process_group(0);
-        let process =
-            Process::start(&mut command, "TERM").map_err(|error| format!("cannot start Redis: {error}"))?;
-        Ok(Self { process, port, url: format!("redis://127.0.0.1:{port}") })
+        let process = launch(program, folder, port)?;
+        let (program, folder) = (program.to_owned(), folder.to_owned());
+        Ok(Self { process, program, folder, port, url: format!("redis://127.0.0.1:{port}") })
+    }
+
+    /// Ends it at once: it forgets everything.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Starts it again after [`Redis::kill`], on the same port, and waits until it answers.
+    ///
+    /// # Errors
+    /// A sentence, when it does not.
+    pub async fn restart(&mut self) -> Result<(), String> {
+        self.process = launch(&self.program, &self.folder, self.port)?;
+        self.wait().await
+    }
+
+    /// Makes it forget everything; it may be away.
+    pub async fn flush(&self) {
+        drop(self.ask("FLUSHALL").await);
+    }
+
+    /// Bytes that its data took at most.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn peak_memory(&self) -> std::io::Result<u64> {
+        let info = self.ask("INFO memory").await?;
+        let peak = info.lines().find_map(|line| line.strip_prefix("used_memory_peak:")?.trim().parse().ok());
+        peak.ok_or_else(|| std::io::Error::other(info))
+    }
+
+    /// Asks and hangs up.
+    async fn ask(&self, command: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 
     /// Until it answers.
@@ -60,4 +96,19 @@ impl Redis {
         stream.read_exact(&mut answer).await?;
         Ok(answer == *b"+PONG\r\n")
     }
+}
+
+fn launch(program: &Path, folder: &Path, port: u16) -> Result<Process, String> {
+    let mut command = Command::new(program);
+    command
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no"])
+        .arg("--dir")
+        .arg(folder)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        // A group of its own: Ctrl-C is for the command, the servers are stopped after it.
+        .process_group(0);
+    Process::start(&mut command, "TERM").map_err(|error| format!("cannot start Redis: {error}"))
 }

@@ -10,13 +10,16 @@ use insula_core::{
     error::{Code, Fields},
     idempotency::Begun,
     ids::UserId,
+    page::Sort,
     secret::Secret,
     sessions::{self, Ending},
-    users,
+    text,
+    users::{self, UserFilter, UserKey},
 };
+use poem::Request;
 use poem_openapi::{
-    Object, OpenApi,
-    param::{Header, Path},
+    Enum, Object, OpenApi,
+    param::{Header, Path, Query},
 };
 use serde::Serialize;
 
@@ -30,8 +33,8 @@ use crate::{
     state::State,
     strict::StrictJson,
     wire::{
-        Answer, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, Name, NoContent, Password, Reply, Tagged,
-        Username,
+        Answer, Cursor, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, Limit, Listed, Name, NoContent,
+        Paging, Password, Reply, SearchTerm, Tagged, Username,
     },
 };
 
@@ -69,7 +72,7 @@ struct AccountDraft {
 
 /// An account, as operators see it.
 #[derive(Object, Serialize)]
-struct Account {
+pub(super) struct Account {
     #[oai(flatten)]
     #[serde(flatten)]
     user: User,
@@ -81,8 +84,65 @@ struct Account {
     purge_after: Option<DateTime<Utc>>,
 }
 
+/// What the list is ordered by; `-`: from the last to the first. Who never logged in comes last, and first in the reverse.
+#[derive(Clone, Copy, Debug, Enum)]
+enum UserSort {
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+    #[oai(rename = "email")]
+    Email,
+    #[oai(rename = "-email")]
+    EmailDescending,
+    #[oai(rename = "last_login_at")]
+    LastLoginAt,
+    #[oai(rename = "-last_login_at")]
+    LastLoginAtDescending,
+}
+
 #[OpenApi(tag = "Tag::Platform")]
 impl Users {
+    /// List the accounts
+    ///
+    /// The newest first. Deleted ones are in a list of their own, until they are forgotten.
+    #[oai(path = "/admin/users", method = "get", operation_id = "listUsers")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
+    async fn list(
+        &self,
+        request: &Request,
+        _me: Superuser,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<UserSort>>,
+        /// Only accounts whose e-mail address or username contains this, without regard to case.
+        q: Query<Option<SearchTerm>>,
+        /// Only those that may log in; `false`: only those that may not.
+        is_active: Query<Option<bool>>,
+        /// Only operators of the platform; `false`: only everybody else.
+        is_superuser: Query<Option<bool>>,
+        /// Only those whose address is verified; `false`: only those whose is not.
+        is_verified: Query<Option<bool>>,
+        /// The deleted ones that can be restored, instead of the others.
+        deleted: Query<Option<bool>>,
+    ) -> Result<Listed<Account>> {
+        let mut fields = Fields::default();
+        let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.finish()?;
+        let filter = UserFilter {
+            term,
+            is_active: is_active.0,
+            is_superuser: is_superuser.0,
+            is_verified: is_verified.0,
+            is_deleted: deleted.0.unwrap_or_default(),
+        };
+        let sort = sort.0.unwrap_or(UserSort::CreatedAtDescending).into();
+        let list = format!("listUsers {sort:?} {filter:?}");
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let page = accounts::list(&self.0.db, filter, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Account::from))
+    }
+
     /// Make an account for somebody
     #[oai(path = "/admin/users", method = "post", operation_id = "createUser")]
     async fn create(
@@ -91,7 +151,7 @@ impl Users {
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<AccountDraft>,
     ) -> Result<Answer<Account>, Conflicting> {
-        let origin = me.0.caller.origin();
+        let origin = me.origin();
         let once = key.once(&origin, &draft).map(|once| once.keyed(&self.0.bodies));
         let (new, proof) = draft.value.parse()?;
         let hash = match proof {
@@ -184,7 +244,7 @@ impl Users {
 
 impl Users {
     async fn begin(&self, me: &Superuser) -> Result<Tx, insula_core::Error> {
-        self.0.db.begin_global(me.0.caller.origin()).await
+        self.0.db.begin_global(me.origin()).await
     }
 
     async fn finish(&self, tx: Tx, user: users::User) -> Result<Tagged<Account>, Conflicting> {
@@ -228,6 +288,20 @@ impl AccountDraft {
         let (user, proof) = user.zip(proof).ok_or(Code::ValidationFailed.refuse())?;
         let is_imported = matches!(proof, Proof::Hash(_));
         Ok((NewAccount { user, is_superuser: self.is_superuser, is_imported }, proof))
+    }
+}
+
+impl From<UserSort> for Sort<UserKey> {
+    fn from(sort: UserSort) -> Self {
+        let (key, descending) = match sort {
+            UserSort::CreatedAt => (UserKey::CreatedAt, false),
+            UserSort::CreatedAtDescending => (UserKey::CreatedAt, true),
+            UserSort::Email => (UserKey::Email, false),
+            UserSort::EmailDescending => (UserKey::Email, true),
+            UserSort::LastLoginAt => (UserKey::LastLoginAt, false),
+            UserSort::LastLoginAtDescending => (UserKey::LastLoginAt, true),
+        };
+        Self { key, descending }
     }
 }
 

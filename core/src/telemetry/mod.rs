@@ -1,9 +1,15 @@
-//! Logs, for every process alike: coloured on a terminal in development, JSON lines in production; always on stderr.
+//! What a process tells of itself: logs, [`metrics`], and whether it lives ([`Pulse`]).
+//!
+//! Logs are alike in every process: coloured on a terminal in development, JSON lines in production; always on stderr.
+
+pub mod metrics;
+mod pulse;
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
+pub use self::pulse::Pulse;
 use crate::config::Environment;
 
 /// Starts logging. `filter`: directives as in `RUST_LOG`; an unreadable one falls back to `info`.

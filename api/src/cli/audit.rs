@@ -1,0 +1,197 @@
+//! `insula audit`: is an exported audit log whole? Needs neither the database nor the program that wrote it.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use insula_core::{
+    audit::Told,
+    chains::{self, Break, Line, Report, Signed, Verifier, Why},
+    signing_keys::PublicKey,
+};
+use serde::Deserialize;
+
+use super::{Fault, say};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Prove that an exported audit log is whole; names the first event that is not what was sealed
+    Verify(Verify),
+}
+
+#[derive(clap::Args)]
+pub(super) struct Verify {
+    /// The export: `GET /api/v1/organizations/{org}/exports/audit-events.jsonl`
+    file: PathBuf,
+    /// The public keys: `GET /.well-known/audit-keys.json`. Get them at another time or by another way than the file
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The file is a part of a log: compare each event with its own seal; what is missing nobody can say
+    #[arg(long)]
+    selection: bool,
+}
+
+pub(super) fn run(command: &Command) -> Result<(), Fault> {
+    let Command::Verify(verify) = command;
+    let keys = keys(&verify.key)?;
+    let mut lines = Lines::open(&verify.file)?;
+    let outcome = match verify.selection {
+        true => selection(&mut lines),
+        false => whole(&mut lines, keys),
+    };
+    lines.bar.finish_and_clear();
+    say(outcome?);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    kid: String,
+    x: String,
+}
+
+/// The keys of a JSON Web Key Set, or the one of a JSON Web Key (RFC 7517).
+fn keys(file: &Path) -> Result<Vec<PublicKey>, Fault> {
+    let named = |fault: &dyn std::fmt::Display| Fault::failed(format!("{}: {fault}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|fault| named(&fault))?;
+    let keys = match serde_json::from_str::<KeySet>(&text) {
+        Ok(KeySet { keys }) => keys,
+        Err(fault) => vec![serde_json::from_str::<Key>(&text).map_err(|_| named(&fault))?],
+    };
+    let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_jwk(&key.kid, &key.x)).collect();
+    match keys.is_empty() {
+        true => Err(named(&"there is no Ed25519 key in it")),
+        false => Ok(keys),
+    }
+}
+
+/// The lines of an export, one after the other, with how far it is.
+struct Lines {
+    file: PathBuf,
+    reader: BufReader<File>,
+    number: u64,
+    bar: ProgressBar,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, Fault> {
+        let named = |fault| Fault::failed(format!("{}: {fault}", path.display()));
+        let file = File::open(path).map_err(named)?;
+        // Shown on a terminal only, and without colours.
+        let bar = ProgressBar::new(file.metadata().map_err(named)?.len());
+        let style =
+            ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes}/{total_bytes}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Ok(Self { file: path.to_owned(), reader: BufReader::new(file), number: 0, bar })
+    }
+
+    fn fault(&self, fault: impl std::fmt::Display) -> Fault {
+        Fault::failed(format!("{}, line {}: {fault}", self.file.display(), self.number))
+    }
+
+    fn next(&mut self) -> Result<Option<Line>, Fault> {
+        let mut text = String::new();
+        self.number += 1;
+        let read = self.reader.read_line(&mut text).map_err(|fault| self.fault(fault))?;
+        self.bar.inc(read as u64);
+        if read == 0 {
+            return Ok(None);
+        }
+        let line = serde_json::from_str(&text);
+        line.map(Some).map_err(|fault| self.fault(format!("this is no line of an audit log: {fault}")))
+    }
+
+    fn told(&self, line: Line) -> Result<Told, Fault> {
+        match line {
+            Line::Event(event) => event.told().map_err(|fault| self.fault(fault)),
+            Line::Log { .. } => Err(self.fault("another log begins here")),
+            Line::Head(_) => Err(self.fault("the end of a log does not belong here")),
+        }
+    }
+}
+
+fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
+    let Some(Line::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
+        return Err(lines.fault(
+            "the first line of a whole log is missing. Of a part of a log, exported with `from` or `to`, `--selection` \
+             compares each event with its own seal",
+        ));
+    };
+    if version != chains::VERSION {
+        return Err(
+            lines.fault(format!("a log of version {version}: this program knows {}", chains::VERSION))
+        );
+    }
+    let started = Verifier::start(organization_id, keys, pruned_seq, checkpoints);
+    let mut verifier = started.map_err(|broken| broken_at(lines, broken))?;
+    let head = loop {
+        match lines.next()? {
+            None => break None,
+            Some(Line::Head(head)) => break Some(head),
+            Some(line) => {
+                let Told { event, personal } = lines.told(line)?;
+                verifier.event(&event, personal.as_ref()).map_err(|broken| broken_at(lines, broken))?;
+            }
+        }
+    };
+    verifier.end(head.as_ref()).map_err(|broken| broken_at(lines, broken))?;
+    if head.is_some() && lines.next()?.is_some() {
+        return Err(lines.fault("there is something after the end of the log"));
+    }
+    Ok(praise(verifier.report(None, head)))
+}
+
+fn praise(report: Report) -> String {
+    let Report { events, erased, from, head, checkpoint, .. } = report;
+    let erased = if erased == 0 {
+        String::new()
+    } else {
+        format!(", {erased} without what was personal of them (erased)")
+    };
+    let head = head.map_or_else(
+        || "nothing was ever sealed".to_owned(),
+        |Signed { statement, key_id, .. }| {
+            format!("events {from} to {}, signed by {key_id} at {}", statement.seq, statement.time)
+        },
+    );
+    let checkpoint = checkpoint.map_or_else(String::new, |signed| {
+        format!("\nThe last checkpoint is of event {}: {}", signed.statement.seq, signed.statement.hash)
+    });
+    format!("The log is whole: {events} events{erased}; {head}.{checkpoint}")
+}
+
+fn broken_at(lines: &Lines, Break { why, first, last }: Break) -> Fault {
+    let which = match first == last {
+        true => format!("event {first}"),
+        false => format!("events {first} to {last}"),
+    };
+    lines.fault(format!("the log is broken at {which}. {}", why.sentence()))
+}
+
+fn selection(lines: &mut Lines) -> Result<String, Fault> {
+    let mut events = 0_u64;
+    while let Some(line) = lines.next()? {
+        if matches!(line, Line::Log { .. } | Line::Head(_)) {
+            return Err(lines.fault("this is a whole log: leave `--selection` out"));
+        }
+        let told = lines.told(line)?;
+        let seq = told.event.seq.unwrap_or_default();
+        if !chains::fits_its_seal(&told) {
+            return Err(broken_at(lines, Break { why: Why::Altered, first: seq, last: seq }));
+        }
+        events += 1;
+    }
+    Ok(format!(
+        "Each of {events} events fits its own seal. Whether any is missing, a part of a log does not say."
+    ))
+}

@@ -1,0 +1,58 @@
+//! What a server does beside answering, until it stops.
+
+use std::{sync::Arc, time::Duration};
+
+use insula_api::state::State;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// How often buckets that are full again are forgotten.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+
+/// How often the database is told which sessions were used.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
+
+/// How often it is looked what was refused again and again for a minute.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+/// Learns of keys that were added, changed their turn or were removed, by whichever process.
+pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken) {
+    while stop.run_until_cancelled(sleep(every)).await.is_some() {
+        if state.is_migrated()
+            && let Err(error) = state.tokens.reload().await
+        {
+            tracing::warn!(%error, "cannot look for changed keys");
+        }
+    }
+}
+
+/// Now and then, and at the end.
+pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) {
+    let mut is_over = false;
+    while !is_over {
+        is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
+        if let Err(error) = state.callers.write_down_seen().await {
+            tracing::warn!(%error, "could not write down which sessions were used");
+        }
+    }
+}
+
+/// Now and then, and at the end.
+pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToken) {
+    let mut is_over = false;
+    while !is_over {
+        is_over = stop.run_until_cancelled(sleep(COUNT_EVERY)).await.is_none();
+        if let Err(error) = state.refusals.write_down_counts(is_over).await {
+            tracing::warn!(%error, "could not write down what was refused again");
+        }
+    }
+}
+
+/// Buckets that are full again are forgotten, so that memory is bounded by who asks, not by who ever asked.
+pub(super) async fn tidy_limits(state: Arc<State>, stop: CancellationToken) {
+    while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
+        let state = Arc::clone(&state);
+        // Of a million buckets it takes a tenth of a second.
+        drop(tokio::task::spawn_blocking(move || state.limits.tidy()).await);
+    }
+}

@@ -1,0 +1,35 @@
+//! `insula email`: whether mails arrive.
+
+use insula_core::{config::Config, one_time_tokens::Mail, secret::MasterKey, text::EmailAddress};
+use insula_worker::Post;
+
+use super::{Fault, say};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Send a test mail by the configured mail server or folder, and tell what happens
+    Test {
+        /// To this address
+        address: String,
+    },
+}
+
+pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
+    let Command::Test { address } = command;
+    let address = EmailAddress::parse(address)
+        .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
+    // No link is mailed: any key does.
+    let mail = Mail::new(&MasterKey::new(String::new()), config);
+    let post = Post::open(config, mail, &public_url, None)?;
+    match post.try_out(address.as_str(), &|step| say(step)).await {
+        Ok(message_id) => {
+            say(format_args!("sent to {}, Message-ID {message_id}", address.as_str()));
+            Ok(())
+        }
+        Err(trouble) => {
+            let text = format!("{}\n{}", trouble.what, trouble.hint);
+            Err(if trouble.is_nowhere { Fault::config(text) } else { Fault::unavailable(text) })
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How a process opens its ops port.
+
+use std::net::SocketAddr;
+
+use insula_api::ops::{self, Ops};
+use insula_core::{config::Config, telemetry::metrics};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Fault, say};
+
+/// Begins to count, and binds `INSULA_OPS_BIND`, or a free port where `is_any`. In development a process does without one that is taken.
+pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, Fault> {
+    if let Err(error) = metrics::init() {
+        tracing::warn!(error, "nothing is counted");
+    }
+    let mut bind: SocketAddr = config.ops_bind;
+    if is_any {
+        bind.set_port(0);
+    }
+    match TcpListener::bind(bind).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(fault) if config.is_production() => Err(Fault::unavailable(format!(
+            "INSULA_OPS_BIND: cannot listen on {bind}: {fault}; stop what listens there, or choose another port"
+        ))),
+        Err(fault) => {
+            tracing::warn!(%bind, %fault, "no ops port, so no metrics: choose another with INSULA_OPS_BIND");
+            Ok(None)
+        }
+    }
+}
+
+/// Says where it is, and answers there until `stop`.
+pub(super) fn open(listener: Option<TcpListener>, ops: Ops, tasks: &TaskTracker, stop: &CancellationToken) {
+    let Some(listener) = listener else { return };
+    if let Ok(address) = listener.local_addr() {
+        say(format_args!("Insula's ops port is http://{address}"));
+    }
+    let serving = ops::serve(listener, ops, stop.clone());
+    tasks.spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the ops port is closed");
+        }
+    });
+}

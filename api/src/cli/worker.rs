@@ -1,0 +1,84 @@
+//! `insula worker`: the background work in a process of its own. A server has the same inside.
+
+use std::sync::Arc;
+
+use insula_api::ops::Ops;
+use insula_core::{
+    bell::Bell, cluster::Cluster, config::Config, db::Db, maintenance::Retention, one_time_tokens::Mail,
+    secret::MasterKey, signing_keys::Schedule, telemetry::Pulse,
+};
+use insula_worker::{Keys, Post, Worker, bell::Line};
+use tokio::time::sleep;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Fault, migrate, ops, say,
+    serve::{self, LOOK_EVERY, Stop},
+};
+
+pub(super) async fn run(config: &Config) -> Result<(), Fault> {
+    config.refuse_insecure()?;
+    let ops_listener = ops::listen(config, false).await?;
+    let is_migrated = serve::is_current(config).await?;
+    let (cluster, link) = Cluster::new(config)?;
+    let db = serve::connect(config, cluster, Bell::default()).await?;
+    serve::check_login(config, &db).await?;
+    let master = serve::master_key(config)?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
+    let post = Post::open(config, Mail::new(&master, config), &public_url, None)?;
+    if !post.sends() {
+        tracing::warn!("no mail leaves: set INSULA_SMTP_URL");
+    }
+    let pulse = Pulse::default();
+    let worker = build(config, &db, master, post, pulse.clone());
+    let worker = Worker { line: line(config)?, ..worker };
+
+    let mut stop = Stop::listen()?;
+    let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let ops = Ops { pulse, db: db.clone(), refusal: Arc::new(|| None) };
+    ops::open(ops_listener, ops, &tasks, &background);
+    if let Some(link) = link {
+        tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
+    }
+    tasks.spawn(work(config.clone(), worker, is_migrated, background.clone()));
+    tasks.close();
+    stop.requested().await;
+    background.cancel();
+    tasks.wait().await;
+    db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Begins when the schema is current.
+async fn work(config: Config, worker: Worker, is_migrated: bool, stop: CancellationToken) {
+    if !is_migrated {
+        while migrate::is_pending(&config).await {
+            if stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
+                return;
+            }
+        }
+    }
+    say("Insula works");
+    worker.run(stop).await;
+}
+
+/// As the settings say, without news from anybody.
+pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Post, pulse: Pulse) -> Worker {
+    Worker {
+        db: db.clone(),
+        post,
+        keys: Keys { master, schedule: Schedule::of(config), every: config.key_reload() },
+        kept: Retention::of(config),
+        pulse,
+        rings: None,
+        line: None,
+        concurrency: config.worker_concurrency.clamp(1, 1000),
+    }
+}
+
+/// The way to the Redis of the settings, where there is one.
+pub(super) fn line(config: &Config) -> Result<Option<Line>, Fault> {
+    let line = config.redis_url.as_ref().map(|url| Line::new(url.expose()));
+    line.transpose().map_err(|fault| Fault::config(format!("REDIS_URL: {fault}")))
+}

@@ -1,0 +1,314 @@
+//! `/admin/organizations`: tenants, as operators of the platform find, make and end them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    db::Tx,
+    error::{Code, Fields},
+    idempotency::Begun,
+    ids::{OrgId, UserId},
+    organizations::{self, NewOrganization, OrganizationChanges, OrganizationFilter, OrganizationKey},
+    page::Sort,
+    tenants::{self, Owner},
+    text,
+};
+use poem::Request;
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Header, Path, Query},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::super::{
+    Tag,
+    organizations::{DELETED, Organization, OrganizationKind, OrganizationPatch, Status, foundation},
+};
+use crate::{
+    caller::Superuser,
+    problem::{Also, Conflicting, Result},
+    state::State,
+    strict::{MergePatch, StrictJson},
+    wire::{
+        Accepted, Answer, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed,
+        Name, Paging, Slug, SlugPart, Tagged,
+    },
+};
+
+pub struct Organizations(pub Arc<State>);
+
+/// An organization for somebody, who is named by one of the two.
+#[derive(Object)]
+struct OrganizationDraft {
+    /// Its name, for people.
+    name: Name,
+    /// Its address in URLs; unique for ever.
+    slug: Slug,
+    /// Who is to own it: the id of his account.
+    #[oai(nullable)]
+    owner_id: Option<Uuid>,
+    /// Who is to own it: the address of his account.
+    #[oai(nullable)]
+    owner_email: Option<Email>,
+}
+
+/// An organization, as operators see it.
+#[derive(Object, Serialize)]
+struct Tenant {
+    #[oai(flatten)]
+    #[serde(flatten)]
+    organization: Organization,
+    /// When it was deleted.
+    #[oai(nullable)]
+    deleted_at: Option<DateTime<Utc>>,
+    /// When it will be removed for good; until then it can be restored.
+    #[oai(nullable)]
+    purge_after: Option<DateTime<Utc>>,
+}
+
+/// What the list is ordered by; `-`: from the last to the first.
+#[derive(Clone, Copy, Debug, Enum)]
+enum OrganizationSort {
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+    #[oai(rename = "name")]
+    Name,
+    #[oai(rename = "-name")]
+    NameDescending,
+    #[oai(rename = "slug")]
+    Slug,
+    #[oai(rename = "-slug")]
+    SlugDescending,
+}
+
+/// What an organization may answer that was deleted, or of which there is another one.
+type Ended = Also<409, 410>;
+
+#[OpenApi(tag = "Tag::Platform")]
+impl Organizations {
+    /// List the organizations
+    ///
+    /// Of everybody, the newest first.
+    #[oai(path = "/admin/organizations", method = "get", operation_id = "listOrganizations")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
+    async fn list(
+        &self,
+        request: &Request,
+        _me: Superuser,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<OrganizationSort>>,
+        /// Only those that can be changed, or those that can only be read.
+        status: Query<Option<Status>>,
+        /// Only those of this kind.
+        kind: Query<Option<OrganizationKind>>,
+        /// Only those whose slug contains this.
+        q: Query<Option<SlugPart>>,
+        /// `true`: only those that were deleted; otherwise only those that were not.
+        deleted: Query<Option<bool>>,
+    ) -> Result<Listed<Tenant>> {
+        let mut fields = Fields::default();
+        let part = fields.take_optional("q", q.0.map(|part| text::SlugPart::parse(&part.0)));
+        fields.finish()?;
+        let filter = OrganizationFilter {
+            status: status.0.map(|status| match status {
+                Status::Active => organizations::ACTIVE,
+                Status::Suspended => organizations::SUSPENDED,
+            }),
+            kind: kind.0.map(|kind| match kind {
+                OrganizationKind::Team => organizations::TEAM,
+                OrganizationKind::Personal => organizations::PERSONAL,
+            }),
+            part,
+            is_deleted: deleted.0.unwrap_or_default(),
+        };
+        let sort = sort.0.unwrap_or(OrganizationSort::CreatedAtDescending).into();
+        let list = format!("listOrganizations {sort:?} {filter:?}");
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let page = organizations::list(&self.0.db, filter, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Tenant::from))
+    }
+
+    /// Found an organization for somebody
+    ///
+    /// He becomes its owner.
+    #[oai(path = "/admin/organizations", method = "post", operation_id = "createOrganizationFor")]
+    async fn create(
+        &self,
+        me: Superuser,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<OrganizationDraft>,
+    ) -> Result<Answer<Tenant>, Conflicting> {
+        let origin = me.origin();
+        let once = key.once(&origin, &draft);
+        let (new, owner) = draft.value.parse()?;
+        let tx = match self.0.db.begin_global_once(origin, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let organization = tenants::create(&tx, owner, new).await?;
+        let location = format!("/api/v1/admin/organizations/{}", organization.id);
+        let answer = Answer::created(location, EntityTag(organization.version), &Tenant::from(organization))?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Look at any organization
+    ///
+    /// Also at a deleted one, until it is removed for good.
+    #[oai(path = "/admin/organizations/:organization", method = "get", operation_id = "getAnyOrganization")]
+    async fn get(
+        &self,
+        _me: Superuser,
+        organization: Path<Id>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<Tenant>> {
+        let organization = organizations::find(&self.0.db, OrgId(organization.0.0)).await?;
+        Ok(Tagged::new(EntityTag(organization.version), known.0, || organization.into()))
+    }
+
+    /// Change any organization
+    #[oai(
+        path = "/admin/organizations/:organization",
+        method = "patch",
+        operation_id = "updateAnyOrganization"
+    )]
+    async fn change(
+        &self,
+        me: Superuser,
+        organization: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<OrganizationPatch>,
+    ) -> Result<Tagged<Tenant>, Ended> {
+        let id = OrgId(organization.0.0);
+        let changes = match patch.body().and_then(|patch| Ok(OrganizationChanges::try_from(patch)?)) {
+            Ok(changes) => changes,
+            // Of what is not there nothing can be wrong.
+            Err(refused) => {
+                organizations::find(&self.0.db, id).await?;
+                return Err(refused.into());
+            }
+        };
+        let tx = self.begin(&me).await?;
+        let expected = expected.0.and_then(IfMatch::expected);
+        let organization = tenants::change(&tx, id, changes, expected).await?;
+        finish(tx, organization).await
+    }
+
+    /// Delete any organization
+    ///
+    /// For 30 days it can be restored. What is one person's own goes with his account alone.
+    #[oai(
+        path = "/admin/organizations/:organization",
+        method = "delete",
+        operation_id = "deleteAnyOrganization"
+    )]
+    async fn remove(
+        &self,
+        me: Superuser,
+        organization: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<Accepted, Ended> {
+        let tx = self.begin(&me).await?;
+        tenants::remove(&tx, OrgId(organization.0.0), expected.0.and_then(IfMatch::expected)).await?;
+        tx.commit().await?;
+        Ok(DELETED)
+    }
+
+    /// Restore any deleted organization
+    ///
+    /// With everything in it. One that was not deleted stays as it is.
+    #[oai(
+        path = "/admin/organizations/:organization/restore",
+        method = "post",
+        operation_id = "restoreAnyOrganization"
+    )]
+    async fn restore(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
+        let tx = self.begin(&me).await?;
+        let organization = tenants::restore(&tx, OrgId(organization.0.0)).await?;
+        finish(tx, organization).await
+    }
+
+    /// Let an organization only be read
+    #[oai(
+        path = "/admin/organizations/:organization/suspend",
+        method = "post",
+        operation_id = "suspendOrganization"
+    )]
+    async fn suspend(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
+        let tx = self.begin(&me).await?;
+        let organization = tenants::suspend(&tx, OrgId(organization.0.0)).await?;
+        finish(tx, organization).await
+    }
+
+    /// Let a suspended organization be changed again
+    #[oai(
+        path = "/admin/organizations/:organization/resume",
+        method = "post",
+        operation_id = "resumeOrganization"
+    )]
+    async fn resume(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
+        let tx = self.begin(&me).await?;
+        let organization = tenants::resume(&tx, OrgId(organization.0.0)).await?;
+        finish(tx, organization).await
+    }
+}
+
+impl Organizations {
+    async fn begin(&self, me: &Superuser) -> Result<Tx, insula_core::Error> {
+        self.0.db.begin_global(me.origin()).await
+    }
+}
+
+async fn finish(tx: Tx, organization: organizations::Organization) -> Result<Tagged<Tenant>, Ended> {
+    tx.commit().await?;
+    Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
+}
+
+impl OrganizationDraft {
+    fn parse(self) -> Result<(NewOrganization, Owner), insula_core::Error> {
+        let mut fields = Fields::default();
+        let new = foundation(&mut fields, &self.name, &self.slug);
+        let owner = match (self.owner_id, self.owner_email) {
+            (Some(id), None) => Some(Owner::Id(UserId(id))),
+            (None, Some(email)) => {
+                fields.take("owner_email", text::EmailAddress::parse(&email.0)).map(Owner::Email)
+            }
+            (Some(_), Some(_)) => {
+                let choice = "Give either the id of the owner or his address, not both.";
+                fields.refuse("owner_email", "NOT_A_CHOICE", choice);
+                None
+            }
+            (None, None) => {
+                fields.refuse("owner_id", "REQUIRED", "Give the id of the owner or his address.");
+                None
+            }
+        };
+        fields.finish()?;
+        new.zip(owner).ok_or(Code::ValidationFailed.refuse())
+    }
+}
+
+impl From<OrganizationSort> for Sort<OrganizationKey> {
+    fn from(sort: OrganizationSort) -> Self {
+        let (key, descending) = match sort {
+            OrganizationSort::CreatedAt => (OrganizationKey::CreatedAt, false),
+            OrganizationSort::CreatedAtDescending => (OrganizationKey::CreatedAt, true),
+            OrganizationSort::Name => (OrganizationKey::Name, false),
+            OrganizationSort::NameDescending => (OrganizationKey::Name, true),
+            OrganizationSort::Slug => (OrganizationKey::Slug, false),
+            OrganizationSort::SlugDescending => (OrganizationKey::Slug, true),
+        };
+        Self { key, descending }
+    }
+}
+
+impl From<organizations::Organization> for Tenant {
+    fn from(row: organizations::Organization) -> Self {
+        let (deleted_at, purge_after) = (row.deleted_at, row.purge_after);
+        Self { organization: row.into(), deleted_at, purge_after }
+    }
+}

@@ -1,0 +1,38 @@
+//! `/users/me/activity`: what the person who is signed in did, and what was tried with his account.
+
+use std::sync::Arc;
+
+use insula_core::members;
+use poem::Request;
+use poem_openapi::{OpenApi, param::Query};
+
+use super::{super::Tag, AuditEvent, EventSort};
+use crate::{
+    caller::SignedIn,
+    problem::Result,
+    state::State,
+    wire::{Cursor, Limit, Listed, Paging},
+};
+
+pub struct Activity(pub Arc<State>);
+
+#[OpenApi(tag = "Tag::Me")]
+impl Activity {
+    /// List what I did
+    ///
+    /// In the organizations I belong to and outside of them, and log-ins to my account that failed; the newest first.
+    #[oai(path = "/users/me/activity", method = "get", operation_id = "listMyActivity")]
+    async fn list(
+        &self,
+        request: &Request,
+        me: SignedIn,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Listed<AuditEvent>> {
+        let sort = EventSort::or_usual(None);
+        let list = format!("listMyActivity {}", me.user.id);
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let page = members::activity(&self.0.db, me.user.id, paging.listing.clone()).await?;
+        Ok(paging.reply(page, AuditEvent::from))
+    }
+}

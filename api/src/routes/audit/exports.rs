@@ -1,0 +1,138 @@
+//! `/organizations/{org}/exports/audit-events.…`: the log as a file.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    access::{AuditExport, Authorized},
+    audit::{EventFilter, Told},
+    chains::{self, Export},
+};
+use poem_openapi::{OpenApi, param::Query};
+
+use super::{super::Tag, Wanted};
+use crate::{
+    problem::Result,
+    state::State,
+    tenant,
+    wire::{Csv, Download, JsonLines, Table},
+};
+
+pub struct Exports(pub Arc<State>);
+
+#[OpenApi(tag = "Tag::Audit")]
+impl Exports {
+    /// Export the log as JSON lines
+    ///
+    /// What is sealed, in its order. Without `from` and `to` it is the whole log, with what was signed of it:
+    /// `insula audit verify` proves it without the database. That it was exported stands in the log.
+    #[oai(
+        path = "/organizations/:org/exports/audit-events.jsonl",
+        method = "get",
+        operation_id = "exportAuditEventsAsJsonLines"
+    )]
+    async fn json_lines(
+        &self,
+        org: tenant::Path<AuditExport>,
+        /// Only what happened at this instant or later.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Only what happened before this instant.
+        to: Query<Option<DateTime<Utc>>>,
+    ) -> Result<Download<JsonLines>> {
+        let export = self.begin(org.0, "jsonl", from.0, to.0).await?;
+        let lines = futures_util::stream::try_unfold(export, async |mut export| {
+            Ok(export.lines().await?.map(|lines| (lines, export)))
+        });
+        Ok(Download::new("audit-events.jsonl", lines))
+    }
+
+    /// Export the log as CSV
+    ///
+    /// What is sealed, in its order, for spreadsheets. That it was exported stands in the log.
+    #[oai(
+        path = "/organizations/:org/exports/audit-events.csv",
+        method = "get",
+        operation_id = "exportAuditEventsAsCsv"
+    )]
+    async fn csv(
+        &self,
+        org: tenant::Path<AuditExport>,
+        /// Only what happened at this instant or later.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Only what happened before this instant.
+        to: Query<Option<DateTime<Utc>>>,
+    ) -> Result<Download<Csv<Told>>> {
+        let export = self.begin(org.0, "csv", from.0, to.0).await?;
+        let rows = futures_util::stream::try_unfold(export, async |mut export| {
+            Ok(export.events().await?.map(|rows| (rows, export)))
+        });
+        Ok(Download::new("audit-events.csv", rows))
+    }
+}
+
+impl Exports {
+    async fn begin(
+        &self,
+        proof: Authorized<AuditExport>,
+        format: &'static str,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+    ) -> Result<Export<AuditExport>> {
+        let filter = EventFilter::try_from(Wanted { from, to, ..Wanted::default() })?;
+        let export = Export::begin(&self.0.db, &proof, filter.clone()).await?;
+        let tx = self.0.db.begin(proof).await?;
+        chains::note_export(&tx, format, &filter).await?;
+        tx.commit().await?;
+        Ok(export)
+    }
+}
+
+impl Table for Told {
+    const HEADER: &'static [&'static str] = &[
+        "seq",
+        "id",
+        "occurred_at",
+        "actor_kind",
+        "actor_id",
+        "actor_label",
+        "action",
+        "resource",
+        "resource_id",
+        "outcome",
+        "details",
+        "ip",
+        "user_agent",
+        "session_id",
+        "request_id",
+        "trace_id",
+        "prev_hash",
+        "hash",
+    ];
+
+    fn cells(self) -> Vec<String> {
+        let Self { event, personal } = self;
+        let (ip, user_agent, label) =
+            personal.map_or_else(Default::default, |it| (it.ip, it.user_agent, it.label));
+        let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+        vec![
+            event.seq.map(|seq| seq.to_string()).unwrap_or_default(),
+            event.id.to_string(),
+            event.occurred_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+            event.actor_kind,
+            id(event.actor_id),
+            label.unwrap_or_default(),
+            event.action,
+            event.resource,
+            event.resource_id.unwrap_or_default(),
+            event.outcome,
+            event.details,
+            ip.unwrap_or_default(),
+            user_agent.unwrap_or_default(),
+            id(event.session_id.map(|session| session.0)),
+            event.request_id.unwrap_or_default(),
+            event.trace_id.unwrap_or_default(),
+            event.prev_hash.unwrap_or_default(),
+            event.hash.unwrap_or_default(),
+        ]
+    }
+}

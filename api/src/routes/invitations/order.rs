@@ -1,0 +1,35 @@
+//! In which order invitations are listed.
+
+use insula_core::{invitations::InvitationKey, page::Sort};
+use poem_openapi::Enum;
+
+/// What the list is ordered by; `-`: from the last to the first.
+#[derive(Clone, Copy, Debug, Enum)]
+pub(super) enum InvitationSort {
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+    #[oai(rename = "expires_at")]
+    ExpiresAt,
+    #[oai(rename = "-expires_at")]
+    ExpiresAtDescending,
+    #[oai(rename = "email")]
+    Email,
+    #[oai(rename = "-email")]
+    EmailDescending,
+}
+
+impl From<InvitationSort> for Sort<InvitationKey> {
+    fn from(sort: InvitationSort) -> Self {
+        let (key, descending) = match sort {
+            InvitationSort::CreatedAt => (InvitationKey::CreatedAt, false),
+            InvitationSort::CreatedAtDescending => (InvitationKey::CreatedAt, true),
+            InvitationSort::ExpiresAt => (InvitationKey::ExpiresAt, false),
+            InvitationSort::ExpiresAtDescending => (InvitationKey::ExpiresAt, true),
+            InvitationSort::Email => (InvitationKey::Email, false),
+            InvitationSort::EmailDescending => (InvitationKey::Email, true),
+        };
+        Self { key, descending }
+    }
+}

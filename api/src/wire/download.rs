@@ -1,0 +1,176 @@
+//! Files that are written while they are read: of any length, and never whole in memory.
+
+use std::{io, marker::PhantomData};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use insula_core::Error;
+use poem::{
+    Body, IntoResponse, Response,
+    http::{HeaderValue, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+};
+use serde::Serialize;
+
+/// How a file is written.
+pub trait Format: Send + 'static {
+    /// What it is made of.
+    type Part: Send + 'static;
+    /// Its media type.
+    const MEDIA_TYPE: &'static str;
+
+    /// What comes first.
+    ///
+    /// # Errors
+    /// Only when it cannot be written.
+    fn head() -> io::Result<Vec<u8>>;
+
+    /// Some parts.
+    ///
+    /// # Errors
+    /// Only when one cannot be written.
+    fn write(parts: Vec<Self::Part>) -> io::Result<Vec<u8>>;
+}
+
+/// One JSON text a line.
+pub struct JsonLines<T = insula_core::chains::Line>(PhantomData<fn() -> T>);
+
+/// Comma-separated values (RFC 4180), with a header.
+pub struct Csv<T>(PhantomData<fn() -> T>);
+
+/// What has rows.
+pub trait Table: Send + 'static {
+    /// What its columns are called.
+    const HEADER: &'static [&'static str];
+
+    /// A row, as many cells as there are columns.
+    fn cells(self) -> Vec<String>;
+}
+
+impl<T: Serialize + Send + 'static> Format for JsonLines<T> {
+    type Part = T;
+    const MEDIA_TYPE: &'static str = "application/x-ndjson";
+
+    fn head() -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn write(parts: Vec<T>) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(parts.len() * 1024);
+        for part in parts {
+            serde_json::to_writer(&mut bytes, &part)?;
+            bytes.push(b'\n');
+        }
+        Ok(bytes)
+    }
+}
+
+impl<T: Table> Format for Csv<T> {
+    type Part = T;
+    const MEDIA_TYPE: &'static str = "text/csv";
+
+    fn head() -> io::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(T::HEADER)?;
+        writer.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+
+    fn write(parts: Vec<T>) -> io::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for part in parts {
+            writer.write_record(part.cells().into_iter().map(harmless))?;
+        }
+        writer.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+}
+
+/// A cell that no spreadsheet takes for a formula (OWASP: CSV injection).
+fn harmless(cell: String) -> String {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{cell}"),
+        false => cell,
+    }
+}
+
+/// 200 with a file.
+pub struct Download<F> {
+    name: &'static str,
+    body: Body,
+    format: PhantomData<fn() -> F>,
+}
+
+impl<F: Format> Download<F> {
+    /// A file of this name, made of these parts. One that cannot be read cuts it off: what is there is no whole file.
+    pub fn new(
+        name: &'static str,
+        parts: impl Stream<Item = Result<Vec<F::Part>, Error>> + Send + 'static,
+    ) -> Self {
+        let written = parts.map(|parts| {
+            let parts = parts.map_err(|error| {
+                tracing::error!(%error, "a download was cut off");
+                io::Error::other("cut off")
+            });
+            parts.and_then(F::write).map(Bytes::from)
+        });
+        let head = futures_util::stream::once(async { F::head().map(Bytes::from) });
+        let body = Body::from_bytes_stream(head.chain(written));
+        Self { name, body, format: PhantomData }
+    }
+}
+
+impl<F: Format> IntoResponse for Download<F> {
+    fn into_response(self) -> Response {
+        let mut response =
+            Response::builder().content_type(format!("{}; charset=utf-8", F::MEDIA_TYPE)).body(self.body);
+        let named = format!("attachment; filename=\"{}\"", self.name);
+        if let Ok(named) = HeaderValue::from_str(&named) {
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, named);
+        }
+        response
+    }
+}
+
+impl<F: Format> ApiResponse for Download<F> {
+    fn meta() -> MetaResponses {
+        let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
+        let content = vec![MetaMediaType { content_type: F::MEDIA_TYPE, schema }];
+        let description = "The file, as it is written.";
+        let response =
+            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        MetaResponses { responses: vec![response] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Row(&'static str);
+
+    impl Table for Row {
+        const HEADER: &'static [&'static str] = &["first", "second"];
+
+        fn cells(self) -> Vec<String> {
+            vec![self.0.to_owned(), "b".to_owned()]
+        }
+    }
+
+    #[test]
+    fn a_cell_is_no_formula_and_stays_one_cell() {
+        assert_eq!(Csv::<Row>::head().unwrap(), b"first,second\n");
+        for (cell, written) in [
+            ("plain", "plain,b\n"),
+            ("=1+1", "'=1+1,b\n"),
+            ("@SUM(A1)", "'@SUM(A1),b\n"),
+            ("-1", "'-1,b\n"),
+            ("a,\"b\"\nc", "\"a,\"\"b\"\"\nc\",b\n"),
+        ] {
+            assert_eq!(Csv::write(vec![Row(cell)]).unwrap(), written.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The answer to a request about several things, each of which has an outcome of its own.
+
+use std::marker::PhantomData;
+
+use insula_core::{error::Error, idempotency};
+use poem::{IntoResponse, Response, http::StatusCode};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use super::reply::{JSON, bytes};
+
+/// 207 (RFC 4918 §13) with the outcome of each: made once, remembered, and given again to who asks again.
+pub struct Several<T> {
+    stored: idempotency::Answer,
+    body: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize> Several<T> {
+    /// # Errors
+    /// Only when the body cannot be written.
+    pub fn new(body: &T) -> Result<Self, Error> {
+        let status = StatusCode::MULTI_STATUS.as_u16();
+        Ok(Self::again(idempotency::Answer { status, location: None, etag: None, body: bytes(body)? }))
+    }
+}
+
+impl<T> Several<T> {
+    /// The answer given before.
+    pub fn again(stored: idempotency::Answer) -> Self {
+        Self { stored, body: PhantomData }
+    }
+
+    /// What is remembered of it.
+    pub fn stored(&self) -> &idempotency::Answer {
+        &self.stored
+    }
+}
+
+impl<T: Send> IntoResponse for Several<T> {
+    fn into_response(self) -> Response {
+        let response = Response::builder().status(StatusCode::MULTI_STATUS).content_type(JSON);
+        response.body(self.stored.body)
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Several<T> {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "Each has an outcome of its own.",
+                status: Some(StatusCode::MULTI_STATUS.as_u16()),
+                status_range: None,
+                content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}

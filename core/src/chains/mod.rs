@@ -1,0 +1,29 @@
+//! The audit logs as chains: each event is sealed with the hash of the one before, and what a chain has come to is signed.
+//! Whoever changes, removes, adds or reorders anything afterwards is found, and where ([`Verifier`]).
+//!
+//! `hash = SHA-256(hash before ‖ canonical JSON of the event)`. The head of a chain is signed whenever it grows, so that no
+//! end of it can be cut off or written anew; checkpoints are signed once a day, and leave the database by the program's
+//! log: whoever puts a whole database back to an earlier state is found by them.
+
+mod checkpoint;
+mod export;
+mod hash;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+mod head;
+mod prune;
+mod read;
+mod seal;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use checkpoint::Model as Checkpoint;
+pub use export::{Export, Exported, Line, VERSION, note_export};
+pub use hash::{GENESIS, hash};
+pub(crate) use head::{Column as HeadColumn, Entity as HeadEntity};
+pub(crate) use prune::prune;
+pub use read::{checkpoints, verify};
+pub use seal::{Flushed, Signer, flush};
+pub use statement::{Kind, Signed, Statement};
+pub use verifier::{Break, Report, Verifier, Why, fits_its_seal};

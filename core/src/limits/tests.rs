@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use super::bucket::Buckets;
+use crate::quota::Quota;
+
+fn quota(text: &str) -> Quota {
+    Quota::parse(text).unwrap()
+}
+
+#[test]
+fn a_quota_is_read_as_it_is_written() {
+    for (text, count, seconds) in
+        [("10/min", 10, 60), ("3/h", 3, 3600), ("5/15min", 5, 900), ("600/60s", 600, 60), ("1/d", 1, 86_400)]
+    {
+        assert_eq!(quota(text), Quota { count, per: Duration::from_secs(seconds) });
+        assert_eq!(quota(&quota(text).to_string()), quota(text));
+    }
+    assert_eq!(
+        (quota("600/60s").to_string(), quota("5/15min").to_string()),
+        ("600/min".into(), "5/15min".into())
+    );
+    for bad in
+        ["", "10", "10/", "/min", "0/min", "-1/min", "1.5/min", "10/fortnight", "10/0s", "10/400d", "10/min "]
+    {
+        assert_eq!(Quota::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_process_allows_its_part_and_at_least_one() {
+    assert_eq!(quota("10/min").part(3).count, 3);
+    assert_eq!(quota("10/min").part(1).count, 10);
+    assert_eq!(quota("2/min").part(9).count, 1);
+}
+
+#[test]
+fn a_bucket_gives_what_it_holds_and_says_when_there_is_more() {
+    let buckets = Buckets::new(quota("3/h"));
+    let remaining: Vec<_> = (0..3).map(|_| buckets.take("ada")).collect();
+    assert!(remaining.iter().all(|taken| taken.wait.is_none()));
+    assert_eq!(remaining.iter().map(|taken| taken.remaining).collect::<Vec<_>>(), [2, 1, 0]);
+    let refused = buckets.take("ada");
+    let twenty_minutes = Duration::from_secs(1200);
+    let wait = refused.wait.unwrap();
+    assert!(wait <= twenty_minutes && wait > twenty_minutes - Duration::from_secs(60), "{wait:?}");
+    assert_eq!(refused.reset, Duration::from_secs(3600));
+    assert!(buckets.take("eve").wait.is_none(), "somebody else has a bucket of his own");
+}

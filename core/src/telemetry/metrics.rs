@@ -1,0 +1,250 @@
+//! What operators count: OpenTelemetry instruments, shown as Prometheus text on the ops port.
+//!
+//! Every instrument stands in one table, and a function beside it is the only way to record it. A label has few values:
+//! routes, queues, names of this program's own; never an id of a person or an organization, nor what a client sent.
+//! Before [`init`], as in commands that serve nothing, recording does nothing.
+
+use std::{borrow::Cow, sync::OnceLock};
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Gauge, Histogram, Meter, MeterProvider},
+};
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use prometheus::{Registry, TextEncoder};
+
+/// Upper bounds in seconds, as OpenTelemetry advises for HTTP servers.
+const OF_REQUESTS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Upper bounds in seconds of what nobody waits for.
+const OF_SCHEDULES: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+static METRICS: OnceLock<Metrics> = OnceLock::new();
+
+struct Metrics {
+    registry: Registry,
+    instruments: Instruments,
+    /// The instruments are worth what it is.
+    _provider: SdkMeterProvider,
+}
+
+macro_rules! instruments { ($($field:ident: $kind:ident$(($bounds:ident))? = $name:literal, $unit:literal, $help:literal;)+) => {
+    struct Instruments { $($field: instruments!(@type $kind)),+ }
+
+    impl Instruments {
+        fn new(meter: &Meter) -> Self {
+            Self { $(
+                $field: instruments!(@new meter $kind $name)
+                    $(.with_boundaries($bounds.to_vec()))?
+                    .with_unit($unit).with_description($help).build()
+            ),+ }
+        }
+    }
+};
+    (@type counter) => { Counter<u64> };
+    (@type count) => { Gauge<u64> };
+    (@type gauge) => { Gauge<f64> };
+    (@type histogram) => { Histogram<f64> };
+    (@new $meter:ident counter $name:literal) => { $meter.u64_counter($name) };
+    (@new $meter:ident count $name:literal) => { $meter.u64_gauge($name) };
+    (@new $meter:ident gauge $name:literal) => { $meter.f64_gauge($name) };
+    (@new $meter:ident histogram $name:literal) => { $meter.f64_histogram($name) };
+}
+
+// docs/operations.md explains them to operators.
+instruments! {
+    requests: histogram(OF_REQUESTS) = "http.server.request.duration", "s", "How long requests took";
+    jobs: histogram(OF_REQUESTS) = "messaging.process.duration", "s", "How long attempts at jobs took";
+    retries: counter = "insula.jobs.retries", "{attempt}", "Attempts at jobs that failed and are made again";
+    dead: counter = "insula.jobs.dead", "{job}", "Jobs given up";
+    lapses: counter = "insula.jobs.lapses", "{job}", "Jobs taken from a worker that was never heard of again";
+    depth: count = "insula.jobs.depth", "{job}", "Jobs that wait, or were given up, in the whole database";
+    oldest: gauge = "insula.jobs.oldest_pending_age", "s", "How long the job has been due that has been due longest";
+    emails: counter = "insula.emails", "{email}", "Attempts to send a mail, by what came of them";
+    sealed: counter = "insula.audit.sealed", "{event}", "Audit events that this process sealed";
+    unsealed: gauge = "insula.audit.flush.lag", "s", "How long the audit event waits to be sealed that waits longest";
+    runs: counter = "insula.schedule.runs", "{run}", "Runs of periodic work that this process did";
+    durations: histogram(OF_SCHEDULES) = "insula.schedule.duration", "s", "How long periodic work took";
+    rows: counter = "insula.schedule.rows", "{row}", "Rows that periodic work removed";
+}
+
+/// Begins to count. Calling it again changes nothing.
+///
+/// # Errors
+/// What the exporter says; the process can do its work without.
+pub fn init() -> Result<(), String> {
+    if METRICS.get().is_some() {
+        return Ok(());
+    }
+    let registry = Registry::new();
+    let exporter =
+        opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false);
+    let exporter = exporter.build().map_err(|error| format!("no metrics: {error}"))?;
+    // Nothing of it is read from the environment: only `config` does that.
+    let service = Resource::builder_empty()
+        .with_service_name("insula")
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(service.build()).build();
+    let instruments = Instruments::new(&provider.meter("insula"));
+    METRICS.get_or_init(|| Metrics { registry, instruments, _provider: provider });
+    Ok(())
+}
+
+/// Everything counted so far, in Prometheus' text format 0.0.4; empty before [`init`].
+pub fn render() -> String {
+    let Some(metrics) = METRICS.get() else { return String::new() };
+    TextEncoder::new().encode_to_string(&metrics.registry.gather()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot write the metrics down");
+        String::new()
+    })
+}
+
+fn instruments() -> Option<&'static Instruments> {
+    METRICS.get().map(|metrics| &metrics.instruments)
+}
+
+fn label(key: &'static str, value: impl Into<Cow<'static, str>>) -> KeyValue {
+    KeyValue::new(key, value.into())
+}
+
+/// A request was answered after `seconds`. `route`: its template, `None` when there is none; never its path.
+pub fn request_answered(method: &str, route: Option<&str>, status: u16, seconds: f64) {
+    let Some(instruments) = instruments() else { return };
+    const METHODS: &[&str] =
+        &["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+    let method = METHODS.iter().find(|known| **known == method).map_or("_OTHER", |known| *known);
+    let mut labels = vec![
+        label("http.request.method", method),
+        KeyValue::new("http.response.status_code", i64::from(status)),
+        label("url.scheme", "http"),
+    ];
+    labels.extend(route.map(|route| label("http.route", route.to_owned())));
+    if status >= 500 {
+        labels.push(label("error.type", status.to_string()));
+    }
+    instruments.requests.record(seconds, &labels);
+}
+
+/// What came of an attempt at a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobOutcome {
+    /// It is done.
+    Done,
+    /// It failed, for this kind of reason, and is tried again.
+    Retry(&'static str),
+    /// It is given up, for this kind of reason.
+    Dead(&'static str),
+}
+
+/// An attempt at a job of this queue and kind ended after `seconds`.
+pub fn job_finished(queue: &'static str, kind: &'static str, outcome: JobOutcome, seconds: f64) {
+    let Some(instruments) = instruments() else { return };
+    let queue = label("messaging.destination.name", queue);
+    let kind = label("messaging.operation.name", kind);
+    let mut labels = vec![label("messaging.system", "insula"), queue.clone(), kind.clone()];
+    match outcome {
+        JobOutcome::Done => {}
+        JobOutcome::Retry(reason) => {
+            labels.push(label("error.type", reason));
+            instruments.retries.add(1, &[queue, kind]);
+        }
+        JobOutcome::Dead(reason) => {
+            labels.push(label("error.type", reason));
+            instruments.dead.add(1, &[queue, kind]);
+        }
+    }
+    instruments.jobs.record(seconds, &labels);
+}
+
+/// So many jobs of a queue were taken back from workers that vanished.
+pub fn jobs_lapsed(queue: &'static str, jobs: u64) {
+    if let Some(instruments) = instruments() {
+        instruments.lapses.add(jobs, &[label("messaging.destination.name", queue)]);
+    }
+}
+
+/// So many jobs of a queue are in this state (`pending`, `dead`).
+pub fn jobs_counted(queue: &'static str, state: &'static str, jobs: u64) {
+    if let Some(instruments) = instruments() {
+        instruments.depth.record(jobs, &[label("queue", queue), label("state", state)]);
+    }
+}
+
+/// For so many seconds the job of a queue has been due that has been due longest; 0: none is.
+pub fn oldest_job(queue: &'static str, seconds: f64) {
+    if let Some(instruments) = instruments() {
+        instruments.oldest.record(seconds, &[label("queue", queue)]);
+    }
+}
+
+/// So many audit events were sealed.
+pub fn audit_sealed(events: u64) {
+    if let Some(instruments) = instruments() {
+        instruments.sealed.add(events, &[]);
+    }
+}
+
+/// For so many seconds the audit event has waited that waits longest to be sealed; 0: none does.
+pub fn oldest_unsealed(seconds: f64) {
+    if let Some(instruments) = instruments() {
+        instruments.unsealed.record(seconds, &[]);
+    }
+}
+
+/// A mail was tried, and this came of it (`sent`, `deferred`, …).
+pub fn email(template: &'static str, status: &'static str) {
+    if let Some(instruments) = instruments() {
+        instruments.emails.add(1, &[label("template", template), label("status", status)]);
+    }
+}
+
+/// Periodic work ended after `seconds`; it removed so many rows, also where it failed in the end.
+pub fn schedule_finished(name: &'static str, is_done: bool, rows: u64, seconds: f64) {
+    let Some(instruments) = instruments() else { return };
+    let (name, outcome) = (label("name", name), if is_done { "done" } else { "failed" });
+    instruments.runs.add(1, &[name.clone(), label("outcome", outcome)]);
+    instruments.rows.add(rows, std::slice::from_ref(&name));
+    instruments.durations.record(seconds, &[name]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_shown_by_the_names_that_dashboards_ask_for() {
+        init().unwrap();
+        init().unwrap();
+        request_answered("GET", Some("/api/v1/metrics-test/{id}"), 503, 0.02);
+        request_answered("BREW", None, 404, 0.02);
+        job_finished("mail", "brew", JobOutcome::Done, 0.5);
+        job_finished("mail", "brew", JobOutcome::Retry("deferred"), 0.5);
+        job_finished("mail", "brew", JobOutcome::Dead("bounced"), 0.5);
+        jobs_lapsed("tea", 3);
+        jobs_counted("tea", "pending", 7);
+        jobs_counted("tea", "pending", 0);
+        oldest_job("tea", 12.5);
+        email("tea", "sent");
+        schedule_finished("brew", true, 5, 0.05);
+        schedule_finished("brew", false, 1, 0.05);
+        let text = render();
+        for line in [
+            r#"http_server_request_duration_seconds_count{error_type="503",http_request_method="GET",http_response_status_code="503",http_route="/api/v1/metrics-test/{id}",url_scheme="http"} 1"#,
+            r#"http_server_request_duration_seconds_bucket{http_request_method="_OTHER",http_response_status_code="404",url_scheme="http",le="0.025"} 1"#,
+            r#"messaging_process_duration_seconds_count{messaging_destination_name="mail",messaging_operation_name="brew",messaging_system="insula"} 1"#,
+            r#"insula_jobs_retries_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
+            r#"insula_jobs_dead_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
+            r#"insula_jobs_lapses_total{messaging_destination_name="tea"} 3"#,
+            r#"insula_jobs_depth{queue="tea",state="pending"} 0"#,
+            r#"insula_jobs_oldest_pending_age_seconds{queue="tea"} 12.5"#,
+            r#"insula_emails_total{status="sent",template="tea"} 1"#,
+            r#"insula_schedule_runs_total{name="brew",outcome="failed"} 1"#,
+            r#"insula_schedule_rows_total{name="brew"} 6"#,
+            r#"insula_schedule_duration_seconds_count{name="brew"} 2"#,
+            r#"service_name="insula""#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Why somebody does what he need not explain to himself.
+
+use super::{Fault, length, without_controls};
+
+/// Why an operator of the platform looks into an organization: 3..=200 characters, trimmed, each of which shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Justification(String);
+
+impl Justification {
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        if text.chars().any(is_hidden) {
+            return Err(Fault::new("INVALID_FORMAT", "Must not contain characters that do not show."));
+        }
+        let text = text.trim();
+        length(text, 3..=200)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Takes up no room, turns the direction of what follows (UAX #9), or stands for what was no text.
+fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+impl From<Justification> for String {
+    fn from(justification: Justification) -> Self {
+        justification.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_justification_says_something() {
+        assert_eq!(String::from(Justification::parse(" ticket 7 ").unwrap()), "ticket 7");
+        assert_eq!(String::from(Justification::parse("Störung №7").unwrap()), "Störung №7");
+        assert_eq!(Justification::parse(" ab ").unwrap_err().code, "TOO_SHORT");
+        assert_eq!(Justification::parse(&"a".repeat(201)).unwrap_err().code, "TOO_LONG");
+        for hidden in ["why\u{7}not", "see\u{202e}gol", "\u{200b}\u{200b}\u{200b}", "St\u{fffd}rung"] {
+            assert_eq!(Justification::parse(hidden).unwrap_err().code, "INVALID_FORMAT", "{hidden:?}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a role is called, and what it is for.
+
+use super::{Fault, key, length, nfc, without_controls};
+
+/// The name of a role, for people: trimmed, NFC, 1..=50 characters, no control characters; unique without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleName(String);
+
+impl RoleName {
+    /// Longest name, in characters.
+    pub const MAX: usize = 50;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        let name = nfc(text.trim());
+        length(&name, 1..=Self::MAX)?;
+        Ok(Self(name))
+    }
+
+    /// What uniqueness is judged by.
+    pub fn key(&self) -> String {
+        key(&self.0)
+    }
+
+    /// A stable name for programs, made from this one: lower-case letters, digits and single hyphens, at most 40
+    /// characters; `role` where nothing is left.
+    pub(crate) fn slug(&self) -> String {
+        let mut slug = String::new();
+        for c in self.key().chars() {
+            match c {
+                c if c.is_ascii_alphanumeric() => slug.push(c),
+                _ if slug.ends_with('-') || slug.is_empty() => {}
+                _ => slug.push('-'),
+            }
+        }
+        slug.truncate(40);
+        match slug.trim_end_matches('-') {
+            "" => "role".to_owned(),
+            slug => slug.to_owned(),
+        }
+    }
+}
+
+impl From<RoleName> for String {
+    fn from(name: RoleName) -> Self {
+        name.0
+    }
+}
+
+/// A few words, for people: trimmed, NFC, at most 255 characters, no control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Description {
+    /// Longest description, in characters.
+    pub const MAX: usize = 255;
+
+    /// # Errors
+    /// `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        let text = nfc(text.trim());
+        length(&text, 0..=Self::MAX)?;
+        Ok(Self(text))
+    }
+}
+
+impl From<Description> for String {
+    fn from(description: Description) -> Self {
+        description.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_gets_a_name_for_programs() {
+        let slug = |name: &str| RoleName::parse(name).unwrap().slug();
+        assert_eq!(slug("Project lead"), "project-lead");
+        assert_eq!(slug("  Käse & Brot! "), "k-se-brot");
+        assert_eq!(slug("日本"), "role");
+        assert_eq!(slug(&"a b".repeat(16)).len(), 40);
+        assert_eq!(RoleName::parse("STRASSE").unwrap().key(), RoleName::parse("strasse").unwrap().key());
+        assert_eq!(RoleName::parse(" ").unwrap_err().code, "TOO_SHORT");
+        assert_eq!(Description::parse(&"a".repeat(256)).unwrap_err().code, "TOO_LONG");
+        assert_eq!(Description::parse("").unwrap(), Description::default());
+    }
+}

@@ -1,0 +1,38 @@
+//! What people look for.
+
+use super::{Fault, key, length, without_controls};
+
+/// A part of a name to look for: trimmed, 1..=100 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchTerm(String);
+
+impl SearchTerm {
+    /// Longest term, in characters.
+    pub const MAX: usize = 100;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        let text = text.trim();
+        length(text, 1..=Self::MAX)?;
+        Ok(Self(key(text)))
+    }
+
+    /// What is looked for among canonical forms.
+    pub fn key(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_is_looked_for_in_its_canonical_form() {
+        assert_eq!(SearchTerm::parse(" Ａda_% ").unwrap().key(), "ada_%");
+        assert_eq!(SearchTerm::parse("  ").unwrap_err().code, "TOO_SHORT");
+        assert_eq!(SearchTerm::parse("a\0").unwrap_err().code, "INVALID_FORMAT");
+    }
+}

@@ -1,0 +1,127 @@
+//! What organizations say of themselves, and how they are looked for.
+
+use std::ops::RangeInclusive;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::{Fault, length, without_controls};
+
+/// A few sentences about something: trimmed, NFC, 1..=500 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About(pub(super) String);
+
+impl About {
+    /// Longest text, in characters.
+    pub const MAX: usize = 500;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        let about: String = text.trim().nfc().collect();
+        length(&about, 1..=Self::MAX)?;
+        Ok(Self(about))
+    }
+}
+
+/// A part of a slug, to look for: 1..=63 lower-case letters, digits and hyphens. Nothing in it means anything to LIKE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlugPart(pub(super) String);
+
+impl SlugPart {
+    /// The form of a part, as the API documents it.
+    pub const PATTERN: &'static str = "^[a-z0-9-]+$";
+    /// Shortest and longest part, in characters.
+    pub const LENGTH: RangeInclusive<usize> = 1..=63;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        length(text, Self::LENGTH)?;
+        match text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Fault::new("INVALID_FORMAT", "Use lower-case letters, digits and hyphens.")),
+        }
+    }
+}
+
+/// A currency by its code (ISO 4217), such as `EUR`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Currency(pub(super) String);
+
+impl Currency {
+    /// The form of a code, as the API documents it.
+    pub const PATTERN: &'static str = "^[A-Z]{3}$";
+    /// The length of a code, in characters.
+    pub const LENGTH: RangeInclusive<usize> = 3..=3;
+    /// The codes of money that is in use (ISO 4217:2015, list one, as of 2026), without funds, metals and tests.
+    const CODES: &'static str = "\
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP \
+        CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG \
+        HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL \
+        MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR \
+        RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD \
+        TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
+    /// # Errors
+    /// `INVALID_FORMAT`, `UNKNOWN_CURRENCY`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.len() != 3 || !text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(Fault::new("INVALID_FORMAT", "Write a currency as its three letters, such as EUR."));
+        }
+        match Self::CODES.split_whitespace().any(|code| code == text) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Fault::new("UNKNOWN_CURRENCY", "Name a currency of ISO 4217, such as EUR or USD.")),
+        }
+    }
+
+    /// Of an organization that has chosen none.
+    pub(crate) fn usual() -> Self {
+        Self("EUR".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn currencies_are_those_of_the_standard() {
+        for good in ["EUR", "USD", "JPY", "CHF", "ZWG"] {
+            assert_eq!(Currency::parse(good).unwrap().0, good);
+        }
+        for (bad, code) in [
+            ("eur", "INVALID_FORMAT"),
+            ("EU", "INVALID_FORMAT"),
+            ("EURO", "INVALID_FORMAT"),
+            ("€", "INVALID_FORMAT"),
+            ("", "INVALID_FORMAT"),
+            ("E R", "INVALID_FORMAT"),
+            ("ABC", "UNKNOWN_CURRENCY"),
+            ("XAU", "UNKNOWN_CURRENCY"),
+        ] {
+            assert_eq!(Currency::parse(bad).unwrap_err().code, code, "{bad:?}");
+        }
+        assert!(Currency::CODES.split_whitespace().is_sorted());
+        assert!(Currency::CODES.split_whitespace().all(|code| Currency::parse(code).is_ok()));
+        assert!(Currency::parse(&Currency::usual().0).is_ok());
+    }
+
+    #[test]
+    fn a_part_of_a_slug_is_no_pattern() {
+        for good in ["a", "-", "acme-2", &"a".repeat(63)] {
+            assert_eq!(SlugPart::parse(good).unwrap().0, good);
+        }
+        for bad in ["", "%", "a_b", "A", "a b", "\\", &"a".repeat(64)] {
+            assert!(SlugPart::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_about_something_is_trimmed_and_says_something() {
+        assert_eq!(About::parse("  We build engines. ").unwrap().0, "We build engines.");
+        for bad in ["", "  ", "a\u{7}b", "two\nlines", &"a".repeat(501)] {
+            assert!(About::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the roles of an organization's own allow. Those of the built-in ones come from code.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{
+    column::{instant, text, uuid},
+    schema::{self, Table},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        Table::tenant(manager, "role_permissions")
+            .column(uuid("role_id").within_organization("roles"))
+            .column(text("permission").length(1, 100))
+            .column(instant("created_at"))
+            .unique("role_permissions_role_permission_key", &["organization_id", "role_id", "permission"])
+            .create()
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        schema::drop_table(manager, "role_permissions").await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

@@ -1,0 +1,50 @@
+//! What every operation that changes something leaves in the logs: one event per changed row, in the log of whose row it is.
+//!
+//! What only reads, or changes nothing, leaves none; so does `refresh`, by which sessions live. An operation that the
+//! document gets tomorrow fails here until [`table::TABLE`] says what it leaves and a scenario performs it.
+
+mod accounts;
+mod organizations;
+mod platform;
+mod table;
+mod walk;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use table::TABLE;
+use walk::{Walk, mutating, operation_of};
+
+#[tokio::test]
+async fn every_mutating_operation_leaves_exactly_the_events_of_the_table() {
+    let walks: [Walk; 3] = [
+        Box::pin(accounts::walk()).await,
+        Box::pin(organizations::walk()).await,
+        Box::pin(platform::walk()).await,
+    ];
+    let faults: Vec<_> = walks.iter().flat_map(Walk::faults).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+
+    let performed: BTreeSet<_> = walks.iter().flat_map(Walk::performed).collect();
+    let rows: BTreeSet<_> = TABLE.iter().map(|(step, _)| *step).collect();
+    assert_eq!(rows.len(), TABLE.len(), "a step has one row");
+    let apart: Vec<_> = rows.symmetric_difference(&performed).collect();
+    assert!(apart.is_empty(), "each row is performed: {apart:?}");
+
+    let document = walks[0].document();
+    let operations = mutating(document);
+    let known: BTreeSet<_> = operations.iter().map(|operation| &*operation.id).collect();
+    let told: BTreeSet<_> = rows.iter().map(|step| operation_of(step)).collect();
+    let apart: Vec<_> = known.symmetric_difference(&told).collect();
+    assert!(apart.is_empty(), "each mutating operation of the document has a row, and no other: {apart:?}");
+    assert_eq!(known.len(), implied(document));
+}
+
+/// How many operations of the document may change something, counted by other means than [`mutating`].
+fn implied(document: &Value) -> usize {
+    let paths = document["paths"].as_object().unwrap().values();
+    let methods = |path: &Value| path.as_object().unwrap().keys().filter(|method| *method != "get").count();
+    let number = paths.map(methods).sum();
+    assert!(number >= 65, "{number}");
+    number
+}

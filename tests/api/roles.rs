@@ -1,0 +1,226 @@
+//! Roles of an organization's own.
+
+use std::collections::HashSet;
+
+use insula_tests::{Client, Demo, Server, together};
+use serde_json::{Value, json};
+
+use crate::members;
+
+const ROLES: &str = "/api/v1/organizations/demo/roles";
+
+/// A role of the demo's own; its path.
+pub(crate) async fn role(caller: &Client, name: &str, permissions: &[&str]) -> String {
+    let made = caller.post(ROLES, json!({ "name": name, "permissions": permissions })).await;
+    made.expect(201);
+    made.header("location").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_role_is_made_given_changed_and_counts_at_once() {
+    let demo = Demo::start().await;
+    let (olivia, victor) = (demo.person("olivia").await, demo.person("victor").await);
+    let draft = json!({
+        "name": "Project lead",
+        "description": "Plans the work",
+        "permissions": ["projects:create", "projects:read", "projects:create"],
+    });
+    let made = olivia.post(ROLES, draft.clone()).header("idempotency-key", "lead").await;
+    let role = made.expect(201);
+    assert_eq!((&role["key"], &role["is_builtin"]), (&json!("project-lead"), &json!(false)));
+    assert_eq!(role["permissions"], json!(["projects:read", "projects:create"]));
+    let again = olivia.post(ROLES, draft).header("idempotency-key", "lead").await;
+    assert_eq!((again.expect(201), again.header("etag")), (role.clone(), Some("\"1\"")));
+    let path = made.header("location").unwrap();
+    assert_eq!(olivia.get(path).await.expect(200), role);
+
+    let victors = members::path(&olivia, "victor").await;
+    olivia.patch(&victors, json!({ "roles": ["project-lead"] })).await.expect(200);
+    let projects = "/api/v1/organizations/demo/projects";
+    victor.post(projects, json!({ "code": "A", "name": "A" })).await.expect(201);
+    victor.get("/api/v1/organizations/demo/members").await.problem(403, "FORBIDDEN");
+    let held = victor.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+    assert_eq!(held["permissions"][1]["roles"], json!(["project-lead"]));
+
+    let fewer = json!({ "permissions": ["projects:read"] });
+    let permissions = format!("{path}/permissions");
+    let preview =
+        olivia.put(&format!("{permissions}?dry_run=true"), fewer.clone()).header("if-match", "\"1\"").await;
+    let preview = preview.expect(200);
+    assert_eq!(preview["effects"][0]["loses"], json!(["projects:create"]));
+    victor.post(projects, json!({ "code": "B", "name": "B" })).await.expect(201);
+    let changed = olivia.put(&permissions, fewer).header("if-match", "\"1\"").await;
+    assert_eq!((changed.expect(200)["version"].clone(), changed.header("etag")), (json!(2), Some("\"2\"")));
+    let problem = victor.post(projects, json!({ "code": "C", "name": "C" })).await.problem(403, "FORBIDDEN");
+    assert_eq!(problem["roles_held"], json!(["project-lead"]));
+    assert_eq!(problem["roles_that_grant"], json!(["owner", "admin"]));
+}
+
+#[tokio::test]
+async fn whoever_changes_a_role_says_which_copy_he_has() {
+    let demo = Demo::start().await;
+    let olivia = demo.person("olivia").await;
+    let path = role(&olivia, "Lead", &["projects:read"]).await;
+    let permissions = json!({ "permissions": [] });
+    let put = format!("{path}/permissions");
+    olivia.patch(&path, json!({ "name": "Head" })).await.problem(428, "PRECONDITION_REQUIRED");
+    olivia.put(&put, permissions.clone()).await.problem(428, "PRECONDITION_REQUIRED");
+    olivia.delete(&path).await.problem(428, "PRECONDITION_REQUIRED");
+    let stale = "\"7\"";
+    olivia
+        .patch(&path, json!({ "name": "Head" }))
+        .header("if-match", stale)
+        .await
+        .problem(412, "PRECONDITION_FAILED");
+    olivia.put(&put, permissions).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
+    olivia.delete(&path).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
+    // What is not there has no copy, and a broken body is told before it is asked for.
+    let nothing = format!("{ROLES}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
+    olivia.patch(&nothing, json!({ "name": "" })).await.problem(404, "NOT_FOUND");
+    olivia.patch(&path, json!({ "name": "" })).await.problem(422, "VALIDATION_FAILED");
+    let renamed = olivia
+        .patch(&path, json!({ "name": "Head", "description": "Decides" }))
+        .header("if-match", "*")
+        .await;
+    let renamed = renamed.expect(200);
+    assert_eq!(
+        (&renamed["name"], &renamed["key"]),
+        (&json!("Head"), &json!("lead")),
+        "a key stays what it is"
+    );
+}
+
+#[tokio::test]
+async fn built_in_roles_stay_as_they_are() {
+    let demo = Demo::start().await;
+    let olivia = demo.person("olivia").await;
+    let listed = olivia.get(ROLES).await.expect(200);
+    let builtin = listed["data"].as_array().unwrap();
+    assert_eq!(
+        builtin.iter().map(|role| role["key"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["owner", "admin", "member", "viewer"]
+    );
+    for role in builtin {
+        assert_eq!(role["is_builtin"], true);
+        let path = format!("{ROLES}/{}", role["id"].as_str().unwrap());
+        olivia
+            .patch(&path, json!({ "name": "Mine" }))
+            .header("if-match", "*")
+            .await
+            .problem(409, "ROLE_BUILTIN");
+        let put =
+            olivia.put(&format!("{path}/permissions"), json!({ "permissions": [] })).header("if-match", "*");
+        put.await.problem(409, "ROLE_BUILTIN");
+        olivia.delete(&path).header("if-match", "*").await.problem(409, "ROLE_BUILTIN");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_role_is_named() {
+    let demo = Demo::start().await;
+    let olivia = demo.person("olivia").await;
+    let draft = json!({ "name": "x".repeat(51), "description": "y".repeat(256), "permissions": [] });
+    let reply = olivia.post(ROLES, draft).await;
+    reply.problem(422, "VALIDATION_FAILED");
+    assert_eq!(reply.faults(), ["description TOO_LONG", "name TOO_LONG"]);
+    let draft = json!({ "name": "Lead", "permissions": ["projects:read", "projects:fly", "tasks:sing"] });
+    let reply = olivia.post(ROLES, draft).await;
+    let problem = reply.problem(422, "VALIDATION_FAILED");
+    assert_eq!(reply.faults(), ["permissions[1] UNKNOWN_PERMISSION", "permissions[2] UNKNOWN_PERMISSION"]);
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("projects:fly"));
+    role(&olivia, "Äpfel", &[]).await;
+    for taken in ["ÄPFEL", "Owner", " äpfel "] {
+        let draft = json!({ "name": taken, "permissions": [] });
+        olivia.post(ROLES, draft).await.problem(409, "ROLE_NAME_TAKEN");
+    }
+    // Names may be alike in what programs call them.
+    let (first, second) = (role(&olivia, "A b", &[]).await, role(&olivia, "A-b", &[]).await);
+    let key = async |path: &str| olivia.get(path).await.expect(200)["key"].as_str().unwrap().to_owned();
+    assert_eq!(key(&first).await, "a-b");
+    assert!(key(&second).await.starts_with("a-b-"));
+}
+
+/// RB7.
+#[tokio::test]
+async fn a_role_that_is_held_goes_only_for_another() {
+    let demo = Demo::start().await;
+    let (olivia, mia) = (demo.person("olivia").await, demo.person("mia").await);
+    let path = role(&olivia, "Lead", &["projects:read", "projects:delete"]).await;
+    let mias = members::member(&olivia, "mia").await;
+    let mias_path = members::path(&olivia, "mia").await;
+    olivia.patch(&mias_path, json!({ "roles": ["lead", "viewer"] })).await.expect(200);
+    let delete = async |query: &str| olivia.delete(&format!("{path}{query}")).header("if-match", "*").await;
+    let problem = delete("").await.problem(409, "ROLE_IN_USE");
+    assert_eq!(problem["members"], json!([mias["id"]]));
+    for unknown in ["nonsense", "lead"] {
+        let reply = delete(&format!("?reassign_to={unknown}")).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), ["reassign_to UNKNOWN_REFERENCE"]);
+    }
+    let preview = delete("?reassign_to=member&dry_run=true").await.expect(200);
+    assert_eq!(preview["effects"][0]["loses"], json!(["projects:delete"]));
+    assert_eq!(preview["effects"][0]["gains"].as_array().unwrap().len(), 7);
+    delete("?reassign_to=viewer").await.expect(204);
+    let held = mia.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+    assert_eq!(held["roles"].as_array().unwrap().len(), 1);
+    assert_eq!(held["roles"][0]["key"], "viewer");
+    olivia.get(&path).await.problem(404, "NOT_FOUND");
+    // Its name is free again, its key is not.
+    let again = olivia.get(&role(&olivia, "Lead", &[]).await).await.expect(200);
+    assert!(again["key"].as_str().unwrap().starts_with("lead-"), "{again}");
+}
+
+#[tokio::test]
+async fn of_those_who_want_one_name_one_gets_it() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.found("acme").await;
+    let replies = together(64, |number| {
+        let name = ["lead", "LEAD", "Lead"][number % 3];
+        let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
+        async move { made.await }
+    });
+    let replies = replies.await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
+    replies.iter().filter(|reply| reply.status != 201).for_each(|reply| {
+        reply.problem(409, "ROLE_NAME_TAKEN");
+    });
+}
+
+/// What is alike for programs and not for people: each gets its role, and a key of its own.
+#[tokio::test]
+async fn of_those_whose_names_differ_each_gets_its_role() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.found("acme").await;
+    let replies = together(16, |number| {
+        let name = format!("Lead{}", "!".repeat(number));
+        let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
+        async move { made.await.expect(201)["key"].as_str().unwrap().to_owned() }
+    });
+    let keys: HashSet<_> = replies.await.into_iter().collect();
+    assert_eq!(keys.len(), 16);
+    assert!(keys.contains("lead"), "{keys:?}");
+}
+
+/// A role of one organization is nothing in another, though it has the same key.
+#[tokio::test]
+async fn a_role_is_invisible_elsewhere() {
+    let demo = Demo::start().await;
+    let olivia = demo.person("olivia").await;
+    let path = role(&olivia, "Lead", &["projects:read"]).await;
+    let id = path.rsplit('/').next().unwrap();
+    let eve = demo.server.client().register("eve@example.com").await;
+    let other = eve.found("other").await;
+    eve.get(&format!("/api/v1/organizations/other/roles/{id}")).await.problem(404, "NOT_FOUND");
+    let members = eve.get("/api/v1/organizations/other/members").await.expect(200);
+    let own =
+        format!("/api/v1/organizations/{}/members/{}", other.id, members["data"][0]["id"].as_str().unwrap());
+    for foreign in [id, "lead"] {
+        let reply = eve.patch(&own, json!({ "roles": ["owner", foreign] })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), ["roles[1] UNKNOWN_REFERENCE"]);
+    }
+    let listed = eve.get("/api/v1/organizations/other/roles").await.expect(200);
+    assert!(listed["data"].as_array().unwrap().iter().all(|role| role["is_builtin"] == Value::Bool(true)));
+}

@@ -1,0 +1,115 @@
+//! Periodic work, as operators see it: done once whatever the number of processes, and written down.
+
+use insula_tests::{Client, Server, Vault, Workplace, eventually, together};
+
+const LONG_AGO: &str = "'2000-01-01T00:00:00+00:00'";
+
+/// The sum of a metric over some processes; `line`: its name and labels.
+async fn counted(operators: &[Client], line: &str) -> u64 {
+    let mut sum = 0;
+    for operator in operators {
+        let reply = operator.get("/metrics").await;
+        let value = reply.text().lines().find_map(|found| found.strip_prefix(line));
+        sum += value.map_or(0, |value| value.trim().parse::<u64>().unwrap());
+    }
+    sum
+}
+
+fn runs(schedule: &str) -> String {
+    format!(r#"insula_schedule_runs_total{{name="{schedule}",outcome="done"}}"#)
+}
+
+/// Makes `schedule` due and waits until it was run; gives how often by all together. Once more where a regular tick of
+/// its own came between.
+async fn runs_of_one_tick(vault: &Vault, operators: &[Client], schedule: &str) -> u64 {
+    let next = format!("SELECT CAST(next_run AS TEXT) FROM schedules WHERE name = '{schedule}'");
+    loop {
+        let (ticks, before) = (vault.text(&next).await, counted(operators, &runs(schedule)).await);
+        vault.due(schedule).await;
+        eventually("it was run", async || counted(operators, &runs(schedule)).await > before).await;
+        // Two more looks of everybody.
+        tokio::time::sleep(std::time::Duration::from_millis(2_200)).await;
+        let after = counted(operators, &runs(schedule)).await;
+        if vault.text(&next).await == ticks {
+            return after - before;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_three_processes_one_does_what_is_due() {
+    let workplace = Workplace::new().await;
+    let servers = together(3, |_| Server::builder().workplace(&workplace).start()).await;
+    let vault = workplace.vault().await;
+    let mut operators = Vec::new();
+    for server in &servers {
+        operators.push(server.operations().await);
+    }
+    for schedule in ["forget-jobs", "forget-emails"] {
+        eventually("at the first start at once", async || counted(&operators, &runs(schedule)).await == 1)
+            .await;
+        assert_eq!(runs_of_one_tick(&vault, &operators, schedule).await, 1, "{schedule}");
+    }
+    let names = "SELECT name FROM schedules WHERE last_run IS NOT NULL AND last_error IS NULL ORDER BY name";
+    assert_eq!(
+        vault.texts(names).await,
+        [
+            "expire-answers",
+            "expire-invitations",
+            "expire-sessions",
+            "expire-slugs",
+            "expire-tokens",
+            "forget-emails",
+            "forget-jobs",
+            "prune-audit-logs",
+            "purge-accounts",
+            "purge-organizations"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_was_kept_long_enough_is_forgotten_and_counted() {
+    let server = Server::start().await;
+    let (vault, operators) = (server.vault().await, [server.operations().await]);
+    server.client().register("ada@example.com").await.found("acme").await;
+    let rows = async |what: &str| vault.scalar(&format!("SELECT count(*) FROM {what}")).await;
+    assert!(rows("outbox").await > 0);
+    // Whatever else becomes of them.
+    vault.execute("UPDATE outbox SET state = 'done', lease_by = NULL, lease_until = NULL").await;
+    vault.due("forget-jobs").await;
+    vault.mailed("new@example.com").await;
+    vault.due("forget-emails").await;
+    for schedule in ["forget-jobs", "forget-emails"] {
+        assert!(runs_of_one_tick(&vault, &operators, schedule).await >= 1);
+    }
+    let (jobs, new) = (rows("outbox").await, "emails WHERE message_id = '<a@test>'");
+    assert!(jobs > 0 && rows(new).await == 1, "too early");
+
+    for table in ["outbox", "emails"] {
+        vault.execute(&format!("UPDATE {table} SET created_at = {LONG_AGO}, updated_at = {LONG_AGO}")).await;
+    }
+    vault.due("forget-jobs").await;
+    vault.due("forget-emails").await;
+    eventually("the old ones are gone", async || rows("outbox").await + rows(new).await == 0).await;
+    let (forgotten, line) =
+        (u64::try_from(jobs).unwrap(), r#"insula_schedule_rows_total{name="forget-jobs"}"#);
+    eventually("they are counted", async || counted(&operators, line).await == forgotten).await;
+}
+
+#[tokio::test]
+async fn what_fails_is_told_and_done_when_it_can_be() {
+    let server = Server::start().await;
+    let (vault, operators) = (server.vault().await, [server.operations().await]);
+    eventually("the first run", async || counted(&operators, &runs("forget-emails")).await == 1).await;
+    let (away, back) = ("ALTER TABLE emails RENAME TO away", "ALTER TABLE away RENAME TO emails");
+    vault.execute(away).await;
+    vault.due("forget-emails").await;
+    let failed = r#"insula_schedule_runs_total{name="forget-emails",outcome="failed"}"#;
+    eventually("it failed", async || counted(&operators, failed).await == 1).await;
+    let error = "SELECT coalesce(last_error, '') FROM schedules WHERE name = 'forget-emails'";
+    eventually("it is told why", async || vault.text(error).await.contains("emails")).await;
+    vault.execute(back).await;
+    vault.due("forget-emails").await;
+    eventually("no error is left", async || vault.text(error).await.is_empty()).await;
+}

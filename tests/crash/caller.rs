@@ -1,0 +1,126 @@
+//! One who asks over HTTP and can live with being cut off.
+
+use std::{sync::Arc, time::Duration};
+
+use insula_tests::{PASSWORD, Vault};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::ledger::Ledger;
+
+/// What came back.
+pub(crate) enum Answer {
+    /// Status and body.
+    Of(u16, Value),
+    /// Nothing: it may or may not have been done.
+    Cut,
+}
+
+impl Answer {
+    pub(crate) fn is(&self, status: u16) -> bool {
+        matches!(self, Self::Of(given, _) if *given == status)
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Caller {
+    http: reqwest::Client,
+    base: String,
+    ledger: Arc<Ledger>,
+    token: Option<String>,
+    is_operator: bool,
+}
+
+impl Caller {
+    pub(crate) fn new(base: &str, ledger: &Arc<Ledger>) -> Result<Self, String> {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+        let http = http.map_err(|error| error.to_string())?;
+        Ok(Self {
+            http,
+            base: format!("{base}/api/v1"),
+            ledger: Arc::clone(ledger),
+            token: None,
+            is_operator: false,
+        })
+    }
+
+    /// `expected`: what may come besides 503. Anything else is improper, and written down.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+        expected: &[u16],
+    ) -> Answer {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if self.is_operator {
+            request = request.header("x-platform-access", "the reckoning");
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let Ok(response) = request.send().await else { return self.cut() };
+        let status = response.status().as_u16();
+        let can_wait = response.headers().contains_key("retry-after");
+        let Ok(body) = response.bytes().await else { return self.cut() };
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        self.ledger.answered(status);
+        if !(expected.contains(&status) || status == 503 && can_wait) {
+            self.ledger.complain(format!("{method} {path}: {status} {body}"));
+        }
+        Answer::Of(status, body)
+    }
+
+    /// The same person, who says that he looks as an operator.
+    pub(crate) fn as_operator(&self) -> Self {
+        Self { is_operator: true, ..self.clone() }
+    }
+
+    fn cut(&self) -> Answer {
+        self.ledger.answered(0);
+        Answer::Cut
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value, expected: &[u16]) -> Answer {
+        self.ask(Method::POST, path, None, Some(body), expected).await
+    }
+
+    /// Does the program reach its database?
+    pub(crate) async fn is_served(&self) -> bool {
+        self.ask(Method::GET, "/users/me", None, None, &[200]).await.is(200)
+    }
+
+    /// Registers; the person's id where it was acknowledged.
+    pub(crate) async fn register(&self, email: &str) -> Option<String> {
+        let person = json!({ "email": email, "password": PASSWORD });
+        match self.post("/auth/register", &person, &[201]).await {
+            Answer::Of(201, body) => body["id"].as_str().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// Somebody whose address is verified (through the vault: the mail server keeps no mails) and who is signed in; and
+    /// his id.
+    ///
+    /// # Errors
+    /// When that does not work, though nothing is broken yet.
+    pub(crate) async fn founder(&self, vault: &Vault, email: &str) -> Result<(Self, String), String> {
+        let id = self.register(email).await.ok_or("a founder cannot register")?;
+        vault.execute("UPDATE users SET email_verified_at = created_at").await;
+        let person = json!({ "email": email, "password": PASSWORD });
+        match self.post("/auth/login", &person, &[200]).await {
+            Answer::Of(200, body) => {
+                let token = body["access_token"].as_str().map(str::to_owned);
+                Ok((Self { token, ..self.clone() }, id))
+            }
+            _ => Err("a founder cannot log in".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether every audit log is one chain still, and whole.
+
+use insula_tests::{Vault, screen};
+use reqwest::Method;
+
+use crate::caller::{Answer, Caller};
+
+/// What is wrong with the logs, each in a sentence. `founder` is made an operator, since he looks into all of them.
+pub(crate) async fn audit(vault: &Vault, founder: &Caller) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (what, sql) in [
+        (
+            "logs with a gap, or a number twice",
+            "SELECT count(*) FROM (SELECT organization_id FROM audit_events GROUP BY organization_id
+             HAVING count(*) <> count(DISTINCT seq) OR max(seq) <> count(*) OR min(seq) <> 1) AS forked",
+        ),
+        (
+            "events that do not follow the one before",
+            "SELECT count(*) FROM audit_events e JOIN audit_events b
+             ON b.organization_id = e.organization_id AND b.seq = e.seq - 1 WHERE e.prev_hash <> b.hash",
+        ),
+        (
+            "logs whose end is not their last event",
+            "SELECT count(*) FROM audit_heads h WHERE NOT EXISTS (SELECT 1 FROM audit_events e
+             WHERE e.organization_id = h.organization_id AND e.seq = h.last_seq AND e.hash = h.last_hash)",
+        ),
+    ] {
+        let number = vault.scalar(sql).await;
+        if number > 0 {
+            faults.push(format!("{number} {what}"));
+        }
+    }
+    vault.execute("UPDATE users SET is_superuser = TRUE WHERE email = 'founder@example.com'").await;
+    let slugs = vault.texts("SELECT slug FROM organizations WHERE kind = 'team' ORDER BY created_at").await;
+    // The founder's own is the longest; of the others some.
+    let logs = slugs.iter().take(20).map(|slug| format!("/organizations/{slug}/audit/verify"));
+    let (mut whole, mut events) = (0, 0);
+    for path in logs.chain(["/admin/audit/verify".to_owned()]) {
+        match founder.look(&path).await {
+            Answer::Of(200, report) if report["valid"] == true => {
+                whole += 1;
+                events += report["events"].as_u64().unwrap_or_default();
+            }
+            Answer::Of(status, report) => faults.push(format!("{path}: {status} {report}")),
+            Answer::Cut => faults.push(format!("{path}: no answer")),
+        }
+    }
+    screen::line(&format!("  audit logs: {whole} verified, with {events} events"));
+    faults
+}
+
+impl Caller {
+    async fn look(&self, path: &str) -> Answer {
+        self.as_operator().ask(Method::GET, path, None, None, &[200]).await
+    }
+}

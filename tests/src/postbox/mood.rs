@@ -1,0 +1,87 @@
+//! How a mail server can be.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// How the server behaves towards whoever brings a mail. Written and read as the words in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// `accept`: takes every mail.
+    Accept,
+    /// `busy`: answers everything with 421 and closes.
+    Busy,
+    /// `refuse`: answers MAIL, and a mail that is on its way, with 451.
+    Refuse,
+    /// `bounce`: answers every RCPT with 550.
+    Bounce,
+    /// `silent`: whoever connects or says something now gets no answer any more, also when the mood has changed.
+    Silent,
+    /// `slow N`: takes every mail, each after N milliseconds.
+    Slow(Duration),
+    /// `cut`: closes without an answer when it has a mail, and has not accepted it.
+    Cut,
+    /// `cut-accepted`: accepts the mail and closes without an answer: whoever brought it must bring it again.
+    CutAccepted,
+}
+
+impl FromStr for Mood {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let mood = match words.next() {
+            Some("accept") => Self::Accept,
+            Some("busy") => Self::Busy,
+            Some("refuse") => Self::Refuse,
+            Some("bounce") => Self::Bounce,
+            Some("silent") => Self::Silent,
+            Some("slow") => {
+                let milliseconds = words.next().and_then(|number| number.parse().ok());
+                Self::Slow(Duration::from_millis(
+                    milliseconds.ok_or("slow needs milliseconds, as in `slow 20`")?,
+                ))
+            }
+            Some("cut") => Self::Cut,
+            Some("cut-accepted") => Self::CutAccepted,
+            _ => {
+                return Err(format!(
+                    "{text:?} is no mood: accept, busy, refuse, bounce, silent, slow N, cut, cut-accepted"
+                ));
+            }
+        };
+        match words.next() {
+            None => Ok(mood),
+            Some(word) => Err(format!("{word:?} is too much in {text:?}")),
+        }
+    }
+}
+
+impl fmt::Display for Mood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Busy => f.write_str("busy"),
+            Self::Refuse => f.write_str("refuse"),
+            Self::Bounce => f.write_str("bounce"),
+            Self::Silent => f.write_str("silent"),
+            Self::Slow(delay) => write!(f, "slow {}", delay.as_millis()),
+            Self::Cut => f.write_str("cut"),
+            Self::CutAccepted => f.write_str("cut-accepted"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mood_is_read_as_it_is_written() {
+        let slow = Mood::Slow(Duration::from_millis(20));
+        for mood in [Mood::Accept, Mood::Busy, Mood::Refuse, Mood::Bounce, Mood::Silent, slow, Mood::Cut] {
+            assert_eq!(mood.to_string().parse(), Ok(mood));
+        }
+        for wrong in ["", "happy", "slow", "slow x", "accept now"] {
+            assert!(wrong.parse::<Mood>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One process of Insula that is killed and started again, as a supervisor would.
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use crate::{Process, Workplace};
+
+/// How long it may take to be ready, and to end when it is asked to.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process of Insula, and how it is started; ends with this.
+pub struct Program {
+    /// What it is called here, and its log.
+    pub name: String,
+    process: Option<Process>,
+    workplace: Workplace,
+    arguments: Vec<String>,
+    envs: Vec<(String, String)>,
+    /// What it says when it is ready.
+    ready: &'static str,
+    /// How often it ended though nobody had asked it to.
+    pub surprises: u32,
+}
+
+impl Program {
+    /// One that is not started yet. `ready`: what it says when it is.
+    pub(super) fn new(
+        name: &str,
+        workplace: &Workplace,
+        arguments: &[&str],
+        envs: &[(String, String)],
+        ready: &'static str,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            process: None,
+            workplace: workplace.clone(),
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            envs: envs.to_vec(),
+            ready,
+            surprises: 0,
+        }
+    }
+
+    /// Where it says what it does, since the first start.
+    pub fn log(&self) -> PathBuf {
+        self.workplace.folder().join(format!("{}.log", self.name))
+    }
+
+    /// Starts it, again and again while what it needs is away, until it says that it is ready.
+    ///
+    /// # Errors
+    /// Its log, when it is not ready within a minute.
+    pub async fn start(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + 2 * PATIENCE;
+        let told = || std::fs::read_to_string(self.log()).unwrap_or_default();
+        loop {
+            let from = told().len();
+            let log = File::options().create(true).append(true).open(self.log());
+            let log = log.and_then(|log| Ok((log.try_clone()?, log)));
+            let (stdout, stderr) = log.map_err(|error| format!("{}: {error}", self.name))?;
+            let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+            let mut command = self.workplace.command(&arguments);
+            command.envs(self.envs.iter().cloned()).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+            let started = Process::start(&mut command, "TERM");
+            let mut process = started.map_err(|error| format!("{}: {error}", self.name))?;
+            while process.ended().is_none() && Instant::now() < deadline {
+                if told().get(from..).is_some_and(|told| told.contains(self.ready)) {
+                    self.process = Some(process);
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            // 2: it does not understand us, and never will.
+            let is_lost = process.ended().is_some_and(|status| status.code() == Some(2));
+            if is_lost || Instant::now() >= deadline {
+                return Err(format!("{} is not ready; its log:\n{}", self.name, told()));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Its number, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Ends it as nothing can withstand.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// Sends a signal, by its name without `SIG`, while it runs.
+    pub fn signal(&self, name: &str) {
+        if let Some(process) = &self.process {
+            process.signal(name);
+        }
+    }
+
+    /// Asks it to end, as every deployment does.
+    ///
+    /// # Errors
+    /// When it takes longer than 30 s, or does not end well.
+    pub async fn terminate(&mut self) -> Result<(), String> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        process.signal("TERM");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match process.ended() {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("{} ended with {status} after SIGTERM", self.name)),
+                None if Instant::now() > deadline => {
+                    process.kill();
+                    return Err(format!("{} did not end within {PATIENCE:?} after SIGTERM", self.name));
+                }
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// Starts it again where it has ended by itself.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub async fn tend(&mut self) -> Result<(), String> {
+        if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
+            return Ok(());
+        }
+        self.surprises += 1;
+        self.start().await
+    }
+
+    /// The most memory that it has had, in bytes.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+}

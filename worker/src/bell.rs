@@ -1,0 +1,158 @@
+//! Rings carried from the servers to the workers by Redis: one short list, on which servers push and from which one
+//! worker each takes. It may lose them all: workers look for jobs too.
+
+use std::time::Duration;
+
+use insula_core::{
+    bell::Ring,
+    ids::{JobId, OrgId},
+};
+use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use crate::queue::Queue;
+
+/// Where the rings lie.
+const LIST: &str = "insula:jobs";
+/// Most rings that lie there; the oldest are dropped.
+const LONGEST: isize = 4096;
+/// Most rings that are carried at once.
+const TOGETHER: usize = 256;
+/// How long Redis may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for a ring before asking anew: a connection can be dead without saying so.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long to wait before connecting again, the first time and later.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(500), PATIENCE];
+
+/// The way to Redis.
+#[derive(Clone)]
+pub struct Line(Client);
+
+impl Line {
+    /// To the Redis that `url` names; no connection is made before there is something to carry.
+    ///
+    /// # Errors
+    /// A URL that cannot be read, as a sentence that does not repeat it: it may hold a password.
+    pub fn new(url: &str) -> Result<Self, String> {
+        Client::open(url).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Carries rings to the workers, for ever. While Redis is away they are dropped.
+    pub async fn carry(self, mut rings: mpsc::Receiver<Ring>) {
+        let (mut state, mut waiting) = (Connection::default(), Vec::new());
+        while rings.recv_many(&mut waiting, TOGETHER).await > 0 {
+            let words: Vec<_> = waiting.drain(..).map(encode).collect();
+            let outcome = match state.open(&self.0).await {
+                Ok(connection) => push(connection, words).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
+                state.lost(&error, "jobs are found by looking").await;
+            }
+        }
+    }
+
+    /// Hears what servers tell, for ever.
+    pub(crate) async fn hear(self, queue: Queue) {
+        let mut state = Connection::default();
+        loop {
+            let outcome = match state.open(&self.0).await {
+                Ok(connection) => pop(connection).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(words) => queue.push(words.iter().filter_map(|word| decode(word))),
+                Err(error) => state.lost(&error, "jobs are found by looking").await,
+            }
+        }
+    }
+}
+
+/// A connection that is made when it is needed, and again when it was lost.
+#[derive(Default)]
+struct Connection {
+    open: Option<MultiplexedConnection>,
+    failures: usize,
+}
+
+impl Connection {
+    async fn open(&mut self, client: &Client) -> RedisResult<&mut MultiplexedConnection> {
+        if self.open.is_none() {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(PATIENCE))
+                .set_response_timeout(Some(WAIT + PATIENCE));
+            let connecting = client.get_multiplexed_async_connection_with_config(&config);
+            let connected =
+                timeout(PATIENCE, connecting).await.map_err(|_| std::io::Error::other("no answer"))??;
+            self.open = Some(connected);
+            if std::mem::take(&mut self.failures) > 0 {
+                tracing::info!("Redis is back: it carries news of jobs");
+            }
+        }
+        self.open.as_mut().ok_or_else(|| std::io::Error::other("no connection").into())
+    }
+
+    /// Says so once, and waits a little.
+    async fn lost(&mut self, error: &redis::RedisError, meanwhile: &str) {
+        if self.failures == 0 {
+            tracing::warn!(%error, meanwhile, "Redis carries no news of jobs");
+        }
+        let pause = PAUSES.get(self.failures).unwrap_or(&PATIENCE);
+        self.failures += 1;
+        self.open = None;
+        sleep(*pause).await;
+    }
+}
+
+async fn push(connection: &mut MultiplexedConnection, words: Vec<String>) -> RedisResult<()> {
+    let mut pipe = redis::pipe();
+    pipe.rpush(LIST, words).ignore().ltrim(LIST, -LONGEST, -1).ignore();
+    let pushed = timeout(PATIENCE, pipe.query_async::<()>(connection));
+    pushed.await.map_err(|_| std::io::Error::other("no answer"))?
+}
+
+/// Waits for one, and takes what lies there with it.
+async fn pop(connection: &mut MultiplexedConnection) -> RedisResult<Vec<String>> {
+    let first: Option<(String, String)> =
+        redis::cmd("BLPOP").arg(LIST).arg(WAIT.as_secs()).query_async(connection).await?;
+    let Some((_, first)) = first else { return Ok(Vec::new()) };
+    let more: Option<Vec<String>> =
+        redis::cmd("LPOP").arg(LIST).arg(TOGETHER).query_async(connection).await?;
+    Ok(std::iter::once(first).chain(more.unwrap_or_default()).collect())
+}
+
+fn encode(ring: Ring) -> String {
+    format!("{}/{}", ring.org, ring.job)
+}
+
+/// `None` when it is none of ours.
+fn decode(word: &str) -> Option<Ring> {
+    let (org, job) = word.split_once('/')?;
+    Some(Ring { org: OrgId(org.parse().ok()?), job: JobId(job.parse().ok()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_is_heard_as_it_was_rung() {
+        let ring = Ring { org: OrgId::PLATFORM, job: JobId(uuid::Uuid::from_u128(7)) };
+        assert_eq!(decode(&encode(ring)), Some(ring));
+        assert!(
+            ["", "/", "a/b", "00000000-0000-0000-0000-000000000000"]
+                .iter()
+                .all(|word| decode(word).is_none())
+        );
+    }
+
+    #[test]
+    fn a_url_is_refused_without_being_repeated() {
+        let fault = Line::new("http://:hunter2@example.com").err().unwrap();
+        assert!(!fault.contains("hunter2"), "{fault}");
+    }
+}

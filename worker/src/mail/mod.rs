@@ -1,0 +1,251 @@
+//! Mails: put into words and handed over to whatever takes them here.
+
+mod folder;
+mod templates;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use folder::Folder;
+use insula_core::{
+    clock::Clock,
+    config::{Config, ConfigError},
+    db::Db,
+    emails::{Attempt, DevMailbox, KeptMail, Status},
+    ids::JobId,
+    letters::{self, Letter, Template, Written},
+    one_time_tokens::Mail,
+    outbox::Job,
+};
+pub(crate) use templates::Text;
+use templates::{House, Templates};
+
+use crate::smtp::{self, Refusal, Say, Sender, Smtp, Stage};
+
+/// Why no mail leaves.
+const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
+
+/// Longest reason that is stored, in characters.
+const LONGEST: usize = 500;
+
+/// Takes the mails of an installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Post(Arc<Office>);
+
+struct Office {
+    mail: Mail,
+    public_url: String,
+    sender: Sender,
+    templates: Templates,
+    sink: Sink,
+}
+
+/// Where mails go.
+enum Sink {
+    Smtp(Box<Smtp>),
+    Folder(Folder),
+    Memory(DevMailbox),
+    Nowhere,
+}
+
+/// Why a mail that was sent by hand did not arrive, and what to look at.
+#[derive(Debug)]
+pub struct Trouble {
+    /// What went wrong; one line.
+    pub what: String,
+    /// What to do next; one line.
+    pub hint: &'static str,
+    /// Does the configuration send no mail at all?
+    pub is_nowhere: bool,
+}
+
+impl Post {
+    /// Makes ready, as the settings say, and tries every template; connects to nobody yet: a mail server that is away
+    /// keeps nothing from starting. Links lead below `public_url`. Where no mail leaves, `memory` takes them.
+    ///
+    /// # Errors
+    /// What no mail could be sent with, one line each: the sender's address, a folder, a template with its file and line.
+    pub fn open(
+        config: &Config,
+        mail: Mail,
+        public_url: &str,
+        memory: Option<DevMailbox>,
+    ) -> Result<Self, ConfigError> {
+        let refused = |fault: String| ConfigError(vec![fault]);
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let default = || format!("Insula <no-reply@{}>", smtp::domain(&public_url));
+        let sender = Sender::parse(&config.mail_from.clone().unwrap_or_else(default));
+        let sender = sender.map_err(|fault| refused(format!("INSULA_MAIL_FROM: {fault}")))?;
+        let house = House { product: sender.name().unwrap_or("Insula").to_owned(), home: public_url.clone() };
+        let templates = Templates::open(config.mail_templates.as_deref(), house).map_err(ConfigError)?;
+        let sink = match (&config.smtp_url, &config.mail_folder, memory) {
+            (Some(server), ..) => {
+                let smtp = Smtp::new(server, config.mail_connections);
+                Sink::Smtp(Box::new(smtp.map_err(|fault| refused(format!("INSULA_SMTP_URL: {fault}")))?))
+            }
+            (None, Some(folder), _) => {
+                let folder = Folder::open(folder);
+                Sink::Folder(folder.map_err(|fault| refused(format!("INSULA_MAIL_FOLDER: {fault}")))?)
+            }
+            (None, None, Some(mailbox)) if !config.is_production() => Sink::Memory(mailbox),
+            (None, None, _) => Sink::Nowhere,
+        };
+        Ok(Self(Arc::new(Office { mail, public_url, sender, templates, sink })))
+    }
+
+    /// Does anything take mails here?
+    pub fn sends(&self) -> bool {
+        !matches!(self.0.sink, Sink::Nowhere)
+    }
+
+    /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
+    /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
+    pub async fn deliver(&self, db: &Db, id: JobId, job: &Job) -> Attempt {
+        let office = &*self.0;
+        let template = Template::of(job).as_str();
+        let attempt = |to: String, status, error: Option<String>| {
+            let error = error.map(|error| shown(&error));
+            Attempt { to, template, message_id: office.message_id(id), status, error }
+        };
+        let letter = match letters::write(db, &office.mail, &office.public_url, job).await {
+            Ok(Written::Letter(letter)) => letter,
+            Ok(Written::Needless { to, reason }) => {
+                return attempt(to, Status::Suppressed, Some(reason.to_owned()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, job = %id, "could not look up what a mail says");
+                return attempt(String::new(), Status::Deferred, Some("the database did not answer".into()));
+            }
+        };
+        match office.send(id, &letter, db.now(), &|_| {}).await {
+            Ok(_) => attempt(letter.to, Status::Sent, None),
+            Err(Refusal { status, text, .. }) => {
+                let text = without_secrets(text, &letter);
+                attempt(letter.to, status, Some(text))
+            }
+        }
+    }
+
+    /// Sends a test mail to `to`, telling each step; gives its `Message-ID`.
+    ///
+    /// # Errors
+    /// What went wrong, and what to look at.
+    pub async fn try_out(&self, to: &str, say: &(dyn Fn(&str) + Sync)) -> Result<String, Trouble> {
+        let (office, now) = (&*self.0, Clock::System.now());
+        let (template, locale) = (Template::Test, String::from("en"));
+        let letter = Letter {
+            to: to.into(),
+            template,
+            locale,
+            name: None,
+            link: None,
+            device: None,
+            until: None,
+            invitation: None,
+        };
+        say(&match &office.sink {
+            Sink::Smtp(smtp) => format!("sending by {}", smtp.describe()),
+            Sink::Folder(folder) => format!("writing to {}", folder.describe()),
+            Sink::Memory(_) | Sink::Nowhere => {
+                let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to get files";
+                return Err(Trouble { what: "nothing sends mail here".into(), hint, is_nowhere: true });
+            }
+        });
+        let id = JobId::new(now);
+        match office.send(id, &letter, now, say).await {
+            Ok(_) => Ok(office.message_id(id)),
+            Err(refused) => {
+                Err(Trouble { what: shown(&refused.text), hint: hint(refused.stage), is_nowhere: false })
+            }
+        }
+    }
+}
+
+impl Office {
+    fn message_id(&self, id: JobId) -> String {
+        format!("<{id}@{}>", smtp::domain(&self.public_url))
+    }
+
+    async fn send(
+        &self,
+        id: JobId,
+        letter: &Letter,
+        now: DateTime<Utc>,
+        say: Say<'_>,
+    ) -> Result<(), Refusal> {
+        let refused = |status, text| Refusal { stage: Stage::Recipient, status, text };
+        // Known to every mail of a job: when it was asked for.
+        let asked_at = id.made_at().unwrap_or(now);
+        let text = self.templates.text(letter, asked_at).map_err(|fault| refused(Status::Deferred, fault))?;
+        let message_id = self.message_id(id);
+        let pack = |text: &Text| {
+            let parcel = smtp::pack(&self.sender, &letter.to, text, &message_id, now);
+            parcel.map_err(|fault| refused(Status::Bounced, fault))
+        };
+        match &self.sink {
+            Sink::Smtp(smtp) => smtp.send(&pack(&text)?, say).await.map(drop),
+            Sink::Folder(folder) => {
+                let written = folder.put(id, pack(&text)?.bytes).await;
+                written.map_err(|text| Refusal { stage: Stage::Content, status: Status::Deferred, text })
+            }
+            Sink::Memory(mailbox) => {
+                let Text { subject, text, html } = text;
+                mailbox.keep(KeptMail {
+                    id,
+                    to: letter.to.clone(),
+                    subject,
+                    text,
+                    html,
+                    message_id,
+                    sent_at: now,
+                });
+                Ok(())
+            }
+            Sink::Nowhere => Err(refused(Status::Suppressed, NOWHERE.to_owned())),
+        }
+    }
+}
+
+/// A server may repeat what it did not like of a mail: the link in it, above all.
+fn without_secrets(text: String, letter: &Letter) -> String {
+    let Some(link) = &letter.link else { return text };
+    let url = link.url.expose();
+    let token =
+        url.split_once('#').and_then(|(_, fragment)| fragment.split_once('=')).map(|(_, token)| token);
+    let text = text.replace(url.as_str(), "…");
+    match token.filter(|token| !token.is_empty()) {
+        Some(token) => text.replace(token, "…"),
+        None => text,
+    }
+}
+
+/// One line of at most 500 characters.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
+}
+
+const fn hint(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "no such host: look at the name in INSULA_SMTP_URL, and at the DNS of this machine",
+        Stage::Connect => {
+            "look at host and port in INSULA_SMTP_URL, at firewalls, and whether the server runs"
+        }
+        Stage::Tls => {
+            "look whether the port speaks TLS (smtps:// is usually 465, smtp:// 587), and whether the certificate is for \
+             this host and not expired; `?tls=none` asks for none"
+        }
+        Stage::LogIn => {
+            "look at user and password in INSULA_SMTP_URL; special characters are percent-encoded"
+        }
+        Stage::Sender => {
+            "the server does not accept our address: look at INSULA_MAIL_FROM, and whether it wants a log-in"
+        }
+        Stage::Recipient => "look at the recipient's address, and whether the server may relay for you",
+        Stage::Content => {
+            "the server did not take the mail itself: look at its log; of a folder, at its space and rights"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+use std::{path::Path, time::Duration};
+
+use insula_core::{
+    config::Sources,
+    letters::Link,
+    secret::{MasterKey, Secret},
+};
+
+use super::*;
+
+const URL: &str = "https://insula.example/";
+
+fn open(settings: &[(&str, &str)], memory: Option<DevMailbox>) -> Result<Post, ConfigError> {
+    let config = Config::read(&Sources::only(settings)).unwrap();
+    Post::open(&config, Mail::new(&MasterKey::new("k".repeat(32)), &config), URL, memory)
+}
+
+fn letter() -> Letter {
+    let now = Clock::System.now();
+    let url = Secret::new("https://insula.example/reset#token=abc-_1".to_owned());
+    Letter {
+        to: "ada@example.com".into(),
+        template: Template::Reset,
+        locale: "en".into(),
+        name: None,
+        link: Some(Link { url, lifetime: Duration::from_secs(1800), expires_at: now }),
+        device: None,
+        until: None,
+        invitation: None,
+    }
+}
+
+async fn send(post: &Post, id: JobId) -> Result<(), Refusal> {
+    post.0.send(id, &letter(), Clock::System.now(), &|_| {}).await
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+#[tokio::test]
+async fn a_folder_gets_one_file_a_mail_however_often_it_is_sent() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("deep/mails");
+    let post =
+        open(&[("INSULA_MAIL_FOLDER", folder.to_str().unwrap())], Some(DevMailbox::default())).unwrap();
+    let id = JobId::new(Clock::System.now());
+    for _ in 0..2 {
+        send(&post, id).await.unwrap();
+    }
+    assert_eq!(files(&folder), [format!("{id}.eml")]);
+    let mail = std::fs::read_to_string(folder.join(format!("{id}.eml"))).unwrap();
+    assert!(mail.contains(&format!("Message-ID: <{id}@insula.example>\r\n")), "{mail}");
+    assert!(mail.contains("From: Insula <no-reply@insula.example>\r\n"), "{mail}");
+    // A folder that went away is an operator's to repair.
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(send(&post, id).await.unwrap_err().status, Status::Deferred);
+}
+
+#[tokio::test]
+async fn memory_takes_mails_where_none_leaves_and_never_in_production() {
+    let mailbox = DevMailbox::default();
+    let post = open(&[("INSULA_MAIL_FROM", "Acme <hello@acme.example>")], Some(mailbox.clone())).unwrap();
+    let id = JobId::new(Clock::System.now());
+    send(&post, id).await.unwrap();
+    let kept = mailbox.mails();
+    assert!(post.sends() && kept.len() == 1 && kept[0].id == id && kept[0].to == "ada@example.com");
+    assert!(
+        kept[0].text.contains("Acme. With this link") && kept[0].text.contains("#token=abc-_1"),
+        "{}",
+        kept[0].text
+    );
+
+    let production = [("INSULA_ENVIRONMENT", "production")];
+    for post in [open(&production, Some(mailbox)), open(&[], None)].map(Result::unwrap) {
+        let refused = send(&post, id).await.unwrap_err();
+        assert_eq!(
+            (post.sends(), refused.status, refused.text.as_str()),
+            (false, Status::Suppressed, NOWHERE)
+        );
+        assert!(post.try_out("ada@example.com", &|_| {}).await.unwrap_err().is_nowhere);
+    }
+}
+
+#[test]
+fn what_no_mail_could_be_sent_with_keeps_from_starting() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below = file.path().join("mails");
+    for (name, value) in [
+        ("INSULA_MAIL_FROM", "nobody"),
+        ("INSULA_MAIL_FOLDER", below.to_str().unwrap()),
+        ("INSULA_MAIL_TEMPLATES", below.to_str().unwrap()),
+    ] {
+        let faults = open(&[(name, value)], None).err().unwrap().0;
+        assert!(faults.len() == 1 && faults[0].starts_with(name), "{faults:?}");
+    }
+}
+
+#[test]
+fn no_reason_tells_a_link() {
+    let said = "554 5.7.1 https://insula.example/reset#token=abc-_1 is listed (token abc-_1)";
+    assert_eq!(without_secrets(said.into(), &letter()), "554 5.7.1 … is listed (token …)");
+    assert_eq!(shown("a\r\nb\0c"), "a  b c");
+    assert_eq!(shown(&"ä".repeat(600)).chars().count(), LONGEST);
+}

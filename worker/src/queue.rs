@@ -1,0 +1,216 @@
+//! The jobs that a worker has heard of, in turns between organizations, and the hands that take them: an apalis worker
+//! on apalis-core's memory backend, whatever brought the news (docs/decisions.md).
+//!
+//! Nothing depends on it: what it forgets is in the database, and is found by looking.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use apalis_core::{
+    backend::memory::{MemorySink, MemoryStorage, MemoryStorageError},
+    task::Task,
+};
+use futures_util::{FutureExt, Sink, SinkExt, StreamExt, lock::Mutex as AsyncMutex, sink, stream};
+use insula_core::{
+    bell::Ring,
+    ids::{JobId, OrgId},
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::handle::Hands;
+
+/// Most jobs that wait in memory. Of more, whoever has the most waiting loses one.
+const MOST: usize = 4096;
+/// How long to wait before hands that stopped of themselves are set to work again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The jobs that wait for a hand. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Queue(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Whose turn it is; each organization that has a job waiting stands here once.
+    turns: VecDeque<OrgId>,
+    jobs: HashMap<OrgId, VecDeque<JobId>>,
+    /// What waits, and what a hand has: nothing is taken twice at a time.
+    known: HashSet<JobId>,
+    length: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, ring: Ring) {
+        if !self.known.insert(ring.job) {
+            return;
+        }
+        if self.length == MOST {
+            self.forget_one();
+        }
+        let jobs = self.jobs.entry(ring.org).or_default();
+        if jobs.is_empty() {
+            self.turns.push_back(ring.org);
+        }
+        jobs.push_back(ring.job);
+        self.length += 1;
+    }
+
+    /// The newest of whoever has the most.
+    fn forget_one(&mut self) {
+        let Some(jobs) = self.jobs.values_mut().max_by_key(|jobs| jobs.len()) else { return };
+        if let Some(job) = jobs.pop_back() {
+            self.known.remove(&job);
+            self.length -= 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Ring> {
+        loop {
+            let org = self.turns.pop_front()?;
+            let Some(jobs) = self.jobs.get_mut(&org) else { continue };
+            let job = jobs.pop_front();
+            match jobs.is_empty() {
+                true => drop(self.jobs.remove(&org)),
+                false => self.turns.push_back(org),
+            }
+            if let Some(job) = job {
+                self.length -= 1;
+                return Some(Ring { org, job });
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// Adds what is not there yet.
+    pub(crate) fn push(&self, rings: impl IntoIterator<Item = Ring>) {
+        let mut waiting = self.waiting();
+        rings.into_iter().for_each(|ring| waiting.push(ring));
+        drop(waiting);
+        self.0.news.notify_one();
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting().length
+    }
+
+    /// The next one, of the organization whose turn it is; waits for one.
+    async fn next(&self) -> Ring {
+        loop {
+            let ring = self.waiting().pop();
+            match ring {
+                Some(ring) => return ring,
+                None => self.0.news.notified().await,
+            }
+        }
+    }
+
+    /// It may be heard of again.
+    pub(crate) fn forget(&self, job: JobId) {
+        self.waiting().known.remove(&job);
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has `hands` take jobs, at most `concurrency` at a time, until `stop`; what was taken by then runs on in their tasks.
+pub(crate) async fn run(queue: &Queue, hands: Arc<Hands>, concurrency: usize, stop: &CancellationToken) {
+    let mut start = 0_u32;
+    while !stop.is_cancelled() {
+        let name = format!("{}-{start}", hands.name());
+        let worker = WorkerBuilder::new(name.as_str())
+            .backend(memory(queue.clone()))
+            .data(Arc::clone(&hands))
+            .concurrency(concurrency)
+            .build(take);
+        // It has to be told: that nothing comes any more does not end it.
+        let told = stop.clone().cancelled_owned().map(Ok::<(), WorkerError>);
+        if let Err(error) = worker.run_until(told).await {
+            tracing::error!(%error, worker = name, "the hands stopped");
+        }
+        start += 1;
+        stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+    }
+}
+
+/// In a task of its own: on whichever core is free, and to its end whatever becomes of the worker.
+async fn take(ring: Ring, hands: Data<Arc<Hands>>) -> Result<(), BoxDynError> {
+    let own = Arc::clone(&hands);
+    Ok(hands.tasks.spawn(async move { own.handle(ring).await }).await?)
+}
+
+/// Apalis' memory backend over our queue, whose turns its own has not. Nothing is put in from its other end.
+fn memory(queue: Queue) -> MemoryStorage<Ring> {
+    let next = |queue: Queue| async move {
+        let ring = queue.next().await;
+        Some((Task::new(ring), queue))
+    };
+    let none: Box<dyn Sink<Task<Ring>, Error = MemoryStorageError> + Send + Sync + Unpin> =
+        Box::new(sink::drain().sink_map_err(|never| match never {}));
+    let none = MemorySink::new(Arc::new(AsyncMutex::new(none)));
+    MemoryStorage::new_with(none, stream::unfold(queue, next).boxed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(org: u128, job: u128) -> Ring {
+        Ring { org: OrgId(uuid::Uuid::from_u128(org)), job: JobId(uuid::Uuid::from_u128(job)) }
+    }
+
+    fn drain(queue: &Queue) -> Vec<Ring> {
+        std::iter::from_fn(|| queue.waiting().pop()).collect()
+    }
+
+    #[test]
+    fn organizations_take_turns() {
+        let queue = Queue::default();
+        queue.push((0..4).map(|job| ring(1, job)));
+        queue.push([ring(2, 10), ring(3, 20), ring(2, 11)]);
+        assert_eq!(queue.len(), 7);
+        let expected =
+            [ring(1, 0), ring(2, 10), ring(3, 20), ring(1, 1), ring(2, 11), ring(1, 2), ring(1, 3)];
+        assert_eq!(drain(&queue), expected);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn what_waits_or_is_being_done_is_not_taken_again() {
+        let queue = Queue::default();
+        queue.push([ring(1, 1), ring(1, 1)]);
+        assert_eq!(drain(&queue), [ring(1, 1)]);
+        queue.push([ring(1, 1)]);
+        assert_eq!(queue.len(), 0);
+        queue.forget(ring(1, 1).job);
+        queue.push([ring(1, 1)]);
+        assert_eq!(drain(&queue), [ring(1, 1)]);
+    }
+
+    #[test]
+    fn whoever_has_the_most_waiting_gives_way() {
+        let queue = Queue::default();
+        queue.push((0..2 * MOST as u128).map(|job| ring(1, job)));
+        queue.push([ring(2, u128::MAX)]);
+        assert_eq!(queue.len(), MOST);
+        let drained = drain(&queue);
+        assert_eq!(drained[1], ring(2, u128::MAX));
+        assert_eq!(drained.len(), MOST);
+        // What was forgotten may be heard of again.
+        queue.push([ring(1, 2 * MOST as u128 - 2)]);
+        assert_eq!(queue.len(), 1);
+    }
+}

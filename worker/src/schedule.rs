@@ -1,0 +1,253 @@
+//! Periodic work: what runs when. Each tick is done once, by whichever process claims it first.
+//!
+//! A run that fails is tried again at its next tick, and says why in `schedules.last_error`. None waits for another.
+
+use std::{
+    error::Error as _,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use croner::Cron;
+use insula_core::{
+    Error, Result, accounts,
+    chains::Signer,
+    db::Db,
+    invitations,
+    maintenance::{self, Retention},
+    schedules::{self, Schedule},
+    telemetry::metrics,
+    tenants,
+};
+use tokio::{sync::Mutex, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What the work needs beside the database.
+pub(crate) struct Means {
+    /// How long what is over is kept.
+    pub(crate) kept: Retention,
+    /// Signs what audit logs have come to.
+    pub(crate) signer: Signer,
+}
+
+/// Does one batch of some work, and says how many rows it changed; 0: nothing is left.
+type Batch = for<'a> fn(&'a Db, &'a Means) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+
+/// Name, when (cron, UTC), and what. A name is in the database and on dashboards: it is never changed.
+const TABLE: &[(&str, &str, Batch)] = &[
+    ("expire-sessions", "* * * * *", |db, _| Box::pin(maintenance::expire_sessions(db))),
+    ("expire-tokens", "* * * * *", |db, _| Box::pin(maintenance::expire_tokens(db))),
+    ("expire-answers", "* * * * *", |db, _| Box::pin(maintenance::expire_answers(db))),
+    ("expire-invitations", "* * * * *", |db, _| Box::pin(invitations::expire_overdue(db))),
+    ("purge-accounts", "*/5 * * * *", |db, _| Box::pin(accounts::purge(db))),
+    ("purge-organizations", "*/5 * * * *", |db, _| Box::pin(tenants::purge(db))),
+    ("expire-slugs", "27 * * * *", |db, _| Box::pin(maintenance::expire_slugs(db))),
+    ("forget-jobs", "7 * * * *", |db, means| Box::pin(maintenance::forget_jobs(db, means.kept.jobs))),
+    ("forget-emails", "17 * * * *", |db, means| Box::pin(maintenance::forget_emails(db, means.kept.emails))),
+    ("prune-audit-logs", "37 * * * *", |db, means| {
+        Box::pin(maintenance::prune_audit_logs(db, &means.signer))
+    }),
+];
+
+/// How often it is looked what is due, at least.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// When the database did not answer, it is asked again after this long.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a batch may go on after the signal to stop. Then it is given up, which rolls its transaction back.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// One row of the table, ready.
+struct Planned {
+    name: &'static str,
+    cron: Cron,
+    batch: Batch,
+    /// Held while it runs here: a slow run is not joined by the next one.
+    turn: Arc<Mutex<()>>,
+}
+
+/// What every run needs.
+struct Clockwork {
+    db: Db,
+    means: Means,
+    stop: CancellationToken,
+}
+
+/// Does what is due until `stop`, then ends between two batches.
+pub(crate) async fn run(db: &Db, means: Means, stop: &CancellationToken) {
+    let clockwork = Arc::new(Clockwork { db: db.clone(), means, stop: stop.clone() });
+    let (planned, tasks) = (planned(), TaskTracker::new());
+    loop {
+        let pause = match schedules::list(db).await {
+            Ok(known) => {
+                let now = db.now();
+                for planned in &planned {
+                    if !planned.is_due(&known, now) {
+                        continue;
+                    }
+                    if let Ok(turn) = Arc::clone(&planned.turn).try_lock_owned() {
+                        let run = Arc::clone(&clockwork).run(Arc::clone(planned), tasks.clone());
+                        tasks.spawn(async move {
+                            run.await;
+                            drop(turn);
+                        });
+                    }
+                }
+                until_next(&known, now)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot see what periodic work is due");
+                PATIENCE
+            }
+        };
+        if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+            break;
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+fn planned() -> Vec<Arc<Planned>> {
+    let ready = |&(name, cron, batch): &(&'static str, &str, Batch)| match cron.parse() {
+        Ok(cron) => Some(Arc::new(Planned { name, cron, batch, turn: Arc::default() })),
+        // A test parses them all.
+        Err(error) => {
+            tracing::error!(%error, name, cron, "not a cron expression: this is never run");
+            None
+        }
+    };
+    TABLE.iter().filter_map(ready).collect()
+}
+
+/// How long until the next tick of any, but no longer than until it is looked again anyway.
+fn until_next(known: &[Schedule], now: DateTime<Utc>) -> Duration {
+    let ahead = known.iter().filter_map(|known| (known.next_run - now).to_std().ok());
+    ahead.filter(|wait| !wait.is_zero()).min().unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
+}
+
+impl Planned {
+    /// Due: its time has come, or nobody has ever done it.
+    fn is_due(&self, known: &[Schedule], now: DateTime<Utc>) -> bool {
+        known.iter().find(|known| known.name == self.name).is_none_or(|known| known.next_run <= now)
+    }
+
+    /// The first tick after `now`.
+    fn next(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.cron.find_next_occurrence(&now, false).ok()
+    }
+}
+
+impl Clockwork {
+    /// One run, if this process is the one to do it.
+    async fn run(self: Arc<Self>, planned: Arc<Planned>, tasks: TaskTracker) {
+        let name = planned.name;
+        let Some(next) = planned.next(self.db.now()) else {
+            tracing::error!(name, "there is no next time for this");
+            return;
+        };
+        match schedules::claim(&self.db, name, next).await {
+            Ok(true) => {}
+            // Another process does it.
+            Ok(false) => return,
+            Err(error) => return tracing::warn!(error = causes(&error), name, "cannot claim periodic work"),
+        }
+        let started = Instant::now();
+        let work = tasks.spawn(Arc::clone(&self).batches(planned.batch));
+        let (rows, outcome) =
+            work.await.unwrap_or_else(|_| (0, Err("it panicked; the log says where".into())));
+        metrics::schedule_finished(name, outcome.is_ok(), rows, started.elapsed().as_secs_f64());
+        match &outcome {
+            Ok(()) if rows == 0 => tracing::debug!(name, "nothing to do"),
+            Ok(()) => tracing::info!(name, rows, "did periodic work"),
+            Err(error) => {
+                tracing::warn!(error, name, rows, "periodic work failed: tried again at its next time");
+            }
+        }
+        let written = schedules::finished(&self.db, name, outcome.as_ref().map(drop).map_err(String::as_str));
+        if let Err(error) = written.await {
+            tracing::warn!(error = causes(&error), name, "cannot write down how periodic work ended");
+        }
+    }
+
+    /// Batch after batch until nothing is left; how many rows in all, and why it ended before.
+    async fn batches(self: Arc<Self>, batch: Batch) -> (u64, Result<(), String>) {
+        let mut rows = 0;
+        while !self.stop.is_cancelled() {
+            let given_up = async {
+                self.stop.cancelled().await;
+                sleep(GRACE).await;
+            };
+            let outcome = tokio::select! {
+                outcome = batch(&self.db, &self.means) => outcome,
+                () = given_up => return (rows, Err("the process had to end".into())),
+            };
+            match outcome {
+                Ok(0) => break,
+                Ok(more) => rows += more,
+                Err(error) => return (rows, Err(causes(&error))),
+            }
+        }
+        (rows, Ok(()))
+    }
+}
+
+/// The error and what caused it.
+fn causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_has_a_name_of_its_own_and_a_next_time() {
+        let (planned, noon) = (planned(), "2026-11-24T12:00:00Z".parse().unwrap());
+        assert_eq!(planned.len(), TABLE.len());
+        assert_eq!(planned.iter().map(|planned| planned.name).collect::<HashSet<_>>().len(), TABLE.len());
+        for planned in planned {
+            let next = planned.next(noon).unwrap();
+            // Strictly later: a tick is done once.
+            assert!(next > noon, "{}", planned.name);
+            assert_eq!(
+                planned.next(next - chrono::TimeDelta::microseconds(1)),
+                Some(next),
+                "{}",
+                planned.name
+            );
+        }
+    }
+
+    #[test]
+    fn it_is_looked_each_second_or_at_the_next_tick() {
+        let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
+        let at = |ms| {
+            let next_run = now + chrono::TimeDelta::milliseconds(ms);
+            Schedule {
+                id: insula_core::ids::ScheduleId::new(now),
+                name: "any".to_owned(),
+                next_run,
+                last_run: None,
+                last_error: None,
+                created_at: now,
+                updated_at: now,
+            }
+        };
+        assert_eq!(until_next(&[], now), LOOK_EVERY);
+        assert_eq!(until_next(&[at(60_000), at(-5)], now), LOOK_EVERY, "what is overdue is being done");
+        assert_eq!(until_next(&[at(60_000), at(250), at(900)], now), Duration::from_millis(250));
+    }
+}

@@ -1,0 +1,85 @@
+//! One mail as it travels (RFC 5322).
+
+use std::{net::IpAddr, time::SystemTime};
+
+use chrono::{DateTime, Utc};
+use lettre::{
+    Address, Message,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+
+use crate::mail::Text;
+
+/// Whom mails are from.
+#[derive(Clone)]
+pub(crate) struct Sender(Mailbox);
+
+impl Sender {
+    /// Reads `Acme <hello@acme.example>` or `hello@acme.example`.
+    ///
+    /// # Errors
+    /// What was expected instead.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let expected = "expected an address such as Acme <hello@acme.example>";
+        let mailbox: Mailbox = text.trim().parse().map_err(|_| expected)?;
+        let is_one_line = !text.chars().any(char::is_control);
+        let address: &str = mailbox.email.as_ref();
+        let is_sound = is_one_line && address.is_ascii();
+        is_sound.then_some(Self(mailbox)).ok_or(expected)
+    }
+
+    /// The name that readers see, where there is one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.0.email
+    }
+}
+
+/// A mail, ready to be handed over.
+pub(crate) struct Parcel {
+    pub(super) from: Address,
+    pub(super) to: Address,
+    /// Headers and body.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Packs a mail: a text and an HTML part, and headers that keep machines from answering (RFC 3834 §5).
+///
+/// # Errors
+/// Why there is no such mail: `to` is no address.
+pub(crate) fn pack(
+    from: &Sender,
+    to: &str,
+    text: &Text,
+    message_id: &str,
+    at: DateTime<Utc>,
+) -> Result<Parcel, String> {
+    let to: Address = to.parse().map_err(|fault| format!("the address cannot be written to: {fault}"))?;
+    let header = |name, value: &str| HeaderValue::new(name, value.to_owned());
+    let message = Message::builder()
+        .from(from.0.clone())
+        .to(Mailbox::new(None, to.clone()))
+        .subject(&*text.subject)
+        .date(SystemTime::from(at))
+        .message_id(Some(message_id.to_owned()))
+        .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"))
+        .raw_header(header(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"))
+        .multipart(MultiPart::alternative_plain_html(text.text.clone(), text.html.clone()))
+        .map_err(|fault| format!("the mail cannot be put together: {fault}"))?;
+    Ok(Parcel { from: from.address().clone(), to, bytes: message.formatted() })
+}
+
+/// The domain of our names: the host of `public_url`, or `localhost` where that is a mere number or none at all.
+pub(crate) fn domain(public_url: &str) -> &str {
+    let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    let is_name = !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
+    if is_name { host } else { "localhost" }
+}

@@ -1,0 +1,312 @@
+//! Against a small mail server that says what a test tells it to.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use chrono::{DateTime, Utc};
+use insula_core::config::{Config, SmtpUrl, Sources};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::*;
+use crate::mail::Text;
+
+/// What a server answers to what begins so; to everything else it says yes. An empty answer: it hangs up.
+type Answers = HashMap<&'static str, &'static str>;
+
+/// A mail server on this machine, until it is dropped.
+struct Stub {
+    port: u16,
+    connections: Arc<AtomicUsize>,
+    received: Arc<Mutex<Vec<String>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Stub {
+    async fn start(answers: &[(&'static str, &'static str)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (connections, received) = <(Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>)>::default();
+        let answers: Arc<Answers> = Arc::new(answers.iter().copied().collect());
+        let (counted, kept, mut tasks) = (Arc::clone(&connections), Arc::clone(&received), JoinSet::new());
+        tasks.spawn(async move {
+            let mut talks = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Relaxed);
+                talks.spawn(talk(stream, Arc::clone(&answers), Arc::clone(&kept)));
+            }
+        });
+        Self { port, connections, received, _tasks: tasks }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+
+    fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().clone()
+    }
+
+    fn smtp(&self) -> Smtp {
+        smtp(&format!("smtp://127.0.0.1:{}", self.port))
+    }
+}
+
+async fn talk(stream: TcpStream, answers: Arc<Answers>, received: Arc<Mutex<Vec<String>>>) {
+    let mut stream = BufReader::new(stream);
+    let answer = |line: &str, usual: &'static str| {
+        answers.iter().find(|(start, _)| line.starts_with(**start)).map_or(usual, |(_, answer)| *answer)
+    };
+    let mut line = String::from("CONNECT");
+    let mut next = answer("CONNECT", "220 stub");
+    loop {
+        if next.is_empty() || stream.get_mut().write_all(format!("{next}\r\n").as_bytes()).await.is_err() {
+            return;
+        }
+        if line.starts_with("DATA") && next.starts_with("354") {
+            let mut mail = String::new();
+            while !mail.ends_with("\r\n.\r\n") {
+                if stream.read_line(&mut mail).await.unwrap_or(0) == 0 {
+                    return;
+                }
+            }
+            next = answer("BODY", "250 2.0.0 taken");
+            if next.starts_with("250") {
+                received.lock().unwrap().push(mail);
+            }
+            line = "BODY".into();
+            continue;
+        }
+        line.clear();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return;
+        }
+        let usual = match line.get(..4) {
+            Some("EHLO") => "250-stub\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME",
+            Some("AUTH") => "235 2.7.0 welcome",
+            Some("DATA") => "354 go on",
+            Some("QUIT") => "221 bye",
+            _ => "250 2.0.0 ok",
+        };
+        next = answer(&line, usual);
+    }
+}
+
+fn smtp(url: &str) -> Smtp {
+    Smtp::new(&server(url), 4).unwrap()
+}
+
+fn server(url: &str) -> SmtpUrl {
+    Config::read(&Sources::only(&[("INSULA_SMTP_URL", url)])).unwrap().smtp_url.unwrap()
+}
+
+fn at() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+fn parcel_of(subject: &str, to: &str) -> Result<Parcel, String> {
+    let text = Text { subject: subject.into(), text: ".\nHello\n".into(), html: "<p>Hällo</p>\n".into() };
+    let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
+    pack(&from, to, &text, "<1@insula.example>", at())
+}
+
+fn parcel() -> Parcel {
+    parcel_of("Hello", "ada@example.com").unwrap()
+}
+
+async fn send(smtp: &Smtp) -> Result<String, Refusal> {
+    smtp.send(&parcel(), &|_| {}).await
+}
+
+#[test]
+fn a_mail_has_two_parts_and_headers_that_nobody_else_wrote() {
+    let parcel = parcel_of("Grüße\r\nBcc: eve@example.com", "ada@example.com").unwrap();
+    let mail = String::from_utf8(parcel.bytes).unwrap();
+    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+    for header in [
+        "From: Insula <no-reply@insula.example>",
+        "To: ada@example.com",
+        "Message-ID: <1@insula.example>",
+        "Auto-Submitted: auto-generated",
+        "X-Auto-Response-Suppress: All",
+        "Date: Mon, 21 Sep 2026 14:13:20 +0000",
+        "MIME-Version: 1.0",
+        "Content-Type: multipart/alternative;",
+    ] {
+        assert!(head.lines().any(|line| line.starts_with(header)), "{header}: {head}");
+    }
+    assert!(
+        head.contains("Subject: =?utf-8?") && !head.lines().any(|line| line.starts_with("Bcc:")),
+        "{head}"
+    );
+    assert!(body.find("text/plain").unwrap() < body.find("text/html").unwrap(), "{body}");
+    for bad in [
+        "",
+        "ada",
+        "ada@",
+        "ada@example.com\r\nRCPT TO:<eve@example.com>",
+        "ada@example.com, eve@example.com",
+    ] {
+        assert!(parcel_of("Hello", bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_sender_is_one_address_with_or_without_a_name() {
+    for (text, name) in
+        [("no-reply@insula.example", None), ("Acme Ltd <hello@acme.example>", Some("Acme Ltd"))]
+    {
+        assert_eq!(Sender::parse(text).unwrap().name(), name);
+    }
+    for bad in ["", "Acme", "a@b.example, c@d.example", "Acme <hello@acme.example>\r\nBcc: eve@example.com"] {
+        assert!(Sender::parse(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn names_of_ours_are_at_the_host_of_the_public_url() {
+    for (url, host) in [
+        ("https://insula.example", "insula.example"),
+        ("https://insula.example:8443/app", "insula.example"),
+        ("http://127.0.0.1:8080", "localhost"),
+        ("http://[::1]:8080", "localhost"),
+        ("http://localhost:1", "localhost"),
+        ("", "localhost"),
+    ] {
+        assert_eq!(domain(url), host, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_taken_mail_is_sent_and_the_connection_serves_the_next() {
+    let stub = Stub::start(&[]).await;
+    let smtp = stub.smtp();
+    for _ in 0..3 {
+        assert_eq!(send(&smtp).await.unwrap(), "2.0.0 taken");
+    }
+    assert_eq!((stub.connections(), stub.received().len()), (1, 3));
+    let mail = &stub.received()[0];
+    assert!(mail.contains("Message-ID: <1@insula.example>\r\n") && mail.contains("\r\n..\r\n"), "{mail}");
+}
+
+#[tokio::test]
+async fn what_the_server_says_decides_whether_the_mail_is_late_or_lost() {
+    for (says, stage, status) in [
+        (("CONNECT", "421 busy"), Stage::Connect, Status::Deferred),
+        (("CONNECT", "554 go away"), Stage::Connect, Status::Deferred),
+        (("CONNECT", ""), Stage::Connect, Status::Deferred),
+        (("EHLO", "550 who are you"), Stage::Connect, Status::Deferred),
+        (("MAIL", "550 5.1.8 not from there"), Stage::Sender, Status::Deferred),
+        (("MAIL", "530 5.7.0 log in first"), Stage::Sender, Status::Deferred),
+        (("RCPT", "450 4.2.0 later"), Stage::Recipient, Status::Deferred),
+        (("RCPT", "550 5.1.1 nobody"), Stage::Recipient, Status::Bounced),
+        (("RCPT", "554 5.7.1 Relay access denied"), Stage::Recipient, Status::Deferred),
+        (("RCPT", ""), Stage::Recipient, Status::Deferred),
+        (("DATA", "451 later"), Stage::Content, Status::Deferred),
+        (("DATA", "250 what?"), Stage::Content, Status::Deferred),
+        (("BODY", "554 5.6.0 spam"), Stage::Content, Status::Bounced),
+        (("BODY", "452 4.3.1 full"), Stage::Content, Status::Deferred),
+        (("BODY", "354 go on"), Stage::Content, Status::Deferred),
+        (("BODY", ""), Stage::Content, Status::Deferred),
+    ] {
+        let stub = Stub::start(&[says]).await;
+        let refused = send(&stub.smtp()).await.unwrap_err();
+        assert_eq!((refused.stage, refused.status), (stage, status), "{says:?}: {}", refused.text);
+        assert!(!refused.text.is_empty() && !refused.text.contains('\n'), "{:?}", refused.text);
+        assert!(stub.received().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_loses_no_mail_and_is_not_told() {
+    let stub = Stub::start(&[("AUTH", "535 5.7.8 no")]).await;
+    let url = |options| format!("smtp://ada:hunter2@127.0.0.1:{}{options}", stub.port);
+    let refused = send(&smtp(&url(""))).await.unwrap_err();
+    assert_eq!((refused.stage, refused.status), (Stage::LogIn, Status::Deferred));
+    assert!(!refused.text.contains("hunter2") && !smtp(&url("")).describe().contains("hunter2"));
+    // A server that must encrypt and does not is told nothing.
+    let refused = send(&smtp(&url("?tls=required"))).await.unwrap_err();
+    assert_eq!((refused.stage, refused.status), (Stage::Tls, Status::Deferred));
+    assert!(refused.text.contains("STARTTLS"), "{}", refused.text);
+    let plain = Stub::start(&[]).await;
+    let smtp = smtp(&format!("smtps://127.0.0.1:{}", plain.port));
+    let refused = timeout(TO_OPEN * 2, send(&smtp)).await.unwrap().unwrap_err();
+    assert_eq!((refused.stage, refused.status), (Stage::Tls, Status::Deferred), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_tried_again() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let refused = send(&smtp(&format!("smtp://127.0.0.1:{port}"))).await.unwrap_err();
+    assert_eq!((refused.stage, refused.status), (Stage::Connect, Status::Deferred));
+    let refused = send(&smtp("smtp://nowhere.invalid?tls=none")).await.unwrap_err();
+    assert_eq!((refused.stage, refused.status), (Stage::Resolve, Status::Deferred), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_costs_no_mail() {
+    let stub = Stub::start(&[]).await;
+    let smtp = stub.smtp();
+    // One that the server has closed is replaced within the same delivery.
+    send(&smtp).await.unwrap();
+    let mut closed = smtp.take().unwrap();
+    closed.abort().await;
+    smtp.idle.lock().unwrap().push((closed, Instant::now()));
+    send(&smtp).await.unwrap();
+    assert_eq!((stub.connections(), stub.received().len()), (2, 2));
+    // After the server has gone, what was kept leads nowhere: it is tried again.
+    drop(stub);
+    let refused = send(&smtp).await.unwrap_err();
+    assert_eq!((refused.stage, refused.status), (Stage::Connect, Status::Deferred), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_cut_off_leaves_no_answer_for_the_next() {
+    let stub = Stub::start(&[]).await;
+    let smtp = stub.smtp();
+    // Cut off at every step that it waits at, one after the other.
+    for polls in 1..40 {
+        let mut sending = Box::pin(send(&smtp));
+        for _ in 0..polls {
+            if futures_poll(&mut sending).await {
+                break;
+            }
+        }
+    }
+    let before = stub.received().len();
+    assert_eq!(send(&smtp).await.unwrap(), "2.0.0 taken");
+    assert_eq!(stub.received().len(), before + 1);
+}
+
+/// Lets a future come one step further; `true`: it is over.
+async fn futures_poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> bool {
+    tokio::select! {
+        biased;
+        _ = future => true,
+        () = tokio::time::sleep(Duration::from_micros(50)) => false,
+    }
+}
+
+#[tokio::test]
+async fn there_are_no_more_connections_than_allowed() {
+    let stub = Stub::start(&[]).await;
+    let smtp = Arc::new(stub.smtp());
+    let mut sendings = JoinSet::new();
+    for _ in 0..64 {
+        let smtp = Arc::clone(&smtp);
+        sendings.spawn(async move { send(&smtp).await.map(drop) });
+    }
+    while let Some(sent) = sendings.join_next().await {
+        sent.unwrap().unwrap();
+    }
+    assert_eq!(stub.received().len(), 64);
+    assert!(stub.connections() <= 4, "{}", stub.connections());
+}

@@ -1,0 +1,53 @@
+//! Looks for jobs that are due and that nobody told of: those that wait for another attempt, those whose worker is gone,
+//! and those whose ring was lost.
+
+use std::time::Duration;
+
+use insula_core::{db::Db, outbox, secret::random, telemetry::Pulse};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::queue::Queue;
+
+/// How often to look, a fifth more or less, so that many workers do not look at once.
+const EVERY: Duration = Duration::from_secs(2);
+/// How often, while there was more than one look brought.
+const OFTEN: Duration = Duration::from_millis(20);
+/// Most jobs that one look brings.
+const MOST: u64 = 2000;
+/// Where more wait for a hand than this, there is no need to look more often than every [`EVERY`]: those of others may
+/// have come meanwhile, who would have to wait for all that was found before.
+const ENOUGH: usize = 500;
+
+/// Looks until `stop`. The pulse beats at each look, whether the database answers or not.
+pub(crate) async fn run(db: &Db, queue: &Queue, pulse: &Pulse, stop: &CancellationToken) {
+    let (mut pause, mut is_away, mut looked) = (Duration::ZERO, false, None::<Instant>);
+    while stop.run_until_cancelled(sleep(pause)).await.is_some() {
+        pulse.beat();
+        if queue.len() > ENOUGH && looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+            pause = OFTEN;
+            continue;
+        }
+        looked = Some(Instant::now());
+        match outbox::due(db, MOST).await {
+            Ok(due) => {
+                if std::mem::take(&mut is_away) {
+                    tracing::info!("the database is back");
+                }
+                pause = if due.len() as u64 == MOST { OFTEN } else { jittered(EVERY) };
+                queue.push(due);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    tracing::warn!(%error, "cannot look for jobs");
+                }
+                pause = jittered(EVERY / 4);
+            }
+        }
+    }
+}
+
+fn jittered(pause: Duration) -> Duration {
+    let [chance] = random::<1>();
+    pause.mul_f64(0.8 + 0.4 * f64::from(chance) / 255.0)
+}
