@@ -116,7 +116,7 @@ async fn nobody_invites_to_more_than_he_holds() {
 
     // A viewer who may invite, by a role of the organization's own.
     let vault = server.vault().await;
-    let id = if let Vault::Sqlite(_) = vault { "randomblob(16)" } else { "gen_random_uuid()" };
+    let id = vault.fresh_id();
     for statement in [
         format!(
             "INSERT INTO roles (id, organization_id, key, name, name_key, description, is_builtin, version, created_at, updated_at)

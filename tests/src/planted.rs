@@ -109,7 +109,7 @@ impl Vault {
     }
 
     /// SQL for an id, as this database keeps it.
-    fn id(&self, id: &str) -> String {
+    pub(crate) fn id(&self, id: &str) -> String {
         match self {
             Self::Sqlite(_) => format!("X'{}'", id.replace('-', "")),
             Self::Postgres(_) => format!("'{id}'::uuid"),

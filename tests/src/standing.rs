@@ -1,14 +1,13 @@
 //! What people are in an organization, put into the database itself: also what no door gives, or gives back.
 
+use uuid::Uuid;
+
 use crate::Vault;
 
 impl Vault {
-    /// SQL for an id that nothing has yet.
-    fn fresh_id(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "randomblob(16)",
-            Self::Postgres(_) => "gen_random_uuid()",
-        }
+    /// SQL for the id of one new row, which sorts after all that were made before, as those of the program do.
+    pub fn fresh_id(&self) -> String {
+        self.id(&Uuid::now_v7().to_string())
     }
 
     /// Has a member hold this role and no other, in an organization that stands, whatever he or anybody did since.

@@ -4,6 +4,7 @@ use sqlx::{
     AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction, postgres::PgPoolOptions,
     sqlite::SqlitePoolOptions,
 };
+use uuid::Uuid;
 
 /// The database of a server, seen past all doors and, on PostgreSQL, past row-level security.
 #[derive(Clone)]
@@ -98,10 +99,7 @@ impl Vault {
 
     /// Notes that a mail was sent to this address at the time the schema was first used.
     pub async fn mailed(&self, to: &str) {
-        let (id, platform) = match self {
-            Self::Sqlite(_) => ("randomblob(16)", "zeroblob(16)"),
-            Self::Postgres(_) => ("gen_random_uuid()", "'00000000-0000-0000-0000-000000000000'"),
-        };
+        let (id, platform) = (self.fresh_id(), self.id(&Uuid::nil().to_string()));
         let mail = format!(
             "INSERT INTO emails (id, organization_id, \"to\", template, status, message_id, attempts, created_at, updated_at)
              SELECT {id}, {platform}, '{to}', 'test', 'sent', '<a@test>', 1, created_at, created_at
@@ -112,10 +110,7 @@ impl Vault {
 
     /// Takes a person into an organization: nobody can be invited yet.
     pub async fn join(&self, slug: &str, email: &str, role: &str) {
-        let id = match self {
-            Self::Sqlite(_) => "randomblob(16)",
-            Self::Postgres(_) => "gen_random_uuid()",
-        };
+        let id = self.fresh_id();
         let member = format!(
             "INSERT INTO members (id, organization_id, user_id, status, joined_at, version, created_at, updated_at)
              SELECT {id}, o.id, u.id, 'active', u.created_at, 1, u.created_at, u.created_at
