@@ -203,7 +203,9 @@ async fn the_permission_alone_does_not_do() {
     let acme = Acme::new().await;
     let (id, to) = (acme.vault.fresh_id(), member(&acme.bob).await);
     // Her role is one of the organization's own, which allows it.
-    acme.vault.execute("UPDATE roles SET is_builtin = false, key = 'steward' WHERE key = 'admin'").await;
+    let steward = "UPDATE roles SET is_builtin = false, key = 'steward' WHERE key = 'admin'
+        AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')";
+    assert_eq!(acme.vault.execute(steward).await, 1);
     let allow = format!(
         "INSERT INTO role_permissions (id, organization_id, role_id, permission, created_at)
          SELECT {id}, organization_id, id, 'organization:transfer', created_at FROM roles WHERE key = 'steward'"
