@@ -7,12 +7,6 @@ use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
 
-/// Waits until nothing is left to seal.
-async fn sealed(vault: &Vault) {
-    let waits = "SELECT count(*) FROM audit_events WHERE seq IS NULL";
-    eventually("all is sealed", async || vault.scalar(waits).await == 0).await;
-}
-
 /// What the program says of acme's log.
 async fn verified(client: &Client) -> Value {
     client.get(&format!("{ACME}/audit/verify")).await.expect(200)
@@ -48,7 +42,7 @@ async fn an_event_is_sealed_soon_after_it_is_written() {
     for round in 0..3 {
         let draft = json!({ "code": format!("P{round}"), "name": "P" });
         ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
-        sealed(&vault).await;
+        vault.sealed().await;
     }
     assert_eq!(verified(&ada).await["events"], 5);
 }
@@ -88,7 +82,7 @@ async fn many_writers_of_many_processes_make_one_chain_and_none_loses_anything()
     let server = start().await;
     let (vault, ada) = (server.vault().await, server.client().bearer(ada.token()));
     write(3, std::slice::from_ref(&server)).await;
-    sealed(&vault).await;
+    vault.sealed().await;
     assert_no_fork(&vault).await;
     let (changes, report) = (3 * 3 * WRITERS as u64, verified(&ada).await);
     assert_eq!((&report["valid"], &report["events"]), (&json!(true), &json!(changes + 2)), "{report}");
@@ -124,7 +118,7 @@ async fn a_log_is_whole_at_every_moment_while_it_grows() {
         }
     });
     let written: i64 = work.await.into_iter().flatten().sum();
-    sealed(&vault).await;
+    vault.sealed().await;
     assert_eq!(verified(&ada).await["events"], written + 2);
 }
 
@@ -145,7 +139,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
     drop(idle);
     let server = Server::builder().workplace(&workplace).start().await;
     let ada = server.client().bearer(ada.token());
-    sealed(&vault).await;
+    vault.sealed().await;
     let report = verified(&ada).await;
     assert_eq!(
         (&report["valid"], &report["events"], &report["from_seq"]),
@@ -162,7 +156,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
         page["data"].as_array().unwrap().clone()
     };
     eventually("it is told", async || list("&action=audit.pruned").await.len() == 1).await;
-    sealed(&vault).await;
+    vault.sealed().await;
 
     let pruned = &list("&action=audit.pruned").await[0];
     assert_eq!(pruned["details"], json!({ "before": { "events": 6, "through_seq": 6 } }));
@@ -213,13 +207,13 @@ async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
     let his = format!("{ACME}/audit-events?actor={id}");
     assert_eq!(ada.get(&his).await.expect(200)["data"][0]["actor"]["label"], "bob@example.com");
     bob.delete("/api/v1/users/me").await.expect(202);
-    sealed(&vault).await;
+    vault.sealed().await;
     let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
     assert_eq!(vault.execute(over).await, 1);
     vault.due("purge-accounts").await;
     let account = format!("/api/v1/admin/users/{id}");
     eventually("he is forgotten", async || operator.get(&account).await.status == 404).await;
-    sealed(&vault).await;
+    vault.sealed().await;
 
     let events = ada.get(&his).await.expect(200)["data"].as_array().unwrap().clone();
     let changes = events.iter().filter(|event| event["action"] == "project.created").count();
@@ -247,6 +241,6 @@ async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
     assert!(report["valid"] == true && report["erased"].as_i64() >= Some(2), "{report}");
     let without = format!(", {} without what was personal of them (erased);", events.len());
     assert!(proven(&server, &ada).await.contains(&without));
-    sealed(&vault).await;
+    vault.sealed().await;
     assert_no_fork(&vault).await;
 }

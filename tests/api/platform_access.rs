@@ -309,6 +309,7 @@ async fn a_member_gains_and_loses_nothing_by_the_header() {
         let caller = demo.person(name).await;
         for operation in inside(&demo.server).await {
             let path = path(&operation, Demo::SLUG);
+            vault.sealed().await;
             let plain = operation.broken_request(&caller, &path).await.told();
             bring_back(&vault).await;
             let with = operation.broken_request(&caller, &path).header(HEADER, REASON).await.told();

@@ -2,12 +2,19 @@
 
 use uuid::Uuid;
 
-use crate::Vault;
+use crate::{Vault, eventually};
 
 impl Vault {
     /// SQL for the id of one new row, which sorts after all that were made before, as those of the program do.
+    #[expect(clippy::disallowed_methods, reason = "no transaction's instant is at hand")]
     pub fn fresh_id(&self) -> String {
         self.id(&Uuid::now_v7().to_string())
+    }
+
+    /// Waits until no audit event is left to seal: what the logs show changes with it.
+    pub async fn sealed(&self) {
+        let waits = "SELECT count(*) FROM audit_events WHERE seq IS NULL";
+        eventually("all is sealed", async || self.scalar(waits).await == 0).await;
     }
 
     /// Has a member hold this role and no other, in an organization that stands, whatever he or anybody did since.
