@@ -75,14 +75,16 @@ pub async fn resend(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
     }
 }
 
-/// Mails the link that sets a new password, if there is an account that may log in.
+/// Mails the link that sets a new password, if there is an account that may log in: to its address as it is stored, since one
+/// that is spelled otherwise may be somebody else's mailbox.
 ///
 /// # Errors
 /// Whatever the database refuses.
 pub async fn forgot(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
     match users::with_email(tx, email).await? {
         Some(user) if user.is_active => {
-            let token = one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, email).await?;
+            let token =
+                one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, &address(&user.email)?).await?;
             let job = Job::SendPasswordReset { token: token.id };
             asked(tx, Action::UserPasswordResetRequested, user.id, &[job]).await
         }
