@@ -7,6 +7,7 @@ use std::{collections::HashMap, time::Duration};
 use chrono::{DateTime, NaiveDate, Utc};
 use insula_core::{
     access::{Permission, ProjectsCreate, ProjectsRead},
+    config::CspMode,
     error::{Code, Error, Missing},
 };
 use poem::{
@@ -25,6 +26,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    headers::Headers,
     origins::Origins,
     problem::{Challenging, Conflicting, Result},
     serve::Limits,
@@ -281,8 +283,9 @@ async fn count(body: Vec<u8>) -> String {
 /// The whole product, as far as the edge is concerned.
 pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let outside = Route::new().at("/livez", get(alive)).at("/count", poem::post(count));
-    let (url, origins) = ("https://insula.example", Origins::new("https://insula.example", &[]));
-    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, url, origins).unwrap()
+    let url = "https://insula.example";
+    let (headers, origins) = (Headers::new(url, CspMode::Strict), Origins::new(url, &[]));
+    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, headers, origins).unwrap()
 }
 
 /// A request with what most need.

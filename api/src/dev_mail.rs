@@ -9,13 +9,13 @@ use insula_core::{
 };
 use poem::{
     IntoResponse, Request, Response, Route, get, handler,
-    http::{HeaderValue, header},
+    http::header,
     web::{Data, Json, Path},
 };
 use serde_json::json;
 
 use crate::{
-    page::OPENER_POLICY,
+    csp::Policy,
     problem::{Problem, Result},
     state::State,
 };
@@ -24,18 +24,6 @@ use crate::{
 pub const PATH: &str = "/dev/mail";
 
 const STYLE: &str = include_str!("page/dev_mail.css");
-
-/// The page runs nothing; it shows mails in frames of their own.
-const PAGE: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
-);
-
-/// A mail is a stranger's document: it may have its own looks and links that open elsewhere, and nothing else.
-const MAIL: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
-     sandbox allow-popups allow-popups-to-escape-sandbox",
-);
 
 /// `outside`, and the mailbox; it is not there (404) where mail leaves, and in production.
 pub fn beside(outside: Route) -> Route {
@@ -58,8 +46,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
     }
     Ok(Response::builder()
         .content_type("text/html; charset=utf-8")
-        .header(header::CONTENT_SECURITY_POLICY, PAGE)
-        .header(OPENER_POLICY, "same-origin")
+        .extension(Policy::Mailbox)
         .header(header::VARY, "Accept")
         .body(page(&mails)))
 }
@@ -73,7 +60,7 @@ fn one(state: Data<&Arc<State>>, Path(id): Path<String>) -> Result<Response> {
     let mail = mail.ok_or(Problem(Code::NotFound.refuse()))?;
     Ok(Response::builder()
         .content_type("text/html; charset=utf-8")
-        .header(header::CONTENT_SECURITY_POLICY, MAIL)
+        .extension(Policy::Mail)
         .body(mail.html.clone()))
 }
 

@@ -6,23 +6,17 @@ use poem::{
     endpoint::make_sync,
     error::NotFoundError,
     get,
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
 };
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use crate::page::OPENER_POLICY;
+use crate::csp::Policy;
 
 /// The files of `assets/swagger-ui`; its README names their origin.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/swagger-ui"]
 struct Files;
-
-/// The page may run and show what this origin serves, and ask this origin only.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
 
 /// Where the page stands.
 pub const PATH: &str = "/docs";
@@ -56,8 +50,7 @@ fn file(request: &Request) -> Result<Response> {
         std::borrow::Cow::Owned(data) => data.into(),
     };
     let mut response = versioned(request, bytes, media_type, &file.metadata.sha256_hash());
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    response.headers_mut().insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    response.set_data(Policy::Docs);
     Ok(response)
 }
 

@@ -2,10 +2,13 @@
 
 use std::{fmt::Write, ops::Deref, sync::Arc};
 
+use insula_core::config::CspMode;
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderMap, HeaderName, HeaderValue, header},
 };
+
+use crate::csp::Policy;
 
 /// Names one request in its answer, the log and the audit events.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -15,8 +18,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// What an answer may do in a browser, unless its handler says otherwise: nothing (CSP Level 3).
-const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The name of the request; in its extensions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,12 +106,14 @@ fn random_hex() -> String {
 #[derive(Clone, Copy, Debug)]
 pub struct Headers {
     is_https: bool,
+    csp: CspMode,
 }
 
 impl Headers {
-    /// For a product reached at `public_url`: with `https`, browsers are told to keep to it (RFC 6797).
-    pub fn new(public_url: &str) -> Self {
-        Self { is_https: public_url.starts_with("https://") }
+    /// For a product reached at `public_url`: with `https`, browsers are told to keep to it (RFC 6797). `csp`: how much its
+    /// pages may do in them.
+    pub fn new(public_url: &str, csp: CspMode) -> Self {
+        Self { is_https: public_url.starts_with("https://"), csp }
     }
 
     /// Passes `request` on to `endpoint`, with its [`RequestId`].
@@ -124,15 +128,16 @@ impl Headers {
         request.set_data(id.clone());
         request.set_data(TraceId::choose(&request));
         let mut response = endpoint.call(request).await?;
+        let policy = Policy::of(&response);
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(X_REQUEST_ID, id);
         }
-        self.complete(headers);
+        self.complete(headers, policy);
         Ok(response)
     }
 
-    fn complete(self, headers: &mut HeaderMap) {
+    fn complete(self, headers: &mut HeaderMap, policy: Policy) {
         for (name, value) in [
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
@@ -144,10 +149,13 @@ impl Headers {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
-        for (name, value) in [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_SECURITY_POLICY, NOTHING)]
-        {
-            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        if policy.stands_alone() {
+            headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
         }
+        if let Some(policy) = policy.header(self.csp) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
 }
 
@@ -189,16 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn the_handler_has_the_last_word_on_caching_and_content_policy_only() {
+    fn the_handler_has_the_last_word_on_caching_only() {
         let mut headers = HeaderMap::new();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("unsafe-url"));
-        Headers::new("http://insula.example").complete(&mut headers);
+        Headers::new("http://insula.example", CspMode::Strict).complete(&mut headers, Policy::Data);
         assert_eq!(headers[header::CACHE_CONTROL], "no-cache");
         assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
-        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], NOTHING);
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "default-src 'none'; frame-ancestors 'none'");
         assert!(!headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
-        Headers::new("https://insula.example").complete(&mut headers);
+        Headers::new("https://insula.example", CspMode::Strict).complete(&mut headers, Policy::Data);
         assert!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
     }
 }

@@ -11,6 +11,7 @@ mod connections;
 pub mod serve;
 // Around every request.
 pub mod cors;
+pub mod csp;
 pub mod headers;
 pub mod operation;
 pub mod problem;
@@ -70,12 +71,11 @@ fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> 
 fn edge<T: OpenApi>(
     inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
     limits: Limits,
-    public_url: &str,
+    headers: Headers,
     origins: Origins,
 ) -> Result<BoxEndpoint<'static>, String> {
     let operations = Arc::new(Operations::new::<T>(BASE)?);
     let origins = Arc::new(origins);
-    let headers = Headers::new(public_url);
     // The last one is the outermost. Boxed on the way, or the compiler loses its patience with the type.
     Ok(inner
         .into_endpoint()
@@ -100,7 +100,7 @@ fn edge<T: OpenApi>(
 pub fn build(
     state: Arc<state::State>,
     limits: Limits,
-    public_url: &str,
+    headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
@@ -110,7 +110,7 @@ pub fn build(
         .data(state)
         .map_to_response()
         .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request));
-    edge::<routes::Routes>(inner, limits, public_url, origins)
+    edge::<routes::Routes>(inner, limits, headers, origins)
 }
 
 /// The OpenAPI document of the product.

@@ -16,6 +16,7 @@ use std::{
 
 use insula_api::{
     cookies::Cookies,
+    headers::Headers,
     ops::Ops,
     origins::Origins,
     serve::{Limits, Readiness, serve},
@@ -93,7 +94,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     if is_migrated {
         prepare(config, &state, &master).await?;
     }
-    let app = insula_api::build(Arc::clone(&state), limits(config), &public_url).map_err(Fault::failed)?;
+    let headers = Headers::new(&public_url, config.csp_mode);
+    let app = insula_api::build(Arc::clone(&state), limits(config), headers).map_err(Fault::failed)?;
 
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;

@@ -12,7 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
-pub use value::{Environment, Networks, OriginList, PasswordLength};
+pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength};
 
 use crate::{
     quota::Quota,
@@ -81,6 +81,7 @@ settings! {
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
     cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "The domain whose hosts share the cookies of a browser, such as `insula.example`; none: the host of `INSULA_PUBLIC_URL` alone";
     trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies and read the answers (CORS), such as `https://console.insula.example`, separated by commas";
+    csp_mode: CspMode = "INSULA_CSP_MODE", "strict", "What pages may do in a browser (Content-Security-Policy): `strict` (only what they need), `relaxed` (also styles in line, and images, fonts and requests elsewhere by https) or `disabled` (says nothing: what stands in front has its own)";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";

@@ -48,6 +48,28 @@ impl Value for Environment {
     }
 }
 
+/// How much the pages may do in a browser (CSP Level 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CspMode {
+    /// Only what they need.
+    Strict,
+    /// Also styles in line, and images, fonts and requests elsewhere by https; never a script of another origin.
+    Relaxed,
+    /// Nothing is said of it: whatever stands in front says its own.
+    Disabled,
+}
+
+impl Value for CspMode {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "strict" => Ok(Self::Strict),
+            "relaxed" => Ok(Self::Relaxed),
+            "disabled" => Ok(Self::Disabled),
+            _ => Err("`strict`, `relaxed` or `disabled`"),
+        }
+    }
+}
+
 /// Origins, as a browser spells them in `Origin` (RFC 6454 §6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginList(pub Vec<String>);

@@ -1,6 +1,6 @@
 //! The headers that keep browsers in bounds, on every kind of answer, wherever the product runs.
 
-use insula_tests::{Builder, Reply, Server};
+use insula_tests::{Builder, Reply, Server, Workplace, eventually};
 use serde_json::json;
 
 use super::count;
@@ -116,4 +116,49 @@ async fn pages(name: &str, server: &Server, is_https: bool) -> usize {
         assert_eq!(reply.header("content-security-policy"), Some(NOTHING), "{place}");
     }
     shown.len() + 1 + parts.len() + 7
+}
+
+/// What each kind of answer says of content in each mode; what a proxy in front says is its own affair.
+#[tokio::test]
+async fn how_much_a_page_may_do_is_a_setting() {
+    const PAGE: &str = "default-src 'none'; script-src 'self'; ";
+    let relaxed =
+        ["style-src 'self' 'unsafe-inline'", "img-src 'self' data: https:", "frame-ancestors 'self'"];
+    for mode in ["strict", "relaxed", "disabled"] {
+        let server = Server::builder().env("INSULA_CSP_MODE", mode).start().await;
+        let anybody = server.client();
+        for path in ["/verify", "/accept", "/links/page.js", "/docs/", "/docs/start.js"] {
+            let (place, reply) = (format!("{mode}: {path}"), anybody.get(path).await);
+            assert_eq!(reply.header("cross-origin-opener-policy"), Some("same-origin"), "{place}");
+            let Some(policy) = reply.header("content-security-policy") else {
+                assert_eq!(mode, "disabled", "{place}");
+                continue;
+            };
+            assert!(mode != "disabled" && policy.starts_with(PAGE), "{place}: {policy}");
+            assert!(!policy.contains("script-src 'self' ") && !policy.contains('*'), "{place}: {policy}");
+            for rule in relaxed {
+                assert_eq!(policy.contains(rule), mode == "relaxed", "{place}: {policy}");
+            }
+            let trusts = policy.contains("require-trusted-types-for 'script'");
+            assert_eq!(trusts, mode == "strict" && !path.starts_with("/docs"), "{place}: {policy}");
+        }
+        for path in ["/livez", "/api/v1/nowhere", "/nowhere"] {
+            let policy = anybody.get(path).await.header("content-security-policy").map(str::to_owned);
+            assert_eq!(policy.as_deref(), (mode != "disabled").then_some(NOTHING), "{mode}: {path}");
+        }
+        // The mailbox of development frames what strangers wrote: that is kept in bounds in every mode.
+        anybody.register("ada@example.com").await;
+        let kept = async || anybody.get("/dev/mail").header("accept", "application/json").await.expect(200);
+        eventually("a mail is kept", async || kept().await["data"][0].is_object()).await;
+        let mail = format!("/dev/mail/{}", kept().await["data"][0]["id"].as_str().unwrap());
+        let mail = anybody.get(&mail).await;
+        assert!(mail.header("content-security-policy").unwrap().contains("sandbox allow-popups"), "{mode}");
+        let folder = anybody.get("/dev/mail").header("accept", "text/html").await;
+        assert_eq!(folder.header("content-security-policy").is_some(), mode != "disabled");
+    }
+    let place = Workplace::new().await;
+    let refused = place.insula(&["config", "check"], &[("INSULA_CSP_MODE", "lax")]);
+    assert_eq!(refused.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("INSULA_CSP_MODE") && said.contains("`strict`, `relaxed` or `disabled`"), "{said}");
 }
