@@ -38,6 +38,7 @@ mod jobs;
 mod keys;
 mod links;
 mod login;
+mod mail_limits;
 mod members;
 mod migrations;
 mod my_invitations;

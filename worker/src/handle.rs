@@ -15,7 +15,11 @@ use insula_core::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{ledger::Ledger, mail::Post, queue::Queue};
+use crate::{
+    ledger::Ledger,
+    mail::{Delivery, Post},
+    queue::Queue,
+};
 
 /// How long a job may take: less than its lease, so that nobody else begins it meanwhile.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -87,8 +91,10 @@ impl Hands {
             | Job::SendEmailChangeNotice { .. }
             | Job::SendInvitation { .. }
             | Job::SendOwnershipOffered { .. } => {
-                let attempt = self.post.deliver(&self.db, claimed.ring.job, job).await;
-                (outcome(&attempt), Some(attempt))
+                match self.post.deliver(&self.db, claimed.ring, job).await {
+                    Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
+                    Delivery::PutOff { wait, why } => (Outcome::PutOff(wait, why), None),
+                }
             }
         }
     }
@@ -99,6 +105,7 @@ fn tell(claimed: &Claimed, outcome: &Outcome) {
     match outcome {
         Outcome::Done => tracing::debug!(%job, kind, attempt, "done"),
         Outcome::Released => tracing::info!(%job, kind, attempt, "given back"),
+        Outcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "put off"),
         Outcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "not now"),
         Outcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "given up"),
     }
@@ -115,7 +122,7 @@ fn count(claimed: &Claimed, outcome: &Outcome, email: Option<&Attempt>, took: Du
         Outcome::Done => JobOutcome::Done,
         Outcome::Retry(_) => JobOutcome::Retry(reason),
         Outcome::Dead(_) => JobOutcome::Dead(reason),
-        Outcome::Released => return,
+        Outcome::Released | Outcome::PutOff(..) => return,
     };
     metrics::job_finished(queue, kind, outcome, took.as_secs_f64());
     if let Some(email) = email {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_api::state::State;
+use insula_core::limits::RateLimits;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -49,10 +50,10 @@ pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToke
 }
 
 /// Buckets that are full again are forgotten, so that memory is bounded by who asks, not by who ever asked.
-pub(super) async fn tidy_limits(state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn tidy(limits: RateLimits, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
-        let state = Arc::clone(&state);
+        let limits = limits.clone();
         // Of a million buckets it takes a tenth of a second.
-        drop(tokio::task::spawn_blocking(move || state.limits.tidy()).await);
+        drop(tokio::task::spawn_blocking(move || limits.tidy()).await);
     }
 }

@@ -1,6 +1,8 @@
 //! `insula email`: whether mails arrive.
 
-use insula_core::{config::Config, one_time_tokens::Mail, secret::MasterKey, text::EmailAddress};
+use insula_core::{
+    config::Config, limits::RateLimits, one_time_tokens::Mail, secret::MasterKey, text::EmailAddress,
+};
 use insula_worker::Post;
 
 use super::{Fault, say};
@@ -21,7 +23,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     // No link is mailed: any key does.
     let mail = Mail::new(&MasterKey::new(String::new()), config);
-    let post = Post::open(config, mail, &public_url, None)?;
+    let post = Post::open(config, mail, &public_url, None, RateLimits::new(config, None))?;
     match post.try_out(address.as_str(), &|step| say(step)).await {
         Ok(message_id) => {
             say(format_args!("sent to {}, Message-ID {message_id}", address.as_str()));

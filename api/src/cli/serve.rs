@@ -103,7 +103,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let pulse = Pulse::default();
     let work: Pin<Box<dyn Future<Output = ()> + Send>> = match (args.no_worker, worker::line(config)?) {
         (false, line) => {
-            let post = Post::open(config, state.mail.clone(), &public_url, state.dev_mail.clone())?;
+            let (mail, memory, limits) = (state.mail.clone(), state.dev_mail.clone(), state.limits.clone());
+            let post = Post::open(config, mail, &public_url, memory, limits)?;
             let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
             let worker = Worker { rings: Some(rings), line, ..worker };
             Box::pin(worker.run(background.clone()))
@@ -124,7 +125,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     tasks.spawn(background::follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
     tasks.spawn(background::write_down_seen(Arc::clone(&state), background.clone()));
     tasks.spawn(background::write_down_refused(Arc::clone(&state), background.clone()));
-    tasks.spawn(background::tidy_limits(Arc::clone(&state), background.clone()));
+    tasks.spawn(background::tidy(state.limits.clone(), background.clone()));
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use insula_api::ops::Ops;
 use insula_core::{
-    bell::Bell, cluster::Cluster, config::Config, db::Db, maintenance::Retention, one_time_tokens::Mail,
-    secret::MasterKey, signing_keys::Schedule, telemetry::Pulse,
+    bell::Bell, cluster::Cluster, config::Config, db::Db, limits::RateLimits, maintenance::Retention,
+    one_time_tokens::Mail, secret::MasterKey, signing_keys::Schedule, telemetry::Pulse,
 };
 use insula_worker::{Keys, Post, Worker, bell::Line};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Fault, migrate, ops, say,
+    Fault, background, migrate, ops, say,
     serve::{self, LOOK_EVERY, Stop},
 };
 
@@ -25,7 +25,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     serve::check_login(config, &db).await?;
     let master = serve::master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
-    let post = Post::open(config, Mail::new(&master, config), &public_url, None)?;
+    let limits = RateLimits::new(config, db.counters());
+    let post = Post::open(config, Mail::new(&master, config), &public_url, None, limits.clone())?;
     if !post.sends() {
         tracing::warn!("no mail leaves: set INSULA_SMTP_URL");
     }
@@ -40,6 +41,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }
+    tasks.spawn(background::tidy(limits, background.clone()));
     tasks.spawn(work(config.clone(), worker, is_migrated, background.clone()));
     tasks.close();
     stop.requested().await;

@@ -11,7 +11,7 @@ use insula_core::{
     limits::Class,
     mailboxes::{self, Proved},
     one_time_tokens::{self, Purpose},
-    secret::{Secret, hex},
+    secret::Secret,
     text::EmailAddress,
 };
 use poem::Request;
@@ -32,10 +32,10 @@ use crate::{
 pub struct Mailboxes(pub Arc<State>);
 
 impl Mailboxes {
-    /// Nor is a mailbox filled by many who ask. By its tag: what is counted may be stored elsewhere.
+    /// Nor is a mailbox filled by many who ask. By its pseudonym: what is counted may be stored elsewhere.
     async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
-        let tag = self.0.bodies.tag(email.key().as_bytes());
-        Ok(limits::take(&self.0, request, Class::Mailbox, &hex(&tag[..16])).await?)
+        let pseudonym = self.0.mail.pseudonym(email.as_str());
+        Ok(limits::take(&self.0, request, Class::Mailbox, &pseudonym).await?)
     }
 }
 

@@ -121,6 +121,8 @@ settings! {
     limit_bulk: Quota = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
     limit_export: Quota = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
     limit_admin: Quota = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";
+    limit_sending: Quota = "INSULA_LIMIT_SENDING", "500/h", "Mails that workers send for one organization; the others wait, and none is lost";
+    limit_recipient: Quota = "INSULA_LIMIT_RECIPIENT", "30/h", "Mails that workers send to one mailbox; the others wait, and none is lost";
     drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds to go on accepting after SIGTERM, so that load balancers can look away; none: 5 in production, 0 in development";
     drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in flight may take after that";
     log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Which logs are written, as tracing directives";

@@ -79,6 +79,10 @@ classes! {
     Export = "export", true, limit_export;
     /// What one operator does for the platform.
     Admin = "admin", false, limit_admin;
+    /// Mails that are sent for one organization.
+    Sending = "sending", true, limit_sending;
+    /// Mails that are sent to one mailbox.
+    Recipient = "recipient", true, limit_recipient;
 }
 
 /// What came of asking.

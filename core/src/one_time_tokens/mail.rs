@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     ids::OneTimeTokenId,
     secret::{self, MacKey, MasterKey, Secret},
+    text::EmailAddress,
 };
 
 /// How mailboxes are proved on this installation. Cheap to clone.
@@ -45,6 +46,13 @@ impl Mail {
     /// Itself where new addresses must be proved, which needs mail.
     pub fn to_prove(&self) -> Option<&Self> {
         self.is_configured.then_some(self)
+    }
+
+    /// What a mailbox is counted by where others may read it: 32 hexadecimal digits that only the key can make.
+    pub fn pseudonym(&self, mailbox: &str) -> String {
+        let canonical = EmailAddress::parse(mailbox).map(|address| address.key().to_owned());
+        let tag = self.key.tag(canonical.as_deref().unwrap_or(mailbox).as_bytes());
+        secret::hex(&tag[..16])
     }
 
     pub(super) fn lifetime(&self, purpose: Purpose) -> Duration {

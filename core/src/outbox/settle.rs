@@ -37,6 +37,8 @@ pub enum Outcome {
     Dead(String),
     /// It was not really begun: anybody may take it at once.
     Released,
+    /// It was not really begun, and shall not be before this long; and why.
+    PutOff(Duration, String),
 }
 
 /// A job that was ours, and what came of it.
@@ -98,6 +100,11 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Set
                 (Column::LastError, Expr::value(shortened(&error))),
             ],
             Outcome::Released => vec![(Column::Attempts, Expr::col(Column::Attempts).sub(1))],
+            Outcome::PutOff(wait, why) => vec![
+                (Column::Attempts, Expr::col(Column::Attempts).sub(1)),
+                (Column::RunAt, scope.sql_after(wait)),
+                (Column::LastError, Expr::value(shortened(&why))),
+            ],
         };
         let ours = ours(holder, settled.attempt, [settled.ring.job]);
         scope.set_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;

@@ -1,19 +1,24 @@
 //! Mails: put into words and handed over to whatever takes them here.
 
+mod allowance;
 mod folder;
 mod templates;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use allowance::Allowance;
 
 use chrono::{DateTime, Utc};
 use folder::Folder;
 use insula_core::{
+    bell::Ring,
     clock::Clock,
     config::{Config, ConfigError},
     db::Db,
     emails::{Attempt, DevMailbox, KeptMail, Status},
     ids::JobId,
     letters::{self, Letter, Template, Written},
+    limits::RateLimits,
     one_time_tokens::Mail,
     outbox::Job,
 };
@@ -38,6 +43,21 @@ struct Office {
     sender: Sender,
     templates: Templates,
     sink: Sink,
+    allowance: Allowance,
+}
+
+/// What came of the job to send a mail.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// It was tried.
+    Tried(Attempt),
+    /// So many mails went there that this one waits.
+    PutOff {
+        /// How long.
+        wait: Duration,
+        /// For which limit; one line for operators.
+        why: String,
+    },
 }
 
 /// Where mails go.
@@ -61,7 +81,8 @@ pub struct Trouble {
 
 impl Post {
     /// Makes ready, as the settings say, and tries every template; connects to nobody yet: a mail server that is away
-    /// keeps nothing from starting. Links lead below `public_url`. Where no mail leaves, `memory` takes them.
+    /// keeps nothing from starting. Links lead below `public_url`. Where no mail leaves, `memory` takes them. `limits` say how
+    /// many mails one mailbox gets, and how many one organization sends.
     ///
     /// # Errors
     /// What no mail could be sent with, one line each: the sender's address, a folder, a template with its file and line.
@@ -70,6 +91,7 @@ impl Post {
         mail: Mail,
         public_url: &str,
         memory: Option<DevMailbox>,
+        limits: RateLimits,
     ) -> Result<Self, ConfigError> {
         let refused = |fault: String| ConfigError(vec![fault]);
         let public_url = public_url.trim_end_matches('/').to_owned();
@@ -90,7 +112,8 @@ impl Post {
             (None, None, Some(mailbox)) if !config.is_production() => Sink::Memory(mailbox),
             (None, None, _) => Sink::Nowhere,
         };
-        Ok(Self(Arc::new(Office { mail, public_url, sender, templates, sink })))
+        let allowance = Allowance(limits);
+        Ok(Self(Arc::new(Office { mail, public_url, sender, templates, sink, allowance })))
     }
 
     /// Does anything take mails here?
@@ -100,12 +123,12 @@ impl Post {
 
     /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
     /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
-    pub async fn deliver(&self, db: &Db, id: JobId, job: &Job) -> Attempt {
+    pub(crate) async fn deliver(&self, db: &Db, Ring { org, job: id }: Ring, job: &Job) -> Delivery {
         let office = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
             let error = error.map(|error| shown(&error));
-            Attempt { to, template, message_id: office.message_id(id), status, error }
+            Delivery::Tried(Attempt { to, template, message_id: office.message_id(id), status, error })
         };
         let letter = match letters::write(db, &office.mail, &office.public_url, job).await {
             Ok(Written::Letter(letter)) => letter,
@@ -117,6 +140,9 @@ impl Post {
                 return attempt(String::new(), Status::Deferred, Some("the database did not answer".into()));
             }
         };
+        if let Err(put_off) = office.allowance.take(org, office.mail.pseudonym(&letter.to)).await {
+            return put_off;
+        }
         match office.send(id, &letter, db.now(), &|_| {}).await {
             Ok(_) => attempt(letter.to, Status::Sent, None),
             Err(Refusal { status, text, .. }) => {

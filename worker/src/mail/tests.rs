@@ -12,7 +12,8 @@ const URL: &str = "https://insula.example/";
 
 fn open(settings: &[(&str, &str)], memory: Option<DevMailbox>) -> Result<Post, ConfigError> {
     let config = Config::read(&Sources::only(settings)).unwrap();
-    Post::open(&config, Mail::new(&MasterKey::new("k".repeat(32)), &config), URL, memory)
+    let mail = Mail::new(&MasterKey::new("k".repeat(32)), &config);
+    Post::open(&config, mail, URL, memory, RateLimits::new(&config, None))
 }
 
 fn letter() -> Letter {
