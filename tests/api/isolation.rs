@@ -240,6 +240,7 @@ async fn a_foreign_child_is_not_found_and_stays_as_it_is() {
         server.client().register("eve@example.com").await,
     );
     let (theirs, mine) = (ada.found("theirs").await, eve.found("mine").await);
+    let vault = server.vault().await;
     let (mut probes, mut implied) = (0, 0);
     for operation in inside(&server).await {
         let parameters: Vec<_> = operation.parameters().into_iter().filter(|name| *name != "org").collect();
@@ -266,6 +267,7 @@ async fn a_foreign_child_is_not_found_and_stays_as_it_is() {
                 }
                 let path_of = |child: &str| path.replace(&format!("<{foreign}>"), child);
 
+                vault.sealed().await;
                 let before = seen(&ada, &target).await;
                 let reply = operation.request(&eve, &path_of(id(&target))).await;
                 reply.problem(404, "NOT_FOUND");

@@ -80,15 +80,19 @@ impl Pools {
     }
 }
 
+/// Longest that a statement may run once it has the rows it waits for.
+const STATEMENT: Duration = Duration::from_secs(3);
+
 fn postgres(url: &str, options: &Options) -> Result<Pools> {
+    let milliseconds = |time: Duration| format!("{}ms", time.as_millis().max(1));
     let connect = PgConnectOptions::from_str(url)
         .map_err(query)?
         .application_name("insula")
         .log_statements(LevelFilter::Trace)
         .options([
-            ("statement_timeout", "5s"),
-            ("lock_timeout", "2s"),
-            ("idle_in_transaction_session_timeout", "10s"),
+            ("statement_timeout", milliseconds(options.acquire_timeout + STATEMENT)),
+            ("lock_timeout", milliseconds(options.acquire_timeout)),
+            ("idle_in_transaction_session_timeout", "10s".to_owned()),
         ]);
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size)
