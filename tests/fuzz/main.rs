@@ -1,8 +1,7 @@
 //! `fuzz`: schemathesis over the running API, in all its phases, signed in: as the owner of an organization, and beside that
 //! as an operator of the platform, who asks for everything.
 //!
-//! Starts everything itself, and ends only that. `INSULA_FUZZ_SECONDS` says for how long (1500: well over 50,000 requests on
-//! two idle cores), `INSULA_FUZZ_SEED` which requests (1). Ends with 0 when nothing was found, 1 when something was, 64 when
+//! Starts everything itself, and ends only that. `INSULA_FUZZ_SECONDS` says for how long (1500), `INSULA_FUZZ_SEED` which requests (1). Ends with 0 when nothing was found, 1 when something was, 64 when
 //! it is not understood, 69 when something that it needs is not there.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "what a program says that was not understood")]
