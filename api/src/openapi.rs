@@ -16,7 +16,9 @@
 //!   booleans, enums, UUIDs, dates, defaults and the types made by `texts!` speak for themselves. A required plain
 //!   `String` does not, and [`publish`] says which one.
 
+mod choices;
 mod examples;
+mod headers;
 mod schemas;
 
 use std::{
@@ -60,12 +62,14 @@ pub fn publish<T: OpenApi>(base: &str) -> Result<Value, String> {
     let mut doc: Value = serde_json::from_str(&spec).map_err(|err| err.to_string())?;
     doc["openapi"] = "3.1.0".into();
     schemas::tell_the_truth(&mut doc);
+    choices::add(&mut doc);
     let mut kinds = BTreeMap::new();
     for (path, method, operation) in operations(&mut doc) {
         describe(&path, &method, operation, &mut kinds)?;
     }
     doc["components"]["responses"] = kinds.into_iter().map(|(name, kind)| (name, response(kind))).collect();
     doc["components"]["schemas"]["Problem"] = problem::schema();
+    headers::add(&mut doc);
     examples::add(&mut doc)?;
     Ok(doc)
 }
@@ -138,6 +142,11 @@ fn describe(
         let status = problem::status(kind).as_u16().to_string();
         responses.insert(status, json!({"$ref": format!("#/components/responses/{name}")}));
         kinds.insert(name, kind);
+    }
+    let is_conditional = responses.contains_key("428");
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    for parameter in parameters.filter(|parameter| parameter["name"] == "If-Match") {
+        parameter["required"] = is_conditional.into();
     }
     Ok(())
 }

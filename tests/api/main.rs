@@ -25,6 +25,7 @@ mod cli;
 mod cluster;
 mod cookies;
 mod cors;
+mod document;
 mod email_change;
 mod email_cli;
 mod escalation;

@@ -86,3 +86,10 @@ pub(crate) fn signal_all(pids: &[u32], name: &str) {
         .status();
     drop(kill);
 }
+
+/// The memory of a process in bytes, by the name that `/proc` has for it: `VmRSS` now, `VmHWM` at most.
+pub(crate) fn memory(pid: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let rest = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(rest.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}

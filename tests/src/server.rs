@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process::Process};
+use crate::{Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process, process::Process};
 
 /// What the program prints when it is ready, followed by its address.
 const READY: &str = "Insula listens on ";
@@ -107,15 +107,17 @@ impl Builder {
 impl Builder {
     /// As [`Builder::start`], with an operator of the platform, who is signed in.
     pub async fn start_with_operator(self) -> (Server, Client) {
-        const EMAIL: &str = "root@example.com";
-        let builder = self.env("INSULA_FIRST_SUPERUSER_EMAIL", EMAIL);
+        let builder = self.env("INSULA_FIRST_SUPERUSER_EMAIL", Server::OPERATOR);
         let server = builder.env("INSULA_FIRST_SUPERUSER_PASSWORD", PASSWORD).start().await;
-        let operator = server.client().log_in(EMAIL, PASSWORD).await;
+        let operator = server.client().log_in(Server::OPERATOR, PASSWORD).await;
         (server, operator)
     }
 }
 
 impl Server {
+    /// The address of the operator of [`Builder::start_with_operator`].
+    pub const OPERATOR: &str = "root@example.com";
+
     /// With the defaults of the program, in a new workplace.
     pub async fn start() -> Self {
         Self::builder().start().await
@@ -156,6 +158,11 @@ impl Server {
         })
         .await;
         Client::new(&url.expect("it was waited for"))
+    }
+
+    /// The memory that it has now, in bytes; 0 where the system does not tell.
+    pub fn memory(&self) -> u64 {
+        process::memory(self.process.id(), "VmRSS").unwrap_or_default()
     }
 
     /// Where it lives; a clone of it outlives the server.

@@ -54,7 +54,8 @@ impl Sampler<'_> {
         if let Some(name) = reference(schema) {
             return self.sample(&self.schemas[name], depth);
         }
-        if let Some(arm) = first("oneOf").or(first("anyOf")) {
+        let is_put_together = schema.get("properties").is_none();
+        if let Some(arm) = first("oneOf").or(first("anyOf")).filter(|_| is_put_together) {
             return self.sample(arm, depth);
         }
         match schema["type"].as_str().or_else(|| schema["type"][0].as_str()) {
@@ -75,7 +76,11 @@ impl Sampler<'_> {
     fn object(&self, schema: &Value, depth: usize) -> Result<Value, String> {
         let mut object = Map::new();
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        // Of members that exclude each other, the first.
+        let others: Vec<_> = schema["oneOf"].as_array().into_iter().flatten().skip(1).collect();
+        let is_other = |name: &str| others.iter().any(|arm| arm["required"][0] == name);
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        for (name, property) in properties.filter(|(name, _)| !is_other(name)) {
             match self.sample(property, depth) {
                 Ok(example) => {
                     object.insert(name.clone(), example);

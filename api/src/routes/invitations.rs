@@ -44,13 +44,15 @@ pub struct Invitations(pub Arc<State>);
 crate::texts! {
     /// A role of the organization, by its key or its id.
     RoleName { length: 1..=50, example: "member" }
+    /// An e-mail address as it is given: of several invitations, a wrong one is an outcome of its own.
+    GivenEmail { length: 3..=text::EmailAddress::MAX, example: "ada@example.com" }
 }
 
 /// A new invitation.
 #[derive(Object)]
 struct InvitationDraft {
     /// Whom to invite.
-    email: Email,
+    email: GivenEmail,
     /// What he will hold there; nobody gives more than he holds himself. None makes a member who may do nothing yet.
     #[oai(validator(max_items = 20))]
     roles: Vec<RoleName>,

@@ -13,7 +13,7 @@
 /// [`MergePatch`](crate::strict::MergePatch) or a query parameter.
 #[macro_export]
 macro_rules! texts { ($(
-    $(#[$doc:meta])* $name:ident { length: $length:expr, $(pattern: $pattern:expr,)? example: $example:literal $(,)? }
+    $(#[$doc:meta])* $name:ident { length: $length:expr, $(pattern: $pattern:expr,)? $(format: $format:literal,)? example: $example:literal $(,)? }
 )+) => {$(
     $(#[$doc])*
     #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize)]
@@ -28,6 +28,7 @@ macro_rules! texts { ($(
                 min_length: Some(*length.start()),
                 max_length: Some(*length.end()),
                 pattern: None$(.or(Some(String::from($pattern))))?,
+                format: None$(.or(Some($format)))?,
                 example: Some($example.into()),
                 ..::poem_openapi::registry::MetaSchema::new("string")
             }

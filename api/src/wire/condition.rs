@@ -81,7 +81,12 @@ fn tag() -> MetaSchema {
 /// The version of nothing: the first one is 1.
 const NEVER: i64 = 0;
 
-scalar!(IfMatch, tag(), |text| match text.trim() {
+/// `*`, or one entity tag.
+fn one_tag() -> MetaSchema {
+    MetaSchema { pattern: Some("^(\\*|(W/)?\"[^\"]*\")$".to_owned()), ..tag() }
+}
+
+scalar!(IfMatch, one_tag(), |text| match text.trim() {
     "*" => Ok(Self(None)),
     tag => {
         let strong = tag.strip_prefix("W/").unwrap_or(tag);

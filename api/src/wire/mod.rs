@@ -25,7 +25,7 @@ use insula_core::text;
 
 texts! {
     /// An e-mail address.
-    Email { length: 3..=text::EmailAddress::MAX, example: "ada@example.com" }
+    Email { length: 3..=text::EmailAddress::MAX, format: "idn-email", example: "ada@example.com" }
     /// A password.
     Password { length: insula_core::credentials::Passwords::LENGTH, example: "a long and lovely passphrase" }
     /// A name to log in with.

@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::programs::Programs;
 pub use self::{
     postgres::{Durability, Postgres},
+    programs::install,
     redis::Redis,
 };
 use crate::process;

@@ -69,8 +69,11 @@ fn version(postgres: &Path) -> Option<u32> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Where an init system runs, Debian's packages also start servers of their own, on ports that we do not use.
-fn install(packages: &[&str]) -> Result<(), &'static str> {
+/// Installs packages of Debian. Where an init system runs, some also start servers of their own, on ports that we do not use.
+///
+/// # Errors
+/// Why that cannot be done here.
+pub fn install(packages: &[&str]) -> Result<(), &'static str> {
     let sudo: &[&str] = if run("id", &["-u"]).as_deref() == Some("0") {
         &[]
     } else if run("sudo", &["-n", "true"]).is_some() {

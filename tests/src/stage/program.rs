@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Process, Workplace};
+use crate::{Process, Workplace, process};
 
 /// How long it may take to be ready, and to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -138,8 +138,6 @@ impl Program {
 
     /// The most memory that it has had, in bytes.
     pub fn peak_memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+        process::memory(self.id()?, "VmHWM")
     }
 }

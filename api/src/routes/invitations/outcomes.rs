@@ -4,10 +4,10 @@ use insula_core::{Error, access, error::FieldError};
 use poem_openapi::Object;
 use serde::Serialize;
 
-use super::Invitation;
+use super::{GivenEmail, Invitation};
 use crate::{
     problem,
-    wire::{Email, Permission, Sentence},
+    wire::{Permission, Sentence},
 };
 
 crate::texts! {
@@ -28,7 +28,7 @@ pub(super) struct InvitationOutcomes {
 #[derive(Object, Serialize)]
 pub(super) struct InvitationOutcome {
     /// The address, as it was given.
-    email: Email,
+    email: GivenEmail,
     /// The status it would have got by itself.
     status: u16,
     /// The invitation; `null` where it was refused.
@@ -64,7 +64,7 @@ struct WrongField {
 }
 
 impl InvitationOutcome {
-    pub(super) fn of(email: Email, outcome: Result<Invitation, Error>) -> Self {
+    pub(super) fn of(email: GivenEmail, outcome: Result<Invitation, Error>) -> Self {
         match outcome {
             Ok(invitation) => Self { email, status: 201, invitation: Some(invitation), error: None },
             Err(error) => {

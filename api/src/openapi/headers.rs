@@ -1,0 +1,49 @@
+//! The headers that answers carry whatever they say, described once.
+
+use serde_json::{Value, json};
+
+/// Name in the document, name of the header, what it says, an example.
+const CARRIED: [(&str, &str, &str, &str); 3] = [
+    (
+        "RateLimit",
+        "RateLimit",
+        "Of each limit that this request counted against: how many requests are left (`r`), and in how many seconds \
+         there will be more (`t`).",
+        "\"address\";r=2999;t=1, \"read\";r=599;t=1",
+    ),
+    (
+        "RateLimitPolicy",
+        "RateLimit-Policy",
+        "Of each of these limits: how many requests (`q`) are allowed in how many seconds (`w`). `x-limit` names the \
+         narrowest one of each operation.",
+        "\"address\";q=3000;w=60, \"read\";q=600;w=60",
+    ),
+    (
+        "RequestId",
+        "X-Request-Id",
+        "Names this request in our logs: the one that was sent, or a new one.",
+        "4f0c2b1d9a7e4c3f8b6a5d4e3c2b1a09",
+    ),
+];
+
+/// Adds them to every answer. Those of the limits are absent where a request was refused before it was counted.
+pub(super) fn add(doc: &mut Value) {
+    for (name, _, about, example) in CARRIED {
+        let schema = json!({"type": "string", "examples": [example]});
+        doc["components"]["headers"][name] = json!({"description": about, "schema": schema});
+    }
+    let kinds = doc["components"]["responses"].as_object_mut().into_iter().flatten();
+    kinds.for_each(|(_, response)| carry(response));
+    for (.., operation) in super::operations(doc) {
+        let responses = operation["responses"].as_object_mut().into_iter().flatten();
+        responses
+            .filter(|(_, response)| response.get("$ref").is_none())
+            .for_each(|(_, response)| carry(response));
+    }
+}
+
+fn carry(response: &mut Value) {
+    for (name, header, ..) in CARRIED {
+        response["headers"][header] = json!({"$ref": format!("#/components/headers/{name}")});
+    }
+}

@@ -1,0 +1,127 @@
+"""How schemathesis signs in, reaches rows that are there, and which refusals it has to accept."""
+
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+
+from world import WORLD
+
+# After these the caller, his session or his organization may be gone, or be called otherwise.
+DISTURBING = {
+    "changeMyPassword",
+    "changeUsers",
+    "deactivateUser",
+    "deleteAnyOrganization",
+    "deleteOrganization",
+    "deleteUser",
+    "leaveOrganization",
+    "logOut",
+    "logOutEverywhere",
+    "removeMember",
+    "revokeMyOtherSessions",
+    "revokeMySession",
+    "revokeUserSessions",
+    "suspendOrganization",
+    "updateAnyOrganization",
+    "updateMember",
+    "updateOrganization",
+    "updateUser",
+}
+
+# These end the account, or make it another's: somebody who is not needed any more asks for them.
+FINAL = {"changeMyEmail", "deleteMe"}
+
+# What is refused for what is stored, or by more words than a schema has room for. All other requests that fit the document
+# must be accepted, or be refused with 401, 403, 404, 409 or 410.
+PROBLEMS = {
+    "INVALID_CURSOR": "a cursor is good for one list with its filters and its sort",
+    "IDEMPOTENCY_MISMATCH": "a key belongs to the body that it was first sent with",
+    "PRECONDITION_FAILED": "whether a version is the present one, nobody knows but the row",
+    "PASSWORD_MISMATCH": "as the name says",
+    "WEAK_PASSWORD": "leaked passwords are looked up, and names are compared",
+}
+FIELDS = {
+    (None, "TOO_COMMON"): "leaked passwords are looked up",
+    (None, "TOO_SIMILAR"): "passwords are compared with the name and the address",
+    (None, "UNKNOWN_CURRENCY"): "they change with ISO 4217",
+    (None, "UNKNOWN_PERMISSION"): "they grow with every release; GET /permissions lists them",
+    (None, "UNKNOWN_REFERENCE"): "it is looked up",
+    (None, "UNKNOWN_TIMEZONE"): "they change with the IANA database",
+    (None, "RESERVED"): "a slug that is a page of ours",
+    (None, "TOO_SHORT"): "a text of nothing but spaces",
+    ("If-Match", "INVALID_FORMAT"): "an empty one counts as none with schemathesis, not with us",
+    ("action", "NOT_A_CHOICE"): "kinds of events grow with every release",
+    ("description", "INVALID_FORMAT"): "control characters, in whatever people are to read",
+    ("device_name", "INVALID_FORMAT"): "as `description`",
+    ("first_name", "INVALID_FORMAT"): "as `description`",
+    ("last_name", "INVALID_FORMAT"): "as `description`",
+    ("name", "INVALID_FORMAT"): "as `description`",
+    ("q", "INVALID_FORMAT"): "as `description`",
+    ("email", "INVALID_FORMAT"): "`format: email`, which generators of strings at a length do not heed",
+    ("ip", "INVALID_FORMAT"): "IPv4 or IPv6",
+    ("member_id", "NOT_A_CHOICE"): "oneself",
+    ("owner_email", "INVALID_FORMAT"): "as `email`",
+    ("password_hash", "INVALID_FORMAT"): "PHC string or bcrypt",
+    ("to", "INVALID_FORMAT"): "as `email`",
+    ("to", "OUT_OF_RANGE"): "not before `from`",
+}
+
+
+def operation_id(case):
+    return case.operation.definition.raw.get("operationId")
+
+
+@schemathesis.auth(refresh_interval=None)
+class Caller:
+    def get(self, case, context):
+        return WORLD.authorization()
+
+    def set(self, case, authorization, context):
+        case.headers = {**(case.headers or {}), "Authorization": authorization}
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """What is valid by its form is made to mean something: rows that are there, keys used once, versions that are right."""
+    negative = case.meta.is_negative_at if case.meta else lambda location: False
+    # Many cases are made before the first of them is sent; meanwhile the session may have ended.
+    if case.headers.get("Authorization") in WORLD.given:
+        is_final = operation_id(case) in FINAL
+        case.headers["Authorization"] = WORLD.somebody() if is_final else WORLD.authorization()
+    if not negative(ParameterLocation.PATH):
+        for name, value in (case.path_parameters or {}).items():
+            case.path_parameters[name] = WORLD.pick(name, value)
+    if not WORLD.operator:
+        # Read from operators alone.
+        case.headers.pop("X-Platform-Access", None)
+    if not negative(ParameterLocation.HEADER):
+        if "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = WORLD.key(case.headers["Idempotency-Key"])
+        if "If-Match" in case.headers and WORLD.mostly():
+            case.headers["If-Match"] = WORLD.version(case.formatted_path, case.headers["If-Match"])
+    if not negative(ParameterLocation.QUERY) and "cursor" in (case.query or {}) and WORLD.mostly():
+        del case.query["cursor"]
+    if isinstance(case.body, dict) and not negative(ParameterLocation.BODY):
+        WORLD.fill(case.body)
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    operation = operation_id(case)
+    if response.status_code < 300:
+        if operation in DISTURBING:
+            WORLD.is_sound = False
+        elif response.headers.get("content-type", [""])[0].startswith("application/json"):
+            WORLD.learn(operation, response.json())
+    elif response.status_code == 401:
+        WORLD.is_sound = False
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Whether a failure counts."""
+    if type(failure).__name__ != "RejectedPositiveData":
+        return True
+    problem = response.json()
+    names = [(error["field"].split("[")[0].split(".")[-1], error["code"]) for error in problem["errors"]]
+    is_known = all((None, code) in FIELDS or (name, code) in FIELDS for name, code in names)
+    return problem["error"] not in PROBLEMS and not (names and is_known)

@@ -1,0 +1,144 @@
+//! `fuzz`: schemathesis over the running API, in all its phases, signed in: as the owner of an organization, and beside that
+//! as an operator of the platform, who asks for everything.
+//!
+//! Starts everything itself, and ends only that. `INSULA_FUZZ_SECONDS` says for how long (1500), `INSULA_FUZZ_SEED` which requests (1). Ends with 0 when nothing was found, 1 when something was, 64 when
+//! it is not understood, 69 when something that it needs is not there.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stderr, reason = "what a program says that was not understood")]
+
+mod environment;
+mod measure;
+
+use std::{
+    fs::File,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use environment::Environment;
+use insula_tests::{Process, Server, screen, setting};
+use measure::Measure;
+
+/// What the memory of the server may grow by under requests that it has not seen before.
+const GROWTH: u64 = 64 << 20;
+
+/// Until the server has everything that it keeps: threads that hash, connections, what is remembered.
+const WARM: Duration = Duration::from_secs(300);
+
+/// What tests allow a machine that is busy with other things, beyond what was asked for.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let wishes = number("INSULA_FUZZ_SECONDS", 1500).and_then(|s| Ok((s, number("INSULA_FUZZ_SEED", 1)?)));
+    let (seconds, seed) = match wishes {
+        Ok(wishes) => wishes,
+        Err(sentence) => {
+            eprintln!("fuzz: {sentence}");
+            return 64.into();
+        }
+    };
+    let environment = match Environment::find_or_make() {
+        Ok(environment) => environment,
+        Err(sentence) => {
+            eprintln!("fuzz: {sentence}");
+            return 69.into();
+        }
+    };
+    match fuzz(&environment, Duration::from_secs(seconds), seed).await {
+        Ok(findings) if findings.is_empty() => 0.into(),
+        Ok(findings) => {
+            findings.iter().for_each(|finding| screen::line(finding));
+            1.into()
+        }
+        Err(sentence) => {
+            eprintln!("fuzz: {sentence}");
+            69.into()
+        }
+    }
+}
+
+fn number(name: &str, usual: u64) -> Result<u64, String> {
+    let text = setting(name);
+    text.map_or(Ok(usual), |text| text.parse().map_err(|_| format!("{name} is a number, not {text:?}")))
+}
+
+/// Everything that was found; the error says what could not be started.
+async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Vec<String>, String> {
+    let builder = Server::builder().env("RUST_LOG", "error").env("INSULA_OPS_BIND", "127.0.0.1:0");
+    // Nobody is to be signed out for having signed in too often, or for taking his time.
+    let builder = builder.env("INSULA_MAX_SESSIONS", "1000").env("INSULA_ACCESS_TOKEN_TTL", "7200");
+    let (server, _) = builder.start_with_operator().await;
+    let ops = server.operations().await;
+    screen::title(&format!("Schemathesis for {} s, seed {seed}", time.as_secs()));
+    let mut passes = Vec::new();
+    for (name, operator) in [("owner", None), ("operator", Some(Server::OPERATOR))] {
+        let report = environment.folder.join(format!("{name}.txt"));
+        let file = File::create(&report).map_err(|error| format!("{}: {error}", report.display()))?;
+        let mut command = environment.schemathesis();
+        command.arg("run").arg(server.url("/api/v1/openapi.json")).arg("--no-color");
+        command.args(["--max-time", &time.as_secs().to_string(), "--seed", &seed.to_string()]);
+        command.env("INSULA_FUZZ_URL", server.url(""));
+        match operator {
+            Some(email) => command.env("INSULA_FUZZ_OPERATOR", email),
+            // He would hear 403 and nothing else.
+            None => command.args(["--exclude-path-regex", "/admin/"]),
+        };
+        passes.push((name, report, start(&mut command, &file)?));
+    }
+    let mut findings = Vec::new();
+    let from = Instant::now();
+    let (mut warm, mut is_done) = (None, false);
+    while !is_done {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        is_done = passes.iter_mut().all(|(.., process)| process.ended().is_some());
+        if warm.is_none() && from.elapsed() >= WARM.min(time / 2) {
+            warm = Some(Measure::take(&server, &ops).await);
+        }
+        if from.elapsed() > time + PATIENCE {
+            findings.push(format!("schemathesis does not end: it still runs after {:?}", from.elapsed()));
+            break;
+        }
+    }
+    for (name, report, process) in &mut passes {
+        let report = std::fs::read_to_string(report).unwrap_or_default();
+        let is_sound = process.ended().is_some_and(|status| status.success());
+        if is_sound {
+            screen::line(&format!("As {name}: nothing was found."));
+        } else {
+            findings.push(format!("As {name}:\n{report}"));
+        }
+    }
+    let end = Measure::take(&server, &ops).await;
+    findings.extend(judge(warm.as_ref(), &end));
+    Ok(findings)
+}
+
+/// In a process that ends with ours.
+fn start(command: &mut Command, report: &File) -> Result<Process, String> {
+    let told = report.try_clone().and_then(|copy| Ok((copy, report.try_clone()?)));
+    let (stdout, stderr) = told.map_err(|error| format!("a report: {error}"))?;
+    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    Process::start(command, "TERM").map_err(|error| format!("{}: {error}", Path::new("st").display()))
+}
+
+/// Shows what was counted, and says what is wrong with it.
+fn judge(warm: Option<&Measure>, end: &Measure) -> Vec<String> {
+    let mut findings = Vec::new();
+    end.show();
+    for (status, count) in end.statuses.range(500..).filter(|(status, _)| **status != 503) {
+        findings.push(format!("{count} requests were answered with {status}"));
+    }
+    let Some(warm) = warm else { return findings };
+    let grown = end.memory.saturating_sub(warm.memory);
+    let requests = end.requests().saturating_sub(warm.requests());
+    screen::line(&format!("{} MiB more than {requests} requests before.", grown >> 20));
+    if grown > GROWTH {
+        findings.push(format!("the memory of the server grew by {} MiB", grown >> 20));
+    }
+    if end.requests_of(2) == 0 {
+        findings.push("no request was a success: nothing was tried".to_owned());
+    }
+    findings
+}
