@@ -28,7 +28,7 @@ pub struct Program {
 
 impl Program {
     /// One that is not started yet. `ready`: what it says when it is.
-    pub(super) fn new(
+    pub fn new(
         name: &str,
         workplace: &Workplace,
         arguments: &[&str],
@@ -138,8 +138,17 @@ impl Program {
 
     /// The most memory that it has had, in bytes.
     pub fn peak_memory(&self) -> Option<u64> {
+        self.bytes("VmHWM:")
+    }
+
+    /// The memory that it has now, in bytes.
+    pub fn memory(&self) -> Option<u64> {
+        self.bytes("VmRSS:")
+    }
+
+    fn bytes(&self, label: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(label))?;
         Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
     }
 }
