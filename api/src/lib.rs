@@ -26,6 +26,7 @@ mod client;
 pub mod cookies;
 pub mod limits;
 pub mod origins;
+mod load;
 pub mod refusals;
 pub mod state;
 pub mod tenant;
@@ -103,13 +104,15 @@ pub fn build(
     public_url: &str,
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
-    let (counting, origins) = (Arc::clone(&state), state.origins.clone());
+    let (counting, counted, origins) = (Arc::clone(&state), Arc::clone(&state), state.origins.clone());
+    let load = Arc::new(load::Load::new(limits.requests));
     let inner = inner
         .around(refusals::write_down)
         .around(state::when_migrated)
         .data(state)
         .map_to_response()
-        .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request));
+        .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request))
+        .around(move |endpoint, request| load.clone().shed(Arc::clone(&counted), endpoint, request));
     edge::<routes::Routes>(inner, limits, public_url, origins)
 }
 

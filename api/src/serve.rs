@@ -63,6 +63,8 @@ pub struct Limits {
     /// Connections at a time.
     pub connections: usize,
     /// Connections at a time of one IPv4 address or IPv6 /64; behind a proxy, of the proxy.
+    /// Requests at a time, of all clients: [`crate::load`] says who counts.
+    pub requests: usize,
     pub connections_per_peer: usize,
     /// How long to keep accepting after the stop signal, so that load balancers can look away.
     pub drain_delay: Duration,
@@ -85,6 +87,7 @@ impl Default for Limits {
             connections: 10_000,
             connections_per_peer: 256,
             drain_delay: Duration::from_secs(5),
+            requests: 256,
             drain_time: Duration::from_secs(25),
         }
     }
