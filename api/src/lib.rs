@@ -9,6 +9,7 @@
 mod body;
 mod connections;
 pub mod serve;
+mod socket;
 // Around every request.
 pub mod cors;
 pub mod headers;
@@ -25,8 +26,8 @@ pub mod caller;
 mod client;
 pub mod cookies;
 pub mod limits;
-pub mod origins;
 mod load;
+pub mod origins;
 pub mod refusals;
 pub mod state;
 pub mod tenant;
