@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DENY := 0.20.2
 REDOCLY := 2.77.0
 
-.PHONY: run test test-crash fuzz bench lint fmt openapi clean
+.PHONY: run test test-crash test-edge fuzz bench lint fmt openapi clean
 
 run: ## Build, fill ./data with the demo once, and serve on http://127.0.0.1:8080
 	cargo build --workspace --bin insula
@@ -26,6 +26,10 @@ test-crash: ## Kill everything at random, under load, and count what is left: fi
 fuzz: ## Schemathesis over the running API, as an owner and as an operator, for INSULA_FUZZ_SECONDS (1500)
 	cargo build --workspace
 	$(TARGET)/debug/fuzz
+
+test-edge: ## What the edge has to bear: restarts under load, overload, idle connections, a flood of log-ins; a release build
+	cargo build --release --workspace
+	$(TARGET)/release/edge
 
 bench: ## Measure mails a second, how soon a job is begun, what it costs and what audit events cost: docs/performance.md
 	cargo build --release --workspace

@@ -13,6 +13,7 @@ use std::{
 };
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::Version;
 use insula_core::limits::network;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -56,14 +57,20 @@ impl Drop for Place {
     }
 }
 
+/// No instant.
+const NONE: u64 = u64::MAX;
+
 /// What one connection has done lately.
 ///
 /// hyper's own timers leave gaps: none runs before the version of HTTP is known, none ends an idle HTTP/2 connection,
-/// and none watches a client that does not read its answer.
+/// none watches a client that does not read its answer, and the one for a head of HTTP/1.1 runs while nothing is asked, too.
 #[derive(Debug)]
 pub(crate) struct Activity {
     born: Instant,
     has_asked: AtomicBool,
+    is_http1: AtomicBool,
+    /// When the head began to arrive that is not complete yet; [`NONE`]: there is none.
+    head_ms: AtomicU64,
     /// Requests without a complete answer.
     open: AtomicUsize,
     /// Answers of which a piece was handed over and the next not yet asked for: the client owes us reading.
@@ -76,6 +83,8 @@ impl Activity {
         Arc::new(Self {
             born: Instant::now(),
             has_asked: false.into(),
+            is_http1: false.into(),
+            head_ms: NONE.into(),
             open: 0.into(),
             owed: 0.into(),
             last_ms: 0.into(),
@@ -83,16 +92,29 @@ impl Activity {
     }
 
     /// Notes that a request has arrived.
-    pub(crate) fn request(self: &Arc<Self>) -> InFlight {
+    pub(crate) fn request(self: &Arc<Self>, version: Version) -> InFlight {
         self.has_asked.store(true, Relaxed);
+        self.is_http1.store(version < Version::HTTP_2, Relaxed);
+        self.head_ms.store(NONE, Relaxed);
         self.open.fetch_add(1, Relaxed);
         self.touch();
         InFlight { activity: self.clone(), is_owed: false }
     }
 
+    /// Notes that bytes have arrived: between two requests of HTTP/1.1 they are of a head. HTTP/2 says other things, too.
+    pub(crate) fn hear(&self) {
+        let is_idle = self.open.load(Relaxed) == 0 && self.head_ms.load(Relaxed) == NONE;
+        if is_idle && self.is_http1.load(Relaxed) {
+            self.head_ms.store(self.age_ms(), Relaxed);
+        }
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn touch(&self) {
-        let age = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_ms.store(age, Relaxed);
+        self.last_ms.store(self.age_ms(), Relaxed);
     }
 
     /// Has the peer been silent for longer than `limits` allow at this point?
@@ -101,7 +123,12 @@ impl Activity {
         if !self.has_asked.load(Relaxed) {
             return age > limits.header_time;
         }
-        let quiet = age.saturating_sub(Duration::from_millis(self.last_ms.load(Relaxed)));
+        let since = |ms: &AtomicU64| age.saturating_sub(Duration::from_millis(ms.load(Relaxed)));
+        // Zero where there is no head: it would have begun after the end of time.
+        if since(&self.head_ms) > limits.header_time {
+            return true;
+        }
+        let quiet = since(&self.last_ms);
         if self.owed.load(Relaxed) > 0 {
             return quiet > limits.stall;
         }
@@ -199,15 +226,24 @@ mod tests {
         let activity = Activity::new();
         wait(limits.header_time).await;
         assert!(activity.is_stale(&limits), "it never asked");
-        let mut request = activity.request();
+        let mut request = activity.request(Version::HTTP_11);
         wait(limits.idle * 10).await;
         assert!(!activity.is_stale(&limits), "we are at work");
         request.owes(true);
         assert!(!activity.is_stale(&limits));
         wait(limits.stall).await;
         assert!(activity.is_stale(&limits), "it does not read");
+        activity.hear();
         drop(request);
+        assert!(!activity.is_stale(&limits), "what came while we were at work was no head");
+        activity.hear();
+        wait(limits.header_time / 2).await;
+        activity.hear();
         assert!(!activity.is_stale(&limits));
+        wait(limits.header_time / 2).await;
+        assert!(activity.is_stale(&limits), "a head began and does not end");
+        drop(activity.request(Version::HTTP_11));
+        assert!(!activity.is_stale(&limits), "it did end");
         wait(limits.idle).await;
         assert!(activity.is_stale(&limits), "it asks nothing more");
     }

@@ -9,6 +9,7 @@
 mod body;
 mod connections;
 pub mod serve;
+mod socket;
 // Around every request.
 pub mod cors;
 pub mod csp;
@@ -26,6 +27,7 @@ pub mod caller;
 mod client;
 pub mod cookies;
 pub mod limits;
+mod load;
 pub mod origins;
 pub mod refusals;
 pub mod state;
@@ -103,13 +105,15 @@ pub fn build(
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
-    let (counting, origins) = (Arc::clone(&state), state.origins.clone());
+    let (counting, counted, origins) = (Arc::clone(&state), Arc::clone(&state), state.origins.clone());
+    let load = Arc::new(load::Load::new(limits.requests));
     let inner = inner
         .around(refusals::write_down)
         .around(state::when_migrated)
         .data(state)
         .map_to_response()
-        .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request));
+        .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request))
+        .around(move |endpoint, request| load.clone().shed(Arc::clone(&counted), endpoint, request));
     edge::<routes::Routes>(inner, limits, headers, origins)
 }
 

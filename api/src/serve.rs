@@ -36,15 +36,18 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::connections::{Activity, Peers, Watched};
+use crate::{
+    connections::{Activity, Peers, Watched},
+    socket::Socket,
+};
 
 /// What one client may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For the head of a request to arrive; between two requests on HTTP/1.1 too, since hyper knows no other timer
-    /// there: a proxy must keep idle connections for a shorter time.
+    /// For the head of a request to arrive, from its first byte; that of the first one from the beginning of the connection.
     pub header_time: Duration,
-    /// Of an HTTP/2 connection with nothing in flight.
+    /// Of a connection with nothing in flight, between two requests. Longer than load balancers keep theirs (60 s, most of
+    /// them): whoever lets go first must be the one who asks, or he asks a connection that has just been closed.
     pub idle: Duration,
     /// For a client to take the next piece of its answer.
     pub stall: Duration,
@@ -60,6 +63,8 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Requests at a time on one HTTP/2 connection.
     pub streams: u32,
+    /// Requests at a time, of all clients: [`crate::load`] says who counts.
+    pub requests: usize,
     /// Connections at a time.
     pub connections: usize,
     /// Connections at a time of one IPv4 address or IPv6 /64; behind a proxy, of the proxy.
@@ -82,6 +87,7 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             body_bytes: 1024 * 1024,
             streams: 100,
+            requests: 256,
             connections: 10_000,
             connections_per_peer: 256,
             drain_delay: Duration::from_secs(5),
@@ -164,7 +170,8 @@ where
         let (server, cut) = (server.clone(), cut.clone());
         tasks.spawn(async move {
             let _held = (slot, place);
-            cut.run_until_cancelled(server.connection(socket, peer)).await;
+            // Boxed: moved into the other one it would be there twice, for as long as the connection lasts.
+            cut.run_until_cancelled(Box::pin(server.connection(socket, peer))).await;
         });
     }
     drop(listener);
@@ -190,7 +197,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         let service = service_fn({
             let (server, activity) = (self.clone(), activity.clone());
             move |request: Request<Incoming>| {
-                let (server, in_flight) = (server.clone(), activity.request());
+                let (server, in_flight) = (server.clone(), activity.request(request.version()));
                 async move {
                     let response = server.respond(request, peer).await;
                     Ok::<_, Infallible>(response.map(|body| Watched::new(body, in_flight)))
@@ -201,7 +208,8 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time)
+            // Ours knows an idle connection from a slow one.
+            .header_read_timeout(None)
             .max_headers(limits.headers)
             .max_buf_size(limits.head_bytes as usize);
         builder
@@ -213,13 +221,16 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
             .max_pending_accept_reset_streams(20)
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(10));
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+        let mut connection =
+            pin!(builder.serve_connection(TokioIo::new(Socket::new(socket, activity.clone())), service));
 
         let mut tick = interval(limits.header_time.min(limits.stall).min(limits.idle) / 10);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_draining = false;
         loop {
             tokio::select! {
+                // What has arrived counts before it is asked whether anything has: on a busy machine both are late.
+                biased;
                 result = connection.as_mut() => {
                     if let Err(err) = result {
                         tracing::debug!(%peer, %err, "connection failed");

@@ -45,6 +45,7 @@ mod migrations;
 mod my_invitations;
 mod organizations;
 mod ops;
+mod overload;
 mod pages;
 mod password_change;
 mod passwords;

@@ -1,8 +1,12 @@
 //! `insula serve` as operators meet it: probes, start, stop, pages, logs.
 
-use std::net::TcpListener;
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Command, Stdio},
+};
 
-use insula_tests::{Builder, PASSWORD, Server, Workplace, eventually, insula};
+use insula_tests::{Builder, PASSWORD, Process, Server, Workplace, eventually, insula};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -224,4 +228,29 @@ async fn production_keeps_browsers_to_https() {
         assert_eq!(reply.header(header), Some("max-age=31536000; includeSubDomains"), "{path}");
     }
     assert_eq!(server.client().get("/health").await.expect(200)["environment"], "production");
+}
+
+/// What shells and init systems give a program at first is less than what it may take.
+#[tokio::test]
+async fn as_many_files_are_opened_as_are_allowed() {
+    let workplace = Workplace::new().await;
+    let serve = workplace.command(&["serve", "--port", "0"]);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"ulimit -Sn 100 && ulimit -Hn 500 && exec "$0" "$@""#])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .current_dir(workplace.folder())
+        .env_clear()
+        .envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = Process::start(&mut command, "KILL").unwrap();
+    let mut lines = BufReader::new(process.pipes().stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("Insula listens on")));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().collect::<Vec<_>>(), ["500", "500", "files"]);
+    let mut log = BufReader::new(process.pipes().stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("INSULA_MAX_CONNECTIONS")));
 }

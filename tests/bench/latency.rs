@@ -9,14 +9,15 @@ use std::{
 };
 
 use chrono::{DateTime, ParseError};
-use insula_tests::{Database, Dice, Plan, screen};
+use insula_tests::{
+    Database, Dice, Plan,
+    figures::{milliseconds, quantile},
+    screen,
+};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{
-    figures::{milliseconds, quantile},
-    stand::{self, FOUNDER, Stand},
-};
+use crate::stand::{self, FOUNDER, Stand};
 
 /// Of one round, one in ten milliseconds.
 const JOBS: usize = 800;

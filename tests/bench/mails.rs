@@ -2,12 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Database, Dice, Plan, Whose, screen};
+use insula_tests::{Database, Dice, Plan, Whose, figures::median, screen};
 
-use crate::{
-    figures::median,
-    stand::{self, Stand},
-};
+use crate::stand::{self, Stand};
 
 /// That wait at the beginning of each round.
 const MAILS: usize = 6000;

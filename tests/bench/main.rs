@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "what a program says that was not understood or cannot go on")]
 
-mod figures;
 mod latency;
 mod mails;
 mod stand;

@@ -14,6 +14,7 @@ mod crowd;
 mod demo;
 mod dice;
 mod document;
+pub mod figures;
 mod guest;
 mod inbox;
 mod planted;

@@ -10,6 +10,7 @@ mod config;
 mod create_superuser;
 mod email;
 mod fault;
+mod files;
 mod keys;
 mod migrate;
 mod openapi;

@@ -43,13 +43,17 @@ use insula_core::{
 };
 use insula_worker::{Post, Worker};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Fault, background, create_superuser, migrate, ops, say, seed, worker};
+use super::{Fault, background, create_superuser, files, migrate, ops, say, seed, worker};
+
+/// Connections that may wait to be accepted; the system allows no more than `net.core.somaxconn`. Of a burst over that some
+/// are reset.
+const BACKLOG: u32 = 4096;
 
 /// How often a server that may not migrate looks whether somebody else did.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -79,7 +83,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let mut bind = config.bind;
     bind.set_port(args.port.unwrap_or(bind.port()));
     // First: a port that is taken is no reason to migrate anything.
-    let listener = listen(bind).await?;
+    let listener = listen(bind)?;
     let address = listener.local_addr()?;
     let ops_listener = ops::listen(config, args.port == Some(0)).await?;
     let is_migrated = is_current(config).await?;
@@ -94,8 +98,9 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     if is_migrated {
         prepare(config, &state, &master).await?;
     }
+    let limits = limits(config, files::connections(config.max_connections));
     let headers = Headers::new(&public_url, config.csp_mode);
-    let app = insula_api::build(Arc::clone(&state), limits(config), headers).map_err(Fault::failed)?;
+    let app = insula_api::build(Arc::clone(&state), limits, headers).map_err(Fault::failed)?;
 
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
@@ -135,7 +140,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     ops::open(ops_listener, ops, &tasks, &background);
     tasks.close();
     seed::greet(config, &address.to_string());
-    let cut = serve(listener, app, limits(config), state.readiness.clone(), stop.requested()).await?;
+    let cut = serve(listener, app, limits, state.readiness.clone(), stop.requested()).await?;
     if cut > 0 {
         tracing::warn!(cut, "connections had to be cut");
     }
@@ -269,8 +274,15 @@ pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
     }
 }
 
-async fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
-    TcpListener::bind(bind).await.map_err(|fault| match fault.kind() {
+fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
+    let listen = || {
+        let socket = if bind.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As every server does: connections of the one before may still be closing.
+        socket.set_reuseaddr(true)?;
+        socket.bind(bind)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|fault| match fault.kind() {
         io::ErrorKind::AddrInUse => Fault::unavailable(format!(
             "port {0} of {1} is taken: stop what listens there, or choose another with `--port {2}` (`--port 0` takes a free one)",
             bind.port(),
@@ -281,9 +293,10 @@ async fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
     })
 }
 
-fn limits(config: &Config) -> Limits {
+fn limits(config: &Config, connections: usize) -> Limits {
     Limits {
-        connections: config.max_connections,
+        requests: config.max_requests,
+        connections,
         connections_per_peer: config.max_connections_per_peer,
         drain_delay: config.drain_delay(),
         drain_time: config.drain_timeout,

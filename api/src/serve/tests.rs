@@ -112,6 +112,29 @@ async fn an_idle_connection_is_closed_and_a_working_one_is_not() {
     assert!(took > ms(350) && took < ms(3000), "{took:?}");
 }
 
+/// What a load balancer keeps: longer than a head may take.
+#[tokio::test]
+async fn between_two_requests_a_connection_may_be_idle_and_not_slow() {
+    let server = start(Limits { header_time: ms(400), idle: ms(60_000), ..limits() }).await;
+    let mut socket = server.connect().await;
+    let get = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+    for _ in 0..2 {
+        socket.write_all(get).await.unwrap();
+        assert_ne!(socket.read(&mut [0; 1024]).await.unwrap(), 0);
+        sleep(ms(1200)).await;
+    }
+    let started = Instant::now();
+    for byte in get.chunks(1) {
+        if socket.write_all(byte).await.is_err() {
+            break;
+        }
+        sleep(ms(100)).await;
+    }
+    let read = socket.read(&mut [0; 1024]).await;
+    assert!(!matches!(read, Ok(1..)), "a slow head was answered");
+    assert!(started.elapsed() < ms(10_000));
+}
+
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = start(limits()).await;
@@ -139,6 +162,22 @@ async fn bodies_are_bounded_by_what_arrives() {
     let chunk = [b"100000\r\n", &*body, b"\r\n1\r\nx\r\n"].concat();
     let (answer, _) = server.say(chunked, &[&chunk], ZERO).await;
     assert_eq!(problem(&answer)["error"], "PAYLOAD_TOO_LARGE");
+}
+
+/// Closed with something unread, a socket would take the answer back.
+#[tokio::test]
+async fn who_is_refused_while_he_sends_can_read_why() {
+    let server = start(limits()).await;
+    for _ in 0..20 {
+        let mut socket = server.connect().await;
+        let body = vec![b'x'; 2 * 1024 * 1024];
+        let head = format!("POST /count HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len());
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&body).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(problem(&answer)["error"], "PAYLOAD_TOO_LARGE");
+    }
 }
 
 #[tokio::test]

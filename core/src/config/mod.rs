@@ -103,6 +103,7 @@ settings! {
     first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
     first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
     max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
+    max_requests: usize = "INSULA_MAX_REQUESTS", "256", "Most requests worked on at a time, half of them from one address; more are answered 503 at once. Each may hold 1 MiB of body";
     max_connections_per_peer: usize = "INSULA_MAX_CONNECTIONS_PER_PEER", "256", "Most open connections of one address (IPv6: of one /64); raise it behind a proxy";
     trusted_proxies: Option<Networks> = "INSULA_TRUSTED_PROXIES", "", "Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`, separated by commas; none: the peer is the client";
     redis_deadline: Duration = "INSULA_REDIS_DEADLINE", "0.05", "Seconds that a request waits for Redis to count it; then each server allows its own part";

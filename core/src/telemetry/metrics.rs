@@ -55,6 +55,7 @@ macro_rules! instruments { ($($field:ident: $kind:ident$(($bounds:ident))? = $na
 // docs/operations.md explains them to operators.
 instruments! {
     requests: histogram(OF_REQUESTS) = "http.server.request.duration", "s", "How long requests took";
+    shed: counter = "insula.requests.shed", "{request}", "Requests refused because too many were worked on";
     jobs: histogram(OF_REQUESTS) = "messaging.process.duration", "s", "How long attempts at jobs took";
     retries: counter = "insula.jobs.retries", "{attempt}", "Attempts at jobs that failed and are made again";
     dead: counter = "insula.jobs.dead", "{job}", "Jobs given up";
@@ -124,6 +125,13 @@ pub fn request_answered(method: &str, route: Option<&str>, status: u16, seconds:
         labels.push(label("error.type", status.to_string()));
     }
     instruments.requests.record(seconds, &labels);
+}
+
+/// A request was refused because too many were worked on.
+pub fn request_shed() {
+    if let Some(instruments) = instruments() {
+        instruments.shed.add(1, &[]);
+    }
 }
 
 /// What came of an attempt at a job.
@@ -221,6 +229,7 @@ mod tests {
         job_finished("mail", "brew", JobOutcome::Done, 0.5);
         job_finished("mail", "brew", JobOutcome::Retry("deferred"), 0.5);
         job_finished("mail", "brew", JobOutcome::Dead("bounced"), 0.5);
+        request_shed();
         jobs_lapsed("tea", 3);
         jobs_counted("tea", "pending", 7);
         jobs_counted("tea", "pending", 0);
@@ -232,6 +241,7 @@ mod tests {
         for line in [
             r#"http_server_request_duration_seconds_count{error_type="503",http_request_method="GET",http_response_status_code="503",http_route="/api/v1/metrics-test/{id}",url_scheme="http"} 1"#,
             r#"http_server_request_duration_seconds_bucket{http_request_method="_OTHER",http_response_status_code="404",url_scheme="http",le="0.025"} 1"#,
+            "insula_requests_shed_total{",
             r#"messaging_process_duration_seconds_count{messaging_destination_name="mail",messaging_operation_name="brew",messaging_system="insula"} 1"#,
             r#"insula_jobs_retries_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
             r#"insula_jobs_dead_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,

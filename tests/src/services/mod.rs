@@ -3,6 +3,7 @@
 //! Both listen on free loopback ports, keep their data in a temporary folder and are gone, with it, when the command
 //! has ended, when it could not be started, and when we are told to stop.
 
+mod haproxy;
 mod postgres;
 mod programs;
 mod redis;
@@ -20,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::programs::Programs;
 pub use self::{
+    haproxy::Balancer,
     postgres::{Durability, Postgres},
     programs::install,
     redis::Redis,

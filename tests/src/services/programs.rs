@@ -31,14 +31,34 @@ impl Programs {
 
     /// The error names Debian's packages of what is missing.
     fn find() -> Result<Self, Vec<&'static str>> {
-        let redis = path().into_iter().map(|folder| folder.join("redis-server")).find(|file| file.is_file());
-        match (newest_postgres(), redis) {
+        match (newest_postgres(), in_path("redis-server")) {
             (Some(postgres), Some(redis)) => Ok(Self { postgres, redis }),
             (None, Some(_)) => Err(vec!["postgresql"]),
             (Some(_), None) => Err(vec!["redis-server"]),
             (None, None) => Err(vec!["postgresql", "redis-server"]),
         }
     }
+}
+
+/// HAProxy. The error is a sentence for the user.
+pub(super) fn haproxy() -> Result<PathBuf, String> {
+    // Where Debian puts it, and where ordinary users do not look.
+    let find = || {
+        in_path("haproxy")
+            .or_else(|| Some("/usr/sbin/haproxy".into()).filter(|file: &PathBuf| file.is_file()))
+    };
+    match find() {
+        Some(program) => Ok(program),
+        None => {
+            install(&["haproxy"])
+                .map_err(|reason| format!("this needs HAProxy; install haproxy: {reason}"))?;
+            find().ok_or_else(|| "haproxy is still missing after the installation".to_owned())
+        }
+    }
+}
+
+fn in_path(program: &str) -> Option<PathBuf> {
+    path().into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 #[expect(

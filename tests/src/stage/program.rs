@@ -28,7 +28,7 @@ pub struct Program {
 
 impl Program {
     /// One that is not started yet. `ready`: what it says when it is.
-    pub(super) fn new(
+    pub fn new(
         name: &str,
         workplace: &Workplace,
         arguments: &[&str],
@@ -139,5 +139,10 @@ impl Program {
     /// The most memory that it has had, in bytes.
     pub fn peak_memory(&self) -> Option<u64> {
         process::memory(self.id()?, "VmHWM")
+    }
+
+    /// The memory that it has now, in bytes.
+    pub fn memory(&self) -> Option<u64> {
+        process::memory(self.id()?, "VmRSS")
     }
 }

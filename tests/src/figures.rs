@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The one below which this part of them lies; zero where there are none.
-pub(crate) fn quantile(times: &[Duration], part: f64) -> Duration {
+pub fn quantile(times: &[Duration], part: f64) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().saturating_sub(1);
@@ -13,14 +13,14 @@ pub(crate) fn quantile(times: &[Duration], part: f64) -> Duration {
 }
 
 /// The middle one; zero where there are none.
-pub(crate) fn median(numbers: &[f64]) -> f64 {
+pub fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
 /// As it is shown.
-pub(crate) fn milliseconds(time: Duration) -> String {
+pub fn milliseconds(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1000.0;
     if milliseconds < 100.0 { format!("{milliseconds:.1}") } else { format!("{milliseconds:.0}") }
 }

@@ -1,0 +1,45 @@
+//! How many files the process may open: each connection is one.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that are no connection of a client: the database, mail, Redis, the ops port.
+const OWN: u64 = 256;
+
+/// How many connections there can be of the `wish`. Raises the process's soft limit to its hard one, as it may by itself:
+/// what shells and init systems set by default (1,024) is for programs that use `select`.
+pub(super) fn connections(wish: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let most = match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        Ok(()) => limit.maximum,
+        Err(fault) => {
+            tracing::warn!(%fault, "cannot raise the limit of open files");
+            limit.current
+        }
+    };
+    // None: there is no limit.
+    let room = most.map_or(usize::MAX, room);
+    if room < wish {
+        tracing::warn!(
+            files = most,
+            connections = room,
+            wish,
+            "too few open files for INSULA_MAX_CONNECTIONS: raise the hard limit (ulimit -Hn, LimitNOFILE)"
+        );
+    }
+    wish.min(room)
+}
+
+/// What is left for clients.
+fn room(files: u64) -> usize {
+    usize::try_from(files - OWN.min(files / 2)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_keeps_files_for_itself() {
+        assert_eq!((room(1024), room(65_536), room(100), room(0)), (768, 65_280, 50, 0));
+    }
+}
