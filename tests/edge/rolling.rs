@@ -52,7 +52,7 @@ pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
     let mut faults = Vec::new();
     match rolled {
         Ok(longest) => {
-            screen::line(&format!("  a stop under load: {:.1} s at most (30 s)", longest.as_secs_f32()))
+            screen::line(&format!("  a stop under load: {:.1} s at most (30 s)", longest.as_secs_f32()));
         }
         Err(reason) => faults.push(reason),
     }
