@@ -4,6 +4,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DENY := 0.20.2
 REDOCLY := 2.77.0
+SECRETLINT := 11.2.5
 
 .PHONY: run test test-crash test-edge fuzz bench lint fmt openapi clean
 
@@ -43,8 +44,11 @@ lint: ## What a reviewer should not have to say
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version $(DENY)
 	cargo deny --all-features check bans licenses sources
-	if command -v npx >/dev/null; then npx --yes @redocly/cli@$(REDOCLY) lint api/openapi.json --config api/redocly.yaml; \
-	else echo "npx is not here: the document was checked by our own tests alone"; fi
+	if command -v npx >/dev/null; then \
+		npx --yes @redocly/cli@$(REDOCLY) lint api/openapi.json --config api/redocly.yaml && \
+		npx --yes -p secretlint@$(SECRETLINT) -p @secretlint/secretlint-rule-preset-recommend@$(SECRETLINT) \
+			secretlint $$(git ls-files ':!api/assets'); \
+	else echo "npx is not here: nobody looked for secrets, and only our own tests at the document"; fi
 
 fmt: ## Format the sources
 	cargo fmt --all
