@@ -241,7 +241,7 @@ mod tests {
         for line in [
             r#"http_server_request_duration_seconds_count{error_type="503",http_request_method="GET",http_response_status_code="503",http_route="/api/v1/metrics-test/{id}",url_scheme="http"} 1"#,
             r#"http_server_request_duration_seconds_bucket{http_request_method="_OTHER",http_response_status_code="404",url_scheme="http",le="0.025"} 1"#,
-            "insula_requests_shed_total{",
+            "insula_requests_shed_total ",
             r#"messaging_process_duration_seconds_count{messaging_destination_name="mail",messaging_operation_name="brew",messaging_system="insula"} 1"#,
             r#"insula_jobs_retries_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
             r#"insula_jobs_dead_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
