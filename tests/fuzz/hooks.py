@@ -56,7 +56,7 @@ FIELDS = {
     ("last_name", "INVALID_FORMAT"): "as `description`",
     ("name", "INVALID_FORMAT"): "as `description`",
     ("q", "INVALID_FORMAT"): "as `description`",
-    ("email", "INVALID_FORMAT"): "`format: email`, which generators of strings at a length do not heed",
+    ("email", "INVALID_FORMAT"): "`format: idn-email`, which generators of strings at a length do not heed",
     ("ip", "INVALID_FORMAT"): "IPv4 or IPv6",
     ("member_id", "NOT_A_CHOICE"): "oneself",
     ("owner_email", "INVALID_FORMAT"): "as `email`",
