@@ -1,0 +1,105 @@
+use super::*;
+
+fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(&Sources::only(settings))
+}
+
+#[test]
+fn the_defaults_run_the_product() {
+    let config = config(&[]).unwrap();
+    assert_eq!(config.database_url(), "sqlite://data/insula.db");
+    assert!(config.migrates_on_start() && !config.requires_separate_database_login());
+    assert!(config.refuse_insecure().is_ok());
+}
+
+#[test]
+fn production_refuses_what_is_insecure_one_line_each() {
+    let good = "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV";
+    let faults = |key: &str, url: &str| {
+        let settings =
+            [("INSULA_ENVIRONMENT", "production"), ("INSULA_SECRET_KEY", key), ("INSULA_PUBLIC_URL", url)];
+        config(&settings).unwrap().refuse_insecure().map_or_else(|error| error.0.len(), |()| 0)
+    };
+    assert_eq!(faults(good, "https://insula.example"), 0);
+    let previous = [
+        ("INSULA_ENVIRONMENT", "production"),
+        ("INSULA_SECRET_KEY", good),
+        ("INSULA_SECRET_KEY_PREVIOUS", "short"),
+        ("INSULA_PUBLIC_URL", "https://insula.example"),
+    ];
+    let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
+    assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
+    assert_eq!(faults("", ""), 2);
+    let patient = [("INSULA_SESSION_CACHE_TTL", "1.5"), ("INSULA_ENVIRONMENT", "production")];
+    let refused = config(&patient).unwrap().refuse_insecure().err().unwrap().to_string();
+    assert!(refused.contains("INSULA_SESSION_CACHE_TTL"), "{refused}");
+    assert_eq!(faults("short", "http://insula.example"), 2);
+    assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
+    assert_eq!(faults("change-me-change-me-change-me-0123456789", "https://insula.example"), 1);
+}
+
+#[test]
+fn nobody_may_ask_for_short_passwords() {
+    let shortest =
+        |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
+    assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
+    assert!(["7", "65", "0", "-8", "eight"].iter().all(|text| shortest(text).is_err()));
+}
+
+#[test]
+fn accounts_are_hidden_where_mail_can_tell_their_owners() {
+    let hides = |settings: &[(&str, &str)]| {
+        let config = config(settings).unwrap();
+        config.refuse_insecure().map(|()| config.hides_existing_accounts()).map_err(|error| error.0.len())
+    };
+    let smtp = ("INSULA_SMTP_URL", "smtps://user:pass@mail.example");
+    let hide = |value| ("INSULA_HIDE_EXISTING_ACCOUNTS", value);
+    assert_eq!(hides(&[]), Ok(false));
+    assert_eq!(hides(&[smtp]), Ok(false));
+    assert_eq!(hides(&[smtp, hide("true")]), Ok(true));
+    assert_eq!(hides(&[hide("true")]), Err(1));
+    assert_eq!(hides(&[("INSULA_MAIL_FOLDER", "mails"), hide("true")]), Ok(true));
+    assert_eq!(hides(&[hide("false")]), Ok(false));
+    let production = [
+        ("INSULA_ENVIRONMENT", "production"),
+        ("INSULA_SECRET_KEY", "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV"),
+        ("INSULA_PUBLIC_URL", "https://insula.example"),
+    ];
+    assert_eq!(hides(&production), Ok(false));
+    assert_eq!(hides(&[&production[..], &[smtp]].concat()), Ok(true));
+    assert_eq!(hides(&[&production[..], &[smtp, hide("false")]].concat()), Ok(false));
+}
+
+#[test]
+fn mail_leaves_by_a_server_or_a_folder_and_is_kept_in_development_alone() {
+    let of = |settings: &[(&str, &str)]| {
+        let config = config(settings).unwrap();
+        (config.sends_mail(), config.keeps_mail())
+    };
+    assert_eq!(of(&[]), (false, true));
+    assert_eq!(of(&[("INSULA_SMTP_URL", "smtp://localhost")]), (true, false));
+    assert_eq!(of(&[("INSULA_MAIL_FOLDER", "mails")]), (true, false));
+    assert_eq!(of(&[("INSULA_ENVIRONMENT", "production")]), (false, false));
+}
+
+#[test]
+fn a_wrong_mail_server_is_told_of_without_its_password() {
+    let fault = config(&[("INSULA_SMTP_URL", "smtp://user:hunter2@mail.example?tls=no")]);
+    let fault = fault.err().unwrap().to_string();
+    assert!(fault.starts_with("INSULA_SMTP_URL: expected ") && !fault.contains("hunter2"), "{fault}");
+}
+
+#[test]
+fn every_fault_is_reported_with_its_name() {
+    let error = config(&[
+        ("INSULA_BIND", "nowhere"),
+        ("INSULA_ACCESS_TOKEN_TTL", "soon"),
+        ("INSULA_BINT", "127.0.0.1:1"),
+    ]);
+    let text = error.err().unwrap().to_string();
+    for part in
+        ["INSULA_BIND:", "INSULA_ACCESS_TOKEN_TTL:", "INSULA_BINT: unknown; did you mean INSULA_BIND?"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+}
