@@ -102,6 +102,14 @@ codes! {
     UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username exists already.";
     SlugTaken            = "SLUG_TAKEN",             Conflict,        "Slug taken",             "An organization with this slug exists, or existed, already.";
     ProjectCodeTaken     = "PROJECT_CODE_TAKEN",     Conflict,        "Project code taken",     "Another project of this organization has this code.";
+    ProjectArchived      = "PROJECT_ARCHIVED",       Conflict,        "Project archived",       "This project is archived: it takes no new work. Take it out of the archive first, or name another.";
+    TagNameTaken         = "TAG_NAME_TAKEN",         Conflict,        "Tag name taken",         "Another tag of this organization has this name.";
+    TagInUse             = "TAG_IN_USE",             Conflict,        "Tag in use",             "Tasks or time entries have this tag. Take it off them first, or rename it.";
+    ParentDeleted        = "PARENT_DELETED",         Conflict,        "Parent deleted",         "What this belongs to is deleted. Restore that first.";
+    TimerRunning         = "TIMER_RUNNING",          Conflict,        "Timer running",          "A timer of this member is running already. Stop it first.";
+    TimerNotRunning      = "TIMER_NOT_RUNNING",      Conflict,        "No timer running",       "No timer of yours is running. Start one at `POST …/timer/start`.";
+    TimeEntryOverlap     = "TIME_ENTRY_OVERLAP",     Conflict,        "Time entries overlap",   "This member has worked on something else at that time, and the organization wants no time counted twice.";
+    PeriodLocked         = "PERIOD_LOCKED",          Conflict,        "Period locked",          "This began in a period that is locked: what stands there can be changed no more.";
     RoleNameTaken        = "ROLE_NAME_TAKEN",        Conflict,        "Role name taken",        "Another role of this organization has this name.";
     RoleBuiltin          = "ROLE_BUILTIN",           Conflict,        "Built-in role",          "Built-in roles cannot be changed or deleted. Add a role of your own.";
     RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members hold this role; `members` lists them. Name another role in `reassign_to`.";

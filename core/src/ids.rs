@@ -71,6 +71,20 @@ ids! {
     SessionId,
     /// A project of one organization.
     ProjectId,
+    /// The link between a project and a member.
+    ProjectMemberId,
+    /// A tag of one organization.
+    TagId,
+    /// A task of one organization.
+    TaskId,
+    /// The link between a task and a tag.
+    TaskTagId,
+    /// A stretch of time that a member worked.
+    TimeEntryId,
+    /// The link between a time entry and a tag.
+    TimeEntryTagId,
+    /// Up to when an organization's time is settled.
+    PeriodLockId,
     /// An invitation into one organization.
     InvitationId,
     /// The link between an invitation and a role.

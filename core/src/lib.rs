@@ -44,6 +44,10 @@ pub mod transfers;
 pub mod settings;
 // Work data.
 pub mod projects;
+pub mod tags;
+pub mod tasks;
+pub mod period_locks;
+pub mod time_entries;
 // What spans several of them.
 pub mod accounts;
 pub mod tenants;

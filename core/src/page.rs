@@ -28,6 +28,8 @@ pub enum KeyValue {
     Text(String),
     /// Of a column of instants.
     Instant(DateTime<Utc>),
+    /// Of a column of numbers.
+    Number(i64),
     /// Of a row that has none.
     Nothing,
 }

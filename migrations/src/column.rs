@@ -81,6 +81,11 @@ impl Column {
         Self { check: Some(Expr::col(self.name).is_in(words)), ..self }
     }
 
+    /// Not less than the value of another column of the row.
+    pub(crate) fn not_before(self, other: &'static str) -> Self {
+        Self { check: Some(Expr::col(self.name).gte(Expr::col(other))), ..self }
+    }
+
     /// The id of a row of a table that no organization owns.
     pub(crate) fn references(self, table: &'static str) -> Self {
         Self { refers_to: Some(Reference::Global(table)), ..self }

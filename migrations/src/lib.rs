@@ -36,6 +36,9 @@ mod m0017_organization_settings;
 mod m0018_user_lists;
 mod m0019_member_order;
 mod m0020_audit_chain;
+mod m0021_project_details;
+mod m0022_tasks;
+mod m0023_time_entries;
 
 use database::{Database, Session};
 pub use error::Error;

@@ -33,6 +33,9 @@ impl MigratorTrait for Migrator {
             Box::new(crate::m0018_user_lists::Migration),
             Box::new(crate::m0019_member_order::Migration),
             Box::new(crate::m0020_audit_chain::Migration),
+            Box::new(crate::m0021_project_details::Migration),
+            Box::new(crate::m0022_tasks::Migration),
+            Box::new(crate::m0023_time_entries::Migration),
         ]
     }
 }

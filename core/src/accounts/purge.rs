@@ -11,8 +11,8 @@ use crate::{
     db::{Db, OrgTx, TenantTable},
     emails, idempotency,
     ids::UserId,
-    invitations, members, one_time_tokens, organizations, outbox, projects, roles, sessions, transfers,
-    users,
+    invitations, members, one_time_tokens, organizations, outbox, period_locks, projects, roles, sessions,
+    tags, tasks, time_entries, transfers, users,
 };
 
 macro_rules! emptied { ($($table:path),+ $(,)?) => {
@@ -29,7 +29,14 @@ emptied! {
     idempotency::Entity,
     emails::Entity,
     outbox::Entity,
-    projects::entity::Entity,
+    time_entries::tagged::Entity,
+    time_entries::Entity,
+    period_locks::entity::Entity,
+    tasks::tagged::Entity,
+    tasks::Entity,
+    tags::Entity,
+    projects::members::Entity,
+    projects::Entity,
     invitations::given::Entity,
     invitations::Entity,
     transfers::Entity,

@@ -20,6 +20,8 @@ const UNIQUE: &[(&str, &str, Code)] = &[
         Code::InvitationPending,
     ),
     ("projects_organization_code_key", "projects.organization_id, projects.code_key", Code::ProjectCodeTaken),
+    ("tags_organization_name_key", "tags.organization_id, tags.name_key", Code::TagNameTaken),
+    ("time_entries_running_key", "time_entries.organization_id, time_entries.member_id", Code::TimerRunning),
 ];
 
 /// SQLSTATEs that say "not now": serialization failure, deadlock, lock and statement time-outs, too many connections,

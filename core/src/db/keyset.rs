@@ -17,7 +17,7 @@ pub trait SortKey: Copy {
     /// The table listed; its primary key is one column, the id.
     type Table: EntityTrait;
 
-    /// The column of the key: of text or of instants.
+    /// The column of the key: of text, of numbers or of instants.
     fn column(self) -> <Self::Table as EntityTrait>::Column;
 }
 
@@ -104,8 +104,14 @@ fn after<E: EntityTrait>(row: &E::Model, key: E::Column) -> Result<After> {
     let key = match row.get(key) {
         Value::String(Some(text)) => KeyValue::Text(text),
         Value::ChronoDateTimeUtc(Some(instant)) => KeyValue::Instant(instant),
+        Value::BigInt(Some(number)) => KeyValue::Number(number),
+        Value::Int(Some(number)) => KeyValue::Number(number.into()),
         Value::String(None) | Value::ChronoDateTimeUtc(None) => KeyValue::Nothing,
-        _ => return Err(Error::Broken("a list is sorted by a key that is neither text nor an instant")),
+        _ => {
+            return Err(Error::Broken(
+                "a list is sorted by a key that is neither text nor number nor instant",
+            ));
+        }
     };
     match row.get(id::<E>()?) {
         Value::Uuid(Some(id)) => Ok(After { key, id }),
@@ -124,6 +130,7 @@ fn value(key: KeyValue) -> Option<Value> {
     match key {
         KeyValue::Text(text) => Some(text.into()),
         KeyValue::Instant(instant) => Some(instant.into()),
+        KeyValue::Number(number) => Some(number.into()),
         KeyValue::Nothing => None,
     }
 }

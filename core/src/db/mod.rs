@@ -1,6 +1,7 @@
 //! The only room that holds a connection. Everybody else gets a unit of work that is already inside its scope:
 //! [`OrgTx`] (one organization), [`Tx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
 
+mod among;
 mod error;
 mod keyset;
 mod login;

@@ -2,12 +2,13 @@
 
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, PartialModelTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Related, Select, SelectExt, SelectTwo, Value,
+    QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
     sea_query::{Expr, ExprTrait, IntoCondition, LockType, Order},
 };
 
 use super::{
     GlobalTable, TenantTable,
+    among::subquery,
     keyset::{self, SortKey},
     transaction::Transaction,
 };
@@ -71,10 +72,8 @@ where
         theirs: R::Column,
         condition: impl IntoCondition,
     ) -> Self {
-        let lives = R::DELETED.map(|deleted| deleted.is_null());
-        let scope = Condition::all().add(R::ORG.eq(self.org)).add_option(lives);
-        let select = R::find().select_only().column(theirs).filter(condition.into_condition()).filter(scope);
-        self.filter(column.in_subquery(select.into_query()))
+        let theirs = subquery::<R>(self.org, theirs, condition, R::DELETED);
+        self.filter(column.in_subquery(theirs))
     }
 
     /// Adds the person that each row refers to. People belong to no organization; rows do.

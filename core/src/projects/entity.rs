@@ -24,6 +24,12 @@ pub struct Model {
     pub name: String,
     /// `#rrggbb`.
     pub color: Option<String>,
+    /// Do only its members see it, and those who may change projects?
+    pub is_private: bool,
+    /// Since when nothing new is to be done on it.
+    pub archived_at: Option<DateTimeUtc>,
+    /// How long it may take, in seconds.
+    pub estimate_seconds: Option<i64>,
     /// Counts the changes; the `ETag`.
     pub version: i64,
     /// When it was deleted.

@@ -5,12 +5,17 @@
 //! the transaction is inside it, and another organization's row is `NotFound`.
 
 pub(crate) mod entity;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod members;
+mod visibility;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::{Value, json};
 
+use entity::ActiveModel;
 pub use entity::Model as Project;
-use entity::{ActiveModel, Column, Entity};
+pub(crate) use entity::{Column, Entity};
+pub(crate) use visibility::{hidden, visible};
 
 use crate::{
     Error, Result,
@@ -124,6 +129,9 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
             code: Set(new.code.into()),
             name: Set(new.name.into()),
             color: Set(new.color.map(Into::into)),
+            is_private: Set(false),
+            archived_at: Set(None),
+            estimate_seconds: Set(None),
             version: Set(1),
             deleted_at: Set(None),
             created_at: Set(now),

@@ -1,0 +1,10 @@
+//! Time entries.
+
+pub(crate) mod entity;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod tagged;
+mod visibility;
+
+pub(crate) use entity::{Column, Entity};
+pub use entity::{Model as TimeEntry, Source};
+pub(crate) use visibility::visible;
