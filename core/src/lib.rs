@@ -48,6 +48,7 @@ pub mod tags;
 pub mod tasks;
 pub mod period_locks;
 pub mod time_entries;
+pub mod departures;
 // What spans several of them.
 pub mod accounts;
 pub mod tenants;

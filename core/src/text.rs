@@ -9,6 +9,7 @@ mod place;
 mod role;
 mod search_term;
 mod tenant;
+mod work;
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
@@ -20,6 +21,7 @@ pub use role::{Description, RoleName};
 pub use search_term::SearchTerm;
 pub use tenant::{About, Currency, SlugPart};
 use unicode_normalization::UnicodeNormalization;
+pub use work::{Activity, Notes};
 
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     access::{Authorized, Grant, MembersRead, MembersRemove, MembersUpdate, Membership, RoleGrants},
+    departures,
     error::Fields,
     ids::MemberId,
     members::{self, MemberChanges, MemberFilter, MemberKey, Status},
@@ -226,7 +227,7 @@ impl Members {
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = expected.0.and_then(IfMatch::expected_member);
-        members::remove(&tx, MemberId(member.0.0), expected).await?;
+        departures::remove(&tx, MemberId(member.0.0), expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

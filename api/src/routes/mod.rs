@@ -17,6 +17,7 @@ mod projects;
 mod roles;
 mod sessions;
 mod settings;
+mod time_entries;
 mod transfers;
 
 use std::sync::Arc;
@@ -58,6 +59,9 @@ groups! {
         roles.Roles,
         permissions.Permissions,
         projects.Projects,
+        time_entries.TimeEntries,
+        time_entries::timer.Timer,
+        time_entries::period_lock.PeriodLocks,
         audit::log.Log,
         audit::proof.Proof,
         audit::exports.Exports;
@@ -90,6 +94,8 @@ enum Tag {
     Roles,
     /// Projects of an organization.
     Projects,
+    /// Who worked when on what.
+    TimeEntries,
     /// What happened in an organization, and the proof of it.
     Audit,
     /// What operators of the platform do.

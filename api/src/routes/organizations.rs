@@ -5,10 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     access::{OrganizationDelete, OrganizationRead, OrganizationRestore, OrganizationUpdate, OwnMembership},
-    accounts,
+    accounts, departures,
     error::{Code, Fields},
     idempotency::Begun,
-    members,
     organizations::{self, NewOrganization, OrganizationChanges},
     tenants, text,
 };
@@ -188,7 +187,7 @@ impl Organizations {
     #[oai(path = "/organizations/:org/leave", method = "post", operation_id = "leaveOrganization")]
     async fn leave(&self, org: tenant::Path<OwnMembership>) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        members::leave(&tx).await?;
+        departures::leave(&tx).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

@@ -8,7 +8,7 @@ use insula_core::{
     settings::{self, SettingsChanges},
     text,
 };
-use poem_openapi::{Object, OpenApi, param::Header};
+use poem_openapi::{Enum, Object, OpenApi, param::Header};
 use serde::Serialize;
 
 use super::{Tag, me::WeekStart};
@@ -22,6 +22,27 @@ use crate::{
 
 pub struct Settings(pub Arc<State>);
 
+/// Is something allowed?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case", rename = "SettledRule")]
+#[serde(rename_all = "snake_case")]
+enum Rule {
+    /// It is.
+    Allow,
+    /// It is not.
+    Refuse,
+}
+
+impl Rule {
+    fn of(allowed: bool) -> Self {
+        if allowed { Self::Allow } else { Self::Refuse }
+    }
+
+    fn allows(self) -> bool {
+        self == Self::Allow
+    }
+}
+
 /// What holds in an organization. What it has not settled is what is usual.
 #[derive(Object, Serialize)]
 struct OrganizationSettings {
@@ -31,6 +52,12 @@ struct OrganizationSettings {
     week_start: WeekStart,
     /// For how many days its audit log is kept.
     audit_retention_days: u16,
+    /// May a member have two time entries at the same time?
+    time_entry_overlap: Rule,
+    /// How many hours a time entry may last.
+    time_entry_max_hours: u16,
+    /// May time be written down before it happened?
+    time_entry_future: Rule,
     /// That of the organization, whose part they are; the `ETag`.
     version: i64,
 }
@@ -45,6 +72,13 @@ struct SettingsPatch {
     /// For how many days its audit log is kept; what is older goes within a day.
     #[oai(validator(minimum(value = "30"), maximum(value = "3650")))]
     audit_retention_days: Option<u16>,
+    /// May a member have two time entries at the same time? What there is already stays as it is.
+    time_entry_overlap: Option<Rule>,
+    /// How many hours a time entry may last: up to 31 days.
+    #[oai(validator(minimum(value = "1"), maximum(value = "744")))]
+    time_entry_max_hours: Option<u16>,
+    /// May time be written down before it happened?
+    time_entry_future: Option<Rule>,
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
@@ -89,7 +123,14 @@ impl TryFrom<SettingsPatch> for SettingsChanges {
         let currency = fields.take_optional("currency", currency);
         fields.finish()?;
         let week_start = patch.week_start.map(Into::into);
-        Ok(Self { currency, week_start, audit_retention_days: patch.audit_retention_days })
+        Ok(Self {
+            currency,
+            week_start,
+            audit_retention_days: patch.audit_retention_days,
+            overlap: patch.time_entry_overlap.map(Rule::allows),
+            max_hours: patch.time_entry_max_hours,
+            future: patch.time_entry_future.map(Rule::allows),
+        })
     }
 }
 
@@ -99,6 +140,9 @@ impl From<settings::Settings> for OrganizationSettings {
             currency: Currency(settings.currency.into()),
             week_start: settings.week_start.into(),
             audit_retention_days: settings.audit_retention_days,
+            time_entry_overlap: Rule::of(settings.time.overlap),
+            time_entry_max_hours: settings.time.max_hours,
+            time_entry_future: Rule::of(settings.time.future),
             version: settings.version,
         }
     }

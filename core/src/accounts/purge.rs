@@ -9,7 +9,7 @@ use crate::{
     audit::{self, Action, Details},
     credentials,
     db::{Db, OrgTx, TenantTable},
-    emails, idempotency,
+    departures, emails, idempotency,
     ids::UserId,
     invitations, members, one_time_tokens, organizations, outbox, period_locks, projects, roles, sessions,
     tags, tasks, time_entries, transfers, users,
@@ -93,7 +93,7 @@ async fn forget(db: &Db, user: UserId) -> Result<()> {
         if membership.is_personal() {
             erase(&scope, &membership.kind).await?;
         } else if !membership.is_over() {
-            members::depart(&scope, &membership).await?;
+            departures::depart(&scope, &membership).await?;
         }
     }
     invitations::forget(&tx, &was.email_canonical).await?;

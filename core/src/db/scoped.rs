@@ -140,6 +140,15 @@ where
         self.sealed().lock(LockType::Update).one(tx).await?.ok_or(Error::NotFound(E::NAME))
     }
 
+    /// Every row, locked in the order of `column`: whoever locks several at once does it in one order.
+    ///
+    /// # Errors
+    /// `Unavailable` when another writer holds one too long.
+    pub async fn all_locked(self, column: E::Column) -> Result<Vec<E::Model>> {
+        let tx = self.tx;
+        Ok(self.sealed().order_by(column, Order::Asc).lock(LockType::Update).all(tx).await?)
+    }
+
     /// How many rows there are.
     ///
     /// # Errors

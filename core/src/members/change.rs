@@ -130,7 +130,7 @@ pub async fn try_change(
 /// # Errors
 /// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
 /// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: Expected) -> Result<()> {
+pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: Expected) -> Result<()> {
     let listed = lock(tx, id, expected).await?;
     if roles::grants_by_id(tx, &ids(&listed.roles)).await?.iter().any(RoleGrants::is_owner) {
         tx.facts().refuse_touching_owner()?;

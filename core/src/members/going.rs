@@ -34,7 +34,7 @@ pub(crate) async fn go<P: Write>(tx: &OrgTx<P>, before: Member, action: Action) 
 /// # Errors
 /// `NOT_A_MEMBER` for operators of the platform; `PERSONAL_ORGANIZATION`; `LAST_OWNER`; `NotFound` when it was deleted, or
 /// he was removed, at the same time.
-pub async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
+pub(crate) async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
     let member = tx.own_member()?;
     organizations::refuse_personal(&owners::lock(tx).await?)?;
     let his = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));

@@ -4,7 +4,9 @@
 //! caller who was not checked does not compile. None begins or commits: handlers do. None asks for the organization:
 //! the transaction is inside it, and another organization's row is `NotFound`.
 
+mod departure;
 pub(crate) mod entity;
+mod given;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod members;
 mod visibility;
@@ -12,9 +14,11 @@ mod visibility;
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::{Value, json};
 
+pub(crate) use departure::depart;
 use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
+pub(crate) use given::{given, refuse_archived};
 pub(crate) use visibility::{hidden, visible};
 
 use crate::{

@@ -2,6 +2,8 @@
 //!
 //! Kept as JSON in its row, and versioned with it. What a newer program has written there stays as it is.
 
+mod time;
+
 use std::ops::RangeInclusive;
 
 use chrono::TimeDelta;
@@ -17,6 +19,8 @@ use crate::{
     text::Currency,
     users::WeekStart,
 };
+pub(crate) use time::time_rules;
+pub use time::{LONGEST_HOURS, TimeRules};
 
 const CURRENCY: &str = "currency";
 const WEEK_START: &str = "week_start";
@@ -37,6 +41,8 @@ pub struct Settings {
     pub week_start: WeekStart,
     /// For how many days it keeps its audit log.
     pub audit_retention_days: u16,
+    /// What the time of its members must heed.
+    pub time: TimeRules,
     /// That of the organization, whose part they are.
     pub version: i64,
 }
@@ -50,6 +56,12 @@ pub struct SettingsChanges {
     pub week_start: Option<WeekStart>,
     /// For how many days it keeps its audit log: one of [`AUDIT_RETENTION_DAYS`].
     pub audit_retention_days: Option<u16>,
+    /// May a member have two time entries at the same time?
+    pub overlap: Option<bool>,
+    /// How many hours a time entry may last: one of [`LONGEST_HOURS`].
+    pub max_hours: Option<u16>,
+    /// May time be written down before it happened?
+    pub future: Option<bool>,
 }
 
 impl Settings {
@@ -61,6 +73,7 @@ impl Settings {
             currency: currency.unwrap_or_else(Currency::usual),
             week_start: text(WEEK_START).and_then(WeekStart::parse).unwrap_or(WeekStart::Monday),
             audit_retention_days: audit_retention_days(&stored),
+            time: TimeRules::of(&stored),
             version: organization.version,
         }
     }
@@ -71,6 +84,9 @@ impl Settings {
             CURRENCY: self.currency.as_str(),
             WEEK_START: self.week_start.as_str(),
             AUDIT_RETENTION: self.audit_retention_days,
+            time::OVERLAP: time::word(self.time.overlap),
+            time::LONGEST: self.time.max_hours,
+            time::FUTURE: time::word(self.time.future),
         })
     }
 }
@@ -115,6 +131,11 @@ pub async fn change(
         currency: changes.currency.unwrap_or_else(|| before.currency.clone()),
         week_start: changes.week_start.unwrap_or(before.week_start),
         audit_retention_days: changes.audit_retention_days.unwrap_or(before.audit_retention_days),
+        time: TimeRules {
+            overlap: changes.overlap.unwrap_or(before.time.overlap),
+            max_hours: changes.max_hours.unwrap_or(before.time.max_hours),
+            future: changes.future.unwrap_or(before.time.future),
+        },
         version: before.version,
     };
     if after == before {

@@ -1,6 +1,5 @@
 //! Tags: what an organization calls tasks and time entries beside their project.
 
-#[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod entity;
 
 use std::collections::HashSet;

@@ -1,0 +1,88 @@
+//! `/organizations/{org}/period-lock`: up to when time is settled.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use insula_core::{
+    access::{TimeEntriesLock, TimeEntriesRead},
+    error::Code,
+    period_locks,
+    text::Fault,
+};
+use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};
+use serde::Serialize;
+
+use super::super::Tag;
+use crate::{
+    problem::Result,
+    state::State,
+    strict::StrictJson,
+    tenant,
+    wire::{EntityTag, IfMatch, IfNoneMatch, Tagged},
+};
+
+pub struct PeriodLocks(pub Arc<State>);
+
+/// Up to when time is settled.
+#[derive(Object, Serialize)]
+struct PeriodLock {
+    /// What began before this instant can be changed no more; `null`: everything can.
+    #[oai(nullable)]
+    locked_until: Option<DateTime<Utc>>,
+    /// Counts its changes, from 0; the `ETag`.
+    version: i64,
+}
+
+/// Up to when time is to be settled.
+#[derive(Object)]
+struct PeriodLockDraft {
+    /// What began before this instant can be changed no more; `null` unlocks everything.
+    #[oai(nullable)]
+    locked_until: MaybeUndefined<DateTime<Utc>>,
+}
+
+#[OpenApi(tag = "Tag::TimeEntries")]
+impl PeriodLocks {
+    /// Look at the period lock
+    #[oai(path = "/organizations/:org/period-lock", method = "get", operation_id = "getPeriodLock")]
+    async fn get(
+        &self,
+        org: tenant::Path<TimeEntriesRead>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<PeriodLock>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let lock = period_locks::get(&tx).await?;
+        Ok(Tagged::new(EntityTag(lock.version), known.0, || lock.into()))
+    }
+
+    /// Lock a period
+    ///
+    /// Nobody adds, changes or deletes time that began in it, until it is unlocked.
+    #[oai(path = "/organizations/:org/period-lock", method = "put", operation_id = "setPeriodLock")]
+    async fn set(
+        &self,
+        org: tenant::Path<TimeEntriesLock>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        draft: StrictJson<PeriodLockDraft>,
+    ) -> Result<Tagged<PeriodLock>> {
+        let until = match draft.value.locked_until {
+            MaybeUndefined::Value(until) => Some(until.trunc_subsecs(0)),
+            MaybeUndefined::Null => None,
+            // Whoever forgot to say it does not want everything unlocked.
+            MaybeUndefined::Undefined => {
+                let fault = Fault { code: "REQUIRED", message: "Is required.".to_owned() };
+                return Err(Code::ValidationFailed.refuse_field("locked_until", fault).into());
+            }
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        let lock = period_locks::set(&tx, until, expected.0.and_then(IfMatch::expected)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(lock.version), lock.into()))
+    }
+}
+
+impl From<period_locks::PeriodLock> for PeriodLock {
+    fn from(lock: period_locks::PeriodLock) -> Self {
+        Self { locked_until: lock.locked_until, version: lock.version }
+    }
+}

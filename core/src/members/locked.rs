@@ -1,0 +1,43 @@
+//! That nobody changes a member's time at the same time as somebody else: whoever does locks the member's row first.
+
+use sea_orm::ColumnTrait;
+
+use super::{ACTIVE, Column, Entity};
+use crate::{Error, Result, access::Write, db::OrgTx, error::Fields, ids::MemberId};
+
+/// Locks a member for changes of his time; notes in `fields` that there is none, or that he is not active, under the name
+/// of `field`.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn lock_active<P: Write>(
+    tx: &OrgTx<P>,
+    member: MemberId,
+    field: &str,
+    fields: &mut Fields,
+) -> Result<()> {
+    match tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await {
+        Err(Error::NotFound(_)) => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
+        Ok(found) if found.status != ACTIVE => {
+            fields.refuse(field, "INACTIVE_MEMBER", "This member is not active.");
+        }
+        found => drop(found?),
+    }
+    Ok(())
+}
+
+/// Locks a member, whatever his status, for changes of his time.
+///
+/// # Errors
+/// `NotFound`, also when he is another organization's.
+pub(crate) async fn lock_one<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+    tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await.map(drop)
+}
+
+/// Locks every member: nobody's time changes until the transaction ends.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn lock_all<P: Write>(tx: &OrgTx<P>) -> Result<()> {
+    tx.find::<Entity>().all_locked(Column::Id).await.map(drop)
+}

@@ -1,0 +1,37 @@
+//! What becomes of the projects of a member who goes.
+
+use sea_orm::{
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::json;
+
+use super::{Column, Entity, members};
+use crate::{
+    Result,
+    access::Write,
+    audit::{Action, Details},
+    db::OrgTx,
+    ids::MemberId,
+};
+
+/// Takes a member off the projects that he worked on.
+pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+    let his = members::Column::MemberId.eq(member);
+    let joined = tx.find::<members::Entity>().filter(his.clone()).all().await?;
+    if joined.is_empty() {
+        return Ok(());
+    }
+    let projects: Vec<_> = joined.into_iter().map(|link| link.project_id).collect();
+    let living = tx.find::<Entity>().filter(Column::Id.is_in(projects)).all_locked(Column::Id).await?;
+    let living: Vec<_> = living.into_iter().map(|project| project.id).collect();
+    tx.delete::<members::Entity>(his).await?;
+    if living.is_empty() {
+        return Ok(());
+    }
+    let columns =
+        [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
+    tx.set_where::<Entity>(columns, Column::Id.is_in(living.iter().copied())).await?;
+    let details = Details::changed(json!({ "member_left": null }), json!({ "member_left": member }));
+    tx.record_all(Action::ProjectUpdated, living, &details).await
+}

@@ -1,0 +1,71 @@
+//! What people write of their work.
+
+use super::{Fault, length, nfc, without_controls};
+
+/// What kind of work it was: trimmed, NFC, 1..=100 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity(String);
+
+impl Activity {
+    /// Longest one, in characters.
+    pub const MAX: usize = 100;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        without_controls(text)?;
+        let text = nfc(text.trim());
+        length(&text, 1..=Self::MAX)?;
+        Ok(Self(text))
+    }
+}
+
+/// What was done: trimmed, NFC, 1..=2000 characters, in as many lines as it takes; no other control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notes(String);
+
+impl Notes {
+    /// Longest ones, in characters.
+    pub const MAX: usize = 2000;
+
+    /// # Errors
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return Err(Fault::new(
+                "INVALID_FORMAT",
+                "Must not contain control characters but line breaks and tabs.",
+            ));
+        }
+        let text = nfc(text.trim());
+        length(&text, 1..=Self::MAX)?;
+        Ok(Self(text))
+    }
+}
+
+impl From<Activity> for String {
+    fn from(activity: Activity) -> Self {
+        activity.0
+    }
+}
+
+impl From<Notes> for String {
+    fn from(notes: Notes) -> Self {
+        notes.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_have_lines_and_activities_do_not() {
+        assert_eq!(String::from(Notes::parse(" one\n\ttwo ").unwrap()), "one\n\ttwo");
+        assert_eq!(Notes::parse("a\u{7}").unwrap_err().code, "INVALID_FORMAT");
+        assert_eq!(Notes::parse(&"a".repeat(2001)).unwrap_err().code, "TOO_LONG");
+        assert_eq!(String::from(Activity::parse(" Design ").unwrap()), "Design");
+        assert_eq!(Activity::parse("a\nb").unwrap_err().code, "INVALID_FORMAT");
+        assert_eq!(Activity::parse(" ").unwrap_err().code, "TOO_SHORT");
+    }
+}

@@ -1,0 +1,173 @@
+//! Saying otherwise.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait};
+
+use super::{
+    Column, Entity, Shown, TimeEntry,
+    entity::ActiveModel,
+    refuse_foreign,
+    rules::{Rules, Span},
+    tag, tagged, tags_of, visible,
+    work::{self, ProjectRef, Work, refuse_stray_task},
+};
+use crate::{
+    Result,
+    access::{TimeEntriesUpdate, Write},
+    audit::{Action, Details},
+    db::{OrgTx, check_version},
+    error::Fields,
+    ids::{ProjectId, TagId, TaskId, TimeEntryId},
+    members,
+    projects::{self, Project},
+    text::{Activity, Notes},
+};
+
+/// What is to change; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct TimeEntryChanges {
+    /// The project.
+    pub project: Option<Option<ProjectRef>>,
+    /// The task.
+    pub task: Option<Option<TaskId>>,
+    /// What kind of work.
+    pub activity: Option<Option<Activity>>,
+    /// What was done.
+    pub notes: Option<Option<Notes>>,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended; ends what is running.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Is it to be paid for?
+    pub billable: Option<bool>,
+    /// All its tags.
+    pub tags: Option<Vec<TagId>>,
+}
+
+/// Changes an entry. A change that changes nothing leaves no trace.
+///
+/// # Errors
+/// `NotFound`; `Forbidden` for the time of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when `expected` is
+/// not its version; `VALIDATION_FAILED`; `PERIOD_LOCKED` where it began, or would begin, in a period that is locked;
+/// `PROJECT_ARCHIVED` where it moves to such a project; `TIME_ENTRY_OVERLAP`.
+pub async fn change(
+    tx: &OrgTx<TimeEntriesUpdate>,
+    id: TimeEntryId,
+    changes: TimeEntryChanges,
+    expected: Option<i64>,
+) -> Result<Shown> {
+    let before = held(tx, id).await?;
+    check_version(expected, before.entry.version)?;
+    let rules = Rules::of(tx).await?;
+    let mut fields = Fields::default();
+    let mut after = before.clone();
+    let moved = place(tx, &mut after.entry, changes.project, changes.task, &mut fields).await?;
+    if let Some(tags) = changes.tags {
+        after.tags = work::tags(tx, tags, &mut fields).await?;
+    }
+    if let Some(activity) = changes.activity {
+        after.entry.activity = activity.map(Into::into);
+    }
+    if let Some(notes) = changes.notes {
+        after.entry.notes = notes.map(Into::into);
+    }
+    after.entry.billable = changes.billable.unwrap_or(before.entry.billable);
+    let was = Span { started_at: before.entry.started_at, ended_at: before.entry.ended_at };
+    let span = Span::new(changes.started_at.unwrap_or(was.started_at), changes.ended_at.or(was.ended_at));
+    (after.entry.started_at, after.entry.ended_at) = (span.started_at, span.ended_at);
+    // What was settled since then does not forbid to correct the notes of what is long over.
+    if span != was {
+        rules.judge(span, tx.now(), &mut fields);
+    }
+    fields.finish()?;
+    if after == before {
+        return Ok(before);
+    }
+    rules.refuse_locked(was.started_at)?;
+    rules.refuse_locked(span.started_at)?;
+    moved.as_ref().map_or(Ok(()), projects::refuse_archived)?;
+    if span != was {
+        rules.refuse_overlap(tx, before.entry.member_id, span, Some(id)).await?;
+    }
+    store(tx, &before, after).await
+}
+
+/// An entry that the caller may change, its member locked: so it stays as it is read here.
+pub(super) async fn held<P: Write>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<Shown> {
+    let seen = || Ok::<_, crate::Error>(tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?));
+    let member = seen()?.one().await?.member_id;
+    refuse_foreign(tx, member).await?;
+    members::lock_one(tx, member).await?;
+    let entry = seen()?.one().await?;
+    let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
+    Ok(Shown { entry, tags })
+}
+
+/// Puts the entry where the change says; gives the project where it is another one.
+async fn place<P: Write>(
+    tx: &OrgTx<P>,
+    entry: &mut TimeEntry,
+    project: Option<Option<ProjectRef>>,
+    task: Option<Option<TaskId>>,
+    fields: &mut Fields,
+) -> Result<Option<Project>> {
+    let (was, names_project) = (entry.project_id, project.is_some());
+    // What is not named stays, unseen or not.
+    let kept = project.is_none().then_some(was).flatten();
+    let mut work = Work::look_up(tx, project.flatten(), task.flatten(), fields).await?;
+    let project_id = |work: &Work| work.project.as_ref().map(|project| project.id);
+    match (names_project, task) {
+        (false, None) => return Ok(None),
+        (true, None) => {
+            entry.project_id = project_id(&work);
+            if entry.task_id.is_some() && entry.project_id != was {
+                refuse_stray_task(fields);
+            }
+        }
+        (false, Some(_)) => {
+            let of_task: Option<ProjectId> = work.task.as_ref().and_then(|task| task.project_id);
+            match kept {
+                None => entry.project_id = project_id(&work),
+                Some(kept) if work.task.is_some() && of_task != Some(kept) => refuse_stray_task(fields),
+                Some(_) => {}
+            }
+            entry.task_id = work.task.as_ref().map(|task| task.id);
+        }
+        (true, Some(_)) => {
+            entry.project_id = project_id(&work);
+            entry.task_id = work.task.as_ref().map(|task| task.id);
+            if work.project.is_none() && work.task.as_ref().is_some_and(|task| task.project_id.is_some()) {
+                refuse_stray_task(fields);
+            }
+        }
+    }
+    Ok(work.project.take().filter(|project| Some(project.id) != was))
+}
+
+async fn store<P: Write>(tx: &OrgTx<P>, before: &Shown, after: Shown) -> Result<Shown> {
+    let id = before.entry.id;
+    if after.tags != before.tags {
+        tx.delete::<tagged::Entity>(tagged::Column::TimeEntryId.eq(id)).await?;
+        tag(tx, id, &after.tags).await?;
+    }
+    let entry = after.entry;
+    let entry = tx
+        .update(ActiveModel {
+            id: Set(id),
+            project_id: Set(entry.project_id),
+            task_id: Set(entry.task_id),
+            activity: Set(entry.activity),
+            notes: Set(entry.notes),
+            started_at: Set(entry.started_at),
+            ended_at: Set(entry.ended_at),
+            billable: Set(entry.billable),
+            version: Set(before.entry.version + 1),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        })
+        .await?;
+    let after = Shown { entry, tags: after.tags };
+    let details = Details::changed(before.facts(), after.facts());
+    tx.record(Action::TimeEntryUpdated, id, details).await?;
+    Ok(after)
+}
