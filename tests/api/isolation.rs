@@ -70,6 +70,10 @@ async fn make(owner: &Client, org: &Organization, parameter: &str, code: &str) -
             owner.post(&format!("{path}/invitations"), draft).await
         }
         "role" => owner.post(&format!("{path}/roles"), json!({ "name": code, "permissions": [] })).await,
+        "entry" => {
+            let draft = json!({ "started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z" });
+            owner.post(&format!("{path}/time-entries"), draft).await
+        }
         // There is one, whom nobody can take away.
         "member" => {
             let members = owner.get(&format!("{path}/members")).await.expect(200);

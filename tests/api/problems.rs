@@ -80,6 +80,7 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     met.note(&ada.delete("/api/v1/users/me").await, 403, "REAUTH_REQUIRED");
     organizations(&mut met, &ada, &vault).await;
+    time(&mut met, &ada).await;
     invitations(&mut met, server, &ada).await;
     jobs(&mut met, operator, &vault).await;
     waiting(&mut met, &ada, &vault, (&projects, &path)).await;
@@ -234,6 +235,24 @@ async fn organizations(met: &mut Met, ada: &Client, vault: &Vault) {
         assert!(vault.execute(&change.replace("SLUG", &slug)).await > 0);
         met.note(&ada.patch(&path, json!({ "name": "x" })).await, status, code);
     }
+}
+
+/// What is about time.
+async fn time(met: &mut Met, ada: &Client) {
+    ada.found("clock").await;
+    let at = |path: &str| format!("/api/v1/organizations/clock/{path}");
+    met.note(&ada.request("POST", &at("timer/stop")).await, 409, "TIMER_NOT_RUNNING");
+    let start = || ada.post(&at("timer/start"), json!({}));
+    start().await.expect(201);
+    met.note(&start().await, 409, "TIMER_RUNNING");
+    let refuse = json!({ "time_entry_overlap": "refuse" });
+    ada.patch(&at("settings"), refuse).header("if-match", "*").await.expect(200);
+    let hour = json!({ "started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z" });
+    let write = || ada.post(&at("time-entries"), hour.clone());
+    write().await.expect(201);
+    met.note(&write().await, 409, "TIME_ENTRY_OVERLAP");
+    ada.put(&at("period-lock"), json!({ "locked_until": "2026-03-03T00:00:00Z" })).await.expect(200);
+    met.note(&write().await, 409, "PERIOD_LOCKED");
 }
 
 /// What keeps people from inviting, and from joining.

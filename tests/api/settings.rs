@@ -16,10 +16,7 @@ async fn acme() -> (Server, Client) {
 async fn what_is_not_settled_is_what_is_usual() {
     let (_server, owner) = acme().await;
     let reply = owner.get(SETTINGS).await;
-    assert_eq!(
-        reply.expect(200),
-        json!({ "currency": "EUR", "week_start": "monday", "audit_retention_days": 365, "version": 1 })
-    );
+    assert_eq!(reply.expect(200), settings("EUR", "monday", 1));
     owner.get(SETTINGS).header("if-none-match", reply.header("etag").unwrap()).await.expect(304);
 }
 
@@ -32,16 +29,10 @@ async fn whoever_changes_them_says_which_ones_he_knows() {
     // What is wrong with the body is told first.
     patch(json!({ "currency": "usd" })).await.problem(422, "VALIDATION_FAILED");
     let changed = patch(json!({ "currency": "USD" })).header("if-match", "\"1\"").await;
-    assert_eq!(
-        changed.expect(200),
-        json!({ "currency": "USD", "week_start": "monday", "audit_retention_days": 365, "version": 2 })
-    );
+    assert_eq!(changed.expect(200), settings("USD", "monday", 2));
     assert_eq!(changed.header("etag"), Some("\"2\""));
     let changed = patch(json!({ "week_start": "sunday" })).header("if-match", "*").await.expect(200);
-    assert_eq!(
-        changed,
-        json!({ "currency": "USD", "week_start": "sunday", "audit_retention_days": 365, "version": 3 })
-    );
+    assert_eq!(changed, settings("USD", "sunday", 3));
     assert_eq!(owner.get(SETTINGS).await.expect(200), changed);
     // Nothing changes, and leaves no trace.
     for same in [json!({}), json!({ "currency": "USD", "week_start": "sunday" })] {
@@ -118,4 +109,13 @@ async fn what_a_newer_program_has_settled_stays() {
         serde_json::from_str(&vault.text("SELECT settings FROM organizations WHERE slug = 'acme'").await)
             .unwrap();
     assert_eq!((&stored["lock"], &stored["currency"]), (&json!("2027-01-01"), &json!("CHF")));
+}
+
+/// All settings, as they are shown: these, and of the others what is usual.
+fn settings(currency: &str, week_start: &str, version: i64) -> Value {
+    json!({
+        "currency": currency, "week_start": week_start, "audit_retention_days": 365,
+        "time_entry_overlap": "allow", "time_entry_max_hours": 24, "time_entry_future": "refuse",
+        "version": version,
+    })
 }

@@ -25,10 +25,61 @@ async fn two_organizations() -> Server {
             .post(&format!("/api/v1/organizations/{slug}/projects"), json!({ "code": "P", "name": "P" }));
         draft.header("idempotency-key", "key-1").await.expect(201);
         owner.invite(slug, "guest@example.com", &["viewer"]).await.expect(201);
+        work(&server, &owner, slug).await;
         let role = json!({ "name": "Lead", "permissions": ["projects:read"] });
         owner.post(&format!("/api/v1/organizations/{slug}/roles"), role).await.expect(201);
     }
     server
+}
+
+/// Puts a row into each table of what an organization works on.
+async fn work(server: &Server, owner: &Client, slug: &str) {
+    let vault = server.vault().await;
+    let path = format!("/api/v1/organizations/{slug}");
+    owner.post(&format!("{path}/timer/start"), json!({})).await.expect(201);
+    let until = json!({ "locked_until": "2026-01-01T00:00:00Z" });
+    owner.put(&format!("{path}/period-lock"), until).await.expect(200);
+    let rows =
+        format!("FROM projects p JOIN organizations o ON o.id = p.organization_id WHERE o.slug = '{slug}'");
+    let member = "(SELECT min(m.id) FROM members m WHERE m.organization_id = p.organization_id)";
+    let member = if let Vault::Postgres(_) = vault {
+        member.replace("min(m.id)", "min(m.id::text)::uuid")
+    } else {
+        member.to_owned()
+    };
+    let of =
+        |table: &str| format!("(SELECT t.id FROM {table} t WHERE t.organization_id = p.organization_id)");
+    for (columns, values) in [
+        (
+            "tags (id, organization_id, name, name_key, version, created_at, updated_at)",
+            "'t', 't', 1, p.created_at, p.created_at".to_owned(),
+        ),
+        (
+            "tasks (id, organization_id, title, status, priority, position, version, created_at, updated_at, project_id, assignee_id, created_by)",
+            format!("'t', 'todo', 2, 0, 1, p.created_at, p.created_at, p.id, {member}, {member}"),
+        ),
+        (
+            "task_tags (id, organization_id, created_at, task_id, tag_id)",
+            format!("p.created_at, {}, {}", of("tasks"), of("tags")),
+        ),
+        (
+            "time_entry_tags (id, organization_id, created_at, time_entry_id, tag_id)",
+            format!("p.created_at, {}, {}", of("time_entries"), of("tags")),
+        ),
+        (
+            "project_members (id, organization_id, created_at, project_id, member_id)",
+            format!("p.created_at, p.id, {member}"),
+        ),
+    ] {
+        let row =
+            format!("INSERT INTO {columns} SELECT {}, p.organization_id, {values} {rows}", vault.fresh_id());
+        assert_eq!(vault.execute(&row).await, 1, "{row}");
+    }
+    let placed = format!(
+        "UPDATE time_entries SET (project_id, task_id) = (SELECT p.id, {} {rows}) WHERE organization_id = (SELECT id FROM organizations WHERE slug = '{slug}')",
+        of("tasks")
+    );
+    assert_eq!(vault.execute(&placed).await, 1);
 }
 
 /// Tables whose rows say to which organization they belong.

@@ -109,7 +109,7 @@ impl Vault {
     }
 
     /// SQL for an id, as this database keeps it.
-    pub(crate) fn id(&self, id: &str) -> String {
+    pub fn id(&self, id: &str) -> String {
         match self {
             Self::Sqlite(_) => format!("X'{}'", id.replace('-', "")),
             Self::Postgres(_) => format!("'{id}'::uuid"),

@@ -98,7 +98,7 @@ impl TimeEntryFilter {
 pub(crate) fn window(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Condition {
     let since = from.map(|from| {
         let lasts = Condition::any().add(Column::EndedAt.is_null()).add(Column::EndedAt.gt(from));
-        // Implied, since none is longer; but by this an index finds where to begin.
+        // Implied, since none is longer, nor will be what runs; but by this an index finds where to begin.
         let earliest = from.checked_sub_signed(LONGEST).unwrap_or(DateTime::UNIX_EPOCH);
         Condition::all().add(lasts).add(Column::StartedAt.gte(earliest))
     });

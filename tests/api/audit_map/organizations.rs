@@ -19,6 +19,7 @@ pub(super) async fn walk() -> Walk {
     walk.step(&ada, "updateSettings", &[ORG], json!({ "currency": "USD", "week_start": "sunday" })).await;
 
     projects(&mut walk, &ada).await;
+    time(&mut walk, &ada).await;
     let eve = invitations(&mut walk, &server, &ada).await;
     roles(&mut walk, &ada, &eve).await;
     transfers(&mut walk, &ada, &eve).await;
@@ -35,6 +36,21 @@ async fn projects(walk: &mut Walk, ada: &Client) {
     walk.step(ada, "updateProject", &at, json!({ "name": "Motor", "color": "#1f6feb" })).await;
     walk.step(ada, "deleteProject", &at, Value::Null).await;
     walk.step(ada, "restoreProject", &at, Value::Null).await;
+}
+
+async fn time(walk: &mut Walk, ada: &Client) {
+    let draft = json!({ "started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z" });
+    let entry = walk.step(ada, "createTimeEntry", &[ORG], draft).await;
+    let at = [ORG, &text(&entry, "id")];
+    walk.step(ada, "updateTimeEntry", &at, json!({ "notes": "Drew the mill", "billable": true })).await;
+    walk.step(ada, "deleteTimeEntry", &at, Value::Null).await;
+    walk.step(ada, "restoreTimeEntry", &at, Value::Null).await;
+    walk.step(ada, "startTimer", &[ORG], json!({ "activity": "Design" })).await;
+    walk.step(ada, "stopTimer", &[ORG], Value::Null).await;
+    let until = json!({ "locked_until": "2026-01-01T00:00:00Z" });
+    walk.step(ada, "setPeriodLock", &[ORG], until.clone()).await;
+    walk.again(ada, "setPeriodLock", &[ORG], until).await;
+    walk.step(ada, "setPeriodLock.none", &[ORG], json!({ "locked_until": null })).await;
 }
 
 /// Brings in Eve (admin), Bob and Nina (viewers).
@@ -130,6 +146,7 @@ async fn inside(walk: &mut Walk, operator: &Client) {
 }
 
 async fn endings(walk: &mut Walk, server: &Server, ada: &Client, eve: &Client) {
+    ada.post(&format!("{ROOT}/timer/start"), json!({})).await.expect(201);
     walk.step(ada, "leaveOrganization", &[ORG], Value::Null).await;
     walk.step(eve, "deleteOrganization", &[ORG], Value::Null).await;
     walk.step(eve, "restoreOrganization", &[ORG], Value::Null).await;

@@ -54,7 +54,7 @@ impl TimeEntries {
     /// List time entries
     ///
     /// One's own; everybody's with `time_entries:read_all`. What only touches the window `from`..`to` is listed, too, and
-    /// what runs is taken to run for ever.
+    /// what runs is taken to run on, for 31 days at most.
     #[oai(path = "/organizations/:org/time-entries", method = "get", operation_id = "listTimeEntries")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(

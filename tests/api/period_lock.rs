@@ -1,0 +1,135 @@
+//! `O/period-lock`: what began before can be changed no more.
+
+use insula_tests::{Crew, Server, id, together};
+use serde_json::{Value, json};
+
+const UNTIL: &str = "2026-03-01T00:00:00Z";
+const BEFORE: (&str, &str) = ("2026-02-28T08:00:00Z", "2026-02-28T09:00:00Z");
+const AFTER: (&str, &str) = (UNTIL, "2026-03-01T09:00:00Z");
+
+async fn lock(crew: &Crew, until: Value) -> Value {
+    crew.adam.put(&crew.at("period-lock"), json!({ "locked_until": until })).await.expect(200)
+}
+
+#[tokio::test]
+async fn what_is_locked_is_neither_added_nor_changed_nor_deleted() {
+    let crew = Crew::start().await;
+    let old = crew.track(&crew.mia, BEFORE, json!({})).await;
+    let gone = crew.track(&crew.mia, BEFORE, json!({})).await;
+    let new = crew.track(&crew.mia, AFTER, json!({})).await;
+    let path = |entry: &Value| crew.at(&format!("time-entries/{}", id(entry)));
+    crew.mia.delete(&path(&gone)).await.expect(204);
+    lock(&crew, json!(UNTIL)).await;
+    let draft = json!({ "started_at": BEFORE.0, "ended_at": BEFORE.1 });
+    for asked in [
+        crew.mia.post(&crew.at("time-entries"), draft.clone()),
+        crew.ada.post(&crew.at("time-entries"), draft),
+        crew.mia.patch(&path(&old), json!({ "notes": "x" })),
+        crew.mia.patch(&path(&old), json!({ "started_at": AFTER.0, "ended_at": AFTER.1 })),
+        crew.mia.patch(&path(&new), json!({ "started_at": BEFORE.0 , "ended_at": BEFORE.1 })),
+        crew.mia.delete(&path(&old)),
+        crew.mia.request("POST", &format!("{}/restore", path(&gone))),
+        crew.mia.post(&crew.at("timer/start"), json!({ "started_at": BEFORE.0 })),
+    ] {
+        let reply = asked.await;
+        let problem = reply.problem(409, "PERIOD_LOCKED");
+        assert_eq!(reply.faults(), ["started_at PERIOD_LOCKED"]);
+        assert_eq!(
+            problem["errors"][0]["message"],
+            "Everything that began before 2026-03-01T00:00:00Z is locked."
+        );
+    }
+    // It can be seen, and what changes nothing changes nothing.
+    assert_eq!(crew.mia.get(&path(&old)).await.expect(200), old);
+    assert_eq!(crew.mia.patch(&path(&old), json!({})).await.expect(200), old);
+    crew.mia.patch(&path(&new), json!({ "notes": "x" })).await.expect(200);
+
+    lock(&crew, Value::Null).await;
+    crew.mia.patch(&path(&old), json!({ "notes": "x" })).await.expect(200);
+    crew.mia.request("POST", &format!("{}/restore", path(&gone))).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_lock_has_versions_and_leaves_events() {
+    let crew = Crew::start().await;
+    let path = crew.at("period-lock");
+    let none = crew.victor.get(&path).await;
+    assert_eq!(none.expect(200), json!({ "locked_until": null, "version": 0 }));
+    assert_eq!(none.header("etag"), Some("\"0\""));
+    assert_eq!(lock(&crew, Value::Null).await["version"], 0, "nothing changed");
+    let put = |until: &str| crew.adam.put(&path, json!({ "locked_until": until }));
+    let first = put("2026-03-01T00:00:00.7Z").header("if-match", "\"0\"").await;
+    assert_eq!(first.expect(200), json!({ "locked_until": UNTIL, "version": 1 }));
+    assert_eq!(first.header("etag"), Some("\"1\""));
+    put("2026-04-01T00:00:00Z").header("if-match", "\"0\"").await.problem(412, "PRECONDITION_FAILED");
+    put("2026-02-01T00:00:00Z").header("if-match", "\"1\"").await.expect(200);
+    put("2026-02-01T00:00:00Z").await.expect(200);
+    lock(&crew, Value::Null).await;
+    crew.victor.get(&path).header("if-none-match", "\"3\"").await.expect(304);
+    let told = "SELECT action || ' ' || details FROM audit_events WHERE resource = 'period' ORDER BY occurred_at, id";
+    let change = |before: Value, after: Value| {
+        json!({ "after": { "locked_until": after }, "before": { "locked_until": before } }).to_string()
+    };
+    assert_eq!(
+        crew.server.vault().await.texts(told).await,
+        [
+            format!("period.locked {}", change(Value::Null, json!(UNTIL))),
+            format!("period.unlocked {}", change(json!(UNTIL), json!("2026-02-01T00:00:00Z"))),
+            format!("period.unlocked {}", change(json!("2026-02-01T00:00:00Z"), Value::Null)),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_lock_is_refused_that_is_none() {
+    let crew = Crew::start().await;
+    let path = crew.at("period-lock");
+    let refused = crew.mia.put(&path, json!({ "locked_until": UNTIL })).await.problem(403, "FORBIDDEN");
+    assert_eq!(refused["permission"], "time_entries:lock");
+    for (body, fault) in [
+        (json!({}), "locked_until REQUIRED"),
+        (json!({ "locked_until": "soon" }), "locked_until INVALID_FORMAT"),
+        (json!({ "locked_until": "2199-01-01T00:00:00Z" }), "locked_until IN_FUTURE"),
+        (json!({ "locked_until": UNTIL, "why": "x" }), "why UNKNOWN_FIELD"),
+    ] {
+        let reply = crew.adam.put(&path, body).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), [fault]);
+    }
+}
+
+/// Whoever hears that a period is locked finds nothing in it afterwards that was not there.
+#[tokio::test]
+async fn nothing_slips_into_a_period_while_it_is_locked() {
+    let server = Server::builder()
+        .env("INSULA_MAX_REQUESTS", "1000")
+        .env("INSULA_LIMIT_WRITE", "1000/min")
+        .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")
+        .start()
+        .await;
+    let crew = Crew::on(server).await;
+    let vault = crew.server.vault().await;
+    let asked = together(40, |n| {
+        let (who, adam, entries, period) = (
+            if n % 2 == 0 { crew.mia.clone() } else { crew.ada.clone() },
+            crew.adam.clone(),
+            crew.at("time-entries"),
+            crew.at("period-lock"),
+        );
+        let vault = vault.clone();
+        async move {
+            if n == 20 {
+                adam.put(&period, json!({ "locked_until": UNTIL })).await.expect(200);
+                return (0, vault.scalar("SELECT count(*) FROM time_entries").await);
+            }
+            let draft = json!({ "started_at": BEFORE.0, "ended_at": BEFORE.1 });
+            (who.post(&entries, draft).await.told().0, 0)
+        }
+    })
+    .await;
+    let written = asked.iter().filter(|(status, _)| *status == 201).count();
+    let refused = asked.iter().filter(|(status, _)| *status == 409).count();
+    assert_eq!(written + refused, 39, "{asked:?}");
+    let stands = vault.scalar("SELECT count(*) FROM time_entries").await;
+    assert_eq!((asked[20].1, i64::try_from(written).unwrap()), (stands, stands), "{asked:?}");
+}
