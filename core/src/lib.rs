@@ -51,6 +51,7 @@ pub mod time_entries;
 pub mod departures;
 // What spans several of them.
 pub mod accounts;
+pub mod samples;
 pub mod tenants;
 pub mod mailboxes;
 pub mod letters;

@@ -1,4 +1,6 @@
-//! `insula seed demo`: an organization with people of every role, to try things out.
+//! `insula seed`: data to try things out. `demo`: an organization with people of every role.
+
+mod load;
 
 use std::{
     fs::{self, OpenOptions},
@@ -38,6 +40,8 @@ use super::{Fault, create_superuser, migrate, say, serve};
 pub(super) enum Command {
     /// The organization `demo`, its people and projects (not in production); safe to repeat
     Demo,
+    /// Many organizations with many time entries, all of one person (not in production); each time adds more
+    Load(load::Args),
 }
 
 const SLUG: &str = "demo";
@@ -65,10 +69,10 @@ fn email(first_name: &str) -> String {
     format!("{}@demo.example", first_name.to_lowercase())
 }
 
-pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
     if config.is_production() {
         return Err(Fault::config(
-            "`seed demo` makes accounts with a shared password; it is refused in production",
+            "`seed` makes accounts with a shared password; it is refused in production",
         ));
     }
     migrate::up(config).await?;
@@ -90,12 +94,20 @@ pub(super) async fn run(config: &Config, Command::Demo: &Command) -> Result<(), 
         password: &password,
         personal: config.personal_organizations,
     };
+    let outcome = match command {
+        Command::Demo => demo(&seed).await,
+        Command::Load(args) => load::run(&seed, args).await,
+    };
+    db.close().await;
+    outcome
+}
+
+async fn demo(seed: &Seed<'_>) -> Result<(), Fault> {
     let mut people = Vec::new();
     for (first, last, role) in PEOPLE {
         people.push((seed.person(first, last).await?, role));
     }
     let made = seed.organization(&people).await?;
-    db.close().await;
     say(match made {
         true => "the organization `demo` is ready",
         false => "the organization `demo` is there already; nothing was changed",

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod auth;
 mod configuration;
+mod imports;
 mod invitations;
 mod invited;
 mod mailboxes;
@@ -62,6 +63,7 @@ groups! {
         time_entries.TimeEntries,
         time_entries::timer.Timer,
         time_entries::period_lock.PeriodLocks,
+        imports.Imports,
         audit::log.Log,
         audit::proof.Proof,
         audit::exports.Exports;

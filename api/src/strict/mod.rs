@@ -11,6 +11,7 @@
 //! [`texts!`](crate::texts) carry length, form and example in their schema, and only the check looks at them.
 
 mod check;
+mod csv;
 mod parse;
 mod scalar;
 mod schema;
@@ -31,6 +32,7 @@ use poem_openapi::{
 };
 use sha2::{Digest, Sha256};
 
+pub use csv::CsvBody;
 pub(crate) use scalar::scalar;
 pub(crate) use schema::{Schema, integer_range};
 

@@ -18,7 +18,7 @@ pub use preview::{OrPreview, Preview};
 pub use reply::{
     Accepted, Answer, MultiStatus, NoContent, OrAccepted, Queued, Reply, Sentence, Tagged, WithCookies,
 };
-pub use several::Several;
+pub use several::{Kept, Several};
 
 use crate::texts;
 use insula_core::text;

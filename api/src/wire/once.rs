@@ -27,12 +27,13 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// The wish to have this request from `origin`, with this body, done once.
     pub fn once<T>(self, origin: &Origin, body: &StrictJson<T>) -> Option<Once> {
-        Some(Once {
-            user: origin.actor.user()?,
-            operation_id: self.operation?.id,
-            key: self.key?,
-            body_sha256: body.digest?,
-        })
+        self.once_bytes(origin, body.digest?)
+    }
+
+    /// As [`IdempotencyKey::once`], of a body with this SHA-256.
+    pub fn once_bytes(self, origin: &Origin, body_sha256: [u8; 32]) -> Option<Once> {
+        let (user, operation_id) = (origin.actor.user()?, self.operation?.id);
+        Some(Once { user, operation_id, key: self.key?, body_sha256 })
     }
 }
 

@@ -14,21 +14,23 @@ use serde::Serialize;
 use super::reply::{JSON, bytes};
 
 /// 207 (RFC 4918 §13) with the outcome of each: made once, remembered, and given again to who asks again.
-pub struct Several<T> {
+pub struct Several<T, const STATUS: u16 = 207> {
     stored: idempotency::Answer,
     body: PhantomData<fn() -> T>,
 }
 
-impl<T: Serialize> Several<T> {
+/// 200 with the outcome of all: remembered likewise.
+pub type Kept<T> = Several<T, 200>;
+
+impl<T: Serialize, const STATUS: u16> Several<T, STATUS> {
     /// # Errors
     /// Only when the body cannot be written.
     pub fn new(body: &T) -> Result<Self, Error> {
-        let status = StatusCode::MULTI_STATUS.as_u16();
-        Ok(Self::again(idempotency::Answer { status, location: None, etag: None, body: bytes(body)? }))
+        Ok(Self::again(idempotency::Answer { status: STATUS, location: None, etag: None, body: bytes(body)? }))
     }
 }
 
-impl<T> Several<T> {
+impl<T, const STATUS: u16> Several<T, STATUS> {
     /// The answer given before.
     pub fn again(stored: idempotency::Answer) -> Self {
         Self { stored, body: PhantomData }
@@ -40,19 +42,19 @@ impl<T> Several<T> {
     }
 }
 
-impl<T: Send> IntoResponse for Several<T> {
+impl<T: Send, const STATUS: u16> IntoResponse for Several<T, STATUS> {
     fn into_response(self) -> Response {
-        let response = Response::builder().status(StatusCode::MULTI_STATUS).content_type(JSON);
+        let response = Response::builder().status(StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK)).content_type(JSON);
         response.body(self.stored.body)
     }
 }
 
-impl<T: Type + Serialize> ApiResponse for Several<T> {
+impl<T: Type + Serialize, const STATUS: u16> ApiResponse for Several<T, STATUS> {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {
                 description: "Each has an outcome of its own.",
-                status: Some(StatusCode::MULTI_STATUS.as_u16()),
+                status: Some(STATUS),
                 status_range: None,
                 content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],
                 headers: vec![],

@@ -78,6 +78,11 @@ impl Rules {
         self.lock.refuse(started_at)
     }
 
+    /// Does the organization want no time counted twice?
+    pub(super) fn refuse_double(&self) -> bool {
+        !self.settled.overlap
+    }
+
     /// Refuses, where the organization wants it, a span in which the member has another entry than `this`.
     ///
     /// # Errors
@@ -89,7 +94,7 @@ impl Rules {
         span: Span,
         this: Option<TimeEntryId>,
     ) -> Result<()> {
-        if self.settled.overlap {
+        if !self.refuse_double() {
             return Ok(());
         }
         let others = tx

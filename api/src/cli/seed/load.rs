@@ -1,0 +1,61 @@
+//! `insula seed load`: organizations and time entries by the thousand, to see that size costs nothing.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use insula_core::{
+    accounts,
+    access::Origin,
+    ids::UserId,
+    organizations::NewOrganization,
+    samples,
+    text::{Name, Slug},
+};
+
+use super::{super::{Fault, say}, Seed, random_word};
+
+/// What is to be made.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Args {
+    /// How many organizations
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    organizations: u32,
+    /// How many time entries, in all of them together
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
+    entries: u32,
+}
+
+/// Makes them, all owned by one person.
+pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
+    let owner = seed.person("Lola", "Load").await?;
+    let run = random_word(5);
+    // Draws nothing where nobody looks.
+    let bar = ProgressBar::new(args.entries.into());
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    for number in 0..args.organizations {
+        let org = found(seed, owner, &format!("load-{run}-{number}")).await?;
+        // Each gets its share, and those of the first ones are the larger by one.
+        let (share, rest) = (args.entries / args.organizations, args.entries % args.organizations);
+        let entries = share + u32::from(number < rest);
+        samples::fill(seed.db, org, entries, |done| bar.inc(done.into())).await?;
+    }
+    bar.finish_and_clear();
+    say(format_args!(
+        "{} organizations with {} time entries are ready: `load-{run}-0` and so on",
+        args.organizations, args.entries
+    ));
+    Ok(())
+}
+
+async fn found(
+    seed: &Seed<'_>,
+    owner: UserId,
+    slug: &str,
+) -> Result<insula_core::ids::OrgId, Fault> {
+    let (Ok(name), Ok(slug)) = (Name::parse(slug), Slug::parse(slug)) else {
+        return Err(Fault::failed("a name of the load is not sound"));
+    };
+    let tx = seed.db.begin_global(Origin::SYSTEM).await?;
+    let organization = accounts::found(&tx, owner, NewOrganization { name, slug }).await?;
+    tx.commit().await?;
+    Ok(organization.id)
+}

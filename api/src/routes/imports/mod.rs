@@ -1,0 +1,113 @@
+//! `/organizations/{org}/imports/…`: work data from files.
+
+mod file;
+
+use std::sync::Arc;
+
+use insula_core::{
+    access::TimeEntriesCreate,
+    error::Error,
+    idempotency::Begun,
+    time_entries::{Import, RowFault},
+};
+use poem_openapi::{Object, OpenApi, param::Query};
+use serde::Serialize;
+
+use super::Tag;
+use crate::{
+    problem::Result,
+    state::State,
+    strict::CsvBody,
+    tenant,
+    wire::{IdempotencyKey, Kept, Sentence},
+};
+
+pub struct Imports(pub Arc<State>);
+
+crate::texts! {
+    /// The name of a column.
+    ColumnName { length: 0..=100, example: "project_code" }
+    /// What is wrong; stable, for programs.
+    FaultCode { length: 1..=50, example: "UNKNOWN_PROJECT" }
+}
+
+/// What came of an import, or would.
+#[derive(Object, Serialize)]
+struct ImportOutcome {
+    /// How many rows the file has.
+    rows: usize,
+    /// How many were written down: all or none.
+    imported: usize,
+    /// What is wrong.
+    errors: Vec<ImportFault>,
+}
+
+/// What is wrong with one row.
+#[derive(Object, Serialize)]
+struct ImportFault {
+    /// Which row, from 1; the header is none.
+    row: usize,
+    /// In which column.
+    field: ColumnName,
+    /// What is wrong; stable, for programs.
+    code: FaultCode,
+    /// What is wrong, for people.
+    message: Sentence,
+}
+
+#[OpenApi(tag = "Tag::TimeEntries")]
+impl Imports {
+    /// Import time entries
+    ///
+    /// From a CSV such as the export writes: `started_at` and `ended_at`; and where they are there `member_email` or
+    /// `member_id`, `project_code` or `project_id`, `task_id`, `activity`, `notes`, `billable`, `tags`. Where both are given
+    /// the address and the code count. A row that names nobody is the caller's own; those of others need
+    /// `time_entries:manage_all`. `id` and `duration_seconds` are passed over: every row becomes a new entry. One bad row
+    /// imports nothing; with `dry_run=true` nothing is imported at all, and all that is wrong is listed.
+    #[oai(
+        path = "/organizations/:org/imports/time-entries",
+        method = "post",
+        operation_id = "importTimeEntries"
+    )]
+    async fn time_entries(
+        &self,
+        org: tenant::Path<TimeEntriesCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        /// Only say what would come of it.
+        dry_run: Query<Option<bool>>,
+        body: CsvBody,
+    ) -> Result<Kept<ImportOutcome>> {
+        let is_tried = dry_run.0 == Some(true);
+        let file = file::read(&body.text)?;
+        let rows = file.rows.len() + file.faulty;
+        let once = key.once_bytes(org.0.origin(), body.digest).filter(|_| !is_tried);
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Kept::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let mut import = Import::examine(&tx, file.rows).await?;
+        import.faults.extend(file.faults);
+        import.faults.sort_by_key(|fault| fault.row);
+        if is_tried {
+            let errors = import.faults.into_iter().map(ImportFault::from).collect();
+            return Ok(Kept::new(&ImportOutcome { rows, imported: 0, errors })?);
+        }
+        let imported = import.write(&tx).await?;
+        let answer = Kept::new(&ImportOutcome { rows, imported, errors: Vec::new() })?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+}
+
+impl From<RowFault> for ImportFault {
+    fn from(RowFault { row, fault }: RowFault) -> Self {
+        let (field, code) = (ColumnName(fault.field), FaultCode(fault.code.to_owned()));
+        Self { row, field, code, message: Sentence(fault.message) }
+    }
+}
+
+/// The refusal of a whole file, because of one column.
+fn refuse(column: &str, code: &'static str, message: impl Into<String>) -> Error {
+    let fault = insula_core::text::Fault { code, message: message.into() };
+    insula_core::error::Code::ValidationFailed.refuse_field(column, fault)
+}
