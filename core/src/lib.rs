@@ -48,6 +48,8 @@ pub mod tags;
 pub mod tasks;
 pub mod period_locks;
 pub mod time_entries;
+pub mod reports;
+pub mod exports;
 // What spans several of them.
 pub mod accounts;
 pub mod tenants;

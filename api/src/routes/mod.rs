@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod auth;
 mod configuration;
+mod exports;
 mod invitations;
 mod invited;
 mod mailboxes;
@@ -14,6 +15,7 @@ mod memberships;
 mod organizations;
 mod permissions;
 mod projects;
+mod reports;
 mod roles;
 mod sessions;
 mod settings;
@@ -61,6 +63,10 @@ groups! {
         audit::log.Log,
         audit::proof.Proof,
         audit::exports.Exports;
+    /// What comes of the work in organizations.
+    Results =
+        reports.Reports,
+        exports.Exports;
     /// What operators do.
     Platform =
         admin::organizations.Organizations,
@@ -90,6 +96,10 @@ enum Tag {
     Roles,
     /// Projects of an organization.
     Projects,
+    /// What the time of an organization comes to.
+    Reports,
+    /// Work data as files.
+    Exports,
     /// What happened in an organization, and the proof of it.
     Audit,
     /// What operators of the platform do.
