@@ -6,7 +6,7 @@ DENY := 0.20.2
 REDOCLY := 2.77.0
 SECRETLINT := 11.2.5
 
-.PHONY: run test test-crash test-edge fuzz bench lint fmt openapi clean
+.PHONY: run test test-crash test-edge fuzz bench scale lint fmt openapi clean
 
 run: ## Build, fill ./data with the demo once, and serve on http://127.0.0.1:8080
 	cargo build --workspace --bin insula
@@ -38,6 +38,10 @@ bench: ## Measure mails a second, how soon a job is begun, what it costs and wha
 	$(TARGET)/release/bench
 	$(TARGET)/release/services cargo bench --quiet --workspace --bench enqueue
 	$(TARGET)/release/services cargo bench --quiet --workspace --bench audit
+
+scale: ## What must not grow with the data, with INSULA_SCALE_ROWS (1000000) time entries; a release build
+	cargo build --release --workspace
+	$(TARGET)/release/services $(TARGET)/release/scale
 
 lint: ## What a reviewer should not have to say
 	cargo fmt --all --check

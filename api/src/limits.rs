@@ -44,6 +44,10 @@ const BY_ORGANIZATION: &[(&str, Class)] = &[
     ("importTimeEntries", Class::Bulk),
     ("exportAuditEventsAsJsonLines", Class::Export),
     ("exportAuditEventsAsCsv", Class::Export),
+    ("exportTimeEntriesAsJsonLines", Class::Export),
+    ("exportTimeEntriesAsCsv", Class::Export),
+    ("exportTasksAsJsonLines", Class::Export),
+    ("exportTasksAsCsv", Class::Export),
 ];
 
 /// What is counted by session, by its handler.

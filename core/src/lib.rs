@@ -49,6 +49,8 @@ pub mod tasks;
 pub mod period_locks;
 pub mod time_entries;
 pub mod departures;
+pub mod reports;
+pub mod exports;
 // What spans several of them.
 pub mod accounts;
 pub mod samples;

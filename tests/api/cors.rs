@@ -141,7 +141,9 @@ async fn a_listed_page_acts_with_cookies_and_reads_what_it_is_told() {
         assert_eq!(readable(&reply), (Some(CONSOLE), Some("true"), true), "{status}");
         assert_eq!(
             reply.header("access-control-expose-headers"),
-            Some("ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id")
+            Some(
+                "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, X-Total-Count"
+            )
         );
     }
     let document = server.client().get("/api/v1/openapi.json").header("origin", CONSOLE).await;

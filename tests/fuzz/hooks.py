@@ -63,6 +63,8 @@ FIELDS = {
     ("password_hash", "INVALID_FORMAT"): "PHC string or bcrypt",
     ("to", "INVALID_FORMAT"): "as `email`",
     ("to", "OUT_OF_RANGE"): "not before `from`",
+    ("group_by", "NOT_UNIQUE"): "each level once",
+    ("group_by", "TOO_MANY_BUCKETS"): "how many days there are between two instants",
 }
 
 

@@ -153,6 +153,19 @@ impl Request {
         self.header("content-type", content_type)
     }
 
+    /// Sends it, and hands over the body of a 200 piece by piece, for files that nobody keeps; gives the headers.
+    pub async fn download(self, mut each: impl FnMut(&[u8])) -> HeaderMap {
+        let url = format!("{}{}", self.client.base, self.path);
+        let request = self.client.http.request(self.method, url).headers(self.headers).body(self.body);
+        let fail = |error: reqwest::Error| -> ! { panic!("{}\n{error:?}", self.path) };
+        let mut response = request.send().await.unwrap_or_else(|error| fail(error));
+        assert_eq!(response.status(), 200, "{}", self.path);
+        while let Some(piece) = response.chunk().await.unwrap_or_else(|error| fail(error)) {
+            each(&piece);
+        }
+        response.headers().clone()
+    }
+
     async fn send(self) -> Reply {
         let sent = format!("{} {}\n{}", self.method, self.path, String::from_utf8_lossy(&self.body));
         let url = format!("{}{}", self.client.base, self.path);

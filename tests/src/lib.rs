@@ -30,6 +30,7 @@ mod stage;
 mod standing;
 mod tampering;
 mod vault;
+pub mod worked;
 mod workplace;
 
 pub use browser::{Browser, set_cookies};

@@ -94,7 +94,7 @@ impl Vault {
     }
 
     /// SQL for a new id, and for a table `numbers` with a column `n` from 1 on.
-    fn numbers(&self, number: usize) -> (&'static str, String) {
+    pub(crate) fn numbers(&self, number: usize) -> (&'static str, String) {
         match self {
             Self::Sqlite(_) => (
                 "randomblob(16)",

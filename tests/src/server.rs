@@ -165,6 +165,17 @@ impl Server {
         process::memory(self.process.id(), "VmRSS").unwrap_or_default()
     }
 
+    /// The most memory that it has had since its start or since [`Server::forget_peak`], in bytes; 0 where the system does
+    /// not tell.
+    pub fn peak_memory(&self) -> u64 {
+        process::memory(self.process.id(), "VmHWM").unwrap_or_default()
+    }
+
+    /// From now on its peak is counted anew; `false` where the system cannot.
+    pub fn forget_peak(&self) -> bool {
+        process::forget_peak(self.process.id())
+    }
+
     /// Where it lives; a clone of it outlives the server.
     pub fn workplace(&self) -> &Workplace {
         &self.workplace

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod auth;
 mod configuration;
+mod exports;
 mod imports;
 mod invitations;
 mod invited;
@@ -15,6 +16,7 @@ mod memberships;
 mod organizations;
 mod permissions;
 mod projects;
+mod reports;
 mod roles;
 mod sessions;
 mod settings;
@@ -59,14 +61,18 @@ groups! {
         invited.Invited,
         roles.Roles,
         permissions.Permissions,
+        audit::log.Log,
+        audit::proof.Proof,
+        audit::exports.Exports;
+    /// What people work on, and what comes of it.
+    Work =
         projects.Projects,
         time_entries.TimeEntries,
         time_entries::timer.Timer,
         time_entries::period_lock.PeriodLocks,
         imports.Imports,
-        audit::log.Log,
-        audit::proof.Proof,
-        audit::exports.Exports;
+        reports.Reports,
+        exports.Exports;
     /// What operators do.
     Platform =
         admin::organizations.Organizations,
@@ -98,6 +104,10 @@ enum Tag {
     Projects,
     /// Who worked when on what.
     TimeEntries,
+    /// What the time of an organization comes to.
+    Reports,
+    /// Work data as files.
+    Exports,
     /// What happened in an organization, and the proof of it.
     Audit,
     /// What operators of the platform do.

@@ -7,11 +7,11 @@ use futures_util::{Stream, StreamExt};
 use insula_core::Error;
 use poem::{
     Body, IntoResponse, Response,
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use serde::Serialize;
 
@@ -87,17 +87,22 @@ impl<T: Table> Format for Csv<T> {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula (OWASP: CSV injection).
+/// A cell that no spreadsheet takes for a formula (OWASP: CSV injection): an apostrophe stands before whatever could be one,
+/// and before an apostrophe. So whoever reads the file back takes away one, where there is any.
 fn harmless(cell: String) -> String {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']) {
         true => format!("'{cell}"),
         false => cell,
     }
 }
 
+/// How many rows a file will have.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
 /// 200 with a file.
 pub struct Download<F> {
     name: &'static str,
+    rows: Option<u64>,
     body: Body,
     format: PhantomData<fn() -> F>,
 }
@@ -117,7 +122,12 @@ impl<F: Format> Download<F> {
         });
         let head = futures_util::stream::once(async { F::head().map(Bytes::from) });
         let body = Body::from_bytes_stream(head.chain(written));
-        Self { name, body, format: PhantomData }
+        Self { name, rows: None, body, format: PhantomData }
+    }
+
+    /// The same, which says how many rows will come, so that its reader can say how far it is.
+    pub fn of(self, rows: u64) -> Self {
+        Self { rows: Some(rows), ..self }
     }
 }
 
@@ -129,6 +139,9 @@ impl<F: Format> IntoResponse for Download<F> {
         if let Ok(named) = HeaderValue::from_str(&named) {
             response.headers_mut().insert(header::CONTENT_DISPOSITION, named);
         }
+        if let Some(rows) = self.rows {
+            response.headers_mut().insert(TOTAL_COUNT, rows.into());
+        }
         response
     }
 }
@@ -138,8 +151,17 @@ impl<F: Format> ApiResponse for Download<F> {
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
         let content = vec![MetaMediaType { content_type: F::MEDIA_TYPE, schema }];
         let description = "The file, as it is written.";
-        let response =
-            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        let rows = MetaHeader {
+            name: "X-Total-Count".to_owned(),
+            description: Some(
+                "How many rows there were when it was begun, where that was counted.".to_owned(),
+            ),
+            required: false,
+            deprecated: false,
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("integer", "uint64"))),
+        };
+        let headers = vec![rows];
+        let response = MetaResponse { description, status: Some(200), status_range: None, content, headers };
         MetaResponses { responses: vec![response] }
     }
 
@@ -168,6 +190,7 @@ mod tests {
             ("=1+1", "'=1+1,b\n"),
             ("@SUM(A1)", "'@SUM(A1),b\n"),
             ("-1", "'-1,b\n"),
+            ("'=1+1", "''=1+1,b\n"),
             ("a,\"b\"\nc", "\"a,\"\"b\"\"\nc\",b\n"),
         ] {
             assert_eq!(Csv::write(vec![Row(cell)]).unwrap(), written.as_bytes());

@@ -9,6 +9,7 @@ mod many;
 mod org_tx;
 mod part;
 mod pools;
+mod report;
 #[cfg(test)]
 pub(crate) mod sandbox;
 mod scoped;
@@ -24,6 +25,7 @@ pub use login::LoginFault;
 pub use org_tx::{OrgTx, check_version};
 pub(crate) use part::contains;
 use pools::Pools;
+pub(crate) use report::{Key, Lasting, Piece, Question};
 pub use scoped::Scoped;
 use sea_orm::EntityTrait;
 use transaction::{Hat, Open};

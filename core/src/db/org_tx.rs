@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::{
     Scoped, TenantTable, Tx,
-    transaction::{Hat, Open},
+    transaction::{Hat, Open, Transaction},
 };
 use crate::{
     Error, Result,
@@ -71,6 +71,11 @@ impl<P: Grant> OrgTx<P> {
     /// The one instant of everything this transaction does.
     pub fn now(&self) -> DateTime<Utc> {
         self.open.now
+    }
+
+    /// The connection, for those here who build queries that are inside the organization.
+    pub(super) fn transaction(&self) -> &Transaction {
+        &self.open.transaction
     }
 
     /// The present instant as SQL, which processes whose clocks differ agree on.

@@ -24,7 +24,8 @@ pub struct Scoped<'tx, E: EntityTrait> {
     tx: &'tx Transaction,
     org: OrgId,
     select: Select<E>,
-    deleted: bool,
+    /// Only those that were deleted, or only those that live; `None`: both.
+    deleted: Option<bool>,
 }
 
 impl<'tx, E: TenantTable> Scoped<'tx, E>
@@ -32,7 +33,12 @@ where
     E::Model: Send + Sync,
 {
     pub(super) fn new(tx: &'tx Transaction, org: OrgId, deleted: bool) -> Self {
-        Self { tx, org, select: E::find(), deleted }
+        Self { tx, org, select: E::find(), deleted: Some(deleted) }
+    }
+
+    /// Deleted rows, too: what was done still names them.
+    pub fn ever(self) -> Self {
+        Self { deleted: None, ..self }
     }
 
     /// Only rows that fulfil `condition`; it is joined to the scope by AND, so no OR inside widens it.
@@ -87,7 +93,7 @@ where
     }
 
     fn sealed(self) -> Select<E> {
-        let lives = E::DELETED.map(|column| match self.deleted {
+        let lives = E::DELETED.zip(self.deleted).map(|(column, deleted)| match deleted {
             true => column.is_not_null(),
             false => column.is_null(),
         });
@@ -201,6 +207,15 @@ where
     /// Only rows that fulfil `condition`, which may name columns of either.
     pub fn filter(self, condition: impl IntoCondition) -> Self {
         Self { select: self.select.filter(condition.into_condition()), ..self }
+    }
+
+    /// Every row, each with its person. For sets that are small by their nature; lists are pages.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn all(self) -> Result<Vec<(E::Model, R::Model)>> {
+        let found = self.select.all(self.tx).await?;
+        Ok(found.into_iter().filter_map(|(row, other)| Some((row, other?))).collect())
     }
 
     /// The one row, with its person.

@@ -61,6 +61,11 @@ impl TimeZone {
             Err(_) => Err(Fault::new("UNKNOWN_TIMEZONE", "Name a time zone such as Europe/Berlin or UTC.")),
         }
     }
+
+    /// Of those who have told none.
+    pub fn utc() -> Self {
+        Self("UTC".to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,110 @@
+//! Whose time is summed up: one's own, or everybody's, but never that on projects which do not exist for the caller.
+
+use insula_tests::{
+    Server, eventually,
+    worked::{Job, Worked, new_id},
+};
+use serde_json::json;
+
+use super::{ACME, Acme, lines, report};
+
+const RANGE: &str = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
+
+#[tokio::test]
+async fn who_may_not_see_all_sees_his_own() {
+    let acme = Acme::new().await;
+    let (bob, his) = acme.join("bob", "member").await;
+    let (_, carols) = acme.join("carol", "member").await;
+    let hour = || acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
+    acme.plant(&[hour(), Worked { member: his, ..hour() }, Worked { member: carols.clone(), ..hour() }])
+        .await;
+    let by_member = format!("{RANGE}&group_by=member");
+    let all = ["all 10800 3", "ada 3600 1", "bob 3600 1", "carol 3600 1"];
+    assert_eq!(acme.lines(&by_member).await, all);
+    assert_eq!(lines(&report(&bob, &by_member).await), ["all 3600 1", "bob 3600 1"]);
+    assert_eq!(lines(&report(&bob, &format!("{by_member}&member_id={carols}")).await), ["all 0 0"]);
+    // Who has left is still the one who worked.
+    acme.ada.delete(&format!("{ACME}/members/{carols}")).await.expect(204);
+    assert_eq!(acme.lines(&by_member).await, all);
+}
+
+#[tokio::test]
+async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
+    let acme = Acme::new().await;
+    let (bob, his) = acme.join("bob", "member").await;
+    let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
+    acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
+    acme.vault.appoint("acme", "bob@example.com", "auditor").await;
+    let (open, secret) = (acme.project("OPEN").await, acme.project("SECRET").await);
+    let hour = |project: &String, member: &String| Worked {
+        project: Some(project.clone()),
+        member: member.clone(),
+        ..acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z")
+    };
+    let task =
+        Job { id: new_id(), project: Some(secret.clone()), title: "Plot".to_owned(), ..Job::default() };
+    acme.vault.plant_tasks("acme", std::slice::from_ref(&task)).await;
+    let plot = Worked { task: Some(task.id.clone()), ..hour(&secret, &his) };
+    acme.plant(&[hour(&open, &acme.member), hour(&secret, &acme.member), plot]).await;
+    let by_project = format!("{RANGE}&group_by=project,task");
+    let open_to_all = [
+        "all 10800 3",
+        "Project SECRET 7200 2",
+        "Project SECRET / Plot 3600 1",
+        "Project SECRET / - 3600 1",
+        "Project OPEN 3600 1",
+        "Project OPEN / - 3600 1",
+    ];
+    let mut sorted = acme.lines(&by_project).await;
+    // Groups of as much time are in the order of their names, those without one last.
+    assert_eq!(sorted, open_to_all);
+    eventually("bob is an auditor", async || lines(&report(&bob, &by_project).await) == open_to_all).await;
+    let set = "UPDATE projects SET is_private = true WHERE code = 'SECRET'";
+    assert_eq!(acme.vault.execute(set).await, 1);
+    // His own old time is his; what it was spent on has no name for him any more.
+    sorted = lines(&report(&bob, &by_project).await);
+    assert_eq!(
+        sorted,
+        ["all 7200 2", "Project OPEN 3600 1", "Project OPEN / - 3600 1", "- 3600 1", "- / - 3600 1"]
+    );
+    let told = report(&bob, &by_project).await;
+    assert_eq!(told["groups"][1]["key"], secret);
+    let his_own = report(&bob, &format!("{RANGE}&project_id={secret}")).await;
+    assert_eq!(lines(&his_own), ["all 3600 1"]);
+    // Those who may change projects see all.
+    assert_eq!(acme.lines(&by_project).await, open_to_all);
+}
+
+#[tokio::test]
+async fn time_on_what_was_deleted_still_counts_under_its_name() {
+    let acme = Acme::new().await;
+    let engine = acme.project("ENGINE").await;
+    let task =
+        Job { id: new_id(), project: Some(engine.clone()), title: "Build".to_owned(), ..Job::default() };
+    acme.vault.plant_tasks("acme", &[Job { is_deleted: true, ..task.clone() }]).await;
+    let hour = acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
+    acme.plant(&[Worked { project: Some(engine.clone()), task: Some(task.id), ..hour }]).await;
+    acme.ada.delete(&format!("{ACME}/projects/{engine}")).await.expect(204);
+    assert_eq!(
+        acme.lines(&format!("{RANGE}&group_by=project,task")).await,
+        ["all 3600 1", "Project ENGINE 3600 1", "Project ENGINE / Build 3600 1"]
+    );
+}
+
+#[tokio::test]
+async fn an_operator_with_a_reason_sees_everybodys_time_in_utc() {
+    let (server, operator) = Server::with_operator().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.found("acme").await;
+    let vault = server.vault().await;
+    let member = vault.member_id("acme", "ada@example.com").await;
+    let (started, ended) = (1_772_438_400, Some(1_772_442_000));
+    vault
+        .plant_entries("acme", &[Worked { id: new_id(), member, started, ended, ..Worked::default() }])
+        .await;
+    let path = format!("{ACME}/reports/summary?{RANGE}&group_by=day,member");
+    operator.get(&path).await.problem(404, "NOT_FOUND");
+    let told = operator.get(&path).header("x-platform-access", "Ticket 4711").await.expect(200);
+    assert_eq!((&told["timezone"], &told["week_start"]), (&json!("UTC"), &json!("monday")));
+    assert_eq!(lines(&told), ["all 3600 1", "2026-03-02 3600 1", "2026-03-02 / ada 3600 1"]);
+}

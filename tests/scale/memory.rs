@@ -1,0 +1,78 @@
+//! The memory of the server while somebody downloads all that there is: it must not grow with it.
+
+use std::time::Instant;
+
+use insula_tests::{Server, screen};
+use serde_json::json;
+
+const ACME: &str = "/api/v1/organizations/acme";
+
+/// By how many bytes the server may grow.
+const GROWTH: u64 = 32 * MEBIBYTE;
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// Exports so many entries in each format; gives what did not hold.
+pub(crate) async fn run(rows: usize) -> Vec<String> {
+    screen::title(&format!("The memory of an export of {rows} time entries"));
+    let server = Server::start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.found("acme").await;
+    let project = json!({ "code": "ENGINE", "name": "Engine" });
+    let project = ada.post(&format!("{ACME}/projects"), project).await.expect(201);
+    let project = project["id"].as_str().expect("an id").to_owned();
+    let vault = server.vault().await;
+    let member = vault.member_id("acme", "ada@example.com").await;
+    let from = Instant::now();
+    vault.toil("acme", (&member, &project), rows).await;
+    vault.execute("ANALYZE").await;
+    screen::line(&format!("  planted in {} s", from.elapsed().as_secs()));
+    let mut faults = Vec::new();
+    let mut table = Vec::new();
+    for format in ["csv", "jsonl"] {
+        let path = format!("{ACME}/exports/time-entries.{format}");
+        // What is made once, such as statements, is there before.
+        ada.get(&format!("{path}?to=2020-01-02T00:00:00Z")).await;
+        let before = server.memory();
+        if !server.forget_peak() {
+            faults.push(format!("{format}: the system does not tell the peak of a while"));
+        }
+        let from = Instant::now();
+        let (mut lines, mut bytes) = (0, 0);
+        let headers = ada.get(&path).download(|piece| {
+            bytes += piece.len();
+            lines += piece.iter().filter(|byte| **byte == b'\n').count();
+        });
+        let headers = headers.await;
+        let took = from.elapsed();
+        let (after, peak) = (server.memory(), server.peak_memory());
+        let growth = peak.saturating_sub(before);
+        let head = usize::from(format == "csv");
+        let told = headers.get("x-total-count").and_then(|count| count.to_str().ok()).unwrap_or("nothing");
+        if lines != rows + head || told != rows.to_string() {
+            faults
+                .push(format!("{format}: {lines} lines came, and {told} were announced, of {rows} entries"));
+        }
+        if before == 0 || growth > GROWTH {
+            let (growth, most) = (mebibytes(growth), mebibytes(GROWTH));
+            faults.push(format!("{format}: grew by {growth}, and may by {most}"));
+        }
+        table.push(
+            [
+                format.to_owned(),
+                mebibytes(bytes as u64),
+                format!("{:.1}", took.as_secs_f64()),
+                mebibytes(before),
+                mebibytes(peak),
+                mebibytes(after),
+                format!("{} <= {}", mebibytes(growth), mebibytes(GROWTH)),
+            ]
+            .to_vec(),
+        );
+    }
+    screen::table(&["format", "MiB sent", "s", "MiB before", "at most", "after", "growth"], &table);
+    faults
+}
+
+fn mebibytes(bytes: u64) -> String {
+    bytes.div_ceil(MEBIBYTE).to_string()
+}
