@@ -1,4 +1,4 @@
-//! `scale [memory]`: what grows with the data of an organization, and what must not. Without words, all.
+//! `scale [memory] [ratios]`: what grows with the data of an organization, and what must not. Without words, all.
 //!
 //! On SQLite, or on PostgreSQL where `INSULA_TEST_DATABASE=postgres` says so. `INSULA_SCALE_ROWS` says how many time entries
 //! there are (1,000,000). Says each figure beside what it has to be. Ends with 0 when all of it held, 1 when something did
@@ -7,12 +7,13 @@
 #![expect(clippy::print_stderr, reason = "what a program says that was not understood")]
 
 mod memory;
+mod ratios;
 
 use std::{process::ExitCode, time::Instant};
 
 use insula_tests::{screen, setting};
 
-const RUNS: [&str; 1] = ["memory"];
+const RUNS: [&str; 2] = ["memory", "ratios"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,6 +35,7 @@ async fn main() -> ExitCode {
     for run in RUNS.iter().filter(|run| wishes.is_empty() || wishes.iter().any(|wish| wish == *run)) {
         let faults = match *run {
             "memory" => memory::run(rows).await,
+            "ratios" => ratios::run(rows).await,
             unknown => vec![format!("nobody runs {unknown}")],
         };
         for fault in faults {

@@ -1,6 +1,7 @@
 //! `insula seed`: data to try things out. `demo`: an organization with people of every role.
 
 mod load;
+mod work;
 
 use std::{
     fs::{self, OpenOptions},
@@ -154,7 +155,7 @@ impl Seed<'_> {
         }
     }
 
-    /// The organization with its members and projects, in one go. `false`: it is there already.
+    /// The organization with its members, and what they work on. `false`: it is there already.
     async fn organization(&self, people: &[(UserId, BuiltinRole)]) -> Result<bool, Fault> {
         let (Ok(name), Ok(slug)) = (Name::parse("Demo"), Slug::parse(SLUG)) else {
             return Err(Fault::failed("the demo's name is not sound"));
@@ -174,6 +175,11 @@ impl Seed<'_> {
         for (code, name, color) in PROJECTS {
             self.project(&caller, code, name, color).await?;
         }
+        let mut workers = vec![caller];
+        for (user, _) in others.iter().filter(|(_, role)| *role != BuiltinRole::Viewer) {
+            workers.push(self.caller(*user).await?);
+        }
+        work::add(self, &workers).await?;
         Ok(true)
     }
 

@@ -1,0 +1,143 @@
+//! What the people of the demo work on: tasks with tags, and four weeks of time.
+
+use chrono::{Datelike, Days, NaiveTime, TimeDelta, Weekday};
+use insula_core::{
+    access::{ProjectsRead, TasksCreate, TimeEntriesCreate},
+    ids::{MemberId, ProjectId, TagId},
+    members::{self, Caller},
+    organizations::OrgRef,
+    page::{Listing, Sort},
+    projects::{self, ProjectFilter, ProjectKey},
+    tags,
+    tasks::{self, NewTask, Priority, TaskStatus},
+    text::{Activity, Notes, TagName, TaskTitle},
+    time_entries::{self, About, NewTimeEntry, ProjectRef},
+};
+
+use super::{super::Fault, SLUG, Seed};
+
+const TAGS: [&str; 3] = ["Meeting", "Design", "Remote"];
+
+/// Title, where it stands, how much it matters, the place of its project.
+const TASKS: [(&str, TaskStatus, Priority, usize); 9] = [
+    ("Collect what the pages must say", TaskStatus::Done, Priority::Normal, 0),
+    ("Draw the start page", TaskStatus::InProgress, Priority::High, 0),
+    ("Move the blog", TaskStatus::Todo, Priority::Low, 0),
+    ("Log in with a passkey", TaskStatus::InProgress, Priority::High, 1),
+    ("Work without a network", TaskStatus::Todo, Priority::Normal, 1),
+    ("Renew the certificates", TaskStatus::Todo, Priority::Urgent, 2),
+    ("Answer what came in on Monday", TaskStatus::Done, Priority::Normal, 3),
+    ("Try a faster index", TaskStatus::Cancelled, Priority::Low, 4),
+    ("Plan the summer", TaskStatus::Todo, Priority::Normal, 5),
+];
+
+/// From which hour, how many minutes, what kind of work.
+const DAY: [(u32, i64, &str); 3] = [(8, 150, "Design"), (11, 60, "Meeting"), (13, 210, "Development")];
+
+const WEEKS: u64 = 4;
+
+/// Adds tags and tasks, and the time of each of `people`; nothing of what they did today.
+pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), Fault> {
+    let Some(owner) = people.first() else { return Ok(()) };
+    let projects = projects_of(seed, owner).await?;
+    let mut assignees = Vec::new();
+    for person in people {
+        assignees.extend(authorize::<TimeEntriesCreate>(seed, person).await?.facts().member);
+    }
+    let tags = add_tasks(seed, owner, &projects, &assignees).await?;
+    for (place, person) in people.iter().enumerate() {
+        track(seed, person, place, &projects, &tags).await?;
+    }
+    Ok(())
+}
+
+async fn authorize<P: insula_core::access::Grant>(
+    seed: &Seed<'_>,
+    caller: &Caller,
+) -> Result<insula_core::access::Authorized<P>, Fault> {
+    Ok(members::authorize::<P>(seed.db, caller, &OrgRef::parse(SLUG)).await?)
+}
+
+/// The projects of the demo, in the order in which they were made.
+async fn projects_of(seed: &Seed<'_>, owner: &Caller) -> Result<Vec<ProjectId>, Fault> {
+    let tx = seed.db.begin(authorize::<ProjectsRead>(seed, owner).await?).await?;
+    let sort = Sort { key: ProjectKey::CreatedAt, descending: false };
+    let listing = Listing { limit: 100, sort, after: None };
+    let page = projects::list(&tx, ProjectFilter::default(), listing).await?;
+    Ok(page.data.into_iter().map(|project| project.id).collect())
+}
+
+async fn add_tasks(
+    seed: &Seed<'_>,
+    owner: &Caller,
+    projects: &[ProjectId],
+    assignees: &[MemberId],
+) -> Result<Vec<TagId>, Fault> {
+    let tx = seed.db.begin(authorize::<TasksCreate>(seed, owner).await?).await?;
+    let mut tags = Vec::new();
+    for name in TAGS {
+        tags.push(tags::create(&tx, sound(TagName::parse(name))?).await?.id);
+    }
+    let mut new = Vec::new();
+    for (place, (title, status, priority, project)) in TASKS.into_iter().enumerate() {
+        new.push(NewTask {
+            title: sound(TaskTitle::parse(title))?,
+            description: None,
+            status,
+            priority,
+            due_at: Some(tx.now() + TimeDelta::days(7 + 3 * i64::try_from(place).unwrap_or_default())),
+            project_id: projects.get(project).copied(),
+            assignee_id: turn(assignees, place),
+            position: None,
+            tags: turn(&tags, place).into_iter().collect(),
+        });
+    }
+    for outcome in tasks::create(&tx, new).await? {
+        outcome?;
+    }
+    tx.commit().await?;
+    Ok(tags)
+}
+
+/// Four weeks of one person, weekends off.
+async fn track(
+    seed: &Seed<'_>,
+    person: &Caller,
+    place: usize,
+    projects: &[ProjectId],
+    tags: &[TagId],
+) -> Result<(), Fault> {
+    let tx = seed.db.begin(authorize::<TimeEntriesCreate>(seed, person).await?).await?;
+    let today = tx.now().date_naive();
+    for ago in (1..=7 * WEEKS).rev() {
+        let Some(day) = today.checked_sub_days(Days::new(ago)) else { continue };
+        if matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
+            continue;
+        }
+        let number = place + usize::try_from(ago).unwrap_or_default();
+        for (part, (hour, minutes, activity)) in DAY.into_iter().enumerate() {
+            let Some(hour) = NaiveTime::from_hms_opt(hour, 0, 0) else { continue };
+            let started_at = day.and_time(hour).and_utc();
+            let lasts = TimeDelta::minutes(minutes - 10 * i64::try_from(number % 4).unwrap_or_default());
+            let about = About {
+                project: turn(projects, number + part).map(ProjectRef::Id),
+                activity: Some(sound(Activity::parse(activity))?),
+                notes: (part == 1).then(|| Notes::parse("With everybody").ok()).flatten(),
+                billable: part != 1,
+                tags: turn(tags, part).into_iter().collect(),
+                ..About::default()
+            };
+            let new = NewTimeEntry { member: None, about, started_at, ended_at: started_at + lasts };
+            time_entries::create(&tx, new).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}
+
+fn turn<T: Copy>(things: &[T], number: usize) -> Option<T> {
+    things.get(number % things.len().max(1)).copied()
+}
+
+fn sound<T>(text: Result<T, insula_core::text::Fault>) -> Result<T, Fault> {
+    text.map_err(|fault| Fault::failed(fault.message))
+}
