@@ -94,7 +94,7 @@ pub(crate) fn memory(pid: u32, name: &str) -> Option<u64> {
     Some(rest.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// Lets the system count `VmHWM` of a process anew from what it has now (proc_pid_clear_refs(5)).
+/// Lets the system count `VmHWM` of a process anew from what it has now (`proc_pid_clear_refs(5)`).
 pub(crate) fn forget_peak(pid: u32) -> bool {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
 }

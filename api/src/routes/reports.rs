@@ -94,6 +94,7 @@ impl Reports {
     /// several tags counts in the group of each. In whatever is around such groups it is counted once. Days, weeks and
     /// months come one after the other, other groups from the most time to the least. Not more than 400 pieces of time.
     #[oai(path = "/organizations/:org/reports/summary", method = "get", operation_id = "getReportSummary")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn summary(
         &self,
         org: tenant::Path<ReportsRead>,

@@ -67,6 +67,9 @@ struct Query {
     billable: Option<bool>,
 }
 
+/// Which entries somebody sees.
+type Sight<'a> = Box<dyn Fn(&Worked) -> bool + 'a>;
+
 type Sums = BTreeMap<Vec<Option<String>>, (i64, i64)>;
 
 impl Query {
@@ -169,7 +172,9 @@ impl Query {
                     let keys = self.keys(level, entry, day);
                     depth = depth
                         .iter()
-                        .flat_map(|outer| keys.iter().map(move |key| [&outer[..], &[key.clone()]].concat()))
+                        .flat_map(|outer| {
+                            keys.iter().map(move |key| [&outer[..], std::slice::from_ref(key)].concat())
+                        })
                         .collect();
                     groups.extend(depth.iter().cloned());
                 }
@@ -276,7 +281,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
     let (ada, bob, eve) = (log_in("ada").await, log_in("bob").await, log_in("eve").await);
 
     let secret = world.projects.last();
-    let callers: [(&Client, Box<dyn Fn(&Worked) -> bool>); 3] = [
+    let callers: [(&Client, Sight); 3] = [
         (&ada, Box::new(|_| true)),
         (&bob, Box::new(|entry| entry.member == bobs)),
         (&eve, Box::new(|entry| entry.member == eves || entry.project.as_ref() != secret)),
