@@ -9,6 +9,7 @@ mod place;
 mod role;
 mod search_term;
 mod tenant;
+mod work;
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
@@ -20,6 +21,7 @@ pub use role::{Description, RoleName};
 pub use search_term::SearchTerm;
 pub use tenant::{About, Currency, SlugPart};
 use unicode_normalization::UnicodeNormalization;
+pub use work::{TagName, TaskDescription, TaskTitle};
 
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,6 +266,9 @@ shows!(
     ProjectCode.0,
     Username.0,
     Color.0,
+    TagName.0,
+    TaskTitle.0,
+    TaskDescription.0,
     EmailAddress.typed
 );
 

@@ -6,6 +6,7 @@ mod id;
 mod listing;
 mod once;
 mod preview;
+mod refusal;
 mod reply;
 mod several;
 
@@ -15,6 +16,7 @@ pub use id::Id;
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;
 pub use preview::{OrPreview, Preview};
+pub use refusal::Refusal;
 pub use reply::{
     Accepted, Answer, MultiStatus, NoContent, OrAccepted, Queued, Reply, Sentence, Tagged, WithCookies,
 };
