@@ -10,6 +10,7 @@
 mod browser;
 mod client;
 mod contract;
+mod crew;
 mod crowd;
 mod demo;
 mod dice;
@@ -33,6 +34,7 @@ mod workplace;
 
 pub use browser::{Browser, set_cookies};
 pub use client::{Client, Organization, PASSWORD, Reply, Request};
+pub use crew::Crew;
 pub use crowd::{eventually, together};
 pub use demo::Demo;
 pub use dice::Dice;

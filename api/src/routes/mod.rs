@@ -13,6 +13,7 @@ mod members;
 mod memberships;
 mod organizations;
 mod permissions;
+mod project_members;
 mod projects;
 mod roles;
 mod sessions;
@@ -61,6 +62,9 @@ groups! {
         audit::log.Log,
         audit::proof.Proof,
         audit::exports.Exports;
+    /// What is to be done inside of them.
+    Work =
+        project_members.ProjectMembers;
     /// What operators do.
     Platform =
         admin::organizations.Organizations,
