@@ -41,6 +41,7 @@ const BY_ORGANIZATION: &[(&str, Class)] = &[
     ("createInvitation", Class::Mail),
     ("resendInvitation", Class::Mail),
     ("createInvitations", Class::Bulk),
+    ("createTasks", Class::Bulk),
     ("exportAuditEventsAsJsonLines", Class::Export),
     ("exportAuditEventsAsCsv", Class::Export),
 ];

@@ -3,7 +3,7 @@
 //! Tables and references are found in the catalogue: a new one is tried as soon as it is there.
 
 use insula_tests::{Client, Server, Vault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const OURS: &str = "(SELECT id FROM organizations WHERE slug = 'ours')";
 const THEIRS: &str = "(SELECT id FROM organizations WHERE slug = 'theirs')";
@@ -23,12 +23,23 @@ async fn two_organizations() -> Server {
         owner.post(&format!("{path}/transfer"), offer).await.expect(201);
         let draft = owner
             .post(&format!("/api/v1/organizations/{slug}/projects"), json!({ "code": "P", "name": "P" }));
-        draft.header("idempotency-key", "key-1").await.expect(201);
+        let project = draft.header("idempotency-key", "key-1").await.expect(201);
+        tasks(&owner, slug, (&project["id"], &mia["member_id"])).await;
         owner.invite(slug, "guest@example.com", &["viewer"]).await.expect(201);
         let role = json!({ "name": "Lead", "permissions": ["projects:read"] });
         owner.post(&format!("/api/v1/organizations/{slug}/roles"), role).await.expect(201);
     }
     server
+}
+
+/// What is to be done on a project, and by whom.
+async fn tasks(owner: &Client, slug: &str, (project, member): (&Value, &Value)) {
+    let path = |rest: &str| format!("/api/v1/organizations/{slug}/{rest}");
+    let team = path(&format!("projects/{}/members", project.as_str().unwrap()));
+    owner.put(&team, json!({ "members": [member] })).await.expect(200);
+    let tag = owner.post(&path("tags"), json!({ "name": "urgent" })).await.expect(201);
+    let task = json!({ "title": "T", "project_id": project, "assignee_id": member, "tags": [tag["id"]] });
+    owner.post(&path("tasks"), task).await.expect(201);
 }
 
 /// Tables whose rows say to which organization they belong.

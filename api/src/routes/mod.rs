@@ -18,6 +18,8 @@ mod projects;
 mod roles;
 mod sessions;
 mod settings;
+mod tags;
+mod tasks;
 mod transfers;
 
 use std::sync::Arc;
@@ -64,7 +66,10 @@ groups! {
         audit::exports.Exports;
     /// What is to be done inside of them.
     Work =
-        project_members.ProjectMembers;
+        project_members.ProjectMembers,
+        tags.Tags,
+        tasks.Tasks,
+        tasks::bulk.ManyTasks;
     /// What operators do.
     Platform =
         admin::organizations.Organizations,
@@ -94,6 +99,8 @@ enum Tag {
     Roles,
     /// Projects of an organization.
     Projects,
+    /// What is to be done, and what it is tagged with.
+    Tasks,
     /// What happened in an organization, and the proof of it.
     Audit,
     /// What operators of the platform do.

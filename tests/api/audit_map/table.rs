@@ -79,6 +79,18 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
     ("updateProject", &["acme project.updated by user ada"]),
     ("deleteProject", &["acme project.deleted by user ada"]),
     ("restoreProject", &["acme project.restored by user ada"]),
+    ("archiveProject", &["acme project.archived by user ada"]),
+    ("unarchiveProject", &["acme project.unarchived by user ada"]),
+    // Who its members are is a part of the project.
+    ("setProjectMembers", &["acme project.updated by user ada"]),
+    ("createTag", &["acme tag.created by user ada"]),
+    ("updateTag", &["acme tag.updated by user ada"]),
+    ("deleteTag", &["acme tag.deleted by user ada"]),
+    ("createTask", &["acme task.created by user ada"]),
+    ("updateTask", &["acme task.updated by user ada"]),
+    ("deleteTask", &["acme task.deleted by user ada"]),
+    ("restoreTask", &["acme task.restored by user ada"]),
+    ("createTasks", &["acme task.created by user ada", "acme task.created by user ada"]),
     ("createInvitation", &["acme invitation.created by user ada"]),
     (
         "createInvitation.anew",
