@@ -8,8 +8,8 @@ mod justification;
 mod place;
 mod role;
 mod search_term;
+mod task;
 mod tenant;
-mod work;
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
@@ -19,9 +19,9 @@ pub use place::{Locale, TimeZone};
 use regex::Regex;
 pub use role::{Description, RoleName};
 pub use search_term::SearchTerm;
+pub use task::{TagName, TaskDescription, TaskTitle};
 pub use tenant::{About, Currency, SlugPart};
 use unicode_normalization::UnicodeNormalization;
-pub use work::{TagName, TaskDescription, TaskTitle};
 
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Projects beyond their names: how long they may take, the archive, and those that not everybody sees.
 
-use insula_tests::{Client, Crew};
+use insula_tests::{Client, Guild};
 use serde_json::{Value, json};
 
 fn draft(code: &str, is_private: bool) -> Value {
@@ -8,26 +8,26 @@ fn draft(code: &str, is_private: bool) -> Value {
 }
 
 /// The codes that somebody's list shows.
-async fn codes(crew: &Crew, who: &Client, query: &str) -> Vec<String> {
-    let page = who.get(&crew.path(&format!("/projects?sort=code&{query}"))).await.expect(200);
+async fn codes(guild: &Guild, who: &Client, query: &str) -> Vec<String> {
+    let page = who.get(&guild.path(&format!("/projects?sort=code&{query}"))).await.expect(200);
     let codes = page["data"].as_array().unwrap().iter().map(|project| project["code"].as_str().unwrap());
     codes.map(str::to_owned).collect()
 }
 
 #[tokio::test]
 async fn a_project_says_how_long_it_may_take_and_who_sees_it() {
-    let crew = Crew::start().await;
-    let (path, made) = crew.make("/projects", json!({ "code": "A", "name": "A" })).await;
+    let guild = Guild::start().await;
+    let (path, made) = guild.make("/projects", json!({ "code": "A", "name": "A" })).await;
     assert_eq!(
         (&made["is_private"], &made["archived_at"], &made["estimate_seconds"]),
         (&json!(false), &Value::Null, &Value::Null)
     );
     for estimate in [json!(1), json!(360_000_000), Value::Null] {
-        let changed = crew.owner.patch(&path, json!({ "estimate_seconds": estimate })).await.expect(200);
+        let changed = guild.owner.patch(&path, json!({ "estimate_seconds": estimate })).await.expect(200);
         assert_eq!(changed["estimate_seconds"], estimate);
-        assert_eq!(crew.owner.get(&path).await.expect(200), changed);
+        assert_eq!(guild.owner.get(&path).await.expect(200), changed);
     }
-    let (_, made) = crew
+    let (_, made) = guild
         .make("/projects", json!({ "code": "B", "name": "B", "is_private": true, "estimate_seconds": 3600 }))
         .await;
     assert_eq!((&made["is_private"], &made["estimate_seconds"]), (&json!(true), &json!(3600)));
@@ -45,14 +45,14 @@ async fn a_project_says_how_long_it_may_take_and_who_sees_it() {
         let mut whole = json!({ "code": "C", "name": "C" });
         whole[field] = value.clone();
         for reply in [
-            crew.owner.post(&crew.path("/projects"), whole).await,
-            crew.owner.patch(&path, json!({ field: value })).await,
+            guild.owner.post(&guild.path("/projects"), whole).await,
+            guild.owner.patch(&path, json!({ field: value })).await,
         ] {
             reply.problem(422, "VALIDATION_FAILED");
             assert_eq!(reply.faults(), [format!("{field} {code}")]);
         }
     }
-    let told = crew.events("project.updated").await;
+    let told = guild.events("project.updated").await;
     assert_eq!(
         told[0],
         json!({ "before": { "estimate_seconds": null }, "after": { "estimate_seconds": 1 } })
@@ -61,104 +61,105 @@ async fn a_project_says_how_long_it_may_take_and_who_sees_it() {
 
 #[tokio::test]
 async fn an_archived_project_stays_and_can_be_told_from_the_others() {
-    let crew = Crew::start().await;
-    let (path, _) = crew.make("/projects", draft("OLD", false)).await;
-    crew.make("/projects", draft("NEW", false)).await;
+    let guild = Guild::start().await;
+    let (path, _) = guild.make("/projects", draft("OLD", false)).await;
+    guild.make("/projects", draft("NEW", false)).await;
     let ask = |who: &Client, what: &str| who.request("POST", &format!("{path}/{what}"));
-    for stranger in [&crew.mia, &crew.viewer] {
+    for stranger in [&guild.mia, &guild.viewer] {
         for what in ["archive", "unarchive"] {
             let problem = ask(stranger, what).await.problem(403, "FORBIDDEN");
             assert_eq!(problem["permission"], "projects:update");
         }
     }
-    ask(&crew.owner, "archive").header("if-match", "\"7\"").await.problem(412, "PRECONDITION_FAILED");
-    let archived = ask(&crew.owner, "archive").header("if-match", "\"1\"").await;
+    ask(&guild.owner, "archive").header("if-match", "\"7\"").await.problem(412, "PRECONDITION_FAILED");
+    let archived = ask(&guild.owner, "archive").header("if-match", "\"1\"").await;
     let body = archived.expect(200);
     assert_eq!((archived.header("etag"), body["archived_at"].is_string()), (Some("\"2\""), true));
     // Again: nothing happens.
-    assert_eq!(ask(&crew.admin, "archive").await.expect(200), body);
-    for who in [&crew.owner, &crew.viewer] {
-        assert_eq!(codes(&crew, who, "archived=true").await, ["OLD"]);
-        assert_eq!(codes(&crew, who, "archived=false").await, ["NEW"]);
-        assert_eq!(codes(&crew, who, "").await, ["NEW", "OLD"]);
+    assert_eq!(ask(&guild.admin, "archive").await.expect(200), body);
+    for who in [&guild.owner, &guild.viewer] {
+        assert_eq!(codes(&guild, who, "archived=true").await, ["OLD"]);
+        assert_eq!(codes(&guild, who, "archived=false").await, ["NEW"]);
+        assert_eq!(codes(&guild, who, "").await, ["NEW", "OLD"]);
     }
-    crew.owner.get(&crew.path("/projects?archived=maybe")).await.problem(422, "VALIDATION_FAILED");
+    guild.owner.get(&guild.path("/projects?archived=maybe")).await.problem(422, "VALIDATION_FAILED");
     // It can be changed still.
-    crew.owner.patch(&path, json!({ "name": "Older" })).await.expect(200);
+    guild.owner.patch(&path, json!({ "name": "Older" })).await.expect(200);
 
-    let back = ask(&crew.owner, "unarchive").await.expect(200);
+    let back = ask(&guild.owner, "unarchive").await.expect(200);
     assert_eq!((&back["archived_at"], &back["version"]), (&Value::Null, &json!(4)));
-    assert_eq!(ask(&crew.owner, "unarchive").await.expect(200), back);
-    let told = crew.events("project.archived").await;
+    assert_eq!(ask(&guild.owner, "unarchive").await.expect(200), back);
+    let told = guild.events("project.archived").await;
     assert_eq!(
         told,
         [json!({ "before": { "archived_at": null }, "after": { "archived_at": body["archived_at"] } })]
     );
-    assert_eq!(crew.events("project.unarchived").await.len(), 1);
+    assert_eq!(guild.events("project.unarchived").await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_private_project_is_not_there_for_others() {
-    let crew = Crew::start().await;
-    let (path, body) = crew.make("/projects", draft("SECRET", true)).await;
+    let guild = Guild::start().await;
+    let (path, body) = guild.make("/projects", draft("SECRET", true)).await;
     let members = format!("{path}/members");
-    let nothing = crew.path("/projects/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
-    for who in [&crew.mia, &crew.viewer] {
+    let nothing = guild.path("/projects/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
+    for who in [&guild.mia, &guild.viewer] {
         assert_eq!(who.get(&path).await.told(), who.get(&nothing).await.told());
         who.get(&members).await.problem(404, "NOT_FOUND");
-        assert_eq!(codes(&crew, who, "").await, [""; 0]);
-        assert_eq!(codes(&crew, who, "code=secret").await, [""; 0]);
+        assert_eq!(codes(&guild, who, "").await, [""; 0]);
+        assert_eq!(codes(&guild, who, "code=secret").await, [""; 0]);
     }
-    for who in [&crew.owner, &crew.admin] {
+    for who in [&guild.owner, &guild.admin] {
         assert_eq!(who.get(&path).await.expect(200), body);
-        assert_eq!(codes(&crew, who, "").await, ["SECRET"]);
+        assert_eq!(codes(&guild, who, "").await, ["SECRET"]);
     }
 
-    let mia = crew.member(&crew.mia).await;
-    crew.owner.put(&members, json!({ "members": [mia] })).await.expect(200);
-    crew.mia.get(&path).await.expect(200);
-    assert_eq!(crew.mia.get(&members).await.expect(200)["members"], json!([mia]));
-    assert_eq!(codes(&crew, &crew.mia, "").await, ["SECRET"]);
-    crew.max.get(&path).await.problem(404, "NOT_FOUND");
-    crew.owner.put(&members, json!({ "members": [] })).await.expect(200);
-    crew.mia.get(&path).await.problem(404, "NOT_FOUND");
+    let mia = guild.member(&guild.mia).await;
+    guild.owner.put(&members, json!({ "members": [mia] })).await.expect(200);
+    guild.mia.get(&path).await.expect(200);
+    assert_eq!(guild.mia.get(&members).await.expect(200)["members"], json!([mia]));
+    assert_eq!(codes(&guild, &guild.mia, "").await, ["SECRET"]);
+    guild.max.get(&path).await.problem(404, "NOT_FOUND");
+    guild.owner.put(&members, json!({ "members": [] })).await.expect(200);
+    guild.mia.get(&path).await.problem(404, "NOT_FOUND");
 
-    crew.owner.patch(&path, json!({ "is_private": false })).await.expect(200);
-    crew.viewer.get(&path).await.expect(200);
-    crew.owner.patch(&path, json!({ "is_private": true })).await.expect(200);
-    crew.viewer.get(&path).await.problem(404, "NOT_FOUND");
+    guild.owner.patch(&path, json!({ "is_private": false })).await.expect(200);
+    guild.viewer.get(&path).await.expect(200);
+    guild.owner.patch(&path, json!({ "is_private": true })).await.expect(200);
+    guild.viewer.get(&path).await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn what_is_not_seen_is_not_deleted_either() {
-    let crew = Crew::start().await;
-    let (path, _) = crew.make("/projects", draft("SECRET", true)).await;
-    let (open, _) = crew.make("/projects", draft("OPEN", false)).await;
+    let guild = Guild::start().await;
+    let (path, _) = guild.make("/projects", draft("SECRET", true)).await;
+    let (open, _) = guild.make("/projects", draft("OPEN", false)).await;
     let restore = |path: &str| format!("{path}/restore");
-    let keeper = crew.narrow("keeper", &["projects:read", "projects:delete"]).await;
+    let keeper = guild.narrow("keeper", &["projects:read", "projects:delete"]).await;
     keeper.delete(&open).await.expect(204);
     keeper.request("POST", &restore(&open)).await.expect(200);
     keeper.delete(&path).await.problem(404, "NOT_FOUND");
-    crew.owner.delete(&path).await.expect(204);
+    guild.owner.delete(&path).await.expect(204);
     keeper.request("POST", &restore(&path)).await.problem(404, "NOT_FOUND");
-    crew.owner.request("POST", &restore(&path)).await.expect(200);
+    guild.owner.request("POST", &restore(&path)).await.expect(200);
 
-    let members = json!({ "members": [crew.member(&keeper).await] });
-    crew.owner.put(&format!("{path}/members"), members).await.expect(200);
+    let members = json!({ "members": [guild.member(&keeper).await] });
+    guild.owner.put(&format!("{path}/members"), members).await.expect(200);
     keeper.delete(&path).await.expect(204);
     keeper.request("POST", &restore(&path)).await.expect(200);
 }
 
 #[tokio::test]
 async fn whoever_makes_a_private_project_sees_it() {
-    let crew = Crew::start().await;
-    let maker = crew.narrow("maker", &["projects:read", "projects:create"]).await;
-    let (path, body) = crew.made("/projects", maker.post(&crew.path("/projects"), draft("MINE", true)).await);
+    let guild = Guild::start().await;
+    let maker = guild.narrow("maker", &["projects:read", "projects:create"]).await;
+    let (path, body) =
+        guild.made("/projects", &maker.post(&guild.path("/projects"), draft("MINE", true)).await);
     assert_eq!(maker.get(&path).await.expect(200), body);
     let members = |who: &Client| who.get(&format!("{path}/members"));
-    assert_eq!(members(&maker).await.expect(200)["members"], json!([crew.member(&maker).await]));
+    assert_eq!(members(&maker).await.expect(200)["members"], json!([guild.member(&maker).await]));
     // Those who see all of them need not belong to it.
-    let (path, _) = crew.make("/projects", draft("HERS", true)).await;
-    let hers = crew.owner.get(&format!("{path}/members")).await.expect(200);
+    let (path, _) = guild.make("/projects", draft("HERS", true)).await;
+    let hers = guild.owner.get(&format!("{path}/members")).await.expect(200);
     assert_eq!(hers["members"], json!([]));
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use insula_tests::{Client, Crew, Server};
+use insula_tests::{Client, Guild, Server};
 use serde_json::{Value, json};
 
 const TASKS: &str = "/api/v1/organizations/acme/tasks";
@@ -90,18 +90,18 @@ async fn every_order_shows_everything_once_while_others_write() {
 
 #[tokio::test]
 async fn filters_pick() {
-    let crew = Crew::start().await;
-    let (_, project) = crew.make("/projects", json!({ "code": "A", "name": "A" })).await;
-    let (_, tag) = crew.make("/tags", json!({ "name": "urgent" })).await;
-    let (_, other) = crew.make("/tags", json!({ "name": "dear" })).await;
-    let mia = crew.member(&crew.mia).await;
+    let guild = Guild::start().await;
+    let (_, project) = guild.make("/projects", json!({ "code": "A", "name": "A" })).await;
+    let (_, tag) = guild.make("/tags", json!({ "name": "urgent" })).await;
+    let (_, other) = guild.make("/tags", json!({ "name": "dear" })).await;
+    let mia = guild.member(&guild.mia).await;
     for draft in [
         json!({ "title": "a", "project_id": project["id"], "priority": "high", "due_at": "2026-02-01T10:00:00Z" }),
         json!({ "title": "b", "assignee_id": mia, "status": "done", "tags": [tag["id"], other["id"]] }),
         json!({ "title": "c", "project_id": project["id"], "assignee_id": mia, "status": "in_progress", "due_at": "2026-02-02T10:00:00Z" }),
         json!({ "title": "d", "status": "cancelled", "priority": "urgent", "tags": [other["id"]] }),
     ] {
-        crew.make("/tasks", draft).await;
+        guild.make("/tasks", draft).await;
     }
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     for (query, expected) in [
@@ -126,10 +126,10 @@ async fn filters_pick() {
         (format!("assignee_id={}", id(&tag)), ""),
         (format!("tag={}", id(&project)), ""),
     ] {
-        assert_eq!(titles(&crew.viewer, &query).await, expected, "{query}");
+        assert_eq!(titles(&guild.viewer, &query).await, expected, "{query}");
     }
-    assert_eq!(titles(&crew.mia, "assignee_id=me").await, "b c");
-    assert_eq!(titles(&crew.max, "assignee_id=me").await, "");
+    assert_eq!(titles(&guild.mia, "assignee_id=me").await, "b c");
+    assert_eq!(titles(&guild.max, "assignee_id=me").await, "");
     for (query, fault) in [
         ("status=open", "status[0] NOT_A_CHOICE"),
         ("status=todo,done", "status[0] NOT_A_CHOICE"),
@@ -141,7 +141,7 @@ async fn filters_pick() {
         ("sort=title", "sort NOT_A_CHOICE"),
         ("q=a", "q UNKNOWN_FIELD"),
     ] {
-        let reply = crew.viewer.get(&format!("{TASKS}?{query}")).await;
+        let reply = guild.viewer.get(&format!("{TASKS}?{query}")).await;
         reply.problem(422, "VALIDATION_FAILED");
         let (field, code) = fault.split_once(' ').unwrap();
         let faults = reply.faults();

@@ -10,13 +10,13 @@
 mod browser;
 mod client;
 mod contract;
-mod crew;
 mod crowd;
 mod demo;
 mod dice;
 mod document;
 pub mod figures;
 mod guest;
+mod guild;
 mod inbox;
 mod planted;
 mod postbox;
@@ -34,11 +34,11 @@ mod workplace;
 
 pub use browser::{Browser, set_cookies};
 pub use client::{Client, Organization, PASSWORD, Reply, Request};
-pub use crew::Crew;
 pub use crowd::{eventually, together};
 pub use demo::Demo;
 pub use dice::Dice;
 pub use document::Operation;
+pub use guild::Guild;
 pub use inbox::Inbox;
 pub use planted::{Planted, UNKNOWN_KIND, Whose};
 pub use postbox::{Mail, Mood, Postbox};

@@ -27,12 +27,12 @@ use crate::{
     strict::{MergePatch, StrictJson},
     tenant,
     wire::{
-        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, NoContent,
-        Paging, Tagged,
+        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, MemberOrMe,
+        NoContent, Paging, Tagged,
     },
 };
 use order::TaskSort;
-use shape::{AssigneeRef, Task, TaskDraft, TaskPatch, TaskPriority, TaskStatus};
+use shape::{Task, TaskDraft, TaskPatch, TaskPriority, TaskStatus};
 
 pub struct Tasks(pub Arc<State>);
 
@@ -53,7 +53,7 @@ impl Tasks {
         /// Only those of this project.
         project_id: Query<Option<Id>>,
         /// Only those that this member is to do; `me`: whoever asks.
-        assignee_id: Query<Option<AssigneeRef>>,
+        assignee_id: Query<Option<MemberOrMe>>,
         /// Only those that stand there; given several times, at any of them.
         status: Query<Option<Vec<TaskStatus>>>,
         /// Only those that matter so much.

@@ -14,6 +14,31 @@ scalar!(Id, MetaSchema::new_with_format("string", "uuid"), |text| {
     id.map(Self).ok_or_else(|| ParseError::custom("expected an id"))
 });
 
+/// A member in a query: by his id, or `me`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberOrMe {
+    /// The caller.
+    Me,
+    /// The member with this id.
+    Member(Uuid),
+}
+
+scalar!(
+    MemberOrMe,
+    MetaSchema {
+        pattern: Some("^(me|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$".into()),
+        example: Some("me".into()),
+        ..MetaSchema::new("string")
+    },
+    |text| match text {
+        "me" => Ok(Self::Me),
+        id => match <Id as ::poem_openapi::types::ParseFromParameter>::parse_from_parameter(id) {
+            Ok(id) => Ok(Self::Member(id.0)),
+            Err(_) => Err(ParseError::custom("expected an id or `me`")),
+        },
+    }
+);
+
 #[cfg(test)]
 mod tests {
     use poem_openapi::types::ParseFromParameter;
@@ -23,7 +48,13 @@ mod tests {
     #[test]
     fn an_id_has_one_spelling() {
         let id = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
-        assert_eq!(Id::parse_from_parameter(id).unwrap().0.to_string(), id);
+        assert_eq!(
+            <Id as ::poem_openapi::types::ParseFromParameter>::parse_from_parameter(id)
+                .unwrap()
+                .0
+                .to_string(),
+            id
+        );
         for other in [
             id.to_uppercase(),
             id.replace('-', ""),

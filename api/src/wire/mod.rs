@@ -12,7 +12,7 @@ mod several;
 
 pub use condition::{EntityTag, IfMatch, IfNoneMatch, MemberTag};
 pub use download::{Csv, Download, JsonLines, Table};
-pub use id::Id;
+pub use id::{Id, MemberOrMe};
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;
 pub use preview::{OrPreview, Preview};

@@ -1,4 +1,4 @@
-//! A project that the body of something else names.
+//! Projects that a body names.
 
 use sea_orm::ColumnTrait;
 
@@ -12,7 +12,7 @@ use crate::{
     text::Fault,
 };
 
-/// The project that `project_id` names, living and seen by the caller; where there is none, that is noted in `fields`.
+/// The project that a body names in `project_id`; notes in `fields` that there is none, or none that the caller sees.
 ///
 /// # Errors
 /// Whatever the database refuses.
@@ -22,22 +22,25 @@ pub(crate) async fn given<P: Grant>(
     fields: &mut Fields,
 ) -> Result<Option<Project>> {
     match tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one().await {
-        Ok(project) => Ok(Some(project)),
         Err(Error::NotFound(_)) => {
             fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
             Ok(None)
         }
-        Err(error) => Err(error),
+        found => found.map(Some),
     }
 }
 
+/// Refuses new work on a project that is archived.
+///
 /// # Errors
-/// `PROJECT_ARCHIVED`, naming `project_id`.
+/// `PROJECT_ARCHIVED`.
 pub(crate) fn refuse_archived(project: &Project) -> Result<()> {
-    let message = "This project is archived.".to_owned();
-    let fault = Fault { code: "PROJECT_ARCHIVED", message };
     match project.archived_at {
-        Some(_) => Err(Code::ProjectArchived.refuse_field("project_id", fault)),
         None => Ok(()),
+        Some(_) => {
+            let code = Code::ProjectArchived;
+            let fault = Fault { code: code.as_str(), message: code.sentence().to_owned() };
+            Err(code.refuse_field("project_id", fault))
+        }
     }
 }

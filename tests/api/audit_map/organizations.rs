@@ -42,10 +42,8 @@ async fn tasks(walk: &mut Walk, ada: &Client) {
     let draft = json!({ "code": "MILL", "name": "Mill", "is_private": true });
     let project = text(&ada.post(&format!("{ROOT}/projects"), draft).await.expect(201), "id");
     let (at, me) = ([ORG, &*project], member(ada, "ada").await);
-    for members in [json!([me]), json!([])] {
-        walk.step(ada, "setProjectMembers", &at, json!({ "members": members })).await;
-        walk.again(ada, "setProjectMembers", &at, json!({ "members": members })).await;
-    }
+    walk.step(ada, "setProjectMembers", &at, json!({ "members": [me] })).await;
+    walk.again(ada, "setProjectMembers", &at, json!({ "members": [me] })).await;
     walk.step(ada, "archiveProject", &at, Value::Null).await;
     walk.again(ada, "archiveProject", &at, Value::Null).await;
     walk.step(ada, "unarchiveProject", &at, Value::Null).await;

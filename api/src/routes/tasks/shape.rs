@@ -11,13 +11,13 @@ use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::wire::MemberOrMe;
+
 crate::texts! {
     /// What is to be done, in a line.
     TaskTitle { length: 1..=text::TaskTitle::MAX, example: "Oil the bearings" }
     /// More about a task, in as many lines as it takes.
     TaskDescription { length: 1..=text::TaskDescription::MAX, example: "Those of the second mill, too." }
-    /// A member by his id; `me`: whoever asks.
-    AssigneeRef { length: 2..=36, pattern: "^(me|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$", example: "me" }
 }
 
 /// A new task.
@@ -228,12 +228,11 @@ impl From<Shown> for Task {
     }
 }
 
-impl From<AssigneeRef> for Assignee {
-    /// What is no id names nobody: the pattern lets nothing else through.
-    fn from(assignee: AssigneeRef) -> Self {
-        match &*assignee.0 {
-            "me" => Self::Me,
-            id => Self::Member(MemberId(Uuid::try_parse(id).unwrap_or_default())),
+impl From<MemberOrMe> for Assignee {
+    fn from(member: MemberOrMe) -> Self {
+        match member {
+            MemberOrMe::Me => Self::Me,
+            MemberOrMe::Member(id) => Self::Member(MemberId(id)),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{Client, Reply, Server};
 
 /// The organization `acme`, served, and its people.
-pub struct Crew {
+pub struct Guild {
     /// Serves it.
     pub server: Server,
     /// May do everything.
@@ -20,7 +20,7 @@ pub struct Crew {
     pub viewer: Client,
 }
 
-impl Crew {
+impl Guild {
     /// Makes it, on a server of its own.
     pub async fn start() -> Self {
         let server = Server::start().await;
@@ -63,11 +63,11 @@ impl Crew {
 
     /// Has the owner make something in one of its lists; gives its path and what it is.
     pub async fn make(&self, list: &str, draft: Value) -> (String, Value) {
-        self.made(list, self.owner.post(&self.path(list), draft).await)
+        self.made(list, &self.owner.post(&self.path(list), draft).await)
     }
 
     /// The path of what was made in one of its lists, and what it is.
-    pub fn made(&self, list: &str, reply: Reply) -> (String, Value) {
+    pub fn made(&self, list: &str, reply: &Reply) -> (String, Value) {
         let body = reply.expect(201);
         (format!("{}/{}", self.path(list), body["id"].as_str().expect("an id")), body)
     }

@@ -1,4 +1,4 @@
-//! What is written of work: the titles of tasks, what is told of them, and their tags.
+//! What is written of tasks: their titles, what is told of them, and their tags.
 
 use super::{Fault, key, length, nfc, without_controls};
 
