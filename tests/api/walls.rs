@@ -265,13 +265,22 @@ async fn the_audit_log_is_only_ever_added_to() {
     const GUARDED: &str = "the audit log is only ever added to";
     let server = two_organizations().await;
     let vault = server.vault().await;
+    // One that is not sealed yet: how soon the others are is not ours to say.
+    let unsealed = format!(
+        "INSERT INTO audit_events (id, organization_id, occurred_at, actor_kind, action, resource, outcome, details,
+         schema_version)
+         SELECT {}, organization_id, occurred_at, actor_kind, action, resource, outcome, details, schema_version
+         FROM audit_events LIMIT 1",
+        vault.fresh_id()
+    );
     // Whoever owns the table is kept from it too, until he takes the guard away.
     for change in [
         "UPDATE audit_events SET details = '' WHERE action = 'project.created'",
         "UPDATE audit_events SET seq = 1, details = '' WHERE seq IS NULL",
         "DELETE FROM audit_events",
     ] {
-        assert!(vault.attempt(&[change, "SELECT ''"]).await.unwrap_err().contains(GUARDED), "{change}");
+        let refusal = vault.attempt(&[&unsealed, change, "SELECT ''"]).await.unwrap_err();
+        assert!(refusal.contains(GUARDED), "{change}: {refusal}");
     }
     let Some(hats) = Hats::new().await else { return };
     for (change, refused) in [
