@@ -42,6 +42,7 @@ const BY_ORGANIZATION: &[(&str, Class)] = &[
     ("resendInvitation", Class::Mail),
     ("createInvitations", Class::Bulk),
     ("importTimeEntries", Class::Bulk),
+    ("createTasks", Class::Bulk),
     ("exportAuditEventsAsJsonLines", Class::Export),
     ("exportAuditEventsAsCsv", Class::Export),
     ("exportTimeEntriesAsJsonLines", Class::Export),

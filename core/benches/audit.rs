@@ -130,7 +130,11 @@ async fn make(
     let name = Name::parse("Analytical Engine").map_err(|_| "no name")?;
     let started = Instant::now();
     let tx = db.begin(proof).await?;
-    let project = projects::create(&tx, NewProject { code, name, color: None }).await?;
+    let project = projects::create(
+        &tx,
+        NewProject { code, name, color: None, is_private: false, estimate_seconds: None },
+    )
+    .await?;
     if one_more {
         let facts = json!({ "code": project.code, "name": project.name, "color": project.color });
         tx.record(Action::ProjectCreated, project.id, Details::created(facts)).await?;

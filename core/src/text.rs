@@ -8,6 +8,7 @@ mod justification;
 mod place;
 mod role;
 mod search_term;
+mod task;
 mod tenant;
 mod work;
 
@@ -19,6 +20,7 @@ pub use place::{Locale, TimeZone};
 use regex::Regex;
 pub use role::{Description, RoleName};
 pub use search_term::SearchTerm;
+pub use task::{TagName, TaskDescription, TaskTitle};
 pub use tenant::{About, Currency, SlugPart};
 use unicode_normalization::UnicodeNormalization;
 pub use work::{Activity, Notes};
@@ -266,6 +268,9 @@ shows!(
     ProjectCode.0,
     Username.0,
     Color.0,
+    TagName.0,
+    TaskTitle.0,
+    TaskDescription.0,
     EmailAddress.typed
 );
 

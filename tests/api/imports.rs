@@ -126,7 +126,11 @@ async fn rows_of_others_need_the_right_to_change_their_time() {
     crew.server.vault().await.appoint("acme", "victor@example.com", "member").await;
     assert_eq!(
         tried(&crew, &crew.victor, &file).await,
-        ["1 member_email MANAGE_ALL_MISSING", "2 member_email MANAGE_ALL_MISSING", "3 member_email UNKNOWN_MEMBER"]
+        [
+            "1 member_email MANAGE_ALL_MISSING",
+            "2 member_email MANAGE_ALL_MISSING",
+            "3 member_email UNKNOWN_MEMBER"
+        ]
     );
     let sound = file.replace("nobody@", "adam@");
     assert_eq!(import(&crew, &crew.adam, "", &sound).await.expect(200)["imported"], 4);
@@ -141,7 +145,10 @@ async fn rows_heed_the_rules_of_the_organization() {
     crew.ada.request("POST", &crew.at(&format!("projects/{archived}/archive"))).await.expect(200);
     crew.track(&crew.mia, ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"), json!({})).await;
     crew.settle(json!({ "time_entry_overlap": "refuse", "time_entry_max_hours": 2 })).await;
-    crew.ada.put(&crew.at("period-lock"), json!({ "locked_until": "2026-03-01T00:00:00Z" })).await.expect(200);
+    crew.ada
+        .put(&crew.at("period-lock"), json!({ "locked_until": "2026-03-01T00:00:00Z" }))
+        .await
+        .expect(200);
     let file = "started_at,ended_at,project_code\n\
         2026-02-28T08:00:00Z,2026-02-28T09:00:00Z,\n\
         2026-03-03T08:00:00Z,2026-03-03T11:00:00Z,\n\
@@ -203,5 +210,7 @@ async fn a_repeated_import_is_done_once() {
     let first = ask("", file).await.expect(200);
     assert_eq!((&first["imported"], ask("", file).await.expect(200)), (&json!(1), first.clone()));
     assert_eq!(entries(&crew).await, 1);
-    ask("", &format!("{file}{}", "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z\n")).await.problem(422, "IDEMPOTENCY_MISMATCH");
+    ask("", &format!("{file}{}", "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z\n"))
+        .await
+        .problem(422, "IDEMPOTENCY_MISMATCH");
 }

@@ -69,6 +69,8 @@ async fn make(owner: &Client, org: &Organization, parameter: &str, code: &str) -
             let draft = json!({ "email": format!("{code}@example.com"), "roles": ["viewer"] });
             owner.post(&format!("{path}/invitations"), draft).await
         }
+        "task" => owner.post(&format!("{path}/tasks"), json!({ "title": code })).await,
+        "tag" => owner.post(&format!("{path}/tags"), json!({ "name": code })).await,
         "role" => owner.post(&format!("{path}/roles"), json!({ "name": code, "permissions": [] })).await,
         "entry" => {
             let draft = json!({ "started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z" });

@@ -71,6 +71,7 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     let again = json!({ "name": "Acme", "slug": "acme" });
     met.note(&ada.post("/api/v1/organizations", again).await, 409, "SLUG_TAKEN");
 
+    tasks(&mut met, &ada, &projects).await;
     roles(&mut met, operator, &ada, &vault).await;
     people(&mut met, &anybody, &vault).await;
     links(&mut met).await;
@@ -101,6 +102,26 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
         assert!(documented.remove("IDEMPOTENCY_IN_FLIGHT"));
     }
     (met, documented)
+}
+
+/// What is about tags, tasks, and the project of these.
+async fn tasks(met: &mut Met, ada: &Client, projects: &str) {
+    let path = |part: &str| format!("/api/v1/organizations/acme/{part}");
+    let made = ada.post(projects, project("WORK")).await.expect(201);
+    let at = format!("{projects}/{}", made["id"].as_str().unwrap());
+    let tag = ada.post(&path("tags"), json!({ "name": "urgent" })).await.expect(201);
+    met.note(&ada.post(&path("tags"), json!({ "name": "Urgent" })).await, 409, "TAG_NAME_TAKEN");
+    let task = json!({ "title": "Oil it", "project_id": made["id"], "tags": [tag["id"]] });
+    let id = ada.post(&path("tasks"), task.clone()).await.expect(201)["id"].clone();
+    let of_tag = path(&format!("tags/{}", tag["id"].as_str().unwrap()));
+    met.note(&ada.delete(&of_tag).await, 409, "TAG_IN_USE");
+    ada.request("POST", &format!("{at}/archive")).await.expect(200);
+    met.note(&ada.post(&path("tasks"), task).await, 409, "PROJECT_ARCHIVED");
+    let of_task = path(&format!("tasks/{}", id.as_str().unwrap()));
+    for gone in [&of_task, &at] {
+        ada.delete(gone).await.expect(204);
+    }
+    met.note(&ada.request("POST", &format!("{of_task}/restore")).await, 409, "PARENT_DELETED");
 }
 
 /// What is about roles and who may give them.

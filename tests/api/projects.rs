@@ -40,7 +40,19 @@ async fn a_new_project_tells_where_it_is_and_what_it_is() {
     assert_eq!(made.header("location").unwrap(), format!("/api/v1/organizations/{org}/projects/{id}"));
     assert_eq!(etag(&made), "\"1\"");
     let members: Vec<_> = body.as_object().unwrap().keys().collect();
-    let expected = ["code", "color", "created_at", "id", "name", "organization_id", "updated_at", "version"];
+    let expected = [
+        "archived_at",
+        "code",
+        "color",
+        "created_at",
+        "estimate_seconds",
+        "id",
+        "is_private",
+        "name",
+        "organization_id",
+        "updated_at",
+        "version",
+    ];
     assert_eq!(members, expected);
     assert_eq!(body["organization_id"], acme["id"]);
     assert_eq!(

@@ -3,7 +3,7 @@
 //! Tables and references are found in the catalogue: a new one is tried as soon as it is there.
 
 use insula_tests::{Client, Server, Vault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const OURS: &str = "(SELECT id FROM organizations WHERE slug = 'ours')";
 const THEIRS: &str = "(SELECT id FROM organizations WHERE slug = 'theirs')";
@@ -23,63 +23,35 @@ async fn two_organizations() -> Server {
         owner.post(&format!("{path}/transfer"), offer).await.expect(201);
         let draft = owner
             .post(&format!("/api/v1/organizations/{slug}/projects"), json!({ "code": "P", "name": "P" }));
-        draft.header("idempotency-key", "key-1").await.expect(201);
+        let project = draft.header("idempotency-key", "key-1").await.expect(201);
+        tasks(&owner, slug, (&project["id"], &mia["member_id"])).await;
+        time(&owner, slug).await;
         owner.invite(slug, "guest@example.com", &["viewer"]).await.expect(201);
-        work(&server, &owner, slug).await;
         let role = json!({ "name": "Lead", "permissions": ["projects:read"] });
         owner.post(&format!("/api/v1/organizations/{slug}/roles"), role).await.expect(201);
     }
     server
 }
 
-/// Puts a row into each table of what an organization works on.
-async fn work(server: &Server, owner: &Client, slug: &str) {
-    let vault = server.vault().await;
-    let path = format!("/api/v1/organizations/{slug}");
-    owner.post(&format!("{path}/timer/start"), json!({})).await.expect(201);
+/// Who worked on that, and up to when it is settled.
+async fn time(owner: &Client, slug: &str) {
+    let path = |rest: &str| format!("/api/v1/organizations/{slug}/{rest}");
     let until = json!({ "locked_until": "2026-01-01T00:00:00Z" });
-    owner.put(&format!("{path}/period-lock"), until).await.expect(200);
-    let rows =
-        format!("FROM projects p JOIN organizations o ON o.id = p.organization_id WHERE o.slug = '{slug}'");
-    let member = "(SELECT min(m.id) FROM members m WHERE m.organization_id = p.organization_id)";
-    let member = if let Vault::Postgres(_) = vault {
-        member.replace("min(m.id)", "min(m.id::text)::uuid")
-    } else {
-        member.to_owned()
-    };
-    let of =
-        |table: &str| format!("(SELECT t.id FROM {table} t WHERE t.organization_id = p.organization_id)");
-    for (columns, values) in [
-        (
-            "tags (id, organization_id, name, name_key, version, created_at, updated_at)",
-            "'t', 't', 1, p.created_at, p.created_at".to_owned(),
-        ),
-        (
-            "tasks (id, organization_id, title, status, priority, position, version, created_at, updated_at, project_id, assignee_id, created_by)",
-            format!("'t', 'todo', 2, 0, 1, p.created_at, p.created_at, p.id, {member}, {member}"),
-        ),
-        (
-            "task_tags (id, organization_id, created_at, task_id, tag_id)",
-            format!("p.created_at, {}, {}", of("tasks"), of("tags")),
-        ),
-        (
-            "time_entry_tags (id, organization_id, created_at, time_entry_id, tag_id)",
-            format!("p.created_at, {}, {}", of("time_entries"), of("tags")),
-        ),
-        (
-            "project_members (id, organization_id, created_at, project_id, member_id)",
-            format!("p.created_at, p.id, {member}"),
-        ),
-    ] {
-        let row =
-            format!("INSERT INTO {columns} SELECT {}, p.organization_id, {values} {rows}", vault.fresh_id());
-        assert_eq!(vault.execute(&row).await, 1, "{row}");
-    }
-    let placed = format!(
-        "UPDATE time_entries SET (project_id, task_id) = (SELECT p.id, {} {rows}) WHERE organization_id = (SELECT id FROM organizations WHERE slug = '{slug}')",
-        of("tasks")
-    );
-    assert_eq!(vault.execute(&placed).await, 1);
+    owner.put(&path("period-lock"), until).await.expect(200);
+    let task = owner.get(&path("tasks")).await.expect(200)["data"][0].clone();
+    let timer = json!({ "task_id": task["id"], "tags": task["tags"] });
+    let started = owner.post(&path("timer/start"), timer).await.expect(201);
+    assert_eq!(started["project_id"], task["project_id"]);
+}
+
+/// What is to be done on a project, and by whom.
+async fn tasks(owner: &Client, slug: &str, (project, member): (&Value, &Value)) {
+    let path = |rest: &str| format!("/api/v1/organizations/{slug}/{rest}");
+    let team = path(&format!("projects/{}/members", project.as_str().unwrap()));
+    owner.put(&team, json!({ "members": [member] })).await.expect(200);
+    let tag = owner.post(&path("tags"), json!({ "name": "urgent" })).await.expect(201);
+    let task = json!({ "title": "T", "project_id": project, "assignee_id": member, "tags": [tag["id"]] });
+    owner.post(&path("tasks"), task).await.expect(201);
 }
 
 /// Tables whose rows say to which organization they belong.
@@ -305,13 +277,22 @@ async fn the_audit_log_is_only_ever_added_to() {
     const GUARDED: &str = "the audit log is only ever added to";
     let server = two_organizations().await;
     let vault = server.vault().await;
+    // One that is not sealed yet: how soon the others are is not ours to say.
+    let unsealed = format!(
+        "INSERT INTO audit_events (id, organization_id, occurred_at, actor_kind, action, resource, outcome, details,
+         schema_version)
+         SELECT {}, organization_id, occurred_at, actor_kind, action, resource, outcome, details, schema_version
+         FROM audit_events LIMIT 1",
+        vault.fresh_id()
+    );
     // Whoever owns the table is kept from it too, until he takes the guard away.
     for change in [
         "UPDATE audit_events SET details = '' WHERE action = 'project.created'",
         "UPDATE audit_events SET seq = 1, details = '' WHERE seq IS NULL",
         "DELETE FROM audit_events",
     ] {
-        assert!(vault.attempt(&[change, "SELECT ''"]).await.unwrap_err().contains(GUARDED), "{change}");
+        let refusal = vault.attempt(&[&unsealed, change, "SELECT ''"]).await.unwrap_err();
+        assert!(refusal.contains(GUARDED), "{change}: {refusal}");
     }
     let Some(hats) = Hats::new().await else { return };
     for (change, refused) in [

@@ -34,9 +34,9 @@ impl Beside {
         let output = workplace.insula(&load, &[]);
         assert!(output.status.success(), "seed load: {}", String::from_utf8_lossy(&output.stderr));
         let unlimited = [("INSULA_LIMIT_READ", "1000000/min"), ("INSULA_LIMIT_ADDRESS", "1000000/min")];
-        let builder = unlimited.into_iter().fold(Server::builder().workplace(&workplace), |server, (key, value)| {
-            server.env(key, value)
-        });
+        let builder = unlimited
+            .into_iter()
+            .fold(Server::builder().workplace(&workplace), |server, (key, value)| server.env(key, value));
         let server = builder.start().await;
         let ada = server.client().register("ada@example.com").await;
         ada.found("acme").await;
@@ -57,8 +57,18 @@ impl Beside {
         [
             ("the first page", format!("{ACME}/time-entries?limit=100")),
             ("a deep page", self.deep.clone()),
-            ("a window", format!("{ACME}/time-entries?limit=100&sort=started_at&from=2020-02-01T00:00:00Z&to=2020-02-08T00:00:00Z")),
-            ("a report of a month", format!("{ACME}/reports/summary?from=2020-02-01T00:00:00Z&to=2020-03-01T00:00:00Z&group_by=day,project&timezone=Europe/Berlin")),
+            (
+                "a window",
+                format!(
+                    "{ACME}/time-entries?limit=100&sort=started_at&from=2020-02-01T00:00:00Z&to=2020-02-08T00:00:00Z"
+                ),
+            ),
+            (
+                "a report of a month",
+                format!(
+                    "{ACME}/reports/summary?from=2020-02-01T00:00:00Z&to=2020-03-01T00:00:00Z&group_by=day,project&timezone=Europe/Berlin"
+                ),
+            ),
             ("the projects", format!("{ACME}/projects?limit=100")),
         ]
     }

@@ -208,7 +208,9 @@ impl Seed<'_> {
             return Err(Fault::failed("a project of the demo is not sound"));
         };
         let tx = self.db.begin(proof).await?;
-        projects::create(&tx, NewProject { code, name, color: Color::parse(color).ok() }).await?;
+        let color = Color::parse(color).ok();
+        let new = NewProject { code, name, color, is_private: false, estimate_seconds: None };
+        projects::create(&tx, new).await?;
         Ok(tx.commit().await?)
     }
 }

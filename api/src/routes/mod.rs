@@ -15,11 +15,14 @@ mod members;
 mod memberships;
 mod organizations;
 mod permissions;
+mod project_members;
 mod projects;
 mod reports;
 mod roles;
 mod sessions;
 mod settings;
+mod tags;
+mod tasks;
 mod time_entries;
 mod transfers;
 
@@ -67,6 +70,10 @@ groups! {
     /// What people work on, and what comes of it.
     Work =
         projects.Projects,
+        project_members.ProjectMembers,
+        tags.Tags,
+        tasks.Tasks,
+        tasks::bulk.ManyTasks,
         time_entries.TimeEntries,
         time_entries::timer.Timer,
         time_entries::period_lock.PeriodLocks,
@@ -102,6 +109,8 @@ enum Tag {
     Roles,
     /// Projects of an organization.
     Projects,
+    /// What is to be done, and what it is tagged with.
+    Tasks,
     /// Who worked when on what.
     TimeEntries,
     /// What the time of an organization comes to.

@@ -3,6 +3,8 @@
 //! In each handler the organization comes first and the body last: who may not ask learns nothing of the body, and no
 //! slow client holds a transaction. The transaction begins when everything the client sent is parsed.
 
+mod order;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,13 +13,12 @@ use insula_core::{
     error::{Code, Fields},
     idempotency::Begun,
     ids::ProjectId,
-    page::Sort,
-    projects::{self, NewProject, ProjectChanges, ProjectFilter, ProjectKey},
+    projects::{self, NewProject, ProjectChanges, ProjectFilter},
     text,
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Header, Path, Query},
     types::MaybeUndefined,
 };
@@ -35,6 +36,7 @@ use crate::{
         NoContent, Paging, ProjectCode, Tagged,
     },
 };
+use order::ProjectSort;
 
 pub struct Projects(pub Arc<State>);
 
@@ -48,6 +50,11 @@ struct ProjectDraft {
     /// How it is shown.
     #[oai(nullable)]
     color: Option<Color>,
+    /// Do only its members see it, and those who may change projects? By itself it is open to all.
+    is_private: Option<bool>,
+    /// How long it may take, in seconds: up to 100,000 hours.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "360000000")))]
+    estimate_seconds: Option<i64>,
 }
 
 /// What is to change: absent is unchanged, `null` is cleared.
@@ -60,6 +67,11 @@ struct ProjectPatch {
     /// How it is shown.
     #[oai(nullable)]
     color: MaybeUndefined<Color>,
+    /// Do only its members see it, and those who may change projects?
+    is_private: Option<bool>,
+    /// How long it may take, in seconds: up to 100,000 hours.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "360000000")))]
+    estimate_seconds: MaybeUndefined<i64>,
 }
 
 /// A project.
@@ -76,6 +88,14 @@ struct Project {
     /// How it is shown: `#rrggbb`.
     #[oai(nullable)]
     color: Option<Color>,
+    /// Do only its members see it, and those who may change projects?
+    is_private: bool,
+    /// Since when it is archived, and takes no new work; `null`: it is not.
+    #[oai(nullable)]
+    archived_at: Option<DateTime<Utc>>,
+    /// How long it may take, in seconds.
+    #[oai(nullable)]
+    estimate_seconds: Option<i64>,
     /// Counts its changes; the `ETag`.
     version: i64,
     /// When it was made.
@@ -84,27 +104,13 @@ struct Project {
     updated_at: DateTime<Utc>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
-#[derive(Clone, Copy, Debug, Enum)]
-enum ProjectSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
-    #[oai(rename = "name")]
-    Name,
-    #[oai(rename = "-name")]
-    NameDescending,
-    #[oai(rename = "code")]
-    Code,
-    #[oai(rename = "-code")]
-    CodeDescending,
-}
-
 #[OpenApi(tag = "Tag::Projects")]
 impl Projects {
     /// List the projects
+    ///
+    /// Those that the caller sees: of the private ones only those he is a member of, unless he may change projects.
     #[oai(path = "/organizations/:org/projects", method = "get", operation_id = "listProjects")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(
         &self,
         request: &Request,
@@ -114,8 +120,10 @@ impl Projects {
         sort: Query<Option<ProjectSort>>,
         /// Only the project with this code.
         code: Query<Option<ProjectCode>>,
+        /// Only those that are archived, or those that are not.
+        archived: Query<Option<bool>>,
     ) -> Result<Listed<Project>> {
-        let filter = filter(code.0)?;
+        let filter = filter(code.0, archived.0)?;
         let sort = sort.0.unwrap_or(ProjectSort::CreatedAt).into();
         let list = format!("listProjects {} {sort:?} {filter:?}", org.0.org());
         let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
@@ -194,6 +202,48 @@ impl Projects {
         Ok(NoContent)
     }
 
+    /// Archive a project
+    ///
+    /// It takes no new tasks and no new time; what is there stays. Safe to repeat.
+    #[oai(
+        path = "/organizations/:org/projects/:project/archive",
+        method = "post",
+        operation_id = "archiveProject"
+    )]
+    async fn archive(
+        &self,
+        org: tenant::Path<ProjectsUpdate>,
+        project: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<Tagged<Project>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = expected.0.and_then(IfMatch::expected);
+        let project = projects::archive(&tx, ProjectId(project.0.0), expected).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+    }
+
+    /// Take a project out of the archive
+    ///
+    /// Safe to repeat.
+    #[oai(
+        path = "/organizations/:org/projects/:project/unarchive",
+        method = "post",
+        operation_id = "unarchiveProject"
+    )]
+    async fn unarchive(
+        &self,
+        org: tenant::Path<ProjectsUpdate>,
+        project: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<Tagged<Project>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = expected.0.and_then(IfMatch::expected);
+        let project = projects::unarchive(&tx, ProjectId(project.0.0), expected).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+    }
+
     /// Restore a deleted project
     #[oai(
         path = "/organizations/:org/projects/:project/restore",
@@ -220,11 +270,11 @@ fn location(project: &projects::Project) -> String {
     format!("/api/v1/organizations/{}/projects/{}", project.organization_id, project.id)
 }
 
-fn filter(code: Option<ProjectCode>) -> Result<ProjectFilter, insula_core::Error> {
+fn filter(code: Option<ProjectCode>, is_archived: Option<bool>) -> Result<ProjectFilter, insula_core::Error> {
     let mut fields = Fields::default();
     let code = fields.take_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
     fields.finish()?;
-    Ok(ProjectFilter { code })
+    Ok(ProjectFilter { code, is_archived })
 }
 
 impl TryFrom<ProjectDraft> for NewProject {
@@ -236,7 +286,9 @@ impl TryFrom<ProjectDraft> for NewProject {
         let name = fields.take("name", text::Name::parse(&draft.name.0));
         let color = fields.take_optional("color", draft.color.map(|color| text::Color::parse(&color.0)));
         fields.finish()?;
-        code.zip(name).map(|(code, name)| Self { code, name, color }).ok_or(Code::ValidationFailed.refuse())
+        let (is_private, estimate_seconds) = (draft.is_private.unwrap_or_default(), draft.estimate_seconds);
+        let (code, name) = code.zip(name).ok_or(Code::ValidationFailed.refuse())?;
+        Ok(Self { code, name, color, is_private, estimate_seconds })
     }
 }
 
@@ -253,21 +305,8 @@ impl TryFrom<ProjectPatch> for ProjectChanges {
             MaybeUndefined::Value(color) => fields.take("color", text::Color::parse(&color.0)).map(Some),
         };
         fields.finish()?;
-        Ok(Self { code, name, color })
-    }
-}
-
-impl From<ProjectSort> for Sort<ProjectKey> {
-    fn from(sort: ProjectSort) -> Self {
-        let (key, descending) = match sort {
-            ProjectSort::CreatedAt => (ProjectKey::CreatedAt, false),
-            ProjectSort::CreatedAtDescending => (ProjectKey::CreatedAt, true),
-            ProjectSort::Name => (ProjectKey::Name, false),
-            ProjectSort::NameDescending => (ProjectKey::Name, true),
-            ProjectSort::Code => (ProjectKey::Code, false),
-            ProjectSort::CodeDescending => (ProjectKey::Code, true),
-        };
-        Self { key, descending }
+        let estimate_seconds = patch.estimate_seconds.into();
+        Ok(Self { code, name, color, is_private: patch.is_private, estimate_seconds })
     }
 }
 
@@ -279,6 +318,9 @@ impl From<projects::Project> for Project {
             code: ProjectCode(row.code),
             name: Name(row.name),
             color: row.color.map(Color),
+            is_private: row.is_private,
+            archived_at: row.archived_at,
+            estimate_seconds: row.estimate_seconds,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,

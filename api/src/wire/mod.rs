@@ -6,6 +6,7 @@ mod id;
 mod listing;
 mod once;
 mod preview;
+mod refusal;
 mod reply;
 mod several;
 
@@ -15,6 +16,7 @@ pub use id::{Id, MemberOrMe};
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;
 pub use preview::{OrPreview, Preview};
+pub use refusal::Refusal;
 pub use reply::{
     Accepted, Answer, MultiStatus, NoContent, OrAccepted, Queued, Reply, Sentence, Tagged, WithCookies,
 };
@@ -48,6 +50,8 @@ texts! {
     SlugPart { length: text::SlugPart::LENGTH, pattern: text::SlugPart::PATTERN, example: "acm" }
     /// The short code of a project.
     ProjectCode { length: 1..=text::ProjectCode::MAX, pattern: text::ProjectCode::PATTERN, example: "ENGINE" }
+    /// The name of a tag.
+    TagName { length: 1..=text::TagName::MAX, example: "urgent" }
     /// A colour.
     Color { length: 7..=7, pattern: text::Color::PATTERN, example: "#1f6feb" }
     /// The stable name of a role.

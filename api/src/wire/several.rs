@@ -26,7 +26,12 @@ impl<T: Serialize, const STATUS: u16> Several<T, STATUS> {
     /// # Errors
     /// Only when the body cannot be written.
     pub fn new(body: &T) -> Result<Self, Error> {
-        Ok(Self::again(idempotency::Answer { status: STATUS, location: None, etag: None, body: bytes(body)? }))
+        Ok(Self::again(idempotency::Answer {
+            status: STATUS,
+            location: None,
+            etag: None,
+            body: bytes(body)?,
+        }))
     }
 }
 
@@ -44,7 +49,9 @@ impl<T, const STATUS: u16> Several<T, STATUS> {
 
 impl<T: Send, const STATUS: u16> IntoResponse for Several<T, STATUS> {
     fn into_response(self) -> Response {
-        let response = Response::builder().status(StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK)).content_type(JSON);
+        let response = Response::builder()
+            .status(StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK))
+            .content_type(JSON);
         response.body(self.stored.body)
     }
 }

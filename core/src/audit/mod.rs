@@ -5,6 +5,7 @@ mod erasing;
 mod list;
 mod personal;
 mod refusals;
+mod several;
 
 use std::fmt;
 
@@ -256,8 +257,8 @@ impl<P: Write> OrgTx<P> {
         resource_ids: impl IntoIterator<Item = impl fmt::Display>,
         details: &Details,
     ) -> Result<()> {
-        let ids = resource_ids.into_iter().map(|id| Some(id.to_string())).collect();
-        self.append(action, ids, Outcome::Success, details).await
+        let each = resource_ids.into_iter().map(|id| (Some(id.to_string()), details)).collect();
+        self.append(action, each, Outcome::Success).await
     }
 
     /// Appends an event of what was tried. `resource_id`: of what, where it is known.
@@ -271,20 +272,18 @@ impl<P: Write> OrgTx<P> {
         outcome: Outcome,
         details: &Details,
     ) -> Result<()> {
-        self.append(action, vec![resource_id], outcome, details).await
+        self.append(action, vec![(resource_id, details)], outcome).await
     }
 
     async fn append(
         &self,
         action: Action,
-        resource_ids: Vec<Option<String>>,
+        each: Vec<(Option<String>, &Details)>,
         outcome: Outcome,
-        details: &Details,
     ) -> Result<()> {
-        let details = canonical(&details.0)?;
         let (origin, now) = (self.origin(), self.now());
         let (mut events, mut personal) = (Vec::new(), Vec::new());
-        for resource_id in resource_ids {
+        for (resource_id, details) in each {
             let id = EventId::new(now);
             let beside = Personal::of(id, origin);
             events.push(entity::ActiveModel {
@@ -296,7 +295,7 @@ impl<P: Write> OrgTx<P> {
                 resource: Set(action.resource().to_owned()),
                 resource_id: Set(resource_id),
                 outcome: Set(outcome.as_str().to_owned()),
-                details: Set(details.clone()),
+                details: Set(canonical(&details.0)?),
                 session_id: Set(origin.session),
                 request_id: Set(origin.inquiry.request_id.clone()),
                 trace_id: Set(origin.inquiry.trace_id.clone()),

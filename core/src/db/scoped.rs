@@ -1,8 +1,8 @@
 //! A query inside one organization, whatever else it asks: the scope is added last, on every table named.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, PartialModelTrait, QueryFilter,
-    QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, PartialModelTrait,
+    QueryFilter, QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
     sea_query::{Expr, ExprTrait, IntoCondition, LockType, Order},
 };
 
@@ -126,6 +126,20 @@ where
         let tx = self.tx;
         let last = self.sealed().order_by(column, Order::Desc).limit(1);
         Ok(last.into_partial_model::<V>().one(tx).await?)
+    }
+
+    /// Of each group of rows with the same value in `by`, that value and the greatest one in `of`, which `V` calls `greatest`.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn greatest<V: FromQueryResult + Send + Sync>(
+        self,
+        by: E::Column,
+        of: E::Column,
+    ) -> Result<Vec<V>> {
+        let tx = self.tx;
+        let groups = self.sealed().select_only().column(by).column_as(of.max(), "greatest").group_by(by);
+        Ok(groups.into_model::<V>().all(tx).await?)
     }
 
     /// The one row.

@@ -50,6 +50,8 @@ async fn project<T>(
         code: ProjectCode::parse(code).unwrap(),
         name: Name::parse(code).unwrap(),
         color: None,
+        is_private: false,
+        estimate_seconds: None,
     };
     let made = projects::create(&tx, new).await.unwrap();
     tx.commit().await.unwrap();

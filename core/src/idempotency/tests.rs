@@ -27,7 +27,11 @@ async fn create(sandbox: &Sandbox, tenant: Tenant, once: Option<Once>, code: &st
         Begun::Fresh(tx) => tx,
     };
     let (code, name) = (ProjectCode::parse(code).unwrap(), Name::parse("P").unwrap());
-    let project = projects::create(&tx, NewProject { code, name, color: None }).await?;
+    let project = projects::create(
+        &tx,
+        NewProject { code, name, color: None, is_private: false, estimate_seconds: None },
+    )
+    .await?;
     let answer = Answer {
         status: 201,
         location: Some("/p".into()),

@@ -20,6 +20,7 @@ mod owners;
 mod reassignment;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod roles_held;
+mod standings;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,7 @@ pub use mine::{Mine, default_organization, list_mine};
 pub(crate) use mine::{belongs, default_organizations};
 pub(crate) use owners::{is_active_owner, lock_organizations, refuse_last, refuse_none_left};
 pub use reassignment::{remove_role, try_remove_role, try_set_permissions};
+pub(crate) use standings::Standings;
 
 use crate::{
     Error, Result,

@@ -5,27 +5,33 @@
 //! the transaction is inside it, and another organization's row is `NotFound`.
 
 mod departure;
+mod archive;
 pub(crate) mod entity;
 mod given;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod members;
+mod team;
 mod visibility;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait};
+use std::ops::RangeInclusive;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
+pub use archive::{archive, unarchive};
 pub(crate) use departure::depart;
 use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use given::{given, refuse_archived};
+pub use team::{Team, set_team, team};
 pub(crate) use visibility::{hidden, visible};
 
 use crate::{
     Error, Result,
-    access::{Grant, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+    access::{Grant, Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
     audit::{Action, Details},
-    db::{OrgTx, SortKey, TenantTable, check_version},
+    db::{OrgTx, Scoped, SortKey, TenantTable, check_version},
     ids::ProjectId,
     page::{Listing, Page},
     text::{Color, Name, ProjectCode},
@@ -40,7 +46,14 @@ pub struct NewProject {
     pub name: Name,
     /// How it is shown.
     pub color: Option<Color>,
+    /// Do only its members see it, and those who may change projects?
+    pub is_private: bool,
+    /// How long it may take, in seconds: one of [`ESTIMATE_SECONDS`].
+    pub estimate_seconds: Option<i64>,
 }
+
+/// How long a project may be thought to take, in seconds: up to 100,000 hours.
+pub const ESTIMATE_SECONDS: RangeInclusive<i64> = 1..=360_000_000;
 
 /// What is to change; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +64,10 @@ pub struct ProjectChanges {
     pub name: Option<Name>,
     /// How it is shown; `Some(None)` clears it.
     pub color: Option<Option<Color>>,
+    /// Do only its members see it, and those who may change projects?
+    pub is_private: Option<bool>,
+    /// How long it may take, in seconds: one of [`ESTIMATE_SECONDS`]; `Some(None)` clears it.
+    pub estimate_seconds: Option<Option<i64>>,
 }
 
 /// Which projects are wanted; `None` asks for all.
@@ -58,6 +75,8 @@ pub struct ProjectChanges {
 pub struct ProjectFilter {
     /// The one with this code.
     pub code: Option<ProjectCode>,
+    /// Those that are archived, or those that are not.
+    pub is_archived: Option<bool>,
 }
 
 /// What the list can be ordered by. Each column is indexed with the organization and the id.
@@ -85,10 +104,16 @@ impl SortKey for ProjectKey {
 
 /// The facts of a project that the audit log tells.
 fn facts(project: &Project) -> Value {
-    json!({ "code": project.code, "name": project.name, "color": project.color })
+    json!({
+        "code": project.code,
+        "name": project.name,
+        "color": project.color,
+        "is_private": project.is_private,
+        "estimate_seconds": project.estimate_seconds,
+    })
 }
 
-/// One page of the projects.
+/// One page of the projects that the caller sees.
 ///
 /// # Errors
 /// Whatever the database refuses.
@@ -98,29 +123,48 @@ pub async fn list(
     listing: Listing<ProjectKey>,
 ) -> Result<Page<Project>> {
     let code = filter.code.map(|code| code.key());
-    tx.find::<Entity>().filter_some(Column::CodeKey, code).page(listing).await
+    let archived = filter.is_archived.map(|is_archived| match is_archived {
+        true => Column::ArchivedAt.is_not_null(),
+        false => Column::ArchivedAt.is_null(),
+    });
+    let wanted = visible(tx);
+    let projects = tx.find::<Entity>().filter(wanted).filter_some(Column::CodeKey, code);
+    projects.filter(Condition::all().add_option(archived)).page(listing).await
 }
 
 /// One project.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's.
+/// `NotFound`, also when it is another organization's, or private.
 pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
-    tx.find::<Entity>().filter(Column::Id.eq(id)).one().await
+    seen(tx, id).one().await
+}
+
+/// The project with this code.
+///
+/// # Errors
+/// `NotFound`, also when it is another organization's, or private.
+pub async fn by_code<P: Grant>(tx: &OrgTx<P>, code: &ProjectCode) -> Result<Project> {
+    tx.find::<Entity>().filter(Column::CodeKey.eq(code.key())).filter(visible(tx)).one().await
+}
+
+/// A living project, if the caller sees it.
+fn seen<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Scoped<'_, Entity> {
+    tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx))
 }
 
 /// Whether there is such a project, for whoever may do anything to it.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's.
+/// `NotFound`, also when it is another organization's, or private.
 pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Result<()> {
-    match tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await? {
+    match seen(tx, id).exists().await? {
         true => Ok(()),
         false => Err(Error::NotFound(Entity::NAME)),
     }
 }
 
-/// Adds a project.
+/// Adds a project. Whoever makes a private one that he would not see is its first member.
 ///
 /// # Errors
 /// `PROJECT_CODE_TAKEN`.
@@ -133,9 +177,9 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
             code: Set(new.code.into()),
             name: Set(new.name.into()),
             color: Set(new.color.map(Into::into)),
-            is_private: Set(false),
+            is_private: Set(new.is_private),
             archived_at: Set(None),
-            estimate_seconds: Set(None),
+            estimate_seconds: Set(new.estimate_seconds),
             version: Set(1),
             deleted_at: Set(None),
             created_at: Set(now),
@@ -144,6 +188,9 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
             ..Default::default()
         })
         .await?;
+    if project.is_private && !tx.may(Permission::ProjectsUpdate) {
+        team::join(tx, project.id, tx.member().into_iter().collect()).await?;
+    }
     tx.record(Action::ProjectCreated, project.id, Details::created(facts(&project))).await?;
     Ok(project)
 }
@@ -159,7 +206,7 @@ pub async fn change(
     expected: Option<i64>,
 ) -> Result<Project> {
     // Locked first: of two changes at once the second sees what the first did, and its `expected` is compared with that.
-    let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    let before = seen(tx, id).one_locked().await?;
     check_version(expected, before.version)?;
     let mut after = before.clone();
     if let Some(code) = changes.code {
@@ -171,6 +218,8 @@ pub async fn change(
     if let Some(color) = changes.color {
         after.color = color.map(Into::into);
     }
+    after.is_private = changes.is_private.unwrap_or(after.is_private);
+    after.estimate_seconds = changes.estimate_seconds.unwrap_or(after.estimate_seconds);
     if after == before {
         return Ok(before);
     }
@@ -181,6 +230,8 @@ pub async fn change(
             code_key: Set(after.code_key),
             name: Set(after.name),
             color: Set(after.color),
+            is_private: Set(after.is_private),
+            estimate_seconds: Set(after.estimate_seconds),
             version: Set(before.version + 1),
             updated_at: Set(tx.now()),
             ..Default::default()
@@ -196,7 +247,7 @@ pub async fn change(
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: Option<i64>) -> Result<()> {
-    let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    let before = seen(tx, id).one_locked().await?;
     check_version(expected, before.version)?;
     let removed = ActiveModel {
         id: Set(id),
@@ -214,7 +265,8 @@ pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: Option<
 /// # Errors
 /// `NotFound` when no deleted project has this id; `PROJECT_CODE_TAKEN` when its code was given to another meanwhile.
 pub async fn restore(tx: &OrgTx<ProjectsDelete>, id: ProjectId) -> Result<Project> {
-    let before = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    let deleted = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx));
+    let before = deleted.one_locked().await?;
     let restored = ActiveModel {
         id: Set(id),
         version: Set(before.version + 1),

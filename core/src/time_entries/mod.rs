@@ -14,6 +14,7 @@ mod rules;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod tagged;
 mod timer;
+mod untagging;
 mod visibility;
 mod work;
 
@@ -32,6 +33,7 @@ pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
 pub use list::{Of, TimeEntryFilter, TimeEntryKey, list};
 pub use removal::{remove, restore};
 pub use timer::{NewTimer, running, start, stop};
+pub use untagging::remove_tag;
 pub(crate) use visibility::visible;
 pub use work::ProjectRef;
 

@@ -20,6 +20,7 @@ pub(super) async fn walk() -> Walk {
 
     projects(&mut walk, &ada).await;
     time(&mut walk, &ada).await;
+    tasks(&mut walk, &ada).await;
     let eve = invitations(&mut walk, &server, &ada).await;
     roles(&mut walk, &ada, &eve).await;
     transfers(&mut walk, &ada, &eve).await;
@@ -51,6 +52,33 @@ async fn time(walk: &mut Walk, ada: &Client) {
     walk.step(ada, "setPeriodLock", &[ORG], until.clone()).await;
     walk.again(ada, "setPeriodLock", &[ORG], until).await;
     walk.step(ada, "setPeriodLock.none", &[ORG], json!({ "locked_until": null })).await;
+}
+
+async fn tasks(walk: &mut Walk, ada: &Client) {
+    let draft = json!({ "code": "MILL", "name": "Mill", "is_private": true });
+    let project = text(&ada.post(&format!("{ROOT}/projects"), draft).await.expect(201), "id");
+    let (at, me) = ([ORG, &*project], member(ada, "ada").await);
+    walk.step(ada, "setProjectMembers", &at, json!({ "members": [me] })).await;
+    walk.again(ada, "setProjectMembers", &at, json!({ "members": [me] })).await;
+    walk.step(ada, "archiveProject", &at, Value::Null).await;
+    walk.again(ada, "archiveProject", &at, Value::Null).await;
+    walk.step(ada, "unarchiveProject", &at, Value::Null).await;
+    walk.again(ada, "unarchiveProject", &at, Value::Null).await;
+
+    let tag = text(&walk.step(ada, "createTag", &[ORG], json!({ "name": "urgent" })).await, "id");
+    walk.step(ada, "updateTag", &[ORG, &tag], json!({ "name": "dear" })).await;
+    let draft = json!({ "title": "Oil it", "project_id": project, "assignee_id": me, "tags": [tag] });
+    let task = text(&walk.step(ada, "createTask", &[ORG], draft).await, "id");
+    let changes = json!({ "status": "done", "tags": [], "description": "All of it" });
+    walk.step(ada, "updateTask", &[ORG, &task], changes).await;
+    walk.step(ada, "deleteTask", &[ORG, &task], Value::Null).await;
+    walk.step(ada, "restoreTask", &[ORG, &task], Value::Null).await;
+    // Of three, two are made.
+    let drafts = [json!({ "title": "A" }), json!({ "title": " " }), json!({ "title": "B", "tags": [tag] })];
+    let made = walk.step(ada, "createTasks", &[ORG], json!({ "tasks": drafts })).await;
+    let tagged = text(&made["data"][2], "id");
+    ada.patch(&format!("{ROOT}/tasks/{tagged}"), json!({ "tags": [] })).await.expect(200);
+    walk.step(ada, "deleteTag", &[ORG, &tag], Value::Null).await;
 }
 
 /// Brings in Eve (admin), Bob and Nina (viewers).

@@ -87,6 +87,18 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
     ("stopTimer", &["acme time_entry.stopped by user ada"]),
     ("setPeriodLock", &["acme period.locked by user ada"]),
     ("setPeriodLock.none", &["acme period.unlocked by user ada"]),
+    ("archiveProject", &["acme project.archived by user ada"]),
+    ("unarchiveProject", &["acme project.unarchived by user ada"]),
+    // Who its members are is a part of the project.
+    ("setProjectMembers", &["acme project.updated by user ada"]),
+    ("createTag", &["acme tag.created by user ada"]),
+    ("updateTag", &["acme tag.updated by user ada"]),
+    ("deleteTag", &["acme tag.deleted by user ada"]),
+    ("createTask", &["acme task.created by user ada"]),
+    ("updateTask", &["acme task.updated by user ada"]),
+    ("deleteTask", &["acme task.deleted by user ada"]),
+    ("restoreTask", &["acme task.restored by user ada"]),
+    ("createTasks", &["acme task.created by user ada", "acme task.created by user ada"]),
     ("createInvitation", &["acme invitation.created by user ada"]),
     (
         "createInvitation.anew",

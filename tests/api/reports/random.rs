@@ -281,7 +281,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
     let (ada, bob, eve) = (log_in("ada").await, log_in("bob").await, log_in("eve").await);
 
     let secret = world.projects.last();
-    let callers: [(&Client, Sight); 3] = [
+    let callers: [(&Client, Sight<'_>); 3] = [
         (&ada, Box::new(|_| true)),
         (&bob, Box::new(|entry| entry.member == bobs)),
         (&eve, Box::new(|entry| entry.member == eves || entry.project.as_ref() != secret)),

@@ -2,15 +2,18 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::{
-    accounts,
     access::Origin,
+    accounts,
     ids::UserId,
     organizations::NewOrganization,
     samples,
     text::{Name, Slug},
 };
 
-use super::{super::{Fault, say}, Seed, random_word};
+use super::{
+    super::{Fault, say},
+    Seed, random_word,
+};
 
 /// What is to be made.
 #[derive(clap::Args)]
@@ -46,11 +49,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn found(
-    seed: &Seed<'_>,
-    owner: UserId,
-    slug: &str,
-) -> Result<insula_core::ids::OrgId, Fault> {
+async fn found(seed: &Seed<'_>, owner: UserId, slug: &str) -> Result<insula_core::ids::OrgId, Fault> {
     let (Ok(name), Ok(slug)) = (Name::parse(slug), Slug::parse(slug)) else {
         return Err(Fault::failed("a name of the load is not sound"));
     };

@@ -100,7 +100,8 @@ fn entry(
         Some(cell).filter(|cell| !cell.trim().is_empty())
     };
     let email = fields.take_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
-    let member = fields.take_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
+    let member =
+        fields.take_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
     let code = fields.take_optional("project_code", cell("project_code").map(text::ProjectCode::parse));
     let project = fields.take_optional("project_id", cell("project_id").map(id));
     let task = fields.take_optional("task_id", cell("task_id").map(id)).map(TaskId);
@@ -192,15 +193,14 @@ mod tests {
 
     #[test]
     fn a_file_is_read_cell_by_cell() {
-        let file = read("\u{feff}started_at,ended_at,notes\n2026-03-02T08:00:00Z,2026-03-02T09:00:00+00:00,'=1\n\n,x,\n1,2\n");
+        let file = read(
+            "\u{feff}started_at,ended_at,notes\n2026-03-02T08:00:00Z,2026-03-02T09:00:00+00:00,'=1\n\n,x,\n1,2\n",
+        );
         let file = file.unwrap();
         assert_eq!((file.rows.len(), file.faulty), (1, 2));
         assert_eq!(String::from(file.rows[0].notes.clone().unwrap()), "=1");
-        let faults: Vec<_> = file
-            .faults
-            .iter()
-            .map(|it| format!("{} {} {}", it.row, it.fault.field, it.fault.code))
-            .collect();
+        let faults: Vec<_> =
+            file.faults.iter().map(|it| format!("{} {} {}", it.row, it.fault.field, it.fault.code)).collect();
         assert_eq!(
             faults,
             [

@@ -6,8 +6,9 @@ mod registry;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    Entity, MOST_TAGS, Shown, Source, TimeEntry, entity, tagged,
+    Entity, MOST_TAGS, Shown, Source, TimeEntry, entity,
     rules::{Rules, Span},
+    tagged,
     work::ProjectRef,
 };
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
     db::OrgTx,
     error::{Code, FieldError, Fields},
     ids::{MemberId, TaskId, TimeEntryId, TimeEntryTagId},
-    members,
     text::{Activity, EmailAddress, Notes, TagName},
 };
 use chrono::{DateTime, Utc};

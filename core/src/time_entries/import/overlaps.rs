@@ -18,11 +18,7 @@ use crate::{
 type Stretch = (DateTime<Utc>, DateTime<Utc>, Option<usize>);
 
 /// The places of those that would; none where the organization allows it.
-pub(super) async fn find(
-    tx: &OrgTx<TimeEntriesCreate>,
-    rules: &Rules,
-    new: &[Shown],
-) -> Result<Vec<usize>> {
+pub(super) async fn find(tx: &OrgTx<TimeEntriesCreate>, rules: &Rules, new: &[Shown]) -> Result<Vec<usize>> {
     let ends = |shown: &Shown| shown.entry.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
     let first = new.iter().map(|shown| shown.entry.started_at).min();
     let Some((first, last)) = first.zip(new.iter().map(ends).max()).filter(|_| rules.refuse_double()) else {

@@ -143,7 +143,8 @@ async fn people(
     let mut by_email = HashMap::new();
     if !emails.is_empty() {
         let named = users::Column::EmailCanonical.is_in(emails);
-        for (member, user) in tx.find::<members::Entity>().with::<users::Entity>().filter(named).all().await? {
+        for (member, user) in tx.find::<members::Entity>().with::<users::Entity>().filter(named).all().await?
+        {
             ids.insert(member.id);
             by_email.insert(user.email_canonical, member.id);
         }
@@ -183,9 +184,8 @@ async fn projects_of(
     if ids.is_empty() && codes.is_empty() {
         return Ok(HashMap::new());
     }
-    let named = Condition::any()
-        .add(projects::Column::Id.is_in(ids))
-        .add(projects::Column::CodeKey.is_in(codes));
+    let named =
+        Condition::any().add(projects::Column::Id.is_in(ids)).add(projects::Column::CodeKey.is_in(codes));
     let found = tx.find::<projects::Entity>().filter(named).filter(projects::visible(tx)).all().await?;
     Ok(found.into_iter().map(|project| (project.id, project)).collect())
 }

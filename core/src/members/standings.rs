@@ -1,0 +1,40 @@
+//! Members that the body of something else names.
+
+use std::collections::HashMap;
+
+use sea_orm::ColumnTrait;
+
+use super::{ACTIVE, Column, Entity};
+use crate::{Result, access::Grant, db::OrgTx, error::Fields, ids::MemberId, users};
+
+/// Which of some members there are, and which of these are active.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standings(HashMap<MemberId, bool>);
+
+impl Standings {
+    /// Of these members, by one query; by none where there are none.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub(crate) async fn of<P: Grant>(tx: &OrgTx<P>, members: Vec<MemberId>) -> Result<Self> {
+        if members.is_empty() {
+            return Ok(Self::default());
+        }
+        let found =
+            tx.find::<Entity>().filter(Column::Id.is_in(members)).with::<users::Entity>().all().await?;
+        let standing = found.into_iter().map(|(member, user)| {
+            let is_active = member.status == ACTIVE && user.is_active && user.deleted_at.is_none();
+            (member.id, is_active)
+        });
+        Ok(Self(standing.collect()))
+    }
+
+    /// Notes under `field` that a member is not there, or not active.
+    pub(crate) fn check(&self, field: &str, member: MemberId, fields: &mut Fields) {
+        match self.0.get(&member) {
+            Some(true) => {}
+            Some(false) => fields.refuse(field, "INACTIVE_MEMBER", "This member is not active."),
+            None => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
+        }
+    }
+}
