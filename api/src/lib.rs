@@ -107,11 +107,13 @@ pub fn build(
     let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
     let load = Arc::new(load::Load::new(limits.requests, state.trusted_proxies.clone()));
+    let listed = Arc::new(origins.clone());
     let inner = inner
         .around(refusals::write_down)
         .around(state::when_migrated)
         .data(state)
         .map_to_response()
+        .around(move |endpoint, request| cors::ahead(Arc::clone(&listed), endpoint, request))
         .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request))
         .around(move |endpoint, request| load.clone().shed(endpoint, request));
     edge::<routes::Routes>(inner, limits, headers, origins)
