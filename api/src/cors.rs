@@ -34,12 +34,8 @@ where
         return endpoint.call(request).await;
     }
     let origin = origins.listed(&request).cloned();
-    let allowed = origin.as_ref().and_then(|_| asked_before(&request));
-    let is_asked_before = allowed.is_some();
-    let mut response = match allowed {
-        Some(methods) => may_be_asked(methods),
-        None => endpoint.call(request).await?,
-    };
+    let is_asked_before = origin.is_some() && asked_before(&request).is_some();
+    let mut response = endpoint.call(request).await?;
     let headers = response.headers_mut();
     // Without a known origin too: what a cache keeps for one page is not the answer for another.
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -51,6 +47,21 @@ where
         }
     }
     Ok(response)
+}
+
+/// Middleware behind the limits by address, which count questions too: answers what a browser asks before a page of a listed
+/// origin asks.
+///
+/// # Errors
+/// Those of `endpoint`.
+pub async fn ahead<E>(origins: Arc<Origins>, endpoint: Arc<E>, request: Request) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    match origins.listed(&request).and_then(|_| asked_before(&request)) {
+        Some(methods) => Ok(may_be_asked(methods)),
+        None => endpoint.call(request).await,
+    }
 }
 
 /// The methods of the path, where a browser asks before it sends one of them.

@@ -105,15 +105,17 @@ pub fn build(
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
-    let (counting, counted, origins) = (Arc::clone(&state), Arc::clone(&state), state.origins.clone());
-    let load = Arc::new(load::Load::new(limits.requests));
+    let (counting, origins) = (Arc::clone(&state), state.origins.clone());
+    let load = Arc::new(load::Load::new(limits.requests, state.trusted_proxies.clone()));
+    let listed = Arc::new(origins.clone());
     let inner = inner
         .around(refusals::write_down)
         .around(state::when_migrated)
         .data(state)
         .map_to_response()
+        .around(move |endpoint, request| cors::ahead(Arc::clone(&listed), endpoint, request))
         .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request))
-        .around(move |endpoint, request| load.clone().shed(Arc::clone(&counted), endpoint, request));
+        .around(move |endpoint, request| load.clone().shed(endpoint, request));
     edge::<routes::Routes>(inner, limits, headers, origins)
 }
 

@@ -198,10 +198,11 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
             let (server, activity) = (self.clone(), activity.clone());
             move |request: Request<Incoming>| {
                 let (server, in_flight) = (server.clone(), activity.request(request.version()));
-                async move {
+                // Boxed: hyper keeps room for it as long as the connection lasts, and most connections are idle.
+                Box::pin(async move {
                     let response = server.respond(request, peer).await;
                     Ok::<_, Infallible>(response.map(|body| Watched::new(body, in_flight)))
-                }
+                })
             }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());

@@ -45,6 +45,14 @@ pub fn key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }
 
+/// The form of a text for people, as the API documents it: no control characters (U+0000 to U+001F, U+007F to U+009F).
+pub const LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
+
+/// As [`LINE`], with something in it that is no space (Unicode's `White_Space`, spelled out: programs disagree about `\s`).
+pub const WORDS: &str = "^[^\\u0000-\\u001F\\u007F-\\u009F]*\
+    [^\\u0000-\\u0020\\u007F-\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000]\
+    [^\\u0000-\\u001F\\u007F-\\u009F]*$";
+
 fn without_controls(text: &str) -> Result<(), Fault> {
     match text.chars().any(char::is_control) {
         true => Err(Fault::new("INVALID_FORMAT", "Must not contain control characters.")),

@@ -181,3 +181,20 @@ async fn a_page_reads_that_it_asks_too_often() {
     assert_eq!(readable(&refused), (Some(CONSOLE), Some("true"), true));
     assert!(refused.header("retry-after").is_some());
 }
+
+/// What a browser asks before is a request like any other, for whoever counts.
+#[tokio::test]
+async fn what_is_asked_before_is_counted_by_address() {
+    let listed = Server::builder().env("INSULA_TRUSTED_ORIGINS", CONSOLE);
+    let server = listed.env("INSULA_LIMIT_ADDRESS", "2/h").start().await;
+    for left in [1, 0] {
+        let reply = asked_before(&server.client(), CONSOLE, "GET", ME).await;
+        assert_eq!((reply.status, readable(&reply).0), (204, Some(CONSOLE)));
+        let counted = reply.header("ratelimit").unwrap();
+        assert!(counted.contains(&format!(r#""address";r={left};"#)), "{counted}");
+    }
+    let reply = asked_before(&server.client(), CONSOLE, "GET", ME).await;
+    reply.problem(429, "RATE_LIMITED");
+    assert_eq!((readable(&reply).0, reply.header("access-control-allow-methods")), (Some(CONSOLE), None));
+    server.client().get(ME).await.problem(429, "RATE_LIMITED");
+}

@@ -61,7 +61,7 @@ async fn walk(server: &Server, caller: &Client, org: &str, check: impl Fn(&Opera
 }
 
 /// Makes, in an organization, what a path parameter names; gives its path.
-async fn make(owner: &Client, org: &Organization, parameter: &str, code: &str) -> String {
+pub(crate) async fn make(owner: &Client, org: &Organization, parameter: &str, code: &str) -> String {
     let path = format!("/api/v1/organizations/{}", org.id);
     let made = match parameter {
         "project" => owner.post(&format!("{path}/projects"), json!({ "code": code, "name": code })).await,
@@ -91,7 +91,8 @@ async fn make(owner: &Client, org: &Organization, parameter: &str, code: &str) -
     made.header("location").unwrap().to_owned()
 }
 
-fn id(path: &str) -> &str {
+/// The last part of a path.
+pub(crate) fn id(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 

@@ -37,7 +37,7 @@ pub struct Roles(pub Arc<State>);
 
 crate::texts! {
     /// The name of a role, for people.
-    RoleTitle { length: 1..=text::RoleName::MAX, example: "Project lead" }
+    RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::WORDS, example: "Project lead" }
 }
 
 /// A new role.

@@ -57,7 +57,7 @@ crate::texts! {
     /// A CSRF token: opaque.
     CsrfToken { length: 1..=200, example: "6m0Jc1k0N3xqz2gVb9h8Yw" }
     /// What somebody calls a device of his.
-    DeviceName { length: 1..=text::Name::MAX, example: "Ada's laptop" }
+    DeviceName { length: 1..=text::Name::MAX, pattern: text::WORDS, example: "Ada's laptop" }
     /// What somebody typed as his password.
     LoginPassword { length: 1..=512, example: "a long and lovely passphrase" }
 }

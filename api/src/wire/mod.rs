@@ -33,7 +33,7 @@ texts! {
     /// A name to log in with.
     Username { length: text::Username::LENGTH, pattern: text::Username::PATTERN, example: "ada" }
     /// A name shown to people.
-    Name { length: 1..=text::Name::MAX, example: "Analytical Engine" }
+    Name { length: 1..=text::Name::MAX, pattern: text::WORDS, example: "Analytical Engine" }
     /// What a person is called by others.
     DisplayName { length: 1..=201, example: "Ada Lovelace" }
     /// A language tag (BCP 47).
@@ -41,7 +41,7 @@ texts! {
     /// A time zone (IANA).
     TimeZone { length: 1..=text::TimeZone::MAX, example: "Europe/London" }
     /// A few sentences, for people.
-    About { length: 1..=text::About::MAX, example: "We build engines that reckon." }
+    About { length: 1..=text::About::MAX, pattern: text::WORDS, example: "We build engines that reckon." }
     /// A currency (ISO 4217).
     Currency { length: text::Currency::LENGTH, pattern: text::Currency::PATTERN, example: "EUR" }
     /// The address of an organization in URLs.
@@ -61,9 +61,9 @@ texts! {
     /// `resource:action`.
     Permission { length: 3..=50, pattern: "^[a-z_]+:[a-z_]+$", example: "projects:read" }
     /// A few words, for people.
-    Description { length: 0..=text::Description::MAX, example: "See the projects" }
+    Description { length: 0..=text::Description::MAX, pattern: text::LINE, example: "See the projects" }
     /// A part of what is looked for.
-    SearchTerm { length: 1..=text::SearchTerm::MAX, example: "ada" }
+    SearchTerm { length: 1..=text::SearchTerm::MAX, pattern: text::WORDS, example: "ada" }
     /// Where a list goes on, as the page before said.
     Cursor { length: 1..=1000, example: "eyJ2IjoxLCJzIjoiZ3U4Y2Zl" }
 }

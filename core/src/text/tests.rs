@@ -99,6 +99,13 @@ proptest! {
         }
     }
     #[test]
+    fn a_text_for_people_is_what_its_form_says(text in prop_oneof![any::<String>(), "[\\pZ\\pCab]{0,4}"]) {
+        static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| [LINE, WORDS].map(|form| Regex::new(form).unwrap()));
+        let [line, words] = &*FORMS;
+        prop_assert_eq!(Description::parse(&text).is_ok(), line.is_match(&text));
+        prop_assert_eq!(Name::parse(&text).is_ok(), words.is_match(&text));
+    }
+    #[test]
     fn a_slug_is_what_its_form_says(text in prop_oneof![any::<String>(), "[a-z0-9-]{0,66}", "\\PC{0,5}-[A-Za-z_.]{1,3}"]) {
         static FORM: LazyLock<Regex> = LazyLock::new(|| Regex::new(Slug::PATTERN).unwrap());
         let fits = FORM.is_match(&text) && Slug::LENGTH.contains(&text.len());
