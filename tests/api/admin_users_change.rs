@@ -106,10 +106,9 @@ async fn what_is_not_an_operators_to_say_is_refused() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [format!("{field} UNKNOWN_FIELD")]);
     }
-    let wrong = json!({ "email": "nobody", "timezone": "Mars/Olympus" });
+    let wrong = json!({ "email": "nobody", "first_name": " ", "timezone": "Mars/Olympus" });
     let faults = operator.patch(&path, wrong).await.faults();
-    assert_eq!(faults, ["email INVALID_FORMAT", "timezone UNKNOWN_TIMEZONE"]);
-    assert_eq!(operator.patch(&path, json!({ "first_name": " " })).await.faults(), ["first_name TOO_SHORT"]);
+    assert_eq!(faults, ["email INVALID_FORMAT", "first_name TOO_SHORT", "timezone UNKNOWN_TIMEZONE"]);
     for field in ["email", "is_superuser", "locale"] {
         let faults = operator.patch(&path, json!({ field: null })).await.faults();
         assert_eq!(faults, [format!("{field} NULL_NOT_ALLOWED")]);

@@ -158,15 +158,21 @@ async fn the_life_of_a_project_is_told_with_before_and_after() {
     ada.named("restore").request("POST", &format!("{path}/restore")).await.expect(200);
 
     let now = json!({ "code": "ENGINE", "name": "Motor", "color": null });
+    // What a draft leaves out is a fact, too.
+    let told = |project: &Value| {
+        let mut facts = json!({ "is_private": false, "estimate_seconds": null });
+        facts.as_object_mut().unwrap().extend(project.as_object().unwrap().clone());
+        facts
+    };
     for (request, action, details) in [
-        ("create", "project.created", json!({ "after": draft })),
+        ("create", "project.created", json!({ "after": told(&draft) })),
         (
             "change",
             "project.updated",
             json!({ "before": { "name": "Engine", "color": "#1f6feb" }, "after": { "name": "Motor", "color": null } }),
         ),
-        ("delete", "project.deleted", json!({ "before": now })),
-        ("restore", "project.restored", json!({ "after": now })),
+        ("delete", "project.deleted", json!({ "before": told(&now) })),
+        ("restore", "project.restored", json!({ "after": told(&now) })),
     ] {
         assert_eq!(events(&ada.vault, request).await, [ada.event(action, &acme, &made["id"], details)]);
     }

@@ -166,7 +166,10 @@ async fn an_unknown_parameter_is_refused_and_the_document_says_so() {
         let path = operation.path_with(|name| if name == "org" { "acme" } else { id }.to_owned());
         let reply = operation.request(&ada, &format!("{path}?surprise=1")).await;
         reply.problem(422, "VALIDATION_FAILED");
-        assert_eq!(reply.faults(), ["surprise UNKNOWN_FIELD"], "{}", operation.id);
+        // Nor is anything else wrong, but for what must be there.
+        let faults: Vec<_> =
+            reply.faults().into_iter().filter(|fault| !fault.ends_with(" REQUIRED")).collect();
+        assert_eq!(faults, ["surprise UNKNOWN_FIELD"], "{}", operation.id);
         if !operation.answers.contains(&422) {
             undocumented.push(operation.id);
         }

@@ -15,7 +15,7 @@ async fn the_catalogue_says_what_needs_each_permission() {
     let of = |name: &str| data.iter().find(|permission| permission["permission"] == name).unwrap();
     assert_eq!(of("roles:create")["operations"], json!(["createRole"]));
     assert_eq!(of("roles:create")["writes"], true);
-    assert_eq!(of("projects:read")["operations"], json!(["getProject", "listProjects"]));
+    assert_eq!(of("projects:read")["operations"], json!(["getProject", "getProjectMembers", "listProjects"]));
     assert_eq!(
         (&of("tasks:manage_all")["operations"], &of("tasks:read")["writes"]),
         (&json!([]), &json!(false))

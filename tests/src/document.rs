@@ -21,6 +21,8 @@ pub struct Operation {
     pub needs_token: bool,
     /// The example of its JSON body, if it takes one.
     pub body: Option<Value>,
+    /// The example of its CSV body, if it takes one.
+    pub file: Option<String>,
     /// The status codes it documents.
     pub answers: BTreeSet<u16>,
 }
@@ -40,8 +42,13 @@ impl Operation {
         let id =
             operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no operationId"));
         let permission = operation.get("x-permission").unwrap_or_else(|| panic!("{id} has no x-permission"));
-        let body = operation.get("requestBody").map(|body| {
-            let example = &body["content"]["application/json"]["example"];
+        let content = operation.get("requestBody").map(|body| &body["content"]);
+        let file = content.and_then(|content| content.get("text/csv")).map(|csv| {
+            let example = csv["schema"]["examples"][0].as_str();
+            example.unwrap_or_else(|| panic!("{id} has no example of its file")).to_owned()
+        });
+        let body = content.filter(|_| file.is_none()).map(|content| {
+            let example = &content["application/json"]["example"];
             assert!(example.is_object(), "{id} has no example of its body");
             example.clone()
         });
@@ -53,6 +60,7 @@ impl Operation {
             permission: permission.as_str().map(str::to_owned),
             needs_token: operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty()),
             body,
+            file,
             answers: answers.keys().map(|status| status.parse().expect("a status code")).collect(),
         }
     }
@@ -71,18 +79,20 @@ impl Operation {
     /// A request for it, with the documented example as its body.
     pub fn request(&self, caller: &Client, path: &str) -> Request {
         let request = caller.request(&self.method, path);
-        match &self.body {
-            Some(example) => request.json(example.clone()),
-            None => request,
+        match (&self.body, &self.file) {
+            (Some(example), _) => request.json(example.clone()),
+            (None, Some(file)) => request.body("text/csv", file.as_str()),
+            (None, None) => request,
         }
     }
 
-    /// A request for it whose body, where it takes one, is no JSON.
+    /// A request for it whose body, where it takes one, is no JSON, or a file of nothing.
     pub fn broken_request(&self, caller: &Client, path: &str) -> Request {
         let request = caller.request(&self.method, path);
-        match &self.body {
-            Some(_) => request.body("application/json", "{\""),
-            None => request,
+        match (&self.body, &self.file) {
+            (Some(_), _) => request.body("application/json", "{\""),
+            (None, Some(_)) => request.body("text/csv", "nothing\n"),
+            (None, None) => request,
         }
     }
 }

@@ -139,7 +139,7 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         }
         match (pattern, format) {
             (Some(pattern), _) if !pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)) => {
-                self.unformed(text);
+                self.fail("INVALID_FORMAT", "Is not in the expected form.");
             }
             (_, Some(format)) if !format.is_match(text) => {
                 let form = match format {
@@ -152,17 +152,6 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
             // Only parameters can bring one here; databases refuse it in text.
             _ if text.contains('\0') => self.fail("INVALID_FORMAT", "Must not contain U+0000."),
             _ => {}
-        }
-    }
-
-    /// Says what is wrong with a text that is not of its form, as the types do that look at it afterwards.
-    fn unformed(&mut self, text: &str) {
-        if text.chars().any(char::is_control) {
-            self.fail("INVALID_FORMAT", "Must not contain control characters.");
-        } else if text.trim().is_empty() {
-            self.fail("TOO_SHORT", "Must not be empty.");
-        } else {
-            self.fail("INVALID_FORMAT", "Is not in the expected form.");
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
+use insula_core::text;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::ParseFromJSON,
@@ -179,7 +180,7 @@ impl<'a> Compiler<'a> {
             "string" => Kind::Text {
                 min: s.min_length.unwrap_or(0),
                 max: s.max_length.unwrap_or(usize::MAX),
-                pattern: s.pattern.as_deref().map(|pattern| Regex::new(pattern).ok()),
+                pattern: s.pattern.as_deref().filter(is_checked).map(|pattern| Regex::new(pattern).ok()),
                 format: s.format.and_then(Format::named),
             },
             "integer" | "number" => {
@@ -264,4 +265,10 @@ impl Node {
     fn new(kind: Kind) -> Self {
         Self { kind, nullable: false, choices: vec![] }
     }
+}
+
+/// Is it for the schema to say? What people are to read is looked at by its type alone, which tells it together with all that
+/// only types see; that type and form agree is proved in `core::text`.
+fn is_checked(pattern: &&str) -> bool {
+    ![text::LINE, text::WORDS].contains(pattern)
 }

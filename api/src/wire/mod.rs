@@ -51,7 +51,7 @@ texts! {
     /// The short code of a project.
     ProjectCode { length: 1..=text::ProjectCode::MAX, pattern: text::ProjectCode::PATTERN, example: "ENGINE" }
     /// The name of a tag.
-    TagName { length: 1..=text::TagName::MAX, example: "urgent" }
+    TagName { length: 1..=text::TagName::MAX, pattern: text::WORDS, example: "urgent" }
     /// A colour.
     Color { length: 7..=7, pattern: text::Color::PATTERN, example: "#1f6feb" }
     /// The stable name of a role.

@@ -149,8 +149,15 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
     ("updateMember", &["acme member.updated by user ada"]),
     ("updateMember.both", &["acme member.updated by user eve"]),
     ("removeMember", &["acme member.removed by user ada"]),
-    // What ran when she left is stopped.
-    ("leaveOrganization", &["acme member.left by user ada", "acme time_entry.stopped by user ada"]),
+    // What ran when she left is stopped, and projects do not count on her any more.
+    (
+        "leaveOrganization",
+        &[
+            "acme member.left by user ada",
+            "acme time_entry.stopped by user ada",
+            "acme project.updated by user ada",
+        ],
+    ),
     ("checkPermission", &[]),
     ("explainPermission", &[]),
     ("offerOrganization", &["acme transfer.offered by user ada"]),

@@ -15,7 +15,7 @@ use crate::wire::MemberOrMe;
 
 crate::texts! {
     /// What is to be done, in a line.
-    TaskTitle { length: 1..=text::TaskTitle::MAX, example: "Oil the bearings" }
+    TaskTitle { length: 1..=text::TaskTitle::MAX, pattern: text::WORDS, example: "Oil the bearings" }
     /// More about a task, in as many lines as it takes.
     TaskDescription { length: 1..=text::TaskDescription::MAX, example: "Those of the second mill, too." }
 }

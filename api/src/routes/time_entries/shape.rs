@@ -15,7 +15,7 @@ use crate::wire::ProjectCode;
 
 crate::texts! {
     /// What kind of work it was.
-    Activity { length: 1..=text::Activity::MAX, example: "Design" }
+    Activity { length: 1..=text::Activity::MAX, pattern: text::WORDS, example: "Design" }
     /// What was done.
     Notes { length: 1..=text::Notes::MAX, example: "Drew the store and the mill" }
 }
