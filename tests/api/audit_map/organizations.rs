@@ -46,6 +46,8 @@ async fn time(walk: &mut Walk, ada: &Client) {
     walk.step(ada, "updateTimeEntry", &at, json!({ "notes": "Drew the mill", "billable": true })).await;
     walk.step(ada, "deleteTimeEntry", &at, Value::Null).await;
     walk.step(ada, "restoreTimeEntry", &at, Value::Null).await;
+    let hours = "2026-03-03T08:00:00Z,2026-03-03T09:00:00Z\n".repeat(2);
+    walk.step(ada, "importTimeEntries", &[ORG], json!(format!("started_at,ended_at\n{hours}"))).await;
     walk.step(ada, "startTimer", &[ORG], json!({ "activity": "Design" })).await;
     walk.step(ada, "stopTimer", &[ORG], Value::Null).await;
     let until = json!({ "locked_until": "2026-01-01T00:00:00Z" });

@@ -83,6 +83,7 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
     ("updateTimeEntry", &["acme time_entry.updated by user ada"]),
     ("deleteTimeEntry", &["acme time_entry.deleted by user ada"]),
     ("restoreTimeEntry", &["acme time_entry.restored by user ada"]),
+    ("importTimeEntries", &["acme time_entry.imported by user ada", "acme time_entry.imported by user ada"]),
     ("startTimer", &["acme time_entry.started by user ada"]),
     ("stopTimer", &["acme time_entry.stopped by user ada"]),
     ("setPeriodLock", &["acme period.locked by user ada"]),

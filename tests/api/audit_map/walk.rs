@@ -151,7 +151,11 @@ impl Walk {
             self.secrets.insert(who.token().to_owned());
         }
         let request = if self.takes(step, "If-Match") { request.header("if-match", "*") } else { request };
-        let request = if body.is_null() { request } else { request.json(body.clone()) };
+        let request = match body {
+            Value::Null => request,
+            Value::String(file) => request.body("text/csv", file.as_str()),
+            body => request.json(body.clone()),
+        };
         let reply = request.await;
         let answer = reply.json();
         assert!((200..300).contains(&reply.status), "{id} answers {}: {answer}", reply.status);
