@@ -106,7 +106,7 @@ fn entry(
         notes: Set(None),
         started_at: Set(started_at),
         ended_at: Set(Some(started_at + TimeDelta::minutes(minutes))),
-        billable: Set(number % 3 == 0),
+        billable: Set(number.is_multiple_of(3)),
         source: Set(Source::Import),
         version: Set(1),
         deleted_at: Set(None),

@@ -51,7 +51,7 @@ impl Work {
         match (task.as_ref().map(|task| task.project_id), &project) {
             // Whoever names a task need not name its project.
             (Some(Some(of_task)), None) if !is_named => {
-                project = projects::given(tx, of_task, fields).await?
+                project = projects::given(tx, of_task, fields).await?;
             }
             (Some(of_task), Some(project)) if of_task != Some(project.id) => refuse_stray_task(fields),
             _ => {}

@@ -119,7 +119,7 @@ impl TimeEntries {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),
             Begun::Fresh(tx) => tx,
         };
-        let answer = created(time_entries::create(&tx, new).await?.into())?;
+        let answer = created(&time_entries::create(&tx, new).await?.into())?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -212,9 +212,9 @@ impl TimeEntries {
 }
 
 /// 201 with an entry.
-fn created(entry: TimeEntry) -> Result<Answer<TimeEntry>, Error> {
+fn created(entry: &TimeEntry) -> Result<Answer<TimeEntry>, Error> {
     let location = format!("/api/v1/organizations/{}/time-entries/{}", entry.organization_id, entry.id);
-    Answer::created(location, EntityTag(entry.version), &entry)
+    Answer::created(location, EntityTag(entry.version), entry)
 }
 
 impl From<MemberOrMe> for Of {

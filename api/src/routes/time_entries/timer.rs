@@ -59,7 +59,7 @@ impl Timer {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),
             Begun::Fresh(tx) => tx,
         };
-        let answer = created(time_entries::start(&tx, new).await?.into())?;
+        let answer = created(&time_entries::start(&tx, new).await?.into())?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
