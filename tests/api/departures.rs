@@ -1,13 +1,13 @@
 //! What ends with a membership, by each way it can end.
 
-use insula_tests::{Crew, Vault};
+use insula_tests::{Guild, Vault};
 use serde_json::{Value, json};
 
 /// Gives Mia a running timer, a place in a private project, and three tasks, of which one is done.
-async fn busy(crew: &Crew) -> Vault {
-    let project = crew.project("SECRET").await;
-    let vault = crew.server.vault().await;
-    let mia = vault.id(&crew.member(&crew.mia).await);
+async fn busy(guild: &Guild) -> Vault {
+    let project = guild.project("SECRET").await;
+    let vault = guild.server.vault().await;
+    let mia = vault.id(&guild.member(&guild.mia).await);
     let joined = format!(
         "INSERT INTO project_members (id, organization_id, project_id, member_id, created_at)
          SELECT {}, p.organization_id, p.id, {mia}, p.created_at FROM projects p WHERE p.id = {}",
@@ -23,12 +23,12 @@ async fn busy(crew: &Crew) -> Vault {
         );
         assert_eq!(vault.execute(&task).await, 1);
     }
-    crew.mia.post(&crew.at("timer/start"), json!({})).await.expect(201);
+    guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
     vault
 }
 
 /// What is left of it, and what the log of the organization says since.
-async fn left(crew: &Crew, vault: &Vault) -> Value {
+async fn left(guild: &Guild, vault: &Vault) -> Value {
     let running = vault.scalar("SELECT count(*) FROM time_entries WHERE ended_at IS NULL").await;
     let places = vault.scalar("SELECT count(*) FROM project_members").await;
     let assigned = vault.texts("SELECT title FROM tasks WHERE assignee_id IS NOT NULL").await;
@@ -36,7 +36,8 @@ async fn left(crew: &Crew, vault: &Vault) -> Value {
     let told = "SELECT action FROM audit_events WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'acme')
                 AND action IN ('member.left', 'member.removed', 'time_entry.stopped', 'task.updated', 'project.updated')
                 ORDER BY occurred_at, id";
-    let entries = crew.ada.get(&crew.at("time-entries")).await.expect(200)["data"].as_array().unwrap().len();
+    let entries =
+        guild.owner.get(&guild.path("/time-entries")).await.expect(200)["data"].as_array().unwrap().len();
     json!({ "running": running, "places": places, "assigned": assigned, "versions": versions,
             "entries": entries, "told": vault.texts(told).await })
 }
@@ -48,33 +49,37 @@ fn nothing_but_what_was_done(how: &str) -> Value {
 
 #[tokio::test]
 async fn who_is_removed_leaves_nothing_running() {
-    let crew = Crew::start().await;
-    let vault = busy(&crew).await;
-    let mia = crew.member(&crew.mia).await;
-    crew.adam.delete(&crew.at(&format!("members/{mia}"))).await.expect(204);
-    assert_eq!(left(&crew, &vault).await, nothing_but_what_was_done("member.removed"));
-    crew.mia.get(&crew.at("timer")).await.problem(404, "NOT_FOUND");
+    let guild = Guild::start().await;
+    let vault = busy(&guild).await;
+    let mia = guild.member(&guild.mia).await;
+    guild.admin.delete(&guild.path(&format!("/members/{mia}"))).await.expect(204);
+    assert_eq!(left(&guild, &vault).await, nothing_but_what_was_done("member.removed"));
+    guild.mia.get(&guild.path("/timer")).await.problem(404, "NOT_FOUND");
     // Who comes back finds his time, and no timer.
     vault.appoint("acme", "mia@example.com", "member").await;
-    assert_eq!(crew.mia.get(&crew.at("timer")).await.expect(200)["running"], Value::Null);
-    let list = crew.mia.get(&crew.at("time-entries")).await.expect(200);
+    assert_eq!(guild.mia.get(&guild.path("/timer")).await.expect(200)["running"], Value::Null);
+    let list = guild.mia.get(&guild.path("/time-entries")).await.expect(200);
     assert_eq!(list["data"][0]["member_id"], mia);
 }
 
 #[tokio::test]
 async fn who_leaves_leaves_nothing_running() {
-    let crew = Crew::start().await;
-    let vault = busy(&crew).await;
-    crew.mia.request("POST", &crew.at("leave")).await.expect(204);
-    assert_eq!(left(&crew, &vault).await, nothing_but_what_was_done("member.left"));
+    let guild = Guild::start().await;
+    let vault = busy(&guild).await;
+    guild.mia.request("POST", &guild.path("/leave")).await.expect(204);
+    assert_eq!(left(&guild, &vault).await, nothing_but_what_was_done("member.left"));
 }
 
 /// A timer that was forgotten for months ends within one: no entry is longer than an entry may be anywhere.
 #[tokio::test]
 async fn what_was_forgotten_ends_within_a_month() {
-    let crew = Crew::start().await;
-    crew.mia.post(&crew.at("timer/start"), json!({ "started_at": "2026-03-01T00:00:00Z" })).await.expect(201);
-    crew.mia.request("POST", &crew.at("leave")).await.expect(204);
-    let list = crew.ada.get(&crew.at("time-entries")).await.expect(200);
+    let guild = Guild::start().await;
+    guild
+        .mia
+        .post(&guild.path("/timer/start"), json!({ "started_at": "2026-03-01T00:00:00Z" }))
+        .await
+        .expect(201);
+    guild.mia.request("POST", &guild.path("/leave")).await.expect(204);
+    let list = guild.owner.get(&guild.path("/time-entries")).await.expect(200);
     assert_eq!(list["data"][0]["ended_at"], "2026-04-01T00:00:00Z");
 }

@@ -1,41 +1,41 @@
 //! `O/imports/time-entries`: all rows or none; what is wrong with each.
 
-use insula_tests::{Client, Crew, Reply, id};
+use insula_tests::{Client, Guild, Reply, id};
 use serde_json::{Value, json};
 
-async fn import(crew: &Crew, who: &Client, query: &str, file: &str) -> Reply {
-    let path = crew.at(&format!("imports/time-entries{query}"));
+async fn import(guild: &Guild, who: &Client, query: &str, file: &str) -> Reply {
+    let path = guild.path(&format!("/imports/time-entries{query}"));
     who.request("POST", &path).body("text/csv", file).await
 }
 
 /// What a dry run finds, as `row field CODE`.
-async fn tried(crew: &Crew, who: &Client, file: &str) -> Vec<String> {
-    let body = import(crew, who, "?dry_run=true", file).await.expect(200);
+async fn tried(guild: &Guild, who: &Client, file: &str) -> Vec<String> {
+    let body = import(guild, who, "?dry_run=true", file).await.expect(200);
     assert_eq!(body["imported"], 0);
     let errors = body["errors"].as_array().unwrap().iter();
     let word = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
     errors.map(|error| format!("{} {} {}", error["row"], word(error, "field"), word(error, "code"))).collect()
 }
 
-async fn entries(crew: &Crew) -> i64 {
-    crew.server.vault().await.scalar("SELECT count(*) FROM time_entries").await
+async fn entries(guild: &Guild) -> i64 {
+    guild.server.vault().await.scalar("SELECT count(*) FROM time_entries").await
 }
 
-async fn tag(crew: &Crew, name: &str) -> String {
-    id(&crew.ada.post(&crew.at("tags"), json!({ "name": name })).await.expect(201))
+async fn tag(guild: &Guild, name: &str) -> String {
+    id(&guild.owner.post(&guild.path("/tags"), json!({ "name": name })).await.expect(201))
 }
 
 #[tokio::test]
 async fn rows_become_entries() {
-    let crew = Crew::start().await;
-    let project = crew.project("ENGINE").await;
-    let (billed, odd) = (tag(&crew, "Billed").await, tag(&crew, "a;b").await);
+    let guild = Guild::start().await;
+    let project = guild.project("ENGINE").await;
+    let (billed, odd) = (tag(&guild, "Billed").await, tag(&guild, "a;b").await);
     let file = "started_at,ended_at,project_code,activity,notes,billable,tags\n\
         2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,engine,Design,\"two\nlines, and '\",true,billed;a\\;b\n\
         2026-03-02T10:00:00+01:00,2026-03-02T11:00:00+01:00,,,'=1+1,,\n";
-    let done = import(&crew, &crew.mia, "", file).await.expect(200);
+    let done = import(&guild, &guild.mia, "", file).await.expect(200);
     assert_eq!(done, json!({ "rows": 2, "imported": 2, "errors": [] }));
-    let list = crew.mia.get(&crew.at("time-entries?sort=started_at")).await.expect(200);
+    let list = guild.mia.get(&guild.path("/time-entries?sort=started_at")).await.expect(200);
     let [first, second] = &list["data"].as_array().unwrap()[..] else { panic!("{list}") };
     assert_eq!(
         (&first["project_id"], &first["activity"], &first["notes"], &first["billable"], &first["source"]),
@@ -45,12 +45,12 @@ async fn rows_become_entries() {
     assert!([&billed, &odd].iter().all(|tag| first["tags"].as_array().unwrap().contains(&json!(tag))));
     assert_eq!((&second["started_at"], &second["notes"]), (&json!("2026-03-02T09:00:00Z"), &json!("=1+1")));
     let told = "SELECT count(*) FROM audit_events WHERE action = 'time_entry.imported'";
-    assert_eq!(crew.server.vault().await.scalar(told).await, 2);
+    assert_eq!(guild.server.vault().await.scalar(told).await, 2);
 }
 
 #[tokio::test]
 async fn one_bad_row_imports_nothing() {
-    let crew = Crew::start().await;
+    let guild = Guild::start().await;
     let file = "started_at,ended_at,project_code,tags\n\
         2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,,\n\
         2026-03-02T08:00:00Z,2026-03-02T07:00:00Z,NONE,Unheard of\n\
@@ -64,8 +64,8 @@ async fn one_bad_row_imports_nothing() {
         "3 ended_at REQUIRED",
         "4  WRONG_LENGTH",
     ];
-    assert_eq!(tried(&crew, &crew.mia, file).await, wrong);
-    let refused = import(&crew, &crew.mia, "", file).await;
+    assert_eq!(tried(&guild, &guild.mia, file).await, wrong);
+    let refused = import(&guild, &guild.mia, "", file).await;
     refused.problem(422, "VALIDATION_FAILED");
     assert_eq!(
         refused.faults(),
@@ -78,42 +78,42 @@ async fn one_bad_row_imports_nothing() {
             "rows[4]. WRONG_LENGTH",
         ]
     );
-    assert_eq!(entries(&crew).await, 0);
+    assert_eq!(entries(&guild).await, 0);
     // A sound file is none after a dry run, either.
     let sound = "started_at,ended_at\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z\n";
-    assert!(tried(&crew, &crew.mia, sound).await.is_empty());
-    assert_eq!(entries(&crew).await, 0);
+    assert!(tried(&guild, &guild.mia, sound).await.is_empty());
+    assert_eq!(entries(&guild).await, 0);
 }
 
 #[tokio::test]
 async fn a_file_that_is_none_is_refused() {
-    let crew = Crew::start().await;
+    let guild = Guild::start().await;
     for (file, fault) in [
         ("", vec!["ended_at REQUIRED", "started_at REQUIRED"]),
         ("started_at\n", vec!["ended_at REQUIRED"]),
         ("started_at,ended_at,ended_at\n", vec!["ended_at DUPLICATE_COLUMN"]),
         ("started_at,ended_at,hours\n", vec!["hours UNKNOWN_COLUMN"]),
     ] {
-        let reply = import(&crew, &crew.mia, "", file).await;
+        let reply = import(&guild, &guild.mia, "", file).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), fault, "{file:?}");
     }
     let many = format!("started_at,ended_at\n{}", "x,y\n".repeat(10_001));
-    let reply = import(&crew, &crew.mia, "", &many).await;
+    let reply = import(&guild, &guild.mia, "", &many).await;
     reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), [" TOO_MANY"]);
-    let path = crew.at("imports/time-entries");
-    crew.mia.post(&path, json!({})).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
-    let latin = crew.mia.request("POST", &path).body("text/csv", b"started_at,ended_at\n\xff,\n".to_vec());
+    let path = guild.path("/imports/time-entries");
+    guild.mia.post(&path, json!({})).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    let latin = guild.mia.request("POST", &path).body("text/csv", b"started_at,ended_at\n\xff,\n".to_vec());
     latin.await.problem(400, "BAD_REQUEST");
-    let empty = import(&crew, &crew.mia, "", "started_at,ended_at\n").await.expect(200);
+    let empty = import(&guild, &guild.mia, "", "started_at,ended_at\n").await.expect(200);
     assert_eq!(empty, json!({ "rows": 0, "imported": 0, "errors": [] }));
 }
 
 #[tokio::test]
 async fn rows_of_others_need_the_right_to_change_their_time() {
-    let crew = Crew::start().await;
-    let mia = crew.member(&crew.mia).await;
+    let guild = Guild::start().await;
+    let mia = guild.member(&guild.mia).await;
     let file = format!(
         "member_email,member_id,started_at,ended_at\n\
          MIA@example.com,,2026-03-02T08:00:00Z,2026-03-02T09:00:00Z\n\
@@ -121,11 +121,11 @@ async fn rows_of_others_need_the_right_to_change_their_time() {
          nobody@example.com,,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n\
          ,,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n"
     );
-    assert_eq!(tried(&crew, &crew.mia, &file).await, ["3 member_email UNKNOWN_MEMBER"]);
-    assert_eq!(tried(&crew, &crew.adam, &file).await, ["3 member_email UNKNOWN_MEMBER"]);
-    crew.server.vault().await.appoint("acme", "victor@example.com", "member").await;
+    assert_eq!(tried(&guild, &guild.mia, &file).await, ["3 member_email UNKNOWN_MEMBER"]);
+    assert_eq!(tried(&guild, &guild.admin, &file).await, ["3 member_email UNKNOWN_MEMBER"]);
+    guild.server.vault().await.appoint("acme", "victor@example.com", "member").await;
     assert_eq!(
-        tried(&crew, &crew.victor, &file).await,
+        tried(&guild, &guild.viewer, &file).await,
         [
             "1 member_email MANAGE_ALL_MISSING",
             "2 member_email MANAGE_ALL_MISSING",
@@ -133,20 +133,21 @@ async fn rows_of_others_need_the_right_to_change_their_time() {
         ]
     );
     let sound = file.replace("nobody@", "adam@");
-    assert_eq!(import(&crew, &crew.adam, "", &sound).await.expect(200)["imported"], 4);
-    let of_mia = crew.mia.get(&crew.at("time-entries")).await.expect(200);
+    assert_eq!(import(&guild, &guild.admin, "", &sound).await.expect(200)["imported"], 4);
+    let of_mia = guild.mia.get(&guild.path("/time-entries")).await.expect(200);
     assert_eq!(of_mia["data"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn rows_heed_the_rules_of_the_organization() {
-    let crew = Crew::start().await;
-    let archived = crew.project("OLD").await;
-    crew.ada.request("POST", &crew.at(&format!("projects/{archived}/archive"))).await.expect(200);
-    crew.track(&crew.mia, ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"), json!({})).await;
-    crew.settle(json!({ "time_entry_overlap": "refuse", "time_entry_max_hours": 2 })).await;
-    crew.ada
-        .put(&crew.at("period-lock"), json!({ "locked_until": "2026-03-01T00:00:00Z" }))
+    let guild = Guild::start().await;
+    let archived = guild.project("OLD").await;
+    guild.owner.request("POST", &guild.path(&format!("/projects/{archived}/archive"))).await.expect(200);
+    guild.track(&guild.mia, ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"), json!({})).await;
+    guild.settle(json!({ "time_entry_overlap": "refuse", "time_entry_max_hours": 2 })).await;
+    guild
+        .owner
+        .put(&guild.path("/period-lock"), json!({ "locked_until": "2026-03-01T00:00:00Z" }))
         .await
         .expect(200);
     let file = "started_at,ended_at,project_code\n\
@@ -158,7 +159,7 @@ async fn rows_heed_the_rules_of_the_organization() {
         2026-03-05T09:00:00Z,2026-03-05T11:00:00Z,\n\
         2026-03-02T09:00:00Z,2026-03-02T09:00:00Z,\n";
     assert_eq!(
-        tried(&crew, &crew.mia, file).await,
+        tried(&guild, &guild.mia, file).await,
         [
             "1 started_at PERIOD_LOCKED",
             "2 ended_at ENTRY_TOO_LONG",
@@ -173,18 +174,18 @@ async fn rows_heed_the_rules_of_the_organization() {
 /// What was exported in one place is imported in another.
 #[tokio::test]
 async fn an_export_comes_back() {
-    let crew = Crew::start().await;
-    crew.project("ENGINE").await;
-    tag(&crew, "a;b").await;
+    let guild = Guild::start().await;
+    guild.project("ENGINE").await;
+    tag(&guild, "a;b").await;
     let span = ("2026-03-02T08:00:00Z", "2026-03-02T09:30:00Z");
-    let tags = crew.ada.get(&crew.at("tags")).await.expect(200);
+    let tags = guild.owner.get(&guild.path("/tags")).await.expect(200);
     let said = json!({ "project_code": "ENGINE", "activity": "=Design", "notes": "'quoted\nand more", "billable": true,
                        "tags": [tags["data"][0]["id"]] });
-    crew.track(&crew.mia, span, said).await;
-    crew.track(&crew.adam, ("2026-03-03T08:00:00Z", "2026-03-03T08:00:00Z"), json!({})).await;
-    let export = || crew.ada.get(&crew.at("exports/time-entries.csv"));
+    guild.track(&guild.mia, span, said).await;
+    guild.track(&guild.admin, ("2026-03-03T08:00:00Z", "2026-03-03T08:00:00Z"), json!({})).await;
+    let export = || guild.owner.get(&guild.path("/exports/time-entries.csv"));
     let file = export().await.text().to_owned();
-    assert_eq!(import(&crew, &crew.ada, "", &file).await.expect(200)["imported"], 2);
+    assert_eq!(import(&guild, &guild.owner, "", &file).await.expect(200)["imported"], 2);
     let both = export().await.text().to_owned();
     // The same twice, but for the ids of the entries.
     let row = |line: &str| line.split_once(',').map(|(_, rest)| rest.to_owned());
@@ -200,16 +201,16 @@ async fn an_export_comes_back() {
 
 #[tokio::test]
 async fn a_repeated_import_is_done_once() {
-    let crew = Crew::start().await;
+    let guild = Guild::start().await;
     let file = "started_at,ended_at\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z\n";
     let ask = |query: &str, file: &str| {
-        let path = crew.at(&format!("imports/time-entries{query}"));
-        crew.mia.request("POST", &path).header("idempotency-key", "k").body("text/csv", file)
+        let path = guild.path(&format!("/imports/time-entries{query}"));
+        guild.mia.request("POST", &path).header("idempotency-key", "k").body("text/csv", file)
     };
     ask("?dry_run=true", file).await.expect(200);
     let first = ask("", file).await.expect(200);
     assert_eq!((&first["imported"], ask("", file).await.expect(200)), (&json!(1), first.clone()));
-    assert_eq!(entries(&crew).await, 1);
+    assert_eq!(entries(&guild).await, 1);
     ask("", &format!("{file}{}", "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z\n"))
         .await
         .problem(422, "IDEMPOTENCY_MISMATCH");

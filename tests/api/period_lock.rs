@@ -1,35 +1,35 @@
 //! `O/period-lock`: what began before can be changed no more.
 
-use insula_tests::{Crew, Server, id, together};
+use insula_tests::{Guild, Server, id, together};
 use serde_json::{Value, json};
 
 const UNTIL: &str = "2026-03-01T00:00:00Z";
 const BEFORE: (&str, &str) = ("2026-02-28T08:00:00Z", "2026-02-28T09:00:00Z");
 const AFTER: (&str, &str) = (UNTIL, "2026-03-01T09:00:00Z");
 
-async fn lock(crew: &Crew, until: Value) -> Value {
-    crew.adam.put(&crew.at("period-lock"), json!({ "locked_until": until })).await.expect(200)
+async fn lock(guild: &Guild, until: Value) -> Value {
+    guild.admin.put(&guild.path("/period-lock"), json!({ "locked_until": until })).await.expect(200)
 }
 
 #[tokio::test]
 async fn what_is_locked_is_neither_added_nor_changed_nor_deleted() {
-    let crew = Crew::start().await;
-    let old = crew.track(&crew.mia, BEFORE, json!({})).await;
-    let gone = crew.track(&crew.mia, BEFORE, json!({})).await;
-    let new = crew.track(&crew.mia, AFTER, json!({})).await;
-    let path = |entry: &Value| crew.at(&format!("time-entries/{}", id(entry)));
-    crew.mia.delete(&path(&gone)).await.expect(204);
-    lock(&crew, json!(UNTIL)).await;
+    let guild = Guild::start().await;
+    let old = guild.track(&guild.mia, BEFORE, json!({})).await;
+    let gone = guild.track(&guild.mia, BEFORE, json!({})).await;
+    let new = guild.track(&guild.mia, AFTER, json!({})).await;
+    let path = |entry: &Value| guild.path(&format!("/time-entries/{}", id(entry)));
+    guild.mia.delete(&path(&gone)).await.expect(204);
+    lock(&guild, json!(UNTIL)).await;
     let draft = json!({ "started_at": BEFORE.0, "ended_at": BEFORE.1 });
     for asked in [
-        crew.mia.post(&crew.at("time-entries"), draft.clone()),
-        crew.ada.post(&crew.at("time-entries"), draft),
-        crew.mia.patch(&path(&old), json!({ "notes": "x" })),
-        crew.mia.patch(&path(&old), json!({ "started_at": AFTER.0, "ended_at": AFTER.1 })),
-        crew.mia.patch(&path(&new), json!({ "started_at": BEFORE.0 , "ended_at": BEFORE.1 })),
-        crew.mia.delete(&path(&old)),
-        crew.mia.request("POST", &format!("{}/restore", path(&gone))),
-        crew.mia.post(&crew.at("timer/start"), json!({ "started_at": BEFORE.0 })),
+        guild.mia.post(&guild.path("/time-entries"), draft.clone()),
+        guild.owner.post(&guild.path("/time-entries"), draft),
+        guild.mia.patch(&path(&old), json!({ "notes": "x" })),
+        guild.mia.patch(&path(&old), json!({ "started_at": AFTER.0, "ended_at": AFTER.1 })),
+        guild.mia.patch(&path(&new), json!({ "started_at": BEFORE.0 , "ended_at": BEFORE.1 })),
+        guild.mia.delete(&path(&old)),
+        guild.mia.request("POST", &format!("{}/restore", path(&gone))),
+        guild.mia.post(&guild.path("/timer/start"), json!({ "started_at": BEFORE.0 })),
     ] {
         let reply = asked.await;
         let problem = reply.problem(409, "PERIOD_LOCKED");
@@ -40,38 +40,38 @@ async fn what_is_locked_is_neither_added_nor_changed_nor_deleted() {
         );
     }
     // It can be seen, and what changes nothing changes nothing.
-    assert_eq!(crew.mia.get(&path(&old)).await.expect(200), old);
-    assert_eq!(crew.mia.patch(&path(&old), json!({})).await.expect(200), old);
-    crew.mia.patch(&path(&new), json!({ "notes": "x" })).await.expect(200);
+    assert_eq!(guild.mia.get(&path(&old)).await.expect(200), old);
+    assert_eq!(guild.mia.patch(&path(&old), json!({})).await.expect(200), old);
+    guild.mia.patch(&path(&new), json!({ "notes": "x" })).await.expect(200);
 
-    lock(&crew, Value::Null).await;
-    crew.mia.patch(&path(&old), json!({ "notes": "x" })).await.expect(200);
-    crew.mia.request("POST", &format!("{}/restore", path(&gone))).await.expect(200);
+    lock(&guild, Value::Null).await;
+    guild.mia.patch(&path(&old), json!({ "notes": "x" })).await.expect(200);
+    guild.mia.request("POST", &format!("{}/restore", path(&gone))).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_lock_has_versions_and_leaves_events() {
-    let crew = Crew::start().await;
-    let path = crew.at("period-lock");
-    let none = crew.victor.get(&path).await;
+    let guild = Guild::start().await;
+    let path = guild.path("/period-lock");
+    let none = guild.viewer.get(&path).await;
     assert_eq!(none.expect(200), json!({ "locked_until": null, "version": 0 }));
     assert_eq!(none.header("etag"), Some("\"0\""));
-    assert_eq!(lock(&crew, Value::Null).await["version"], 0, "nothing changed");
-    let put = |until: &str| crew.adam.put(&path, json!({ "locked_until": until }));
+    assert_eq!(lock(&guild, Value::Null).await["version"], 0, "nothing changed");
+    let put = |until: &str| guild.admin.put(&path, json!({ "locked_until": until }));
     let first = put("2026-03-01T00:00:00.7Z").header("if-match", "\"0\"").await;
     assert_eq!(first.expect(200), json!({ "locked_until": UNTIL, "version": 1 }));
     assert_eq!(first.header("etag"), Some("\"1\""));
     put("2026-04-01T00:00:00Z").header("if-match", "\"0\"").await.problem(412, "PRECONDITION_FAILED");
     put("2026-02-01T00:00:00Z").header("if-match", "\"1\"").await.expect(200);
     put("2026-02-01T00:00:00Z").await.expect(200);
-    lock(&crew, Value::Null).await;
-    crew.victor.get(&path).header("if-none-match", "\"3\"").await.expect(304);
+    lock(&guild, Value::Null).await;
+    guild.viewer.get(&path).header("if-none-match", "\"3\"").await.expect(304);
     let told = "SELECT action || ' ' || details FROM audit_events WHERE resource = 'period' ORDER BY occurred_at, id";
     let change = |before: Value, after: Value| {
         json!({ "after": { "locked_until": after }, "before": { "locked_until": before } }).to_string()
     };
     assert_eq!(
-        crew.server.vault().await.texts(told).await,
+        guild.server.vault().await.texts(told).await,
         [
             format!("period.locked {}", change(Value::Null, json!(UNTIL))),
             format!("period.unlocked {}", change(json!(UNTIL), json!("2026-02-01T00:00:00Z"))),
@@ -82,9 +82,9 @@ async fn a_lock_has_versions_and_leaves_events() {
 
 #[tokio::test]
 async fn a_lock_is_refused_that_is_none() {
-    let crew = Crew::start().await;
-    let path = crew.at("period-lock");
-    let refused = crew.mia.put(&path, json!({ "locked_until": UNTIL })).await.problem(403, "FORBIDDEN");
+    let guild = Guild::start().await;
+    let path = guild.path("/period-lock");
+    let refused = guild.mia.put(&path, json!({ "locked_until": UNTIL })).await.problem(403, "FORBIDDEN");
     assert_eq!(refused["permission"], "time_entries:lock");
     for (body, fault) in [
         (json!({}), "locked_until REQUIRED"),
@@ -92,7 +92,7 @@ async fn a_lock_is_refused_that_is_none() {
         (json!({ "locked_until": "2199-01-01T00:00:00Z" }), "locked_until IN_FUTURE"),
         (json!({ "locked_until": UNTIL, "why": "x" }), "why UNKNOWN_FIELD"),
     ] {
-        let reply = crew.adam.put(&path, body).await;
+        let reply = guild.admin.put(&path, body).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [fault]);
     }
@@ -107,14 +107,14 @@ async fn nothing_slips_into_a_period_while_it_is_locked() {
         .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")
         .start()
         .await;
-    let crew = Crew::on(server).await;
-    let vault = crew.server.vault().await;
+    let guild = Guild::on(server).await;
+    let vault = guild.server.vault().await;
     let asked = together(40, |n| {
         let (who, adam, entries, period) = (
-            if n % 2 == 0 { crew.mia.clone() } else { crew.ada.clone() },
-            crew.adam.clone(),
-            crew.at("time-entries"),
-            crew.at("period-lock"),
+            if n % 2 == 0 { guild.mia.clone() } else { guild.owner.clone() },
+            guild.admin.clone(),
+            guild.path("/time-entries"),
+            guild.path("/period-lock"),
         );
         let vault = vault.clone();
         async move {

@@ -1,31 +1,31 @@
 //! `O/timer`: one runs at a time.
 
-use insula_tests::{Crew, Server, id, together};
+use insula_tests::{Guild, Server, id, together};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_timer_starts_runs_and_stops() {
-    let crew = Crew::start().await;
-    let project = crew.project("ENGINE").await;
-    let running = async || crew.mia.get(&crew.at("timer")).await.expect(200)["running"].clone();
+    let guild = Guild::start().await;
+    let project = guild.project("ENGINE").await;
+    let running = async || guild.mia.get(&guild.path("/timer")).await.expect(200)["running"].clone();
     assert_eq!(running().await, Value::Null);
-    crew.mia.request("POST", &crew.at("timer/stop")).await.problem(409, "TIMER_NOT_RUNNING");
+    guild.mia.request("POST", &guild.path("/timer/stop")).await.problem(409, "TIMER_NOT_RUNNING");
 
-    let started = crew
+    let started = guild
         .mia
-        .post(&crew.at("timer/start"), json!({ "project_code": "ENGINE", "activity": "Design" }))
+        .post(&guild.path("/timer/start"), json!({ "project_code": "ENGINE", "activity": "Design" }))
         .await;
     let body = started.expect(201);
     assert_eq!((&body["project_id"], &body["source"]), (&json!(project), &json!("timer")));
     assert_eq!((&body["ended_at"], &body["duration_seconds"]), (&Value::Null, &Value::Null));
     assert_eq!(running().await, body);
-    assert_eq!(crew.mia.get(started.header("location").unwrap()).await.expect(200), body);
-    crew.mia.post(&crew.at("timer/start"), json!({})).await.problem(409, "TIMER_RUNNING");
+    assert_eq!(guild.mia.get(started.header("location").unwrap()).await.expect(200), body);
+    guild.mia.post(&guild.path("/timer/start"), json!({})).await.problem(409, "TIMER_RUNNING");
     // It can be told of while it runs.
-    let path = crew.at(&format!("time-entries/{}", id(&body)));
-    crew.mia.patch(&path, json!({ "notes": "drawing" })).await.expect(200);
+    let path = guild.path(&format!("/time-entries/{}", id(&body)));
+    guild.mia.patch(&path, json!({ "notes": "drawing" })).await.expect(200);
 
-    let stopped = crew.mia.request("POST", &crew.at("timer/stop")).await;
+    let stopped = guild.mia.request("POST", &guild.path("/timer/stop")).await;
     let body = stopped.expect(200);
     assert_eq!(
         (&body["notes"], &body["version"], stopped.header("etag")),
@@ -35,10 +35,10 @@ async fn a_timer_starts_runs_and_stops() {
     assert!(body["duration_seconds"].as_i64().unwrap() >= 0);
     assert_eq!(running().await, Value::Null);
     // Another one may begin.
-    crew.mia.post(&crew.at("timer/start"), json!({})).await.expect(201);
+    guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
     let told = "SELECT action FROM audit_events WHERE resource = 'time_entry' ORDER BY occurred_at, id";
     assert_eq!(
-        crew.server.vault().await.texts(told).await,
+        guild.server.vault().await.texts(told).await,
         ["time_entry.started", "time_entry.updated", "time_entry.stopped", "time_entry.started"]
     );
 }
@@ -46,39 +46,39 @@ async fn a_timer_starts_runs_and_stops() {
 /// Everybody has his own.
 #[tokio::test]
 async fn a_timer_is_its_members_alone() {
-    let crew = Crew::start().await;
-    crew.mia.post(&crew.at("timer/start"), json!({})).await.expect(201);
-    assert_eq!(crew.adam.get(&crew.at("timer")).await.expect(200)["running"], Value::Null);
-    crew.adam.request("POST", &crew.at("timer/stop")).await.problem(409, "TIMER_NOT_RUNNING");
-    crew.adam.post(&crew.at("timer/start"), json!({})).await.expect(201);
+    let guild = Guild::start().await;
+    guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
+    assert_eq!(guild.admin.get(&guild.path("/timer")).await.expect(200)["running"], Value::Null);
+    guild.admin.request("POST", &guild.path("/timer/stop")).await.problem(409, "TIMER_NOT_RUNNING");
+    guild.admin.post(&guild.path("/timer/start"), json!({})).await.expect(201);
     // Who sees time may not count it.
-    let refused = crew.victor.post(&crew.at("timer/start"), json!({})).await.problem(403, "FORBIDDEN");
+    let refused = guild.viewer.post(&guild.path("/timer/start"), json!({})).await.problem(403, "FORBIDDEN");
     assert_eq!(refused["permission"], "time_entries:create");
 }
 
 #[tokio::test]
 async fn what_ran_too_long_is_ended_by_saying_when() {
-    let crew = Crew::start().await;
-    crew.settle(json!({ "time_entry_max_hours": 2 })).await;
+    let guild = Guild::start().await;
+    guild.settle(json!({ "time_entry_max_hours": 2 })).await;
     let started = json!({ "started_at": "2026-03-02T08:00:00Z" });
-    let body = crew.mia.post(&crew.at("timer/start"), started).await.expect(201);
-    let reply = crew.mia.request("POST", &crew.at("timer/stop")).await;
+    let body = guild.mia.post(&guild.path("/timer/start"), started).await.expect(201);
+    let reply = guild.mia.request("POST", &guild.path("/timer/stop")).await;
     reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["ended_at ENTRY_TOO_LONG"]);
-    let path = crew.at(&format!("time-entries/{}", id(&body)));
-    let ended = crew.mia.patch(&path, json!({ "ended_at": "2026-03-02T09:30:00Z" })).await.expect(200);
+    let path = guild.path(&format!("/time-entries/{}", id(&body)));
+    let ended = guild.mia.patch(&path, json!({ "ended_at": "2026-03-02T09:30:00Z" })).await.expect(200);
     assert_eq!(ended["duration_seconds"], 5400);
-    crew.mia.request("POST", &crew.at("timer/stop")).await.problem(409, "TIMER_NOT_RUNNING");
+    guild.mia.request("POST", &guild.path("/timer/stop")).await.problem(409, "TIMER_NOT_RUNNING");
 }
 
 #[tokio::test]
 async fn a_timer_that_comes_back_meets_the_one_that_runs() {
-    let crew = Crew::start().await;
-    let first = crew.mia.post(&crew.at("timer/start"), json!({})).await.expect(201);
-    let path = crew.at(&format!("time-entries/{}", id(&first)));
-    crew.mia.delete(&path).await.expect(204);
-    crew.mia.post(&crew.at("timer/start"), json!({})).await.expect(201);
-    crew.mia.request("POST", &format!("{path}/restore")).await.problem(409, "TIMER_RUNNING");
+    let guild = Guild::start().await;
+    let first = guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
+    let path = guild.path(&format!("/time-entries/{}", id(&first)));
+    guild.mia.delete(&path).await.expect(204);
+    guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
+    guild.mia.request("POST", &format!("{path}/restore")).await.problem(409, "TIMER_RUNNING");
 }
 
 #[tokio::test]
@@ -88,9 +88,9 @@ async fn of_those_started_at_once_one_runs() {
         .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")
         .start()
         .await;
-    let crew = Crew::on(server).await;
+    let guild = Guild::on(server).await;
     let start = |key: Option<usize>| {
-        let (mia, path) = (crew.mia.clone(), crew.at("timer/start"));
+        let (mia, path) = (guild.mia.clone(), guild.path("/timer/start"));
         async move {
             let request = mia.post(&path, json!({}));
             match key {
@@ -104,10 +104,10 @@ async fn of_those_started_at_once_one_runs() {
     let refused = answers.iter().filter(|(status, body)| *status == 409 && body["error"] == "TIMER_RUNNING");
     assert_eq!((started.len(), refused.count()), (1, 63));
     let running = "SELECT count(*) FROM time_entries WHERE ended_at IS NULL";
-    assert_eq!(crew.server.vault().await.scalar(running).await, 1);
+    assert_eq!(guild.server.vault().await.scalar(running).await, 1);
 
     // The same request, asked again and again, is done once, and all get its answer.
-    crew.mia.request("POST", &crew.at("timer/stop")).await.expect(200);
+    guild.mia.request("POST", &guild.path("/timer/stop")).await.expect(200);
     let answers = together(10, |n| start(Some(n))).await;
     assert!(answers.iter().all(|(status, body)| *status == 201 && body["id"] == answers[0].1["id"]));
 }

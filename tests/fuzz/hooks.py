@@ -1,6 +1,7 @@
 """How schemathesis signs in, reaches rows that are there, and which refusals it has to accept."""
 
 import schemathesis
+from hypothesis import strategies
 from schemathesis.core.parameters import ParameterLocation
 
 from world import WORLD
@@ -63,9 +64,34 @@ FIELDS = {
     ("password_hash", "INVALID_FORMAT"): "PHC string or bcrypt",
     ("to", "INVALID_FORMAT"): "as `email`",
     ("to", "OUT_OF_RANGE"): "not before `from`",
+    (None, "UNKNOWN_PROJECT"): "it is looked up",
+    (None, "UNKNOWN_TASK"): "it is looked up",
+    (None, "UNKNOWN_TAG"): "it is looked up",
+    (None, "UNKNOWN_MEMBER"): "it is looked up",
+    (None, "INACTIVE_MEMBER"): "it is looked up",
+    (None, "TASK_OF_OTHER_PROJECT"): "it is looked up",
+    ("project_code", "AMBIGUOUS"): "not beside `project_id`",
+    ("started_at", "OUT_OF_RANGE"): "the years that people work in",
+    ("started_at", "IN_FUTURE"): "what time it is",
+    ("ended_at", "IN_FUTURE"): "what time it is",
+    ("ended_at", "ENDED_BEFORE_STARTED"): "not before `started_at`",
+    ("ended_at", "ENTRY_TOO_LONG"): "not long after `started_at`, as the organization wants it",
+    ("locked_until", "IN_FUTURE"): "what time it is",
+    ("notes", "INVALID_FORMAT"): "control characters but line breaks",
+    ("started_at", "INVALID_FORMAT"): "a cell of a file",
+    ("ended_at", "INVALID_FORMAT"): "a cell of a file",
+    ("started_at", "REQUIRED"): "a cell or a column of a file",
+    ("ended_at", "REQUIRED"): "a cell or a column of a file",
     ("group_by", "NOT_UNIQUE"): "each level once",
     ("group_by", "TOO_MANY_BUCKETS"): "how many days there are between two instants",
 }
+
+
+# Files that are nearly right: most of what is made of letters at random would not get past the header.
+CELLS = strategies.sampled_from(["2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z", "", "ONE", "=1", "true", "\"a\nb\"", "'"])
+ROW = strategies.lists(CELLS, min_size=3, max_size=3).map(",".join)
+FILE = strategies.lists(ROW, max_size=5).map(lambda rows: "\n".join(["started_at,ended_at,notes", *rows]).encode())
+schemathesis.openapi.media_type("text/csv", FILE)
 
 
 def operation_id(case):

@@ -16,6 +16,9 @@ ROWS = {
     "createOrganizationFor": "organization",
     "createProject": "project",
     "createRole": "role",
+    "createTag": "tag",
+    "createTask": "task",
+    "createTimeEntry": "entry",
     "createUser": "user",
     "listAuditEvents": "event",
     "listEmails": "email",
@@ -26,7 +29,11 @@ ROWS = {
     "listOrganizations": "organization",
     "listProjects": "project",
     "listRoles": "role",
+    "listTags": "tag",
+    "listTasks": "task",
+    "listTimeEntries": "entry",
     "listUsers": "user",
+    "startTimer": "entry",
 }
 KEPT = 20
 PATIENCE = 60
@@ -123,13 +130,19 @@ class World:
         self.me = self.ask("GET", "/users/me", token=self.token)["id"]
 
     def found(self):
-        """An organization with two projects, a role, a member and two invitations."""
+        """An organization with two projects, a role, a member and two invitations; tags, tasks and time."""
         slug = f"fuzz-{self.number()}"
         self.org = self.ask("POST", "/organizations", {"name": "Fuzz", "slug": slug}, self.token)["id"]
         path = f"/organizations/{self.org}"
         self.rows = {"org": [self.org, slug], "queue": ["mail", "default"]}
         for code in ("ONE", "TWO"):
             self.ask("POST", f"{path}/projects", {"code": code, "name": code}, self.token)
+        for name in ("one", "two"):
+            self.ask("POST", f"{path}/tags", {"name": name}, self.token)
+            self.ask("POST", f"{path}/tasks", {"title": name}, self.token)
+            if not self.operator:
+                hour = {"started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z"}
+                self.ask("POST", f"{path}/time-entries", hour, self.token)
         role = {"name": "Planner", "permissions": ["projects:read", "projects:create"]}
         self.ask("POST", f"{path}/roles", role, self.token)
         for role in ("viewer", "admin", "member"):
@@ -143,6 +156,9 @@ class World:
             "listMySessions": "/users/me/sessions",
             "listProjects": f"{path}/projects",
             "listRoles": f"{path}/roles",
+            "listTags": f"{path}/tags",
+            "listTasks": f"{path}/tasks",
+            "listTimeEntries": f"{path}/time-entries",
         }
         if self.operator:
             lists |= {
@@ -189,11 +205,22 @@ class World:
 
     def fill(self, body):
         """Names rows that are there in a body, and never the caller."""
-        for member, row in (("member_id", "member"), ("owner_id", "user"), ("default_organization_id", "org")):
+        for member, row in (
+            ("member_id", "member"),
+            ("assignee_id", "member"),
+            ("project_id", "project"),
+            ("task_id", "task"),
+            ("owner_id", "user"),
+            ("default_organization_id", "org"),
+        ):
             if isinstance(body.get(member), str):
                 found = self.pick(row, body[member])
                 # An organization is named by its id alone.
                 body[member] = self.org if row == "org" and found in self.rows["org"] else found
+        for members, row in (("tags", "tag"), ("members", "member")):
+            if isinstance(body.get(members), list):
+                # Each is named once.
+                body[members] = list(dict.fromkeys(self.pick(row, value) for value in body[members] if isinstance(value, str)))
         if isinstance(body.get("ids"), list):
             body["ids"] = [self.pick("user", user) for user in body["ids"] if user != self.me]
 

@@ -23,7 +23,11 @@ pub struct Guild {
 impl Guild {
     /// Makes it, on a server of its own.
     pub async fn start() -> Self {
-        let server = Server::start().await;
+        Self::on(Server::start().await).await
+    }
+
+    /// Makes it on this server.
+    pub async fn on(server: Server) -> Self {
         let register = async |name: &str| server.client().register(&format!("{name}@example.com")).await;
         let owner = register("ada").await;
         owner.found("acme").await;
@@ -78,4 +82,27 @@ impl Guild {
         let events = self.server.vault().await.texts(&events).await;
         events.iter().map(|event| serde_json::from_str(event).expect("facts")).collect()
     }
+
+    /// Changes the settings of the organization.
+    pub async fn settle(&self, settings: Value) {
+        self.owner.patch(&self.path("/settings"), settings).header("if-match", "*").await.expect(200);
+    }
+
+    /// Adds a project; gives its id.
+    pub async fn project(&self, code: &str) -> String {
+        let draft = json!({ "code": code, "name": format!("Project {code}") });
+        id(&self.owner.post(&self.path("/projects"), draft).await.expect(201))
+    }
+
+    /// Writes down time of `who`, with whatever else `more` says; gives the entry.
+    pub async fn track(&self, who: &Client, (from, to): (&str, &str), more: Value) -> Value {
+        let mut draft = json!({ "started_at": from, "ended_at": to });
+        draft.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        who.post(&self.path("/time-entries"), draft).await.expect(201)
+    }
+}
+
+/// The id of what an answer shows.
+pub fn id(body: &Value) -> String {
+    body["id"].as_str().expect("an id").to_owned()
 }

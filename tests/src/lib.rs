@@ -10,7 +10,6 @@
 mod browser;
 mod client;
 mod contract;
-mod crew;
 mod crowd;
 mod demo;
 mod dice;
@@ -36,12 +35,11 @@ mod workplace;
 
 pub use browser::{Browser, set_cookies};
 pub use client::{Client, Organization, PASSWORD, Reply, Request};
-pub use crew::{Crew, id};
 pub use crowd::{eventually, together};
 pub use demo::Demo;
 pub use dice::Dice;
 pub use document::Operation;
-pub use guild::Guild;
+pub use guild::{Guild, id};
 pub use inbox::Inbox;
 pub use planted::{Planted, UNKNOWN_KIND, Whose};
 pub use postbox::{Mail, Mood, Postbox};
