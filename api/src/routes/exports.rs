@@ -49,7 +49,7 @@ impl Exports {
     async fn entries_as_csv(
         &self,
         org: tenant::Path<ExportsCreate>,
-        /// Only what ended after this instant, or runs.
+        /// Only what ended after this instant, or runs: for 31 days at most.
         from: Query<Option<DateTime<Utc>>>,
         /// Only what began before this instant.
         to: Query<Option<DateTime<Utc>>>,
@@ -75,7 +75,7 @@ impl Exports {
     async fn entries_as_json_lines(
         &self,
         org: tenant::Path<ExportsCreate>,
-        /// Only what ended after this instant, or runs.
+        /// Only what ended after this instant, or runs: for 31 days at most.
         from: Query<Option<DateTime<Utc>>>,
         /// Only what began before this instant.
         to: Query<Option<DateTime<Utc>>>,

@@ -15,7 +15,7 @@ use crate::{
     db::{OrgTx, SortKey},
     ids::{MemberId, ProjectId, TagId, TaskId, TimeEntryId},
     page::{After, Listing, Page, Sort},
-    time_entries::{self, Column, LONGEST, TimeEntry, tagged},
+    time_entries::{self, Column, TimeEntry, tagged},
 };
 
 /// Which entries are wanted; `None` asks for all.
@@ -78,16 +78,9 @@ impl SortKey for ByStart {
 
 impl EntrySelection {
     fn condition(&self, tx: &OrgTx<ExportsCreate>) -> Result<Condition> {
-        // What runs is never over; all others are at most so long, so an index finds them.
-        let reaches = self.from.map(|from| {
-            let reaches =
-                Condition::all().add(Column::StartedAt.gt(from - LONGEST)).add(Column::EndedAt.gt(from));
-            Condition::any().add(Column::EndedAt.is_null()).add(reaches)
-        });
         Ok(Condition::all()
             .add(time_entries::visible(tx)?)
-            .add_option(reaches)
-            .add_option(self.to.map(|to| Column::StartedAt.lt(to)))
+            .add(time_entries::window(self.from, self.to))
             .add_option(self.member.map(|member| Column::MemberId.eq(member)))
             .add_option(self.project.map(|project| Column::ProjectId.eq(project))))
     }

@@ -30,6 +30,7 @@ pub(crate) use departure::depart;
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as TimeEntry, Source};
 pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
+pub(crate) use list::window;
 pub use list::{Of, TimeEntryFilter, TimeEntryKey, list};
 pub use removal::{remove, restore};
 pub use timer::{NewTimer, running, start, stop};
