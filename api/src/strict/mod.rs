@@ -12,6 +12,7 @@
 
 mod check;
 mod csv;
+mod nullable;
 mod parse;
 mod scalar;
 mod schema;
@@ -33,6 +34,7 @@ use poem_openapi::{
 use sha2::{Digest, Sha256};
 
 pub use csv::CsvBody;
+pub use nullable::Nullable;
 pub(crate) use scalar::scalar;
 pub(crate) use schema::{Schema, integer_range};
 

@@ -54,6 +54,7 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
         Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
             min_length: Some(1),
             max_length: Some(MAX),
+            pattern: Some("^[!-~]+$".into()),
             description: Some(
                 "Of two requests with the same key and body one is done, and both get its answer; kept 24 hours.",
             ),

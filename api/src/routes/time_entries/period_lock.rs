@@ -5,18 +5,16 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, Utc};
 use insula_core::{
     access::{TimeEntriesLock, TimeEntriesRead},
-    error::Code,
     period_locks,
-    text::Fault,
 };
-use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};
+use poem_openapi::{Object, OpenApi, param::Header};
 use serde::Serialize;
 
 use super::super::Tag;
 use crate::{
     problem::Result,
     state::State,
-    strict::StrictJson,
+    strict::{Nullable, StrictJson},
     tenant,
     wire::{EntityTag, IfMatch, IfNoneMatch, Tagged},
 };
@@ -38,7 +36,7 @@ struct PeriodLock {
 struct PeriodLockDraft {
     /// What began before this instant can be changed no more; `null` unlocks everything.
     #[oai(nullable)]
-    locked_until: MaybeUndefined<DateTime<Utc>>,
+    locked_until: Nullable<DateTime<Utc>>,
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
@@ -65,15 +63,7 @@ impl PeriodLocks {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         draft: StrictJson<PeriodLockDraft>,
     ) -> Result<Tagged<PeriodLock>> {
-        let until = match draft.value.locked_until {
-            MaybeUndefined::Value(until) => Some(until.trunc_subsecs(0)),
-            MaybeUndefined::Null => None,
-            // Whoever forgot to say it does not want everything unlocked.
-            MaybeUndefined::Undefined => {
-                let fault = Fault { code: "REQUIRED", message: "Is required.".to_owned() };
-                return Err(Code::ValidationFailed.refuse_field("locked_until", fault).into());
-            }
-        };
+        let until = draft.value.locked_until.0.map(|until| until.trunc_subsecs(0));
         let tx = self.0.db.begin(org.0).await?;
         let lock = period_locks::set(&tx, until, expected.0.and_then(IfMatch::expected)).await?;
         tx.commit().await?;
