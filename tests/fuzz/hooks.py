@@ -1,7 +1,6 @@
 """How schemathesis signs in, reaches rows that are there, and which refusals it has to accept."""
 
 import schemathesis
-from hypothesis import strategies
 from schemathesis.core.parameters import ParameterLocation
 
 from world import WORLD
@@ -79,26 +78,22 @@ FIELDS = {
     ("locked_until", "IN_FUTURE"): "what time it is",
     ("X-Platform-Access", "INVALID_FORMAT"): "characters that do not show",
     ("notes", "INVALID_FORMAT"): "control characters but line breaks",
-    ("started_at", "INVALID_FORMAT"): "a cell of a file",
-    ("ended_at", "INVALID_FORMAT"): "a cell of a file",
-    ("started_at", "REQUIRED"): "a cell or a column of a file",
-    ("ended_at", "REQUIRED"): "a cell or a column of a file",
+    ("rows", "REQUIRED"): "a cell of a file",
+    ("rows", "ENDED_BEFORE_STARTED"): "a cell of a file",
+    ("rows", "NOT_A_MEMBER"): "an operator has no time of his own",
     ("group_by", "NOT_UNIQUE"): "each level once",
     ("group_by", "TOO_MANY_BUCKETS"): "how many days there are between two instants",
 }
 
 
-# Files that are nearly right: most of what is made of letters at random would not get past the header.
-CELLS = strategies.sampled_from(["2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z", "", "ONE", "=1", "true", "\"a\nb\"", "'"])
-ROW = strategies.lists(CELLS, min_size=3, max_size=3).map(",".join)
-FILE = strategies.lists(ROW, max_size=5).map(lambda rows: "\n".join(["started_at,ended_at,notes", *rows]).encode())
-schemathesis.openapi.media_type("text/csv", FILE)
-
-
-@schemathesis.serializer("text/csv")
-def csv(context, value):
-    """The example of the document, and what was made of it."""
-    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+# Rows of files that are nearly right: what is made of letters at random would not get past the header.
+FILE = "started_at,ended_at,notes\n"
+ROWS = [
+    "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,\n",
+    "2026-03-02T09:00:00Z,2026-03-02T09:30:00Z,\"a\nb\"\n",
+    "2026-03-02T09:00:00Z,2026-03-02T08:00:00Z,'=1\n",
+    "2026-03-02T09:00:00Z,,\n",
+]
 
 
 def operation_id(case):
@@ -137,6 +132,10 @@ def before_call(context, case, kwargs):
         del case.query["cursor"]
     if isinstance(case.body, dict) and not negative(ParameterLocation.BODY):
         WORLD.fill(case.body)
+    if operation_id(case) == "importTimeEntries" and not negative(ParameterLocation.BODY):
+        # The same for the same text.
+        places = str(case.body).encode(errors="replace")[:5]
+        case.body = FILE + "".join(ROWS[place % len(ROWS)] for place in places)
 
 
 @schemathesis.hook
@@ -154,6 +153,9 @@ def after_call(context, case, response):
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Whether a failure counts."""
+    # Where an organization is now is told before anybody looks at what was sent.
+    if type(failure).__name__ == "AcceptedNegativeData" and response.status_code == 308:
+        return False
     if type(failure).__name__ != "RejectedPositiveData":
         return True
     problem = response.json()
