@@ -8,7 +8,10 @@ mod calendar;
 mod labels;
 mod plan;
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
@@ -171,8 +174,9 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: Wanted) -> Result<Report> 
     let questions: Vec<_> = depths.iter().map(Depth::question).collect();
     let mut sums = tx.sums(&picked, &questions).await?;
     let mut names = Labels::new();
-    for level in levels {
-        names.extend(labels::labels(tx, *level, picked.clone()).await?);
+    for (place, level) in levels.iter().enumerate() {
+        let found: BTreeSet<_> = sums.iter().filter_map(|sum| [sum.first, sum.second][place]).collect();
+        names.extend(labels::labels(tx, *level, found.into_iter().collect()).await?);
     }
 
     // The whole first, then the outer groups, then those in them.
