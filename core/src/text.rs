@@ -60,6 +60,25 @@ fn without_controls(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// A text for people in one line: trimmed, NFC, so long, without control characters.
+fn line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
+    without_controls(text)?;
+    let line = nfc(text.trim());
+    length(&line, bounds)?;
+    Ok(line)
+}
+
+/// A text for people in as many lines as it takes: as [`line`], but with line breaks and tabs.
+fn lines(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        let message = "Must not contain control characters other than line breaks and tabs.";
+        return Err(Fault::new("INVALID_FORMAT", message));
+    }
+    let lines = nfc(text.trim());
+    length(&lines, bounds)?;
+    Ok(lines)
+}
+
 fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), Fault> {
     let (min, max, n) = (*bounds.start(), *bounds.end(), text.chars().count());
     match n {
@@ -101,10 +120,7 @@ impl Name {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let name = nfc(text.trim());
-        length(&name, 1..=Self::MAX)?;
-        Ok(Self(name))
+        line(text, 1..=Self::MAX).map(Self)
     }
 
     /// Of a person who has told none.

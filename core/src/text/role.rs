@@ -1,6 +1,6 @@
 //! What a role is called, and what it is for.
 
-use super::{Fault, key, length, nfc, without_controls};
+use super::{Fault, key, line};
 
 /// The name of a role, for people: trimmed, NFC, 1..=50 characters, no control characters; unique without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +13,7 @@ impl RoleName {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let name = nfc(text.trim());
-        length(&name, 1..=Self::MAX)?;
-        Ok(Self(name))
+        line(text, 1..=Self::MAX).map(Self)
     }
 
     /// What uniqueness is judged by.
@@ -60,10 +57,7 @@ impl Description {
     /// # Errors
     /// `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let text = nfc(text.trim());
-        length(&text, 0..=Self::MAX)?;
-        Ok(Self(text))
+        line(text, 0..=Self::MAX).map(Self)
     }
 }
 

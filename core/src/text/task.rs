@@ -1,6 +1,6 @@
 //! What is written of tasks: their titles, what is told of them, and their tags.
 
-use super::{Fault, key, length, nfc, without_controls};
+use super::{Fault, key, line, lines};
 
 /// The name of a tag: trimmed, NFC, 1..=50 characters, no control characters; unique without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +13,7 @@ impl TagName {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let name = nfc(text.trim());
-        length(&name, 1..=Self::MAX)?;
-        Ok(Self(name))
+        line(text, 1..=Self::MAX).map(Self)
     }
 
     /// What uniqueness is judged by.
@@ -36,10 +33,7 @@ impl TaskTitle {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let title = nfc(text.trim());
-        length(&title, 1..=Self::MAX)?;
-        Ok(Self(title))
+        line(text, 1..=Self::MAX).map(Self)
     }
 }
 
@@ -54,14 +48,7 @@ impl TaskDescription {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let is_bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-        if text.chars().any(is_bad) {
-            let message = "Must not contain control characters other than line breaks and tabs.";
-            return Err(Fault::new("INVALID_FORMAT", message));
-        }
-        let text = nfc(text.trim());
-        length(&text, 1..=Self::MAX)?;
-        Ok(Self(text))
+        lines(text, 1..=Self::MAX).map(Self)
     }
 }
 

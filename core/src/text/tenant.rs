@@ -2,9 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use unicode_normalization::UnicodeNormalization;
-
-use super::{Fault, length, without_controls};
+use super::{Fault, length, line};
 
 /// A few sentences about something: trimmed, NFC, 1..=500 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +15,7 @@ impl About {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let about: String = text.trim().nfc().collect();
-        length(&about, 1..=Self::MAX)?;
-        Ok(Self(about))
+        line(text, 1..=Self::MAX).map(Self)
     }
 }
 

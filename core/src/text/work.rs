@@ -1,6 +1,6 @@
 //! What people write of their work.
 
-use super::{Fault, length, nfc, without_controls};
+use super::{Fault, line, lines};
 
 /// What kind of work it was: trimmed, NFC, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +13,7 @@ impl Activity {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        let text = nfc(text.trim());
-        length(&text, 1..=Self::MAX)?;
-        Ok(Self(text))
+        line(text, 1..=Self::MAX).map(Self)
     }
 }
 
@@ -31,15 +28,7 @@ impl Notes {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            return Err(Fault::new(
-                "INVALID_FORMAT",
-                "Must not contain control characters but line breaks and tabs.",
-            ));
-        }
-        let text = nfc(text.trim());
-        length(&text, 1..=Self::MAX)?;
-        Ok(Self(text))
+        lines(text, 1..=Self::MAX).map(Self)
     }
 }
 
