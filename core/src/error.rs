@@ -155,6 +155,11 @@ impl Code {
         Error::Refused(self)
     }
 
+    /// The refusal of this code because of one field, of which it says all there is to say.
+    pub fn refuse_at(self, field: &str) -> Error {
+        self.refuse_field(field, Fault { code: self.as_str(), message: self.sentence().to_owned() })
+    }
+
     /// The refusal of this code because of one field.
     pub fn refuse_field(self, field: &str, fault: Fault) -> Error {
         Error::Invalid(

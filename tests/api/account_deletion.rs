@@ -218,6 +218,25 @@ async fn of_two_operators_who_leave_at_once_one_stays() {
     }
 }
 
+/// Where what people work on is kept, beside the projects themselves.
+const WORK: [&str; 7] =
+    ["project_members", "tags", "tasks", "task_tags", "time_entries", "time_entry_tags", "period_locks"];
+
+/// Puts a row into each of these tables of an organization.
+async fn work(client: &Client, org: &str, project: &Value) {
+    let at = |rest: &str| format!("/api/v1/organizations/{org}/{rest}");
+    let me = client.get(&at("me/permissions")).await.expect(200)["member_id"].clone();
+    let team = at(&format!("projects/{}/members", project.as_str().unwrap()));
+    client.put(&team, json!({ "members": [me] })).await.expect(200);
+    let tag = client.post(&at("tags"), json!({ "name": "mine" })).await.expect(201);
+    let task = json!({ "title": "T", "project_id": project, "assignee_id": me, "tags": [tag["id"]] });
+    let task = client.post(&at("tasks"), task).await.expect(201);
+    let timer = json!({ "task_id": task["id"], "tags": [tag["id"]] });
+    client.post(&at("timer/start"), timer).await.expect(201);
+    let until = json!({ "locked_until": "2026-01-01T00:00:00Z" });
+    client.put(&at("period-lock"), until).await.expect(200);
+}
+
 #[tokio::test]
 async fn whoever_is_forgotten_leaves_no_word() {
     let ada = Ada::new().await;
@@ -228,7 +247,8 @@ async fn whoever_is_forgotten_leaves_no_word() {
     let personal = mine["data"][0]["organization"]["id"].as_str().unwrap().to_owned();
     let projects = format!("/api/v1/organizations/{personal}/projects");
     let project = ada.client.post(&projects, json!({ "code": "P", "name": "P" }));
-    project.header("idempotency-key", "key-1").await.expect(201);
+    let project = project.header("idempotency-key", "key-1").await.expect(201);
+    work(&ada.client, &personal, &project["id"]).await;
     ada.client.delete(ME).await.expect(202);
     ada.vault.mailed("ada@example.com").await;
     ada.vault.mailed("eve@example.com").await;
@@ -256,7 +276,9 @@ async fn whoever_is_forgotten_leaves_no_word() {
         assert_eq!(ada.vault.scalar(&left).await, 0, "{table}");
     }
     let organization_id = ada.vault.hex("organization_id");
-    for table in ["members", "roles", "member_roles", "projects", "outbox", "idempotency_keys"] {
+    for table in
+        WORK.iter().chain(&["members", "roles", "member_roles", "projects", "outbox", "idempotency_keys"])
+    {
         let left = format!("SELECT count(*) FROM {table} WHERE {organization_id} = '{hers}'");
         assert_eq!(ada.vault.scalar(&left).await, 0, "{table}");
     }

@@ -1,33 +1,24 @@
 //! What ends with a membership, by each way it can end.
 
-use insula_tests::{Guild, Vault};
+use insula_tests::{Guild, Vault, eventually, id};
 use serde_json::{Value, json};
 
 /// Gives Mia a running timer, a place in a private project, and three tasks, of which one is done.
 async fn busy(guild: &Guild) -> Vault {
-    let project = guild.project("SECRET").await;
-    let vault = guild.server.vault().await;
-    let mia = vault.id(&guild.member(&guild.mia).await);
-    let joined = format!(
-        "INSERT INTO project_members (id, organization_id, project_id, member_id, created_at)
-         SELECT {}, p.organization_id, p.id, {mia}, p.created_at FROM projects p WHERE p.id = {}",
-        vault.fresh_id(),
-        vault.id(&project),
-    );
-    assert_eq!(vault.execute(&joined).await, 1);
+    let mia = guild.member(&guild.mia).await;
+    let project = json!({ "code": "SECRET", "name": "Secret", "is_private": true });
+    let project = id(&guild.owner.post(&guild.path("/projects"), project).await.expect(201));
+    let team = guild.path(&format!("/projects/{project}/members"));
+    guild.owner.put(&team, json!({ "members": [mia] })).await.expect(200);
     for (title, status) in [("one", "todo"), ("two", "in_progress"), ("three", "done")] {
-        let task = format!(
-            "INSERT INTO tasks (id, organization_id, title, status, priority, assignee_id, position, version, created_at, updated_at)
-             SELECT {}, organization_id, '{title}', '{status}', 2, {mia}, 0, 1, created_at, created_at FROM projects",
-            vault.fresh_id(),
-        );
-        assert_eq!(vault.execute(&task).await, 1);
+        let task = json!({ "title": title, "status": status, "assignee_id": mia });
+        guild.owner.post(&guild.path("/tasks"), task).await.expect(201);
     }
     guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
-    vault
+    guild.server.vault().await
 }
 
-/// What is left of it, and what the log of the organization says since.
+/// What is left of it, and what the log of the organization says of its end.
 async fn left(guild: &Guild, vault: &Vault) -> Value {
     let running = vault.scalar("SELECT count(*) FROM time_entries WHERE ended_at IS NULL").await;
     let places = vault.scalar("SELECT count(*) FROM project_members").await;
@@ -35,6 +26,7 @@ async fn left(guild: &Guild, vault: &Vault) -> Value {
     let versions = vault.scalar("SELECT CAST(sum(version) AS BIGINT) FROM tasks").await;
     let told = "SELECT action FROM audit_events WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'acme')
                 AND action IN ('member.left', 'member.removed', 'time_entry.stopped', 'task.updated', 'project.updated')
+                AND occurred_at >= (SELECT max(occurred_at) FROM audit_events WHERE action IN ('member.left', 'member.removed'))
                 ORDER BY occurred_at, id";
     let entries =
         guild.owner.get(&guild.path("/time-entries")).await.expect(200)["data"].as_array().unwrap().len();
@@ -68,6 +60,19 @@ async fn who_leaves_leaves_nothing_running() {
     let vault = busy(&guild).await;
     guild.mia.request("POST", &guild.path("/leave")).await.expect(204);
     assert_eq!(left(&guild, &vault).await, nothing_but_what_was_done("member.left"));
+}
+
+#[tokio::test]
+async fn who_is_forgotten_leaves_nothing_running() {
+    let guild = Guild::start().await;
+    let vault = busy(&guild).await;
+    guild.mia.delete("/api/v1/users/me").await.expect(202);
+    let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
+    assert_eq!(vault.execute(over).await, 1);
+    vault.due("purge-accounts").await;
+    let gone = "SELECT count(*) FROM members WHERE status = 'removed'";
+    eventually("she is forgotten", async || vault.scalar(gone).await == 1).await;
+    assert_eq!(left(&guild, &vault).await, nothing_but_what_was_done("member.removed"));
 }
 
 /// A timer that was forgotten for months ends within one: no entry is longer than an entry may be anywhere.

@@ -83,6 +83,7 @@ mod tasks_list;
 mod tasks_own;
 mod time_entries;
 mod time_entries_list;
+mod time_entries_work;
 mod time_rules;
 mod timer;
 mod tokens;

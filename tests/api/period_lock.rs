@@ -1,6 +1,6 @@
 //! `O/period-lock`: what began before can be changed no more.
 
-use insula_tests::{Guild, Server, id, together};
+use insula_tests::{Guild, Server, eventually, id, together};
 use serde_json::{Value, json};
 
 const UNTIL: &str = "2026-03-01T00:00:00Z";
@@ -47,6 +47,27 @@ async fn what_is_locked_is_neither_added_nor_changed_nor_deleted() {
     lock(&guild, Value::Null).await;
     guild.mia.patch(&path(&old), json!({ "notes": "x" })).await.expect(200);
     guild.mia.request("POST", &format!("{}/restore", path(&gone))).await.expect(200);
+}
+
+/// It has counted there all along: no report changes by it.
+#[tokio::test]
+async fn what_runs_when_its_beginning_is_locked_can_be_stopped() {
+    let guild = Guild::start().await;
+    let started = guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
+    let path = guild.path(&format!("/time-entries/{}", id(&started)));
+    // A moment that is over, and later than that at which it began.
+    let began = started["started_at"].as_str().unwrap().to_owned();
+    let locked = async || {
+        let until = chrono::DateTime::parse_from_rfc3339(&began).unwrap() + chrono::TimeDelta::seconds(1);
+        let body = json!({ "locked_until": until.to_rfc3339() });
+        guild.admin.put(&guild.path("/period-lock"), body).await.status == 200
+    };
+    eventually("the moment is over", locked).await;
+    guild.mia.patch(&path, json!({ "notes": "x" })).await.problem(409, "PERIOD_LOCKED");
+    guild.mia.delete(&path).await.problem(409, "PERIOD_LOCKED");
+    let stopped = guild.mia.request("POST", &guild.path("/timer/stop")).await.expect(200);
+    assert!(stopped["ended_at"].is_string());
+    guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201);
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ async fn whoever_changes_them_says_which_ones_he_knows() {
 async fn every_wrong_setting_is_named() {
     let (_server, owner) = acme().await;
     for (body, faults) in [
+        // As ISO 4217 writes "no currency".
         (json!({ "currency": "XXX" }), vec!["currency UNKNOWN_CURRENCY"]),
         (json!({ "currency": "euro" }), vec!["currency TOO_LONG"]),
         (

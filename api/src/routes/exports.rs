@@ -9,11 +9,10 @@ use insula_core::{
     error::Fields,
     exports::{EntrySelection, Export, ExportedEntry, ExportedTask, Selection, TaskSelection},
     ids::{MemberId, ProjectId},
-    tasks::TaskStatus,
 };
-use poem_openapi::{Enum, OpenApi, param::Query};
+use poem_openapi::{OpenApi, param::Query};
 
-use super::Tag;
+use super::{Tag, tasks::TaskStatus};
 use crate::{
     problem::Result,
     state::State,
@@ -22,16 +21,6 @@ use crate::{
 };
 
 pub struct Exports(pub Arc<State>);
-
-/// Where the tasks wanted stand.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-enum ExportedStatus {
-    Todo,
-    InProgress,
-    Done,
-    Cancelled,
-}
 
 /// Each answer says in `X-Total-Count` how many rows will come, and that there was one stands in the audit log.
 #[OpenApi(tag = "Tag::Exports")]
@@ -100,7 +89,7 @@ impl Exports {
         /// Only those of this project.
         project_id: Query<Option<Id>>,
         /// Only those that stand there.
-        status: Query<Option<ExportedStatus>>,
+        status: Query<Option<TaskStatus>>,
     ) -> Result<Download<Csv<ExportedTask>>> {
         let export = self.begin(org.0, "csv", tasks(project_id.0, status.0)).await?;
         let rows = export.rows();
@@ -121,7 +110,7 @@ impl Exports {
         /// Only those of this project.
         project_id: Query<Option<Id>>,
         /// Only those that stand there.
-        status: Query<Option<ExportedStatus>>,
+        status: Query<Option<TaskStatus>>,
     ) -> Result<Download<JsonLines<ExportedTask>>> {
         let export = self.begin(org.0, "jsonl", tasks(project_id.0, status.0)).await?;
         let rows = export.rows();
@@ -158,7 +147,7 @@ fn entries(
     Ok(EntrySelection { from, to, member, project })
 }
 
-fn tasks(project: Option<Id>, status: Option<ExportedStatus>) -> TaskSelection {
+fn tasks(project: Option<Id>, status: Option<TaskStatus>) -> TaskSelection {
     TaskSelection { project: project.map(|id| ProjectId(id.0)), status: status.map(Into::into) }
 }
 
@@ -167,17 +156,6 @@ fn parts<S: Selection>(
     export: Export<S>,
 ) -> impl Stream<Item = std::result::Result<Vec<S::Row>, insula_core::Error>> + Send + 'static {
     stream::try_unfold(export, async |mut export| Ok(export.next().await?.map(|rows| (rows, export))))
-}
-
-impl From<ExportedStatus> for TaskStatus {
-    fn from(status: ExportedStatus) -> Self {
-        match status {
-            ExportedStatus::Todo => Self::Todo,
-            ExportedStatus::InProgress => Self::InProgress,
-            ExportedStatus::Done => Self::Done,
-            ExportedStatus::Cancelled => Self::Cancelled,
-        }
-    }
 }
 
 impl Table for ExportedEntry {

@@ -32,7 +32,8 @@ use crate::{
     },
 };
 use order::TaskSort;
-use shape::{Task, TaskDraft, TaskPatch, TaskPriority, TaskStatus};
+pub(super) use shape::TaskStatus;
+use shape::{Task, TaskDraft, TaskPatch, TaskPriority};
 
 pub struct Tasks(pub Arc<State>);
 

@@ -1,5 +1,6 @@
 //! Ids in paths: a UUID in its one canonical spelling (RFC 9562 §4). Any other would name a second path to the same thing.
 
+use insula_core::{ids::MemberId, members::Who};
 use poem_openapi::{registry::MetaSchema, types::ParseError};
 use uuid::Uuid;
 
@@ -38,6 +39,15 @@ scalar!(
         },
     }
 );
+
+impl From<MemberOrMe> for Who {
+    fn from(member: MemberOrMe) -> Self {
+        match member {
+            MemberOrMe::Me => Self::Me,
+            MemberOrMe::Member(id) => Self::Member(MemberId(id)),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

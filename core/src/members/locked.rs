@@ -2,7 +2,7 @@
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Column, Entity};
+use super::{ACTIVE, Column, Entity, standings::refuse_standing};
 use crate::{Error, Result, access::Write, db::OrgTx, error::Fields, ids::MemberId};
 
 /// Locks a member for changes of his time; notes in `fields` that there is none, or that he is not active, under the name
@@ -16,13 +16,11 @@ pub(crate) async fn lock_active<P: Write>(
     field: &str,
     fields: &mut Fields,
 ) -> Result<()> {
-    match tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await {
-        Err(Error::NotFound(_)) => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
-        Ok(found) if found.status != ACTIVE => {
-            fields.refuse(field, "INACTIVE_MEMBER", "This member is not active.");
-        }
-        found => drop(found?),
-    }
+    let is_active = match tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await {
+        Err(Error::NotFound(_)) => None,
+        found => Some(found?.status == ACTIVE),
+    };
+    refuse_standing(is_active, field, fields);
     Ok(())
 }
 

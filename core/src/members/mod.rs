@@ -21,6 +21,7 @@ mod reassignment;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod roles_held;
 mod standings;
+mod who;
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +46,8 @@ pub use mine::{Mine, default_organization, list_mine};
 pub(crate) use mine::{belongs, default_organizations};
 pub(crate) use owners::{is_active_owner, lock_organizations, refuse_last, refuse_none_left};
 pub use reassignment::{remove_role, try_remove_role, try_set_permissions};
-pub(crate) use standings::Standings;
+pub(crate) use standings::{Standings, refuse_standing};
+pub use who::Who;
 
 use crate::{
     Error, Result,

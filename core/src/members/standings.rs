@@ -31,10 +31,15 @@ impl Standings {
 
     /// Notes under `field` that a member is not there, or not active.
     pub(crate) fn check(&self, field: &str, member: MemberId, fields: &mut Fields) {
-        match self.0.get(&member) {
-            Some(true) => {}
-            Some(false) => fields.refuse(field, "INACTIVE_MEMBER", "This member is not active."),
-            None => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
-        }
+        refuse_standing(self.0.get(&member).copied(), field, fields);
+    }
+}
+
+/// Notes under `field` that a member is not active, or with `None` not there.
+pub(crate) fn refuse_standing(is_active: Option<bool>, field: &str, fields: &mut Fields) {
+    match is_active {
+        Some(true) => {}
+        Some(false) => fields.refuse(field, "INACTIVE_MEMBER", "This member is not active."),
+        None => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
     }
 }

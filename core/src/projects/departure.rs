@@ -32,6 +32,6 @@ pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
     tx.set_where::<Entity>(columns, Column::Id.is_in(living.iter().copied())).await?;
-    let details = Details::changed(json!({ "member_left": null }), json!({ "member_left": member }));
+    let details = Details::changed(json!({ "member_id": member }), json!({ "member_id": null }));
     tx.record_all(Action::ProjectUpdated, living, &details).await
 }

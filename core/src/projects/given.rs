@@ -2,14 +2,14 @@
 
 use sea_orm::ColumnTrait;
 
-use super::{Column, Entity, Project, visible};
+use super::{Column, Entity, Project, seen, visible};
 use crate::{
     Error, Result,
     access::Grant,
     db::OrgTx,
     error::{Code, Fields},
     ids::ProjectId,
-    text::Fault,
+    text::ProjectCode,
 };
 
 /// The project that a body names in `project_id`; notes in `fields` that there is none, or none that the caller sees.
@@ -21,9 +21,27 @@ pub(crate) async fn given<P: Grant>(
     id: ProjectId,
     fields: &mut Fields,
 ) -> Result<Option<Project>> {
-    match tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one().await {
+    match seen(tx, id).one().await {
         Err(Error::NotFound(_)) => {
             fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
+/// As [`given`], of a project that a body names by its code in `project_code`.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn given_by_code<P: Grant>(
+    tx: &OrgTx<P>,
+    code: &ProjectCode,
+    fields: &mut Fields,
+) -> Result<Option<Project>> {
+    match tx.find::<Entity>().filter(Column::CodeKey.eq(code.key())).filter(visible(tx)).one().await {
+        Err(Error::NotFound(_)) => {
+            fields.refuse("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
             Ok(None)
         }
         found => found.map(Some),
@@ -37,10 +55,6 @@ pub(crate) async fn given<P: Grant>(
 pub(crate) fn refuse_archived(project: &Project) -> Result<()> {
     match project.archived_at {
         None => Ok(()),
-        Some(_) => {
-            let code = Code::ProjectArchived;
-            let fault = Fault { code: code.as_str(), message: code.sentence().to_owned() };
-            Err(code.refuse_field("project_id", fault))
-        }
+        Some(_) => Err(Code::ProjectArchived.refuse_at("project_id")),
     }
 }

@@ -4,8 +4,8 @@
 //! caller who was not checked does not compile. None begins or commits: handlers do. None asks for the organization:
 //! the transaction is inside it, and another organization's row is `NotFound`.
 
-mod departure;
 mod archive;
+mod departure;
 pub(crate) mod entity;
 mod given;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
@@ -23,7 +23,7 @@ pub(crate) use departure::depart;
 use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use given::{given, refuse_archived};
+pub(crate) use given::{given, given_by_code, refuse_archived};
 pub use team::{Team, set_team, team};
 pub(crate) use visibility::{hidden, visible};
 
@@ -127,8 +127,7 @@ pub async fn list(
         true => Column::ArchivedAt.is_not_null(),
         false => Column::ArchivedAt.is_null(),
     });
-    let wanted = visible(tx);
-    let projects = tx.find::<Entity>().filter(wanted).filter_some(Column::CodeKey, code);
+    let projects = tx.find::<Entity>().filter(visible(tx)).filter_some(Column::CodeKey, code);
     projects.filter(Condition::all().add_option(archived)).page(listing).await
 }
 
@@ -138,14 +137,6 @@ pub async fn list(
 /// `NotFound`, also when it is another organization's, or private.
 pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
     seen(tx, id).one().await
-}
-
-/// The project with this code.
-///
-/// # Errors
-/// `NotFound`, also when it is another organization's, or private.
-pub async fn by_code<P: Grant>(tx: &OrgTx<P>, code: &ProjectCode) -> Result<Project> {
-    tx.find::<Entity>().filter(Column::CodeKey.eq(code.key())).filter(visible(tx)).one().await
 }
 
 /// A living project, if the caller sees it.

@@ -35,11 +35,6 @@ impl TaskStatus {
             Self::Cancelled => "cancelled",
         }
     }
-
-    /// Is there nothing left to do?
-    pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Cancelled)
-    }
 }
 
 /// How much a task matters.

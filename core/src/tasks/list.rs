@@ -8,18 +8,10 @@ use crate::{
     Result,
     access::TasksRead,
     db::{OrgTx, SortKey},
-    ids::{MemberId, ProjectId, TagId, TaskId},
+    ids::{ProjectId, TagId, TaskId},
+    members::Who,
     page::{Listing, Page},
 };
-
-/// Who is to do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Assignee {
-    /// Whoever asks.
-    Me,
-    /// This member.
-    Member(MemberId),
-}
 
 /// Which tasks are wanted; `None` asks for all. What names something that is not there asks for none.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +19,7 @@ pub struct TaskFilter {
     /// Of this project.
     pub project: Option<ProjectId>,
     /// That he is to do.
-    pub assignee: Option<Assignee>,
+    pub assignee: Option<Who>,
     /// That stand at one of these.
     pub statuses: Option<Vec<TaskStatus>>,
     /// That matter so much.
@@ -78,11 +70,7 @@ pub async fn list(
     filter: TaskFilter,
     listing: Listing<TaskKey>,
 ) -> Result<Page<Shown>> {
-    let assignee = match filter.assignee {
-        Some(Assignee::Me) => Some(tx.own_member()?),
-        Some(Assignee::Member(member)) => Some(member),
-        None => None,
-    };
+    let assignee = filter.assignee.map(|who| who.member(tx)).transpose()?;
     let wanted = Condition::all()
         .add_option(filter.statuses.map(|statuses| Column::Status.is_in(statuses)))
         .add_option(filter.priority.map(|priority| Column::Priority.eq(priority)))

@@ -26,7 +26,7 @@ pub use change::{TaskChanges, change};
 pub use create::{NewTask, create};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as Task, Priority, TaskStatus};
-pub use list::{Assignee, TaskFilter, TaskKey, get, list};
+pub use list::{TaskFilter, TaskKey, get, list};
 pub use own::may;
 pub use removal::{remove, restore};
 pub(crate) use visibility::visible;

@@ -17,7 +17,7 @@ use crate::{
     audit::{Action, Details},
     db::{OrgTx, check_version},
     error::Fields,
-    ids::{ProjectId, TagId, TaskId, TimeEntryId},
+    ids::{TagId, TaskId, TimeEntryId},
     members,
     projects::{self, Project},
     text::{Activity, Notes},
@@ -111,37 +111,24 @@ async fn place<P: Write>(
     task: Option<Option<TaskId>>,
     fields: &mut Fields,
 ) -> Result<Option<Project>> {
-    let (was, names_project) = (entry.project_id, project.is_some());
-    // What is not named stays, unseen or not.
-    let kept = project.is_none().then_some(was).flatten();
-    let mut work = Work::look_up(tx, project.flatten(), task.flatten(), fields).await?;
-    let project_id = |work: &Work| work.project.as_ref().map(|project| project.id);
-    match (names_project, task) {
-        (false, None) => return Ok(None),
-        (true, None) => {
-            entry.project_id = project_id(&work);
-            if entry.task_id.is_some() && entry.project_id != was {
-                refuse_stray_task(fields);
-            }
-        }
-        (false, Some(_)) => {
-            let of_task: Option<ProjectId> = work.task.as_ref().and_then(|task| task.project_id);
-            match kept {
-                None => entry.project_id = project_id(&work),
-                Some(kept) if work.task.is_some() && of_task != Some(kept) => refuse_stray_task(fields),
-                Some(_) => {}
-            }
-            entry.task_id = work.task.as_ref().map(|task| task.id);
-        }
-        (true, Some(_)) => {
-            entry.project_id = project_id(&work);
-            entry.task_id = work.task.as_ref().map(|task| task.id);
-            if work.project.is_none() && work.task.as_ref().is_some_and(|task| task.project_id.is_some()) {
-                refuse_stray_task(fields);
-            }
-        }
+    let (was, names_project, names_task) = (entry.project_id, project.is_some(), task.is_some());
+    let work = Work::look_up(tx, project.flatten(), task.flatten(), fields).await?;
+    // What is not named stays, seen or not; but an entry without a project takes that of its task.
+    if names_project || (names_task && was.is_none()) {
+        entry.project_id = work.project.as_ref().map(|project| project.id);
     }
-    Ok(work.project.take().filter(|project| Some(project.id) != was))
+    if names_task {
+        entry.task_id = work.task.as_ref().map(|task| task.id);
+    }
+    let strays = match &work.task {
+        // Of two that are named it is found out where they are looked up.
+        Some(task) => !names_project && task.project_id != entry.project_id,
+        None => !names_task && entry.task_id.is_some() && entry.project_id != was,
+    };
+    if strays {
+        refuse_stray_task(fields);
+    }
+    Ok(work.project.filter(|project| Some(project.id) != was))
 }
 
 async fn store<P: Write>(tx: &OrgTx<P>, before: &Shown, after: Shown) -> Result<Shown> {

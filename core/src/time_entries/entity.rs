@@ -22,17 +22,6 @@ pub enum Source {
     Import,
 }
 
-impl Source {
-    /// As it is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Timer => "timer",
-            Self::Import => "import",
-        }
-    }
-}
-
 /// A stretch of time that a member worked.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "time_entries")]

@@ -8,18 +8,10 @@ use crate::{
     Result,
     access::{Grant, TimeEntriesRead},
     db::{OrgTx, Scoped, SortKey},
-    ids::{MemberId, ProjectId, TagId, TaskId},
+    ids::{ProjectId, TagId, TaskId},
+    members::Who,
     page::{Listing, Page},
 };
-
-/// Whose time is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    /// The caller's.
-    Me,
-    /// This member's.
-    Member(MemberId),
-}
 
 /// Which entries are wanted; `None`: whichever.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +21,7 @@ pub struct TimeEntryFilter {
     /// Of the time before: those that begin before it.
     pub to: Option<DateTime<Utc>>,
     /// Whose.
-    pub of: Option<Of>,
+    pub of: Option<Who>,
     /// On this project.
     pub project: Option<ProjectId>,
     /// On this task.
@@ -69,11 +61,7 @@ impl TimeEntryFilter {
         tx: &OrgTx<P>,
         entries: Scoped<'tx, Entity>,
     ) -> Result<Scoped<'tx, Entity>> {
-        let member = match self.of {
-            Some(Of::Me) => Some(tx.own_member()?),
-            Some(Of::Member(member)) => Some(member),
-            None => None,
-        };
+        let member = self.of.map(|who| who.member(tx)).transpose()?;
         let entries = entries
             .filter_some(Column::MemberId, member)
             .filter_some(Column::ProjectId, self.project)

@@ -31,7 +31,7 @@ pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as TimeEntry, Source};
 pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
 pub(crate) use list::window;
-pub use list::{Of, TimeEntryFilter, TimeEntryKey, list};
+pub use list::{TimeEntryFilter, TimeEntryKey, list};
 pub use removal::{remove, restore};
 pub use timer::{NewTimer, running, start, stop};
 pub use untagging::remove_tag;

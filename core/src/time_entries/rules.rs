@@ -1,6 +1,6 @@
 //! What every stretch of time must heed, whoever writes it down.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
 use super::{Column, Entity, LONGEST, list::window};
@@ -12,7 +12,6 @@ use crate::{
     ids::{MemberId, TimeEntryId},
     period_locks::{self, PeriodLock},
     settings::{self, TimeRules},
-    text::Fault,
 };
 
 /// For so long a client's clock may be ahead of ours.
@@ -48,8 +47,7 @@ impl Rules {
     /// Notes what is wrong with a span by itself.
     pub(super) fn judge(&self, span: Span, now: DateTime<Utc>, fields: &mut Fields) {
         let Span { started_at, ended_at } = span;
-        let year = started_at.format("%Y").to_string().parse().unwrap_or(0);
-        if !(1970..=2199).contains(&year) {
+        if !(1970..=2199).contains(&started_at.year()) {
             fields.refuse("started_at", "OUT_OF_RANGE", "Must be between the years 1970 and 2199.");
         }
         if !self.settled.future {
@@ -104,11 +102,7 @@ impl Rules {
             .filter(Condition::all().add_option(this.map(|this| Column::Id.ne(this))));
         match others.exists().await? {
             false => Ok(()),
-            true => {
-                let code = Code::TimeEntryOverlap;
-                let fault = Fault { code: code.as_str(), message: code.sentence().to_owned() };
-                Err(code.refuse_field("started_at", fault))
-            }
+            true => Err(Code::TimeEntryOverlap.refuse_at("started_at")),
         }
     }
 }

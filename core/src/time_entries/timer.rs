@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    access::{Grant, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate},
+    access::{Grant, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate, Write},
     audit::{Action, Details},
     db::OrgTx,
     error::{Code, Fields},
@@ -55,7 +55,7 @@ pub(super) async fn find<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Op
 pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<Shown> {
     let member = tx.own_member()?;
     let span = Span::new(new.started_at.unwrap_or(tx.now()), None);
-    members::lock_one(tx, member).await?;
+    // Of two at once, both of which find none, the database refuses the second.
     if find(tx, member).await?.is_some() {
         return Err(Code::TimerRunning.refuse());
     }
@@ -66,7 +66,7 @@ pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<Shown
 ///
 /// # Errors
 /// `NOT_A_MEMBER`; `TIMER_NOT_RUNNING`; `VALIDATION_FAILED` where it ran longer than an entry may last: then it is ended by a
-/// change that says when; `PERIOD_LOCKED`.
+/// change that says when.
 pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<Shown> {
     let member = tx.own_member()?;
     members::lock_one(tx, member).await?;
@@ -78,16 +78,12 @@ pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<Shown> {
     let mut fields = Fields::default();
     rules.judge(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
     fields.finish()?;
-    rules.refuse_locked(started_at)?;
+    // Also where its beginning was locked meanwhile: what runs has counted there all along, and nothing of that changes.
     end(tx, before, ended_at).await
 }
 
 /// Ends what is running; its member is locked.
-pub(super) async fn end<P: crate::access::Write>(
-    tx: &OrgTx<P>,
-    before: Shown,
-    ended_at: DateTime<Utc>,
-) -> Result<Shown> {
+pub(super) async fn end<P: Write>(tx: &OrgTx<P>, before: Shown, ended_at: DateTime<Utc>) -> Result<Shown> {
     let ended = ActiveModel {
         id: Set(before.entry.id),
         ended_at: Set(Some(ended_at)),

@@ -41,7 +41,7 @@ impl Work {
         let is_named = project.is_some();
         let mut project = match project {
             Some(ProjectRef::Id(id)) => projects::given(tx, id, fields).await?,
-            Some(ProjectRef::Code(code)) => by_code(tx, &code, fields).await?,
+            Some(ProjectRef::Code(code)) => projects::given_by_code(tx, &code, fields).await?,
             None => None,
         };
         let task = match task {
@@ -63,21 +63,6 @@ impl Work {
 /// Notes that a task is of another project than the one it is named with.
 pub(super) fn refuse_stray_task(fields: &mut Fields) {
     fields.refuse("task_id", "TASK_OF_OTHER_PROJECT", "This task is not one of that project.");
-}
-
-async fn by_code<P: Grant>(
-    tx: &OrgTx<P>,
-    code: &ProjectCode,
-    fields: &mut Fields,
-) -> Result<Option<Project>> {
-    let found = tx.find::<projects::Entity>().filter(projects::Column::CodeKey.eq(code.key()));
-    match found.filter(projects::visible(tx)).one().await {
-        Err(Error::NotFound(_)) => {
-            fields.refuse("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
-            Ok(None)
-        }
-        found => found.map(Some),
-    }
 }
 
 async fn find_task<P: Grant>(tx: &OrgTx<P>, id: TaskId, fields: &mut Fields) -> Result<Option<Task>> {

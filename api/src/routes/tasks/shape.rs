@@ -4,14 +4,12 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     error::{Code, Error, Fields},
     ids::{MemberId, ProjectId, TagId},
-    tasks::{self, Assignee, NewTask, Shown, TaskChanges},
+    tasks::{self, NewTask, Shown, TaskChanges},
     text,
 };
 use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
-
-use crate::wire::MemberOrMe;
 
 crate::texts! {
     /// What is to be done, in a line.
@@ -125,7 +123,7 @@ pub(super) struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub(super) enum TaskStatus {
+pub(in crate::routes) enum TaskStatus {
     /// Nobody has begun.
     Todo,
     /// Somebody works on it.
@@ -224,15 +222,6 @@ impl From<Shown> for Task {
             version: task.version,
             created_at: task.created_at,
             updated_at: task.updated_at,
-        }
-    }
-}
-
-impl From<MemberOrMe> for Assignee {
-    fn from(member: MemberOrMe) -> Self {
-        match member {
-            MemberOrMe::Me => Self::Me,
-            MemberOrMe::Member(id) => Self::Member(MemberId(id)),
         }
     }
 }

@@ -11,9 +11,9 @@ use insula_core::{
     access::{Authorized, Grant, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead, TimeEntriesUpdate},
     error::{Error, Fields},
     idempotency::Begun,
-    ids::{MemberId, ProjectId, TagId, TaskId, TimeEntryId},
+    ids::{ProjectId, TagId, TaskId, TimeEntryId},
     page::Sort,
-    time_entries::{self, NewTimeEntry, Of, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
+    time_entries::{self, NewTimeEntry, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
 };
 use poem::Request;
 use poem_openapi::{
@@ -90,7 +90,7 @@ impl TimeEntries {
         let filter = TimeEntryFilter {
             from,
             to,
-            of: member_id.0.map(Of::from),
+            of: member_id.0.map(Into::into),
             project: project_id.0.map(|id| ProjectId(id.0)),
             task: task_id.0.map(|id| TaskId(id.0)),
             tag: tag.0.map(|id| TagId(id.0)),
@@ -215,15 +215,6 @@ impl TimeEntries {
 fn created(entry: &TimeEntry) -> Result<Answer<TimeEntry>, Error> {
     let location = format!("/api/v1/organizations/{}/time-entries/{}", entry.organization_id, entry.id);
     Answer::created(location, EntityTag(entry.version), entry)
-}
-
-impl From<MemberOrMe> for Of {
-    fn from(member: MemberOrMe) -> Self {
-        match member {
-            MemberOrMe::Me => Self::Me,
-            MemberOrMe::Member(id) => Self::Member(MemberId(id)),
-        }
-    }
 }
 
 impl From<TimeEntrySort> for Sort<TimeEntryKey> {

@@ -201,21 +201,28 @@ fn change<T, U>(given: MaybeUndefined<T>, change: impl FnOnce(T) -> Option<U>) -
     }
 }
 
+/// What a draft says of time, whichever it is: they have these members in common.
+macro_rules! about {
+    ($draft:ident, $fields:ident) => {{
+        let project = project(given($draft.project_id), $draft.project_code, &mut $fields).flatten();
+        let activity = $draft.activity.map(|activity| text::Activity::parse(&activity.0));
+        About {
+            project,
+            task: $draft.task_id.map(TaskId),
+            activity: $fields.take_optional("activity", activity),
+            notes: $fields.take_optional("notes", $draft.notes.map(|notes| text::Notes::parse(&notes.0))),
+            billable: $draft.billable,
+            tags: tags($draft.tags),
+        }
+    }};
+}
+
 impl TryFrom<TimeEntryDraft> for NewTimeEntry {
     type Error = Error;
 
     fn try_from(draft: TimeEntryDraft) -> Result<Self, Error> {
         let mut fields = Fields::default();
-        let project = project(given(draft.project_id), draft.project_code, &mut fields).flatten();
-        let activity = draft.activity.map(|activity| text::Activity::parse(&activity.0));
-        let about = About {
-            project,
-            task: draft.task_id.map(TaskId),
-            activity: fields.take_optional("activity", activity),
-            notes: fields.take_optional("notes", draft.notes.map(|notes| text::Notes::parse(&notes.0))),
-            billable: draft.billable,
-            tags: tags(draft.tags),
-        };
+        let about = about!(draft, fields);
         fields.finish()?;
         let member = draft.member_id.map(MemberId);
         Ok(Self { member, about, started_at: draft.started_at, ended_at: draft.ended_at })
@@ -227,16 +234,7 @@ impl TryFrom<TimerDraft> for NewTimer {
 
     fn try_from(draft: TimerDraft) -> Result<Self, Error> {
         let mut fields = Fields::default();
-        let project = project(given(draft.project_id), draft.project_code, &mut fields).flatten();
-        let activity = draft.activity.map(|activity| text::Activity::parse(&activity.0));
-        let about = About {
-            project,
-            task: draft.task_id.map(TaskId),
-            activity: fields.take_optional("activity", activity),
-            notes: fields.take_optional("notes", draft.notes.map(|notes| text::Notes::parse(&notes.0))),
-            billable: draft.billable,
-            tags: tags(draft.tags),
-        };
+        let about = about!(draft, fields);
         fields.finish()?;
         Ok(Self { about, started_at: draft.started_at })
     }

@@ -64,12 +64,9 @@ impl Registry {
                 }
             },
         };
-        match id.and_then(|id| self.members.get(&id)) {
-            Some(member) if member.status == ACTIVE => return Some(member.id),
-            Some(_) => fields.refuse(field, "INACTIVE_MEMBER", "This member is not active."),
-            None => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
-        }
-        None
+        let found = id.and_then(|id| self.members.get(&id));
+        members::refuse_standing(found.map(|member| member.status == ACTIVE), field, fields);
+        found.map(|member| member.id)
     }
 
     /// What he worked on.
