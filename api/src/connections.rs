@@ -75,6 +75,10 @@ pub(crate) struct Activity {
     open: AtomicUsize,
     /// Answers of which a piece was handed over and the next not yet asked for: the client owes us reading.
     owed: AtomicUsize,
+    /// Is something of an answer waiting until the peer reads what was sent before?
+    is_blocked: AtomicBool,
+    /// Has hyper wanted to read since the last answer was complete, and nothing was there?
+    is_waiting: AtomicBool,
     last_ms: AtomicU64,
 }
 
@@ -87,6 +91,8 @@ impl Activity {
             head_ms: NONE.into(),
             open: 0.into(),
             owed: 0.into(),
+            is_blocked: false.into(),
+            is_waiting: false.into(),
             last_ms: 0.into(),
         })
     }
@@ -96,6 +102,7 @@ impl Activity {
         self.has_asked.store(true, Relaxed);
         self.is_http1.store(version < Version::HTTP_2, Relaxed);
         self.head_ms.store(NONE, Relaxed);
+        self.is_waiting.store(false, Relaxed);
         self.open.fetch_add(1, Relaxed);
         self.touch();
         InFlight { activity: self.clone(), is_owed: false }
@@ -103,10 +110,34 @@ impl Activity {
 
     /// Notes that bytes have arrived: between two requests of HTTP/1.1 they are of a head. HTTP/2 says other things, too.
     pub(crate) fn hear(&self) {
-        let is_idle = self.open.load(Relaxed) == 0 && self.head_ms.load(Relaxed) == NONE;
-        if is_idle && self.is_http1.load(Relaxed) {
+        self.is_waiting.store(false, Relaxed);
+        if self.is_between() && self.head_ms.load(Relaxed) == NONE {
             self.head_ms.store(self.age_ms(), Relaxed);
         }
+    }
+
+    /// Notes whether the last piece we wrote has to wait for the peer.
+    pub(crate) fn blocks(&self, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Relaxed);
+    }
+
+    /// Notes that hyper wanted to read and nothing was there.
+    pub(crate) fn waits(&self) {
+        self.is_waiting.store(self.is_between(), Relaxed);
+    }
+
+    /// Ready when hyper waits for the head of the next request: it has read the whole of the one before, and sent its answer.
+    /// Whoever is about to hang up does not wait. Wakes nobody.
+    pub(crate) fn poll_idle(&self) -> Poll<()> {
+        let is_idle = self.is_waiting.load(Relaxed)
+            && self.head_ms.load(Relaxed) == NONE
+            && !self.is_blocked.load(Relaxed);
+        if is_idle { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Is every request of HTTP/1.1 so far answered?
+    fn is_between(&self) -> bool {
+        self.is_http1.load(Relaxed) && self.open.load(Relaxed) == 0
     }
 
     fn age_ms(&self) -> u64 {

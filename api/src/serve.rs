@@ -2,10 +2,10 @@
 //!
 //! What a request may cost once it has arrived is bounded in [`crate::body`]; this module bounds its connection.
 
+mod connection;
+
 use std::{
-    convert::Infallible,
     io,
-    net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
@@ -14,32 +14,16 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http_body_util::combinators::BoxBody;
-use hyper::{Request, Response, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
-use poem::{
-    Addr, Endpoint, EndpointExt,
-    http::{
-        HeaderValue, StatusCode, Version, header,
-        uri::{Authority, Scheme},
-    },
-    web::{LocalAddr, RemoteAddr},
-};
+use poem::{Endpoint, EndpointExt};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::Semaphore,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{
-    connections::{Activity, Peers, Watched},
-    socket::Socket,
-};
+use self::connection::Server;
+use crate::connections::Peers;
 
 /// What one client may cost.
 #[derive(Clone, Copy, Debug)]
@@ -111,15 +95,6 @@ impl Readiness {
     }
 }
 
-/// What all connections of one server share.
-struct Server<E> {
-    app: E,
-    local: SocketAddr,
-    limits: Limits,
-    ready: Readiness,
-    drain: CancellationToken,
-}
-
 /// Serves `app` until `stop` resolves and the drain is over; returns how many connections had to be cut.
 ///
 /// # Errors
@@ -185,107 +160,6 @@ where
     cut.cancel();
     tasks.wait().await;
     Ok(left)
-}
-
-impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
-    async fn connection(self: Arc<Self>, socket: TcpStream, peer: SocketAddr) {
-        let limits = &self.limits;
-        if let Err(err) = socket.set_nodelay(true) {
-            tracing::debug!(%peer, %err, "no TCP_NODELAY");
-        }
-        let activity = Activity::new();
-        let service = service_fn({
-            let (server, activity) = (self.clone(), activity.clone());
-            move |request: Request<Incoming>| {
-                let (server, in_flight) = (server.clone(), activity.request(request.version()));
-                // Boxed: hyper keeps room for it as long as the connection lasts, and most connections are idle.
-                Box::pin(async move {
-                    let response = server.respond(request, peer).await;
-                    Ok::<_, Infallible>(response.map(|body| Watched::new(body, in_flight)))
-                })
-            }
-        });
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            // Ours knows an idle connection from a slow one.
-            .header_read_timeout(None)
-            .max_headers(limits.headers)
-            .max_buf_size(limits.head_bytes as usize);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams)
-            .max_header_list_size(limits.head_bytes)
-            // Rapid reset: CVE-2023-44487.
-            .max_pending_accept_reset_streams(20)
-            .keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10));
-        let mut connection =
-            pin!(builder.serve_connection(TokioIo::new(Socket::new(socket, activity.clone())), service));
-
-        let mut tick = interval(limits.header_time.min(limits.stall).min(limits.idle) / 10);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_draining = false;
-        loop {
-            tokio::select! {
-                // What has arrived counts before it is asked whether anything has: on a busy machine both are late.
-                biased;
-                result = connection.as_mut() => {
-                    if let Err(err) = result {
-                        tracing::debug!(%peer, %err, "connection failed");
-                    }
-                    return;
-                }
-                // Cut, do not drain: a peer that sends nothing will not read a GOAWAY either.
-                _ = tick.tick() => if activity.is_stale(limits) { return },
-                () = self.drain.cancelled(), if !is_draining => {
-                    is_draining = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
-        }
-    }
-
-    async fn respond(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<BoxBody<Bytes, io::Error>> {
-        if !names_one_host(&request) {
-            // As hyper refuses what is no request: without a word.
-            let refused = poem::Response::builder().status(StatusCode::BAD_REQUEST);
-            return refused.header(header::CONNECTION, "close").finish().into();
-        }
-        let is_http1 = request.version() < Version::HTTP_2;
-        let local = LocalAddr(Addr::SocketAddr(self.local));
-        let remote = RemoteAddr(Addr::SocketAddr(peer));
-        let mut response = self.app.get_response((request, local, remote, Scheme::HTTP).into()).await;
-        // After these the rest of the request is still on the wire, and nobody will read it.
-        let is_unread =
-            matches!(response.status(), StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
-        // HTTP/2 forbids the header (RFC 9113 §8.2.2).
-        if is_http1 && (is_unread || !self.ready.is_ready()) {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response.into()
-    }
-}
-
-/// Of two hosts a proxy before us may have believed the other one (RFC 9112 §3.2). HTTP/1.0 need not name any, and HTTP/2
-/// names it elsewhere.
-fn names_one_host(request: &Request<Incoming>) -> bool {
-    let is_host = |value: &HeaderValue| {
-        let host = value.to_str().unwrap_or("/");
-        host.is_empty() || (!host.contains('@') && host.parse::<Authority>().is_ok())
-    };
-    let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
-    match *hosts {
-        [] => request.version() != Version::HTTP_11,
-        [host] => is_host(host),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use hyper::Version;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep},
 };
@@ -19,11 +21,16 @@ use crate::connections::Activity;
 /// How long a peer is listened to after our last word.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// What HTTP/2 begins with (RFC 9113 §3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// Passes everything on.
 #[derive(Debug)]
 pub(crate) struct Socket {
     inner: TcpStream,
     activity: Arc<Activity>,
+    /// What has arrived and is still to be read, before the rest.
+    unread: Bytes,
     /// When we hang up, whatever the peer does; set by our last word.
     linger: Option<Pin<Box<Sleep>>>,
 }
@@ -31,7 +38,37 @@ pub(crate) struct Socket {
 impl Socket {
     /// `activity` hears of what arrives.
     pub(crate) fn new(inner: TcpStream, activity: Arc<Activity>) -> Self {
-        Self { inner, activity, linger: None }
+        Self { inner, activity, unread: Bytes::new(), linger: None }
+    }
+
+    /// Gives back what was read too early.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        // Not the buffer that it was in.
+        self.unread = Bytes::copy_from_slice(bytes);
+    }
+
+    /// Waits for the first words of the peer, which say what it speaks: HTTP/2, or else HTTP/1.1.
+    pub(crate) async fn version(&mut self) -> io::Result<Version> {
+        let (mut words, mut count) = ([0; PREFACE.len()], 0);
+        while count < words.len() && words[..count] == PREFACE[..count] {
+            match self.inner.read(&mut words[count..]).await? {
+                0 => break,
+                read => count += read,
+            }
+        }
+        self.unread = Bytes::copy_from_slice(&words[..count]);
+        Ok(if words == *PREFACE { Version::HTTP_2 } else { Version::HTTP_11 })
+    }
+
+    /// Waits until there is something to read, be it the end.
+    pub(crate) async fn speaks(&self) -> io::Result<()> {
+        if self.unread.is_empty() { self.inner.readable().await } else { Ok(()) }
+    }
+
+    /// Notes whether hyper has to wait until the peer reads.
+    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.activity.blocks(written.is_pending());
+        written
     }
 }
 
@@ -42,7 +79,16 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if self.unread.is_empty() {
+            let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+            if read.is_pending() {
+                self.activity.waits();
+            }
+            ready!(read)?;
+        } else {
+            let fits = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(fits));
+        }
         if buf.filled().len() > before {
             self.activity.hear();
         }
@@ -52,7 +98,8 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.note(written)
     }
 
     fn poll_write_vectored(
@@ -60,7 +107,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {

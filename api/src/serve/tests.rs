@@ -1,8 +1,9 @@
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     sync::oneshot,
     task::JoinHandle,
 };
@@ -256,4 +257,60 @@ async fn stopping_finishes_what_is_in_flight_and_cuts_what_hangs() {
     }
     assert!(refused);
     assert_eq!(server.cut.await.unwrap().unwrap(), 1);
+}
+
+/// How many answers there are in what came.
+fn answers(said: &str) -> usize {
+    said.matches("HTTP/1.1 200").count() + said.matches("HTTP/1.1 404").count()
+}
+
+/// Between two requests nothing is left of the one before, and its unread body is not the next one (CWE-444).
+#[tokio::test]
+async fn what_nobody_reads_of_a_body_is_no_request() {
+    let server = start(limits()).await;
+    let smuggled = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+    let head = format!("POST /nowhere HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", smuggled.len());
+    let at_once = format!("{head}{}", String::from_utf8_lossy(smuggled));
+    for (sent, pieces) in
+        [(&head, &[&smuggled[..]][..]), (&head, &[&smuggled[..9], &smuggled[9..]]), (&at_once, &[])]
+    {
+        for pause in [ZERO, ms(5), ms(100)] {
+            let (said, _) = server.say(sent, pieces, pause).await;
+            assert_eq!(answers(&said), 1, "{sent}{pieces:?}\n{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_follow_each_other_however_they_arrive() {
+    let server = start(limits()).await;
+    let get = "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+    let post = "POST /count HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc";
+    let (said, _) = server.say(&get.repeat(40), &[], ZERO).await;
+    assert_eq!(answers(&said), 40);
+    // The second one ends in the middle of what arrives at once, the last one later.
+    let all = [get, post, get, post].concat();
+    for cut in [1, get.len() - 1, get.len() + 3, all.len() - 30, all.len() - 1] {
+        let (first, rest) = all.split_at(cut);
+        let (said, _) = server.say(first, &[rest.as_bytes()], ms(60)).await;
+        assert_eq!(answers(&said), 4, "{cut}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn who_reads_slowly_may_ask_again() {
+    const LENGTH: usize = 24 * 1024 * 1024;
+    let long = poem::endpoint::make_sync(|_| vec![b'x'; LENGTH]);
+    let server = start_with(long, limits()).await;
+    let mut socket = server.connect().await;
+    for _ in 0..2 {
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let (mut piece, mut read) = (vec![0; 1024 * 1024], 0);
+        while read < LENGTH {
+            let length = socket.read(&mut piece).await.unwrap();
+            assert_ne!(length, 0, "hung up after {read}");
+            read += length;
+            sleep(ms(5)).await;
+        }
+    }
 }
