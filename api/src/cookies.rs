@@ -1,8 +1,9 @@
 //! The cookies of a browser that is signed in (RFC 6265bis): the two tokens, which no script reads, and the CSRF token,
-//! which a page of ours sends back in `X-CSRF-Token`.
+//! which a page of ours sends back in `X-CSRF-Token`. One more stays when it signs out: by that it is known again.
 
 use std::time::Duration;
 
+use insula_core::sessions::KNOWN;
 use poem::{
     Request,
     http::{HeaderValue, header},
@@ -11,6 +12,7 @@ use poem::{
 const ACCESS: &str = "at";
 const REFRESH: &str = "rt";
 const CSRF: &str = "csrf";
+const DEVICE: &str = "dt";
 
 /// How cookies are named and kept; one of a process.
 #[derive(Clone, Debug)]
@@ -60,6 +62,11 @@ impl Cookies {
         self.read(request, REFRESH)
     }
 
+    /// The token of a device that has logged in before.
+    pub fn device<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        self.read(request, DEVICE)
+    }
+
     /// The value of our cookie `name`; none when there are two, of which one is somebody else's.
     fn read<'a>(&self, request: &'a Request, name: &str) -> Option<&'a str> {
         let lines = request.headers().get_all(header::COOKIE).into_iter();
@@ -86,6 +93,11 @@ impl Cookies {
     /// `Set-Cookie` for a fresh CSRF token alone.
     pub fn csrf(&self, token: &str) -> Option<HeaderValue> {
         self.write(CSRF, token, self.idle, "; SameSite=Strict")
+    }
+
+    /// `Set-Cookie` for a browser to be known again.
+    pub fn known(&self, token: &str) -> Option<HeaderValue> {
+        self.write(DEVICE, token, KNOWN.num_seconds().unsigned_abs(), "; HttpOnly; SameSite=Strict")
     }
 
     /// `Set-Cookie` for a browser that signs out.

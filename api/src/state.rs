@@ -19,7 +19,7 @@ use insula_core::{
     one_time_tokens::Mail,
     page::Cursors,
     secret::MacKey,
-    sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
+    sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens},
 };
 
 use poem::{Endpoint, Request};
@@ -40,6 +40,8 @@ pub struct State {
     pub refresh: RefreshTokens,
     /// Makes CSRF tokens and verifies them.
     pub csrf: CsrfTokens,
+    /// Makes the tokens by which a browser is known again.
+    pub devices: DeviceTokens,
     /// How a browser keeps the tokens.
     pub cookies: Cookies,
     /// Whose pages may act with those cookies.

@@ -29,6 +29,8 @@ pub enum Purpose {
     Refresh,
     /// Authenticates the tokens that tell a page of ours from a forged request.
     Csrf,
+    /// Authenticates the tokens by which a browser is known again.
+    Device,
     /// Wraps private keys where they are kept (AES-256-GCM).
     Wrap,
     /// Compares bodies that hold a password.
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Cursor => b"cursor",
             Self::Refresh => b"refresh",
             Self::Csrf => b"csrf",
+            Self::Device => b"device",
             Self::Wrap => b"wrap",
             Self::Body => b"body",
             Self::Email => b"email",

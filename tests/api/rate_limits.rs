@@ -1,6 +1,6 @@
 //! Who asks too often waits, and nobody else does.
 
-use insula_tests::{Client, Reply, Server, Workplace, redis, together};
+use insula_tests::{Browser, Client, Reply, Server, Workplace, redis, together};
 use serde_json::json;
 
 const ME: &str = "/api/v1/users/me";
@@ -215,6 +215,21 @@ async fn without_redis_each_process_allows_its_part() {
     assert_eq!(statuses, [422, 422, 429, 429]);
 }
 
+/// Guesses at an account until it is refused; how often it was not. A slow machine may take longer for one than the wait is.
+async fn guess_on(server: &Server, email: &str) -> u32 {
+    for wrong in 0..30 {
+        // From any address it is the same account.
+        let thief = server.client().with("x-forwarded-for", &format!("198.51.100.{wrong}"));
+        let reply = thief.post(LOG_IN, json!({ "email": email, "password": "a wrong guess" })).await;
+        if reply.status == 429 {
+            refused(&reply);
+            return wrong;
+        }
+        reply.problem(401, "INVALID_CREDENTIALS");
+    }
+    panic!("nobody has to wait");
+}
+
 /// After five wrong ones, whether there is such an account or not; whose account it is gets in from where he did before.
 #[tokio::test]
 async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
@@ -223,23 +238,8 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
     let (home, thief) = ("203.0.113.1", "198.51.100.1");
     let from = |address: &str| server.client().with("x-forwarded-for", address);
     from(home).register("ada@example.com").await;
-    // Until it is refused; how many were not. A slow machine may take longer for one than the wait is.
-    let guesses = async |email: &str| {
-        for wrong in 0..30 {
-            // From any address it is the same account.
-            let address = format!("198.51.100.{wrong}");
-            let guess = json!({ "email": email, "password": "a wrong guess" });
-            let reply = from(&address).post(LOG_IN, guess).await;
-            if reply.status == 429 {
-                refused(&reply);
-                return wrong;
-            }
-            reply.problem(401, "INVALID_CREDENTIALS");
-        }
-        panic!("nobody has to wait");
-    };
     for email in ["ada@example.com", "nobody@example.com"] {
-        let wrong = guesses(email).await;
+        let wrong = guess_on(&server, email).await;
         assert!(wrong >= 5, "{wrong}");
     }
     let right = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
@@ -247,7 +247,7 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
     // The right password is not tried either; unless the wait was over by then, which forgets what was wrong.
     let mut waited = false;
     for _ in 0..10 {
-        guesses("ada@example.com").await;
+        guess_on(&server, "ada@example.com").await;
         let reply = from(thief).post(LOG_IN, right.clone()).await;
         waited |= reply.status == 429;
         if waited {
@@ -261,4 +261,41 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
         from(thief).post(LOG_IN, right.clone()).await.status == 200
     });
     again.await;
+}
+
+/// Wherever it is: a laptop moves, and whoever guesses at its owner's account must not follow it.
+#[tokio::test]
+async fn a_browser_that_has_logged_in_waits_for_its_own_guesses_alone() {
+    let builder = Server::builder().env("INSULA_LIMIT_GUESSES", "5/15min");
+    let server = builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await;
+    let home = server.client().with("x-forwarded-for", "203.0.113.1");
+    let mut tokens = Vec::new();
+    for email in ["ada@example.com", "eve@example.com"] {
+        home.register(email).await;
+        tokens.push(Browser::log_in(&home, &server.url(""), email).await.0.cookie("dt").to_owned());
+    }
+    let from = |address: &str, device: &str| {
+        let cookie = format!("dt={device}");
+        server.client().with("x-forwarded-for", address).with("cookie", &cookie)
+    };
+    let right = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
+    // Again until the strangers met the wait, and not its end, which forgets what was wrong.
+    let mut waited = false;
+    for round in 0..10 {
+        guess_on(&server, "ada@example.com").await;
+        let stranger = from(&format!("192.0.2.{round}"), &tokens[1]).post(LOG_IN, right.clone()).await;
+        from(&format!("192.0.2.1{round}"), &tokens[0]).post(LOG_IN, right.clone()).await.expect(200);
+        waited = stranger.status == 429;
+        if waited {
+            break;
+        }
+        stranger.expect(200);
+    }
+    assert!(waited, "another's device is known too");
+    // Who has the cookie and not the password waits, too.
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) && statuses.len() < 30 {
+        statuses.push(guess(&from("192.0.2.200", &tokens[0])).await.status);
+    }
+    assert!(statuses.len() > 5 && statuses.last() == Some(&429), "{statuses:?}");
 }

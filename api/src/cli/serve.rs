@@ -37,7 +37,7 @@ use insula_core::{
     one_time_tokens::Mail,
     page::Cursors,
     secret::{MacKey, MasterKey, Purpose},
-    sessions::{CsrfTokens, Policy, RefreshTokens, Tokens},
+    sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens},
     signing_keys::Schedule,
     telemetry::Pulse,
 };
@@ -163,6 +163,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         tokens: Tokens::new(db, master, issuer, config.access_token_ttl),
         refresh: RefreshTokens::new(master),
         csrf: CsrfTokens::new(master),
+        devices: DeviceTokens::new(master),
         cookies: Cookies::new(public_url, config.cookie_domain.as_deref(), config.session_idle_ttl),
         origins: Origins::new(public_url, trusted),
         passwords,

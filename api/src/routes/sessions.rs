@@ -7,7 +7,7 @@ use insula_core::{
     error::{Code, Fields},
     limits::Class,
     secret::Secret,
-    sessions::{self, Device, Ending},
+    sessions::{self, Device, Ending, Whence},
     text, users,
 };
 use poem::Request;
@@ -146,15 +146,18 @@ impl Sessions {
             self.0.origins.require(request)?;
         }
         let Parsed { login, password, device_name } = who.value.parse()?;
-        let State { db, passwords, guesses, .. } = &*self.0;
-        let address = anybody.device.ip.as_deref();
-        let proof =
-            sessions::prove(db, (passwords, guesses), (&login, password), address, &anybody.trail).await?;
+        let State { db, passwords, guesses, devices, cookies, .. } = &*self.0;
+        let whence = Whence { address: anybody.device.ip.as_deref(), device: cookies.device(request) };
+        let guards = (passwords, guesses, devices);
+        let proof = sessions::prove(db, guards, (&login, password), whence, &anybody.trail).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
         let device = Device { name: device_name, ..anybody.device };
         let (session, user) = sessions::log_in(&mut tx, &proof, device, &self.0.policy).await?;
         tx.commit().await?;
-        Ok(self.signed_in(transport, &session, user).await?)
+        let known = cookies.known(&devices.issue(user.id, db.now()));
+        let mut reply = self.signed_in(transport, &session, user).await?;
+        reply.cookies.extend(known.filter(|_| transport == Transport::Cookie));
+        Ok(reply)
     }
 
     /// Go on with new tokens

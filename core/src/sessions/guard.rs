@@ -2,13 +2,12 @@
 
 use std::net::IpAddr;
 
-use chrono::TimeDelta;
 use sea_orm::{
     FromQueryResult,
     sea_query::{Expr, ExprTrait, Query},
 };
 
-use super::{Column, Entity};
+use super::{Column, DeviceTokens, Entity, KNOWN};
 use crate::{
     Error, Result,
     audit::Trail,
@@ -21,24 +20,35 @@ use crate::{
     text,
 };
 
-/// For so long an address is known from which somebody logged in.
-const KNOWN_DAYS: i64 = 30;
+/// From where somebody tries.
+#[derive(Clone, Copy, Debug)]
+pub struct Whence<'a> {
+    /// The address.
+    pub address: Option<&'a str>,
+    /// The token of a device that has logged in before; that of [`DeviceTokens::issue`], if it is true.
+    pub device: Option<&'a str>,
+}
 
-/// As [`credentials::check`], for those who can go on guessing. `address`: from where it is tried.
+/// As [`credentials::check`], for those who can go on guessing.
 ///
 /// # Errors
 /// Those of [`credentials::check`]; `RATE_LIMITED` after five wrong ones in 15 minutes, whether there is such an account or
-/// not. Whoever has logged in to it from this network (IPv6: this /64) in the last 30 days waits for his own wrong ones alone.
+/// not. Whoever has logged in to it on this device, or from this network (IPv6: this /64), in the last 30 days waits for his own
+/// wrong ones alone.
 pub async fn prove(
     db: &Db,
-    (passwords, guesses): (&Passwords, &Guesses),
+    (passwords, guesses, devices): (&Passwords, &Guesses, &DeviceTokens),
     (login, password): (&str, Secret<String>),
-    address: Option<&str>,
+    whence: Whence<'_>,
     trail: &Trail,
 ) -> Result<Proof> {
     let claimed = credentials::claim(db, login, trail).await?;
     let user = claimed.as_ref().map(|claimed| claimed.id);
-    let account = account(db, guesses, user, login, address).await?;
+    let known = user.zip(whence.device).and_then(|(user, token)| devices.read(user, token, db.now()));
+    let account = match (user, known) {
+        (Some(user), Some(device)) => format!("{user}@{device}"),
+        _ => account(db, guesses, user, login, whence.address).await?,
+    };
     if let Some(retry_after) = guesses.wait(&account).await {
         return Err(Error::Limited { retry_after });
     }
@@ -71,14 +81,13 @@ async fn account(
         reason = "who logs in is nobody yet; sessions belong to no organization"
     )]
     let tx = db.unscoped().await?;
-    let since = tx.now() - TimeDelta::days(KNOWN_DAYS);
     let mut query = Query::select();
     query
         .distinct()
         .column(Column::Ip)
         .from(Entity)
         .and_where(Expr::col(Column::UserId).eq(user.unwrap_or(of_nobody)))
-        .and_where(Expr::col(Column::CreatedAt).gt(since));
+        .and_where(Expr::col(Column::CreatedAt).gt(tx.now() - KNOWN));
     let known: Vec<From> = tx.rows(&query).await?;
     let mut known = known.iter().filter_map(|from| neighbours(from.ip.as_deref()?));
     Ok(match (user, here) {
