@@ -20,6 +20,15 @@ use environment::Environment;
 use insula_tests::{Process, Server, screen, setting};
 use measure::Measure;
 
+/// All at the same time, each by a name, as an operator or not, with these phases. What follows from an answer has a pass of its
+/// own: after the others no time would be left for it.
+const PASSES: [(&str, bool, &str); 4] = [
+    ("owner", false, "examples,coverage,fuzzing"),
+    ("owner-links", false, "stateful"),
+    ("operator", true, "examples,coverage,fuzzing"),
+    ("operator-links", true, "stateful"),
+];
+
 /// What the memory of the server may grow by under requests that it has not seen before.
 const GROWTH: u64 = 64 << 20;
 
@@ -73,17 +82,18 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
     let ops = server.operations().await;
     screen::title(&format!("Schemathesis for {} s, seed {seed}", time.as_secs()));
     let mut passes = Vec::new();
-    for (name, operator) in [("owner", None), ("operator", Some(Server::OPERATOR))] {
+    for (name, operator, phases) in PASSES {
         let report = environment.folder.join(format!("{name}.txt"));
         let file = File::create(&report).map_err(|error| format!("{}: {error}", report.display()))?;
         let mut command = environment.schemathesis();
         command.arg("run").arg(server.url("/api/v1/openapi.json")).arg("--no-color");
         command.args(["--max-time", &time.as_secs().to_string(), "--seed", &seed.to_string()]);
-        command.env("INSULA_FUZZ_URL", server.url(""));
+        command.args(["--phases", phases]);
+        command.env("INSULA_FUZZ_URL", server.url("")).env("INSULA_FUZZ_PASS", name);
         match operator {
-            Some(email) => command.env("INSULA_FUZZ_OPERATOR", email),
+            true => command.env("INSULA_FUZZ_OPERATOR", Server::OPERATOR),
             // He would hear 403 and nothing else.
-            None => command.args(["--exclude-path-regex", "/admin/"]),
+            false => command.args(["--exclude-path-regex", "/admin/"]),
         };
         passes.push((name, report, start(&mut command, &file)?));
     }

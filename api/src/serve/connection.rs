@@ -49,6 +49,9 @@ use crate::{
 /// Why a connection ended that should not have.
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// What a peer is sent.
+type Answer = Response<Watched<BoxBody<Bytes, io::Error>>>;
+
 /// What all connections of one server share.
 pub(super) struct Server<E> {
     pub(super) app: E,
@@ -199,10 +202,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         Ok(connection.await?)
     }
 
-    fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> BoxFuture<'static, Result<Response<Watched<BoxBody<Bytes, io::Error>>>, Infallible>> {
+    fn answer(self: Arc<Self>, request: Request<Incoming>) -> BoxFuture<'static, Result<Answer, Infallible>> {
         let in_flight = self.activity.request(request.version());
         Box::pin(async move {
             let response = self.server.respond(request, self.address).await;

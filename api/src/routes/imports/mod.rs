@@ -94,7 +94,10 @@ impl Imports {
         }
         let imported = import.write(&tx).await?;
         let answer = Kept::new(&ImportOutcome { rows, imported, errors: Vec::new() })?;
-        tx.commit_with(answer.stored()).await?;
+        // Of a file without rows nothing is to be kept, and whoever asks again is told the same.
+        if imported > 0 {
+            tx.commit_with(answer.stored()).await?;
+        }
         Ok(answer)
     }
 }
