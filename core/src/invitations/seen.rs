@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, Condition, FromQueryResult, IdenStatic, Order,
-    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query, SimpleExpr},
+    ColumnTrait, Condition, FromQueryResult, IdenStatic,
+    sea_query::{Asterisk, ExprTrait, Query, SimpleExpr},
 };
 
 use super::{Column, Entity, Invitation, InvitationKey, InvitationStatus, given};
@@ -12,12 +12,14 @@ use crate::{
     Result,
     db::{Db, Unscoped},
     error::Code,
-    ids::{InvitationId, OrgId, RoleId, UserId},
-    members::RoleHeld,
+    ids::{OrgId, UserId},
+    members::{
+        RoleHeld,
+        role_held::{self, Links},
+    },
     one_time_tokens::{self, OneTimeToken, Purpose},
     organizations::{self, Organization},
     page::{Listing, Page},
-    roles,
     users::{self, User},
 };
 
@@ -104,7 +106,13 @@ pub(crate) async fn companions(tx: &Unscoped, invitations: Vec<Invitation>) -> R
     let inviter = users::Column::Id.is_in(invitations.iter().map(|one| one.inviter_id));
     let found: Vec<User> = rows(tx, users::Entity, inviter).await?;
     let inviters: HashMap<UserId, _> = found.into_iter().map(|found| (found.id, found)).collect();
-    let mut roles = roles_of(tx, invitations.iter().map(|one| one.id)).await?;
+    let links = Links::<given::Entity> {
+        id: given::Column::Id,
+        organization: given::Column::OrganizationId,
+        holder: given::Column::InvitationId,
+        role: given::Column::RoleId,
+    };
+    let mut roles = role_held::across(tx, links, invitations.iter().map(|one| one.id)).await?;
     let with = |invitation: Invitation| {
         let organization = organizations.get(&invitation.organization_id)?.clone();
         let inviter = inviters.get(&invitation.inviter_id)?.clone();
@@ -122,44 +130,4 @@ async fn rows<M: FromQueryResult + Send + Sync>(
     let mut query = Query::select();
     query.column(Asterisk).from(table).and_where(condition);
     tx.rows(&query).await
-}
-
-#[derive(FromQueryResult)]
-struct Given {
-    invitation_id: InvitationId,
-    id: RoleId,
-    key: String,
-    name: String,
-}
-
-/// The living roles of each of these invitations.
-async fn roles_of(
-    tx: &Unscoped,
-    invitations: impl Iterator<Item = InvitationId>,
-) -> Result<HashMap<InvitationId, Vec<RoleHeld>>> {
-    let given = |column: given::Column| (given::Entity, column);
-    let role = |column: roles::Column| (roles::Entity, column);
-    let mut query = Query::select();
-    query
-        .column(given(given::Column::InvitationId))
-        .columns([role(roles::Column::Id), role(roles::Column::Key), role(roles::Column::Name)])
-        .from(given::Entity)
-        .join(
-            JoinType::InnerJoin,
-            roles::Entity,
-            Condition::all()
-                .add(
-                    Expr::col(role(roles::Column::OrganizationId))
-                        .equals(given(given::Column::OrganizationId)),
-                )
-                .add(Expr::col(role(roles::Column::Id)).equals(given(given::Column::RoleId)))
-                .add(Expr::col(role(roles::Column::DeletedAt)).is_null()),
-        )
-        .and_where(Expr::col(given(given::Column::InvitationId)).is_in(invitations))
-        .order_by(given(given::Column::Id), Order::Asc);
-    let mut roles = HashMap::<_, Vec<_>>::new();
-    for Given { invitation_id, id, key, name } in tx.rows(&query).await? {
-        roles.entry(invitation_id).or_default().push(RoleHeld { id, key, name });
-    }
-    Ok(roles)
 }

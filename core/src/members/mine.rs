@@ -4,18 +4,21 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    Condition, DbErr, FromQueryResult, QueryResult,
+    DbErr, FromQueryResult, QueryResult,
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
 };
 
-use super::{RoleHeld, entity, roles_held};
+use super::{
+    RoleHeld, entity,
+    role_held::{self, Links},
+    roles_held,
+};
 use crate::{
     Result,
     db::{Db, Tx, Unscoped},
-    ids::{MemberId, OrgId, RoleId, UserId},
+    ids::{MemberId, OrgId, UserId},
     organizations::{self, Organization},
     page::{After, KeyValue, Listing, Page},
-    roles,
     users::User,
 };
 
@@ -97,53 +100,19 @@ pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Pa
     let mut data: Vec<Mine> = tx.rows(&query).await?;
     let more = data.len() as u64 > listing.limit;
     data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
-    let mut roles = roles_of(&tx, data.iter().map(|mine| mine.member)).await?;
+    let links = Links::<roles_held::Entity> {
+        id: roles_held::Column::Id,
+        organization: roles_held::Column::OrganizationId,
+        holder: roles_held::Column::MemberId,
+        role: roles_held::Column::RoleId,
+    };
+    let mut roles = role_held::across(&tx, links, data.iter().map(|mine| mine.member)).await?;
     for mine in &mut data {
         mine.roles = roles.remove(&mine.member).unwrap_or_default();
     }
     let place = |last: &Mine| After { key: KeyValue::Instant(last.joined_at), id: last.member.0 };
     let next = data.last().filter(|_| more).map(place);
     Ok(Page { data, next })
-}
-
-#[derive(FromQueryResult)]
-struct Held {
-    member_id: MemberId,
-    id: RoleId,
-    key: String,
-    name: String,
-}
-
-/// The living roles of each of these members.
-async fn roles_of(
-    tx: &Unscoped,
-    members: impl Iterator<Item = MemberId>,
-) -> Result<HashMap<MemberId, Vec<RoleHeld>>> {
-    let held = |column: roles_held::Column| (roles_held::Entity, column);
-    let role = |column: roles::Column| (roles::Entity, column);
-    let mut query = Query::select();
-    query
-        .column(held(roles_held::Column::MemberId))
-        .columns([role(roles::Column::Id), role(roles::Column::Key), role(roles::Column::Name)])
-        .from(roles_held::Entity)
-        .join(
-            JoinType::InnerJoin,
-            roles::Entity,
-            Condition::all()
-                .add(
-                    Expr::col(role(roles::Column::OrganizationId))
-                        .equals(held(roles_held::Column::OrganizationId)),
-                )
-                .add(Expr::col(role(roles::Column::Id)).equals(held(roles_held::Column::RoleId)))
-                .add(Expr::col(role(roles::Column::DeletedAt)).is_null()),
-        )
-        .and_where(Expr::col(held(roles_held::Column::MemberId)).is_in(members))
-        .order_by(held(roles_held::Column::Id), Order::Asc);
-    let mut roles = HashMap::<_, Vec<_>>::new();
-    for Held { member_id, id, key, name } in tx.rows(&query).await? {
-        roles.entry(member_id).or_default().push(RoleHeld { id, key, name });
-    }
-    Ok(roles)
 }
 
 #[derive(FromQueryResult)]

@@ -18,6 +18,7 @@ mod mine;
 mod moved;
 mod owners;
 mod reassignment;
+pub(crate) mod role_held;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod roles_held;
 mod standings;
@@ -46,6 +47,7 @@ pub use mine::{Mine, default_organization, list_mine};
 pub(crate) use mine::{belongs, default_organizations};
 pub(crate) use owners::{is_active_owner, lock_organizations, refuse_last, refuse_none_left};
 pub use reassignment::{remove_role, try_remove_role, try_set_permissions};
+pub use role_held::RoleHeld;
 pub(crate) use standings::{Standings, refuse_standing};
 pub use who::Who;
 
@@ -103,18 +105,6 @@ async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<(
     })
     .await
     .map(drop)
-}
-
-/// A role as its holder sees it.
-#[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
-#[sea_orm(entity = "roles::Entity")]
-pub struct RoleHeld {
-    /// The role.
-    pub id: RoleId,
-    /// Its stable name, for programs.
-    pub key: String,
-    /// Its name, for people.
-    pub name: String,
 }
 
 #[derive(DerivePartialModel)]
