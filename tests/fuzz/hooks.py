@@ -163,7 +163,7 @@ def filter_failure(context, failure, case, response):
         if response.status_code == 207:
             return all(outcome["status"] < 400 for outcome in response.json()["data"])
     if type(failure).__name__ == "UseAfterFree":
-        row = response.json() if response.content else {"status": "deleted"}
+        row = response.json() if response.content else {}
         return not (row.get("status") in GONE or row.get("deleted_at"))
     if type(failure).__name__ != "RejectedPositiveData":
         return True

@@ -314,3 +314,20 @@ async fn who_reads_slowly_may_ask_again() {
         }
     }
 }
+
+/// In frames (RFC 9113 §4.1), whose header fields are those of HPACK's static table (RFC 7541, appendix A).
+#[tokio::test]
+async fn http2_is_spoken_too() {
+    let server = start(limits()).await;
+    let fields = [&[0x82, 0x86, 0x04, 6][..], b"/livez", &[0x01, 1], b"a"].concat();
+    let length = u8::try_from(fields.len()).unwrap();
+    let get = |stream: u8| [&[0, 0, length, 1, 5, 0, 0, 0, stream][..], &fields].concat();
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for cut in [1, 14, preface.len()] {
+        let (head, rest) = preface.split_at(cut);
+        let pieces = [rest.as_bytes(), &settings, &get(1), &get(3)];
+        let (said, _) = server.say(head, &pieces, ms(20)).await;
+        assert_eq!(said.matches("alive").count(), 2, "{cut}: {said}");
+    }
+}
