@@ -1,7 +1,6 @@
 //! Tokens by which a browser is known again that has logged in to an account (OWASP, "Slow down online guessing attacks with
 //! device cookies"): who guesses at the account elsewhere does not make it wait.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
@@ -11,9 +10,6 @@ use crate::{
 
 /// Random bytes of a token, which stand for the device.
 const RANDOM: usize = 16;
-
-/// Bytes of the second in which it was made.
-const MADE: usize = size_of::<i64>();
 
 /// For so long a device or an address is known from which somebody logged in.
 pub const KNOWN: TimeDelta = TimeDelta::days(30);
@@ -32,25 +28,16 @@ impl DeviceTokens {
     /// A token of a device that has just logged in to the account of `user`; each call gives another one.
     pub fn issue(&self, user: UserId, now: DateTime<Utc>) -> String {
         let claims = [&random::<RANDOM>()[..], &now.timestamp().to_be_bytes()].concat();
-        let tag = self.0.tag(&message(user, &claims));
-        URL_SAFE_NO_PAD.encode([&claims[..], &tag].concat())
+        self.0.token(user.0, &claims)
     }
 
     /// What stands for the device, if `token` is one of this account and was made in the last 30 days.
     pub(super) fn read(&self, user: UserId, token: &str, now: DateTime<Utc>) -> Option<String> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (claims, tag) = bytes.split_at_checked(RANDOM + MADE)?;
-        let (device, made) = claims.split_at(RANDOM);
-        if !self.0.verify(&message(user, claims), tag) {
-            return None;
-        }
+        let claims = self.0.claims(user.0, token)?;
+        let (device, made) = claims.split_at_checked(RANDOM)?;
         let made = DateTime::from_timestamp(i64::from_be_bytes(made.try_into().ok()?), 0)?;
         (now - made < KNOWN).then(|| hex(device))
     }
-}
-
-fn message(user: UserId, claims: &[u8]) -> Vec<u8> {
-    [user.0.as_bytes(), claims].concat()
 }
 
 #[cfg(test)]
