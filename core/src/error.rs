@@ -1,10 +1,12 @@
 //! Everything an operation can refuse or fail with. `api::problem` maps the kinds to HTTP, once.
 
+mod fields;
+
 use std::time::Duration;
 
 use sea_orm::DbErr;
-use serde::Serialize;
 
+pub use self::fields::{FieldError, Fields};
 use crate::{
     access::{Permission, PermissionSet},
     ids::MemberId,
@@ -169,17 +171,6 @@ impl Code {
     }
 }
 
-/// One wrong field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// Its path, such as `members[0].role`; a query parameter or header by its name.
-    pub field: String,
-    /// Stable, `UPPER_SNAKE`, for programs.
-    pub code: &'static str,
-    /// One sentence, for people.
-    pub message: String,
-}
-
 /// Why a member was refused: what was missing, what he has, what would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -266,58 +257,6 @@ impl Error {
     }
 }
 
-/// Collects what is wrong with the fields of one request, so that all are reported at once.
-#[derive(Debug, Default)]
-pub struct Fields {
-    faults: Vec<FieldError>,
-    /// What they have in common.
-    code: Option<Code>,
-}
-
-impl Fields {
-    /// The value, or a note of the fault under the field's name.
-    pub fn take<T>(&mut self, field: &str, value: Result<T, Fault>) -> Option<T> {
-        value.map_err(|fault| self.refuse(field, fault.code, fault.message)).ok()
-    }
-
-    /// Like [`Fields::take`], for a field that may be absent.
-    pub fn take_optional<T>(&mut self, field: &str, value: Option<Result<T, Fault>>) -> Option<T> {
-        value.and_then(|value| self.take(field, value))
-    }
-
-    /// Notes that a field is wrong.
-    pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
-        let fault = FieldError { field: field.to_owned(), code, message: message.into() };
-        self.join(Code::ValidationFailed, [fault]);
-    }
-
-    /// Takes in what another rule said of the fields.
-    ///
-    /// # Errors
-    /// Its refusal, when it is not about fields.
-    pub fn include(&mut self, outcome: Result<()>) -> Result<()> {
-        match outcome {
-            Err(Error::Invalid(code, faults)) => self.join(code, faults),
-            other => return other,
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, code: Code, faults: impl IntoIterator<Item = FieldError>) {
-        self.code = Some(self.code.filter(|common| *common != code).map_or(code, |_| Code::ValidationFailed));
-        self.faults.extend(faults);
-    }
-
-    /// # Errors
-    /// Every fault noted, if there is any: under their code, if it is one, else under `VALIDATION_FAILED`.
-    pub fn finish(self) -> Result<()> {
-        match self.code {
-            None => Ok(()),
-            Some(code) => Err(Error::Invalid(code, self.faults)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -330,23 +269,5 @@ mod tests {
         assert_eq!(texts.len(), Code::ALL.len());
         assert!(texts.iter().all(|text| text.chars().all(|c| c.is_ascii_uppercase() || c == '_')));
         assert!(Code::ALL.iter().all(|code| code.sentence().ends_with('.')));
-    }
-
-    #[test]
-    fn faults_of_one_code_keep_it() {
-        let weak = || {
-            Err(Code::WeakPassword
-                .refuse_field("password", Fault { code: "TOO_COMMON", message: String::new() }))
-        };
-        let (mut fields, mut mixed) = (Fields::default(), Fields::default());
-        fields.include(Ok(())).unwrap();
-        fields.include(weak()).unwrap();
-        assert_eq!(fields.finish().unwrap_err().code(), Code::WeakPassword);
-        mixed.include(weak()).unwrap();
-        mixed.refuse("email", "REQUIRED", "");
-        let Err(Error::Invalid(code, faults)) = mixed.finish() else { panic!("nothing was wrong") };
-        assert_eq!((code, faults.len()), (Code::ValidationFailed, 2));
-        assert!(Fields::default().include(Err(Code::NotFound.refuse())).is_err());
-        assert!(Fields::default().finish().is_ok());
     }
 }
