@@ -75,6 +75,7 @@ mod server;
 mod sessions;
 mod settings;
 mod slugs;
+mod states;
 mod step_up;
 mod tags;
 mod tasks;

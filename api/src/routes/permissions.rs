@@ -111,7 +111,7 @@ impl Permissions {
         let data = access::Permission::ALL.iter().map(|permission| CataloguedPermission {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),
-            writes: permission.writes(),
+            writes: permission.changes(),
             operations: NEEDED
                 .get(permission.as_str())
                 .into_iter()

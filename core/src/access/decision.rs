@@ -93,15 +93,15 @@ impl Position {
         self.roles.iter().map(|role| role.key.clone()).collect()
     }
 
-    /// The one rule. `permission`: `None` where membership is enough. `writes`: does it change things? `allows_deleted`: is
+    /// The one rule. `permission`: `None` where membership is enough. `changes`: does it change things? `allows_deleted`: is
     /// it for deleted organizations, too?
-    pub fn decide(&self, permission: Option<Permission>, writes: bool, allows_deleted: bool) -> Decision {
+    pub fn decide(&self, permission: Option<Permission>, changes: bool, allows_deleted: bool) -> Decision {
         let allows = |role: &&RoleGrants| permission.is_some_and(|wanted| role.permissions.contains(wanted));
         let granted_by: Vec<_> = self.roles.iter().filter(allows).map(|role| role.key.clone()).collect();
         let reason = match () {
             () if self.is_inactive => Reason::MembershipInactive,
             () if self.is_deleted && !allows_deleted => Reason::OrganizationDeleted,
-            () if writes && self.is_suspended => Reason::OrganizationSuspended,
+            () if changes && self.is_suspended => Reason::OrganizationSuspended,
             () if permission.is_some() && granted_by.is_empty() => Reason::PermissionMissing,
             () => Reason::Granted,
         };
@@ -139,8 +139,8 @@ mod tests {
             let roles = sets.iter().enumerate().map(|(number, permissions)| role(number, set(permissions)));
             let position = Position { is_deleted, is_suspended, is_inactive, roles: roles.collect() };
             let wanted = Permission::ALL[wanted];
-            let decision = position.decide(Some(wanted), wanted.writes(), false);
-            let is_shut = is_inactive || is_deleted || is_suspended && wanted.writes();
+            let decision = position.decide(Some(wanted), wanted.changes(), false);
+            let is_shut = is_inactive || is_deleted || is_suspended && wanted.changes();
             prop_assert_eq!(decision.is_allowed(), !is_shut && position.held().contains(wanted));
             prop_assert_eq!(decision.granted_by.is_empty(), !position.held().contains(wanted));
         }

@@ -21,8 +21,10 @@ use crate::ids::{SessionId, UserId};
 pub trait Grant: Send + Sync + 'static {
     /// The permission asked for; `None`: to be a member is enough.
     const PERMISSION: Option<Permission>;
-    /// May it change things?
+    /// Does its transaction write? What is recorded in the audit log counts, too.
     const WRITES: bool;
+    /// Does it change the organization? Then a suspended organization refuses it.
+    const CHANGES: bool = Self::WRITES;
     /// Does it need a log-in of a short while ago?
     const NEEDS_RECENT: bool = false;
     /// Is it for organizations that are deleted, too?

@@ -5,9 +5,11 @@ use std::fmt;
 use super::{Grant, Write};
 
 macro_rules! permissions {
+    (@changes write) => { true };
+    (@changes dear) => { true };
+    (@changes $kind:ident) => { false };
     (@writes read) => { false };
-    (@writes write) => { true };
-    (@writes dear) => { true };
+    (@writes $kind:ident) => { true };
     (@is_dear dear) => { true };
     (@is_dear $kind:ident) => { false };
     (@write read $name:ident) => {};
@@ -32,9 +34,9 @@ macro_rules! permissions {
                 match self { $(Self::$name => $about),+ }
             }
 
-            /// May it change things?
-            pub const fn writes(self) -> bool {
-                match self { $(Self::$name => permissions!(@writes $kind)),+ }
+            /// Does it change the organization? To export does not, although every export is recorded.
+            pub const fn changes(self) -> bool {
+                match self { $(Self::$name => permissions!(@changes $kind)),+ }
             }
 
             /// The permission that is spelled so.
@@ -50,6 +52,7 @@ macro_rules! permissions {
             impl Grant for $name {
                 const PERMISSION: Option<Permission> = Some(Permission::$name);
                 const WRITES: bool = permissions!(@writes $kind);
+                const CHANGES: bool = permissions!(@changes $kind);
                 const NEEDS_RECENT: bool = permissions!(@is_dear $kind);
             }
             permissions!(@write $kind $name);
@@ -57,7 +60,7 @@ macro_rules! permissions {
     };
 }
 
-// `dear`: it writes, and needs a log-in of a short while ago.
+// `dear`: it changes things, and needs a log-in of a short while ago. `export`: it reads, and is recorded.
 permissions! {
     read  OrganizationRead     = "organization:read",        "See the organization";
     write OrganizationUpdate   = "organization:update",      "Rename the organization and describe it";
@@ -89,9 +92,9 @@ permissions! {
     write TimeEntriesManageAll = "time_entries:manage_all",  "Change and delete everybody's time entries";
     write TimeEntriesLock      = "time_entries:lock",        "Lock a period against changes";
     read  ReportsRead          = "reports:read",             "See reports";
-    write ExportsCreate        = "exports:create",           "Export tasks and time entries";
+    export ExportsCreate       = "exports:create",           "Export tasks and time entries";
     read  AuditRead            = "audit:read",               "See the audit log";
-    write AuditExport          = "audit:export",             "Export the audit log";
+    export AuditExport         = "audit:export",             "Export the audit log";
     write SettingsUpdate       = "settings:update",          "Change the settings";
 }
 

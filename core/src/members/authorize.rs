@@ -166,7 +166,7 @@ impl Standing {
             None => Facts { is_recent: self.is_recent, ..Facts::platform() },
         };
         let asked = P::PERMISSION.filter(|_| self.member.is_some());
-        let decision = self.position.decide(asked, P::WRITES, P::ALLOWS_DELETED);
+        let decision = self.position.decide(asked, P::CHANGES, P::ALLOWS_DELETED);
         match decision.reason {
             Reason::Granted => {
                 let origin = Origin { actor, label: Some(self.label.clone()), ..caller.origin() };

@@ -50,7 +50,7 @@ pub async fn explain(
     };
     Ok(Explanation {
         permission,
-        decision: position.decide(Some(permission), permission.writes(), false),
+        decision: position.decide(Some(permission), permission.changes(), false),
         roles_held: position.keys(),
         roles_that_grant: roles::that_grant(tx, permission).await?,
     })
