@@ -3,8 +3,10 @@
 //! Canonical forms are computed here and stored, never in SQL: SQLite lower-cases ASCII only and PostgreSQL follows
 //! its locale, so the two databases would disagree.
 
+pub(crate) mod confusable;
 mod email;
 mod justification;
+mod line;
 mod place;
 mod role;
 mod search_term;
@@ -16,6 +18,8 @@ use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
 pub use email::EmailAddress;
 pub use justification::Justification;
+pub use line::{LINE, WORDS};
+use line::{line, lines, without_controls};
 pub use place::{Locale, TimeZone};
 use regex::Regex;
 pub use role::{Description, RoleName};
@@ -43,40 +47,6 @@ impl Fault {
 /// NFKC and lower case: two texts with the same key are the same name (UAX #15).
 pub fn key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
-}
-
-/// The form of a text for people, as the API documents it: no control characters (U+0000 to U+001F, U+007F to U+009F).
-pub const LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
-
-/// As [`LINE`], with something in it that is no space (Unicode's `White_Space`, spelled out: programs disagree about `\s`).
-pub const WORDS: &str = "^[^\\u0000-\\u001F\\u007F-\\u009F]*\
-    [^\\u0000-\\u0020\\u007F-\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000]\
-    [^\\u0000-\\u001F\\u007F-\\u009F]*$";
-
-fn without_controls(text: &str) -> Result<(), Fault> {
-    match text.chars().any(char::is_control) {
-        true => Err(Fault::new("INVALID_FORMAT", "Must not contain control characters.")),
-        false => Ok(()),
-    }
-}
-
-/// A text for people in one line: trimmed, NFC, so long, without control characters.
-fn line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
-    without_controls(text)?;
-    let line = nfc(text.trim());
-    length(&line, bounds)?;
-    Ok(line)
-}
-
-/// A text for people in as many lines as it takes: as [`line`], but with line breaks and tabs.
-fn lines(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        let message = "Must not contain control characters other than line breaks and tabs.";
-        return Err(Fault::new("INVALID_FORMAT", message));
-    }
-    let lines = nfc(text.trim());
-    length(&lines, bounds)?;
-    Ok(lines)
 }
 
 fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), Fault> {
@@ -109,7 +79,7 @@ fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
     }
 }
 
-/// A name shown to people: trimmed, NFC, 1..=100 characters, no control characters.
+/// A name shown to people: trimmed, NFC, 1..=100 characters, none that do not show, no word of mixed scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -118,9 +88,11 @@ impl Name {
     pub const MAX: usize = 100;
 
     /// # Errors
-    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `MIXED_SCRIPTS`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        line(text, 1..=Self::MAX).map(Self)
+        let name = line(text, 1..=Self::MAX)?;
+        confusable::refuse_mixed_scripts(&name)?;
+        Ok(Self(name))
     }
 
     /// Of a person who has told none.

@@ -128,11 +128,25 @@ async fn what_is_wrong_with_a_role_is_named() {
     let problem = reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["permissions[1] UNKNOWN_PERMISSION", "permissions[2] UNKNOWN_PERMISSION"]);
     assert!(problem["errors"][0]["message"].as_str().unwrap().contains("projects:fly"));
+    for (lies, code) in [
+        ("\u{41E}wner", "MIXED_SCRIPTS"),
+        ("Ow\u{200B}ner", "INVALID_FORMAT"),
+        ("\u{202E}renwO", "INVALID_FORMAT"),
+    ] {
+        let reply = olivia.post(ROLES, json!({ "name": lies, "permissions": [] })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), [format!("name {code}")]);
+    }
     role(&olivia, "Äpfel", &[]).await;
-    for taken in ["ÄPFEL", "Owner", " äpfel "] {
+    // The name itself, and what looks like it (UTS 39).
+    let other = role(&olivia, "Lead", &[]).await;
+    for taken in ["ÄPFEL", "Owner", " äpfel ", "0wner", "Adrnin", "\u{FF2F}WNER", "View er"] {
         let draft = json!({ "name": taken, "permissions": [] });
         olivia.post(ROLES, draft).await.problem(409, "ROLE_NAME_TAKEN");
+        let rename = olivia.patch(&other, json!({ "name": taken })).header("if-match", "*");
+        rename.await.problem(409, "ROLE_NAME_TAKEN");
     }
+    olivia.patch(&other, json!({ "name": "LEAD" })).header("if-match", "*").await.expect(200);
     // Names may be alike in what programs call them.
     let (first, second) = (role(&olivia, "A b", &[]).await, role(&olivia, "A-b", &[]).await);
     let key = async |path: &str| olivia.get(path).await.expect(200)["key"].as_str().unwrap().to_owned();

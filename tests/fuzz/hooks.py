@@ -42,6 +42,7 @@ PROBLEMS = {
 FIELDS = {
     (None, "TOO_COMMON"): "leaked passwords are looked up",
     (None, "TOO_SIMILAR"): "passwords are compared with the name and the address",
+    (None, "MIXED_SCRIPTS"): "no pattern can tell of which alphabet a letter is",
     (None, "UNKNOWN_CURRENCY"): "they change with ISO 4217",
     (None, "UNKNOWN_PERMISSION"): "they grow with every release; GET /permissions lists them",
     (None, "UNKNOWN_REFERENCE"): "it is looked up",
@@ -56,6 +57,8 @@ FIELDS = {
     ("last_name", "INVALID_FORMAT"): "as `description`",
     ("name", "INVALID_FORMAT"): "as `description`",
     ("q", "INVALID_FORMAT"): "as `description`",
+    ("activity", "INVALID_FORMAT"): "zero-width joiners outside of words",
+    ("title", "INVALID_FORMAT"): "as `activity`",
     ("email", "INVALID_FORMAT"): "`format: idn-email`, which generators of strings at a length do not heed",
     ("ip", "INVALID_FORMAT"): "IPv4 or IPv6",
     ("member_id", "NOT_A_CHOICE"): "oneself",

@@ -134,6 +134,7 @@ pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<Allowing> {
     tx.facts().refuse_escalation(new.permissions, false)?;
     // Of two that want one name at once, the second sees the key of the first taken and its name refused.
     organizations::lock(tx).await?;
+    refuse_resembling(tx, &new.name, None).await?;
     let now = tx.now();
     let role = tx
         .insert(ActiveModel {
@@ -155,6 +156,18 @@ pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<Allowing> {
     Ok(Allowing { role, permissions: new.permissions })
 }
 
+/// Refuses a name that can be taken for that of another role than `this`: people would give a role that they do not mean.
+///
+/// # Errors
+/// `ROLE_NAME_TAKEN`.
+async fn refuse_resembling<P: Write>(tx: &OrgTx<P>, name: &RoleName, this: Option<RoleId>) -> Result<()> {
+    let others = tx.find::<Entity>().filter(Condition::all().add_option(this.map(|id| Column::Id.ne(id))));
+    match others.all().await?.iter().any(|role| name.resembles(&role.name)) {
+        true => Err(Code::RoleNameTaken.refuse()),
+        false => Ok(()),
+    }
+}
+
 /// `wanted`, unless a role has it or had it: a key never changes its meaning.
 async fn free_key<P: Write>(tx: &OrgTx<P>, wanted: String) -> Result<String> {
     let is_it = || Column::Key.eq(wanted.as_str());
@@ -174,9 +187,14 @@ pub async fn change(
     changes: RoleChanges,
     expected: Option<i64>,
 ) -> Result<Allowing> {
+    if changes.name.is_some() {
+        // Names are compared with each other, so one is changed at a time.
+        organizations::lock(tx).await?;
+    }
     let Allowing { role: before, permissions } = lock(tx, id, expected).await?;
     let mut after = before.clone();
     if let Some(name) = changes.name {
+        refuse_resembling(tx, &name, Some(id)).await?;
         (after.name_key, after.name) = (name.key(), name.into());
     }
     if let Some(description) = changes.description {

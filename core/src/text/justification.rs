@@ -1,6 +1,6 @@
 //! Why somebody does what he need not explain to himself.
 
-use super::{Fault, length, without_controls};
+use super::{Fault, length, line};
 
 /// Why an operator of the platform looks into an organization: 3..=200 characters, trimmed, each of which shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,23 +10,12 @@ impl Justification {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        without_controls(text)?;
-        if text.chars().any(is_hidden) {
-            return Err(Fault::new("INVALID_FORMAT", "Must not contain characters that do not show."));
-        }
+        line::without_controls(text)?;
+        line::refuse_invisible(text)?;
         let text = text.trim();
         length(text, 3..=200)?;
         Ok(Self(text.to_owned()))
     }
-}
-
-/// Takes up no room, turns the direction of what follows (UAX #9), or stands for what was no text.
-fn is_hidden(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 impl From<Justification> for String {

@@ -1,8 +1,9 @@
 //! What a role is called, and what it is for.
 
-use super::{Fault, key, line};
+use super::{Fault, confusable, key, line};
 
-/// The name of a role, for people: trimmed, NFC, 1..=50 characters, no control characters; unique without regard to case.
+/// The name of a role, for people: trimmed, NFC, 1..=50 characters, none that do not show, no word of mixed scripts; unique
+/// without regard to case, and to letters that look alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleName(String);
 
@@ -11,14 +12,21 @@ impl RoleName {
     pub const MAX: usize = 50;
 
     /// # Errors
-    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `MIXED_SCRIPTS`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        line(text, 1..=Self::MAX).map(Self)
+        let name = line(text, 1..=Self::MAX)?;
+        confusable::refuse_mixed_scripts(&name)?;
+        Ok(Self(name))
     }
 
-    /// What uniqueness is judged by.
+    /// What the unique index is on.
     pub fn key(&self) -> String {
         key(&self.0)
+    }
+
+    /// Can the name be taken for `other`?
+    pub(crate) fn resembles(&self, other: &str) -> bool {
+        confusable::appearance(&self.0) == confusable::appearance(other)
     }
 
     /// A stable name for programs, made from this one: lower-case letters, digits and single hyphens, at most 40

@@ -102,8 +102,13 @@ proptest! {
     fn a_text_for_people_is_what_its_form_says(text in prop_oneof![any::<String>(), "[\\pZ\\pCab]{0,4}"]) {
         static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| [LINE, WORDS].map(|form| Regex::new(form).unwrap()));
         let [line, words] = &*FORMS;
-        prop_assert_eq!(Description::parse(&text).is_ok(), line.is_match(&text));
-        prop_assert_eq!(Name::parse(&text).is_ok(), words.is_match(&text));
+        // No form can tell what stands beside a joiner, and of which script a letter is.
+        let (description, name) = (Description::parse(&text), Name::parse(&text));
+        let beyond = |fault: &Fault| fault.code == "MIXED_SCRIPTS" || text.contains(['\u{200C}', '\u{200D}']) || text.chars().any(|c| ('\u{E0000}'..='\u{E007F}').contains(&c));
+        prop_assert!(description.is_err() || line.is_match(&text));
+        prop_assert!(name.is_err() || words.is_match(&text));
+        prop_assert!(description.is_ok() || !line.is_match(&text) || description.is_err_and(|fault| beyond(&fault)), "{text:?}");
+        prop_assert!(name.is_ok() || !words.is_match(&text) || name.is_err_and(|fault| beyond(&fault)), "{text:?}");
     }
     #[test]
     fn a_slug_is_what_its_form_says(text in prop_oneof![any::<String>(), "[a-z0-9-]{0,66}", "\\PC{0,5}-[A-Za-z_.]{1,3}"]) {

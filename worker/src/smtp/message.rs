@@ -3,6 +3,7 @@
 use std::{net::IpAddr, time::SystemTime};
 
 use chrono::{DateTime, Utc};
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
 use lettre::{
     Address, Message,
     message::{
@@ -65,7 +66,7 @@ pub(crate) fn pack(
     let message = Message::builder()
         .from(from.0.clone())
         .to(Mailbox::new(None, to.clone()))
-        .subject(&*text.subject)
+        .raw_header(subject(&text.subject)?)
         .date(SystemTime::from(at))
         .message_id(Some(message_id.to_owned()))
         .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"))
@@ -75,6 +76,20 @@ pub(crate) fn pack(
     Ok(Parcel { from: from.address().clone(), to, bytes: message.formatted() })
 }
 
+/// The subject. Where it holds what reads as an encoded word, all of it is encoded: mail programs decode once (RFC 2047,
+/// section 5), and a name such as `=?utf-8?B?…?=` is shown as it was written.
+fn subject(text: &str) -> Result<HeaderValue, String> {
+    let name = HeaderName::new_from_ascii_str("Subject");
+    if !text.contains("=?") {
+        return Ok(HeaderValue::new(name, text.to_owned()));
+    }
+    let mut encoded = String::new();
+    let mut writer = EmailWriter::new(&mut encoded, "Subject: ".len(), 0, false);
+    rfc2047::encode(text, &mut writer).map_err(|fault| format!("the subject cannot be encoded: {fault}"))?;
+    drop(writer);
+    Ok(HeaderValue::dangerous_new_pre_encoded(name, text.to_owned(), encoded))
+}
+
 /// The domain of our names: the host of `public_url`, or `localhost` where that is a mere number or none at all.
 pub(crate) fn domain(public_url: &str) -> &str {
     let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
@@ -82,4 +97,26 @@ pub(crate) fn domain(public_url: &str) -> &str {
     let host = authority.split(':').next().unwrap_or_default();
     let is_name = !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
     if is_name { host } else { "localhost" }
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::MessageParser;
+
+    use super::*;
+
+    #[test]
+    fn a_subject_is_shown_as_it_was_written() {
+        let long = format!("Join {} =?utf-8?Q?now?=", "Ada's 日本 ".repeat(12));
+        for written in
+            ["Join Acme", "Join =?utf-8?B?RXZpbA==?= today", "=?utf-8?Q?=41?=", "Zoë's =? question", &long]
+        {
+            let text = Text { subject: written.to_owned(), text: "text".into(), html: "<p>html".into() };
+            let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
+            let parcel =
+                pack(&from, "ada@example.com", &text, "<1@insula.example>", DateTime::UNIX_EPOCH).unwrap();
+            let read = MessageParser::default().parse(&parcel.bytes).unwrap();
+            assert_eq!(read.subject(), Some(written.trim()), "{}", String::from_utf8_lossy(&parcel.bytes));
+        }
+    }
 }
