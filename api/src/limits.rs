@@ -25,6 +25,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const BY_ADDRESS: &[(&str, Class)] = &[
     ("logIn", Class::LogIn),
     ("reauthenticate", Class::LogIn),
+    ("changeMyPassword", Class::LogIn),
     ("register", Class::Register),
     ("forgotPassword", Class::Reset),
     ("resendVerification", Class::Reset),

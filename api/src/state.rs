@@ -19,7 +19,7 @@ use insula_core::{
     one_time_tokens::Mail,
     page::Cursors,
     secret::MacKey,
-    sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens},
+    sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens, Verifier, Whence},
 };
 
 use poem::{Endpoint, Request};
@@ -77,6 +77,17 @@ pub struct State {
 }
 
 impl State {
+    /// What verifies passwords.
+    pub fn verifier(&self) -> Verifier<'_> {
+        let Self { db, passwords, guesses, devices, .. } = self;
+        Verifier { db, passwords, guesses, devices }
+    }
+
+    /// From where a password comes: the device is known by a cookie of `request`, which came from `address`.
+    pub fn whence<'a>(&self, request: &'a Request, address: Option<&'a str>) -> Whence<'a> {
+        Whence { address, device: self.cookies.device(request) }
+    }
+
     /// Is the schema the one this program knows?
     pub fn is_migrated(&self) -> bool {
         self.migrated.load(Relaxed)

@@ -31,6 +31,7 @@ mod email_change;
 mod email_cli;
 mod escalation;
 mod exports;
+mod guesses;
 mod idempotency;
 mod imports;
 mod invitations;

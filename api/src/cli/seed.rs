@@ -18,16 +18,17 @@ use insula_core::{
     bell::Bell,
     cluster::Cluster,
     config::Config,
-    credentials::{self, Passwords},
+    credentials::Passwords,
     db::Db,
     error::Code,
     ids::UserId,
+    limits::Guesses,
     maintenance,
     members::{self, Caller},
     organizations::{NewOrganization, OrgRef},
     projects::{self, NewProject},
     secret::{Secret, random},
-    sessions::{self, Device, Policy, Tokens},
+    sessions::{self, Device, DeviceTokens, Policy, Tokens, Verifier, Whence},
     signing_keys::Schedule,
     text::{Color, EmailAddress, Name, ProjectCode, Slug},
     users::NewUser,
@@ -86,10 +87,12 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
+    let guesses = Guesses::new(&master, config.limit_guesses, None);
+    let devices = DeviceTokens::new(&master);
     let policy = Policy { absolute: Duration::from_secs(60), ..Policy::from(config) };
     let seed = Seed {
         db: &db,
-        passwords: &passwords,
+        verifier: Verifier { db: &db, passwords: &passwords, guesses: &guesses, devices: &devices },
         tokens: &tokens,
         policy,
         password: &password,
@@ -118,7 +121,7 @@ async fn demo(seed: &Seed<'_>) -> Result<(), Fault> {
 
 struct Seed<'a> {
     db: &'a Db,
-    passwords: &'a Passwords,
+    verifier: Verifier<'a>,
     tokens: &'a Tokens,
     policy: Policy,
     password: &'a str,
@@ -130,7 +133,7 @@ impl Seed<'_> {
     /// The person, registered unless he is.
     async fn person(&self, first: &str, last: &str) -> Result<UserId, Fault> {
         let address = email(first);
-        let hash = self.passwords.hash(Secret::new(self.password.to_owned())).await?;
+        let hash = self.verifier.passwords.hash(Secret::new(self.password.to_owned())).await?;
         let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
         let name = |name| Name::parse(name).ok();
         let email = EmailAddress::parse(&address).map_err(|fault| Fault::failed(fault.message))?;
@@ -143,8 +146,8 @@ impl Seed<'_> {
             Err(error) if error.code() == Code::EmailTaken => {
                 drop(tx);
                 let password = Secret::new(self.password.to_owned());
-                let proof =
-                    credentials::check(self.db, self.passwords, &address, password, &Trail::default()).await;
+                let nowhere = Whence { address: None, device: None };
+                let proof = self.verifier.log_in(&address, password, nowhere, &Trail::default()).await;
                 proof.map(|proof| proof.user).map_err(|_| {
                     Fault::failed(format!(
                         "{address} exists with another password; delete the data folder to start anew"

@@ -10,6 +10,7 @@ use insula_core::{
     text,
     users::{self, ProfileChanges},
 };
+use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};
 use uuid::Uuid;
 
@@ -81,15 +82,21 @@ impl Account {
 
     /// Change my password
     ///
-    /// Every other log-in ends, and a notice is mailed. Needs a recent log-in.
+    /// Every other log-in ends, and a notice is mailed. Needs a recent log-in. A wrong password counts as one at log-in does:
+    /// after five in 15 minutes each one has to wait.
     #[oai(path = "/users/me/password", method = "put", operation_id = "changeMyPassword")]
-    async fn change_password(&self, me: Recent, body: StrictJson<PasswordChange>) -> Result<Tagged<User>> {
-        let Recent(SignedIn { user, caller, .. }) = me;
+    async fn change_password(
+        &self,
+        request: &Request,
+        me: Recent,
+        body: StrictJson<PasswordChange>,
+    ) -> Result<Tagged<User>> {
+        let Recent(me) = me;
         let State { db, passwords, .. } = &*self.0;
         let PasswordChange { current_password, password } = body.value;
-        let current = Secret::new(current_password.0);
-        let field = "current_password";
-        let proof = credentials::confirm(db, passwords, user.id, field, current).await?;
+        let (field, current) = ("current_password", Secret::new(current_password.0));
+        let proof = self.0.confirm(request, &me, field, current).await?;
+        let SignedIn { user, caller, .. } = me;
         let password = Secret::new(password.0);
         let about = [Some(user.email.as_str()), user.username.as_deref()];
         credentials::refuse_weak("password", &password, &about.into_iter().flatten().collect::<Vec<_>>())?;

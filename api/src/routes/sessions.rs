@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use insula_core::{
-    Error, accounts, credentials,
+    Error, accounts,
+    credentials::Proof,
     error::{Code, Fields},
     limits::Class,
+    members::Caller,
     secret::Secret,
-    sessions::{self, Device, Ending, Whence},
+    sessions::{self, Device, Ending},
     text, users,
 };
 use poem::Request;
@@ -146,10 +148,9 @@ impl Sessions {
             self.0.origins.require(request)?;
         }
         let Parsed { login, password, device_name } = who.value.parse()?;
-        let State { db, passwords, guesses, devices, cookies, .. } = &*self.0;
-        let whence = Whence { address: anybody.device.ip.as_deref(), device: cookies.device(request) };
-        let guards = (passwords, guesses, devices);
-        let proof = sessions::prove(db, guards, (&login, password), whence, &anybody.trail).await?;
+        let State { db, devices, cookies, .. } = &*self.0;
+        let whence = self.0.whence(request, anybody.device.ip.as_deref());
+        let proof = self.0.verifier().log_in(&login, password, whence, &anybody.trail).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
         let device = Device { name: device_name, ..anybody.device };
         let (session, user) = sessions::log_in(&mut tx, &proof, device, &self.0.policy).await?;
@@ -200,17 +201,18 @@ impl Sessions {
 
     /// Prove again who I am
     ///
-    /// What is dear (password, e-mail address, deletion) wants a proof that is a few minutes old at most.
+    /// What is dear (e-mail address, deletion, owners) wants a proof that is a few minutes old at most. A wrong password
+    /// counts as one at log-in does: after five in 15 minutes each one has to wait.
     #[oai(path = "/auth/reauthenticate", method = "post", operation_id = "reauthenticate")]
     async fn reauthenticate(
         &self,
+        request: &Request,
         me: caller::SignedIn,
         proof: StrictJson<Reauthentication>,
     ) -> Result<NoContent> {
-        let State { db, passwords, .. } = &*self.0;
         let password = Secret::new(proof.value.password.0);
-        let proof = credentials::confirm(db, passwords, me.user.id, "password", password).await?;
-        let tx = db.begin_global(me.caller.origin()).await?;
+        let proof = self.0.confirm(request, &me, "password", password).await?;
+        let tx = self.0.db.begin_global(me.caller.origin()).await?;
         sessions::reauthenticate(&tx, me.caller.claims.session, &proof, "password").await?;
         tx.commit().await?;
         Ok(NoContent)
@@ -273,6 +275,20 @@ impl Sessions {
 }
 
 impl State {
+    /// The proof that `password`, which the body calls `field`, is that of the person who is signed in.
+    pub(super) async fn confirm(
+        &self,
+        request: &Request,
+        me: &caller::SignedIn,
+        field: &str,
+        password: Secret<String>,
+    ) -> Result<Proof, Error> {
+        let Caller { claims, inquiry, trail, .. } = &me.caller;
+        let whence = self.whence(request, inquiry.ip.as_deref());
+        let who = (me.user.id, Some(claims.session));
+        self.verifier().confirm(who, (field, password), whence, trail).await
+    }
+
     /// Ends sessions of the person who asks, this one among them; a browser forgets its cookies.
     async fn log_out(&self, me: &caller::SignedIn, which: Ending) -> Result<WithCookies<NoContent>> {
         let reply = match self.revoke(me, which, "log-out").await {

@@ -8,18 +8,19 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, FromQueryResult,
-    sea_query::{Expr, ExprTrait, JoinType, Query},
+    sea_query::{Expr, ExprTrait, JoinType, Query, SimpleExpr},
 };
 
-pub use password::{Passwords, Verdict, check_imported_hash, refuse_weak, require_length, shortest};
+use password::Verdict;
+pub use password::{Passwords, check_imported_hash, refuse_weak, require_length, shortest};
 
 use crate::{
     Error, Result,
     access::Origin,
-    audit::Trail,
     db::{Db, Tx},
     error::Code,
     ids::{CredentialId, UserId},
+    limits::Attempt,
     secret::Secret,
     text::{self, EmailAddress, Fault},
     users,
@@ -67,62 +68,71 @@ fn password_of(user: UserId) -> Condition {
     Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
 }
 
-/// The account that somebody says is his.
+/// The account that somebody says is theirs.
 #[derive(FromQueryResult)]
 pub(crate) struct Claimed {
     pub(crate) id: UserId,
+    pub(crate) email_canonical: String,
+    pub(crate) email_verified_at: Option<DateTime<Utc>>,
     is_active: bool,
-    /// `None`: he has no password.
+    /// `None`: it has no password.
     #[sea_orm(nested)]
     held: Option<Held>,
 }
 
-/// The person whose e-mail address or username and password these are. A hash that is outdated is replaced. `trail`: where
-/// it is noted whose account it was tried for.
-///
-/// # Errors
-/// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `INACTIVE_USER`,
-/// only to who knows the password; `Unavailable` when too many log in at once.
-pub async fn check(
-    db: &Db,
-    passwords: &Passwords,
-    login: &str,
-    password: Secret<String>,
-    trail: &Trail,
-) -> Result<Proof> {
-    let claimed = claim(db, login, trail).await?;
-    verify(db, passwords, claimed, password).await
-}
-
-/// The account of this name, where there is one; noted on the trail.
+/// The account of this e-mail address or username, where there is one.
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn claim(db: &Db, login: &str, trail: &Trail) -> Result<Option<Claimed>> {
-    let claimed = claimed(db, login).await?;
-    trail.claims(text::key(login.trim()), claimed.as_ref().map(|claimed| claimed.id));
-    Ok(claimed)
+pub(crate) async fn named(db: &Db, login: &str) -> Result<Option<Claimed>> {
+    // A username has no @.
+    let column = match EmailAddress::parse(login) {
+        Ok(_) => users::Column::EmailCanonical,
+        Err(_) => users::Column::UsernameCanonical,
+    };
+    claimed(db, Expr::col((users::Entity, column)).eq(canonical(login))).await
 }
 
-/// Is it the password of the account, if there is one?
+/// The canonical form of what somebody typed as their e-mail address or username.
+pub(crate) fn canonical(login: &str) -> String {
+    match EmailAddress::parse(login) {
+        Ok(email) => email.key().to_owned(),
+        Err(_) => text::key(login.trim()),
+    }
+}
+
+/// The account of a person, where it is not deleted.
 ///
 /// # Errors
-/// Those of [`check`].
+/// Whatever the database refuses.
+pub(crate) async fn of(db: &Db, user: UserId) -> Result<Option<Claimed>> {
+    claimed(db, Expr::col((users::Entity, users::Column::Id)).eq(user)).await
+}
+
+/// Is it the password of the account, if there is one? An outdated hash is replaced. The only place that verifies a
+/// password; `attempt` is the proof that the limit of guesses allows it, and is told the outcome.
+///
+/// # Errors
+/// `INVALID_CREDENTIALS`, the same and after the same time whether there is such an account or not; `INACTIVE_USER`,
+/// only to who knows the password; `Unavailable` when too many passwords are verified at once.
 pub(crate) async fn verify(
     db: &Db,
     passwords: &Passwords,
+    attempt: Attempt<'_>,
     claimed: Option<Claimed>,
     password: Secret<String>,
 ) -> Result<Proof> {
     let hash = claimed.as_ref().and_then(|claimed| Some(claimed.held.as_ref()?.secret_hash.clone()));
     let verdict = passwords.verify(password, hash).await?;
-    let Some(Claimed { id: user, is_active, held: Some(held) }) = claimed.filter(|_| verdict.is_right())
+    let Some(Claimed { id: user, is_active, held: Some(held), .. }) = claimed.filter(|_| verdict.is_right())
     else {
+        attempt.wrong().await;
         return Err(Code::InvalidCredentials.refuse());
     };
     if !is_active {
         return Err(Code::InactiveUser.refuse());
     }
+    attempt.right().await;
     if let Verdict::Outdated { renewed } = verdict
         && let Err(error) = renew(db, user, &held, renewed).await
     {
@@ -165,35 +175,6 @@ async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Resul
     tx.commit_unaudited().await
 }
 
-/// Is it the password of a person who is signed in? `field` names it where it is not.
-///
-/// # Errors
-/// `PASSWORD_MISMATCH` where it is another, or he has none.
-pub async fn confirm(
-    db: &Db,
-    passwords: &Passwords,
-    user: UserId,
-    field: &str,
-    password: Secret<String>,
-) -> Result<Proof> {
-    let mut query = Query::select();
-    query
-        .columns([entity::Column::SecretHash, entity::Column::ChangedAt])
-        .from(entity::Entity)
-        .cond_where(password_of(user));
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a person proves himself; credentials belong to no organization"
-    )]
-    let held: Vec<Held> = db.unscoped().await?.rows(&query).await?;
-    let held = held.into_iter().next();
-    let hash = held.as_ref().map(|held| held.secret_hash.clone());
-    match (passwords.verify(password, hash).await?.is_right(), held) {
-        (true, Some(held)) => Ok(Proof { user, changed_at: held.changed_at }),
-        _ => Err(mismatch(field)),
-    }
-}
-
 /// The refusal of a password that is another; `field` names it.
 pub(crate) fn mismatch(field: &str) -> Error {
     let fault = Fault { code: "WRONG", message: "Is not your current password.".into() };
@@ -206,27 +187,26 @@ struct Held {
     changed_at: DateTime<Utc>,
 }
 
-async fn claimed(db: &Db, login: &str) -> Result<Option<Claimed>> {
+async fn claimed(db: &Db, whose: SimpleExpr) -> Result<Option<Claimed>> {
+    use users::Column::{DeletedAt, EmailCanonical, EmailVerifiedAt, Id, IsActive};
     let mut query = Query::select();
     query
-        .columns([(users::Entity, users::Column::Id), (users::Entity, users::Column::IsActive)])
+        .columns([Id, EmailCanonical, EmailVerifiedAt, IsActive].map(|column| (users::Entity, column)))
         .columns([(entity::Entity, entity::Column::SecretHash), (entity::Entity, entity::Column::ChangedAt)])
         .from(users::Entity)
         .join(
             JoinType::LeftJoin,
             entity::Entity,
             Expr::col((entity::Entity, entity::Column::UserId))
-                .equals((users::Entity, users::Column::Id))
+                .equals((users::Entity, Id))
                 .and(Expr::col((entity::Entity, entity::Column::Kind)).eq(PASSWORD)),
         )
-        .and_where(Expr::col((users::Entity, users::Column::DeletedAt)).is_null());
-    // A username has no @.
-    let named = match EmailAddress::parse(login) {
-        Ok(email) => Expr::col((users::Entity, users::Column::EmailCanonical)).eq(email.key()),
-        Err(_) => Expr::col((users::Entity, users::Column::UsernameCanonical)).eq(text::key(login.trim())),
-    };
-    query.and_where(named);
-    #[expect(clippy::disallowed_methods, reason = "who logs in is in no organization yet")]
+        .and_where(Expr::col((users::Entity, DeletedAt)).is_null())
+        .and_where(whose);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "who proves who they are is in no organization yet; credentials belong to none"
+    )]
     let found = db.unscoped().await?.rows(&query).await?;
     Ok(found.into_iter().next())
 }

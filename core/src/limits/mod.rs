@@ -17,6 +17,7 @@ use std::{
 };
 
 use bucket::Buckets;
+pub(crate) use guesses::Attempt;
 pub use guesses::Guesses;
 
 use crate::{

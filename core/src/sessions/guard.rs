@@ -1,4 +1,5 @@
-//! Who guesses at passwords waits; whose account it is does not, where he has logged in before.
+//! The one way to verify a password. Who guesses at passwords waits; whose account it is does not, where they have logged in
+//! before.
 
 use std::net::IpAddr;
 
@@ -9,15 +10,14 @@ use sea_orm::{
 
 use super::{Column, DeviceTokens, Entity, KNOWN};
 use crate::{
-    Error, Result,
+    Result,
     audit::Trail,
     credentials::{self, Passwords, Proof},
     db::Db,
     error::Code,
-    ids::UserId,
+    ids::{SessionId, UserId},
     limits::{Guesses, network},
     secret::Secret,
-    text,
 };
 
 /// From where somebody tries.
@@ -29,72 +29,111 @@ pub struct Whence<'a> {
     pub device: Option<&'a str>,
 }
 
-/// As [`credentials::check`], for those who can go on guessing.
-///
-/// # Errors
-/// Those of [`credentials::check`]; `RATE_LIMITED` after five wrong ones in 15 minutes, whether there is such an account or
-/// not. Whoever has logged in to it on this device, or from this network (IPv6: this /64), in the last 30 days waits for his own
-/// wrong ones alone.
-pub async fn prove(
-    db: &Db,
-    (passwords, guesses, devices): (&Passwords, &Guesses, &DeviceTokens),
-    (login, password): (&str, Secret<String>),
-    whence: Whence<'_>,
-    trail: &Trail,
-) -> Result<Proof> {
-    let claimed = credentials::claim(db, login, trail).await?;
-    let user = claimed.as_ref().map(|claimed| claimed.id);
-    let known = user.zip(whence.device).and_then(|(user, token)| devices.read(user, token, db.now()));
-    let account = match (user, known) {
-        (Some(user), Some(device)) => format!("{user}@{device}"),
-        _ => account(db, guesses, user, login, whence.address).await?,
-    };
-    if let Some(retry_after) = guesses.wait(&account).await {
-        return Err(Error::Limited { retry_after });
+/// Verifies passwords. Every attempt counts to the limit of its account, and is noted on the request's trail, by which a
+/// failed one gets into the audit log.
+#[derive(Clone, Copy)]
+pub struct Verifier<'a> {
+    /// Where the accounts are.
+    pub db: &'a Db,
+    /// Hashes what was typed.
+    pub passwords: &'a Passwords,
+    /// The limit.
+    pub guesses: &'a Guesses,
+    /// Reads the token of a known device.
+    pub devices: &'a DeviceTokens,
+}
+
+impl Verifier<'_> {
+    /// The person whose e-mail address or username and password these are.
+    ///
+    /// # Errors
+    /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `RATE_LIMITED`
+    /// after five wrong ones in 15 minutes, whether there is such an account or not: who has logged in to it on this
+    /// device, or from this network (IPv6: this /64), in the last 30 days waits for their own wrong ones alone;
+    /// `INACTIVE_USER`, only to who knows the password; `Unavailable` when too many log in at once.
+    pub async fn log_in(
+        &self,
+        login: &str,
+        password: Secret<String>,
+        whence: Whence<'_>,
+        trail: &Trail,
+    ) -> Result<Proof> {
+        let claimed = credentials::named(self.db, login).await?;
+        let user = claimed.as_ref().map(|claimed| claimed.id);
+        let name = credentials::canonical(login);
+        // The same name before and after somebody registers with it, so that the count does not tell whether it was new.
+        let strangers = claimed.as_ref().map_or(&name, |claimed| &claimed.email_canonical);
+        let strangers = self.guesses.named(strangers);
+        trail.claims(name, user);
+        let attempt = self.guesses.attempt(self.bucket(user, whence, strangers).await?).await?;
+        credentials::verify(self.db, self.passwords, attempt, claimed, password).await
     }
-    let outcome = credentials::verify(db, passwords, claimed, password).await;
-    match &outcome {
-        Ok(_) => guesses.right(&account).await,
-        Err(error) if error.code() == Code::InvalidCredentials => guesses.wrong(&account).await,
-        Err(_) => {}
+
+    /// Is it the password of a person who is known already? `field` names it where it is not. `session`: by which log-in
+    /// they ask; from a place that is not known to the account, what is guessed in it counts for it alone.
+    ///
+    /// # Errors
+    /// `PASSWORD_MISMATCH` where it is another, or there is none; the others as [`Verifier::log_in`].
+    pub async fn confirm(
+        &self,
+        (user, session): (UserId, Option<SessionId>),
+        (field, password): (&str, Secret<String>),
+        whence: Whence<'_>,
+        trail: &Trail,
+    ) -> Result<Proof> {
+        let claimed = credentials::of(self.db, user).await?;
+        let elsewhere = match (session, &claimed) {
+            (Some(session), _) => format!("{user}@{session}"),
+            (None, Some(claimed)) => self.guesses.named(&claimed.email_canonical),
+            (None, None) => user.to_string(),
+        };
+        trail.claims(user.to_string(), Some(user));
+        let attempt = self.guesses.attempt(self.bucket(Some(user), whence, elsewhere).await?).await?;
+        let outcome = credentials::verify(self.db, self.passwords, attempt, claimed, password).await;
+        outcome.map_err(|error| match error.code() {
+            Code::InvalidCredentials => credentials::mismatch(field),
+            _ => error,
+        })
     }
-    outcome
+
+    /// What an attempt is counted by: the account together with the device or the network it was used from before, or
+    /// `elsewhere`. By the same queries whether there is an account.
+    async fn bucket(&self, user: Option<UserId>, whence: Whence<'_>, elsewhere: String) -> Result<String> {
+        let device = user.zip(whence.device);
+        let device = device.and_then(|(user, token)| self.devices.read(user, token, self.db.now()));
+        if let (Some(user), Some(device)) = (user, device) {
+            return Ok(format!("{user}@{device}"));
+        }
+        let here = whence.address.and_then(neighbours);
+        let known = self.networks(user.unwrap_or(UserId(uuid::Uuid::nil()))).await?;
+        Ok(match (user, here) {
+            (Some(user), Some(here)) if known.contains(&here) => format!("{user}@{here}"),
+            _ => elsewhere,
+        })
+    }
+
+    /// From where a person has logged in lately.
+    async fn networks(&self, user: UserId) -> Result<Vec<IpAddr>> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "who logs in is nobody yet; sessions belong to no organization"
+        )]
+        let tx = self.db.unscoped().await?;
+        let mut query = Query::select();
+        query
+            .distinct()
+            .column(Column::Ip)
+            .from(Entity)
+            .and_where(Expr::col(Column::UserId).eq(user))
+            .and_where(Expr::col(Column::CreatedAt).gt(tx.now() - KNOWN));
+        let known: Vec<From> = tx.rows(&query).await?;
+        Ok(known.iter().filter_map(|from| neighbours(from.ip.as_deref()?)).collect())
+    }
 }
 
 #[derive(FromQueryResult)]
 struct From {
     ip: Option<String>,
-}
-
-/// What stands for the account, and for the network where that is known to it. By the same queries whether there is one.
-async fn account(
-    db: &Db,
-    guesses: &Guesses,
-    user: Option<UserId>,
-    login: &str,
-    address: Option<&str>,
-) -> Result<String> {
-    let here = address.and_then(neighbours);
-    let of_nobody = UserId(uuid::Uuid::nil());
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "who logs in is nobody yet; sessions belong to no organization"
-    )]
-    let tx = db.unscoped().await?;
-    let mut query = Query::select();
-    query
-        .distinct()
-        .column(Column::Ip)
-        .from(Entity)
-        .and_where(Expr::col(Column::UserId).eq(user.unwrap_or(of_nobody)))
-        .and_where(Expr::col(Column::CreatedAt).gt(tx.now() - KNOWN));
-    let known: Vec<From> = tx.rows(&query).await?;
-    let mut known = known.iter().filter_map(|from| neighbours(from.ip.as_deref()?));
-    Ok(match (user, here) {
-        (Some(user), Some(here)) if known.any(|known| known == here) => format!("{user}@{here}"),
-        (Some(user), _) => user.to_string(),
-        (None, _) => guesses.nobody(&text::key(login.trim())),
-    })
 }
 
 fn neighbours(address: &str) -> Option<IpAddr> {

@@ -24,7 +24,7 @@ pub use create::{Device, create, log_in};
 pub use csrf::CsrfTokens;
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
-pub use guard::{Whence, prove};
+pub use guard::{Verifier, Whence};
 pub use known_device::{DeviceTokens, KNOWN};
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub(crate) use seen::seen;

@@ -22,7 +22,7 @@ pub(super) struct Refusal {
     pub(super) origin: Origin,
     pub(super) action: Action,
     pub(super) resource_id: Option<String>,
-    /// What somebody typed who logged in.
+    /// Whose password it should have been, as they typed or as an id.
     name: Option<String>,
     facts: Facts,
 }
@@ -57,14 +57,20 @@ pub(super) struct Key {
 }
 
 impl Refusal {
-    /// What a log tells of the answer `error`, if one does: a log-in that failed; what is forbidden; and that a stranger
-    /// was told of no organization, which it never hears of.
+    /// What a log tells of the answer `error`, if one does: that a password was wrong, at a log-in or later; what is
+    /// forbidden; and that a stranger was told of no organization, which it never hears of.
     pub(super) fn of(findings: Findings, operation: &'static str, error: &Error) -> Option<Self> {
         let Findings { origin, place, claim } = findings;
         let code = error.code();
         let facts = Facts { code: Some(code.as_str()), ..Facts::default() };
-        if let (Code::InvalidCredentials | Code::InactiveUser, Some(Claim { name, account })) = (code, claim)
+        if let (
+            Code::InvalidCredentials | Code::InactiveUser | Code::PasswordMismatch,
+            Some(Claim { name, account }),
+        ) = (code, claim)
         {
+            // Of a log-in the code says enough.
+            let operation = (code == Code::PasswordMismatch).then_some(operation);
+            let facts = Facts { operation, ..facts };
             let (log, action, resource_id) =
                 (OrgId::PLATFORM, Action::SessionRefused, account.map(|user| user.to_string()));
             return Some(Self { log, origin, action, resource_id, name: Some(name), facts });
@@ -165,6 +171,25 @@ mod tests {
         assert_eq!(known.alike().resource_id, Some(ada.to_string()));
         assert_ne!(known.key(), log_in("bob", None, "::1", Code::InvalidCredentials).unwrap().key());
         assert!(log_in("ada", None, "::1", Code::Unavailable).is_none());
+    }
+
+    #[test]
+    fn a_wrong_password_of_who_is_signed_in_is_told_of_their_account() {
+        let ada = UserId(Uuid::max());
+        let mut findings = findings("::1", Place::Nowhere);
+        findings.origin.actor = Actor::User(ada);
+        let mismatch = |claim| {
+            let findings = Findings { claim, ..findings.clone() };
+            Refusal::of(findings, "changeMyPassword", &Code::PasswordMismatch.refuse())
+        };
+        let refusal = mismatch(Some(Claim { name: ada.to_string(), account: Some(ada) })).unwrap();
+        assert_eq!(
+            (refusal.action, refusal.resource_id.as_deref()),
+            (Action::SessionRefused, Some(&*ada.to_string()))
+        );
+        let facts = json!({ "code": "PASSWORD_MISMATCH", "operation": "changeMyPassword" });
+        assert_eq!(json!(refusal.facts), facts);
+        assert!(mismatch(None).is_none(), "nothing was verified");
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Trail {
         (findings.origin.actor, findings.place) = (actor, place);
     }
 
-    /// He says that he is called so, which is the name of that account.
+    /// They say that they are called so, and are to prove it; it is the name of that account.
     pub(crate) fn claims(&self, name: String, account: Option<UserId>) {
         self.open().claim = Some(Claim { name, account });
     }

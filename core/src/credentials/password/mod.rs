@@ -21,7 +21,7 @@ pub struct Passwords {
 }
 
 /// Whether a password is the one of a stored hash.
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is not.
     Wrong,
     /// It is.
@@ -35,7 +35,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// Is the password the one of the hash?
-    pub const fn is_right(&self) -> bool {
+    pub(super) const fn is_right(&self) -> bool {
         matches!(self, Self::Right | Self::Outdated { .. })
     }
 }
@@ -66,7 +66,7 @@ impl Passwords {
     ///
     /// # Errors
     /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
-    pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
+    pub(super) async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
         self.pool.run(move |memory| verify(password.expose().as_bytes(), hash.as_deref(), memory)).await?
     }
 }
