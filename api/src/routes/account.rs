@@ -82,16 +82,15 @@ impl Account {
 
     /// Change my password
     ///
-    /// Every other log-in ends, and a notice is mailed. Needs a recent log-in. A wrong password counts as one at log-in does:
-    /// after five in 15 minutes each one has to wait.
+    /// Every other log-in ends, and a notice is mailed. The current password is the proof: no recent log-in is needed. A wrong
+    /// one counts as one at log-in does: after five in 15 minutes each one has to wait.
     #[oai(path = "/users/me/password", method = "put", operation_id = "changeMyPassword")]
     async fn change_password(
         &self,
         request: &Request,
-        me: Recent,
+        me: SignedIn,
         body: StrictJson<PasswordChange>,
     ) -> Result<Tagged<User>> {
-        let Recent(me) = me;
         let State { db, passwords, .. } = &*self.0;
         let PasswordChange { current_password, password } = body.value;
         let (field, current) = ("current_password", Secret::new(current_password.0));

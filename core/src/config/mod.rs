@@ -83,7 +83,7 @@ settings! {
     trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies and read the answers (CORS), such as `https://console.insula.example`, separated by commas";
     csp_mode: CspMode = "INSULA_CSP_MODE", "strict", "What pages may do in a browser (Content-Security-Policy): `strict` (only what they need), `relaxed` (also styles in line, and images, fonts and requests elsewhere by https) or `disabled` (says nothing: what stands in front has its own)";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
-    step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which password, e-mail address and account may be changed without the password being asked for again";
+    step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which the e-mail address may be changed, the account deleted and owners made without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://user:password@host:port` (STARTTLS; `?tls=opportunistic` or `?tls=none` asks for less) or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: `INSULA_MAIL_FOLDER`; without both no mail leaves, accounts verify themselves, and development shows the mails at `/dev/mail`";
