@@ -52,6 +52,7 @@ mod ops;
 mod overload;
 mod pages;
 mod password_change;
+mod password_forms;
 mod passwords;
 mod period_lock;
 mod permissions;

@@ -133,7 +133,7 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
     fn text(&mut self, kind: &Kind, text: &str) {
         let Kind::Text { min, max, pattern, format } = kind else { return };
         let before = self.errors.len();
-        self.size("characters", text.chars().count(), *min, *max);
+        self.size("characters", Format::length(*format, text), *min, *max);
         if self.errors.len() > before {
             return;
         }
@@ -146,6 +146,7 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
                     Format::Uuid => "Must be a UUID.",
                     Format::DateTime => "Must be a date and time such as `2026-01-31T09:30:00Z`.",
                     Format::Date => "Must be a date such as `2026-01-31`.",
+                    Format::Password => "Is not in the expected form.",
                 };
                 self.fail("INVALID_FORMAT", form);
             }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
-use insula_core::text;
+use insula_core::{credentials, text};
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::ParseFromJSON,
@@ -83,6 +83,8 @@ pub(super) enum Format {
     Uuid,
     DateTime,
     Date,
+    /// Any text, whose characters are counted in the one form of passwords.
+    Password,
 }
 
 impl Format {
@@ -91,6 +93,7 @@ impl Format {
             "uuid" => Some(Self::Uuid),
             "date-time" => Some(Self::DateTime),
             "date" | "naive-date" => Some(Self::Date),
+            "password" => Some(Self::Password),
             _ => None,
         }
     }
@@ -103,6 +106,15 @@ impl Format {
                 text.as_bytes().get(10) == Some(&b'T') && chrono::DateTime::parse_from_rfc3339(text).is_ok()
             }
             Self::Date => text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok(),
+            Self::Password => true,
+        }
+    }
+
+    /// How many characters `text` counts as.
+    pub(super) fn length(format: Option<Self>, text: &str) -> usize {
+        match format {
+            Some(Self::Password) => credentials::length(text),
+            _ => text.chars().count(),
         }
     }
 }

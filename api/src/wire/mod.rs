@@ -28,8 +28,8 @@ use insula_core::text;
 texts! {
     /// An e-mail address.
     Email { length: 3..=text::EmailAddress::MAX, format: "idn-email", example: "ada@example.com" }
-    /// A password.
-    Password { length: insula_core::credentials::Passwords::LENGTH, example: "a long and lovely passphrase" }
+    /// A password. Its characters are counted in NFC.
+    Password { length: insula_core::credentials::Passwords::LENGTH, format: "password", example: "a long and lovely passphrase" }
     /// A name to log in with.
     Username { length: text::Username::LENGTH, pattern: text::Username::PATTERN, example: "ada" }
     /// A name shown to people.

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use password::Verdict;
-pub use password::{Passwords, check_imported_hash, refuse_weak, require_length, shortest};
+pub use password::{Passwords, check_imported_hash, length, refuse_weak, require_length, shortest};
 
 use crate::{
     Error, Result,

@@ -9,9 +9,9 @@ use std::thread::available_parallelism;
 pub use phc::check_imported_hash;
 use phc::{Memory, Stored};
 use pool::Pool;
-pub use strength::{refuse_weak, require_length, shortest};
+pub use strength::{length, refuse_weak, require_length, shortest};
 
-use crate::{Result, secret::Secret};
+use crate::{Result, secret::Secret, text};
 
 /// Hashes passwords and verifies them, few at a time on threads of its own. One of a process; the threads end with its
 /// last clone.
@@ -41,7 +41,7 @@ impl Verdict {
 }
 
 impl Passwords {
-    /// Bounds of a password, in characters; of four bytes each at most.
+    /// Bounds of a password, in characters of its one form ([`text::opaque`]); of four bytes each at most.
     pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
     /// With as many threads as there are cores to spare: one is left for everything else.
@@ -53,35 +53,39 @@ impl Passwords {
         Ok(Self { pool: Pool::start(cores.saturating_sub(1).max(1))? })
     }
 
-    /// The PHC string of a password.
+    /// The PHC string of a password, in its one form ([`text::opaque`]).
     ///
     /// # Errors
     /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
     pub async fn hash(&self, password: Secret<String>) -> Result<String> {
-        self.pool.run(move |memory| phc::hash(password.expose().as_bytes(), memory)).await?
+        self.pool.run(move |memory| phc::hash(text::opaque(password.expose()).as_bytes(), memory)).await?
     }
 
     /// Is it the password of `hash`? Without a hash, or with one that cannot be verified: no, after the time that a
-    /// hash of today takes. An imported hash takes its own time until its person logs in.
+    /// hash of today takes. An imported hash takes its own time until its person logs in. The password is tried in its one
+    /// form, and as it was typed where that is another: hashes were once made of that.
     ///
     /// # Errors
     /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
     pub(super) async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
-        self.pool.run(move |memory| verify(password.expose().as_bytes(), hash.as_deref(), memory)).await?
+        self.pool.run(move |memory| verify(password.expose(), hash.as_deref(), memory)).await?
     }
 }
 
-fn verify(password: &[u8], hash: Option<&str>, memory: &mut Memory) -> Result<Verdict> {
+fn verify(typed: &str, hash: Option<&str>, memory: &mut Memory) -> Result<Verdict> {
     let stored = hash.and_then(Stored::parse);
     if stored.is_none() && hash.is_some() {
         tracing::warn!("a stored password hash cannot be verified: its form is unknown, or it is too dear");
     }
     let somebody = stored.is_some();
     let Some(stored) = stored.or_else(Stored::of_nobody) else { return Ok(Verdict::Wrong) };
-    match stored.fits(password, memory) && somebody {
-        false => Ok(Verdict::Wrong),
-        true if stored.is_present() => Ok(Verdict::Right),
-        true => Ok(Verdict::Outdated { renewed: phc::hash(password, memory)? }),
+    let password = text::opaque(typed);
+    let mut forms = [Some(&*password), Some(typed).filter(|typed| *typed != password)].into_iter().flatten();
+    // Of nobody both are tried too: how long it takes depends on what was typed alone.
+    match forms.find(|form| stored.fits(form.as_bytes(), memory)).filter(|_| somebody) {
+        None => Ok(Verdict::Wrong),
+        Some(form) if stored.is_present() && form == password => Ok(Verdict::Right),
+        Some(_) => Ok(Verdict::Outdated { renewed: phc::hash(password.as_bytes(), memory)? }),
     }
 }
 
@@ -121,5 +125,33 @@ mod tests {
             let again = passwords.verify(secret(password), Some(renewed)).await.unwrap();
             assert!(matches!(again, Verdict::Right), "{hash}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_it_is_composed() {
+        let passwords = Passwords::new().unwrap();
+        let (composed, decomposed) = ("gl\u{fc}hende L\u{e4}mpchen", "glu\u{308}hende\u{a0}La\u{308}mpchen");
+        for made_of in [composed, decomposed] {
+            let hash = passwords.hash(secret(made_of)).await.unwrap();
+            for typed in [composed, decomposed] {
+                let verdict = passwords.verify(secret(typed), Some(hash.clone())).await.unwrap();
+                assert!(matches!(verdict, Verdict::Right));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_is_renewed_from_the_one_form() {
+        let passwords = Passwords::new().unwrap();
+        let (composed, decomposed) = ("gl\u{fc}hende Lampe", "glu\u{308}hende Lampe");
+        let old = phc::hash(decomposed.as_bytes(), &mut Memory::default()).unwrap();
+        assert!(!passwords.verify(secret(composed), Some(old.clone())).await.unwrap().is_right());
+        let verdict = passwords.verify(secret(decomposed), Some(old)).await.unwrap();
+        let Verdict::Outdated { renewed } = verdict else { panic!("it is kept") };
+        for typed in [composed, decomposed] {
+            let verdict = passwords.verify(secret(typed), Some(renewed.clone())).await.unwrap();
+            assert!(matches!(verdict, Verdict::Right));
+        }
+        assert!(!passwords.verify(secret(decomposed), None).await.unwrap().is_right());
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     Error, Result,
     error::{Code, FieldError},
     secret::Secret,
+    text,
 };
 
 /// See `common.md`, which says where they come from.
@@ -38,7 +39,7 @@ pub fn shortest() -> usize {
     MIN_LENGTH.load(Relaxed)
 }
 
-/// Refuses a new password that somebody would guess. `about`: what is known of the person, such as his e-mail address
+/// Refuses a new password that somebody would guess; its one form ([`text::opaque`]) is judged. `about`: what is known of the person, such as his e-mail address
 /// and his username.
 ///
 /// # Errors
@@ -51,7 +52,7 @@ pub fn refuse_weak(field: &str, password: &Secret<String>, about: &[&str]) -> Re
 }
 
 fn weakness(password: &str, about: &[&str], min: usize) -> Option<(&'static str, String)> {
-    let (length, max) = (password.chars().count(), *Passwords::LENGTH.end());
+    let (length, max) = (length(password), *Passwords::LENGTH.end());
     if length < min {
         return Some((
             "TOO_SHORT",
@@ -61,7 +62,7 @@ fn weakness(password: &str, about: &[&str], min: usize) -> Option<(&'static str,
     if length > max {
         return Some(("TOO_LONG", format!("Must have at most {max} characters.")));
     }
-    let password = password.to_lowercase();
+    let password = text::opaque(password).to_lowercase();
     if COMMON.as_ref().is_none_or(|common| common.contains(&password)) {
         return Some((
             "TOO_COMMON",
@@ -75,10 +76,15 @@ fn weakness(password: &str, about: &[&str], min: usize) -> Option<(&'static str,
     })
 }
 
+/// How many characters a password has: those of its one form, whichever keyboard typed it.
+pub fn length(password: &str) -> usize {
+    text::opaque(password).chars().count()
+}
+
 /// Is at least half of the password words that are known?
 fn is_mostly(password: &str, about: &[&str]) -> bool {
-    let known: Vec<_> = about.iter().map(|text| text.to_lowercase()).collect();
-    let mut words: Vec<_> = known.iter().flat_map(|text| words(text)).chain([PRODUCT]).collect();
+    let known: Vec<_> = about.iter().map(|known| text::opaque(known).to_lowercase()).collect();
+    let mut words: Vec<_> = known.iter().flat_map(|known| words(known)).chain([PRODUCT]).collect();
     // The longest first: the address before its parts.
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     let rest = words.iter().fold(password.to_owned(), |rest, word| rest.replace(word, ""));
@@ -148,6 +154,13 @@ mod tests {
         }
         assert_eq!(fault(&"long lamps ".repeat(11)), None);
         assert_eq!(fault(&"long lamps ".repeat(12)), Some("TOO_LONG"));
+        // However it is composed.
+        assert_eq!(fault(&"u\u{308}".repeat(7)), Some("TOO_SHORT"));
+        assert_eq!(fault(&"o\u{308}u\u{308}".repeat(64)), None);
+        assert_eq!(fault(&"o\u{308}u\u{308}o".repeat(43)), Some("TOO_LONG"));
+        let about = ["jos\u{e9}@example.com"];
+        let weakness = weakness("jose\u{301}jose\u{301}", &about, 8).map(|(code, _)| code);
+        assert_eq!(weakness, Some("TOO_SIMILAR"));
         let (code, message) = weakness("kjwbqzxvkjwb", &[], 15).unwrap();
         assert!(code == "TOO_SHORT" && message.contains("15"));
     }
