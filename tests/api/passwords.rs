@@ -103,6 +103,35 @@ async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
     }
 }
 
+/// bcrypt sees 72 bytes. A hash of a mistyped end would shut the person out.
+#[tokio::test]
+async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
+    // Made by libxcrypt, of this password.
+    const LONG: &str =
+        "every good boat has a small lamp and every lamp has a good boat; so it goes on and on";
+    const HASH: &str = "$2b$04$abcdefghijklmnopqrstuullgNKBkhAIfu3hQo/6Pdyw5GjWr.5bq";
+    let server = Server::start().await;
+    register(&server, PASSWORD).await.expect(201);
+    let vault = server.vault().await;
+    vault.execute(&format!("UPDATE credentials SET secret_hash = '{HASH}'")).await;
+    let mistyped = format!("{}, and pn", &LONG[..72]);
+    for password in [&mistyped, LONG, &LONG[..72], LONG] {
+        let ada = server.client().log_in("jane.doe@example.com", password).await;
+        ada.post("/api/v1/auth/reauthenticate", json!({ "password": password })).await.expect(204);
+        assert_eq!(stored(&vault).await, HASH);
+    }
+    for wrong in [&LONG[..71], &format!("{LONG}\u{1}")[1..]] {
+        let who = json!({ "username": "captain-nemo", "password": wrong });
+        server.client().post(LOG_IN, who).await.problem(401, "INVALID_CREDENTIALS");
+    }
+    let ada = server.client().log_in("jane.doe@example.com", LONG).await;
+    let change = json!({ "current_password": LONG, "password": format!("{LONG}.") });
+    ada.put("/api/v1/users/me/password", change).await.expect(200);
+    assert!(stored(&vault).await.starts_with("$argon2id$"));
+    let cut = json!({ "username": "captain-nemo", "password": LONG });
+    server.client().post(LOG_IN, cut).await.problem(401, "INVALID_CREDENTIALS");
+}
+
 #[tokio::test]
 async fn many_log_ins_at_once_renew_a_hash_once() {
     let server = Server::start().await;

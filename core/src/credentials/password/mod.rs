@@ -24,7 +24,7 @@ pub struct Passwords {
 pub(super) enum Verdict {
     /// It is not.
     Wrong,
-    /// It is.
+    /// It is, or as much of it as the hash covers.
     Right,
     /// It is, but its hash is made as it is no longer done. This one is to be stored instead.
     Outdated {
@@ -85,6 +85,7 @@ fn verify(typed: &str, hash: Option<&str>, memory: &mut Memory) -> Result<Verdic
     match forms.find(|form| stored.fits(form.as_bytes(), memory)).filter(|_| somebody) {
         None => Ok(Verdict::Wrong),
         Some(form) if stored.is_present() && form == password => Ok(Verdict::Right),
+        Some(form) if !stored.covers(form.as_bytes()) => Ok(Verdict::Right),
         Some(_) => Ok(Verdict::Outdated { renewed: phc::hash(password.as_bytes(), memory)? }),
     }
 }
@@ -124,6 +125,21 @@ mod tests {
             let Verdict::Outdated { renewed } = right else { panic!("{hash}") };
             let again = passwords.verify(secret(password), Some(renewed)).await.unwrap();
             assert!(matches!(again, Verdict::Right), "{hash}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_does_not_cover_what_was_typed_is_kept() {
+        let passwords = Passwords::new().unwrap();
+        // Of 100 times `x`; bcrypt sees 72 bytes.
+        let hash = "$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i";
+        let verdict =
+            async |typed: String| passwords.verify(secret(&typed), Some(hash.to_owned())).await.unwrap();
+        for typed in ["x".repeat(100), "x".repeat(72), format!("{}mistyped", "x".repeat(72))] {
+            assert!(matches!(verdict(typed.clone()).await, Verdict::Right), "{typed}");
+        }
+        for typed in ["x".repeat(71), format!("{}\0", "x".repeat(100))] {
+            assert!(matches!(verdict(typed.clone()).await, Verdict::Wrong), "{typed:?}");
         }
     }
 

@@ -22,6 +22,9 @@ const DEAREST: (u32, u32, u32) = (65_536, 10, 4);
 /// Logarithmic; 12 takes about a quarter of a second.
 const BCRYPT_COST: RangeInclusive<u32> = 4..=12;
 
+/// How many bytes of a password bcrypt sees.
+const SEEN_BY_BCRYPT: usize = 72;
+
 /// The working memory of one thread, kept from one hash to the next: what all threads hold together stays the same
 /// however many log in.
 #[derive(Default)]
@@ -109,11 +112,20 @@ impl Stored {
                 memory.compute(argon2, password, salt, out).is_ok()
                     && Output::new(out).is_ok_and(|computed| computed == *output)
             }
-            // bcrypt sees 72 bytes. Whoever has a longer password cannot be asked for less, so the rest is not compared,
-            // and counts from the new hash on. It also repeats its key after a NUL: `a` and `a\0a` would be the same.
+            // It repeats its key after a NUL: `a` and `a\0a` would be the same.
             Self::Bcrypt(hash) => {
                 !password.contains(&0) && bcrypt::verify(password, hash).unwrap_or_default()
             }
+        }
+    }
+
+    /// Does the hash cover all of a password that fits it? Otherwise another one with the same beginning fits too: it may be
+    /// mistyped, and no other hash is to be made of it. One of exactly as many bytes as are seen may be the beginning of the
+    /// right one.
+    pub(super) const fn covers(&self, password: &[u8]) -> bool {
+        match self {
+            Self::Argon2id { .. } => true,
+            Self::Bcrypt(_) => password.len() < SEEN_BY_BCRYPT,
         }
     }
 

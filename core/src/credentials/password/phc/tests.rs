@@ -57,6 +57,13 @@ fn a_hash_of_bcrypt_fits_its_password() {
     }
     assert!(fits(BCRYPT_LONG, &"x".repeat(100), &mut memory), "as it was where it was made");
     assert!(!fits(BCRYPT_LONG, &"x".repeat(71), &mut memory));
+    // What it does not see may be mistyped, or missing.
+    let (long, short) = (Stored::parse(BCRYPT_LONG).unwrap(), Stored::parse(BCRYPT[0].1).unwrap());
+    for (covers, length) in [(true, 71), (false, 72), (false, 73), (false, 100)] {
+        assert_eq!(long.covers("x".repeat(length).as_bytes()), covers, "{length}");
+    }
+    assert!(short.covers(BCRYPT[0].0.as_bytes()));
+    assert!(Stored::of_nobody().unwrap().covers("x".repeat(500).as_bytes()));
 }
 
 #[test]
