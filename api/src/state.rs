@@ -79,8 +79,8 @@ pub struct State {
 impl State {
     /// What verifies passwords.
     pub fn verifier(&self) -> Verifier<'_> {
-        let Self { db, passwords, guesses, devices, .. } = self;
-        Verifier { db, passwords, guesses, devices }
+        let Self { db, passwords, guesses, devices, mail, .. } = self;
+        Verifier { db, passwords, guesses, devices, hides_unproved: mail.hides_accounts }
     }
 
     /// From where a password comes: the device is known by a cookie of `request`, which came from `address`.

@@ -32,6 +32,7 @@ mod email_cli;
 mod escalation;
 mod exports;
 mod guesses;
+mod hidden_accounts;
 mod idempotency;
 mod imports;
 mod invitations;

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{Mail, Postbox, Server, Vault, eventually};
+use serde_json::json;
+
+use crate::{Client, Mail, PASSWORD, Postbox, Server, Vault, eventually};
 
 /// What a server that was started [`crate::Builder::with_mail`] has sent.
 pub struct Inbox {
@@ -36,6 +38,17 @@ impl Inbox {
         let (id, _) = last.unwrap_or_else(|| panic!("no {kind} among {jobs:?}"));
         let mail = self.postbox.wait_for(&format!("the last {kind}"), |mail| job(mail) == *id).await;
         Mail { kind: kind.to_owned(), ..mail }
+    }
+
+    /// Follows the last verification mail, which is that of `email`, without a session of the account; the password is
+    /// [`PASSWORD`] afterwards.
+    pub async fn prove(&self, anybody: &Client, email: &str) {
+        let mail = self.last("send_verification").await;
+        assert_eq!(mail.to, email);
+        let link = json!({ "token": mail.token });
+        let followed = anybody.post("/api/v1/auth/email/verify", link).await.expect(200);
+        let reset = json!({ "token": followed["password_reset_token"], "password": PASSWORD });
+        anybody.post("/api/v1/auth/password/reset", reset).await.expect(200);
     }
 
     /// The kinds of all that were asked for, in their order.

@@ -89,10 +89,17 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
     let guesses = Guesses::new(&master, config.limit_guesses, None);
     let devices = DeviceTokens::new(&master);
+    let verifier = Verifier {
+        db: &db,
+        passwords: &passwords,
+        guesses: &guesses,
+        devices: &devices,
+        hides_unproved: false,
+    };
     let policy = Policy { absolute: Duration::from_secs(60), ..Policy::from(config) };
     let seed = Seed {
         db: &db,
-        verifier: Verifier { db: &db, passwords: &passwords, guesses: &guesses, devices: &devices },
+        verifier,
         tokens: &tokens,
         policy,
         password: &password,

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use insula_core::{
-    accounts, credentials,
+    Error, accounts,
+    credentials::{self, Proof},
     error::Fields,
     ids::OrgId,
+    members::Caller,
     secret::Secret,
     text,
     users::{self, ProfileChanges},
@@ -119,6 +121,22 @@ impl Account {
         Ok(Accepted(
             "Your account is deleted. For 14 days an operator can bring it back; then it is forgotten.",
         ))
+    }
+}
+
+impl State {
+    /// The proof that `password`, which the body calls `field`, is that of the person who is signed in.
+    pub(super) async fn confirm(
+        &self,
+        request: &Request,
+        me: &SignedIn,
+        field: &str,
+        password: Secret<String>,
+    ) -> Result<Proof, Error> {
+        let Caller { claims, inquiry, trail, .. } = &me.caller;
+        let whence = self.whence(request, inquiry.ip.as_deref());
+        let who = (me.user.id, Some(claims.session));
+        self.verifier().confirm(who, (field, password), whence, trail).await
     }
 }
 

@@ -47,7 +47,8 @@ impl Auth {
     /// Open an account
     ///
     /// Where mail can be sent, the account waits for its address to be verified. Where it is hidden which addresses have
-    /// an account (`hide_existing_accounts` of `GET /auth/config`), the answer is 202 whether this one has.
+    /// an account (`hide_existing_accounts` of `GET /auth/config`), the answer is 202 whether this one has; nobody logs in
+    /// before the address is verified, and the username becomes theirs then, if it is free.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use insula_core::{
     Error, accounts,
-    credentials::Proof,
     error::{Code, Fields},
     limits::Class,
-    members::Caller,
     secret::Secret,
     sessions::{self, Device, Ending},
     text, users,
@@ -134,7 +132,8 @@ enum TokenType {
 impl Sessions {
     /// Log in
     ///
-    /// The answer is the same, and takes as long, whether the account or the password is wrong. With the transport
+    /// The answer is the same, and takes as long, whether the account or the password is wrong; so it is for an account whose
+    /// address is not verified, where it is hidden which addresses have one. With the transport
     /// `cookie` the tokens are cookies, which a page of ours must ask for.
     #[oai(path = "/auth/login", method = "post", operation_id = "logIn")]
     async fn log_in(
@@ -275,20 +274,6 @@ impl Sessions {
 }
 
 impl State {
-    /// The proof that `password`, which the body calls `field`, is that of the person who is signed in.
-    pub(super) async fn confirm(
-        &self,
-        request: &Request,
-        me: &caller::SignedIn,
-        field: &str,
-        password: Secret<String>,
-    ) -> Result<Proof, Error> {
-        let Caller { claims, inquiry, trail, .. } = &me.caller;
-        let whence = self.whence(request, inquiry.ip.as_deref());
-        let who = (me.user.id, Some(claims.session));
-        self.verifier().confirm(who, (field, password), whence, trail).await
-    }
-
     /// Ends sessions of the person who asks, this one among them; a browser forgets its cookies.
     async fn log_out(&self, me: &caller::SignedIn, which: Ending) -> Result<WithCookies<NoContent>> {
         let reply = match self.revoke(me, which, "log-out").await {

@@ -15,7 +15,7 @@ use crate::{
     page::{Listing, Page},
     sessions::{self, Ending},
     text::EmailAddress,
-    users::{self, NewUser, ProfileChanges, User, UserFilter, UserKey},
+    users::{self, Address, NewUser, ProfileChanges, User, UserFilter, UserKey},
 };
 
 /// An account that an operator makes for somebody.
@@ -35,7 +35,7 @@ pub struct NewAccount {
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
 pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organization: bool) -> Result<User> {
     refuse_reserved(tx, &new.user.email, None).await?;
-    let mut user = users::create(tx, new.user, new.is_superuser, true).await?;
+    let mut user = users::create(tx, new.user, new.is_superuser, Address::Proved).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let mut facts = users::facts(&user);
     facts["password_imported"] = json!(new.is_imported);
@@ -128,6 +128,7 @@ async fn readdress(tx: &Tx, user: &mut User, email: EmailAddress) -> Result<()> 
             credentials::clear(tx, user.id).await?;
         }
         user.email_verified_at = Some(tx.now());
+        users::settle_username(tx, user).await?;
         email.key().clone_into(&mut user.email_canonical);
     }
     user.email = email.into();

@@ -17,7 +17,7 @@ use crate::{
     outbox::Job,
     sessions::{self, Ending},
     text::{EmailAddress, Name},
-    users::{self, NewUser, User},
+    users::{self, Address, NewUser, User},
 };
 
 /// What whoever has no account of a proved address says of himself.
@@ -130,8 +130,8 @@ async fn person(tx: &mut Tx, email: EmailAddress, newcomer: Option<Newcomer>) ->
 async fn open_account(tx: &mut Tx, email: EmailAddress, newcomer: Newcomer) -> Result<User> {
     let Newcomer { secret_hash, first_name, last_name } = newcomer;
     refuse_reserved(tx, &email, None).await?;
-    let user =
-        users::create(tx, NewUser { email, username: None, first_name, last_name }, false, true).await?;
+    let new = NewUser { email, username: None, first_name, last_name };
+    let user = users::create(tx, new, false, Address::Proved).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     act(tx, &user);
     record(tx, Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;

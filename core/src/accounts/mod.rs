@@ -32,14 +32,14 @@ use crate::{
     roles,
     sessions::{self, Ending},
     text::EmailAddress,
-    users::{self, NewUser, User},
+    users::{self, Address, NewUser, User},
 };
 
 /// Opens an account. `secret_hash`: of the password. `with_organization`: and an organization of his own. `to_prove`: how
 /// the mailbox is to be proved; `None`: it need not be.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
+/// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless accounts are hidden: then the username is judged when the mailbox is proved.
 pub async fn register(
     tx: &mut Tx,
     new: NewUser,
@@ -49,7 +49,12 @@ pub async fn register(
 ) -> Result<User> {
     let email = new.email.clone();
     refuse_reserved(tx, &email, None).await?;
-    let mut user = users::create(tx, new, false, to_prove.is_none()).await?;
+    let address = match to_prove {
+        None => Address::Proved,
+        Some(mail) if mail.hides_accounts => Address::Hidden,
+        Some(_) => Address::Unproved,
+    };
+    let mut user = users::create(tx, new, false, address).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let first_mail = match to_prove {
         Some(mail) => {
@@ -107,7 +112,7 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
         }
         None => {
             let new = NewUser { email, username: None, first_name: None, last_name: None };
-            let user = users::create(tx, new, true, true).await?;
+            let user = users::create(tx, new, true, Address::Proved).await?;
             credentials::create(tx, user.id, secret_hash).await?;
             (user, Action::UserRegistered)
         }

@@ -91,7 +91,7 @@ settings! {
     mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Whom mails are from, such as `Acme <hello@acme.example>`; none: `Insula <no-reply@…>` at the host of `INSULA_PUBLIC_URL`";
     mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Most connections of one process to the mail server";
     mail_templates: Option<PathBuf> = "INSULA_MAIL_TEMPLATES", "", "Folder whose files replace the templates of mails, such as `en/verify.html`; those that are not there stay as they are";
-    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; none: true in production with one of them";
+    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; nobody logs in before the address is verified; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; none: true in production with one of them";
     verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
     reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
     email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";

@@ -33,11 +33,11 @@ pub struct Proved {
     pub reset: Option<Secret<String>>,
 }
 
-/// Registers, and tells nobody but the mailbox whether the address had an account.
+/// Registers, and tells nobody but the mailbox whether the address had an account. The username is judged when the mailbox
+/// is proved.
 ///
 /// # Errors
-/// `USERNAME_TAKEN`, asked first, so that it tells nothing of the address. `EMAIL_TAKEN` when somebody else registers it
-/// in this very moment: try again.
+/// `EMAIL_TAKEN` when somebody else registers it in this very moment: try again.
 pub async fn register(
     tx: &mut Tx,
     mail: &Mail,
@@ -45,11 +45,6 @@ pub async fn register(
     secret_hash: String,
     with_organization: bool,
 ) -> Result<()> {
-    if let Some(username) = &new.username
-        && users::is_username_taken(tx, username).await?
-    {
-        return Err(Code::UsernameTaken.refuse());
-    }
     let Some(user) = users::with_email(tx, &new.email).await? else {
         return accounts::register(tx, new, secret_hash, with_organization, Some(mail)).await.map(drop);
     };

@@ -12,7 +12,7 @@ use crate::{
     members::effect::{Rights, rights},
     roles::{Allowing, NewRole, RoleRef},
     text::{Description, EmailAddress, RoleName},
-    users::{self, NewUser},
+    users::{self, Address, NewUser},
 };
 
 /// What giving needs, and what might be given.
@@ -73,7 +73,7 @@ impl Place {
         for number in 0..PEOPLE {
             let email = EmailAddress::parse(&format!("person{number}@example.com")).unwrap();
             let new = NewUser { email, username: None, first_name: None, last_name: None };
-            people.push(users::create(&tx, new, false, true).await.unwrap().id);
+            people.push(users::create(&tx, new, false, Address::Proved).await.unwrap().id);
         }
         #[expect(clippy::disallowed_methods, reason = "tests need members before anybody can be invited")]
         let scope = tx.enter(tenant.org).await.unwrap();

@@ -41,13 +41,17 @@ pub struct Verifier<'a> {
     pub guesses: &'a Guesses,
     /// Reads the token of a known device.
     pub devices: &'a DeviceTokens,
+    /// Does an account whose address nobody has proved count as none at the log-in? Where it is hidden which addresses have
+    /// an account: whoever registers one and then logs in would learn whether it was new.
+    pub hides_unproved: bool,
 }
 
 impl Verifier<'_> {
     /// The person whose e-mail address or username and password these are.
     ///
     /// # Errors
-    /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong; `RATE_LIMITED`
+    /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong, or
+    /// [`Verifier::hides_unproved`]; `RATE_LIMITED`
     /// after five wrong ones in 15 minutes, whether there is such an account or not: who has logged in to it on this
     /// device, or from this network (IPv6: this /64), in the last 30 days waits for their own wrong ones alone;
     /// `INACTIVE_USER`, only to who knows the password; `Unavailable` when too many log in at once.
@@ -66,6 +70,7 @@ impl Verifier<'_> {
         let strangers = self.guesses.named(strangers);
         trail.claims(name, user);
         let attempt = self.guesses.attempt(self.bucket(user, whence, strangers).await?).await?;
+        let claimed = claimed.filter(|claimed| claimed.email_verified_at.is_some() || !self.hides_unproved);
         credentials::verify(self.db, self.passwords, attempt, claimed, password).await
     }
 

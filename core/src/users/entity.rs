@@ -21,7 +21,7 @@ pub struct Model {
     pub email_canonical: String,
     /// As it was typed.
     pub username: Option<String>,
-    /// What uniqueness is judged by.
+    /// What uniqueness is judged by. `None` beside a username: it is only wished for, until the address is proved.
     pub username_canonical: Option<String>,
     /// Given name.
     pub first_name: Option<String>,

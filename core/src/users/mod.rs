@@ -25,7 +25,7 @@ use crate::{
     db::Tx,
     error::Code,
     ids::UserId,
-    text::{EmailAddress, Name, Username},
+    text::{self, EmailAddress, Name, Username},
 };
 
 /// What a new account says of its person.
@@ -59,11 +59,23 @@ pub(crate) fn facts(user: &User) -> Value {
     json!({ "is_active": user.is_active, "is_superuser": user.is_superuser })
 }
 
-/// Adds a person. `is_verified`: his mailbox needs no proof.
+/// What is known of the address of a new account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// It needs no proof.
+    Proved,
+    /// It is still to be proved.
+    Unproved,
+    /// The same, and until then nobody is to learn whether the account is new. So its username is not judged before: it is
+    /// only wished for, and has no canonical form.
+    Hidden,
+}
+
+/// Adds a person.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
-pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, is_verified: bool) -> Result<User> {
+/// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless the address is hidden.
+pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, address: Address) -> Result<User> {
     let now = tx.now();
     // Asked first, so that who repeats himself hears of the address: of two constraints a database names either.
     if with_email(tx, &new.email).await?.is_some() {
@@ -73,13 +85,17 @@ pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, is_verifie
         id: Set(UserId::new(now)),
         email_canonical: Set(new.email.key().to_owned()),
         email: Set(new.email.into()),
-        username_canonical: Set(new.username.as_ref().map(Username::key)),
+        username_canonical: Set(new
+            .username
+            .as_ref()
+            .filter(|_| address != Address::Hidden)
+            .map(Username::key)),
         username: Set(new.username.map(Into::into)),
         first_name: Set(new.first_name.map(Into::into)),
         last_name: Set(new.last_name.map(Into::into)),
         is_active: Set(true),
         is_superuser: Set(is_superuser),
-        email_verified_at: Set(is_verified.then_some(now)),
+        email_verified_at: Set((address == Address::Proved).then_some(now)),
         locale: Set("en".to_owned()),
         timezone: Set("UTC".to_owned()),
         week_start: Set("monday".to_owned()),
@@ -104,23 +120,33 @@ pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<U
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
 }
 
-/// Is there a person with this username?
-pub(crate) async fn is_username_taken(tx: &Tx, username: &Username) -> Result<bool> {
-    let taken = tx.find::<Entity>().filter(Column::UsernameCanonical.eq(username.key())).one_locked().await?;
-    Ok(taken.is_some())
+/// Settles the username of a person whose address is proved: one that was only wished for becomes theirs if it is free, and
+/// is dropped otherwise.
+pub(crate) async fn settle_username(tx: &Tx, user: &mut User) -> Result<()> {
+    let (Some(wished), None) = (&user.username, &user.username_canonical) else { return Ok(()) };
+    let canonical = text::key(wished);
+    let holder = tx.find::<Entity>().filter(Column::UsernameCanonical.eq(&canonical)).one_locked().await?;
+    match holder {
+        None => user.username_canonical = Some(canonical),
+        Some(_) => user.username = None,
+    }
+    Ok(())
 }
 
 /// Gives a person an address that he has proved to be his.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`.
-pub(crate) async fn prove(tx: &Tx, user: User, email: EmailAddress) -> Result<User> {
+/// `EMAIL_TAKEN`; `USERNAME_TAKEN` when somebody else gets the username they wished for in this very moment: try again.
+pub(crate) async fn prove(tx: &Tx, mut user: User, email: EmailAddress) -> Result<User> {
     if with_email(tx, &email).await?.is_some_and(|other| other.id != user.id) {
         return Err(Code::EmailTaken.refuse());
     }
+    settle_username(tx, &mut user).await?;
+    let (username, username_canonical) = (user.username.clone(), user.username_canonical.clone());
     let version = user.version + 1;
     let mut row = user.into_active_model();
     (row.version, row.updated_at) = (Set(version), Set(tx.now()));
+    (row.username, row.username_canonical) = (Set(username), Set(username_canonical));
     row.email_verified_at = Set(Some(tx.now()));
     row.email_canonical = Set(email.key().to_owned());
     row.email = Set(email.into());
