@@ -3,6 +3,7 @@
 //! What a request may cost once it has arrived is bounded in [`crate::body`]; this module bounds its connection.
 
 mod connection;
+mod unread;
 
 use std::{
     io,

@@ -13,13 +13,16 @@ use hyper::Version;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
 use crate::connections::Activity;
 
-/// How long a peer is listened to after our last word.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long a peer that goes on sending is listened to after our last word.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// How long one that sends nothing is.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// What HTTP/2 begins with (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -31,8 +34,8 @@ pub(crate) struct Socket {
     activity: Arc<Activity>,
     /// What has arrived and is still to be read, before the rest.
     unread: Bytes,
-    /// When we hang up, whatever the peer does; set by our last word.
-    linger: Option<Pin<Box<Sleep>>>,
+    /// When we hang up on a peer that is silent, and when on every other one; set by our last word.
+    linger: Option<(Pin<Box<Sleep>>, Instant)>,
 }
 
 impl Socket {
@@ -123,11 +126,11 @@ impl AsyncWrite for Socket {
     /// closed with something unread takes back what was just said.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { inner, linger, .. } = &mut *self;
-        let linger = match linger {
+        let (linger, end) = match linger {
             Some(linger) => linger,
             None => {
                 ready!(Pin::new(&mut *inner).poll_shutdown(cx))?;
-                linger.insert(Box::pin(sleep(LINGER)))
+                linger.insert((Box::pin(sleep(SILENCE)), Instant::now() + LINGER))
             }
         };
         let mut unread = [0; 8192];
@@ -141,6 +144,7 @@ impl AsyncWrite for Socket {
             {
                 return Poll::Ready(Ok(()));
             }
+            linger.as_mut().reset((*end).min(Instant::now() + SILENCE));
         }
     }
 }

@@ -8,6 +8,7 @@ mod crowd;
 mod framing;
 mod heads;
 mod hosts;
+mod kept;
 mod paths;
 mod shown;
 mod slow;

@@ -17,6 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
+use http_body::Body as HttpBody;
 use http_body_util::combinators::BoxBody;
 use hyper::{
     Request, Response,
@@ -40,7 +41,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, Readiness};
+use super::{Limits, Readiness, unread};
 use crate::{
     connections::{Activity, Watched},
     socket::Socket,
@@ -93,20 +94,26 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<BoxBody<Bytes, io::Error>> {
-        if !names_one_host(&request) {
-            // As hyper refuses what is no request: without a word.
-            let refused = poem::Response::builder().status(StatusCode::BAD_REQUEST);
-            return refused.header(header::CONNECTION, "close").finish().into();
-        }
         let is_http1 = request.version() < Version::HTTP_2;
+        let names_one_host = names_one_host(&request);
+        let has_body = !request.body().is_end_stream();
         let local = LocalAddr(Addr::SocketAddr(self.local));
         let remote = RemoteAddr(Addr::SocketAddr(peer));
-        let mut response = self.app.get_response((request, local, remote, Scheme::HTTP).into()).await;
-        // After these the rest of the request is still on the wire, and nobody will read it.
-        let is_unread =
-            matches!(response.status(), StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
+        let mut request = poem::Request::from((request, local, remote, Scheme::HTTP));
+        let unread = has_body.then(|| unread::watch(&mut request));
+        let mut response = match names_one_host {
+            true => self.app.get_response(request).await,
+            // As hyper refuses what is no request: without a word.
+            false => StatusCode::BAD_REQUEST.into(),
+        };
+        // A client that is too slow is not waited for again (RFC 9110 §15.5.9).
+        let may_go_on = names_one_host && response.status() != StatusCode::REQUEST_TIMEOUT;
+        let is_read = match unread {
+            None => true,
+            Some(unread) => may_go_on && unread.drain().await,
+        };
         // HTTP/2 forbids the header (RFC 9113 §8.2.2).
-        if is_http1 && (is_unread || !self.ready.is_ready()) {
+        if is_http1 && !(may_go_on && is_read && self.ready.is_ready()) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response.into()

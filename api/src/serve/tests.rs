@@ -1,3 +1,5 @@
+mod kept;
+
 use std::{net::SocketAddr, time::Instant};
 
 use serde_json::Value;

@@ -1,0 +1,122 @@
+//! The part of a request's body that is unread when its answer is ready.
+//!
+//! On HTTP/1.1 it stands before the next request of the connection, for which it must never be taken (CWE-444). A short rest
+//! is read and dropped, so that the connection goes on; otherwise the answer announces that the connection ends
+//! (RFC 9112 §9.3, §9.6). On HTTP/2 the stream of a long rest is reset with NO_ERROR (RFC 9113 §8.1); many clients fail when
+//! that happens while they still send, so a short rest is read there, too.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, combinators::BoxBody};
+use poem::{Request, http::header};
+use tokio::{sync::oneshot, time::timeout};
+
+/// Most bytes of a rest that are read.
+const MOST: u64 = 64 * 1024;
+
+/// How long a rest may take to arrive, once the answer is ready.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the application has left of a body.
+struct Rest {
+    inner: BoxBody<Bytes, io::Error>,
+    /// Was any of it asked for? Where the client waits for `100 Continue`, that is when it is told to send.
+    is_asked: bool,
+    is_broken: bool,
+}
+
+/// A body that is handed on when its reader drops it.
+struct Lent {
+    /// `None`: it was read to its end.
+    rest: Option<Rest>,
+    back: Option<oneshot::Sender<Rest>>,
+}
+
+/// Where the rest of a body arrives when the application has dropped its request.
+pub(super) struct Unread {
+    rest: oneshot::Receiver<Rest>,
+    /// Does the client wait for `100 Continue` before it sends (RFC 9110 §10.1.1)?
+    waits: bool,
+}
+
+/// Wraps the body of `request` in place.
+pub(super) fn watch(request: &mut Request) -> Unread {
+    let (back, rest) = oneshot::channel();
+    let inner = request.take_body().into();
+    let lent = Lent { rest: Some(Rest { inner, is_asked: false, is_broken: false }), back: Some(back) };
+    request.set_body(poem::Body::from(BoxBody::new(lent)));
+    Unread { rest, waits: request.headers().contains_key(header::EXPECT) }
+}
+
+impl Unread {
+    /// Reads what the application left, if it is short and comes soon. Is nothing left then?
+    pub(super) async fn drain(mut self) -> bool {
+        match self.rest.try_recv() {
+            Ok(rest) if rest.is_broken || (self.waits && !rest.is_asked) => false,
+            Ok(rest) => timeout(PATIENCE, rest.read()).await.unwrap_or(false),
+            Err(oneshot::error::TryRecvError::Closed) => true,
+            // Its reader still has it, and outlives the answer's head.
+            Err(oneshot::error::TryRecvError::Empty) => false,
+        }
+    }
+}
+
+impl Rest {
+    /// Reads to the end, unless there are too many bytes before it. Was it reached?
+    async fn read(mut self) -> bool {
+        let mut left = MOST;
+        if self.inner.size_hint().lower() > left {
+            return false;
+        }
+        while let Some(frame) = self.inner.frame().await {
+            let Ok(frame) = frame else { return false };
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            match left.checked_sub(bytes) {
+                Some(fewer) => left = fewer,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        rest.is_asked = true;
+        let frame = Pin::new(&mut rest.inner).poll_frame(cx);
+        match &frame {
+            Poll::Ready(None) => self.rest = None,
+            Poll::Ready(Some(Err(_))) => rest.is_broken = true,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.inner.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.inner.size_hint())
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(rest), Some(back)) = (self.rest.take(), self.back.take()) {
+            // Nobody waits for it where the connection has ended.
+            drop(back.send(rest));
+        }
+    }
+}
