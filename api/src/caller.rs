@@ -140,7 +140,8 @@ fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Car
 /// What is known of a request, whoever sent it.
 pub(crate) fn inquiry(state: &State, request: &Request) -> Inquiry {
     let address = client::address(request, state.trusted_proxies.as_ref());
-    let agent = request.header(header::USER_AGENT);
+    let agent = request.headers().get(header::USER_AGENT);
+    let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     Inquiry {
         request_id: Some(RequestId::of(request).to_string()),
         trace_id: Some(TraceId::of(request).to_string()),

@@ -67,13 +67,19 @@ impl Cookies {
         self.read(request, DEVICE)
     }
 
-    /// The value of our cookie `name`; none when there are two, of which one is somebody else's.
+    /// The value of our cookie `name`; none when there are two, whatever their order: one of them was set by another host of
+    /// our domain, and the browser does not say which.
+    ///
+    /// Read byte by byte: a pair that is none of ours may hold anything, and one of our name that is no cookie
+    /// (RFC 6265 §4.1.1) was not written by us. Neither spoils the others.
     fn read<'a>(&self, request: &'a Request, name: &str) -> Option<&'a str> {
         let lines = request.headers().get_all(header::COOKIE).into_iter();
-        let pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
         let mut values = pairs.filter_map(|pair| {
-            let (key, value) = pair.trim().split_once('=')?;
-            (key.strip_prefix(self.prefix)? == name).then_some(value)
+            let pair = pair.trim_ascii();
+            let value = pair.strip_prefix(self.prefix.as_bytes())?.strip_prefix(name.as_bytes())?;
+            let value = value.strip_prefix(b"=")?;
+            std::str::from_utf8(value).ok().filter(|value| value.bytes().all(is_octet))
         });
         values.next().filter(|_| values.next().is_none())
     }
@@ -116,6 +122,11 @@ impl Cookies {
     }
 }
 
+/// May a cookie's value hold this byte (RFC 6265 §4.1.1)?
+fn is_octet(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,8 +135,8 @@ mod tests {
         Cookies::new(public_url, domain, Duration::from_secs(604_800))
     }
 
-    fn with(cookie: &str) -> Request {
-        Request::builder().header(header::COOKIE, cookie).finish()
+    fn with(cookie: impl AsRef<[u8]>) -> Request {
+        Request::builder().header(header::COOKIE, HeaderValue::from_bytes(cookie.as_ref()).unwrap()).finish()
     }
 
     #[test]
@@ -174,6 +185,46 @@ mod tests {
             assert_eq!(https.access(&with(foreign)), None, "{foreign}");
         }
         assert_eq!(cookies("http://localhost", None).refresh(&with("at=1;rt=2")), Some("2"));
+    }
+
+    #[test]
+    fn a_bad_pair_spoils_only_itself() {
+        let plain = cookies("http://localhost", None);
+        for before in [
+            &b"name=J\xfcrgen"[..],
+            "name=Jürgen".as_bytes(),
+            b"J\xfcrgen",
+            b"\xff=\xff",
+            b"=",
+            b"",
+            b"at",
+            b"at=J\xfcrgen",
+            "at=Jürgen".as_bytes(),
+            b"at=\"quoted\"",
+            b"at=a b",
+            b"at=a\tb",
+            b"at =x",
+            b"a t=x",
+        ] {
+            for line in
+                [[before, b"; at=token; rt=other"].concat(), [&b"rt=other; at=token;"[..], before].concat()]
+            {
+                let request = with(&line);
+                let read = (plain.access(&request), plain.refresh(&request));
+                assert_eq!(read, (Some("token"), Some("other")), "{}", line.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_of_one_name_none_is_read_in_whichever_order() {
+        let plain = cookies("http://localhost", None);
+        for two in
+            ["at=1; at=2", "at=2; at=1", "at=1; at=1", "at=; at=1", "at=1; at=", "at=1; x=J\u{fc}; at=2"]
+        {
+            assert_eq!(plain.access(&with(format!("{two}; rt=3"))), None, "{two}");
+            assert_eq!(plain.refresh(&with(format!("{two}; rt=3"))), Some("3"), "{two}");
+        }
     }
 
     #[test]

@@ -146,6 +146,41 @@ async fn only_a_cookie_that_no_other_host_can_set_is_read() {
     cookie("__Host-at=x".to_owned()).await.problem(401, "INVALID_TOKEN");
 }
 
+/// A page of another host of the domain may have set it, in whatever bytes; else nobody gets rid of it who is locked out by it.
+#[tokio::test]
+async fn a_neighbours_cookie_locks_nobody_out() {
+    let server = https(&[]).await;
+    let ada = ada(&server).await;
+    let csrf = ada.cookie("csrf");
+    for neighbour in [
+        "name=Jürgen".as_bytes(),
+        b"name=J\xfcrgen",
+        b"J\xfcrgen",
+        b"=; ;;\xff=\xff",
+        b"__Host-at=J\xfcrgen",
+        b"__Host-rt=\"a b\"",
+    ] {
+        let token = |name: &str| format!("__Host-{name}={}", ada.cookie(name));
+        let mine = format!("{}; {}", token("at"), token("rt"));
+        for cookies in
+            [[neighbour, b"; ", mine.as_bytes()].concat(), [mine.as_bytes(), b";", neighbour].concat()]
+        {
+            let ask = async |line: &str| {
+                let head = format!(
+                    "{line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\norigin: {HTTPS}\r\nx-csrf-token: {csrf}\r\n\
+                     content-length: 0\r\ncookie: "
+                );
+                server.raw([head.as_bytes(), &cookies, b"\r\n\r\n"].concat()).await.status
+            };
+            let shown = String::from_utf8_lossy(&cookies);
+            assert_eq!(ask(&format!("GET {ME}")).await, 200, "{shown}");
+            assert_eq!(ask("DELETE /api/v1/users/me/sessions").await, 204, "{shown}");
+            // Again and again within the grace of a refresh.
+            assert_eq!(ask("POST /api/v1/auth/refresh").await, 200, "{shown}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_browser_refreshes_by_its_cookie() {
     let server = https(&[]).await;
