@@ -16,6 +16,7 @@ pub mod csp;
 pub mod headers;
 pub mod operation;
 pub mod problem;
+pub mod repeated;
 pub mod trace;
 // What the routes are written with.
 pub mod docs;
@@ -82,6 +83,7 @@ fn edge<T: OpenApi>(
     Ok(inner
         .into_endpoint()
         .boxed()
+        .around(repeated::refuse)
         .around(operation::canonical)
         .around(trace::catch_panic)
         .around(move |endpoint, request| body::bounded(endpoint, request, limits))

@@ -69,6 +69,7 @@ mod races;
 mod rate_limits;
 mod refresh;
 mod refusals;
+mod repeated;
 mod reports;
 mod reset;
 mod role_matrix;
