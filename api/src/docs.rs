@@ -11,7 +11,7 @@ use poem::{
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use crate::csp::Policy;
+use crate::{csp::Policy, wire::IfNoneMatch};
 
 /// The files of `assets/swagger-ui`; its README names their origin.
 #[derive(RustEmbed)]
@@ -73,7 +73,7 @@ pub(crate) fn versioned(
     let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hex}\"");
     let known = request.header(header::IF_NONE_MATCH).unwrap_or_default();
-    let is_known = known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
+    let is_known = IfNoneMatch::read(known).has(&tag);
     let response = Response::builder().header(header::ETAG, tag).header(header::CACHE_CONTROL, "no-cache");
     match is_known {
         true => response.status(StatusCode::NOT_MODIFIED).finish(),

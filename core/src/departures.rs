@@ -25,7 +25,7 @@ pub async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
 /// # Errors
 /// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
 /// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: Expected) -> Result<()> {
+pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &Expected) -> Result<()> {
     members::remove(tx, member, expected).await?;
     wind_up(tx, member).await
 }

@@ -23,6 +23,7 @@ mod bad_requests;
 mod bounds;
 mod cli;
 mod cluster;
+mod conditions;
 mod cookies;
 mod cors;
 mod departures;

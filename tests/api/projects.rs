@@ -168,7 +168,7 @@ async fn a_patch_that_changes_nothing_leaves_no_trace() {
 async fn a_stale_copy_changes_nothing() {
     let (server, owner) = acme().await;
     let (path, before) = make(&owner, "ENGINE").await;
-    for stale in ["\"0\"", "\"2\"", "W/\"1\"", "\"one\"", "\"\""] {
+    for stale in ["\"0\"", "\"2\"", "W/\"2\"", "\"+1\"", "\"001\"", "\"one\"", "\"\""] {
         owner
             .patch(&path, json!({ "name": "x" }))
             .header("if-match", stale)
@@ -187,7 +187,7 @@ async fn a_stale_copy_changes_nothing() {
 async fn a_malformed_if_match_is_named() {
     let (_server, owner) = acme().await;
     let (path, before) = make(&owner, "ENGINE").await;
-    for malformed in ["1", "\"1\", \"2\"", "\"", ""] {
+    for malformed in ["1", "\"1\", 2", "\"1\" \"2\"", "\"", ""] {
         for request in [owner.patch(&path, json!({ "name": "x" })), owner.delete(&path)] {
             let reply = request.header("if-match", malformed).await;
             let problem = reply.problem(422, "VALIDATION_FAILED");

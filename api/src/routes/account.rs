@@ -75,8 +75,8 @@ impl Account {
     ) -> Result<Tagged<User>, Conflicting> {
         let changes = ProfileChanges::try_from(patch.body()?)?;
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let user = accounts::change_profile(&tx, me.0.user.id, changes, expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let user = accounts::change_profile(&tx, me.0.user.id, changes, &expected).await?;
         tx.commit().await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))

@@ -205,12 +205,12 @@ impl Members {
             Ok(patch) => MemberChanges::from(patch),
             Err(refused) => return Err(self.refuse(org.0, id, refused).await),
         };
-        let expected = expected.0.and_then(IfMatch::expected_member);
+        let expected = IfMatch::expected_member(expected.0);
         let tx = self.0.db.begin(org.0).await?;
         if dry_run.0 == Some(true) {
-            return Ok(OrPreview::tried(members::try_change(&tx, id, changes, expected).await?));
+            return Ok(OrPreview::tried(members::try_change(&tx, id, changes, &expected).await?));
         }
-        let member = members::change(&tx, id, changes, expected).await?;
+        let member = members::change(&tx, id, changes, &expected).await?;
         tx.commit().await?;
         Ok(OrPreview::Done(Tagged::Present(tag(&member), member.into())))
     }
@@ -226,8 +226,8 @@ impl Members {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected_member);
-        departures::remove(&tx, MemberId(member.0.0), expected).await?;
+        let expected = IfMatch::expected_member(expected.0);
+        departures::remove(&tx, MemberId(member.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

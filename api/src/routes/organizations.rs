@@ -148,8 +148,8 @@ impl Organizations {
     ) -> Result<Tagged<Organization>> {
         let changes = OrganizationChanges::try_from(patch.body()?)?;
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let organization = organizations::change(&tx, changes, expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let organization = organizations::change(&tx, changes, &expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
     }
@@ -165,7 +165,7 @@ impl Organizations {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Accepted> {
         let tx = self.0.db.begin(org.0).await?;
-        tenants::close(&tx, expected.0.and_then(IfMatch::expected)).await?;
+        tenants::close(&tx, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(DELETED)
     }

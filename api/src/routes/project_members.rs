@@ -87,7 +87,7 @@ impl ProjectMembers {
             }
         };
         let tx = self.0.db.begin(org.0).await?;
-        let team = projects::set_team(&tx, id, wanted, expected.0.and_then(IfMatch::expected)).await?;
+        let team = projects::set_team(&tx, id, wanted, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(team.version), team.into()))
     }

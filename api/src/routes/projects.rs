@@ -180,8 +180,8 @@ impl Projects {
             Err(refused) => return Err(self.refuse(org.0, ProjectId(project.0.0), refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let project = projects::change(&tx, ProjectId(project.0.0), changes, expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let project = projects::change(&tx, ProjectId(project.0.0), changes, &expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(project.version), project.into()))
     }
@@ -197,7 +197,7 @@ impl Projects {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        projects::remove(&tx, ProjectId(project.0.0), expected.0.and_then(IfMatch::expected)).await?;
+        projects::remove(&tx, ProjectId(project.0.0), &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -217,8 +217,8 @@ impl Projects {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Tagged<Project>> {
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let project = projects::archive(&tx, ProjectId(project.0.0), expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let project = projects::archive(&tx, ProjectId(project.0.0), &expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(project.version), project.into()))
     }
@@ -238,8 +238,8 @@ impl Projects {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Tagged<Project>> {
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let project = projects::unarchive(&tx, ProjectId(project.0.0), expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let project = projects::unarchive(&tx, ProjectId(project.0.0), &expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(project.version), project.into()))
     }

@@ -183,7 +183,7 @@ impl Roles {
         };
         let tx = self.0.db.begin(org.0).await?;
         roles::exists(&tx, id).await?;
-        let changed = roles::change(&tx, id, changes, IfMatch::required(expected.0)?).await?;
+        let changed = roles::change(&tx, id, changes, &IfMatch::required(expected.0)?).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(changed.role.version), changed.into()))
     }
@@ -214,9 +214,9 @@ impl Roles {
         roles::exists(&tx, id).await?;
         let expected = IfMatch::required(expected.0)?;
         if dry_run.0 == Some(true) {
-            return Ok(OrPreview::tried(members::try_set_permissions(&tx, id, wanted, expected).await?));
+            return Ok(OrPreview::tried(members::try_set_permissions(&tx, id, wanted, &expected).await?));
         }
-        let changed = roles::set_permissions(&tx, id, wanted, expected).await?;
+        let changed = roles::set_permissions(&tx, id, wanted, &expected).await?;
         tx.commit().await?;
         Ok(OrPreview::Done(Tagged::Present(EntityTag(changed.role.version), changed.into())))
     }
@@ -242,10 +242,10 @@ impl Roles {
         roles::exists(&tx, id).await?;
         let expected = IfMatch::required(expected.0)?;
         if dry_run.0 == Some(true) {
-            let effects = members::try_remove_role(&tx, id, other.as_ref(), expected).await?;
+            let effects = members::try_remove_role(&tx, id, other.as_ref(), &expected).await?;
             return Ok(OrPreview::tried(effects));
         }
-        members::remove_role(&tx, id, other.as_ref(), expected).await?;
+        members::remove_role(&tx, id, other.as_ref(), &expected).await?;
         tx.commit().await?;
         Ok(OrPreview::Done(NoContent))
     }

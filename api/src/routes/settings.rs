@@ -108,7 +108,7 @@ impl Settings {
         let changes = SettingsChanges::try_from(patch.body()?)?;
         let expected = IfMatch::required(expected.0)?;
         let tx = self.0.db.begin(org.0).await?;
-        let settings = settings::change(&tx, changes, expected).await?;
+        let settings = settings::change(&tx, changes, &expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(settings.version), settings.into()))
     }

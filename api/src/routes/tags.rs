@@ -141,7 +141,7 @@ impl Tags {
             Err(refused) => return Err(self.refuse(org.0, id, refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
-        let tag = tags::change(&tx, id, name, expected.0.and_then(IfMatch::expected)).await?;
+        let tag = tags::change(&tx, id, name, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(tag.version), tag.into()))
     }
@@ -157,8 +157,8 @@ impl Tags {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        time_entries::remove_tag(&tx, TagId(tag.0.0), expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        time_entries::remove_tag(&tx, TagId(tag.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

@@ -136,7 +136,7 @@ impl Tasks {
             Err(refused) => return Err(self.refuse(org.0, id, refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
-        let shown = tasks::change(&tx, id, changes, expected.0.and_then(IfMatch::expected)).await?;
+        let shown = tasks::change(&tx, id, changes, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(shown.task.version), shown.into()))
     }
@@ -152,7 +152,7 @@ impl Tasks {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        tasks::remove(&tx, TaskId(task.0.0), expected.0.and_then(IfMatch::expected)).await?;
+        tasks::remove(&tx, TaskId(task.0.0), &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

@@ -1,8 +1,15 @@
 //! Conditional requests (RFC 9110 §13): a version is a strong entity tag, `"7"`.
+//!
+//! Proxies that compress an answer change its tag: nginx makes it weak, `W/"7"`, and others append the name of the coding,
+//! `"7-gzip"`. Clients send back what they were shown, so both are read as ours. Nothing is lost by that: what is compared is
+//! the version, octet by octet, inside of the transaction that changes it.
 
 use std::fmt;
 
-use insula_core::error::{Code, Error};
+use insula_core::{
+    db::Expected,
+    error::{Code, Error},
+};
 use poem::http::HeaderValue;
 use poem_openapi::{registry::MetaSchema, types::ParseError};
 
@@ -34,132 +41,136 @@ pub(super) fn header(tag: &impl fmt::Display) -> HeaderValue {
     HeaderValue::from_str(&tag.to_string()).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Only if the present version is this one.
+/// Only if the present version is one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IfMatch(Option<String>);
+pub struct IfMatch(Tags);
 
 impl IfMatch {
-    /// The version the client expects; `None`: whichever there is (`*`).
-    pub fn expected(self) -> Option<i64> {
-        self.0.map(|tag| tag.parse().unwrap_or(NEVER))
+    /// The versions that the client expects.
+    pub fn expected(condition: Option<Self>) -> Expected {
+        Self::of(condition, number)
     }
 
-    /// The versions of a member and of his person that the client expects; `None`: whichever there are (`*`).
-    pub fn expected_member(self) -> Option<(i64, i64)> {
-        let parse = |tag: String| {
+    /// The versions of a member and of his person that the client expects.
+    pub fn expected_member(condition: Option<Self>) -> Expected<(i64, i64)> {
+        Self::of(condition, |tag| {
             let (member, user) = tag.split_once('.')?;
-            Some((member.parse().ok()?, user.parse().ok()?))
-        };
-        self.0.map(|tag| parse(tag).unwrap_or((NEVER, NEVER)))
+            Some((number(member)?, number(user)?))
+        })
     }
 
     /// As [`IfMatch::expected`], where the client must say which copy he is changing (RFC 6585 §3).
     ///
     /// # Errors
     /// `PRECONDITION_REQUIRED` where he does not.
-    pub fn required(expected: Option<Self>) -> Result<Option<i64>, Error> {
-        expected.map(Self::expected).ok_or(Code::PreconditionRequired.refuse())
+    pub fn required(condition: Option<Self>) -> Result<Expected, Error> {
+        match condition {
+            Some(_) => Ok(Self::expected(condition)),
+            None => Err(Code::PreconditionRequired.refuse()),
+        }
+    }
+
+    /// A tag that is none of ours is passed over: no version has it.
+    fn of<V>(condition: Option<Self>, read: impl Fn(&str) -> Option<V>) -> Expected<V> {
+        match condition {
+            None | Some(Self(Tags::Any)) => Expected::Any,
+            Some(Self(Tags::These(tags))) => {
+                Expected::OneOf(tags.iter().filter_map(|tag| read(tag)).collect())
+            }
+        }
     }
 }
 
 /// Only if the client does not have the present version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IfNoneMatch(Vec<String>);
+pub struct IfNoneMatch(Tags);
 
 impl IfNoneMatch {
+    /// As a header says it; what is no entity tag is passed over.
+    pub fn read(text: &str) -> Self {
+        Self(match text.trim() {
+            "*" => Tags::Any,
+            list => Tags::These(list.split(',').filter_map(|tag| opaque(tag.trim())).collect()),
+        })
+    }
+
     /// Does the client have this version? Compared weakly (RFC 9110 §13.1.2).
     pub fn has(&self, tag: &impl fmt::Display) -> bool {
-        let tag = tag.to_string();
-        self.0.iter().any(|known| known == "*" || *known == tag)
+        match &self.0 {
+            Tags::Any => true,
+            Tags::These(tags) => {
+                let present = tag.to_string();
+                tags.iter().any(|known| *known == present.trim_matches('"'))
+            }
+        }
     }
+}
+
+/// What a condition names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Tags {
+    /// `*`: whichever there is.
+    Any,
+    /// The opaque part of each tag, as we would have sent it.
+    These(Vec<String>),
+}
+
+impl Tags {
+    /// `*`, or a list of entity tags, in which elements may be empty (RFC 9110 §5.6.1, §8.8.3).
+    fn parse(text: &str) -> Option<Self> {
+        if text.trim() == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        let mut rest = text.trim_start_matches([' ', '\t', ',']);
+        while !rest.is_empty() {
+            let quoted = rest.strip_prefix("W/").unwrap_or(rest);
+            let end = quoted.strip_prefix('"')?.find('"')? + 2;
+            tags.push(opaque(&quoted[..end])?);
+            let after = quoted[end..].trim_start_matches([' ', '\t']);
+            if !after.is_empty() && !after.starts_with(',') {
+                return None;
+            }
+            rest = after.trim_start_matches([' ', '\t', ',']);
+        }
+        (!tags.is_empty()).then_some(Self::These(tags))
+    }
+}
+
+/// What stands between the quotes of a tag, without what a proxy has done to it; `None`: it is no tag.
+fn opaque(tag: &str) -> Option<String> {
+    let strong = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = strong.strip_prefix('"')?.strip_suffix('"')?;
+    (!opaque.contains('"')).then(|| without_coding(opaque).to_owned())
+}
+
+/// Without the coding that a proxy appended: `7-gzip` and `7-br` (Apache), `7--gzip` (Jetty), `7;gzip`.
+fn without_coding(opaque: &str) -> &str {
+    let coded = ["gzip", "br", "zstd", "deflate"].iter().find_map(|coding| opaque.strip_suffix(coding));
+    let plain = coded.and_then(|coded| ["--", "-", ";"].iter().find_map(|mark| coded.strip_suffix(mark)));
+    plain.unwrap_or(opaque)
+}
+
+/// A version, spelled as we spell it: tags are compared octet by octet (RFC 9110 §8.8.3.2).
+fn number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 fn tag() -> MetaSchema {
     MetaSchema { example: Some("\"7\"".into()), ..MetaSchema::new("string") }
 }
 
-/// The version of nothing: the first one is 1.
-const NEVER: i64 = 0;
-
-/// `*`, or one entity tag.
-fn one_tag() -> MetaSchema {
-    MetaSchema { pattern: Some("^(\\*|(W/)?\"[^\"]*\")$".to_owned()), ..tag() }
+/// `*`, or entity tags.
+fn tags() -> MetaSchema {
+    let pattern = "^(\\*|(W/)?\"[^\"]*\"( *, *(W/)?\"[^\"]*\")*)$";
+    MetaSchema { pattern: Some(pattern.to_owned()), ..tag() }
 }
 
-scalar!(IfMatch, one_tag(), |text| match text.trim() {
-    "*" => Ok(Self(None)),
-    tag => {
-        let strong = tag.strip_prefix("W/").unwrap_or(tag);
-        let opaque = strong.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-        // A list is refused: to guess which one is meant could lose a change.
-        let opaque = opaque.filter(|opaque| !opaque.contains('"'));
-        let opaque = opaque.ok_or_else(|| ParseError::custom("expected one entity tag"))?;
-        // A weak tag, or one that is none of ours, is never the present one (RFC 9110 §13.1.1).
-        Ok(Self(Some(if strong == tag { opaque.to_owned() } else { String::new() })))
-    }
+scalar!(IfMatch, tags(), |text| {
+    Tags::parse(text).map(Self).ok_or_else(|| ParseError::custom("expected entity tags, or *"))
 });
 
-scalar!(IfNoneMatch, tag(), |text| {
-    let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/").to_owned());
-    Ok(Self(tags.collect()))
-});
+scalar!(IfNoneMatch, tag(), |text| Ok(Self::read(text)));
 
 #[cfg(test)]
-mod tests {
-    use poem_openapi::types::ParseFromParameter;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn if_match() {
-        let parse = |text| IfMatch::parse_from_parameter(text).ok().map(IfMatch::expected);
-        assert_eq!(parse("\"7\""), Some(Some(7)));
-        assert_eq!(parse(" * "), Some(None));
-        let member = |text| IfMatch::parse_from_parameter(text).ok().map(IfMatch::expected_member);
-        assert_eq!(member("\"7.2\""), Some(Some((7, 2))));
-        assert_eq!((member("*"), member("\"7\"")), (Some(None), Some(Some((NEVER, NEVER)))));
-        for never in ["W/\"7\"", "\"a\"", "\"\""] {
-            assert_eq!(parse(never), Some(Some(NEVER)), "{never}");
-        }
-        for bad in ["7", "\"1\", \"2\"", "", "\""] {
-            assert_eq!(parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn if_none_match() {
-        let has = |text| IfNoneMatch::parse_from_parameter(text).unwrap().has(&EntityTag(7));
-        assert!(has("\"7\"") && has("W/\"7\"") && has("\"1\", \"7\"") && has("*"));
-        assert!(!has("\"8\"") && !has("7") && !has(""));
-    }
-    proptest! {
-        #[test]
-        fn a_tag_is_read_as_it_was_shown(version in 1i64.., user in 1i64.., other in 1i64..) {
-            let (tag, member) = (EntityTag(version), MemberTag(version, user));
-            let read = |text: &str| IfMatch::parse_from_parameter(text).unwrap();
-            prop_assert_eq!(read(&tag.to_string()).expected(), Some(version));
-            prop_assert_eq!(read(&member.to_string()).expected_member(), Some((version, user)));
-            let list = format!("{}, W/{tag},{member}", EntityTag(other));
-            let known = IfNoneMatch::parse_from_parameter(&list).unwrap();
-            prop_assert!(known.has(&tag) && known.has(&member) && known.has(&EntityTag(other)));
-        }
-
-        #[test]
-        fn no_other_text_is_the_present_tag(
-            text in prop_oneof![any::<String>(), "[*\"W/ ,0-9.+-]{0,12}", "\"[0-9.+ -]{0,22}\""],
-            version in 1i64..1000,
-        ) {
-            if let Ok(tag) = IfMatch::parse_from_parameter(&text)
-                && text.trim() != "*"
-            {
-                let is_it = text.trim() == EntityTag(version).to_string();
-                prop_assert_eq!(tag.clone().expected() == Some(version), is_it);
-                prop_assert!(tag.expected().is_some());
-            }
-            if let Ok(known) = IfNoneMatch::parse_from_parameter(&text) {
-                prop_assert!(!known.has(&EntityTag(version)) || text.contains(&version.to_string()) || text.contains('*'));
-            }
-        }
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use crate::{
     Result,
     audit::{Action, Details},
     credentials,
-    db::{Db, Tx, check_version},
+    db::{Db, Expected, Tx},
     error::{Code, Fields},
     ids::UserId,
     members,
@@ -82,12 +82,12 @@ pub struct AccountChanges {
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `EMAIL_TAKEN`, `USERNAME_TAKEN`; `LAST_SUPERUSER`;
 /// `VALIDATION_FAILED` when he is to be an operator whose address is not verified.
-pub async fn change(tx: &Tx, user: UserId, changes: AccountChanges, expected: Option<i64>) -> Result<User> {
+pub async fn change(tx: &Tx, user: UserId, changes: AccountChanges, expected: &Expected) -> Result<User> {
     let (before, is_last_operator) = match changes.is_superuser {
         Some(false) => users::lock_among_operators(tx, user).await?,
         _ => (users::lock(tx, user).await?, false),
     };
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let mut after = before.clone();
     changes.profile.apply(&mut after);
     if let Some(email) = changes.email {

@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    db::{Db, Tx},
+    db::{Db, Expected, Tx},
     error::Fields,
     ids::UserId,
     members,
@@ -27,7 +27,7 @@ pub async fn change_profile(
     tx: &Tx,
     user: UserId,
     changes: ProfileChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<User> {
     if let Some(Some(org)) = changes.default_organization
         && !members::belongs(tx, user, org).await?

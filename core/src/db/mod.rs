@@ -17,12 +17,13 @@ mod scoped;
 mod tests;
 mod transaction;
 mod tx;
+mod version;
 
 use std::{sync::Arc, time::Duration};
 
 pub use keyset::SortKey;
 pub use login::LoginFault;
-pub use org_tx::{OrgTx, check_version};
+pub use org_tx::OrgTx;
 pub(crate) use part::contains;
 use pools::Pools;
 pub(crate) use report::{Key, Lasting, Piece, Question};
@@ -30,6 +31,7 @@ pub use scoped::Scoped;
 use sea_orm::EntityTrait;
 use transaction::{Hat, Open};
 pub use tx::{Global, Tx, Unscoped};
+pub use version::Expected;
 
 use crate::{
     Result,

@@ -307,14 +307,3 @@ impl<P: Write> OrgTx<P> {
 fn setting<E: EntityTrait>(columns: impl IntoIterator<Item = (E::Column, Expr)>) -> UpdateMany<E> {
     columns.into_iter().fold(E::update_many(), |update, (column, value)| update.col_expr(column, value))
 }
-
-/// Refuses a change to a copy that is no longer the present one (RFC 9110 §13.1.1).
-///
-/// # Errors
-/// `PRECONDITION_FAILED` when `expected` is given and another than `version`.
-pub fn check_version(expected: Option<i64>, version: i64) -> Result<()> {
-    match expected {
-        Some(expected) if expected != version => Err(Code::PreconditionFailed.refuse()),
-        _ => Ok(()),
-    }
-}

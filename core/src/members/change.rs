@@ -17,8 +17,7 @@ use crate::{
     Result,
     access::{MembersRemove, MembersUpdate, Permission, PermissionSet, RoleGrants, Write},
     audit::{Action, Details},
-    db::OrgTx,
-    error::Code,
+    db::{self, OrgTx},
     ids::{MemberId, MemberRoleId},
     roles::{self, RoleRef},
 };
@@ -33,20 +32,16 @@ pub struct MemberChanges {
 }
 
 /// The version of a member that a client knows: his own and that of his person.
-pub type Expected = Option<(i64, i64)>;
+pub type Expected = db::Expected<(i64, i64)>;
 
 /// The member, locked, with the organization locked before him: owners are counted after every change.
-async fn lock<P: Write>(tx: &OrgTx<P>, id: MemberId, expected: Expected) -> Result<Listed> {
+async fn lock<P: Write>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Result<Listed> {
     owners::lock(tx).await?;
     let his = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
     his.one_locked().await?;
     let listed = get(tx, id).await?;
-    match expected {
-        Some(expected) if expected != (listed.member.version, listed.user.version) => {
-            Err(Code::PreconditionFailed.refuse())
-        }
-        _ => Ok(listed),
-    }
+    expected.check(&(listed.member.version, listed.user.version))?;
+    Ok(listed)
 }
 
 /// The facts of a member that the audit log tells.
@@ -65,7 +60,7 @@ pub async fn change(
     tx: &OrgTx<MembersUpdate>,
     id: MemberId,
     changes: MemberChanges,
-    expected: Expected,
+    expected: &Expected,
 ) -> Result<Listed> {
     let before = lock(tx, id, expected).await?;
     let had = roles::grants_by_id(tx, &ids(&before.roles)).await?;
@@ -118,7 +113,7 @@ pub async fn try_change(
     tx: &OrgTx<MembersUpdate>,
     id: MemberId,
     changes: MemberChanges,
-    expected: Expected,
+    expected: &Expected,
 ) -> Result<Vec<Effect>> {
     let before = rights(tx, &[id]).await?;
     change(tx, id, changes, expected).await?;
@@ -130,7 +125,7 @@ pub async fn try_change(
 /// # Errors
 /// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
 /// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: Expected) -> Result<()> {
+pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: &Expected) -> Result<()> {
     let listed = lock(tx, id, expected).await?;
     if roles::grants_by_id(tx, &ids(&listed.roles)).await?.iter().any(RoleGrants::is_owner) {
         tx.facts().refuse_touching_owner()?;

@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     access::{Permission, PermissionSet, RolesDelete, RolesUpdate},
     audit::{Action, Details},
-    db::OrgTx,
+    db::{Expected, OrgTx},
     error::{Code, Fields},
     ids::{MemberId, MemberRoleId, RoleId},
     roles::{self, RoleRef},
@@ -38,7 +38,7 @@ pub async fn remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<()> {
     owners::lock(tx).await?;
     let before = roles::lock(tx, id, expected).await?;
@@ -110,7 +110,7 @@ pub async fn try_remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Vec<Effect>> {
     let members = holders(tx, id).await?;
     let before = rights(tx, &members).await?;
@@ -126,7 +126,7 @@ pub async fn try_set_permissions(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     permissions: PermissionSet,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Vec<Effect>> {
     let members = holders(tx, id).await?;
     let before = rights(tx, &members).await?;

@@ -9,7 +9,7 @@ use crate::{
     Result,
     access::{Grant, OrganizationUpdate, Write},
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Code,
     ids::{OldSlugId, OrgId},
     text::{About, Name, Slug},
@@ -51,7 +51,7 @@ impl OrganizationChanges {
 pub async fn change(
     tx: &OrgTx<OrganizationUpdate>,
     changes: OrganizationChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Organization> {
     apply(tx, changes, expected).await
 }
@@ -60,10 +60,10 @@ pub async fn change(
 pub(crate) async fn apply<P: Write>(
     tx: &OrgTx<P>,
     changes: OrganizationChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Organization> {
     let before = super::lock(tx).await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let mut after = before.clone();
     changes.apply(&mut after);
     if after == before {

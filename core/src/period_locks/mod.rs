@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     access::{Grant, TimeEntriesLock, TimeEntriesRead},
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Code,
     ids::PeriodLockId,
     members,
@@ -86,13 +86,13 @@ pub async fn get(tx: &OrgTx<TimeEntriesRead>) -> Result<PeriodLock> {
 pub async fn set(
     tx: &OrgTx<TimeEntriesLock>,
     until: Option<DateTime<Utc>>,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<PeriodLock> {
     // Nobody changes anybody's time meanwhile: whoever does holds the lock of a member.
     members::lock_all(tx).await?;
     let found = row(tx).await?;
     let before = found.clone().map(PeriodLock::from).unwrap_or_default();
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     if until.is_some_and(|until| until > tx.now()) {
         let fault = Fault { code: "IN_FUTURE", message: "Only what is past can be locked.".to_owned() };
         return Err(Code::ValidationFailed.refuse_field("locked_until", fault));

@@ -9,7 +9,7 @@ use crate::{
     Result,
     access::ProjectsUpdate,
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     ids::ProjectId,
 };
 
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn archive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: Option<i64>) -> Result<Project> {
+pub async fn archive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: &Expected) -> Result<Project> {
     set(tx, id, Some(tx.now()), expected).await
 }
 
@@ -25,7 +25,7 @@ pub async fn archive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: Option
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn unarchive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: Option<i64>) -> Result<Project> {
+pub async fn unarchive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: &Expected) -> Result<Project> {
     set(tx, id, None, expected).await
 }
 
@@ -33,10 +33,10 @@ async fn set(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     archived_at: Option<DateTime<Utc>>,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Project> {
     let before = seen(tx, id).one_locked().await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     if before.archived_at.is_some() == archived_at.is_some() {
         return Ok(before);
     }

@@ -31,7 +31,7 @@ use crate::{
     Error, Result,
     access::{Grant, Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
     audit::{Action, Details},
-    db::{OrgTx, Scoped, SortKey, TenantTable, check_version},
+    db::{Expected, OrgTx, Scoped, SortKey, TenantTable},
     ids::ProjectId,
     page::{Listing, Page},
     text::{Color, Name, ProjectCode},
@@ -194,11 +194,11 @@ pub async fn change(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     changes: ProjectChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Project> {
     // Locked first: of two changes at once the second sees what the first did, and its `expected` is compared with that.
     let before = seen(tx, id).one_locked().await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let mut after = before.clone();
     if let Some(code) = changes.code {
         (after.code_key, after.code) = (code.key(), code.into());
@@ -237,9 +237,9 @@ pub async fn change(
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: Option<i64>) -> Result<()> {
+pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expected) -> Result<()> {
     let before = seen(tx, id).one_locked().await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let removed = ActiveModel {
         id: Set(id),
         version: Set(before.version + 1),

@@ -10,7 +10,7 @@ use crate::{
     Result,
     access::{Grant, ProjectsRead, ProjectsUpdate, Write},
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Fields,
     ids::{MemberId, ProjectId, ProjectMemberId},
     members::Standings,
@@ -44,7 +44,7 @@ pub async fn set_team(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     wanted: Vec<MemberId>,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Team> {
     let project = seen(tx, id).one_locked().await?;
     let before = of(tx, id).await?;
@@ -56,7 +56,7 @@ pub async fn set_team(
         standings.check(&format!("members[{place}]"), *member, &mut fields);
     }
     fields.finish()?;
-    check_version(expected, project.version)?;
+    expected.check(&project.version)?;
     if new == old {
         return Ok(Team { members: before, version: project.version });
     }

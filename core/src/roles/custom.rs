@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     access::{Grant, Permission, PermissionSet, RolesCreate, RolesRead, RolesUpdate, Write},
     audit::{Action, Details},
-    db::{OrgTx, SortKey, TenantTable, check_version},
+    db::{Expected, OrgTx, SortKey, TenantTable},
     error::Code,
     ids::{RoleId, RolePermissionId},
     organizations,
@@ -117,9 +117,9 @@ pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: RoleId) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`.
-pub(crate) async fn lock<P: Write>(tx: &OrgTx<P>, id: RoleId, expected: Option<i64>) -> Result<Allowing> {
+pub(crate) async fn lock<P: Write>(tx: &OrgTx<P>, id: RoleId, expected: &Expected) -> Result<Allowing> {
     let role = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
-    check_version(expected, role.version)?;
+    expected.check(&role.version)?;
     match role.is_builtin {
         true => Err(Code::RoleBuiltin.refuse()),
         false => allowing(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME)),
@@ -185,7 +185,7 @@ pub async fn change(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     changes: RoleChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Allowing> {
     if changes.name.is_some() {
         // Names are compared with each other, so one is changed at a time.
@@ -227,7 +227,7 @@ pub async fn set_permissions(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     permissions: PermissionSet,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Allowing> {
     let before = lock(tx, id, expected).await?;
     if before.permissions == permissions {

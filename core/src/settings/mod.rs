@@ -14,7 +14,7 @@ use crate::{
     Error, Result,
     access::{OrganizationRead, SettingsUpdate},
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     organizations::{self, Organization},
     text::Currency,
     users::WeekStart,
@@ -122,10 +122,10 @@ pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Settings> {
 pub async fn change(
     tx: &OrgTx<SettingsUpdate>,
     changes: SettingsChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Settings> {
     let organization = organizations::lock(tx).await?;
-    check_version(expected, organization.version)?;
+    expected.check(&organization.version)?;
     let before = Settings::of(&organization);
     let after = Settings {
         currency: changes.currency.unwrap_or_else(|| before.currency.clone()),

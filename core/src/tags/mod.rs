@@ -18,7 +18,7 @@ use crate::{
     Error, Result,
     access::{Grant, TasksCreate, TasksRead, TasksUpdate},
     audit::{Action, Details},
-    db::{OrgTx, SortKey, TenantTable, check_version, contains},
+    db::{Expected, OrgTx, SortKey, TenantTable, contains},
     error::Fields,
     ids::TagId,
     page::{Listing, Page},
@@ -103,10 +103,10 @@ pub async fn change(
     tx: &OrgTx<TasksUpdate>,
     id: TagId,
     name: Option<TagName>,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Tag> {
     let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let Some(name) = name.filter(|name| name.as_str() != before.name) else { return Ok(before) };
     let tag = tx
         .update(ActiveModel {

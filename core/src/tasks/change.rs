@@ -13,7 +13,7 @@ use crate::{
     Result,
     access::TasksUpdate,
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Fields,
     ids::{MemberId, ProjectId, TagId, TaskId},
     members::Standings,
@@ -55,7 +55,7 @@ pub async fn change(
     tx: &OrgTx<TasksUpdate>,
     id: TaskId,
     changes: TaskChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Shown> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     own::refuse_others(tx, &task).await?;
@@ -72,7 +72,7 @@ pub async fn change(
     }
     tags::check(tx, changes.tags.as_deref().unwrap_or_default(), &mut fields).await?;
     fields.finish()?;
-    check_version(expected, before.task.version)?;
+    expected.check(&before.task.version)?;
     project.as_ref().map_or(Ok(()), projects::refuse_archived)?;
     if after == before {
         return Ok(before);

@@ -7,7 +7,7 @@ use crate::{
     Result,
     access::TasksDelete,
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Code,
     ids::TaskId,
     projects,
@@ -18,10 +18,10 @@ use crate::{
 /// # Errors
 /// `NotFound`, also when it is on a project that the caller does not see; `FORBIDDEN` when it is not his;
 /// `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn remove(tx: &OrgTx<TasksDelete>, id: TaskId, expected: Option<i64>) -> Result<()> {
+pub async fn remove(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) -> Result<()> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     own::refuse_others(tx, &task).await?;
-    check_version(expected, task.version)?;
+    expected.check(&task.version)?;
     let before = shown(tx, task).await?;
     let removed = ActiveModel {
         id: Set(id),

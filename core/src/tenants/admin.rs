@@ -4,7 +4,7 @@ use crate::{
     Result,
     access::Platform,
     accounts,
-    db::{OrgTx, Tx},
+    db::{Expected, OrgTx, Tx},
     error::Fields,
     ids::{OrgId, UserId},
     organizations::{self, NewOrganization, Organization, OrganizationChanges},
@@ -48,7 +48,7 @@ pub async fn change(
     tx: &Tx,
     org: OrgId,
     changes: OrganizationChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Organization> {
     organizations::apply(&enter(tx, org).await?, changes, expected).await
 }
@@ -73,7 +73,7 @@ pub async fn resume(tx: &Tx, org: OrgId) -> Result<Organization> {
 ///
 /// # Errors
 /// `NotFound`, and those of [`super::close`].
-pub async fn remove(tx: &Tx, org: OrgId, expected: Option<i64>) -> Result<()> {
+pub async fn remove(tx: &Tx, org: OrgId, expected: &Expected) -> Result<()> {
     super::end(&enter(tx, org).await?, expected).await
 }
 

@@ -12,7 +12,7 @@ pub use purge::purge;
 use crate::{
     Error, Result,
     access::{OrganizationDelete, OrganizationRestore, Write},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Code,
     members,
     organizations::{self, Organization},
@@ -25,7 +25,7 @@ const GRACE: TimeDelta = TimeDelta::days(30);
 ///
 /// # Errors
 /// `PERSONAL_ORGANIZATION`; `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn close(tx: &OrgTx<OrganizationDelete>, expected: Option<i64>) -> Result<()> {
+pub async fn close(tx: &OrgTx<OrganizationDelete>, expected: &Expected) -> Result<()> {
     end(tx, expected).await
 }
 
@@ -37,10 +37,10 @@ pub async fn reopen(tx: &OrgTx<OrganizationRestore>) -> Result<Organization> {
     bring_back(tx).await
 }
 
-async fn end<P: Write>(tx: &OrgTx<P>, expected: Option<i64>) -> Result<()> {
+async fn end<P: Write>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     organizations::remove(tx, before, tx.now() + GRACE).await
 }
 

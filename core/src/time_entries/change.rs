@@ -15,7 +15,7 @@ use crate::{
     Result,
     access::{TimeEntriesUpdate, Write},
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Fields,
     ids::{TagId, TaskId, TimeEntryId},
     members,
@@ -54,10 +54,10 @@ pub async fn change(
     tx: &OrgTx<TimeEntriesUpdate>,
     id: TimeEntryId,
     changes: TimeEntryChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<Shown> {
     let before = held(tx, id).await?;
-    check_version(expected, before.entry.version)?;
+    expected.check(&before.entry.version)?;
     let rules = Rules::of(tx).await?;
     let mut fields = Fields::default();
     let mut after = before.clone();

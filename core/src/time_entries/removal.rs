@@ -14,7 +14,7 @@ use crate::{
     Result,
     access::TimeEntriesDelete,
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Code,
     ids::TimeEntryId,
     members, projects, tasks,
@@ -25,9 +25,9 @@ use crate::{
 /// # Errors
 /// `NotFound`; `Forbidden` for the time of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when `expected` is
 /// not its version; `PERIOD_LOCKED`.
-pub async fn remove(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: Option<i64>) -> Result<()> {
+pub async fn remove(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &Expected) -> Result<()> {
     let before = held(tx, id).await?;
-    check_version(expected, before.entry.version)?;
+    expected.check(&before.entry.version)?;
     Rules::of(tx).await?.refuse_locked(before.entry.started_at)?;
     let removed = ActiveModel {
         id: Set(id),

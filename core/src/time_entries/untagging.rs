@@ -7,7 +7,7 @@ use crate::{
     Result,
     access::TasksDelete,
     audit::{Action, Details},
-    db::{OrgTx, check_version},
+    db::{Expected, OrgTx},
     error::Code,
     ids::TagId,
     tags,
@@ -18,10 +18,10 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has it.
-pub async fn remove_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: Option<i64>) -> Result<()> {
+pub async fn remove_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
     // Locked first: whoever gives it to something meanwhile waits, and then finds it gone.
     let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked().await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let (of_task, of_entry) = (tagged_tasks::Column::TagId.eq(id), tagged::Column::TagId.eq(id));
     let tasks = tx.find::<tasks::Entity>().whose::<tagged_tasks::Entity>(
         tasks::Column::Id,

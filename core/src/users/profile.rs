@@ -7,7 +7,7 @@ use super::{User, entity::ActiveModel};
 use crate::{
     Result,
     audit::{Action, Details},
-    db::{Tx, check_version},
+    db::{Expected, Tx},
     ids::{OrgId, UserId},
     text::{Locale, Name, TimeZone, Username},
 };
@@ -116,10 +116,10 @@ pub(crate) async fn change(
     tx: &Tx,
     user: UserId,
     changes: ProfileChanges,
-    expected: Option<i64>,
+    expected: &Expected,
 ) -> Result<(User, Option<(Action, Details)>)> {
     let before = super::lock(tx, user).await?;
-    check_version(expected, before.version)?;
+    expected.check(&before.version)?;
     let mut after = before.clone();
     changes.apply(&mut after);
     let stored = store(tx, &before, after).await?;

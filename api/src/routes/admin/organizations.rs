@@ -193,8 +193,8 @@ impl Organizations {
             }
         };
         let tx = self.begin(&me).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let organization = tenants::change(&tx, id, changes, expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let organization = tenants::change(&tx, id, changes, &expected).await?;
         finish(tx, organization).await
     }
 
@@ -213,7 +213,7 @@ impl Organizations {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Accepted, Ended> {
         let tx = self.begin(&me).await?;
-        tenants::remove(&tx, OrgId(organization.0.0), expected.0.and_then(IfMatch::expected)).await?;
+        tenants::remove(&tx, OrgId(organization.0.0), &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(DELETED)
     }

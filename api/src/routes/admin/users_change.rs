@@ -72,8 +72,8 @@ impl ChangedUsers {
             Err(refused) => return Err(self.refuse(user, refused).await.into()),
         };
         let tx = self.0.db.begin_global(me.origin()).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let user = accounts::change(&tx, user, changes, expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let user = accounts::change(&tx, user, changes, &expected).await?;
         tx.commit().await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))

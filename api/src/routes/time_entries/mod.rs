@@ -158,8 +158,8 @@ impl TimeEntries {
             Err(refused) => return Err(self.refuse(org.0, id, refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        let shown = time_entries::change(&tx, id, changes, expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        let shown = time_entries::change(&tx, id, changes, &expected).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
     }
@@ -179,8 +179,8 @@ impl TimeEntries {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        let expected = expected.0.and_then(IfMatch::expected);
-        time_entries::remove(&tx, TimeEntryId(entry.0.0), expected).await?;
+        let expected = IfMatch::expected(expected.0);
+        time_entries::remove(&tx, TimeEntryId(entry.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

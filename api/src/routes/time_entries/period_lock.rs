@@ -65,7 +65,7 @@ impl PeriodLocks {
     ) -> Result<Tagged<PeriodLock>> {
         let until = draft.value.locked_until.0.map(|until| until.trunc_subsecs(0));
         let tx = self.0.db.begin(org.0).await?;
-        let lock = period_locks::set(&tx, until, expected.0.and_then(IfMatch::expected)).await?;
+        let lock = period_locks::set(&tx, until, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(lock.version), lock.into()))
     }
