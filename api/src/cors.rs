@@ -15,8 +15,8 @@ const SENT: &str = "authorization, content-type, idempotency-key, if-match, if-n
                     x-csrf-token, x-platform-access, x-request-id";
 
 /// What a page may read besides what every page may.
-const READ: &str =
-    "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, X-Total-Count";
+const READ: &str = "Allow, Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
+     X-Request-Id, X-Total-Count";
 
 /// How long a browser may remember what it was allowed.
 const REMEMBERED: &str = "600";

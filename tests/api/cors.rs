@@ -142,7 +142,8 @@ async fn a_listed_page_acts_with_cookies_and_reads_what_it_is_told() {
         assert_eq!(
             reply.header("access-control-expose-headers"),
             Some(
-                "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, X-Total-Count"
+                "Allow, Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, \
+                 WWW-Authenticate, X-Request-Id, X-Total-Count"
             )
         );
     }
@@ -153,6 +154,31 @@ async fn a_listed_page_acts_with_cookies_and_reads_what_it_is_told() {
         let reply = server.client().get(outside).header("origin", CONSOLE).await;
         assert_eq!((allowed(&reply).len(), readable(&reply).2), (0, false), "{outside}");
     }
+}
+
+/// What the document says of an answer is nothing to a page that cannot read it.
+#[tokio::test]
+async fn a_listed_page_reads_every_header_that_is_documented() {
+    let server = start().await;
+    let document = server.client().get("/api/v1/openapi.json").header("origin", CONSOLE).await;
+    let exposed = document.header("access-control-expose-headers").unwrap().split(", ").collect::<Vec<_>>();
+    let document = document.json();
+    let paths =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let answers = paths.flat_map(|operation| operation["responses"].as_object().unwrap().values());
+    let shared = document["components"]["responses"].as_object().unwrap().values();
+    let headers = answers.chain(shared).filter_map(|answer| answer["headers"].as_object());
+    let mut names: Vec<_> = headers.flat_map(|headers| headers.keys()).collect();
+    names.sort();
+    names.dedup();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        assert!(exposed.contains(&&**name), "{name}: {exposed:?}");
+    }
+    let ada = server.client().log_in("ada@example.com", insula_tests::PASSWORD).await;
+    let export =
+        ada.get("/api/v1/organizations/acme/exports/audit-events.jsonl").header("origin", CONSOLE).await;
+    assert!(export.header("content-disposition").is_some() && exposed.contains(&"Content-Disposition"));
 }
 
 #[tokio::test]

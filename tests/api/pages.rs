@@ -111,6 +111,32 @@ async fn the_link_header_leads_through_every_page() {
     }
 }
 
+/// Whatever a parameter's name is spelled like, there is one cursor (RFC 3986 §2.1).
+#[tokio::test]
+async fn the_link_header_replaces_a_cursor_however_it_is_spelled() {
+    let (_server, owner) = acme().await;
+    let all = make_many(&owner, 4).await;
+    let first = owner.get(&format!("{PROJECTS}?&&limit=1&")).await;
+    let cursor = first.expect(200)["next_cursor"].as_str().unwrap().to_owned();
+    assert_eq!(link(&first), Some(&*format!("{PROJECTS}?limit=1&cursor={cursor}")));
+    for name in ["cursor", "%63ursor", "%63%75%72%73%6F%72", "curso%72"] {
+        let mut walked = vec![all[0].clone()];
+        let mut path = Some(format!("{PROJECTS}?limit=1&{name}={cursor}"));
+        while let Some(at) = path {
+            let page = owner.get(&at).await;
+            walked.extend(data(&page.expect(200)));
+            path = link(&page).map(str::to_owned);
+        }
+        assert_eq!(ids(&walked), ids(&all), "{name}");
+    }
+    // What is asked for beside it stays what it is.
+    let odd = owner.get(&format!("{PROJECTS}?limit=1&q=%26cursor%3D%2Bx+y%C3%A9")).await;
+    match odd.status {
+        200 => assert_eq!(link(&odd), None),
+        _ => drop(odd.problem(422, "VALIDATION_FAILED")),
+    }
+}
+
 #[tokio::test]
 async fn a_page_has_twenty_rows_in_the_order_of_their_making_unless_told() {
     let (_server, owner) = acme().await;

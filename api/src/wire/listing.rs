@@ -79,11 +79,16 @@ impl<'a, K: Copy> Paging<'a, K> {
     /// `Link` to the next page: this request with another cursor (RFC 8288 §3).
     fn link(&self, cursor: &str) -> Option<HeaderValue> {
         let uri = self.request.original_uri();
-        let kept = uri.query().unwrap_or_default().split('&');
-        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: Vec<_> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-        HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"))).ok()
+        let link =
+            format!("<{}?{}>; rel=\"next\"", uri.path(), next(uri.query().unwrap_or_default(), cursor));
+        HeaderValue::from_str(&link).ok()
     }
+}
+
+/// `query` with this cursor instead of its own, however that is spelled.
+fn next(query: &str, cursor: &str) -> String {
+    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish()
 }
 
 /// 200 with one page, and `Link` to the next one.
@@ -125,3 +130,25 @@ scalar!(
         limit.map(Self).ok_or_else(|| ParseError::custom("expected a number from 1 to 100"))
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_goes_on_with_another_cursor() {
+        for (query, expected) in [
+            ("", "cursor=N"),
+            ("&", "cursor=N"),
+            ("&&limit=1&", "limit=1&cursor=N"),
+            ("cursor=C", "cursor=N"),
+            ("limit=1&%63ursor=C", "limit=1&cursor=N"),
+            ("%63%75%72%73%6f%72=C&sort=-name", "sort=-name&cursor=N"),
+            ("q=a%26cursor%3Db&cursor=C", "q=a%26cursor%3Db&cursor=N"),
+            ("q=J%C3%BCrgen+a%20b%2B&status=a&status=b", "q=J%C3%BCrgen+a+b%2B&status=a&status=b&cursor=N"),
+            ("q=%22%3E%3Cx%0D%0A", "q=%22%3E%3Cx%0D%0A&cursor=N"),
+        ] {
+            assert_eq!(next(query, "N"), expected, "{query}");
+        }
+    }
+}
