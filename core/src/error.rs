@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-pub use self::fields::{FieldError, Fields};
+pub use self::fields::{FieldError, Fields, MOST_FAULTS};
 use crate::{
     access::{Permission, PermissionSet},
     ids::MemberId,

@@ -113,6 +113,26 @@ async fn a_file_that_is_none_is_refused() {
     }
 }
 
+/// A file of nothing but faults must not make an answer many times its size.
+#[tokio::test]
+async fn of_many_faults_the_first_are_told() {
+    let guild = Guild::start().await;
+    let header = "started_at,ended_at,member_id,project_id,task_id,billable,tags\n";
+    let sound = "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,,,,,Unheard of\n";
+    let file = format!("{header}{}{}", sound.repeat(20), "x,x,x,x,x,x,\n".repeat(9_000));
+    let wrong = tried(&guild, &guild.mia, &file).await;
+    let unheard = |row: usize| format!("{row} tags UNKNOWN_TAG");
+    assert_eq!(wrong.len(), 50);
+    assert!((1..=20).all(|row| wrong.contains(&unheard(row))), "{wrong:?}");
+    assert_eq!(wrong[49].split(' ').next(), wrong[48].split(' ').next());
+    let tried = import(&guild, &guild.mia, "?dry_run=true", &file).await;
+    assert_eq!(tried.expect(200)["rows"], 9_020);
+    assert!(tried.body.len() < 16 * 1024, "{}", tried.body.len());
+    let refused = import(&guild, &guild.mia, "", &file).await;
+    assert_eq!(refused.problem(422, "VALIDATION_FAILED")["errors"].as_array().map(Vec::len), Some(50));
+    assert!(refused.body.len() < 16 * 1024, "{}", refused.body.len());
+}
+
 #[tokio::test]
 async fn rows_of_others_need_the_right_to_change_their_time() {
     let guild = Guild::start().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insula_core::{
     access::Permission,
-    error::{Code, Error, FieldError, Kind, Missing},
+    error::{Code, Error, FieldError, Kind, MOST_FAULTS, Missing},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -62,7 +62,10 @@ impl<'a> Details<'a> {
             detail,
             instance,
             error: code.as_str(),
-            errors: if let Error::Invalid(_, errors) = error { errors } else { &[] },
+            errors: match error {
+                Error::Invalid(_, errors) => &errors[..errors.len().min(MOST_FAULTS)],
+                _ => &[],
+            },
             request_id,
             missing: match error {
                 Error::Forbidden(lack) => Some(vec![lack.permission.as_str()]),
@@ -146,7 +149,8 @@ pub(crate) fn schema() -> Value {
             "message": text("The same as `detail`."),
             "errors": {
                 "type": "array",
-                "description": "Every wrong field at once.",
+                "description": "Every wrong field at once; of more than 50 the first.",
+                "maxItems": MOST_FAULTS,
                 "items": {
                     "type": "object",
                     "required": ["field", "code", "message"],

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_core::error::FieldError;
+use insula_core::error::{FieldError, MOST_FAULTS};
 use serde_json::{Number, Value};
 
 use super::{
@@ -10,9 +10,6 @@ use super::{
     parse::parse,
     schema::{Bound, Format, Kind, Node, Schema},
 };
-
-/// Faults reported of one request; a body of nothing but faults must not make an answer many times its size.
-const MAX_ERRORS: usize = 50;
 
 impl Schema {
     /// Everything that is wrong with `value`.
@@ -68,7 +65,7 @@ struct Walk<'s, 'v> {
 
 impl<'s: 'v, 'v> Walk<'s, 'v> {
     fn fail(&mut self, code: &'static str, message: impl Into<String>) {
-        if self.errors.len() < MAX_ERRORS {
+        if self.errors.len() < MOST_FAULTS {
             let field = super::path(self.place.iter());
             self.errors.push(FieldError { field, code, message: message.into() });
         }

@@ -2,7 +2,7 @@
 
 use insula_core::{
     access,
-    error::{Error, FieldError},
+    error::{Error, FieldError, MOST_FAULTS},
 };
 use poem_openapi::Object;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl From<Error> for Refusal {
         Self {
             error: RefusalCode(code.as_str().to_owned()),
             message: Sentence(message),
-            errors: errors.into_iter().map(WrongField::from).collect(),
+            errors: errors.into_iter().take(MOST_FAULTS).map(WrongField::from).collect(),
             missing: missing.into_iter().map(|permission| Permission(permission.to_owned())).collect(),
         }
     }

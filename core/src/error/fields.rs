@@ -5,6 +5,9 @@ use serde::Serialize;
 use super::{Code, Error, Result};
 use crate::text::Fault;
 
+/// Most wrong fields that one answer lists: a body of nothing but faults must not make an answer many times its size.
+pub const MOST_FAULTS: usize = 50;
+
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {

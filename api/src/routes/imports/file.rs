@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    error::{Error, FieldError, Fields},
+    error::{Error, FieldError, Fields, MOST_FAULTS},
     ids::{MemberId, ProjectId, TaskId},
     text::{self, Fault},
     time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
@@ -30,7 +30,7 @@ const COLUMNS: [&str; 13] = [
     "tags",
 ];
 
-/// A file: its sound rows, how many others there are, and what is wrong with those.
+/// A file: its sound rows, how many others there are, and what is wrong with the first of those.
 pub(super) struct File {
     pub(super) rows: Vec<ImportedEntry>,
     pub(super) faulty: usize,
@@ -55,7 +55,10 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
             Ok(entry) => file.rows.push(entry),
             Err(faults) => {
                 file.faulty += 1;
-                file.faults.extend(faults.into_iter().map(|fault| RowFault { row, fault }));
+                // Those of later rows would not be told.
+                if file.faults.len() < MOST_FAULTS {
+                    file.faults.extend(faults.into_iter().map(|fault| RowFault { row, fault }));
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use insula_core::{
     access::TimeEntriesCreate,
-    error::Error,
+    error::{Error, MOST_FAULTS},
     idempotency::Begun,
     time_entries::{Import, RowFault},
 };
@@ -38,7 +38,7 @@ struct ImportOutcome {
     rows: usize,
     /// How many were written down: all or none.
     imported: usize,
-    /// What is wrong.
+    /// What is wrong: the first 50 faults, in the order of the rows.
     errors: Vec<ImportFault>,
 }
 
@@ -63,7 +63,8 @@ impl Imports {
     /// `member_id`, `project_code` or `project_id`, `task_id`, `activity`, `notes`, `billable`, `tags`. Where both are given
     /// the address and the code count. A row that names nobody is the caller's own; those of others need
     /// `time_entries:manage_all`. `id` and `duration_seconds` are passed over: every row becomes a new entry. One bad row
-    /// imports nothing; with `dry_run=true` nothing is imported at all, and all that is wrong is listed.
+    /// imports nothing; with `dry_run=true` nothing is imported at all, and what is wrong is listed: the
+    /// first 50 faults.
     #[oai(
         path = "/organizations/:org/imports/time-entries",
         method = "post",
@@ -88,6 +89,7 @@ impl Imports {
         let mut import = Import::examine(&tx, file.rows).await?;
         import.faults.extend(file.faults);
         import.faults.sort_by_key(|fault| fault.row);
+        import.faults.truncate(MOST_FAULTS);
         if is_tried {
             let errors = import.faults.into_iter().map(ImportFault::from).collect();
             return Ok(Kept::new(&ImportOutcome { rows, imported: 0, errors })?);

@@ -16,7 +16,7 @@ use crate::{
     access::{Permission, TimeEntriesCreate},
     audit::{Action, Details},
     db::OrgTx,
-    error::{Code, FieldError, Fields},
+    error::{Code, FieldError, Fields, MOST_FAULTS},
     ids::{MemberId, TaskId, TimeEntryId, TimeEntryTagId},
     text::{Activity, EmailAddress, Notes, TagName},
 };
@@ -77,7 +77,7 @@ pub struct RowFault {
 #[must_use]
 pub struct Import {
     sound: Vec<Shown>,
-    /// What is wrong, in the order of the rows.
+    /// What is wrong, in the order of the rows: the first [`MOST_FAULTS`].
     pub faults: Vec<RowFault>,
 }
 
@@ -98,6 +98,8 @@ impl Import {
                     places.push(place);
                     sound.push(shown);
                 }
+                // Those of later rows would not be told.
+                Err(_) if faults.len() >= MOST_FAULTS => {}
                 Err(wrong) => faults.extend(wrong.into_iter().map(|fault| RowFault { row: place, fault })),
             }
         }
@@ -108,6 +110,7 @@ impl Import {
             faults.push(RowFault { row: places[double], fault });
         }
         faults.sort_by_key(|fault| fault.row);
+        faults.truncate(MOST_FAULTS);
         Ok(Self { sound, faults })
     }
 
