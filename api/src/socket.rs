@@ -1,5 +1,7 @@
 //! A client's socket: it notes when something arrives, which hyper does not tell, and it hangs up in stages.
 
+mod frames;
+
 use std::{
     io,
     pin::Pin,
@@ -16,6 +18,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
+use self::frames::Frames;
 use crate::connections::Activity;
 
 /// How long a peer that goes on sending is listened to after our last word.
@@ -34,6 +37,8 @@ pub(crate) struct Socket {
     activity: Arc<Activity>,
     /// What has arrived and is still to be read, before the rest.
     unread: Bytes,
+    /// Of HTTP/2: what its frames are.
+    frames: Option<Box<Frames>>,
     /// When we hang up on a peer that is silent, and when on every other one; set by our last word.
     linger: Option<(Pin<Box<Sleep>>, Instant)>,
 }
@@ -41,7 +46,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// `activity` hears of what arrives.
     pub(crate) fn new(inner: TcpStream, activity: Arc<Activity>) -> Self {
-        Self { inner, activity, unread: Bytes::new(), linger: None }
+        Self { inner, activity, unread: Bytes::new(), frames: None, linger: None }
     }
 
     /// Gives back what was read too early.
@@ -60,7 +65,11 @@ impl Socket {
             }
         }
         self.unread = Bytes::copy_from_slice(&words[..count]);
-        Ok(if words == *PREFACE { Version::HTTP_2 } else { Version::HTTP_11 })
+        if words != *PREFACE {
+            return Ok(Version::HTTP_11);
+        }
+        self.frames = Some(Box::new(Frames::new(Instant::now())));
+        Ok(Version::HTTP_2)
     }
 
     /// Waits until there is something to read, be it the end.
@@ -68,9 +77,12 @@ impl Socket {
         if self.unread.is_empty() { self.inner.readable().await } else { Ok(()) }
     }
 
-    /// Notes whether hyper has to wait until the peer reads.
-    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Notes how much was written, and whether hyper has to wait until the peer reads.
+    fn note(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.activity.blocks(written.is_pending());
+        if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, &written) {
+            frames.wrote(*bytes);
+        }
         written
     }
 }
@@ -88,6 +100,9 @@ impl AsyncRead for Socket {
                 self.activity.waits();
             }
             ready!(read)?;
+            if let Some(frames) = &mut self.frames {
+                frames.read(&buf.filled()[before..], Instant::now())?;
+            }
         } else {
             let fits = self.unread.len().min(buf.remaining());
             buf.put_slice(&self.unread.split_to(fits));

@@ -5,6 +5,7 @@ mod addresses;
 mod bodies;
 mod credentials;
 mod crowd;
+mod frames;
 mod framing;
 mod heads;
 mod hosts;
