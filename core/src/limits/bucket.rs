@@ -2,16 +2,14 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use governor::{DefaultKeyedRateLimiter, NotUntil, clock::Clock, middleware::StateInformationMiddleware};
+use governor::{
+    NotUntil, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+};
 
+use super::store::Store;
 use crate::quota::Quota;
-
-/// Most buckets of one class. Whoever comes when there are as many shares one with everybody else who does: an attacker with
-/// many addresses gains nothing, and fills no memory.
-const MOST: usize = 100_000;
-
-/// The name of that one; no key is spelled so.
-const OVERFLOW: &str = "*";
 
 /// What came of taking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +27,18 @@ pub(super) struct Buckets {
     limiter: Limiter,
 }
 
-type Limiter = DefaultKeyedRateLimiter<String, StateInformationMiddleware>;
+type Limiter = RateLimiter<String, Store, DefaultClock, StateInformationMiddleware>;
 
 impl Buckets {
     pub(super) fn new(quota: Quota) -> Self {
         let count = NonZeroU32::new(quota.count).unwrap_or(NonZeroU32::MIN);
         let filled = governor::Quota::with_period(quota.interval());
         let filled = filled.unwrap_or(governor::Quota::per_second(NonZeroU32::MIN)).allow_burst(count);
-        let limiter = DefaultKeyedRateLimiter::keyed(filled).with_middleware();
+        let limiter = Limiter::new(filled, Store::default(), DefaultClock::default());
         Self { quota, limiter }
     }
 
     pub(super) fn take(&self, key: &str) -> Taken {
-        let key = if self.limiter.len() < MOST { key } else { OVERFLOW };
         match self.limiter.check_key(&key.to_owned()) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();

@@ -7,6 +7,7 @@
 
 mod bucket;
 mod guesses;
+mod store;
 #[cfg(test)]
 mod tests;
 

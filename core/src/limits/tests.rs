@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::bucket::Buckets;
+use super::{
+    bucket::Buckets,
+    store::{MOST, SHARED},
+};
 use crate::quota::Quota;
 
 fn quota(text: &str) -> Quota {
@@ -45,4 +48,43 @@ fn a_bucket_gives_what_it_holds_and_says_when_there_is_more() {
     assert!(wait <= twenty_minutes && wait > twenty_minutes - Duration::from_secs(60), "{wait:?}");
     assert_eq!(refused.reset, Duration::from_secs(3600));
     assert!(buckets.take("eve").wait.is_none(), "somebody else has a bucket of his own");
+}
+
+/// An attacker with many addresses, or a proxy that nobody listed.
+#[test]
+fn who_has_a_bucket_keeps_it_when_there_are_too_many() {
+    let buckets = Buckets::new(quota("3/h"));
+    let left = |key: &str| {
+        let taken = buckets.take(key);
+        taken.wait.is_none().then_some(taken.remaining)
+    };
+    assert_eq!(
+        (left("ada"), left("eve"), left("eve"), left("eve"), left("eve")),
+        (Some(2), Some(2), Some(1), Some(0), None)
+    );
+    for number in 0..MOST + 50 * SHARED {
+        left(&number.to_string());
+    }
+    assert_eq!((left("ada"), left("ada"), left("ada")), (Some(1), Some(0), None));
+    assert_eq!(left("eve"), None, "who has used up what there is does not begin anew");
+    assert_eq!(left("0"), Some(1));
+    buckets.tidy();
+    assert_eq!(left("ada"), None);
+}
+
+#[test]
+fn who_comes_when_there_are_too_many_shares_with_a_few() {
+    let buckets = Buckets::new(quota("3/h"));
+    for number in 0..MOST {
+        buckets.take(&number.to_string());
+    }
+    let late: Vec<_> = (0..SHARED).map(|number| format!("late {number}")).collect();
+    let served = late.iter().filter(|key| buckets.take(key).wait.is_none()).count();
+    // One in a shared bucket of three is refused when at least three others are in it: 2 of 100.
+    assert!(served > SHARED * 9 / 10, "{served}");
+    // However many keys somebody has, he gets what the shared buckets hold, and the same key always the same one.
+    let all: usize =
+        (0..40 * SHARED).filter(|number| buckets.take(&format!("more {number}")).wait.is_none()).count();
+    assert!(served + all <= 3 * SHARED, "{served} {all}");
+    assert!(late.iter().all(|key| buckets.take(key).wait.is_some()));
 }

@@ -1,0 +1,66 @@
+//! Where the buckets of one class are: one for each key, and, when there are too many keys, some that the others share.
+
+use std::hash::{BuildHasher, RandomState};
+
+use governor::{
+    nanos::Nanos,
+    state::{
+        InMemoryState, NotKeyed, StateStore,
+        keyed::{DefaultKeyedStateStore, ShrinkableKeyedStateStore},
+    },
+};
+
+/// Most keys that have a bucket of their own. Threads that add the last one at the same time may all do so.
+pub(super) const MOST: usize = 100_000;
+
+/// How many buckets the keys that come later share. Which one is theirs nobody can tell from outside: an attacker with many
+/// addresses may empty them, and neither gains by it nor touches anybody who came before.
+pub(super) const SHARED: usize = 1_024;
+
+pub(super) struct Store {
+    own: DefaultKeyedStateStore<String>,
+    shared: Box<[InMemoryState]>,
+    hasher: RandomState,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        let shared = (0..SHARED).map(|_| InMemoryState::default()).collect();
+        Self { own: DefaultKeyedStateStore::default(), shared, hasher: RandomState::new() }
+    }
+}
+
+impl StateStore for Store {
+    type Key = String;
+
+    fn measure_and_replace<T, F, E>(&self, key: &String, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        if self.own.contains_key(key) || self.own.len() < MOST {
+            return self.own.measure_and_replace(key, f);
+        }
+        // Smaller than `SHARED`, so it fits, and is an index.
+        let at = usize::try_from(self.hasher.hash_one(key) % SHARED as u64).unwrap_or_default();
+        self.shared[at].measure_and_replace(&NotKeyed::NonKey, f)
+    }
+}
+
+/// The shared ones stay: their number does not grow.
+impl ShrinkableKeyedStateStore<String> for Store {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.own.retain_recent(drop_below);
+    }
+
+    fn shrink_to_fit(&self) {
+        self.own.shrink_to_fit();
+    }
+
+    fn len(&self) -> usize {
+        self.own.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+}
