@@ -13,7 +13,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) fn address(request: &Request, trusted: Option<&Networks>) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr()?.ip().to_canonical();
     let values = request.headers().get_all(X_FORWARDED_FOR);
-    // What is no text spoils only its own hop: whoever wrote that must not hide those behind it.
+    // A hop that is not text spoils only itself. Its writer must not hide the hops behind it.
     let hops: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     Some(behind(peer, &hops.join(","), trusted))
 }

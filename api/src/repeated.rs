@@ -1,5 +1,5 @@
-//! Headers that a request has more than once. Whoever stands before us may have believed the other one, so of two that decide
-//! something none is chosen (RFC 9110 §5.3).
+//! Headers that a request has more than once. A proxy in front of this server may have used the other one, so a request is
+//! refused when a header that decides something is repeated (RFC 9110 §5.3).
 //!
 //! Refused where they are read, because they have an answer of their own: `Authorization` (401, [`crate::caller`]),
 //! `Content-Type` (415, [`crate::strict`]) and `Host` (400, [`crate::serve`]). `Cookie` may be sent in several lines;

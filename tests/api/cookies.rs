@@ -146,9 +146,9 @@ async fn only_a_cookie_that_no_other_host_can_set_is_read() {
     cookie("__Host-at=x".to_owned()).await.problem(401, "INVALID_TOKEN");
 }
 
-/// A page of another host of the domain may have set it, in whatever bytes; else nobody gets rid of it who is locked out by it.
+/// Another host of the domain may have set it, in whatever bytes. A person who is locked out by it cannot remove it.
 #[tokio::test]
-async fn a_neighbours_cookie_locks_nobody_out() {
+async fn a_cookie_of_another_host_locks_no_one_out() {
     let server = https(&[]).await;
     let ada = ada(&server).await;
     let csrf = ada.cookie("csrf");

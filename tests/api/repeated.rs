@@ -1,4 +1,4 @@
-//! Headers that decide something, and are there twice: whoever stands before us may have believed the other one.
+//! Headers that decide something, and are repeated: a proxy in front of this server may have used the other one.
 
 use insula_tests::{Client, Server};
 use serde_json::json;
@@ -32,7 +32,7 @@ async fn ask(server: &Server, who: &Client, method: &str, lines: &str) -> (u16, 
 }
 
 #[tokio::test]
-async fn of_two_headers_that_decide_something_none_is_chosen() {
+async fn a_repeated_header_that_decides_something_is_refused() {
     let (server, operator) = Server::with_operator().await;
     let ada = server.client().register("ada@example.com").await;
     ada.found("acme").await;

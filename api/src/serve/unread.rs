@@ -115,7 +115,7 @@ impl HttpBody for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         if let (Some(rest), Some(back)) = (self.rest.take(), self.back.take()) {
-            // Nobody waits for it where the connection has ended.
+            // The receiver is gone when the connection has ended.
             drop(back.send(rest));
         }
     }

@@ -13,8 +13,8 @@ use governor::{
 /// Most keys that have a bucket of their own. Threads that add the last one at the same time may all do so.
 pub(super) const MOST: usize = 100_000;
 
-/// How many buckets the keys that come later share. Which one is theirs nobody can tell from outside: an attacker with many
-/// addresses may empty them, and neither gains by it nor touches anybody who came before.
+/// How many buckets the keys that come later share. Clients cannot tell which one is theirs. An attacker with many addresses may
+/// empty them all, and gains little: clients that came before are not affected.
 pub(super) const SHARED: usize = 1_024;
 
 pub(super) struct Store {

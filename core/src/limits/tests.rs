@@ -50,9 +50,9 @@ fn a_bucket_gives_what_it_holds_and_says_when_there_is_more() {
     assert!(buckets.take("eve").wait.is_none(), "somebody else has a bucket of his own");
 }
 
-/// An attacker with many addresses, or a proxy that nobody listed.
+/// As when an attacker has many addresses.
 #[test]
-fn who_has_a_bucket_keeps_it_when_there_are_too_many() {
+fn a_key_that_has_a_bucket_keeps_it_when_there_are_too_many() {
     let buckets = Buckets::new(quota("3/h"));
     let left = |key: &str| {
         let taken = buckets.take(key);
@@ -66,14 +66,14 @@ fn who_has_a_bucket_keeps_it_when_there_are_too_many() {
         left(&number.to_string());
     }
     assert_eq!((left("ada"), left("ada"), left("ada")), (Some(1), Some(0), None));
-    assert_eq!(left("eve"), None, "who has used up what there is does not begin anew");
+    assert_eq!(left("eve"), None, "a key that used up its tokens does not begin anew");
     assert_eq!(left("0"), Some(1));
     buckets.tidy();
     assert_eq!(left("ada"), None);
 }
 
 #[test]
-fn who_comes_when_there_are_too_many_shares_with_a_few() {
+fn keys_that_come_when_there_are_too_many_share_with_a_few() {
     let buckets = Buckets::new(quota("3/h"));
     for number in 0..MOST {
         buckets.take(&number.to_string());
@@ -82,7 +82,7 @@ fn who_comes_when_there_are_too_many_shares_with_a_few() {
     let served = late.iter().filter(|key| buckets.take(key).wait.is_none()).count();
     // One in a shared bucket of three is refused when at least three others are in it: 2 of 100.
     assert!(served > SHARED * 9 / 10, "{served}");
-    // However many keys somebody has, he gets what the shared buckets hold, and the same key always the same one.
+    // However many keys an attacker has, they get what the shared buckets hold. A key always has the same bucket.
     let all: usize =
         (0..40 * SHARED).filter(|number| buckets.take(&format!("more {number}")).wait.is_none()).count();
     assert!(served + all <= 3 * SHARED, "{served} {all}");

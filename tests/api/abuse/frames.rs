@@ -1,4 +1,4 @@
-//! Frames of HTTP/2 that ask for nothing, by the hundred thousand (CVE-2019-9512 and its kin): whoever sends them is cut off.
+//! Frames of HTTP/2 that ask for nothing, by the hundred thousand (CVE-2019-9512 and similar): the connection is cut.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ async fn taken(server: &Server, flood: &[u8]) -> usize {
 }
 
 #[tokio::test]
-async fn who_floods_a_connection_with_frames_is_cut_off() {
+async fn a_connection_that_is_flooded_with_frames_is_cut() {
     let (server, ada) = acme().await;
     let kinds = [
         ("PING", frame(6, 0, 0, &[7; 8])),
@@ -63,7 +63,7 @@ async fn who_floods_a_connection_with_frames_is_cut_off() {
         let started = Instant::now();
         let flood = frame.repeat(MANY);
         let taken = taken(&server, &flood).await;
-        // What is in the buffers of both ends was taken by nobody.
+        // The buffers of both ends hold what was sent and never read.
         assert!(taken < flood.len() || frame.len() * MANY < 4 << 20, "{kind}: {taken} of {}", flood.len());
         assert!(started.elapsed() < Duration::from_secs(30), "{kind}: {:?}", started.elapsed());
         goes_on(&ada).await;
@@ -73,7 +73,7 @@ async fn who_floods_a_connection_with_frames_is_cut_off() {
 
 /// As many as the busiest client sends beside its requests.
 #[tokio::test]
-async fn who_asks_may_send_frames_beside() {
+async fn requests_may_be_accompanied_by_frames() {
     let server = Server::start().await;
     let (mut reads, mut writes) = server.connect().await.into_split();
     let mut sent = PREFACE.to_vec();

@@ -50,7 +50,7 @@ fn refusals(ada: &str, browser: &str) -> Vec<(&'static str, String, u16)> {
         ("no such path", post("/nowhere", ""), 404),
         ("no such method", post("/livez", ""), 405),
         ("a header twice", post(found, "idempotency-key: a\r\nidempotency-key: b\r\n"), 400),
-        ("nobody signed in", post(found, ""), 401),
+        ("not signed in", post(found, ""), 401),
         ("an expired token", post(found, "authorization: Bearer x\r\n"), 401),
         ("a page of others", post(found, &format!("cookie: at={browser}\r\n")), 403),
         ("no such organization", post("/api/v1/organizations/nowhere/projects", &as_ada), 404),
@@ -88,7 +88,7 @@ async fn a_refusal_leaves_a_connection_that_goes_on() {
 
 /// The case that was met: a token has expired, and the client refreshes on the same connection.
 #[tokio::test]
-async fn who_hears_that_his_token_has_expired_refreshes_on_the_same_connection() {
+async fn a_client_whose_token_has_expired_refreshes_on_the_same_connection() {
     let (server, ada) = acme().await;
     let person = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
     let session = server.client().post("/api/v1/auth/login", person).await.expect(200);

@@ -37,7 +37,7 @@ fn is_last(answer: &str) -> bool {
 
 /// As clients in Python send: head and body in two packets.
 #[tokio::test]
-async fn a_connection_outlives_a_body_that_nobody_reads() {
+async fn a_connection_outlives_an_unread_body() {
     let server = start(Limits { idle: ms(5000), ..limits() }).await;
     let smuggled = String::from_utf8_lossy(GET).into_owned();
     let counted = format!("{REFUSED}content-length: {}\r\n\r\n", smuggled.len());
@@ -63,7 +63,7 @@ async fn a_connection_outlives_a_body_that_nobody_reads() {
 }
 
 #[tokio::test]
-async fn what_follows_a_body_that_nobody_reads_is_answered_in_its_turn() {
+async fn what_follows_an_unread_body_is_answered_in_its_turn() {
     let server = start(limits()).await;
     let body = [b'x'; 5000];
     let head = format!("{REFUSED}content-length: {}\r\n\r\n", body.len());
@@ -107,7 +107,7 @@ async fn a_connection_that_ends_with_a_body_says_so_and_is_not_reset() {
         let took = started.elapsed();
         assert_eq!((status(&answer), is_last(&answer)), ("404", true), "{head}{answer}");
         assert!(took >= least && took < most, "{head}{took:?}");
-        // Who goes on sending for a while still reads the end, and no reset.
+        // A client that goes on sending for a while still reads the end, and no reset.
         for piece in body[at_once..].chunks(50 * 1024) {
             socket.write_all(piece).await.unwrap();
             sleep(ms(100)).await;
@@ -149,7 +149,7 @@ async fn post(
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a test waits for nothing of the connection's task")]
-async fn a_stream_of_http2_outlives_a_body_that_nobody_reads() {
+async fn an_http2_stream_outlives_an_unread_body() {
     let server = start(Limits { idle: ms(5000), ..limits() }).await;
     let (mut client, connection) = h2::client::handshake(server.connect().await).await.unwrap();
     tokio::spawn(async move { connection.await.unwrap() });
