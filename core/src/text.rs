@@ -5,6 +5,7 @@
 
 pub(crate) mod confusable;
 mod email;
+mod instant;
 mod justification;
 mod line;
 mod opaque;
@@ -18,6 +19,7 @@ mod work;
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
 pub use email::EmailAddress;
+pub use instant::instant;
 pub use justification::Justification;
 pub use line::{LINE, WORDS};
 use line::{line, lines, without_controls};

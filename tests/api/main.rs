@@ -36,6 +36,7 @@ mod guesses;
 mod hidden_accounts;
 mod idempotency;
 mod imports;
+mod instants;
 mod invitations;
 mod invitations_bulk;
 mod invitations_races;

@@ -134,19 +134,12 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         if self.errors.len() > before {
             return;
         }
-        match (pattern, format) {
+        let unformed = format.and_then(|format| format.fault(text));
+        match (pattern, unformed) {
             (Some(pattern), _) if !pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)) => {
                 self.fail("INVALID_FORMAT", "Is not in the expected form.");
             }
-            (_, Some(format)) if !format.is_match(text) => {
-                let form = match format {
-                    Format::Uuid => "Must be a UUID.",
-                    Format::DateTime => "Must be a date and time such as `2026-01-31T09:30:00Z`.",
-                    Format::Date => "Must be a date such as `2026-01-31`.",
-                    Format::Password => "Is not in the expected form.",
-                };
-                self.fail("INVALID_FORMAT", form);
-            }
+            (_, Some(sentence)) => self.fail("INVALID_FORMAT", sentence),
             // Only parameters can bring one here; databases refuse it in text.
             _ if text.contains('\0') => self.fail("INVALID_FORMAT", "Must not contain U+0000."),
             _ => {}

@@ -98,15 +98,21 @@ impl Format {
         }
     }
 
-    /// Is `text` of this form (RFC 9562 §4, RFC 3339 §5.6)? The crates accept more than the documented form.
-    pub(super) fn is_match(self, text: &str) -> bool {
+    /// Why `text` is not of this form (RFC 9562 §4, RFC 3339 §5.6), if it is not. The crates accept more than the
+    /// documented form.
+    pub(super) fn fault(self, text: &str) -> Option<String> {
+        let unless = |is_sound: bool, sentence: &str| (!is_sound).then(|| sentence.to_owned());
         match self {
-            Self::Uuid => text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(),
-            Self::DateTime => {
-                text.as_bytes().get(10) == Some(&b'T') && chrono::DateTime::parse_from_rfc3339(text).is_ok()
+            Self::Uuid => unless(text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(), "Must be a UUID."),
+            Self::DateTime => match text::instant(text) {
+                Err(fault) => Some(fault.message),
+                Ok(_) => unless(text.as_bytes().get(10) == Some(&b'T'), "Must have a `T` before the time."),
+            },
+            Self::Date => {
+                let is_date = text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok();
+                unless(is_date, "Must be a date such as `2026-01-31`.")
             }
-            Self::Date => text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok(),
-            Self::Password => true,
+            Self::Password => None,
         }
     }
 

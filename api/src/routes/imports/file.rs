@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use insula_core::{
     error::{Error, FieldError, Fields, MOST_FAULTS},
     ids::{MemberId, ProjectId, TaskId},
@@ -110,8 +109,8 @@ fn entry(
     let task = fields.take_optional("task_id", cell("task_id").map(id)).map(TaskId);
     let activity = fields.take_optional("activity", cell("activity").map(text::Activity::parse));
     let notes = fields.take_optional("notes", cell("notes").map(text::Notes::parse));
-    let started_at = fields.take("started_at", required(cell("started_at")).and_then(instant));
-    let ended_at = fields.take("ended_at", required(cell("ended_at")).and_then(instant));
+    let started_at = fields.take("started_at", required(cell("started_at")).and_then(|cell| text::instant(cell.trim())));
+    let ended_at = fields.take("ended_at", required(cell("ended_at")).and_then(|cell| text::instant(cell.trim())));
     let billable = fields.take_optional("billable", cell("billable").map(truth)).unwrap_or_default();
     let tags = cell("tags").map(names).unwrap_or_default();
     let tags: Vec<_> = tags.iter().filter_map(|it| fields.take("tags", text::TagName::parse(it))).collect();
@@ -144,13 +143,6 @@ fn required(cell: Option<&str>) -> Result<&str, Fault> {
 
 fn malformed<T>(what: &str) -> Result<T, Fault> {
     Err(Fault { code: "INVALID_FORMAT", message: format!("Must be {what}.") })
-}
-
-fn instant(cell: &str) -> Result<DateTime<Utc>, Fault> {
-    match DateTime::parse_from_rfc3339(cell.trim()) {
-        Ok(instant) => Ok(instant.to_utc()),
-        Err(_) => malformed("an instant such as `2026-03-02T08:00:00Z`"),
-    }
 }
 
 fn id(cell: &str) -> Result<Uuid, Fault> {
