@@ -1,5 +1,8 @@
 //! `O/imports/time-entries`: all rows or none; what is wrong with each.
 
+mod round_trip;
+mod spreadsheets;
+
 use insula_tests::{Client, Guild, Reply, id};
 use serde_json::{Value, json};
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use futures_util::{Stream, stream};
 use insula_core::{
     access::{Authorized, ExportsCreate},
     error::Fields,
     exports::{EntrySelection, Export, ExportedEntry, ExportedTask, Selection, TaskSelection},
     ids::{MemberId, ProjectId},
+    text,
 };
 use poem_openapi::{OpenApi, param::Query};
 
@@ -17,7 +18,7 @@ use crate::{
     problem::Result,
     state::State,
     tenant,
-    wire::{Csv, Download, Id, JsonLines, Table},
+    wire::{Csv, Download, Id, JsonLines, Table, TimeZone},
 };
 
 pub struct Exports(pub Arc<State>);
@@ -29,12 +30,14 @@ impl Exports {
     ///
     /// Those that the caller sees, from the first that began to the last. `tags` holds the names of the tags with `;`
     /// between them; a `;` or `\` in a name has a `\` before it. A cell that a spreadsheet could take for a formula has an
-    /// apostrophe before it, and so has one that begins with an apostrophe: whoever reads it back takes away one.
+    /// apostrophe before it, and so has one that begins with an apostrophe: whoever reads it back takes away one. The import
+    /// reads such a file as it is, with or without `bom` and in any `timezone`.
     #[oai(
         path = "/organizations/:org/exports/time-entries.csv",
         method = "get",
         operation_id = "exportTimeEntriesAsCsv"
     )]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn entries_as_csv(
         &self,
         org: tenant::Path<ExportsCreate>,
@@ -46,11 +49,15 @@ impl Exports {
         member_id: Query<Option<Id>>,
         /// Only time on this project.
         project_id: Query<Option<Id>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
+        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<ExportedEntry>>> {
-        let wanted = entries((from.0, to.0), member_id.0, project_id.0)?;
+        let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
         let export = self.begin(org.0, "csv", wanted).await?;
         let rows = export.rows();
-        Ok(Download::new("time-entries.csv", parts(export)).of(rows))
+        Ok(Download::new("time-entries.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
     }
 
     /// Export time entries as JSON lines
@@ -72,8 +79,10 @@ impl Exports {
         member_id: Query<Option<Id>>,
         /// Only time on this project.
         project_id: Query<Option<Id>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedEntry>>> {
-        let wanted = entries((from.0, to.0), member_id.0, project_id.0)?;
+        let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
         let export = self.begin(org.0, "jsonl", wanted).await?;
         let rows = export.rows();
         Ok(Download::new("time-entries.jsonl", parts(export)).of(rows))
@@ -90,10 +99,14 @@ impl Exports {
         project_id: Query<Option<Id>>,
         /// Only those that stand there.
         status: Query<Option<TaskStatus>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
+        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<ExportedTask>>> {
-        let export = self.begin(org.0, "csv", tasks(project_id.0, status.0)).await?;
+        let export = self.begin(org.0, "csv", tasks(project_id.0, status.0, timezone.0)?).await?;
         let rows = export.rows();
-        Ok(Download::new("tasks.csv", parts(export)).of(rows))
+        Ok(Download::new("tasks.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
     }
 
     /// Export tasks as JSON lines
@@ -111,8 +124,10 @@ impl Exports {
         project_id: Query<Option<Id>>,
         /// Only those that stand there.
         status: Query<Option<TaskStatus>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedTask>>> {
-        let export = self.begin(org.0, "jsonl", tasks(project_id.0, status.0)).await?;
+        let export = self.begin(org.0, "jsonl", tasks(project_id.0, status.0, timezone.0)?).await?;
         let rows = export.rows();
         Ok(Download::new("tasks.jsonl", parts(export)).of(rows))
     }
@@ -137,18 +152,31 @@ fn entries(
     (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
     member: Option<Id>,
     project: Option<Id>,
+    timezone: Option<TimeZone>,
 ) -> Result<EntrySelection> {
     let mut fields = Fields::default();
     if from.zip(to).is_some_and(|(from, to)| to <= from) {
         fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
     }
+    let zone = zone(timezone, &mut fields);
     fields.finish()?;
     let (member, project) = (member.map(|id| MemberId(id.0)), project.map(|id| ProjectId(id.0)));
-    Ok(EntrySelection { from, to, member, project })
+    Ok(EntrySelection { from, to, member, project, zone })
 }
 
-fn tasks(project: Option<Id>, status: Option<TaskStatus>) -> TaskSelection {
-    TaskSelection { project: project.map(|id| ProjectId(id.0)), status: status.map(Into::into) }
+fn tasks(
+    project: Option<Id>,
+    status: Option<TaskStatus>,
+    timezone: Option<TimeZone>,
+) -> Result<TaskSelection> {
+    let mut fields = Fields::default();
+    let zone = zone(timezone, &mut fields);
+    fields.finish()?;
+    Ok(TaskSelection { project: project.map(|id| ProjectId(id.0)), status: status.map(Into::into), zone })
+}
+
+fn zone(timezone: Option<TimeZone>, fields: &mut Fields) -> Option<text::TimeZone> {
+    fields.take_optional("timezone", timezone.map(|zone| text::TimeZone::parse(&zone.0)))
 }
 
 /// Batch by batch, each read when the one before has been sent.
@@ -239,12 +267,12 @@ fn cell(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn instant(instant: DateTime<Utc>) -> String {
+fn instant(instant: DateTime<FixedOffset>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Names with `;` between them.
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     let escaped = names.iter().map(|name| name.replace('\\', r"\\").replace(';', r"\;"));
     escaped.collect::<Vec<_>>().join(";")
 }

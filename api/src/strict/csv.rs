@@ -1,26 +1,75 @@
-//! CSV bodies (RFC 4180), in UTF-8, with a header. What they say is their handler's to read.
+//! CSV bodies (RFC 4180) with a header, in whatever encoding spreadsheets write them. What they say is their handler's to
+//! read.
 
-use poem::{Request, RequestBody};
+use encoding_rs::{Encoding, UTF_8};
+use insula_core::error::{Code, Error, FieldError};
+use poem::{
+    Request, RequestBody,
+    http::{HeaderValue, header},
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
 };
 use sha2::{Digest, Sha256};
 
-use insula_core::error::Code;
-
-use super::bytes;
+use super::bytes_of;
 use crate::problem::Problem;
 
-const CSV: &str = "text/csv";
+/// What programs call a CSV; browsers on Windows know only the second one.
+const TYPES: [&str; 4] = ["text/csv", "application/vnd.ms-excel", "application/csv", "text/plain"];
 
 /// A CSV body.
 #[derive(Debug)]
 pub struct CsvBody {
-    /// What it says.
+    /// What it says, without a byte order mark.
     pub text: String,
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
+}
+
+/// The encoding that a content type names (WHATWG Encoding §4.2), or UTF-8; `None`: it is no CSV, or the encoding is unknown.
+fn named(content_type: &str) -> Option<&'static Encoding> {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next()?;
+    TYPES.iter().find(|accepted| essence.eq_ignore_ascii_case(accepted))?;
+    // Whatever else it says (`header=present`), the file says itself.
+    let charset = parts.filter_map(|part| part.split_once('='));
+    let charset = charset.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).next_back();
+    match charset {
+        None => Some(UTF_8),
+        Some((_, label)) => Encoding::for_label(label.trim().trim_matches('"').as_bytes()),
+    }
+}
+
+/// The text that `bytes` spell: in the encoding of their byte order mark, else in the `named` one.
+fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> {
+    let (encoding, bytes) = match Encoding::for_bom(bytes) {
+        Some((encoding, length)) => (encoding, &bytes[length..]),
+        None => (named, bytes),
+    };
+    let fault = |code, message| FieldError { field: String::new(), code, message };
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    let text = text.ok_or_else(|| match std::str::from_utf8(bytes) {
+        Err(err) if encoding == UTF_8 => fault(
+            "INVALID_UTF8",
+            format!(
+                "Is not UTF-8 from byte {} on. Save the file as `CSV UTF-8`, or name its encoding, as in \
+                 `Content-Type: text/csv; charset=windows-1252`.",
+                err.valid_up_to()
+            ),
+        ),
+        _ => fault("INVALID_ENCODING", format!("Is not valid `{}`.", encoding.name())),
+    })?;
+    match text.contains('\0') {
+        false => Ok(text.into_owned()),
+        true => Err(fault(
+            "NUL_CHARACTER",
+            "Contains the character U+0000. If the file is UTF-16, begin it with a byte order mark, or name its \
+             encoding, as in `Content-Type: text/csv; charset=utf-16le`."
+                .to_owned(),
+        )),
+    }
 }
 
 impl<'a> ApiExtractor<'a> for CsvBody {
@@ -35,7 +84,8 @@ impl<'a> ApiExtractor<'a> for CsvBody {
         let example = "started_at,ended_at,project_code\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,ENGINE\n";
         let schema = MetaSchema { example: Some(example.into()), ..MetaSchema::new("string") };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
-        let content = vec![MetaMediaType { content_type: CSV, schema }];
+        // The proper one; the operation says in words which others it takes.
+        let content = vec![MetaMediaType { content_type: TYPES[0], schema }];
         Some(MetaRequest { description: None, content, required: true })
     }
 
@@ -44,9 +94,65 @@ impl<'a> ApiExtractor<'a> for CsvBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let bytes = bytes(request, body, &[CSV]).await?;
+        let bytes = bytes_of(request, body, |content_type| named(content_type).is_some()).await?;
+        let content_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::to_str);
+        let encoding = content_type.and_then(Result::ok).and_then(named).unwrap_or(UTF_8);
         let digest = Sha256::digest(&bytes).into();
-        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Problem(Code::BadRequest.refuse()))?;
+        let text = decode(&bytes, encoding)
+            .map_err(|fault| Problem(Error::Invalid(Code::BadRequest, vec![fault])))?;
         Ok(Self { text, digest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content_type: &str, bytes: &[u8]) -> Result<String, String> {
+        let encoding = named(content_type).ok_or("415")?;
+        decode(bytes, encoding).map_err(|fault| fault.code.to_owned())
+    }
+
+    #[test]
+    fn what_programs_call_a_csv_is_one() {
+        for good in [
+            "text/csv",
+            "Text/CSV; charset=UTF-8; header=present",
+            "text/csv;charset=\"utf-8\"",
+            "application/vnd.ms-excel",
+            "application/csv; charset=us-ascii",
+            "text/plain;charset=utf8",
+        ] {
+            assert_eq!(read(good, b"a,b"), Ok("a,b".to_owned()), "{good}");
+        }
+        for bad in ["", "application/json", "text/csv; charset=klingon", "text/html", "multipart/form-data"] {
+            assert_eq!(read(bad, b"a,b"), Err("415".to_owned()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_encoding_is_the_marks_then_the_named_one_then_utf_8() {
+        let utf_16 =
+            |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+        for (content_type, bytes) in [
+            ("text/csv", "Zoë".as_bytes().to_vec()),
+            ("text/csv", "\u{feff}Zoë".as_bytes().to_vec()),
+            ("text/csv; charset=windows-1252", "\u{feff}Zoë".as_bytes().to_vec()),
+            ("text/csv; charset=windows-1252", b"Zo\xeb".to_vec()),
+            ("text/csv; charset=ISO-8859-1", b"Zo\xeb".to_vec()),
+            ("text/csv", utf_16("\u{feff}Zoë", u16::to_le_bytes)),
+            ("text/plain", utf_16("\u{feff}Zoë", u16::to_be_bytes)),
+            ("text/csv; charset=utf-16le", utf_16("Zoë", u16::to_le_bytes)),
+            ("text/csv; charset=utf-16be", utf_16("Zoë", u16::to_be_bytes)),
+        ] {
+            assert_eq!(read(content_type, &bytes).as_deref(), Ok("Zoë"), "{content_type} {bytes:?}");
+        }
+        for (content_type, bytes, code) in [
+            ("text/csv", b"Zo\xeb,".to_vec(), "INVALID_UTF8"),
+            ("text/csv", utf_16("ab", u16::to_le_bytes), "NUL_CHARACTER"),
+            ("text/csv; charset=utf-16le", b"a\0b".to_vec(), "INVALID_ENCODING"),
+        ] {
+            assert_eq!(read(content_type, &bytes), Err(code.to_owned()), "{content_type} {bytes:?}");
+        }
     }
 }

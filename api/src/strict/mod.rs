@@ -128,9 +128,18 @@ fn is_accepted(content_type: &str, accepted: &[&str]) -> bool {
 
 /// The bytes of a body of one of the `accepted` types.
 async fn bytes(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> poem::Result<Bytes> {
+    bytes_of(request, body, |content_type| is_accepted(content_type, accepted)).await
+}
+
+/// The bytes of a body whose type is a `sound` one.
+async fn bytes_of(
+    request: &Request,
+    body: &mut RequestBody,
+    sound: impl Fn(&str) -> bool,
+) -> poem::Result<Bytes> {
     let unsupported = || Problem(Code::UnsupportedMediaType.refuse());
     let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
-    let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(|value| is_accepted(value, accepted));
+    let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(&sound);
     // Of two types, somebody else may have believed the other.
     let types: Vec<_> = request.headers().get_all(header::CONTENT_TYPE).iter().collect();
     let is_sound = types.len() < 2 && types.iter().all(|value| is_typed(value));

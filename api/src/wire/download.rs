@@ -3,7 +3,7 @@
 use std::{io, marker::PhantomData};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use insula_core::Error;
 use poem::{
     Body, IntoResponse, Response,
@@ -120,9 +120,18 @@ impl<F: Format> Download<F> {
             });
             parts.and_then(F::write).map(Bytes::from)
         });
-        let head = futures_util::stream::once(async { F::head().map(Bytes::from) });
+        let head = stream::once(async { F::head().map(Bytes::from) });
         let body = Body::from_bytes_stream(head.chain(written));
         Self { name, rows: None, body, format: PhantomData }
+    }
+
+    /// The same, with a byte order mark before it, where one is wanted: spreadsheets take a CSV for UTF-8 by it.
+    pub fn marked(self, is_wanted: bool) -> Self {
+        if !is_wanted {
+            return self;
+        }
+        let mark = stream::once(async { Ok(Bytes::from_static("\u{feff}".as_bytes())) });
+        Self { body: Body::from_bytes_stream(mark.chain(self.body.into_bytes_stream())), ..self }
     }
 
     /// The same, which says how many rows will come, so that its reader can say how far it is.

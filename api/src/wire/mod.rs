@@ -11,7 +11,7 @@ mod reply;
 mod several;
 
 pub use condition::{EntityTag, IfMatch, IfNoneMatch, MemberTag};
-pub use download::{Csv, Download, JsonLines, Table};
+pub use download::{Csv, Download, Format, JsonLines, Table};
 pub use id::{Id, MemberOrMe};
 pub use listing::{Limit, Listed, Page, Paging};
 pub use once::IdempotencyKey;

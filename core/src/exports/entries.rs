@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use sea_orm::{ColumnTrait, Condition};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::{
     db::{OrgTx, SortKey},
     ids::{MemberId, ProjectId, TagId, TaskId, TimeEntryId},
     page::{After, Listing, Page, Sort},
+    text::TimeZone,
     time_entries::{self, Column, TimeEntry, tagged},
 };
 
@@ -29,6 +30,8 @@ pub struct EntrySelection {
     pub member: Option<MemberId>,
     /// Those on this project.
     pub project: Option<ProjectId>,
+    /// By whose clocks instants are written; UTC where it is not said.
+    pub zone: Option<TimeZone>,
 }
 
 /// A time entry as a file has it. The names of its members are the columns of the CSV, but for `tag_ids`.
@@ -51,9 +54,9 @@ pub struct ExportedEntry {
     /// What was done.
     pub notes: Option<String>,
     /// When it began.
-    pub started_at: DateTime<Utc>,
+    pub started_at: DateTime<FixedOffset>,
     /// When it ended; `None`: it is running.
-    pub ended_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<FixedOffset>>,
     /// How long it took; `None`: it is running.
     pub duration_seconds: Option<i64>,
     /// Is it to be paid for?
@@ -112,15 +115,16 @@ impl Selection for EntrySelection {
         let names = names.await?;
         let mut tags: HashMap<TimeEntryId, Vec<TagId>> = HashMap::new();
         links.into_iter().for_each(|link| tags.entry(link.time_entry_id).or_default().push(link.tag_id));
+        let zone = self.zone.clone().unwrap_or_else(TimeZone::utc);
         let row = |entry: TimeEntry| {
             let tags = names.tagged(tags.remove(&entry.id).unwrap_or_default());
-            exported(entry, &names, tags)
+            exported(entry, &names, tags, &zone)
         };
         Ok(Page { data: page.data.into_iter().map(row).collect(), next: page.next })
     }
 }
 
-fn exported(entry: TimeEntry, names: &Names, tags: Vec<(String, TagId)>) -> ExportedEntry {
+fn exported(entry: TimeEntry, names: &Names, tags: Vec<(String, TagId)>, zone: &TimeZone) -> ExportedEntry {
     let (tags, tag_ids) = tags.into_iter().unzip();
     ExportedEntry {
         id: entry.id,
@@ -131,8 +135,8 @@ fn exported(entry: TimeEntry, names: &Names, tags: Vec<(String, TagId)>) -> Expo
         task_id: entry.task_id,
         activity: entry.activity,
         notes: entry.notes,
-        started_at: entry.started_at,
-        ended_at: entry.ended_at,
+        started_at: zone.local(entry.started_at),
+        ended_at: entry.ended_at.map(|end| zone.local(end)),
         duration_seconds: entry.ended_at.map(|end| (end - entry.started_at).num_seconds()),
         billable: entry.billable,
         tags,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset};
 use sea_orm::{ColumnTrait, Condition};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use crate::{
     ids::{MemberId, ProjectId, TagId, TaskId},
     page::{After, Listing, Page, Sort},
     tasks::{self, Column, Task, TaskStatus, tagged},
+    text::TimeZone,
 };
 
 /// Which tasks are wanted; `None` asks for all.
@@ -25,6 +26,8 @@ pub struct TaskSelection {
     pub project: Option<ProjectId>,
     /// Those that stand there.
     pub status: Option<TaskStatus>,
+    /// By whose clocks instants are written; UTC where it is not said.
+    pub zone: Option<TimeZone>,
 }
 
 /// A task as a file has it. The names of its members are the columns of the CSV, but for `tag_ids`.
@@ -41,7 +44,7 @@ pub struct ExportedTask {
     /// How much it matters.
     pub priority: &'static str,
     /// Until when.
-    pub due_at: Option<DateTime<Utc>>,
+    pub due_at: Option<DateTime<FixedOffset>>,
     /// Of which project.
     pub project_id: Option<ProjectId>,
     /// Its code.
@@ -53,11 +56,11 @@ pub struct ExportedTask {
     /// Its place in the order that people give.
     pub position: i64,
     /// When it was done.
-    pub completed_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<FixedOffset>>,
     /// When it was made.
-    pub created_at: DateTime<Utc>,
+    pub created_at: DateTime<FixedOffset>,
     /// When it last changed.
-    pub updated_at: DateTime<Utc>,
+    pub updated_at: DateTime<FixedOffset>,
     /// The names of its tags, in their order.
     pub tags: Vec<String>,
     /// The tags, in the order of their names.
@@ -111,15 +114,16 @@ impl Selection for TaskSelection {
         let names = names.await?;
         let mut tags: HashMap<TaskId, Vec<TagId>> = HashMap::new();
         links.into_iter().for_each(|link| tags.entry(link.task_id).or_default().push(link.tag_id));
+        let zone = self.zone.clone().unwrap_or_else(TimeZone::utc);
         let row = |task: Task| {
             let tags = names.tagged(tags.remove(&task.id).unwrap_or_default());
-            exported(task, &names, tags)
+            exported(task, &names, tags, &zone)
         };
         Ok(Page { data: page.data.into_iter().map(row).collect(), next: page.next })
     }
 }
 
-fn exported(task: Task, names: &Names, tags: Vec<(String, TagId)>) -> ExportedTask {
+fn exported(task: Task, names: &Names, tags: Vec<(String, TagId)>, zone: &TimeZone) -> ExportedTask {
     let (tags, tag_ids) = tags.into_iter().unzip();
     ExportedTask {
         id: task.id,
@@ -127,15 +131,15 @@ fn exported(task: Task, names: &Names, tags: Vec<(String, TagId)>) -> ExportedTa
         description: task.description,
         status: task.status.as_str(),
         priority: task.priority.as_str(),
-        due_at: task.due_at,
+        due_at: task.due_at.map(|at| zone.local(at)),
         project_id: task.project_id,
         project_code: task.project_id.and_then(|project| names.code(project)),
         assignee_id: task.assignee_id,
         assignee_email: task.assignee_id.and_then(|member| names.email(member)),
         position: task.position,
-        completed_at: task.completed_at,
-        created_at: task.created_at,
-        updated_at: task.updated_at,
+        completed_at: task.completed_at.map(|at| zone.local(at)),
+        created_at: zone.local(task.created_at),
+        updated_at: zone.local(task.updated_at),
         tags,
         tag_ids,
     }

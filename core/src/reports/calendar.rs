@@ -34,7 +34,7 @@ pub(super) struct Calendar {
 impl Calendar {
     /// Of a zone that is named in the database of this program; another one is UTC.
     pub(super) fn new(zone: &TimeZone, week_start: WeekStart) -> Self {
-        Self { zone: zone.as_str().parse().unwrap_or(Tz::UTC), week_start }
+        Self { zone: zone.zone(), week_start }
     }
 
     /// The days, weeks or months from `from` up to `until`, the first and the last one cut there; `None`: more than `most`.

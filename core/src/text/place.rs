@@ -2,6 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use chrono::{DateTime, FixedOffset, Offset, Utc};
+use chrono_tz::Tz;
+
 use super::{Fault, length};
 
 /// A language tag in the case that RFC 5646 §2.1.1 recommends, such as `de-CH` or `zh-Hant-TW`.
@@ -56,7 +59,7 @@ impl TimeZone {
     /// `TOO_SHORT`, `TOO_LONG`, `UNKNOWN_TIMEZONE`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         length(text, 1..=Self::MAX)?;
-        match text.parse::<chrono_tz::Tz>() {
+        match text.parse::<Tz>() {
             Ok(zone) => Ok(Self(zone.name().to_owned())),
             Err(_) => Err(Fault::new("UNKNOWN_TIMEZONE", "Name a time zone such as Europe/Berlin or UTC.")),
         }
@@ -65,6 +68,21 @@ impl TimeZone {
     /// Of those who have told none.
     pub fn utc() -> Self {
         Self("UTC".to_owned())
+    }
+
+    /// The zone itself; UTC where the database of this program has none of this name.
+    pub(crate) fn zone(&self) -> Tz {
+        self.0.parse().unwrap_or(Tz::UTC)
+    }
+
+    /// An instant by the clocks of the zone, with their offset. It stays in UTC where the offset is no whole number of
+    /// minutes, as some were until 1972: RFC 3339 could not write it down.
+    pub(crate) fn local(&self, instant: DateTime<Utc>) -> DateTime<FixedOffset> {
+        let local = instant.with_timezone(&self.zone()).fixed_offset();
+        match local.offset().local_minus_utc() % 60 {
+            0 => local,
+            _ => instant.with_timezone(&Utc.fix()),
+        }
     }
 }
 
@@ -95,6 +113,32 @@ mod tests {
         }
         for bad in ["", "Berlin", "europe/berlin", "UTC+1", "+02:00", "Europe/Berlin "] {
             assert!(TimeZone::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_written_by_the_clocks_of_its_zone_and_read_back() {
+        let written = |zone: &str, instant: &str| {
+            let instant = crate::text::instant(instant).unwrap();
+            let local = TimeZone::parse(zone)
+                .unwrap()
+                .local(instant)
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+            assert_eq!(crate::text::instant(&local), Ok(instant));
+            local
+        };
+        for (zone, instant, local) in [
+            ("UTC", "2026-03-02T08:00:00Z", "2026-03-02T08:00:00Z"),
+            ("Europe/Berlin", "2026-03-02T08:00:00Z", "2026-03-02T09:00:00+01:00"),
+            // The hour that comes twice.
+            ("Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00+02:00"),
+            ("Europe/Berlin", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00+01:00"),
+            ("Asia/Kathmandu", "2026-03-02T08:00:00.5Z", "2026-03-02T13:45:00.500+05:45"),
+            ("America/St_Johns", "2026-03-02T01:00:00Z", "2026-03-01T21:30:00-03:30"),
+            // An offset of 44 minutes and a half.
+            ("Africa/Monrovia", "1970-03-02T08:00:00Z", "1970-03-02T08:00:00Z"),
+        ] {
+            assert_eq!(written(zone, instant), local);
         }
     }
 }

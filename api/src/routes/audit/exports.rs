@@ -61,12 +61,14 @@ impl Exports {
         from: Query<Option<DateTime<Utc>>>,
         /// Only what happened before this instant.
         to: Query<Option<DateTime<Utc>>>,
+        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<Told>>> {
         let export = self.begin(org.0, "csv", from.0, to.0).await?;
         let rows = futures_util::stream::try_unfold(export, async |mut export| {
             Ok(export.events().await?.map(|rows| (rows, export)))
         });
-        Ok(Download::new("audit-events.csv", rows))
+        Ok(Download::new("audit-events.csv", rows).marked(bom.0 == Some(true)))
     }
 }
 

@@ -1,56 +1,53 @@
 //! Reading the CSV of an import: cell by cell into what the rows mean.
 
-use std::collections::HashMap;
-
 use insula_core::{
     error::{Error, FieldError, Fields, MOST_FAULTS},
-    ids::{MemberId, ProjectId, TaskId},
+    ids::{MemberId, ProjectId, TaskId, TimeEntryId},
     text::{self, Fault},
     time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
 };
 use uuid::Uuid;
 
-use super::refuse;
-
-/// The columns that there may be; those of the export.
-const COLUMNS: [&str; 13] = [
-    "id",
-    "member_id",
-    "member_email",
-    "project_id",
-    "project_code",
-    "task_id",
-    "activity",
-    "notes",
-    "started_at",
-    "ended_at",
-    "duration_seconds",
-    "billable",
-    "tags",
-];
+use super::{
+    layout::{self, Columns},
+    refuse,
+};
 
 /// A file: its sound rows, how many others there are, and what is wrong with the first of those.
 pub(super) struct File {
     pub(super) rows: Vec<ImportedEntry>,
     pub(super) faulty: usize,
+    /// How many were running when they were exported: nothing is to become of these.
+    pub(super) running: usize,
     pub(super) faults: Vec<RowFault>,
 }
 
-/// Reads a file.
+/// Reads a file. Rows without anything in them are passed over, and not counted.
 ///
 /// # Errors
 /// `VALIDATION_FAILED` when it has a column that is unknown or there twice, lacks one, or has too many rows.
 pub(super) fn read(text: &str) -> Result<File, Error> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let (separator, text) = layout::separator(text);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
     let broken = |_| refuse("", "INVALID_FORMAT", "Must be CSV (RFC 4180), with a header.");
-    let columns = header(reader.headers().map_err(broken)?)?;
-    let mut file = File { rows: Vec::new(), faulty: 0, faults: Vec::new() };
-    for (row, record) in (1..).zip(reader.records()) {
+    let columns = Columns::read(reader.headers().map_err(broken)?)?;
+    let mut file = File { rows: Vec::new(), faulty: 0, running: 0, faults: Vec::new() };
+    let mut row = 0;
+    for record in reader.records() {
+        let record = record.map_err(broken)?;
+        if record.iter().all(|cell| cell.trim().is_empty()) {
+            continue;
+        }
+        row += 1;
         if row > MOST_ROWS {
             return Err(refuse("", "TOO_MANY", format!("A file has {MOST_ROWS} rows at most.")));
         }
-        match entry(row, &columns, &record.map_err(broken)?) {
+        if is_running(&columns, &record) {
+            file.running += 1;
+            continue;
+        }
+        match entry(row, &columns, &record) {
             Ok(entry) => file.rows.push(entry),
             Err(faults) => {
                 file.faulty += 1;
@@ -64,43 +61,28 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Where each column is.
-fn header(names: &csv::StringRecord) -> Result<HashMap<&'static str, usize>, Error> {
-    let mut columns = HashMap::new();
-    let mut fields = Fields::default();
-    for (at, name) in names.iter().enumerate() {
-        let shown: String = name.trim().chars().take(100).collect();
-        match COLUMNS.iter().find(|column| **column == shown) {
-            None => fields.refuse(&shown, "UNKNOWN_COLUMN", "There is no such column."),
-            Some(column) if columns.insert(*column, at).is_some() => {
-                fields.refuse(&shown, "DUPLICATE_COLUMN", "This column is there twice.");
-            }
-            Some(_) => {}
-        }
-    }
-    for needed in ["started_at", "ended_at"] {
-        if !columns.contains_key(needed) {
-            fields.refuse(needed, "REQUIRED", "This column is required.");
-        }
-    }
-    fields.finish().map(|()| columns)
+/// Is it the row of an export whose entry was running?
+fn is_running(columns: &Columns, record: &csv::StringRecord) -> bool {
+    let cell = |column| columns.cell(record, column);
+    entry_id(columns, record).is_some() && cell("started_at").is_some() && cell("ended_at").is_none()
+}
+
+/// The entry that a row was exported from; what another program calls its rows means nothing here.
+fn entry_id(columns: &Columns, record: &csv::StringRecord) -> Option<TimeEntryId> {
+    columns.cell(record, "id").and_then(|cell| id(cell).ok()).map(TimeEntryId)
 }
 
 /// What a row means, or everything that is wrong with it.
 fn entry(
     row: usize,
-    columns: &HashMap<&'static str, usize>,
+    columns: &Columns,
     record: &csv::StringRecord,
 ) -> Result<ImportedEntry, Vec<FieldError>> {
     let mut fields = Fields::default();
-    if record.len() != columns.len() {
+    if !columns.fit(record) {
         fields.refuse("", "WRONG_LENGTH", "Must have as many cells as the header.");
     }
-    // An empty cell says nothing.
-    let cell = |column: &str| {
-        let cell = columns.get(column).and_then(|at| record.get(*at)).map(plain)?;
-        Some(cell).filter(|cell| !cell.trim().is_empty())
-    };
+    let cell = |column: &str| columns.cell(record, column);
     let email = fields.take_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
     let member =
         fields.take_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
@@ -109,14 +91,17 @@ fn entry(
     let task = fields.take_optional("task_id", cell("task_id").map(id)).map(TaskId);
     let activity = fields.take_optional("activity", cell("activity").map(text::Activity::parse));
     let notes = fields.take_optional("notes", cell("notes").map(text::Notes::parse));
-    let started_at = fields.take("started_at", required(cell("started_at")).and_then(|cell| text::instant(cell.trim())));
-    let ended_at = fields.take("ended_at", required(cell("ended_at")).and_then(|cell| text::instant(cell.trim())));
+    let started_at =
+        fields.take("started_at", required(cell("started_at")).and_then(|cell| text::instant(cell.trim())));
+    let ended_at =
+        fields.take("ended_at", required(cell("ended_at")).and_then(|cell| text::instant(cell.trim())));
     let billable = fields.take_optional("billable", cell("billable").map(truth)).unwrap_or_default();
     let tags = cell("tags").map(names).unwrap_or_default();
     let tags: Vec<_> = tags.iter().filter_map(|it| fields.take("tags", text::TagName::parse(it))).collect();
     match (fields.finish(), started_at, ended_at) {
         (Ok(()), Some(started_at), Some(ended_at)) => Ok(ImportedEntry {
             row,
+            id: entry_id(columns, record),
             member: email.map(MemberRef::Email).or(member),
             project: code.map(ProjectRef::Code).or(project.map(|it| ProjectRef::Id(ProjectId(it)))),
             task,
@@ -132,11 +117,6 @@ fn entry(
     }
 }
 
-/// A cell without the apostrophe that keeps spreadsheets from taking it for a formula.
-fn plain(cell: &str) -> &str {
-    cell.strip_prefix('\'').unwrap_or(cell)
-}
-
 fn required(cell: Option<&str>) -> Result<&str, Fault> {
     cell.ok_or(Fault { code: "REQUIRED", message: "Is required.".to_owned() })
 }
@@ -150,9 +130,9 @@ fn id(cell: &str) -> Result<Uuid, Fault> {
 }
 
 fn truth(cell: &str) -> Result<bool, Fault> {
-    match cell.trim() {
-        "true" => Ok(true),
-        "false" => Ok(false),
+    match &*cell.trim().to_ascii_lowercase() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
         _ => malformed("`true` or `false`"),
     }
 }
@@ -179,6 +159,13 @@ fn names(cell: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn names_that_were_written_are_read(tags in proptest::collection::vec("[a;\\\\\"', é]{1,6}", 1..5)) {
+            proptest::prop_assert_eq!(names(&crate::routes::exports::list(&tags)), tags);
+        }
+    }
+
     #[test]
     fn names_are_between_semicolons() {
         assert_eq!(names("a;b c"), ["a", "b c"]);
@@ -187,9 +174,40 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_a_spreadsheet_says_the_same() {
+        let said = |text: &str| {
+            let file = read(text).unwrap();
+            assert_eq!((file.faulty, file.rows.len()), (0, 1), "{text:?}: {:?}", file.faults);
+            let row = &file.rows[0];
+            let tags = row.tags.iter().map(|tag| tag.as_str().to_owned()).collect::<Vec<_>>();
+            (row.started_at, row.billable, row.notes.clone().map(String::from), tags)
+        };
+        let plain = said(
+            "started_at,ended_at,billable,notes,tags\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,true,\"a;b\nc\",x;y\n",
+        );
+        for text in [
+            "Started_At;ENDED_AT;Billable;notes;tags\r\n2026-03-02T08:00:00Z;2026-03-02T09:00:00Z;TRUE;\"a;b\nc\";\"x;y\"\r\n;;;;\r\n",
+            "started_at\tended_at\tbillable\tnotes\ttags\r2026-03-02T09:00:00+01:00\t2026-03-02 09:00:00Z\tYes\t\"a;b\nc\"\tx;y\r\t\t\t\t\r",
+            "sep=;\r\nstarted at;ended at;billable;notes;tags;;\r\n\r\n2026-03-02T08:00:00Z;2026-03-02T09:00:00Z;1;\"a;b\nc\";\"x;y\";;\r\n",
+        ] {
+            assert_eq!(said(text), plain, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_running_when_it_was_exported_is_passed_over() {
+        let file = read(
+            "id,started_at,ended_at\n01890a5d-ac96-774b-bcce-b302099a8057,2026-03-02T08:00:00Z,\n17,2026-03-02T08:00:00Z,\n",
+        );
+        let file = file.unwrap();
+        assert_eq!((file.rows.len(), file.running, file.faulty), (0, 1, 1));
+        assert_eq!((file.faults[0].row, file.faults[0].fault.code), (2, "REQUIRED"));
+    }
+
+    #[test]
     fn a_file_is_read_cell_by_cell() {
         let file = read(
-            "\u{feff}started_at,ended_at,notes\n2026-03-02T08:00:00Z,2026-03-02T09:00:00+00:00,'=1\n\n,x,\n1,2\n",
+            "started_at,ended_at,notes\n2026-03-02T08:00:00Z,2026-03-02T09:00:00+00:00,'=1\n\n,x,\n1,2\n",
         );
         let file = file.unwrap();
         assert_eq!((file.rows.len(), file.faulty), (1, 2));

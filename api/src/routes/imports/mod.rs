@@ -1,6 +1,7 @@
 //! `/organizations/{org}/imports/…`: work data from files.
 
 mod file;
+mod layout;
 
 use std::sync::Arc;
 
@@ -34,9 +35,9 @@ crate::texts! {
 /// What came of an import, or would.
 #[derive(Object, Serialize)]
 struct ImportOutcome {
-    /// How many rows the file has.
+    /// How many rows the file has; those without anything in them do not count.
     rows: usize,
-    /// How many were written down: all or none.
+    /// How many were written down: all, but for those that were running when they were exported, or none.
     imported: usize,
     /// What is wrong: the first 50 faults, in the order of the rows.
     errors: Vec<ImportFault>,
@@ -45,7 +46,7 @@ struct ImportOutcome {
 /// What is wrong with one row.
 #[derive(Object, Serialize)]
 struct ImportFault {
-    /// Which row, from 1; the header is none.
+    /// Which row, from 1; the header is none, nor are rows without anything in them.
     row: usize,
     /// In which column.
     field: ColumnName,
@@ -62,9 +63,15 @@ impl Imports {
     /// From a CSV such as the export writes: `started_at` and `ended_at`; and where they are there `member_email` or
     /// `member_id`, `project_code` or `project_id`, `task_id`, `activity`, `notes`, `billable`, `tags`. Where both are given
     /// the address and the code count. A row that names nobody is the caller's own; those of others need
-    /// `time_entries:manage_all`. `id` and `duration_seconds` are passed over: every row becomes a new entry. One bad row
-    /// imports nothing; with `dry_run=true` nothing is imported at all, and what is wrong is listed: the
-    /// first 50 faults.
+    /// `time_entries:manage_all`. Every row becomes a new entry, and `duration_seconds` is passed over. A row whose `id` is an
+    /// entry of this organization may keep its member, project and task even where these take no new time any more, as long as
+    /// it says the same of them and of when it was; with an `id` and without `ended_at` it was running, and is passed over. One
+    /// bad row imports nothing; with `dry_run=true` nothing is imported at all, and what is wrong is listed:
+    /// the first 50 faults.
+    ///
+    /// What spreadsheets write is read: `,`, `;` or tabs between cells, any line ends, headers and `TRUE` in any case, empty
+    /// rows and columns at the end, UTF-8, UTF-16 with a byte order mark, and every encoding that `charset` names. The type may
+    /// also be `application/csv`, `application/vnd.ms-excel` or `text/plain`.
     #[oai(
         path = "/organizations/:org/imports/time-entries",
         method = "post",
@@ -80,7 +87,7 @@ impl Imports {
     ) -> Result<Kept<ImportOutcome>> {
         let is_tried = dry_run.0 == Some(true);
         let file = file::read(&body.text)?;
-        let rows = file.rows.len() + file.faulty;
+        let rows = file.rows.len() + file.faulty + file.running;
         let once = key.once_bytes(org.0.origin(), body.digest).filter(|_| !is_tried);
         let tx = match self.0.db.begin_once(org.0, once).await? {
             Begun::Replay(answer) => return Ok(Kept::again(answer)),

@@ -2,6 +2,7 @@
 
 mod overlaps;
 mod registry;
+mod restated;
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
@@ -44,6 +45,8 @@ pub enum MemberRef {
 pub struct ImportedEntry {
     /// Its place in the file, from 1.
     pub row: usize,
+    /// The entry that it was exported from, if it was. It becomes a new one all the same.
+    pub id: Option<TimeEntryId>,
     /// Who worked; `None`: the caller.
     pub member: Option<MemberRef>,
     /// The project; `None`: that of the task, if there is one.
@@ -159,12 +162,23 @@ fn admit(
     row: ImportedEntry,
 ) -> Result<Shown, Vec<FieldError>> {
     let mut fields = Fields::default();
-    let member = registry.member(tx, row.member.as_ref(), &mut fields);
+    let restated = registry.restated(tx, &row);
+    let member = match restated {
+        Some(entry) => Some(entry.member_id),
+        None => registry.member(tx, row.member.as_ref(), &mut fields),
+    };
     if member.is_some() && member != tx.member() && !tx.may(Permission::TimeEntriesManageAll) {
         let sentence = "Time of other members needs `time_entries:manage_all`.";
         fields.refuse("member_email", "MANAGE_ALL_MISSING", sentence);
     }
-    let (project, task) = registry.work(row.project.as_ref(), row.task, &mut fields);
+    let (project, task) = match restated {
+        Some(entry) => (entry.project_id, entry.task_id),
+        None => {
+            let (project, task) = registry.work(row.project.as_ref(), row.task, &mut fields);
+            note(&mut fields, project.map_or(Ok(()), crate::projects::refuse_archived));
+            (project.map(|project| project.id), task.map(|task| task.id))
+        }
+    };
     let tags = registry.tags(&row.tags, &mut fields);
     if tags.len() > MOST_TAGS {
         fields.refuse("tags", "TOO_MANY", format!("An entry has {MOST_TAGS} tags at most."));
@@ -172,7 +186,6 @@ fn admit(
     let span = Span::new(row.started_at, Some(row.ended_at));
     rules.judge(span, tx.now(), &mut fields);
     note(&mut fields, rules.refuse_locked(span.started_at));
-    note(&mut fields, project.map_or(Ok(()), crate::projects::refuse_archived));
     let (now, billable) = (tx.now(), row.billable);
     match (fields.finish(), member) {
         (Ok(()), Some(member_id)) => Ok(Shown {
@@ -181,8 +194,8 @@ fn admit(
                 id: TimeEntryId::new(now),
                 organization_id: tx.org(),
                 member_id,
-                project_id: project.map(|project| project.id),
-                task_id: task.map(|task| task.id),
+                project_id: project,
+                task_id: task,
                 activity: row.activity.map(Into::into),
                 notes: row.notes.map(Into::into),
                 started_at: span.started_at,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{ImportedEntry, MemberRef};
+use super::{ImportedEntry, MemberRef, TimeEntry, restated::Held};
 use crate::{
     Result,
     access::TimeEntriesCreate,
@@ -27,6 +27,7 @@ pub(super) struct Registry {
     by_code: HashMap<String, ProjectId>,
     tasks: HashMap<TaskId, Task>,
     tags: HashMap<String, TagId>,
+    held: Held,
 }
 
 impl Registry {
@@ -42,7 +43,18 @@ impl Registry {
             false => tx.find::<tags::Entity>().filter(tags::Column::NameKey.is_in(names)).all().await?,
         };
         let tags = tags.into_iter().map(|tag| (tag.name_key, tag.id)).collect();
-        Ok(Self { members, by_email, projects, by_code, tasks, tags })
+        let held = Held::of(tx, rows).await?;
+        Ok(Self { members, by_email, projects, by_code, tasks, tags, held })
+    }
+
+    /// The entry of the organization that a row restates, if it does.
+    pub(super) fn restated(&self, tx: &OrgTx<TimeEntriesCreate>, row: &ImportedEntry) -> Option<&TimeEntry> {
+        let member = match &row.member {
+            Some(MemberRef::Id(id)) => Some(*id),
+            Some(MemberRef::Email(email)) => self.by_email.get(email.key()).copied(),
+            None => tx.member(),
+        };
+        self.held.restated(row, member)
     }
 
     /// Who worked.
