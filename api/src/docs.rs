@@ -1,4 +1,4 @@
-//! The documentation page (Swagger UI) and the document it shows: embedded, so that nothing is fetched from elsewhere.
+//! The documentation pages (Swagger UI, Redoc) and the document they show: embedded, so that nothing is fetched from elsewhere.
 
 use bytes::Bytes;
 use poem::{
@@ -16,22 +16,38 @@ use crate::{csp::Policy, wire::IfNoneMatch};
 /// The files of `assets/swagger-ui`; its README names their origin.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/swagger-ui"]
-struct Files;
+struct SwaggerUi;
 
-/// Where the page stands.
+/// The files of `assets/redoc`; its README names their origin.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/assets/redoc"]
+struct Redoc;
+
+/// Where Swagger UI stands: it tries operations.
 pub const PATH: &str = "/docs";
 
-/// The page and its parts, at [`PATH`] and below.
+/// Where Redoc stands: it is for reading.
+pub const REFERENCE: &str = "/redoc";
+
+/// Swagger UI and its parts, at [`PATH`] and below.
 pub fn page() -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> {
-    get(make_sync(|request: Request| file(&request)))
+    get(make_sync(|request: Request| file::<SwaggerUi>(&request, PATH, Policy::Docs)))
 }
 
-fn file(request: &Request) -> Result<Response> {
-    let name = match request.uri().path().strip_prefix(PATH).ok_or(NotFoundError)? {
+/// Redoc and its parts, at [`REFERENCE`] and below.
+pub fn reference() -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> {
+    get(make_sync(|request: Request| file::<Redoc>(&request, REFERENCE, Policy::Reference)))
+}
+
+/// One of `Files`, which stand at `place`.
+fn file<Files: RustEmbed>(request: &Request, place: &str, policy: Policy) -> Result<Response> {
+    let name = match request.uri().path().strip_prefix(place).ok_or(NotFoundError)? {
         // The links of the page are relative to its directory, and so is this one: a path prefix does no harm.
         "" => {
             let redirect = Response::builder().status(StatusCode::PERMANENT_REDIRECT);
-            return Ok(redirect.header(header::LOCATION, "docs/").finish());
+            return Ok(redirect
+                .header(header::LOCATION, format!("{}/", place.trim_start_matches('/')))
+                .finish());
         }
         "/" => "index.html",
         path => path.trim_start_matches('/'),
@@ -50,7 +66,7 @@ fn file(request: &Request) -> Result<Response> {
         std::borrow::Cow::Owned(data) => data.into(),
     };
     let mut response = versioned(request, bytes, media_type, &file.metadata.sha256_hash());
-    response.set_data(Policy::Docs);
+    response.set_data(policy);
     Ok(response)
 }
 
@@ -86,7 +102,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_are_those_the_readme_names() {
+    fn the_files_are_those_the_readmes_name() {
+        named_in_the_readme::<SwaggerUi>(&["README.md", "index.html", "start.js"]);
+        named_in_the_readme::<Redoc>(&["README.md", "index.html", "redoc.css", "start.js"]);
+    }
+
+    fn named_in_the_readme<Files: RustEmbed>(ours: &[&str]) {
         let readme = Files::get("README.md").unwrap();
         let readme = std::str::from_utf8(&readme.data).unwrap();
         let rows = readme
@@ -99,9 +120,9 @@ mod tests {
                 name.to_owned()
             })
             .collect();
-        named.extend(["README.md", "index.html", "start.js"].map(str::to_owned));
+        named.extend(ours.iter().map(|&name| name.to_owned()));
         named.sort();
-        let mut present: Vec<_> = Files::iter().collect();
+        let mut present: Vec<_> = Files::iter().map(std::borrow::Cow::into_owned).collect();
         present.sort();
         assert_eq!(present, named);
     }

@@ -152,6 +152,9 @@ impl Headers {
         if policy.stands_alone() {
             headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
         }
+        if let Some(frames) = policy.frames(self.csp) {
+            headers.insert(header::X_FRAME_OPTIONS, frames);
+        }
         if let Some(policy) = policy.header(self.csp) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }

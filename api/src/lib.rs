@@ -63,6 +63,7 @@ fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> 
     Ok(outside
         .at(format!("{BASE}/openapi.json"), docs::document(&document))
         .nest_no_strip(docs::PATH, docs::page())
+        .nest_no_strip(docs::REFERENCE, docs::reference())
         .nest(BASE, service))
 }
 

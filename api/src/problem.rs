@@ -80,6 +80,14 @@ pub const fn status(kind: Kind) -> StatusCode {
     }
 }
 
+/// Where the pages stand that explain the codes.
+pub const PAGES: &str = "/problems";
+
+/// The page that explains a code, and the `type` of its problems (RFC 9457 §3.1.1): `/problems/slug-taken`.
+pub fn page_of(code: Code) -> String {
+    format!("{PAGES}/{}", code.as_str().to_lowercase().replace('_', "-"))
+}
+
 /// The code that says no more than `status` does, for failures that are not ours.
 fn general(status: StatusCode) -> Code {
     match status {

@@ -1,5 +1,6 @@
 //! Everything an operation can refuse or fail with. `api::problem` maps the kinds to HTTP, once.
 
+mod advice;
 mod fields;
 
 use std::time::Duration;

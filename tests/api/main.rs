@@ -98,3 +98,4 @@ mod transfer_races;
 mod transfers;
 mod verification;
 mod walls;
+mod web_pages;

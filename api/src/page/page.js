@@ -18,6 +18,8 @@ const page = (() => {
     at("text").textContent = text;
     at("fault").textContent = "";
     for (const other of document.querySelectorAll("form")) other.hidden = other.id !== form;
+    // Where nothing is left to do, there is still somewhere to go.
+    at("onward").hidden = form !== null;
     at("title").focus();
   }
 

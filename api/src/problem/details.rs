@@ -55,7 +55,7 @@ impl<'a> Details<'a> {
             _ => (code.kind() == Kind::Unavailable).then_some(RETRY_AFTER),
         };
         Self {
-            r#type: format!("/problems/{}", code.as_str().to_lowercase().replace('_', "-")),
+            r#type: super::page_of(code),
             title: code.title(),
             status: super::status(code.kind()).as_u16(),
             message: detail.clone(),

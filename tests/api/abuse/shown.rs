@@ -30,6 +30,7 @@ fn installations() -> [(&'static str, Builder, bool); 4] {
 fn check(place: &str, reply: &Reply, is_https: bool) {
     for (header, value) in [
         ("x-content-type-options", Some("nosniff")),
+        ("x-frame-options", Some("DENY")),
         ("referrer-policy", Some("no-referrer")),
         ("cross-origin-resource-policy", Some("same-origin")),
         ("strict-transport-security", is_https.then_some(YEAR)),
@@ -92,10 +93,11 @@ async fn every_answer_keeps_browsers_in_bounds_everywhere() {
 /// What is no part of the API; how much of it there is.
 async fn pages(name: &str, server: &Server, is_https: bool) -> usize {
     let anybody = server.client();
-    let shown = ["/verify", "/reset", "/accept"];
+    let shown = ["/", "/problems", "/problems/not-found", "/verify", "/reset", "/accept"];
+    let documents = ["/docs/", "/redoc/"];
     let parts =
         ["/links/page.js", "/links/accept.js", "/links/links.js", "/links/links.css", "/docs/start.js"];
-    for path in shown.iter().chain(&["/docs/"]).chain(&parts) {
+    for path in shown.iter().chain(&documents).chain(&parts) {
         let (place, reply) = (format!("{name}: {path}"), anybody.get(path).await);
         assert_eq!(reply.status, 200, "{place}");
         check(&place, &reply, is_https);
@@ -115,7 +117,7 @@ async fn pages(name: &str, server: &Server, is_https: bool) -> usize {
         check(&place, &reply, is_https);
         assert_eq!(reply.header("content-security-policy"), Some(NOTHING), "{place}");
     }
-    shown.len() + 1 + parts.len() + 7
+    shown.len() + documents.len() + parts.len() + 7
 }
 
 /// What each kind of answer says of content in each mode; what a proxy in front says is its own affair.
