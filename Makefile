@@ -5,8 +5,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DENY := 0.20.2
 REDOCLY := 2.77.0
 SECRETLINT := 11.2.5
+LLVM_COV := 0.9.1
 
-.PHONY: run test test-crash test-edge fuzz bench scale lint fmt openapi clean
+.PHONY: help run test test-crash test-edge fuzz bench scale coverage lint fmt openapi env-example clean reset
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build, fill ./data with the demo once, and serve on http://127.0.0.1:8080
 	cargo build --workspace --bin insula
@@ -43,6 +47,15 @@ scale: ## What must not grow with the data, with INSULA_SCALE_ROWS (1000000) tim
 	cargo build --release --workspace
 	$(TARGET)/release/services $(TARGET)/release/scale
 
+coverage: ## Which lines the suite reaches, on SQLite: a summary, and target/coverage/llvm-cov/html
+	command -v cargo-llvm-cov >/dev/null || cargo install --locked cargo-llvm-cov --version $(LLVM_COV)
+	rustup component add llvm-tools
+	CARGO_TARGET_DIR=$(abspath $(TARGET))/coverage; export CARGO_TARGET_DIR; \
+	eval "$$(cargo llvm-cov show-env --sh)"; \
+	cargo llvm-cov clean --workspace && cargo build --workspace && \
+	$$CARGO_TARGET_DIR/debug/services cargo test --workspace --lib --test api && \
+	cargo llvm-cov report --html && cargo llvm-cov report --summary-only
+
 lint: ## What a reviewer should not have to say
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -61,6 +74,12 @@ openapi: ## Write the committed OpenAPI document anew
 	cargo build --workspace --bin insula
 	$(TARGET)/debug/insula openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
 
-clean: ## Remove what was built, and the demo's data
+env-example: ## Write the committed .env.example anew
+	cargo build --workspace --bin insula
+	$(TARGET)/debug/insula config print --env > .env.example.new && mv .env.example.new .env.example
+
+clean: ## Remove what was built; the data stays
 	cargo clean
+
+reset: ## Remove the data of `make run`: the database, the demo and its keys
 	rm -rf data

@@ -285,7 +285,8 @@ pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let outside = Route::new().at("/livez", get(alive)).at("/count", poem::post(count));
     let url = "https://insula.example";
     let (headers, origins) = (Headers::new(url, CspMode::Strict), Origins::new(url, &[]));
-    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, headers, origins).unwrap()
+    let unknown = crate::trace::UnknownPaths::Shown;
+    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, headers, origins, unknown).unwrap()
 }
 
 /// A request with what most need.

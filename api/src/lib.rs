@@ -45,10 +45,11 @@ mod demo;
 
 use std::sync::Arc;
 
+use insula_core::config::Environment;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService};
 
-use crate::{headers::Headers, operation::Operations, origins::Origins, serve::Limits};
+use crate::{headers::Headers, operation::Operations, origins::Origins, serve::Limits, trace::UnknownPaths};
 
 /// The path of every operation starts with this.
 pub const BASE: &str = "/api/v1";
@@ -77,6 +78,7 @@ fn edge<T: OpenApi>(
     limits: Limits,
     headers: Headers,
     origins: Origins,
+    unknown: UnknownPaths,
 ) -> Result<BoxEndpoint<'static>, String> {
     let operations = Arc::new(Operations::new::<T>(BASE)?);
     let origins = Arc::new(origins);
@@ -92,7 +94,7 @@ fn edge<T: OpenApi>(
         .boxed()
         .around(limits::show)
         .around(move |endpoint, request| cors::around(Arc::clone(&origins), endpoint, request))
-        .around(trace::access)
+        .around(move |endpoint, request| trace::access(unknown, endpoint, request))
         .around(move |endpoint, request| operations.clone().around(endpoint, request))
         .around(move |endpoint, request| headers.around(endpoint, request))
         .boxed())
@@ -109,6 +111,10 @@ pub fn build(
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
+    let unknown = match state.environment == Environment::Development.as_str() {
+        true => UnknownPaths::Shown,
+        false => UnknownPaths::Hidden,
+    };
     let load = Arc::new(load::Load::new(limits.requests, state.trusted_proxies.clone()));
     let listed = Arc::new(origins.clone());
     let inner = inner
@@ -119,7 +125,7 @@ pub fn build(
         .around(move |endpoint, request| cors::ahead(Arc::clone(&listed), endpoint, request))
         .around(move |endpoint, request| limits::by_address(Arc::clone(&counting), endpoint, request))
         .around(move |endpoint, request| load.clone().shed(endpoint, request));
-    edge::<routes::Routes>(inner, limits, headers, origins)
+    edge::<routes::Routes>(inner, limits, headers, origins, unknown)
 }
 
 /// The OpenAPI document of the product.

@@ -29,20 +29,47 @@ impl Subject {
     }
 }
 
+/// What an access line says of a path that has no template, since there is nothing there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownPaths {
+    /// Itself: whoever develops sees what was misspelled.
+    Shown,
+    /// `-`: whatever stands in it has no business in a log.
+    Hidden,
+}
+
+/// The characters of an unknown path that are shown.
+const SHOWN: usize = 200;
+
+impl UnknownPaths {
+    fn line(self, path: &str) -> String {
+        match self {
+            Self::Hidden => "-".to_owned(),
+            Self::Shown => path.chars().take(SHOWN).flat_map(char::escape_default).collect(),
+        }
+    }
+}
+
 /// Middleware: a span around the request, and one access line when its answer is known.
 ///
-/// The line names the path by its template, and nothing else of what the client sent: ids of other people, query
-/// strings, headers and bodies have no business in a log.
+/// The line stands outside of the span, whose name of the request it has itself. It names the path by its template, and nothing
+/// else of what the client sent, but for `unknown` paths: ids of other people, query strings, headers and bodies have no business
+/// in a log.
 ///
 /// # Errors
 /// Those of `endpoint`.
-pub async fn access<E>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
+pub async fn access<E>(
+    unknown: UnknownPaths,
+    endpoint: Arc<E>,
+    mut request: Request,
+) -> poem::Result<Response>
 where
     E: Endpoint<Output = Response>,
 {
     let (started, subject) = (Instant::now(), Subject::default());
     let (id, method) = (RequestId::of(&request), request.method().clone());
     let operation = request.data::<Arc<Operation>>().cloned();
+    let sent = request.uri().path().to_owned();
     request.set_data(subject.clone());
     let span = tracing::info_span!("request", request_id = &*id);
     async move {
@@ -55,10 +82,12 @@ where
         let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
         metrics::request_answered(method.as_str(), template, status, seconds);
         let ms = (seconds * 10_000.0).round() / 10.0;
+        let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);
         tracing::info!(
             target: "insula::access",
+            parent: None,
             method = %method,
-            path = template.unwrap_or("-"),
+            path,
             status,
             ms,
             request_id = &*id,

@@ -288,4 +288,18 @@ async fn the_demo_is_sown_once() {
     let greeting = out(&output);
     assert!(greeting.contains("demo.txt") && greeting.contains("olivia@demo.example"), "{greeting}");
     assert!(!greeting.contains(password), "{greeting}");
+    for (person, role) in [("olivia", "owner"), ("adam", "admin"), ("mia", "member"), ("victor", "viewer")] {
+        let line = greeting.lines().find(|line| line.contains(person)).unwrap();
+        assert!(line.ends_with(&format!("{role} of `demo`")), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_without_the_demo_says_how_to_go_on() {
+    let told = out(&Server::start().await.terminate().await);
+    for part in ["/docs/", "insula seed demo", "insula create-superuser", "insula migrate fresh"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    // The database is not in the data folder.
+    assert!(!told.contains("delete"), "{told}");
 }

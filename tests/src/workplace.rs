@@ -137,7 +137,9 @@ pub fn insula(arguments: &[&str], envs: &[(&str, &str)]) -> Output {
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary("insula"));
     command.args(arguments).stdin(Stdio::null()).env_clear();
-    command.envs(["PATH", "HOME", "TMPDIR"].iter().filter_map(|name| Some((name, setting(name)?))));
+    // The last one says where the program writes down which of its lines ran (`make coverage`).
+    let kept = ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"];
+    command.envs(kept.iter().filter_map(|name| Some((name, setting(name)?))));
     command
 }
 

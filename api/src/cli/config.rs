@@ -13,13 +13,17 @@ pub(super) enum Command {
         /// As a table for documents: names, defaults and meanings
         #[arg(long)]
         markdown: bool,
+        /// As a file to copy to `.env`: every setting with its meaning, commented out
+        #[arg(long, conflicts_with = "markdown")]
+        env: bool,
     },
 }
 
 pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), Fault> {
     match command {
-        Command::Print { markdown: true } => say(markdown()),
-        Command::Print { markdown: false } => print(sources),
+        Command::Print { markdown: true, .. } => say(markdown()),
+        Command::Print { env: true, .. } => say(env_example()),
+        Command::Print { .. } => print(sources),
         Command::Check => {
             Config::read(sources)?.refuse_insecure()?;
             say("the settings are right");
@@ -52,9 +56,28 @@ fn markdown() -> String {
     format!("| setting | default | meaning |\n|---|---|---|\n{}", rows.join("\n"))
 }
 
+/// The content of `.env.example`.
+fn env_example() -> String {
+    let entry = |setting: &insula_core::config::Setting| {
+        format!("\n# {}\n#{}={}\n", setting.about, setting.name, setting.default)
+    };
+    let entries: String = Config::SETTINGS.iter().map(entry).collect();
+    format!(
+        "# Every setting with its default. Nothing needs to be set: copy this file to `.env`, and take the `#` from what you\n\
+         # change. Written by `make env-example`.\n{}",
+        entries.trim_end()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_example_of_an_env_file_lists_every_setting() {
+        let file = include_str!("../../../.env.example");
+        assert_eq!(file.trim_end(), env_example(), ".env.example is out of date: `make env-example`");
+    }
 
     #[test]
     fn the_readme_lists_every_setting() {

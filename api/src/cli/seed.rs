@@ -1,5 +1,6 @@
 //! `insula seed`: data to try things out. `demo`: an organization with people of every role.
 
+mod greeting;
 mod load;
 mod work;
 
@@ -34,7 +35,8 @@ use insula_core::{
     users::NewUser,
 };
 
-use insula_api::dev_mail;
+pub(super) use greeting::greet;
+use greeting::start_anew;
 
 use super::{Fault, create_superuser, migrate, say, serve};
 
@@ -104,6 +106,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         policy,
         password: &password,
         personal: config.personal_organizations,
+        again: &start_anew(config),
     };
     let outcome = match command {
         Command::Demo => demo(&seed).await,
@@ -134,6 +137,8 @@ struct Seed<'a> {
     password: &'a str,
     /// Does everybody get an organization of his own?
     personal: bool,
+    /// What empties the database.
+    again: &'a str,
 }
 
 impl Seed<'_> {
@@ -155,10 +160,9 @@ impl Seed<'_> {
                 let password = Secret::new(self.password.to_owned());
                 let nowhere = Whence { address: None, device: None };
                 let proof = self.verifier.log_in(&address, password, nowhere, &Trail::default()).await;
+                let again = self.again;
                 proof.map(|proof| proof.user).map_err(|_| {
-                    Fault::failed(format!(
-                        "{address} exists with another password; delete the data folder to start anew"
-                    ))
+                    Fault::failed(format!("{address} exists with another password; {again} to start anew"))
                 })
             }
             Err(error) => Err(error.into()),
@@ -227,27 +231,6 @@ impl Seed<'_> {
 
 fn password_file(config: &Config) -> PathBuf {
     config.data_dir.join("demo.txt")
-}
-
-/// Where to look and who can log in; only where there is a demo.
-pub(super) fn greet(config: &Config, address: &str) {
-    let password = password_file(config);
-    if !password.try_exists().unwrap_or_default() {
-        return;
-    }
-    let people: Vec<_> = PEOPLE.iter().map(|(first, ..)| email(first)).collect();
-    let mailbox = match config.keeps_mail() {
-        true => format!("  Mails           http://{address}{}\n", dev_mail::PATH),
-        false => String::new(),
-    };
-    say(format_args!(
-        "\n  API             http://{address}/api/v1\n  Documentation   http://{address}/docs/\n  \
-         Log in as       {} (organization `{SLUG}`)\n                  {OPERATOR} (operator of the platform)\n  \
-         Password        in {}\n{mailbox}  Data            {} (delete it to start anew)\n",
-        people.join(", "),
-        password.display(),
-        config.data_dir.display(),
-    ));
 }
 
 /// The first line of a file that only its owner may read; made with `content` when it is missing. Of several processes
