@@ -68,7 +68,7 @@ async fn a_change_is_made_to_the_version_that_a_proxy_showed() {
                 owner.patch(SETTINGS, json!({ "currency": "CHF" })).header("if-match", &stale).await;
             refused.problem(412, "PRECONDITION_FAILED");
         }
-        let currency = json!({ "currency": ["USD", "EUR"][at % 2] });
+        let currency = json!({ "currency": if at % 2 == 0 { "USD" } else { "EUR" } });
         owner.patch(SETTINGS, currency).header("if-match", &spelled(settings)[at]).await.expect(200);
         settings += 1;
     }
