@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use insula_tests::{Client, Demo, Operation, Organization, Reply, Server, eventually};
 use serde_json::{Value, json};
 
+use crate::isolation_own::reads_nothing_of;
+
 /// An id that nothing has.
 pub(crate) const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
@@ -27,7 +29,7 @@ const PUBLIC: [&str; 12] = [
     "verifyEmail",
 ];
 
-async fn document(server: &Server) -> Value {
+pub(crate) async fn document(server: &Server) -> Value {
     server.client().get("/api/v1/openapi.json").await.expect(200)
 }
 
@@ -167,6 +169,7 @@ async fn a_stranger_sees_404() {
             reply.problem(404, "NOT_FOUND");
         });
         assert_eq!(asked.await, implied(&server).await);
+        reads_nothing_of(&server, &stranger, "other", &[&acme.slug, &acme.id]).await;
     }
 }
 
@@ -174,8 +177,9 @@ async fn a_stranger_sees_404() {
 async fn a_stranger_cannot_tell_an_organization_from_none() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
+    let mut organizations = Vec::new();
     for slug in ["acme", "deleted", "suspended"] {
-        ada.found(slug).await;
+        organizations.push(ada.found(slug).await);
     }
     let vault = server.vault().await;
     vault.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'deleted'").await;
@@ -195,6 +199,9 @@ async fn a_stranger_cannot_tell_an_organization_from_none() {
             assert_eq!(told, first, "{} of {org}", operation.id);
         }
     }
+    stranger.found("other").await;
+    let ids: Vec<_> = organizations.iter().map(|org| &*org.id).collect();
+    reads_nothing_of(&server, &stranger, "other", &ids).await;
 }
 
 #[tokio::test]
@@ -300,4 +307,5 @@ async fn a_foreign_child_is_not_found_and_stays_as_it_is() {
         }
     }
     assert!(probes >= 4 && probes == implied, "{probes} of {implied}");
+    reads_nothing_of(&server, &eve, &mine.id, &[&theirs.id, &theirs.slug]).await;
 }

@@ -42,6 +42,7 @@ mod invitations_bulk;
 mod invitations_races;
 mod invited;
 mod isolation;
+mod isolation_own;
 mod jobs;
 mod keys;
 mod links;

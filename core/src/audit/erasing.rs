@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ColumnTrait, Condition, FromQueryResult, sea_query::Query};
 
-use super::{Column, Entity, PersonalColumn, PersonalEntity, list::tried_with};
+use super::{Column, Entity, PersonalColumn, PersonalEntity, own::tried_with};
 use crate::{
     Result,
     db::Tx,

@@ -9,8 +9,8 @@ use super::{Action, Column, Entity, Event, Outcome, Personal, PersonalColumn, Pe
 use crate::{
     Result,
     access::{AuditRead, Authorized, Grant, Origin, PlatformRead},
-    db::{Db, OrgTx, Scoped, SortKey, Unscoped},
-    ids::{EventId, OrgId, UserId},
+    db::{Db, OrgTx, Scoped, SortKey},
+    ids::{EventId, UserId},
     page::{Listing, Page},
 };
 
@@ -123,18 +123,10 @@ pub(crate) async fn with_personal<P: Grant>(tx: &OrgTx<P>, events: Vec<Event>) -
     Ok(joined(events, personal))
 }
 
-fn joined(events: Vec<Event>, personal: Vec<Personal>) -> Vec<Told> {
+pub(super) fn joined(events: Vec<Event>, personal: Vec<Personal>) -> Vec<Told> {
     let mut personal: HashMap<_, _> = personal.into_iter().map(|personal| (personal.id, personal)).collect();
     let told = |event: Event| Told { personal: personal.remove(&event.id), event };
     events.into_iter().map(told).collect()
-}
-
-/// What others tried with the account of a person: log-ins that failed.
-pub(super) fn tried_with(user: UserId) -> Condition {
-    Condition::all()
-        .add(Column::OrganizationId.eq(OrgId::PLATFORM))
-        .add(Column::ResourceId.eq(user.to_string()))
-        .add(Column::Action.eq(Action::SessionRefused.as_str()))
 }
 
 /// Proof for the log of what belongs to no organization: for operators of the platform, which the caller has seen to.
@@ -148,20 +140,4 @@ pub fn of_the_platform(origin: Origin) -> Authorized<PlatformRead> {
 /// `Unavailable` when no connection is free in time.
 pub async fn look<P: Grant>(db: &Db, proof: &Authorized<P>) -> Result<OrgTx<P>> {
     db.begin_read(proof).await
-}
-
-/// One page of what a person did in the organizations named and outside of all, and of what was tried with his account.
-pub(crate) async fn activity(
-    tx: &Unscoped,
-    user: UserId,
-    organizations: Vec<OrgId>,
-    listing: Listing<EventKey>,
-) -> Result<Page<Told>> {
-    let did = Condition::all()
-        .add(Column::ActorId.eq(user.0))
-        .add(Column::OrganizationId.is_in(organizations.into_iter().chain([OrgId::PLATFORM])));
-    let page = tx.page(Condition::any().add(did).add(tried_with(user)), listing).await?;
-    let ids: Vec<_> = page.data.iter().map(|event| event.id).collect();
-    let found: Vec<Personal> = tx.all::<PersonalEntity>(PersonalColumn::Id.is_in(ids)).await?;
-    Ok(Page { data: joined(page.data, found), next: page.next })
 }

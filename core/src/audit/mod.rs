@@ -3,6 +3,7 @@
 mod entity;
 mod erasing;
 mod list;
+mod own;
 mod personal;
 mod refusals;
 mod several;
@@ -16,8 +17,9 @@ use serde_json::{Map, Value, json};
 pub use entity::Model as Event;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use erasing::erase;
+pub(crate) use list::with_personal;
 pub use list::{EventFilter, EventKey, Told, get, list, look, of_the_platform};
-pub(crate) use list::{activity, with_personal};
+pub(crate) use own::activity;
 pub use personal::Model as Personal;
 pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
 pub(crate) use refusals::Place;

@@ -94,7 +94,8 @@ pub(super) struct AuditEvent {
     /// In whose log it stands; `null`: in the platform's own.
     #[oai(nullable)]
     organization_id: Option<Uuid>,
-    /// Its place in the log; `null` until it is sealed, seconds later.
+    /// Its place in the log; `null` until it is sealed, seconds later. Among one's own events (`/users/me/activity`), this and
+    /// the hashes are `null` for those of the platform's log.
     #[oai(nullable)]
     seq: Option<i64>,
     /// When.

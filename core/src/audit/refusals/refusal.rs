@@ -36,7 +36,7 @@ struct Facts {
     /// That was missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<&'static str>,
-    /// That the stranger asked for.
+    /// That the stranger asked for. For operators: the stranger must not see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<OrgId>,
     #[serde(skip_serializing_if = "Option::is_none")]
