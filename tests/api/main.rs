@@ -71,6 +71,7 @@ mod projects_private;
 mod races;
 mod rate_limits;
 mod refresh;
+mod refresh_lost;
 mod refusals;
 mod repeated;
 mod reports;

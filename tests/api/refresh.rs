@@ -99,6 +99,7 @@ async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
     let session = ada(&server).await;
     let elsewhere = log_in(&server).await;
     let next = refresh(&anybody, &text(&session, "refresh_token")).await;
+    anybody.bearer(&text(&next, "access_token")).get(ME).await.expect(200);
     anybody.post(REFRESH, body(&text(&session, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
     // Whoever holds the newest token may be the thief.
     anybody.post(REFRESH, body(&text(&next, "refresh_token"))).await.problem(401, "INVALID_TOKEN");

@@ -42,7 +42,7 @@ async fn a_token_says_who_and_until_when_and_nothing_of_rights() {
     let kid = key(&server).await["kid"].clone();
     assert_eq!(header, json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": kid }));
     let claims: Vec<_> = payload.as_object().unwrap().keys().collect();
-    assert_eq!(claims, ["aud", "exp", "iat", "iss", "jti", "nbf", "sid", "sub"]);
+    assert_eq!(claims, ["aud", "exp", "gen", "iat", "iss", "jti", "nbf", "sid", "sub"]);
     assert_eq!(payload["sub"], ada.get(ME).await.expect(200)["id"]);
     assert_eq!(payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap(), 900);
 }

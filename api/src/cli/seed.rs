@@ -203,7 +203,8 @@ impl Seed<'_> {
         let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
         let now = tx.now();
         tx.commit().await?;
-        let claims = self.tokens.verify(&self.tokens.issue(user, session.id, now)?.token, now).await?;
+        let token = self.tokens.issue(user, (session.id, session.refresh_counter), now)?.token;
+        let claims = self.tokens.verify(&token, now).await?;
         Ok(Caller {
             claims,
             label: None,

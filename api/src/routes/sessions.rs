@@ -162,8 +162,9 @@ impl Sessions {
 
     /// Go on with new tokens
     ///
-    /// Each refresh token is exchanged once. Tabs that do it at the same time all get the same new one; whoever comes
-    /// later with an old one ends the session, because one of the two has stolen it.
+    /// Each refresh token is exchanged once. Tabs that do it at the same time all get the same new one, and so does a client
+    /// whose answer was lost: as long as neither the new refresh token nor an access token that came with it was used. After
+    /// that an old one ends the session, because it has been stolen.
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(
         &self,
@@ -244,7 +245,7 @@ impl Sessions {
     ) -> Result<WithCookies<Reply<SignedIn>>, Error> {
         let State { db, tokens, refresh, csrf, cookies, .. } = &*self.0;
         let user = accounts::shown(db, user).await?;
-        let access = tokens.issue(user.id, session.id, db.now())?;
+        let access = tokens.issue(user.id, (session.id, session.refresh_counter), db.now())?;
         let refresh = refresh.issue(session.id, session.refresh_counter);
         let mut signed_in = SignedIn {
             access_token: None,

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{found, moved};
+use super::{
+    found::{self, Found},
+    moved,
+};
 use crate::{
     Error, Result,
     access::{Actor, Authorized, Facts, Grant, Inquiry, Membership, Origin, Permission, Position, Reason},
     audit::{self, Action, Details, Place, Trail},
-    db::Db,
+    db::{Db, Unscoped},
     error::{Code, Fields, Missing},
     ids::{MemberId, OrgId, UserId},
     organizations::OrgRef,
     roles,
-    sessions::Claims,
+    sessions::{self, Claims},
     text::Justification,
 };
 
@@ -128,6 +131,14 @@ impl Standing {
         let tx = db.unscoped().await?;
         let found = found::look_up(&tx, &caller.claims, org).await?;
         let found = found.ok_or(Error::Refused(Code::InvalidToken))?;
+        let presented = found.presented;
+        let standing = Self::of(&tx, caller, org, found).await;
+        drop(tx);
+        sessions::note_presented(db, &caller.claims, presented).await;
+        standing
+    }
+
+    async fn of(tx: &Unscoped, caller: &Caller, org: &OrgRef, found: Found) -> Result<Self> {
         caller.trail.called(&found.email);
         caller.admit(found.is_verified)?;
         let is_operator = found.is_superuser && caller.platform_access.is_some();
@@ -142,7 +153,7 @@ impl Standing {
             (organization, _) => {
                 let (user, place) = (caller.claims.user, Place::Before(organization));
                 caller.trail.stands(actor(user, is_operator), place);
-                Err(moved::refusal(&tx, user, is_operator, org).await?)
+                Err(moved::refusal(tx, user, is_operator, org).await?)
             }
         }
     }

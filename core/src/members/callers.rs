@@ -24,11 +24,19 @@ use crate::{
 /// Most sessions noted as seen between two writings; of more, some are seen later.
 const MOST_SEEN: usize = 10_000;
 
+/// What is looked up of a token: session, person and generation. The first token of a generation is always looked up, so that
+/// it is written down that it was presented.
+type Token = (SessionId, UserId, i64);
+
+fn token(claims: &Claims) -> Token {
+    (claims.session, claims.user, claims.generation)
+}
+
 /// One of a process.
 pub struct Callers {
     db: Db,
-    people: Remembered<(SessionId, UserId), Arc<User>>,
-    standings: Remembered<(SessionId, UserId, OrgRef), Arc<Standing>>,
+    people: Remembered<Token, Arc<User>>,
+    standings: Remembered<(Token, OrgRef), Arc<Standing>>,
     /// The sessions that called since they were last written down.
     seen: Mutex<HashSet<SessionId>>,
 }
@@ -55,7 +63,7 @@ impl Callers {
     /// # Errors
     /// Those of [`sessions::authenticate`].
     pub async fn recognize(&self, claims: &Claims) -> Result<User> {
-        let key = (claims.session, claims.user);
+        let key = token(claims);
         if let Some(user) = self.people.get(&key) {
             self.see(claims.session);
             return Ok(User::clone(&user));
@@ -83,7 +91,7 @@ impl Callers {
 
     async fn authorize_read<P: Grant>(&self, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
         let claims = &caller.claims;
-        let key = (claims.session, claims.user, org.clone());
+        let key = (token(claims), org.clone());
         if let Some(standing) = self.standings.get(&key)
             && let Ok(proof) = standing.grants(caller)
         {

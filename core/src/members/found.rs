@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) is_superuser: bool,
     /// When he last proved who he is.
     pub(super) auth_time: DateTime<Utc>,
+    /// See [`sessions::note_presented`].
+    pub(super) presented: i64,
     pub(super) organization: Option<OrgId>,
     /// `None`: he is no active member.
     pub(super) member: Option<MemberId>,
@@ -40,6 +42,7 @@ struct Row {
     is_verified: bool,
     is_superuser: bool,
     auth_time: DateTime<Utc>,
+    presented: i64,
     organization: Option<OrgId>,
     status: Option<String>,
     is_deleted: bool,
@@ -58,6 +61,7 @@ impl FromQueryResult for Row {
             is_verified: row.try_get("", "verified")?,
             is_superuser: row.try_get("", "superuser")?,
             auth_time: row.try_get("", "auth_time")?,
+            presented: row.try_get("", "presented")?,
             organization: row.try_get("", "organization")?,
             status: row.try_get("", "status")?,
             is_deleted: row.try_get("", "deleted")?,
@@ -80,6 +84,7 @@ pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Res
         is_verified: first.is_verified,
         is_superuser: first.is_superuser,
         auth_time: first.auth_time,
+        presented: first.presented,
         organization: first.organization,
         member: first.member,
         position: Position {
@@ -141,6 +146,7 @@ fn query(claims: &Claims, org: &OrgRef, now: DateTime<Utc>) -> SelectStatement {
         .expr_as(Expr::col(user(users::Column::EmailVerifiedAt)).is_not_null(), "verified")
         .expr_as(Expr::col(user(users::Column::IsSuperuser)), "superuser")
         .expr_as(Expr::col(session(sessions::Column::AuthTime)), "auth_time")
+        .expr_as(Expr::col(session(sessions::Column::PresentedCounter)), "presented")
         .expr_as(Expr::col(organization(Organization::Id)), "organization")
         .expr_as(Expr::col(organization(Organization::Status)), "status")
         .expr_as(Expr::col(organization(Organization::DeletedAt)).is_not_null(), "deleted")

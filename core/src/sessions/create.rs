@@ -70,6 +70,8 @@ pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) 
             user_agent: Set(agent),
             device_name: Set(device.name.map(Into::into)),
             refresh_counter: Set(1),
+            // There is none before the first one, which could be forgiven.
+            presented_counter: Set(1),
             refreshed_at: Set(now),
             last_seen_at: Set(now),
             idle_expires_at: Set(now + policy.idle),

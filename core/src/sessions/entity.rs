@@ -29,7 +29,9 @@ pub struct Model {
     pub device_name: Option<String>,
     /// Which refresh token is the current one.
     pub refresh_counter: i64,
-    /// When the current one was made.
+    /// The newest of which a token was presented: the refresh token, or an access token made with it.
+    pub presented_counter: i64,
+    /// When the current one was made, or given again because the answer that carried it was lost.
     pub refreshed_at: DateTimeUtc,
     /// When it was last used.
     pub last_seen_at: DateTimeUtc,

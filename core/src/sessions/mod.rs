@@ -5,6 +5,7 @@ mod csrf;
 mod entity;
 mod guard;
 mod known_device;
+mod presented;
 mod refresh;
 mod seen;
 mod step_up;
@@ -26,6 +27,7 @@ pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
 pub use guard::{Verifier, Whence};
 pub use known_device::{DeviceTokens, KNOWN};
+pub(crate) use presented::note_presented;
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub(crate) use seen::seen;
 pub use step_up::{authenticate_recent, reauthenticate};
@@ -74,9 +76,7 @@ impl From<&Config> for Policy {
 /// # Errors
 /// `INVALID_TOKEN` otherwise.
 pub async fn authenticate(db: &Db, claims: &Claims) -> Result<User> {
-    #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
-    let tx = db.unscoped().await?;
-    behind(&tx, claims).await.map(|behind| behind.user)
+    behind(db, claims).await.map(|behind| behind.user)
 }
 
 /// Who and what is behind a token that is good.
@@ -85,14 +85,25 @@ struct Behind {
     #[sea_orm(nested)]
     user: User,
     auth_time: DateTime<Utc>,
+    presented_counter: i64,
 }
 
-/// In one query.
-async fn behind(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
+/// In one query, and one statement more for the first token of a generation.
+async fn behind(db: &Db, claims: &Claims) -> Result<Behind> {
+    #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
+    let tx = db.unscoped().await?;
+    let behind = look_up(&tx, claims).await?;
+    drop(tx);
+    note_presented(db, claims, behind.presented_counter).await;
+    Ok(behind)
+}
+
+async fn look_up(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
     let mut query = Query::select();
     query
         .column((users::Entity, Asterisk))
         .column((Entity, Column::AuthTime))
+        .column((Entity, Column::PresentedCounter))
         .from(users::Entity)
         .join(
             JoinType::InnerJoin,

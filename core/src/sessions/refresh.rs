@@ -72,9 +72,10 @@ impl RefreshTokens {
     }
 }
 
-/// Exchanges a refresh token: the session counts on, and the token before the current one gets the current one for
-/// `policy.grace`, so that tabs that refresh at once stay signed in. An older one has been stolen, by whom no one can
-/// say: the session ends, and its person is told.
+/// Exchanges a refresh token: the session counts on. The token before the current one gets the current one for
+/// `policy.grace`, so that tabs that refresh at once stay signed in; and for as long as nothing of the current generation was
+/// presented, since the answer that carried it may have been lost. Otherwise a token that was exchanged before has been
+/// stolen, by whom no one can say: the session ends, and its person is told.
 ///
 /// A unit of work of its own, because a theft is written down and refused.
 ///
@@ -97,9 +98,14 @@ pub async fn refresh(db: &Db, token: Refresh, policy: &Policy, inquiry: Inquiry)
         // Genuine, yet from the future: the database was set back. Nobody stole anything.
         return Err(Code::InvalidToken.refuse());
     }
-    if token.counter + 1 == session.refresh_counter && session.refreshed_at + policy.grace >= now {
-        let user = person(&tx, &session).await?;
-        return Ok((session, user));
+    if token.counter + 1 == session.refresh_counter {
+        if session.refreshed_at + policy.grace >= now {
+            let user = person(&tx, &session).await?;
+            return Ok((session, user));
+        }
+        if session.presented_counter < session.refresh_counter {
+            return give_again(tx, &session, policy).await;
+        }
     }
     tx.acting(Actor::User(session.user_id), None);
     let ended = Column::Id.eq(session.id);
@@ -123,6 +129,25 @@ async fn count_on(tx: &Tx, token: Refresh, policy: &Policy) -> Result<Option<Ses
         ..Default::default()
     };
     Ok(tx.update_where(row, current).await?.into_iter().next())
+}
+
+/// Gives the current token once more, and begins its grace anew: other tabs may come with the one before it, too. The session
+/// is locked.
+async fn give_again(tx: Tx, session: &Session, policy: &Policy) -> Result<(Session, User)> {
+    let user = person(&tx, session).await?;
+    let now = tx.now();
+    let row = entity::ActiveModel {
+        id: Set(session.id),
+        refreshed_at: Set(now),
+        last_seen_at: Set(now),
+        idle_expires_at: Set(now + policy.idle),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    let session = tx.update(row).await?;
+    #[expect(clippy::disallowed_methods, reason = "a refresh is no event: sessions live by them")]
+    tx.commit_unaudited().await?;
+    Ok((session, user))
 }
 
 async fn person(tx: &Tx, session: &Session) -> Result<User> {

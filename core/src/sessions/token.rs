@@ -43,6 +43,8 @@ pub struct Claims {
     pub user: UserId,
     /// By which log-in.
     pub session: SessionId,
+    /// With which of its refresh tokens the token was made; 0: by a program that did not say so.
+    pub generation: i64,
     /// Until when, in seconds since 1970.
     expires: i64,
 }
@@ -53,6 +55,9 @@ struct Payload {
     aud: String,
     sub: Uuid,
     sid: Uuid,
+    /// A claim of our own: see [`Claims::generation`].
+    #[serde(default, rename = "gen")]
+    generation: i64,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -136,17 +141,23 @@ impl Tokens {
         Ok(self.ring())
     }
 
-    /// A token for a session of `user`, valid from `now`.
+    /// A token for a session of `user`, valid from `now`. `generation`: the session's refresh counter.
     ///
     /// # Errors
     /// `Unavailable` while no key is known that signs.
-    pub fn issue(&self, user: UserId, session: SessionId, now: DateTime<Utc>) -> Result<AccessToken> {
+    pub fn issue(
+        &self,
+        user: UserId,
+        (session, generation): (SessionId, i64),
+        now: DateTime<Utc>,
+    ) -> Result<AccessToken> {
         let (iat, ttl) = (now.timestamp(), self.ttl.as_secs());
         let payload = Payload {
             iss: self.issuer.clone(),
             aud: AUDIENCE.to_owned(),
             sub: user.0,
             sid: session.0,
+            generation,
             iat,
             nbf: iat,
             exp: iat.saturating_add_unsigned(ttl),
@@ -204,8 +215,12 @@ impl Tokens {
         if payload.nbf > now.timestamp() + SKEW || now.timestamp() >= payload.exp {
             return Err(Doubt::Invalid);
         }
-        let claims =
-            Claims { user: UserId(payload.sub), session: SessionId(payload.sid), expires: payload.exp };
+        let claims = Claims {
+            user: UserId(payload.sub),
+            session: SessionId(payload.sid),
+            generation: payload.generation,
+            expires: payload.exp,
+        };
         ring.verified.insert(digest, claims);
         Ok(claims)
     }

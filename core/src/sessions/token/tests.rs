@@ -26,7 +26,7 @@ async fn tokens(sandbox: &Sandbox, issuer: &str) -> Tokens {
 }
 
 fn issue(tokens: &Tokens) -> String {
-    tokens.issue(UserId::new(now()), SessionId::new(now()), now()).unwrap().token
+    tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).unwrap().token
 }
 
 async fn replace_keys(sandbox: &Sandbox) {
@@ -40,10 +40,10 @@ async fn a_token_says_who_until_it_expires() {
     let sandbox = Sandbox::new().await;
     let here = tokens(&sandbox, ISSUER).await;
     let (user, session) = (UserId::new(now()), SessionId::new(now()));
-    let token = here.issue(user, session, now()).unwrap().token;
+    let token = here.issue(user, (session, 7), now()).unwrap().token;
     for at in [now(), now() + Duration::from_secs(899)] {
         let claims = here.verify(&token, at).await.unwrap();
-        assert_eq!((claims.user, claims.session), (user, session));
+        assert_eq!((claims.user, claims.session, claims.generation), (user, session, 7));
     }
     // Remembered or not.
     let there = tokens(&sandbox, ISSUER).await;
@@ -157,6 +157,6 @@ async fn a_process_without_the_new_master_key_goes_on_with_the_keys_it_knows() {
 async fn without_keys_nothing_is_signed_or_valid() {
     let sandbox = Sandbox::new().await;
     let tokens = Tokens::new(&sandbox.db, &master(), ISSUER, TTL);
-    assert!(tokens.issue(UserId::new(now()), SessionId::new(now()), now()).is_err());
+    assert!(tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).is_err());
     assert_eq!(tokens.jwks(), json!({ "keys": [] }));
 }
