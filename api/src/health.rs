@@ -74,8 +74,16 @@ async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
     match state.refusal() {
         Some(reason) => Err(not_ready(reason)),
         None if !database_answers(&state.db).await => Err(not_ready("the database does not answer")),
-        None => Ok(Json(json!({ "status": "ready" }))),
+        None => Ok(Json(with_warnings(&state.db, json!({ "status": "ready" })))),
     }
+}
+
+/// `body`, and what an operator should know although the process serves.
+pub(crate) fn with_warnings(db: &Db, mut body: Value) -> Value {
+    if let Some(warning) = db.clock_warning() {
+        body["warnings"] = json!([warning]);
+    }
+    body
 }
 
 /// 503; the reason is for the log, as with every failure of ours.

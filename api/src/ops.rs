@@ -14,12 +14,12 @@ use poem::{
     http::{StatusCode, header},
     web::{Data, Json},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    health::database_answers,
+    health::{database_answers, with_warnings},
     serve::{Limits, Readiness, serve as accept},
 };
 
@@ -61,22 +61,23 @@ fn show() -> Response {
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn livez(ops: Data<&Ops>) -> Response {
-    told(if ops.pulse.is_beating() { None } else { Some("background work hangs") })
+    told(if ops.pulse.is_beating() { Ok(json!({ "status": "ok" })) } else { Err("background work hangs") })
 }
 
 #[handler]
 async fn readyz(ops: Data<&Ops>) -> Response {
     told(match (ops.refusal)() {
-        None if !database_answers(&ops.db).await => Some("the database does not answer"),
-        refusal => refusal,
+        Some(reason) => Err(reason),
+        None if !database_answers(&ops.db).await => Err("the database does not answer"),
+        None => Ok(with_warnings(&ops.db, json!({ "status": "ok" }))),
     })
 }
 
 /// Who asks here may know why.
-fn told(refusal: Option<&'static str>) -> Response {
-    let (status, body) = match refusal {
-        None => (StatusCode::OK, json!({ "status": "ok" })),
-        Some(reason) => {
+fn told(answer: Result<Value, &'static str>) -> Response {
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err(reason) => {
             (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unavailable", "reason": reason }))
         }
     };

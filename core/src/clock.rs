@@ -1,4 +1,5 @@
-//! What time it is: asked once per transaction, so that all rows of one change carry one instant.
+//! What time it is: asked once per transaction, so that all rows of one change carry one instant. Where servers share a
+//! PostgreSQL, [`crate::db::Db::now`] puts this machine's clock right by the database's.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 

@@ -22,6 +22,7 @@ mod bad_input;
 mod bad_requests;
 mod bounds;
 mod cli;
+mod clocks;
 mod cluster;
 mod conditions;
 mod cookies;

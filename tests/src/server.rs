@@ -10,7 +10,9 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process, process::Process};
+use crate::{
+    Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process, process::Process, services,
+};
 
 /// What the program prints when it is ready, followed by its address.
 const READY: &str = "Insula listens on ";
@@ -63,6 +65,16 @@ impl Builder {
     pub fn with_mail(mut self) -> Self {
         self.has_mail = true;
         self
+    }
+
+    /// Shows the program a clock that is `seconds` ahead of this machine's, or behind it.
+    pub fn clock(self, seconds: i32) -> Self {
+        let library = services::faketime().unwrap_or_else(|sentence| panic!("{sentence}"));
+        let library = library.to_str().expect("a path of Debian's");
+        // How long something takes is measured as ever.
+        self.env("LD_PRELOAD", library)
+            .env("DONT_FAKE_MONOTONIC", "1")
+            .env("FAKETIME", &format!("{seconds:+}"))
     }
 
     /// Serves what lies in this place, instead of in a new one.

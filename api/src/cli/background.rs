@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_api::state::State;
-use insula_core::limits::RateLimits;
+use insula_core::{db::Db, limits::RateLimits};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,18 @@ const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
 
 /// How often it is looked what was refused again and again for a minute.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the database is asked for its clock.
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
+
+/// Follows the database's clock.
+pub(super) async fn follow_clock(db: Db, stop: CancellationToken) {
+    while stop.run_until_cancelled(sleep(MEASURE_EVERY)).await.is_some() {
+        if let Err(error) = db.measure_skew().await {
+            tracing::debug!(%error, "cannot ask the database for its clock");
+        }
+    }
+}
 
 /// Learns of keys that were added, changed their turn or were removed, by whichever process.
 pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken) {

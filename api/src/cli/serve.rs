@@ -128,6 +128,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
         }
     });
     tasks.spawn(background::follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
+    tasks.spawn(background::follow_clock(db.clone(), background.clone()));
     tasks.spawn(background::write_down_seen(Arc::clone(&state), background.clone()));
     tasks.spawn(background::write_down_refused(Arc::clone(&state), background.clone()));
     tasks.spawn(background::tidy(state.limits.clone(), background.clone()));
@@ -235,8 +236,13 @@ pub(super) async fn connect(config: &Config, cluster: Cluster, bell: Bell) -> Re
         data_folder(config)?;
     }
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
-    Ok(Db::connect(&url, &Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() })
-        .await?)
+    let options = Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() };
+    let db = Db::connect(&url, &options).await?;
+    // Before anything is judged by the time. Whoever needs the database says so better than this.
+    if let Err(error) = db.measure_skew().await {
+        tracing::debug!(%error, "cannot ask the database for its clock");
+    }
+    Ok(db)
 }
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.

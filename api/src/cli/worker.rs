@@ -41,6 +41,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }
+    tasks.spawn(background::follow_clock(db.clone(), background.clone()));
     tasks.spawn(background::tidy(limits, background.clone()));
     tasks.spawn(work(config.clone(), worker, is_migrated, background.clone()));
     tasks.close();

@@ -13,6 +13,7 @@ mod report;
 #[cfg(test)]
 pub(crate) mod sandbox;
 mod scoped;
+mod skew;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -29,6 +30,7 @@ use pools::Pools;
 pub(crate) use report::{Key, Lasting, Piece, Question};
 pub use scoped::Scoped;
 use sea_orm::EntityTrait;
+use skew::Skew;
 use transaction::{Hat, Open};
 pub use tx::{Global, Tx, Unscoped};
 pub use version::Expected;
@@ -72,6 +74,7 @@ pub trait GlobalTable: EntityTrait {
 pub struct Db {
     pools: Pools,
     clock: Clock,
+    skew: Skew,
     cluster: Cluster,
     bell: Bell,
 }
@@ -110,7 +113,8 @@ impl Db {
     /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
         let (cluster, bell) = (options.cluster.clone(), options.bell.clone());
-        Ok(Self { pools: Pools::open(url, options).await?, clock: options.clock, cluster, bell })
+        let (clock, skew) = (options.clock, Skew::default());
+        Ok(Self { pools: Pools::open(url, options).await?, clock, skew, cluster, bell })
     }
 
     /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
@@ -149,7 +153,7 @@ impl Db {
 
     async fn open(&self, hat: Hat, writes: bool) -> Result<Arc<Open>> {
         let transaction = self.pools.begin(hat, writes).await?;
-        Ok(Arc::new(Open::new(transaction, self.clock.now(), self.cluster.clone(), self.bell.clone())))
+        Ok(Arc::new(Open::new(transaction, self.now(), self.cluster.clone(), self.bell.clone())))
     }
 
     /// Who is told of what its transactions change.
@@ -162,9 +166,9 @@ impl Db {
         self.cluster.counters()
     }
 
-    /// The present instant.
+    /// The present instant, by the database's clock as it was last measured.
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.clock.now()
+        self.clock.now() + self.skew.get()
     }
 
     /// Which database this is: `postgresql` or `sqlite`.

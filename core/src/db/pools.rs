@@ -13,9 +13,10 @@ use tracing::log::LevelFilter;
 use super::{
     Options,
     error::query,
+    skew::Answer,
     transaction::{Hat, Transaction},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, clock::Clock};
 
 /// An idle connection is asked whether it lives only after this long: a ping on every use would cost a round trip.
 const PING_AFTER: Duration = Duration::from_secs(30);
@@ -67,6 +68,15 @@ impl Pools {
             Self::Sqlite { read, .. } => read.execute("SELECT 1").await.map(drop),
         };
         Ok(answered.map_err(query)?)
+    }
+
+    /// What time the database says it is; `None`: it has no clock of its own. `clock`: this machine's.
+    pub(super) async fn ask_time(&self, clock: Clock) -> Result<Option<Answer>> {
+        let Self::Postgres(pool) = self else { return Ok(None) };
+        let mut connection = pool.acquire().await.map_err(query)?;
+        let asked = clock.now();
+        let time = sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut *connection).await;
+        Ok(Some(Answer { asked, time: time.map_err(query)?, received: clock.now() }))
     }
 
     pub(super) async fn close(&self) {

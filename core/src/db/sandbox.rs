@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Db, Options, OrgTx};
+use super::{Db, Options, OrgTx, skew::Skew};
 use crate::{
     access::{Actor, Authorized, Facts, Grant, Origin},
     accounts,
@@ -46,7 +46,7 @@ impl Sandbox {
 
     /// The same database at another time.
     pub(crate) fn at(&self, clock: Clock) -> Self {
-        Self { db: Db { clock, ..self.db.clone() }, folder: Arc::clone(&self.folder) }
+        Self { db: Db { clock, skew: Skew::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
     }
 
     /// The same database as another process holds it, which is told nothing.

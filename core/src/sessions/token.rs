@@ -30,8 +30,9 @@ use crate::{
 const TYPE: &str = "at+jwt";
 /// Who the tokens are for.
 const AUDIENCE: &str = "insula";
-/// Seconds that the clocks of two servers may differ: a token may be that young.
-const SKEW: i64 = 30;
+/// Seconds that the clocks of two servers may differ: a token may be that young. They go by the database's clock, so they
+/// differ only when one of them has not been able to ask it yet.
+const SKEW: i64 = 60;
 /// How soon a token of an unknown key may make the process look for new keys again: a flood of them costs a look a second.
 /// A key that was published at least as long before it signs (`INSULA_KEY_LEAD`) is never missed for it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::programs::Programs;
+pub(crate) use self::programs::faketime;
 pub use self::{
     haproxy::Balancer,
     postgres::{Durability, Postgres},

@@ -57,6 +57,24 @@ pub(super) fn haproxy() -> Result<PathBuf, String> {
     }
 }
 
+/// The library that shows a program another time (`LD_PRELOAD`). The error is a sentence for the user.
+pub(crate) fn faketime() -> Result<PathBuf, String> {
+    // Debian keeps it in a folder that is called after the architecture.
+    let find = || {
+        let folders = Path::new("/usr/lib").read_dir().into_iter().flatten().flatten();
+        let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+        libraries.find(|library| library.is_file())
+    };
+    match find() {
+        Some(library) => Ok(library),
+        None => {
+            install(&["libfaketime"])
+                .map_err(|reason| format!("this needs libfaketime; install libfaketime: {reason}"))?;
+            find().ok_or_else(|| "libfaketime is still missing after the installation".to_owned())
+        }
+    }
+}
+
 fn in_path(program: &str) -> Option<PathBuf> {
     path().into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
 }
