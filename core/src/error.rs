@@ -132,6 +132,7 @@ codes! {
     JobPending           = "JOB_PENDING",            Conflict,        "Job pending",            "This job is still to be done. Cancel it before you delete it.";
     EmailNotKept         = "EMAIL_NOT_KEPT",         Conflict,        "E-mail not kept",        "The job that sent this mail is kept no longer, and mails themselves never are. Let whoever needs it ask for it again.";
     Conflict             = "CONFLICT",               Conflict,        "Conflict",               "Something this refers to changed at the same time. Try again.";
+    PasswordRequired     = "PASSWORD_REQUIRED",      Conflict,        "Password required",      "Somebody set a password when this account was registered. Send it as `password` to keep it, or set another with `new_password`.";
     IdempotencyInFlight  = "IDEMPOTENCY_IN_FLIGHT",  Conflict,        "Request in flight",      "A request with this Idempotency-Key is still being worked on. Try again.";
     OrganizationMoved    = "ORGANIZATION_MOVED",     Moved,           "Organization renamed",   "This organization has another slug now; `Location` says which.";
     LinkExpired          = "LINK_EXPIRED",           Gone,            "Link expired",           "This link was used or has expired. Ask for a new one.";

@@ -122,7 +122,7 @@ async fn whoever_registered_while_no_mail_left_gets_his_when_it_does() {
     let server = start(&postbox.url()).start().await;
     due(&server.vault().await, kind, 1, 0).await;
     let mail = postbox.wait_for("the mail", |mail| mail.to == "ada@example.com").await;
-    let verify = json!({ "token": mail.token });
+    let verify = json!({ "token": mail.token, "password": PASSWORD });
     server.client().post("/api/v1/auth/email/verify", verify).await.expect(200);
 }
 

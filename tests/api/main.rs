@@ -100,5 +100,6 @@ mod tokens;
 mod transfer_races;
 mod transfers;
 mod verification;
+mod verification_elsewhere;
 mod walls;
 mod web_pages;

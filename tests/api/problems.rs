@@ -218,7 +218,11 @@ async fn links(met: &mut Met) {
         .post("/api/v1/auth/password/forgot", json!({ "email": "eve@example.com" }))
         .await
         .expect(202);
-    let token = Inbox::of(&server).await.last("send_password_reset").await.token;
+    let inbox = Inbox::of(&server).await;
+    let unproved = json!({ "token": inbox.last("send_verification").await.token });
+    let elsewhere = server.client().post("/api/v1/auth/email/verify", unproved);
+    met.note(&elsewhere.await, 409, "PASSWORD_REQUIRED");
+    let token = inbox.last("send_password_reset").await.token;
     let weak = json!({ "token": token, "password": "password123" });
     met.note(&server.client().post("/api/v1/auth/password/reset", weak).await, 422, "WEAK_PASSWORD");
 }

@@ -6,9 +6,15 @@
   let resets = location.pathname.replace(/\/$/, "").endsWith("/reset");
   let token = fragment.get("token");
   let undo = fragment.get("undo");
+  // Sets the new password of an account whose address is not confirmed yet.
+  let verifies = false;
 
-  /** A link that is no longer good leads to a new one. */
+  /** A link that is no longer good leads to a new one, and an account that somebody else may have opened to its password. */
   const on = (id, act) => page.on(id, act, (problem) => {
+    if (problem.error === "PASSWORD_REQUIRED") {
+      show("Enter your password", "It shows that this account is yours. If you do not know it, somebody else may have registered with your address: then set another.", "known");
+      return true;
+    }
     if (problem.status !== 410) return false;
     if (undo) show("Link expired", "This link was used or has expired.", null);
     else show("Link expired", problem.message, "again");
@@ -30,8 +36,22 @@
     else proved("Address confirmed", await ask("auth/email/verify", { token }));
   });
 
+  on("known", async (button) => {
+    if (button && button.value === "another") {
+      verifies = true;
+      show("Set a password", "Everybody who is logged in to this account is logged out.", "password");
+      return;
+    }
+    const answer = await ask("auth/email/verify", { token, password: at("known-password").value });
+    at("known-password").value = "";
+    proved("Address confirmed", answer);
+  });
+
   on("password", async () => {
-    const answer = await ask("auth/password/reset", { token, password: at("new-password").value });
+    const password = at("new-password").value;
+    const answer = verifies
+      ? await ask("auth/email/verify", { token, new_password: password })
+      : await ask("auth/password/reset", { token, password });
     at("new-password").value = "";
     show("Password set", `You can now log in as ${answer.email}. You were logged out everywhere else.`, null);
   });

@@ -9,8 +9,8 @@ use insula_core::{
     accounts,
     error::{Code, Fields},
     limits::Class,
-    mailboxes::{self, Proved},
-    one_time_tokens::{self, Purpose},
+    mailboxes::{self, Ownership, Proved},
+    one_time_tokens::{self, OneTimeToken, Purpose},
     secret::Secret,
     text::EmailAddress,
 };
@@ -19,7 +19,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Tag, me::User};
+use super::{Tag, me::User, sessions::LoginPassword};
 use crate::{
     caller::{self, Anybody, Recent},
     limits,
@@ -36,6 +36,31 @@ impl Mailboxes {
     async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
         let pseudonym = self.0.mail.pseudonym(email.as_str());
         Ok(limits::take(&self.0, request, Class::Mailbox, &pseudonym).await?)
+    }
+
+    /// How somebody who follows a link shows that the password of the account is theirs. Hashed is only what a link is for.
+    async fn ownership(
+        &self,
+        request: &Request,
+        anybody: &Anybody,
+        link: &OneTimeToken,
+        Verification { password, new_password, .. }: Verification,
+    ) -> Result<Ownership> {
+        let user = link.user_id.filter(|_| link.purpose() == Some(Purpose::Verify));
+        Ok(match (user, new_password, password) {
+            (Some(_), Some(new), _) => {
+                let password = Secret::new(new.0);
+                let secret_hash = self.0.passwords.hash(password.clone()).await?;
+                Ownership::NewPassword { password, secret_hash }
+            }
+            (Some(user), None, Some(password)) => {
+                let whence = self.0.whence(request, anybody.device.ip.as_deref());
+                let password = ("password", Secret::new(password.0));
+                let proof = self.0.verifier().confirm((user, None), password, whence, &anybody.trail).await?;
+                Ownership::Password(proof)
+            }
+            _ => Ownership::Unknown,
+        })
     }
 }
 
@@ -66,6 +91,19 @@ pub(super) struct Link {
     pub(super) token: LinkToken,
 }
 
+/// A mailed link, and what keeps a new account or gives it another password.
+#[derive(Object)]
+struct Verification {
+    /// What stands in the fragment of the link.
+    token: LinkToken,
+    /// The password that was set at registration: it stays.
+    #[oai(nullable)]
+    password: Option<LoginPassword>,
+    /// Or another one: every session of the account ends. It is preferred to `password`.
+    #[oai(nullable)]
+    new_password: Option<Password>,
+}
+
 /// A mailbox.
 #[derive(Object)]
 struct Mailbox {
@@ -87,7 +125,7 @@ struct PasswordReset {
 struct Followed {
     /// The address that is verified now.
     email: Email,
-    /// Sets a new password at `POST /auth/password/reset`; null where the old one is still good.
+    /// Sets a new password at `POST /auth/password/reset`; null where there is one that is good.
     #[oai(nullable)]
     password_reset_token: Option<LinkToken>,
 }
@@ -97,21 +135,27 @@ impl Mailboxes {
     /// Verify an e-mail address
     ///
     /// By the token of a mailed link: of a new account, or of a new address of an account. A new account keeps its
-    /// password and its sessions if one of them asks. Otherwise somebody else may have opened it: then both end, and
-    /// `password_reset_token` of the answer sets a new password.
+    /// password and its sessions if one of its sessions asks, or if `password` is the one that was set at registration.
+    /// Otherwise somebody else may have registered it: 409 `PASSWORD_REQUIRED`, and the link stays good. `new_password` sets
+    /// another password and ends every session. A wrong `password` counts as one at log-in does.
     #[oai(path = "/auth/email/verify", method = "post", operation_id = "verifyEmail")]
     async fn verify(
         &self,
         request: &Request,
         anybody: Anybody,
-        link: StrictJson<Link>,
+        verification: StrictJson<Verification>,
     ) -> Result<Reply<Followed>, Linked<409, 401>> {
         let State { db, mail, .. } = &*self.0;
         let me = caller::if_any(&self.0, request).await?;
-        let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Verify, Purpose::Email]).await?;
-        let origin = me.as_ref().map_or(anybody.origin, |me| me.caller.origin());
+        let token = &verification.value.token.0;
+        let link = one_time_tokens::find(db, token, &[Purpose::Verify, Purpose::Email]).await?;
+        let ownership = match &me {
+            Some(me) if link.user_id == Some(me.user.id) => Ownership::Session(me.user.id),
+            _ => self.ownership(request, &anybody, &link, verification.value).await?,
+        };
+        let origin = me.map_or(anybody.origin, |me| me.caller.origin());
         let mut tx = db.begin_global(origin).await?;
-        let proved = mailboxes::verify(&mut tx, mail, &link, me.map(|me| me.user.id)).await?;
+        let proved = mailboxes::verify(&mut tx, mail, &link, ownership).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))
     }

@@ -64,6 +64,11 @@ pub(crate) async fn clear(tx: &Tx, user: UserId) -> Result<()> {
     tx.delete::<entity::Entity>(entity::Column::UserId.eq(user)).await.map(drop)
 }
 
+/// Does a person have a password?
+pub(crate) async fn has_password(tx: &Tx, user: UserId) -> Result<bool> {
+    Ok(tx.find::<entity::Entity>().filter(password_of(user)).one().await?.is_some())
+}
+
 fn password_of(user: UserId) -> Condition {
     Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
 }

@@ -3,10 +3,12 @@
 //! What is asked for answers nobody: whether there is an account is told to its mailbox alone.
 
 mod email_change;
+mod verification;
 
 use serde_json::json;
 
 pub use email_change::{change, undo};
+pub use verification::{Ownership, verify};
 
 use crate::{
     Error, Result,
@@ -119,35 +121,6 @@ pub async fn reset(
         platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
     }
     Ok(Proved { user, reset: None })
-}
-
-/// Verifies the address that a link was mailed to: of a new account, or the new one of an account. `me`: who is signed in.
-///
-/// A new account that its own session verifies stays as it is. Otherwise somebody else may have opened it with this
-/// address and a password of his: password and sessions end, and the answer says how to set another.
-///
-/// # Errors
-/// `LINK_EXPIRED`; `EMAIL_TAKEN` when the new address has got another account meanwhile: the link stays good.
-pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, me: Option<UserId>) -> Result<Proved> {
-    if link.purpose() == Some(Purpose::Email) {
-        return email_change::confirm(tx, link).await;
-    }
-    let user = follow(tx, link).await?;
-    if user.email_verified_at.is_some() {
-        return Err(Code::LinkExpired.refuse());
-    }
-    let is_his = me == Some(user.id);
-    let user = prove(tx, user).await?;
-    let reset = match is_his {
-        true => None,
-        false => Some(take_over(tx, mail, &user, "mailbox proved elsewhere").await?),
-    };
-    let platform = tx.platform().await?;
-    let facts = |verified, has_password| json!({ "email_verified": verified, "has_password": has_password });
-    let details = Details::changed(facts(false, true), facts(true, is_his));
-    platform.record(Action::UserEmailVerified, user.id, details).await?;
-    platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
-    Ok(Proved { user, reset })
 }
 
 /// The person a link is about, locked; the link is used by this. Whoever follows it acts as him.

@@ -45,7 +45,8 @@ pub(super) async fn walk() -> Walk {
     let bobs = verified("NULL") + " WHERE email = 'bob@example.com'";
     walk.vault().execute(&bobs).await;
     let link = inbox.last("send_verification").await.token;
-    walk.step(&anybody, "verifyEmail.elsewhere", &[], by(&link)).await;
+    let elsewhere = json!({ "token": link, "new_password": NEW });
+    walk.step(&anybody, "verifyEmail.elsewhere", &[], elsewhere).await;
 
     sessions(&mut walk, &anybody, &ada, &session).await;
     let ada = passwords(&mut walk, &anybody, &inbox, &ada).await;

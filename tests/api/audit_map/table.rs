@@ -21,7 +21,11 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
     ("verifyEmail", &["platform user.email_verified by user ada"]),
     (
         "verifyEmail.elsewhere",
-        &["platform user.email_verified by user bob", "platform session.revoked by user bob"],
+        &[
+            "platform user.email_verified by user bob",
+            "platform user.password_changed by user bob",
+            "platform session.revoked by user bob",
+        ],
     ),
     ("verifyEmail.another", &["platform user.email_changed by user countess"]),
     ("logIn", &["platform session.created by user ada"]),

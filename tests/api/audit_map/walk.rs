@@ -14,13 +14,14 @@ const PLATFORM: &str = "00000000000000000000000000000000";
 const LOOK: &str = "platform.access";
 
 /// Members of bodies, of requests and of answers, whose values no log may hold.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 13] = [
     "access_token",
     "csrf_token",
     "current_password",
     "email",
     "first_name",
     "last_name",
+    "new_password",
     "owner_email",
     "password",
     "password_reset_token",
