@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use insula_core::{Error, db::Db, signing_keys::PublicKey};
+use insula_core::{
+    Error,
+    db::{Db, Trouble},
+    signing_keys::PublicKey,
+};
 use poem::{
     IntoResponse, Response, Route, get, handler,
     web::{Data, Json},
@@ -38,9 +42,9 @@ fn timestamp(now: DateTime<Utc>) -> String {
     now.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Does the database answer within 2 s?
-pub(crate) async fn database_answers(db: &Db) -> bool {
-    matches!(timeout(PATIENCE, db.ping()).await, Ok(Ok(())))
+/// What keeps the database from serving, which has 2 s to answer; `None`: nothing.
+pub(crate) async fn database_trouble(db: &Db) -> Option<&'static str> {
+    timeout(PATIENCE, db.trouble()).await.unwrap_or(Some(Trouble::Away)).map(Trouble::reason)
 }
 
 #[handler]
@@ -56,8 +60,8 @@ fn healthz(state: Data<&Arc<State>>) -> Json<Value> {
 
 #[handler]
 async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
-    if !database_answers(&state.db).await {
-        return Err(not_ready("the database does not answer"));
+    if let Some(reason) = database_trouble(&state.db).await {
+        return Err(not_ready(reason));
     }
     Ok(Json(json!({
         "status": "ok",
@@ -68,12 +72,15 @@ async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
     })))
 }
 
-/// Not while draining, not before the schema is current, not without the database.
+/// Not while draining, not before the schema is current, not without a database that stores what it is given.
 #[handler]
 async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
-    match state.refusal() {
+    let reason = match state.refusal() {
+        None => database_trouble(&state.db).await,
+        refusal => refusal,
+    };
+    match reason {
         Some(reason) => Err(not_ready(reason)),
-        None if !database_answers(&state.db).await => Err(not_ready("the database does not answer")),
         None => Ok(Json(with_warnings(&state.db, json!({ "status": "ready" })))),
     }
 }
@@ -86,10 +93,10 @@ pub(crate) fn with_warnings(db: &Db, mut body: Value) -> Value {
     body
 }
 
-/// 503; the reason is for the log, as with every failure of ours.
+/// 503 with the reason.
 fn not_ready(reason: &'static str) -> Problem {
     tracing::info!(reason, "not ready");
-    Problem(Error::Unavailable { retry_after: PATIENCE })
+    Problem(Error::NotReady(reason))
 }
 
 #[handler]

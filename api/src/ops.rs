@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    health::{database_answers, with_warnings},
+    health::{database_trouble, with_warnings},
     serve::{Limits, Readiness, serve as accept},
 };
 
@@ -66,11 +66,11 @@ fn livez(ops: Data<&Ops>) -> Response {
 
 #[handler]
 async fn readyz(ops: Data<&Ops>) -> Response {
-    told(match (ops.refusal)() {
-        Some(reason) => Err(reason),
-        None if !database_answers(&ops.db).await => Err("the database does not answer"),
-        None => Ok(with_warnings(&ops.db, json!({ "status": "ok" }))),
-    })
+    let reason = match (ops.refusal)() {
+        None => database_trouble(&ops.db).await,
+        refusal => refusal,
+    };
+    told(reason.map_or_else(|| Ok(with_warnings(&ops.db, json!({ "status": "ok" }))), Err))
 }
 
 /// Who asks here may know why.

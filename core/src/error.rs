@@ -151,6 +151,7 @@ codes! {
     RateLimited          = "RATE_LIMITED",           Limited,         "Too many requests",      "This was asked for too often. Try again later; `Retry-After` says when.";
     InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Tell us the request id.";
     Unavailable          = "UNAVAILABLE",            Unavailable,     "Busy",                   "The service is busy. Try again in a moment.";
+    StorageUnavailable   = "STORAGE_UNAVAILABLE",    Unavailable,     "Cannot store",           "The service cannot store anything at the moment, so nothing was changed. What is stored can still be read. Try again later.";
 }
 
 impl Code {
@@ -226,6 +227,12 @@ pub enum Error {
         /// What to tell the client to wait.
         retry_after: Duration,
     },
+    /// The database does not answer, or takes no connections. Whether a change that was being committed took place is unknown.
+    #[error("{}", Code::Unavailable.sentence())]
+    Away,
+    /// The process wants no work now, for this reason.
+    #[error("Not ready: {0}.")]
+    NotReady(&'static str),
     /// The database failed in a way that is nobody's refusal.
     #[error("storage failed")]
     Storage(#[source] DbErr),
@@ -253,7 +260,7 @@ impl Error {
             Self::LastOwner(_) => Code::LastOwner,
             Self::NotFound(_) => Code::NotFound,
             Self::Limited { .. } => Code::RateLimited,
-            Self::Unavailable { .. } => Code::Unavailable,
+            Self::Unavailable { .. } | Self::Away | Self::NotReady(_) => Code::Unavailable,
             Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => Code::InternalError,
         }
     }

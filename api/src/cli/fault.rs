@@ -69,7 +69,7 @@ impl From<insula_core::Error> for Fault {
     fn from(error: insula_core::Error) -> Self {
         use insula_core::Error;
         match &error {
-            Error::Unavailable { .. } => {
+            Error::Unavailable { .. } | Error::Away => {
                 Self::unavailable("the database does not answer; check DATABASE_URL and that it runs")
             }
             Error::Misconfigured(text) => Self::config(text),

@@ -318,7 +318,10 @@ pub(super) struct Stop {
 }
 
 impl Stop {
+    /// From now on SIGXFSZ does not end the process either: a write beyond the limit of a file's size (`ulimit -f`) fails,
+    /// and is survived like a full disk.
     pub(super) fn listen() -> io::Result<Self> {
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Details<'a> {
     organizations: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_masked: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after: Option<u64>,
@@ -79,6 +81,7 @@ impl<'a> Details<'a> {
             lack: if let Error::Forbidden(missing) = error { Some((&**missing).into()) } else { None },
             organizations: if let Error::LastOwner(slugs) = error { Some(slugs) } else { None },
             email_masked: if let Error::EmailMismatch(masked) = error { Some(masked) } else { None },
+            reason: if let Error::NotReady(reason) = error { Some(reason) } else { None },
             retry_after: wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
         }
     }
@@ -169,6 +172,7 @@ pub(crate) fn schema() -> Value {
             "roles_that_grant": texts("The roles that would do."),
             "organizations": texts("The slugs of the organizations that would be left without an owner."),
             "email_masked": text("As much as the caller may see of the address that the invitation is for."),
+            "reason": text("Why the service is not ready; of `/readyz` and `/health` alone."),
             "retry_after": {"type": "integer", "description": "Seconds to wait before trying again."},
         },
     })

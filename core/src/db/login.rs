@@ -20,7 +20,7 @@ impl Db {
     /// # Errors
     /// Whatever keeps the database from answering.
     pub async fn login_fault(&self) -> Result<Option<LoginFault>> {
-        let Pools::Postgres(pool) = &self.pools else { return Ok(None) };
+        let Pools::Postgres { pool, .. } = &self.pools else { return Ok(None) };
         let row = sqlx::query(
             "SELECT rolname::text, rolsuper, rolbypassrls, \
              EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \

@@ -2,7 +2,9 @@
 //! [`OrgTx`] (one organization), [`Tx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
 
 mod among;
+mod driver;
 mod error;
+mod health;
 mod keyset;
 mod login;
 mod many;
@@ -13,6 +15,7 @@ mod report;
 #[cfg(test)]
 pub(crate) mod sandbox;
 mod scoped;
+mod session;
 mod skew;
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,7 @@ mod version;
 
 use std::{sync::Arc, time::Duration};
 
+pub use health::Trouble;
 pub use keyset::SortKey;
 pub use login::LoginFault;
 pub use org_tx::OrgTx;
@@ -176,12 +180,12 @@ impl Db {
         self.pools.system()
     }
 
-    /// Asks the database for an answer.
-    ///
-    /// # Errors
-    /// Whatever keeps it from answering.
-    pub async fn ping(&self) -> Result<()> {
-        self.pools.ping().await
+    /// What keeps the database from serving, as far as it shows by asking it and by what failed lately; `None`: nothing.
+    pub async fn trouble(&self) -> Option<Trouble> {
+        self.pools.trouble().await.unwrap_or_else(|error| {
+            tracing::info!(%error, "the database was asked whether it serves");
+            Some(Trouble::Away)
+        })
     }
 
     /// Waits for open transactions and closes the connections.

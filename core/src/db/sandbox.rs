@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::{Db, Options, OrgTx, skew::Skew};
 use crate::{
+    Result,
     access::{Actor, Authorized, Facts, Grant, Origin},
     accounts,
     clock::Clock,
@@ -55,14 +56,19 @@ impl Sandbox {
     }
 
     pub(crate) async fn tenant(&self, slug: &str) -> Tenant {
-        let mut tx = self.db.begin_global(Origin::SYSTEM).await.unwrap();
+        self.try_tenant(slug).await.unwrap()
+    }
+
+    /// As [`Sandbox::tenant`], where the database may fail.
+    pub(crate) async fn try_tenant(&self, slug: &str) -> Result<Tenant> {
+        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
         let email = EmailAddress::parse(&format!("owner@{slug}.example")).unwrap();
         let new = NewUser { email, username: None, first_name: None, last_name: None };
-        let owner = accounts::register(&mut tx, new, "no hash".into(), false, None).await.unwrap().id;
+        let owner = accounts::register(&mut tx, new, "no hash".into(), false, None).await?.id;
         let new = NewOrganization { name: Name::parse(slug).unwrap(), slug: Slug::parse(slug).unwrap() };
-        let org = accounts::found(&tx, owner, new).await.unwrap().id;
-        tx.commit().await.unwrap();
-        Tenant { org, owner }
+        let org = accounts::found(&tx, owner, new).await?.id;
+        tx.commit().await?;
+        Ok(Tenant { org, owner })
     }
 
     /// A unit of work of the tenant's owner, without the look-up of his right.

@@ -1,5 +1,5 @@
 //! One open transaction on either database. It rolls back when dropped: a read is never committed, since the rollback
-//! leaves together with the ping that the pool sends anyway.
+//! leaves together with the ping that the pool sends anyway ([`super::session`]).
 
 use std::{
     sync::{
@@ -17,7 +17,10 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
-use super::error::{exec, query};
+use super::{
+    error::{exec, query},
+    session::{Session, within},
+};
 use crate::{
     Error, Result,
     bell::{Bell, Ring},
@@ -44,14 +47,15 @@ impl Hat {
 
     /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
     pub(super) fn begin_message(self, writes: bool) -> String {
-        // Whoever only reads sees one instant in all that he reads, as he does on SQLite.
-        let mode = if writes { "READ WRITE" } else { "ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
+        // Whoever only reads sees one instant in all that he reads, as he does on SQLite. A write does not say READ WRITE:
+        // that would pass over what the operator has set, and be refused by a standby as a feature it lacks.
+        let mode = if writes { "" } else { " ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
         match self {
-            Self::App(None) => format!("BEGIN {mode}; SET LOCAL ROLE insula_app"),
+            Self::App(None) => format!("BEGIN{mode}; SET LOCAL ROLE insula_app"),
             Self::App(Some(org)) => {
-                format!("BEGIN {mode}; SET LOCAL ROLE insula_app; {}", scope_message(org))
+                format!("BEGIN{mode}; SET LOCAL ROLE insula_app; {}", scope_message(org))
             }
-            Self::System => format!("BEGIN {mode}; SET LOCAL ROLE insula_system"),
+            Self::System => format!("BEGIN{mode}; SET LOCAL ROLE insula_system"),
         }
     }
 }
@@ -61,42 +65,54 @@ fn scope_message(org: OrgId) -> String {
 }
 
 pub(super) enum Transaction {
-    Postgres(Mutex<sqlx::Transaction<'static, Postgres>>),
-    Sqlite(Mutex<sqlx::Transaction<'static, Sqlite>>),
+    Postgres(Mutex<Session<Postgres>>),
+    Sqlite(Mutex<Session<Sqlite>>),
+}
+
+impl From<Session<Postgres>> for Transaction {
+    fn from(session: Session<Postgres>) -> Self {
+        Self::Postgres(Mutex::new(session))
+    }
+}
+
+impl From<Session<Sqlite>> for Transaction {
+    fn from(session: Session<Sqlite>) -> Self {
+        Self::Sqlite(Mutex::new(session))
+    }
 }
 
 impl Transaction {
-    pub(super) fn postgres(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
-        Self::Postgres(Mutex::new(transaction))
-    }
-
-    pub(super) fn sqlite(transaction: sqlx::Transaction<'static, Sqlite>) -> Self {
-        Self::Sqlite(Mutex::new(transaction))
-    }
-
-    async fn commit(self) -> Result<()> {
+    async fn commit(self, stored: bool) -> Result<()> {
         let committed = match self {
-            Self::Postgres(transaction) => transaction.into_inner().commit().await,
-            Self::Sqlite(transaction) => transaction.into_inner().commit().await,
+            Self::Postgres(session) => session.into_inner().commit(stored).await,
+            Self::Sqlite(session) => session.into_inner().commit(stored).await,
         };
         Ok(committed.map_err(exec)?)
     }
 }
 
-/// Runs a statement with its values on whichever connection is open.
+/// Runs one statement on whichever connection is open.
 macro_rules! run {
-    ($transaction:expr, $statement:expr, $method:ident, $then:expr) => {{
-        let values = SqlxValues($statement.values.unwrap_or(Values(Vec::new())));
-        let sql = AssertSqlSafe($statement.sql);
+    ($transaction:expr, $connection:ident => $work:expr, $then:expr) => {
         match $transaction {
-            Transaction::Postgres(open) => {
-                sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
-            }
-            Transaction::Sqlite(open) => {
-                sqlx::query_with(sql, values).$method(&mut **open.lock().await).await.map($then)
-            }
+            Transaction::Postgres(session) => run!(in session, $connection => $work).map($then),
+            Transaction::Sqlite(session) => run!(in session, $connection => $work).map($then),
         }
+    };
+    (in $session:expr, $connection:ident => $work:expr) => {{
+        let mut session = $session.lock().await;
+        let patience = session.patience();
+        let outcome = match session.enter() {
+            Ok($connection) => within(patience, $work).await,
+            Err(error) => Err(error),
+        };
+        session.left(outcome)
     }};
+}
+
+/// The SQL of a statement, and its values.
+fn parts(statement: Statement) -> (AssertSqlSafe<String>, SqlxValues) {
+    (AssertSqlSafe(statement.sql), SqlxValues(statement.values.unwrap_or(Values(Vec::new()))))
 }
 
 #[async_trait::async_trait]
@@ -109,24 +125,29 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        run!(self, statement, execute, Into::into).map_err(exec)
+        let (sql, values) = parts(statement);
+        run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into).map_err(exec)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let sql = AssertSqlSafe(sql.to_owned());
-        match self {
-            Self::Postgres(open) => open.lock().await.execute(sql).await.map(Into::into),
-            Self::Sqlite(open) => open.lock().await.execute(sql).await.map(Into::into),
-        }
-        .map_err(exec)
+        run!(self, open => open.execute(sql), Into::into).map_err(exec)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        run!(self, statement, fetch_optional, |row| row.map(Into::into)).map_err(query)
+        let (sql, values) = parts(statement);
+        run!(self, open => sqlx::query_with(sql, values).fetch_optional(open), |row| row.map(Into::into))
+            .map_err(query)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        run!(self, statement, fetch_all, |rows| rows.into_iter().map(Into::into).collect()).map_err(query)
+        let (sql, values) = parts(statement);
+        run!(
+            self,
+            open => sqlx::query_with(sql, values).fetch_all(open),
+            |rows| rows.into_iter().map(Into::into).collect()
+        )
+        .map_err(query)
     }
 }
 
@@ -231,10 +252,10 @@ impl Open {
 
     pub(super) async fn commit_unaudited(self: std::sync::Arc<Self>) -> Result<()> {
         let open = std::sync::Arc::into_inner(self);
-        let Self { transaction, mut news, .. } =
+        let Self { transaction, mut news, writes, .. } =
             open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
         // Dropped after the commit, and also when that fails or is cut off: nobody knows then whether it took place.
         news.are_due = true;
-        transaction.commit().await
+        transaction.commit(writes.into_inner() > 0).await
     }
 }
