@@ -92,6 +92,7 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     ada.post(&projects, colored("C1")).await.expect(201);
     met.note(&ada.post(&projects, colored("C2")).await, 409, "CONFLICT");
 
+    met.note(&unstored(server, &ada, &vault, &projects).await, 503, "STORAGE_UNAVAILABLE");
     internal(&mut met, server, &ada, (&vault, &path)).await;
     let document = anybody.get("/api/v1/openapi.json").await.expect(200);
     let codes =
@@ -102,6 +103,32 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
         assert!(documented.remove("IDEMPOTENCY_IN_FLIGHT"));
     }
     (met, documented)
+}
+
+/// A change that the database has no room for.
+async fn unstored(server: &Server, ada: &Client, vault: &Vault, projects: &str) -> Reply {
+    let reply;
+    match vault {
+        Vault::Sqlite(_) => {
+            server.limit_files(Some(4096));
+            reply = ada.post(projects, project("FULL")).await;
+            server.limit_files(None);
+        }
+        Vault::Postgres(_) => {
+            vault
+                .execute(
+                    "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS \
+                     $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$",
+                )
+                .await;
+            vault
+                .execute("CREATE TRIGGER is_full BEFORE INSERT ON projects EXECUTE FUNCTION is_full()")
+                .await;
+            reply = ada.post(projects, project("FULL")).await;
+            vault.execute("DROP TRIGGER is_full ON projects").await;
+        }
+    }
+    reply
 }
 
 /// What is about tags, tasks, and the project of these.

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 /// How long a program may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -97,4 +99,12 @@ pub(crate) fn memory(pid: u32, name: &str) -> Option<u64> {
 /// Lets the system count `VmHWM` of a process anew from what it has now (`proc_pid_clear_refs(5)`).
 pub(crate) fn forget_peak(pid: u32) -> bool {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
+}
+
+/// Sets how large a file a process may write, in bytes; `None`: as large as its hard limit allows (`prlimit(2)`).
+pub(crate) fn limit_files(pid: u32, bytes: Option<u64>) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let limit = getrlimit(Resource::Fsize);
+    let limit = Rlimit { current: bytes.or(limit.maximum), maximum: limit.maximum };
+    prlimit(pid, Resource::Fsize, limit).expect("we may limit what we have started");
 }

@@ -1,4 +1,6 @@
-//! A way to a server that can be cut and mended.
+//! A way to a server that can be cut, stopped and mended.
+
+use std::pin::pin;
 
 use tokio::{
     io::copy_bidirectional,
@@ -7,11 +9,18 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Passes bytes on to another address, until it is cut.
+/// Passes bytes on to another address, until it is cut or stopped.
 pub struct Relay {
     address: String,
-    is_open: watch::Sender<bool>,
+    state: watch::Sender<State>,
     _work: JoinSet<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Stopped,
+    Cut,
 }
 
 impl Relay {
@@ -19,10 +28,10 @@ impl Relay {
     pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        let (is_open, watched) = watch::channel(true);
+        let (state, watched) = watch::channel(State::Open);
         let mut work = JoinSet::new();
         work.spawn(relay(listener, target.to_owned(), watched));
-        Self { address, is_open, _work: work }
+        Self { address, state, _work: work }
     }
 
     /// Where it begins: host and port.
@@ -32,35 +41,55 @@ impl Relay {
 
     /// Ends every connection, and every new one at once.
     pub fn cut(&self) {
-        self.is_open.send_replace(false);
+        self.state.send_replace(State::Cut);
+    }
+
+    /// Keeps every connection, takes new ones, and passes nothing on.
+    pub fn stop(&self) {
+        self.state.send_replace(State::Stopped);
     }
 
     /// Opens the way again.
     pub fn mend(&self) {
-        self.is_open.send_replace(true);
+        self.state.send_replace(State::Open);
     }
 }
 
-async fn relay(listener: TcpListener, target: String, mut is_open: watch::Receiver<bool>) {
+async fn relay(listener: TcpListener, target: String, mut state: watch::Receiver<State>) {
     let mut ways = JoinSet::new();
     loop {
         tokio::select! {
-            changed = is_open.changed() => match changed {
-                Ok(()) if *is_open.borrow_and_update() => {}
-                Ok(()) => ways.shutdown().await,
+            changed = state.changed() => match changed {
+                Ok(()) if *state.borrow_and_update() == State::Cut => ways.shutdown().await,
+                Ok(()) => {}
                 Err(_) => return,
             },
             accepted = listener.accept() => {
-                let Ok((mut near, _)) = accepted else { return };
-                if *is_open.borrow() {
-                    let target = target.clone();
-                    ways.spawn(async move {
-                        if let Ok(mut far) = TcpStream::connect(target).await {
-                            drop(copy_bidirectional(&mut near, &mut far).await);
-                        }
-                    });
+                let Ok((near, _)) = accepted else { return };
+                if *state.borrow() != State::Cut {
+                    ways.spawn(way(near, target.clone(), state.clone()));
                 }
             }
+        }
+    }
+}
+
+async fn way(mut near: TcpStream, target: String, mut state: watch::Receiver<State>) {
+    if state.wait_for(|state| *state == State::Open).await.is_err() {
+        return;
+    }
+    let Ok(mut far) = TcpStream::connect(target).await else { return };
+    let mut copy = pin!(copy_bidirectional(&mut near, &mut far));
+    loop {
+        tokio::select! {
+            biased;
+            stopped = async { state.wait_for(|state| *state == State::Stopped).await.map(drop) } => {
+                // What was read and not yet passed on waits in `copy`, which nobody polls now.
+                if stopped.is_err() || state.wait_for(|state| *state == State::Open).await.is_err() {
+                    return;
+                }
+            }
+            _ = &mut copy => return,
         }
     }
 }

@@ -188,6 +188,11 @@ impl Server {
         process::forget_peak(self.process.id())
     }
 
+    /// Lets every write fail that would make a file larger than this, as a full disk does; `None`: there is room again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        process::limit_files(self.process.id(), bytes);
+    }
+
     /// Where it lives; a clone of it outlives the server.
     pub fn workplace(&self) -> &Workplace {
         &self.workplace

@@ -1,0 +1,220 @@
+//! A database that cannot do its work: clients are told to come back, operators are told why, and it is over without a
+//! restart.
+
+use std::time::{Duration, Instant};
+
+use insula_tests::{Client, Relay, Reply, Server, Vault, Workplace, eventually};
+use serde_json::json;
+use tokio::time::sleep;
+
+const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+
+/// Longest that a client waits for an answer.
+const SECONDS: Duration = Duration::from_secs(10);
+
+struct Place {
+    server: Server,
+    ada: Client,
+    vault: Vault,
+    made: u32,
+}
+
+impl Place {
+    async fn of(server: Server) -> Self {
+        let ada = server.client().register("ada@example.com").await;
+        ada.found("acme").await;
+        let vault = server.vault().await;
+        Self { server, ada, vault, made: 0 }
+    }
+
+    async fn writes(&mut self) -> Reply {
+        self.made += 1;
+        self.ada.post(PROJECTS, json!({ "code": format!("P{}", self.made), "name": "Engine" })).await
+    }
+
+    /// A write as most clients send it: it may be repeated.
+    async fn writes_once(&mut self) -> Reply {
+        self.made += 1;
+        let project = json!({ "code": format!("P{}", self.made), "name": "Engine" });
+        self.ada.post(PROJECTS, project).header("idempotency-key", &format!("key-{}", self.made)).await
+    }
+
+    /// What the probe says, on both ports alike.
+    async fn reason(&self) -> Option<String> {
+        let reply = self.server.client().get("/readyz").await;
+        if reply.status == 200 {
+            return None;
+        }
+        let problem = reply.problem(503, "UNAVAILABLE");
+        let reason = problem["reason"].as_str().map(str::to_owned);
+        let told = self.server.operations().await.get("/readyz").await;
+        if told.status == 503 {
+            assert_eq!(told.json()["reason"].as_str(), reason.as_deref());
+        }
+        reason
+    }
+
+    /// Until it is over: a change is stored, and the probe says so too.
+    async fn recovers(&mut self) {
+        let since = Instant::now();
+        eventually("the database stores again", async || self.writes().await.status == 201).await;
+        eventually("the server is ready", async || self.reason().await.is_none()).await;
+        assert!(since.elapsed() < SECONDS, "{:?}", since.elapsed());
+        // Each connection is used again: none of before is left.
+        sleep(Duration::from_secs(2)).await;
+        for _ in 0..40 {
+            self.writes().await.expect(201);
+            self.ada.get(PROJECTS).await.expect(200);
+        }
+    }
+}
+
+#[track_caller]
+fn is_put_off(reply: &Reply, code: &str) {
+    reply.problem(503, code);
+    let wait: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=5).contains(&wait), "{wait}");
+}
+
+/// A PostgreSQL database; `None` where the suite runs on SQLite.
+async fn on_postgres() -> Option<Place> {
+    let workplace = Workplace::new().await;
+    if !workplace.is_postgres() {
+        return None;
+    }
+    Some(Place::of(Server::builder().workplace(&workplace).start().await).await)
+}
+
+/// As the end of a server does: every connection of the program is ended.
+async fn end_connections(vault: &Vault) {
+    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND application_name = 'insula'";
+    vault.scalar(sql).await;
+    sleep(Duration::from_millis(100)).await;
+}
+
+async fn alter(vault: &Vault, change: &str) {
+    let name = vault.text("SELECT current_database()::text").await;
+    vault.execute(&format!("ALTER DATABASE {name} {change}")).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_survived_without_a_restart() {
+    let workplace = Workplace::on_sqlite();
+    let mut place = Place::of(Server::builder().workplace(&workplace).start().await).await;
+    for _ in 0..2 {
+        place.writes().await.expect(201);
+        place.server.limit_files(Some(4096));
+        for _ in 0..5 {
+            is_put_off(&place.writes().await, "STORAGE_UNAVAILABLE");
+            is_put_off(&place.writes_once().await, "STORAGE_UNAVAILABLE");
+            place.ada.get(PROJECTS).await.expect(200);
+        }
+        for _ in 0..15 {
+            assert_eq!(place.reason().await.as_deref(), Some("the database cannot use its disk"));
+            sleep(Duration::from_millis(100)).await;
+        }
+        place.server.limit_files(None);
+        // Nobody has to write for it to be ready again: balancers send nothing before.
+        eventually("the server is ready", async || place.reason().await.is_none()).await;
+        place.recovers().await;
+    }
+    let made = place.vault.scalar("SELECT count(*) FROM projects").await;
+    let told = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
+    assert_eq!(made, place.vault.scalar(told).await);
+}
+
+#[tokio::test]
+async fn a_server_that_became_read_only_is_waited_for() {
+    let Some(mut place) = on_postgres().await else { return };
+    alter(&place.vault, "SET default_transaction_read_only = on").await;
+    end_connections(&place.vault).await;
+    for _ in 0..5 {
+        is_put_off(&place.writes().await, "STORAGE_UNAVAILABLE");
+        is_put_off(&place.writes_once().await, "STORAGE_UNAVAILABLE");
+        place.ada.get(PROJECTS).await.expect(200);
+    }
+    assert_eq!(place.reason().await.as_deref(), Some("the database is read-only"));
+    // The vault's own connection was there before, and may write.
+    alter(&place.vault, "RESET default_transaction_read_only").await;
+    place.recovers().await;
+}
+
+#[tokio::test]
+async fn connections_that_are_ended_are_replaced() {
+    let Some(mut place) = on_postgres().await else { return };
+    for _ in 0..5 {
+        place.writes().await.expect(201);
+        end_connections(&place.vault).await;
+        place.writes_once().await.expect(201);
+        end_connections(&place.vault).await;
+        place.ada.get(PROJECTS).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_a_free_connection_is_waited_for() {
+    let Some(mut place) = on_postgres().await else { return };
+    alter(&place.vault, "CONNECTION LIMIT 0").await;
+    end_connections(&place.vault).await;
+    is_put_off(&place.writes().await, "UNAVAILABLE");
+    is_put_off(&place.ada.get(PROJECTS).await, "UNAVAILABLE");
+    assert_eq!(place.reason().await.as_deref(), Some("the database does not answer"));
+    alter(&place.vault, "CONNECTION LIMIT -1").await;
+    place.recovers().await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_waited_for() {
+    let workplace = Workplace::new().await;
+    if !workplace.is_postgres() {
+        return;
+    }
+    let (head, tail) = workplace.database_url().rsplit_once('@').unwrap();
+    let (address, name) = tail.split_once('/').unwrap();
+    let relay = Relay::to(address).await;
+    let url = format!("{head}@{}/{name}", relay.address());
+    let server = Server::builder().workplace(&workplace).database_url(&url).start().await;
+    let mut place = Place::of(server).await;
+    for _ in 0..2 {
+        relay.stop();
+        for _ in 0..3 {
+            let since = Instant::now();
+            is_put_off(&place.writes_once().await, "UNAVAILABLE");
+            is_put_off(&place.ada.get(PROJECTS).await, "UNAVAILABLE");
+            assert!(since.elapsed() < SECONDS * 2, "{:?}", since.elapsed());
+        }
+        assert_eq!(place.reason().await.as_deref(), Some("the database does not answer"));
+        relay.mend();
+        place.recovers().await;
+    }
+}
+
+/// Raised by a trigger, so that the program meets each.
+const TRANSIENT: &[&str] = &[
+    "08006", "08P01", "25P04", "40001", "40P01", "53000", "53200", "53300", "53400", "55006", "55P03",
+    "57014", "57P01", "57P02", "57P03", "57P05", "72000",
+];
+const UNSTORED: &[&str] = &["25006", "53100", "58000", "58030", "58P01"];
+
+#[tokio::test]
+async fn what_postgresql_says_of_itself_is_no_fault_of_the_program() {
+    let Some(mut place) = on_postgres().await else { return };
+    let raises = |code: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION raises() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'raised' USING ERRCODE = '{code}'; END $$"
+        )
+    };
+    place.vault.execute(&raises("40001")).await;
+    place.vault.execute("CREATE TRIGGER raises BEFORE INSERT ON projects EXECUTE FUNCTION raises()").await;
+    for (codes, told) in [(TRANSIENT, "UNAVAILABLE"), (UNSTORED, "STORAGE_UNAVAILABLE")] {
+        for code in codes {
+            place.vault.execute(&raises(code)).await;
+            is_put_off(&place.writes().await, told);
+        }
+    }
+    assert!(place.reason().await.is_some());
+    place.vault.execute("DROP TRIGGER raises ON projects").await;
+    place.recovers().await;
+}
