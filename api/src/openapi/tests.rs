@@ -18,13 +18,17 @@ fn statuses<'a>(doc: &'a Value, path: &str, method: &str) -> Vec<&'a str> {
 fn an_operation_lists_the_answers_it_can_give_and_no_others() {
     let doc = doc();
     for (path, method, expected) in [
-        ("/organizations/{org}/projects", "get", "200 308 401 403 404 408 410 422 429 500 503"),
+        ("/organizations/{org}/projects", "get", "200 308 400 401 403 404 408 410 422 429 500 503"),
         (
             "/organizations/{org}/projects",
             "post",
             "200 308 400 401 403 404 408 409 410 413 415 422 429 500 503",
         ),
-        ("/organizations/{org}/projects/{project}", "get", "200 304 308 401 403 404 408 410 422 429 500 503"),
+        (
+            "/organizations/{org}/projects/{project}",
+            "get",
+            "200 304 308 400 401 403 404 408 410 422 429 500 503",
+        ),
         (
             "/organizations/{org}/projects/{project}",
             "patch",
@@ -32,7 +36,7 @@ fn an_operation_lists_the_answers_it_can_give_and_no_others() {
         ),
         ("/actions", "post", "200 400 401 403 408 413 415 422 429 500 503"),
         ("/register", "post", "200 400 408 409 413 415 422 429 500 503"),
-        ("/failures/{how}", "get", "200 404 408 422 429 500 503"),
+        ("/failures/{how}", "get", "200 400 404 408 422 429 500 503"),
     ] {
         assert_eq!(statuses(&doc, path, method).join(" "), expected, "{method} {path}");
     }
