@@ -2,7 +2,7 @@
 //!
 //! On HTTP/1.1 it stands before the next request of the connection, for which it must never be taken (CWE-444). A short rest
 //! is read and dropped, so that the connection goes on; otherwise the answer announces that the connection ends
-//! (RFC 9112 §9.3, §9.6). On HTTP/2 the stream of a long rest is reset with NO_ERROR (RFC 9113 §8.1); many clients fail when
+//! (RFC 9112 §9.3, §9.6). On HTTP/2 the stream of a long rest is reset with `NO_ERROR` (RFC 9113 §8.1); many clients fail when
 //! that happens while they still send, so a short rest is read there, too.
 
 use std::{

@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// As many more for each request: its stream may be prioritized, given more window, and reset.
 const PER_REQUEST: u32 = 20;
 
-/// One more for so many bytes that we wrote, which the peer acknowledges by WINDOW_UPDATE. More than the answer to a PING
+/// One more for so many bytes that we wrote, which the peer acknowledges by `WINDOW_UPDATE`. More than the answer to a PING
 /// has, so that none pays for the next one.
 const BYTES_PER_FRAME: usize = 128;
 
