@@ -4,6 +4,7 @@ mod allowance;
 mod folder;
 mod templates;
 
+mod trouble;
 use std::{sync::Arc, time::Duration};
 
 use allowance::Allowance;
@@ -13,7 +14,7 @@ use folder::Folder;
 use insula_core::{
     bell::Ring,
     clock::Clock,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, HostName},
     db::Db,
     emails::{Attempt, DevMailbox, KeptMail, Status},
     ids::JobId,
@@ -29,6 +30,8 @@ use crate::smtp::{self, Refusal, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
 const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
+pub use trouble::Trouble;
+use trouble::hint;
 
 /// Longest reason that is stored, in characters.
 const LONGEST: usize = 500;
@@ -45,6 +48,8 @@ struct Office {
     sink: Sink,
     allowance: Allowance,
 }
+    /// Of the names of mails.
+    domain: String,
 
 /// What came of the job to send a mail.
 #[derive(Debug)]
@@ -68,17 +73,6 @@ enum Sink {
     Nowhere,
 }
 
-/// Why a mail that was sent by hand did not arrive, and what to look at.
-#[derive(Debug)]
-pub struct Trouble {
-    /// What went wrong; one line.
-    pub what: String,
-    /// What to do next; one line.
-    pub hint: &'static str,
-    /// Does the configuration send no mail at all?
-    pub is_nowhere: bool,
-}
-
 impl Post {
     /// Makes ready, as the settings say, and tries every template; connects to nobody yet: a mail server that is away
     /// keeps nothing from starting. Links lead below `public_url`. Where no mail leaves, `memory` takes them. `limits` say how
@@ -95,14 +89,17 @@ impl Post {
     ) -> Result<Self, ConfigError> {
         let refused = |fault: String| ConfigError(vec![fault]);
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let default = || format!("Insula <no-reply@{}>", smtp::domain(&public_url));
+        let host = HostName::of_url(&public_url);
+        let named = config.mail_domain.as_ref().or(host.as_ref());
+        let domain = named.map_or("localhost", HostName::as_str).to_owned();
+        let default = || format!("Insula <no-reply@{domain}>");
         let sender = Sender::parse(&config.mail_from.clone().unwrap_or_else(default));
         let sender = sender.map_err(|fault| refused(format!("INSULA_MAIL_FROM: {fault}")))?;
         let house = House { product: sender.name().unwrap_or("Insula").to_owned(), home: public_url.clone() };
         let templates = Templates::open(config.mail_templates.as_deref(), house).map_err(ConfigError)?;
         let sink = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {
-                let smtp = Smtp::new(server, config.mail_connections);
+                let smtp = Smtp::new(server, config.mail_helo.as_ref().or(named), config);
                 Sink::Smtp(Box::new(smtp.map_err(|fault| refused(format!("INSULA_SMTP_URL: {fault}")))?))
             }
             (None, Some(folder), _) => {
@@ -113,7 +110,16 @@ impl Post {
             (None, None, _) => Sink::Nowhere,
         };
         let allowance = Allowance(limits);
-        Ok(Self(Arc::new(Office { mail, public_url, sender, templates, sink, allowance })))
+        Ok(Self(Arc::new(Office {
+            mail,
+            public_url,
+            domain,
+            sender,
+            templates,
+            sink,
+            gate: Gate::default(),
+            allowance,
+        })))
     }
 
     /// Does anything take mails here?
@@ -189,7 +195,7 @@ impl Post {
 
 impl Office {
     fn message_id(&self, id: JobId) -> String {
-        format!("<{id}@{}>", smtp::domain(&self.public_url))
+        format!("<{id}@{}>", self.domain)
     }
 
     async fn send(
@@ -248,29 +254,6 @@ fn without_secrets(text: String, letter: &Letter) -> String {
 /// One line of at most 500 characters.
 fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
-}
-
-const fn hint(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Resolve => "no such host: look at the name in INSULA_SMTP_URL, and at the DNS of this machine",
-        Stage::Connect => {
-            "look at host and port in INSULA_SMTP_URL, at firewalls, and whether the server runs"
-        }
-        Stage::Tls => {
-            "look whether the port speaks TLS (smtps:// is usually 465, smtp:// 587), and whether the certificate is for \
-             this host and not expired; `?tls=none` asks for none"
-        }
-        Stage::LogIn => {
-            "look at user and password in INSULA_SMTP_URL; special characters are percent-encoded"
-        }
-        Stage::Sender => {
-            "the server does not accept our address: look at INSULA_MAIL_FROM, and whether it wants a log-in"
-        }
-        Stage::Recipient => "look at the recipient's address, and whether the server may relay for you",
-        Stage::Content => {
-            "the server did not take the mail itself: look at its log; of a folder, at its space and rights"
-        }
-    }
 }
 
 #[cfg(test)]
