@@ -52,6 +52,7 @@ mod links;
 mod login;
 mod mail_limits;
 mod members;
+mod mail_outage;
 mod migrations;
 mod my_invitations;
 mod organizations;

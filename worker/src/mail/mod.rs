@@ -2,14 +2,20 @@
 
 mod allowance;
 mod folder;
+mod gate;
 mod templates;
 
 mod trouble;
-use std::{sync::Arc, time::Duration};
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use allowance::Allowance;
 
 use chrono::{DateTime, Utc};
+use gate::{Gate, Pass};
 use folder::Folder;
 use insula_core::{
     bell::Ring,
@@ -26,7 +32,7 @@ use insula_core::{
 pub(crate) use templates::Text;
 use templates::{House, Templates};
 
-use crate::smtp::{self, Refusal, Say, Sender, Smtp, Stage};
+use crate::smtp::{self, Reached, Refusal, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
 const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
@@ -47,6 +53,7 @@ struct Office {
     templates: Templates,
     sink: Sink,
     allowance: Allowance,
+    gate: Gate,
 }
     /// Of the names of mails.
     domain: String,
@@ -62,6 +69,13 @@ pub(crate) enum Delivery {
         wait: Duration,
         /// For which limit; one line for operators.
         why: String,
+    /// Nothing can be handed over, whatever the mail is: it waits, and this was no attempt.
+    Outage {
+        /// How long.
+        wait: Duration,
+        /// What was tried.
+        attempt: Attempt,
+    },
     },
 }
 
@@ -129,31 +143,57 @@ impl Post {
 
     /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
     /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
+    /// The right to try a mail; `None`: whatever takes them cannot be used now.
+    pub(crate) fn enter(&self) -> Option<Pass<'_>> {
+        self.0.gate.enter(Instant::now())
+    }
+
+    /// How many mails more may be tried at once; `None`: as many as there are.
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.0.gate.room(Instant::now())
+    }
+
     pub(crate) async fn deliver(&self, db: &Db, Ring { org, job: id }: Ring, job: &Job) -> Delivery {
         let office = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
             let error = error.map(|error| shown(&error));
-            Delivery::Tried(Attempt { to, template, message_id: office.message_id(id), status, error })
+            Attempt { to, template, message_id: office.message_id(id), status, error }
         };
         let letter = match letters::write(db, &office.mail, &office.public_url, job).await {
             Ok(Written::Letter(letter)) => letter,
             Ok(Written::Needless { to, reason }) => {
-                return attempt(to, Status::Suppressed, Some(reason.to_owned()));
+                return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
                 tracing::warn!(%error, job = %id, "could not look up what a mail says");
-                return attempt(String::new(), Status::Deferred, Some("the database did not answer".into()));
+                let why = Some("the database did not answer".into());
+                return Delivery::Tried(attempt(String::new(), Status::Deferred, why));
             }
         };
         if let Err(put_off) = office.allowance.take(org, office.mail.pseudonym(&letter.to)).await {
             return put_off;
         }
         match office.send(id, &letter, db.now(), &|_| {}).await {
-            Ok(_) => attempt(letter.to, Status::Sent, None),
-            Err(Refusal { status, text, .. }) => {
+            Ok(_) => {
+                office.reached();
+                Delivery::Tried(attempt(letter.to, Status::Sent, None))
+            }
+            Err(Refusal { status, text, reached, .. }) => {
                 let text = without_secrets(text, &letter);
-                attempt(letter.to, status, Some(text))
+                let wait = match reached {
+                    Reached::Yes => {
+                        office.reached();
+                        None
+                    }
+                    Reached::No => Some(office.unreachable(&text)),
+                    Reached::NotTried => None,
+                };
+                let attempt = attempt(letter.to, status, Some(text));
+                match wait {
+                    Some(wait) => Delivery::Outage { wait, attempt },
+                    None => Delivery::Tried(attempt),
+                }
             }
         }
     }
@@ -196,6 +236,21 @@ impl Post {
 impl Office {
     fn message_id(&self, id: JobId) -> String {
         format!("<{id}@{}>", self.domain)
+    fn reached(&self) {
+        if self.gate.reached() {
+            tracing::info!("mails can be handed over again");
+        }
+    }
+
+    /// Gives how long no other mail is tried.
+    fn unreachable(&self, error: &str) -> Duration {
+        let (wait, is_news) = self.gate.unreachable(Instant::now());
+        if is_news {
+            tracing::error!(error = shown(error), "mails cannot be handed over: they wait");
+        }
+        wait
+    }
+
     }
 
     async fn send(
@@ -205,7 +260,8 @@ impl Office {
         now: DateTime<Utc>,
         say: Say<'_>,
     ) -> Result<(), Refusal> {
-        let refused = |status, text| Refusal { stage: Stage::Recipient, status, text };
+        let refused =
+            |status, text| Refusal { stage: Stage::Recipient, status, text, reached: Reached::NotTried };
         // Known to every mail of a job: when it was asked for.
         let asked_at = id.made_at().unwrap_or(now);
         let text = self.templates.text(letter, asked_at).map_err(|fault| refused(Status::Deferred, fault))?;
@@ -218,7 +274,8 @@ impl Office {
             Sink::Smtp(smtp) => smtp.send(&pack(&text)?, say).await.map(drop),
             Sink::Folder(folder) => {
                 let written = folder.put(id, pack(&text)?.bytes).await;
-                written.map_err(|text| Refusal { stage: Stage::Content, status: Status::Deferred, text })
+                let (stage, status, reached) = (Stage::Content, Status::Deferred, Reached::No);
+                written.map_err(|text| Refusal { stage, status, text, reached })
             }
             Sink::Memory(mailbox) => {
                 let Text { subject, text, html } = text;
