@@ -91,6 +91,7 @@ settings! {
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which the e-mail address may be changed, the account deleted and owners made without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
+    max_organizations: u64 = "INSULA_MAX_ORGANIZATIONS", "20", "Most organizations that one person may own before founding another; operators may give them more";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://user:password@host:port` (STARTTLS; `?tls=opportunistic` or `?tls=none` asks for less) or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: `INSULA_MAIL_FOLDER`; without both no mail leaves, accounts verify themselves, and development shows the mails at `/dev/mail`";
     mail_folder: Option<PathBuf> = "INSULA_MAIL_FOLDER", "", "Folder that mails are written to as files, where `INSULA_SMTP_URL` is not set; with it, new accounts must verify their address";
@@ -99,6 +100,7 @@ settings! {
     mail_helo: Option<HostName> = "INSULA_MAIL_HELO", "", "The name given to the mail server (EHLO), such as `app1.acme.example`; none: `INSULA_MAIL_DOMAIN`, or the name of this machine where that is no full name";
     mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Most connections of one process to the mail server";
     mail_templates: Option<PathBuf> = "INSULA_MAIL_TEMPLATES", "", "Folder whose files replace the templates of mails, such as `en/verify.html`; those that are not there stay as they are";
+    abuse_contact: Option<String> = "INSULA_ABUSE_CONTACT", "", "Where people who are invited against their will report it, as their mail says; none: `abuse@…` at `INSULA_MAIL_DOMAIN`";
     hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; nobody logs in before the address is verified; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; none: true in production with one of them";
     verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
     reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
@@ -126,7 +128,10 @@ settings! {
     limit_confirm: Quota = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of mailed links from one address";
     limit_read: Quota = "INSULA_LIMIT_READ", "600/min", "Reads of one person";
     limit_write: Quota = "INSULA_LIMIT_WRITE", "120/min", "Writes of one person";
-    limit_mail: Quota = "INSULA_LIMIT_MAIL", "50/h", "Invitations of one organization";
+    limit_mail: Quota = "INSULA_LIMIT_MAIL", "300/h", "Invitations of one organization";
+    limit_inviter: Quota = "INSULA_LIMIT_INVITER", "300/h", "Invitations of one person, in all organizations together";
+    limit_new_inviter: Quota = "INSULA_LIMIT_NEW_INVITER", "20/h", "The same, while the account is younger than `INSULA_NEW_ACCOUNT_AGE`";
+    new_account_age: Duration = "INSULA_NEW_ACCOUNT_AGE", "259200", "Seconds for which an account is new";
     limit_bulk: Quota = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
     limit_export: Quota = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
     limit_admin: Quota = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";

@@ -4,7 +4,6 @@ mod allowance;
 mod folder;
 mod gate;
 mod templates;
-
 mod trouble;
 
 use std::{
@@ -15,8 +14,8 @@ use std::{
 use allowance::Allowance;
 
 use chrono::{DateTime, Utc};
-use gate::{Gate, Pass};
 use folder::Folder;
+use gate::{Gate, Pass};
 use insula_core::{
     bell::Ring,
     clock::Clock,
@@ -31,13 +30,13 @@ use insula_core::{
 };
 pub(crate) use templates::Text;
 use templates::{House, Templates};
+pub use trouble::Trouble;
+use trouble::hint;
 
 use crate::smtp::{self, Reached, Refusal, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
 const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
-pub use trouble::Trouble;
-use trouble::hint;
 
 /// Longest reason that is stored, in characters.
 const LONGEST: usize = 500;
@@ -49,14 +48,14 @@ pub struct Post(Arc<Office>);
 struct Office {
     mail: Mail,
     public_url: String,
+    /// Of the names of mails.
+    domain: String,
     sender: Sender,
     templates: Templates,
     sink: Sink,
-    allowance: Allowance,
     gate: Gate,
+    allowance: Allowance,
 }
-    /// Of the names of mails.
-    domain: String,
 
 /// What came of the job to send a mail.
 #[derive(Debug)]
@@ -69,13 +68,13 @@ pub(crate) enum Delivery {
         wait: Duration,
         /// For which limit; one line for operators.
         why: String,
+    },
     /// Nothing can be handed over, whatever the mail is: it waits, and this was no attempt.
     Outage {
         /// How long.
         wait: Duration,
         /// What was tried.
         attempt: Attempt,
-    },
     },
 }
 
@@ -109,7 +108,10 @@ impl Post {
         let default = || format!("Insula <no-reply@{domain}>");
         let sender = Sender::parse(&config.mail_from.clone().unwrap_or_else(default));
         let sender = sender.map_err(|fault| refused(format!("INSULA_MAIL_FROM: {fault}")))?;
-        let house = House { product: sender.name().unwrap_or("Insula").to_owned(), home: public_url.clone() };
+        // RFC 2142 §2: the mailbox that every domain has for this.
+        let abuse = config.abuse_contact.clone().unwrap_or_else(|| format!("abuse@{domain}"));
+        let product = sender.name().unwrap_or("Insula").to_owned();
+        let house = House { product, home: public_url.clone(), abuse };
         let templates = Templates::open(config.mail_templates.as_deref(), house).map_err(ConfigError)?;
         let sink = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {
@@ -141,8 +143,6 @@ impl Post {
         !matches!(self.0.sink, Sink::Nowhere)
     }
 
-    /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
-    /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
     /// The right to try a mail; `None`: whatever takes them cannot be used now.
     pub(crate) fn enter(&self) -> Option<Pass<'_>> {
         self.0.gate.enter(Instant::now())
@@ -153,6 +153,8 @@ impl Post {
         self.0.gate.room(Instant::now())
     }
 
+    /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
+    /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
     pub(crate) async fn deliver(&self, db: &Db, Ring { org, job: id }: Ring, job: &Job) -> Delivery {
         let office = &*self.0;
         let template = Template::of(job).as_str();
@@ -234,8 +236,6 @@ impl Post {
 }
 
 impl Office {
-    fn message_id(&self, id: JobId) -> String {
-        format!("<{id}@{}>", self.domain)
     fn reached(&self) {
         if self.gate.reached() {
             tracing::info!("mails can be handed over again");
@@ -251,6 +251,8 @@ impl Office {
         wait
     }
 
+    fn message_id(&self, id: JobId) -> String {
+        format!("<{id}@{}>", self.domain)
     }
 
     async fn send(
