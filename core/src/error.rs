@@ -234,8 +234,9 @@ pub enum Error {
     /// The process wants no work now, for this reason.
     #[error("Not ready: {0}.")]
     NotReady(&'static str),
-    /// The database failed in a way that is nobody's refusal.
-    #[error("storage failed")]
+    /// The database failed in a way that is nobody's refusal. Its text says why, for the log; clients are told
+    /// [`Code::InternalError`]'s sentence.
+    #[error("storage failed: {0}")]
     Storage(#[source] DbErr),
     /// The settings do not fit what is stored; says what to set.
     #[error("{0}")]
