@@ -103,6 +103,9 @@ impl Code {
             }
             Self::TransferPending => "Wait for the answer, or cancel the offer and make a new one.",
             Self::TransferVoid => "Ask an active owner to offer the organization again.",
+            Self::PasswordRequired => {
+                "Send the password that was set at registration as `password`, or set another one with `new_password`."
+            }
             Self::OrganizationLimit => {
                 "Delete an organization that you do not need, or hand it over. An operator of this installation can found one for you."
             }
