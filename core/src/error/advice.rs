@@ -164,6 +164,9 @@ impl Code {
             Self::InternalError => {
                 "Try again later. If it stays, tell the operator of this installation the `request_id`."
             }
+            Self::StorageUnavailable => {
+                "Read what you need, and repeat the change later. If it goes on, tell an operator of this installation: the disk may be full."
+            }
             Self::Unavailable => "Try again after as many seconds as `Retry-After` says.",
         }
     }
