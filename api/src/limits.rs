@@ -137,9 +137,30 @@ pub(crate) async fn by_person_and_organization(
     let Some(operation) = request.data::<Arc<Operation>>() else { return Ok(()) };
     take(state, request, by_person(&operation.method, &operation.template), &user.to_string()).await?;
     match (listed(BY_ORGANIZATION, operation.id), org) {
+        (Some(Class::Mail), Some(org)) => by_invitation(state, request, user, org).await,
         (Some(class), Some(org)) => take(state, request, class, &org.to_string()).await,
         _ => Ok(()),
     }
+}
+
+/// Counts an invitation by `user` into `org`: of the organization, and of the person wherever they invite. A new account has
+/// a smaller quota, so that nobody registers to send mails to strangers.
+///
+/// # Errors
+/// `RATE_LIMITED`.
+pub(crate) async fn by_invitation(
+    state: &State,
+    request: &Request,
+    user: UserId,
+    org: OrgId,
+) -> Result<(), Error> {
+    let age = user.made_at().and_then(|made| (state.db.now() - made).to_std().ok());
+    let class = match age.is_none_or(|age| age < state.new_account_age) {
+        true => Class::NewInviter,
+        false => Class::Inviter,
+    };
+    take(state, request, class, &user.to_string()).await?;
+    take(state, request, Class::Mail, &org.to_string()).await
 }
 
 /// Takes a token of the class for `key`, and lets the answer say so.

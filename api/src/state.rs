@@ -66,6 +66,10 @@ pub struct State {
     pub trusted_proxies: Option<Networks>,
     /// How long sessions live, and how many.
     pub policy: Policy,
+    /// How young an account is new; what it may do is bounded more tightly.
+    pub new_account_age: Duration,
+    /// Most organizations that one person may found.
+    pub max_organizations: u64,
     /// Does everybody who registers get an organization of his own?
     pub personal_organizations: bool,
     /// Should load balancers send requests?

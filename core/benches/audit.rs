@@ -4,7 +4,10 @@
 
 #![expect(clippy::print_stdout, reason = "the figures")]
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use insula_core::{
     access::{Authorized, Inquiry, Origin, ProjectsCreate},
@@ -143,10 +146,19 @@ async fn make(
     Ok(started.elapsed())
 }
 
+/// Seals one batch of every log; gives the number of events.
+async fn flush(db: &Db, signer: &Signer) -> Outcome<u64> {
+    let mut flushed = chains::flush(db, signer, &chains::unsealed(db).await?, &HashSet::new()).await?;
+    match flushed.failed.pop() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(flushed.events),
+    }
+}
+
 /// How many events a second are sealed, and how many verified.
 async fn chain(db: &Db, master: &MasterKey, caller: &Caller) -> Outcome<(f64, f64)> {
     let signer = Signer::new(master.clone());
-    while chains::flush(db, &signer).await?.events > 0 {}
+    while flush(db, &signer).await? > 0 {}
     let details = Details::created(json!({ "code": "ENGINE", "name": "Analytical Engine", "color": null }));
     for from in (0..EVENTS).step_by(1_000) {
         let tx = db.begin(authorize(db, caller).await?).await?;
@@ -155,7 +167,7 @@ async fn chain(db: &Db, master: &MasterKey, caller: &Caller) -> Outcome<(f64, f6
     }
     let (started, mut sealed) = (Instant::now(), 0);
     loop {
-        match chains::flush(db, &signer).await?.events {
+        match flush(db, &signer).await? {
             0 => break,
             events => sealed += events,
         }

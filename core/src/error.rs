@@ -126,6 +126,7 @@ codes! {
     LastOwner            = "LAST_OWNER",             Conflict,        "Last owner",             "An organization needs an active owner. Make somebody else an owner first.";
     TransferPending      = "TRANSFER_PENDING",       Conflict,        "Transfer pending",       "This organization is being handed over already. Cancel that first.";
     TransferVoid         = "TRANSFER_VOID",          Conflict,        "Transfer void",          "Whoever offered the organization is no active owner any more, or you are no active member. Ask an owner to offer it again.";
+    OrganizationLimit    = "ORGANIZATION_LIMIT",     Conflict,        "Too many organizations", "You own as many organizations as one person may found. Delete one or hand it over first, or ask an operator.";
     LastSuperuser        = "LAST_SUPERUSER",         Conflict,        "Last operator",          "The platform needs an active operator. Make somebody else an operator first.";
     JobFinished          = "JOB_FINISHED",           Conflict,        "Job finished",           "Only a job that was given up or cancelled can be retried, and only one that is still to be done cancelled.";
     JobRunning           = "JOB_RUNNING",            Conflict,        "Job running",            "A worker is doing this job right now. Try again when it has finished.";
@@ -233,8 +234,9 @@ pub enum Error {
     /// The process wants no work now, for this reason.
     #[error("Not ready: {0}.")]
     NotReady(&'static str),
-    /// The database failed in a way that is nobody's refusal.
-    #[error("storage failed")]
+    /// The database failed in a way that is nobody's refusal. Its text says why, for the log; clients are told
+    /// [`Code::InternalError`]'s sentence.
+    #[error("storage failed: {0}")]
     Storage(#[source] DbErr),
     /// The settings do not fit what is stored; says what to set.
     #[error("{0}")]

@@ -16,6 +16,7 @@ pub mod page;
 pub mod quota;
 // The process.
 pub mod config;
+pub mod tls;
 pub mod telemetry;
 // What replicas share.
 pub mod cluster;

@@ -103,3 +103,49 @@ async fn production_has_its_ops_port_or_does_not_serve() {
     let complaint = format!("INSULA_OPS_BIND: cannot listen on {bind}");
     assert!(told.contains(&complaint) && told.contains("choose another port"), "{told}");
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_sealed_is_seen_by_its_lag_and_keeps_no_other_waiting() {
+    let server = Server::start().await;
+    let (operator, vault) = (server.operations().await, server.vault().await);
+    let ada = server.client().register("ada@example.com").await;
+    for slug in ["broken", "sound"] {
+        ada.found(slug).await;
+    }
+    let org = |slug: &str| format!("organization_id = (SELECT id FROM organizations WHERE slug = '{slug}')");
+    let sealed = async |slug: &str| {
+        let unsealed = format!("SELECT count(*) FROM audit_events WHERE seq IS NULL AND {}", org(slug));
+        vault.scalar(&unsealed).await == 0
+    };
+    let lag = async || -> f64 {
+        let text = operator.get("/metrics").await.text().to_owned();
+        let line = text.lines().find(|line| line.starts_with("insula_audit_flush_lag_seconds"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+    };
+    eventually("both are sealed", async || sealed("broken").await && sealed("sound").await).await;
+    // The next event would get a number that another one has.
+    let broken = format!("UPDATE audit_heads SET last_seq = 0, checkpointed_seq = 0 WHERE {}", org("broken"));
+    assert_eq!(vault.execute(&broken).await, 1);
+    let project = async |slug: &str, code: &str| {
+        let path = format!("/api/v1/organizations/{slug}/projects");
+        ada.post(&path, json!({ "code": code, "name": "Engine" })).await.expect(201);
+    };
+    project("broken", "ONE").await;
+    eventually("the lag grows", async || lag().await > 2.0).await;
+    let before = lag().await;
+    project("sound", "ONE").await;
+    eventually("the other log is sealed", async || sealed("sound").await).await;
+    eventually("the lag goes on growing", async || lag().await > before + 2.0).await;
+    assert!(!sealed("broken").await);
+    // Said once, and seen by the lag from then on.
+    let log = server.log();
+    assert_eq!(log.matches("could not seal an audit log").count(), 1, "{log}");
+    // Mended, it is sealed, and nothing lags.
+    let mended = format!(
+        "UPDATE audit_heads SET last_seq = (SELECT max(seq) FROM audit_events WHERE {0}),
+         checkpointed_seq = 1 WHERE {0}",
+        org("broken")
+    );
+    vault.execute(&mended).await;
+    eventually("it is sealed", async || sealed("broken").await && lag().await < 2.0).await;
+}

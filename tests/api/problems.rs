@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use insula_tests::{Client, Inbox, PASSWORD, Planted, Reply, Server, Vault, eventually};
 use serde_json::{Value, json};
 
+/// Most organizations that one person may found here.
+const MOST: usize = 12;
+
 /// The codes that were met.
 #[derive(Default)]
 struct Met(BTreeSet<String>);
@@ -38,7 +41,9 @@ async fn never_finishes(server: &Server) -> Reply {
 
 #[tokio::test]
 async fn every_documented_code_can_be_met() {
-    let builder = Server::builder().env("INSULA_LIMIT_EXPORT", "1/h");
+    let builder = Server::builder()
+        .env("INSULA_LIMIT_EXPORT", "1/h")
+        .env("INSULA_MAX_ORGANIZATIONS", &MOST.to_string());
     let (server, operator) = builder.start_with_operator().await;
     // The one that takes its time goes first and is asked last.
     let (slow, (mut met, documented)) =
@@ -81,6 +86,12 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     met.note(&ada.delete("/api/v1/users/me").await, 403, "REAUTH_REQUIRED");
     organizations(&mut met, &ada, &vault).await;
+    let founder = anybody.register("founder@example.com").await;
+    for number in 0..MOST {
+        founder.found(&format!("founded-{number}")).await;
+    }
+    let more = json!({ "name": "More", "slug": "more" });
+    met.note(&founder.post("/api/v1/organizations", more).await, 409, "ORGANIZATION_LIMIT");
     time(&mut met, &ada).await;
     invitations(&mut met, server, &ada).await;
     jobs(&mut met, operator, &vault).await;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use insula_core::{
     bell::Ring,
+    cluster::redis_client,
+    config::Config,
     ids::{JobId, OrgId},
 };
 use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
@@ -37,8 +39,8 @@ impl Line {
     ///
     /// # Errors
     /// A URL that cannot be read, as a sentence that does not repeat it: it may hold a password.
-    pub fn new(url: &str) -> Result<Self, String> {
-        Client::open(url).map(Self).map_err(|error| error.to_string())
+    pub fn new(url: &str, config: &Config) -> Result<Self, String> {
+        redis_client(url, config).map(Self)
     }
 
     /// Carries rings to the workers, for ever. While Redis is away they are dropped.
@@ -152,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_url_is_refused_without_being_repeated() {
-        let fault = Line::new("http://:hunter2@example.com").err().unwrap();
+        let config = Config::read(&insula_core::config::Sources::only(&[])).unwrap();
+        let fault = Line::new("http://:hunter2@example.com", &config).err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }
 }

@@ -46,7 +46,10 @@ impl Hands {
 
     /// Does the job that `ring` tells of, if it is still to be had.
     pub(crate) async fn handle(&self, ring: Ring) {
-        if let Some(claimed) = self.ledger.claim(ring).await {
+        // Every job is a mail. While none can be handed over they stay where they are, and cost no attempt.
+        if let Some(_pass) = self.post.enter()
+            && let Some(claimed) = self.ledger.claim(ring).await
+        {
             tracing::debug!(job = %ring.job, kind = claimed.kind, attempt = claimed.attempt, "begun");
             let started = Instant::now();
             let (outcome, email) = self.guarded(&claimed).await;
@@ -94,6 +97,9 @@ impl Hands {
                 match self.post.deliver(&self.db, claimed.ring, job).await {
                     Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
                     Delivery::PutOff { wait, why } => (Outcome::PutOff(wait, why), None),
+                    Delivery::Outage { wait, attempt } => {
+                        (Outcome::PutOff(wait, attempt.error.clone().unwrap_or_default()), Some(attempt))
+                    }
                 }
             }
         }
@@ -116,6 +122,9 @@ fn count(claimed: &Claimed, outcome: &Outcome, email: Option<&Attempt>, took: Du
         Some(job) => (job.queue().as_str(), job.kind()),
         None => ("unknown", "unreadable"),
     };
+    if let Some(email) = email {
+        metrics::email(email.template, email.status.as_str());
+    }
     // A few fixed words: the error itself stands in the log and with the job.
     let reason = email.map_or("fault", |email| email.status.as_str());
     let outcome = match outcome {
@@ -125,9 +134,6 @@ fn count(claimed: &Claimed, outcome: &Outcome, email: Option<&Attempt>, took: Du
         Outcome::Released | Outcome::PutOff(..) => return,
     };
     metrics::job_finished(queue, kind, outcome, took.as_secs_f64());
-    if let Some(email) = email {
-        metrics::email(email.template, email.status.as_str());
-    }
     if claimed.lapses > 0 {
         metrics::jobs_lapsed(queue, 1);
     }

@@ -68,11 +68,11 @@ impl Worker {
         let (hurry, end) = (CancellationToken::new(), CancellationToken::new());
         let (ledger, writer) = ledger::open(db.clone(), name.clone());
         let hands = Hands {
+            post: post.clone(),
             name,
             db: db.clone(),
             queue: queue.clone(),
             ledger,
-            post,
             tasks: tasks.clone(),
             hurry: hurry.clone(),
         };
@@ -81,7 +81,7 @@ impl Worker {
         let working = Box::pin(async {
             tokio::join!(
                 queue::run(&queue, Arc::new(hands), concurrency, &stop),
-                sweep::run(&db, &queue, &pulse, &stop),
+                sweep::run(&db, &queue, &post, &pulse, &stop),
                 hear_server(rings, &queue, &stop),
                 hear_others(line, &queue, &stop),
                 schedule::run(&db, Means { kept, signer: signer.clone() }, &stop),

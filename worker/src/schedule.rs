@@ -3,7 +3,6 @@
 //! A run that fails is tried again at its next tick, and says why in `schedules.last_error`. None waits for another.
 
 use std::{
-    error::Error as _,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use insula_core::{
-    Error, Result, accounts,
+    Result, accounts,
     chains::Signer,
     db::Db,
     invitations,
@@ -153,7 +152,7 @@ impl Clockwork {
             Ok(true) => {}
             // Another process does it.
             Ok(false) => return,
-            Err(error) => return tracing::warn!(error = causes(&error), name, "cannot claim periodic work"),
+            Err(error) => return tracing::warn!(%error, name, "cannot claim periodic work"),
         }
         let started = Instant::now();
         let work = tasks.spawn(Arc::clone(&self).batches(planned.batch));
@@ -169,7 +168,7 @@ impl Clockwork {
         }
         let written = schedules::finished(&self.db, name, outcome.as_ref().map(drop).map_err(String::as_str));
         if let Err(error) = written.await {
-            tracing::warn!(error = causes(&error), name, "cannot write down how periodic work ended");
+            tracing::warn!(%error, name, "cannot write down how periodic work ended");
         }
     }
 
@@ -188,23 +187,11 @@ impl Clockwork {
             match outcome {
                 Ok(0) => break,
                 Ok(more) => rows += more,
-                Err(error) => return (rows, Err(causes(&error))),
+                Err(error) => return (rows, Err(error.to_string())),
             }
         }
         (rows, Ok(()))
     }
-}
-
-/// The error and what caused it.
-fn causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

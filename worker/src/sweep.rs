@@ -7,7 +7,7 @@ use insula_core::{db::Db, outbox, secret::random, telemetry::Pulse};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::queue::Queue;
+use crate::{mail::Post, queue::Queue};
 
 /// How often to look, a fifth more or less, so that many workers do not look at once.
 const EVERY: Duration = Duration::from_secs(2);
@@ -19,8 +19,9 @@ const MOST: u64 = 2000;
 /// have come meanwhile, who would have to wait for all that was found before.
 const ENOUGH: usize = 500;
 
-/// Looks until `stop`. The pulse beats at each look, whether the database answers or not.
-pub(crate) async fn run(db: &Db, queue: &Queue, pulse: &Pulse, stop: &CancellationToken) {
+/// Looks until `stop`, for no more jobs than `post` can take. The pulse beats at each look, whether the database answers or
+/// not.
+pub(crate) async fn run(db: &Db, queue: &Queue, post: &Post, pulse: &Pulse, stop: &CancellationToken) {
     let (mut pause, mut is_away, mut looked) = (Duration::ZERO, false, None::<Instant>);
     while stop.run_until_cancelled(sleep(pause)).await.is_some() {
         pulse.beat();
@@ -28,13 +29,19 @@ pub(crate) async fn run(db: &Db, queue: &Queue, pulse: &Pulse, stop: &Cancellati
             pause = OFTEN;
             continue;
         }
+        // After an outage of the mail server: as many as may be tried, and not more often than usual.
+        let room = post.room().map(|room| room as u64);
+        if room == Some(0) {
+            pause = jittered(EVERY / 4);
+            continue;
+        }
         looked = Some(Instant::now());
-        match outbox::due(db, MOST).await {
+        match outbox::due(db, room.unwrap_or(MOST)).await {
             Ok(due) => {
                 if std::mem::take(&mut is_away) {
                     tracing::info!("the database is back");
                 }
-                pause = if due.len() as u64 == MOST { OFTEN } else { jittered(EVERY) };
+                pause = if room.is_none() && due.len() as u64 == MOST { OFTEN } else { jittered(EVERY) };
                 queue.push(due);
             }
             Err(error) => {

@@ -177,6 +177,8 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         guesses: Guesses::new(master, config.limit_guesses, db.counters()),
         trusted_proxies: config.trusted_proxies.clone(),
         policy: Policy::from(config),
+        new_account_age: config.new_account_age,
+        max_organizations: config.max_organizations,
         personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),

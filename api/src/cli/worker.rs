@@ -82,6 +82,6 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Post, pul
 
 /// The way to the Redis of the settings, where there is one.
 pub(super) fn line(config: &Config) -> Result<Option<Line>, Fault> {
-    let line = config.redis_url.as_ref().map(|url| Line::new(url.expose()));
+    let line = config.redis_url.as_ref().map(|url| Line::new(url.expose(), config));
     line.transpose().map_err(|fault| Fault::config(format!("REDIS_URL: {fault}")))
 }

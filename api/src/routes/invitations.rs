@@ -13,7 +13,6 @@ use insula_core::{
     idempotency::Begun,
     ids::InvitationId,
     invitations::{self, InvitationStatus, NewInvitation, Shown},
-    limits::Class,
     text,
 };
 use poem::Request;
@@ -184,14 +183,15 @@ impl Invitations {
         let once = key.once(org.0.origin(), &drafts);
         let emails: Vec<_> = drafts.value.invitations.iter().map(|draft| draft.email.clone()).collect();
         let mut parsed: Vec<_> = drafts.value.invitations.into_iter().map(NewInvitation::try_from).collect();
-        let organization = org.0.org().to_string();
+        let (inviter, organization) = (org.0.origin().actor.user(), org.0.org());
+        let inviter = inviter.ok_or(Error::Broken("nobody invites"))?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
             Begun::Replay(answer) => return Ok(Several::again(answer)),
             Begun::Fresh(tx) => tx,
         };
         for new in parsed.iter_mut().filter(|new| new.is_ok()) {
             // Each is a mail; those that are too many are refused one by one.
-            if let Err(refused) = limits::take(&self.0, request, Class::Mail, &organization).await {
+            if let Err(refused) = limits::by_invitation(&self.0, request, inviter, organization).await {
                 *new = Err(refused);
             }
         }

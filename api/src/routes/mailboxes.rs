@@ -93,6 +93,7 @@ pub(super) struct Link {
 
 /// A mailed link, and what keeps a new account or gives it another password.
 #[derive(Object)]
+#[oai(rename = "EmailVerification")]
 struct Verification {
     /// What stands in the fragment of the link.
     token: LinkToken,

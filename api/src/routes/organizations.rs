@@ -116,7 +116,7 @@ impl Organizations {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),
             Begun::Fresh(tx) => tx,
         };
-        let organization = accounts::found(&tx, me.user.id, new).await?;
+        let organization = accounts::found_within(&tx, me.user.id, new, self.0.max_organizations).await?;
         let location = format!("/api/v1/organizations/{}", organization.id);
         let answer =
             Answer::created(location, EntityTag(organization.version), &Organization::from(organization))?;

@@ -8,7 +8,7 @@ use poem_openapi::Object;
 use serde::Serialize;
 
 use super::{Permission, Sentence};
-use crate::problem;
+use crate::problem::{self, Problem};
 
 crate::texts! {
     /// The stable name of a refusal.
@@ -50,7 +50,9 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        let (code, message) = (error.code(), error.to_string());
+        let problem = Problem(error);
+        let (message, error) = (problem.sentence(), problem.0);
+        let code = error.code();
         let (errors, missing) = match error {
             Error::Invalid(_, errors) => (errors, Vec::new()),
             Error::Escalation(missing) => {

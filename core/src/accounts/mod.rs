@@ -132,6 +132,20 @@ pub async fn found(tx: &Tx, user: UserId, new: NewOrganization) -> Result<Organi
     establish(tx, user, new, organizations::TEAM).await
 }
 
+/// Founds an organization as [`found`] does, unless `user` owns `most` of them by now; deleted ones and their personal one
+/// do not count.
+///
+/// # Errors
+/// `ORGANIZATION_LIMIT`, and those of [`found`].
+pub async fn found_within(tx: &Tx, user: UserId, new: NewOrganization, most: u64) -> Result<Organization> {
+    // Locked, so that of two who found at once the second is counted.
+    users::lock(tx, user).await?;
+    if members::owned(tx, user).await? >= most {
+        return Err(Code::OrganizationLimit.refuse());
+    }
+    establish(tx, user, new, organizations::TEAM).await
+}
+
 async fn establish(tx: &Tx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
     #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
     let org = tx.enter(OrgId::new(tx.now())).await?;

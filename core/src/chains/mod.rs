@@ -24,6 +24,6 @@ pub use hash::{GENESIS, hash};
 pub(crate) use head::{Column as HeadColumn, Entity as HeadEntity};
 pub(crate) use prune::prune;
 pub use read::{checkpoints, verify};
-pub use seal::{Flushed, Signer, flush};
+pub use seal::{Flushed, Signer, Unsealed, flush, unsealed};
 pub use statement::{Kind, Signed, Statement};
 pub use verifier::{Break, Report, Verifier, Why, fits_its_seal};

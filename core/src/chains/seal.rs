@@ -1,12 +1,12 @@
 //! Sealing: what was written since is added to the chain of its organization, in the order it was written.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, FromQueryResult,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Alias, Expr, ExprTrait, Order, Query},
 };
 
 use super::{
@@ -68,12 +68,20 @@ impl Signer {
 }
 
 /// What one round of sealing found and did.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Flushed {
     /// How many events were sealed.
     pub events: u64,
-    /// How long the event had waited that had waited longest.
+    /// The logs that could not be sealed, and why.
+    pub failed: Vec<(OrgId, Error)>,
+}
+
+/// The logs that have something to seal.
+#[derive(Debug, Default)]
+pub struct Unsealed {
+    /// For how long the event has waited that has waited longest.
     pub lag: Duration,
+    organizations: Vec<OrgId>,
 }
 
 #[derive(FromQueryResult)]
@@ -82,31 +90,40 @@ struct Waiting {
     since: DateTime<Utc>,
 }
 
-/// Seals one batch of each organization that has events to seal. To be repeated until there are none. Safe for several
-/// processes at once: a chain has one end, and whoever holds it adds to it.
+/// Looks for events to seal.
 ///
 /// # Errors
-/// Whatever the database refuses, once every other organization had its turn.
-pub async fn flush(db: &Db, signer: &Signer) -> Result<Flushed> {
+/// Whatever the database refuses.
+pub async fn unsealed(db: &Db) -> Result<Unsealed> {
     let waiting = waiting(db).await?;
-    let Some(oldest) = waiting.iter().map(|waiting| waiting.since).min() else {
-        return Ok(Flushed::default());
-    };
-    let lag = (db.now() - oldest).to_std().unwrap_or_default();
-    let key = signer.key(db).await?;
-    let (mut events, mut failure) = (0, None);
-    for Waiting { organization_id, .. } in waiting {
-        match seal(db, &key, organization_id).await {
-            Ok(sealed) => events += sealed,
-            Err(error) => {
-                tracing::error!(%error, organization = %organization_id, "could not seal an audit log");
-                failure = Some(error);
-            }
-        }
-    }
-    failure.map_or(Ok(Flushed { events, lag }), Err)
+    let lag = waiting.iter().filter_map(|waiting| (db.now() - waiting.since).to_std().ok()).max();
+    let organizations = waiting.into_iter().map(|waiting| waiting.organization_id).collect();
+    Ok(Unsealed { lag: lag.unwrap_or_default(), organizations })
 }
 
+/// Seals one batch of each log in `unsealed` that is not in `but`. To be repeated until there are none. Safe for several
+/// processes at once: a chain has one end, and whoever holds it adds to it. A log that cannot be sealed keeps no other from
+/// it.
+///
+/// # Errors
+/// When there is no key to sign with.
+pub async fn flush(db: &Db, signer: &Signer, unsealed: &Unsealed, but: &HashSet<OrgId>) -> Result<Flushed> {
+    let mut flushed = Flushed::default();
+    let wanted: Vec<_> = unsealed.organizations.iter().filter(|org| !but.contains(org)).collect();
+    if wanted.is_empty() {
+        return Ok(flushed);
+    }
+    let key = signer.key(db).await?;
+    for org in wanted {
+        match seal(db, &key, *org).await {
+            Ok(sealed) => flushed.events += sealed,
+            Err(error) => flushed.failed.push((*org, error)),
+        }
+    }
+    Ok(flushed)
+}
+
+/// Those that have waited longest come first.
 async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
     #[expect(clippy::disallowed_methods, reason = "finds the logs that have something to seal")]
     let tx = db.unscoped().await?;
@@ -117,6 +134,7 @@ async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
         .from(audit::Entity)
         .and_where(Expr::col(audit::Column::Seq).is_null())
         .group_by_col(audit::Column::OrganizationId)
+        .order_by(Alias::new("since"), Order::Asc)
         .limit(ROUND);
     tx.rows(&query).await
 }

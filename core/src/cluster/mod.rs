@@ -15,7 +15,7 @@ pub use counters::{Counted, Counters};
 use local::Touched;
 pub use remembered::Remembered;
 
-pub use self::redis::Link;
+pub use self::redis::{Link, client as redis_client};
 use crate::{
     config::{Config, ConfigError},
     ids::{OrgId, SessionId, UserId},
@@ -51,7 +51,7 @@ impl Cluster {
         let touched = Arc::<Touched>::default();
         let Some(url) = &config.redis_url else { return Ok((Self { touched, ..Self::default() }, None)) };
         let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
-        let (others, link) = redis::link(url.expose(), Arc::clone(&touched)).map_err(unreadable)?;
+        let (others, link) = redis::link(url.expose(), config, Arc::clone(&touched)).map_err(unreadable)?;
         let counters = Some(link.counters(config.redis_deadline));
         Ok((Self { touched, others: Some(others), counters }, Some(link)))
     }

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::StreamExt;
 use redis::{
-    AsyncCommands, AsyncConnectionConfig, Client, Msg,
+    AsyncCommands, AsyncConnectionConfig, Client, ConnectionAddr, Msg, TlsCertificates,
     aio::{MultiplexedConnection, PubSubStream},
 };
 use tokio::{
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{Counters, Touch, local::Touched};
+use crate::{config::Config, tls::Authorities};
 
 /// Where everybody speaks and listens.
 const CHANNEL: &str = "insula:touches";
@@ -63,9 +64,24 @@ pub struct Link {
     own: u64,
 }
 
-/// Both ends. The error is a sentence for people, without the URL, which may hold a password.
-pub(super) fn link(url: &str, touched: Arc<Touched>) -> Result<(Outgoing, Link), String> {
+/// A client of the Redis at `url`; it connects when it is used. A server of `rediss://` is checked by the authorities that
+/// the settings trust.
+///
+/// # Errors
+/// A URL that cannot be read, as a sentence that does not repeat it: it may hold a password.
+pub fn client(url: &str, config: &Config) -> Result<Client, String> {
     let client = Client::open(url).map_err(|error| error.to_string())?;
+    if !matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. }) {
+        return Ok(client);
+    }
+    let root_cert = Some(Authorities::load(config).pem().into_bytes());
+    let certificates = TlsCertificates { client_tls: None, root_cert };
+    Client::build_with_tls(url, certificates).map_err(|error| error.to_string())
+}
+
+/// Both ends. The error is a sentence for people, without the URL, which may hold a password.
+pub(super) fn link(url: &str, config: &Config, touched: Arc<Touched>) -> Result<(Outgoing, Link), String> {
+    let client = client(url, config)?;
     let own = getrandom::u64().map_err(|error| error.to_string())?;
     let (sender, waiting) = mpsc::channel(WAITING);
     let lost = Arc::new(AtomicBool::new(false));
@@ -236,9 +252,13 @@ mod tests {
         }
     }
 
+    fn config() -> Config {
+        Config::read(&crate::config::Sources::only(&[])).unwrap()
+    }
+
     #[test]
     fn too_much_to_send_becomes_one_touch_of_everything() {
-        let (outgoing, link) = link("redis://127.0.0.1:1", Arc::default()).unwrap();
+        let (outgoing, link) = link("redis://127.0.0.1:1", &config(), Arc::default()).unwrap();
         (0..WAITING).for_each(|_| outgoing.send(Touch::User(UserId::new(Clock::System.now()))));
         assert!(!link.lost.load(SeqCst));
         outgoing.send(Touch::Everything);
@@ -247,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_url_is_refused_without_being_repeated() {
-        let fault = link("http://:hunter2@example.com", Arc::default()).err().unwrap();
+        let fault = link("http://:hunter2@example.com", &config(), Arc::default()).err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }
 
@@ -255,8 +275,33 @@ mod tests {
     async fn a_peer_that_speaks_no_tls_is_a_fault_and_not_the_end() {
         let peer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rediss://{}", peer.local_addr().unwrap());
-        let (_outgoing, link) = link(&url, Arc::default()).unwrap();
+        let (_outgoing, link) = link(&url, &config(), Arc::default()).unwrap();
         let (connected, _) = tokio::join!(link.connect(), async { drop(peer.accept().await) });
         assert!(connected.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_ours_is_trusted_where_the_setting_says_so() {
+        let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let server =
+            rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+        let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let server = server.with_single_cert(vec![own.cert.der().clone()], key).unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+        let peer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("rediss://{}", peer.local_addr().unwrap());
+        for (settings, is_trusted) in [(vec![("INSULA_CA", own.cert.pem())], true), (Vec::new(), false)] {
+            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let config = Config::read(&crate::config::Sources::only(&settings)).unwrap();
+            let client = client(&url, &config).unwrap();
+            let accepted = async {
+                let (stream, _) = peer.accept().await.unwrap();
+                // It hangs up after the handshake: whoever trusts it has got so far.
+                acceptor.accept(stream).await.is_ok()
+            };
+            let (connected, accepted) = tokio::join!(client.get_multiplexed_async_connection(), accepted);
+            assert_eq!((connected.is_err(), accepted), (true, is_trusted), "{settings:?}");
+        }
     }
 }

@@ -3,12 +3,17 @@
 //! Defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE` (the value
 //! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
+mod ca_bundle;
+mod host_name;
 mod smtp_url;
 mod source;
 mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use ca_bundle::CaBundle;
+pub(crate) use ca_bundle::pem;
+pub use host_name::HostName;
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
@@ -69,6 +74,7 @@ settings! {
     database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
     database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection, or for rows that another one changes, before 503";
     redis_url: Option<Secret<String>> = "REDIS_URL", "", "`redis://…` or `rediss://…`: tells the other processes at once who logged out and what he may no longer do; none: they notice within a second";
+    ca: Option<CaBundle> = "INSULA_CA", "", "Certificates (PEM) of authorities that vouch for mail server, Redis and PostgreSQL, besides Mozilla's and those of the operating system; usually the path of a file as `INSULA_CA_FILE`. PostgreSQL is asked for one with `?sslmode=verify-full`";
     session_cache_ttl: Duration = "INSULA_SESSION_CACHE_TTL", "1", "Seconds that a read may believe in a session and in what its person may do without asking the database, unless a change is announced; 0 asks each time, production refuses more than 1";
     secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which keys are derived, and by which those that sign are wrapped; none: made once in the data folder (development only)";
     secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
@@ -85,12 +91,16 @@ settings! {
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which the e-mail address may be changed, the account deleted and owners made without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
+    max_organizations: u64 = "INSULA_MAX_ORGANIZATIONS", "20", "Most organizations that one person may own before founding another; operators may give them more";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://user:password@host:port` (STARTTLS; `?tls=opportunistic` or `?tls=none` asks for less) or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: `INSULA_MAIL_FOLDER`; without both no mail leaves, accounts verify themselves, and development shows the mails at `/dev/mail`";
     mail_folder: Option<PathBuf> = "INSULA_MAIL_FOLDER", "", "Folder that mails are written to as files, where `INSULA_SMTP_URL` is not set; with it, new accounts must verify their address";
-    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Whom mails are from, such as `Acme <hello@acme.example>`; none: `Insula <no-reply@…>` at the host of `INSULA_PUBLIC_URL`";
+    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Whom mails are from, such as `Acme <hello@acme.example>`; none: `Insula <no-reply@…>` at `INSULA_MAIL_DOMAIN`";
+    mail_domain: Option<HostName> = "INSULA_MAIL_DOMAIN", "", "The domain in the `Message-ID` of mails, such as `acme.example`; none: the host of `INSULA_PUBLIC_URL`";
+    mail_helo: Option<HostName> = "INSULA_MAIL_HELO", "", "The name given to the mail server (EHLO), such as `app1.acme.example`; none: `INSULA_MAIL_DOMAIN`, or the name of this machine where that is no full name";
     mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Most connections of one process to the mail server";
     mail_templates: Option<PathBuf> = "INSULA_MAIL_TEMPLATES", "", "Folder whose files replace the templates of mails, such as `en/verify.html`; those that are not there stay as they are";
+    abuse_contact: Option<String> = "INSULA_ABUSE_CONTACT", "", "Where people who are invited against their will report it, as their mail says; none: `abuse@…` at `INSULA_MAIL_DOMAIN`";
     hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; nobody logs in before the address is verified; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; none: true in production with one of them";
     verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
     reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
@@ -118,7 +128,10 @@ settings! {
     limit_confirm: Quota = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of mailed links from one address";
     limit_read: Quota = "INSULA_LIMIT_READ", "600/min", "Reads of one person";
     limit_write: Quota = "INSULA_LIMIT_WRITE", "120/min", "Writes of one person";
-    limit_mail: Quota = "INSULA_LIMIT_MAIL", "50/h", "Invitations of one organization";
+    limit_mail: Quota = "INSULA_LIMIT_MAIL", "300/h", "Invitations of one organization";
+    limit_inviter: Quota = "INSULA_LIMIT_INVITER", "300/h", "Invitations of one person, in all organizations together";
+    limit_new_inviter: Quota = "INSULA_LIMIT_NEW_INVITER", "20/h", "The same, while the account is younger than `INSULA_NEW_ACCOUNT_AGE`";
+    new_account_age: Duration = "INSULA_NEW_ACCOUNT_AGE", "259200", "Seconds for which an account is new";
     limit_bulk: Quota = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
     limit_export: Quota = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
     limit_admin: Quota = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";
@@ -134,14 +147,17 @@ impl Config {
     /// The database's URL; by default SQLite in the data folder.
     pub fn database_url(&self) -> String {
         match &self.database_url {
-            Some(url) => url.expose().clone(),
+            Some(url) => ca_bundle::trusting(url.expose().clone(), self.ca.as_ref()),
             None => format!("sqlite://{}", self.data_dir.join("insula.db").display()),
         }
     }
 
     /// The URL that migrations use.
     pub fn migration_url(&self) -> String {
-        self.migration_database_url.as_ref().map_or_else(|| self.database_url(), |url| url.expose().clone())
+        match &self.migration_database_url {
+            Some(url) => ca_bundle::trusting(url.expose().clone(), self.ca.as_ref()),
+            None => self.database_url(),
+        }
     }
 
     /// Is this production?

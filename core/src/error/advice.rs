@@ -103,6 +103,12 @@ impl Code {
             }
             Self::TransferPending => "Wait for the answer, or cancel the offer and make a new one.",
             Self::TransferVoid => "Ask an active owner to offer the organization again.",
+            Self::PasswordRequired => {
+                "Send the password that was set at registration as `password`, or set another one with `new_password`."
+            }
+            Self::OrganizationLimit => {
+                "Delete an organization that you do not need, or hand it over. An operator of this installation can found one for you."
+            }
             Self::LastSuperuser => {
                 "Make another account an operator first, for example with `insula create-superuser`."
             }
@@ -157,6 +163,9 @@ impl Code {
             }
             Self::InternalError => {
                 "Try again later. If it stays, tell the operator of this installation the `request_id`."
+            }
+            Self::StorageUnavailable => {
+                "Read what you need, and repeat the change later. If it goes on, tell an operator of this installation: the disk may be full."
             }
             Self::Unavailable => "Try again after as many seconds as `Retry-After` says.",
         }

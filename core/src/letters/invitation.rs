@@ -48,10 +48,10 @@ impl Desk<'_> {
             link: Some(Link { url, lifetime, expires_at: token.expires_at }),
             device: None,
             until: None,
-            invitation: Some(Box::new(Invitation {
-                inviter: opened.inviter.display_name(),
-                organization: opened.organization.name,
-            })),
+            invitation: Some(Box::new(Invitation::new(
+                &opened.organization.name,
+                &opened.inviter.display_name(),
+            ))),
         }))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{outbox::Job, secret::Secret};
+use crate::{outbox::Job, secret::Secret, text::without_links};
 
 macro_rules! templates { ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
     /// Which words a mail is put into.
@@ -105,12 +105,27 @@ pub struct Letter {
     pub invitation: Option<Box<Invitation>>,
 }
 
-/// What an invitation tells.
+/// What an invitation tells. Whoever gets it need not know either, so that their names carry no links.
 pub struct Invitation {
+    organization: String,
+    inviter: String,
+}
+
+impl Invitation {
+    /// Into what, and by whom, as they are called.
+    pub fn new(organization: &str, inviter: &str) -> Self {
+        Self { organization: without_links(organization), inviter: without_links(inviter) }
+    }
+
     /// What the organization is called.
-    pub organization: String,
-    /// What whoever invites is called.
-    pub inviter: String,
+    pub fn organization(&self) -> &str {
+        &self.organization
+    }
+
+    /// What the person who invites is called.
+    pub fn inviter(&self) -> &str {
+        &self.inviter
+    }
 }
 
 /// A link that acts.

@@ -21,6 +21,7 @@ use crate::{
     one_time_tokens::{self, Mail, OneTimeToken},
     outbox::Job,
     sessions::{self, Session},
+    text::without_links,
     users::{self, User},
 };
 
@@ -105,7 +106,7 @@ impl Desk<'_> {
         let session = self.one::<Session>(sessions::Entity, sessions::Column::Id.eq(session)).await?;
         let Some(session) = session else { return Ok(needless(&user, "the session is no more")) };
         let name = session.device_name.or(session.user_agent);
-        let name = name.map(|name| name.chars().take(LONGEST).collect());
+        let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
         Ok(Written::Letter(Letter { device, ..self.letter(&user) }))
     }

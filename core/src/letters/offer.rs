@@ -40,7 +40,7 @@ impl Desk<'_> {
         if let Some(reason) = against {
             return Ok(needless(&to, reason));
         }
-        let invitation = Invitation { organization: organization.name, inviter: from.display_name() };
+        let invitation = Invitation::new(&organization.name, &from.display_name());
         let until = Some(transfer.expires_at);
         Ok(Written::Letter(Letter { until, invitation: Some(Box::new(invitation)), ..self.letter(&to) }))
     }

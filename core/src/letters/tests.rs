@@ -264,7 +264,7 @@ async fn an_invitation_is_written_while_it_can_be_accepted() {
     let (link, told) = (letter.link.unwrap(), letter.invitation.unwrap());
     assert!(link.url.expose().starts_with("https://insula.example/accept#token="), "{}", link.url.expose());
     assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
-    assert_eq!((&*told.organization, &*told.inviter, letter.name), ("acme", "owner", None));
+    assert_eq!((told.organization(), told.inviter(), letter.name), ("acme", "owner", None));
 
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     invitations::resend(&tx, &mail, sent.invitation.id).await.unwrap();

@@ -75,6 +75,10 @@ classes! {
     Write = "write", false, limit_write;
     /// Invitations of one organization.
     Mail = "mail", true, limit_mail;
+    /// Invitations of one person, wherever they invite.
+    Inviter = "inviter", true, limit_inviter;
+    /// The same, of a person whose account is new.
+    NewInviter = "new_inviter", true, limit_new_inviter;
     /// Bulk requests of one organization.
     Bulk = "bulk", true, limit_bulk;
     /// Exports of one organization.

@@ -45,7 +45,7 @@ pub use listing::{Listed, MemberFilter, MemberKey, Status, exists, get, list};
 pub(crate) use locked::{lock_active, lock_all, lock_one};
 pub use mine::{Mine, default_organization, list_mine};
 pub(crate) use mine::{belongs, default_organizations};
-pub(crate) use owners::{is_active_owner, lock_organizations, refuse_last, refuse_none_left};
+pub(crate) use owners::{is_active_owner, lock_organizations, owned, refuse_last, refuse_none_left};
 pub use reassignment::{remove_role, try_remove_role, try_set_permissions};
 pub use role_held::RoleHeld;
 pub(crate) use standings::{Standings, refuse_standing};

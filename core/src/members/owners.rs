@@ -111,6 +111,13 @@ pub(crate) async fn refuse_last(tx: &Tx, user: UserId, locked: &[OrgId]) -> Resu
     }
 }
 
+/// How many living teams the person owns.
+pub(crate) async fn owned(tx: &Tx, user: UserId) -> Result<u64> {
+    #[expect(clippy::disallowed_methods, reason = "counts what one person owns, wherever that is")]
+    let owners: Vec<Owner> = tx.across(&owners_beside(user)).await?;
+    Ok(owners.iter().filter(|owner| owner.user_id == user).count() as u64)
+}
+
 /// The organizations that `condition` names of those the person belongs to, by id.
 async fn belongings(tx: &Tx, condition: Condition) -> Result<Vec<OrgId>> {
     let mut query = Query::select();

@@ -153,7 +153,7 @@ async fn note(scope: &OrgTx<Platform>, settled: &[&Settled]) -> Result<()> {
             template: Set(email.template.to_owned()),
             status: Set(status),
             message_id: Set(email.message_id),
-            attempts: Set(settled.attempt),
+            attempts: Set(settled.attempt - i32::from(matches!(settled.outcome, Outcome::PutOff(..)))),
             last_error: Set(email.error.as_deref().map(shortened)),
             sent_at: Set((status == Status::Sent).then_some(now)),
             trace_id: Set(None),

@@ -13,6 +13,10 @@ pub enum Mood {
     Refuse,
     /// `bounce`: answers every RCPT with 550.
     Bounce,
+    /// `greylist`: answers every RCPT with 450.
+    Greylist,
+    /// `latin-1`: says everything in Latin-1; takes every mail, and refuses recipients whose address begins with `bounce`.
+    Latin1,
     /// `silent`: whoever connects or says something now gets no answer any more, also when the mood has changed.
     Silent,
     /// `slow N`: takes every mail, each after N milliseconds.
@@ -33,6 +37,8 @@ impl FromStr for Mood {
             Some("busy") => Self::Busy,
             Some("refuse") => Self::Refuse,
             Some("bounce") => Self::Bounce,
+            Some("greylist") => Self::Greylist,
+            Some("latin-1") => Self::Latin1,
             Some("silent") => Self::Silent,
             Some("slow") => {
                 let milliseconds = words.next().and_then(|number| number.parse().ok());
@@ -44,7 +50,7 @@ impl FromStr for Mood {
             Some("cut-accepted") => Self::CutAccepted,
             _ => {
                 return Err(format!(
-                    "{text:?} is no mood: accept, busy, refuse, bounce, silent, slow N, cut, cut-accepted"
+                    "{text:?} is no mood: accept, busy, refuse, bounce, greylist, latin-1, silent, slow N, cut, cut-accepted"
                 ));
             }
         };
@@ -62,6 +68,8 @@ impl fmt::Display for Mood {
             Self::Busy => f.write_str("busy"),
             Self::Refuse => f.write_str("refuse"),
             Self::Bounce => f.write_str("bounce"),
+            Self::Greylist => f.write_str("greylist"),
+            Self::Latin1 => f.write_str("latin-1"),
             Self::Silent => f.write_str("silent"),
             Self::Slow(delay) => write!(f, "slow {}", delay.as_millis()),
             Self::Cut => f.write_str("cut"),
@@ -77,7 +85,8 @@ mod tests {
     #[test]
     fn a_mood_is_read_as_it_is_written() {
         let slow = Mood::Slow(Duration::from_millis(20));
-        for mood in [Mood::Accept, Mood::Busy, Mood::Refuse, Mood::Bounce, Mood::Silent, slow, Mood::Cut] {
+        let plain = [Mood::Accept, Mood::Busy, Mood::Refuse, Mood::Bounce, Mood::Silent, Mood::Cut];
+        for mood in plain.into_iter().chain([Mood::Greylist, Mood::Latin1, slow]) {
             assert_eq!(mood.to_string().parse(), Ok(mood));
         }
         for wrong in ["", "happy", "slow", "slow x", "accept now"] {

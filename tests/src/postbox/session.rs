@@ -76,6 +76,10 @@ impl Session<'_> {
 
     fn say(&mut self, answer: &str, next: Next) -> Next {
         self.answers.extend_from_slice(answer.as_bytes());
+        if self.mood() == Mood::Latin1 {
+            // `, schöne Grüße`, which is not UTF-8.
+            self.answers.extend_from_slice(b", sch\xf6ne Gr\xfc\xdfe");
+        }
         self.answers.extend_from_slice(b"\r\n");
         next
     }
@@ -186,6 +190,12 @@ impl Session<'_> {
         if self.mood() == Mood::Bounce {
             return self.answer("550 5.1.1 nobody of that name");
         }
+        if self.mood() == Mood::Greylist {
+            return self.answer("450 4.2.0 later");
+        }
+        if self.mood() == Mood::Latin1 && address.starts_with("bounce") {
+            return self.answer("550 5.1.1 nobody of that name");
+        }
         if self.to.len() == RECIPIENTS {
             return self.answer("452 4.5.3 too many");
         }
@@ -228,7 +238,7 @@ impl Session<'_> {
                     return Ok(Next::Close);
                 }
             }
-            Mood::Accept | Mood::Bounce => {}
+            Mood::Accept | Mood::Bounce | Mood::Greylist | Mood::Latin1 => {}
         }
         self.shelf.put(&from, &to, &data, true)?;
         self.answer("250 2.0.0 accepted")

@@ -2,18 +2,24 @@
 
 mod allowance;
 mod folder;
+mod gate;
 mod templates;
+mod trouble;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use allowance::Allowance;
 
 use chrono::{DateTime, Utc};
 use folder::Folder;
+use gate::{Gate, Pass};
 use insula_core::{
     bell::Ring,
     clock::Clock,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, HostName},
     db::Db,
     emails::{Attempt, DevMailbox, KeptMail, Status},
     ids::JobId,
@@ -24,8 +30,10 @@ use insula_core::{
 };
 pub(crate) use templates::Text;
 use templates::{House, Templates};
+pub use trouble::Trouble;
+use trouble::hint;
 
-use crate::smtp::{self, Refusal, Say, Sender, Smtp, Stage};
+use crate::smtp::{self, Reached, Refusal, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
 const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
@@ -40,9 +48,12 @@ pub struct Post(Arc<Office>);
 struct Office {
     mail: Mail,
     public_url: String,
+    /// Of the names of mails.
+    domain: String,
     sender: Sender,
     templates: Templates,
     sink: Sink,
+    gate: Gate,
     allowance: Allowance,
 }
 
@@ -58,6 +69,13 @@ pub(crate) enum Delivery {
         /// For which limit; one line for operators.
         why: String,
     },
+    /// Nothing can be handed over, whatever the mail is: it waits, and this was no attempt.
+    Outage {
+        /// How long.
+        wait: Duration,
+        /// What was tried.
+        attempt: Attempt,
+    },
 }
 
 /// Where mails go.
@@ -66,17 +84,6 @@ enum Sink {
     Folder(Folder),
     Memory(DevMailbox),
     Nowhere,
-}
-
-/// Why a mail that was sent by hand did not arrive, and what to look at.
-#[derive(Debug)]
-pub struct Trouble {
-    /// What went wrong; one line.
-    pub what: String,
-    /// What to do next; one line.
-    pub hint: &'static str,
-    /// Does the configuration send no mail at all?
-    pub is_nowhere: bool,
 }
 
 impl Post {
@@ -95,14 +102,20 @@ impl Post {
     ) -> Result<Self, ConfigError> {
         let refused = |fault: String| ConfigError(vec![fault]);
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let default = || format!("Insula <no-reply@{}>", smtp::domain(&public_url));
+        let host = HostName::of_url(&public_url);
+        let named = config.mail_domain.as_ref().or(host.as_ref());
+        let domain = named.map_or("localhost", HostName::as_str).to_owned();
+        let default = || format!("Insula <no-reply@{domain}>");
         let sender = Sender::parse(&config.mail_from.clone().unwrap_or_else(default));
         let sender = sender.map_err(|fault| refused(format!("INSULA_MAIL_FROM: {fault}")))?;
-        let house = House { product: sender.name().unwrap_or("Insula").to_owned(), home: public_url.clone() };
+        // RFC 2142 §2: the mailbox that every domain has for this.
+        let abuse = config.abuse_contact.clone().unwrap_or_else(|| format!("abuse@{domain}"));
+        let product = sender.name().unwrap_or("Insula").to_owned();
+        let house = House { product, home: public_url.clone(), abuse };
         let templates = Templates::open(config.mail_templates.as_deref(), house).map_err(ConfigError)?;
         let sink = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {
-                let smtp = Smtp::new(server, config.mail_connections);
+                let smtp = Smtp::new(server, config.mail_helo.as_ref().or(named), config);
                 Sink::Smtp(Box::new(smtp.map_err(|fault| refused(format!("INSULA_SMTP_URL: {fault}")))?))
             }
             (None, Some(folder), _) => {
@@ -113,12 +126,31 @@ impl Post {
             (None, None, _) => Sink::Nowhere,
         };
         let allowance = Allowance(limits);
-        Ok(Self(Arc::new(Office { mail, public_url, sender, templates, sink, allowance })))
+        Ok(Self(Arc::new(Office {
+            mail,
+            public_url,
+            domain,
+            sender,
+            templates,
+            sink,
+            gate: Gate::default(),
+            allowance,
+        })))
     }
 
     /// Does anything take mails here?
     pub fn sends(&self) -> bool {
         !matches!(self.0.sink, Sink::Nowhere)
+    }
+
+    /// The right to try a mail; `None`: whatever takes them cannot be used now.
+    pub(crate) fn enter(&self) -> Option<Pass<'_>> {
+        self.0.gate.enter(Instant::now())
+    }
+
+    /// How many mails more may be tried at once; `None`: as many as there are.
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.0.gate.room(Instant::now())
     }
 
     /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
@@ -128,26 +160,42 @@ impl Post {
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
             let error = error.map(|error| shown(&error));
-            Delivery::Tried(Attempt { to, template, message_id: office.message_id(id), status, error })
+            Attempt { to, template, message_id: office.message_id(id), status, error }
         };
         let letter = match letters::write(db, &office.mail, &office.public_url, job).await {
             Ok(Written::Letter(letter)) => letter,
             Ok(Written::Needless { to, reason }) => {
-                return attempt(to, Status::Suppressed, Some(reason.to_owned()));
+                return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
                 tracing::warn!(%error, job = %id, "could not look up what a mail says");
-                return attempt(String::new(), Status::Deferred, Some("the database did not answer".into()));
+                let why = Some("the database did not answer".into());
+                return Delivery::Tried(attempt(String::new(), Status::Deferred, why));
             }
         };
         if let Err(put_off) = office.allowance.take(org, office.mail.pseudonym(&letter.to)).await {
             return put_off;
         }
         match office.send(id, &letter, db.now(), &|_| {}).await {
-            Ok(_) => attempt(letter.to, Status::Sent, None),
-            Err(Refusal { status, text, .. }) => {
+            Ok(_) => {
+                office.reached();
+                Delivery::Tried(attempt(letter.to, Status::Sent, None))
+            }
+            Err(Refusal { status, text, reached, .. }) => {
                 let text = without_secrets(text, &letter);
-                attempt(letter.to, status, Some(text))
+                let wait = match reached {
+                    Reached::Yes => {
+                        office.reached();
+                        None
+                    }
+                    Reached::No => Some(office.unreachable(&text)),
+                    Reached::NotTried => None,
+                };
+                let attempt = attempt(letter.to, status, Some(text));
+                match wait {
+                    Some(wait) => Delivery::Outage { wait, attempt },
+                    None => Delivery::Tried(attempt),
+                }
             }
         }
     }
@@ -188,8 +236,23 @@ impl Post {
 }
 
 impl Office {
+    fn reached(&self) {
+        if self.gate.reached() {
+            tracing::info!("mails can be handed over again");
+        }
+    }
+
+    /// Gives how long no other mail is tried.
+    fn unreachable(&self, error: &str) -> Duration {
+        let (wait, is_news) = self.gate.unreachable(Instant::now());
+        if is_news {
+            tracing::error!(error = shown(error), "mails cannot be handed over: they wait");
+        }
+        wait
+    }
+
     fn message_id(&self, id: JobId) -> String {
-        format!("<{id}@{}>", smtp::domain(&self.public_url))
+        format!("<{id}@{}>", self.domain)
     }
 
     async fn send(
@@ -199,7 +262,8 @@ impl Office {
         now: DateTime<Utc>,
         say: Say<'_>,
     ) -> Result<(), Refusal> {
-        let refused = |status, text| Refusal { stage: Stage::Recipient, status, text };
+        let refused =
+            |status, text| Refusal { stage: Stage::Recipient, status, text, reached: Reached::NotTried };
         // Known to every mail of a job: when it was asked for.
         let asked_at = id.made_at().unwrap_or(now);
         let text = self.templates.text(letter, asked_at).map_err(|fault| refused(Status::Deferred, fault))?;
@@ -212,7 +276,8 @@ impl Office {
             Sink::Smtp(smtp) => smtp.send(&pack(&text)?, say).await.map(drop),
             Sink::Folder(folder) => {
                 let written = folder.put(id, pack(&text)?.bytes).await;
-                written.map_err(|text| Refusal { stage: Stage::Content, status: Status::Deferred, text })
+                let (stage, status, reached) = (Stage::Content, Status::Deferred, Reached::No);
+                written.map_err(|text| Refusal { stage, status, text, reached })
             }
             Sink::Memory(mailbox) => {
                 let Text { subject, text, html } = text;
@@ -248,29 +313,6 @@ fn without_secrets(text: String, letter: &Letter) -> String {
 /// One line of at most 500 characters.
 fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
-}
-
-const fn hint(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Resolve => "no such host: look at the name in INSULA_SMTP_URL, and at the DNS of this machine",
-        Stage::Connect => {
-            "look at host and port in INSULA_SMTP_URL, at firewalls, and whether the server runs"
-        }
-        Stage::Tls => {
-            "look whether the port speaks TLS (smtps:// is usually 465, smtp:// 587), and whether the certificate is for \
-             this host and not expired; `?tls=none` asks for none"
-        }
-        Stage::LogIn => {
-            "look at user and password in INSULA_SMTP_URL; special characters are percent-encoded"
-        }
-        Stage::Sender => {
-            "the server does not accept our address: look at INSULA_MAIL_FROM, and whether it wants a log-in"
-        }
-        Stage::Recipient => "look at the recipient's address, and whether the server may relay for you",
-        Stage::Content => {
-            "the server did not take the mail itself: look at its log; of a folder, at its space and rights"
-        }
-    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub(super) struct House {
     pub(super) product: String,
     /// Where people reach it, without a slash at the end.
     pub(super) home: String,
+    /// Whom to tell of mails that nobody wanted.
+    pub(super) abuse: String,
 }
 
 /// Every template, compiled.
@@ -264,8 +266,8 @@ impl Words {
             expires_at: letter.link.as_ref().map(|link| instant(link.expires_at)),
             device,
             until: letter.until.map(instant),
-            organization: letter.invitation.as_ref().map(|told| clean(&told.organization)),
-            inviter: letter.invitation.as_ref().map(|told| clean(&told.inviter)),
+            organization: letter.invitation.as_ref().map(|told| clean(told.organization())),
+            inviter: letter.invitation.as_ref().map(|told| clean(told.inviter())),
             at: instant(asked_at),
         }
     }
@@ -314,6 +316,7 @@ impl Words {
         context! {
             product => house.product.clone(),
             home => house.home.clone(),
+            abuse => house.abuse.clone(),
             subject => subject,
             to => self.to.clone(),
             name => self.name.clone(),

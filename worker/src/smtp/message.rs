@@ -1,6 +1,6 @@
 //! One mail as it travels (RFC 5322).
 
-use std::{net::IpAddr, time::SystemTime};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use email_encoding::headers::{rfc2047, writer::EmailWriter};
@@ -88,15 +88,6 @@ fn subject(text: &str) -> Result<HeaderValue, String> {
     rfc2047::encode(text, &mut writer).map_err(|fault| format!("the subject cannot be encoded: {fault}"))?;
     drop(writer);
     Ok(HeaderValue::dangerous_new_pre_encoded(name, text.to_owned(), encoded))
-}
-
-/// The domain of our names: the host of `public_url`, or `localhost` where that is a mere number or none at all.
-pub(crate) fn domain(public_url: &str) -> &str {
-    let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.split(':').next().unwrap_or_default();
-    let is_name = !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
-    if is_name { host } else { "localhost" }
 }
 
 #[cfg(test)]

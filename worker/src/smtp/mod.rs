@@ -3,38 +3,38 @@
 //! Connections are kept here and not in lettre's pool: that one takes a connection back in whose middle a delivery was
 //! cut off, and then reads the answers to one mail as those to the next.
 
+mod connect;
 mod message;
+mod replies;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 use std::{
-    error::Error as _,
-    io,
-    net::SocketAddr,
-    sync::{Mutex, PoisonError},
+    error::Error as StdError,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use insula_core::{
-    config::{SmtpTls, SmtpUrl},
+    config::{Config, HostName, SmtpTls, SmtpUrl},
     emails::Status,
+    tls::Authorities,
 };
 use lettre::transport::smtp::{
     Error,
-    authentication::{Credentials, DEFAULT_MECHANISMS},
-    client::{AsyncSmtpConnection, TlsParameters},
+    client::AsyncSmtpConnection,
     commands::{Data, Mail, Rcpt},
     extension::ClientId,
     response::{Response, Severity},
 };
-pub(crate) use message::{Parcel, Sender, domain, pack};
+pub(crate) use message::{Parcel, Sender, pack};
 use tokio::{
-    net::{TcpStream, lookup_host},
     sync::Semaphore,
     time::{Instant, timeout},
 };
-pub(crate) use verdict::{Refusal, Stage};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+pub(crate) use verdict::{Reached, Refusal, Stage};
 
 /// How long until a connection is free, and again until it is open and logged in. All of these together are less than a
 /// job may take (45 s), which would otherwise cut them off without a word of why.
@@ -54,24 +54,32 @@ pub(crate) type Say<'a> = &'a (dyn Fn(&str) + Sync);
 /// A mail server, and connections to it.
 pub(crate) struct Smtp {
     server: SmtpUrl,
-    tls: Option<TlsParameters>,
+    /// With which name it must prove who it is, where TLS is wanted.
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    hello: ClientId,
     /// One for each connection there may be.
     slots: Semaphore,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
 impl Smtp {
-    /// Prepares; connects to nobody yet.
+    /// Prepares; connects to nobody yet. `helo`: the name we give ourselves; `None`: that of this machine.
     ///
     /// # Errors
     /// Why TLS is not possible.
-    pub(crate) fn new(server: &SmtpUrl, connections: u32) -> Result<Self, String> {
+    pub(crate) fn new(server: &SmtpUrl, helo: Option<&HostName>, config: &Config) -> Result<Self, String> {
         let tls = match server.tls {
             SmtpTls::None => None,
-            _ => Some(TlsParameters::new(server.host.clone()).map_err(|fault| words(&fault))?),
+            _ => {
+                let client = Arc::new(Authorities::load(config).client()?);
+                let name = ServerName::try_from(server.host.clone()).map_err(|fault| fault.to_string())?;
+                Some((TlsConnector::from(client), name))
+            }
         };
-        let slots = Semaphore::new(usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS));
-        Ok(Self { server: server.clone(), tls, slots, idle: Mutex::default() })
+        let hello = helo.map(|name| ClientId::Domain(name.as_str().to_owned())).unwrap_or_default();
+        let connections = usize::try_from(config.mail_connections).unwrap_or(Semaphore::MAX_PERMITS);
+        let slots = Semaphore::new(connections.min(Semaphore::MAX_PERMITS));
+        Ok(Self { server: server.clone(), tls, hello, slots, idle: Mutex::default() })
     }
 
     /// Which server, and how it is spoken with; no password.
@@ -95,11 +103,14 @@ impl Smtp {
         // Held until the connection is kept or closed.
         let slot = timeout(TO_OPEN, self.slots.acquire()).await;
         let _slot = slot.map_err(|_| refusal(Stage::Connect, "no connection became free in time"))?;
+        let started = Instant::now();
         let mut connection = match self.take() {
             Some(mut kept) => match address(&mut kept, parcel, say).await {
                 Ok(()) => return self.hand_over(kept, parcel, say).await,
-                // It was closed meanwhile. Nothing was handed over on it yet.
-                Err(refused) if refused.stage == Stage::Sender => self.open(say).await?,
+                // It was closed meanwhile. Nothing was handed over on it yet. One that hangs has used up the time.
+                Err(refused) if refused.stage == Stage::Sender && started.elapsed() < TO_ADDRESS => {
+                    self.open(say).await?
+                }
                 Err(refused) => return Err(part(kept, refused).await),
             },
             None => self.open(say).await?,
@@ -115,77 +126,6 @@ impl Smtp {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|(_, since)| since.elapsed() < KEPT);
         idle.pop().map(|(connection, _)| connection)
-    }
-
-    async fn open(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, Refusal> {
-        let opened = timeout(TO_OPEN, self.connect(say)).await;
-        opened.unwrap_or_else(|_| {
-            Err(refusal(Stage::Connect, &format!("{} did not answer in time", self.server.host)))
-        })
-    }
-
-    async fn connect(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, Refusal> {
-        let SmtpUrl { host, port, .. } = &self.server;
-        let (hello, place) = (ClientId::default(), format!("{host} port {port}"));
-        let found = lookup_host((host.as_str(), *port)).await;
-        let addresses: Vec<SocketAddr> =
-            found.map_err(|fault| refusal(Stage::Resolve, &format!("{host}: {fault}")))?.collect();
-        say(&format!("connecting to {place}"));
-        let connection = match (self.server.tls, &self.tls) {
-            (SmtpTls::Implicit, Some(tls)) => {
-                let tls = Some(tls.clone());
-                AsyncSmtpConnection::connect_tokio1(&addresses[..], None, &hello, tls, None).await
-            }
-            _ => {
-                let unreachable = |fault| refusal(Stage::Connect, &format!("{place}: {fault}"));
-                let stream = TcpStream::connect(&addresses[..]).await.map_err(unreachable)?;
-                // A mail ends with a short write of its own, which must not wait for anything.
-                stream.set_nodelay(true).map_err(unreachable)?;
-                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await
-            }
-        };
-        let mut connection = connection.map_err(|fault| {
-            let stage = if is_tls(&fault) { Stage::Tls } else { Stage::Connect };
-            refused(stage, &fault)
-        })?;
-        let offers_tls = connection.can_starttls();
-        match (self.server.tls, &self.tls) {
-            (SmtpTls::Required, _) if !offers_tls => {
-                let text = "the server offers no STARTTLS";
-                return Err(part(connection, refusal(Stage::Tls, text)).await);
-            }
-            (SmtpTls::Required | SmtpTls::Opportunistic, Some(tls)) if offers_tls => {
-                let begun = connection.starttls(tls.clone(), &hello).await;
-                begun.map_err(|fault| refused(Stage::Tls, &fault))?;
-            }
-            _ => {}
-        }
-        say(match connection.is_encrypted() {
-            true => "connected, and encrypted",
-            false => "connected, not encrypted",
-        });
-        match &self.server.login {
-            Some(_) if !self.may_tell_password(&connection) => {
-                let text = "a password is not told on a connection that is not encrypted";
-                Err(part(connection, refusal(Stage::LogIn, text)).await)
-            }
-            Some((user, password)) => {
-                let credentials = Credentials::new(user.clone(), password.expose().clone());
-                match connection.auth(DEFAULT_MECHANISMS, &credentials).await {
-                    Ok(_) => {
-                        say("logged in");
-                        Ok(connection)
-                    }
-                    Err(fault) => Err(part(connection, refused(Stage::LogIn, &fault)).await),
-                }
-            }
-            None => Ok(connection),
-        }
-    }
-
-    /// In clear only where nobody is between, or where the operator said so in as many words.
-    fn may_tell_password(&self, connection: &AsyncSmtpConnection) -> bool {
-        connection.is_encrypted() || self.server.tls == SmtpTls::None || self.server.is_local()
     }
 
     /// The mail itself. What becomes of it when no answer comes nobody knows: it is sent again.
@@ -217,11 +157,13 @@ impl Smtp {
 
 /// Tells the server from whom and to whom, until it waits for the mail.
 async fn address(connection: &mut AsyncSmtpConnection, parcel: &Parcel, say: Say<'_>) -> Result<(), Refusal> {
+    let mut stage = Stage::Sender;
     let told = async {
         let sender = Mail::new(Some(parcel.from.clone()), vec![]);
         let answer = connection.command(sender).await.map_err(|fault| refused(Stage::Sender, &fault))?;
         expect(Stage::Sender, &answer, 250)?;
         say("the sender was accepted");
+        stage = Stage::Recipient;
         let recipient = Rcpt::new(parcel.to.clone(), vec![]);
         let answer =
             connection.command(recipient).await.map_err(|fault| refused(Stage::Recipient, &fault))?;
@@ -232,8 +174,10 @@ async fn address(connection: &mut AsyncSmtpConnection, parcel: &Parcel, say: Say
         let answer = connection.command(Data).await.map_err(|fault| refused(Stage::Content, &fault))?;
         expect(Stage::Content, &answer, 354)
     };
-    let late = || refusal(Stage::Recipient, "the server did not answer in time");
-    timeout(TO_ADDRESS, told).await.unwrap_or_else(|_| Err(late()))
+    match timeout(TO_ADDRESS, told).await {
+        Ok(told) => told,
+        Err(_) => Err(refusal(stage, "the server did not answer in time")),
+    }
 }
 
 /// Says good-bye, so that the server need not wonder.
@@ -248,21 +192,24 @@ fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), Refusal> {
 }
 
 fn unexpected(stage: Stage, answer: &Response) -> Refusal {
-    refusal(stage, &format!("an unexpected answer: {}", answer.code()))
+    let reached = verdict::reached(stage, Some(answer.code().into()));
+    Refusal { reached, ..refusal(stage, &format!("an unexpected answer: {}", answer.code())) }
 }
 
 /// What keeps us from handing anything over, whatever the mail is.
 fn refusal(stage: Stage, text: &str) -> Refusal {
-    Refusal { stage, status: Status::Deferred, text: one_line(text) }
+    let reached = verdict::reached(stage, None);
+    Refusal { stage, status: Status::Deferred, text: one_line(text), reached }
 }
 
 fn refused(stage: Stage, fault: &Error) -> Refusal {
-    let text = words(fault);
-    Refusal { stage, status: verdict::verdict(stage, fault.status().map(u16::from), &text), text }
+    let (text, code) = (words(fault), fault.status().map(u16::from));
+    let (status, reached) = (verdict::verdict(stage, code, &text), verdict::reached(stage, code));
+    Refusal { stage, status, text, reached }
 }
 
 /// Each cause once, from the outside in.
-fn words(fault: &Error) -> String {
+fn words(fault: &dyn StdError) -> String {
     let mut text = fault.to_string();
     let mut cause = fault.source();
     while let Some(inner) = cause {
@@ -273,19 +220,6 @@ fn words(fault: &Error) -> String {
         cause = inner.source();
     }
     one_line(&text)
-}
-
-/// Did TLS fail, and not the connection below? What is no TLS at all counts, too.
-fn is_tls(fault: &Error) -> bool {
-    let mut cause = fault.source();
-    while let Some(inner) = cause {
-        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
-        if fault.is_tls() || kind == Some(io::ErrorKind::InvalidData) {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
 }
 
 /// Without what a terminal or a database might trip over.

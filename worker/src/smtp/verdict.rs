@@ -30,6 +30,31 @@ pub(crate) struct Refusal {
     pub(crate) status: Status,
     /// One line, for operators.
     pub(crate) text: String,
+    /// Was the server to be had at all?
+    pub(crate) reached: Reached,
+}
+
+/// Does a refusal say something about the server, whatever mail was brought?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It can be used: it said no to this mail.
+    Yes,
+    /// It cannot be used: no other mail would have come further.
+    No,
+    /// It was not asked.
+    NotTried,
+}
+
+/// Whether the server can be used, by how far a mail came and the code of the answer (`None`: there was no answer).
+///
+/// Until the recipient is told, all mails are alike. Of our address it may say no for long, and that costs attempts; not
+/// so when it closes (421, RFC 5321 §3.8) or says nothing.
+pub(super) fn reached(stage: Stage, code: Option<u16>) -> Reached {
+    match (stage, code) {
+        (Stage::Resolve | Stage::Connect | Stage::Tls | Stage::LogIn, _)
+        | (Stage::Sender, None | Some(421)) => Reached::No,
+        (Stage::Sender | Stage::Recipient | Stage::Content, _) => Reached::Yes,
+    }
 }
 
 /// What the code of an answer means for the mail; `None`: there was no answer.
@@ -59,6 +84,29 @@ pub(super) fn verdict(stage: Stage, code: Option<u16>, text: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_was_told_no_recipient_is_away_unless_it_said_why() {
+        use Stage::{Connect, Content, LogIn, Recipient, Resolve, Sender, Tls};
+        for (stage, code, expected) in [
+            (Resolve, None, Reached::No),
+            (Connect, None, Reached::No),
+            (Connect, Some(421), Reached::No),
+            (Connect, Some(554), Reached::No),
+            (Tls, Some(454), Reached::No),
+            (LogIn, Some(535), Reached::No),
+            (Sender, None, Reached::No),
+            (Sender, Some(421), Reached::No),
+            (Sender, Some(451), Reached::Yes),
+            (Recipient, None, Reached::Yes),
+            (Recipient, Some(421), Reached::Yes),
+            (Recipient, Some(450), Reached::Yes),
+            (Content, None, Reached::Yes),
+            (Content, Some(421), Reached::Yes),
+        ] {
+            assert_eq!(reached(stage, code), expected, "{stage:?} {code:?}");
+        }
+    }
 
     #[test]
     fn only_a_no_to_this_recipient_or_this_mail_is_final() {

@@ -9,7 +9,11 @@ use insula_core::{
 use super::*;
 
 fn house() -> House {
-    House { product: "Insula".into(), home: "https://insula.example".into() }
+    House {
+        product: "Insula".into(),
+        home: "https://insula.example".into(),
+        abuse: "abuse@insula.example".into(),
+    }
 }
 
 fn letter(template: Template) -> Letter {
@@ -25,10 +29,7 @@ fn letter(template: Template) -> Letter {
         link: Some(Link { url, lifetime: Duration::from_secs(1800), expires_at: now }),
         device: Some(device),
         until: Some(now),
-        invitation: Some(Box::new(Invitation {
-            organization: "<b>Acme</b>\r\nX: y".into(),
-            inviter: "<script>alert(1)</script>".into(),
-        })),
+        invitation: Some(Box::new(Invitation::new("<b>Acme</b>\r\nX: y", "<script>alert(1)</script>"))),
     }
 }
 

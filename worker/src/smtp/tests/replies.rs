@@ -1,0 +1,60 @@
+//! The code of a reply decides, whatever its text is (RFC 5321 §4.2).
+
+use super::*;
+
+#[tokio::test]
+async fn a_mail_that_was_taken_in_latin_1_is_sent_once() {
+    for answer in [
+        ("CONNECT", "220 Grüß Gott"),
+        ("EHLO", "250-Grüße\r\n250-SIZE 10\r\n250 8BITMIME"),
+        ("EHLO", "250-\r\n250 8BITMIME"),
+        ("MAIL", "250 schön"),
+        ("RCPT", "250"),
+        ("DATA", "354 los: endet mit einem Punkt für sich"),
+        ("BODY", "250 2.0.0 Nachricht übernommen"),
+        ("BODY", "250-2.0.0 Nachricht\r\n250 übernommen"),
+        ("BODY", "250"),
+    ] {
+        let stub = Stub::start(&[answer]).await;
+        let smtp = stub.smtp();
+        for _ in 0..2 {
+            assert!(send(&smtp).await.is_ok(), "{answer:?}");
+        }
+        // On one connection: nothing of it was taken for a fault.
+        assert_eq!((stub.connections(), stub.received().len()), (1, 2), "{answer:?}");
+    }
+    let stub =
+        Stub::start(&[("EHLO", "250-stub\r\n250 AUTH PLAIN"), ("AUTH", "235 schön, dass du da bist")]).await;
+    let smtp = smtp(&format!("smtp://ada:hunter2@127.0.0.1:{}", stub.port));
+    assert_eq!(send(&smtp).await.unwrap(), "2.0.0 taken");
+}
+
+#[tokio::test]
+async fn a_long_reply_is_a_reply() {
+    let long: &'static str = Box::leak(format!("250 {}", "ü".repeat(3000)).into_boxed_str());
+    let stub = Stub::start(&[("BODY", long)]).await;
+    assert!(send(&stub.smtp()).await.unwrap().starts_with("????"));
+    assert_eq!(stub.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_no_in_latin_1_is_a_no() {
+    for (says, stage, status) in [
+        (("CONNECT", "421 überlastet"), Stage::Connect, Status::Deferred),
+        (("MAIL", "451 später"), Stage::Sender, Status::Deferred),
+        (("RCPT", "450 4.2.0 später"), Stage::Recipient, Status::Deferred),
+        (("RCPT", "550 5.1.1 unbekannter Empfänger"), Stage::Recipient, Status::Bounced),
+        (("RCPT", "550"), Stage::Recipient, Status::Bounced),
+        (("RCPT", "571 unerwünscht"), Stage::Recipient, Status::Bounced),
+        (("BODY", "554 5.6.0 zurückgewiesen"), Stage::Content, Status::Bounced),
+        (("BODY", "452 4.3.1 kein Platz für mehr"), Stage::Content, Status::Deferred),
+    ] {
+        let stub = Stub::start(&[says]).await;
+        let refused = send(&stub.smtp()).await.unwrap_err();
+        assert_eq!((refused.stage, refused.status), (stage, status), "{says:?}: {}", refused.text);
+        assert!(refused.text.contains(&says.1[..3]), "{says:?}: {}", refused.text);
+    }
+    let stub = Stub::start(&[("AUTH", "535 5.7.8 ungültig")]).await;
+    let refused = send(&smtp(&format!("smtp://ada:hunter2@127.0.0.1:{}", stub.port))).await.unwrap_err();
+    assert_eq!((refused.stage, refused.reached), (Stage::LogIn, Reached::No));
+}
