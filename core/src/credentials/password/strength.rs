@@ -159,8 +159,8 @@ mod tests {
         assert_eq!(fault(&"o\u{308}u\u{308}".repeat(64)), None);
         assert_eq!(fault(&"o\u{308}u\u{308}o".repeat(43)), Some("TOO_LONG"));
         let about = ["jos\u{e9}@example.com"];
-        let weakness = weakness("jose\u{301}jose\u{301}", &about, 8).map(|(code, _)| code);
-        assert_eq!(weakness, Some("TOO_SIMILAR"));
+        let fault = weakness("jose\u{301}jose\u{301}", &about, 8).map(|(code, _)| code);
+        assert_eq!(fault, Some("TOO_SIMILAR"));
         let (code, message) = weakness("kjwbqzxvkjwb", &[], 15).unwrap();
         assert!(code == "TOO_SHORT" && message.contains("15"));
     }
