@@ -92,10 +92,10 @@ async fn no_two_changes_of_one_organization_wait_for_each_other() {
     for number in 0..WORLDS {
         worlds.push(Arc::new(World::new(&server, &operator, number).await));
     }
-    // SQLite commits one after the other, each to the disk.
-    let copies = if server.workplace().is_postgres() { 2 } else { 1 };
     let pairs = (0..TABLE.len()).flat_map(|one| (one..TABLE.len()).map(move |other| (one, other)));
-    let pairs: Vec<_> = pairs.collect();
+    // SQLite commits one after the other, each to the disk, and nobody waits in a circle: every fifth pair is enough.
+    let (copies, step) = if server.workplace().is_postgres() { (2, 1) } else { (1, 5) };
+    let pairs: Vec<_> = pairs.step_by(step).collect();
     let outcomes = together(WORLDS, |number| {
         let pairs = pairs.iter().skip(number).step_by(WORLDS).copied().collect();
         work(Arc::clone(&worlds[number]), pairs, copies)

@@ -27,7 +27,7 @@ pub(super) const TABLE: &[(&str, Ask)] = &[
         w.ada.post("/api/v1/organizations", json!({ "name": "Other", "slug": w.fresh("other", n) }))
     }),
     ("createOrganizationFor", |w, n| {
-        let draft = json!({ "name": "Third", "slug": w.fresh("third", n), "owner_id": w.zoe_user });
+        let draft = json!({ "name": "Third", "slug": w.fresh("third", n), "owner_email": w.email("eve") });
         w.operator.post("/api/v1/admin/organizations", draft)
     }),
     // People.

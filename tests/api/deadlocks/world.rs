@@ -234,6 +234,11 @@ impl World {
         format!("/api/v1/admin/users/{}", self.zoe_user)
     }
 
+    /// The address of one of the people.
+    pub(super) fn email(&self, name: &str) -> String {
+        format!("{name}{}@example.com", self.number)
+    }
+
     /// A name that nobody has.
     pub(super) fn fresh(&self, name: &str, number: usize) -> String {
         format!("{name}-{}-{number}", self.number)
