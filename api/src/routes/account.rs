@@ -182,7 +182,7 @@ impl ProfilePatch {
 }
 
 impl TryFrom<ProfilePatch> for ProfileChanges {
-    type Error = insula_core::Error;
+    type Error = Error;
 
     fn try_from(patch: ProfilePatch) -> Result<Self, Self::Error> {
         let mut fields = Fields::default();
