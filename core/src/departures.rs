@@ -1,14 +1,31 @@
-//! How a membership ends, with everything that ends with it: what is running stops, open tasks are nobody's, and projects
+//! What ends when a membership stops acting: what is running stops; and where it is over, open tasks are nobody's, and projects
 //! that only their members see are seen no more.
 
 use crate::{
     Result,
-    access::{MembersRemove, OwnMembership, Platform, Write},
-    db::OrgTx,
-    ids::MemberId,
-    members::{self, Belonging, Expected},
+    access::{MembersRemove, MembersUpdate, OwnMembership, Platform, Write},
+    db::{OrgTx, Tx},
+    ids::{MemberId, UserId},
+    members::{self, ACTIVE, Belonging, Expected, Listed, MemberChanges},
     projects, tasks, time_entries,
 };
+
+/// Changes a member; where that leaves them suspended, their timer stops.
+///
+/// # Errors
+/// Those of [`members::change`].
+pub async fn change(
+    tx: &OrgTx<MembersUpdate>,
+    member: MemberId,
+    changes: MemberChanges,
+    expected: &Expected,
+) -> Result<Listed> {
+    let changed = members::change(tx, member, changes, expected).await?;
+    if changed.member.status != ACTIVE {
+        time_entries::depart(tx, member).await?;
+    }
+    Ok(changed)
+}
 
 /// Lets the caller go from the organization.
 ///
@@ -34,6 +51,37 @@ pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &Expe
 pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
     members::depart(tx, membership).await?;
     wind_up(tx, membership.member).await
+}
+
+/// Stops the timers of a person whose account can act no more, in every organization. The memberships stay. Their
+/// organizations and the person are locked.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn stop_timers(tx: &Tx, user: UserId) -> Result<()> {
+    let mut memberships = members::of(tx, user).await?;
+    memberships.retain(|membership| !membership.is_over());
+    lock(tx, &memberships).await?;
+    for membership in &memberships {
+        time_entries::depart(&enter(tx, membership).await?, membership.member).await?;
+    }
+    Ok(())
+}
+
+/// Locks memberships, given in the order of their ids: all of them before anything that is theirs, as everybody does.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn lock(tx: &Tx, memberships: &[Belonging]) -> Result<()> {
+    for membership in memberships {
+        members::lock_one(&enter(tx, membership).await?, membership.member).await?;
+    }
+    Ok(())
+}
+
+async fn enter(tx: &Tx, membership: &Belonging) -> Result<OrgTx<Platform>> {
+    #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its person")]
+    tx.enter(membership.organization).await
 }
 
 /// What ends with a membership; the member is locked.

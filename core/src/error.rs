@@ -10,7 +10,7 @@ use sea_orm::DbErr;
 pub use self::fields::{FieldError, Fields, MOST_FAULTS};
 use crate::{
     access::{Permission, PermissionSet},
-    ids::MemberId,
+    ids::{InvitationId, MemberId},
     text::Fault,
 };
 
@@ -115,7 +115,7 @@ codes! {
     PeriodLocked         = "PERIOD_LOCKED",          Conflict,        "Period locked",          "This began in a period that is locked: what stands there can be changed no more.";
     RoleNameTaken        = "ROLE_NAME_TAKEN",        Conflict,        "Role name taken",        "Another role of this organization has this name.";
     RoleBuiltin          = "ROLE_BUILTIN",           Conflict,        "Built-in role",          "Built-in roles cannot be changed or deleted. Add a role of your own.";
-    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members hold this role; `members` lists them. Name another role in `reassign_to`.";
+    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members hold this role, or open invitations give it: `members` and `invitations` list them. Name another role in `reassign_to`.";
     NotAMember           = "NOT_A_MEMBER",           Conflict,        "Not a member",           "This is about the caller's own membership, and you are not a member of this organization.";
     PersonalOrganization = "PERSONAL_ORGANIZATION",  Conflict,        "Personal organization",  "This organization is one person's own: nobody can be invited into it, and it can be neither left nor handed over, and goes with his account.";
     AlreadyMember        = "ALREADY_MEMBER",         Conflict,        "Already a member",       "Whoever this invitation is for is a member of this organization already.";
@@ -203,7 +203,12 @@ pub enum Error {
     Escalation(PermissionSet),
     /// Members, by their ids, hold the role that is to go.
     #[error("{}", Code::RoleInUse.sentence())]
-    RoleInUse(Vec<MemberId>),
+    RoleInUse {
+        /// Who hold it.
+        members: Vec<MemberId>,
+        /// The open invitations that give it.
+        invitations: Vec<InvitationId>,
+    },
     /// The invitation is for another address than the caller's; this is as much of it as he may see.
     #[error("{}", Code::InvitationEmailMismatch.sentence())]
     EmailMismatch(String),
@@ -256,7 +261,7 @@ impl Error {
             Self::Refused(code) | Self::Invalid(code, _) => *code,
             Self::Forbidden(_) => Code::Forbidden,
             Self::Escalation(_) => Code::Escalation,
-            Self::RoleInUse(_) => Code::RoleInUse,
+            Self::RoleInUse { .. } => Code::RoleInUse,
             Self::EmailMismatch(_) => Code::InvitationEmailMismatch,
             Self::Moved(_) => Code::OrganizationMoved,
             Self::LastOwner(_) => Code::LastOwner,

@@ -39,6 +39,7 @@ mod m0020_audit_chain;
 mod m0021_project_details;
 mod m0022_tasks;
 mod m0023_time_entries;
+mod m0026_renamed_keys;
 mod m0028_presented_tokens;
 
 use database::{Database, Session};

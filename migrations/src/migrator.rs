@@ -36,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(crate::m0021_project_details::Migration),
             Box::new(crate::m0022_tasks::Migration),
             Box::new(crate::m0023_time_entries::Migration),
+            Box::new(crate::m0026_renamed_keys::Migration),
             Box::new(crate::m0028_presented_tokens::Migration),
         ]
     }

@@ -241,3 +241,26 @@ async fn a_repeated_import_is_done_once() {
         .await
         .problem(422, "IDEMPOTENCY_MISMATCH");
 }
+
+/// More names than one statement of either database takes.
+#[tokio::test]
+async fn any_number_of_tag_names_is_looked_up() {
+    let guild = Guild::start().await;
+    let known = tag(&guild, "tag 39999").await;
+    let row = |from: usize, to: usize| {
+        let names: Vec<_> = (from..to).map(|number| format!("tag {number}")).collect();
+        format!("2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,{}\n", names.join(";"))
+    };
+    let rows: String = (0..40).map(|number| row(number * 1000, (number + 1) * 1000)).collect();
+    let file = format!("started_at,ended_at,tags\n{rows}");
+    let refused = import(&guild, &guild.mia, "", &file).await;
+    refused.problem(422, "VALIDATION_FAILED");
+    assert!(refused.faults().contains(&"rows[1].tags UNKNOWN_TAG".to_owned()));
+    assert_eq!(entries(&guild).await, 0);
+
+    // The last of 40,000 is one that there is.
+    let found = format!("{file}{}", row(39_999, 40_000));
+    let tried = import(&guild, &guild.mia, "?dry_run=true", &found).await.expect(200);
+    let faults = tried["errors"].as_array().unwrap();
+    assert!(!faults.is_empty() && faults.iter().all(|fault| fault["row"] != 41), "{known}");
+}

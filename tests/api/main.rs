@@ -28,6 +28,7 @@ mod conditions;
 mod cookies;
 mod cors;
 mod database_trouble;
+mod deadlocks;
 mod departures;
 mod disconnects;
 mod document;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, Demo, Server, together};
+use insula_tests::{Client, Demo, Guild, Server, id, together};
 use serde_json::{Value, json};
 
 use crate::members;
@@ -182,6 +182,70 @@ async fn a_role_that_is_held_goes_only_for_another() {
     // Its name is free again, its key is not.
     let again = olivia.get(&role(&olivia, "Lead", &[]).await).await.expect(200);
     assert!(again["key"].as_str().unwrap().starts_with("lead-"), "{again}");
+}
+
+/// Whoever is invited to a role is counted like those who hold it.
+#[tokio::test]
+async fn a_role_that_invitations_give_goes_only_for_another() {
+    let guild = Guild::start().await;
+    let role = json!({ "name": "Lead", "permissions": ["projects:read", "projects:delete"] });
+    let path = format!(
+        "{}/{}",
+        guild.path("/roles"),
+        id(&guild.owner.post(&guild.path("/roles"), role).await.expect(201))
+    );
+    let invite = async |name: &str, roles: &[&str]| {
+        id(&guild.owner.invite("acme", &format!("{name}@example.com"), roles).await.expect(201))
+    };
+    let (nina, both) = (invite("nina", &["lead"]).await, invite("both", &["lead", "viewer"]).await);
+    let (closed, late) = (invite("closed", &["lead"]).await, invite("late", &["lead"]).await);
+    let invitation = |id: &str| guild.path(&format!("/invitations/{id}"));
+    guild.owner.delete(&invitation(&closed)).await.expect(204);
+    let over = "UPDATE invitations SET expires_at = created_at WHERE email = 'late@example.com'";
+    guild.server.vault().await.execute(over).await;
+    let delete =
+        async |query: &str| guild.owner.delete(&format!("{path}{query}")).header("if-match", "*").await;
+
+    let problem = delete("").await.problem(409, "ROLE_IN_USE");
+    assert_eq!((&problem["members"], &problem["invitations"]), (&json!([]), &json!([nina, both])));
+    let preview = delete("?reassign_to=viewer&dry_run=true").await.expect(200);
+    assert_eq!(preview, json!({ "effects": [], "invitations": [nina, both] }));
+    delete("").await.problem(409, "ROLE_IN_USE");
+    delete("?reassign_to=viewer").await.expect(204);
+    for (id, version) in [(&nina, 2), (&both, 2), (&late, 2), (&closed, 2)] {
+        let shown = guild.owner.get(&invitation(id)).await.expect(200);
+        let roles: Vec<_> = shown["roles"].as_array().unwrap().iter().map(|role| &role["key"]).collect();
+        let expected = if *id == closed { vec![] } else { vec!["viewer"] };
+        assert_eq!(roles, expected, "{shown}");
+        let stored =
+            format!("SELECT version FROM invitations WHERE id = {}", guild.server.vault().await.id(id));
+        assert_eq!(guild.server.vault().await.scalar(&stored).await, version, "{shown}");
+    }
+    assert_eq!(guild.events("invitation.updated").await.len(), 3);
+
+    let invited = guild.server.client().register("nina@example.com").await;
+    let token = guild.server.invitation("nina@example.com", 1).await;
+    invited.accept(&token, json!({})).await.expect(200);
+    let mine = invited.get(&guild.path("/me/permissions")).await.expect(200);
+    assert_eq!(mine["roles"][0]["key"], "viewer");
+}
+
+/// Nobody gives by another's invitation what is not theirs to give, and what is over keeps no role.
+#[tokio::test]
+async fn invitations_that_are_over_keep_no_role() {
+    let guild = Guild::start().await;
+    let role = json!({ "name": "Lead", "permissions": [] });
+    let path = format!(
+        "{}/{}",
+        guild.path("/roles"),
+        id(&guild.owner.post(&guild.path("/roles"), role).await.expect(201))
+    );
+    guild.owner.invite("acme", "late@example.com", &["lead"]).await.expect(201);
+    let swap = format!("{path}?reassign_to=owner");
+    guild.admin.delete(&swap).header("if-match", "*").await.problem(403, "OWNER_PROTECTED");
+    let over = "UPDATE invitations SET expires_at = created_at";
+    assert_eq!(guild.server.vault().await.execute(over).await, 1);
+    guild.admin.delete(&path).header("if-match", "*").await.expect(204);
 }
 
 #[tokio::test]

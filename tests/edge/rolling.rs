@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 2] = [("INSULA_DRAIN_DELAY", "5"), ("INSULA_TRUST
 struct Ledger {
     is_over: AtomicBool,
     reads: AtomicU64,
-    /// The codes of projects that were acknowledged.
+    /// The codes of projects, and the notes of time entries, that were acknowledged.
     written: Mutex<Vec<String>>,
     failed: Mutex<Vec<String>>,
 }
@@ -58,7 +58,8 @@ pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
     }
     let failed = std::mem::take(&mut *ledger.failed.lock().unwrap_or_else(PoisonError::into_inner));
     let written = std::mem::take(&mut *ledger.written.lock().unwrap_or_else(PoisonError::into_inner));
-    let kept = house.vault().await.texts("SELECT code FROM projects").await;
+    let kept = "SELECT code FROM projects UNION ALL SELECT notes FROM time_entries";
+    let kept = house.vault().await.texts(kept).await;
     let lost = written.iter().filter(|code| !kept.contains(code)).count();
     screen::line(&format!(
         "  requests: {} reads, {} acknowledged writes, {} failed (0), {lost} writes lost (0)",
@@ -107,7 +108,7 @@ async fn work(person: Person, number: u64, ledger: Arc<Ledger>) {
         }
         let done = if turn % 3 == 2 {
             let code = format!("C{number}T{turn}");
-            let made = person.plan(&code).await;
+            let made = if turn % 2 == 0 { person.plan(&code).await } else { person.track(&code).await };
             made.map(|()| ledger.written.lock().unwrap_or_else(PoisonError::into_inner).push(code))
         } else {
             person.list().await.map(|()| {

@@ -85,6 +85,18 @@ impl Vault {
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// Runs these statements, all of them or none.
+    pub async fn execute_all(&self, statements: &[String]) {
+        either!(self, pool => {
+            let mut transaction = pool.begin().await.expect("a transaction");
+            for sql in statements {
+                let done = sqlx::query(AssertSqlSafe(sql.as_str())).execute(&mut *transaction).await;
+                done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            transaction.commit().await.expect("a commit");
+        });
+    }
+
     /// Lets some periodic work be due now, which a server must have done before; one that runs does it within a second.
     pub async fn due(&self, schedule: &str) {
         let due = format!("UPDATE schedules SET next_run = created_at WHERE name = '{schedule}'");

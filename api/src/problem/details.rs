@@ -31,6 +31,8 @@ pub(super) struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    invitations: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     organizations: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_masked: Option<&'a str>,
@@ -75,7 +77,13 @@ impl<'a> Details<'a> {
                 _ => None,
             },
             members: match error {
-                Error::RoleInUse(members) => Some(members.iter().map(ToString::to_string).collect()),
+                Error::RoleInUse { members, .. } => Some(members.iter().map(ToString::to_string).collect()),
+                _ => None,
+            },
+            invitations: match error {
+                Error::RoleInUse { invitations, .. } => {
+                    Some(invitations.iter().map(ToString::to_string).collect())
+                }
                 _ => None,
             },
             lack: if let Error::Forbidden(missing) = error { Some((&**missing).into()) } else { None },
@@ -168,6 +176,7 @@ pub(crate) fn schema() -> Value {
             "permission": text("The permission that was asked for."),
             "missing": texts("The permissions the caller lacks."),
             "members": texts("The ids of the members who hold the role."),
+            "invitations": texts("The ids of the open invitations that give the role."),
             "roles_held": texts("The roles the caller holds."),
             "roles_that_grant": texts("The roles that would do."),
             "organizations": texts("The slugs of the organizations that would be left without an owner."),

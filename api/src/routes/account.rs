@@ -5,7 +5,7 @@ use std::sync::Arc;
 use insula_core::{
     Error, accounts,
     credentials::{self, Proof},
-    error::Fields,
+    error::{Code, Fields},
     ids::OrgId,
     members::Caller,
     secret::Secret,
@@ -116,7 +116,12 @@ impl Account {
     #[oai(path = "/users/me", method = "delete", operation_id = "deleteMe")]
     async fn remove(&self, me: Recent<false>) -> Result<Accepted, Conflicting> {
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
-        accounts::remove(&tx, me.0.user.id, accounts::BY_ONESELF).await?;
+        let removed = accounts::remove(&tx, me.0.user.id, accounts::BY_ONESELF).await;
+        removed.map_err(|error| match error {
+            // Deleted by another request in this moment, which ended this session, too.
+            Error::NotFound(_) => Code::InvalidToken.refuse(),
+            error => error,
+        })?;
         tx.commit().await?;
         Ok(Accepted(
             "Your account is deleted. For 14 days an operator can bring it back; then it is forgotten.",

@@ -188,7 +188,7 @@ impl Members {
 
     /// Change a member
     ///
-    /// Suspends him, brings him back, gives him other roles. Only an owner makes, changes or suspends owners, and only with
+    /// Suspends him, which stops his timer, brings him back, gives him other roles. Only an owner makes, changes or suspends owners, and only with
     /// a recent log-in; and nobody gives what he does not hold himself.
     #[oai(path = "/organizations/:org/members/:member", method = "patch", operation_id = "updateMember")]
     async fn change(
@@ -210,7 +210,7 @@ impl Members {
         if dry_run.0 == Some(true) {
             return Ok(OrPreview::tried(members::try_change(&tx, id, changes, &expected).await?));
         }
-        let member = members::change(&tx, id, changes, &expected).await?;
+        let member = departures::change(&tx, id, changes, &expected).await?;
         tx.commit().await?;
         Ok(OrPreview::Done(Tagged::Present(tag(&member), member.into())))
     }

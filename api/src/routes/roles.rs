@@ -8,7 +8,7 @@ use insula_core::{
     error::{Code, Fields},
     idempotency::Begun,
     ids::RoleId,
-    members,
+    invitations, members,
     page::Sort,
     roles::{self, Allowing, NewRole, RoleChanges, RoleKey as Key, RoleRef},
     text,
@@ -223,15 +223,15 @@ impl Roles {
 
     /// Delete a role
     ///
-    /// `If-Match` is required. Members who hold it get the role `reassign_to` instead; without that, a role that is held
-    /// stays.
+    /// `If-Match` is required. Members who hold it get the role `reassign_to` instead, and invitations that give it give that
+    /// one; without it, a role that is held, or that an open invitation gives, stays.
     #[oai(path = "/organizations/:org/roles/:role", method = "delete", operation_id = "deleteRole")]
     async fn remove(
         &self,
         org: tenant::Path<RolesDelete>,
         role: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        /// What those who hold it get instead, by key or id. Needs `roles:assign`.
+        /// What those who hold it, or are invited to it, get instead, by key or id. Needs `roles:assign`.
         reassign_to: Query<Option<RoleName>>,
         /// Only tell who would gain and who would lose what.
         dry_run: Query<Option<bool>>,
@@ -242,10 +242,10 @@ impl Roles {
         roles::exists(&tx, id).await?;
         let expected = IfMatch::required(expected.0)?;
         if dry_run.0 == Some(true) {
-            let effects = members::try_remove_role(&tx, id, other.as_ref(), &expected).await?;
-            return Ok(OrPreview::tried(effects));
+            let removal = invitations::try_remove_role(&tx, id, other.as_ref(), &expected).await?;
+            return Ok(OrPreview::tried(removal.effects).with_invitations(removal.invitations));
         }
-        members::remove_role(&tx, id, other.as_ref(), &expected).await?;
+        invitations::remove_role(&tx, id, other.as_ref(), &expected).await?;
         tx.commit().await?;
         Ok(OrPreview::Done(NoContent))
     }

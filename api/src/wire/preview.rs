@@ -1,6 +1,6 @@
 //! `?dry_run=true`: what a change would do, without doing it.
 
-use insula_core::members::Effect;
+use insula_core::{ids::InvitationId, members::Effect};
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, Object,
@@ -17,6 +17,10 @@ use super::{Permission, Reply, reply::JSON};
 pub struct Preview {
     /// Those for whom anything would change.
     effects: Vec<MemberEffect>,
+    /// The open invitations that would give another role; of the deletion of a role.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitations: Option<Vec<Uuid>>,
 }
 
 /// What a change would do to one member.
@@ -49,7 +53,19 @@ impl<R> OrPreview<R> {
             gains: names(effect.gains),
             loses: names(effect.loses),
         };
-        Self::Tried(Preview { effects: effects.into_iter().map(effect).collect() })
+        Self::Tried(Preview { effects: effects.into_iter().map(effect).collect(), invitations: None })
+    }
+
+    /// As it is, with the open invitations that would give another role.
+    #[must_use]
+    pub fn with_invitations(self, invitations: Vec<InvitationId>) -> Self {
+        match self {
+            Self::Tried(preview) => {
+                let invitations = invitations.into_iter().map(|invitation| invitation.0).collect();
+                Self::Tried(Preview { invitations: Some(invitations), ..preview })
+            }
+            done @ Self::Done(_) => done,
+        }
     }
 }
 

@@ -119,7 +119,7 @@ async fn readdress(tx: &Tx, user: &mut User, email: EmailAddress) -> Result<()> 
     let is_another = email.key() != user.email_canonical;
     if is_another {
         refuse_reserved(tx, &email, Some(user.id)).await?;
-        if users::with_email(tx, &email).await?.is_some() {
+        if users::owner_of(tx, email.key()).await?.is_some() {
             return Err(Code::EmailTaken.refuse());
         }
         one_time_tokens::kill(tx, user.id, Purpose::ALL).await?;

@@ -3,6 +3,7 @@
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::json;
 
+use super::removal::personal;
 use crate::{
     Error, Result,
     access::{Origin, Platform},
@@ -83,11 +84,17 @@ pub async fn purge(db: &Db) -> Result<u64> {
 /// In one transaction: the row stays without a word about the person, everything that was his alone goes.
 async fn forget(db: &Db, user: UserId) -> Result<()> {
     let tx = db.begin_global(Origin::WORKER).await?;
+    let found = users::find_due(&tx, user).await?;
+    let mut concerned = invitations::inviting(&tx, &found.email_canonical).await?;
+    concerned.extend(personal(&tx, user).await?);
+    organizations::lock_each(&tx, concerned).await?;
     let was = users::anonymize(&tx, user).await?;
     credentials::clear(&tx, user).await?;
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
     tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
-    for membership in members::of(&tx, user).await? {
+    let memberships = members::of(&tx, user).await?;
+    departures::lock(&tx, &memberships).await?;
+    for membership in memberships {
         #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
         let scope = tx.enter(membership.organization).await?;
         if membership.is_personal() {

@@ -6,6 +6,7 @@ use crate::{
     Result,
     audit::{Action, Details},
     db::Tx,
+    departures,
     ids::{OrgId, UserId},
     members::{self, Belonging},
     one_time_tokens::{self, Purpose},
@@ -41,7 +42,8 @@ pub async fn remove(tx: &Tx, user: UserId, grace: TimeDelta) -> Result<()> {
     Ok(())
 }
 
-/// The person, locked, after it is sure that neither the platform nor an organization is lost without him.
+/// The person, locked, after it is sure that neither the platform nor an organization is lost without him. His
+/// organizations are locked before, and his timers stop.
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER`.
@@ -49,6 +51,7 @@ pub(super) async fn leave(tx: &Tx, user: UserId) -> Result<User> {
     let organizations = members::lock_organizations(tx, user).await?;
     let user = users::lock_dispensable(tx, user).await?;
     members::refuse_last(tx, user.id, &organizations).await?;
+    departures::stop_timers(tx, user.id).await?;
     Ok(user)
 }
 
@@ -70,10 +73,12 @@ async fn close(tx: &Tx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
 /// # Errors
 /// `NotFound` when there is none to bring back; `EMAIL_TAKEN`, `USERNAME_TAKEN` when somebody else has its names by now.
 pub async fn restore(tx: &Tx, user: UserId) -> Result<User> {
+    let own = personal(tx, user).await?;
+    organizations::lock_each(tx, own.iter().copied().collect()).await?;
     let user = users::restore(tx, user).await?;
     // One that began while the account was being deleted.
     sessions::revoke(tx, user.id, Ending::All, "account-restored").await?;
-    for org in personal(tx, user.id).await? {
+    for org in own {
         #[expect(
             clippy::disallowed_methods,
             reason = "a person's own organization comes back with his account"

@@ -11,9 +11,6 @@ use crate::{
     ids::{EventId, OrgId, UserId},
 };
 
-/// Most ids that one statement names.
-const BATCH: usize = 5_000;
-
 #[derive(FromQueryResult)]
 struct Found {
     organization_id: OrgId,
@@ -38,9 +35,7 @@ pub(crate) async fn erase(tx: &Tx, user: UserId) -> Result<()> {
     for (org, events) in logs {
         #[expect(clippy::disallowed_methods, reason = "whoever is forgotten is forgotten everywhere")]
         let scope = tx.enter(org).await?;
-        for events in events.chunks(BATCH) {
-            scope.delete::<PersonalEntity>(PersonalColumn::Id.is_in(events.iter().copied())).await?;
-        }
+        scope.delete_those::<PersonalEntity>(PersonalColumn::Id, events).await?;
     }
     Ok(())
 }

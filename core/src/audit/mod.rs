@@ -115,6 +115,7 @@ actions! {
     MemberRemoved        = "member.removed";
     InvitationCreated    = "invitation.created";
     InvitationResent     = "invitation.resent";
+    InvitationUpdated    = "invitation.updated";
     InvitationRevoked    = "invitation.revoked";
     InvitationAccepted   = "invitation.accepted";
     InvitationDeclined   = "invitation.declined";

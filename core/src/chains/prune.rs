@@ -70,8 +70,8 @@ async fn prune_batch(scope: &OrgTx<Platform>, key: &KeyPair, cutoff: DateTime<Ut
     keep(scope, head).await?;
     let gone = || Condition::all().add(Column::Seq.lte(last));
     let ids = scope.find::<audit::Entity>().filter(gone()).views::<Id>(Column::Seq).await?;
-    let ids = audit::PersonalColumn::Id.is_in(ids.into_iter().map(|Id { id }| id));
-    scope.delete::<audit::PersonalEntity>(ids).await?;
+    let ids = ids.into_iter().map(|Id { id }| id);
+    scope.delete_those::<audit::PersonalEntity>(audit::PersonalColumn::Id, ids).await?;
     let pruned = scope.delete::<audit::Entity>(gone()).await?;
     let details = Details::removed(json!({ "events": pruned, "through_seq": last }));
     scope.record(Action::AuditPruned, scope.org(), details).await?;

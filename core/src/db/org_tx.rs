@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExecResult,
     FromQueryResult, IntoActiveModel, QueryFilter, StatementBuilder, UpdateMany, Value,
-    sea_query::{Expr, IntoCondition, LockBehavior, LockType, OnConflict, Query, SelectStatement},
+    sea_query::{Expr, IntoCondition, LockBehavior, OnConflict, Query, SelectStatement},
 };
 
 use super::{
-    Scoped, TenantTable, Tx,
+    Scoped, TenantTable, Tx, locks, pieces,
     transaction::{Hat, Open, Transaction},
 };
 use crate::{
@@ -127,6 +127,26 @@ impl<P: Grant> OrgTx<P> {
         }
         fields.finish()
     }
+
+    /// Refuses a name that another living row of `E` has in `column`. To be asked before a row is renamed: two that exchange
+    /// their names would otherwise wait for each other in the unique index, which decides where two want one name at once.
+    ///
+    /// # Errors
+    /// `code`.
+    pub(crate) async fn refuse_taken<E: TenantTable>(
+        &self,
+        column: E::Column,
+        name: impl Into<Value>,
+        code: Code,
+    ) -> Result<()>
+    where
+        E::Model: Send + Sync,
+    {
+        match self.find::<E>().filter(column.eq(name)).exists().await? {
+            true => Err(code.refuse()),
+            false => Ok(()),
+        }
+    }
 }
 
 impl<P: Write> OrgTx<P> {
@@ -156,7 +176,7 @@ impl<P: Write> OrgTx<P> {
         Ok(row.insert(&self.open.transaction).await?)
     }
 
-    /// Inserts several rows by one statement.
+    /// Inserts several rows, by as few statements as the databases take; nothing for none.
     pub(crate) async fn insert_many<A>(&self, mut rows: Vec<A>) -> Result<()>
     where
         A: ActiveModelTrait + Send,
@@ -165,8 +185,10 @@ impl<P: Write> OrgTx<P> {
         for row in &mut rows {
             row.set(<A::Entity as TenantTable>::ORG, self.org().0.into());
         }
-        self.wrote::<A::Entity>();
-        A::Entity::insert_many(rows).exec_without_returning(&self.open.transaction).await?;
+        for rows in pieces::rows::<A::Entity, _>(rows) {
+            self.wrote::<A::Entity>();
+            A::Entity::insert_many(rows).exec_without_returning(&self.open.transaction).await?;
+        }
         Ok(())
     }
 
@@ -237,7 +259,7 @@ impl<P: Write> OrgTx<P> {
             .from(E::default())
             .cond_where(condition.into_condition())
             .and_where(E::ORG.eq(self.org()))
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+            .lock_with_behavior(locks::CHANGE, LockBehavior::SkipLocked);
         let update = setting::<E>(columns).filter(E::ID.in_subquery(free)).filter(E::ORG.eq(self.org()));
         Ok(update.exec_with_returning(&self.open.transaction).await?)
     }
@@ -256,11 +278,13 @@ impl<P: Write> OrgTx<P> {
         for row in &mut rows {
             row.set(org, self.org().0.into());
         }
-        self.wrote::<A::Entity>();
         // Never by the id alone: another tenant's row would be overwritten.
         let conflict = OnConflict::columns([org, id]).update_columns(columns.iter().copied()).to_owned();
-        let insert = A::Entity::insert_many(rows).on_conflict(conflict);
-        insert.exec_without_returning(&self.open.transaction).await?;
+        for rows in pieces::rows::<A::Entity, _>(rows) {
+            self.wrote::<A::Entity>();
+            let insert = A::Entity::insert_many(rows).on_conflict(conflict.clone());
+            insert.exec_without_returning(&self.open.transaction).await?;
+        }
         Ok(())
     }
 

@@ -94,7 +94,8 @@ impl Pools {
     /// What time the database says it is; `None`: it has no clock of its own. `clock`: this machine's.
     pub(super) async fn ask_time(&self, clock: Clock) -> Result<Option<Answer>> {
         let Self::Postgres { pool, patience, health } = self else { return Ok(None) };
-        let mut session = Session::begin(pool, health, Some(*patience), "BEGIN", false).await.map_err(query)?;
+        let mut session =
+            Session::begin(pool, health, Some(*patience), "BEGIN", false).await.map_err(query)?;
         let asked = clock.now();
         let time = sqlx::query_scalar("SELECT clock_timestamp()");
         let answer = within(session.patience(), time.fetch_one(session.enter().map_err(query)?)).await;

@@ -3,13 +3,14 @@
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, PartialModelTrait,
     QueryFilter, QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
-    sea_query::{Expr, ExprTrait, IntoCondition, LockType, Order},
+    sea_query::{Expr, ExprTrait, IntoCondition, Order},
 };
 
 use super::{
     GlobalTable, TenantTable,
     among::subquery,
     keyset::{self, SortKey},
+    pieces::pieces,
     transaction::Transaction,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
 /// A query that will run inside the organization, whatever else it asks.
 #[must_use]
 pub struct Scoped<'tx, E: EntityTrait> {
-    tx: &'tx Transaction,
+    pub(super) tx: &'tx Transaction,
     org: OrgId,
     select: Select<E>,
     /// Only those that were deleted, or only those that live; `None`: both.
@@ -92,7 +93,7 @@ where
         ScopedWith { tx, select: self.sealed().find_also_related(R::default()) }
     }
 
-    fn sealed(self) -> Select<E> {
+    pub(super) fn sealed(self) -> Select<E> {
         let lives = E::DELETED.zip(self.deleted).map(|(column, deleted)| match deleted {
             true => column.is_not_null(),
             false => column.is_null(),
@@ -107,6 +108,27 @@ where
     pub async fn all(self) -> Result<Vec<E::Model>> {
         let tx = self.tx;
         Ok(self.sealed().all(tx).await?)
+    }
+
+    /// The rows whose `column` is one of these values, however many they are.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn all_of(
+        self,
+        column: E::Column,
+        values: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Result<Vec<E::Model>> {
+        let mut found = Vec::new();
+        for values in pieces(values) {
+            found.extend(self.again().filter(column.is_in(values)).all().await?);
+        }
+        Ok(found)
+    }
+
+    /// The same query once more.
+    pub(super) fn again(&self) -> Self {
+        Self { select: self.select.clone(), ..*self }
     }
 
     /// The first `limit` rows, ordered by `column`. For work done in batches; lists are pages.
@@ -149,24 +171,6 @@ where
     pub async fn one(self) -> Result<E::Model> {
         let tx = self.tx;
         self.sealed().one(tx).await?.ok_or(Error::NotFound(E::NAME))
-    }
-
-    /// The one row, locked against other writers until the transaction ends.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none; `Unavailable` when another writer holds it too long.
-    pub async fn one_locked(self) -> Result<E::Model> {
-        let tx = self.tx;
-        self.sealed().lock(LockType::Update).one(tx).await?.ok_or(Error::NotFound(E::NAME))
-    }
-
-    /// Every row, locked in the order of `column`: whoever locks several at once does it in one order.
-    ///
-    /// # Errors
-    /// `Unavailable` when another writer holds one too long.
-    pub async fn all_locked(self, column: E::Column) -> Result<Vec<E::Model>> {
-        let tx = self.tx;
-        Ok(self.sealed().order_by(column, Order::Asc).lock(LockType::Update).all(tx).await?)
     }
 
     /// How many rows there are.
@@ -230,6 +234,23 @@ where
     pub async fn all(self) -> Result<Vec<(E::Model, R::Model)>> {
         let found = self.select.all(self.tx).await?;
         Ok(found.into_iter().filter_map(|(row, other)| Some((row, other?))).collect())
+    }
+
+    /// Those whose `column` is one of these values, however many they are, each with its person.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn all_of(
+        self,
+        column: impl ColumnTrait,
+        values: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Result<Vec<(E::Model, R::Model)>> {
+        let mut found = Vec::new();
+        for values in pieces(values) {
+            let one = Self { tx: self.tx, select: self.select.clone() };
+            found.extend(one.filter(column.is_in(values)).all().await?);
+        }
+        Ok(found)
     }
 
     /// The one row, with its person.

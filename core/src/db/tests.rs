@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
     OrgTx,
@@ -112,6 +112,31 @@ async fn a_row_belongs_to_the_scope_whatever_it_says() {
     tx.record(Action::ProjectCreated, kept.id, Details::created(serde_json::json!({}))).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(sandbox.begin::<ProjectsRead>(theirs).await.find::<Entity>().count().await.unwrap(), 0);
+}
+
+/// More than one statement of either database takes.
+#[tokio::test]
+async fn any_number_of_rows_is_added_found_changed_and_removed() {
+    const MANY: usize = 33_000;
+    let sandbox = Sandbox::new().await;
+    let ours = sandbox.tenant("ours").await;
+    let tx = sandbox.begin::<ProjectsCreate>(ours).await;
+    let rows: Vec<_> = (0..MANY).map(|number| row(&tx, &format!("p{number}"))).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.id.clone().unwrap()).collect();
+    tx.insert_many(rows).await.unwrap();
+    let keys = (0..MANY).map(|number| format!("p{number}"));
+    assert_eq!(tx.find::<Entity>().all_of(Column::CodeKey, keys).await.unwrap().len(), MANY);
+    let locked = tx.find::<Entity>().all_locked_of(ids.iter().rev().copied()).await.unwrap();
+    assert!(locked.len() == MANY && locked.is_sorted_by_key(|project| project.id));
+    let columns = [(Column::Version, Expr::value(7))];
+    assert_eq!(tx.set_those::<Entity>(columns, ids.iter().copied()).await.unwrap(), MANY as u64);
+    let each = ids.iter().map(|id| ((*id).into(), vec![8_i64.into()]));
+    assert_eq!(tx.set_each::<Entity>(&[Column::Version], each).await.unwrap(), MANY as u64);
+    assert_eq!(tx.find::<Entity>().filter(Column::Version.eq(8)).count().await.unwrap(), MANY as u64);
+    // Whoever names so many in one statement is told, on both databases.
+    let uncut = tx.find::<Entity>().filter(Column::Id.is_in(ids.iter().copied())).all().await;
+    assert!(matches!(uncut, Err(Error::Storage(_))));
+    assert_eq!(tx.delete_those::<Entity>(Column::Id, ids).await.unwrap(), MANY as u64);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 
 use super::{
     error::{exec, query},
+    pieces::refuse_too_many,
     session::{Session, within},
 };
 use crate::{
@@ -111,8 +112,9 @@ macro_rules! run {
 }
 
 /// The SQL of a statement, and its values.
-fn parts(statement: Statement) -> (AssertSqlSafe<String>, SqlxValues) {
-    (AssertSqlSafe(statement.sql), SqlxValues(statement.values.unwrap_or(Values(Vec::new()))))
+fn parts(statement: Statement) -> Result<(AssertSqlSafe<String>, SqlxValues), DbErr> {
+    refuse_too_many(&statement)?;
+    Ok((AssertSqlSafe(statement.sql), SqlxValues(statement.values.unwrap_or(Values(Vec::new())))))
 }
 
 #[async_trait::async_trait]
@@ -125,7 +127,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let (sql, values) = parts(statement);
+        let (sql, values) = parts(statement)?;
         run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into).map_err(exec)
     }
 
@@ -135,13 +137,13 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let (sql, values) = parts(statement);
+        let (sql, values) = parts(statement)?;
         run!(self, open => sqlx::query_with(sql, values).fetch_optional(open), |row| row.map(Into::into))
             .map_err(query)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (sql, values) = parts(statement);
+        let (sql, values) = parts(statement)?;
         run!(
             self,
             open => sqlx::query_with(sql, values).fetch_all(open),

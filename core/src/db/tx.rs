@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
-    sea_query::{Expr, IntoCondition, LockType, OnConflict, Order, SelectStatement},
+    sea_query::{Expr, IntoCondition, OnConflict, Order, SelectStatement},
 };
 
 use super::{
     GlobalTable, OrgTx,
     keyset::{self, SortKey},
+    locks,
     transaction::{Hat, Open},
 };
 use crate::{
@@ -209,12 +210,6 @@ where
         self
     }
 
-    /// From the first to the last by `column`: who locks several rows locks them in one order.
-    pub fn sort(mut self, column: E::Column) -> Self {
-        self.select = self.select.order_by(column, Order::Asc);
-        self
-    }
-
     fn sealed(self) -> Select<E> {
         match E::DELETED {
             Some(column) if self.deleted => self.select.filter(column.is_not_null()),
@@ -238,7 +233,7 @@ where
     /// `Unavailable` when another writer holds it too long.
     pub async fn one_locked(self) -> Result<Option<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.sealed().lock(LockType::Update).one(transaction).await?)
+        Ok(self.sealed().lock(locks::CHANGE).one(transaction).await?)
     }
 
     /// Every row. For sets that are small by their nature.
@@ -250,13 +245,14 @@ where
         Ok(self.sealed().all(transaction).await?)
     }
 
-    /// Every row, locked against other writers until the transaction ends. For sets that are small by their nature.
+    /// Every row, locked against other writers until the transaction ends, in the order of `id`: who locks several rows locks
+    /// them in one order (`core/src/db/locks.rs`). For sets that are small by their nature.
     ///
     /// # Errors
     /// `Unavailable` when another writer holds one too long.
-    pub async fn all_locked(self) -> Result<Vec<E::Model>> {
+    pub async fn all_locked(self, id: E::Column) -> Result<Vec<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.sealed().lock(LockType::Update).all(transaction).await?)
+        Ok(self.sealed().order_by(id, Order::Asc).lock(locks::CHANGE).all(transaction).await?)
     }
 }
 

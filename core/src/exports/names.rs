@@ -5,8 +5,6 @@ use std::{
     hash::Hash,
 };
 
-use sea_orm::ColumnTrait;
-
 use crate::{
     Result,
     access::ExportsCreate,
@@ -31,22 +29,16 @@ impl Names {
         tags: impl Iterator<Item = TagId>,
     ) -> Result<Self> {
         let (members, projects, tags) = (distinct(members), distinct(projects), distinct(tags));
-        let mut names = Self { emails: HashMap::new(), codes: HashMap::new(), tags: HashMap::new() };
-        if !members.is_empty() {
-            let people = tx.find::<members::Entity>().with::<users::Entity>();
-            let people = people.filter(members::Column::Id.is_in(members)).all().await?;
-            names.emails = people.into_iter().map(|(member, user)| (member.id, user.email)).collect();
-        }
-        if !projects.is_empty() {
-            let seen = tx.find::<projects::Entity>().ever().filter(projects::visible(tx));
-            let seen = seen.filter(projects::Column::Id.is_in(projects)).all().await?;
-            names.codes = seen.into_iter().map(|project| (project.id, project.code)).collect();
-        }
-        if !tags.is_empty() {
-            let tags = tx.find::<tags::Entity>().filter(tags::Column::Id.is_in(tags)).all().await?;
-            names.tags = tags.into_iter().map(|tag| (tag.id, tag.name)).collect();
-        }
-        Ok(names)
+        let people = tx.find::<members::Entity>().with::<users::Entity>();
+        let people = people.all_of(members::Column::Id, members).await?;
+        let seen = tx.find::<projects::Entity>().ever().filter(projects::visible(tx));
+        let seen = seen.all_of(projects::Column::Id, projects).await?;
+        let tags = tx.find::<tags::Entity>().all_of(tags::Column::Id, tags).await?;
+        Ok(Self {
+            emails: people.into_iter().map(|(member, user)| (member.id, user.email)).collect(),
+            codes: seen.into_iter().map(|project| (project.id, project.code)).collect(),
+            tags: tags.into_iter().map(|tag| (tag.id, tag.name)).collect(),
+        })
     }
 
     pub(super) fn email(&self, member: MemberId) -> Option<String> {

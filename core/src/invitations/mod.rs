@@ -10,6 +10,7 @@ mod expiry;
 mod forgetting;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod given;
+mod roles_given;
 mod seen;
 mod sending;
 
@@ -22,7 +23,8 @@ pub use closing::revoke;
 pub(crate) use entity::{Column, Entity};
 pub use entity::{InvitationStatus, Model as Invitation};
 pub use expiry::expire_overdue;
-pub(crate) use forgetting::forget;
+pub(crate) use forgetting::{forget, inviting};
+pub use roles_given::{RoleRemoval, remove_role, try_remove_role};
 pub(crate) use seen::companions;
 pub use seen::{Account, Opened, mine, open};
 pub use sending::{invite, resend};

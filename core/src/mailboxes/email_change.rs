@@ -23,7 +23,7 @@ use crate::{
 pub async fn change(tx: &Tx, mail: &Mail, user: UserId, email: EmailAddress) -> Result<Option<User>> {
     let user = users::lock(tx, user).await?;
     sessions::still_signed_in(tx).await?;
-    let owner = users::with_email(tx, &email).await?.filter(|owner| owner.id != user.id);
+    let owner = users::owner_of(tx, email.key()).await?.filter(|owner| owner.id != user.id);
     if !mail.hides_accounts {
         if owner.is_some() {
             return Err(Code::EmailTaken.refuse());

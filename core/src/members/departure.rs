@@ -34,7 +34,7 @@ impl Belonging {
     }
 }
 
-/// The memberships of a person, also in deleted organizations.
+/// The memberships of a person, also in deleted organizations, in the order of their ids.
 pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Belonging>> {
     let organization = |column| (organizations::Entity, column);
     let member = |column| (entity::Entity, column);
@@ -52,7 +52,9 @@ pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Belonging>> {
         )
         .and_where(Expr::col(member(entity::Column::UserId)).eq(user));
     #[expect(clippy::disallowed_methods, reason = "finds where a person belongs; each is then entered")]
-    tx.across(&query).await
+    let mut found: Vec<Belonging> = tx.across(&query).await?;
+    found.sort_unstable_by_key(|membership| membership.member);
+    Ok(found)
 }
 
 /// Ends a membership for good: the row stays, since what he did names it.

@@ -8,7 +8,7 @@ use super::{ACTIVE, Entity, Held, entity::Column, roles_held};
 use crate::{
     Result,
     access::{Grant, PermissionSet, RoleGrants},
-    db::OrgTx,
+    db::{OrgTx, pieces},
     ids::{MemberId, RoleId},
     roles::{self, Role},
 };
@@ -43,14 +43,15 @@ impl Effect {
 
 /// What the active ones of these members may do, by all of their roles.
 pub(crate) async fn rights<P: Grant>(tx: &OrgTx<P>, concerned: &[MemberId]) -> Result<Rights> {
-    let active = tx
-        .find::<Entity>()
-        .filter(Column::Id.is_in(concerned.iter().copied()))
-        .filter(Column::Status.eq(ACTIVE));
-    let active: Vec<_> = active.all().await?.into_iter().map(|member| member.id).collect();
-    let held = roles_held::Column::MemberId.is_in(active.iter().copied());
-    let held = tx.find::<roles_held::Entity>().filter(held).join::<roles::Entity>();
-    let held = held.views::<Held>(roles_held::Column::Id).await?;
+    let active = tx.find::<Entity>().filter(Column::Status.eq(ACTIVE));
+    let active = active.all_of(Column::Id, concerned.iter().copied()).await?;
+    let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
+    let mut held = Vec::new();
+    for members in pieces(active.iter().copied()) {
+        let theirs = roles_held::Column::MemberId.is_in(members);
+        let theirs = tx.find::<roles_held::Entity>().filter(theirs).join::<roles::Entity>();
+        held.extend(theirs.views::<Held>(roles_held::Column::Id).await?);
+    }
     let mut distinct = BTreeMap::<RoleId, Role>::new();
     for role in held.iter().filter_map(|held| held.role.clone()) {
         distinct.entry(role.id).or_insert(role);

@@ -3,9 +3,9 @@
 use sea_orm::{ActiveValue::Set, ColumnTrait, sea_query::ExprTrait};
 use serde_json::{Value, json};
 
-use super::{Member, entity, owners, roles_held};
+use super::{Member, entity, locked::lock_these, owners, roles_held};
 use crate::{
-    Result,
+    Error, Result,
     access::{BuiltinRole, Grant, Write},
     audit::{Action, Details},
     db::OrgTx,
@@ -24,26 +24,42 @@ pub(crate) async fn active<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<
     found.map(|(member, _)| member)
 }
 
-/// Makes one member an owner and the other an admin, who was an owner until now. The organization is locked.
+/// Is the member active, and his account, too?
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn is_active<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
+    match active(tx, member).await {
+        Err(Error::NotFound(_)) => Ok(false),
+        found => found.map(|_| true),
+    }
+}
+
+/// Makes one member an owner and the other an admin, who was an owner until now. The organization is locked; both are locked
+/// here.
 ///
 /// # Errors
 /// `LAST_OWNER` when nobody is an active owner afterwards.
 pub(crate) async fn hand_over<P: Write>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
     let owner = roles::builtin(tx, BuiltinRole::Owner).await?;
     let admin = roles::builtin(tx, BuiltinRole::Admin).await?;
-    exchange(tx, to, owner, None).await?;
-    exchange(tx, from, admin, Some(owner)).await?;
+    for member in lock_these(tx, &[from, to]).await? {
+        match member.id == to {
+            true => exchange(tx, &member, owner, None).await?,
+            false => exchange(tx, &member, admin, Some(owner)).await?,
+        }
+    }
     owners::refuse_none_left(tx).await
 }
 
 /// Gives a member a role for another. What he holds already leaves no trace.
 async fn exchange<P: Write>(
     tx: &OrgTx<P>,
-    member: MemberId,
+    before: &Member,
     gain: RoleId,
     loss: Option<RoleId>,
 ) -> Result<()> {
-    let before = tx.find::<entity::Entity>().filter(entity::Column::Id.eq(member)).one_locked().await?;
+    let member = before.id;
     let held = facts(tx, member).await?;
     let row = roles_held::ActiveModel {
         id: Set(MemberRoleId::new(tx.now())),

@@ -17,8 +17,8 @@ use crate::{
 
 /// Whom of these people the organization has for a member already, active or suspended.
 pub(crate) async fn belonging<P: Grant>(tx: &OrgTx<P>, people: Vec<UserId>) -> Result<Vec<UserId>> {
-    let here = Condition::all().add(Column::UserId.is_in(people)).add(Column::Status.ne(REMOVED));
-    let members = tx.find::<Entity>().filter(here).all().await?;
+    let members =
+        tx.find::<Entity>().filter(Column::Status.ne(REMOVED)).all_of(Column::UserId, people).await?;
     Ok(members.into_iter().map(|member| member.user_id).collect())
 }
 

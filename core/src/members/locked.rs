@@ -2,7 +2,7 @@
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Column, Entity, standings::refuse_standing};
+use super::{ACTIVE, Column, Entity, Member, standings::refuse_standing};
 use crate::{Error, Result, access::Write, db::OrgTx, error::Fields, ids::MemberId};
 
 /// Locks a member for changes of his time; notes in `fields` that there is none, or that he is not active, under the name
@@ -32,10 +32,18 @@ pub(crate) async fn lock_one<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Resul
     tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await.map(drop)
 }
 
+/// Locks these members, in the order of their ids; gives those that there are.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(super) async fn lock_these<P: Write>(tx: &OrgTx<P>, members: &[MemberId]) -> Result<Vec<Member>> {
+    tx.find::<Entity>().all_locked_of(members.iter().copied()).await
+}
+
 /// Locks every member: nobody's time changes until the transaction ends.
 ///
 /// # Errors
 /// Whatever the database refuses.
 pub(crate) async fn lock_all<P: Write>(tx: &OrgTx<P>) -> Result<()> {
-    tx.find::<Entity>().all_locked(Column::Id).await.map(drop)
+    tx.find::<Entity>().all_locked().await.map(drop)
 }

@@ -65,27 +65,15 @@ async fn active_owners<P: Grant>(tx: &OrgTx<P>, condition: Condition) -> Result<
     owners.count().await
 }
 
-/// Locks every team organization the person is an active member of, in the order of their ids, so that of two who
-/// leave at once the second sees the first one gone. Before his own row: whoever needs both takes them in this order.
-/// Deleted ones too: whoever brings one back meanwhile counts its owners.
+/// Locks every organization the person is an active member of, his own among them, so that of two who leave a team at once
+/// the second sees the first one gone. Before his own row: whoever needs both takes them in this order. Deleted ones too:
+/// whoever brings one back meanwhile counts its owners.
 ///
 /// # Errors
 /// `Unavailable` when another writer holds one too long.
 pub(crate) async fn lock_organizations(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
-    let mut locked = Vec::new();
-    for org in belongings(tx, his_teams(user)).await? {
-        #[expect(clippy::disallowed_methods, reason = "locks what a person may leave without an owner")]
-        let scope = tx.enter(org).await?;
-        for query in [scope.find::<organizations::Entity>(), scope.find_deleted::<organizations::Entity>()] {
-            match query.one_locked().await {
-                Ok(_) => locked.push(org),
-                // It is the other, or became so at the same time.
-                Err(Error::NotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(locked)
+    let his = belongings(tx, active(user)).await?;
+    organizations::lock_each(tx, his.into_iter().collect()).await
 }
 
 /// Refuses to take an active person away where he is the only active owner. `locked`: what [`lock_organizations`]
@@ -137,15 +125,17 @@ fn of_member() -> Condition {
     Condition::all().add(Expr::col((entity::Entity, entity::Column::OrganizationId)).equals(organization))
 }
 
-fn his_teams(user: UserId) -> Condition {
+/// The active memberships of a person.
+fn active(user: UserId) -> Condition {
     Condition::all()
         .add(Expr::col((entity::Entity, entity::Column::UserId)).eq(user))
         .add(Expr::col((entity::Entity, entity::Column::Status)).eq(super::ACTIVE))
-        .add(Expr::col((organizations::Entity, organizations::Column::Kind)).eq(organizations::TEAM))
 }
 
 fn his_living_teams(user: UserId) -> Condition {
-    his_teams(user).add(Expr::col((organizations::Entity, organizations::Column::DeletedAt)).is_null())
+    active(user)
+        .add(Expr::col((organizations::Entity, organizations::Column::Kind)).eq(organizations::TEAM))
+        .add(Expr::col((organizations::Entity, organizations::Column::DeletedAt)).is_null())
 }
 
 #[derive(FromQueryResult)]

@@ -13,7 +13,8 @@ use super::{
     Effect, Entity,
     effect::{holders, rights},
     entity::Column,
-    owners, roles_held,
+    locked::lock_these,
+    roles_held,
 };
 use crate::{
     Error, Result,
@@ -21,40 +22,48 @@ use crate::{
     audit::{Action, Details},
     db::{Expected, OrgTx},
     error::{Code, Fields},
-    ids::{MemberId, MemberRoleId, RoleId},
+    ids::{InvitationId, MemberId, MemberRoleId, RoleId},
     roles::{self, RoleRef},
 };
 
-/// Most members that a refusal lists.
+/// Most members, and most invitations, that a refusal lists.
 const NAMED: usize = 100;
 
-/// Deletes a role. Its members get the role `reassign_to` instead, where one is named.
+/// Deletes a role, which the invitations `open` give. Its members get the role `reassign_to` instead, where one is named; gives
+/// that one. The organization is locked.
 ///
 /// # Errors
-/// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_IN_USE` naming the members where no other role is named;
+/// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_IN_USE` naming the members and `open` where no other role is named;
 /// `VALIDATION_FAILED` where that one is not there, or is this one; `Forbidden` without `roles:assign`; `OWNER_PROTECTED`,
 /// `ESCALATION` where it is not the caller's to give.
-pub async fn remove_role(
+pub(crate) async fn remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
     expected: &Expected,
-) -> Result<()> {
-    owners::lock(tx).await?;
-    let before = roles::lock(tx, id, expected).await?;
+    open: &[InvitationId],
+) -> Result<Option<RoleId>> {
+    // Nobody begins to hold it: whoever gives a role locks the organization.
     let members = holders(tx, id).await?;
-    match reassign_to {
-        Some(other) => reassign(tx, id, other, &members).await?,
-        None if members.is_empty() => {}
-        None => return Err(Error::RoleInUse(members.into_iter().take(NAMED).collect())),
-    }
+    lock_these(tx, &members).await?;
+    let before = roles::lock(tx, id, expected).await?;
+    let other = match reassign_to {
+        Some(other) => Some(reassign(tx, id, other, &members).await?),
+        None if members.is_empty() && open.is_empty() => None,
+        None => {
+            let invitations = open.iter().copied().take(NAMED).collect();
+            return Err(Error::RoleInUse { members: members.into_iter().take(NAMED).collect(), invitations });
+        }
+    };
     let row = roles::deleted(tx, &before.role);
     tx.update(row).await?;
     let details = Details::removed(roles::facts(&before.role, before.permissions));
-    tx.record(Action::RoleDeleted, id, details).await
+    tx.record(Action::RoleDeleted, id, details).await?;
+    Ok(other)
 }
 
-async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[MemberId]) -> Result<()> {
+/// Gives the role that they hold from then on.
+async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[MemberId]) -> Result<RoleId> {
     const FIELD: &str = "reassign_to";
     let mut fields = Fields::default();
     let other = roles::find(tx, to).await?;
@@ -78,7 +87,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
         tx.facts().refuse_escalation(role.permissions, role.is_owner())?;
     }
     if members.is_empty() {
-        return Ok(());
+        return Ok(other.id);
     }
     let have: HashSet<_> = holders(tx, other.id).await?.into_iter().collect();
     tx.delete::<roles_held::Entity>(roles_held::Column::RoleId.eq(id)).await?;
@@ -91,30 +100,27 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
             created_at: Set(tx.now()),
             ..Default::default()
         });
-    let given: Vec<_> = given.collect();
-    if !given.is_empty() {
-        tx.insert_many(given).await?;
-    }
+    tx.insert_many(given.collect()).await?;
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
-    tx.set_where::<Entity>(columns, Column::Id.is_in(members.iter().copied())).await?;
+    tx.set_those::<Entity>(columns, members.iter().copied()).await?;
     let details = Details::changed(json!({ "role_id": id }), json!({ "role_id": other.id }));
-    tx.record_all(Action::MemberUpdated, members.iter().copied(), &details).await
+    tx.record_all(Action::MemberUpdated, members.iter().copied(), &details).await?;
+    Ok(other.id)
 }
 
-/// What [`remove_role`] would do, found out by doing it. The transaction must not be committed.
+/// What `removal` does to those who hold the role, which it deletes. The transaction must not be committed.
 ///
 /// # Errors
 /// Those of [`remove_role`].
-pub async fn try_remove_role(
+pub(crate) async fn effects_of_removal(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
-    reassign_to: Option<&RoleRef>,
-    expected: &Expected,
+    removal: impl Future<Output = Result<()>>,
 ) -> Result<Vec<Effect>> {
     let members = holders(tx, id).await?;
     let before = rights(tx, &members).await?;
-    remove_role(tx, id, reassign_to, expected).await?;
+    removal.await?;
     Ok(Effect::between(&before, &rights(tx, &members).await?))
 }
 

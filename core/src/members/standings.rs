@@ -2,26 +2,22 @@
 
 use std::collections::HashMap;
 
-use sea_orm::ColumnTrait;
-
 use super::{ACTIVE, Column, Entity};
-use crate::{Result, access::Grant, db::OrgTx, error::Fields, ids::MemberId, users};
+use crate::{Result, access::Write, db::OrgTx, error::Fields, ids::MemberId, users};
 
 /// Which of some members there are, and which of these are active.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standings(HashMap<MemberId, bool>);
 
 impl Standings {
-    /// Of these members, by one query; by none where there are none.
+    /// Of these members, who stay as they are until the transaction ends: whoever takes one of them away waits, and then finds
+    /// what names him. To be asked before anything is locked that comes after members (`core/src/db/locks.rs`).
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub(crate) async fn of<P: Grant>(tx: &OrgTx<P>, members: Vec<MemberId>) -> Result<Self> {
-        if members.is_empty() {
-            return Ok(Self::default());
-        }
-        let found =
-            tx.find::<Entity>().filter(Column::Id.is_in(members)).with::<users::Entity>().all().await?;
+    pub(crate) async fn kept<P: Write>(tx: &OrgTx<P>, members: Vec<MemberId>) -> Result<Self> {
+        tx.find::<Entity>().all_kept_of(members.iter().copied()).await?;
+        let found = tx.find::<Entity>().with::<users::Entity>().all_of(Column::Id, members).await?;
         let standing = found.into_iter().map(|(member, user)| {
             let is_active = member.status == ACTIVE && user.is_active && user.deleted_at.is_none();
             (member.id, is_active)

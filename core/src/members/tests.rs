@@ -7,7 +7,10 @@ use crate::{
     access::{
         Actor, Authorized, Facts, MembersUpdate, Origin, PermissionSet, RolesCreate, RolesDelete, RolesUpdate,
     },
-    db::sandbox::{Sandbox, Tenant},
+    db::{
+        Expected,
+        sandbox::{Sandbox, Tenant},
+    },
     ids::OrgId,
     members::effect::{Rights, rights},
     roles::{Allowing, NewRole, RoleRef},
@@ -149,7 +152,7 @@ impl Place {
                     return false;
                 };
                 let tx = db.begin(proof).await.unwrap();
-                if remove_role(&tx, gone, Some(&RoleRef::Id(other)), None).await.is_err() {
+                if remove_role(&tx, gone, Some(&RoleRef::Id(other)), &Expected::Any, &[]).await.is_err() {
                     return false;
                 }
                 tx.commit().await.unwrap();

@@ -146,7 +146,7 @@ pub(crate) async fn kept_for(tx: &Tx, email: &EmailAddress) -> Result<Vec<UserId
     let condition = good(tx.now())
         .add(Column::Purpose.eq(Purpose::Undo.as_str()))
         .add(Column::EmailCanonical.eq(email.key()));
-    let kept = tx.find::<Entity>().filter(condition).all_locked().await?;
+    let kept = tx.find::<Entity>().filter(condition).all_locked(Column::Id).await?;
     Ok(kept.into_iter().filter_map(|token| token.user_id).collect())
 }
 

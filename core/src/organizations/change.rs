@@ -1,17 +1,21 @@
 //! Another name, another slug: what is changed of an organization.
 
 use chrono::TimeDelta;
-use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, sea_query::Query};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, sea_query::Query};
 use serde_json::{Value, json};
 
-use super::{Organization, PERSONAL, entity::ActiveModel, former};
+use super::{
+    Organization, PERSONAL,
+    entity::{ActiveModel, Column, Entity},
+    former,
+};
 use crate::{
     Result,
     access::{Grant, OrganizationUpdate, Write},
     audit::{Action, Details},
     db::{Expected, OrgTx},
     error::Code,
-    ids::{OldSlugId, OrgId},
+    ids::OldSlugId,
     text::{About, Name, Slug},
 };
 
@@ -69,6 +73,10 @@ pub(crate) async fn apply<P: Write>(
     if after == before {
         return Ok(before);
     }
+    if after.slug != before.slug {
+        // Asked before it is taken: two that exchange their slugs would wait for each other.
+        refuse_slug::<Entity, P>(tx, Column::Slug, &after.slug).await?;
+    }
     let organization = tx
         .update(ActiveModel {
             id: Set(before.id),
@@ -106,9 +114,9 @@ async fn keep<P: Write>(tx: &OrgTx<P>, old: &str, new: &str) -> Result<()> {
 }
 
 #[derive(FromQueryResult)]
-struct Former {
+struct Known {
     #[expect(dead_code, reason = "that there is one is all that is asked")]
-    organization_id: OrgId,
+    slug: String,
 }
 
 /// Refuses a slug that some organization had a while ago. To be asked when it is taken: whoever gives it up at the same
@@ -117,14 +125,16 @@ struct Former {
 /// # Errors
 /// `SLUG_TAKEN`.
 pub(super) async fn refuse_former<P: Grant>(tx: &OrgTx<P>, slug: &str) -> Result<()> {
+    refuse_slug::<former::Entity, P>(tx, former::Column::Slug, slug).await
+}
+
+/// Refuses a slug that stands in this column of `E`, whosever it is.
+async fn refuse_slug<E: EntityTrait, P: Grant>(tx: &OrgTx<P>, column: E::Column, slug: &str) -> Result<()> {
     let mut query = Query::select();
-    query
-        .column(former::Column::OrganizationId)
-        .from(former::Entity)
-        .and_where(former::Column::Slug.eq(slug));
+    query.column(column).from(E::default()).and_where(column.eq(slug)).limit(1);
     #[expect(clippy::disallowed_methods, reason = "the names of organizations are one space for all")]
-    let formers: Vec<Former> = tx.across(&query).await?;
-    match formers.is_empty() {
+    let known: Vec<Known> = tx.across(&query).await?;
+    match known.is_empty() {
         true => Ok(()),
         false => Err(Code::SlugTaken.refuse()),
     }

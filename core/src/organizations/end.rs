@@ -1,5 +1,7 @@
 //! How an organization ends, comes back, and stands still.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, sea_query::Query};
 use serde_json::json;
@@ -13,7 +15,7 @@ use crate::{
     Error, Result,
     access::{Grant, Platform, Write},
     audit::{Action, Details},
-    db::{Db, OrgTx},
+    db::{Db, OrgTx, Tx},
     error::Code,
     ids::OrgId,
 };
@@ -37,6 +39,24 @@ pub(crate) async fn lock<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
 /// `NotFound` when it was not, or is no more.
 pub(crate) async fn lock_deleted<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
     tx.find_deleted::<Entity>().one_locked().await
+}
+
+/// Locks these organizations, living or deleted, in the order of their ids; gives those that there are.
+///
+/// # Errors
+/// `Unavailable` when another writer holds one too long.
+pub(crate) async fn lock_each(tx: &Tx, organizations: BTreeSet<OrgId>) -> Result<Vec<OrgId>> {
+    let mut locked = Vec::new();
+    for org in organizations {
+        #[expect(clippy::disallowed_methods, reason = "locks what a change of an account will change, too")]
+        let scope = tx.enter(org).await?;
+        match scope.find::<Entity>().ever().one_locked().await {
+            Ok(_) => locked.push(org),
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(locked)
 }
 
 /// Deletes the organization, which is locked; until `purge_after` it can be restored.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 pub(crate) use change::apply;
 pub use change::{OrganizationChanges, change};
-pub(crate) use end::{due, lock, lock_deleted, remove, restore, suspend};
+pub(crate) use end::{due, lock, lock_deleted, lock_each, remove, restore, suspend};
 pub use entity::Model as Organization;
 pub(crate) use entity::{ActiveModel, Column, Entity};
 pub use list::{OrganizationFilter, OrganizationKey, find, list};

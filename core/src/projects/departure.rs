@@ -22,8 +22,8 @@ pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<
     if joined.is_empty() {
         return Ok(());
     }
-    let projects: Vec<_> = joined.into_iter().map(|link| link.project_id).collect();
-    let living = tx.find::<Entity>().filter(Column::Id.is_in(projects)).all_locked(Column::Id).await?;
+    let projects = joined.into_iter().map(|link| link.project_id);
+    let living = tx.find::<Entity>().all_locked_of(projects).await?;
     let living: Vec<_> = living.into_iter().map(|project| project.id).collect();
     tx.delete::<members::Entity>(his).await?;
     if living.is_empty() {
@@ -31,7 +31,7 @@ pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<
     }
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
-    tx.set_where::<Entity>(columns, Column::Id.is_in(living.iter().copied())).await?;
+    tx.set_those::<Entity>(columns, living.iter().copied()).await?;
     let details = Details::changed(json!({ "member_id": member }), json!({ "member_id": null }));
     tx.record_all(Action::ProjectUpdated, living, &details).await
 }

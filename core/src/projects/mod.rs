@@ -32,6 +32,7 @@ use crate::{
     access::{Grant, Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
     audit::{Action, Details},
     db::{Expected, OrgTx, Scoped, SortKey, TenantTable},
+    error::Code,
     ids::ProjectId,
     page::{Listing, Page},
     text::{Color, Name, ProjectCode},
@@ -214,6 +215,9 @@ pub async fn change(
     if after == before {
         return Ok(before);
     }
+    if after.code_key != before.code_key {
+        refuse_taken(tx, &after.code_key).await?;
+    }
     let project = tx
         .update(ActiveModel {
             id: Set(id),
@@ -231,6 +235,11 @@ pub async fn change(
     let details = Details::changed(facts(&before), facts(&project));
     tx.record(Action::ProjectUpdated, id, details).await?;
     Ok(project)
+}
+
+/// Refuses a code that another project has.
+async fn refuse_taken<P: Grant>(tx: &OrgTx<P>, code_key: &str) -> Result<()> {
+    tx.refuse_taken::<Entity>(Column::CodeKey, code_key, Code::ProjectCodeTaken).await
 }
 
 /// Deletes a project; it can be restored.
@@ -258,6 +267,7 @@ pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expect
 pub async fn restore(tx: &OrgTx<ProjectsDelete>, id: ProjectId) -> Result<Project> {
     let deleted = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx));
     let before = deleted.one_locked().await?;
+    refuse_taken(tx, &before.code_key).await?;
     let restored = ActiveModel {
         id: Set(id),
         version: Set(before.version + 1),

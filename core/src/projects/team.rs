@@ -10,7 +10,7 @@ use crate::{
     Result,
     access::{Grant, ProjectsRead, ProjectsUpdate, Write},
     audit::{Action, Details},
-    db::{Expected, OrgTx},
+    db::{Expected, OrgTx, pieces},
     error::Fields,
     ids::{MemberId, ProjectId, ProjectMemberId},
     members::Standings,
@@ -46,11 +46,11 @@ pub async fn set_team(
     wanted: Vec<MemberId>,
     expected: &Expected,
 ) -> Result<Team> {
+    let standings = Standings::kept(tx, wanted.clone()).await?;
     let project = seen(tx, id).one_locked().await?;
     let before = of(tx, id).await?;
     let (old, new) = (before.iter().copied().collect(), wanted.iter().copied().collect::<HashSet<_>>());
     let added: HashSet<_> = new.difference(&old).copied().collect();
-    let standings = Standings::of(tx, added.iter().copied().collect()).await?;
     let mut fields = Fields::default();
     for (place, member) in wanted.iter().enumerate().filter(|(_, member)| added.contains(member)) {
         standings.check(&format!("members[{place}]"), *member, &mut fields);
@@ -60,8 +60,7 @@ pub async fn set_team(
     if new == old {
         return Ok(Team { members: before, version: project.version });
     }
-    let gone: Vec<_> = old.difference(&new).copied().collect();
-    if !gone.is_empty() {
+    for gone in pieces(old.difference(&new).copied()) {
         let gone = members::Column::MemberId.is_in(gone);
         let links = Condition::all().add(members::Column::ProjectId.eq(id)).add(gone);
         tx.delete::<members::Entity>(links).await?;
@@ -80,7 +79,6 @@ pub async fn set_team(
     Ok(Team { members, version })
 }
 
-/// By one statement.
 pub(super) async fn join<P: Write>(tx: &OrgTx<P>, project: ProjectId, who: Vec<MemberId>) -> Result<()> {
     let row = |member: MemberId| members::ActiveModel {
         id: Set(ProjectMemberId::new(tx.now())),
@@ -89,11 +87,7 @@ pub(super) async fn join<P: Write>(tx: &OrgTx<P>, project: ProjectId, who: Vec<M
         created_at: Set(tx.now()),
         ..Default::default()
     };
-    let rows: Vec<_> = who.into_iter().map(row).collect();
-    match rows.is_empty() {
-        true => Ok(()),
-        false => tx.insert_many(rows).await,
-    }
+    tx.insert_many(who.into_iter().map(row).collect()).await
 }
 
 async fn of<P: Grant>(tx: &OrgTx<P>, project: ProjectId) -> Result<Vec<MemberId>> {

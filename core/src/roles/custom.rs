@@ -203,6 +203,9 @@ pub async fn change(
     if after == before {
         return Ok(Allowing { role: before, permissions });
     }
+    if after.name_key != before.name_key {
+        tx.refuse_taken::<Entity>(Column::NameKey, after.name_key.as_str(), Code::RoleNameTaken).await?;
+    }
     let role = tx
         .update(ActiveModel {
             id: Set(id),

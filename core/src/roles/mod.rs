@@ -65,10 +65,9 @@ pub(crate) fn deleted<P: Grant>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveMod
 
 /// What roles of the organization allow, in the order given.
 pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<RoleGrants>> {
-    let own = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id);
+    let own: Vec<_> = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id).collect();
     let mut stored = HashMap::<RoleId, PermissionSet>::new();
-    let is_of_these = allowed::Column::RoleId.is_in(own);
-    for allowed in tx.find::<allowed::Entity>().filter(is_of_these).all().await? {
+    for allowed in tx.find::<allowed::Entity>().all_of(allowed::Column::RoleId, own).await? {
         // One of a newer program's is none of ours.
         let permission = Permission::parse(&allowed.permission);
         let set = stored.entry(allowed.role_id).or_default();
@@ -84,7 +83,7 @@ pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<
 
 /// What the living roles with these ids allow, in the order of the ids.
 pub(crate) async fn grants_by_id<P: Grant>(tx: &OrgTx<P>, ids: &[RoleId]) -> Result<Vec<RoleGrants>> {
-    let mut roles = tx.find::<Entity>().filter(Column::Id.is_in(ids.iter().copied())).all().await?;
+    let mut roles = tx.find::<Entity>().all_of(Column::Id, ids.iter().copied()).await?;
     roles.sort_by_key(|role| role.id);
     grants(tx, roles).await
 }

@@ -104,7 +104,7 @@ async fn is_new_device(tx: &Tx, user: UserId, agent: Option<&str>) -> Result<boo
 /// Makes room for one more session.
 async fn evict(tx: &Tx, user: UserId, policy: &Policy) -> Result<()> {
     let living = living(tx.now()).add(Column::UserId.eq(user));
-    let mut sessions = tx.find::<Entity>().filter(living).all_locked().await?;
+    let mut sessions = tx.find::<Entity>().filter(living).all_locked(Column::Id).await?;
     let most = usize::try_from(policy.most).unwrap_or(usize::MAX);
     let too_many = (sessions.len() + 1).saturating_sub(most);
     if too_many == 0 {

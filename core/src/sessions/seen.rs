@@ -3,12 +3,19 @@
 use sea_orm::ColumnTrait;
 
 use super::{Column, Entity};
-use crate::{Result, access::Origin, db::Db, ids::SessionId};
+use crate::{
+    Result,
+    access::Origin,
+    db::{Db, pieces},
+    ids::SessionId,
+};
 
 /// Notes that these sessions were used a moment ago.
 pub(crate) async fn seen(db: &Db, sessions: impl IntoIterator<Item = SessionId>) -> Result<()> {
     let tx = db.begin_global(Origin::SYSTEM).await?;
-    tx.set::<Entity>(Column::LastSeenAt, tx.now(), Column::Id.is_in(sessions)).await?;
+    for sessions in pieces(sessions) {
+        tx.set::<Entity>(Column::LastSeenAt, tx.now(), Column::Id.is_in(sessions)).await?;
+    }
     #[expect(clippy::disallowed_methods, reason = "to be seen is no change of one's own")]
     tx.commit_unaudited().await
 }

@@ -60,7 +60,12 @@ fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
 /// `CONFLICT` when another process did it at the same time.
 pub async fn replace_audit_key(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
     let mut before = None;
-    for key in tx.find::<entity::Entity>().filter(entity::Column::Purpose.eq(AUDIT)).all_locked().await? {
+    for key in tx
+        .find::<entity::Entity>()
+        .filter(entity::Column::Purpose.eq(AUDIT))
+        .all_locked(entity::Column::Id)
+        .await?
+    {
         if key.state == State::Active {
             tx.update(entity::ActiveModel { state: Set(State::Retiring), ..changed(tx, &key) }).await?;
             before = Some(key.kid);

@@ -144,7 +144,10 @@ pub async fn replace(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
 
 /// The keys, locked against other processes that would change them.
 async fn locked(tx: &Tx) -> Result<Vec<SigningKey>> {
-    tx.find::<entity::Entity>().filter(entity::Column::Purpose.eq(ACCESS)).all_locked().await
+    tx.find::<entity::Entity>()
+        .filter(entity::Column::Purpose.eq(ACCESS))
+        .all_locked(entity::Column::Id)
+        .await
 }
 
 fn unwrap(master: &MasterKey, key: &SigningKey) -> Result<pair::Unwrapped> {

@@ -19,7 +19,7 @@ use crate::{
     access::{Grant, TasksCreate, TasksRead, TasksUpdate},
     audit::{Action, Details},
     db::{Expected, OrgTx, SortKey, TenantTable, contains},
-    error::Fields,
+    error::{Code, Fields},
     ids::TagId,
     page::{Listing, Page},
     text::{SearchTerm, TagName},
@@ -108,6 +108,9 @@ pub async fn change(
     let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
     expected.check(&before.version)?;
     let Some(name) = name.filter(|name| name.as_str() != before.name) else { return Ok(before) };
+    if name.key() != before.name_key {
+        tx.refuse_taken::<Entity>(Column::NameKey, name.key(), Code::TagNameTaken).await?;
+    }
     let tag = tx
         .update(ActiveModel {
             id: Set(id),
@@ -127,10 +130,7 @@ pub async fn change(
 /// # Errors
 /// Whatever the database refuses.
 pub(crate) async fn known<P: Grant>(tx: &OrgTx<P>, tags: Vec<TagId>) -> Result<HashSet<TagId>> {
-    if tags.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let known = tx.find::<Entity>().filter(Column::Id.is_in(tags)).all().await?;
+    let known = tx.find::<Entity>().all_of(Column::Id, tags).await?;
     Ok(known.into_iter().map(|tag| tag.id).collect())
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, Condition, FromQueryResult};
 use super::{Column, Entity, NewTask, POSITION_MAX, STEP};
 use crate::{
     Result,
-    access::Grant,
+    access::Write,
     db::OrgTx,
     error::Fields,
     ids::{ProjectId, TagId},
@@ -32,10 +32,10 @@ struct Last {
 }
 
 impl Book {
-    pub(super) async fn open<P: Grant>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
+    pub(super) async fn open<P: Write>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
         let named: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
         let assignees = new.iter().filter_map(|new| new.assignee_id).collect();
-        let members = Standings::of(tx, assignees).await?;
+        let members = Standings::kept(tx, assignees).await?;
         let tags = new.iter().flat_map(|new| new.tags.iter().copied()).collect();
         let tags = tags::known(tx, tags).await?;
         let (mut projects, mut last) = (HashMap::new(), HashMap::new());

@@ -57,6 +57,7 @@ pub async fn change(
     changes: TaskChanges,
     expected: &Expected,
 ) -> Result<Shown> {
+    let assignees = Standings::kept(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     own::refuse_others(tx, &task).await?;
     let before = shown(tx, task).await?;
@@ -68,7 +69,7 @@ pub async fn change(
     };
     if let Some(member) = after.task.assignee_id.filter(|_| after.task.assignee_id != before.task.assignee_id)
     {
-        Standings::of(tx, vec![member]).await?.check("assignee_id", member, &mut fields);
+        assignees.check("assignee_id", member, &mut fields);
     }
     tags::check(tx, changes.tags.as_deref().unwrap_or_default(), &mut fields).await?;
     fields.finish()?;

@@ -19,7 +19,7 @@ use crate::{
 pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     let open = Column::Status.is_in([TaskStatus::Todo, TaskStatus::InProgress]);
     let his = Column::AssigneeId.eq(member).and(open).and(Column::DeletedAt.is_null());
-    let ids = tx.find::<Entity>().filter(his).all_locked(Column::Id).await?;
+    let ids = tx.find::<Entity>().filter(his).all_locked().await?;
     if ids.is_empty() {
         return Ok(());
     }
@@ -29,7 +29,7 @@ pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<
         (Column::Version, Expr::col(Column::Version).add(1)),
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
-    tx.set_where::<Entity>(columns, Column::Id.is_in(ids.iter().copied())).await?;
+    tx.set_those::<Entity>(columns, ids.iter().copied()).await?;
     let details = Details::changed(json!({ "assignee_id": member }), json!({ "assignee_id": null }));
     tx.record_all(Action::TaskUpdated, ids, &details).await
 }

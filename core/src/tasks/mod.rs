@@ -19,7 +19,7 @@ pub(crate) use departure::depart;
 use std::collections::HashMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait};
+use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 
 pub use change::{TaskChanges, change};
@@ -85,10 +85,8 @@ fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
 /// The tags of each of these tasks, by one query.
 async fn tags_of<P: Grant>(tx: &OrgTx<P>, tasks: Vec<TaskId>) -> Result<HashMap<TaskId, Vec<TagId>>> {
     let mut tags = HashMap::<_, Vec<_>>::new();
-    if !tasks.is_empty() {
-        for link in tx.find::<tagged::Entity>().filter(tagged::Column::TaskId.is_in(tasks)).all().await? {
-            tags.entry(link.task_id).or_default().push(link.tag_id);
-        }
+    for link in tx.find::<tagged::Entity>().all_of(tagged::Column::TaskId, tasks).await? {
+        tags.entry(link.task_id).or_default().push(link.tag_id);
     }
     tags.values_mut().for_each(|tags| tags.sort());
     Ok(tags)
@@ -109,9 +107,5 @@ async fn tag<P: Write>(tx: &OrgTx<P>, links: Vec<(TaskId, TagId)>) -> Result<()>
         created_at: Set(tx.now()),
         ..Default::default()
     };
-    let rows: Vec<_> = links.into_iter().map(row).collect();
-    match rows.is_empty() {
-        true => Ok(()),
-        false => tx.insert_many(rows).await,
-    }
+    tx.insert_many(links.into_iter().map(row).collect()).await
 }

@@ -9,7 +9,7 @@ use crate::{
     ids::{OrgId, UserId},
     organizations::{self, NewOrganization, Organization, OrganizationChanges},
     text::EmailAddress,
-    users,
+    time_entries, users,
 };
 
 /// Who is to own a new organization.
@@ -58,7 +58,11 @@ pub async fn change(
 /// # Errors
 /// `NotFound`; `ORGANIZATION_DELETED`.
 pub async fn suspend(tx: &Tx, org: OrgId) -> Result<Organization> {
-    organizations::suspend(&enter(tx, org).await?, true).await
+    let scope = enter(tx, org).await?;
+    let organization = organizations::suspend(&scope, true).await?;
+    // Nobody could stop them.
+    time_entries::depart_all(&scope).await?;
+    Ok(organization)
 }
 
 /// Lets a suspended organization be changed again. One that can be stays so, without a trace.

@@ -16,6 +16,7 @@ use crate::{
     error::Code,
     members,
     organizations::{self, Organization},
+    time_entries,
 };
 
 /// How long a deleted organization can be restored.
@@ -41,7 +42,9 @@ async fn end<P: Write>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
     expected.check(&before.version)?;
-    organizations::remove(tx, before, tx.now() + GRACE).await
+    organizations::remove(tx, before, tx.now() + GRACE).await?;
+    // Nobody could stop them.
+    time_entries::depart_all(tx).await
 }
 
 async fn bring_back<P: Write>(tx: &OrgTx<P>) -> Result<Organization> {

@@ -35,7 +35,8 @@ async fn remove(db: &Db, org: OrgId) -> Result<()> {
     let scope = tx.enter(org).await?;
     // Asked again, and locked: it may have been restored.
     let due = organizations::Column::PurgeAfter.lte(scope.now());
-    let organization = scope.find_deleted::<organizations::Entity>().filter(due).one_locked().await?;
+    let organization =
+        scope.find_deleted::<organizations::Entity>().filter(due).one_locked_to_delete().await?;
     accounts::erase(&scope, &organization.kind).await?;
     drop(scope);
     tx.commit().await

@@ -1,7 +1,7 @@
 //! Saying otherwise.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{
     Column, Entity, Shown, TimeEntry,
@@ -131,12 +131,20 @@ async fn place<P: Write>(
     Ok(work.project.filter(|project| Some(project.id) != was))
 }
 
+/// The tags of `these` that are not among `those`.
+fn apart(these: &[TagId], those: &[TagId]) -> Vec<TagId> {
+    these.iter().filter(|tag| !those.contains(tag)).copied().collect()
+}
+
 async fn store<P: Write>(tx: &OrgTx<P>, before: &Shown, after: Shown) -> Result<Shown> {
     let id = before.entry.id;
-    if after.tags != before.tags {
-        tx.delete::<tagged::Entity>(tagged::Column::TimeEntryId.eq(id)).await?;
-        tag(tx, id, &after.tags).await?;
+    // What stays is left alone: whoever deletes such a tag at the same time is waited for by nobody.
+    let (gone, new) = (apart(&before.tags, &after.tags), apart(&after.tags, &before.tags));
+    if !gone.is_empty() {
+        let its = Condition::all().add(tagged::Column::TimeEntryId.eq(id));
+        tx.delete::<tagged::Entity>(its.add(tagged::Column::TagId.is_in(gone))).await?;
     }
+    tag(tx, id, &new).await?;
     let entry = after.entry;
     let entry = tx
         .update(ActiveModel {

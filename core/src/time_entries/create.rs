@@ -16,7 +16,7 @@ use crate::{
     access::{TimeEntriesCreate, Write},
     audit::{Action, Details},
     db::OrgTx,
-    error::Fields,
+    error::{Code, Fields},
     ids::{MemberId, TagId, TaskId, TimeEntryId},
     members, projects,
     text::{Activity, Notes},
@@ -77,6 +77,10 @@ pub(super) async fn write<P: Write>(
     refuse_foreign(tx, member).await?;
     let mut fields = Fields::default();
     members::lock_active(tx, member, "member_id", &mut fields).await?;
+    if span.ended_at.is_none() && !members::is_active(tx, member).await? {
+        // His account was deactivated in this moment, which stopped what was running.
+        return Err(Code::InactiveUser.refuse());
+    }
     let rules = Rules::of(tx).await?;
     let work = Work::look_up(tx, about.project, about.task, &mut fields).await?;
     let tags = work::tags(tx, about.tags, &mut fields).await?;

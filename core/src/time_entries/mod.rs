@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 pub use change::{TimeEntryChanges, change};
 pub use create::{About, NewTimeEntry, create};
-pub(crate) use departure::depart;
+pub(crate) use departure::{depart, depart_all};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as TimeEntry, Source};
 pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
@@ -116,10 +116,7 @@ pub(crate) async fn tags_of<P: Grant>(
 ) -> Result<HashMap<TimeEntryId, Vec<TagId>>> {
     let mut tags: HashMap<_, Vec<_>> = HashMap::new();
     let entries: Vec<_> = entries.into_iter().collect();
-    if entries.is_empty() {
-        return Ok(tags);
-    }
-    for link in tx.find::<tagged::Entity>().filter(tagged::Column::TimeEntryId.is_in(entries)).all().await? {
+    for link in tx.find::<tagged::Entity>().all_of(tagged::Column::TimeEntryId, entries).await? {
         tags.entry(link.time_entry_id).or_default().push(link.tag_id);
     }
     tags.values_mut().for_each(|tags| tags.sort_unstable());

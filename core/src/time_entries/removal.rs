@@ -7,7 +7,7 @@ use super::{
     change::held,
     entity::ActiveModel,
     refuse_foreign,
-    rules::{Rules, Span},
+    rules::{Rules, Span, latest_end},
     tags_of, timer, visible,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub async fn remove(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &E
     tx.record(Action::TimeEntryDeleted, id, Details::removed(before.facts())).await
 }
 
-/// Brings a deleted entry back, with its id.
+/// Brings a deleted entry back, with its id. One that was running runs on, unless its member can act no more.
 ///
 /// # Errors
 /// `NotFound` when the caller sees no deleted entry with this id; `Forbidden` as [`remove`]; `PARENT_DELETED` when its project
@@ -65,13 +65,21 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<S
     if !lives {
         return Err(Code::ParentDeleted.refuse());
     }
-    if before.ended_at.is_none() && timer::find(tx, member).await?.is_some() {
+    let ended_at = match before.ended_at {
+        // Who can act no more has no timer; it ran until it was deleted.
+        None if !members::is_active(tx, member).await? => {
+            Some(latest_end(before.started_at, before.deleted_at.unwrap_or(tx.now())))
+        }
+        ended_at => ended_at,
+    };
+    if ended_at.is_none() && timer::find(tx, member).await?.is_some() {
         return Err(Code::TimerRunning.refuse());
     }
-    let span = Span { started_at: before.started_at, ended_at: before.ended_at };
+    let span = Span { started_at: before.started_at, ended_at };
     rules.refuse_overlap(tx, member, span, Some(id)).await?;
     let restored = ActiveModel {
         id: Set(id),
+        ended_at: Set(ended_at),
         version: Set(before.version + 1),
         deleted_at: Set(None),
         updated_at: Set(tx.now()),

@@ -83,7 +83,7 @@ pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<Shown> {
 }
 
 /// Ends what is running; its member is locked.
-pub(super) async fn end<P: Write>(tx: &OrgTx<P>, before: Shown, ended_at: DateTime<Utc>) -> Result<Shown> {
+async fn end<P: Write>(tx: &OrgTx<P>, before: Shown, ended_at: DateTime<Utc>) -> Result<Shown> {
     let ended = ActiveModel {
         id: Set(before.entry.id),
         ended_at: Set(Some(ended_at)),

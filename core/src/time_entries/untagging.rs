@@ -20,7 +20,7 @@ use crate::{
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has it.
 pub async fn remove_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
     // Locked first: whoever gives it to something meanwhile waits, and then finds it gone.
-    let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked().await?;
+    let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked_to_delete().await?;
     expected.check(&before.version)?;
     let (of_task, of_entry) = (tagged_tasks::Column::TagId.eq(id), tagged::Column::TagId.eq(id));
     let tasks = tx.find::<tasks::Entity>().whose::<tagged_tasks::Entity>(

@@ -16,8 +16,8 @@ pub use profile::{ProfileChanges, WeekStart};
 pub(crate) use profile::{change, store};
 pub use removal::find;
 pub(crate) use removal::{
-    anonymize, delete, due, is_any_living, lock, lock_among_operators, lock_dispensable, refuse_powerless,
-    restore, set_active,
+    anonymize, delete, due, find_due, is_any_living, lock, lock_among_operators, lock_dispensable,
+    refuse_powerless, restore, set_active,
 };
 
 use crate::{
@@ -125,12 +125,21 @@ pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<U
 pub(crate) async fn settle_username(tx: &Tx, user: &mut User) -> Result<()> {
     let (Some(wished), None) = (&user.username, &user.username_canonical) else { return Ok(()) };
     let canonical = text::key(wished);
-    let holder = tx.find::<Entity>().filter(Column::UsernameCanonical.eq(&canonical)).one_locked().await?;
-    match holder {
-        None => user.username_canonical = Some(canonical),
-        Some(_) => user.username = None,
+    match is_username_taken(tx, &canonical).await? {
+        false => user.username_canonical = Some(canonical),
+        true => user.username = None,
     }
     Ok(())
+}
+
+/// The person with this address, not locked: for whoever has locked another one, whose turn may come after this one's.
+pub(crate) async fn owner_of(tx: &Tx, email: &str) -> Result<Option<User>> {
+    tx.find::<Entity>().filter(Column::EmailCanonical.eq(email)).one().await
+}
+
+/// Is there a person with this username?
+pub(crate) async fn is_username_taken(tx: &Tx, username: &str) -> Result<bool> {
+    Ok(tx.find::<Entity>().filter(Column::UsernameCanonical.eq(username)).one().await?.is_some())
 }
 
 /// Gives a person an address that he has proved to be his.
@@ -138,7 +147,7 @@ pub(crate) async fn settle_username(tx: &Tx, user: &mut User) -> Result<()> {
 /// # Errors
 /// `EMAIL_TAKEN`; `USERNAME_TAKEN` when somebody else gets the username they wished for in this very moment: try again.
 pub(crate) async fn prove(tx: &Tx, mut user: User, email: EmailAddress) -> Result<User> {
-    if with_email(tx, &email).await?.is_some_and(|other| other.id != user.id) {
+    if owner_of(tx, email.key()).await?.is_some_and(|other| other.id != user.id) {
         return Err(Code::EmailTaken.refuse());
     }
     settle_username(tx, &mut user).await?;

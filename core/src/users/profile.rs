@@ -8,6 +8,7 @@ use crate::{
     Result,
     audit::{Action, Details},
     db::{Expected, Tx},
+    error::Code,
     ids::{OrgId, UserId},
     text::{Locale, Name, TimeZone, Username},
 };
@@ -137,6 +138,13 @@ pub(crate) async fn change(
 pub(crate) async fn store(tx: &Tx, before: &User, after: User) -> Result<Option<(User, Details)>> {
     if after == *before {
         return Ok(None);
+    }
+    if let Some(username) = &after.username_canonical
+        && after.username_canonical != before.username_canonical
+        // Asked before it is taken: two that exchange their names would wait for each other.
+        && super::is_username_taken(tx, username).await?
+    {
+        return Err(Code::UsernameTaken.refuse());
     }
     let row = ActiveModel {
         id: Set(before.id),

@@ -84,7 +84,7 @@ pub(crate) async fn lock_dispensable(tx: &Tx, user: UserId) -> Result<User> {
 pub(crate) async fn lock_among_operators(tx: &Tx, user: UserId) -> Result<(User, bool)> {
     let operators = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
     let concerned = Condition::any().add(Column::Id.eq(user)).add(operators);
-    let locked = tx.find::<Entity>().filter(concerned).sort(Column::Id).all_locked().await?;
+    let locked = tx.find::<Entity>().filter(concerned).all_locked(Column::Id).await?;
     let is_operator = |user: &User| user.is_superuser && user.is_active;
     let (his, others): (Vec<_>, Vec<_>) = locked.into_iter().partition(|locked| locked.id == user);
     let user = his.into_iter().next().ok_or(Error::NotFound(Entity::NAME))?;
@@ -127,9 +127,13 @@ pub(crate) async fn restore(tx: &Tx, user: UserId) -> Result<User> {
     let deleted = tx.find_deleted::<Entity>().filter(due).one_locked().await?;
     let deleted = deleted.ok_or(Error::NotFound(Entity::NAME))?;
     // Asked first: of two constraints a database names either.
-    let heir = tx.find::<Entity>().filter(Column::EmailCanonical.eq(deleted.email_canonical));
-    if heir.one_locked().await?.is_some() {
+    if super::owner_of(tx, &deleted.email_canonical).await?.is_some() {
         return Err(Code::EmailTaken.refuse());
+    }
+    if let Some(username) = &deleted.username_canonical
+        && super::is_username_taken(tx, username).await?
+    {
+        return Err(Code::UsernameTaken.refuse());
     }
     let row = ActiveModel {
         id: Set(user),
@@ -157,6 +161,15 @@ pub(crate) async fn due(db: &Db) -> Result<Vec<UserId>> {
     let mut query = Query::select();
     query.column(Column::Id).from(Entity).and_where(Column::PurgeAfter.lte(tx.now()));
     Ok(tx.rows::<Due>(&query).await?.into_iter().map(|due| due.id).collect())
+}
+
+/// A person whose time is over, not locked yet.
+///
+/// # Errors
+/// `NotFound` when he was restored, or forgotten, meanwhile.
+pub(crate) async fn find_due(tx: &Tx, user: UserId) -> Result<User> {
+    let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.lte(tx.now()));
+    tx.find_deleted::<Entity>().filter(due).one().await?.ok_or(Error::NotFound(Entity::NAME))
 }
 
 /// Forgets a person whose time is over: the row stays, since others name it, and says nothing of him. Gives what it said.

@@ -28,7 +28,7 @@ use sea_orm::ActiveValue::Set;
 /// Most entries of one import.
 pub const MOST_ROWS: usize = 10_000;
 
-/// Rows that one statement inserts: SQLite takes 32,766 values.
+/// Rows that are made ready at a time.
 const BATCH: usize = 500;
 
 /// Who worked, as a file names him.
@@ -133,9 +133,7 @@ impl Import {
             let rows = batch.iter().map(|shown| shown.entry.clone().into_active_model().reset_all());
             tx.insert_many::<entity::ActiveModel>(rows.collect()).await?;
             let links: Vec<_> = batch.iter().flat_map(|shown| links(tx, shown)).collect();
-            for links in links.chunks(BATCH) {
-                tx.insert_many(links.to_vec()).await?;
-            }
+            tx.insert_many(links).await?;
             let events = batch.iter().map(|shown| (shown.entry.id, Details::created(shown.facts())));
             tx.record_each(Action::TimeEntryImported, events.collect()).await?;
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::ColumnTrait;
 
 use super::{Entity, Rules, Shown};
 use crate::{
@@ -29,11 +28,9 @@ pub(super) async fn find(tx: &OrgTx<TimeEntriesCreate>, rules: &Rules, new: &[Sh
         let stretch = (shown.entry.started_at, ends(shown), Some(place));
         time.entry(shown.entry.member_id).or_default().push(stretch);
     }
-    let there = tx
-        .find::<Entity>()
-        .filter(Column::MemberId.is_in(time.keys().copied()))
-        .filter(window(Some(first), Some(last)));
-    for entry in there.all().await? {
+    let there = tx.find::<Entity>().filter(window(Some(first), Some(last)));
+    let members: Vec<_> = time.keys().copied().collect();
+    for entry in there.all_of(Column::MemberId, members).await? {
         let ends = entry.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
         time.entry(entry.member_id).or_default().push((entry.started_at, ends, None));
     }

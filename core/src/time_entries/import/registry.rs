@@ -1,8 +1,6 @@
-//! What the rows of a file name, looked up at once: one query for each kind of thing, however many rows there are.
+//! What the rows of a file name, looked up at once: a query or a few for each kind of thing, however many rows there are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use sea_orm::{ColumnTrait, Condition};
 
 use super::{ImportedEntry, MemberRef, TimeEntry, restated::Held};
 use crate::{
@@ -38,10 +36,7 @@ impl Registry {
         let projects = projects_of(tx, rows, &tasks).await?;
         let by_code = projects.values().map(|project| (project.code_key.clone(), project.id)).collect();
         let names: BTreeSet<_> = rows.iter().flat_map(|row| &row.tags).map(TagName::key).collect();
-        let tags = match names.is_empty() {
-            true => Vec::new(),
-            false => tx.find::<tags::Entity>().filter(tags::Column::NameKey.is_in(names)).all().await?,
-        };
+        let tags = tx.find::<tags::Entity>().all_of(tags::Column::NameKey, names).await?;
         let tags = tags.into_iter().map(|tag| (tag.name_key, tag.id)).collect();
         let held = Held::of(tx, rows).await?;
         Ok(Self { members, by_email, projects, by_code, tasks, tags, held })
@@ -150,29 +145,20 @@ async fn people(
         }
     }
     let mut by_email = HashMap::new();
-    if !emails.is_empty() {
-        let named = users::Column::EmailCanonical.is_in(emails);
-        for (member, user) in tx.find::<members::Entity>().with::<users::Entity>().filter(named).all().await?
-        {
-            ids.insert(member.id);
-            by_email.insert(user.email_canonical, member.id);
-        }
+    let people = tx.find::<members::Entity>().with::<users::Entity>();
+    for (member, user) in people.all_of(users::Column::EmailCanonical, emails).await? {
+        ids.insert(member.id);
+        by_email.insert(user.email_canonical, member.id);
     }
-    if ids.is_empty() {
-        return Ok((BTreeMap::new(), by_email));
-    }
-    let locked = tx.find::<members::Entity>().filter(members::Column::Id.is_in(ids));
-    let locked = locked.all_locked(members::Column::Id).await?;
+    let locked = tx.find::<members::Entity>().all_locked_of(ids).await?;
     Ok((locked.into_iter().map(|member| (member.id, member)).collect(), by_email))
 }
 
 async fn tasks_of(tx: &OrgTx<TimeEntriesCreate>, rows: &[ImportedEntry]) -> Result<HashMap<TaskId, Task>> {
     let ids: BTreeSet<_> = rows.iter().filter_map(|row| row.task).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let found = tx.find::<tasks::Entity>().filter(tasks::Column::Id.is_in(ids)).filter(tasks::visible(tx));
-    Ok(found.all().await?.into_iter().map(|task| (task.id, task)).collect())
+    let found = tx.find::<tasks::Entity>().filter(tasks::visible(tx));
+    let found = found.all_of(tasks::Column::Id, ids).await?;
+    Ok(found.into_iter().map(|task| (task.id, task)).collect())
 }
 
 /// The projects named, and those of the tasks.
@@ -190,11 +176,8 @@ async fn projects_of(
             None => {}
         }
     }
-    if ids.is_empty() && codes.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let named =
-        Condition::any().add(projects::Column::Id.is_in(ids)).add(projects::Column::CodeKey.is_in(codes));
-    let found = tx.find::<projects::Entity>().filter(named).filter(projects::visible(tx)).all().await?;
+    let seen = || tx.find::<projects::Entity>().filter(projects::visible(tx));
+    let mut found = seen().all_of(projects::Column::Id, ids).await?;
+    found.extend(seen().all_of(projects::Column::CodeKey, codes).await?);
     Ok(found.into_iter().map(|project| (project.id, project)).collect())
 }
