@@ -5,6 +5,7 @@ use std::{path::Path, str::FromStr, time::Duration};
 use sea_orm_migration::sea_orm::{
     DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector,
     sqlx::{
+        ConnectOptions, Connection, PgConnection,
         postgres::{PgConnectOptions, PgPoolOptions},
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
     },
@@ -47,6 +48,7 @@ impl Database {
     pub(crate) async fn look(&self) -> Result<Option<DatabaseConnection>, Error> {
         match self {
             Self::Postgres(options) => {
+                reach(options).await?.close().await?;
                 let pool = PgPoolOptions::new().max_connections(1).connect_with((**options).clone());
                 Ok(Some(SqlxPostgresConnector::from_sqlx_postgres_pool(pool.await?)))
             }
@@ -86,7 +88,7 @@ impl Database {
     }
 
     /// The folder of a SQLite file, made when missing; nothing on PostgreSQL.
-    fn make_room(&self) -> Result<(), Error> {
+    pub(crate) fn make_room(&self) -> Result<(), Error> {
         let Self::Sqlite(options) = self else { return Ok(()) };
         let folder = options.get_filename().parent().unwrap_or(Path::new(""));
         if folder.as_os_str().is_empty() {
@@ -94,6 +96,23 @@ impl Database {
         }
         std::fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.into(), source })
     }
+}
+
+/// How long a database may take to let us in.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Connects, and says at once where nobody answers: a pool would try for half a minute.
+pub(crate) async fn reach(options: &PgConnectOptions) -> Result<PgConnection, Error> {
+    let reason = match tokio::time::timeout(PATIENCE, options.connect()).await {
+        Ok(Ok(connection)) => return Ok(connection),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
+    };
+    let place = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{} port {}", options.get_host(), options.get_port()),
+    };
+    Err(Error::Unreachable { place, reason })
 }
 
 /// The right to change a schema: the only one at a time, whichever process holds it.

@@ -10,7 +10,23 @@ pub enum Error {
     /// The URL names neither a SQLite file nor a PostgreSQL database.
     #[error("the database URL must begin with postgres:// or sqlite: and name a file (not :memory:)")]
     Url,
-    /// The database could not be reached, or a statement failed.
+    /// The database could not be reached in time, or refused the connection.
+    #[error("the database at {place} cannot be reached: {reason}")]
+    Unreachable {
+        /// Host and port, or the folder of its socket.
+        place: String,
+        /// What kept us from it.
+        reason: String,
+    },
+    /// No schema of the login's search path exists.
+    #[error("the schema that search_path names does not exist: create it, owned by the login of migrations")]
+    Schema,
+    /// The login may read nothing.
+    #[error(
+        "the login may not read which migrations are applied: run `insula migrate up` as the owner of the tables"
+    )]
+    Unreadable,
+    /// A statement failed.
     #[error(transparent)]
     Database(#[from] DbErr),
     /// The database file, its folder or the lock file beside it could not be opened.
@@ -21,9 +37,9 @@ pub enum Error {
         /// What the operating system answered.
         source: std::io::Error,
     },
-    /// This login may not make or grant the roles of row-level security; `statements` are the ones still missing.
+    /// This login may not make or grant what row-level security needs; `statements` are the ones still missing.
     #[error(
-        "the login may not create or grant the roles of row-level security; \
+        "the login may not create or grant what row-level security needs; \
          an administrator of the cluster must run:\n{}",
         statements.join("\n")
     )]

@@ -8,10 +8,13 @@ use std::{
 
 use sea_orm_migration::sea_orm::{
     SqlxError,
-    sqlx::{self, ConnectOptions, Connection, PgConnection},
+    sqlx::{self, Connection, PgConnection},
 };
 
-use crate::{Error, database::Database};
+use crate::{
+    Error,
+    database::{Database, reach},
+};
 
 /// Names our advisory lock: "insula" in ASCII. Such locks belong to one database, not to the cluster.
 const KEY: i64 = 0x696e_7375_6c61;
@@ -46,7 +49,7 @@ impl Lock {
 
     async fn prepare(database: &Database) -> Result<Self, Error> {
         match database {
-            Database::Postgres(options) => Ok(Self::Postgres(options.connect().await?)),
+            Database::Postgres(options) => Ok(Self::Postgres(reach(options).await?)),
             Database::Sqlite(options) => {
                 let mut path = options.get_filename().as_os_str().to_owned();
                 path.push(".migrate.lock");

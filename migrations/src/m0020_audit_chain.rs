@@ -18,7 +18,7 @@ pub(crate) struct Migration;
 const EVENTS: &str = "audit_events";
 
 /// What is written into an event when it is sealed.
-const SEAL: [&str; 3] = ["seq", "prev_hash", "hash"];
+pub(crate) const SEAL: [&str; 3] = ["seq", "prev_hash", "hash"];
 
 /// What an event is, and stays.
 const FACTS: [&str; 15] = [
@@ -125,15 +125,15 @@ impl MigrationTrait for Migration {
         let connection = manager.get_connection();
         match manager.get_database_backend() {
             DbBackend::Postgres => {
-                connection
-                    .execute_unprepared(
-                        "DROP TRIGGER audit_events_guard ON audit_events;
-                         DROP TRIGGER audit_events_truncate_guard ON audit_events;
-                         DROP FUNCTION audit_events_guard();
-                         REVOKE ALL ON audit_events FROM insula_app;
-                         GRANT SELECT, INSERT ON audit_events TO insula_app",
-                    )
-                    .await?;
+                schema::on_postgres(
+                    manager,
+                    "DROP TRIGGER audit_events_guard ON audit_events;
+                     DROP TRIGGER audit_events_truncate_guard ON audit_events;
+                     DROP FUNCTION audit_events_guard();
+                     REVOKE ALL ON audit_events FROM insula_app;
+                     GRANT SELECT, INSERT ON audit_events TO insula_app",
+                )
+                .await?;
             }
             _ => {
                 for trigger in ["audit_events_update_guard", "audit_events_delete_guard"] {
@@ -160,10 +160,9 @@ impl MigrationTrait for Migration {
 
 /// A sealed event is never changed; one that is not sealed only by its seal; and only what a signed checkpoint has said
 /// will go is removed. For the owner of the table, too.
-async fn guard_on_postgres(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+pub(crate) fn guard() -> String {
     let changed = FACTS.map(|fact| format!("NEW.{fact} IS DISTINCT FROM OLD.{fact}")).join(" OR ");
-    let seal = SEAL.join(", ");
-    let sql = format!(
+    format!(
         "CREATE OR REPLACE FUNCTION audit_events_guard() RETURNS trigger LANGUAGE plpgsql AS $guard$
          BEGIN
              IF TG_OP = 'UPDATE' THEN
@@ -174,15 +173,33 @@ async fn guard_on_postgres(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                  THEN RETURN OLD; END IF;
              END IF;
              RAISE EXCEPTION 'the audit log is only ever added to';
-         END $guard$;
-         CREATE TRIGGER audit_events_guard BEFORE UPDATE OR DELETE ON audit_events
-             FOR EACH ROW EXECUTE FUNCTION audit_events_guard();
-         CREATE TRIGGER audit_events_truncate_guard BEFORE TRUNCATE ON audit_events
-             FOR EACH STATEMENT EXECUTE FUNCTION audit_events_guard();
+         END $guard$"
+    )
+}
+
+/// Name and definition of the triggers that call it.
+pub(crate) const GUARDS: [(&str, &str); 2] = [
+    (
+        "audit_events_guard",
+        "CREATE TRIGGER audit_events_guard BEFORE UPDATE OR DELETE ON audit_events
+             FOR EACH ROW EXECUTE FUNCTION audit_events_guard()",
+    ),
+    (
+        "audit_events_truncate_guard",
+        "CREATE TRIGGER audit_events_truncate_guard BEFORE TRUNCATE ON audit_events
+             FOR EACH STATEMENT EXECUTE FUNCTION audit_events_guard()",
+    ),
+];
+
+async fn guard_on_postgres(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let (guard, seal) = (guard(), SEAL.join(", "));
+    let [row, truncate] = GUARDS.map(|(_, trigger)| trigger);
+    let sql = format!(
+        "{guard}; {row}; {truncate};
          GRANT UPDATE ({seal}) ON audit_events TO insula_app;
          GRANT DELETE ON audit_events TO insula_app"
     );
-    manager.get_connection().execute_unprepared(&sql).await.map(drop)
+    schema::on_postgres(manager, &sql).await
 }
 
 /// The same.

@@ -6,7 +6,10 @@ use sea_orm_migration::{
     seaql_migrations,
 };
 
-use crate::{Error, hats};
+use crate::{
+    Error, access, hats,
+    installation::{self, Place, Roles},
+};
 
 struct Migrator;
 
@@ -55,50 +58,121 @@ pub(crate) fn status(applied: &[String]) -> Vec<(String, bool)> {
 }
 
 /// The names the database remembers, in order; none when it has no bookkeeping table yet.
-pub(crate) async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    // Not information_schema, which hides what the login may not read: that must be an error, not "nothing applied".
+///
+/// # Errors
+/// `Unreadable` when the login may not read them, not even by the role of the system.
+pub(crate) async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, Error> {
     let backend = db.get_database_backend();
-    let sql = match backend {
-        DbBackend::Postgres => "SELECT to_regclass('seaql_migrations') IS NOT NULL AS there",
-        _ => "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'seaql_migrations') AS there",
+    let there = match backend {
+        DbBackend::Postgres => take_role_to_read(db).await?,
+        _ => {
+            let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'seaql_migrations') AS there";
+            is(db, sql).await?
+        }
     };
-    let row = db.query_one_raw(Statement::from_string(backend, sql)).await?;
-    if !row.map(|row| row.try_get("", "there")).transpose()?.unwrap_or(false) {
+    if !there {
         return Ok(Vec::new());
-    }
-    if backend == DbBackend::Postgres {
-        wear_hat_to_read(db).await?;
     }
     let rows =
         seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
-/// The login of the application owns nothing and inherits nothing: it reads under a hat, on this one connection.
-async fn wear_hat_to_read(db: &DatabaseConnection) -> Result<(), DbErr> {
-    let sql = "SELECT has_table_privilege('seaql_migrations', 'SELECT') AS readable";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    if !row.map(|row| row.try_get("", "readable")).transpose()?.unwrap_or(false) {
-        db.execute_unprepared("SET ROLE insula_system").await?;
+/// Is there a bookkeeping table? The login of the application owns nothing and inherits nothing: it reads it by a role, on
+/// this one connection. Asks the catalogue: who may not use a schema does not see what is in it.
+async fn take_role_to_read(db: &DatabaseConnection) -> Result<bool, Error> {
+    let place = Place::find(db.get_postgres_connection_pool()).await?;
+    let ask = |then: &str| {
+        let schema = place.schema.replace('\'', "''");
+        format!(
+            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE nspname = '{schema}' AND relname = 'seaql_migrations' {then}) AS there"
+        )
+    };
+    let readable = "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
+    let there = is(db, &ask("")).await?;
+    if there && !is(db, &ask(readable)).await? {
+        let Some(Roles { system, .. }) = &place.present else { return Err(Error::Unreadable) };
+        let taken = db.execute_unprepared(&format!("SET ROLE {}", access::quoted(system))).await;
+        if taken.is_err() || !is(db, &ask(readable)).await? {
+            return Err(Error::Unreadable);
+        }
     }
-    Ok(())
+    Ok(there)
 }
 
-pub(crate) async fn up(db: &DatabaseConnection, login: Option<&str>) -> Result<Vec<String>, Error> {
-    if db.get_database_backend() == DbBackend::Postgres {
-        hats::fit(db.get_postgres_connection_pool(), login).await?;
+/// The one truth value that a query answers with as `there`.
+async fn is(db: &DatabaseConnection, sql: &str) -> Result<bool, DbErr> {
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    Ok(row.map(|row| row.try_get("", "there")).transpose()?.unwrap_or(false))
+}
+
+/// What `up` did, in the order in which it did it.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) applied: Vec<String>,
+    pub(crate) repaired: Vec<String>,
+}
+
+pub(crate) async fn up(db: &DatabaseConnection, login: Option<&str>) -> Result<Done, Error> {
+    let place = match db.get_database_backend() {
+        DbBackend::Postgres => Some(Place::find(db.get_postgres_connection_pool()).await?),
+        _ => None,
+    };
+    let mut done = Done::default();
+    if let Some(place) = &place {
+        done.repaired = hats::fit(db.get_postgres_connection_pool(), &place.roles, login).await?;
+        installation::tell(db, &place.roles).await?;
     }
-    let applied = applied(db).await?;
-    let pending: Vec<String> = known().into_iter().filter(|name| !applied.contains(name)).collect();
+    let (known, applied) = (known(), applied(db).await?);
+    let is_new = applied.is_empty();
+    done.applied = known.iter().filter(|name| !applied.contains(name)).cloned().collect();
     // Also spares a current schema the "IF NOT EXISTS", and lets an older program start on a newer schema.
-    if !pending.is_empty() {
+    if !done.applied.is_empty() {
         Migrator::up(db, None).await?;
     }
-    Ok(pending)
+    // What a newer program has changed is not ours to put right.
+    if let Some(place) = place
+        && applied.iter().all(|name| known.contains(name))
+    {
+        let pool = db.get_postgres_connection_pool();
+        done.repaired.extend(access::repair(pool, &place).await?);
+        access::retire(pool, &place).await;
+    }
+    if is_new {
+        done.repaired.clear();
+    }
+    Ok(done)
+}
+
+/// What [`up`] would repair, in words; nothing while migrations are pending, since those are first.
+pub(crate) async fn missing(db: &DatabaseConnection, login: Option<&str>) -> Result<Vec<String>, Error> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(Vec::new());
+    }
+    let known = known();
+    match applied(db).await {
+        Ok(applied) if applied.len() != known.len() || applied.iter().any(|name| !known.contains(name)) => {
+            return Ok(Vec::new());
+        }
+        // Whoever may not even read that lacks something.
+        Ok(_) | Err(Error::Unreadable) => {}
+        Err(error) => return Err(error),
+    }
+    db.execute_unprepared("RESET ROLE").await?;
+    let pool = db.get_postgres_connection_pool();
+    let place = Place::find(pool).await?;
+    let mut lacks = hats::missing(pool, &place.roles, login).await?;
+    lacks.extend(access::lacking(pool, &place).await?);
+    Ok(lacks.into_iter().map(|lack| lack.what).collect())
 }
 
 pub(crate) async fn down(db: &DatabaseConnection, steps: u32) -> Result<Vec<String>, Error> {
     let steps_taken = usize::try_from(steps).unwrap_or(usize::MAX);
+    if db.get_database_backend() == DbBackend::Postgres {
+        let place = Place::find(db.get_postgres_connection_pool()).await?;
+        installation::tell(db, place.present.as_ref().unwrap_or(&place.roles)).await?;
+    }
     let reverted: Vec<String> = applied(db).await?.into_iter().rev().take(steps_taken).collect();
     if !reverted.is_empty() {
         Migrator::down(db, Some(steps)).await?;
@@ -109,22 +183,27 @@ pub(crate) async fn down(db: &DatabaseConnection, steps: u32) -> Result<Vec<Stri
 pub(crate) async fn fresh(db: &DatabaseConnection, login: Option<&str>) -> Result<Vec<String>, Error> {
     let transaction = db.begin().await?;
     let backend = transaction.get_database_backend();
+    let names = access::tables().iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let (tables, cascade) = match backend {
-        DbBackend::Postgres => (GRANTED_TABLES, " CASCADE"),
+        DbBackend::Postgres => (GRANTED_TABLES.replace("$tables", &names), " CASCADE"),
         // In any order: this connection does not enforce foreign keys.
-        _ => ("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", ""),
+        _ => (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'".to_owned(),
+            "",
+        ),
     };
     for row in transaction.query_all_raw(Statement::from_string(backend, tables)).await? {
         let name: String = row.try_get("", "name")?;
         transaction.execute_unprepared(&format!(r#"DROP TABLE "{name}"{cascade}"#)).await?;
     }
     transaction.commit().await?;
-    up(db, login).await
+    Ok(up(db, login).await?.applied)
 }
 
-/// What `insula_app` may use is ours, tables of other branches and releases included, and nothing else is.
+/// The tables that we make, and those that a role of ours may use: of other branches and releases.
 const GRANTED_TABLES: &str = "
     SELECT relname::text AS name FROM pg_class
     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-      AND (relname = 'seaql_migrations' OR EXISTS (
-        SELECT FROM aclexplode(relacl) JOIN pg_roles ON oid = grantee WHERE rolname = 'insula_app'))";
+      AND (relname IN ($tables) OR EXISTS (
+        SELECT FROM aclexplode(relacl) JOIN pg_roles ON oid = grantee
+        WHERE rolname ~ '^insula_app(_[0-9a-f]{12})?$'))";

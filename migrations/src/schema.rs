@@ -142,9 +142,14 @@ pub(crate) async fn drop_table(manager: &SchemaManager<'_>, name: &'static str) 
 }
 
 /// Runs statements that only PostgreSQL knows; does nothing on SQLite.
+///
+/// Migrations call the two roles `insula_app` and `insula_system`; here they get the names that they have in this
+/// installation.
 pub(crate) async fn on_postgres(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     if manager.get_database_backend() == DbBackend::Postgres {
-        manager.get_connection().execute_unprepared(sql).await?;
+        let connection = manager.get_connection();
+        let sql = crate::installation::with_own_roles(connection, sql).await?;
+        connection.execute_unprepared(&sql).await?;
     }
     Ok(())
 }

@@ -176,6 +176,8 @@ struct Hats {
     vault: Vault,
     login: Vault,
     tables: Vec<String>,
+    /// Of the application, of the system.
+    roles: [String; 2],
 }
 
 impl Hats {
@@ -201,17 +203,22 @@ impl Hats {
             login.text("SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user").await,
             "false"
         );
-        Some(Self { server, vault, login, tables })
+        let roles = vault.roles().await;
+        Some(Self { server, vault, login, tables, roles })
     }
 
     async fn org(&self, org: &str) -> String {
         self.vault.text(&format!("SELECT {org}::text")).await
     }
 
+    fn set_role(&self, number: usize) -> String {
+        format!("SET LOCAL ROLE {}", self.roles[number])
+    }
+
     /// As the program would ask it for the organization `ours`.
     async fn within_ours(&self, sql: &str) -> Result<Vec<String>, String> {
         let scope = format!("SET LOCAL insula.org = '{}'", self.org(OURS).await);
-        self.login.attempt(&["SET LOCAL ROLE insula_app", &scope, sql]).await
+        self.login.attempt(&[&self.set_role(0), &scope, sql]).await
     }
 }
 
@@ -242,7 +249,7 @@ async fn one_organization_sees_its_own_rows_alone() {
         let seen = format!("SELECT DISTINCT {column}::text FROM {table}");
         assert_eq!(hats.within_ours(&seen).await, Ok(vec![ours.clone()]), "{table}");
         for scope in ["SELECT 1", "SET LOCAL insula.org = ''"] {
-            let unscoped = hats.login.attempt(&["SET LOCAL ROLE insula_app", scope, &seen]).await;
+            let unscoped = hats.login.attempt(&[&hats.set_role(0), scope, &seen]).await;
             assert_eq!(unscoped, Ok(vec![]), "{table} {scope}");
         }
     }
@@ -313,7 +320,7 @@ async fn the_audit_log_is_only_ever_added_to() {
 #[tokio::test]
 async fn the_system_reads_everything_and_writes_nothing() {
     let Some(hats) = Hats::new().await else { return };
-    let as_system = async |sql: String| hats.login.attempt(&["SET LOCAL ROLE insula_system", &sql]).await;
+    let as_system = async |sql: String| hats.login.attempt(&[&hats.set_role(1), &sql]).await;
     for table in &hats.tables {
         let rows = format!("SELECT count(*)::text FROM {table}");
         assert_eq!(as_system(rows.clone()).await, Ok(vec![hats.vault.text(&rows).await]), "{table}");
@@ -323,7 +330,7 @@ async fn the_system_reads_everything_and_writes_nothing() {
             let refusal = as_system(change.replace("{}", &table)).await.unwrap_err();
             assert!(refusal.contains("permission denied"), "{table}: {refusal}");
         }
-        let may = format!("SELECT has_any_column_privilege('insula_system', '{table}', 'UPDATE')::text");
+        let may = format!("SELECT has_any_column_privilege('{}', '{table}', 'UPDATE')::text", hats.roles[1]);
         assert_eq!(hats.vault.text(&may).await, "false", "{table}");
     }
     drop(hats.server);

@@ -48,4 +48,4 @@ pub use relay::Relay;
 pub use server::{Builder, Server};
 pub use stage::{Database, Deliveries, Delivery, LOOK, Plan, Program, Servers, Stage};
 pub use vault::{Held, Vault};
-pub use workplace::{Workplace, binary, insula, redis, setting};
+pub use workplace::{Workplace, binary, in_database, insula, redis, setting};

@@ -178,6 +178,17 @@ impl Vault {
         }
     }
 
+    /// PostgreSQL: the role of the application and that of the system, which the policies name.
+    pub async fn roles(&self) -> [String; 2] {
+        let named = |policy: &str| {
+            format!(
+                "SELECT r.rolname::text FROM pg_policy p JOIN pg_roles r ON r.oid = p.polroles[1]
+                 JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname = 'organizations' AND p.polname = '{policy}'"
+            )
+        };
+        [self.text(&named("own_organization")).await, self.text(&named("sweep")).await]
+    }
+
     /// Closes its connections, so that a database can be dropped or a file copied.
     pub async fn close(self) {
         either!(self, pool => pool.close().await);

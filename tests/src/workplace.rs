@@ -187,7 +187,7 @@ impl Database {
 }
 
 /// The same URL with another database: `postgres://host/old?x=y` -> `postgres://host/new?x=y`.
-fn in_database(url: &str, name: &str) -> String {
+pub fn in_database(url: &str, name: &str) -> String {
     let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
     let (scheme, rest) = address.split_once("://").expect("a URL");
     let host = rest.split('/').next().unwrap_or(rest);
@@ -207,7 +207,16 @@ impl Drop for Place {
                 runtime.block_on(async {
                     // The superuser: a vault that is still open is its session, which nobody else may end.
                     let vault = Vault::connect(admin).await;
+                    let roles = format!(
+                        "SELECT DISTINCT r.rolname::text FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
+                         JOIN pg_database b ON b.oid = d.dbid WHERE b.datname = '{name}' AND d.deptype = 'r'"
+                    );
+                    let roles = vault.texts(&roles).await;
                     vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                    for role in roles {
+                        // A copy of the database may use it still.
+                        drop(vault.attempt(&[&format!("DROP ROLE \"{role}\""), "COMMIT", "SELECT ''"]).await);
+                    }
                 });
             });
             removal.join()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use insula_core::{
     bell::Ring,
-    cluster::redis_client,
+    cluster::{Namespace, redis_client},
     config::Config,
     ids::{JobId, OrgId},
 };
@@ -17,8 +17,8 @@ use tokio::{
 
 use crate::queue::Queue;
 
-/// Where the rings lie.
-const LIST: &str = "insula:jobs";
+/// Where the rings of an installation lie.
+const LIST: &str = "jobs";
 /// Most rings that lie there; the oldest are dropped.
 const LONGEST: isize = 4096;
 /// Most rings that are carried at once.
@@ -30,17 +30,20 @@ const WAIT: Duration = Duration::from_secs(5);
 /// How long to wait before connecting again, the first time and later.
 const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(500), PATIENCE];
 
-/// The way to Redis.
+/// The way to Redis, and the list there.
 #[derive(Clone)]
-pub struct Line(Client);
+pub struct Line {
+    client: Client,
+    list: String,
+}
 
 impl Line {
-    /// To the Redis that `url` names; no connection is made before there is something to carry.
+    /// To the Redis that `url` names, by the names of this installation; no connection is made before there is something to carry.
     ///
     /// # Errors
     /// A URL that cannot be read, as a sentence that does not repeat it: it may hold a password.
-    pub fn new(url: &str, config: &Config) -> Result<Self, String> {
-        redis_client(url, config).map(Self)
+    pub fn new(url: &str, config: &Config, namespace: &Namespace) -> Result<Self, String> {
+        Ok(Self { client: redis_client(url, config)?, list: namespace.name(LIST) })
     }
 
     /// Carries rings to the workers, for ever. While Redis is away they are dropped.
@@ -48,8 +51,8 @@ impl Line {
         let (mut state, mut waiting) = (Connection::default(), Vec::new());
         while rings.recv_many(&mut waiting, TOGETHER).await > 0 {
             let words: Vec<_> = waiting.drain(..).map(encode).collect();
-            let outcome = match state.open(&self.0).await {
-                Ok(connection) => push(connection, words).await,
+            let outcome = match state.open(&self.client).await {
+                Ok(connection) => push(connection, &self.list, words).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
@@ -62,8 +65,8 @@ impl Line {
     pub(crate) async fn hear(self, queue: Queue) {
         let mut state = Connection::default();
         loop {
-            let outcome = match state.open(&self.0).await {
-                Ok(connection) => pop(connection).await,
+            let outcome = match state.open(&self.client).await {
+                Ok(connection) => pop(connection, &self.list).await,
                 Err(error) => Err(error),
             };
             match outcome {
@@ -110,20 +113,20 @@ impl Connection {
     }
 }
 
-async fn push(connection: &mut MultiplexedConnection, words: Vec<String>) -> RedisResult<()> {
+async fn push(connection: &mut MultiplexedConnection, list: &str, words: Vec<String>) -> RedisResult<()> {
     let mut pipe = redis::pipe();
-    pipe.rpush(LIST, words).ignore().ltrim(LIST, -LONGEST, -1).ignore();
+    pipe.rpush(list, words).ignore().ltrim(list, -LONGEST, -1).ignore();
     let pushed = timeout(PATIENCE, pipe.query_async::<()>(connection));
     pushed.await.map_err(|_| std::io::Error::other("no answer"))?
 }
 
 /// Waits for one, and takes what lies there with it.
-async fn pop(connection: &mut MultiplexedConnection) -> RedisResult<Vec<String>> {
+async fn pop(connection: &mut MultiplexedConnection, list: &str) -> RedisResult<Vec<String>> {
     let first: Option<(String, String)> =
-        redis::cmd("BLPOP").arg(LIST).arg(WAIT.as_secs()).query_async(connection).await?;
+        redis::cmd("BLPOP").arg(list).arg(WAIT.as_secs()).query_async(connection).await?;
     let Some((_, first)) = first else { return Ok(Vec::new()) };
     let more: Option<Vec<String>> =
-        redis::cmd("LPOP").arg(LIST).arg(TOGETHER).query_async(connection).await?;
+        redis::cmd("LPOP").arg(list).arg(TOGETHER).query_async(connection).await?;
     Ok(std::iter::once(first).chain(more.unwrap_or_default()).collect())
 }
 
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     fn a_url_is_refused_without_being_repeated() {
         let config = Config::read(&insula_core::config::Sources::only(&[])).unwrap();
-        let fault = Line::new("http://:hunter2@example.com", &config).err().unwrap();
+        let fault = Line::new("http://:hunter2@example.com", &config, &Namespace::of("a")).err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }
 }

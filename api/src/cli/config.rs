@@ -1,6 +1,9 @@
 //! `insula config`: what is set, by whom, and whether it is right.
 
-use insula_core::config::{Config, Sources};
+use insula_core::{
+    cluster::{Cluster, Namespace},
+    config::{Config, Sources},
+};
 
 use super::{Fault, say};
 
@@ -25,7 +28,9 @@ pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), Fault> {
         Command::Print { env: true, .. } => say(env_example()),
         Command::Print { .. } => print(sources),
         Command::Check => {
-            Config::read(sources)?.refuse_insecure()?;
+            let config = Config::read(sources)?;
+            config.refuse_insecure()?;
+            Cluster::new(&config, &Namespace::of("check"))?;
             say("the settings are right");
         }
     }

@@ -16,7 +16,7 @@ use insula_core::{
     text::EmailAddress,
 };
 
-use super::{Fault, say, serve};
+use super::{Fault, database, say};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -42,7 +42,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     if config.migrates_on_start() {
         super::migrate::up(config).await?;
     }
-    let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
+    let db = database::connect(config, Cluster::default(), Bell::default()).await?;
     let made = ensure(&db, &Passwords::new()?, &email, Secret::new(password)).await?;
     db.close().await;
     say(match made {

@@ -27,6 +27,16 @@ impl Fault {
         Self { code: 78, text: text.to_string() }
     }
 
+    /// Of a database that `setting` names.
+    pub(super) fn of_database(setting: &str, error: insula_migrations::Error) -> Self {
+        use insula_migrations::Error;
+        let text = format!("{setting}: {error}");
+        match error {
+            Error::Url | Error::Hats { .. } | Error::Schema | Error::Unreadable => Self::config(text),
+            Error::Database(_) | Error::File { .. } | Error::Unreachable { .. } => Self::unavailable(text),
+        }
+    }
+
     /// Tells it, one line each, and gives the exit code.
     #[expect(clippy::print_stderr, reason = "the one place where commands complain")]
     pub(super) fn report(&self) -> ExitCode {
@@ -52,16 +62,6 @@ impl From<ConfigError> for Fault {
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error)
-    }
-}
-
-impl From<insula_migrations::Error> for Fault {
-    fn from(error: insula_migrations::Error) -> Self {
-        use insula_migrations::Error;
-        match error {
-            Error::Url | Error::Hats { .. } => Self::config(error),
-            Error::Database(_) | Error::File { .. } => Self::unavailable(error),
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use insula_core::{
     signing_keys::{self, Schedule},
 };
 
-use super::{Fault, migrate, say, serve};
+use super::{Fault, database, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -37,7 +37,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
             if config.migrates_on_start() {
                 migrate::up(config).await?;
             }
-            let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
+            let db = database::connect(config, Cluster::default(), Bell::default()).await?;
             match audit {
                 true => rotate_audit(config, &db).await?,
                 false => rotate(config, &db, *now).await?,
@@ -45,7 +45,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
             db.close().await;
         }
         Command::List => {
-            let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
+            let db = database::connect(config, Cluster::default(), Bell::default()).await?;
             list(&db).await?;
             db.close().await;
         }

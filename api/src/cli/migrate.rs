@@ -1,6 +1,7 @@
 //! `insula migrate`: the schema, forward and back.
 
 use insula_core::config::Config;
+use insula_migrations::Upgrade;
 
 use super::{Fault, say, serve};
 
@@ -24,23 +25,22 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     let url = config.migration_url();
     match command {
         Command::Up => {
-            up(config).await?.iter().for_each(|name| say(format_args!("applied {name}")));
+            let Upgrade { applied, repaired } = up(config).await?;
+            applied.iter().for_each(|name| say(format_args!("applied {name}")));
+            repaired.iter().for_each(|what| say(format_args!("repaired {what}")));
             say("up to date");
         }
         Command::Down { steps } => {
-            let reverted = insula_migrations::down(&url, *steps).await?;
+            let reverted = insula_migrations::down(&url, *steps).await.map_err(fault_of(config))?;
             reverted.iter().for_each(|name| say(format_args!("reverted {name}")));
         }
-        Command::Status => {
-            for (name, applied) in insula_migrations::status(&url).await? {
-                say(format_args!("{} {name}", if applied { "applied" } else { "pending" }));
-            }
-        }
+        Command::Status => return status(config).await,
         Command::Fresh if config.is_production() => {
             return Err(Fault::config("`migrate fresh` drops everything; it is refused in production"));
         }
         Command::Fresh => {
-            let applied = insula_migrations::fresh(&url, login(config).as_deref()).await?;
+            let applied =
+                insula_migrations::fresh(&url, login(config).as_deref()).await.map_err(fault_of(config))?;
             applied.iter().for_each(|name| say(format_args!("applied {name}")));
             say("up to date");
         }
@@ -48,28 +48,70 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     Ok(())
 }
 
-/// Applies what is pending; gives the names.
-pub(super) async fn up(config: &Config) -> Result<Vec<String>, Fault> {
+/// Shows what is applied, pending and missing. That something is missing is a failure; that migrations are pending is not.
+async fn status(config: &Config) -> Result<(), Fault> {
+    let missing = insula_migrations::missing(&config.migration_url(), login(config).as_deref()).await;
+    let missing = missing.map_err(fault_of(config))?;
+    match insula_migrations::status(&config.migration_url()).await {
+        Ok(migrations) => {
+            for (name, applied) in migrations {
+                say(format_args!("{} {name}", if applied { "applied" } else { "pending" }));
+            }
+        }
+        // What is missing says why.
+        Err(insula_migrations::Error::Unreadable) if !missing.is_empty() => {}
+        Err(error) => return Err(fault_of(config)(error)),
+    }
+    missing.iter().for_each(|what| say(format_args!("missing {what}")));
+    match missing.len() {
+        0 => Ok(()),
+        count => Err(Fault::failed(format_args!("{count} things are missing; {REPAIR}"))),
+    }
+}
+
+const REPAIR: &str = "`insula migrate up` puts them right";
+
+/// Applies what is pending, and repairs.
+pub(super) async fn up(config: &Config) -> Result<Upgrade, Fault> {
     if config.database_url.is_none() {
         serve::data_folder(config)?;
     }
-    Ok(insula_migrations::up(&config.migration_url(), login(config).as_deref()).await?)
+    let upgraded = insula_migrations::upgrade(&config.migration_url(), login(config).as_deref()).await;
+    upgraded.map_err(fault_of(config))
 }
 
-/// Is there something to apply, or can that not be seen? Says so in the log.
-pub(super) async fn is_pending(config: &Config) -> bool {
-    match insula_migrations::pending(&config.migration_url()).await {
-        Ok(true) => tracing::warn!("migrations are pending: run `insula migrate up`"),
-        Ok(false) => return false,
+/// A fault of migrations, with the setting that names their database.
+pub(super) fn fault_of(config: &Config) -> impl Fn(insula_migrations::Error) -> Fault {
+    let setting = config.migration_setting();
+    move |error| Fault::of_database(setting, error)
+}
+
+/// What keeps the database from serving and `insula migrate up` would put right, in a sentence.
+pub(super) async fn shortfall(config: &Config) -> Result<Option<String>, insula_migrations::Error> {
+    let url = config.migration_url();
+    let missing = insula_migrations::missing(&url, login(config).as_deref()).await?;
+    if let Some(first) = missing.first() {
+        let count = missing.len();
+        return Ok(Some(format!(
+            "the database lacks {count} things, such as {first}: run `insula migrate up`"
+        )));
+    }
+    let pending = insula_migrations::pending(&url).await?;
+    Ok(pending.then(|| "migrations are pending: run `insula migrate up`".to_owned()))
+}
+
+/// Can the database be used? Says in the log why not.
+pub(super) async fn is_current(config: &Config) -> bool {
+    match shortfall(config).await {
+        Ok(None) => return true,
+        Ok(Some(sentence)) => tracing::warn!("{sentence}"),
         Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
     }
-    true
+    false
 }
 
 /// The login of the running application, where migrations have another one.
 fn login(config: &Config) -> Option<String> {
     config.migration_database_url.as_ref()?;
-    let url = config.database_url();
-    let (credentials, _) = url.split_once("://")?.1.rsplit_once('@')?;
-    credentials.split(':').next().map(str::to_owned)
+    config.database_url.as_ref()?.login()
 }

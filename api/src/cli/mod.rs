@@ -8,6 +8,7 @@ mod background;
 mod completion;
 mod config;
 mod create_superuser;
+mod database;
 mod email;
 mod fault;
 mod files;

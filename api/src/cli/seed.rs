@@ -38,7 +38,7 @@ use insula_core::{
 pub(super) use greeting::greet;
 use greeting::start_anew;
 
-use super::{Fault, create_superuser, migrate, say, serve};
+use super::{Fault, create_superuser, database, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -80,7 +80,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         ));
     }
     migrate::up(config).await?;
-    let db = serve::connect(config, Cluster::default(), Bell::default()).await?;
+    let db = database::connect(config, Cluster::default(), Bell::default()).await?;
     serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;

@@ -29,7 +29,7 @@ use insula_core::{
     cluster::Cluster,
     config::{Config, OriginList},
     credentials::Passwords,
-    db::{Db, Options},
+    db::Db,
     emails::DevMailbox,
     limits::{Guesses, RateLimits},
     maintenance,
@@ -49,7 +49,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Fault, background, create_superuser, files, migrate, ops, say, seed, worker};
+use super::{Fault, background, create_superuser, database, files, migrate, ops, say, seed, worker};
 
 /// Connections that may wait to be accepted; the system allows no more than `net.core.somaxconn`. Of a burst over that some
 /// are reset.
@@ -86,11 +86,13 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let listener = listen(bind)?;
     let address = listener.local_addr()?;
     let ops_listener = ops::listen(config, args.port == Some(0)).await?;
-    let is_migrated = is_current(config).await?;
-    let (cluster, link) = Cluster::new(config)?;
+    let is_migrated = database::is_current(config).await?;
+    let namespace = database::namespace(config).await?;
+    let (cluster, link) = Cluster::new(config, &namespace)?;
     let (bell, rings) = Bell::new();
-    let db = connect(config, cluster, bell).await?;
-    check_login(config, &db).await?;
+    let db = database::connect(config, cluster, bell).await?;
+    database::check_login(config, &db).await?;
+    database::warn_of_sharing(config).await;
     let passwords = Passwords::new()?;
     let master = master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
@@ -106,21 +108,23 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     let pulse = Pulse::default();
-    let work: Pin<Box<dyn Future<Output = ()> + Send>> = match (args.no_worker, worker::line(config)?) {
-        (false, line) => {
-            let (mail, memory, limits) = (state.mail.clone(), state.dev_mail.clone(), state.limits.clone());
-            let post = Post::open(config, mail, &public_url, memory, limits)?;
-            let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
-            let worker = Worker { rings: Some(rings), line, ..worker };
-            Box::pin(worker.run(background.clone()))
-        }
-        (true, Some(line)) => {
-            let stop = background.clone();
-            Box::pin(async move { stop.run_until_cancelled(line.carry(rings)).await.unwrap_or_default() })
-        }
-        // Nobody hears the bell: whoever works looks for the jobs.
-        (true, None) => Box::pin(async { drop(rings) }),
-    };
+    let work: Pin<Box<dyn Future<Output = ()> + Send>> =
+        match (args.no_worker, worker::line(config, &namespace)?) {
+            (false, line) => {
+                let (mail, memory, limits) =
+                    (state.mail.clone(), state.dev_mail.clone(), state.limits.clone());
+                let post = Post::open(config, mail, &public_url, memory, limits)?;
+                let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
+                let worker = Worker { rings: Some(rings), line, ..worker };
+                Box::pin(worker.run(background.clone()))
+            }
+            (true, Some(line)) => {
+                let stop = background.clone();
+                Box::pin(async move { stop.run_until_cancelled(line.carry(rings)).await.unwrap_or_default() })
+            }
+            // Nobody hears the bell: whoever works looks for the jobs.
+            (true, None) => Box::pin(async { drop(rings) }),
+        };
     let ready = when_migrated(config.clone(), Arc::clone(&state), master, background.clone());
     tasks.spawn(async move {
         if ready.await {
@@ -186,17 +190,6 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
     }
 }
 
-/// Is the schema current? Migrates first, where the configuration says so.
-pub(super) async fn is_current(config: &Config) -> Result<bool, Fault> {
-    if !config.migrates_on_start() {
-        return Ok(!insula_migrations::pending(&config.migration_url()).await?);
-    }
-    for name in migrate::up(config).await? {
-        tracing::info!(name, "applied a migration");
-    }
-    Ok(true)
-}
-
 /// What can be done only when the schema is current, and must be before the first request.
 async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(), Fault> {
     if let (Some(email), Some(password)) = (&config.first_superuser_email, &config.first_superuser_password) {
@@ -220,7 +213,7 @@ async fn when_migrated(
         if stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
             return false;
         }
-        if !migrate::is_pending(&config).await {
+        if migrate::is_current(&config).await {
             match prepare(&config, &state, &master).await {
                 Ok(()) => tracing::info!("the schema is current"),
                 Err(fault) => tracing::error!(%fault, "cannot prepare for requests"),
@@ -228,23 +221,6 @@ async fn when_migrated(
         }
     }
     true
-}
-
-/// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
-/// `bell`: who is told of new jobs.
-pub(super) async fn connect(config: &Config, cluster: Cluster, bell: Bell) -> Result<Db, Fault> {
-    let url = config.database_url();
-    if config.database_url.is_none() {
-        data_folder(config)?;
-    }
-    let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
-    let options = Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() };
-    let db = Db::connect(&url, &options).await?;
-    // Before anything is judged by the time. Whoever needs the database says so better than this.
-    if let Err(error) = db.measure_skew().await {
-        tracing::debug!(%error, "cannot ask the database for its clock");
-    }
-    Ok(db)
 }
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.
@@ -262,25 +238,6 @@ pub(super) fn data_folder(config: &Config) -> Result<&Path, Fault> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|fault| Fault::unavailable(format!("the data folder {}: {fault}", folder.display())))?;
     Ok(folder)
-}
-
-/// A login that owns tables could switch the walls off.
-pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
-    let Some(fault) = db.login_fault().await? else { return Ok(()) };
-    let text = format!(
-        "DATABASE_URL: the login `{0}` {1}; give the application one that only wears the hats:\n\
-         CREATE ROLE insula_login LOGIN NOINHERIT PASSWORD '…'; GRANT insula_app, insula_system TO insula_login;\n\
-         and name `{0}` in INSULA_MIGRATION_DATABASE_URL",
-        fault.login,
-        fault.powers.join(" and ")
-    );
-    match config.requires_separate_database_login() {
-        true => Err(Fault::config(text)),
-        false => {
-            tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login is more powerful than production allows");
-            Ok(())
-        }
-    }
 }
 
 fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {

@@ -4,25 +4,35 @@ use std::sync::Arc;
 
 use insula_api::ops::Ops;
 use insula_core::{
-    bell::Bell, cluster::Cluster, config::Config, db::Db, limits::RateLimits, maintenance::Retention,
-    one_time_tokens::Mail, secret::MasterKey, signing_keys::Schedule, telemetry::Pulse,
+    bell::Bell,
+    cluster::{Cluster, Namespace},
+    config::Config,
+    db::Db,
+    limits::RateLimits,
+    maintenance::Retention,
+    one_time_tokens::Mail,
+    secret::MasterKey,
+    signing_keys::Schedule,
+    telemetry::Pulse,
 };
 use insula_worker::{Keys, Post, Worker, bell::Line};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Fault, background, migrate, ops, say,
+    Fault, background, database, migrate, ops, say,
     serve::{self, LOOK_EVERY, Stop},
 };
 
 pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     config.refuse_insecure()?;
     let ops_listener = ops::listen(config, false).await?;
-    let is_migrated = serve::is_current(config).await?;
-    let (cluster, link) = Cluster::new(config)?;
-    let db = serve::connect(config, cluster, Bell::default()).await?;
-    serve::check_login(config, &db).await?;
+    let is_migrated = database::is_current(config).await?;
+    let namespace = database::namespace(config).await?;
+    let (cluster, link) = Cluster::new(config, &namespace)?;
+    let db = database::connect(config, cluster, Bell::default()).await?;
+    database::check_login(config, &db).await?;
+    database::warn_of_sharing(config).await;
     let master = serve::master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     let limits = RateLimits::new(config, db.counters());
@@ -32,7 +42,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     }
     let pulse = Pulse::default();
     let worker = build(config, &db, master, post, pulse.clone());
-    let worker = Worker { line: line(config)?, ..worker };
+    let worker = Worker { line: line(config, &namespace)?, ..worker };
 
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -56,7 +66,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
 /// Begins when the schema is current.
 async fn work(config: Config, worker: Worker, is_migrated: bool, stop: CancellationToken) {
     if !is_migrated {
-        while migrate::is_pending(&config).await {
+        while !migrate::is_current(&config).await {
             if stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_none() {
                 return;
             }
@@ -81,7 +91,7 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Post, pul
 }
 
 /// The way to the Redis of the settings, where there is one.
-pub(super) fn line(config: &Config) -> Result<Option<Line>, Fault> {
-    let line = config.redis_url.as_ref().map(|url| Line::new(url.expose(), config));
+pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<Line>, Fault> {
+    let line = config.redis_url.as_ref().map(|url| Line::new(url.expose(), config, namespace));
     line.transpose().map_err(|fault| Fault::config(format!("REDIS_URL: {fault}")))
 }

@@ -13,6 +13,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use super::Namespace;
+
 /// For so long Redis is not asked again that did not answer in time.
 const REST: Duration = Duration::from_secs(1);
 
@@ -65,6 +67,7 @@ pub struct Counters(Arc<Inner>);
 
 struct Inner {
     client: Client,
+    namespace: Namespace,
     /// How long a request waits for Redis.
     deadline: Duration,
     take: Script,
@@ -76,10 +79,20 @@ struct Inner {
 }
 
 impl Counters {
-    pub(super) fn new(client: Client, deadline: Duration) -> Self {
+    pub(super) fn new(client: Client, namespace: Namespace, deadline: Duration) -> Self {
         let (connection, rests_until) = Default::default();
         let [take, wait, wrong, right] = [TAKE, WAIT, WRONG, RIGHT].map(Script::new);
-        Self(Arc::new(Inner { client, deadline, take, wait, wrong, right, connection, rests_until }))
+        Self(Arc::new(Inner {
+            client,
+            namespace,
+            deadline,
+            take,
+            wait,
+            wrong,
+            right,
+            connection,
+            rests_until,
+        }))
     }
 
     /// Takes a token out of the bucket `key` of `class`, which holds `burst` and gets one each `interval`. `None`: Redis
@@ -92,7 +105,7 @@ impl Counters {
         burst: u32,
     ) -> Option<Counted> {
         let interval = format!("{:.3}", interval.as_secs_f64() * 1_000_000.0);
-        let mut ask = self.0.take.key(format!("insula:limit:{class}:{key}"));
+        let mut ask = self.0.take.key(self.0.namespace.name(&format!("limit:{class}:{key}")));
         ask.arg(interval).arg(burst);
         let (is_allowed, remaining, reset, wait): (u8, u32, u64, u64) = self.ask(&ask).await?;
         let wait = (is_allowed == 0).then(|| Duration::from_micros(wait));
@@ -101,17 +114,17 @@ impl Counters {
 
     /// How long whoever guesses at the password of `account` has still to wait. `None`: Redis cannot say.
     pub(crate) async fn guessing(&self, account: &str, free: u32) -> Option<Duration> {
-        self.ask(self.0.wait.key(guesses(account)).arg(free)).await.map(Duration::from_micros)
+        self.ask(self.0.wait.key(self.guesses(account)).arg(free)).await.map(Duration::from_micros)
     }
 
     /// Notes a wrong guess, where Redis answers.
     pub(crate) async fn guessed_wrong(&self, account: &str, remembered: Duration) {
-        let _: Option<u8> = self.ask(self.0.wrong.key(guesses(account)).arg(remembered.as_secs())).await;
+        let _: Option<u8> = self.ask(self.0.wrong.key(self.guesses(account)).arg(remembered.as_secs())).await;
     }
 
     /// Forgets wrong guesses, where Redis answers.
     pub(crate) async fn guessed_right(&self, account: &str) {
-        let _: Option<u8> = self.ask(&self.0.right.key(guesses(account))).await;
+        let _: Option<u8> = self.ask(&self.0.right.key(self.guesses(account))).await;
     }
 
     async fn ask<T: FromRedisValue>(&self, question: &ScriptInvocation<'_>) -> Option<T> {
@@ -146,6 +159,10 @@ impl Counters {
         Ok(connection)
     }
 
+    fn guesses(&self, account: &str) -> String {
+        self.0.namespace.name(&format!("guesses:{account}"))
+    }
+
     fn rests(&self) -> bool {
         let until = *self.0.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
@@ -154,8 +171,4 @@ impl Counters {
     fn rest(&self) {
         *self.0.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
     }
-}
-
-fn guesses(account: &str) -> String {
-    format!("insula:guesses:{account}")
 }

@@ -21,6 +21,22 @@ use crate::{
     ids::{OrgId, SessionId, UserId},
 };
 
+/// The names of one installation in a Redis that others may use too: keys, channels and lists.
+#[derive(Clone, Debug)]
+pub struct Namespace(Arc<str>);
+
+impl Namespace {
+    /// Of the installation with this id, which no other installation has.
+    pub fn of(installation: &str) -> Self {
+        Self(installation.into())
+    }
+
+    /// The full name of something that this installation calls `name`.
+    pub fn name(&self, name: &str) -> String {
+        format!("insula:{}:{name}", self.0)
+    }
+}
+
 /// A thing of which a row was changed. Whoever remembers something that depends on it asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Touch {
@@ -43,15 +59,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// As the settings say. Where they name a Redis there is a [`Link`] to run; no connection is made before that.
+    /// As the settings say, by the names of this installation. Where they name a Redis there is a [`Link`] to run; no
+    /// connection is made before that.
     ///
     /// # Errors
     /// A `REDIS_URL` that cannot be read.
-    pub fn new(config: &Config) -> Result<(Self, Option<Link>), ConfigError> {
+    pub fn new(config: &Config, namespace: &Namespace) -> Result<(Self, Option<Link>), ConfigError> {
         let touched = Arc::<Touched>::default();
         let Some(url) = &config.redis_url else { return Ok((Self { touched, ..Self::default() }, None)) };
         let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
-        let (others, link) = redis::link(url.expose(), config, Arc::clone(&touched)).map_err(unreadable)?;
+        let linked = redis::link(url.expose(), config, namespace.clone(), Arc::clone(&touched));
+        let (others, link) = linked.map_err(unreadable)?;
         let counters = Some(link.counters(config.redis_deadline));
         Ok((Self { touched, others: Some(others), counters }, Some(link)))
     }

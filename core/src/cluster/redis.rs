@@ -18,11 +18,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{Counters, Touch, local::Touched};
+use super::{Counters, Namespace, Touch, local::Touched};
 use crate::{config::Config, tls::Authorities};
 
-/// Where everybody speaks and listens.
-const CHANNEL: &str = "insula:touches";
+/// Where all processes of an installation speak and listen.
+const CHANNEL: &str = "touches";
 /// Which language is spoken there. Who hears another one forgets everything, and so is never wrong.
 const VERSION: &str = "1";
 /// Most touches that wait to be sent; what is more is sent as one that forgets everything.
@@ -56,6 +56,8 @@ impl Outgoing {
 /// The connection to the other processes; does its work while [`Link::run`] runs.
 pub struct Link {
     client: Client,
+    /// What keeps our names apart from those of others on this Redis.
+    namespace: Namespace,
     touched: Arc<Touched>,
     waiting: mpsc::Receiver<Touch>,
     /// Was something not sent that should have been?
@@ -80,13 +82,18 @@ pub fn client(url: &str, config: &Config) -> Result<Client, String> {
 }
 
 /// Both ends. The error is a sentence for people, without the URL, which may hold a password.
-pub(super) fn link(url: &str, config: &Config, touched: Arc<Touched>) -> Result<(Outgoing, Link), String> {
+pub(super) fn link(
+    url: &str,
+    config: &Config,
+    namespace: Namespace,
+    touched: Arc<Touched>,
+) -> Result<(Outgoing, Link), String> {
     let client = client(url, config)?;
     let own = getrandom::u64().map_err(|error| error.to_string())?;
     let (sender, waiting) = mpsc::channel(WAITING);
     let lost = Arc::new(AtomicBool::new(false));
     let outgoing = Outgoing { waiting: sender, lost: Arc::clone(&lost) };
-    Ok((outgoing, Link { client, touched, waiting, lost, own }))
+    Ok((outgoing, Link { client, namespace, touched, waiting, lost, own }))
 }
 
 /// An open conversation.
@@ -97,7 +104,7 @@ struct Conversation {
 
 impl Link {
     pub(super) fn counters(&self, deadline: Duration) -> Counters {
-        Counters::new(self.client.clone(), deadline)
+        Counters::new(self.client.clone(), self.namespace.clone(), deadline)
     }
 
     /// Speaks and listens for ever; connects again when the connection is lost. While there is none, what is remembered
@@ -131,7 +138,7 @@ impl Link {
             .set_response_timeout(Some(PATIENCE));
         let connected = timeout(PATIENCE, async {
             let mut ears = self.client.get_async_pubsub().await?;
-            ears.subscribe(CHANNEL).await?;
+            ears.subscribe(self.namespace.name(CHANNEL)).await?;
             let mouth = self.client.get_multiplexed_async_connection_with_config(&config).await?;
             redis::RedisResult::Ok(Conversation { mouth, ears: ears.into_on_message() })
         });
@@ -164,7 +171,8 @@ impl Link {
             if self.lost.swap(false, SeqCst) {
                 touches = vec![Touch::Everything];
             }
-            let said: redis::RedisResult<()> = mouth.publish(CHANNEL, encode(self.own, &touches)).await;
+            let said: redis::RedisResult<()> =
+                mouth.publish(self.namespace.name(CHANNEL), encode(self.own, &touches)).await;
             if let Err(error) = said {
                 self.lost.store(true, SeqCst);
                 return error.to_string();
@@ -258,7 +266,8 @@ mod tests {
 
     #[test]
     fn too_much_to_send_becomes_one_touch_of_everything() {
-        let (outgoing, link) = link("redis://127.0.0.1:1", &config(), Arc::default()).unwrap();
+        let (outgoing, link) =
+            link("redis://127.0.0.1:1", &config(), Namespace::of("a"), Arc::default()).unwrap();
         (0..WAITING).for_each(|_| outgoing.send(Touch::User(UserId::new(Clock::System.now()))));
         assert!(!link.lost.load(SeqCst));
         outgoing.send(Touch::Everything);
@@ -267,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_url_is_refused_without_being_repeated() {
-        let fault = link("http://:hunter2@example.com", &config(), Arc::default()).err().unwrap();
+        let linked = link("http://:hunter2@example.com", &config(), Namespace::of("a"), Arc::default());
+        let fault = linked.err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }
 
@@ -275,7 +285,7 @@ mod tests {
     async fn a_peer_that_speaks_no_tls_is_a_fault_and_not_the_end() {
         let peer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rediss://{}", peer.local_addr().unwrap());
-        let (_outgoing, link) = link(&url, &config(), Arc::default()).unwrap();
+        let (_outgoing, link) = link(&url, &config(), Namespace::of("a"), Arc::default()).unwrap();
         let (connected, _) = tokio::join!(link.connect(), async { drop(peer.accept().await) });
         assert!(connected.is_err());
     }

@@ -4,7 +4,11 @@
 //! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
 mod ca_bundle;
+mod database_url;
+mod dotenv;
 mod host_name;
+mod kubernetes;
+mod public_url;
 mod smtp_url;
 mod source;
 mod value;
@@ -13,6 +17,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use ca_bundle::CaBundle;
 pub(crate) use ca_bundle::pem;
+pub use database_url::DatabaseUrl;
 pub use host_name::HostName;
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, Source, Sources};
@@ -67,8 +72,8 @@ settings! {
     ops_bind: SocketAddr = "INSULA_OPS_BIND", "127.0.0.1:9090", "Address and port of the ops port, for operators alone: `/metrics`, `/livez`, `/readyz`; port 0 takes a free one";
     public_url: Option<String> = "INSULA_PUBLIC_URL", "", "Where people reach this installation, such as `https://insula.example`; none: the address listened on";
     data_dir: PathBuf = "INSULA_DATA_DIR", "data", "Folder of the SQLite database and of generated secrets";
-    database_url: Option<Secret<String>> = "DATABASE_URL", "", "`postgres://…` or `sqlite://…`; none: SQLite in the data folder";
-    migration_database_url: Option<Secret<String>> = "INSULA_MIGRATION_DATABASE_URL", "", "The login that owns the tables, used by migrations alone; none: `DATABASE_URL`";
+    database_url: Option<DatabaseUrl> = "DATABASE_URL", "", "`postgres://user:password@host:5432/database`, or `sqlite://data/insula.db` (relative; `sqlite:///var/lib/insula/insula.db` is absolute), with special characters percent-encoded; none: SQLite in the data folder";
+    migration_database_url: Option<DatabaseUrl> = "INSULA_MIGRATION_DATABASE_URL", "", "The login that owns the tables, used by migrations alone; none: `DATABASE_URL`";
     migrate_on_start: Option<bool> = "INSULA_MIGRATE_ON_START", "", "Apply migrations at start; none: true in development, false in production";
     require_separate_database_login: Option<bool> = "INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN", "", "Refuse a PostgreSQL login that owns tables or passes row security; none: true in production";
     database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
@@ -148,7 +153,7 @@ impl Config {
     pub fn database_url(&self) -> String {
         match &self.database_url {
             Some(url) => ca_bundle::trusting(url.expose().clone(), self.ca.as_ref()),
-            None => format!("sqlite://{}", self.data_dir.join("insula.db").display()),
+            None => DatabaseUrl::of_file(&self.data_dir.join("insula.db")),
         }
     }
 
@@ -157,6 +162,14 @@ impl Config {
         match &self.migration_database_url {
             Some(url) => ca_bundle::trusting(url.expose().clone(), self.ca.as_ref()),
             None => self.database_url(),
+        }
+    }
+
+    /// The setting that says which database migrations use.
+    pub fn migration_setting(&self) -> &'static str {
+        match self.migration_database_url {
+            Some(_) => "INSULA_MIGRATION_DATABASE_URL",
+            None => "DATABASE_URL",
         }
     }
 
@@ -201,9 +214,10 @@ impl Config {
     }
 
     /// # Errors
-    /// What would make a production installation insecure, and what nobody could register with, one line each.
+    /// What would make a production installation insecure, what nobody could register with, and addresses that do not fit
+    /// each other, one line each.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
-        let mut faults = Vec::new();
+        let mut faults = public_url::faults(self.public_url.as_deref(), self.cookie_domain.as_deref());
         if self.hides_existing_accounts() && !self.sends_mail() {
             faults.push(
                 "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL or INSULA_MAIL_FOLDER; without mail nobody learns whether he has an account".into(),

@@ -1,8 +1,8 @@
 //! Where settings come from, and which of several wins.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path};
+use std::{collections::BTreeMap, fmt, fs, io::ErrorKind, path::Path};
 
-use super::{Setting, value::Value};
+use super::{Setting, dotenv, kubernetes, value::Value};
 
 /// What is wrong with the configuration, one line each, with the name of the setting first.
 #[derive(Debug)]
@@ -40,19 +40,16 @@ impl Sources {
                 read_toml(file).map_err(|fault| ConfigError(vec![format!("{}: {fault}", file.display())]))?;
             sources.push(Source { name: file.display().to_string(), values });
         }
-        match dotenvy::from_path_iter(".env") {
-            Ok(lines) => {
-                let values = lines.collect::<Result<_, _>>();
+        match fs::read(".env") {
+            Ok(bytes) => {
+                let values = dotenv::read(&bytes);
                 let values = values.map_err(|fault| ConfigError(vec![format!(".env: {fault}")]))?;
                 sources.push(Source { name: ".env".into(), values });
             }
-            Err(fault) if fault.not_found() => {}
+            Err(fault) if fault.kind() == ErrorKind::NotFound => {}
             Err(fault) => return Err(ConfigError(vec![format!(".env: {fault}")])),
         }
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let environment = environment()?;
         sources.push(Source { name: "environment".into(), values: environment });
         sources.push(Source { name: "flag".into(), values: flags });
         Ok(Self(sources))
@@ -115,6 +112,31 @@ impl Sources {
     }
 }
 
+/// What the environment sets. Variables that are not ours are left out, and so are those of Kubernetes' services.
+fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
+    let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let variables = std::env::vars_os();
+    for (name, value) in variables {
+        let Ok(name) = name.into_string() else { continue };
+        let is_ours =
+            name.starts_with("INSULA_") || USUAL.contains(&name.strip_suffix("_FILE").unwrap_or(&name));
+        match value.into_string() {
+            _ if !is_ours => {}
+            Ok(value) if kubernetes::is_of_a_service(&name, &value) => {}
+            Ok(value) => drop(values.insert(name, value)),
+            Err(_) => faults.push(format!("{name}: not UTF-8")),
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(values),
+        false => Err(ConfigError(faults)),
+    }
+}
+
+/// Settings that keep the names that they have everywhere.
+const USUAL: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "NO_COLOR"];
+
 fn suggestion(name: &str, known: &[Setting]) -> String {
     let nearest =
         known.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min();
@@ -126,13 +148,14 @@ fn suggestion(name: &str, known: &[Setting]) -> String {
 
 fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = fs::read_to_string(file).map_err(|fault| fault.to_string())?;
-    let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| fault.to_string())?;
-    let usual = ["database_url", "redis_url", "rust_log", "no_color"];
+    // Its own words would repeat the line, which may hold a secret.
+    let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| {
+        let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("line {}: not TOML", before.matches('\n').count() + 1)
+    })?;
     let entry = |(key, value): (String, toml::Value)| {
-        let name = match usual.contains(&key.as_str()) {
-            true => key.to_uppercase(),
-            false => format!("INSULA_{}", key.to_uppercase()),
-        };
+        let upper = key.to_uppercase();
+        let name = if USUAL.contains(&upper.as_str()) { upper } else { format!("INSULA_{upper}") };
         match value {
             toml::Value::String(text) => Ok((name, text)),
             toml::Value::Table(_) | toml::Value::Array(_) => Err(format!("{key}: expected a plain value")),
@@ -183,5 +206,7 @@ mod tests {
         assert_eq!(values["INSULA_BIND"], "0.0.0.0:80");
         assert_eq!(values["DATABASE_URL"], "sqlite://x");
         assert_eq!(values["INSULA_MAX_CONNECTIONS"], "5");
+        fs::write(&path, "bind = \"x\"\n\nsecret_key = hunter2\n").unwrap();
+        assert_eq!(read_toml(&path).unwrap_err(), "line 3: not TOML");
     }
 }

@@ -14,6 +14,7 @@ mod part;
 mod pieces;
 mod pools;
 mod report;
+mod roles;
 #[cfg(test)]
 pub(crate) mod sandbox;
 mod scoped;
@@ -35,6 +36,7 @@ pub(crate) use part::contains;
 pub(crate) use pieces::pieces;
 use pools::Pools;
 pub(crate) use report::{Key, Lasting, Piece, Question};
+use roles::KnownRoles;
 pub use scoped::Scoped;
 use sea_orm::EntityTrait;
 use skew::Skew;
@@ -80,6 +82,7 @@ pub trait GlobalTable: EntityTrait {
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
+    roles: KnownRoles,
     clock: Clock,
     skew: Skew,
     cluster: Cluster,
@@ -121,7 +124,8 @@ impl Db {
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
         let (cluster, bell) = (options.cluster.clone(), options.bell.clone());
         let (clock, skew) = (options.clock, Skew::default());
-        Ok(Self { pools: Pools::open(url, options).await?, clock, skew, cluster, bell })
+        let (pools, roles) = (Pools::open(url, options).await?, KnownRoles::default());
+        Ok(Self { pools, roles, clock, skew, cluster, bell })
     }
 
     /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
@@ -159,8 +163,16 @@ impl Db {
     }
 
     async fn open(&self, hat: Hat, writes: bool) -> Result<Arc<Open>> {
-        let transaction = self.pools.begin(hat, writes).await?;
-        Ok(Arc::new(Open::new(transaction, self.now(), self.cluster.clone(), self.bell.clone())))
+        let roles = self.roles.get(&self.pools).await?;
+        let begun = match self.pools.begin(hat, &roles, writes).await {
+            // Migrations may have given the installation other roles since they were looked up.
+            Err(error) if self.roles.doubt(&error) => {
+                let roles = self.roles.get(&self.pools).await?;
+                (self.pools.begin(hat, &roles, writes).await?, roles)
+            }
+            begun => (begun?, roles),
+        };
+        Ok(Arc::new(Open::new(begun, self.now(), self.cluster.clone(), self.bell.clone())))
     }
 
     /// Who is told of what its transactions change.

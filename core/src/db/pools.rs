@@ -14,6 +14,7 @@ use super::{
     Options,
     error::query,
     health::{Check, Health, Trouble},
+    roles::Roles,
     session::{Patience, Session, within},
     skew::Answer,
     transaction::{Hat, Transaction},
@@ -39,10 +40,10 @@ impl Pools {
     }
 
     /// Begins with hat and scope in the same message: one round trip.
-    pub(super) async fn begin(&self, hat: Hat, writes: bool) -> Result<Transaction> {
+    pub(super) async fn begin(&self, hat: Hat, roles: &Roles, writes: bool) -> Result<Transaction> {
         let begun = match self {
             Self::Postgres { pool, patience, health } => {
-                let message = hat.begin_message(writes);
+                let message = hat.begin_message(roles, writes);
                 Session::begin(pool, health, Some(*patience), &message, writes).await.map(Transaction::from)
             }
             // IMMEDIATE: a read that becomes a write later would fail at once when another writer was faster.

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Mutex as SyncMutex, PoisonError,
+        Arc, Mutex as SyncMutex, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use super::{
     error::{exec, query},
     pieces::refuse_too_many,
+    roles::Roles,
     session::{Session, within},
 };
 use crate::{
@@ -32,31 +33,29 @@ use crate::{
 /// As whom PostgreSQL sees the transaction. On SQLite there is no such thing; types and keys are the walls there.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hat {
-    /// `insula_app`: the rows of one organization, or of none yet.
+    /// The role of the application: the rows of one organization, or of none yet.
     App(Option<OrgId>),
-    /// `insula_system`: reads every organization's rows, changes nothing.
+    /// The role of the system: reads every organization's rows, changes nothing.
     System,
 }
 
 impl Hat {
-    const fn role(self) -> &'static str {
+    fn role(self, roles: &Roles) -> &str {
         match self {
-            Self::App(_) => "insula_app",
-            Self::System => "insula_system",
+            Self::App(_) => &roles.app,
+            Self::System => &roles.system,
         }
     }
 
     /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
-    pub(super) fn begin_message(self, writes: bool) -> String {
+    pub(super) fn begin_message(self, roles: &Roles, writes: bool) -> String {
         // Whoever only reads sees one instant in all that he reads, as he does on SQLite. A write does not say READ WRITE:
         // that would pass over what the operator has set, and be refused by a standby as a feature it lacks.
         let mode = if writes { "" } else { " ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
+        let role = self.role(roles);
         match self {
-            Self::App(None) => format!("BEGIN{mode}; SET LOCAL ROLE insula_app"),
-            Self::App(Some(org)) => {
-                format!("BEGIN{mode}; SET LOCAL ROLE insula_app; {}", scope_message(org))
-            }
-            Self::System => format!("BEGIN{mode}; SET LOCAL ROLE insula_system"),
+            Self::App(Some(org)) => format!("BEGIN{mode}; SET LOCAL ROLE {role}; {}", scope_message(org)),
+            Self::App(None) | Self::System => format!("BEGIN{mode}; SET LOCAL ROLE {role}"),
         }
     }
 }
@@ -156,6 +155,7 @@ impl ConnectionTrait for Transaction {
 /// A transaction with what is known of it. Shared by the scopes that were entered on it; whoever holds the last one commits.
 pub(super) struct Open {
     pub(super) transaction: Transaction,
+    roles: Arc<Roles>,
     /// The one instant of everything this transaction does.
     pub(super) now: DateTime<Utc>,
     writes: AtomicU32,
@@ -182,10 +182,15 @@ impl Drop for News {
 }
 
 impl Open {
-    pub(super) fn new(transaction: Transaction, now: DateTime<Utc>, cluster: Cluster, bell: Bell) -> Self {
+    pub(super) fn new(
+        (transaction, roles): (Transaction, Arc<Roles>),
+        now: DateTime<Utc>,
+        cluster: Cluster,
+        bell: Bell,
+    ) -> Self {
         let (touches, rings) = Default::default();
         let news = News { cluster, touches, bell, rings, are_due: false };
-        Self { transaction, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
+        Self { transaction, roles, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
     }
 
     /// Notes what makes others ask again once this is committed.
@@ -239,21 +244,21 @@ impl Open {
     /// Puts on another hat, on the same connection; the scope stays.
     pub(super) async fn wear(&self, hat: Hat) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
-            self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role())).await?;
+            self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role(&self.roles))).await?;
         }
         Ok(())
     }
 
     /// Commits; in debug builds only what left a trace in an audit log.
-    pub(super) async fn commit(self: std::sync::Arc<Self>) -> Result<()> {
+    pub(super) async fn commit(self: Arc<Self>) -> Result<()> {
         if cfg!(debug_assertions) && self.writes.load(Relaxed) > 0 && self.events.load(Relaxed) == 0 {
             return Err(Error::Broken("a change was about to be committed without an audit event"));
         }
         self.commit_unaudited().await
     }
 
-    pub(super) async fn commit_unaudited(self: std::sync::Arc<Self>) -> Result<()> {
-        let open = std::sync::Arc::into_inner(self);
+    pub(super) async fn commit_unaudited(self: Arc<Self>) -> Result<()> {
+        let open = Arc::into_inner(self);
         let Self { transaction, mut news, writes, .. } =
             open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
         // Dropped after the commit, and also when that fails or is cut off: nobody knows then whether it took place.

@@ -82,6 +82,13 @@ impl Home {
         }
     }
 
+    /// Runs statements as the superuser of the cluster, on PostgreSQL.
+    pub(crate) async fn as_superuser(&self, sql: &str) {
+        let mut connection = self.options().username("postgres").connect().await.unwrap();
+        run(&mut connection, sql).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     /// The one column of text that a query answers with.
     pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
         match self {
@@ -109,6 +116,13 @@ impl Home {
             words.extend(self.lines(query).await);
         }
         words
+    }
+
+    /// PostgreSQL: the role of the application and that of the system, which the policies name.
+    pub(crate) async fn roles(&self) -> [String; 2] {
+        let sql = "SELECT r.rolname::text FROM pg_policy p JOIN pg_roles r ON r.oid = p.polroles[1]
+                   WHERE p.polrelid = 'organizations'::regclass ORDER BY p.polname";
+        self.lines(sql).await.try_into().unwrap()
     }
 
     /// The tables but the bookkeeping.

@@ -130,7 +130,8 @@ async fn fresh_leaves_no_rows_and_all_tables(home: &Home) {
     match home {
         Home::Sqlite { .. } => home.execute(organization).await.unwrap(),
         Home::Postgres { .. } => {
-            let scope = "SET ROLE insula_app; SET insula.org = '00000000-0000-0000-0000-000000000001'";
+            let [app, _] = home.roles().await;
+            let scope = format!("SET ROLE {app}; SET insula.org = '00000000-0000-0000-0000-000000000001'");
             home.execute(&format!("{scope}; {organization}")).await.unwrap();
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     access::{Origin, ProjectsRead},
-    db::{Trouble, pools::Pools, sandbox::Sandbox, transaction::Hat},
+    db::{Trouble, pools::Pools, roles::Roles, sandbox::Sandbox, transaction::Hat},
     error::Code,
     projects,
 };
@@ -156,7 +156,7 @@ async fn a_full_disk_is_told_and_survived() {
     assert_eq!(sandbox.db.trouble().await, Some(Trouble::Full));
     is_whole(&sandbox).await;
     // What runs after the failure would be committed on its own.
-    let transaction = sandbox.db.pools.begin(Hat::System, true).await.unwrap();
+    let transaction = sandbox.db.pools.begin(Hat::System, &Roles::default(), true).await.unwrap();
     transaction.execute_unprepared("CREATE TABLE filler (data)").await.unwrap();
     while transaction.execute_unprepared("INSERT INTO filler VALUES (zeroblob(100000))").await.is_ok() {}
     assert!(transaction.execute_unprepared("CREATE TABLE outside (data)").await.is_err());

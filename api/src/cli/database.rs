@@ -1,0 +1,82 @@
+//! The database of the settings: whether it can be used, by whom, and what else uses it.
+
+use insula_core::{
+    bell::Bell,
+    cluster::{Cluster, Namespace},
+    config::Config,
+    db::{Db, Options},
+};
+
+use super::{Fault, migrate, serve::data_folder};
+
+/// Is the database as it must be? Migrates first, where the configuration says so.
+pub(super) async fn is_current(config: &Config) -> Result<bool, Fault> {
+    if !config.migrates_on_start() {
+        return Ok(migrate::shortfall(config).await.map_err(migrate::fault_of(config))?.is_none());
+    }
+    let upgrade = migrate::up(config).await?;
+    for name in upgrade.applied {
+        tracing::info!(name, "applied a migration");
+    }
+    for what in upgrade.repaired {
+        tracing::info!(what, "repaired the database");
+    }
+    Ok(true)
+}
+
+/// What this installation is called in a Redis. The database's file is made where it is missing: it has its id.
+pub(super) async fn namespace(config: &Config) -> Result<Namespace, Fault> {
+    // Nobody else counts, or is told anything: there is nothing to call.
+    if config.redis_url.is_none() {
+        return Ok(Namespace::of("alone"));
+    }
+    if config.database_url.is_none() {
+        data_folder(config)?;
+    }
+    let id = insula_migrations::installation(&config.database_url()).await;
+    Ok(Namespace::of(&id.map_err(|error| Fault::of_database("DATABASE_URL", error))?))
+}
+
+/// Says what other installations of the same PostgreSQL cluster may do here, and this one there.
+pub(super) async fn warn_of_sharing(config: &Config) {
+    match insula_migrations::shared(&config.database_url()).await {
+        Ok(sentences) => sentences.iter().for_each(|sentence| tracing::warn!("{sentence}")),
+        Err(error) => tracing::warn!(%error, "cannot see whether other installations share the roles"),
+    }
+}
+
+/// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
+/// `bell`: who is told of new jobs.
+pub(super) async fn connect(config: &Config, cluster: Cluster, bell: Bell) -> Result<Db, Fault> {
+    let url = config.database_url();
+    if config.database_url.is_none() {
+        data_folder(config)?;
+    }
+    let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
+    let options = Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() };
+    let db = Db::connect(&url, &options).await?;
+    // Before anything is judged by the time. Whoever needs the database says so better than this.
+    if let Err(error) = db.measure_skew().await {
+        tracing::debug!(%error, "cannot ask the database for its clock");
+    }
+    Ok(db)
+}
+
+/// A login that owns tables could switch the walls off.
+pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
+    let Some(fault) = db.login_fault().await? else { return Ok(()) };
+    let text = format!(
+        "DATABASE_URL: the login `{0}` {1}; give the application one that owns nothing:\n\
+         CREATE ROLE insula_login LOGIN NOINHERIT PASSWORD '…';\n\
+         name `{0}` in INSULA_MIGRATION_DATABASE_URL and run `insula migrate up`, which grants it what it needs",
+        fault.login,
+        fault.powers.join(" and ")
+    );
+    match config.requires_separate_database_login() {
+        true => Err(Fault::config(text)),
+        false => {
+            tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login is more powerful than production allows");
+            Ok(())
+        }
+    }
+}
