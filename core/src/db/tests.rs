@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
-    OrgTx,
+    Expected, OrgTx,
     sandbox::{Sandbox, Tenant},
 };
 use crate::{
@@ -75,7 +75,7 @@ async fn another_organizations_row_is_not_found_by_any_door() {
     drop(tx);
 
     let tx = sandbox.begin::<ProjectsUpdate>(ours).await;
-    let changed = projects::change(&tx, id, projects::ProjectChanges::default(), None).await;
+    let changed = projects::change(&tx, id, projects::ProjectChanges::default(), &Expected::Any).await;
     assert!(matches!(changed, Err(Error::NotFound("project"))));
     let update = ActiveModel { id: Set(id), name: Set("stolen".into()), ..Default::default() };
     assert!(matches!(tx.update(update).await, Err(Error::NotFound("project"))));
@@ -180,7 +180,7 @@ async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
     let id = project(&sandbox, ours, "X", |project| project.id).await;
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
     assert!(matches!(projects::restore(&tx, id).await, Err(Error::NotFound("project"))));
-    projects::remove(&tx, id, Some(1)).await.unwrap();
+    projects::remove(&tx, id, &Expected::OneOf(vec![1])).await.unwrap();
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
     assert_eq!(tx.find_deleted::<Entity>().count().await.unwrap(), 1);
     assert!(tx.live::<Entity>("project_id", id).await.is_err());
@@ -191,7 +191,7 @@ async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
     assert_eq!(projects::restore(&tx, id).await.unwrap_err().code(), Code::ProjectCodeTaken);
     drop(tx);
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
-    projects::remove(&tx, other, None).await.unwrap();
+    projects::remove(&tx, other, &Expected::Any).await.unwrap();
     assert_eq!(projects::restore(&tx, id).await.unwrap().version, 3);
     tx.commit().await.unwrap();
 }

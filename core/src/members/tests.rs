@@ -131,7 +131,7 @@ impl Place {
                     return false;
                 };
                 let tx = db.begin(proof).await.unwrap();
-                if roles::set_permissions(&tx, role, set(bits), None).await.is_err() {
+                if roles::set_permissions(&tx, role, set(bits), &Expected::Any).await.is_err() {
                     return false;
                 }
                 tx.commit().await.unwrap();
@@ -172,7 +172,7 @@ impl Place {
         let member = self.members[member % PEOPLE];
         let Some(proof) = self.proof::<MembersUpdate>(actor, held) else { return false };
         let tx = self.sandbox.db.begin(proof).await.unwrap();
-        if change(&tx, member, changes, None).await.is_err() {
+        if change(&tx, member, changes, &Expected::Any).await.is_err() {
             return false;
         }
         tx.commit().await.unwrap();
@@ -200,7 +200,7 @@ proptest! {
                 place.roles.push(role);
                 let tx = place.sandbox.begin::<MembersUpdate>(place.tenant).await;
                 let changes = MemberChanges { roles: Some(vec![RoleRef::Id(role)]), ..MemberChanges::default() };
-                change(&tx, place.members[number], changes, None).await.unwrap();
+                change(&tx, place.members[number], changes, &Expected::Any).await.unwrap();
                 tx.commit().await.unwrap();
             }
             for (actor, attempt) in attempts {
