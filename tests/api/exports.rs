@@ -64,7 +64,7 @@ impl Acme {
 }
 
 /// The rows of a CSV (RFC 4180), the header first.
-pub fn rows(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(text: &str) -> Vec<Vec<String>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut rows, mut row, mut cell, mut quoted) = (vec![], vec![], String::new(), false);
     let mut rest = text.chars().peekable();

@@ -15,10 +15,10 @@ use super::{
 /// An idle connection is asked whether it lives only after this long: a ping on every use would cost a round trip.
 const PING_AFTER: Duration = Duration::from_secs(30);
 
-/// A failure to store counts this long where nothing can find out whether it lasts.
+/// A failure to store counts at least this long, unless something is stored.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
-/// A connection is replaced, and storing is tried, at most this often.
+/// A connection is replaced at most this often.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the database cannot do its work now.
@@ -66,7 +66,6 @@ struct Memory {
     read_only: Option<Instant>,
     /// The last failure to store, unless something was stored since.
     unstored: Option<(Instant, Trouble)>,
-    tried: Option<Instant>,
 }
 
 impl Health {
@@ -110,16 +109,16 @@ impl Health {
         (since.elapsed() < REMEMBERED).then_some(trouble)
     }
 
-    /// Why nothing could be stored the last time, and whether to try again now.
+    /// Why nothing could be stored the last time, and whether to find out now if that lasts: not within the first seconds,
+    /// in which less than what failed may succeed, and by one at a time.
     pub(super) fn unstored(&self) -> Option<(Trouble, bool)> {
         let mut memory = self.memory();
-        let (_, trouble) = memory.unstored?;
-        let now = Instant::now();
-        let again = memory.tried.is_none_or(|last| now.duration_since(last) > AGAIN);
-        if again {
-            memory.tried = Some(now);
+        let (since, trouble) = memory.unstored.as_mut()?;
+        let is_due = since.elapsed() >= REMEMBERED;
+        if is_due {
+            *since = Instant::now();
         }
-        Some((trouble, again))
+        Some((*trouble, is_due))
     }
 
     /// Whether an idle connection can be used as it is.
