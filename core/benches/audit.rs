@@ -99,7 +99,8 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
     insula_core::maintenance::advance_keys(db, master, &schedule).await?;
     let tokens = Tokens::new(db, master, "bench", HOUR);
     tokens.reload().await?;
-    let claims = tokens.verify(&tokens.issue(user, session.id, now)?.token, now).await?;
+    let claims =
+        tokens.verify(&tokens.issue(user, (session.id, session.refresh_counter), now)?.token, now).await?;
     let inquiry = Inquiry {
         request_id: Some("a request".to_owned()),
         trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),

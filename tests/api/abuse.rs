@@ -14,6 +14,8 @@ mod paths;
 mod shown;
 mod slow;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use insula_tests::{Client, Reply, Server};
 use serde_json::json;
 
@@ -90,7 +92,9 @@ async fn acme() -> (Server, Client) {
 /// That she can still read and write.
 async fn goes_on(ada: &Client) {
     let projects = "/api/v1/organizations/acme/projects";
-    let made = ada.post(projects, json!({ "code": "NEXT", "name": "Next" })).await;
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let code = format!("NEXT-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let made = ada.post(projects, json!({ "code": code, "name": "Next" })).await;
     made.expect(201);
     ada.get(made.header("location").unwrap()).await.expect(200);
 }

@@ -83,7 +83,7 @@ async fn a_path_has_one_spelling() {
         "/docs/../healthz".to_owned(),
         "/docs/..%2f..%2fetc/passwd".to_owned(),
         "/docs/nothing".to_owned(),
-        "/".to_owned(),
+        "/nothing".to_owned(),
         "/api".to_owned(),
         "/api/v1".to_owned(),
         "/api/v1/".to_owned(),

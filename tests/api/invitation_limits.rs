@@ -1,7 +1,7 @@
 //! Nobody uses invitations to send what they like to strangers: names carry no links, and what one person sends and founds
 //! is bounded, wherever they do.
 
-use insula_tests::{Client, Inbox, Server};
+use insula_tests::{Client, Inbox, Server, together};
 use serde_json::{Value, json};
 
 const ORGANIZATIONS: &str = "/api/v1/organizations";
@@ -95,15 +95,12 @@ async fn one_person_founds_so_many_organizations() {
     let (server, operator) = builder.start_with_operator().await;
     let ada = server.client().register("ada@example.com").await;
     // At once: none slips through.
-    let asks: Vec<_> = (0..2 * MOST)
-        .map(|number| {
-            let ada = ada.clone();
-            tokio::spawn(async move { found(&ada, &format!("org-{number}")).await })
-        })
-        .collect();
+    let asks = together(2 * MOST, |number| {
+        let ada = ada.clone();
+        async move { found(&ada, &format!("org-{number}")).await }
+    });
     let mut founded = Vec::new();
-    for ask in asks {
-        let reply = ask.await.unwrap();
+    for reply in asks.await {
         match reply.status {
             201 => founded.push(reply.expect(201)["slug"].as_str().unwrap().to_owned()),
             _ => drop(reply.problem(409, "ORGANIZATION_LIMIT")),

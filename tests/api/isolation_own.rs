@@ -45,7 +45,7 @@ pub(crate) async fn reads_nothing_of(server: &Server, person: &Client, own: &str
 
 /// The events a person is shown, without what differs between any two requests.
 async fn activity(person: &Client) -> Vec<Value> {
-    let events = person.get("/api/v1/users/me/activity?limit=200").await.expect(200);
+    let events = person.get("/api/v1/users/me/activity?limit=100").await.expect(200);
     let mut events = events["data"].as_array().unwrap().clone();
     for event in &mut events {
         event["actor"] = event["actor"]["kind"].take();

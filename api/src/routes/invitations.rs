@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
-    access::MembersInvite,
+    access::{InvitationsRead, MembersInvite},
     error::{Code, Fields},
     idempotency::Begun,
     ids::InvitationId,
@@ -126,7 +126,7 @@ impl Invitations {
     async fn list(
         &self,
         request: &Request,
-        org: tenant::Path<MembersInvite>,
+        org: tenant::Path<InvitationsRead>,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<InvitationSort>>,
@@ -220,7 +220,7 @@ impl Invitations {
     )]
     async fn get(
         &self,
-        org: tenant::Path<MembersInvite>,
+        org: tenant::Path<InvitationsRead>,
         invitation: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
     ) -> Result<Tagged<Invitation>> {

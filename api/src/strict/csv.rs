@@ -34,9 +34,8 @@ fn named(content_type: &str) -> Option<&'static Encoding> {
     let essence = parts.next()?;
     TYPES.iter().find(|accepted| essence.eq_ignore_ascii_case(accepted))?;
     // Whatever else it says (`header=present`), the file says itself.
-    let charset = parts.filter_map(|part| part.split_once('='));
-    let charset = charset.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).next_back();
-    match charset {
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    match parameters.rfind(|(name, _)| name.trim().eq_ignore_ascii_case("charset")) {
         None => Some(UTF_8),
         Some((_, label)) => Encoding::for_label(label.trim().trim_matches('"').as_bytes()),
     }
@@ -49,6 +48,15 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
         None => (named, bytes),
     };
     let fault = |code, message| FieldError { field: String::new(), code, message };
+    // Of UTF-16 read as UTF-8, every other byte is U+0000, and the rest need not be UTF-8.
+    let nul = || {
+        let message = "Contains the character U+0000. If the file is UTF-16, begin it with a byte order mark, or name its \
+                       encoding, as in `Content-Type: text/csv; charset=utf-16le`.";
+        fault("NUL_CHARACTER", message.to_owned())
+    };
+    if encoding == UTF_8 && bytes.contains(&0) {
+        return Err(nul());
+    }
     let text = encoding.decode_without_bom_handling_and_without_replacement(bytes);
     let text = text.ok_or_else(|| match std::str::from_utf8(bytes) {
         Err(err) if encoding == UTF_8 => fault(
@@ -63,12 +71,7 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
     })?;
     match text.contains('\0') {
         false => Ok(text.into_owned()),
-        true => Err(fault(
-            "NUL_CHARACTER",
-            "Contains the character U+0000. If the file is UTF-16, begin it with a byte order mark, or name its \
-             encoding, as in `Content-Type: text/csv; charset=utf-16le`."
-                .to_owned(),
-        )),
+        true => Err(nul()),
     }
 }
 

@@ -61,6 +61,14 @@ impl Grant for OrganizationRestore {
 }
 impl Write for OrganizationRestore {}
 
+/// Reads invitations: for those who may invite. It changes nothing, so a suspended organization allows it.
+#[derive(Debug)]
+pub enum InvitationsRead {}
+impl Grant for InvitationsRead {
+    const PERMISSION: Option<Permission> = Some(Permission::MembersInvite);
+    const WRITES: bool = false;
+}
+
 /// The platform at work in an organization on behalf of nobody's membership: founding it, sealing its log, cleaning up.
 /// No handler can ask for it, since no member's proof is of this type.
 #[derive(Debug)]

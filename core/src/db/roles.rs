@@ -82,6 +82,6 @@ fn is_of_a_role(error: &Error) -> bool {
     else {
         return false;
     };
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("22023" | "42501"))
 }

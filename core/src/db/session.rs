@@ -137,6 +137,10 @@ impl<D: Driver> Drop for Session<D> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let settle = self.patience.map(|patience| patience.statement + SETTLE);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "closing the pool waits for every connection, and so for this task"
+            )]
             tokio::spawn(give_back(connection, self.state, settle));
         }
     }

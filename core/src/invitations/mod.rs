@@ -31,7 +31,7 @@ pub use sending::{invite, resend};
 
 use crate::{
     Error, Result,
-    access::{Grant, MembersInvite, RoleGrants},
+    access::{Grant, InvitationsRead, RoleGrants},
     db::{OrgTx, SortKey},
     ids::InvitationId,
     members::RoleHeld,
@@ -89,7 +89,7 @@ impl SortKey for InvitationKey {
 /// # Errors
 /// Whatever the database refuses.
 pub async fn list(
-    tx: &OrgTx<MembersInvite>,
+    tx: &OrgTx<InvitationsRead>,
     status: Option<InvitationStatus>,
     listing: Listing<InvitationKey>,
 ) -> Result<Page<Shown>> {
@@ -118,7 +118,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's.
-pub async fn get(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<Shown> {
+pub async fn get(tx: &OrgTx<InvitationsRead>, id: InvitationId) -> Result<Shown> {
     let found = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>();
     let (invitation, inviter) = found.one().await?;
     let roles = roles_of(tx, [id]).await?.remove(&id).unwrap_or_default();

@@ -59,7 +59,7 @@ pub async fn try_remove_role(
         invitations = remove(tx, id, reassign_to, expected).await?;
         Ok(())
     };
-    let effects = members::effects_of_removal(tx, id, removal).await?;
+    let effects = Box::pin(members::effects_of_removal(tx, id, removal)).await?;
     Ok(RoleRemoval { effects, invitations })
 }
 

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-/// One spelling of a password, whichever keyboard or system typed it: OpaqueString of RFC 8265 §4.2.2. Spaces that are not
+/// One spelling of a password, whichever keyboard or system typed it: `OpaqueString` of RFC 8265 §4.2.2. Spaces that are not
 /// ASCII become U+0020, and the whole becomes NFC. Nothing is refused, trimmed or folded.
 pub fn opaque(password: &str) -> String {
     password.chars().map(|c| if is_space(c) { ' ' } else { c }).nfc().collect()

@@ -38,10 +38,14 @@ pub async fn find(db: &Db, user: UserId) -> Result<User> {
 /// The person, locked against other writers until the transaction ends.
 ///
 /// # Errors
-/// `NotFound` when there is none, or no more.
+/// `NotFound` when there is none, or no more; `INVALID_TOKEN` when it is the one who acts: another request has just deleted
+/// them, and with them the session of this one.
 pub(crate) async fn lock(tx: &Tx, user: UserId) -> Result<User> {
     let found = tx.find::<Entity>().filter(Column::Id.eq(user)).one_locked().await?;
-    found.ok_or(Error::NotFound(Entity::NAME))
+    match tx.origin().actor.user() == Some(user) {
+        true => found.ok_or_else(|| Code::InvalidToken.refuse()),
+        false => found.ok_or(Error::NotFound(Entity::NAME)),
+    }
 }
 
 /// Is one of these people neither deleted nor forgotten?

@@ -86,7 +86,7 @@ async fn requests_may_be_accompanied_by_frames() {
     }
     writes.write_all(&sent).await.unwrap();
     let (mut answer, mut piece) = (Vec::<u8>::new(), [0; 16 * 1024]);
-    while answer.windows(5).filter(|five| five == b"alive").count() < 50 {
+    while answer.windows(4).filter(|four| four == b"\"ok\"").count() < 50 {
         let read = timeout(Duration::from_secs(30), reads.read(&mut piece)).await.unwrap().unwrap();
         assert_ne!(read, 0, "it hung up");
         answer.extend(&piece[..read]);
