@@ -34,7 +34,7 @@ pub(super) async fn namespace(config: &Config) -> Result<Namespace, Fault> {
         data_folder(config)?;
     }
     let id = insula_migrations::installation(&config.database_url()).await;
-    Ok(Namespace::of(&id.map_err(|error| Fault::of_database("DATABASE_URL", error))?))
+    Ok(Namespace::of(&id.map_err(|error| Fault::of_database("DATABASE_URL", &error))?))
 }
 
 /// Says what other installations of the same PostgreSQL cluster may do here, and this one there.

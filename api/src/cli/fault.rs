@@ -28,7 +28,7 @@ impl Fault {
     }
 
     /// Of a database that `setting` names.
-    pub(super) fn of_database(setting: &str, error: insula_migrations::Error) -> Self {
+    pub(super) fn of_database(setting: &str, error: &insula_migrations::Error) -> Self {
         use insula_migrations::Error;
         let text = format!("{setting}: {error}");
         match error {

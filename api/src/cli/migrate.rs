@@ -83,7 +83,7 @@ pub(super) async fn up(config: &Config) -> Result<Upgrade, Fault> {
 /// A fault of migrations, with the setting that names their database.
 pub(super) fn fault_of(config: &Config) -> impl Fn(insula_migrations::Error) -> Fault {
     let setting = config.migration_setting();
-    move |error| Fault::of_database(setting, error)
+    move |error| Fault::of_database(setting, &error)
 }
 
 /// What keeps the database from serving and `insula migrate up` would put right, in a sentence.
