@@ -72,31 +72,26 @@ where
     let sent = request.uri().path().to_owned();
     request.set_data(subject.clone());
     let span = tracing::info_span!("request", request_id = &*id);
-    async move {
-        let response = endpoint.call(request).await?;
-        let pattern = response.data::<PathPattern>();
-        let template = match &operation {
-            Some(operation) => Some(&*operation.template),
-            None => pattern.map(|pattern| &*pattern.0),
-        };
-        let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
-        metrics::request_answered(method.as_str(), template, status, seconds);
-        let ms = (seconds * 10_000.0).round() / 10.0;
-        let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);
-        tracing::info!(
-            target: "insula::access",
-            parent: None,
-            method = %method,
-            path,
-            status,
-            ms,
-            request_id = &*id,
-            user_id = subject.0.get(),
-        );
-        Ok(response)
-    }
-    .instrument(span)
-    .await
+    let response = endpoint.call(request).instrument(span).await?;
+    let pattern = response.data::<PathPattern>();
+    let template = match &operation {
+        Some(operation) => Some(&*operation.template),
+        None => pattern.map(|pattern| &*pattern.0),
+    };
+    let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
+    metrics::request_answered(method.as_str(), template, status, seconds);
+    let ms = (seconds * 10_000.0).round() / 10.0;
+    let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);
+    tracing::info!(
+        target: "insula::access",
+        method = %method,
+        path,
+        status,
+        ms,
+        request_id = &*id,
+        user_id = subject.0.get(),
+    );
+    Ok(response)
 }
 
 /// Middleware: a panic of `endpoint` is a failure of this request only.

@@ -153,7 +153,7 @@ fn without_coding(opaque: &str) -> &str {
 
 /// A version, spelled as we spell it: tags are compared octet by octet (RFC 9110 §8.8.3.2).
 fn number(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|number: &i64| number.to_string() == text)
+    text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text)
 }
 
 fn tag() -> MetaSchema {
