@@ -216,7 +216,7 @@ mod tests {
             ("postgres:///d?host=/run/postgresql", "postgres://localhost/d?host=/run/postgresql"),
             ("postgres://u@/d?host=/run/postgresql", "postgres://u@localhost/d?host=/run/postgresql"),
             ("postgres://%2Frun%2Fpostgresql/d", "postgres://%2Frun%2Fpostgresql/d"),
-            ("postgres://u:p%40%2F%23%25@h/d", "postgres://u:p%40%2F%23%25@h/d"),
+            ("postgres://u:hunter2%40%2F%23%25@h/d", "postgres://u:hunter2%40%2F%23%25@h/d"),
         ] {
             assert_eq!(read(text).as_deref(), Ok(url), "{text}");
         }

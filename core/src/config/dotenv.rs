@@ -102,7 +102,7 @@ mod tests {
             (r#"A="a $b # \"c\" \\ \d" # of Ada"#, r#"a $b # "c" \ \d"#),
             (r#"A="one\ntwo""#, "one\ntwo"),
             (r"A=C:\new", r"C:\new"),
-            ("A=postgres://u:p%40@h/d?a=b&c=d", "postgres://u:p%40@h/d?a=b&c=d"),
+            ("A=postgres://u:hunter2%40@h/d?a=b&c=d", "postgres://u:hunter2%40@h/d?a=b&c=d"),
             ("\u{feff}# comment\n\nA=b", "b"),
         ] {
             assert_eq!(one(line).as_deref(), Ok(value), "{line}");
