@@ -55,7 +55,7 @@ pub(super) async fn connect(config: &Config, cluster: Cluster, bell: Bell) -> Re
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
     let options = Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() };
     let db = Db::connect(&url, &options).await?;
-    // Before anything is judged by the time. Whoever needs the database says so better than this.
+    // Before anything is judged by the time. A failure is told by what needs the database next.
     if let Err(error) = db.measure_skew().await {
         tracing::debug!(%error, "cannot ask the database for its clock");
     }
