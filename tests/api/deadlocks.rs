@@ -94,8 +94,9 @@ async fn no_two_changes_of_one_organization_wait_for_each_other() {
     }
     let pairs = (0..TABLE.len()).flat_map(|one| (one..TABLE.len()).map(move |other| (one, other)));
     // SQLite commits one after the other, each to the disk, and nobody waits in a circle: every fifth pair is enough.
-    let (copies, step) = if server.workplace().is_postgres() { (2, 1) } else { (1, 5) };
-    let pairs: Vec<_> = pairs.step_by(step).collect();
+    let (copies, part) = if server.workplace().is_postgres() { (2, 1) } else { (1, 5) };
+    // By the sum, so that every operation is in one of them.
+    let pairs: Vec<_> = pairs.filter(|(one, other)| (one + other) % part == 0).collect();
     let outcomes = together(WORLDS, |number| {
         let pairs = pairs.iter().skip(number).step_by(WORLDS).copied().collect();
         work(Arc::clone(&worlds[number]), pairs, copies)
