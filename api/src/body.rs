@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
-use insula_core::error::Code;
+use insula_core::base::error::Code;
 use pin_project_lite::pin_project;
 use poem::{Endpoint, Request, Response, http::header};
 use tokio::time::{Sleep, sleep, timeout};

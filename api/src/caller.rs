@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::{Actor, Inquiry, Origin},
-    audit::Trail,
-    error::{Code, Error},
-    members::Caller,
-    sessions::{self, Device},
-    users::User,
+    base::{
+        error::{Code, Error},
+        permissions::{Actor, Inquiry, Origin},
+    },
+    identity::{
+        sessions::{self, Device},
+        users::User,
+    },
+    storage::audit::Trail,
+    tenancy::members::Caller,
 };
 use poem::{
     FromRequest, Request, RequestBody,

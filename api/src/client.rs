@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use insula_core::{config::Networks, limits::network};
+use insula_core::runtime::{config::Networks, rate_limit::network};
 use poem::{Request, http::header::HeaderName};
 
 /// Where proxies write down whom they speak for, each behind those before it.

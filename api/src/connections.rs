@@ -14,7 +14,7 @@ use std::{
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::Version;
-use insula_core::limits::network;
+use insula_core::runtime::rate_limit::network;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use insula_core::sessions::KNOWN;
+use insula_core::identity::sessions::KNOWN;
 use poem::{
     Request,
     http::{HeaderValue, header},

@@ -1,6 +1,6 @@
 //! What a browser may do with an answer (CSP Level 3): every policy, in every mode.
 
-use insula_core::config::CspMode;
+use insula_core::runtime::config::CspMode;
 use poem::{Response, http::HeaderValue};
 
 /// What kind of thing an answer is to a browser. A handler says it in the data of its answer ([`Response::set_data`]).

@@ -6,9 +6,11 @@ use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use insula_core::{
-    access::{Permission, ProjectsCreate, ProjectsRead},
-    config::CspMode,
-    error::{Code, Error, Missing},
+    base::{
+        error::{Code, Error, Missing},
+        permissions::{Permission, ProjectsCreate, ProjectsRead},
+    },
+    runtime::config::CspMode,
 };
 use poem::{
     Endpoint, Request, Response, Route,

@@ -4,8 +4,8 @@ use std::{fmt::Write, sync::Arc};
 
 use chrono::SecondsFormat;
 use insula_core::{
-    emails::{DevMailbox, KeptMail},
-    error::Code,
+    base::error::Code,
+    storage::emails::{DevMailbox, KeptMail},
 };
 use poem::{
     IntoResponse, Request, Response, Route, get, handler,
@@ -140,7 +140,7 @@ fn linked(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use insula_core::{clock::Clock, ids::JobId};
+    use insula_core::base::{clock::Clock, ids::JobId};
 
     use super::*;
 

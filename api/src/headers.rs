@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, ops::Deref, sync::Arc};
 
-use insula_core::config::CspMode;
+use insula_core::runtime::config::CspMode;
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderMap, HeaderName, HeaderValue, header},

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
     Error,
-    db::{Db, Trouble},
-    signing_keys::PublicKey,
+    storage::{
+        db::{Db, Trouble},
+        signing_keys::PublicKey,
+    },
 };
 use poem::{
     IntoResponse, Response, Route, get, handler,

@@ -45,7 +45,7 @@ mod demo;
 
 use std::sync::Arc;
 
-use insula_core::config::Environment;
+use insula_core::runtime::config::Environment;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService};
 

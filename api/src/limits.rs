@@ -6,9 +6,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use insula_core::{
-    error::Error,
-    ids::{OrgId, UserId},
-    limits::{Class, Verdict},
+    base::{
+        error::Error,
+        ids::{OrgId, UserId},
+    },
+    runtime::rate_limit::{Class, Verdict},
 };
 use poem::{
     Endpoint, Request, Response,

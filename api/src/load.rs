@@ -16,7 +16,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
-use insula_core::{Error, config::Networks, telemetry::metrics};
+use insula_core::{
+    Error,
+    runtime::{config::Networks, telemetry::metrics},
+};
 use poem::{Endpoint, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

@@ -26,7 +26,7 @@ use std::{
     marker::PhantomData,
 };
 
-use insula_core::error::{Code, Kind};
+use insula_core::base::error::{Code, Kind};
 use poem::{
     endpoint::BoxEndpoint,
     http::{Method, StatusCode},

@@ -6,8 +6,8 @@
 use std::{io, sync::Arc, time::Duration};
 
 use insula_core::{
-    db::Db,
-    telemetry::{Pulse, metrics},
+    runtime::telemetry::{Pulse, metrics},
+    storage::db::Db,
 };
 use poem::{
     EndpointExt, IntoResponse, Response, Route, get, handler,

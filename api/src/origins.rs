@@ -1,6 +1,6 @@
 //! Where a request of a browser comes from, and whether that is a place of ours (Fetch Metadata; RFC 6454).
 
-use insula_core::error::{Code, Error};
+use insula_core::base::error::{Code, Error};
 use poem::{
     Request,
     http::{HeaderName, HeaderValue, header},

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use details::Details;
 pub(crate) use details::{example, schema};
-use insula_core::error::{Code, Error, FieldError, Kind};
+use insula_core::base::error::{Code, Error, FieldError, Kind};
 use poem::{
     Endpoint, Request, Response,
     error::ResponseError,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_core::audit::Trail;
+use insula_core::storage::audit::Trail;
 use poem::{Endpoint, Request};
 
 use crate::{caller::inquiry, operation::Operation, problem::Problem, state::State};

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use insula_core::error::{Code, Error, FieldError};
+use insula_core::base::error::{Code, Error, FieldError};
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderMap, HeaderValue},

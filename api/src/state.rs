@@ -8,18 +8,18 @@ use std::{
 
 use insula_core::{
     Error,
-    audit::Refusals,
-    chains::Signer,
-    config::Networks,
-    credentials::Passwords,
-    db::Db,
-    emails::DevMailbox,
-    limits::{Guesses, RateLimits},
-    members::Callers,
-    one_time_tokens::Mail,
-    page::Cursors,
-    secret::MacKey,
-    sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens, Verifier, Whence},
+    base::{crypto::MacKey, pagination::Cursors},
+    identity::{
+        credentials::Passwords,
+        one_time_tokens::Mail,
+        sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens, Verifier, Whence},
+    },
+    runtime::{
+        config::Networks,
+        rate_limit::{Guesses, RateLimits},
+    },
+    storage::{audit::Refusals, audit_chain::Signer, db::Db, emails::DevMailbox},
+    tenancy::members::Callers,
 };
 
 use poem::{Endpoint, Request};

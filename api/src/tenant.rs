@@ -4,8 +4,8 @@
 //! `Path`: poem-openapi numbers path parameters by the arguments whose type is spelled so.
 
 use insula_core::{
-    access::{Authorized, Grant},
-    organizations::OrgRef,
+    base::permissions::{Authorized, Grant},
+    tenancy::organizations::OrgRef,
 };
 use poem::{Request, RequestBody};
 use poem_openapi::{

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use insula_core::telemetry::metrics;
+use insula_core::runtime::telemetry::metrics;
 use poem::{Endpoint, PathPattern, Request, Response, http::StatusCode};
 use tracing::Instrument;
 

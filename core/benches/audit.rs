@@ -10,19 +10,27 @@ use std::{
 };
 
 use insula_core::{
-    access::{Authorized, Inquiry, Origin, ProjectsCreate},
-    accounts,
-    audit::{Action, Details, Trail},
-    chains::{self, Signer},
-    db::{Db, Options},
-    members::{self, Caller},
-    organizations::{NewOrganization, OrgRef},
-    projects::{self, NewProject},
-    secret::MasterKey,
-    sessions::{self, Device, Policy, Tokens},
-    signing_keys::Schedule,
-    text::{EmailAddress, Name, ProjectCode, Slug},
-    users::NewUser,
+    base::{
+        crypto::MasterKey,
+        permissions::{Authorized, Inquiry, Origin, ProjectsCreate},
+        text::{EmailAddress, Name, ProjectCode, Slug},
+    },
+    identity::{
+        sessions::{self, Device, Policy, Tokens},
+        users::NewUser,
+    },
+    lifecycle::accounts,
+    storage::{
+        audit::{Action, Details, Trail},
+        audit_chain::{self, Signer},
+        db::{Db, Options},
+        signing_keys::Schedule,
+    },
+    tenancy::{
+        members::{self, Caller},
+        organizations::{NewOrganization, OrgRef},
+    },
+    work::projects::{self, NewProject},
 };
 use serde_json::json;
 
@@ -96,7 +104,7 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
     let now = tx.now();
     tx.commit().await?;
     let schedule = Schedule { rotation: HOUR, lead: HOUR, retention: HOUR };
-    insula_core::maintenance::advance_keys(db, master, &schedule).await?;
+    insula_core::lifecycle::maintenance::advance_keys(db, master, &schedule).await?;
     let tokens = Tokens::new(db, master, "bench", HOUR);
     tokens.reload().await?;
     let claims =
@@ -149,7 +157,8 @@ async fn make(
 
 /// Seals one batch of every log; gives the number of events.
 async fn flush(db: &Db, signer: &Signer) -> Outcome<u64> {
-    let mut flushed = chains::flush(db, signer, &chains::unsealed(db).await?, &HashSet::new()).await?;
+    let mut flushed =
+        audit_chain::flush(db, signer, &audit_chain::unsealed(db).await?, &HashSet::new()).await?;
     match flushed.failed.pop() {
         Some((_, error)) => Err(error.into()),
         None => Ok(flushed.events),
@@ -176,7 +185,7 @@ async fn chain(db: &Db, master: &MasterKey, caller: &Caller) -> Outcome<(f64, f6
     let sealing = started.elapsed();
     let proof = authorize(db, caller).await?;
     let started = Instant::now();
-    let report = chains::verify(db, &signer, &proof).await?;
+    let report = audit_chain::verify(db, &signer, &proof).await?;
     if report.broken.is_some() || sealed != EVENTS as u64 {
         return Err("the chain is broken".into());
     }

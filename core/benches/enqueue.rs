@@ -7,13 +7,13 @@
 use std::time::{Duration, Instant};
 
 use insula_core::{
-    access::Origin,
-    accounts,
-    db::{Db, Options},
-    ids::UserId,
-    sessions::{self, Device, Policy},
-    text::EmailAddress,
-    users::NewUser,
+    base::{ids::UserId, permissions::Origin, text::EmailAddress},
+    identity::{
+        sessions::{self, Device, Policy},
+        users::NewUser,
+    },
+    lifecycle::accounts,
+    storage::db::{Db, Options},
 };
 
 /// People, each of whom logs in once in either way.

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use insula_core::{credentials::Passwords, secret::Secret};
+use insula_core::{base::crypto::Secret, identity::credentials::Passwords};
 use tokio::task::JoinSet;
 
 /// Hashes of the flood, and how many tasks ask for them at once.

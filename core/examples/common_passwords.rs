@@ -1,5 +1,5 @@
-//! Makes `core/src/credentials/password/common.fst`, the passwords that everybody tries first: reads them from stdin,
-//! one per line, and writes to stdout. `core/src/credentials/password/common.md` says where they come from.
+//! Makes `core/src/identity/credentials/password/common.fst`, the passwords that everybody tries first: reads them from stdin,
+//! one per line, and writes to stdout. `core/src/identity/credentials/password/common.md` says where they come from.
 
 #![expect(clippy::print_stderr, reason = "stdout is the file")]
 

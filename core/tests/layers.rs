@@ -3,36 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod sources;
+
 use std::{fs, path::Path};
 
-struct Source {
-    /// From the workspace's root, such as `core/src/db/mod.rs`.
-    path: String,
-    /// Without its unit tests and comments.
-    text: String,
-}
-
-fn sources(folder: &str) -> Vec<Source> {
-    fn walk(path: &Path, out: &mut Vec<Source>, root: &Path) {
-        for entry in fs::read_dir(path).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() {
-                walk(&path, out, root);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-                let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-                let path = path.strip_prefix(root).unwrap().display().to_string();
-                out.push(Source { path, text: code.collect::<Vec<_>>().join("\n") });
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut out = Vec::new();
-    walk(&root.join(folder), &mut out, root);
-    assert!(!out.is_empty(), "{folder} has sources");
-    out
-}
+use sources::{Source, root, sources};
 
 /// Is `word` in `text` as a whole path segment, as in `word::` or `use word;`?
 fn names(text: &str, word: &str) -> bool {
@@ -44,64 +19,108 @@ fn names(text: &str, word: &str) -> bool {
     })
 }
 
-/// The modules of this crate that a source uses: `crate::x`, also inside `use crate::{…}`.
-fn modules_used(text: &str) -> Vec<String> {
-    let mut used = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
-        let Some(inner) = rest.strip_prefix('{') else {
-            used.push(
-                rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned(),
-            );
-            continue;
-        };
-        let (mut depth, mut word, mut fresh) = (0, String::new(), true);
-        for c in inner.chars() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => fresh = true,
-                c if depth == 0 && fresh && (c.is_alphanumeric() || c == '_') => word.push(c),
-                _ if !word.is_empty() && fresh => fresh = false,
-                _ => {}
+/// Every path of this crate that a source names: `crate::x::y`, also inside `use crate::{…}`, as its segments.
+fn crate_paths(text: &str) -> Vec<Vec<String>> {
+    /// Reads the rest of a path or use tree; returns what follows it.
+    fn read<'a>(mut rest: &'a str, prefix: &[String], out: &mut Vec<Vec<String>>) -> &'a str {
+        let mut path = prefix.to_vec();
+        loop {
+            rest = rest.trim_start();
+            if let Some(mut inner) = rest.strip_prefix('{') {
+                loop {
+                    inner = inner.trim_start().trim_start_matches(',').trim_start();
+                    if let Some(after) = inner.strip_prefix('}') {
+                        return after;
+                    }
+                    let before = inner.len();
+                    inner = read(inner, &path, out);
+                    if inner.len() == before {
+                        return inner;
+                    }
+                }
             }
-            if !fresh && !word.is_empty() {
-                used.push(std::mem::take(&mut word));
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            if end > 0 {
+                path.push(rest[..end].to_owned());
             }
-            if c == ',' && depth == 0 {
-                used.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+            rest = rest[end..].trim_start_matches('*');
+            match rest.strip_prefix("::") {
+                Some(next)
+                    if next
+                        .starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '{' || c == '*') =>
+                {
+                    rest = next;
+                }
+                _ => {
+                    out.push(path);
+                    return rest.strip_prefix(" as ").map_or(rest, |alias| {
+                        alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                    });
+                }
             }
         }
-        used.extend((!word.is_empty()).then_some(word));
     }
-    used
+    let mut out = Vec::new();
+    for (at, found) in text.match_indices("crate::") {
+        read(&text[at + found.len()..], &[], &mut out);
+    }
+    out
 }
 
 #[test]
-fn modules_look_only_upward() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
-    let module = |line: &str| {
-        Some(line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+fn paths_are_found_in_use_trees() {
+    let text = "use crate::{a::b, c::{self, d as x, e::*}, f};\nlet y = crate::g::h(crate::i);";
+    let found: Vec<_> = crate_paths(text).iter().map(|path| path.join("::")).collect();
+    assert_eq!(found, ["a::b", "c::self", "c::d", "c::e", "f", "g::h", "i"]);
+}
+
+/// The modules that a `lib.rs` or `mod.rs` declares, in its order.
+fn declared(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let name = |line: &str| {
+        let line = line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+        Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
     };
-    let order: Vec<String> = lib.lines().filter_map(module).collect();
-    assert!(order.len() > 15, "lib.rs lists the modules");
-    let mut looks = 0;
-    for source in sources("core/src") {
-        let own = source.path.trim_start_matches("core/src/").split(['/', '.']).next().unwrap_or_default();
-        let Some(place) = order.iter().position(|module| module == own) else { continue };
-        // What only tests use may look anywhere.
-        if source.path.ends_with("/tests.rs") || source.path.ends_with("/sandbox.rs") {
-            continue;
+    text.lines().filter_map(name).collect()
+}
+
+#[test]
+fn modules_use_only_those_above_them() {
+    // Folders of `core` are ordered, and the modules in each of them; the other crates have one level.
+    for (krate, depth, least) in [("core", 2, 500)] {
+        let src = root().join(krate).join("src");
+        let mut order: Vec<Vec<String>> = Vec::new();
+        for folder in declared(&src.join("lib.rs")) {
+            let modules = if depth == 2 { declared(&src.join(&folder).join("mod.rs")) } else { Vec::new() };
+            order.push(vec![folder.clone()]);
+            order.extend(modules.into_iter().map(|module| vec![folder.clone(), module]));
         }
-        for used in modules_used(&source.text) {
-            looks += 1;
-            let below = order.iter().position(|module| *module == used).is_some_and(|at| at > place);
-            assert!(!below, "{}: `{own}` looks down at `{used}`", source.path);
+        let position = |path: &[String]| {
+            (1..=depth.min(path.len()))
+                .rev()
+                .find_map(|length| order.iter().position(|at| at[..] == path[..length]))
+        };
+        let mut uses = 0;
+        for source in sources(&format!("{krate}/src")) {
+            let inner =
+                source.path.trim_start_matches(krate).trim_start_matches("/src/").trim_end_matches(".rs");
+            let own: Vec<String> =
+                inner.split('/').filter(|part| *part != "mod").map(str::to_owned).collect();
+            let Some(at) = position(&own) else { continue };
+            // What only tests use may look anywhere.
+            if ["/tests.rs", "/sandbox.rs"].iter().any(|end| source.path.ends_with(end))
+                || inner.contains("/tests/")
+            {
+                continue;
+            }
+            for used in crate_paths(&source.text) {
+                uses += 1;
+                let below = position(&used).is_some_and(|to| to > at && order[to] != own[..1]);
+                assert!(!below, "{} uses `{}`, which is below it", source.path, used.join("::"));
+            }
         }
+        assert!(uses > least, "{krate}: the uses were found: {uses}");
     }
-    assert!(looks > 50, "the uses were found");
 }
 
 #[test]
@@ -110,11 +129,15 @@ fn each_crate_is_named_in_its_own_room_alone() {
     let rooms: &[(&str, &[&str], &[&str])] = &[
         (
             "sqlx",
-            &["core/src/db/", "tests/src/vault.rs", "tests/src/"],
+            &["core/src/storage/db/", "tests/src/vault.rs", "tests/src/"],
             &["core/src", "api/src", "worker/src", "tests"],
         ),
-        ("sea_query_sqlx", &["core/src/db/"], &["core/src", "api/src", "worker/src"]),
-        ("redis", &["core/src/cluster/", "worker/src/bell.rs"], &["core/src", "api/src", "worker/src"]),
+        ("sea_query_sqlx", &["core/src/storage/db/"], &["core/src", "api/src", "worker/src"]),
+        (
+            "redis",
+            &["core/src/runtime/cluster/", "worker/src/bell.rs"],
+            &["core/src", "api/src", "worker/src"],
+        ),
         ("sea_orm", &["core/src/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("sea_orm_migration", &["migrations/"], &["core/src", "api/src", "worker/src", "tests"]),
         ("poem", &["api/src/"], &["core/src", "worker/src", "migrations/src"]),
@@ -123,24 +146,24 @@ fn each_crate_is_named_in_its_own_room_alone() {
         ("insula_worker", &["api/src/main.rs", "api/src/cli/"], &["api/src", "core/src"]),
         (
             "insula_migrations",
-            &["api/src/main.rs", "api/src/cli/", "core/src/db/sandbox.rs"],
+            &["api/src/main.rs", "api/src/cli/", "core/src/storage/db/sandbox.rs"],
             &["api/src", "core/src", "worker/src"],
         ),
         ("apalis", &["worker/src/queue.rs"], &["core/src", "api/src", "worker/src"]),
         ("apalis_core", &["worker/src/queue.rs"], &["core/src", "api/src", "worker/src"]),
-        ("jsonwebtoken", &["core/src/sessions/token"], &["core/src", "api/src", "worker/src"]),
-        ("ed25519_dalek", &["core/src/signing_keys/"], &["core/src", "api/src", "worker/src"]),
-        ("aes_gcm", &["core/src/signing_keys/"], &["core/src", "api/src", "worker/src"]),
-        ("argon2", &["core/src/credentials/password/"], &["core/src", "api/src", "worker/src"]),
-        ("bcrypt", &["core/src/credentials/password/"], &["core/src", "api/src", "worker/src"]),
+        ("jsonwebtoken", &["core/src/identity/sessions/token"], &["core/src", "api/src", "worker/src"]),
+        ("ed25519_dalek", &["core/src/storage/signing_keys/"], &["core/src", "api/src", "worker/src"]),
+        ("aes_gcm", &["core/src/storage/signing_keys/"], &["core/src", "api/src", "worker/src"]),
+        ("argon2", &["core/src/identity/credentials/password/"], &["core/src", "api/src", "worker/src"]),
+        ("bcrypt", &["core/src/identity/credentials/password/"], &["core/src", "api/src", "worker/src"]),
         (
             "chrono_tz",
-            &["core/src/text/place.rs", "core/src/reports/calendar.rs"],
+            &["core/src/base/text/place.rs", "core/src/work/reports/calendar.rs"],
             &["core/src", "api/src", "worker/src"],
         ),
         ("lettre", &["worker/src/smtp/"], &["core/src", "api/src", "worker/src"]),
         ("minijinja", &["worker/src/mail/templates.rs"], &["core/src", "api/src", "worker/src"]),
-        ("dotenvy", &["core/src/config/"], &["core/src", "api/src", "worker/src"]),
+        ("dotenvy", &["core/src/runtime/config/"], &["core/src", "api/src", "worker/src"]),
     ];
     for (krate, rooms, folders) in rooms {
         for source in folders.iter().flat_map(|folder| sources(folder)) {
@@ -171,7 +194,8 @@ fn nouns_build_no_queries_of_their_own() {
         "execute_unprepared",
         "AssertSqlSafe",
     ];
-    for source in sources("core/src").iter().filter(|source| !source.path.starts_with("core/src/db/")) {
+    for source in sources("core/src").iter().filter(|source| !source.path.starts_with("core/src/storage/db/"))
+    {
         for word in FORBIDDEN {
             assert!(!source.text.contains(word), "{} uses `{word}`", source.path);
         }
@@ -189,19 +213,22 @@ fn nouns_build_no_queries_of_their_own() {
 /// Where a purge forgets a table, the organization's parent row cannot be deleted, or something of it stays for ever.
 #[test]
 fn a_purge_knows_every_table_of_an_organization() {
-    let purge =
-        sources("core/src/accounts").into_iter().find(|source| source.path.ends_with("purge.rs")).unwrap();
+    let purge = sources("core/src/lifecycle/accounts")
+        .into_iter()
+        .find(|source| source.path.ends_with("purge.rs"))
+        .unwrap();
     let mut tables = 0;
     for source in
         sources("core/src").iter().filter(|source| source.text.contains("impl TenantTable for Entity"))
     {
         let module = source.path.trim_start_matches("core/src/").trim_end_matches(".rs").replace('/', "::");
+        let (_, module) = module.split_once("::").unwrap();
         let (noun, file) = module.rsplit_once("::").unwrap();
         let names = [format!("    {noun}::Entity,"), format!("    {noun}::{file}::Entity,")];
         // An audit log can only be added to, and proves itself.
         let is_known =
-            ["audit", "chains"].contains(&noun) || names.iter().any(|name| purge.text.contains(name));
-        assert!(is_known, "core/src/accounts/purge.rs does not empty {module}");
+            ["audit", "audit_chain"].contains(&noun) || names.iter().any(|name| purge.text.contains(name));
+        assert!(is_known, "core/src/lifecycle/accounts/purge.rs does not empty {module}");
         tables += 1;
     }
     assert!(tables >= 8, "{tables}");
@@ -211,8 +238,9 @@ fn a_purge_knows_every_table_of_an_organization() {
 fn every_escape_is_counted_and_reasoned() {
     let mut escapes = Vec::new();
     // Unit tests may look anywhere.
-    let is_guarded =
-        |source: &&Source| !source.path.starts_with("core/src/db/") && !source.path.ends_with("/tests.rs");
+    let is_guarded = |source: &&Source| {
+        !source.path.starts_with("core/src/storage/db/") && !source.path.ends_with("/tests.rs")
+    };
     for source in sources("core/src").iter().filter(is_guarded) {
         let lines: Vec<_> = source.text.lines().collect();
         for (at, line) in lines.iter().enumerate() {

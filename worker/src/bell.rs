@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use insula_core::{
-    bell::Ring,
-    cluster::{Namespace, redis_client},
-    config::Config,
-    ids::{JobId, OrgId},
+    base::ids::{JobId, OrgId},
+    runtime::{
+        cluster::{Namespace, redis_client},
+        config::Config,
+        job_wakeup::Ring,
+    },
 };
 use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
 use tokio::{
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_url_is_refused_without_being_repeated() {
-        let config = Config::read(&insula_core::config::Sources::only(&[])).unwrap();
+        let config = Config::read(&insula_core::runtime::config::Sources::only(&[])).unwrap();
         let fault = Line::new("http://:hunter2@example.com", &config, &Namespace::of("a")).err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use insula_core::{db::Db, outbox, telemetry::metrics};
+use insula_core::{
+    runtime::telemetry::metrics,
+    storage::{db::Db, outbox},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::every;

@@ -7,10 +7,12 @@ use std::{
 
 use insula_core::{
     Result,
-    chains::{self, Signer, Unsealed},
-    db::Db,
-    ids::OrgId,
-    telemetry::metrics,
+    base::ids::OrgId,
+    runtime::telemetry::metrics,
+    storage::{
+        audit_chain::{self, Signer, Unsealed},
+        db::Db,
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,9 +39,9 @@ pub(crate) async fn run(db: &Db, signer: &Signer, stop: &CancellationToken) {
 async fn flush(db: &Db, signer: &Signer, lag: &mut Lag, failing: &mut HashSet<OrgId>) -> Result<()> {
     let mut failed = HashSet::new();
     loop {
-        let unsealed = chains::unsealed(db).await?;
+        let unsealed = audit_chain::unsealed(db).await?;
         lag.measure(&unsealed);
-        let flushed = chains::flush(db, signer, &unsealed, &failed).await?;
+        let flushed = audit_chain::flush(db, signer, &unsealed, &failed).await?;
         for (organization, error) in flushed.failed {
             // Said once, and then seen by the lag.
             if !failing.contains(&organization) {

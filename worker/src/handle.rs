@@ -7,11 +7,15 @@ use std::{
 
 use futures_util::FutureExt;
 use insula_core::{
-    bell::Ring,
-    db::Db,
-    emails::{Attempt, Status},
-    outbox::{Claimed, Job, LEASE, Outcome, Settled},
-    telemetry::metrics::{self, JobOutcome},
+    runtime::{
+        job_wakeup::Ring,
+        telemetry::metrics::{self, JobOutcome},
+    },
+    storage::{
+        db::Db,
+        emails::{Attempt, Status},
+        outbox::{Claimed, Job, LEASE, Outcome, Settled},
+    },
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use insula_core::{db::Db, maintenance, secret::MasterKey, signing_keys::Schedule};
+use insula_core::{
+    base::crypto::MasterKey,
+    lifecycle::maintenance,
+    storage::{db::Db, signing_keys::Schedule},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::every;

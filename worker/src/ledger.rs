@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use insula_core::{
     Result,
-    bell::Ring,
-    db::Db,
-    outbox::{self, Claimed, Settled},
+    runtime::job_wakeup::Ring,
+    storage::{
+        db::Db,
+        outbox::{self, Claimed, Settled},
+    },
 };
 use tokio::{
     sync::{mpsc, oneshot},

@@ -21,7 +21,12 @@ mod sweep;
 use std::{process, sync::Arc, time::Duration};
 
 use handle::Hands;
-use insula_core::{bell::Ring, chains::Signer, db::Db, ids::JobId, maintenance::Retention, telemetry::Pulse};
+use insula_core::{
+    base::ids::JobId,
+    lifecycle::maintenance::Retention,
+    runtime::{job_wakeup::Ring, telemetry::Pulse},
+    storage::{audit_chain::Signer, db::Db},
+};
 pub use keys::Keys;
 pub use mail::{Post, Trouble};
 use queue::Queue;

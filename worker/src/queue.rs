@@ -16,8 +16,8 @@ use apalis_core::{
 };
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt, lock::Mutex as AsyncMutex, sink, stream};
 use insula_core::{
-    bell::Ring,
-    ids::{JobId, OrgId},
+    base::ids::{JobId, OrgId},
+    runtime::job_wakeup::Ring,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

@@ -11,14 +11,19 @@ use std::{
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use insula_core::{
-    Result, accounts,
-    chains::Signer,
-    db::Db,
-    invitations,
-    maintenance::{self, Retention},
-    schedules::{self, Schedule},
-    telemetry::metrics,
-    tenants,
+    Result,
+    lifecycle::{
+        accounts,
+        maintenance::{self, Retention},
+        organization_lifecycle,
+    },
+    runtime::telemetry::metrics,
+    storage::{
+        audit_chain::Signer,
+        db::Db,
+        schedules::{self, Schedule},
+    },
+    tenancy::invitations,
 };
 use tokio::{sync::Mutex, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -41,7 +46,7 @@ const TABLE: &[(&str, &str, Batch)] = &[
     ("expire-answers", "* * * * *", |db, _| Box::pin(maintenance::expire_answers(db))),
     ("expire-invitations", "* * * * *", |db, _| Box::pin(invitations::expire_overdue(db))),
     ("purge-accounts", "*/5 * * * *", |db, _| Box::pin(accounts::purge(db))),
-    ("purge-organizations", "*/5 * * * *", |db, _| Box::pin(tenants::purge(db))),
+    ("purge-organizations", "*/5 * * * *", |db, _| Box::pin(organization_lifecycle::purge(db))),
     ("expire-slugs", "27 * * * *", |db, _| Box::pin(maintenance::expire_slugs(db))),
     ("forget-jobs", "7 * * * *", |db, means| Box::pin(maintenance::forget_jobs(db, means.kept.jobs))),
     ("forget-emails", "17 * * * *", |db, means| Box::pin(maintenance::forget_emails(db, means.kept.emails))),
@@ -224,7 +229,7 @@ mod tests {
         let at = |ms| {
             let next_run = now + chrono::TimeDelta::milliseconds(ms);
             Schedule {
-                id: insula_core::ids::ScheduleId::new(now),
+                id: insula_core::base::ids::ScheduleId::new(now),
                 name: "any".to_owned(),
                 next_run,
                 last_run: None,

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use insula_core::{db::Db, outbox, secret::random, telemetry::Pulse};
+use insula_core::{
+    base::crypto::random,
+    runtime::telemetry::Pulse,
+    storage::{db::Db, outbox},
+};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 

@@ -8,9 +8,9 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use insula_core::{
+use insula_core::storage::{
     audit::Told,
-    chains::{self, Break, Line, Report, Signed, Verifier, Why},
+    audit_chain::{self, Break, Line, Report, Signed, Verifier, Why},
     signing_keys::PublicKey,
 };
 use serde::Deserialize;
@@ -127,9 +127,9 @@ fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
              compares each event with its own seal",
         ));
     };
-    if version != chains::VERSION {
+    if version != audit_chain::VERSION {
         return Err(
-            lines.fault(format!("a log of version {version}: this program knows {}", chains::VERSION))
+            lines.fault(format!("a log of version {version}: this program knows {}", audit_chain::VERSION))
         );
     }
     let started = Verifier::start(organization_id, keys, pruned_seq, checkpoints);
@@ -186,7 +186,7 @@ fn selection(lines: &mut Lines) -> Result<String, Fault> {
         }
         let told = lines.told(line)?;
         let seq = told.event.seq.unwrap_or_default();
-        if !chains::fits_its_seal(&told) {
+        if !audit_chain::fits_its_seal(&told) {
             return Err(broken_at(lines, Break { why: Why::Altered, first: seq, last: seq }));
         }
         events += 1;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_api::state::State;
-use insula_core::{db::Db, limits::RateLimits};
+use insula_core::{runtime::rate_limit::RateLimits, storage::db::Db};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

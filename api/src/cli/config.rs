@@ -1,6 +1,6 @@
 //! `insula config`: what is set, by whom, and whether it is right.
 
-use insula_core::{
+use insula_core::runtime::{
     cluster::{Cluster, Namespace},
     config::{Config, Sources},
 };
@@ -52,7 +52,7 @@ fn print(sources: &Sources) {
 
 /// The table of the README.
 fn markdown() -> String {
-    let row = |setting: &insula_core::config::Setting| {
+    let row = |setting: &insula_core::runtime::config::Setting| {
         let default =
             if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
         format!("| `{}` | {default} | {} |", setting.name, setting.about)
@@ -63,7 +63,7 @@ fn markdown() -> String {
 
 /// The content of `.env.example`.
 fn env_example() -> String {
-    let entry = |setting: &insula_core::config::Setting| {
+    let entry = |setting: &insula_core::runtime::config::Setting| {
         format!("\n# {}\n#{}={}\n", setting.about, setting.name, setting.default)
     };
     let entries: String = Config::SETTINGS.iter().map(entry).collect();

@@ -4,16 +4,11 @@ use std::io::{BufRead, IsTerminal, stdin};
 
 use insula_core::{
     Error,
-    access::Origin,
-    accounts,
-    bell::Bell,
-    cluster::Cluster,
-    config::Config,
-    credentials::{self, Passwords},
-    db::Db,
-    error::Code,
-    secret::Secret,
-    text::EmailAddress,
+    base::{crypto::Secret, error::Code, permissions::Origin, text::EmailAddress},
+    identity::credentials::{self, Passwords},
+    lifecycle::accounts,
+    runtime::{cluster::Cluster, config::Config, job_wakeup::Bell},
+    storage::db::Db,
 };
 
 use super::{Fault, database, say};

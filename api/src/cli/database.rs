@@ -1,10 +1,12 @@
 //! The database of the settings: whether it can be used, by whom, and what else uses it.
 
 use insula_core::{
-    bell::Bell,
-    cluster::{Cluster, Namespace},
-    config::Config,
-    db::{Db, Options},
+    runtime::{
+        cluster::{Cluster, Namespace},
+        config::Config,
+        job_wakeup::Bell,
+    },
+    storage::db::{Db, Options},
 };
 
 use super::{Fault, migrate, serve::data_folder};

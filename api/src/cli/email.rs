@@ -1,7 +1,9 @@
 //! `insula email`: whether mails arrive.
 
 use insula_core::{
-    config::Config, limits::RateLimits, one_time_tokens::Mail, secret::MasterKey, text::EmailAddress,
+    base::{crypto::MasterKey, text::EmailAddress},
+    identity::one_time_tokens::Mail,
+    runtime::{config::Config, rate_limit::RateLimits},
 };
 use insula_worker::Post;
 

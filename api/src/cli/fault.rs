@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use insula_core::config::ConfigError;
+use insula_core::runtime::config::ConfigError;
 
 /// Why a command failed.
 #[derive(Debug)]

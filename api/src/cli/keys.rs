@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
-    access::Origin,
-    bell::Bell,
-    cluster::Cluster,
-    config::Config,
-    db::Db,
-    signing_keys::{self, Schedule},
+    base::permissions::Origin,
+    runtime::{cluster::Cluster, config::Config, job_wakeup::Bell},
+    storage::{
+        db::Db,
+        signing_keys::{self, Schedule},
+    },
 };
 
 use super::{Fault, database, migrate, say, serve};

@@ -1,6 +1,6 @@
 //! `insula migrate`: the schema, forward and back.
 
-use insula_core::config::Config;
+use insula_core::runtime::config::Config;
 use insula_migrations::Upgrade;
 
 use super::{Fault, say, serve};

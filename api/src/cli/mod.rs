@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use fault::Fault;
-use insula_core::config::{Config, Sources};
+use insula_core::runtime::config::{Config, Sources};
 
 /// Insula: the multi-tenant backend.
 #[derive(Parser)]
@@ -109,8 +109,8 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
     };
     let sources = sources(flags, overrides)?;
     let config = Config::read(&sources)?;
-    insula_core::credentials::require_length(config.password_min_length.0);
-    insula_core::telemetry::init(config.environment, &config.log, config.no_color.is_some());
+    insula_core::identity::credentials::require_length(config.password_min_length.0);
+    insula_core::runtime::telemetry::init(config.environment, &config.log, config.no_color.is_some());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {

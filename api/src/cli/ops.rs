@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use insula_api::ops::{self, Ops};
-use insula_core::{config::Config, telemetry::metrics};
+use insula_core::runtime::{config::Config, telemetry::metrics};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

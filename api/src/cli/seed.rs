@@ -13,26 +13,26 @@ use std::{
 };
 
 use insula_core::{
-    access::{BuiltinRole, Inquiry, Origin, ProjectsCreate},
-    accounts,
-    audit::Trail,
-    bell::Bell,
-    cluster::Cluster,
-    config::Config,
-    credentials::Passwords,
-    db::Db,
-    error::Code,
-    ids::UserId,
-    limits::Guesses,
-    maintenance,
-    members::{self, Caller},
-    organizations::{NewOrganization, OrgRef},
-    projects::{self, NewProject},
-    secret::{Secret, random},
-    sessions::{self, Device, DeviceTokens, Policy, Tokens, Verifier, Whence},
-    signing_keys::Schedule,
-    text::{Color, EmailAddress, Name, ProjectCode, Slug},
-    users::NewUser,
+    base::{
+        crypto::{Secret, random},
+        error::Code,
+        ids::UserId,
+        permissions::{BuiltinRole, Inquiry, Origin, ProjectsCreate},
+        text::{Color, EmailAddress, Name, ProjectCode, Slug},
+    },
+    identity::{
+        credentials::Passwords,
+        sessions::{self, Device, DeviceTokens, Policy, Tokens, Verifier, Whence},
+        users::NewUser,
+    },
+    lifecycle::{accounts, maintenance},
+    runtime::{cluster::Cluster, config::Config, job_wakeup::Bell, rate_limit::Guesses},
+    storage::{audit::Trail, db::Db, signing_keys::Schedule},
+    tenancy::{
+        members::{self, Caller},
+        organizations::{NewOrganization, OrgRef},
+    },
+    work::projects::{self, NewProject},
 };
 
 pub(super) use greeting::greet;

@@ -23,23 +23,25 @@ use insula_api::{
     state::State,
 };
 use insula_core::{
-    audit::Refusals,
-    bell::Bell,
-    chains::Signer,
-    cluster::Cluster,
-    config::{Config, OriginList},
-    credentials::Passwords,
-    db::Db,
-    emails::DevMailbox,
-    limits::{Guesses, RateLimits},
-    maintenance,
-    members::Callers,
-    one_time_tokens::Mail,
-    page::Cursors,
-    secret::{MacKey, MasterKey, Purpose},
-    sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens},
-    signing_keys::Schedule,
-    telemetry::Pulse,
+    base::{
+        crypto::{MacKey, MasterKey, Purpose},
+        pagination::Cursors,
+    },
+    identity::{
+        credentials::Passwords,
+        one_time_tokens::Mail,
+        sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens},
+    },
+    lifecycle::maintenance,
+    runtime::{
+        cluster::Cluster,
+        config::{Config, OriginList},
+        job_wakeup::Bell,
+        rate_limit::{Guesses, RateLimits},
+        telemetry::Pulse,
+    },
+    storage::{audit::Refusals, audit_chain::Signer, db::Db, emails::DevMailbox, signing_keys::Schedule},
+    tenancy::members::Callers,
 };
 use insula_worker::{Post, Worker};
 use tokio::{

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use insula_api::ops::Ops;
 use insula_core::{
-    bell::Bell,
-    cluster::{Cluster, Namespace},
-    config::Config,
-    db::Db,
-    limits::RateLimits,
-    maintenance::Retention,
-    one_time_tokens::Mail,
-    secret::MasterKey,
-    signing_keys::Schedule,
-    telemetry::Pulse,
+    base::crypto::MasterKey,
+    identity::one_time_tokens::Mail,
+    lifecycle::maintenance::Retention,
+    runtime::{
+        cluster::{Cluster, Namespace},
+        config::Config,
+        job_wakeup::Bell,
+        rate_limit::RateLimits,
+        telemetry::Pulse,
+    },
+    storage::{db::Db, signing_keys::Schedule},
 };
 use insula_worker::{Keys, Post, Worker, bell::Line};
 use tokio::time::sleep;

@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use insula_core::{
-    access::Grant,
+use insula_core::base::{
     error::{Code, Error, Missing},
+    permissions::Grant,
 };
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{

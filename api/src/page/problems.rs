@@ -1,7 +1,7 @@
 //! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem leads here
 //! (RFC 9457 §3.1.1).
 
-use insula_core::error::Code;
+use insula_core::base::error::Code;
 use poem::{Request, Response, Route, error::NotFoundError, get, handler};
 
 use super::{framed, marked_up};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use insula_core::{
-    access::Permission,
+use insula_core::base::{
     error::{Code, Error, FieldError, Kind, MOST_FAULTS, Missing},
+    permissions::Permission,
 };
 use serde::Serialize;
 use serde_json::{Value, json};

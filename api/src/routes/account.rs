@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use insula_core::{
-    Error, accounts,
-    credentials::{self, Proof},
-    error::{Code, Fields},
-    ids::OrgId,
-    members::Caller,
-    secret::Secret,
-    text,
-    users::{self, ProfileChanges},
+    Error,
+    base::{
+        crypto::Secret,
+        error::{Code, Fields},
+        ids::OrgId,
+        text,
+    },
+    identity::{
+        credentials::{self, Proof},
+        users::{self, ProfileChanges},
+    },
+    lifecycle::accounts,
+    tenancy::members::Caller,
 };
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};

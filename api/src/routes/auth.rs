@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use insula_core::{
     Error,
-    access::Origin,
-    accounts, credentials,
-    error::{Code, Fields},
-    secret::Secret,
-    text,
-    users::NewUser,
+    base::{
+        crypto::Secret,
+        error::{Code, Fields},
+        permissions::Origin,
+        text,
+    },
+    identity::{credentials, users::NewUser},
+    lifecycle::accounts,
 };
 use poem_openapi::{Object, OpenApi};
 
@@ -78,7 +80,7 @@ impl Auth {
             let mut tx = db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());
             let personal = *personal_organizations;
-            match insula_core::mailboxes::register(&mut tx, mail, new, hash, personal).await {
+            match insula_core::lifecycle::mailboxes::register(&mut tx, mail, new, hash, personal).await {
                 Err(error) if error.code() == Code::EmailTaken => {}
                 outcome => {
                     outcome?;

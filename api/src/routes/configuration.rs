@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_core::credentials::{Passwords, shortest};
+use insula_core::identity::credentials::{Passwords, shortest};
 use poem::Request;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use futures_util::{Stream, stream};
 use insula_core::{
-    access::{Authorized, ExportsCreate},
-    error::Fields,
-    exports::{EntrySelection, Export, ExportedEntry, ExportedTask, Selection, TaskSelection},
-    ids::{MemberId, ProjectId},
-    text,
+    base::{
+        error::Fields,
+        ids::{MemberId, ProjectId},
+        permissions::{Authorized, ExportsCreate},
+        text,
+    },
+    work::exports::{EntrySelection, Export, ExportedEntry, ExportedTask, Selection, TaskSelection},
 };
 use poem_openapi::{OpenApi, param::Query};
 

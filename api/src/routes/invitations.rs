@@ -8,12 +8,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
-    access::{InvitationsRead, MembersInvite},
-    error::{Code, Fields},
-    idempotency::Begun,
-    ids::InvitationId,
-    invitations::{self, InvitationStatus, NewInvitation, Shown},
-    text,
+    base::{
+        error::{Code, Fields},
+        ids::InvitationId,
+        permissions::{InvitationsRead, MembersInvite},
+        text,
+    },
+    storage::idempotency::Begun,
+    tenancy::invitations::{self, InvitationStatus, NewInvitation, Shown},
 };
 use poem::Request;
 use poem_openapi::{

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
-    accounts::{self, Newcomer},
-    credentials::Passwords,
-    error::Fields,
-    invitations::{self, Account, InvitationKey, Opened},
-    page::Sort,
-    secret::Secret,
-    text,
+    base::{crypto::Secret, error::Fields, pagination::Sort, text},
+    identity::credentials::Passwords,
+    lifecycle::accounts::{self, Newcomer},
+    tenancy::invitations::{self, Account, InvitationKey, Opened},
 };
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi, param::Query};

@@ -6,13 +6,17 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_core::{
-    accounts,
-    error::{Code, Fields},
-    limits::Class,
-    mailboxes::{self, Ownership, Proved},
-    one_time_tokens::{self, OneTimeToken, Purpose},
-    secret::Secret,
-    text::EmailAddress,
+    base::{
+        crypto::Secret,
+        error::{Code, Fields},
+        text::EmailAddress,
+    },
+    identity::one_time_tokens::{self, OneTimeToken, Purpose},
+    lifecycle::{
+        accounts,
+        mailboxes::{self, Ownership, Proved},
+    },
+    runtime::rate_limit::Class,
 };
 use poem::Request;
 use poem_openapi::{Object, OpenApi};

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    accounts,
-    ids::SessionId,
-    sessions::{self, Ending},
-    users,
+    base::ids::SessionId,
+    identity::{
+        sessions::{self, Ending},
+        users,
+    },
+    lifecycle::accounts,
 };
 use poem_openapi::{Enum, Object, OpenApi, param::Path};
 use serde::Serialize;

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant, MembersRead, MembersRemove, MembersUpdate, Membership, RoleGrants},
-    departures,
-    error::Fields,
-    ids::MemberId,
-    members::{self, MemberChanges, MemberFilter, MemberKey, Status},
-    page::Sort,
-    roles::RoleRef,
-    text,
+    base::{
+        error::Fields,
+        ids::MemberId,
+        pagination::Sort,
+        permissions::{Authorized, Grant, MembersRead, MembersRemove, MembersUpdate, Membership, RoleGrants},
+        text,
+    },
+    tenancy::{
+        members::{self, MemberChanges, MemberFilter, MemberKey, Status},
+        roles::RoleRef,
+    },
+    work::offboarding,
 };
 use poem::Request;
 use poem_openapi::{
@@ -210,7 +214,7 @@ impl Members {
         if dry_run.0 == Some(true) {
             return Ok(OrPreview::tried(members::try_change(&tx, id, changes, &expected).await?));
         }
-        let member = departures::change(&tx, id, changes, &expected).await?;
+        let member = offboarding::change(&tx, id, changes, &expected).await?;
         tx.commit().await?;
         Ok(OrPreview::Done(Tagged::Present(tag(&member), member.into())))
     }
@@ -227,7 +231,7 @@ impl Members {
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected_member(expected.0);
-        departures::remove(&tx, MemberId(member.0.0), &expected).await?;
+        offboarding::remove(&tx, MemberId(member.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

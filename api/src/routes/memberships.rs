@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use insula_core::{members, page::Sort};
+use insula_core::{base::pagination::Sort, tenancy::members};
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi, param::Query};
 use serde::Serialize;

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{OrganizationDelete, OrganizationRead, OrganizationRestore, OrganizationUpdate, OwnMembership},
-    accounts, departures,
-    error::{Code, Fields},
-    idempotency::Begun,
-    organizations::{self, NewOrganization, OrganizationChanges},
-    tenants, text,
+    base::{
+        error::{Code, Fields},
+        permissions::{
+            OrganizationDelete, OrganizationRead, OrganizationRestore, OrganizationUpdate, OwnMembership,
+        },
+        text,
+    },
+    lifecycle::{accounts, organization_lifecycle},
+    storage::idempotency::Begun,
+    tenancy::organizations::{self, NewOrganization, OrganizationChanges},
+    work::offboarding,
 };
 use poem_openapi::{Enum, Object, OpenApi, param::Header, types::MaybeUndefined};
 use serde::Serialize;
@@ -165,7 +170,7 @@ impl Organizations {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Accepted> {
         let tx = self.0.db.begin(org.0).await?;
-        tenants::close(&tx, &IfMatch::expected(expected.0)).await?;
+        organization_lifecycle::close(&tx, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(DELETED)
     }
@@ -176,7 +181,7 @@ impl Organizations {
     #[oai(path = "/organizations/:org/restore", method = "post", operation_id = "restoreOrganization")]
     async fn restore(&self, org: tenant::Path<OrganizationRestore>) -> Result<Tagged<Organization>> {
         let tx = self.0.db.begin(org.0).await?;
-        let organization = tenants::reopen(&tx).await?;
+        let organization = organization_lifecycle::reopen(&tx).await?;
         tx.commit().await?;
         Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
     }
@@ -187,7 +192,7 @@ impl Organizations {
     #[oai(path = "/organizations/:org/leave", method = "post", operation_id = "leaveOrganization")]
     async fn leave(&self, org: tenant::Path<OwnMembership>) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        departures::leave(&tx).await?;
+        offboarding::leave(&tx).await?;
         tx.commit().await?;
         Ok(NoContent)
     }

@@ -6,10 +6,12 @@ use std::{
 };
 
 use insula_core::{
-    access::{self, Membership, Reason},
-    error::Fields,
-    ids::MemberId,
-    members,
+    base::{
+        error::Fields,
+        ids::MemberId,
+        permissions::{self, Membership, Reason},
+    },
+    tenancy::members,
 };
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
@@ -108,7 +110,7 @@ impl Permissions {
     /// All of them, with the operations that need each.
     #[oai(path = "/permissions", method = "get", operation_id = "listPermissions")]
     async fn list(&self, _me: SignedIn) -> Reply<Catalogue> {
-        let data = access::Permission::ALL.iter().map(|permission| CataloguedPermission {
+        let data = permissions::Permission::ALL.iter().map(|permission| CataloguedPermission {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),
             writes: permission.changes(),
@@ -153,13 +155,13 @@ impl Permissions {
         question: Question,
     ) -> Result<Reply<Explanation>, Conflicting> {
         let mut fields = Fields::default();
-        let asked = access::Permission::parse(&question.permission.0);
+        let asked = permissions::Permission::parse(&question.permission.0);
         if asked.is_none() {
             let message = "There is no such permission; `GET /permissions` lists them.";
             fields.refuse("permission", "UNKNOWN_PERMISSION", message);
         }
         fields.finish()?;
-        let asked = asked.ok_or(insula_core::error::Code::ValidationFailed.refuse())?;
+        let asked = asked.ok_or(insula_core::base::error::Code::ValidationFailed.refuse())?;
         let tx = self.0.db.begin(org.0).await?;
         Ok(Reply(members::explain(&tx, asked, question.member_id.map(MemberId)).await?.into()))
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::{ProjectsRead, ProjectsUpdate},
-    ids::{MemberId, ProjectId},
-    projects::{self, Team},
+    base::{
+        ids::{MemberId, ProjectId},
+        permissions::{ProjectsRead, ProjectsUpdate},
+    },
+    work::projects::{self, Team},
 };
 use poem_openapi::{
     Object, OpenApi,

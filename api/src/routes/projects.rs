@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
-    error::{Code, Fields},
-    idempotency::Begun,
-    ids::ProjectId,
-    projects::{self, NewProject, ProjectChanges, ProjectFilter},
-    text,
+    base::{
+        error::{Code, Fields},
+        ids::ProjectId,
+        permissions::{Authorized, Grant, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+        text,
+    },
+    storage::idempotency::Begun,
+    work::projects::{self, NewProject, ProjectChanges, ProjectFilter},
 };
 use poem::Request;
 use poem_openapi::{

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::ReportsRead,
-    error::Fields,
-    ids::{MemberId, ProjectId, TagId, TaskId},
-    reports::{self, Level, Report, Wanted},
-    text,
+    base::{
+        error::Fields,
+        ids::{MemberId, ProjectId, TagId, TaskId},
+        permissions::ReportsRead,
+        text,
+    },
+    work::reports::{self, Level, Report, Wanted},
 };
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant, PermissionSet, RolesCreate, RolesDelete, RolesRead, RolesUpdate},
-    error::{Code, Fields},
-    idempotency::Begun,
-    ids::RoleId,
-    invitations, members,
-    page::Sort,
-    roles::{self, Allowing, NewRole, RoleChanges, RoleKey as Key, RoleRef},
-    text,
+    base::{
+        error::{Code, Fields},
+        ids::RoleId,
+        pagination::Sort,
+        permissions::{Authorized, Grant, PermissionSet, RolesCreate, RolesDelete, RolesRead, RolesUpdate},
+        text,
+    },
+    storage::idempotency::Begun,
+    tenancy::{
+        invitations, members,
+        roles::{self, Allowing, NewRole, RoleChanges, RoleKey as Key, RoleRef},
+    },
 };
 use poem::Request;
 use poem_openapi::{
@@ -269,7 +273,7 @@ fn set(field: &str, names: &[Permission]) -> Result<PermissionSet, insula_core::
 
 fn take(fields: &mut Fields, field: &str, names: &[Permission]) -> PermissionSet {
     let known = |(place, Permission(name)): (usize, &Permission)| {
-        let known = insula_core::access::Permission::parse(name);
+        let known = insula_core::base::permissions::Permission::parse(name);
         if known.is_none() {
             let message = format!("There is no permission `{name}`; `GET /permissions` lists them.");
             fields.refuse(&format!("{field}[{place}]"), "UNKNOWN_PERMISSION", message);

@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use insula_core::{
-    Error, accounts,
-    error::{Code, Fields},
-    limits::Class,
-    secret::Secret,
-    sessions::{self, Device, Ending},
-    text, users,
+    Error,
+    base::{
+        crypto::Secret,
+        error::{Code, Fields},
+        text,
+    },
+    identity::{
+        sessions::{self, Device, Ending},
+        users,
+    },
+    lifecycle::accounts,
+    runtime::rate_limit::Class,
 };
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi};

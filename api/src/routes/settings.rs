@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::{OrganizationRead, SettingsUpdate},
-    error::Fields,
-    settings::{self, SettingsChanges},
-    text,
+    base::{
+        error::Fields,
+        permissions::{OrganizationRead, SettingsUpdate},
+        text,
+    },
+    tenancy::settings::{self, SettingsChanges},
 };
 use poem_openapi::{Enum, Object, OpenApi, param::Header};
 use serde::Serialize;

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
-    error::{Code, Error, Fields},
-    idempotency::Begun,
-    ids::TagId,
-    page::Sort,
-    tags::{self, TagKey},
-    text, time_entries,
+    base::{
+        error::{Code, Error, Fields},
+        ids::TagId,
+        pagination::Sort,
+        permissions::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        text,
+    },
+    storage::idempotency::Begun,
+    work::{
+        tags::{self, TagKey},
+        time_entries,
+    },
 };
 use poem::Request;
 use poem_openapi::{

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
-    error::Error,
-    idempotency::Begun,
-    ids::{ProjectId, TagId, TaskId},
-    tasks::{self, NewTask, TaskChanges, TaskFilter},
+    base::{
+        error::Error,
+        ids::{ProjectId, TagId, TaskId},
+        permissions::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+    },
+    storage::idempotency::Begun,
+    work::tasks::{self, NewTask, TaskChanges, TaskFilter},
 };
 use poem::Request;
 use poem_openapi::{

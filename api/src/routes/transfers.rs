@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Membership, OrganizationTransfer, OwnMembership},
-    ids::MemberId,
-    transfers,
+    base::{
+        ids::MemberId,
+        permissions::{Membership, OrganizationTransfer, OwnMembership},
+    },
+    tenancy::transfers,
 };
 use poem_openapi::{Enum, Object, OpenApi, param::Header};
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_core::error::{FieldError, MOST_FAULTS};
+use insula_core::base::error::{FieldError, MOST_FAULTS};
 use serde_json::{Number, Value};
 
 use super::{

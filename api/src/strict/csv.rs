@@ -2,7 +2,7 @@
 //! read.
 
 use encoding_rs::{Encoding, UTF_8};
-use insula_core::error::{Code, Error, FieldError};
+use insula_core::base::error::{Code, Error, FieldError};
 use poem::{
     Request, RequestBody,
     http::{HeaderValue, header},

@@ -21,7 +21,7 @@ mod texts;
 use std::{borrow::Cow, fmt::Write};
 
 use bytes::Bytes;
-use insula_core::error::{Code, Error, FieldError};
+use insula_core::base::error::{Code, Error, FieldError};
 use poem::{
     Request, RequestBody,
     http::{HeaderValue, header},

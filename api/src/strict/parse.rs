@@ -4,7 +4,7 @@
 
 use std::{cell::RefCell, fmt};
 
-use insula_core::error::FieldError;
+use insula_core::base::error::FieldError;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 

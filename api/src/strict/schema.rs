@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
-use insula_core::{credentials, text};
+use insula_core::{base::text, identity::credentials};
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::ParseFromJSON,

@@ -7,8 +7,8 @@
 use std::fmt;
 
 use insula_core::{
-    db::Expected,
-    error::{Code, Error},
+    base::error::{Code, Error},
+    storage::db::Expected,
 };
 use poem::http::HeaderValue;
 use poem_openapi::{registry::MetaSchema, types::ParseError};

@@ -1,6 +1,6 @@
 //! Ids in paths: a UUID in its one canonical spelling (RFC 9562 §4). Any other would name a second path to the same thing.
 
-use insula_core::{ids::MemberId, members::Who};
+use insula_core::{base::ids::MemberId, tenancy::members::Who};
 use poem_openapi::{registry::MetaSchema, types::ParseError};
 use uuid::Uuid;
 

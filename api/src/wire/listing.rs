@@ -1,8 +1,8 @@
 //! Pages of lists: what the client asks for, and what he gets.
 
-use insula_core::{
+use insula_core::base::{
     error::Error,
-    page::{self, Cursors, Sort},
+    pagination::{self, Cursors, Sort},
 };
 use poem::{
     IntoResponse, Request, Response,
@@ -45,7 +45,7 @@ pub struct Paging<'a, K> {
     request: &'a Request,
     list: String,
     /// Which page, for the operation.
-    pub listing: page::Listing<K>,
+    pub listing: pagination::Listing<K>,
 }
 
 impl<'a, K: Copy> Paging<'a, K> {
@@ -62,11 +62,11 @@ impl<'a, K: Copy> Paging<'a, K> {
     ) -> Result<Self, Error> {
         let limit = limit.map_or(Limit::DEFAULT, |Limit(limit)| limit);
         let after = cursor.map(|Cursor(cursor)| cursors.decode(&list, &cursor)).transpose()?;
-        Ok(Self { cursors, request, list, listing: page::Listing { limit, sort, after } })
+        Ok(Self { cursors, request, list, listing: pagination::Listing { limit, sort, after } })
     }
 
     /// The page that the operation gave, its rows as the wire shows them.
-    pub fn reply<R, T>(&self, page: page::Page<R>, show: impl Fn(R) -> T) -> Listed<T>
+    pub fn reply<R, T>(&self, page: pagination::Page<R>, show: impl Fn(R) -> T) -> Listed<T>
     where
         T: Send + Sync + ParseFromJSON + ToJSON + Type,
     {

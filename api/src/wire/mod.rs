@@ -23,13 +23,13 @@ pub use reply::{
 pub use several::{Kept, Several};
 
 use crate::texts;
-use insula_core::text;
+use insula_core::base::text;
 
 texts! {
     /// An e-mail address.
     Email { length: 3..=text::EmailAddress::MAX, format: "idn-email", example: "ada@example.com" }
     /// A password. Its characters are counted in NFC.
-    Password { length: insula_core::credentials::Passwords::LENGTH, format: "password", example: "a long and lovely passphrase" }
+    Password { length: insula_core::identity::credentials::Passwords::LENGTH, format: "password", example: "a long and lovely passphrase" }
     /// A name to log in with.
     Username { length: text::Username::LENGTH, pattern: text::Username::PATTERN, example: "ada" }
     /// A name shown to people.

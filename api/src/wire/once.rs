@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::Origin,
-    error::{Code, Error, FieldError},
-    idempotency::Once,
+    base::{
+        error::{Code, Error, FieldError},
+        permissions::Origin,
+    },
+    storage::idempotency::Once,
 };
 use poem::{Request, RequestBody};
 use poem_openapi::{

@@ -1,6 +1,6 @@
 //! `?dry_run=true`: what a change would do, without doing it.
 
-use insula_core::{ids::InvitationId, members::Effect};
+use insula_core::{base::ids::InvitationId, tenancy::members::Effect};
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, Object,
@@ -45,7 +45,7 @@ pub enum OrPreview<R> {
 impl<R> OrPreview<R> {
     /// It was only tried.
     pub fn tried(effects: Vec<Effect>) -> Self {
-        let names = |set: insula_core::access::PermissionSet| {
+        let names = |set: insula_core::base::permissions::PermissionSet| {
             set.iter().map(|permission| Permission(permission.to_string())).collect()
         };
         let effect = |effect: Effect| MemberEffect {

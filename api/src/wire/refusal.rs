@@ -1,8 +1,8 @@
 //! Why one of several things was refused: what a problem says of one thing by itself.
 
-use insula_core::{
-    access,
+use insula_core::base::{
     error::{Error, FieldError, MOST_FAULTS},
+    permissions,
 };
 use poem_openapi::Object;
 use serde::Serialize;
@@ -56,7 +56,7 @@ impl From<Error> for Refusal {
         let (errors, missing) = match error {
             Error::Invalid(_, errors) => (errors, Vec::new()),
             Error::Escalation(missing) => {
-                (Vec::new(), missing.iter().map(access::Permission::as_str).collect())
+                (Vec::new(), missing.iter().map(permissions::Permission::as_str).collect())
             }
             _ => (Vec::new(), Vec::new()),
         };

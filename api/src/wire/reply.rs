@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use insula_core::{error::Error, idempotency};
+use insula_core::{base::error::Error, storage::idempotency};
 use poem::{
     IntoResponse, Response,
     http::{HeaderValue, StatusCode, header},

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use insula_core::{error::Error, idempotency};
+use insula_core::{base::error::Error, storage::idempotency};
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{
     ApiResponse,

@@ -1,6 +1,6 @@
 //! A query of one's own, run on the unit of work.
 
-use insula_core::{access::ProjectsRead, db::OrgTx};
+use insula_core::{base::permissions::ProjectsRead, storage::db::OrgTx};
 use sea_orm::entity::prelude::*;
 
 mod projects {

@@ -1,6 +1,6 @@
 //! The connection inside the unit of work.
 
-use insula_core::{access::ProjectsRead, db::OrgTx};
+use insula_core::{base::permissions::ProjectsRead, storage::db::OrgTx};
 
 fn take(tx: OrgTx<ProjectsRead>) {
     let _ = tx.open;

@@ -2,10 +2,7 @@
 
 use std::marker::PhantomData;
 
-use insula_core::{
-    access::{Authorized, Facts, Origin, PermissionSet, ProjectsCreate},
-    ids::OrgId,
-};
+use insula_core::base::{permissions::{Authorized, Facts, Origin, PermissionSet, ProjectsCreate}, ids::OrgId};
 
 fn by_hand(org: OrgId) -> Authorized<ProjectsCreate> {
     Authorized {

@@ -2,15 +2,15 @@
 
 use insula_core::{
     Result,
-    access::{Authorized, ProjectsCreate, ProjectsRead},
-    db::{Db, OrgTx},
-    projects::{self, NewProject},
+    base::permissions::{Authorized, ProjectsCreate, ProjectsRead},
+    storage::db::{Db, OrgTx},
+    work::projects::{self, NewProject},
 };
 
 pub(crate) async fn look(
     db: &Db,
     proof: Authorized<ProjectsRead>,
-    id: insula_core::ids::ProjectId,
+    id: insula_core::base::ids::ProjectId,
 ) -> Result<String> {
     let tx: OrgTx<ProjectsRead> = db.begin(proof).await?;
     Ok(projects::get(&tx, id).await?.name)

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use insula_core::{
-    ids::OrgId,
-    limits::{Class, RateLimits},
-    secret::random,
+    base::{crypto::random, ids::OrgId},
+    runtime::rate_limit::{Class, RateLimits},
 };
 
 use super::Delivery;

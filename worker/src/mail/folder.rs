@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use insula_core::ids::JobId;
+use insula_core::base::ids::JobId;
 use tokio::task::spawn_blocking;
 
 /// A folder that mails are written to.

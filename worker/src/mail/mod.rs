@@ -17,16 +17,19 @@ use chrono::{DateTime, Utc};
 use folder::Folder;
 use gate::{Gate, Pass};
 use insula_core::{
-    bell::Ring,
-    clock::Clock,
-    config::{Config, ConfigError, HostName},
-    db::Db,
-    emails::{Attempt, DevMailbox, KeptMail, Status},
-    ids::JobId,
-    letters::{self, Letter, Template, Written},
-    limits::RateLimits,
-    one_time_tokens::Mail,
-    outbox::Job,
+    base::{clock::Clock, ids::JobId},
+    identity::one_time_tokens::Mail,
+    lifecycle::email_content::{self, Letter, Template, Written},
+    runtime::{
+        config::{Config, ConfigError, HostName},
+        job_wakeup::Ring,
+        rate_limit::RateLimits,
+    },
+    storage::{
+        db::Db,
+        emails::{Attempt, DevMailbox, KeptMail, Status},
+        outbox::Job,
+    },
 };
 pub(crate) use templates::Text;
 use templates::{House, Templates};
@@ -162,7 +165,7 @@ impl Post {
             let error = error.map(|error| shown(&error));
             Attempt { to, template, message_id: office.message_id(id), status, error }
         };
-        let letter = match letters::write(db, &office.mail, &office.public_url, job).await {
+        let letter = match email_content::write(db, &office.mail, &office.public_url, job).await {
             Ok(Written::Letter(letter)) => letter,
             Ok(Written::Needless { to, reason }) => {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use insula_core::letters::{Letter, Template};
+use insula_core::lifecycle::email_content::{Letter, Template};
 use minijinja::{
     AutoEscape, Environment, Error, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig,
 };

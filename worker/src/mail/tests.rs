@@ -1,9 +1,9 @@
 use std::{path::Path, time::Duration};
 
 use insula_core::{
-    config::Sources,
-    letters::Link,
-    secret::{MasterKey, Secret},
+    base::crypto::{MasterKey, Secret},
+    lifecycle::email_content::Link,
+    runtime::config::Sources,
 };
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use insula_core::config::{SmtpTls, SmtpUrl};
+use insula_core::runtime::config::{SmtpTls, SmtpUrl};
 use lettre::transport::smtp::{
     Error,
     authentication::{Credentials, DEFAULT_MECHANISMS},

@@ -17,9 +17,11 @@ use std::{
 };
 
 use insula_core::{
-    config::{Config, HostName, SmtpTls, SmtpUrl},
-    emails::Status,
-    tls::Authorities,
+    runtime::{
+        config::{Config, HostName, SmtpTls, SmtpUrl},
+        tls::Authorities,
+    },
+    storage::emails::Status,
 };
 use lettre::transport::smtp::{
     Error,

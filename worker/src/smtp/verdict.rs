@@ -1,6 +1,6 @@
 //! What an answer of a mail server means: is the mail lost, or only late?
 
-use insula_core::emails::Status;
+use insula_core::storage::emails::Status;
 
 /// How far a mail came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What a server says on the terminal of whoever develops.
 
 use insula_api::{dev_mail, docs};
-use insula_core::config::Config;
+use insula_core::runtime::config::Config;
 
 use super::{OPERATOR, PEOPLE, SLUG, email, password_file};
 use crate::cli::say;
@@ -45,7 +45,7 @@ fn greeting(config: &Config, address: &str, has_demo: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use insula_core::config::Sources;
+    use insula_core::runtime::config::Sources;
 
     use super::*;
 

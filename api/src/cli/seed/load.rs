@@ -2,12 +2,13 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::{
-    access::Origin,
-    accounts,
-    ids::UserId,
-    organizations::NewOrganization,
-    samples,
-    text::{Name, Slug},
+    base::{
+        ids::UserId,
+        permissions::Origin,
+        text::{Name, Slug},
+    },
+    lifecycle::{accounts, load_data},
+    tenancy::organizations::NewOrganization,
 };
 
 use super::{
@@ -39,7 +40,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
         // Each gets its share, and those of the first ones are the larger by one.
         let (share, rest) = (args.entries / args.organizations, args.entries % args.organizations);
         let entries = share + u32::from(number < rest);
-        samples::fill(seed.db, org, entries, |done| bar.inc(done.into())).await?;
+        load_data::fill(seed.db, org, entries, |done| bar.inc(done.into())).await?;
     }
     bar.finish_and_clear();
     say(format_args!(
@@ -49,7 +50,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn found(seed: &Seed<'_>, owner: UserId, slug: &str) -> Result<insula_core::ids::OrgId, Fault> {
+async fn found(seed: &Seed<'_>, owner: UserId, slug: &str) -> Result<insula_core::base::ids::OrgId, Fault> {
     let (Ok(name), Ok(slug)) = (Name::parse(slug), Slug::parse(slug)) else {
         return Err(Fault::failed("a name of the load is not sound"));
     };

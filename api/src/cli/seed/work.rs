@@ -2,16 +2,22 @@
 
 use chrono::{Datelike, Days, NaiveTime, TimeDelta, Weekday};
 use insula_core::{
-    access::{ProjectsRead, TasksCreate, TimeEntriesCreate},
-    ids::{MemberId, ProjectId, TagId},
-    members::{self, Caller},
-    organizations::OrgRef,
-    page::{Listing, Sort},
-    projects::{self, ProjectFilter, ProjectKey},
-    tags,
-    tasks::{self, NewTask, Priority, TaskStatus},
-    text::{Activity, Notes, TagName, TaskTitle},
-    time_entries::{self, About, NewTimeEntry, ProjectRef},
+    base::{
+        ids::{MemberId, ProjectId, TagId},
+        pagination::{Listing, Sort},
+        permissions::{ProjectsRead, TasksCreate, TimeEntriesCreate},
+        text::{Activity, Notes, TagName, TaskTitle},
+    },
+    tenancy::{
+        members::{self, Caller},
+        organizations::OrgRef,
+    },
+    work::{
+        projects::{self, ProjectFilter, ProjectKey},
+        tags,
+        tasks::{self, NewTask, Priority, TaskStatus},
+        time_entries::{self, About, NewTimeEntry, ProjectRef},
+    },
 };
 
 use super::{super::Fault, SLUG, Seed};
@@ -51,10 +57,10 @@ pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), Fault>
     Ok(())
 }
 
-async fn authorize<P: insula_core::access::Grant>(
+async fn authorize<P: insula_core::base::permissions::Grant>(
     seed: &Seed<'_>,
     caller: &Caller,
-) -> Result<insula_core::access::Authorized<P>, Fault> {
+) -> Result<insula_core::base::permissions::Authorized<P>, Fault> {
     Ok(members::authorize::<P>(seed.db, caller, &OrgRef::parse(SLUG)).await?)
 }
 
@@ -138,6 +144,6 @@ fn turn<T: Copy>(things: &[T], number: usize) -> Option<T> {
     things.get(number % things.len().max(1)).copied()
 }
 
-fn sound<T>(text: Result<T, insula_core::text::Fault>) -> Result<T, Fault> {
+fn sound<T>(text: Result<T, insula_core::base::text::Fault>) -> Result<T, Fault> {
     text.map_err(|fault| Fault::failed(fault.message))
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use insula_core::{audit, chains};
+use insula_core::storage::{audit, audit_chain};
 use poem::Request;
 use poem_openapi::{OpenApi, param::Query};
 
@@ -73,6 +73,6 @@ impl PlatformLog {
     #[oai(path = "/admin/audit/verify", method = "get", operation_id = "verifyPlatformAuditLog")]
     async fn verify(&self, me: Superuser) -> Result<Reply<Verification>> {
         let proof = audit::of_the_platform(me.origin());
-        Ok(Reply(chains::verify(&self.0.db, &self.0.signer, &proof).await?.into()))
+        Ok(Reply(audit_chain::verify(&self.0.db, &self.0.signer, &proof).await?.into()))
     }
 }

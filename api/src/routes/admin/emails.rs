@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    emails::{self, EmailFilter, EmailKey, Status},
-    error::Fields,
-    ids::{JobId, OrgId},
-    outbox,
-    page::Sort,
-    text,
+    base::{
+        error::Fields,
+        ids::{JobId, OrgId},
+        pagination::Sort,
+        text,
+    },
+    storage::{
+        emails::{self, EmailFilter, EmailKey, Status},
+        outbox,
+    },
 };
 use poem::Request;
 use poem_openapi::{

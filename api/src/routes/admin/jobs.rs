@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    ids::{JobId, OrgId},
-    outbox::{self, Envelope, JobFilter, JobKey, State as Stored},
-    page::Sort,
+    base::{
+        ids::{JobId, OrgId},
+        pagination::Sort,
+    },
+    storage::outbox::{self, Envelope, JobFilter, JobKey, State as Stored},
 };
 use poem::Request;
 use poem_openapi::{

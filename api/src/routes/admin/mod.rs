@@ -9,7 +9,7 @@ pub(super) mod users;
 pub(super) mod users_bulk;
 pub(super) mod users_change;
 
-use insula_core::ids::OrgId;
+use insula_core::base::ids::OrgId;
 use uuid::Uuid;
 
 /// The organization, as operators are shown whose a row is; `None`: the platform's own.

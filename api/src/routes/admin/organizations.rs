@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    db::Tx,
-    error::{Code, Fields},
-    idempotency::Begun,
-    ids::{OrgId, UserId},
-    organizations::{self, NewOrganization, OrganizationChanges, OrganizationFilter, OrganizationKey},
-    page::Sort,
-    tenants::{self, Owner},
-    text,
+    base::{
+        error::{Code, Fields},
+        ids::{OrgId, UserId},
+        pagination::Sort,
+        text,
+    },
+    lifecycle::organization_lifecycle::{self, Owner},
+    storage::{db::Tx, idempotency::Begun},
+    tenancy::organizations::{
+        self, NewOrganization, OrganizationChanges, OrganizationFilter, OrganizationKey,
+    },
 };
 use poem::Request;
 use poem_openapi::{
@@ -149,7 +152,7 @@ impl Organizations {
             Begun::Replay(answer) => return Ok(Answer::again(answer)),
             Begun::Fresh(tx) => tx,
         };
-        let organization = tenants::create(&tx, owner, new).await?;
+        let organization = organization_lifecycle::create(&tx, owner, new).await?;
         let location = format!("/api/v1/admin/organizations/{}", organization.id);
         let answer = Answer::created(location, EntityTag(organization.version), &Tenant::from(organization))?;
         tx.commit_with(answer.stored()).await?;
@@ -194,7 +197,7 @@ impl Organizations {
         };
         let tx = self.begin(&me).await?;
         let expected = IfMatch::expected(expected.0);
-        let organization = tenants::change(&tx, id, changes, &expected).await?;
+        let organization = organization_lifecycle::change(&tx, id, changes, &expected).await?;
         finish(tx, organization).await
     }
 
@@ -213,7 +216,7 @@ impl Organizations {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Accepted, Ended> {
         let tx = self.begin(&me).await?;
-        tenants::remove(&tx, OrgId(organization.0.0), &IfMatch::expected(expected.0)).await?;
+        organization_lifecycle::remove(&tx, OrgId(organization.0.0), &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(DELETED)
     }
@@ -228,7 +231,7 @@ impl Organizations {
     )]
     async fn restore(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
         let tx = self.begin(&me).await?;
-        let organization = tenants::restore(&tx, OrgId(organization.0.0)).await?;
+        let organization = organization_lifecycle::restore(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
     }
 
@@ -240,7 +243,7 @@ impl Organizations {
     )]
     async fn suspend(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
         let tx = self.begin(&me).await?;
-        let organization = tenants::suspend(&tx, OrgId(organization.0.0)).await?;
+        let organization = organization_lifecycle::suspend(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
     }
 
@@ -252,7 +255,7 @@ impl Organizations {
     )]
     async fn resume(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
         let tx = self.begin(&me).await?;
-        let organization = tenants::resume(&tx, OrgId(organization.0.0)).await?;
+        let organization = organization_lifecycle::resume(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
     }
 }

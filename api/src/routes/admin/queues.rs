@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use insula_core::outbox::{self, Standing};
+use insula_core::storage::outbox::{self, Standing};
 use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
 

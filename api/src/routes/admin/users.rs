@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    accounts::{self, NewAccount},
-    credentials,
-    db::Tx,
-    error::{Code, Fields},
-    idempotency::Begun,
-    ids::UserId,
-    page::Sort,
-    secret::Secret,
-    sessions::{self, Ending},
-    text,
-    users::{self, UserFilter, UserKey},
+    base::{
+        crypto::Secret,
+        error::{Code, Fields},
+        ids::UserId,
+        pagination::Sort,
+        text,
+    },
+    identity::{
+        credentials,
+        sessions::{self, Ending},
+        users::{self, UserFilter, UserKey},
+    },
+    lifecycle::accounts::{self, NewAccount},
+    storage::{db::Tx, idempotency::Begun},
 };
 use poem::Request;
 use poem_openapi::{

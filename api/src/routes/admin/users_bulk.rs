@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use insula_core::{Error, accounts, error::Kind, ids::UserId};
+use insula_core::{
+    Error,
+    base::{error::Kind, ids::UserId},
+    lifecycle::accounts,
+};
 use poem::{error::ResponseError, http::StatusCode};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;

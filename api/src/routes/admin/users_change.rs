@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use insula_core::{
-    accounts::{self, AccountChanges},
-    error::Fields,
-    ids::UserId,
-    text, users,
+    base::{error::Fields, ids::UserId, text},
+    identity::users,
+    lifecycle::accounts::{self, AccountChanges},
 };
 use poem_openapi::{
     Object, OpenApi,

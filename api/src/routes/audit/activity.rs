@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_core::members;
+use insula_core::tenancy::members;
 use poem::Request;
 use poem_openapi::{OpenApi, param::Query};
 

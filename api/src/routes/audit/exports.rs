@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{AuditExport, Authorized},
-    audit::{EventFilter, Told},
-    chains::{self, Export},
+    base::permissions::{AuditExport, Authorized},
+    storage::{
+        audit::{EventFilter, Told},
+        audit_chain::{self, Export},
+    },
 };
 use poem_openapi::{OpenApi, param::Query};
 
@@ -83,7 +85,7 @@ impl Exports {
         let filter = EventFilter::try_from(Wanted { from, to, ..Wanted::default() })?;
         let export = Export::begin(&self.0.db, &proof, filter.clone()).await?;
         let tx = self.0.db.begin(proof).await?;
-        chains::note_export(&tx, format, &filter).await?;
+        audit_chain::note_export(&tx, format, &filter).await?;
         tx.commit().await?;
         Ok(export)
     }

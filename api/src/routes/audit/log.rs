@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use insula_core::{access::AuditRead, audit, ids::EventId};
+use insula_core::{
+    base::{ids::EventId, permissions::AuditRead},
+    storage::audit,
+};
 use poem::Request;
 use poem_openapi::{
     OpenApi,

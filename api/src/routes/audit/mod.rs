@@ -9,11 +9,13 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant},
-    audit::{self, Action, EventFilter, EventKey, Told},
-    error::{Error, Fields},
-    ids::UserId,
-    page::Sort,
+    base::{
+        error::{Error, Fields},
+        ids::UserId,
+        pagination::Sort,
+        permissions::{Authorized, Grant},
+    },
+    storage::audit::{self, Action, EventFilter, EventKey, Told},
 };
 use poem::Request;
 use poem_openapi::{Enum, Object, types::Any};

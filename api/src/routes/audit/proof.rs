@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::AuditRead,
-    chains::{self, Break, Report, Signed},
+    base::permissions::AuditRead,
+    storage::audit_chain::{self, Break, Report, Signed},
 };
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
@@ -121,7 +121,7 @@ impl Proof {
     /// Every event is compared with its seal, and the log with what was signed of it.
     #[oai(path = "/organizations/:org/audit/verify", method = "get", operation_id = "verifyAuditLog")]
     async fn verify(&self, org: tenant::Path<AuditRead>) -> Result<Reply<Verification>> {
-        Ok(Reply(chains::verify(&self.0.db, &self.0.signer, &org.0).await?.into()))
+        Ok(Reply(audit_chain::verify(&self.0.db, &self.0.signer, &org.0).await?.into()))
     }
 
     /// List what was signed of the log
@@ -131,7 +131,7 @@ impl Proof {
         operation_id = "listAuditCheckpoints"
     )]
     async fn checkpoints(&self, org: tenant::Path<AuditRead>) -> Result<Reply<Checkpoints>> {
-        let checkpoints = chains::checkpoints(&self.0.db.begin(org.0).await?).await?;
+        let checkpoints = audit_chain::checkpoints(&self.0.db.begin(org.0).await?).await?;
         let data = checkpoints.into_iter().map(|row| Signed::from(row).into()).collect();
         Ok(Reply(Checkpoints { data }))
     }
@@ -140,9 +140,9 @@ impl Proof {
 impl From<Signed> for Checkpoint {
     fn from(Signed { statement, key_id, signature }: Signed) -> Self {
         let kind = match statement.kind {
-            chains::Kind::Head => StatementKind::Head,
-            chains::Kind::Periodic => StatementKind::Periodic,
-            chains::Kind::Pruning => StatementKind::Pruning,
+            audit_chain::Kind::Head => StatementKind::Head,
+            audit_chain::Kind::Periodic => StatementKind::Periodic,
+            audit_chain::Kind::Pruning => StatementKind::Pruning,
         };
         let (seq, hash, time) = (statement.seq, Hash(statement.hash), statement.time);
         let (key_id, signature) = (KeyId(key_id), Signature(signature));
@@ -150,15 +150,15 @@ impl From<Signed> for Checkpoint {
     }
 }
 
-impl From<chains::Why> for Why {
-    fn from(why: chains::Why) -> Self {
+impl From<audit_chain::Why> for Why {
+    fn from(why: audit_chain::Why) -> Self {
         match why {
-            chains::Why::Altered => Self::Altered,
-            chains::Why::PersonalAltered => Self::PersonalAltered,
-            chains::Why::Missing => Self::Missing,
-            chains::Why::Added => Self::Added,
-            chains::Why::Rewritten => Self::Rewritten,
-            chains::Why::Forged => Self::Forged,
+            audit_chain::Why::Altered => Self::Altered,
+            audit_chain::Why::PersonalAltered => Self::PersonalAltered,
+            audit_chain::Why::Missing => Self::Missing,
+            audit_chain::Why::Added => Self::Added,
+            audit_chain::Why::Rewritten => Self::Rewritten,
+            audit_chain::Why::Forged => Self::Forged,
         }
     }
 }

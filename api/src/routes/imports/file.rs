@@ -1,10 +1,12 @@
 //! Reading the CSV of an import: cell by cell into what the rows mean.
 
 use insula_core::{
-    error::{Error, FieldError, Fields, MOST_FAULTS},
-    ids::{MemberId, ProjectId, TaskId, TimeEntryId},
-    text::{self, Fault},
-    time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
+    base::{
+        error::{Error, FieldError, Fields, MOST_FAULTS},
+        ids::{MemberId, ProjectId, TaskId, TimeEntryId},
+        text::{self, Fault},
+    },
+    work::time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
 };
 use uuid::Uuid;
 

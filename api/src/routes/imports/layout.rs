@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use insula_core::error::{Error, Fields};
+use insula_core::base::error::{Error, Fields};
 
 /// The columns that there may be; those of the export.
 const COLUMNS: [&str; 13] = [

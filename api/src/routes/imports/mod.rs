@@ -6,10 +6,12 @@ mod layout;
 use std::sync::Arc;
 
 use insula_core::{
-    access::TimeEntriesCreate,
-    error::{Error, MOST_FAULTS},
-    idempotency::Begun,
-    time_entries::{Import, RowFault},
+    base::{
+        error::{Error, MOST_FAULTS},
+        permissions::TimeEntriesCreate,
+    },
+    storage::idempotency::Begun,
+    work::time_entries::{Import, RowFault},
 };
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
@@ -120,6 +122,6 @@ impl From<RowFault> for ImportFault {
 
 /// The refusal of a whole file, because of one column.
 fn refuse(column: &str, code: &'static str, message: impl Into<String>) -> Error {
-    let fault = insula_core::text::Fault { code, message: message.into() };
-    insula_core::error::Code::ValidationFailed.refuse_field(column, fault)
+    let fault = insula_core::base::text::Fault { code, message: message.into() };
+    insula_core::base::error::Code::ValidationFailed.refuse_field(column, fault)
 }

@@ -1,6 +1,6 @@
 //! In which order invitations are listed.
 
-use insula_core::{invitations::InvitationKey, page::Sort};
+use insula_core::{base::pagination::Sort, tenancy::invitations::InvitationKey};
 use poem_openapi::Enum;
 
 /// What the list is ordered by; `-`: from the last to the first.

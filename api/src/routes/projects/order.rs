@@ -1,6 +1,6 @@
 //! In which order projects are listed.
 
-use insula_core::{page::Sort, projects::ProjectKey};
+use insula_core::{base::pagination::Sort, work::projects::ProjectKey};
 use poem_openapi::Enum;
 
 /// What the list is ordered by; `-`: from the last to the first.

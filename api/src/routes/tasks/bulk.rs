@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::TasksCreate,
-    error::Error,
-    idempotency::Begun,
-    tasks::{self, NewTask, Shown},
+    base::{error::Error, permissions::TasksCreate},
+    storage::idempotency::Begun,
+    work::tasks::{self, NewTask, Shown},
 };
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;

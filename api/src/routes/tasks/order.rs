@@ -1,6 +1,6 @@
 //! In which order tasks are listed.
 
-use insula_core::{page::Sort, tasks::TaskKey};
+use insula_core::{base::pagination::Sort, work::tasks::TaskKey};
 use poem_openapi::Enum;
 
 /// What the list is ordered by; `-`: from the last to the first.

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    error::{Code, Error, Fields},
-    ids::{MemberId, ProjectId, TagId},
-    tasks::{self, NewTask, Shown, TaskChanges},
-    text,
+    base::{
+        error::{Code, Error, Fields},
+        ids::{MemberId, ProjectId, TagId},
+        text,
+    },
+    work::tasks::{self, NewTask, Shown, TaskChanges},
 };
 use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;

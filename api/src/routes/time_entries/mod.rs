@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    access::{Authorized, Grant, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead, TimeEntriesUpdate},
-    error::{Error, Fields},
-    idempotency::Begun,
-    ids::{ProjectId, TagId, TaskId, TimeEntryId},
-    page::Sort,
-    time_entries::{self, NewTimeEntry, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
+    base::{
+        error::{Error, Fields},
+        ids::{ProjectId, TagId, TaskId, TimeEntryId},
+        pagination::Sort,
+        permissions::{
+            Authorized, Grant, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead, TimeEntriesUpdate,
+        },
+    },
+    storage::idempotency::Begun,
+    work::time_entries::{self, NewTimeEntry, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
 };
 use poem::Request;
 use poem_openapi::{

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use insula_core::{
-    access::{TimeEntriesLock, TimeEntriesRead},
-    period_locks,
+    base::permissions::{TimeEntriesLock, TimeEntriesRead},
+    work::period_locks,
 };
 use poem_openapi::{Object, OpenApi, param::Header};
 use serde::Serialize;

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    error::{Error, Fields},
-    ids::{MemberId, ProjectId, TagId, TaskId},
-    text,
-    time_entries::{self, About, NewTimeEntry, NewTimer, ProjectRef, Shown, TimeEntryChanges},
+    base::{
+        error::{Error, Fields},
+        ids::{MemberId, ProjectId, TagId, TaskId},
+        text,
+    },
+    work::time_entries::{self, About, NewTimeEntry, NewTimer, ProjectRef, Shown, TimeEntryChanges},
 };
 use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use insula_core::{
-    access::{TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate},
-    idempotency::Begun,
-    time_entries::{self, NewTimer},
+    base::permissions::{TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate},
+    storage::idempotency::Begun,
+    work::time_entries::{self, NewTimer},
 };
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use insula_core::{
-    clock::Clock,
-    letters::{self, Invitation, Link},
-    secret::Secret,
+    base::{clock::Clock, crypto::Secret},
+    lifecycle::email_content::{self, Invitation, Link},
 };
 
 use super::*;
@@ -19,8 +18,11 @@ fn house() -> House {
 fn letter(template: Template) -> Letter {
     let now = Clock::System.now();
     let url = Secret::new("https://insula.example/reset#token=abc".to_owned());
-    let device =
-        letters::Device { name: Some("<b>Laptop</b>\r\nX: y".into()), ip: Some("192.0.2.1".into()), at: now };
+    let device = email_content::Device {
+        name: Some("<b>Laptop</b>\r\nX: y".into()),
+        ip: Some("192.0.2.1".into()),
+        at: now,
+    };
     Letter {
         to: "ada@example.com".into(),
         template,

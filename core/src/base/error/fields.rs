@@ -1,0 +1,95 @@
+//! What is wrong with the fields of a request.
+
+use serde::Serialize;
+
+use super::{Code, Error, Result};
+use crate::base::text::Fault;
+
+/// Most wrong fields that one answer lists: a body of nothing but faults must not make an answer many times its size.
+pub const MOST_FAULTS: usize = 50;
+
+/// One wrong field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Its path, such as `members[0].role`; a query parameter or header by its name.
+    pub field: String,
+    /// Stable, `UPPER_SNAKE`, for programs.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub message: String,
+}
+
+/// Collects what is wrong with the fields of one request, so that all are reported at once.
+#[derive(Debug, Default)]
+pub struct Fields {
+    faults: Vec<FieldError>,
+    /// What they have in common.
+    code: Option<Code>,
+}
+
+impl Fields {
+    /// The value, or a note of the fault under the field's name.
+    pub fn take<T>(&mut self, field: &str, value: Result<T, Fault>) -> Option<T> {
+        value.map_err(|fault| self.refuse(field, fault.code, fault.message)).ok()
+    }
+
+    /// Like [`Fields::take`], for a field that may be absent.
+    pub fn take_optional<T>(&mut self, field: &str, value: Option<Result<T, Fault>>) -> Option<T> {
+        value.and_then(|value| self.take(field, value))
+    }
+
+    /// Notes that a field is wrong.
+    pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
+        let fault = FieldError { field: field.to_owned(), code, message: message.into() };
+        self.join(Code::ValidationFailed, [fault]);
+    }
+
+    /// Takes in what another rule said of the fields.
+    ///
+    /// # Errors
+    /// Its refusal, when it is not about fields.
+    pub fn include(&mut self, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Err(Error::Invalid(code, faults)) => self.join(code, faults),
+            other => return other,
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, code: Code, faults: impl IntoIterator<Item = FieldError>) {
+        self.code = Some(self.code.filter(|common| *common != code).map_or(code, |_| Code::ValidationFailed));
+        self.faults.extend(faults);
+    }
+
+    /// # Errors
+    /// Every fault noted, if there is any: under their code, if it is one, else under `VALIDATION_FAILED`.
+    pub fn finish(self) -> Result<()> {
+        match self.code {
+            None => Ok(()),
+            Some(code) => Err(Error::Invalid(code, self.faults)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_one_code_keep_it() {
+        let weak = || {
+            Err(Code::WeakPassword
+                .refuse_field("password", Fault { code: "TOO_COMMON", message: String::new() }))
+        };
+        let (mut fields, mut mixed) = (Fields::default(), Fields::default());
+        fields.include(Ok(())).unwrap();
+        fields.include(weak()).unwrap();
+        assert_eq!(fields.finish().unwrap_err().code(), Code::WeakPassword);
+        mixed.include(weak()).unwrap();
+        mixed.refuse("email", "REQUIRED", "");
+        let Err(Error::Invalid(code, faults)) = mixed.finish() else { panic!("nothing was wrong") };
+        assert_eq!((code, faults.len()), (Code::ValidationFailed, 2));
+        assert!(Fields::default().include(Err(Code::NotFound.refuse())).is_err());
+        assert!(Fields::default().finish().is_ok());
+    }
+}

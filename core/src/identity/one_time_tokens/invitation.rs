@@ -1,0 +1,48 @@
+//! The tokens of invitations: about a row of an organization instead of an account.
+
+use sea_orm::{ActiveValue::Set, ColumnTrait};
+
+use super::{Column, Mail, OneTimeToken, Purpose, entity, good, mail, spent};
+use crate::{
+    Result,
+    base::{
+        ids::{InvitationId, OneTimeTokenId},
+        text::EmailAddress,
+    },
+    storage::db::Tx,
+};
+
+/// Makes the token of an invitation for the mailbox `email`. Its older one is worth nothing from then on.
+pub(crate) async fn issue_invitation(
+    tx: &Tx,
+    mail: &Mail,
+    invitation: InvitationId,
+    email: &EmailAddress,
+) -> Result<OneTimeToken> {
+    kill_invitation(tx, invitation, email.key()).await?;
+    let (id, now) = (OneTimeTokenId::new(tx.now()), tx.now());
+    tx.insert(entity::ActiveModel {
+        id: Set(id),
+        user_id: Set(None),
+        email: Set(email.as_str().to_owned()),
+        email_canonical: Set(email.key().to_owned()),
+        purpose: Set(Purpose::Invitation.as_str().to_owned()),
+        subject_id: Set(Some(invitation.0)),
+        token_hash: Set(mail::hash(mail.token(Purpose::Invitation, id).expose())),
+        used_at: Set(None),
+        expires_at: Set(now + mail.lifetime(Purpose::Invitation)),
+        created_at: Set(now),
+        updated_at: Set(now),
+    })
+    .await
+}
+
+/// Ends the token of an invitation of the canonical address `email`: nobody joins by it any more.
+pub(crate) async fn kill_invitation(tx: &Tx, invitation: InvitationId, email: &str) -> Result<()> {
+    let its = good(tx.now())
+        // Implied; but by it there is an index.
+        .add(Column::EmailCanonical.eq(email))
+        .add(Column::Purpose.eq(Purpose::Invitation.as_str()))
+        .add(Column::SubjectId.eq(invitation.0));
+    tx.update_where(spent(tx), its).await.map(drop)
+}

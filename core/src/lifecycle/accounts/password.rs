@@ -1,0 +1,49 @@
+//! Another password.
+
+use serde_json::json;
+
+use crate::{
+    Result,
+    base::ids::SessionId,
+    identity::{
+        credentials::{self, Proof},
+        one_time_tokens::{self, Purpose},
+        sessions::{self, Ending},
+        users::{self, User},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::Tx,
+        outbox::Job,
+    },
+};
+
+/// Gives a person another password, by its hash. Every log-in but this `session` ends, and he is told by mail.
+///
+/// # Errors
+/// `PASSWORD_MISMATCH` naming `field` when the password was changed since it was proved; `INVALID_TOKEN` when he was
+/// logged out.
+pub async fn change_password(
+    tx: &Tx,
+    proof: &Proof,
+    field: &str,
+    session: SessionId,
+    secret_hash: String,
+) -> Result<User> {
+    // Locked, so that whoever set another password, or logged him out, is seen: he may be a thief.
+    let person = users::lock(tx, proof.user).await?;
+    let user = person.id;
+    sessions::still_signed_in(tx).await?;
+    if !credentials::holds(tx, proof).await? {
+        return Err(credentials::mismatch(field));
+    }
+    credentials::set(tx, user, secret_hash).await?;
+    sessions::revoke(tx, user, Ending::Others(session), "password-changed").await?;
+    // Whoever knew the old one may have asked for them.
+    one_time_tokens::kill(tx, user, &[Purpose::Reset, Purpose::Email]).await?;
+    let platform = tx.platform().await?;
+    let details = Details::created(json!({ "kind": "password" }));
+    platform.record(Action::UserPasswordChanged, user, details).await?;
+    platform.enqueue(&Job::SendPasswordChanged { user }).await?;
+    Ok(person)
+}

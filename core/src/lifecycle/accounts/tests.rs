@@ -1,0 +1,144 @@
+//! What was proved before a transaction is asked again in it: meanwhile a reset may have ended it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    base::{
+        crypto::{MasterKey, Secret},
+        ids::SessionId,
+        permissions::Origin,
+        rate::Quota,
+    },
+    identity::{
+        credentials::{Passwords, Proof},
+        sessions::{Device, DeviceTokens, Policy, Verifier, Whence},
+    },
+    lifecycle::mailboxes,
+    runtime::{
+        config::{Config, Sources},
+        rate_limit::Guesses,
+    },
+    storage::{
+        audit::Trail,
+        db::{Db, sandbox::Sandbox},
+    },
+};
+
+const EMAIL: &str = "ada@example.com";
+const POLICY: Policy = Policy {
+    absolute: Duration::from_secs(3600),
+    idle: Duration::from_secs(3600),
+    grace: Duration::ZERO,
+    step_up: Duration::from_secs(3600),
+    most: 50,
+};
+
+struct Ada {
+    sandbox: Sandbox,
+    passwords: Passwords,
+    user: UserId,
+    session: SessionId,
+}
+
+fn secret(text: &str) -> Secret<String> {
+    Secret::new(text.to_owned())
+}
+
+impl Ada {
+    /// Registered and logged in.
+    async fn new() -> Self {
+        let (sandbox, passwords) = (Sandbox::new().await, Passwords::new().unwrap());
+        let hash = passwords.hash(secret("old")).await.unwrap();
+        let mut tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        let email = EmailAddress::parse(EMAIL).unwrap();
+        let new = NewUser { email, username: None, first_name: None, last_name: None };
+        let user = register(&mut tx, new, hash, false, None).await.unwrap().id;
+        let (session, _) = sessions::create(&mut tx, user, Device::default(), &POLICY).await.unwrap();
+        tx.commit().await.unwrap();
+        Self { sandbox, passwords, user, session: session.id }
+    }
+
+    fn db(&self) -> &Db {
+        &self.sandbox.db
+    }
+
+    async fn begin(&self) -> Tx {
+        let origin = Origin { session: Some(self.session), ..Origin::of(Actor::User(self.user)) };
+        self.db().begin_global(origin).await.unwrap()
+    }
+
+    async fn proof(&self) -> Proof {
+        let master = MasterKey::new("k".repeat(32));
+        let guesses = Guesses::new(&master, Quota::parse("5/15min").unwrap(), None);
+        let devices = DeviceTokens::new(&master);
+        let (db, passwords) = (self.db(), &self.passwords);
+        let verifier =
+            Verifier { db, passwords, guesses: &guesses, devices: &devices, hides_unproved: false };
+        let nowhere = Whence { address: None, device: None };
+        verifier.log_in(EMAIL, secret("old"), nowhere, &Trail::default()).await.unwrap()
+    }
+
+    /// As by a mailed link: another password, and every session ends.
+    async fn reset(&self) {
+        let tx = self.db().begin_global(Origin::SYSTEM).await.unwrap();
+        users::lock(&tx, self.user).await.unwrap();
+        credentials::set(&tx, self.user, "another".into()).await.unwrap();
+        sessions::revoke(&tx, self.user, Ending::All, "reset").await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+fn refused<T>(outcome: Result<T>) -> Option<Code> {
+    outcome.err().map(|error| error.code())
+}
+
+#[tokio::test]
+async fn a_password_proved_before_a_reset_logs_nobody_in_and_proves_nothing() {
+    let ada = Ada::new().await;
+    let proof = ada.proof().await;
+    let mut tx = ada.begin().await;
+    assert!(sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await.is_ok());
+    drop(tx);
+    // It ends no session: the password alone is what is asked for again.
+    let tx = ada.begin().await;
+    credentials::set(&tx, ada.user, "another".into()).await.unwrap();
+    tx.platform().await.unwrap().recorded();
+    tx.commit().await.unwrap();
+
+    let mut tx = ada.begin().await;
+    let log_in = sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await;
+    assert_eq!(refused(log_in), Some(Code::InvalidCredentials));
+    let change = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
+    assert_eq!(refused(change), Some(Code::PasswordMismatch));
+    let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
+    assert_eq!(refused(again), Some(Code::PasswordMismatch));
+}
+
+#[tokio::test]
+async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
+    let ada = Ada::new().await;
+    let proof = ada.proof().await;
+    let mail = Mail::new(&MasterKey::new("k".repeat(32)), &Config::read(&Sources::only(&[])).unwrap());
+    let address = || EmailAddress::parse("thief@example.com").unwrap();
+    // While he is signed in, each of them is his to do.
+    let tx = ada.begin().await;
+    assert!(mailboxes::change(&tx, &mail, ada.user, address()).await.is_ok());
+    drop(tx);
+    let tx = ada.begin().await;
+    assert!(change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await.is_ok());
+    drop(tx);
+    let tx = ada.begin().await;
+    assert!(remove(&tx, ada.user, BY_ONESELF).await.is_ok());
+    drop(tx);
+
+    ada.reset().await;
+    let tx = ada.begin().await;
+    let change = mailboxes::change(&tx, &mail, ada.user, address()).await;
+    assert_eq!(refused(change), Some(Code::InvalidToken));
+    let password = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
+    assert_eq!(refused(password), Some(Code::InvalidToken));
+    let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
+    assert_eq!(refused(again), Some(Code::InvalidToken));
+    assert_eq!(refused(remove(&tx, ada.user, BY_ONESELF).await), Some(Code::InvalidToken));
+}

@@ -1,0 +1,294 @@
+//! Which mails are sent, to whom, and which are not any more.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+
+use super::*;
+use crate::{
+    base::{
+        clock::Clock,
+        crypto::MasterKey,
+        permissions::{MembersInvite, Origin},
+        text::{EmailAddress, Name},
+    },
+    identity::{
+        one_time_tokens::Purpose,
+        sessions::{Device as Seen, Policy},
+    },
+    lifecycle::accounts,
+    runtime::config::{Config, Sources},
+    storage::{
+        db::{Tx, sandbox::Sandbox},
+        outbox::Envelope,
+    },
+    tenancy::invitations::{self, NewInvitation},
+};
+
+type Row = <users::Entity as EntityTrait>::ActiveModel;
+
+const URL: &str = "https://insula.example/";
+
+fn mail_of(key: &str) -> Mail {
+    Mail::new(&MasterKey::new(key.repeat(32)), &Config::read(&Sources::only(&[])).unwrap())
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+struct Ada {
+    sandbox: Sandbox,
+    mail: Mail,
+    user: UserId,
+}
+
+impl Ada {
+    /// Registered, her address proved or not.
+    async fn new(is_proved: bool) -> Self {
+        let (sandbox, mail) = (Sandbox::new().await, mail_of("k"));
+        let user = sandbox.tenant("ada").await.owner;
+        let ada = Self { sandbox, mail, user };
+        ada.change(|row| {
+            row.first_name = Set(Some("Ada".into()));
+            row.email = Set("Ada@Bücher.example".into());
+            row.email_canonical = Set("ada@xn--bcher-kva.example".into());
+            row.email_verified_at = Set(is_proved.then(|| Clock::System.now()));
+        })
+        .await;
+        ada
+    }
+
+    fn db(&self) -> &Db {
+        &self.sandbox.db
+    }
+
+    async fn begin(&self) -> Tx {
+        self.db().begin_global(Origin::SYSTEM).await.unwrap()
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Row)) {
+        let tx = self.begin().await;
+        let mut row = Row { id: Set(self.user), ..Default::default() };
+        change(&mut row);
+        tx.update(row).await.unwrap();
+        tx.platform().await.unwrap().recorded();
+        tx.commit().await.unwrap();
+    }
+
+    /// The id of a link that was mailed to `email`.
+    async fn link(&self, purpose: Purpose, email: &str) -> OneTimeTokenId {
+        let tx = self.begin().await;
+        let token =
+            one_time_tokens::issue(&tx, &self.mail, purpose, self.user, &address(email)).await.unwrap();
+        tx.platform().await.unwrap().recorded();
+        tx.commit().await.unwrap();
+        token.id
+    }
+
+    async fn log_in(&self, device: Seen) -> SessionId {
+        let policy = Policy::from(&Config::read(&Sources::only(&[])).unwrap());
+        let mut tx = self.begin().await;
+        let (session, _) = sessions::create(&mut tx, self.user, device, &policy).await.unwrap();
+        tx.commit().await.unwrap();
+        session.id
+    }
+
+    async fn write(&self, job: &Job) -> Written {
+        write(self.db(), &self.mail, URL, job).await.unwrap()
+    }
+
+    async fn letter(&self, job: &Job) -> Letter {
+        match self.write(job).await {
+            Written::Letter(letter) => letter,
+            Written::Needless { reason, .. } => panic!("{job:?} is needless: {reason}"),
+        }
+    }
+
+    /// The mailbox and why nothing is sent to it.
+    async fn needless(&self, job: &Job) -> (String, &'static str) {
+        match self.write(job).await {
+            Written::Letter(_) => panic!("{job:?} is written"),
+            Written::Needless { to, reason } => (to, reason),
+        }
+    }
+
+    fn plain(&self) -> [Job; 3] {
+        let user = self.user;
+        [Job::SendWelcome { user }, Job::SendAlreadyRegistered { user }, Job::SendPasswordChanged { user }]
+    }
+}
+
+const MAILBOX: &str = "Ada@xn--bcher-kva.example";
+
+#[tokio::test]
+async fn a_letter_goes_to_the_ascii_form_and_names_whose_mailbox_is_proved() {
+    for is_proved in [true, false] {
+        let ada = Ada::new(is_proved).await;
+        for job in ada.plain() {
+            let letter = ada.letter(&job).await;
+            assert_eq!((letter.to.as_str(), letter.template), (MAILBOX, Template::of(&job)));
+            assert_eq!(letter.name.as_deref(), is_proved.then_some("Ada"));
+            assert!(letter.link.is_none() && letter.device.is_none() && letter.until.is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_written_while_it_is_good() {
+    let ada = Ada::new(true).await;
+    for (purpose, start, lifetime) in [
+        (Purpose::Verify, "https://insula.example/verify#token=", 86400),
+        (Purpose::Reset, "https://insula.example/reset#token=", 1800),
+    ] {
+        let token = ada.link(purpose, "Ada@Bücher.example").await;
+        let job = match purpose {
+            Purpose::Verify => Job::SendVerification { token },
+            _ => Job::SendPasswordReset { token },
+        };
+        let letter = ada.letter(&job).await;
+        let link = letter.link.unwrap();
+        assert!(link.url.expose().starts_with(start), "{}", link.url.expose());
+        assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (lifetime, MAILBOX));
+        assert_eq!(letter.name.as_deref(), Some("Ada"));
+
+        let other_key = write(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
+        assert!(
+            matches!(other_key, Written::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY"))
+        );
+        let later = ada.sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(2)));
+        let late = write(&later.db, &ada.mail, URL, &job).await.unwrap();
+        assert!(
+            matches!(late, Written::Needless { reason, to } if reason.contains("expired") && to == MAILBOX)
+        );
+        // A newer one replaces it.
+        ada.link(purpose, "Ada@Bücher.example").await;
+        assert!(ada.needless(&job).await.1.contains("replaced"));
+    }
+    let token = OneTimeTokenId::new(Clock::System.now());
+    assert_eq!(ada.needless(&Job::SendPasswordReset { token }).await.0, "");
+}
+
+#[tokio::test]
+async fn a_change_of_address_is_told_to_the_old_one_and_asked_of_the_new_one() {
+    let ada = Ada::new(true).await;
+    let undo = Job::SendEmailChangeNotice { token: ada.link(Purpose::Undo, "Ada@Bücher.example").await };
+    let confirm = Job::SendEmailChange { token: ada.link(Purpose::Email, "new@example.com").await };
+    let (old, new) = (ada.letter(&undo).await, ada.letter(&confirm).await);
+    assert!(old.link.unwrap().url.expose().starts_with("https://insula.example/verify#undo="));
+    assert_eq!((old.to.as_str(), old.name.as_deref()), (MAILBOX, Some("Ada")));
+    // Whose the new mailbox is nobody knows yet.
+    assert_eq!((new.to.as_str(), new.name), ("new@example.com", None));
+    // The new mailbox was quick to confirm: the old one hears of it all the same.
+    ada.change(|row| {
+        row.email = Set("new@example.com".into());
+        row.email_canonical = Set("new@example.com".into());
+    })
+    .await;
+    assert_eq!(ada.letter(&undo).await.to, MAILBOX);
+    // Who was shut out can undo, and do nothing else.
+    ada.change(|row| row.is_active = Set(false)).await;
+    assert_eq!(ada.letter(&undo).await.to, MAILBOX);
+    assert!(ada.needless(&confirm).await.1.contains("deactivated"));
+}
+
+#[tokio::test]
+async fn a_log_in_is_told_of_with_what_is_known_of_the_device() {
+    let ada = Ada::new(true).await;
+    let agent = "x".repeat(200);
+    let device = Seen { ip: Some("192.0.2.7".into()), user_agent: Some(agent.clone()), name: None };
+    let named = Seen { name: Some(Name::parse("Laptop").unwrap()), ..device.clone() };
+    for (device, name) in [(device, &agent[..LONGEST]), (named, "Laptop")] {
+        let (user, session) = (ada.user, ada.log_in(device).await);
+        for job in [Job::SendNewDevice { user, session }, Job::SendRefreshReuse { user, session }] {
+            let told = ada.letter(&job).await.device.unwrap();
+            assert_eq!((told.name.as_deref(), told.ip.as_deref()), (Some(name), Some("192.0.2.7")));
+        }
+    }
+    let (user, session) = (ada.user, SessionId::new(Clock::System.now()));
+    assert!(ada.needless(&Job::SendNewDevice { user, session }).await.1.contains("no more"));
+}
+
+#[tokio::test]
+async fn who_is_gone_gets_no_mail_but_that_his_account_was_deleted() {
+    let ada = Ada::new(true).await;
+    let (user, session) = (ada.user, ada.log_in(Seen::default()).await);
+    let deleted = Job::SendAccountDeleted { user };
+    let undo = Job::SendEmailChangeNotice { token: ada.link(Purpose::Undo, "Ada@Bücher.example").await };
+    assert!(ada.needless(&deleted).await.1.contains("brought back"));
+    ada.change(|row| row.is_active = Set(false)).await;
+    assert!(ada.needless(&Job::SendWelcome { user }).await.1.contains("deactivated"));
+    assert_eq!(ada.letter(&Job::SendPasswordChanged { user }).await.to, MAILBOX);
+
+    let until: DateTime<Utc> = Clock::System.now() + TimeDelta::days(14);
+    ada.change(|row| {
+        row.deleted_at = Set(Some(Clock::System.now()));
+        row.purge_after = Set(Some(until));
+    })
+    .await;
+    let letter = ada.letter(&deleted).await;
+    assert_eq!((letter.to.as_str(), letter.until), (MAILBOX, Some(until)));
+    let others = [Job::SendNewDevice { user, session }, undo];
+    for job in ada.plain().into_iter().chain(others) {
+        let (to, reason) = ada.needless(&job).await;
+        assert!(to == MAILBOX && reason.contains("deleted"), "{job:?} {to} {reason}");
+    }
+
+    let later = ada.sandbox.at(Clock::Fixed(until + TimeDelta::days(1)));
+    assert_eq!(accounts::purge(&later.db).await.unwrap(), 1);
+    for job in ada.plain().into_iter().chain([deleted]) {
+        assert_eq!(ada.needless(&job).await.0, "", "{job:?}");
+    }
+}
+
+/// The jobs that ask for the mails of invitations, the oldest first.
+async fn asked(sandbox: &Sandbox) -> Vec<Job> {
+    #[expect(clippy::disallowed_methods, reason = "tests look for what was made")]
+    let tx = sandbox.db.unscoped().await.unwrap();
+    let mut query = Query::select();
+    let kind = crate::storage::outbox::Column::Kind.eq("send_invitation");
+    query.column(Asterisk).from(crate::storage::outbox::Entity).and_where(kind);
+    query.order_by(crate::storage::outbox::Column::Id, sea_orm::Order::Asc);
+    let jobs: Vec<Envelope> = tx.rows(&query).await.unwrap();
+    jobs.iter().map(|job| job.job().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_invitation_is_written_while_it_can_be_accepted() {
+    let (sandbox, mail) = (Sandbox::new().await, mail_of("k"));
+    let tenant = sandbox.tenant("acme").await;
+    let write = async |job: &Job| write(&sandbox.db, &mail, URL, job).await.unwrap();
+    let needless = async |job: &Job| match write(job).await {
+        Written::Letter(_) => panic!("{job:?} is written"),
+        Written::Needless { to, reason } => (to, reason),
+    };
+    let tx = sandbox.begin::<MembersInvite>(tenant).await;
+    let new = NewInvitation { email: address("Eve@Bücher.example"), roles: vec!["viewer".into()] };
+    let sent = invitations::invite(&tx, &mail, vec![new]).await.unwrap().remove(0).unwrap();
+    tx.commit().await.unwrap();
+    let first = asked(&sandbox).await.remove(0);
+    let Written::Letter(letter) = write(&first).await else { panic!("it is good") };
+    let (link, told) = (letter.link.unwrap(), letter.invitation.unwrap());
+    assert!(link.url.expose().starts_with("https://insula.example/accept#token="), "{}", link.url.expose());
+    assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
+    assert_eq!((told.organization(), told.inviter(), letter.name), ("acme", "owner", None));
+
+    let tx = sandbox.begin::<MembersInvite>(tenant).await;
+    invitations::resend(&tx, &mail, sent.invitation.id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(needless(&first).await.1.contains("sent again"));
+    let second = asked(&sandbox).await.remove(1);
+    assert!(matches!(write(&second).await, Written::Letter(_)));
+    let later = sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(8)));
+    let late = super::write(&later.db, &mail, URL, &second).await.unwrap();
+    assert!(matches!(late, Written::Needless { reason, .. } if reason.contains("expired")));
+    let other_key = super::write(&sandbox.db, &mail_of("x"), URL, &second).await.unwrap();
+    assert!(matches!(other_key, Written::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
+
+    let tx = sandbox.begin::<MembersInvite>(tenant).await;
+    invitations::revoke(&tx, sent.invitation.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let (to, reason) = needless(&second).await;
+    assert!(to == "Eve@xn--bcher-kva.example" && reason.contains("withdrawn"), "{to} {reason}");
+    let token = OneTimeTokenId::new(Clock::System.now());
+    assert_eq!(needless(&Job::SendInvitation { token }).await.0, "");
+}

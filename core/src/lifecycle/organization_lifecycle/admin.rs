@@ -1,0 +1,102 @@
+//! What operators of the platform do with organizations.
+
+use crate::{
+    Result,
+    base::{
+        error::Fields,
+        ids::{OrgId, UserId},
+        permissions::Platform,
+        text::EmailAddress,
+    },
+    identity::users,
+    lifecycle::accounts,
+    storage::db::{Expected, OrgTx, Tx},
+    tenancy::organizations::{self, NewOrganization, Organization, OrganizationChanges},
+    work::time_entries,
+};
+
+/// Who is to own a new organization.
+#[derive(Clone, Debug)]
+pub enum Owner {
+    /// By his id.
+    Id(UserId),
+    /// By his address.
+    Email(EmailAddress),
+}
+
+/// Founds an organization for somebody, who becomes its owner.
+///
+/// # Errors
+/// `VALIDATION_FAILED` naming `owner_id` or `owner_email` when there is no such active account; `SLUG_TAKEN`.
+pub async fn create(tx: &Tx, owner: Owner, new: NewOrganization) -> Result<Organization> {
+    let (field, found) = match owner {
+        Owner::Id(id) => ("owner_id", users::with_id(tx, id).await?),
+        Owner::Email(email) => ("owner_email", users::with_email(tx, &email).await?),
+    };
+    let mut fields = Fields::default();
+    let owner = found.filter(|user| user.is_active);
+    if owner.is_none() {
+        fields.refuse(field, "UNKNOWN_REFERENCE", "There is no such active account.");
+    }
+    fields.finish()?;
+    let owner = owner.ok_or(crate::Error::NotFound("user"))?;
+    accounts::found(tx, owner.id, new).await
+}
+
+/// Changes an organization, as its owner may.
+///
+/// # Errors
+/// `NotFound`, and those of [`organizations::change`].
+pub async fn change(
+    tx: &Tx,
+    org: OrgId,
+    changes: OrganizationChanges,
+    expected: &Expected,
+) -> Result<Organization> {
+    organizations::apply(&enter(tx, org).await?, changes, expected).await
+}
+
+/// Lets an organization only be read. One that is so already stays so, without a trace.
+///
+/// # Errors
+/// `NotFound`; `ORGANIZATION_DELETED`.
+pub async fn suspend(tx: &Tx, org: OrgId) -> Result<Organization> {
+    let scope = enter(tx, org).await?;
+    let organization = organizations::suspend(&scope, true).await?;
+    // Nobody could stop them.
+    time_entries::depart_all(&scope).await?;
+    Ok(organization)
+}
+
+/// Lets a suspended organization be changed again. One that can be stays so, without a trace.
+///
+/// # Errors
+/// `NotFound`; `ORGANIZATION_DELETED`.
+pub async fn resume(tx: &Tx, org: OrgId) -> Result<Organization> {
+    organizations::suspend(&enter(tx, org).await?, false).await
+}
+
+/// Deletes an organization; for 30 days it can be restored.
+///
+/// # Errors
+/// `NotFound`, and those of [`super::close`].
+pub async fn remove(tx: &Tx, org: OrgId, expected: &Expected) -> Result<()> {
+    super::end(&enter(tx, org).await?, expected).await
+}
+
+/// Brings a deleted organization back. One that lives stays as it is, without a trace.
+///
+/// # Errors
+/// `NotFound`, and those of [`super::reopen`].
+pub async fn restore(tx: &Tx, org: OrgId) -> Result<Organization> {
+    super::bring_back(&enter(tx, org).await?).await
+}
+
+/// Steps into an organization that an operator names; whether there is one shows when its row is asked for.
+async fn enter(tx: &Tx, org: OrgId) -> Result<OrgTx<Platform>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "operators change every organization, which sees it in its log"
+    )]
+    tx.enter(org).await
+}

@@ -1,0 +1,185 @@
+//! Where mail is handed over.
+
+use std::net::IpAddr;
+
+use super::value::Value;
+use crate::base::crypto::Secret;
+
+/// A mail server, and how to speak with it. Holds a password.
+#[derive(Clone)]
+pub struct SmtpUrl {
+    /// Its name, or its address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How what is said is hidden from others.
+    pub tls: SmtpTls,
+    /// User and password, where it asks for them.
+    pub login: Option<(String, Secret<String>)>,
+}
+
+/// When TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// At once, as `smtps://` says (RFC 8314 §3.3).
+    Implicit,
+    /// By STARTTLS; a server that does not offer it gets no mail (RFC 3207).
+    Required,
+    /// By STARTTLS where the server offers it.
+    Opportunistic,
+    /// Never.
+    None,
+}
+
+const EXPECTED: &str = "an address such as smtps://user:password@mail.example:465 or \
+    smtp://mail.example:587?tls=required (or opportunistic, none), with what is special in user and password \
+    percent-encoded, such as %40 for @ and %2F for /";
+
+impl SmtpUrl {
+    /// Is the server on this machine? Then nobody is between.
+    pub fn is_local(&self) -> bool {
+        let is_loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self.host.eq_ignore_ascii_case("localhost") || is_loopback(&self.host)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let is_implicit = match scheme {
+            "smtp" => false,
+            "smtps" => true,
+            _ => return None,
+        };
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let (login, place) = match authority.rsplit_once('@') {
+            Some((login, place)) => (Some(read_login(login)?), place),
+            None => (None, authority),
+        };
+        let (host, port) = read_place(place)?;
+        let mut server = Self { host, port: port.unwrap_or_default(), tls: SmtpTls::Implicit, login };
+        server.tls = match (is_implicit, query) {
+            (true, "") => SmtpTls::Implicit,
+            (false, "") if server.is_local() => SmtpTls::None,
+            (false, "" | "tls=required") => SmtpTls::Required,
+            (false, "tls=opportunistic") => SmtpTls::Opportunistic,
+            (false, "tls=none") => SmtpTls::None,
+            _ => return None,
+        };
+        server.port = port.unwrap_or(match server.tls {
+            SmtpTls::Implicit => 465,
+            SmtpTls::Required | SmtpTls::Opportunistic => 587,
+            SmtpTls::None => 25,
+        });
+        Some(server)
+    }
+}
+
+impl Value for SmtpUrl {
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::read(text).ok_or(EXPECTED)
+    }
+}
+
+fn read_login(text: &str) -> Option<(String, Secret<String>)> {
+    let (user, password) = text.split_once(':')?;
+    let (user, password) = (decoded(user)?, decoded(password)?);
+    (!user.is_empty()).then_some((user, Secret::new(password)))
+}
+
+fn read_place(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (address, port)
+        }
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(port) => Some(port.parse().ok().filter(|port| *port > 0)?),
+        None if port.is_empty() => None,
+        None => return None,
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
+    (!host.is_empty() && host.bytes().all(allowed)).then(|| (host.to_owned(), port))
+}
+
+/// Percent-decoded (RFC 3986 §2.1). No control character: SMTP ends commands by them.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        bytes.push(match byte {
+            b'%' => u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<(String, u16, SmtpTls)> {
+        SmtpUrl::read(text).map(|server| (server.host, server.port, server.tls))
+    }
+
+    #[test]
+    fn a_server_is_spoken_with_by_tls_unless_it_is_on_this_machine() {
+        for (text, host, port, tls) in [
+            ("smtps://mail.example", "mail.example", 465, SmtpTls::Implicit),
+            ("smtps://mail.example:10465/", "mail.example", 10465, SmtpTls::Implicit),
+            ("smtp://mail.example", "mail.example", 587, SmtpTls::Required),
+            ("smtp://mail.example:25?tls=opportunistic", "mail.example", 25, SmtpTls::Opportunistic),
+            ("smtp://mail.example?tls=none", "mail.example", 25, SmtpTls::None),
+            ("smtp://localhost:1025", "localhost", 1025, SmtpTls::None),
+            ("smtp://127.0.0.1/?tls=required", "127.0.0.1", 587, SmtpTls::Required),
+            ("smtp://[::1]:1025", "::1", 1025, SmtpTls::None),
+            ("smtp://[2001:db8::1]", "2001:db8::1", 587, SmtpTls::Required),
+        ] {
+            assert_eq!(read(text), Some((host.to_owned(), port, tls)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        for bad in [
+            "mail.example",
+            "http://mail.example",
+            "smtp://",
+            "smtp:///x",
+            "smtp://user@",
+            "smtp://user@mail.example",
+            "smtp://:password@mail.example",
+            "smtp://mail.example:0",
+            "smtp://mail.example:70000",
+            "smtp://mail.example:",
+            "smtp://mail.example/inbox",
+            "smtp://mail example",
+            "smtp://::1:25",
+            "smtp://[::1",
+            "smtp://mail.example?tls=maybe",
+            "smtp://mail.example?tsl=required",
+            "smtps://mail.example?tls=none",
+            "smtp://user:pass%0D%0Aword@mail.example",
+            "smtp://user:pass%4@mail.example",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_are_decoded() {
+        let login = |text| {
+            SmtpUrl::read(text).unwrap().login.map(|(user, password)| (user, password.expose().clone()))
+        };
+        let expected = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(login("smtp://a%40b.example:p%2Fw%3a%25@mail.example"), expected("a@b.example", "p/w:%"));
+        assert_eq!(login("smtp://a@b.example:p@w@mail.example"), expected("a@b.example", "p@w"));
+        assert_eq!(login("smtp://mail.example"), None);
+    }
+}

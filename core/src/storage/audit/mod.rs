@@ -1,0 +1,344 @@
+//! The audit log: one event per changed row, written in the transaction of the change.
+
+mod entity;
+mod erasing;
+mod list;
+mod own;
+mod personal;
+mod refusals;
+mod several;
+
+use std::fmt;
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+pub use entity::Model as Event;
+pub(crate) use entity::{Column, Entity};
+pub(crate) use erasing::erase;
+pub(crate) use list::with_personal;
+pub use list::{EventFilter, EventKey, Told, get, list, look, of_the_platform};
+pub(crate) use own::activity;
+pub use personal::Model as Personal;
+pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
+pub(crate) use refusals::Place;
+pub use refusals::{Refusals, Trail};
+
+use crate::{
+    Error, Result,
+    base::{
+        ids::{EventId, OrgId},
+        permissions::{Origin, Write},
+    },
+    storage::db::{Db, OrgTx},
+};
+
+/// The version of the form of an event, and of what its hash covers.
+const SCHEMA_VERSION: i32 = 1;
+
+/// Canonical JSON (RFC 8785).
+///
+/// # Errors
+/// Only when a value has no JSON form.
+pub(crate) fn canonical(value: &impl Serialize) -> Result<String> {
+    serde_json_canonicalizer::to_string(value).map_err(|_| Error::Broken("an event is not JSON"))
+}
+
+macro_rules! actions { ($($name:ident = $text:literal;)+) => {
+    /// What happened: `noun.verb`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Action { $(#[doc = concat!("`", $text, "`")] $name),+ }
+
+    impl Action {
+        /// Every action there is.
+        pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+        /// As the log spells it.
+        pub const fn as_str(self) -> &'static str {
+            match self { $(Self::$name => $text),+ }
+        }
+
+        /// The action that is spelled so.
+        pub fn parse(text: &str) -> Option<Self> {
+            Self::ALL.iter().copied().find(|action| action.as_str() == text)
+        }
+    }
+}}
+
+actions! {
+    UserRegistered       = "user.registered";
+    UserPromoted         = "user.promoted";
+    UserDemoted          = "user.demoted";
+    UserCreated          = "user.created";
+    UserUpdated          = "user.updated";
+    UserPasswordChanged  = "user.password_changed";
+    UserActivated        = "user.activated";
+    UserDeactivated      = "user.deactivated";
+    UserDeleted          = "user.deleted";
+    UserRestored         = "user.restored";
+    UserPurged           = "user.purged";
+    UserRegisteredAgain  = "user.registered_again";
+    UserVerificationRequested = "user.verification_requested";
+    UserEmailVerified    = "user.email_verified";
+    UserPasswordResetRequested = "user.password_reset_requested";
+    UserPasswordReset    = "user.password_reset";
+    UserEmailChangeRequested = "user.email_change_requested";
+    UserEmailChanged     = "user.email_changed";
+    UserEmailChangeUndone = "user.email_change_undone";
+    SessionCreated       = "session.created";
+    SessionReauthenticated = "session.reauthenticated";
+    SessionRefused       = "session.refused";
+    AccessDenied         = "access.denied";
+    SessionRefreshReuse  = "session.refresh_reuse";
+    SessionRevoked       = "session.revoked";
+    SigningKeyCreated    = "signing_key.created";
+    SigningKeyActivated  = "signing_key.activated";
+    SigningKeyRewrapped  = "signing_key.rewrapped";
+    SigningKeyRemoved    = "signing_key.removed";
+    OrganizationCreated  = "organization.created";
+    OrganizationDeleted  = "organization.deleted";
+    OrganizationRestored = "organization.restored";
+    OrganizationPurged   = "organization.purged";
+    OrganizationUpdated  = "organization.updated";
+    OrganizationSuspended = "organization.suspended";
+    OrganizationResumed  = "organization.resumed";
+    SettingsUpdated      = "settings.updated";
+    TransferOffered      = "transfer.offered";
+    TransferAccepted     = "transfer.accepted";
+    TransferDeclined     = "transfer.declined";
+    TransferCancelled    = "transfer.cancelled";
+    TransferExpired      = "transfer.expired";
+    MemberAdded          = "member.added";
+    MemberUpdated        = "member.updated";
+    RoleCreated          = "role.created";
+    RoleUpdated          = "role.updated";
+    RoleDeleted          = "role.deleted";
+    MemberRemoved        = "member.removed";
+    InvitationCreated    = "invitation.created";
+    InvitationResent     = "invitation.resent";
+    InvitationUpdated    = "invitation.updated";
+    InvitationRevoked    = "invitation.revoked";
+    InvitationAccepted   = "invitation.accepted";
+    InvitationDeclined   = "invitation.declined";
+    InvitationExpired    = "invitation.expired";
+    MemberLeft           = "member.left";
+    ProjectCreated       = "project.created";
+    ProjectUpdated       = "project.updated";
+    ProjectDeleted       = "project.deleted";
+    ProjectRestored      = "project.restored";
+    ProjectArchived      = "project.archived";
+    ProjectUnarchived    = "project.unarchived";
+    TagCreated           = "tag.created";
+    TagUpdated           = "tag.updated";
+    TagDeleted           = "tag.deleted";
+    TaskCreated          = "task.created";
+    TaskUpdated          = "task.updated";
+    TaskDeleted          = "task.deleted";
+    TaskRestored         = "task.restored";
+    TimeEntryStarted     = "time_entry.started";
+    TimeEntryStopped     = "time_entry.stopped";
+    TimeEntryCreated     = "time_entry.created";
+    TimeEntryImported    = "time_entry.imported";
+    TimeEntryUpdated     = "time_entry.updated";
+    TimeEntryDeleted     = "time_entry.deleted";
+    TimeEntryRestored    = "time_entry.restored";
+    PeriodLocked         = "period.locked";
+    PeriodUnlocked       = "period.unlocked";
+    TimeEntriesExported  = "time_entries.exported";
+    TasksExported        = "tasks.exported";
+    AuditExported        = "audit.exported";
+    AuditPruned          = "audit.pruned";
+    PlatformAccess       = "platform.access";
+    JobRetried           = "job.retried";
+    JobCancelled         = "job.cancelled";
+    JobDeleted           = "job.deleted";
+    QueuePaused          = "queue.paused";
+    QueueResumed         = "queue.resumed";
+    EmailResent          = "email.resent";
+}
+
+impl Action {
+    /// The noun it happened to.
+    pub fn resource(self) -> &'static str {
+        self.as_str().split('.').next().unwrap_or_default()
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was tried, and did not work.
+    Failure,
+    /// It was refused to whoever may not do it.
+    Denied,
+}
+
+impl Outcome {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Denied];
+
+    /// As the log spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// What a change changed. Facts are allow-listed by each noun: nothing secret is ever among them.
+#[derive(Clone, Debug)]
+pub struct Details(Value);
+
+impl Details {
+    /// Something new.
+    pub fn created(after: Value) -> Self {
+        Self(Value::Object(Map::from_iter([("after".to_owned(), after)])))
+    }
+
+    /// Something gone.
+    pub fn removed(before: Value) -> Self {
+        Self(Value::Object(Map::from_iter([("before".to_owned(), before)])))
+    }
+
+    /// Something changed: only the facts that differ are kept.
+    pub fn changed(before: Value, after: Value) -> Self {
+        let (Value::Object(before), Value::Object(after)) = (before, after) else {
+            return Self(Value::Null);
+        };
+        let differing = |these: &Map<String, Value>, those: &Map<String, Value>| -> Map<String, Value> {
+            let differs = |(key, value): &(&String, &Value)| those.get(*key) != Some(*value);
+            these.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        Self(json!({ "before": differing(&before, &after), "after": differing(&after, &before) }))
+    }
+}
+
+/// Writes an event into the log of an organization by itself, in a transaction of its own: of what was only looked at, or
+/// refused.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn note(
+    db: &Db,
+    origin: &Origin,
+    org: OrgId,
+    action: Action,
+    details: Details,
+) -> Result<()> {
+    let tx = db.begin_global(origin.clone()).await?;
+    #[expect(clippy::disallowed_methods, reason = "adds an event, and touches nothing else")]
+    let scope = tx.enter(org).await?;
+    scope.record(action, org, details).await?;
+    drop(scope);
+    tx.commit().await
+}
+
+impl<P: Write> OrgTx<P> {
+    /// Appends an event to the organization's log, in this transaction.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn record(
+        &self,
+        action: Action,
+        resource_id: impl fmt::Display,
+        details: Details,
+    ) -> Result<()> {
+        self.record_all(action, [resource_id], &details).await
+    }
+
+    /// Appends the same event of several resources, by one statement; nothing for none.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn record_all(
+        &self,
+        action: Action,
+        resource_ids: impl IntoIterator<Item = impl fmt::Display>,
+        details: &Details,
+    ) -> Result<()> {
+        let each = resource_ids.into_iter().map(|id| (Some(id.to_string()), details)).collect();
+        self.append(action, each, Outcome::Success).await
+    }
+
+    /// Appends an event of what was tried. `resource_id`: of what, where it is known.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub(crate) async fn record_attempt(
+        &self,
+        action: Action,
+        resource_id: Option<String>,
+        outcome: Outcome,
+        details: &Details,
+    ) -> Result<()> {
+        self.append(action, vec![(resource_id, details)], outcome).await
+    }
+
+    async fn append(
+        &self,
+        action: Action,
+        each: Vec<(Option<String>, &Details)>,
+        outcome: Outcome,
+    ) -> Result<()> {
+        let (origin, now) = (self.origin(), self.now());
+        let (mut events, mut personal) = (Vec::new(), Vec::new());
+        for (resource_id, details) in each {
+            let id = EventId::new(now);
+            let beside = Personal::of(id, origin);
+            events.push(entity::ActiveModel {
+                id: Set(id),
+                occurred_at: Set(now),
+                actor_kind: Set(origin.actor.kind().to_owned()),
+                actor_id: Set(origin.actor.user().map(|user| user.0)),
+                action: Set(action.as_str().to_owned()),
+                resource: Set(action.resource().to_owned()),
+                resource_id: Set(resource_id),
+                outcome: Set(outcome.as_str().to_owned()),
+                details: Set(canonical(&details.0)?),
+                session_id: Set(origin.session),
+                request_id: Set(origin.inquiry.request_id.clone()),
+                trace_id: Set(origin.inquiry.trace_id.clone()),
+                schema_version: Set(SCHEMA_VERSION),
+                personal_hash: Set(beside.as_ref().map(Personal::hash).transpose()?),
+                seq: Set(None),
+                prev_hash: Set(None),
+                hash: Set(None),
+                ..Default::default()
+            });
+            personal.extend(beside.map(|beside| beside.into_active_model().reset_all()));
+        }
+        if !events.is_empty() {
+            self.insert_many(events).await?;
+            self.recorded();
+        }
+        match personal.is_empty() {
+            true => Ok(()),
+            false => self.insert_many(personal).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_a_noun_and_a_verb() {
+        for action in Action::ALL {
+            let parts: Vec<_> = action.as_str().split('.').collect();
+            assert!(parts.len() == 2 && parts[0] == action.resource() && action.as_str().len() <= 100);
+        }
+    }
+
+    #[test]
+    fn a_change_tells_what_differs_and_nothing_else() {
+        let details = Details::changed(json!({"name": "a", "code": "x"}), json!({"name": "b", "code": "x"}));
+        assert_eq!(details.0, json!({"before": {"name": "a"}, "after": {"name": "b"}}));
+    }
+}

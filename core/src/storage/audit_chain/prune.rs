@@ -1,0 +1,83 @@
+//! Letting go of what is older than an organization keeps. First it is signed what the chain was up to there.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, Condition, DerivePartialModel};
+use serde_json::json;
+
+use super::{
+    checkpoint,
+    seal::{Signer, keep, lock_head, write},
+    statement::{Kind, Statement},
+};
+use crate::{
+    Result,
+    base::{
+        ids::{EventId, OrgId},
+        permissions::{Origin, Platform},
+    },
+    storage::{
+        audit::{self, Action, Column, Details},
+        db::{Db, OrgTx},
+        signing_keys::KeyPair,
+    },
+};
+
+/// Most events that one transaction removes.
+const BATCH: i64 = 10_000;
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "audit::Entity")]
+struct Id {
+    id: EventId,
+}
+
+/// Removes sealed events of the organization from before `cutoff`: at most one batch, from the first one on; gives their
+/// number. What is not older stays with everything after it, whenever that happened.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn prune(db: &Db, signer: &Signer, org: OrgId, cutoff: DateTime<Utc>) -> Result<u64> {
+    let key = signer.key(db).await?;
+    let tx = db.begin_global(Origin::WORKER).await?;
+    #[expect(clippy::disallowed_methods, reason = "a log is pruned by nobody but the platform")]
+    let scope = tx.enter(org).await?;
+    let pruned = prune_batch(&scope, &key, cutoff).await?;
+    drop(scope);
+    match pruned {
+        0 => Ok(0),
+        pruned => tx.commit().await.map(|()| pruned),
+    }
+}
+
+async fn prune_batch(scope: &OrgTx<Platform>, key: &KeyPair, cutoff: DateTime<Utc>) -> Result<u64> {
+    let mut head = lock_head(scope).await?;
+    let end = head.last_seq.min(head.pruned_seq + BATCH);
+    let batch = Condition::all().add(Column::Seq.gt(head.pruned_seq)).add(Column::Seq.lte(end));
+    let kept = scope.find::<audit::Entity>().filter(batch.add(Column::OccurredAt.gte(cutoff)));
+    let first_kept = kept.first(Column::Seq, 1).await?.into_iter().next().and_then(|event| event.seq);
+    let last = first_kept.map_or(end, |seq| seq - 1);
+    if last <= head.pruned_seq {
+        return Ok(0);
+    }
+    let hash = scope.find::<audit::Entity>().filter(Column::Seq.eq(last)).one().await?.hash;
+    let statement = Statement {
+        kind: Kind::Pruning,
+        organization_id: scope.org(),
+        seq: last,
+        hash: hash.unwrap_or_default(),
+        time: scope.now(),
+    };
+    write(scope, &statement.sign(key)?).await?;
+    // Those before it say nothing any more.
+    scope.delete::<checkpoint::Entity>(checkpoint::Column::Seq.lt(last)).await?;
+    head.pruned_seq = last;
+    keep(scope, head).await?;
+    let gone = || Condition::all().add(Column::Seq.lte(last));
+    let ids = scope.find::<audit::Entity>().filter(gone()).views::<Id>(Column::Seq).await?;
+    let ids = ids.into_iter().map(|Id { id }| id);
+    scope.delete_those::<audit::PersonalEntity>(audit::PersonalColumn::Id, ids).await?;
+    let pruned = scope.delete::<audit::Entity>(gone()).await?;
+    let details = Details::removed(json!({ "events": pruned, "through_seq": last }));
+    scope.record(Action::AuditPruned, scope.org(), details).await?;
+    Ok(pruned)
+}

@@ -1,0 +1,195 @@
+//! What a failure of either database means: one table from constraints to codes.
+
+use std::time::Duration;
+
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+use sqlx::{
+    error::{DatabaseError, ErrorKind},
+    postgres::{PgDatabaseError, PgSeverity},
+    sqlite::SqliteError,
+};
+
+use Condition::{Busy, Trouble as In};
+
+use super::health::Trouble;
+use crate::base::error::{Code, Error};
+
+/// Unique constraints that people can run into. PostgreSQL names the index, SQLite the columns.
+const UNIQUE: &[(&str, &str, Code)] = &[
+    ("users_email_key", "users.email_canonical", Code::EmailTaken),
+    ("users_username_key", "users.username_canonical", Code::UsernameTaken),
+    ("organizations_slug_key", "organizations.slug", Code::SlugTaken),
+    ("owner_transfers_organization_pending_key", "owner_transfers.organization_id", Code::TransferPending),
+    ("roles_organization_name_key", "roles.organization_id, roles.name_key", Code::RoleNameTaken),
+    (
+        "invitations_pending_email_key",
+        "invitations.organization_id, invitations.email_canonical",
+        Code::InvitationPending,
+    ),
+    ("projects_organization_code_key", "projects.organization_id, projects.code_key", Code::ProjectCodeTaken),
+    ("tags_organization_name_key", "tags.organization_id, tags.name_key", Code::TagNameTaken),
+    ("time_entries_running_key", "time_entries.organization_id, time_entries.member_id", Code::TimerRunning),
+];
+
+/// What a failure says of the database, apart from what was asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// Somebody is in the way, or a resource is short: the same may succeed in a moment.
+    Busy,
+    /// It cannot do its work.
+    Trouble(Trouble),
+}
+
+/// What SQLSTATEs say (PostgreSQL, appendix A), whole classes by their first two characters. Not in here, because they are
+/// faults of the program or of its set-up: the classes 0A, 21 to 24, 26 to 39, 42, 54 and XX.
+const SQLSTATES: &[(&str, Condition)] = &[
+    // Connection exception; invalid authorization; invalid catalog name: it cannot be reached.
+    ("08", In(Trouble::Away)),
+    ("28", In(Trouble::Away)),
+    ("3D", In(Trouble::Away)),
+    // read_only_sql_transaction.
+    ("25006", In(Trouble::ReadOnly)),
+    // idle_in_transaction_session_timeout, transaction_timeout.
+    ("25P03", In(Trouble::Away)),
+    ("25P04", Busy),
+    // Transaction rollback: serialization failure, deadlock.
+    ("40", Busy),
+    // Insufficient resources: disk_full, out_of_memory, too_many_connections, configuration_limit_exceeded.
+    ("53100", In(Trouble::Full)),
+    ("53300", In(Trouble::Away)),
+    ("53", Busy),
+    // object_in_use, lock_not_available.
+    ("55006", Busy),
+    ("55P03", Busy),
+    // Operator intervention: query_canceled is a time-out; shut-down, crash, start, recovery, idle_session_timeout.
+    ("57014", Busy),
+    ("57", In(Trouble::Away)),
+    // System error: io_error, undefined_file.
+    ("58", In(Trouble::Failing)),
+    // snapshot_too_old.
+    ("72", Busy),
+];
+
+/// What SQLite's primary result codes say. Not in here, because trying again does not help: ERROR, CORRUPT, NOTADB and
+/// those about the statement.
+const SQLITE_CODES: &[(u32, Condition)] = &[
+    // PERM.
+    (3, In(Trouble::Failing)),
+    // BUSY, LOCKED.
+    (5, Busy),
+    (6, Busy),
+    // NOMEM.
+    (7, Busy),
+    // READONLY.
+    (8, In(Trouble::ReadOnly)),
+    // INTERRUPT.
+    (9, Busy),
+    // IOERR.
+    (10, In(Trouble::Failing)),
+    // FULL.
+    (13, In(Trouble::Full)),
+    // CANTOPEN.
+    (14, In(Trouble::Failing)),
+    // PROTOCOL: a race for the lock of the log.
+    (15, Busy),
+];
+
+/// `insufficient_privilege`: also what row-level security answers to a foreign row.
+const REFUSED_BY_WALL: &str = "42501";
+
+const SOON: Duration = Duration::from_secs(1);
+
+pub(super) fn query(error: sqlx::Error) -> DbErr {
+    match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        error => DbErr::Query(RuntimeErr::SqlxError(error.into())),
+    }
+}
+
+pub(super) fn exec(error: sqlx::Error) -> DbErr {
+    match query(error) {
+        DbErr::Query(error) => DbErr::Exec(error),
+        error => error,
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        let (DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx))) = &error
+        else {
+            return match error {
+                DbErr::ConnectionAcquire(_) => Self::Unavailable { retry_after: SOON },
+                error => Self::Storage(error),
+            };
+        };
+        if let sqlx::Error::Database(fault) = &**sqlx
+            && let Some(refusal) = refusal(&**fault)
+        {
+            return refusal;
+        }
+        match condition(sqlx) {
+            Some(Busy) => Self::Unavailable { retry_after: SOON },
+            Some(In(trouble)) => {
+                tracing::warn!(%error, "{}", trouble.reason());
+                match trouble {
+                    Trouble::Away => Self::Away,
+                    Trouble::ReadOnly | Trouble::Full | Trouble::Failing => Code::StorageUnavailable.refuse(),
+                }
+            }
+            None => Self::Storage(error),
+        }
+    }
+}
+
+/// What a failure says of the database; `None`: nothing, or that the program is at fault.
+pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
+    let fault = match error {
+        sqlx::Error::Database(fault) => &**fault,
+        sqlx::Error::PoolTimedOut => return Some(Busy),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => {
+            return Some(In(Trouble::Away));
+        }
+        _ => return None,
+    };
+    if let Some(code) = sqlite_code(fault) {
+        return SQLITE_CODES.iter().find(|(known, _)| *known == code).map(|(_, condition)| *condition);
+    }
+    let code = fault.code()?;
+    let known = SQLSTATES.iter().find(|(known, _)| code.starts_with(known)).map(|(_, condition)| *condition);
+    // What ends the connection, or keeps it from being made, is no answer to a statement.
+    known.or_else(|| is_fatal(fault).then_some(In(Trouble::Away)))
+}
+
+/// Whether PostgreSQL has ended the connection with this failure.
+pub(super) fn is_fatal(fault: &dyn DatabaseError) -> bool {
+    let severity = fault.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
+    matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
+}
+
+/// SQLite's primary result code, which is the low byte of its extended ones; `None` for a failure of PostgreSQL.
+pub(super) fn sqlite_code(fault: &dyn DatabaseError) -> Option<u32> {
+    fault.try_downcast_ref::<SqliteError>()?;
+    fault.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+fn refusal(fault: &dyn DatabaseError) -> Option<Error> {
+    match fault.kind() {
+        ErrorKind::UniqueViolation => {
+            let of = |(name, columns, _): &&(&str, &str, Code)| {
+                fault.constraint() == Some(*name) || fault.message().ends_with(&format!(": {columns}"))
+            };
+            let code = UNIQUE.iter().find(of).map_or(Code::Conflict, |(_, _, code)| *code);
+            Some(code.refuse())
+        }
+        // Somebody deleted, at the same time, what this refers to.
+        ErrorKind::ForeignKeyViolation => Some(Code::Conflict.refuse()),
+        ErrorKind::CheckViolation => Some(Error::Invalid(Code::ValidationFailed, Vec::new())),
+        _ => {
+            if let Some(code) = fault.code().filter(|code| code == REFUSED_BY_WALL) {
+                tracing::error!(alarm = "row_security", %code, "the database's wall refused what the first wall let through");
+            }
+            None
+        }
+    }
+}

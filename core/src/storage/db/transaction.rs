@@ -1,0 +1,270 @@
+//! One open transaction on either database. It rolls back when dropped: a read is never committed, since the rollback
+//! leaves together with the ping that the pool sends anyway ([`super::session`]).
+
+use std::{
+    sync::{
+        Arc, Mutex as SyncMutex, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Values, sea_query::Expr,
+};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
+use tokio::sync::Mutex;
+
+use super::{
+    error::{exec, query},
+    pieces::refuse_too_many,
+    roles::Roles,
+    session::{Session, within},
+};
+use crate::{
+    Error, Result,
+    base::ids::OrgId,
+    runtime::{
+        cluster::{Cluster, Touch},
+        job_wakeup::{Bell, Ring},
+    },
+};
+
+/// As whom PostgreSQL sees the transaction. On SQLite there is no such thing; types and keys are the walls there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Hat {
+    /// The role of the application: the rows of one organization, or of none yet.
+    App(Option<OrgId>),
+    /// The role of the system: reads every organization's rows, changes nothing.
+    System,
+}
+
+impl Hat {
+    fn role(self, roles: &Roles) -> &str {
+        match self {
+            Self::App(_) => &roles.app,
+            Self::System => &roles.system,
+        }
+    }
+
+    /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
+    pub(super) fn begin_message(self, roles: &Roles, writes: bool) -> String {
+        // Whoever only reads sees one instant in all that he reads, as he does on SQLite. A write does not say READ WRITE:
+        // that would pass over what the operator has set, and be refused by a standby as a feature it lacks.
+        let mode = if writes { "" } else { " ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
+        let role = self.role(roles);
+        match self {
+            Self::App(Some(org)) => format!("BEGIN{mode}; SET LOCAL ROLE {role}; {}", scope_message(org)),
+            Self::App(None) | Self::System => format!("BEGIN{mode}; SET LOCAL ROLE {role}"),
+        }
+    }
+}
+
+fn scope_message(org: OrgId) -> String {
+    format!("SET LOCAL insula.org = '{org}'")
+}
+
+pub(super) enum Transaction {
+    Postgres(Mutex<Session<Postgres>>),
+    Sqlite(Mutex<Session<Sqlite>>),
+}
+
+impl From<Session<Postgres>> for Transaction {
+    fn from(session: Session<Postgres>) -> Self {
+        Self::Postgres(Mutex::new(session))
+    }
+}
+
+impl From<Session<Sqlite>> for Transaction {
+    fn from(session: Session<Sqlite>) -> Self {
+        Self::Sqlite(Mutex::new(session))
+    }
+}
+
+impl Transaction {
+    async fn commit(self, stored: bool) -> Result<()> {
+        let committed = match self {
+            Self::Postgres(session) => session.into_inner().commit(stored).await,
+            Self::Sqlite(session) => session.into_inner().commit(stored).await,
+        };
+        Ok(committed.map_err(exec)?)
+    }
+}
+
+/// Runs one statement on whichever connection is open.
+macro_rules! run {
+    ($transaction:expr, $connection:ident => $work:expr, $then:expr) => {
+        match $transaction {
+            Transaction::Postgres(session) => run!(in session, $connection => $work).map($then),
+            Transaction::Sqlite(session) => run!(in session, $connection => $work).map($then),
+        }
+    };
+    (in $session:expr, $connection:ident => $work:expr) => {{
+        let mut session = $session.lock().await;
+        let patience = session.patience();
+        let outcome = match session.enter() {
+            Ok($connection) => within(patience, $work).await,
+            Err(error) => Err(error),
+        };
+        session.left(outcome)
+    }};
+}
+
+/// The SQL of a statement, and its values.
+fn parts(statement: Statement) -> Result<(AssertSqlSafe<String>, SqlxValues), DbErr> {
+    refuse_too_many(&statement)?;
+    Ok((AssertSqlSafe(statement.sql), SqlxValues(statement.values.unwrap_or(Values(Vec::new())))))
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let (sql, values) = parts(statement)?;
+        run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into).map_err(exec)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        run!(self, open => open.execute(sql), Into::into).map_err(exec)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let (sql, values) = parts(statement)?;
+        run!(self, open => sqlx::query_with(sql, values).fetch_optional(open), |row| row.map(Into::into))
+            .map_err(query)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let (sql, values) = parts(statement)?;
+        run!(
+            self,
+            open => sqlx::query_with(sql, values).fetch_all(open),
+            |rows| rows.into_iter().map(Into::into).collect()
+        )
+        .map_err(query)
+    }
+}
+
+/// A transaction with what is known of it. Shared by the scopes that were entered on it; whoever holds the last one commits.
+pub(super) struct Open {
+    pub(super) transaction: Transaction,
+    roles: Arc<Roles>,
+    /// The one instant of everything this transaction does.
+    pub(super) now: DateTime<Utc>,
+    writes: AtomicU32,
+    events: AtomicU32,
+    news: News,
+}
+
+/// What others are to be told of a transaction; told when this is dropped, if it is due by then.
+struct News {
+    cluster: Cluster,
+    touches: SyncMutex<Vec<Touch>>,
+    bell: Bell,
+    rings: SyncMutex<Vec<Ring>>,
+    are_due: bool,
+}
+
+impl Drop for News {
+    fn drop(&mut self) {
+        if self.are_due {
+            self.cluster.publish(self.touches.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.bell.ring(self.rings.get_mut().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn new(
+        (transaction, roles): (Transaction, Arc<Roles>),
+        now: DateTime<Utc>,
+        cluster: Cluster,
+        bell: Bell,
+    ) -> Self {
+        let (touches, rings) = Default::default();
+        let news = News { cluster, touches, bell, rings, are_due: false };
+        Self { transaction, roles, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
+    }
+
+    /// Notes what makes others ask again once this is committed.
+    pub(super) fn touch(&self, touch: Touch) {
+        let mut touches = self.news.touches.lock().unwrap_or_else(PoisonError::into_inner);
+        if !touches.contains(&touch) {
+            touches.push(touch);
+        }
+    }
+
+    /// Notes a job that workers are told of once this is committed.
+    pub(super) fn ring(&self, ring: Ring) {
+        self.news.rings.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+    }
+
+    /// The present instant as SQL: the database's own clock where it has one that compares with what is stored, so that
+    /// processes whose clocks differ agree on it.
+    pub(super) fn sql_now(&self) -> Expr {
+        match self.transaction {
+            Transaction::Postgres(_) => Expr::current_timestamp(),
+            Transaction::Sqlite(_) => Expr::value(self.now),
+        }
+    }
+
+    /// As [`Open::sql_now`], `wait` later.
+    pub(super) fn sql_after(&self, wait: Duration) -> Expr {
+        match self.transaction {
+            Transaction::Postgres(_) => {
+                Expr::cust_with_values("CURRENT_TIMESTAMP + make_interval(secs => $1)", [wait.as_secs_f64()])
+            }
+            Transaction::Sqlite(_) => Expr::value(self.now + wait),
+        }
+    }
+
+    pub(super) fn wrote(&self) {
+        self.writes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn recorded(&self) {
+        self.events.fetch_add(1, Relaxed);
+    }
+
+    /// Puts another organization in scope, on the same connection.
+    pub(super) async fn scope(&self, org: OrgId) -> Result<()> {
+        if let Transaction::Postgres(_) = self.transaction {
+            self.transaction.execute_unprepared(&scope_message(org)).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts on another hat, on the same connection; the scope stays.
+    pub(super) async fn wear(&self, hat: Hat) -> Result<()> {
+        if let Transaction::Postgres(_) = self.transaction {
+            self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role(&self.roles))).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits; in debug builds only what left a trace in an audit log.
+    pub(super) async fn commit(self: Arc<Self>) -> Result<()> {
+        if cfg!(debug_assertions) && self.writes.load(Relaxed) > 0 && self.events.load(Relaxed) == 0 {
+            return Err(Error::Broken("a change was about to be committed without an audit event"));
+        }
+        self.commit_unaudited().await
+    }
+
+    pub(super) async fn commit_unaudited(self: Arc<Self>) -> Result<()> {
+        let open = Arc::into_inner(self);
+        let Self { transaction, mut news, writes, .. } =
+            open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
+        // Dropped after the commit, and also when that fails or is cut off: nobody knows then whether it took place.
+        news.are_due = true;
+        transaction.commit(writes.into_inner() > 0).await
+    }
+}

@@ -1,0 +1,213 @@
+//! Taking jobs and giving them back, on a database.
+
+use std::{collections::HashSet, time::Duration};
+
+use sea_orm::{ColumnTrait, sea_query::Expr};
+
+use super::{Claimed, Column, Entity, Envelope, Job, Outcome, Settled, State, due, queue, settle_and_claim};
+use crate::{
+    base::{
+        clock::Clock,
+        permissions::{Origin, Platform},
+    },
+    runtime::job_wakeup::Ring,
+    storage::{
+        db::{
+            OrgTx,
+            sandbox::{Sandbox, Tenant},
+        },
+        emails::{self, Attempt, Status},
+    },
+};
+
+/// Jobs of their own besides the one of the registration, which is the platform's.
+async fn jobs(sandbox: &Sandbox, tenant: Tenant, number: usize) -> Vec<Ring> {
+    let tx = sandbox.begin::<Platform>(tenant).await;
+    let mut rings = Vec::new();
+    for _ in 0..number {
+        let job = tx.enqueue(&Job::SendWelcome { user: tenant.owner }).await.unwrap();
+        rings.push(Ring { org: tenant.org, job });
+    }
+    commit(tx).await;
+    rings
+}
+
+#[expect(clippy::disallowed_methods, reason = "jobs alone, without what they are about")]
+async fn commit(tx: OrgTx<Platform>) {
+    tx.commit_unaudited().await.unwrap();
+}
+
+async fn claim(sandbox: &Sandbox, holder: &str, wanted: &[Ring]) -> Vec<Claimed> {
+    settle_and_claim(&sandbox.db, holder, &[], wanted).await.unwrap()
+}
+
+async fn settle(sandbox: &Sandbox, holder: &str, claimed: &Claimed, outcome: Outcome) {
+    let settled = Settled { ring: claimed.ring, attempt: claimed.attempt, outcome, email: None::<Attempt> };
+    assert!(settle_and_claim(&sandbox.db, holder, &[settled], &[]).await.unwrap().is_empty());
+}
+
+async fn row(sandbox: &Sandbox, tenant: Tenant, ring: Ring) -> Envelope {
+    sandbox
+        .begin::<Platform>(tenant)
+        .await
+        .find::<Entity>()
+        .filter(Column::Id.eq(ring.job))
+        .one()
+        .await
+        .unwrap()
+}
+
+/// As if time had passed: the lease of every job is over.
+async fn lapse(sandbox: &Sandbox, tenant: Tenant) {
+    let tx = sandbox.begin::<Platform>(tenant).await;
+    let before = Expr::value(tx.now() - Duration::from_secs(1));
+    tx.set_where::<Entity>([(Column::LeaseUntil, before)], Column::LeaseUntil.is_not_null()).await.unwrap();
+    commit(tx).await;
+}
+
+#[tokio::test]
+async fn of_many_who_want_a_job_one_gets_it() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let wanted = jobs(&sandbox, acme, 50).await;
+    let mut attempts = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let (db, wanted) = (sandbox.db.clone(), wanted.clone());
+        attempts.spawn(async move {
+            let claimed = settle_and_claim(&db, &format!("worker {number}"), &[], &wanted).await;
+            claimed.unwrap_or_default().into_iter().map(|claimed| claimed.ring).collect::<Vec<_>>()
+        });
+    }
+    let claimed = attempts.join_all().await.concat();
+    assert_eq!(claimed.len(), 50);
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), wanted.into_iter().collect());
+    assert!(due(&sandbox.db, 100).await.unwrap().iter().all(|ring| ring.org != acme.org));
+}
+
+#[tokio::test]
+async fn who_lost_his_lease_decides_nothing() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let ring = jobs(&sandbox, acme, 1).await[0];
+    let slow = claim(&sandbox, "slow", &[ring]).await.remove(0);
+    assert_eq!((slow.attempt, slow.lapses), (1, 0));
+    assert!(claim(&sandbox, "quick", &[ring]).await.is_empty());
+    lapse(&sandbox, acme).await;
+    let quick = claim(&sandbox, "quick", &[ring]).await.remove(0);
+    assert_eq!((quick.attempt, quick.lapses), (2, 1));
+    settle(&sandbox, "slow", &slow, Outcome::Dead("too late".into())).await;
+    assert_eq!(row(&sandbox, acme, ring).await.state, State::Pending);
+    // Not even by the same name: he may have taken it twice.
+    settle(&sandbox, "quick", &slow, Outcome::Dead("too late".into())).await;
+    assert_eq!(row(&sandbox, acme, ring).await.state, State::Pending);
+    settle(&sandbox, "quick", &quick, Outcome::Done).await;
+    let done = row(&sandbox, acme, ring).await;
+    assert_eq!((done.state, done.lease_by, done.last_error), (State::Done, None, None));
+    assert!(done.done_at.is_some());
+}
+
+#[tokio::test]
+async fn a_job_that_ends_its_worker_again_and_again_is_found_out() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let ring = jobs(&sandbox, acme, 1).await[0];
+    for lapses in 0..10 {
+        let claimed = claim(&sandbox, "victim", &[ring]).await.remove(0);
+        assert_eq!((claimed.lapses, claimed.is_harmful()), (lapses, false));
+        lapse(&sandbox, acme).await;
+    }
+    let claimed = claim(&sandbox, "victim", &[ring]).await.remove(0);
+    assert!(claimed.is_harmful());
+}
+
+#[tokio::test]
+async fn what_failed_waits_what_was_given_back_does_not() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let rings = jobs(&sandbox, acme, 3).await;
+    let claimed = claim(&sandbox, "worker", &rings).await;
+    settle(&sandbox, "worker", &claimed[0], Outcome::Retry("busy\0".into())).await;
+    settle(&sandbox, "worker", &claimed[1], Outcome::Dead("never".into())).await;
+    settle(&sandbox, "worker", &claimed[2], Outcome::Released).await;
+    let retried = row(&sandbox, acme, claimed[0].ring).await;
+    assert!(retried.run_at > retried.created_at && retried.lease_until.is_none());
+    assert_eq!((retried.state, retried.last_error.as_deref()), (State::Pending, Some("busy ")));
+    assert_eq!(row(&sandbox, acme, claimed[1].ring).await.state, State::Dead);
+    assert_eq!(row(&sandbox, acme, claimed[2].ring).await.attempts, 0);
+    // The waiting and the dead are nobody's.
+    let again = claim(&sandbox, "worker", &rings).await;
+    assert_eq!(again.iter().map(|claimed| claimed.ring).collect::<Vec<_>>(), [claimed[2].ring]);
+    assert_eq!((again[0].attempt, again[0].lapses), (1, 0));
+}
+
+#[tokio::test]
+async fn jobs_are_found_in_turns_between_organizations() {
+    let sandbox = Sandbox::new().await;
+    let (acme, umbrella) = (sandbox.tenant("acme").await, sandbox.tenant("umbrella").await);
+    jobs(&sandbox, acme, 30).await;
+    let theirs = jobs(&sandbox, umbrella, 2).await;
+    let found = due(&sandbox.db, 6).await.unwrap();
+    assert!(theirs.iter().all(|ring| found.contains(ring)), "{found:?}");
+    assert_eq!(found.len(), 6);
+}
+
+#[tokio::test]
+async fn what_stands_still_or_is_not_understood_is_left_alone() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let rings = jobs(&sandbox, acme, 2).await;
+    let tx = sandbox.begin::<Platform>(acme).await;
+    tx.set_where::<Entity>([(Column::Kind, Expr::value("brew_coffee"))], Column::Id.eq(rings[0].job))
+        .await
+        .unwrap();
+    commit(tx).await;
+    assert!(!due(&sandbox.db, 100).await.unwrap().contains(&rings[0]));
+    let pause = |paused_at| queue::ActiveModel {
+        id: sea_orm::ActiveValue::Set(crate::base::ids::QueueId(uuid::Uuid::nil())),
+        name: sea_orm::ActiveValue::Set("mail".into()),
+        paused_at: sea_orm::ActiveValue::Set(paused_at),
+        created_at: sea_orm::ActiveValue::Set(Clock::System.now()),
+        updated_at: sea_orm::ActiveValue::Set(Clock::System.now()),
+    };
+    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+    tx.insert(pause(Some(tx.now()))).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "no event tells of this one")]
+    tx.commit_unaudited().await.unwrap();
+    assert!(claim(&sandbox, "worker", &rings).await.is_empty());
+    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+    tx.update(pause(None)).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "no event tells of this one")]
+    tx.commit_unaudited().await.unwrap();
+    let claimed = claim(&sandbox, "worker", &rings).await;
+    assert_eq!(claimed.iter().map(|claimed| claimed.ring).collect::<Vec<_>>(), [rings[1]]);
+    assert_eq!(row(&sandbox, acme, rings[0]).await.attempts, 0);
+}
+
+#[tokio::test]
+async fn what_became_of_a_mail_is_written_with_its_job() {
+    let sandbox = Sandbox::new().await;
+    let acme = sandbox.tenant("acme").await;
+    let ring = jobs(&sandbox, acme, 1).await[0];
+    for (status, outcome) in [(Status::Deferred, Outcome::Retry("451".into())), (Status::Sent, Outcome::Done)]
+    {
+        let attempt = Attempt {
+            to: "ada@example.com".into(),
+            template: "welcome",
+            message_id: format!("<{}@localhost>", ring.job),
+            status,
+            error: (status == Status::Deferred).then(|| "451".into()),
+        };
+        let tx = sandbox.begin::<Platform>(acme).await;
+        let now = Expr::value(tx.now());
+        tx.set_where::<Entity>([(Column::RunAt, now)], Column::Id.eq(ring.job)).await.unwrap();
+        commit(tx).await;
+        let claimed = claim(&sandbox, "worker", &[ring]).await.remove(0);
+        let settled = Settled { ring, attempt: claimed.attempt, outcome, email: Some(attempt) };
+        settle_and_claim(&sandbox.db, "worker", &[settled], &[]).await.unwrap();
+        let mails = sandbox.begin::<Platform>(acme).await.find::<emails::Entity>().all().await.unwrap();
+        assert_eq!(mails.len(), 1);
+        assert_eq!((mails[0].status, mails[0].attempts), (status, claimed.attempt));
+        assert_eq!(mails[0].sent_at.is_some(), status == Status::Sent);
+        assert_eq!(mails[0].last_error.is_some(), status == Status::Deferred);
+    }
+}

@@ -1,0 +1,38 @@
+//! Rows of `schedules`.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{base::ids::ScheduleId, runtime::cluster::Touch, storage::db::GlobalTable};
+
+/// When some periodic work is due.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "schedules")]
+pub struct Model {
+    /// Its address.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ScheduleId,
+    /// What is done.
+    pub name: String,
+    /// Not before this instant.
+    pub next_run: DateTimeUtc,
+    /// When it was begun last.
+    pub last_run: Option<DateTimeUtc>,
+    /// Why it failed the last time; `None` when it did not.
+    pub last_error: Option<String>,
+    /// When it was first known.
+    pub created_at: DateTimeUtc,
+    /// When it last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+/// None declared.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl GlobalTable for Entity {
+    const DELETED: Option<Column> = None;
+    const TOUCH: Option<fn(&Model) -> Touch> = None;
+    const NAME: &'static str = "schedule";
+}

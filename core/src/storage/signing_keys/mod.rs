@@ -1,0 +1,230 @@
+//! The keys that sign access tokens, and the one that signs audit logs: rows, so that every process signs alike and a key can be replaced.
+//!
+//! A key is published as `next`, long enough for everybody to learn it; then it is `active` and signs, and the one before
+//! is `retiring` until the last token it signed has expired. At most one is `next` and one `active`: an index holds that,
+//! so of several processes that do the same at once one succeeds and the others get `CONFLICT`.
+
+mod audit_key;
+mod entity;
+mod pair;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait,
+    sea_query::{Asterisk, Order, Query},
+};
+use serde_json::json;
+
+pub use audit_key::{audit_key, audit_public_keys, replace_audit_key};
+pub use entity::{Model as SigningKey, State};
+pub use pair::{KeyPair, PublicKey};
+
+use crate::{
+    Error, Result,
+    base::{crypto::MasterKey, ids::SigningKeyId},
+    runtime::config::Config,
+    storage::{
+        audit::{Action, Details},
+        db::{Db, Tx},
+    },
+};
+
+/// The purpose of the keys of access tokens.
+const ACCESS: &str = "access";
+
+/// How long the stages of a key's life last.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// How long a key signs before its successor is published.
+    pub rotation: Duration,
+    /// How long a key is published before it signs.
+    pub lead: Duration,
+    /// How long a key is kept after it has signed for the last time.
+    pub retention: Duration,
+}
+
+impl Schedule {
+    /// As configured. A key is kept for twice the life of a token, and for as long as a process may not have noticed that
+    /// it signs no more.
+    pub fn of(config: &Config) -> Self {
+        let retention = 2 * config.access_token_ttl + config.key_reload();
+        Self { rotation: config.key_rotation, lead: config.key_lead, retention }
+    }
+}
+
+/// The keys of access tokens, the oldest first.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn of_access(db: &Db) -> Result<Vec<SigningKey>> {
+    let keys = list(db).await?;
+    Ok(keys.into_iter().filter(|key| key.purpose == ACCESS).collect())
+}
+
+/// Every key, the oldest first.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn list(db: &Db) -> Result<Vec<SigningKey>> {
+    #[expect(clippy::disallowed_methods, reason = "keys belong to no organization")]
+    let tx = db.unscoped().await?;
+    let mut query = Query::select();
+    query.column(Asterisk).from(entity::Entity).order_by(entity::Column::Id, Order::Asc);
+    tx.rows(&query).await
+}
+
+/// The key pair of a row.
+///
+/// # Errors
+/// `Misconfigured` when it was wrapped by a master key that is not known, or altered.
+pub fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
+    unwrap(master, key).map(|unwrapped| unwrapped.pair)
+}
+
+/// Does what is due: makes the first key, publishes a successor, lets it sign, removes what has retired, and wraps anew
+/// what the previous master key had wrapped. Safe to repeat, and for several processes at once.
+///
+/// # Errors
+/// `CONFLICT` when another process did it at the same time; `Misconfigured` when a key cannot be opened.
+pub async fn advance(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result<()> {
+    let (mut active, mut next) = (None, None);
+    for key in locked(tx).await? {
+        if key.expires_at.is_some_and(|end| end <= tx.now()) {
+            remove(tx, &key, "retired").await?;
+            continue;
+        }
+        rewrap(tx, master, &key).await?;
+        match key.state {
+            State::Active => active = Some(key),
+            State::Next => next = Some(key),
+            State::Retiring => {}
+        }
+    }
+    match (active, next) {
+        (None, None) => create(tx, master, ACCESS, State::Active, tx.now()).await.map(drop),
+        (None, Some(next)) => activate(tx, &next, None).await,
+        (Some(active), Some(next)) if next.activates_at <= tx.now() => {
+            retire(tx, &active, schedule).await?;
+            activate(tx, &next, Some(&active)).await
+        }
+        (Some(active), None) if active.activates_at + schedule.rotation <= tx.now() => {
+            create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await.map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Publishes the successor of the active key, unless one is published already; gives it.
+///
+/// # Errors
+/// As [`advance`].
+pub async fn rotate(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result<SigningKey> {
+    advance(tx, master, schedule).await?;
+    match locked(tx).await?.into_iter().find(|key| key.state == State::Next) {
+        Some(next) => Ok(next),
+        None => create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await,
+    }
+}
+
+/// Removes every key and makes one that signs at once: for keys that others may have, or that nobody can open any more.
+/// No token signed before is good when a process has learned of it.
+///
+/// # Errors
+/// `CONFLICT` when another process made a key at the same time.
+pub async fn replace(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
+    for key in locked(tx).await? {
+        remove(tx, &key, "replaced").await?;
+    }
+    create(tx, master, ACCESS, State::Active, tx.now()).await
+}
+
+/// The keys, locked against other processes that would change them.
+async fn locked(tx: &Tx) -> Result<Vec<SigningKey>> {
+    tx.find::<entity::Entity>()
+        .filter(entity::Column::Purpose.eq(ACCESS))
+        .all_locked(entity::Column::Id)
+        .await
+}
+
+fn unwrap(master: &MasterKey, key: &SigningKey) -> Result<pair::Unwrapped> {
+    KeyPair::unwrap(master, key).ok_or(Error::Misconfigured(
+        "a signing key in the database does not open with INSULA_SECRET_KEY: set INSULA_SECRET_KEY_PREVIOUS to the key \
+         it was before; if that is lost, `insula keys rotate --now` makes a new one, and every access token is renewed",
+    ))
+}
+
+async fn rewrap(tx: &Tx, master: &MasterKey, key: &SigningKey) -> Result<()> {
+    let unwrapped = unwrap(master, key)?;
+    if !unwrapped.is_outdated {
+        return Ok(());
+    }
+    let wrapped = unwrapped.pair.wrap(master, &key.purpose)?;
+    tx.update(entity::ActiveModel { wrapped_private: Set(wrapped), ..changed(tx, key) }).await?;
+    record(tx, Action::SigningKeyRewrapped, key, Details::changed(json!({}), json!({}))).await
+}
+
+async fn create(
+    tx: &Tx,
+    master: &MasterKey,
+    purpose: &str,
+    state: State,
+    activates_at: DateTime<Utc>,
+) -> Result<SigningKey> {
+    let (pair, now) = (KeyPair::generate()?, tx.now());
+    let key = tx
+        .insert(entity::ActiveModel {
+            id: Set(SigningKeyId::new(now)),
+            purpose: Set(purpose.to_owned()),
+            kid: Set(pair.kid().to_owned()),
+            public: Set(pair.public().to_vec()),
+            wrapped_private: Set(pair.wrap(master, purpose)?),
+            state: Set(state),
+            activates_at: Set(activates_at),
+            expires_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        })
+        .await?;
+    let facts = json!({ "purpose": purpose, "state": state.as_str(), "activates_at": activates_at });
+    record(tx, Action::SigningKeyCreated, &key, Details::created(facts)).await?;
+    Ok(key)
+}
+
+/// Before its successor is activated: only one is `active`.
+async fn retire(tx: &Tx, key: &SigningKey, schedule: &Schedule) -> Result<()> {
+    let expires_at = Set(Some(tx.now() + schedule.retention));
+    tx.update(entity::ActiveModel { state: Set(State::Retiring), expires_at, ..changed(tx, key) }).await?;
+    Ok(())
+}
+
+async fn activate(tx: &Tx, key: &SigningKey, before: Option<&SigningKey>) -> Result<()> {
+    tx.update(entity::ActiveModel {
+        state: Set(State::Active),
+        activates_at: Set(tx.now()),
+        ..changed(tx, key)
+    })
+    .await?;
+    let active = |key: Option<&SigningKey>| json!({ "active": key.map(|key| &key.kid) });
+    let details = Details::changed(active(before), active(Some(key)));
+    record(tx, Action::SigningKeyActivated, key, details).await
+}
+
+async fn remove(tx: &Tx, key: &SigningKey, reason: &str) -> Result<()> {
+    tx.delete::<entity::Entity>(entity::Column::Id.eq(key.id)).await?;
+    let facts = json!({ "purpose": key.purpose, "state": key.state.as_str(), "reason": reason });
+    record(tx, Action::SigningKeyRemoved, key, Details::removed(facts)).await
+}
+
+fn changed(tx: &Tx, key: &SigningKey) -> entity::ActiveModel {
+    entity::ActiveModel { id: Set(key.id), updated_at: Set(tx.now()), ..Default::default() }
+}
+
+async fn record(tx: &Tx, action: Action, key: &SigningKey, details: Details) -> Result<()> {
+    let platform = tx.platform().await?;
+    platform.record(action, &key.kid, details).await
+}

@@ -1,0 +1,54 @@
+//! Rows of `invitation_roles`: what whoever accepts an invitation will hold.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    base::ids::{InvitationId, InvitationRoleId, OrgId, RoleId},
+    storage::db::TenantTable,
+    tenancy::roles,
+};
+
+/// One role of one invitation.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invitation_roles")]
+pub struct Model {
+    /// The link.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: InvitationRoleId,
+    /// In which organization.
+    pub organization_id: OrgId,
+    /// Which invitation.
+    pub invitation_id: InvitationId,
+    /// Which role.
+    pub role_id: RoleId,
+    /// Since when.
+    pub created_at: DateTimeUtc,
+}
+
+/// The role, within the organization.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The role given.
+    #[sea_orm(
+        belongs_to = "roles::Entity",
+        from = "(Column::OrganizationId, Column::RoleId)",
+        to = "(roles::Column::OrganizationId, roles::Column::Id)"
+    )]
+    Role,
+}
+
+impl Related<roles::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Role.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantTable for Entity {
+    const ORG: Column = Column::OrganizationId;
+    const ID: Column = Column::Id;
+    const DELETED: Option<Column> = None;
+    const NAME: &'static str = "role of an invitation";
+    const DECIDES_ACCESS: bool = false;
+}

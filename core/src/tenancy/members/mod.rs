@@ -1,0 +1,181 @@
+//! Who belongs to an organization, and what each may do there.
+
+mod activity;
+mod authorize;
+mod callers;
+mod change;
+mod departure;
+mod effect;
+mod entity;
+mod explain;
+mod found;
+mod going;
+mod handover;
+pub(crate) mod joining;
+mod listing;
+mod locked;
+mod mine;
+mod moved;
+mod owners;
+mod reassignment;
+pub(crate) mod role_held;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod roles_held;
+mod standings;
+mod who;
+#[cfg(test)]
+mod tests;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
+use serde_json::json;
+
+pub use activity::activity;
+pub use authorize::{Caller, authorize};
+pub use callers::Callers;
+pub(crate) use change::remove;
+pub use change::{Expected, MemberChanges, change, try_change};
+pub(crate) use departure::{Belonging, depart, of};
+pub use effect::Effect;
+pub use entity::Model as Member;
+pub(crate) use entity::{Column, Entity};
+pub use explain::{Explanation, explain};
+pub(crate) use going::leave;
+pub(crate) use handover::{active, hand_over, is_active};
+pub use listing::{Listed, MemberFilter, MemberKey, Status, exists, get, list};
+pub(crate) use locked::{lock_active, lock_all, lock_one};
+pub use mine::{Mine, default_organization, list_mine};
+pub(crate) use mine::{belongs, default_organizations};
+pub(crate) use owners::{is_active_owner, lock_organizations, owned, refuse_last, refuse_none_left};
+pub use reassignment::try_set_permissions;
+pub(crate) use reassignment::{effects_of_removal, remove_role};
+pub use role_held::RoleHeld;
+pub(crate) use standings::{Standings, refuse_standing};
+pub use who::Who;
+
+use crate::{
+    Error, Result,
+    base::{
+        error::Missing,
+        ids::{MemberId, MemberRoleId, RoleId, UserId},
+        permissions::{BuiltinRole, Grant, MembersRead, Membership, Permission, Platform, RoleGrants},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::OrgTx,
+    },
+    tenancy::roles,
+};
+
+/// Neither suspended nor removed.
+pub const ACTIVE: &str = "active";
+/// Belongs to it no more; the row stays, since what he did names it.
+const REMOVED: &str = "removed";
+/// May do nothing, until he is brought back.
+const SUSPENDED: &str = "suspended";
+
+/// Takes a person into the organization, with one role.
+///
+/// # Errors
+/// `CONFLICT` when he belongs to it already.
+pub(crate) async fn add(tx: &OrgTx<Platform>, user: UserId, role: BuiltinRole) -> Result<Member> {
+    let now = tx.now();
+    let member = tx
+        .insert(entity::ActiveModel {
+            id: Set(MemberId::new(now)),
+            user_id: Set(user),
+            status: Set(ACTIVE.to_owned()),
+            joined_at: Set(now),
+            removed_at: Set(None),
+            version: Set(1),
+            created_at: Set(now),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .await?;
+    grant(tx, member.id, roles::builtin(tx, role).await?).await?;
+    let facts = json!({ "user_id": user, "roles": [role.key()] });
+    tx.record(Action::MemberAdded, member.id, Details::created(facts)).await?;
+    Ok(member)
+}
+
+async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<()> {
+    tx.live::<roles::Entity>("role_id", role).await?;
+    tx.insert(roles_held::ActiveModel {
+        id: Set(MemberRoleId::new(tx.now())),
+        member_id: Set(member),
+        role_id: Set(role),
+        granted_by: Set(None),
+        created_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await
+    .map(drop)
+}
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "roles_held::Entity")]
+struct Held {
+    member_id: MemberId,
+    #[sea_orm(nested)]
+    role: Option<roles::Role>,
+}
+
+/// What a member may do, and why.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// Who.
+    pub member: MemberId,
+    /// The roles he holds.
+    pub roles: Vec<RoleGrants>,
+}
+
+impl Effective {
+    /// Every permission the member holds, with the keys of the roles it comes from.
+    pub fn permissions(&self) -> Vec<(Permission, Vec<&str>)> {
+        let from = |permission: Permission| -> Vec<&str> {
+            let roles = self.roles.iter().filter(|role| role.permissions.contains(permission));
+            roles.map(|role| role.key.as_str()).collect()
+        };
+        let all = Permission::ALL.iter().map(|permission| (*permission, from(*permission)));
+        all.filter(|(_, roles)| !roles.is_empty()).collect()
+    }
+}
+
+/// The roles of a member, with what they allow.
+pub(crate) async fn grants_of<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Vec<RoleGrants>> {
+    let held = tx
+        .find::<roles_held::Entity>()
+        .filter(roles_held::Column::MemberId.eq(member))
+        .join::<roles::Entity>()
+        .views::<Held>(roles_held::Column::Id)
+        .await?;
+    roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
+}
+
+/// What any member may do in the organization, and by which of his roles.
+///
+/// # Errors
+/// `NotFound`, also when he is another organization's.
+pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<Effective> {
+    exists(tx, member).await?;
+    Ok(Effective { member, roles: grants_of(tx, member).await? })
+}
+
+/// The refusal of what whoever acts lacks within an operation: what he has, and what would do.
+pub(crate) async fn lack<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Error> {
+    let roles_held = match tx.member() {
+        Some(member) => grants_of(tx, member).await?.into_iter().map(|role| role.key).collect(),
+        None => Vec::new(),
+    };
+    let roles_that_grant = roles::that_grant(tx, permission).await?;
+    Ok(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })))
+}
+
+/// What the caller may do in the organization, and by which of his roles.
+///
+/// # Errors
+/// `NOT_A_MEMBER` for operators of the platform.
+pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<Effective> {
+    let member = tx.own_member()?;
+    Ok(Effective { member, roles: grants_of(tx, member).await? })
+}

@@ -1,0 +1,145 @@
+//! What becomes of members when their role changes or goes.
+
+use std::collections::HashSet;
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::json;
+
+use super::{
+    Effect, Entity,
+    effect::{holders, rights},
+    entity::Column,
+    locked::lock_these,
+    roles_held,
+};
+use crate::{
+    Error, Result,
+    base::{
+        error::{Code, Fields},
+        ids::{InvitationId, MemberId, MemberRoleId, RoleId},
+        permissions::{Permission, PermissionSet, RolesDelete, RolesUpdate},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::{Expected, OrgTx},
+    },
+    tenancy::roles::{self, RoleRef},
+};
+
+/// Most members, and most invitations, that a refusal lists.
+const NAMED: usize = 100;
+
+/// Deletes a role, which the invitations `open` give. Its members get the role `reassign_to` instead, where one is named; gives
+/// that one. The organization is locked.
+///
+/// # Errors
+/// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_IN_USE` naming the members and `open` where no other role is named;
+/// `VALIDATION_FAILED` where that one is not there, or is this one; `Forbidden` without `roles:assign`; `OWNER_PROTECTED`,
+/// `ESCALATION` where it is not the caller's to give.
+pub(crate) async fn remove_role(
+    tx: &OrgTx<RolesDelete>,
+    id: RoleId,
+    reassign_to: Option<&RoleRef>,
+    expected: &Expected,
+    open: &[InvitationId],
+) -> Result<Option<RoleId>> {
+    // Nobody begins to hold it: whoever gives a role locks the organization.
+    let members = holders(tx, id).await?;
+    lock_these(tx, &members).await?;
+    let before = roles::lock(tx, id, expected).await?;
+    let other = match reassign_to {
+        Some(other) => Some(reassign(tx, id, other, &members).await?),
+        None if members.is_empty() && open.is_empty() => None,
+        None => {
+            let invitations = open.iter().copied().take(NAMED).collect();
+            return Err(Error::RoleInUse { members: members.into_iter().take(NAMED).collect(), invitations });
+        }
+    };
+    let row = roles::deleted(tx, &before.role);
+    tx.update(row).await?;
+    let details = Details::removed(roles::facts(&before.role, before.permissions));
+    tx.record(Action::RoleDeleted, id, details).await?;
+    Ok(other)
+}
+
+/// Gives the role that they hold from then on.
+async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[MemberId]) -> Result<RoleId> {
+    const FIELD: &str = "reassign_to";
+    let mut fields = Fields::default();
+    let other = roles::find(tx, to).await?;
+    let message = match &other {
+        None => Some("There is no such role."),
+        Some(other) if other.id == id => Some("Name another role than the one that goes."),
+        Some(_) => None,
+    };
+    if let Some(message) = message {
+        fields.refuse(FIELD, "UNKNOWN_REFERENCE", message);
+    }
+    fields.finish()?;
+    let Some(other) = other else { return Err(Code::ValidationFailed.refuse()) };
+    if !tx.may(Permission::RolesAssign) {
+        return Err(super::lack(tx, Permission::RolesAssign).await?);
+    }
+    for role in roles::grants(tx, vec![other.clone()]).await? {
+        if role.is_owner() {
+            tx.facts().refuse_touching_owner()?;
+        }
+        tx.facts().refuse_escalation(role.permissions, role.is_owner())?;
+    }
+    if members.is_empty() {
+        return Ok(other.id);
+    }
+    let have: HashSet<_> = holders(tx, other.id).await?.into_iter().collect();
+    tx.delete::<roles_held::Entity>(roles_held::Column::RoleId.eq(id)).await?;
+    let given =
+        members.iter().filter(|member| !have.contains(member)).map(|member| roles_held::ActiveModel {
+            id: Set(MemberRoleId::new(tx.now())),
+            member_id: Set(*member),
+            role_id: Set(other.id),
+            granted_by: Set(tx.member()),
+            created_at: Set(tx.now()),
+            ..Default::default()
+        });
+    tx.insert_many(given.collect()).await?;
+    let columns =
+        [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
+    tx.set_those::<Entity>(columns, members.iter().copied()).await?;
+    let details = Details::changed(json!({ "role_id": id }), json!({ "role_id": other.id }));
+    tx.record_all(Action::MemberUpdated, members.iter().copied(), &details).await?;
+    Ok(other.id)
+}
+
+/// What `removal` does to those who hold the role, which it deletes. The transaction must not be committed.
+///
+/// # Errors
+/// Those of [`remove_role`].
+pub(crate) async fn effects_of_removal(
+    tx: &OrgTx<RolesDelete>,
+    id: RoleId,
+    removal: impl Future<Output = Result<()>>,
+) -> Result<Vec<Effect>> {
+    let members = holders(tx, id).await?;
+    let before = rights(tx, &members).await?;
+    removal.await?;
+    Ok(Effect::between(&before, &rights(tx, &members).await?))
+}
+
+/// What [`roles::set_permissions`] would do, found out by doing it. The transaction must not be committed.
+///
+/// # Errors
+/// Those of [`roles::set_permissions`].
+pub async fn try_set_permissions(
+    tx: &OrgTx<RolesUpdate>,
+    id: RoleId,
+    permissions: PermissionSet,
+    expected: &Expected,
+) -> Result<Vec<Effect>> {
+    let members = holders(tx, id).await?;
+    let before = rights(tx, &members).await?;
+    roles::set_permissions(tx, id, permissions, expected).await?;
+    Ok(Effect::between(&before, &rights(tx, &members).await?))
+}

@@ -1,0 +1,73 @@
+//! Roles as those see them who hold them, or will.
+
+use std::{collections::HashMap, hash::Hash};
+
+use sea_orm::{
+    Condition, DbErr, DerivePartialModel, EntityTrait, FromQueryResult, QueryResult, TryGetable, Value,
+    sea_query::{Expr, ExprTrait, JoinType, Order, Query},
+};
+
+use crate::{Result, base::ids::RoleId, storage::db::Unscoped, tenancy::roles};
+
+/// A role as its holder sees it.
+#[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "roles::Entity")]
+pub struct RoleHeld {
+    /// The role.
+    pub id: RoleId,
+    /// Its stable name, for programs.
+    pub key: String,
+    /// Its name, for people.
+    pub name: String,
+}
+
+/// A table that links roles, by its columns.
+pub(crate) struct Links<E: EntityTrait> {
+    pub(crate) id: E::Column,
+    pub(crate) organization: E::Column,
+    /// Who holds the role.
+    pub(crate) holder: E::Column,
+    pub(crate) role: E::Column,
+}
+
+struct Link<K> {
+    holder: K,
+    role: RoleHeld,
+}
+
+impl<K: TryGetable> FromQueryResult for Link<K> {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { holder: row.try_get(prefix, "holder")?, role: RoleHeld::from_query_result(row, prefix)? })
+    }
+}
+
+/// The living roles of each of these holders, whatever their organizations, in the order in which they were given.
+pub(crate) async fn across<E, K>(
+    tx: &Unscoped,
+    links: Links<E>,
+    holders: impl Iterator<Item = K>,
+) -> Result<HashMap<K, Vec<RoleHeld>>>
+where
+    E: EntityTrait + Default,
+    K: TryGetable + Into<Value> + Eq + Hash + Send + Sync,
+{
+    let link = |column: E::Column| Expr::col((E::default(), column));
+    let role = |column: roles::Column| (roles::Entity, column);
+    let same_role = Condition::all()
+        .add(Expr::col(role(roles::Column::OrganizationId)).eq(link(links.organization)))
+        .add(Expr::col(role(roles::Column::Id)).eq(link(links.role)))
+        .add(Expr::col(role(roles::Column::DeletedAt)).is_null());
+    let mut query = Query::select();
+    query
+        .expr_as(link(links.holder), "holder")
+        .columns([role(roles::Column::Id), role(roles::Column::Key), role(roles::Column::Name)])
+        .from(E::default())
+        .join(JoinType::InnerJoin, roles::Entity, same_role)
+        .and_where(link(links.holder).is_in(holders))
+        .order_by((E::default(), links.id), Order::Asc);
+    let mut held = HashMap::<_, Vec<_>>::new();
+    for Link { holder, role } in tx.rows::<Link<K>>(&query).await? {
+        held.entry(holder).or_default().push(role);
+    }
+    Ok(held)
+}

@@ -1,0 +1,56 @@
+//! Rows of `member_roles`: which roles a member holds.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    base::ids::{MemberId, MemberRoleId, OrgId, RoleId},
+    storage::db::TenantTable,
+    tenancy::roles,
+};
+
+/// One role of one member.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "member_roles")]
+pub struct Model {
+    /// The link.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: MemberRoleId,
+    /// In which organization.
+    pub organization_id: OrgId,
+    /// Who holds it.
+    pub member_id: MemberId,
+    /// Which one.
+    pub role_id: RoleId,
+    /// Who gave it; `None`: the foundation.
+    pub granted_by: Option<MemberId>,
+    /// When.
+    pub created_at: DateTimeUtc,
+}
+
+/// The role, within the organization.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The role held.
+    #[sea_orm(
+        belongs_to = "roles::Entity",
+        from = "(Column::OrganizationId, Column::RoleId)",
+        to = "(roles::Column::OrganizationId, roles::Column::Id)"
+    )]
+    Role,
+}
+
+impl Related<roles::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Role.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantTable for Entity {
+    const ORG: Column = Column::OrganizationId;
+    const ID: Column = Column::Id;
+    const DELETED: Option<Column> = None;
+    const NAME: &'static str = "role of a member";
+    const DECIDES_ACCESS: bool = true;
+}

@@ -1,0 +1,73 @@
+//! The one rule of giving rights to others.
+
+use crate::{
+    Error, Result,
+    base::{
+        error::Code,
+        permissions::{Facts, PermissionSet},
+    },
+};
+
+impl Facts {
+    /// The one rule of giving: whoever gives a permission holds it, and only an owner makes owners. Every path that
+    /// grants asks here: roles made or changed, roles of members, invitations, whoever is brought back.
+    ///
+    /// # Errors
+    /// `OWNER_PROTECTED`; `ESCALATION` naming what is missing.
+    pub fn refuse_escalation(&self, given: PermissionSet, makes_owner: bool) -> Result<()> {
+        let missing = given.without(self.held);
+        match () {
+            () if self.is_owner => Ok(()),
+            () if makes_owner => Err(Code::OwnerProtected.refuse()),
+            () if !missing.is_empty() => Err(Error::Escalation(missing)),
+            () => Ok(()),
+        }
+    }
+
+    /// The other half: only an owner touches owners, and only who proved who he is a short while ago.
+    ///
+    /// # Errors
+    /// `OWNER_PROTECTED`, `REAUTH_REQUIRED`.
+    pub fn refuse_touching_owner(&self) -> Result<()> {
+        match (self.is_owner, self.is_recent) {
+            (false, _) => Err(Code::OwnerProtected.refuse()),
+            (true, false) => Err(Code::ReauthRequired.refuse()),
+            (true, true) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::permissions::Permission;
+
+    fn facts(held: &[Permission], is_owner: bool, is_recent: bool) -> Facts {
+        Facts { member: None, held: held.iter().copied().collect(), is_owner, is_recent }
+    }
+
+    #[test]
+    fn nobody_gives_what_he_does_not_hold() {
+        use Permission::{AuditRead, RolesCreate, SettingsUpdate};
+        let some = facts(&[RolesCreate, AuditRead], false, true);
+        let set = |permissions: &[Permission]| permissions.iter().copied().collect::<PermissionSet>();
+        assert!(some.refuse_escalation(set(&[AuditRead]), false).is_ok());
+        assert!(some.refuse_escalation(set(&[]), false).is_ok());
+        match some.refuse_escalation(set(&[AuditRead, SettingsUpdate]), false) {
+            Err(Error::Escalation(missing)) => assert_eq!(missing, set(&[SettingsUpdate])),
+            other => panic!("{other:?}"),
+        }
+        // Not even who holds everything makes owners.
+        let all = Facts { held: PermissionSet::all(), ..some };
+        assert_eq!(all.refuse_escalation(set(&[]), true).unwrap_err().code(), Code::OwnerProtected);
+        assert!(facts(&[], true, false).refuse_escalation(PermissionSet::all(), true).is_ok());
+    }
+
+    #[test]
+    fn only_an_owner_who_is_really_there_touches_owners() {
+        let code = |facts: Facts| facts.refuse_touching_owner().err().map(|error| error.code());
+        assert_eq!(code(facts(Permission::ALL, false, true)), Some(Code::OwnerProtected));
+        assert_eq!(code(facts(&[], true, false)), Some(Code::ReauthRequired));
+        assert_eq!(code(facts(&[], true, true)), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! Roles of an organization. The built-in ones are a row each; what they allow comes from code.
+
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod allowed;
+mod custom;
+mod entity;
+mod giving;
+mod naming;
+
+use std::collections::HashMap;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait};
+
+pub use custom::{
+    Allowing, NewRole, RoleChanges, RoleKey, change, create, exists, get, list, set_permissions,
+};
+pub(crate) use custom::{facts, lock};
+pub use entity::Model as Role;
+pub(crate) use entity::{Column, Entity};
+pub use naming::RoleRef;
+pub(crate) use naming::{find, resolve};
+
+use crate::{
+    Result,
+    base::{
+        ids::RoleId,
+        permissions::{BuiltinRole, Grant, Permission, PermissionSet, Platform, RoleGrants},
+        text,
+    },
+    storage::db::OrgTx,
+};
+
+/// Gives a new organization its built-in roles. Part of its foundation, and of that event.
+pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
+    let now = tx.now();
+    let row = |role: BuiltinRole| entity::ActiveModel {
+        id: Set(RoleId::new(now)),
+        key: Set(role.key().to_owned()),
+        name: Set(role.name().to_owned()),
+        name_key: Set(text::key(role.name())),
+        description: Set(role.about().to_owned()),
+        is_builtin: Set(true),
+        version: Set(1),
+        deleted_at: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    tx.insert_many(BuiltinRole::ALL.map(row).into()).await
+}
+
+/// The id of a built-in role.
+pub(crate) async fn builtin<P: Grant>(tx: &OrgTx<P>, role: BuiltinRole) -> Result<RoleId> {
+    Ok(tx.find::<Entity>().filter(Column::Key.eq(role.key())).one().await?.id)
+}
+
+/// The change that deletes a role.
+pub(crate) fn deleted<P: Grant>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveModel {
+    entity::ActiveModel {
+        id: Set(role.id),
+        version: Set(role.version + 1),
+        deleted_at: Set(Some(tx.now())),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    }
+}
+
+/// What roles of the organization allow, in the order given.
+pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<RoleGrants>> {
+    let own: Vec<_> = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id).collect();
+    let mut stored = HashMap::<RoleId, PermissionSet>::new();
+    for allowed in tx.find::<allowed::Entity>().all_of(allowed::Column::RoleId, own).await? {
+        // One of a newer program's is none of ours.
+        let permission = Permission::parse(&allowed.permission);
+        let set = stored.entry(allowed.role_id).or_default();
+        *set = set.union(permission.into_iter().collect());
+    }
+    let grants = roles.into_iter().map(|Role { id, key, name, is_builtin, .. }| {
+        let stored = stored.get(&id).copied().unwrap_or_default();
+        let permissions = RoleGrants::permissions_of(&key, is_builtin, stored);
+        RoleGrants { id, key, name, is_builtin, permissions }
+    });
+    Ok(grants.collect())
+}
+
+/// What the living roles with these ids allow, in the order of the ids.
+pub(crate) async fn grants_by_id<P: Grant>(tx: &OrgTx<P>, ids: &[RoleId]) -> Result<Vec<RoleGrants>> {
+    let mut roles = tx.find::<Entity>().all_of(Column::Id, ids.iter().copied()).await?;
+    roles.sort_by_key(|role| role.id);
+    grants(tx, roles).await
+}
+
+/// The keys of the roles of the organization that hold `permission`: the built-in ones first.
+pub(crate) async fn that_grant<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Vec<String>> {
+    let grants = |role: &BuiltinRole| role.permissions().contains(permission);
+    let builtin = BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned());
+    let allowed = allowed::Column::Permission.eq(permission.as_str());
+    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).whose::<allowed::Entity>(
+        Column::Id,
+        allowed::Column::RoleId,
+        allowed,
+    );
+    let mut own = own.all().await?;
+    own.sort_by_key(|role| role.id);
+    Ok(builtin.chain(own.into_iter().map(|role| role.key)).collect())
+}

@@ -1,0 +1,62 @@
+//! Projects that a body names.
+
+use sea_orm::ColumnTrait;
+
+use super::{Column, Entity, Project, seen, visible};
+use crate::{
+    Error, Result,
+    base::{
+        error::{Code, Fields},
+        ids::ProjectId,
+        permissions::Grant,
+        text::ProjectCode,
+    },
+    storage::db::OrgTx,
+};
+
+/// The project that a body names in `project_id`; notes in `fields` that there is none, or none that the caller sees.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn given<P: Grant>(
+    tx: &OrgTx<P>,
+    id: ProjectId,
+    fields: &mut Fields,
+) -> Result<Option<Project>> {
+    match seen(tx, id).one().await {
+        Err(Error::NotFound(_)) => {
+            fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
+/// As [`given`], of a project that a body names by its code in `project_code`.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub(crate) async fn given_by_code<P: Grant>(
+    tx: &OrgTx<P>,
+    code: &ProjectCode,
+    fields: &mut Fields,
+) -> Result<Option<Project>> {
+    match tx.find::<Entity>().filter(Column::CodeKey.eq(code.key())).filter(visible(tx)).one().await {
+        Err(Error::NotFound(_)) => {
+            fields.refuse("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
+/// Refuses new work on a project that is archived.
+///
+/// # Errors
+/// `PROJECT_ARCHIVED`.
+pub(crate) fn refuse_archived(project: &Project) -> Result<()> {
+    match project.archived_at {
+        None => Ok(()),
+        Some(_) => Err(Code::ProjectArchived.refuse_at("project_id")),
+    }
+}

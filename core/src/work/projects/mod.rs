@@ -1,0 +1,285 @@
+//! Projects: the noun to copy. What every other noun takes for granted is explained here once.
+//!
+//! Each function takes the transaction of exactly the permission it needs, so the signature says who may call it, and a
+//! caller who was not checked does not compile. None begins or commits: handlers do. None asks for the organization:
+//! the transaction is inside it, and another organization's row is `NotFound`.
+
+mod archive;
+mod departure;
+pub(crate) mod entity;
+mod given;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod members;
+mod team;
+mod visibility;
+
+use std::ops::RangeInclusive;
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use serde_json::{Value, json};
+
+pub use archive::{archive, unarchive};
+pub(crate) use departure::depart;
+use entity::ActiveModel;
+pub use entity::Model as Project;
+pub(crate) use entity::{Column, Entity};
+pub(crate) use given::{given, given_by_code, refuse_archived};
+pub use team::{Team, set_team, team};
+pub(crate) use visibility::{hidden, visible};
+
+use crate::{
+    Error, Result,
+    base::{
+        error::Code,
+        ids::ProjectId,
+        pagination::{Listing, Page},
+        permissions::{Grant, Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+        text::{Color, Name, ProjectCode},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::{Expected, OrgTx, Scoped, SortKey, TenantTable},
+    },
+};
+
+/// What a new project is. Its fields are types that only parse when they are sound, so nothing is checked again here.
+#[derive(Clone, Debug)]
+pub struct NewProject {
+    /// Its short name; unique in the organization.
+    pub code: ProjectCode,
+    /// Its name, for people.
+    pub name: Name,
+    /// How it is shown.
+    pub color: Option<Color>,
+    /// Do only its members see it, and those who may change projects?
+    pub is_private: bool,
+    /// How long it may take, in seconds: one of [`ESTIMATE_SECONDS`].
+    pub estimate_seconds: Option<i64>,
+}
+
+/// How long a project may be thought to take, in seconds: up to 100,000 hours.
+pub const ESTIMATE_SECONDS: RangeInclusive<i64> = 1..=360_000_000;
+
+/// What is to change; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectChanges {
+    /// Its short name; unique in the organization.
+    pub code: Option<ProjectCode>,
+    /// Its name, for people.
+    pub name: Option<Name>,
+    /// How it is shown; `Some(None)` clears it.
+    pub color: Option<Option<Color>>,
+    /// Do only its members see it, and those who may change projects?
+    pub is_private: Option<bool>,
+    /// How long it may take, in seconds: one of [`ESTIMATE_SECONDS`]; `Some(None)` clears it.
+    pub estimate_seconds: Option<Option<i64>>,
+}
+
+/// Which projects are wanted; `None` asks for all.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectFilter {
+    /// The one with this code.
+    pub code: Option<ProjectCode>,
+    /// Those that are archived, or those that are not.
+    pub is_archived: Option<bool>,
+}
+
+/// What the list can be ordered by. Each column is indexed with the organization and the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectKey {
+    /// When it was made.
+    CreatedAt,
+    /// Its name.
+    Name,
+    /// Its code, without regard to case.
+    Code,
+}
+
+impl SortKey for ProjectKey {
+    type Table = Entity;
+
+    fn column(self) -> Column {
+        match self {
+            Self::CreatedAt => Column::CreatedAt,
+            Self::Name => Column::Name,
+            Self::Code => Column::CodeKey,
+        }
+    }
+}
+
+/// The facts of a project that the audit log tells.
+fn facts(project: &Project) -> Value {
+    json!({
+        "code": project.code,
+        "name": project.name,
+        "color": project.color,
+        "is_private": project.is_private,
+        "estimate_seconds": project.estimate_seconds,
+    })
+}
+
+/// One page of the projects that the caller sees.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn list(
+    tx: &OrgTx<ProjectsRead>,
+    filter: ProjectFilter,
+    listing: Listing<ProjectKey>,
+) -> Result<Page<Project>> {
+    let code = filter.code.map(|code| code.key());
+    let archived = filter.is_archived.map(|is_archived| match is_archived {
+        true => Column::ArchivedAt.is_not_null(),
+        false => Column::ArchivedAt.is_null(),
+    });
+    let projects = tx.find::<Entity>().filter(visible(tx)).filter_some(Column::CodeKey, code);
+    projects.filter(Condition::all().add_option(archived)).page(listing).await
+}
+
+/// One project.
+///
+/// # Errors
+/// `NotFound`, also when it is another organization's, or private.
+pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
+    seen(tx, id).one().await
+}
+
+/// A living project, if the caller sees it.
+fn seen<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Scoped<'_, Entity> {
+    tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx))
+}
+
+/// Whether there is such a project, for whoever may do anything to it.
+///
+/// # Errors
+/// `NotFound`, also when it is another organization's, or private.
+pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Result<()> {
+    match seen(tx, id).exists().await? {
+        true => Ok(()),
+        false => Err(Error::NotFound(Entity::NAME)),
+    }
+}
+
+/// Adds a project. Whoever makes a private one that he would not see is its first member.
+///
+/// # Errors
+/// `PROJECT_CODE_TAKEN`.
+pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Project> {
+    let now = tx.now();
+    let project = tx
+        .insert(ActiveModel {
+            id: Set(ProjectId::new(now)),
+            code_key: Set(new.code.key()),
+            code: Set(new.code.into()),
+            name: Set(new.name.into()),
+            color: Set(new.color.map(Into::into)),
+            is_private: Set(new.is_private),
+            archived_at: Set(None),
+            estimate_seconds: Set(new.estimate_seconds),
+            version: Set(1),
+            deleted_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+            // The organization is the transaction's: `insert` fills it in.
+            ..Default::default()
+        })
+        .await?;
+    if project.is_private && !tx.may(Permission::ProjectsUpdate) {
+        team::join(tx, project.id, tx.member().into_iter().collect()).await?;
+    }
+    tx.record(Action::ProjectCreated, project.id, Details::created(facts(&project))).await?;
+    Ok(project)
+}
+
+/// Changes a project. A change that changes nothing leaves no trace: neither a new version nor an event.
+///
+/// # Errors
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `PROJECT_CODE_TAKEN`.
+pub async fn change(
+    tx: &OrgTx<ProjectsUpdate>,
+    id: ProjectId,
+    changes: ProjectChanges,
+    expected: &Expected,
+) -> Result<Project> {
+    // Locked first: of two changes at once the second sees what the first did, and its `expected` is compared with that.
+    let before = seen(tx, id).one_locked().await?;
+    expected.check(&before.version)?;
+    let mut after = before.clone();
+    if let Some(code) = changes.code {
+        (after.code_key, after.code) = (code.key(), code.into());
+    }
+    if let Some(name) = changes.name {
+        after.name = name.into();
+    }
+    if let Some(color) = changes.color {
+        after.color = color.map(Into::into);
+    }
+    after.is_private = changes.is_private.unwrap_or(after.is_private);
+    after.estimate_seconds = changes.estimate_seconds.unwrap_or(after.estimate_seconds);
+    if after == before {
+        return Ok(before);
+    }
+    if after.code_key != before.code_key {
+        refuse_taken(tx, &after.code_key).await?;
+    }
+    let project = tx
+        .update(ActiveModel {
+            id: Set(id),
+            code: Set(after.code),
+            code_key: Set(after.code_key),
+            name: Set(after.name),
+            color: Set(after.color),
+            is_private: Set(after.is_private),
+            estimate_seconds: Set(after.estimate_seconds),
+            version: Set(before.version + 1),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        })
+        .await?;
+    let details = Details::changed(facts(&before), facts(&project));
+    tx.record(Action::ProjectUpdated, id, details).await?;
+    Ok(project)
+}
+
+/// Refuses a code that another project has.
+async fn refuse_taken<P: Grant>(tx: &OrgTx<P>, code_key: &str) -> Result<()> {
+    tx.refuse_taken::<Entity>(Column::CodeKey, code_key, Code::ProjectCodeTaken).await
+}
+
+/// Deletes a project; it can be restored.
+///
+/// # Errors
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
+pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expected) -> Result<()> {
+    let before = seen(tx, id).one_locked().await?;
+    expected.check(&before.version)?;
+    let removed = ActiveModel {
+        id: Set(id),
+        version: Set(before.version + 1),
+        deleted_at: Set(Some(tx.now())),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    tx.update(removed).await?;
+    tx.record(Action::ProjectDeleted, id, Details::removed(facts(&before))).await
+}
+
+/// Brings a deleted project back, with its id.
+///
+/// # Errors
+/// `NotFound` when no deleted project has this id; `PROJECT_CODE_TAKEN` when its code was given to another meanwhile.
+pub async fn restore(tx: &OrgTx<ProjectsDelete>, id: ProjectId) -> Result<Project> {
+    let deleted = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx));
+    let before = deleted.one_locked().await?;
+    refuse_taken(tx, &before.code_key).await?;
+    let restored = ActiveModel {
+        id: Set(id),
+        version: Set(before.version + 1),
+        deleted_at: Set(None),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    let project = tx.update(restored).await?;
+    tx.record(Action::ProjectRestored, id, Details::created(facts(&project))).await?;
+    Ok(project)
+}

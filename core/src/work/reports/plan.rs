@@ -1,0 +1,104 @@
+//! What is asked of the database for one report, and which groups the answers belong to.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{
+    Level,
+    calendar::{Bucket, Calendar, Unit},
+};
+use crate::{
+    storage::db::{Key, Piece, Question},
+    work::time_entries::{self, Column},
+};
+
+/// Most pieces of time that a report is cut into.
+pub const MOST_BUCKETS: usize = 400;
+
+/// The pieces of time of one depth, each with the keys of the levels of time there, the outer one first.
+struct Cut(Vec<(Piece, Vec<String>)>);
+
+/// One depth of the report: the levels down to it.
+pub(super) struct Depth {
+    levels: Vec<Level>,
+    cut: Cut,
+}
+
+/// Every depth, from the whole down; `None`: more than [`MOST_BUCKETS`] pieces of time.
+pub(super) fn depths(
+    levels: &[Level],
+    calendar: &Calendar,
+    range: (DateTime<Utc>, DateTime<Utc>),
+) -> Option<Vec<Depth>> {
+    let depth = |number: usize| {
+        let levels = levels[..number].to_vec();
+        Cut::new(&levels, calendar, range).map(|cut| Depth { levels, cut })
+    };
+    (0..=levels.len()).map(depth).collect()
+}
+
+impl Depth {
+    /// What is asked for it.
+    pub(super) fn question(&self) -> Question<time_entries::Entity> {
+        let mut keys = [None, None];
+        for (key, level) in keys.iter_mut().zip(&self.levels) {
+            *key = match level {
+                Level::Day | Level::Week | Level::Month => None,
+                Level::Member => Some(Key::Own(Column::MemberId)),
+                Level::Project => Some(Key::Own(Column::ProjectId)),
+                Level::Task => Some(Key::Own(Column::TaskId)),
+                Level::Tag => Some(Key::Linked),
+            };
+        }
+        Question { keys, pieces: self.cut.0.iter().map(|(piece, _)| *piece).collect() }
+    }
+
+    /// The keys of a group, the outer one first: those of time by its piece, the others as they were found.
+    pub(super) fn keys(&self, piece: i64, found: [Option<Uuid>; 2]) -> Vec<Option<String>> {
+        let piece = usize::try_from(piece).ok().and_then(|piece| self.cut.0.get(piece));
+        let mut times = piece.into_iter().flat_map(|(_, keys)| keys.iter().cloned());
+        let key = |(level, found): (&Level, Option<Uuid>)| match level.is_time() {
+            true => times.next(),
+            false => found.map(|id| id.to_string()),
+        };
+        self.levels.iter().zip(found).map(key).collect()
+    }
+}
+
+impl Cut {
+    fn new(levels: &[Level], calendar: &Calendar, range: (DateTime<Utc>, DateTime<Utc>)) -> Option<Self> {
+        let whole = Piece { from: range.0.timestamp(), until: range.1.timestamp() };
+        let mut cut = Self(vec![(whole, Vec::new())]);
+        for unit in levels.iter().filter_map(|level| level.unit()) {
+            cut = cut.along(&calendar.buckets(unit, range, MOST_BUCKETS)?);
+        }
+        (cut.0.len() <= MOST_BUCKETS).then_some(cut)
+    }
+
+    /// The pieces, cut where the buckets begin, too. Both are in order and begin and end together.
+    fn along(self, buckets: &[Bucket]) -> Self {
+        let mut pieces = Vec::new();
+        let (mut whole, mut buckets) = (self.0.into_iter().peekable(), buckets.iter().peekable());
+        while let (Some((piece, keys)), Some(bucket)) = (whole.peek(), buckets.peek()) {
+            let from = piece.from.max(bucket.from);
+            let until = piece.until.min(bucket.until);
+            let keys = keys.iter().chain([&bucket.key]).cloned().collect();
+            let (is_through, has_passed) = (piece.until == until, bucket.until == until);
+            pieces.push((Piece { from, until }, keys));
+            whole.next_if(|_| is_through);
+            buckets.next_if(|_| has_passed);
+        }
+        Self(pieces)
+    }
+}
+
+impl Level {
+    fn unit(self) -> Option<Unit> {
+        match self {
+            Self::Day => Some(Unit::Day),
+            Self::Week => Some(Unit::Week),
+            Self::Month => Some(Unit::Month),
+            Self::Member | Self::Project | Self::Task | Self::Tag => None,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Rows of `tags`.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    base::ids::{OrgId, TagId},
+    storage::db::TenantTable,
+};
+
+/// A tag of one organization: on tasks and on time entries.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tags")]
+pub struct Model {
+    /// The tag.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: TagId,
+    /// Whose.
+    pub organization_id: OrgId,
+    /// Its name, for people.
+    pub name: String,
+    /// What uniqueness is judged by.
+    pub name_key: String,
+    /// Counts the changes; the `ETag`.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+    /// When it last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+/// None declared: what belongs to an organization is found inside its scope.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantTable for Entity {
+    const ORG: Column = Column::OrganizationId;
+    const ID: Column = Column::Id;
+    const DELETED: Option<Column> = None;
+    const NAME: &'static str = "tag";
+    const DECIDES_ACCESS: bool = false;
+}

@@ -1,0 +1,82 @@
+//! What new tasks name: looked up once for all of them.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ColumnTrait, Condition, FromQueryResult};
+
+use super::{Column, Entity, NewTask, POSITION_MAX, STEP};
+use crate::{
+    Result,
+    base::{
+        error::Fields,
+        ids::{ProjectId, TagId},
+        permissions::Write,
+    },
+    storage::db::OrgTx,
+    tenancy::members::Standings,
+    work::{
+        projects::{self, Project},
+        tags,
+    },
+};
+
+/// What is there of what they name, and where the last task of each project is.
+pub(super) struct Book {
+    projects: HashMap<ProjectId, Project>,
+    members: Standings,
+    tags: HashSet<TagId>,
+    last: HashMap<Option<ProjectId>, i64>,
+}
+
+/// The last place in a project.
+#[derive(FromQueryResult)]
+struct Last {
+    project_id: Option<ProjectId>,
+    greatest: Option<i64>,
+}
+
+impl Book {
+    pub(super) async fn open<P: Write>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
+        let named: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
+        let assignees = new.iter().filter_map(|new| new.assignee_id).collect();
+        let members = Standings::kept(tx, assignees).await?;
+        let tags = new.iter().flat_map(|new| new.tags.iter().copied()).collect();
+        let tags = tags::known(tx, tags).await?;
+        let (mut projects, mut last) = (HashMap::new(), HashMap::new());
+        if !named.is_empty() {
+            let ids = projects::Column::Id.is_in(named.iter().copied());
+            let found = tx.find::<projects::Entity>().filter(ids).filter(projects::visible(tx)).all().await?;
+            projects.extend(found.into_iter().map(|project| (project.id, project)));
+        }
+        if new.iter().any(|new| new.position.is_none()) {
+            let wanted = Condition::any().add(Column::ProjectId.is_null());
+            let of_projects = (!named.is_empty()).then(|| Column::ProjectId.is_in(named));
+            let tasks = tx.find::<Entity>().filter(wanted.add_option(of_projects));
+            let found: Vec<Last> = tasks.greatest(Column::ProjectId, Column::Position).await?;
+            last.extend(found.into_iter().filter_map(|last| Some((last.project_id, last.greatest?))));
+        }
+        Ok(Self { projects, members, tags, last })
+    }
+
+    /// Where a new task goes.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` naming what is not there, or not active; `PROJECT_ARCHIVED`.
+    pub(super) fn admit(&mut self, new: &NewTask) -> Result<i64> {
+        let mut fields = Fields::default();
+        let project = new.project_id.map(|id| self.projects.get(&id));
+        if let Some(None) = project {
+            fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
+        }
+        if let Some(assignee) = new.assignee_id {
+            self.members.check("assignee_id", assignee, &mut fields);
+        }
+        tags::refuse_unknown(&self.tags, &new.tags, &mut fields);
+        fields.finish()?;
+        project.flatten().map_or(Ok(()), projects::refuse_archived)?;
+        let last = self.last.entry(new.project_id).or_default();
+        let position = new.position.unwrap_or(last.saturating_add(STEP).min(POSITION_MAX));
+        *last = position.max(*last);
+        Ok(position)
+    }
+}

@@ -1,0 +1,36 @@
+//! What becomes of the tasks of a member who goes.
+
+use sea_orm::{
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::json;
+
+use super::{Column, Entity, TaskStatus};
+use crate::{
+    Result,
+    base::{ids::MemberId, permissions::Write},
+    storage::{
+        audit::{Action, Details},
+        db::OrgTx,
+    },
+};
+
+/// Takes the tasks that a member was to do, and that are not over, from him.
+pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+    let open = Column::Status.is_in([TaskStatus::Todo, TaskStatus::InProgress]);
+    let his = Column::AssigneeId.eq(member).and(open).and(Column::DeletedAt.is_null());
+    let ids = tx.find::<Entity>().filter(his).all_locked().await?;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = ids.into_iter().map(|task| task.id).collect();
+    let columns = [
+        (Column::AssigneeId, Expr::value(Option::<uuid::Uuid>::None)),
+        (Column::Version, Expr::col(Column::Version).add(1)),
+        (Column::UpdatedAt, Expr::value(tx.now())),
+    ];
+    tx.set_those::<Entity>(columns, ids.iter().copied()).await?;
+    let details = Details::changed(json!({ "assignee_id": member }), json!({ "assignee_id": null }));
+    tx.record_all(Action::TaskUpdated, ids, &details).await
+}

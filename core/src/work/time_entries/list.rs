@@ -1,0 +1,115 @@
+//! Looking at time entries.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, Condition};
+
+use super::{Column, Entity, LONGEST, Shown, tagged, tags_of, visible};
+use crate::{
+    Result,
+    base::{
+        ids::{ProjectId, TagId, TaskId},
+        pagination::{Listing, Page},
+        permissions::{Grant, TimeEntriesRead},
+    },
+    storage::db::{OrgTx, Scoped, SortKey},
+    tenancy::members::Who,
+};
+
+/// Which entries are wanted; `None`: whichever.
+#[derive(Clone, Debug, Default)]
+pub struct TimeEntryFilter {
+    /// Of this time or later: those that end after it, and those that run.
+    pub from: Option<DateTime<Utc>>,
+    /// Of the time before: those that begin before it.
+    pub to: Option<DateTime<Utc>>,
+    /// Whose.
+    pub of: Option<Who>,
+    /// On this project.
+    pub project: Option<ProjectId>,
+    /// On this task.
+    pub task: Option<TaskId>,
+    /// With this tag.
+    pub tag: Option<TagId>,
+    /// To be paid for, or not.
+    pub billable: Option<bool>,
+    /// That run, or that have ended.
+    pub running: Option<bool>,
+}
+
+/// What the list can be ordered by. Each column is indexed with the organization and the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeEntryKey {
+    /// When it began.
+    StartedAt,
+    /// When it was written down.
+    CreatedAt,
+}
+
+impl SortKey for TimeEntryKey {
+    type Table = Entity;
+
+    fn column(self) -> Column {
+        match self {
+            Self::StartedAt => Column::StartedAt,
+            Self::CreatedAt => Column::CreatedAt,
+        }
+    }
+}
+
+impl TimeEntryFilter {
+    /// The entries of `entries` that are wanted.
+    fn narrow<'tx, P: Grant>(
+        &self,
+        tx: &OrgTx<P>,
+        entries: Scoped<'tx, Entity>,
+    ) -> Result<Scoped<'tx, Entity>> {
+        let member = self.of.map(|who| who.member(tx)).transpose()?;
+        let entries = entries
+            .filter_some(Column::MemberId, member)
+            .filter_some(Column::ProjectId, self.project)
+            .filter_some(Column::TaskId, self.task)
+            .filter_some(Column::Billable, self.billable)
+            .filter(window(self.from, self.to))
+            .filter(Condition::all().add_option(self.running.map(|running| match running {
+                true => Column::EndedAt.is_null(),
+                false => Column::EndedAt.is_not_null(),
+            })));
+        Ok(match self.tag {
+            Some(tag) => {
+                let has = tagged::Column::TagId.eq(tag);
+                entries.whose::<tagged::Entity>(Column::Id, tagged::Column::TimeEntryId, has)
+            }
+            None => entries,
+        })
+    }
+}
+
+/// The entries that share any time with `from..to`.
+pub(crate) fn window(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Condition {
+    let since = from.map(|from| {
+        let lasts = Condition::any().add(Column::EndedAt.is_null()).add(Column::EndedAt.gt(from));
+        // Implied, since none is longer, nor will be what runs; but by this an index finds where to begin.
+        let earliest = from.checked_sub_signed(LONGEST).unwrap_or(DateTime::UNIX_EPOCH);
+        Condition::all().add(lasts).add(Column::StartedAt.gte(earliest))
+    });
+    Condition::all().add_option(since).add_option(to.map(|to| Column::StartedAt.lt(to)))
+}
+
+/// One page of the entries that the caller sees.
+///
+/// # Errors
+/// `NOT_A_MEMBER` for an operator of the platform who asks for his own.
+pub async fn list(
+    tx: &OrgTx<TimeEntriesRead>,
+    filter: &TimeEntryFilter,
+    listing: Listing<TimeEntryKey>,
+) -> Result<Page<Shown>> {
+    let entries = filter.narrow(tx, tx.find::<Entity>().filter(visible(tx)?))?;
+    let page = entries.page(listing).await?;
+    let mut tags = tags_of(tx, page.data.iter().map(|entry| entry.id)).await?;
+    let shown = page.data.into_iter().map(|entry| {
+        let tags = tags.remove(&entry.id).unwrap_or_default();
+        Shown { entry, tags }
+    });
+    Ok(Page { data: shown.collect(), next: page.next })
+}

@@ -1,0 +1,141 @@
+//! Time entries: who worked when on what.
+//!
+//! Whoever changes a member's time locks the member's row first. So what was asked about his other entries, and about the
+//! period that is locked, still holds when the change is written.
+
+mod change;
+mod create;
+mod departure;
+pub(crate) mod entity;
+mod import;
+mod list;
+mod removal;
+mod rules;
+#[expect(unreachable_pub, reason = "sea-orm derives public items")]
+pub(crate) mod tagged;
+mod timer;
+mod untagging;
+mod visibility;
+mod work;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait};
+use serde_json::{Value, json};
+
+pub use change::{TimeEntryChanges, change};
+pub use create::{About, NewTimeEntry, create};
+pub(crate) use departure::{depart, depart_all};
+pub(crate) use entity::{Column, Entity};
+pub use entity::{Model as TimeEntry, Source};
+pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
+pub(crate) use list::window;
+pub use list::{TimeEntryFilter, TimeEntryKey, list};
+pub use removal::{remove, restore};
+pub use timer::{NewTimer, running, start, stop};
+pub use untagging::remove_tag;
+pub(crate) use visibility::visible;
+pub use work::ProjectRef;
+
+use crate::{
+    Result,
+    base::{
+        ids::{MemberId, TagId, TimeEntryId, TimeEntryTagId},
+        permissions::{Grant, Permission, TimeEntriesRead, Write},
+    },
+    storage::db::OrgTx,
+    tenancy::members,
+};
+
+/// No entry is longer, whatever an organization says: so whoever looks for those of a time need not look further back.
+pub const LONGEST: TimeDelta = TimeDelta::days(31);
+
+/// Most tags of one entry.
+pub const MOST_TAGS: usize = 20;
+
+/// An entry, and the tags it has, sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The entry.
+    pub entry: TimeEntry,
+    /// Its tags.
+    pub tags: Vec<TagId>,
+}
+
+impl Shown {
+    /// What the audit log tells of it.
+    fn facts(&self) -> Value {
+        let entry = &self.entry;
+        json!({
+            "member_id": entry.member_id,
+            "project_id": entry.project_id,
+            "task_id": entry.task_id,
+            "activity": entry.activity,
+            "notes": entry.notes,
+            "started_at": second(entry.started_at),
+            "ended_at": entry.ended_at.map(second),
+            "billable": entry.billable,
+            "tags": self.tags,
+        })
+    }
+}
+
+fn second(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// One entry that the caller sees.
+///
+/// # Errors
+/// `NotFound`, also when it is another organization's, or somebody's whose time the caller does not see.
+pub async fn get(tx: &OrgTx<TimeEntriesRead>, id: TimeEntryId) -> Result<Shown> {
+    let entry = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?).one().await?;
+    let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
+    Ok(Shown { entry, tags })
+}
+
+/// Whether the caller sees such an entry, whatever he may do to it.
+///
+/// # Errors
+/// As [`get`].
+pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<()> {
+    tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?).one().await.map(drop)
+}
+
+/// Whose time the caller may change: his own, and with `time_entries:manage_all` everybody's.
+async fn refuse_foreign<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+    match tx.member() == Some(member) || tx.may(Permission::TimeEntriesManageAll) {
+        true => Ok(()),
+        false => Err(members::lack(tx, Permission::TimeEntriesManageAll).await?),
+    }
+}
+
+/// The tags of each of these entries, sorted.
+pub(crate) async fn tags_of<P: Grant>(
+    tx: &OrgTx<P>,
+    entries: impl IntoIterator<Item = TimeEntryId>,
+) -> Result<HashMap<TimeEntryId, Vec<TagId>>> {
+    let mut tags: HashMap<_, Vec<_>> = HashMap::new();
+    let entries: Vec<_> = entries.into_iter().collect();
+    for link in tx.find::<tagged::Entity>().all_of(tagged::Column::TimeEntryId, entries).await? {
+        tags.entry(link.time_entry_id).or_default().push(link.tag_id);
+    }
+    tags.values_mut().for_each(|tags| tags.sort_unstable());
+    Ok(tags)
+}
+
+/// Tags an entry that has none of these tags.
+async fn tag<P: Write>(tx: &OrgTx<P>, entry: TimeEntryId, tags: &[TagId]) -> Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let link = |tag: &TagId| tagged::ActiveModel {
+        id: Set(TimeEntryTagId::new(tx.now())),
+        time_entry_id: Set(entry),
+        tag_id: Set(*tag),
+        created_at: Set(tx.now()),
+        ..Default::default()
+    };
+    tx.insert_many(tags.iter().map(link).collect()).await
+}

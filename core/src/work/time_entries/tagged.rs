@@ -1,0 +1,39 @@
+//! Rows of `time_entry_tags`: which tags a time entry has.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    base::ids::{OrgId, TagId, TimeEntryId, TimeEntryTagId},
+    storage::db::TenantTable,
+};
+
+/// One tag of one time entry.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "time_entry_tags")]
+pub struct Model {
+    /// The link.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: TimeEntryTagId,
+    /// Whose.
+    pub organization_id: OrgId,
+    /// Which entry.
+    pub time_entry_id: TimeEntryId,
+    /// Which tag.
+    pub tag_id: TagId,
+    /// Since when.
+    pub created_at: DateTimeUtc,
+}
+
+/// None declared: what belongs to an organization is found inside its scope.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantTable for Entity {
+    const ORG: Column = Column::OrganizationId;
+    const ID: Column = Column::Id;
+    const DELETED: Option<Column> = None;
+    const NAME: &'static str = "tag of a time entry";
+    const DECIDES_ACCESS: bool = false;
+}

@@ -1,0 +1,102 @@
+//! The timer: the one entry of a member that has not ended.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait};
+
+use super::{
+    Column, Entity, Shown, Source,
+    create::{About, write},
+    entity::ActiveModel,
+    rules::{Rules, Span},
+    tags_of,
+};
+use crate::{
+    Error, Result,
+    base::{
+        error::{Code, Fields},
+        ids::MemberId,
+        permissions::{Grant, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate, Write},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::OrgTx,
+    },
+    tenancy::members,
+};
+
+/// Work that begins.
+#[derive(Clone, Debug, Default)]
+pub struct NewTimer {
+    /// What on, and what else there is to say.
+    pub about: About,
+    /// When it began; `None`: now.
+    pub started_at: Option<DateTime<Utc>>,
+}
+
+/// What the caller works on at this moment.
+///
+/// # Errors
+/// `NOT_A_MEMBER` for operators of the platform.
+pub async fn running(tx: &OrgTx<TimeEntriesRead>) -> Result<Option<Shown>> {
+    find(tx, tx.own_member()?).await
+}
+
+/// The running entry of a member.
+pub(super) async fn find<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Option<Shown>> {
+    let his = tx.find::<Entity>().filter(Column::MemberId.eq(member)).filter(Column::EndedAt.is_null());
+    let entry = match his.one().await {
+        Err(Error::NotFound(_)) => return Ok(None),
+        found => found?,
+    };
+    let tags = tags_of(tx, [entry.id]).await?.remove(&entry.id).unwrap_or_default();
+    Ok(Some(Shown { entry, tags }))
+}
+
+/// Begins to count the caller's time.
+///
+/// # Errors
+/// `NOT_A_MEMBER`; `TIMER_RUNNING` where one is; those of [`super::create`].
+pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<Shown> {
+    let member = tx.own_member()?;
+    let span = Span::new(new.started_at.unwrap_or(tx.now()), None);
+    // Of two at once, both of which find none, the database refuses the second.
+    if find(tx, member).await?.is_some() {
+        return Err(Code::TimerRunning.refuse());
+    }
+    write(tx, member, span, new.about, (Source::Timer, Action::TimeEntryStarted)).await
+}
+
+/// Stops to count the caller's time.
+///
+/// # Errors
+/// `NOT_A_MEMBER`; `TIMER_NOT_RUNNING`; `VALIDATION_FAILED` where it ran longer than an entry may last: then it is ended by a
+/// change that says when.
+pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<Shown> {
+    let member = tx.own_member()?;
+    members::lock_one(tx, member).await?;
+    let before = find(tx, member).await?.ok_or(Code::TimerNotRunning.refuse())?;
+    let rules = Rules::of(tx).await?;
+    let started_at = before.entry.started_at;
+    // A clock may have been set back meanwhile.
+    let ended_at = tx.now().trunc_subsecs(0).max(started_at);
+    let mut fields = Fields::default();
+    rules.judge(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
+    fields.finish()?;
+    // Also where its beginning was locked meanwhile: what runs has counted there all along, and nothing of that changes.
+    end(tx, before, ended_at).await
+}
+
+/// Ends what is running; its member is locked.
+async fn end<P: Write>(tx: &OrgTx<P>, before: Shown, ended_at: DateTime<Utc>) -> Result<Shown> {
+    let ended = ActiveModel {
+        id: Set(before.entry.id),
+        ended_at: Set(Some(ended_at)),
+        version: Set(before.entry.version + 1),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    };
+    let after = Shown { entry: tx.update(ended).await?, tags: before.tags.clone() };
+    let details = Details::changed(before.facts(), after.facts());
+    tx.record(Action::TimeEntryStopped, after.entry.id, details).await?;
+    Ok(after)
+}
