@@ -24,7 +24,12 @@ use insula_core::{
 
 use poem::{Endpoint, Request};
 
-use crate::{cookies::Cookies, operation::Operation, origins::Origins, problem::Problem, serve::Readiness};
+use crate::{
+    browser::{cookies::Cookies, origins::Origins},
+    operations::Operation,
+    problem::Problem,
+    server::Readiness,
+};
 
 /// What every request shares; made once at start.
 pub struct State {

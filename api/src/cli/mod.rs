@@ -4,18 +4,18 @@
 //! configuration is wrong (sysexits.h).
 
 mod audit;
-mod background;
+mod background_tasks;
 mod completion;
 mod config;
 mod create_superuser;
 mod database;
 mod email;
-mod fault;
-mod files;
+mod error;
+mod open_files;
 mod keys;
 mod migrate;
 mod openapi;
-mod ops;
+mod ops_port;
 mod seed;
 mod serve;
 mod worker;
@@ -23,7 +23,7 @@ mod worker;
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use fault::Fault;
+use error::Fault;
 use insula_core::runtime::config::{Config, Sources};
 
 /// Insula: the multi-tenant backend.

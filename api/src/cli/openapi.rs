@@ -3,7 +3,7 @@
 use super::Fault;
 
 pub(super) fn run() -> Result<(), Fault> {
-    let document = insula_api::document().map_err(Fault::failed)?;
+    let document = insula_api::app::document().map_err(Fault::failed)?;
     super::say(serde_json::to_string_pretty(&document).map_err(Fault::failed)?);
     Ok(())
 }

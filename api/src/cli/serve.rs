@@ -15,11 +15,10 @@ use std::{
 };
 
 use insula_api::{
-    cookies::Cookies,
-    headers::Headers,
+    browser::{cookies::Cookies, origins::Origins},
+    middleware::headers::Headers,
     ops::Ops,
-    origins::Origins,
-    serve::{Limits, Readiness, serve},
+    server::{Limits, Readiness, serve},
     state::State,
 };
 use insula_core::{
@@ -51,7 +50,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Fault, background, create_superuser, database, files, migrate, ops, say, seed, worker};
+use super::{
+    Fault, background_tasks, create_superuser, database, migrate, open_files, ops_port, say, seed, worker,
+};
 
 /// Connections that may wait to be accepted; the system allows no more than `net.core.somaxconn`. Of a burst over that some
 /// are reset.
@@ -87,7 +88,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     // First: a port that is taken is no reason to migrate anything.
     let listener = listen(bind)?;
     let address = listener.local_addr()?;
-    let ops_listener = ops::listen(config, args.port == Some(0)).await?;
+    let ops_listener = ops_port::listen(config, args.port == Some(0)).await?;
     let is_migrated = database::is_current(config).await?;
     let namespace = database::namespace(config).await?;
     let (cluster, link) = Cluster::new(config, &namespace)?;
@@ -102,9 +103,9 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     if is_migrated {
         prepare(config, &state, &master).await?;
     }
-    let limits = limits(config, files::connections(config.max_connections));
+    let limits = limits(config, open_files::connections(config.max_connections));
     let headers = Headers::new(&public_url, config.csp_mode);
-    let app = insula_api::build(Arc::clone(&state), limits, headers).map_err(Fault::failed)?;
+    let app = insula_api::app::build(Arc::clone(&state), limits, headers).map_err(Fault::failed)?;
 
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
@@ -133,18 +134,18 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
             work.await;
         }
     });
-    tasks.spawn(background::follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
-    tasks.spawn(background::follow_clock(db.clone(), background.clone()));
-    tasks.spawn(background::write_down_seen(Arc::clone(&state), background.clone()));
-    tasks.spawn(background::write_down_refused(Arc::clone(&state), background.clone()));
-    tasks.spawn(background::tidy(state.limits.clone(), background.clone()));
+    tasks.spawn(background_tasks::follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
+    tasks.spawn(background_tasks::follow_clock(db.clone(), background.clone()));
+    tasks.spawn(background_tasks::write_down_seen(Arc::clone(&state), background.clone()));
+    tasks.spawn(background_tasks::write_down_refused(Arc::clone(&state), background.clone()));
+    tasks.spawn(background_tasks::tidy(state.limits.clone(), background.clone()));
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }
     say(format_args!("Insula listens on http://{address}"));
     let asked = Arc::clone(&state);
     let ops = Ops { pulse, db: db.clone(), refusal: Arc::new(move || asked.refusal()) };
-    ops::open(ops_listener, ops, &tasks, &background);
+    ops_port::open(ops_listener, ops, &tasks, &background);
     tasks.close();
     seed::greet(config, &address.to_string());
     let cut = serve(listener, app, limits, state.readiness.clone(), stop.requested()).await?;

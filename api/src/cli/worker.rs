@@ -21,13 +21,13 @@ use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Fault, background, database, migrate, ops, say,
+    Fault, background_tasks, database, migrate, ops_port, say,
     serve::{self, LOOK_EVERY, Stop},
 };
 
 pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     config.refuse_insecure()?;
-    let ops_listener = ops::listen(config, false).await?;
+    let ops_listener = ops_port::listen(config, false).await?;
     let is_migrated = database::is_current(config).await?;
     let namespace = database::namespace(config).await?;
     let (cluster, link) = Cluster::new(config, &namespace)?;
@@ -48,12 +48,12 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     let ops = Ops { pulse, db: db.clone(), refusal: Arc::new(|| None) };
-    ops::open(ops_listener, ops, &tasks, &background);
+    ops_port::open(ops_listener, ops, &tasks, &background);
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
     }
-    tasks.spawn(background::follow_clock(db.clone(), background.clone()));
-    tasks.spawn(background::tidy(limits, background.clone()));
+    tasks.spawn(background_tasks::follow_clock(db.clone(), background.clone()));
+    tasks.spawn(background_tasks::tidy(limits, background.clone()));
     tasks.spawn(work(config.clone(), worker, is_migrated, background.clone()));
     tasks.close();
     stop.requested().await;

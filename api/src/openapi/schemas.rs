@@ -1,11 +1,11 @@
-//! Schemas as the check of `strict` reads them, in the words of JSON Schema 2020-12.
+//! Schemas as the check of `schema` reads them, in the words of JSON Schema 2020-12.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use super::children;
-use crate::strict::integer_range;
+use crate::schema::integer_range;
 
 const SCHEMAS: &str = "#/components/schemas/";
 

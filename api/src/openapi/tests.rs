@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use poem_openapi::{Object, param::Path, payload::Json};
 
 use super::*;
-use crate::{BASE, demo::Demo, strict::StrictJson};
+use crate::{BASE, body::StrictJson, test_api::Demo};
 
 fn doc() -> Value {
     publish::<Demo>(BASE).unwrap()
@@ -104,7 +104,7 @@ fn schemas_speak_the_language_of_3_1() {
 /// Also a meta-test of every example: none that its own schema refuses.
 #[test]
 fn every_body_has_an_example_that_fits() {
-    for doc in [doc(), crate::document().unwrap()] {
+    for doc in [doc(), crate::app::document().unwrap()] {
         let mut seen = BTreeSet::new();
         check_examples(&doc, &doc, &mut seen);
         assert!(seen.len() > 6, "{seen:?}");
@@ -245,5 +245,8 @@ fn paths_of_several_groups_meet() {
 #[test]
 fn the_committed_document_is_the_published_one() {
     let committed: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
-    assert!(committed == crate::document().unwrap(), "api/openapi.json is out of date: run `make openapi`");
+    assert!(
+        committed == crate::app::document().unwrap(),
+        "api/openapi.json is out of date: run `make openapi`"
+    );
 }

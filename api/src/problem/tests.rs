@@ -2,7 +2,7 @@ use poem::http::Method;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::demo::{ID, ask, request, send};
+use crate::test_api::{ID, ask, request, send};
 
 fn failure(how: &str) -> Request {
     request(Method::GET, &format!("/api/v1/failures/{how}")).finish()

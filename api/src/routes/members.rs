@@ -27,14 +27,14 @@ use uuid::Uuid;
 
 use super::Tag;
 use crate::{
-    problem::{Conflicting, Problem, Result},
-    state::State,
-    strict::MergePatch,
-    tenant,
-    wire::{
+    auth::tenant,
+    body::MergePatch,
+    http::{
         Cursor, Description, DisplayName, Email, Id, IfMatch, IfNoneMatch, Limit, Listed, MemberTag, Name,
         NoContent, OrPreview, Paging, Permission, Reply, RoleKey, RoleName, SearchTerm, Tagged,
     },
+    problem::{Conflicting, Problem, Result},
+    state::State,
 };
 
 pub struct Members(pub Arc<State>);

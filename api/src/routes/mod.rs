@@ -4,82 +4,66 @@ mod account;
 mod admin;
 mod audit;
 mod auth;
-mod configuration;
-mod exports;
-mod imports;
 mod invitations;
-mod invited;
-mod mailboxes;
-mod me;
 mod members;
-mod memberships;
 mod organizations;
-mod permissions;
-mod project_members;
-mod projects;
-mod reports;
 mod roles;
-mod sessions;
-mod settings;
-mod tags;
-mod tasks;
-mod time_entries;
-mod transfers;
+mod work;
 
 use std::sync::Arc;
 
 use crate::state::State;
 
 /// Declares groups of routes, each a tuple (of 16 at most), and all of them as one.
-macro_rules! groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)? . $routes:ident),+;)+) => {
-    $($(#[$doc])* type $group = ($($module $(:: $inner)? ::$routes,)+);)+
+macro_rules! groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)* . $routes:ident),+;)+) => {
+    $($(#[$doc])* type $group = ($($module $(:: $inner)* ::$routes,)+);)+
 
     /// Every operation of the API.
     pub type Routes = ($($group,)+);
 
     /// The routes, over what they share.
     pub fn routes(state: &Arc<State>) -> Routes {
-        ($(($($module $(:: $inner)? ::$routes(Arc::clone(state)),)+),)+)
+        ($(($($module $(:: $inner)* ::$routes(Arc::clone(state)),)+),)+)
     }
 }}
 
 groups! {
     /// What people do for themselves.
     People =
-        auth.Auth,
-        sessions.Sessions,
-        configuration.Configuration,
-        mailboxes.Mailboxes,
-        me.Me,
-        account.Account,
-        memberships.Memberships,
+        auth::registration.Auth,
+        auth::sessions.Sessions,
+        auth::auth_config.Configuration,
+        auth::email_links.Mailboxes,
+        account::me.Me,
+        account::profile.Account,
+        account::my_organizations.Memberships,
         audit::activity.Activity;
     /// What is inside of organizations.
     Tenants =
         organizations.Organizations,
-        transfers.Transfers,
-        settings.Settings,
+        organizations::transfers.Transfers,
+        organizations::settings.Settings,
         members.Members,
         invitations.Invitations,
-        invited.Invited,
+        invitations::responses.Invited,
         roles.Roles,
-        permissions.Permissions,
+        roles::permissions.Permissions,
         audit::log.Log,
-        audit::proof.Proof,
+        audit::verification.Proof,
         audit::exports.Exports;
     /// What people work on, and what comes of it.
     Work =
-        projects.Projects,
-        project_members.ProjectMembers,
-        tags.Tags,
-        tasks.Tasks,
-        tasks::bulk.ManyTasks,
-        time_entries.TimeEntries,
-        time_entries::timer.Timer,
-        time_entries::period_lock.PeriodLocks,
-        imports.Imports,
-        reports.Reports,
-        exports.Exports;
+        work::projects.Projects,
+        work::project_members.ProjectMembers,
+        work::tags.Tags,
+        work::tasks.Tasks,
+        work::tasks::bulk.ManyTasks,
+        work::time_entries.TimeEntries,
+        work::time_entries::timer.Timer,
+        work::time_entries::period_lock.PeriodLocks,
+        work::imports.Imports,
+        work::reports.Reports,
+        work::exports.Exports;
     /// What operators do.
     Platform =
         admin::organizations.Organizations,

@@ -3,20 +3,20 @@
 use std::{fs, path::Path};
 
 /// One source file.
-pub struct Source {
+pub(crate) struct Source {
     /// From the workspace's root, such as `core/src/storage/db/mod.rs`.
-    pub path: String,
+    pub(crate) path: String,
     /// Without its unit tests and comments.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// The root of the workspace.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// Every Rust source below `folder`, which is a path from the workspace's root.
-pub fn sources(folder: &str) -> Vec<Source> {
+pub(crate) fn sources(folder: &str) -> Vec<Source> {
     fn walk(path: &Path, out: &mut Vec<Source>) {
         for entry in fs::read_dir(path).unwrap().map(Result::unwrap) {
             let path = entry.path();

@@ -1,6 +1,6 @@
 //! What a server says on the terminal of whoever develops.
 
-use insula_api::{dev_mail, docs};
+use insula_api::pages::{dev_inbox, docs};
 use insula_core::runtime::config::Config;
 
 use super::{OPERATOR, PEOPLE, SLUG, email, password_file};
@@ -26,7 +26,7 @@ fn greeting(config: &Config, address: &str, has_demo: bool) -> String {
     let mut rows = row("API", &format!("http://{address}/api/v1"));
     rows += &row("Documentation", &format!("http://{address}{}/", docs::PATH));
     if config.keeps_mail() {
-        rows += &row("Mails", &format!("http://{address}{}", dev_mail::PATH));
+        rows += &row("Mails", &format!("http://{address}{}", dev_inbox::PATH));
     }
     if has_demo {
         let people = PEOPLE.map(|(first, _, role)| (email(first), format!("{} of `{SLUG}`", role.key())));

@@ -12,14 +12,14 @@ use super::super::{
     Tag,
     audit::{
         ActionName, AuditEvent, EventSort, IpAddress, Outcome, ResourceId, ResourceName, Wanted, page,
-        proof::Verification,
+        verification::Verification,
     },
 };
 use crate::{
-    caller::Superuser,
+    auth::extractors::Superuser,
+    http::{Cursor, Id, Limit, Listed, Reply},
     problem::Result,
     state::State,
-    wire::{Cursor, Id, Limit, Listed, Reply},
 };
 
 pub struct PlatformLog(pub Arc<State>);

@@ -25,10 +25,10 @@ use uuid::Uuid;
 
 use super::{super::Tag, jobs::Job};
 use crate::{
-    caller::Superuser,
+    auth::extractors::Superuser,
+    http::{Cursor, Email as Address, Id, Limit, Listed, Paging, Queued},
     problem::{Conflicting, Result},
     state::State,
-    wire::{Cursor, Email as Address, Id, Limit, Listed, Paging, Queued},
 };
 
 pub struct Emails(pub Arc<State>);

@@ -21,10 +21,10 @@ use uuid::Uuid;
 
 use super::super::Tag;
 use crate::{
-    caller::Superuser,
+    auth::extractors::Superuser,
+    http::{Cursor, Id, Limit, Listed, NoContent, Paging, Queued, Reply},
     problem::{Conflicting, Result},
     state::State,
-    wire::{Cursor, Id, Limit, Listed, NoContent, Paging, Queued, Reply},
 };
 
 pub struct Jobs(pub Arc<State>);

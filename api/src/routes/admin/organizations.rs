@@ -29,14 +29,14 @@ use super::super::{
     organizations::{DELETED, Organization, OrganizationKind, OrganizationPatch, Status, foundation},
 };
 use crate::{
-    caller::Superuser,
-    problem::{Also, Conflicting, Result},
-    state::State,
-    strict::{MergePatch, StrictJson},
-    wire::{
+    auth::extractors::Superuser,
+    body::{MergePatch, StrictJson},
+    http::{
         Accepted, Answer, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed,
         Name, Paging, Slug, SlugPart, Tagged,
     },
+    problem::{Also, Conflicting, Result},
+    state::State,
 };
 
 pub struct Organizations(pub Arc<State>);

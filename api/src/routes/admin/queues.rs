@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
 
 use super::{super::Tag, jobs::QueueName};
-use crate::{caller::Superuser, problem::Result, state::State, wire::Reply};
+use crate::{auth::extractors::Superuser, http::Reply, problem::Result, state::State};
 
 pub struct Queues(pub Arc<State>);
 

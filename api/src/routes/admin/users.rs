@@ -26,19 +26,20 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use super::super::{
-    Tag, auth,
-    me::{Sessions, User},
+use super::super::Tag;
+use crate::routes::{
+    account::me::{Sessions, User},
+    auth::registration,
 };
 use crate::{
-    caller::Superuser,
-    problem::{Conflicting, Result},
-    state::State,
-    strict::StrictJson,
-    wire::{
+    auth::extractors::Superuser,
+    body::StrictJson,
+    http::{
         Answer, Cursor, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, Limit, Listed, Name, NoContent,
         Paging, Password, Reply, SearchTerm, Tagged, Username,
     },
+    problem::{Conflicting, Result},
+    state::State,
 };
 
 pub struct Users(pub Arc<State>);
@@ -269,7 +270,7 @@ impl AccountDraft {
         let proof = match (self.password, self.password_hash) {
             (Some(password), None) => {
                 let password = Secret::new(password.0);
-                auth::refuse_weak(&mut fields, &password, &self.email, self.username.as_ref())?;
+                registration::refuse_weak(&mut fields, &password, &self.email, self.username.as_ref())?;
                 Some(Proof::Password(password))
             }
             (None, Some(hash)) => {
@@ -286,7 +287,8 @@ impl AccountDraft {
                 None
             }
         };
-        let user = auth::person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
+        let user =
+            registration::person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
         fields.finish()?;
         let (user, proof) = user.zip(proof).ok_or(Code::ValidationFailed.refuse())?;
         let is_imported = matches!(proof, Proof::Hash(_));

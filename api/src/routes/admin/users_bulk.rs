@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use super::super::Tag;
 use crate::{
-    caller::Superuser,
+    auth::extractors::Superuser,
+    body::StrictJson,
+    http::MultiStatus,
     problem::{Problem, Result},
     state::State,
-    strict::StrictJson,
-    wire::MultiStatus,
 };
 
 pub struct ManyUsers(pub Arc<State>);

@@ -13,16 +13,14 @@ use poem_openapi::{
     types::MaybeUndefined,
 };
 
-use super::{
-    super::{Tag, account::ProfilePatch, me::WeekStart},
-    users::Account,
-};
+use super::{super::Tag, users::Account};
+use crate::routes::account::{me::WeekStart, profile::ProfilePatch};
 use crate::{
-    caller::Superuser,
+    auth::extractors::Superuser,
+    body::MergePatch,
+    http::{Email, EntityTag, Id, IfMatch, Locale, Name, Tagged, TimeZone, Username},
     problem::{Conflicting, Problem, Result},
     state::State,
-    strict::MergePatch,
-    wire::{Email, EntityTag, Id, IfMatch, Locale, Name, Tagged, TimeZone, Username},
 };
 
 pub struct ChangedUsers(pub Arc<State>);

@@ -8,10 +8,10 @@ use poem_openapi::{OpenApi, param::Query};
 
 use super::{super::Tag, AuditEvent, EventSort};
 use crate::{
-    caller::SignedIn,
+    auth::extractors::SignedIn,
+    http::{Cursor, Limit, Listed, Paging},
     problem::Result,
     state::State,
-    wire::{Cursor, Limit, Listed, Paging},
 };
 
 pub struct Activity(pub Arc<State>);

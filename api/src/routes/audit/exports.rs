@@ -14,10 +14,10 @@ use poem_openapi::{OpenApi, param::Query};
 
 use super::{super::Tag, Wanted};
 use crate::{
+    auth::tenant,
+    http::{Csv, Download, JsonLines, Table},
     problem::Result,
     state::State,
-    tenant,
-    wire::{Csv, Download, JsonLines, Table},
 };
 
 pub struct Exports(pub Arc<State>);

@@ -17,10 +17,10 @@ use super::{
     super::Tag, ActionName, AuditEvent, EventSort, IpAddress, Outcome, ResourceId, ResourceName, Wanted, page,
 };
 use crate::{
+    auth::tenant,
+    http::{Cursor, Id, Limit, Listed, Reply},
     problem::Result,
     state::State,
-    tenant,
-    wire::{Cursor, Id, Limit, Listed, Reply},
 };
 
 pub struct Log(pub Arc<State>);

@@ -3,7 +3,7 @@
 pub(super) mod activity;
 pub(super) mod exports;
 pub(super) mod log;
-pub(super) mod proof;
+pub(super) mod verification;
 
 use std::net::IpAddr;
 
@@ -24,9 +24,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    http::{Cursor, Id, Limit, Listed, Paging},
     problem::Result,
     state::State,
-    wire::{Cursor, Id, Limit, Listed, Paging},
 };
 
 crate::texts! {

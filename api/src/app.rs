@@ -1,0 +1,103 @@
+//! The application: its routes, and the middleware around them in one list.
+
+use std::sync::Arc;
+
+use insula_core::runtime::config::Environment;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint};
+use poem_openapi::{OpenApi, OpenApiService};
+
+use crate::{
+    BASE, auth,
+    browser::origins::Origins,
+    middleware::{self, access_log::UnknownPaths, headers::Headers},
+    openapi,
+    operations::{self, Operations},
+    ops, pages, problem, routes,
+    server::Limits,
+    state,
+};
+
+/// The routes of `api` under [`BASE`], their document and its page beside what is in `outside` (probes, pages).
+///
+/// # Errors
+/// What keeps the document from being true: [`openapi::publish`].
+pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
+    let document = openapi::publish::<T>(BASE)?;
+    let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::found);
+    Ok(outside
+        .at(format!("{BASE}/openapi.json"), pages::docs::document(&document))
+        .nest_no_strip(pages::docs::PATH, pages::docs::page())
+        .nest_no_strip(pages::docs::REFERENCE, pages::docs::reference())
+        .nest(BASE, service))
+}
+
+/// `inner`, what [`mount`] made of `T`, behind everything a request passes first; a layer that needs the [`operations::Match`]
+/// but must come before the routes goes around `inner`.
+///
+/// # Errors
+/// When two operations cannot be told apart: [`Operations::new`].
+pub(crate) fn edge<T: OpenApi>(
+    inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
+    limits: Limits,
+    headers: Headers,
+    origins: Origins,
+    unknown: UnknownPaths,
+) -> Result<BoxEndpoint<'static>, String> {
+    let operations = Arc::new(Operations::new::<T>(BASE)?);
+    let origins = Arc::new(origins);
+    // The last one is the outermost. Boxed on the way, or the compiler loses its patience with the type.
+    Ok(inner
+        .into_endpoint()
+        .boxed()
+        .around(middleware::repeated_headers::refuse)
+        .around(operations::canonical)
+        .around(middleware::access_log::catch_panic)
+        .around(move |endpoint, request| middleware::body_limit::bounded(endpoint, request, limits))
+        .around(problem::render)
+        .boxed()
+        .around(middleware::rate_limit::show)
+        .around(move |endpoint, request| middleware::cors::around(Arc::clone(&origins), endpoint, request))
+        .around(move |endpoint, request| middleware::access_log::access(unknown, endpoint, request))
+        .around(move |endpoint, request| operations.clone().around(endpoint, request))
+        .around(move |endpoint, request| headers.around(endpoint, request))
+        .boxed())
+}
+
+/// The product: every route over `state`.
+///
+/// # Errors
+/// What keeps the document from being true, or two operations from being told apart.
+pub fn build(
+    state: Arc<state::State>,
+    limits: Limits,
+    headers: Headers,
+) -> Result<BoxEndpoint<'static>, String> {
+    let inner =
+        mount(routes::routes(&state), pages::dev_inbox::beside(pages::beside(ops::health::routes())))?;
+    let (counting, origins) = (Arc::clone(&state), state.origins.clone());
+    let unknown = match state.environment == Environment::Development.as_str() {
+        true => UnknownPaths::Shown,
+        false => UnknownPaths::Hidden,
+    };
+    let load = Arc::new(middleware::load_shed::Load::new(limits.requests, state.trusted_proxies.clone()));
+    let listed = Arc::new(origins.clone());
+    let inner = inner
+        .around(auth::refusal_log::write_down)
+        .around(state::when_migrated)
+        .data(state)
+        .map_to_response()
+        .around(move |endpoint, request| middleware::cors::ahead(Arc::clone(&listed), endpoint, request))
+        .around(move |endpoint, request| {
+            middleware::rate_limit::by_address(Arc::clone(&counting), endpoint, request)
+        })
+        .around(move |endpoint, request| load.clone().shed(endpoint, request));
+    edge::<routes::Routes>(inner, limits, headers, origins, unknown)
+}
+
+/// The OpenAPI document of the product.
+///
+/// # Errors
+/// What keeps it from being true: [`openapi::publish`].
+pub fn document() -> Result<serde_json::Value, String> {
+    openapi::publish::<routes::Routes>(BASE)
+}

@@ -1,0 +1,353 @@
+//! Who calls: the token of a header or of a cookie, verified.
+
+use std::sync::Arc;
+
+use insula_core::{
+    base::{
+        error::{Code, Error},
+        permissions::{Actor, Inquiry, Origin},
+    },
+    identity::{
+        sessions::{self, Device},
+        users::User,
+    },
+    storage::audit::Trail,
+    tenancy::members::Caller,
+};
+use poem::{
+    FromRequest, Request, RequestBody,
+    http::{HeaderName, header},
+    web::Data,
+};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+
+use crate::{
+    auth::refusal_log::trail,
+    middleware::{access_log::Subject, rate_limit},
+    operations::{Operation, check_query},
+    problem::Problem,
+    request::{
+        client_ip,
+        id::{RequestId, TraceId},
+    },
+    state::State,
+};
+
+/// The ways to sign in, as the document calls them.
+pub const SCHEMES: [&str; 2] = ["bearer", "cookie"];
+
+/// Where a page sends its CSRF token.
+const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// Where an operator of the platform says why he looks into an organization.
+pub const X_PLATFORM_ACCESS: HeaderName = HeaderName::from_static("x-platform-access");
+
+/// Most characters of a `User-Agent` that are kept.
+const MOST_OF_AN_AGENT: usize = 500;
+
+/// Tells the document how to sign in.
+pub fn register_schemes(registry: &mut Registry) {
+    let [bearer, cookie] = SCHEMES;
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let header = "The access token that `POST /auth/login` answers with. Where both are sent, it wins over the cookie.";
+    registry.create_security_scheme(
+        bearer,
+        MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", header) },
+    );
+    let browser = "The cookie that `POST /auth/login` sets for `transport: cookie`; `__Host-at` under https. What is \
+                   not safe (RFC 9110 §9.2.1) needs `X-CSRF-Token` too, and must come from a page of ours.";
+    registry.create_security_scheme(
+        cookie,
+        MetaSecurityScheme { name: Some("at"), key_in: Some("cookie"), ..scheme("apiKey", browser) },
+    );
+}
+
+/// What everybody shares.
+pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> poem::Result<&'a Arc<State>> {
+    let Data(state) = <Data<&Arc<State>> as FromRequest>::from_request(request, body).await?;
+    Ok(state)
+}
+
+/// How a token came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `Authorization: Bearer …` (RFC 6750).
+    Bearer,
+    /// A cookie.
+    Cookie,
+}
+
+/// The caller, as his token says. Whether his session is still good is for the database to say.
+///
+/// # Errors
+/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
+/// page may have forged.
+pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+    let (caller, carrier) = named(state, request).await?;
+    refuse_forged(state, request, &caller, carrier)?;
+    Ok((caller, carrier))
+}
+
+async fn named(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+    let (token, carrier) = match request.headers().contains_key(header::AUTHORIZATION) {
+        true => (bearer(request).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
+        false => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
+    };
+    let claims = state.tokens.verify(token, state.db.now()).await?;
+    Subject::note(request, claims.user);
+    let trail = trail(request);
+    trail.by(Actor::User(claims.user), Some(claims.session));
+    let caller = Caller {
+        claims,
+        label: None,
+        inquiry: inquiry(state, request),
+        operation: request.data::<Arc<Operation>>().map_or("", |operation| operation.id),
+        needs_verified: state.mail.is_configured,
+        step_up: state.policy.step_up,
+        // What is no text is told so to whom it concerns: an operator who wrote it is not taken for a member.
+        platform_access: request
+            .headers()
+            .get(X_PLATFORM_ACCESS)
+            .map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned()),
+        trail,
+    };
+    Ok((caller, carrier))
+}
+
+/// Refuses what a browser's cookies sign and another page may have forged.
+///
+/// # Errors
+/// `CSRF_FAILED`.
+fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Carrier) -> Result<(), Error> {
+    if carrier == Carrier::Bearer || request.method().is_safe() {
+        return Ok(());
+    }
+    state.origins.require(request)?;
+    let proof = request.headers().get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
+    match proof.is_some_and(|proof| state.csrf.verify(caller.claims.session, proof)) {
+        true => Ok(()),
+        false => Err(Code::CsrfFailed.refuse()),
+    }
+}
+
+/// What is known of a request, whoever sent it.
+pub(crate) fn inquiry(state: &State, request: &Request) -> Inquiry {
+    let address = client_ip::address(request, state.trusted_proxies.as_ref());
+    let agent = request.headers().get(header::USER_AGENT);
+    let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+    Inquiry {
+        request_id: Some(RequestId::of(request).to_string()),
+        trace_id: Some(TraceId::of(request).to_string()),
+        ip: address.map(|address| address.to_string()),
+        user_agent: agent.map(|agent| agent.chars().take(MOST_OF_AN_AGENT).collect()),
+    }
+}
+
+/// The token of the one header there may be: of two, a proxy before us may have believed the other.
+fn bearer(request: &Request) -> Option<&str> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// The argument of a handler that is open to anybody, except to the pages of others.
+pub struct Anybody {
+    /// Where what he does comes from.
+    pub origin: Origin,
+    /// With what he asks.
+    pub device: Device,
+    /// Where it is noted what is found out about him.
+    pub trail: Trail,
+}
+
+impl<'a> FromRequest<'a> for Anybody {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        state.origins.refuse_foreign(request).map_err(Problem)?;
+        let inquiry = inquiry(state, request);
+        let device = Device { ip: inquiry.ip.clone(), user_agent: inquiry.user_agent.clone(), name: None };
+        Ok(Self { origin: Origin::anonymous(inquiry), device, trail: trail(request) })
+    }
+}
+
+/// Who is signed in, if anybody says that he is.
+///
+/// # Errors
+/// `INVALID_TOKEN`: whoever sends a token in a header wants to be known by it. `CSRF_FAILED`.
+pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
+    let known = async {
+        let (caller, carrier) = named(state, request).await?;
+        let user = state.callers.authenticate(&caller.claims).await?;
+        // Last: of a session that has ended no page has a CSRF token, and it signs nothing.
+        refuse_forged(state, request, &caller, carrier)?;
+        Ok(SignedIn::found(user, caller, carrier))
+    };
+    let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
+    match known.await {
+        // A browser sends its cookies whether they are still good or not.
+        Err(Error::Refused(Code::Unauthenticated | Code::InvalidToken)) if is_silent => {
+            trail(request).by(Actor::Anonymous, None);
+            Ok(None)
+        }
+        known => known.map(Some),
+    }
+}
+
+/// The argument of a handler that needs somebody signed in, and no organization. His address is verified, where mail can
+/// be sent.
+pub struct SignedIn {
+    /// The person.
+    pub user: User,
+    /// His token and this request.
+    pub caller: Caller,
+    /// How the token came.
+    pub carrier: Carrier,
+}
+
+impl SignedIn {
+    fn found(user: User, caller: Caller, carrier: Carrier) -> Self {
+        caller.trail.called(&user.email);
+        let caller = Caller { label: Some(user.email.clone()), ..caller };
+        Self { user, caller, carrier }
+    }
+
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let me = Self::admitted(request, body).await?;
+        me.count(request, body).await?;
+        check_query(request).map_err(Problem)?;
+        Ok(me)
+    }
+
+    /// The second stage of the limits.
+    async fn count(&self, request: &Request, body: &mut RequestBody) -> poem::Result<()> {
+        let state = state(request, body).await?;
+        let counted = rate_limit::by_person_and_organization(state, request, self.user.id, None);
+        Ok(counted.await.map_err(Problem)?)
+    }
+
+    async fn admitted(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        // What changes something believes no memory.
+        let user = match request.method().is_safe() {
+            true => state.callers.recognize(&caller.claims).await,
+            false => state.callers.authenticate(&caller.claims).await,
+        };
+        let me = Self::found(user.map_err(Problem)?, caller, carrier);
+        me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
+        Ok(me)
+    }
+}
+
+/// The argument of the few handlers for which it does not matter whether the address of who is signed in is verified:
+/// looking at oneself, logging out.
+pub struct Unverified(pub SignedIn);
+
+impl Unverified {
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
+        let me = SignedIn::found(user, caller, carrier);
+        me.count(request, body).await?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(me))
+    }
+}
+
+/// The argument of a handler that needs somebody who proved who he is a short while ago (`INSULA_STEP_UP_TTL`).
+/// `VERIFIED`: and whose address is verified, where mail can be sent.
+pub struct Recent<const VERIFIED: bool = true>(pub SignedIn);
+
+impl<const VERIFIED: bool> Recent<VERIFIED> {
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let state = state(request, body).await?;
+        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
+        let (user, is_recent) = proved.await.map_err(Problem)?;
+        let me = SignedIn::found(user, caller, carrier);
+        me.caller.admit(!VERIFIED || me.user.email_verified_at.is_some()).map_err(Problem)?;
+        if !is_recent {
+            return Err(Problem(Code::ReauthRequired.refuse()).into());
+        }
+        me.count(request, body).await?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(me))
+    }
+}
+
+/// The argument of a handler that only operators of the platform may ask.
+pub struct Superuser(pub SignedIn);
+
+impl Superuser {
+    /// 403, not 404: the document lists these paths, so there is nothing to hide.
+    async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let me = SignedIn::admitted(request, body).await?;
+        if !me.user.is_superuser {
+            return Err(Problem(Code::Forbidden.refuse()).into());
+        }
+        me.count(request, body).await?;
+        check_query(request).map_err(Problem)?;
+        Ok(Self(me))
+    }
+}
+
+impl Superuser {
+    /// Where what he does comes from: as the logs of organizations tell it, one of the platform did it, who need not belong
+    /// to them.
+    pub fn origin(&self) -> Origin {
+        Origin { actor: Actor::Superuser(self.0.user.id), ..self.0.caller.origin() }
+    }
+
+    /// Asks the database whether he still may: of several things he does, each is asked for by itself.
+    ///
+    /// # Errors
+    /// `INVALID_TOKEN`, `FORBIDDEN`.
+    pub async fn ask_again(&self, state: &State) -> Result<(), Error> {
+        let user = state.callers.authenticate(&self.0.caller.claims).await?;
+        match user.is_superuser {
+            true => Ok(()),
+            false => Err(Code::Forbidden.refuse()),
+        }
+    }
+}
+
+/// Each of them is asked for by its type, and documented as what needs to be signed in.
+macro_rules! extractors { ($($name:ident $(<const $flag:ident>)?),+) => {$(
+    impl<'a $(, const $flag: bool)?> ApiExtractor<'a> for $name $(<$flag>)? {
+        const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+        type ParamType = ();
+        type ParamRawType = ();
+
+        fn register(registry: &mut Registry) {
+            register_schemes(registry);
+        }
+
+        fn security_schemes() -> Vec<&'static str> {
+            SCHEMES.to_vec()
+        }
+
+        async fn from_request(
+            request: &'a Request,
+            body: &mut RequestBody,
+            _: ExtractParamOptions<()>,
+        ) -> poem::Result<Self> {
+            Self::of(request, body).await
+        }
+    }
+)+}}
+extractors!(SignedIn, Unverified, Recent<const VERIFIED>, Superuser);

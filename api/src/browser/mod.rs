@@ -1,0 +1,5 @@
+//! What concerns browsers alone: cookies, allowed origins and the content security policy.
+
+pub mod cookies;
+pub mod origins;
+pub mod csp;

@@ -1,0 +1,111 @@
+//! `?dry_run=true`: what a change would do, without doing it.
+
+use insula_core::{base::ids::InvitationId, tenancy::members::Effect};
+use poem::{IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Permission, Reply, responses::JSON};
+
+/// Who would gain and who would lose what. Nothing was changed.
+#[derive(Object, Serialize)]
+pub struct Preview {
+    /// Those for whom anything would change.
+    effects: Vec<MemberEffect>,
+    /// The open invitations that would give another role; of the deletion of a role.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitations: Option<Vec<Uuid>>,
+}
+
+/// What a change would do to one member.
+#[derive(Object, Serialize)]
+struct MemberEffect {
+    /// To whom.
+    member_id: Uuid,
+    /// What he could do then, and cannot do now.
+    gains: Vec<Permission>,
+    /// What he can do now, and could not do then.
+    loses: Vec<Permission>,
+}
+
+/// The answer, or what it would have changed.
+pub enum OrPreview<R> {
+    /// It was done.
+    Done(R),
+    /// It was only tried.
+    Tried(Preview),
+}
+
+impl<R> OrPreview<R> {
+    /// It was only tried.
+    pub fn tried(effects: Vec<Effect>) -> Self {
+        let names = |set: insula_core::base::permissions::PermissionSet| {
+            set.iter().map(|permission| Permission(permission.to_string())).collect()
+        };
+        let effect = |effect: Effect| MemberEffect {
+            member_id: effect.member.0,
+            gains: names(effect.gains),
+            loses: names(effect.loses),
+        };
+        Self::Tried(Preview { effects: effects.into_iter().map(effect).collect(), invitations: None })
+    }
+
+    /// As it is, with the open invitations that would give another role.
+    #[must_use]
+    pub fn with_invitations(self, invitations: Vec<InvitationId>) -> Self {
+        match self {
+            Self::Tried(preview) => {
+                let invitations = invitations.into_iter().map(|invitation| invitation.0).collect();
+                Self::Tried(Preview { invitations: Some(invitations), ..preview })
+            }
+            done @ Self::Done(_) => done,
+        }
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for OrPreview<R> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(answer) => answer.into_response(),
+            Self::Tried(preview) => Reply(preview).into_response(),
+        }
+    }
+}
+
+/// 200 is either; where the change itself answers otherwise, 200 is the preview.
+impl<R: ApiResponse> ApiResponse for OrPreview<R> {
+    fn meta() -> MetaResponses {
+        let mut meta = R::meta();
+        let content = |schema| MetaMediaType { content_type: JSON, schema };
+        match meta.responses.iter_mut().find(|response| response.status == Some(200)) {
+            Some(done) => {
+                for media in &mut done.content {
+                    let any_of = vec![media.schema.clone(), Preview::schema_ref()];
+                    media.schema = MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, ..MetaSchema::ANY }));
+                }
+                for header in &mut done.headers {
+                    header.required = false;
+                }
+            }
+            None => meta.responses.push(MetaResponse {
+                description: "What would be changed.",
+                status: Some(200),
+                status_range: None,
+                content: vec![content(Preview::schema_ref())],
+                headers: Vec::new(),
+            }),
+        }
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+        <Preview as Type>::register(registry);
+    }
+}

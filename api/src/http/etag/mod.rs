@@ -1,0 +1,176 @@
+//! Conditional requests (RFC 9110 §13): a version is a strong entity tag, `"7"`.
+//!
+//! Proxies that compress an answer change its tag: nginx makes it weak, `W/"7"`, and others append the name of the coding,
+//! `"7-gzip"`. Clients send back what they were shown, so both are read as ours. Nothing is lost by that: what is compared is
+//! the version, octet by octet, inside of the transaction that changes it.
+
+use std::fmt;
+
+use insula_core::{
+    base::error::{Code, Error},
+    storage::db::Expected,
+};
+use poem::http::HeaderValue;
+use poem_openapi::{registry::MetaSchema, types::ParseError};
+
+use crate::schema::scalar;
+
+/// The version of a resource, as `ETag` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntityTag(pub i64);
+
+impl fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+/// The versions of a member and of his person: either changes what is shown of him.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberTag(pub i64, pub i64);
+
+impl fmt::Display for MemberTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}.{}\"", self.0, self.1)
+    }
+}
+
+/// As the header `ETag` says it.
+pub(super) fn header(tag: &impl fmt::Display) -> HeaderValue {
+    // Digits, dots and quotes are always a header's value.
+    HeaderValue::from_str(&tag.to_string()).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Only if the present version is one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfMatch(Tags);
+
+impl IfMatch {
+    /// The versions that the client expects.
+    pub fn expected(condition: Option<Self>) -> Expected {
+        Self::of(condition, number)
+    }
+
+    /// The versions of a member and of his person that the client expects.
+    pub fn expected_member(condition: Option<Self>) -> Expected<(i64, i64)> {
+        Self::of(condition, |tag| {
+            let (member, user) = tag.split_once('.')?;
+            Some((number(member)?, number(user)?))
+        })
+    }
+
+    /// As [`IfMatch::expected`], where the client must say which copy he is changing (RFC 6585 §3).
+    ///
+    /// # Errors
+    /// `PRECONDITION_REQUIRED` where he does not.
+    pub fn required(condition: Option<Self>) -> Result<Expected, Error> {
+        match condition {
+            Some(_) => Ok(Self::expected(condition)),
+            None => Err(Code::PreconditionRequired.refuse()),
+        }
+    }
+
+    /// A tag that is none of ours is passed over: no version has it.
+    fn of<V>(condition: Option<Self>, read: impl Fn(&str) -> Option<V>) -> Expected<V> {
+        match condition {
+            None | Some(Self(Tags::Any)) => Expected::Any,
+            Some(Self(Tags::These(tags))) => {
+                Expected::OneOf(tags.iter().filter_map(|tag| read(tag)).collect())
+            }
+        }
+    }
+}
+
+/// Only if the client does not have the present version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfNoneMatch(Tags);
+
+impl IfNoneMatch {
+    /// As a header says it; what is no entity tag is passed over.
+    pub fn read(text: &str) -> Self {
+        Self(match text.trim() {
+            "*" => Tags::Any,
+            list => Tags::These(list.split(',').filter_map(|tag| opaque(tag.trim())).collect()),
+        })
+    }
+
+    /// Does the client have this version? Compared weakly (RFC 9110 §13.1.2).
+    pub fn has(&self, tag: &impl fmt::Display) -> bool {
+        match &self.0 {
+            Tags::Any => true,
+            Tags::These(tags) => {
+                let present = tag.to_string();
+                tags.iter().any(|known| *known == present.trim_matches('"'))
+            }
+        }
+    }
+}
+
+/// What a condition names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Tags {
+    /// `*`: whichever there is.
+    Any,
+    /// The opaque part of each tag, as we would have sent it.
+    These(Vec<String>),
+}
+
+impl Tags {
+    /// `*`, or a list of entity tags, in which elements may be empty (RFC 9110 §5.6.1, §8.8.3).
+    fn parse(text: &str) -> Option<Self> {
+        if text.trim() == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        let mut rest = text.trim_start_matches([' ', '\t', ',']);
+        while !rest.is_empty() {
+            let quoted = rest.strip_prefix("W/").unwrap_or(rest);
+            let end = quoted.strip_prefix('"')?.find('"')? + 2;
+            tags.push(opaque(&quoted[..end])?);
+            let after = quoted[end..].trim_start_matches([' ', '\t']);
+            if !after.is_empty() && !after.starts_with(',') {
+                return None;
+            }
+            rest = after.trim_start_matches([' ', '\t', ',']);
+        }
+        (!tags.is_empty()).then_some(Self::These(tags))
+    }
+}
+
+/// What stands between the quotes of a tag, without what a proxy has done to it; `None`: it is no tag.
+fn opaque(tag: &str) -> Option<String> {
+    let strong = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = strong.strip_prefix('"')?.strip_suffix('"')?;
+    (!opaque.contains('"')).then(|| without_coding(opaque).to_owned())
+}
+
+/// Without the coding that a proxy appended: `7-gzip` and `7-br` (Apache), `7--gzip` (Jetty), `7;gzip`.
+fn without_coding(opaque: &str) -> &str {
+    let coded = ["gzip", "br", "zstd", "deflate"].iter().find_map(|coding| opaque.strip_suffix(coding));
+    let plain = coded.and_then(|coded| ["--", "-", ";"].iter().find_map(|mark| coded.strip_suffix(mark)));
+    plain.unwrap_or(opaque)
+}
+
+/// A version, spelled as we spell it: tags are compared octet by octet (RFC 9110 §8.8.3.2).
+fn number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text)
+}
+
+fn tag() -> MetaSchema {
+    MetaSchema { example: Some("\"7\"".into()), ..MetaSchema::new("string") }
+}
+
+/// `*`, or entity tags.
+fn tags() -> MetaSchema {
+    let pattern = "^(\\*|(W/)?\"[^\"]*\"( *, *(W/)?\"[^\"]*\")*)$";
+    MetaSchema { pattern: Some(pattern.to_owned()), ..tag() }
+}
+
+scalar!(IfMatch, tags(), |text| {
+    Tags::parse(text).map(Self).ok_or_else(|| ParseError::custom("expected entity tags, or *"))
+});
+
+scalar!(IfNoneMatch, tag(), |text| Ok(Self::read(text)));
+
+#[cfg(test)]
+mod tests;

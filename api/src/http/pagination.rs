@@ -1,0 +1,154 @@
+//! Pages of lists: what the client asks for, and what he gets.
+
+use insula_core::base::{
+    error::Error,
+    pagination::{self, Cursors, Sort},
+};
+use poem::{
+    IntoResponse, Request, Response,
+    http::{HeaderValue, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaResponses, MetaSchema, Registry},
+    types::{ParseError, ParseFromJSON, ToJSON, Type},
+};
+use serde::Serialize;
+
+use super::{Cursor, Reply};
+use crate::schema::scalar;
+
+/// How many rows of a list: 1..=100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(u64);
+
+impl Limit {
+    const DEFAULT: u64 = 20;
+    const MAX: u64 = 100;
+}
+
+/// One page of a list.
+#[derive(Object, Serialize)]
+pub struct Page<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Where the list goes on; `null`: this is its last page.
+    #[oai(nullable)]
+    pub next_cursor: Option<String>,
+    /// Is there another page?
+    pub has_more: bool,
+}
+
+/// A list as one request asks for it.
+pub struct Paging<'a, K> {
+    cursors: &'a Cursors,
+    request: &'a Request,
+    list: String,
+    /// Which page, for the operation.
+    pub listing: pagination::Listing<K>,
+}
+
+impl<'a, K: Copy> Paging<'a, K> {
+    /// `list`: everything that makes the list this one: operation, organization, sort and filters. A cursor of one list
+    /// is no cursor of another.
+    ///
+    /// # Errors
+    /// `INVALID_CURSOR`.
+    pub fn new(
+        cursors: &'a Cursors,
+        request: &'a Request,
+        list: String,
+        (limit, sort, cursor): (Option<Limit>, Sort<K>, Option<Cursor>),
+    ) -> Result<Self, Error> {
+        let limit = limit.map_or(Limit::DEFAULT, |Limit(limit)| limit);
+        let after = cursor.map(|Cursor(cursor)| cursors.decode(&list, &cursor)).transpose()?;
+        Ok(Self { cursors, request, list, listing: pagination::Listing { limit, sort, after } })
+    }
+
+    /// The page that the operation gave, its rows as the wire shows them.
+    pub fn reply<R, T>(&self, page: pagination::Page<R>, show: impl Fn(R) -> T) -> Listed<T>
+    where
+        T: Send + Sync + ParseFromJSON + ToJSON + Type,
+    {
+        let next_cursor = page.next.map(|after| self.cursors.encode(&self.list, &after));
+        let link = next_cursor.as_deref().and_then(|cursor| self.link(cursor));
+        let data = page.data.into_iter().map(show).collect();
+        Listed { page: Page { data, has_more: next_cursor.is_some(), next_cursor }, link }
+    }
+
+    /// `Link` to the next page: this request with another cursor (RFC 8288 §3).
+    fn link(&self, cursor: &str) -> Option<HeaderValue> {
+        let uri = self.request.original_uri();
+        let link =
+            format!("<{}?{}>; rel=\"next\"", uri.path(), next(uri.query().unwrap_or_default(), cursor));
+        HeaderValue::from_str(&link).ok()
+    }
+}
+
+/// `query` with this cursor instead of its own, however that is spelled.
+fn next(query: &str, cursor: &str) -> String {
+    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish()
+}
+
+/// 200 with one page, and `Link` to the next one.
+pub struct Listed<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
+    page: Page<T>,
+    link: Option<HeaderValue>,
+}
+
+impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> IntoResponse for Listed<T> {
+    fn into_response(self) -> Response {
+        let mut response = Reply(self.page).into_response();
+        if let Some(link) = self.link {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        response
+    }
+}
+
+impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for Listed<T> {
+    fn meta() -> MetaResponses {
+        Reply::<Page<T>>::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        Page::<T>::register(registry);
+    }
+}
+
+scalar!(
+    Limit,
+    MetaSchema {
+        minimum: Some(1.0),
+        maximum: Some(100.0),
+        default: Some(Self::DEFAULT.into()),
+        ..MetaSchema::new("integer")
+    },
+    |text| {
+        let limit = text.parse().ok().filter(|limit| (1..=Self::MAX).contains(limit));
+        limit.map(Self).ok_or_else(|| ParseError::custom("expected a number from 1 to 100"))
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_goes_on_with_another_cursor() {
+        for (query, expected) in [
+            ("", "cursor=N"),
+            ("&", "cursor=N"),
+            ("&&limit=1&", "limit=1&cursor=N"),
+            ("cursor=C", "cursor=N"),
+            ("limit=1&%63ursor=C", "limit=1&cursor=N"),
+            ("%63%75%72%73%6f%72=C&sort=-name", "sort=-name&cursor=N"),
+            ("q=a%26cursor%3Db&cursor=C", "q=a%26cursor%3Db&cursor=N"),
+            ("q=J%C3%BCrgen+a%20b%2B&status=a&status=b", "q=J%C3%BCrgen+a+b%2B&status=a&status=b&cursor=N"),
+            ("q=%22%3E%3Cx%0D%0A", "q=%22%3E%3Cx%0D%0A&cursor=N"),
+        ] {
+            assert_eq!(next(query, "N"), expected, "{query}");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Answers: written by serde straight to bytes, documented by poem-openapi.
+
+use std::{fmt, marker::PhantomData};
+
+use insula_core::{base::error::Error, storage::idempotency};
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use super::{EntityTag, IfNoneMatch, etag};
+
+pub(super) const JSON: &str = "application/json";
+
+/// 200 with a body.
+pub struct Reply<T>(pub T);
+
+/// 200 with a body and its `ETag`, or 304 when the client has it already.
+pub enum Tagged<T, Tag = EntityTag> {
+    /// The client's copy is the present one (RFC 9110 §15.4.5).
+    Unchanged(Tag),
+    /// The present one.
+    Present(Tag, T),
+}
+
+impl<T, Tag: fmt::Display> Tagged<T, Tag> {
+    /// The present one, unless the client says that he has it.
+    pub fn new(tag: Tag, known: Option<IfNoneMatch>, body: impl FnOnce() -> T) -> Self {
+        match known.is_some_and(|known| known.has(&tag)) {
+            true => Self::Unchanged(tag),
+            false => Self::Present(tag, body()),
+        }
+    }
+}
+
+/// 201 with `Location`, `ETag` and a body: made once, remembered, and given again to who asks again.
+pub struct Answer<T> {
+    stored: idempotency::Answer,
+    body: PhantomData<fn() -> T>,
+}
+
+/// 204.
+pub struct NoContent;
+
+/// An answer that sets cookies.
+pub struct WithCookies<R> {
+    /// The answer.
+    pub reply: R,
+    /// Values of `Set-Cookie`.
+    pub cookies: Vec<HeaderValue>,
+}
+
+/// 202 with what was asked for: it will be done, and is not yet.
+pub struct Queued<T>(pub T);
+
+/// 207 with what came of each of several things, in the order in which they were asked for (RFC 4918 §13).
+pub struct MultiStatus<T>(pub T);
+
+/// 202: something was asked for, and this is all that is said of it.
+#[derive(Clone, Copy)]
+pub struct Accepted(pub &'static str);
+
+/// The answer, or 202 where it is given elsewhere.
+pub enum OrAccepted<T> {
+    /// It was done.
+    Done(T),
+    /// It was asked for.
+    Accepted(Accepted),
+}
+
+/// What 202 says.
+#[derive(Object, Serialize)]
+struct Acceptance {
+    /// What to do next, for people.
+    message: Sentence,
+}
+
+crate::texts! {
+    /// A sentence for people.
+    Sentence { length: 1..=500, example: "If there is such an account, a mail is on its way. Look into your mailbox." }
+}
+
+pub(super) fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, body).map_err(|_| Error::Broken("an answer is not JSON"))?;
+    Ok(bytes)
+}
+
+fn json<T: Serialize>(body: &T) -> Response {
+    match bytes(body) {
+        Ok(bytes) => Response::builder().content_type(JSON).body(bytes),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into(),
+    }
+}
+
+impl<T: Serialize> Answer<T> {
+    /// Something new, at `location`.
+    ///
+    /// # Errors
+    /// Only when the body cannot be written.
+    pub fn created(location: String, tag: EntityTag, body: &T) -> Result<Self, Error> {
+        let stored = idempotency::Answer {
+            status: StatusCode::CREATED.as_u16(),
+            location: Some(location),
+            etag: Some(tag.to_string()),
+            body: bytes(body)?,
+        };
+        Ok(Self::again(stored))
+    }
+}
+
+impl<T> Answer<T> {
+    /// The answer given before.
+    pub fn again(stored: idempotency::Answer) -> Self {
+        Self { stored, body: PhantomData }
+    }
+
+    /// What is remembered of it.
+    pub fn stored(&self) -> &idempotency::Answer {
+        &self.stored
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        json(&self.0)
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Queued<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(&self.0);
+        response.set_status(StatusCode::ACCEPTED);
+        response
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for MultiStatus<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(&self.0);
+        response.set_status(StatusCode::MULTI_STATUS);
+        response
+    }
+}
+
+impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for Tagged<T, Tag> {
+    fn into_response(self) -> Response {
+        let (tag, mut response) = match self {
+            Self::Unchanged(tag) => (tag, StatusCode::NOT_MODIFIED.into()),
+            Self::Present(tag, body) => (tag, json(&body)),
+        };
+        response.headers_mut().insert(header::ETAG, etag::header(&tag));
+        response
+    }
+}
+
+impl<T: Send> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        let idempotency::Answer { status, location, etag, body } = self.stored;
+        let mut response = Response::builder()
+            .status(StatusCode::from_u16(status).unwrap_or(StatusCode::CREATED))
+            .content_type(JSON)
+            .body(body);
+        for (name, value) in [(header::LOCATION, location), (header::ETAG, etag)] {
+            if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(&value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        Queued(Acceptance { message: Sentence(self.0.to_owned()) }).into_response()
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for OrAccepted<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(answer) => answer.into_response(),
+            Self::Accepted(accepted) => accepted.into_response(),
+        }
+    }
+}
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into()
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for WithCookies<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.reply.into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+fn text_header(name: &str, description: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+    }
+}
+
+fn response<T: Type>(
+    status: StatusCode,
+    description: &'static str,
+    headers: Vec<MetaHeader>,
+) -> MetaResponses {
+    MetaResponses {
+        responses: vec![MetaResponse {
+            description,
+            status: Some(status.as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],
+            headers,
+        }],
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Reply<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::OK, "OK", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Queued<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::ACCEPTED, "Accepted", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for MultiStatus<T> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::MULTI_STATUS, "What came of each.", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for Tagged<T, Tag> {
+    fn meta() -> MetaResponses {
+        response::<T>(StatusCode::OK, "OK", vec![text_header("ETag", "Its version; send it as `If-Match`.")])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Answer<T> {
+    fn meta() -> MetaResponses {
+        let location = text_header("Location", "Its path.");
+        response::<T>(StatusCode::CREATED, "Created", vec![location, text_header("ETag", "Its version.")])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl ApiResponse for Accepted {
+    fn meta() -> MetaResponses {
+        Queued::<Acceptance>::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        <Acceptance as Type>::register(registry);
+    }
+}
+
+impl<T: ApiResponse> ApiResponse for OrAccepted<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = T::meta();
+        meta.responses.extend(Accepted::meta().responses);
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+        <Accepted as ApiResponse>::register(registry);
+    }
+}
+
+impl ApiResponse for NoContent {
+    fn meta() -> MetaResponses {
+        let description = "Done; there is nothing to say.";
+        let status = Some(StatusCode::NO_CONTENT.as_u16());
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description,
+                status,
+                status_range: None,
+                content: vec![],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+impl<R: ApiResponse> ApiResponse for WithCookies<R> {
+    fn meta() -> MetaResponses {
+        R::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
+}

@@ -1,0 +1,122 @@
+//! One span and one line in the log per request; and a panic is one more failure.
+
+use std::{
+    any::Any,
+    fmt::Display,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, OnceLock},
+    task::Poll,
+    time::Instant,
+};
+
+use insula_core::runtime::telemetry::metrics;
+use poem::{Endpoint, PathPattern, Request, Response, http::StatusCode};
+use tracing::Instrument;
+
+use crate::{operations::Operation, request::id::RequestId};
+
+/// Who asked, once somebody found out: put into the request by [`access`], filled in by the extractor of the caller.
+#[derive(Clone, Debug, Default)]
+pub struct Subject(Arc<OnceLock<String>>);
+
+impl Subject {
+    /// Notes that `request` comes from `user`.
+    pub fn note(request: &Request, user: impl Display + Copy) {
+        if let Some(Self(subject)) = request.data() {
+            subject.get_or_init(|| user.to_string());
+        }
+    }
+}
+
+/// What an access line says of a path that has no template, since there is nothing there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownPaths {
+    /// Itself: whoever develops sees what was misspelled.
+    Shown,
+    /// `-`: whatever stands in it has no business in a log.
+    Hidden,
+}
+
+/// The characters of an unknown path that are shown.
+const SHOWN: usize = 200;
+
+impl UnknownPaths {
+    fn line(self, path: &str) -> String {
+        match self {
+            Self::Hidden => "-".to_owned(),
+            Self::Shown => path.chars().take(SHOWN).flat_map(char::escape_default).collect(),
+        }
+    }
+}
+
+/// Middleware: a span around the request, and one access line when its answer is known.
+///
+/// The line stands outside of the span, whose name of the request it has itself. It names the path by its template, and nothing
+/// else of what the client sent, but for `unknown` paths: ids of other people, query strings, headers and bodies have no business
+/// in a log.
+///
+/// # Errors
+/// Those of `endpoint`.
+pub async fn access<E>(
+    unknown: UnknownPaths,
+    endpoint: Arc<E>,
+    mut request: Request,
+) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let (started, subject) = (Instant::now(), Subject::default());
+    let (id, method) = (RequestId::of(&request), request.method().clone());
+    let operation = request.data::<Arc<Operation>>().cloned();
+    let sent = request.uri().path().to_owned();
+    request.set_data(subject.clone());
+    let span = tracing::info_span!("request", request_id = &*id);
+    let response = endpoint.call(request).instrument(span).await?;
+    let pattern = response.data::<PathPattern>();
+    let template = match &operation {
+        Some(operation) => Some(&*operation.template),
+        None => pattern.map(|pattern| &*pattern.0),
+    };
+    let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
+    metrics::request_answered(method.as_str(), template, status, seconds);
+    let ms = (seconds * 10_000.0).round() / 10.0;
+    let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);
+    tracing::info!(
+        target: "insula::access",
+        method = %method,
+        path,
+        status,
+        ms,
+        request_id = &*id,
+        user_id = subject.0.get(),
+    );
+    Ok(response)
+}
+
+/// Middleware: a panic of `endpoint` is a failure of this request only.
+///
+/// # Errors
+/// `INTERNAL_ERROR`, and those of `endpoint`.
+pub async fn catch_panic<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let mut call = pin!(endpoint.call(request));
+    std::future::poll_fn(|cx| {
+        // The future is dropped right after, and what it shares with others is behind locks that say so.
+        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))).unwrap_or_else(|panic| {
+            let text = format!("a handler panicked: {}", text_of(&*panic));
+            Poll::Ready(Err(poem::Error::from_string(text, StatusCode::INTERNAL_SERVER_ERROR)))
+        })
+    })
+    .await
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+#[cfg(test)]
+mod tests;

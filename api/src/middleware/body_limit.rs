@@ -1,0 +1,106 @@
+//! A request body that is counted and timed, whatever extractor reads it, and the deadline of the whole request.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::combinators::BoxBody;
+use insula_core::base::error::Code;
+use pin_project_lite::pin_project;
+use poem::{Endpoint, Request, Response, http::header};
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::{problem::Problem, server::Limits};
+
+/// Where the body leaves word why it failed: to extractors every fault is one I/O error.
+type Fault = Arc<OnceLock<Code>>;
+
+pin_project! {
+    /// Fails once more than `left` bytes arrive or `deadline` passes. Counts real bytes, so that chunked and HTTP/2
+    /// bodies are bounded like any other.
+    struct Bounded<B> {
+        #[pin]
+        inner: B,
+        #[pin]
+        deadline: Sleep,
+        left: u64,
+        fault: Fault,
+    }
+}
+
+impl<B> HttpBody for Bounded<B>
+where
+    B: HttpBody<Data = Bytes, Error = io::Error>,
+{
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.project();
+        let fail =
+            |code: Code| Poll::Ready(Some(Err(io::Error::other(this.fault.get_or_init(|| code).as_str()))));
+        // The clock first: a client that always has one more byte ready must not outrun it.
+        if this.deadline.poll(cx).is_ready() {
+            return fail(Code::RequestTimeout);
+        }
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            match this.left.checked_sub(bytes) {
+                Some(left) => *this.left = left,
+                None => return fail(Code::PayloadTooLarge),
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Wraps the body of `request` in place.
+fn bound(request: &mut Request, bytes: u64, time: Duration) -> Fault {
+    let fault = Fault::default();
+    let inner: BoxBody<Bytes, io::Error> = request.take_body().into();
+    let body = Bounded { inner, deadline: sleep(time), left: bytes, fault: fault.clone() };
+    request.set_body(poem::Body::from(BoxBody::new(body)));
+    fault
+}
+
+/// Middleware: the request's body within `limits`, and its answer too; 413 and 408 otherwise.
+///
+/// # Errors
+/// `PAYLOAD_TOO_LARGE`, `REQUEST_TIMEOUT`, and those of `endpoint`.
+pub(crate) async fn bounded<E>(
+    endpoint: Arc<E>,
+    mut request: Request,
+    limits: Limits,
+) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let refuse = |code: Code| Err(Problem(code.refuse()).into());
+    let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limits.body_bytes) {
+        return refuse(Code::PayloadTooLarge);
+    }
+    let fault = bound(&mut request, limits.body_bytes, limits.body_time);
+    let answer = timeout(limits.request_time, endpoint.call(request)).await;
+    // Whatever the extractor made of the broken body, the client hears what was wrong with it.
+    match (fault.get(), answer) {
+        (Some(code), _) => refuse(*code),
+        (None, Ok(answer)) => answer,
+        (None, Err(_)) => refuse(Code::RequestTimeout),
+    }
+}

@@ -1,0 +1,97 @@
+//! The headers that every response carries, whatever produced it.
+
+use std::sync::Arc;
+
+use insula_core::runtime::config::CspMode;
+use poem::{
+    Endpoint, Request, Response,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+};
+
+use crate::{
+    browser::csp::Policy,
+    request::id::{RequestId, TraceId, X_REQUEST_ID},
+};
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Middleware that gives the request its ids and completes the headers of its response.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers {
+    is_https: bool,
+    csp: CspMode,
+}
+
+impl Headers {
+    /// For a product reached at `public_url`: with `https`, browsers are told to keep to it (RFC 6797). `csp`: how much its
+    /// pages may do in them.
+    pub fn new(public_url: &str, csp: CspMode) -> Self {
+        Self { is_https: public_url.starts_with("https://"), csp }
+    }
+
+    /// Passes `request` on to `endpoint`, with its [`RequestId`].
+    ///
+    /// # Errors
+    /// Those of `endpoint`, which answers failures itself ([`crate::problem::render`]).
+    pub async fn around<E>(self, endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
+    where
+        E: Endpoint<Output = Response>,
+    {
+        let id = RequestId::choose(&request);
+        request.set_data(id.clone());
+        request.set_data(TraceId::choose(&request));
+        let mut response = endpoint.call(request).await?;
+        let policy = Policy::of(&response);
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        self.complete(headers, policy);
+        Ok(response)
+    }
+
+    fn complete(self, headers: &mut HeaderMap, policy: Policy) {
+        for (name, value) in [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (RESOURCE_POLICY, "same-origin"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.is_https {
+            let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+        }
+        if policy.stands_alone() {
+            headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+        }
+        if let Some(frames) = policy.frames(self.csp) {
+            headers.insert(header::X_FRAME_OPTIONS, frames);
+        }
+        if let Some(policy) = policy.header(self.csp) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handler_has_the_last_word_on_caching_only() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("unsafe-url"));
+        Headers::new("http://insula.example", CspMode::Strict).complete(&mut headers, Policy::Data);
+        assert_eq!(headers[header::CACHE_CONTROL], "no-cache");
+        assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "default-src 'none'; frame-ancestors 'none'");
+        assert!(!headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
+        Headers::new("https://insula.example", CspMode::Strict).complete(&mut headers, Policy::Data);
+        assert!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
+    }
+}

@@ -1,0 +1,211 @@
+//! How often clients may ask: which classes an operation falls in, and what the answer says of it. The counting is core's.
+//!
+//! Two stages: the address before anything is looked at, the person and the organization once it is known who they are. What
+//! counts is the operation, never how a path is written.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use insula_core::{
+    base::{
+        error::Error,
+        ids::{OrgId, UserId},
+    },
+    runtime::rate_limit::{Class, Verdict},
+};
+use poem::{
+    Endpoint, Request, Response,
+    http::{HeaderName, HeaderValue, Method},
+};
+
+use crate::{operations::Operation, problem::Problem, request::client_ip, state::State};
+
+/// What there may be, and what is left of it (draft-ietf-httpapi-ratelimit-headers-09).
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What is counted by address, beside everything.
+const BY_ADDRESS: &[(&str, Class)] = &[
+    ("logIn", Class::LogIn),
+    ("reauthenticate", Class::LogIn),
+    ("changeMyPassword", Class::LogIn),
+    ("register", Class::Register),
+    ("forgotPassword", Class::Reset),
+    ("resendVerification", Class::Reset),
+    ("resetPassword", Class::Confirm),
+    ("verifyEmail", Class::Confirm),
+    ("undoEmailChange", Class::Confirm),
+    ("previewInvitation", Class::Confirm),
+    ("acceptInvitation", Class::Confirm),
+    ("declineInvitation", Class::Confirm),
+];
+
+/// What is counted by organization, beside its person.
+const BY_ORGANIZATION: &[(&str, Class)] = &[
+    ("createInvitation", Class::Mail),
+    ("resendInvitation", Class::Mail),
+    ("createInvitations", Class::Bulk),
+    ("importTimeEntries", Class::Bulk),
+    ("createTasks", Class::Bulk),
+    ("exportAuditEventsAsJsonLines", Class::Export),
+    ("exportAuditEventsAsCsv", Class::Export),
+    ("exportTimeEntriesAsJsonLines", Class::Export),
+    ("exportTimeEntriesAsCsv", Class::Export),
+    ("exportTasksAsJsonLines", Class::Export),
+    ("exportTasksAsCsv", Class::Export),
+];
+
+/// What is counted by session, by its handler.
+const BY_SESSION: &[(&str, Class)] = &[("refresh", Class::Refresh)];
+
+fn listed(table: &[(&str, Class)], id: &str) -> Option<Class> {
+    table.iter().find(|(operation, _)| *operation == id).map(|(_, class)| *class)
+}
+
+/// The class of a person's requests for an operation.
+fn by_person(method: &Method, path: &str) -> Class {
+    match path.contains("/admin/") {
+        true => Class::Admin,
+        false if method.is_safe() => Class::Read,
+        false => Class::Write,
+    }
+}
+
+/// The class that the document names: the narrowest.
+pub(crate) fn class(id: &str, method: &Method, path: &str) -> Class {
+    let narrow = [BY_ADDRESS, BY_ORGANIZATION, BY_SESSION].iter().find_map(|table| listed(table, id));
+    narrow.unwrap_or(by_person(method, path))
+}
+
+/// What was counted for a request; put into it by [`show`].
+#[derive(Clone, Debug, Default)]
+pub struct Counted(Arc<Mutex<Vec<Verdict>>>);
+
+/// Middleware around everything that answers: says what was counted.
+///
+/// # Errors
+/// Those of `endpoint`.
+pub async fn show<E>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let counted = Counted::default();
+    request.set_data(counted.clone());
+    let mut response = endpoint.call(request).await?;
+    let verdicts = counted.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let list = |item: fn(&Verdict) -> String| {
+        let items: Vec<_> = verdicts.iter().map(item).collect();
+        HeaderValue::from_str(&items.join(", ")).ok().filter(|_| !items.is_empty())
+    };
+    let policy =
+        list(|it| format!("{:?};q={};w={}", it.class.as_str(), it.quota.count, it.quota.per.as_secs()));
+    let left = list(|it| {
+        let until = it.wait.unwrap_or(it.reset);
+        format!("{:?};r={};t={}", it.class.as_str(), it.remaining, until.as_millis().div_ceil(1000))
+    });
+    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
+        if let Some(value) = value {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// Middleware around the routes: the first stage.
+///
+/// # Errors
+/// `RATE_LIMITED`, and those of `endpoint`.
+pub async fn by_address<E>(state: Arc<State>, endpoint: Arc<E>, request: Request) -> poem::Result<E::Output>
+where
+    E: Endpoint,
+{
+    let prefix = client_ip::prefix(client_ip::address(&request, state.trusted_proxies.as_ref()));
+    let narrow = request.data::<Arc<Operation>>().and_then(|operation| listed(BY_ADDRESS, operation.id));
+    for class in [Class::Address].into_iter().chain(narrow) {
+        take(&state, &request, class, &prefix).await.map_err(Problem)?;
+    }
+    endpoint.call(request).await
+}
+
+/// The second stage, once it is known who asks, and in which organization.
+///
+/// # Errors
+/// `RATE_LIMITED`.
+pub(crate) async fn by_person_and_organization(
+    state: &State,
+    request: &Request,
+    user: UserId,
+    org: Option<OrgId>,
+) -> Result<(), Error> {
+    let Some(operation) = request.data::<Arc<Operation>>() else { return Ok(()) };
+    take(state, request, by_person(&operation.method, &operation.template), &user.to_string()).await?;
+    match (listed(BY_ORGANIZATION, operation.id), org) {
+        (Some(Class::Mail), Some(org)) => by_invitation(state, request, user, org).await,
+        (Some(class), Some(org)) => take(state, request, class, &org.to_string()).await,
+        _ => Ok(()),
+    }
+}
+
+/// Counts an invitation by `user` into `org`: of the organization, and of the person wherever they invite. A new account has
+/// a smaller quota, so that nobody registers to send mails to strangers.
+///
+/// # Errors
+/// `RATE_LIMITED`.
+pub(crate) async fn by_invitation(
+    state: &State,
+    request: &Request,
+    user: UserId,
+    org: OrgId,
+) -> Result<(), Error> {
+    let age = user.made_at().and_then(|made| (state.db.now() - made).to_std().ok());
+    let class = match age.is_none_or(|age| age < state.new_account_age) {
+        true => Class::NewInviter,
+        false => Class::Inviter,
+    };
+    take(state, request, class, &user.to_string()).await?;
+    take(state, request, Class::Mail, &org.to_string()).await
+}
+
+/// Takes a token of the class for `key`, and lets the answer say so.
+///
+/// # Errors
+/// `RATE_LIMITED`.
+pub(crate) async fn take(state: &State, request: &Request, class: Class, key: &str) -> Result<(), Error> {
+    let verdict = state.limits.take(class, key).await;
+    if let Some(Counted(counted)) = request.data() {
+        let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.retain(|other| other.class != class);
+        counted.push(verdict);
+    }
+    match verdict.wait {
+        None => Ok(()),
+        Some(retry_after) => Err(Error::Limited { retry_after }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_that_is_listed_is_there() {
+        let document = crate::app::document().unwrap();
+        let methods = document["paths"].as_object().unwrap().values();
+        let operations = methods.flat_map(|methods| methods.as_object().unwrap().values());
+        let ids: HashSet<_> =
+            operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+        for (id, _) in [BY_ADDRESS, BY_ORGANIZATION, BY_SESSION].concat() {
+            assert!(ids.contains(id), "there is no operation {id}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_listed_reads_or_writes() {
+        let of = |id, method: &Method, path| class(id, method, path);
+        assert_eq!(of("listProjects", &Method::GET, "/organizations/{org}/projects"), Class::Read);
+        assert_eq!(of("createProject", &Method::POST, "/organizations/{org}/projects"), Class::Write);
+        assert_eq!(of("listUsers", &Method::GET, "/api/v1/admin/users"), Class::Admin);
+        assert_eq!(of("logIn", &Method::POST, "/auth/login"), Class::LogIn);
+    }
+}

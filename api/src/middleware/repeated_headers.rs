@@ -1,0 +1,114 @@
+//! Headers that a request has more than once. A proxy in front of this server may have used the other one, so a request is
+//! refused when a header that decides something is repeated (RFC 9110 §5.3).
+//!
+//! Refused where they are read, because they have an answer of their own: `Authorization` (401, [`crate::auth::extractors`]),
+//! `Content-Type` (415, [`crate::body`]) and `Host` (400, [`crate::server`]). `Cookie` may be sent in several lines;
+//! [`crate::browser::cookies`] says what two cookies of one name are.
+
+use std::sync::Arc;
+
+use insula_core::base::error::{Code, Error, FieldError};
+use poem::{
+    Endpoint, Request, Response,
+    http::{HeaderMap, HeaderValue},
+};
+
+use crate::problem::Problem;
+
+/// A request has each of them once at most.
+const ONCE: [&str; 6] = [
+    "X-Platform-Access",
+    "X-CSRF-Token",
+    "Idempotency-Key",
+    "Origin",
+    "Sec-Fetch-Site",
+    "Access-Control-Request-Method",
+];
+
+/// Lists, which may be sent in several lines.
+const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
+
+/// Middleware: refuses headers that are there twice, and joins lists that are there in parts.
+///
+/// # Errors
+/// `BAD_REQUEST`, naming each header, and those of `endpoint`.
+pub async fn refuse<E>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let errors = twice(request.headers());
+    if !errors.is_empty() {
+        return Err(Problem(Error::Invalid(Code::BadRequest, errors)).into());
+    }
+    for name in LISTS {
+        join(request.headers_mut(), name);
+    }
+    endpoint.call(request).await
+}
+
+fn twice(headers: &HeaderMap) -> Vec<FieldError> {
+    let repeated = ONCE.iter().filter(|name| headers.get_all(**name).iter().nth(1).is_some());
+    let fault = |name: &&str| FieldError {
+        field: (*name).to_owned(),
+        code: "NOT_UNIQUE",
+        message: "Must be given once.".to_owned(),
+    };
+    repeated.map(fault).collect()
+}
+
+/// Makes one line of a list. Bytes that are no text may stand in an entity tag; the framework takes a header that holds them
+/// for one that is not there, and a condition must not get lost. No tag of ours has them, so any other byte will do.
+fn join(headers: &mut HeaderMap, name: &'static str) {
+    let lines: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    let is_plain = lines.iter().flat_map(|line| line.iter()).all(|byte| is_text(*byte));
+    if lines.len() < 2 && is_plain {
+        return;
+    }
+    let mut joined = lines.join(&b", "[..]);
+    joined.iter_mut().filter(|byte| !is_text(**byte)).for_each(|byte| *byte = b'?');
+    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+        headers.insert(name, joined);
+    }
+}
+
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (b' '..=b'~').contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_become_one_line_and_no_condition_gets_lost() {
+        for (lines, expected) in [
+            (vec![&b"\"1\""[..]], "\"1\""),
+            (vec![&b"\"1\""[..], b"W/\"2\"", b"\"3\", \"4\""], "\"1\", W/\"2\", \"3\", \"4\""),
+            (vec![&b"\"\xff\""[..]], "\"?\""),
+            (vec![&b"\"\xc3\xa9\""[..], b"\"1\""], "\"??\", \"1\""),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("if-match", HeaderValue::from_bytes(line).unwrap());
+            }
+            join(&mut headers, "If-Match");
+            assert_eq!(headers.get_all("if-match").iter().collect::<Vec<_>>(), [expected]);
+        }
+        let mut none = HeaderMap::new();
+        join(&mut none, "If-Match");
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn whatever_is_there_twice_is_named() {
+        let mut headers = HeaderMap::new();
+        for name in ONCE {
+            headers.append(name, HeaderValue::from_static("a"));
+            assert!(twice(&headers).is_empty());
+            headers.append(name, HeaderValue::from_static("a"));
+            let named: Vec<_> = twice(&headers).into_iter().map(|error| error.field).collect();
+            assert_eq!(named, [name]);
+            headers.remove(name);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Members of a body of which exactly one is given: the routes refuse none and both, and so does the schema.
+
+use serde_json::{Value, json};
+
+/// Schema, the member of its example, and the other one.
+const EITHER: [(&str, &str, &str); 3] = [
+    ("LogIn", "email", "username"),
+    ("AccountDraft", "password", "password_hash"),
+    ("OrganizationDraft", "owner_email", "owner_id"),
+];
+
+/// Says it of those schemas that the document has. A member that is `null` is not given.
+pub(super) fn add(doc: &mut Value) {
+    for (name, one, other) in EITHER {
+        if let Some(schema) = doc["components"]["schemas"].get_mut(name) {
+            let given =
+                |member: &str| json!({"required": [member], "properties": {member: {"type": "string"}}});
+            schema["oneOf"] = json!([given(one), given(other)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_them_all() {
+        let doc = crate::app::document().unwrap();
+        for (name, one, other) in EITHER {
+            let schema = &doc["components"]["schemas"][name];
+            for member in [one, other] {
+                assert_eq!(
+                    schema["properties"][member]["type"],
+                    json!(["string", "null"]),
+                    "{name}.{member}"
+                );
+            }
+            let arms = json!({"oneOf": schema["oneOf"]});
+            let fits = |given: Value| jsonschema::is_valid(&arms, &given);
+            assert!(fits(json!({one: "x"})) && fits(json!({one: null, other: "x"})), "{name}");
+            assert!(!fits(json!({})) && !fits(json!({one: "x", other: "x"})), "{name}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The ops port: what operators and their machines ask one process, on a port that the internet does not reach.
+//!
+//! `/metrics` in Prometheus' text format, `/livez` (restart it when this fails), `/readyz` (send it nothing while this
+//! fails). Nothing here says anything about a person or an organization.
+
+pub mod health;
+
+use std::{io, sync::Arc, time::Duration};
+
+use insula_core::{
+    runtime::telemetry::{Pulse, metrics},
+    storage::db::Db,
+};
+use poem::{
+    EndpointExt, IntoResponse, Response, Route, get, handler,
+    http::{StatusCode, header},
+    web::{Data, Json},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ops::health::{database_trouble, with_warnings},
+    server::{Limits, Readiness, serve as accept},
+};
+
+/// Most connections: a scraper, a few probes, somebody who looks.
+const CONNECTIONS: usize = 64;
+
+/// What one process tells of itself.
+#[derive(Clone)]
+pub struct Ops {
+    /// Of its background work.
+    pub pulse: Pulse,
+    /// Without it the process is not ready.
+    pub db: Db,
+    /// Says why the process wants no work now, such as `draining`; `None`: it does.
+    pub refusal: Arc<dyn Fn() -> Option<&'static str> + Send + Sync>,
+}
+
+/// Answers on `listener` until `stop`.
+///
+/// # Errors
+/// When `listener` has no address.
+pub async fn serve(listener: TcpListener, ops: Ops, stop: CancellationToken) -> io::Result<()> {
+    let limits = Limits {
+        connections: CONNECTIONS,
+        connections_per_peer: CONNECTIONS,
+        drain_delay: Duration::ZERO,
+        drain_time: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let routes = Route::new().at("/metrics", get(show)).at("/livez", get(livez)).at("/readyz", get(readyz));
+    accept(listener, routes.data(ops), limits, Readiness::default(), stop.cancelled()).await.map(drop)
+}
+
+#[handler]
+fn show() -> Response {
+    metrics::render().with_content_type("text/plain; version=0.0.4; charset=utf-8").into_response()
+}
+
+#[handler]
+#[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
+fn livez(ops: Data<&Ops>) -> Response {
+    told(if ops.pulse.is_beating() { Ok(json!({ "status": "ok" })) } else { Err("background work hangs") })
+}
+
+#[handler]
+async fn readyz(ops: Data<&Ops>) -> Response {
+    let reason = match (ops.refusal)() {
+        None => database_trouble(&ops.db).await,
+        refusal => refusal,
+    };
+    told(reason.map_or_else(|| Ok(with_warnings(&ops.db, json!({ "status": "ok" }))), Err))
+}
+
+/// Who asks here may know why.
+fn told(answer: Result<Value, &'static str>) -> Response {
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unavailable", "reason": reason }))
+        }
+    };
+    Json(body).with_status(status).with_header(header::CACHE_CONTROL, "no-store").into_response()
+}

@@ -1,0 +1,129 @@
+//! The documentation pages (Swagger UI, Redoc) and the document they show: embedded, so that nothing is fetched from elsewhere.
+
+use bytes::Bytes;
+use poem::{
+    Endpoint, IntoEndpoint, Request, Response, Result,
+    endpoint::make_sync,
+    error::NotFoundError,
+    get,
+    http::{StatusCode, header},
+};
+use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
+
+use crate::{browser::csp::Policy, http::IfNoneMatch};
+
+/// The files of `assets/swagger-ui`; its README names their origin.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/assets/swagger-ui"]
+struct SwaggerUi;
+
+/// The files of `assets/redoc`; its README names their origin.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/assets/redoc"]
+struct Redoc;
+
+/// Where Swagger UI stands: it tries operations.
+pub const PATH: &str = "/docs";
+
+/// Where Redoc stands: it is for reading.
+pub const REFERENCE: &str = "/redoc";
+
+/// Swagger UI and its parts, at [`PATH`] and below.
+pub fn page() -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> {
+    get(make_sync(|request: Request| file::<SwaggerUi>(&request, PATH, Policy::Docs)))
+}
+
+/// Redoc and its parts, at [`REFERENCE`] and below.
+pub fn reference() -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> {
+    get(make_sync(|request: Request| file::<Redoc>(&request, REFERENCE, Policy::Reference)))
+}
+
+/// One of `Files`, which stand at `place`.
+fn file<Files: RustEmbed>(request: &Request, place: &str, policy: Policy) -> Result<Response> {
+    let name = match request.uri().path().strip_prefix(place).ok_or(NotFoundError)? {
+        // The links of the page are relative to its directory, and so is this one: a path prefix does no harm.
+        "" => {
+            let redirect = Response::builder().status(StatusCode::PERMANENT_REDIRECT);
+            return Ok(redirect
+                .header(header::LOCATION, format!("{}/", place.trim_start_matches('/')))
+                .finish());
+        }
+        "/" => "index.html",
+        path => path.trim_start_matches('/'),
+    };
+    let media_type = match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("png") => "image/png",
+        Some("txt") | None => "text/plain; charset=utf-8",
+        Some(_) => return Err(NotFoundError.into()),
+    };
+    let file = Files::get(name).ok_or(NotFoundError)?;
+    let bytes = match file.data {
+        std::borrow::Cow::Borrowed(data) => Bytes::from_static(data),
+        std::borrow::Cow::Owned(data) => data.into(),
+    };
+    let mut response = versioned(request, bytes, media_type, &file.metadata.sha256_hash());
+    response.set_data(policy);
+    Ok(response)
+}
+
+/// The document, as it was published at start.
+pub fn document(
+    document: &serde_json::Value,
+) -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> + use<> {
+    let bytes = Bytes::from(document.to_string());
+    let hash: [u8; 32] = Sha256::digest(&bytes).into();
+    get(make_sync(move |request: Request| versioned(&request, bytes.clone(), "application/json", &hash)))
+}
+
+/// Bytes that change with the program only: kept by clients, and asked for again by their hash (RFC 9110 §13.1.2).
+pub(crate) fn versioned(
+    request: &Request,
+    bytes: Bytes,
+    media_type: &'static str,
+    hash: &[u8; 32],
+) -> Response {
+    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{hex}\"");
+    let known = request.header(header::IF_NONE_MATCH).unwrap_or_default();
+    let is_known = IfNoneMatch::read(known).has(&tag);
+    let response = Response::builder().header(header::ETAG, tag).header(header::CACHE_CONTROL, "no-cache");
+    match is_known {
+        true => response.status(StatusCode::NOT_MODIFIED).finish(),
+        false => response.content_type(media_type).body(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_those_the_readmes_name() {
+        named_in_the_readme::<SwaggerUi>(&["README.md", "index.html", "start.js"]);
+        named_in_the_readme::<Redoc>(&["README.md", "index.html", "redoc.css", "start.js"]);
+    }
+
+    fn named_in_the_readme<Files: RustEmbed>(ours: &[&str]) {
+        let readme = Files::get("README.md").unwrap();
+        let readme = std::str::from_utf8(&readme.data).unwrap();
+        let rows = readme
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.strip_suffix("` |")?.split_once("` | `"));
+        let mut named: Vec<_> = rows
+            .map(|(name, sum)| {
+                let hash = Files::get(name).unwrap().metadata.sha256_hash();
+                assert_eq!(hash.map(|byte| format!("{byte:02x}")).concat(), sum, "{name}");
+                name.to_owned()
+            })
+            .collect();
+        named.extend(ours.iter().map(|&name| name.to_owned()));
+        named.sort();
+        let mut present: Vec<_> = Files::iter().map(std::borrow::Cow::into_owned).collect();
+        present.sort();
+        assert_eq!(present, named);
+    }
+}

@@ -1,0 +1,64 @@
+//! The pages that are enough without any console: the first one, those that mailed links lead to (`/verify` and `/reset`, which
+//! are one, and `/accept`), and those that explain problems. Embedded.
+
+mod home;
+mod problems;
+pub mod docs;
+pub mod dev_inbox;
+
+use bytes::Bytes;
+use poem::{Endpoint, Request, Response, Route, endpoint::make_sync, get};
+use sha2::{Digest, Sha256};
+
+use crate::{browser::csp::Policy, pages::docs::versioned};
+
+const HTML: &str = include_str!("links.html");
+const ACCEPT: &str = include_str!("accept.html");
+const SHARED: &str = include_str!("page.js");
+const SCRIPT: &str = include_str!("links.js");
+const ACCEPT_SCRIPT: &str = include_str!("accept.js");
+const STYLE: &str = include_str!("links.css");
+
+/// `outside`, and the pages with their parts. The token is in the fragment of the address: it never comes here.
+pub fn beside(outside: Route) -> Route {
+    problems::beside(outside)
+        .at("/", get(home::page))
+        .at("/verify", get(file(HTML, "text/html; charset=utf-8")))
+        .at("/reset", get(file(HTML, "text/html; charset=utf-8")))
+        .at("/accept", get(file(ACCEPT, "text/html; charset=utf-8")))
+        .at("/links/page.js", get(file(SHARED, "text/javascript; charset=utf-8")))
+        .at("/links/accept.js", get(file(ACCEPT_SCRIPT, "text/javascript; charset=utf-8")))
+        .at("/links/links.js", get(file(SCRIPT, "text/javascript; charset=utf-8")))
+        .at("/links/links.css", get(file(STYLE, "text/css; charset=utf-8")))
+}
+
+/// The frame of a page without scripts: its title, and its parts as HTML. `up`: the way from it to the first page.
+fn framed(title: &str, up: &str, parts: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Insula</title>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{up}links/links.css\">\n</head>\n<body>\n\
+         <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">Insula</a></p>\n<h1>{title}</h1>\n{parts}\
+         </main>\n</body>\n</html>\n",
+        title = marked_up(title)
+    )
+}
+
+/// Text as HTML; what stands between backticks is code.
+fn marked_up(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let parts = escaped.split('`').enumerate();
+    parts
+        .map(|(place, part)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
+        .collect()
+}
+
+fn file(text: &'static str, media_type: &'static str) -> impl Endpoint<Output = Response> {
+    let hash: [u8; 32] = Sha256::digest(text).into();
+    make_sync(move |request: Request| {
+        let mut response = versioned(&request, Bytes::from_static(text.as_bytes()), media_type, &hash);
+        response.set_data(Policy::Page);
+        response
+    })
+}

@@ -1,0 +1,53 @@
+//! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem leads here
+//! (RFC 9457 §3.1.1).
+
+use insula_core::base::error::Code;
+use poem::{Request, Response, Route, error::NotFoundError, get, handler};
+
+use super::{framed, marked_up};
+use crate::{
+    browser::csp::Policy,
+    problem::{PAGES, page_of, status},
+};
+
+/// `outside`, and the pages.
+pub(super) fn beside(outside: Route) -> Route {
+    outside.at(PAGES, get(all)).at(format!("{PAGES}/:name"), get(one))
+}
+
+#[handler]
+fn all() -> Response {
+    let mut parts = String::from(
+        "<p>Every error is answered as problem details (RFC 9457). Its member <code>error</code> is one of these codes:</p>\n<ul>\n",
+    );
+    for code in Code::ALL {
+        let (page, title) = (page_of(*code), marked_up(code.title()));
+        parts += &format!(
+            "<li><a href=\"{}\"><code>{}</code></a> {title} ({})</li>\n",
+            page.trim_start_matches('/'),
+            code.as_str(),
+            status(code.kind()).as_u16()
+        );
+    }
+    parts += "</ul>\n";
+    html(framed("Problems", "", &parts))
+}
+
+#[handler]
+fn one(request: &Request) -> poem::Result<Response> {
+    let wanted = request.uri().path();
+    let code = Code::ALL.iter().find(|code| page_of(**code) == wanted).ok_or(NotFoundError)?;
+    let parts = format!(
+        "<p><code>{}</code>, HTTP status {}</p>\n<h2>What it means</h2>\n<p>{}</p>\n<h2>What to do</h2>\n<p>{}</p>\n\
+         <p><a href=\"../problems\">All problems</a></p>\n",
+        code.as_str(),
+        status(code.kind()).as_u16(),
+        marked_up(code.sentence()),
+        marked_up(code.advice()),
+    );
+    Ok(html(framed(code.title(), "../", &parts)))
+}
+
+fn html(page: String) -> Response {
+    Response::builder().content_type("text/html; charset=utf-8").extension(Policy::Page).body(page)
+}

@@ -1,0 +1,131 @@
+//! The id of a request and of its trace.
+
+use std::{fmt::Write, ops::Deref, sync::Arc};
+
+use poem::{Request, http::HeaderName};
+
+/// The id of one request, in its response, the log and the audit events.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names the trace that a request is part of (W3C Trace Context §3.2).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The id of a request, in its extensions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// Of `request`, which passed [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
+    pub fn of(request: &Request) -> Self {
+        request.data::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The client's, if it is 1 to 128 letters, digits, `.`, `_` or `-`; a random one otherwise.
+    pub(crate) fn choose(request: &Request) -> Self {
+        let is_sane = |id: &&str| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            (1..=128).contains(&id.len()) && id.bytes().all(allowed)
+        };
+        match request.header(X_REQUEST_ID).filter(is_sane) {
+            Some(id) => Self(id.into()),
+            None => Self(random_hex().into()),
+        }
+    }
+}
+
+impl Deref for RequestId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The id of the trace that a request is part of, in its extensions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceId(Arc<str>);
+
+impl TraceId {
+    /// Of `request`, which passed [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
+    pub fn of(request: &Request) -> Self {
+        request.data::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// That of the client's `traceparent` (W3C Trace Context §3.2.2), if it is one; a random one otherwise.
+    pub(crate) fn choose(request: &Request) -> Self {
+        let sent = request.header(TRACEPARENT).and_then(Self::parse);
+        sent.unwrap_or_else(|| Self(random_hex().into()))
+    }
+
+    fn parse(traceparent: &str) -> Option<Self> {
+        let is_hex = |part: &str, length| {
+            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let mut parts = traceparent.split('-');
+        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+        let sane = is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
+        let named = [trace, span].iter().all(|id| id.bytes().any(|byte| byte != b'0'));
+        (known && sane && named).then(|| Self(trace.into()))
+    }
+}
+
+impl Deref for TraceId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 16 random bytes.
+fn random_hex() -> String {
+    let mut bytes = [0; 16];
+    if let Err(err) = getrandom::fill(&mut bytes) {
+        tracing::warn!(%err, "no random bytes for the id of a request");
+    }
+    let mut id = String::with_capacity(32);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        write!(id, "{byte:02x}").unwrap_or_default();
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_a_sane_name_and_gets_one_otherwise() {
+        let named = |id: &str| RequestId::choose(&Request::builder().header(X_REQUEST_ID, id).finish());
+        assert_eq!(&*named("a.B_c-9"), "a.B_c-9");
+        assert_eq!(&*named(&"x".repeat(128)), "x".repeat(128));
+        for bad in ["", "a b", "a/b", "ä", "\"", &"x".repeat(129)] {
+            let id = named(bad);
+            assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{bad:?} became {id:?}");
+        }
+        assert_ne!(named(""), named(""));
+    }
+
+    #[test]
+    fn a_request_stays_in_its_trace_and_begins_one_otherwise() {
+        let traced = |sent: &str| TraceId::choose(&Request::builder().header(TRACEPARENT, sent).finish());
+        let (trace, rest) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331-01");
+        assert_eq!(&*traced(&format!("00-{trace}-{rest}")), trace);
+        assert_eq!(&*traced(&format!("cc-{trace}-{rest}-what-a-later-version-adds")), trace);
+        let zero = "0".repeat(32);
+        for bad in [
+            "",
+            trace,
+            &format!("00-{trace}-{rest}-more"),
+            &format!("ff-{trace}-{rest}"),
+            &format!("00-{zero}-{rest}"),
+            &format!("00-{}-{rest}", trace.to_uppercase()),
+            &format!("00-{trace}-0000000000000000-01"),
+        ] {
+            let id = traced(bad);
+            assert!(id.len() == 32 && *id != *trace && *id != *zero, "{bad:?} became {id:?}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The signed-in user's own account.
+
+pub(crate) mod profile;
+pub(crate) mod me;
+pub(crate) mod my_organizations;

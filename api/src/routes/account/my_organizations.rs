@@ -1,0 +1,82 @@
+//! `/users/me/organizations`: where the person who is signed in belongs.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{base::pagination::Sort, tenancy::members};
+use poem::Request;
+use poem_openapi::{Enum, Object, OpenApi, param::Query};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::routes::{Tag, members::RoleHeld, organizations::Organization};
+use crate::{
+    auth::extractors::SignedIn,
+    http::{Cursor, Limit, Listed, Paging},
+    problem::Result,
+    state::State,
+};
+
+pub struct Memberships(pub Arc<State>);
+
+/// A person's place in one organization.
+#[derive(Object, Serialize)]
+struct Membership {
+    /// The membership.
+    member_id: Uuid,
+    /// The organization.
+    organization: Organization,
+    /// The roles he holds there.
+    roles: Vec<RoleHeld>,
+    /// Can he do anything there?
+    status: MembershipStatus,
+    /// Since when.
+    joined_at: DateTime<Utc>,
+}
+
+/// Can a member do anything?
+#[derive(Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum MembershipStatus {
+    /// What his roles allow.
+    Active,
+    /// Nothing, until he is brought back.
+    Suspended,
+}
+
+#[OpenApi(tag = "Tag::Me")]
+impl Memberships {
+    /// List my organizations
+    ///
+    /// The one I joined first comes first.
+    #[oai(path = "/users/me/organizations", method = "get", operation_id = "listMyOrganizations")]
+    async fn list(
+        &self,
+        request: &Request,
+        me: SignedIn,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Listed<Membership>> {
+        let list = format!("listMyOrganizations {}", me.user.id);
+        let oldest_first = Sort { key: (), descending: false };
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
+        let page = members::list_mine(&self.0.db, me.user.id, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Membership::from))
+    }
+}
+
+impl From<members::Mine> for Membership {
+    fn from(mine: members::Mine) -> Self {
+        Self {
+            member_id: mine.member.0,
+            organization: mine.organization.into(),
+            roles: mine.roles.into_iter().map(RoleHeld::from).collect(),
+            status: match mine.status == members::ACTIVE {
+                true => MembershipStatus::Active,
+                false => MembershipStatus::Suspended,
+            },
+            joined_at: mine.joined_at,
+        }
+    }
+}

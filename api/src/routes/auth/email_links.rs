@@ -1,0 +1,292 @@
+//! Mailed links: what asks for one, and what following one does.
+//!
+//! Who asks is told the same, after the same time, whether there is an account. A link works without being signed in: its
+//! token is the proof.
+
+use std::{sync::Arc, time::Duration};
+
+use insula_core::{
+    base::{
+        crypto::Secret,
+        error::{Code, Fields},
+        text::EmailAddress,
+    },
+    identity::one_time_tokens::{self, OneTimeToken, Purpose},
+    lifecycle::{
+        accounts,
+        mailboxes::{self, Ownership, Proved},
+    },
+    runtime::rate_limit::Class,
+};
+use poem::Request;
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use super::sessions::LoginPassword;
+use crate::routes::{Tag, account::me::User};
+use crate::{
+    auth::extractors::{self, Anybody, Recent},
+    body::StrictJson,
+    http::{Accepted, Email, EntityTag, OrAccepted, Password, Reply, Tagged},
+    middleware::rate_limit,
+    problem::{Conflicting, Guarded, Linked, Problem, Result},
+    state::State,
+};
+
+pub struct Mailboxes(pub Arc<State>);
+
+impl Mailboxes {
+    /// Nor is a mailbox filled by many who ask. By its pseudonym: what is counted may be stored elsewhere.
+    async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
+        let pseudonym = self.0.mail.pseudonym(email.as_str());
+        Ok(rate_limit::take(&self.0, request, Class::Mailbox, &pseudonym).await?)
+    }
+
+    /// How somebody who follows a link shows that the password of the account is theirs. Hashed is only what a link is for.
+    async fn ownership(
+        &self,
+        request: &Request,
+        anybody: &Anybody,
+        link: &OneTimeToken,
+        Verification { password, new_password, .. }: Verification,
+    ) -> Result<Ownership> {
+        let user = link.user_id.filter(|_| link.purpose() == Some(Purpose::Verify));
+        Ok(match (user, new_password, password) {
+            (Some(_), Some(new), _) => {
+                let password = Secret::new(new.0);
+                let secret_hash = self.0.passwords.hash(password.clone()).await?;
+                Ownership::NewPassword { password, secret_hash }
+            }
+            (Some(user), None, Some(password)) => {
+                let whence = self.0.whence(request, anybody.device.ip.as_deref());
+                let password = ("password", Secret::new(password.0));
+                let proof = self.0.verifier().confirm((user, None), password, whence, &anybody.trail).await?;
+                Ownership::Password(proof)
+            }
+            _ => Ownership::Unknown,
+        })
+    }
+}
+
+/// What is said wherever the mailbox says the rest.
+pub(crate) const LOOK: Accepted =
+    Accepted("A mail is on its way. Look into your mailbox, and open the link in it.");
+const IF_ANY: Accepted = Accepted(
+    "If there is such an account, a mail is on its way. Look into your mailbox, and open the link in it.",
+);
+
+/// How long an answer takes that must not tell by its time what was found; what is done is faster.
+const EVEN: Duration = Duration::from_millis(250);
+
+/// Does `work`, and takes the same time whatever it finds to do.
+pub(crate) async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    tokio::join!(work, sleep(EVEN)).0
+}
+
+crate::texts! {
+    /// What stands in the fragment of a mailed link.
+    LinkToken { length: 1..=512, example: "AZCzoHwefSqfADpcbn-Akam1Qm8xS0nNQe0dX1p3cWJ0Yk5vU1pHeUx3T2J1d2Rn" }
+}
+
+/// A mailed link.
+#[derive(Object)]
+pub(crate) struct Link {
+    /// What stands in its fragment.
+    pub(crate) token: LinkToken,
+}
+
+/// A mailed link, and what keeps a new account or gives it another password.
+#[derive(Object)]
+#[oai(rename = "EmailVerification")]
+struct Verification {
+    /// What stands in the fragment of the link.
+    token: LinkToken,
+    /// The password that was set at registration: it stays.
+    #[oai(nullable)]
+    password: Option<LoginPassword>,
+    /// Or another one: every session of the account ends. It is preferred to `password`.
+    #[oai(nullable)]
+    new_password: Option<Password>,
+}
+
+/// A mailbox.
+#[derive(Object)]
+struct Mailbox {
+    /// Its address.
+    email: Email,
+}
+
+/// A mailed link, and a new password.
+#[derive(Object)]
+struct PasswordReset {
+    /// What stands in its fragment.
+    token: LinkToken,
+    /// To log in with from now on.
+    password: Password,
+}
+
+/// What following a link came to.
+#[derive(Object, Serialize)]
+struct Followed {
+    /// The address that is verified now.
+    email: Email,
+    /// Sets a new password at `POST /auth/password/reset`; null where there is one that is good.
+    #[oai(nullable)]
+    password_reset_token: Option<LinkToken>,
+}
+
+#[OpenApi(tag = "Tag::Authentication")]
+impl Mailboxes {
+    /// Verify an e-mail address
+    ///
+    /// By the token of a mailed link: of a new account, or of a new address of an account. A new account keeps its
+    /// password and its sessions if one of its sessions asks, or if `password` is the one that was set at registration.
+    /// Otherwise somebody else may have registered it: 409 `PASSWORD_REQUIRED`, and the link stays good. `new_password` sets
+    /// another password and ends every session. A wrong `password` counts as one at log-in does.
+    #[oai(path = "/auth/email/verify", method = "post", operation_id = "verifyEmail")]
+    async fn verify(
+        &self,
+        request: &Request,
+        anybody: Anybody,
+        verification: StrictJson<Verification>,
+    ) -> Result<Reply<Followed>, Linked<409, 401>> {
+        let State { db, mail, .. } = &*self.0;
+        let me = extractors::if_any(&self.0, request).await?;
+        let token = &verification.value.token.0;
+        let link = one_time_tokens::find(db, token, &[Purpose::Verify, Purpose::Email]).await?;
+        let ownership = match &me {
+            Some(me) if link.user_id == Some(me.user.id) => Ownership::Session(me.user.id),
+            _ => self.ownership(request, &anybody, &link, verification.value).await?,
+        };
+        let origin = me.map_or(anybody.origin, |me| me.caller.origin());
+        let mut tx = db.begin_global(origin).await?;
+        let proved = mailboxes::verify(&mut tx, mail, &link, ownership).await?;
+        tx.commit().await?;
+        Ok(Reply(proved.into()))
+    }
+
+    /// Undo a change of my e-mail address
+    ///
+    /// By the token of the link that was mailed to the old address, which comes back. Password and sessions end, since
+    /// whoever changed it had both; `password_reset_token` of the answer sets a new password.
+    #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
+    async fn undo(&self, anybody: Anybody, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
+        let State { db, mail, .. } = &*self.0;
+        let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Undo]).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
+        let proved = mailboxes::undo(&mut tx, mail, &link).await?;
+        tx.commit().await?;
+        Ok(Reply(proved.into()))
+    }
+
+    /// Ask for the verification mail again
+    ///
+    /// The answer is the same, and takes as long, whether there is an account to be verified.
+    #[oai(path = "/auth/email/resend", method = "post", operation_id = "resendVerification")]
+    async fn resend(
+        &self,
+        request: &Request,
+        anybody: Anybody,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<Accepted, Guarded> {
+        let email = mailbox.value.parse()?;
+        self.count(request, &email).await?;
+        evenly(async {
+            let tx = self.0.db.begin_global(anybody.origin).await?;
+            mailboxes::resend(&tx, &self.0.mail, &email).await?;
+            tx.commit().await
+        })
+        .await?;
+        Ok(IF_ANY)
+    }
+
+    /// Ask for a link that sets a new password
+    ///
+    /// The answer is the same, and takes as long, whether there is an account.
+    #[oai(path = "/auth/password/forgot", method = "post", operation_id = "forgotPassword")]
+    async fn forgot(
+        &self,
+        request: &Request,
+        anybody: Anybody,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<Accepted, Guarded> {
+        let email = mailbox.value.parse()?;
+        self.count(request, &email).await?;
+        evenly(async {
+            let tx = self.0.db.begin_global(anybody.origin).await?;
+            mailboxes::forgot(&tx, &self.0.mail, &email).await?;
+            tx.commit().await
+        })
+        .await?;
+        Ok(IF_ANY)
+    }
+
+    /// Set a new password by a mailed link
+    ///
+    /// It verifies the address too, and ends every session. A password that is refused does not use up the link.
+    #[oai(path = "/auth/password/reset", method = "post", operation_id = "resetPassword")]
+    async fn reset(
+        &self,
+        anybody: Anybody,
+        reset: StrictJson<PasswordReset>,
+    ) -> Result<Reply<Followed>, Linked> {
+        let State { db, passwords, .. } = &*self.0;
+        let PasswordReset { token, password } = reset.value;
+        // First: whoever has no link shall not make us hash.
+        let link = one_time_tokens::find(db, &token.0, &[Purpose::Reset]).await?;
+        let password = Secret::new(password.0);
+        let hash = passwords.hash(password.clone()).await?;
+        let mut tx = db.begin_global(anybody.origin).await?;
+        let proved = mailboxes::reset(&mut tx, &link, &password, hash).await?;
+        tx.commit().await?;
+        Ok(Reply(proved.into()))
+    }
+
+    /// Change my e-mail address
+    ///
+    /// Needs a recent log-in. Where mail can be sent, the new address is asked to confirm (202), and the old one is told,
+    /// with a link that undoes it for a week; elsewhere it is changed at once (200).
+    #[oai(path = "/users/me/email", method = "post", operation_id = "changeMyEmail", tag = "Tag::Me")]
+    async fn change(
+        &self,
+        request: &Request,
+        me: Recent,
+        mailbox: StrictJson<Mailbox>,
+    ) -> Result<OrAccepted<Tagged<User>>, Conflicting> {
+        let Recent(me) = me;
+        let email = mailbox.value.parse()?;
+        self.count(request, &email).await?;
+        let changed = async {
+            let tx = self.0.db.begin_global(me.caller.origin()).await?;
+            let changed = mailboxes::change(&tx, &self.0.mail, me.user.id, email).await?;
+            tx.commit().await?;
+            Ok::<_, Problem>(changed)
+        };
+        match evenly(changed).await? {
+            Some(user) => {
+                let user = accounts::shown(&self.0.db, user).await?;
+                Ok(OrAccepted::Done(Tagged::Present(EntityTag(user.version), user.into())))
+            }
+            None => Ok(OrAccepted::Accepted(LOOK)),
+        }
+    }
+}
+
+impl Mailbox {
+    fn parse(self) -> Result<EmailAddress, insula_core::Error> {
+        let mut fields = Fields::default();
+        let email = fields.take("email", EmailAddress::parse(&self.email.0));
+        fields.finish()?;
+        email.ok_or(Code::ValidationFailed.refuse())
+    }
+}
+
+impl From<Proved> for Followed {
+    fn from(Proved { user, reset }: Proved) -> Self {
+        Self {
+            email: Email(user.email),
+            password_reset_token: reset.map(|token| LinkToken(token.expose().clone())),
+        }
+    }
+}

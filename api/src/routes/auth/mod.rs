@@ -1,0 +1,6 @@
+//! Registration, log-in and mailed links.
+
+pub(crate) mod registration;
+pub(crate) mod auth_config;
+pub(crate) mod email_links;
+pub(crate) mod sessions;

@@ -1,0 +1,342 @@
+//! `/organizations/{org}/roles`: what there is to hold, and what each role allows.
+
+pub(crate) mod permissions;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    base::{
+        error::{Code, Fields},
+        ids::RoleId,
+        pagination::Sort,
+        permissions::{Authorized, Grant, PermissionSet, RolesCreate, RolesDelete, RolesRead, RolesUpdate},
+        text,
+    },
+    storage::idempotency::Begun,
+    tenancy::{
+        invitations, members,
+        roles::{self, Allowing, NewRole, RoleChanges, RoleKey as Key, RoleRef},
+    },
+};
+use poem::Request;
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Header, Path, Query},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Tag;
+use crate::{
+    auth::tenant,
+    body::{MergePatch, Replacement, StrictJson},
+    http::{
+        Answer, Cursor, Description, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed,
+        NoContent, OrPreview, Paging, Permission, RoleKey, RoleName, Tagged,
+    },
+    problem::{Also, Problem, Result},
+    state::State,
+};
+
+pub struct Roles(pub Arc<State>);
+
+crate::texts! {
+    /// The name of a role, for people.
+    RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::WORDS, example: "Project lead" }
+}
+
+/// A new role.
+#[derive(Object)]
+struct RoleDraft {
+    /// Its name, for people; unique in the organization, without regard to case.
+    name: RoleTitle,
+    /// What it is for.
+    #[oai(nullable)]
+    description: Option<Description>,
+    /// What it allows: nothing that you do not hold yourself.
+    #[oai(validator(max_items = 100))]
+    permissions: Vec<Permission>,
+}
+
+/// What is to change: absent is unchanged.
+#[derive(Object)]
+struct RolePatch {
+    /// Its name, for people; unique in the organization, without regard to case.
+    name: Option<RoleTitle>,
+    /// What it is for.
+    description: Option<Description>,
+}
+
+/// All that a role is to allow.
+#[derive(Object)]
+struct RolePermissions {
+    /// What is added must be held by you.
+    #[oai(validator(max_items = 100))]
+    permissions: Vec<Permission>,
+}
+
+/// A named set of permissions.
+#[derive(Object, Serialize)]
+struct Role {
+    /// The role.
+    id: Uuid,
+    /// Its stable name, for programs.
+    key: RoleKey,
+    /// Its name, for people.
+    name: RoleTitle,
+    /// What it is for.
+    description: Description,
+    /// Has every organization this role? Then nobody can change it.
+    is_builtin: bool,
+    /// What it allows.
+    permissions: Vec<Permission>,
+    /// Counts its changes; the `ETag`.
+    version: i64,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// What the list is ordered by; `-`: from the last to the first.
+#[derive(Clone, Copy, Debug, Enum)]
+enum RoleSort {
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+    #[oai(rename = "name")]
+    Name,
+    #[oai(rename = "-name")]
+    NameDescending,
+}
+
+/// Who changes a role says which copy he has: others may be giving it to people at the same time.
+type Conditional = Also<428>;
+
+#[OpenApi(tag = "Tag::Roles")]
+impl Roles {
+    /// List the roles
+    ///
+    /// The built-in ones come first.
+    #[oai(path = "/organizations/:org/roles", method = "get", operation_id = "listRoles")]
+    async fn list(
+        &self,
+        request: &Request,
+        org: tenant::Path<RolesRead>,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<RoleSort>>,
+    ) -> Result<Listed<Role>> {
+        let sort = sort.0.unwrap_or(RoleSort::CreatedAt).into();
+        let list = format!("listRoles {} {sort:?}", org.0.org());
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let tx = self.0.db.begin(org.0).await?;
+        let page = roles::list(&tx, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Role::from))
+    }
+
+    /// Add a role
+    #[oai(path = "/organizations/:org/roles", method = "post", operation_id = "createRole")]
+    async fn create(
+        &self,
+        org: tenant::Path<RolesCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<RoleDraft>,
+    ) -> Result<Answer<Role>> {
+        let once = key.once(org.0.origin(), &draft);
+        let new = NewRole::try_from(draft.value)?;
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let made = roles::create(&tx, new).await?;
+        let location = format!("/api/v1/organizations/{}/roles/{}", made.role.organization_id, made.role.id);
+        let answer = Answer::created(location, EntityTag(made.role.version), &Role::from(made))?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Look at a role
+    #[oai(path = "/organizations/:org/roles/:role", method = "get", operation_id = "getRole")]
+    async fn get(
+        &self,
+        org: tenant::Path<RolesRead>,
+        role: Path<Id>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<Role>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let found = roles::get(&tx, RoleId(role.0.0)).await?;
+        Ok(Tagged::new(EntityTag(found.role.version), known.0, || found.into()))
+    }
+
+    /// Rename or describe a role
+    ///
+    /// `If-Match` is required.
+    #[oai(path = "/organizations/:org/roles/:role", method = "patch", operation_id = "updateRole")]
+    async fn change(
+        &self,
+        org: tenant::Path<RolesUpdate>,
+        role: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<RolePatch>,
+    ) -> Result<Tagged<Role>, Conditional> {
+        let id = RoleId(role.0.0);
+        let changes = match patch.body().and_then(|patch| Ok(RoleChanges::try_from(patch)?)) {
+            Ok(changes) => changes,
+            Err(refused) => return Err(self.refuse(org.0, id, refused).await.into()),
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        roles::exists(&tx, id).await?;
+        let changed = roles::change(&tx, id, changes, &IfMatch::required(expected.0)?).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(changed.role.version), changed.into()))
+    }
+
+    /// Say what a role allows
+    ///
+    /// `If-Match` is required. Who holds the role may do so with his next request.
+    #[oai(
+        path = "/organizations/:org/roles/:role/permissions",
+        method = "put",
+        operation_id = "setRolePermissions"
+    )]
+    async fn set_permissions(
+        &self,
+        org: tenant::Path<RolesUpdate>,
+        role: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// Only tell who would gain and who would lose what.
+        dry_run: Query<Option<bool>>,
+        wanted: Replacement<RolePermissions>,
+    ) -> Result<OrPreview<Tagged<Role>>, Conditional> {
+        let id = RoleId(role.0.0);
+        let wanted = match wanted.body().and_then(|wanted| Ok(set("permissions", &wanted.permissions)?)) {
+            Ok(wanted) => wanted,
+            Err(refused) => return Err(self.refuse(org.0, id, refused).await.into()),
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        roles::exists(&tx, id).await?;
+        let expected = IfMatch::required(expected.0)?;
+        if dry_run.0 == Some(true) {
+            return Ok(OrPreview::tried(members::try_set_permissions(&tx, id, wanted, &expected).await?));
+        }
+        let changed = roles::set_permissions(&tx, id, wanted, &expected).await?;
+        tx.commit().await?;
+        Ok(OrPreview::Done(Tagged::Present(EntityTag(changed.role.version), changed.into())))
+    }
+
+    /// Delete a role
+    ///
+    /// `If-Match` is required. Members who hold it get the role `reassign_to` instead, and invitations that give it give that
+    /// one; without it, a role that is held, or that an open invitation gives, stays.
+    #[oai(path = "/organizations/:org/roles/:role", method = "delete", operation_id = "deleteRole")]
+    async fn remove(
+        &self,
+        org: tenant::Path<RolesDelete>,
+        role: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// What those who hold it, or are invited to it, get instead, by key or id. Needs `roles:assign`.
+        reassign_to: Query<Option<RoleName>>,
+        /// Only tell who would gain and who would lose what.
+        dry_run: Query<Option<bool>>,
+    ) -> Result<OrPreview<NoContent>, Conditional> {
+        let id = RoleId(role.0.0);
+        let other = reassign_to.0.map(|other| RoleRef::parse(&other.0));
+        let tx = self.0.db.begin(org.0).await?;
+        roles::exists(&tx, id).await?;
+        let expected = IfMatch::required(expected.0)?;
+        if dry_run.0 == Some(true) {
+            let removal = invitations::try_remove_role(&tx, id, other.as_ref(), &expected).await?;
+            return Ok(OrPreview::tried(removal.effects).with_invitations(removal.invitations));
+        }
+        invitations::remove_role(&tx, id, other.as_ref(), &expected).await?;
+        tx.commit().await?;
+        Ok(OrPreview::Done(NoContent))
+    }
+}
+
+impl Roles {
+    /// The refusal of a body, where there is such a role; otherwise there was nothing to change.
+    async fn refuse<P: Grant>(&self, org: Authorized<P>, role: RoleId, refused: Problem) -> Problem {
+        let found = async { roles::exists(&self.0.db.begin(org).await?, role).await };
+        found.await.map_or_else(Problem::from, |()| refused)
+    }
+}
+
+/// The permissions that a field names, each once.
+fn set(field: &str, names: &[Permission]) -> Result<PermissionSet, insula_core::Error> {
+    let mut fields = Fields::default();
+    let set = take(&mut fields, field, names);
+    fields.finish()?;
+    Ok(set)
+}
+
+fn take(fields: &mut Fields, field: &str, names: &[Permission]) -> PermissionSet {
+    let known = |(place, Permission(name)): (usize, &Permission)| {
+        let known = insula_core::base::permissions::Permission::parse(name);
+        if known.is_none() {
+            let message = format!("There is no permission `{name}`; `GET /permissions` lists them.");
+            fields.refuse(&format!("{field}[{place}]"), "UNKNOWN_PERMISSION", message);
+        }
+        known
+    };
+    names.iter().enumerate().filter_map(known).collect()
+}
+
+impl TryFrom<RoleDraft> for NewRole {
+    type Error = insula_core::Error;
+
+    fn try_from(draft: RoleDraft) -> Result<Self, Self::Error> {
+        let mut fields = Fields::default();
+        let name = fields.take("name", text::RoleName::parse(&draft.name.0));
+        let description = draft.description.map(|text| text::Description::parse(&text.0));
+        let description = fields.take_optional("description", description).unwrap_or_default();
+        let permissions = take(&mut fields, "permissions", &draft.permissions);
+        fields.finish()?;
+        let name = name.ok_or(Code::ValidationFailed.refuse())?;
+        Ok(Self { name, description, permissions })
+    }
+}
+
+impl TryFrom<RolePatch> for RoleChanges {
+    type Error = insula_core::Error;
+
+    fn try_from(patch: RolePatch) -> Result<Self, Self::Error> {
+        let mut fields = Fields::default();
+        let name = fields.take_optional("name", patch.name.map(|name| text::RoleName::parse(&name.0)));
+        let description = patch.description.map(|text| text::Description::parse(&text.0));
+        let description = fields.take_optional("description", description);
+        fields.finish()?;
+        Ok(Self { name, description })
+    }
+}
+
+impl From<RoleSort> for Sort<Key> {
+    fn from(sort: RoleSort) -> Self {
+        let (key, descending) = match sort {
+            RoleSort::CreatedAt => (Key::CreatedAt, false),
+            RoleSort::CreatedAtDescending => (Key::CreatedAt, true),
+            RoleSort::Name => (Key::Name, false),
+            RoleSort::NameDescending => (Key::Name, true),
+        };
+        Self { key, descending }
+    }
+}
+
+impl From<Allowing> for Role {
+    fn from(Allowing { role, permissions }: Allowing) -> Self {
+        Self {
+            id: role.id.0,
+            key: RoleKey(role.key),
+            name: RoleTitle(role.name),
+            description: Description(role.description),
+            is_builtin: role.is_builtin,
+            permissions: permissions.iter().map(|permission| Permission(permission.to_string())).collect(),
+            version: role.version,
+            created_at: role.created_at,
+            updated_at: role.updated_at,
+        }
+    }
+}

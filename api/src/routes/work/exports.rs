@@ -1,0 +1,300 @@
+//! `/organizations/{org}/exports/{time-entries,tasks}.…`: work data as files.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use futures_util::{Stream, stream};
+use insula_core::{
+    base::{
+        error::Fields,
+        ids::{MemberId, ProjectId},
+        permissions::{Authorized, ExportsCreate},
+        text,
+    },
+    work::exports::{EntrySelection, Export, ExportedEntry, ExportedTask, Selection, TaskSelection},
+};
+use poem_openapi::{OpenApi, param::Query};
+
+use super::tasks::TaskStatus;
+use crate::routes::Tag;
+use crate::{
+    auth::tenant,
+    http::{Csv, Download, Id, JsonLines, Table, TimeZone},
+    problem::Result,
+    state::State,
+};
+
+pub struct Exports(pub Arc<State>);
+
+/// Each answer says in `X-Total-Count` how many rows will come, and that there was one stands in the audit log.
+#[OpenApi(tag = "Tag::Exports")]
+impl Exports {
+    /// Export time entries as CSV
+    ///
+    /// Those that the caller sees, from the first that began to the last. `tags` holds the names of the tags with `;`
+    /// between them; a `;` or `\` in a name has a `\` before it. A cell that a spreadsheet could take for a formula has an
+    /// apostrophe before it, and so has one that begins with an apostrophe: whoever reads it back takes away one. The import
+    /// reads such a file as it is, with or without `bom` and in any `timezone`.
+    #[oai(
+        path = "/organizations/:org/exports/time-entries.csv",
+        method = "get",
+        operation_id = "exportTimeEntriesAsCsv"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
+    async fn entries_as_csv(
+        &self,
+        org: tenant::Path<ExportsCreate>,
+        /// Only what ended after this instant, or runs: for 31 days at most.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Only what began before this instant.
+        to: Query<Option<DateTime<Utc>>>,
+        /// Only the time of this member.
+        member_id: Query<Option<Id>>,
+        /// Only time on this project.
+        project_id: Query<Option<Id>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
+        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        bom: Query<Option<bool>>,
+    ) -> Result<Download<Csv<ExportedEntry>>> {
+        let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
+        let export = self.begin(org.0, "csv", wanted).await?;
+        let rows = export.rows();
+        Ok(Download::new("time-entries.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
+    }
+
+    /// Export time entries as JSON lines
+    ///
+    /// As the CSV, one object a line; `tags` are names, `tag_ids` the tags themselves, in the same order.
+    #[oai(
+        path = "/organizations/:org/exports/time-entries.jsonl",
+        method = "get",
+        operation_id = "exportTimeEntriesAsJsonLines"
+    )]
+    async fn entries_as_json_lines(
+        &self,
+        org: tenant::Path<ExportsCreate>,
+        /// Only what ended after this instant, or runs: for 31 days at most.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Only what began before this instant.
+        to: Query<Option<DateTime<Utc>>>,
+        /// Only the time of this member.
+        member_id: Query<Option<Id>>,
+        /// Only time on this project.
+        project_id: Query<Option<Id>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
+    ) -> Result<Download<JsonLines<ExportedEntry>>> {
+        let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
+        let export = self.begin(org.0, "jsonl", wanted).await?;
+        let rows = export.rows();
+        Ok(Download::new("time-entries.jsonl", parts(export)).of(rows))
+    }
+
+    /// Export tasks as CSV
+    ///
+    /// Those that the caller sees, from the first that was made to the last; written as the time entries are.
+    #[oai(path = "/organizations/:org/exports/tasks.csv", method = "get", operation_id = "exportTasksAsCsv")]
+    async fn tasks_as_csv(
+        &self,
+        org: tenant::Path<ExportsCreate>,
+        /// Only those of this project.
+        project_id: Query<Option<Id>>,
+        /// Only those that stand there.
+        status: Query<Option<TaskStatus>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
+        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        bom: Query<Option<bool>>,
+    ) -> Result<Download<Csv<ExportedTask>>> {
+        let export = self.begin(org.0, "csv", tasks(project_id.0, status.0, timezone.0)?).await?;
+        let rows = export.rows();
+        Ok(Download::new("tasks.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
+    }
+
+    /// Export tasks as JSON lines
+    ///
+    /// As the CSV, one object a line; `tags` are names, `tag_ids` the tags themselves, in the same order.
+    #[oai(
+        path = "/organizations/:org/exports/tasks.jsonl",
+        method = "get",
+        operation_id = "exportTasksAsJsonLines"
+    )]
+    async fn tasks_as_json_lines(
+        &self,
+        org: tenant::Path<ExportsCreate>,
+        /// Only those of this project.
+        project_id: Query<Option<Id>>,
+        /// Only those that stand there.
+        status: Query<Option<TaskStatus>>,
+        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        timezone: Query<Option<TimeZone>>,
+    ) -> Result<Download<JsonLines<ExportedTask>>> {
+        let export = self.begin(org.0, "jsonl", tasks(project_id.0, status.0, timezone.0)?).await?;
+        let rows = export.rows();
+        Ok(Download::new("tasks.jsonl", parts(export)).of(rows))
+    }
+}
+
+impl Exports {
+    async fn begin<S: Selection>(
+        &self,
+        proof: Authorized<ExportsCreate>,
+        format: &'static str,
+        wanted: S,
+    ) -> Result<Export<S>> {
+        let export = Export::begin(&self.0.db, &proof, wanted).await?;
+        let tx = self.0.db.begin(proof).await?;
+        export.note(&tx, format).await?;
+        tx.commit().await?;
+        Ok(export)
+    }
+}
+
+fn entries(
+    (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    member: Option<Id>,
+    project: Option<Id>,
+    timezone: Option<TimeZone>,
+) -> Result<EntrySelection> {
+    let mut fields = Fields::default();
+    if from.zip(to).is_some_and(|(from, to)| to <= from) {
+        fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
+    }
+    let zone = zone(timezone, &mut fields);
+    fields.finish()?;
+    let (member, project) = (member.map(|id| MemberId(id.0)), project.map(|id| ProjectId(id.0)));
+    Ok(EntrySelection { from, to, member, project, zone })
+}
+
+fn tasks(
+    project: Option<Id>,
+    status: Option<TaskStatus>,
+    timezone: Option<TimeZone>,
+) -> Result<TaskSelection> {
+    let mut fields = Fields::default();
+    let zone = zone(timezone, &mut fields);
+    fields.finish()?;
+    Ok(TaskSelection { project: project.map(|id| ProjectId(id.0)), status: status.map(Into::into), zone })
+}
+
+fn zone(timezone: Option<TimeZone>, fields: &mut Fields) -> Option<text::TimeZone> {
+    fields.take_optional("timezone", timezone.map(|zone| text::TimeZone::parse(&zone.0)))
+}
+
+/// Batch by batch, each read when the one before has been sent.
+fn parts<S: Selection>(
+    export: Export<S>,
+) -> impl Stream<Item = std::result::Result<Vec<S::Row>, insula_core::Error>> + Send + 'static {
+    stream::try_unfold(export, async |mut export| Ok(export.next().await?.map(|rows| (rows, export))))
+}
+
+impl Table for ExportedEntry {
+    const HEADER: &'static [&'static str] = &[
+        "id",
+        "member_id",
+        "member_email",
+        "project_id",
+        "project_code",
+        "task_id",
+        "activity",
+        "notes",
+        "started_at",
+        "ended_at",
+        "duration_seconds",
+        "billable",
+        "tags",
+    ];
+
+    fn cells(self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.member_id.to_string(),
+            self.member_email.unwrap_or_default(),
+            cell(self.project_id),
+            self.project_code.unwrap_or_default(),
+            cell(self.task_id),
+            self.activity.unwrap_or_default(),
+            self.notes.unwrap_or_default(),
+            instant(self.started_at),
+            cell(self.ended_at.map(instant)),
+            cell(self.duration_seconds),
+            self.billable.to_string(),
+            list(&self.tags),
+        ]
+    }
+}
+
+impl Table for ExportedTask {
+    const HEADER: &'static [&'static str] = &[
+        "id",
+        "title",
+        "description",
+        "status",
+        "priority",
+        "due_at",
+        "project_id",
+        "project_code",
+        "assignee_id",
+        "assignee_email",
+        "position",
+        "completed_at",
+        "created_at",
+        "updated_at",
+        "tags",
+    ];
+
+    fn cells(self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.title,
+            self.description.unwrap_or_default(),
+            self.status.to_owned(),
+            self.priority.to_owned(),
+            cell(self.due_at.map(instant)),
+            cell(self.project_id),
+            self.project_code.unwrap_or_default(),
+            cell(self.assignee_id),
+            self.assignee_email.unwrap_or_default(),
+            self.position.to_string(),
+            cell(self.completed_at.map(instant)),
+            instant(self.created_at),
+            instant(self.updated_at),
+            list(&self.tags),
+        ]
+    }
+}
+
+/// Empty for nothing.
+fn cell(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn instant(instant: DateTime<FixedOffset>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// Names with `;` between them.
+pub(crate) fn list(names: &[String]) -> String {
+    let escaped = names.iter().map(|name| name.replace('\\', r"\\").replace(';', r"\;"));
+    escaped.collect::<Vec<_>>().join(";")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+
+    #[test]
+    fn names_in_a_list_stay_apart() {
+        for (names, cell) in [
+            (&[][..], ""),
+            (&["home"], "home"),
+            (&["a", "b"], "a;b"),
+            (&["a;b", "c"], r"a\;b;c"),
+            (&[r"a\", "b"], r"a\\;b"),
+        ] {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(list(&names), cell);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Reading the CSV of an import: cell by cell into what the rows mean.
+
+use insula_core::{
+    base::{
+        error::{Error, FieldError, Fields, MOST_FAULTS},
+        ids::{MemberId, ProjectId, TaskId, TimeEntryId},
+        text::{self, Fault},
+    },
+    work::time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
+};
+use uuid::Uuid;
+
+use super::{
+    layout::{self, Columns},
+    refuse,
+};
+
+/// A file: its sound rows, how many others there are, and what is wrong with the first of those.
+pub(super) struct File {
+    pub(super) rows: Vec<ImportedEntry>,
+    pub(super) faulty: usize,
+    /// How many were running when they were exported: nothing is to become of these.
+    pub(super) running: usize,
+    pub(super) faults: Vec<RowFault>,
+}
+
+/// Reads a file. Rows without anything in them are passed over, and not counted.
+///
+/// # Errors
+/// `VALIDATION_FAILED` when it has a column that is unknown or there twice, lacks one, or has too many rows.
+pub(super) fn read(text: &str) -> Result<File, Error> {
+    let (separator, text) = layout::separator(text);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
+    let broken = |_| refuse("", "INVALID_FORMAT", "Must be CSV (RFC 4180), with a header.");
+    let columns = Columns::read(reader.headers().map_err(broken)?)?;
+    let mut file = File { rows: Vec::new(), faulty: 0, running: 0, faults: Vec::new() };
+    let mut row = 0;
+    for record in reader.records() {
+        let record = record.map_err(broken)?;
+        if record.iter().all(|cell| cell.trim().is_empty()) {
+            continue;
+        }
+        row += 1;
+        if row > MOST_ROWS {
+            return Err(refuse("", "TOO_MANY", format!("A file has {MOST_ROWS} rows at most.")));
+        }
+        if is_running(&columns, &record) {
+            file.running += 1;
+            continue;
+        }
+        match entry(row, &columns, &record) {
+            Ok(entry) => file.rows.push(entry),
+            Err(faults) => {
+                file.faulty += 1;
+                // Those of later rows would not be told.
+                if file.faults.len() < MOST_FAULTS {
+                    file.faults.extend(faults.into_iter().map(|fault| RowFault { row, fault }));
+                }
+            }
+        }
+    }
+    Ok(file)
+}
+
+/// Is it the row of an export whose entry was running?
+fn is_running(columns: &Columns, record: &csv::StringRecord) -> bool {
+    let cell = |column| columns.cell(record, column);
+    entry_id(columns, record).is_some() && cell("started_at").is_some() && cell("ended_at").is_none()
+}
+
+/// The entry that a row was exported from; what another program calls its rows means nothing here.
+fn entry_id(columns: &Columns, record: &csv::StringRecord) -> Option<TimeEntryId> {
+    columns.cell(record, "id").and_then(|cell| id(cell).ok()).map(TimeEntryId)
+}
+
+/// What a row means, or everything that is wrong with it.
+fn entry(
+    row: usize,
+    columns: &Columns,
+    record: &csv::StringRecord,
+) -> Result<ImportedEntry, Vec<FieldError>> {
+    let mut fields = Fields::default();
+    if !columns.fit(record) {
+        fields.refuse("", "WRONG_LENGTH", "Must have as many cells as the header.");
+    }
+    let cell = |column: &str| columns.cell(record, column);
+    let email = fields.take_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
+    let member =
+        fields.take_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
+    let code = fields.take_optional("project_code", cell("project_code").map(text::ProjectCode::parse));
+    let project = fields.take_optional("project_id", cell("project_id").map(id));
+    let task = fields.take_optional("task_id", cell("task_id").map(id)).map(TaskId);
+    let activity = fields.take_optional("activity", cell("activity").map(text::Activity::parse));
+    let notes = fields.take_optional("notes", cell("notes").map(text::Notes::parse));
+    let started_at =
+        fields.take("started_at", required(cell("started_at")).and_then(|cell| text::instant(cell.trim())));
+    let ended_at =
+        fields.take("ended_at", required(cell("ended_at")).and_then(|cell| text::instant(cell.trim())));
+    let billable = fields.take_optional("billable", cell("billable").map(truth)).unwrap_or_default();
+    let tags = cell("tags").map(names).unwrap_or_default();
+    let tags: Vec<_> = tags.iter().filter_map(|it| fields.take("tags", text::TagName::parse(it))).collect();
+    match (fields.finish(), started_at, ended_at) {
+        (Ok(()), Some(started_at), Some(ended_at)) => Ok(ImportedEntry {
+            row,
+            id: entry_id(columns, record),
+            member: email.map(MemberRef::Email).or(member),
+            project: code.map(ProjectRef::Code).or(project.map(|it| ProjectRef::Id(ProjectId(it)))),
+            task,
+            activity,
+            notes,
+            started_at,
+            ended_at,
+            billable,
+            tags,
+        }),
+        (Err(Error::Invalid(_, faults)), ..) => Err(faults),
+        _ => Err(Vec::new()),
+    }
+}
+
+fn required(cell: Option<&str>) -> Result<&str, Fault> {
+    cell.ok_or(Fault { code: "REQUIRED", message: "Is required.".to_owned() })
+}
+
+fn malformed<T>(what: &str) -> Result<T, Fault> {
+    Err(Fault { code: "INVALID_FORMAT", message: format!("Must be {what}.") })
+}
+
+fn id(cell: &str) -> Result<Uuid, Fault> {
+    Uuid::try_parse(cell.trim()).or_else(|_| malformed("an id"))
+}
+
+fn truth(cell: &str) -> Result<bool, Fault> {
+    match &*cell.trim().to_ascii_lowercase() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => malformed("`true` or `false`"),
+    }
+}
+
+/// The names between semicolons; a backslash takes the next character as it is.
+fn names(cell: &str) -> Vec<String> {
+    let (mut names, mut name, mut escaped) = (Vec::new(), String::new(), false);
+    for c in cell.chars() {
+        match c {
+            c if escaped => {
+                name.push(c);
+                escaped = false;
+            }
+            '\\' => escaped = true,
+            ';' => names.push(std::mem::take(&mut name)),
+            c => name.push(c),
+        }
+    }
+    names.push(name);
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn names_that_were_written_are_read(tags in proptest::collection::vec("[a;\\\\\"', é]{1,6}", 1..5)) {
+            proptest::prop_assert_eq!(names(&crate::routes::work::exports::list(&tags)), tags);
+        }
+    }
+
+    #[test]
+    fn names_are_between_semicolons() {
+        assert_eq!(names("a;b c"), ["a", "b c"]);
+        assert_eq!(names(r"a\;b;c\\"), ["a;b", r"c\"]);
+        assert_eq!(names("a;"), ["a", ""]);
+    }
+
+    #[test]
+    fn a_file_of_a_spreadsheet_says_the_same() {
+        let said = |text: &str| {
+            let file = read(text).unwrap();
+            assert_eq!((file.faulty, file.rows.len()), (0, 1), "{text:?}: {:?}", file.faults);
+            let row = &file.rows[0];
+            let tags = row.tags.iter().map(|tag| tag.as_str().to_owned()).collect::<Vec<_>>();
+            (row.started_at, row.billable, row.notes.clone().map(String::from), tags)
+        };
+        let plain = said(
+            "started_at,ended_at,billable,notes,tags\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,true,\"a;b\nc\",x;y\n",
+        );
+        for text in [
+            "Started_At;ENDED_AT;Billable;notes;tags\r\n2026-03-02T08:00:00Z;2026-03-02T09:00:00Z;TRUE;\"a;b\nc\";\"x;y\"\r\n;;;;\r\n",
+            "started_at\tended_at\tbillable\tnotes\ttags\r2026-03-02T09:00:00+01:00\t2026-03-02 09:00:00Z\tYes\t\"a;b\nc\"\tx;y\r\t\t\t\t\r",
+            "sep=;\r\nstarted at;ended at;billable;notes;tags;;\r\n\r\n2026-03-02T08:00:00Z;2026-03-02T09:00:00Z;1;\"a;b\nc\";\"x;y\";;\r\n",
+        ] {
+            assert_eq!(said(text), plain, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_running_when_it_was_exported_is_passed_over() {
+        let file = read(
+            "id,started_at,ended_at\n01890a5d-ac96-774b-bcce-b302099a8057,2026-03-02T08:00:00Z,\n17,2026-03-02T08:00:00Z,\n",
+        );
+        let file = file.unwrap();
+        assert_eq!((file.rows.len(), file.running, file.faulty), (0, 1, 1));
+        assert_eq!((file.faults[0].row, file.faults[0].fault.code), (2, "REQUIRED"));
+    }
+
+    #[test]
+    fn a_file_is_read_cell_by_cell() {
+        let file = read(
+            "started_at,ended_at,notes\n2026-03-02T08:00:00Z,2026-03-02T09:00:00+00:00,'=1\n\n,x,\n1,2\n",
+        );
+        let file = file.unwrap();
+        assert_eq!((file.rows.len(), file.faulty), (1, 2));
+        assert_eq!(String::from(file.rows[0].notes.clone().unwrap()), "=1");
+        let faults: Vec<_> =
+            file.faults.iter().map(|it| format!("{} {} {}", it.row, it.fault.field, it.fault.code)).collect();
+        assert_eq!(
+            faults,
+            [
+                "2 started_at REQUIRED",
+                "2 ended_at INVALID_FORMAT",
+                "3  WRONG_LENGTH",
+                "3 started_at INVALID_FORMAT",
+                "3 ended_at INVALID_FORMAT"
+            ]
+        );
+    }
+}

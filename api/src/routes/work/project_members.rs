@@ -1,0 +1,102 @@
+//! `/organizations/{org}/projects/{project}/members`: who works on a project, and sees it where it is private.
+
+use std::sync::Arc;
+
+use insula_core::{
+    base::{
+        ids::{MemberId, ProjectId},
+        permissions::{ProjectsRead, ProjectsUpdate},
+    },
+    work::projects::{self, Team},
+};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::routes::Tag;
+use crate::{
+    auth::tenant,
+    body::Replacement,
+    http::{EntityTag, Id, IfMatch, IfNoneMatch, Tagged},
+    problem::{Problem, Result},
+    state::State,
+};
+
+pub struct ProjectMembers(pub Arc<State>);
+
+/// Who is to work on a project.
+#[derive(Object)]
+struct ProjectTeamDraft {
+    /// All of them, each once.
+    #[oai(validator(max_items = 500, unique_items))]
+    members: Vec<Uuid>,
+}
+
+/// Who works on a project.
+#[derive(Object, Serialize)]
+struct ProjectTeam {
+    /// The members, in the order of their ids.
+    members: Vec<Uuid>,
+    /// That of the project, whose part they are; the `ETag`.
+    version: i64,
+}
+
+#[OpenApi(tag = "Tag::Projects")]
+impl ProjectMembers {
+    /// Look at the members of a project
+    #[oai(
+        path = "/organizations/:org/projects/:project/members",
+        method = "get",
+        operation_id = "getProjectMembers"
+    )]
+    async fn get(
+        &self,
+        org: tenant::Path<ProjectsRead>,
+        project: Path<Id>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<ProjectTeam>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let team = projects::team(&tx, ProjectId(project.0.0)).await?;
+        Ok(Tagged::new(EntityTag(team.version), known.0, || team.into()))
+    }
+
+    /// Say who the members of a project are
+    ///
+    /// These, and nobody else. They are active members of the organization; whoever is among them already may stay, also
+    /// while he is suspended. Of a private project nobody else sees anything, but for those who may change projects.
+    #[oai(
+        path = "/organizations/:org/projects/:project/members",
+        method = "put",
+        operation_id = "setProjectMembers"
+    )]
+    async fn set(
+        &self,
+        org: tenant::Path<ProjectsUpdate>,
+        project: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        wanted: Replacement<ProjectTeamDraft>,
+    ) -> Result<Tagged<ProjectTeam>> {
+        let id = ProjectId(project.0.0);
+        let wanted = match wanted.body() {
+            Ok(wanted) => wanted.members.into_iter().map(MemberId).collect(),
+            // Where there is no such project there was nothing to change.
+            Err(refused) => {
+                let found = async { projects::exists(&self.0.db.begin(org.0).await?, id).await };
+                return Err(found.await.map_or_else(Problem::from, |()| refused));
+            }
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        let team = projects::set_team(&tx, id, wanted, &IfMatch::expected(expected.0)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(team.version), team.into()))
+    }
+}
+
+impl From<Team> for ProjectTeam {
+    fn from(team: Team) -> Self {
+        Self { members: team.members.into_iter().map(|member| member.0).collect(), version: team.version }
+    }
+}

@@ -1,0 +1,210 @@
+//! `/organizations/{org}/tags`: what tasks and time entries are called beside their project.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    base::{
+        error::{Code, Error, Fields},
+        ids::TagId,
+        pagination::Sort,
+        permissions::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        text,
+    },
+    storage::idempotency::Begun,
+    work::{
+        tags::{self, TagKey},
+        time_entries,
+    },
+};
+use poem::Request;
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Header, Path, Query},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::routes::Tag as Group;
+use crate::{
+    auth::tenant,
+    body::{MergePatch, StrictJson},
+    http::{
+        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, Limit, Listed, NoContent, Paging, SearchTerm,
+        TagName, Tagged,
+    },
+    problem::{Problem, Result},
+    state::State,
+};
+
+pub struct Tags(pub Arc<State>);
+
+/// A new tag.
+#[derive(Object)]
+struct TagDraft {
+    /// Its name; unique in the organization, without regard to case.
+    name: TagName,
+}
+
+/// What is to change: absent is unchanged.
+#[derive(Object)]
+struct TagPatch {
+    /// Its name; unique in the organization, without regard to case.
+    name: Option<TagName>,
+}
+
+/// A tag: what tasks and time entries are called beside their project.
+#[derive(Object, Serialize)]
+struct Tag {
+    /// The tag; tasks and time entries name it so.
+    id: Uuid,
+    /// Whose.
+    organization_id: Uuid,
+    /// Its name, for people.
+    name: TagName,
+    /// Counts its changes; the `ETag`.
+    version: i64,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// What the list is ordered by; `-`: from the last to the first.
+#[derive(Clone, Copy, Debug, Enum)]
+enum TagSort {
+    #[oai(rename = "name")]
+    Name,
+    #[oai(rename = "-name")]
+    NameDescending,
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+}
+
+#[OpenApi(tag = "Group::Tasks")]
+impl Tags {
+    /// List the tags
+    #[oai(path = "/organizations/:org/tags", method = "get", operation_id = "listTags")]
+    async fn list(
+        &self,
+        request: &Request,
+        org: tenant::Path<TasksRead>,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<TagSort>>,
+        /// Only those whose name contains this, without regard to case.
+        q: Query<Option<SearchTerm>>,
+    ) -> Result<Listed<Tag>> {
+        let mut fields = Fields::default();
+        let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.finish()?;
+        let sort = sort.0.unwrap_or(TagSort::Name).into();
+        let list = format!("listTags {} {sort:?} {term:?}", org.0.org());
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let tx = self.0.db.begin(org.0).await?;
+        let page = tags::list(&tx, term, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Tag::from))
+    }
+
+    /// Add a tag
+    #[oai(path = "/organizations/:org/tags", method = "post", operation_id = "createTag")]
+    async fn create(
+        &self,
+        org: tenant::Path<TasksCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<TagDraft>,
+    ) -> Result<Answer<Tag>> {
+        let once = key.once(org.0.origin(), &draft);
+        let name = parse(Some(draft.value.name))?.ok_or(Code::ValidationFailed.refuse())?;
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let tag = tags::create(&tx, name).await?;
+        let location = format!("/api/v1/organizations/{}/tags/{}", tag.organization_id, tag.id);
+        let answer = Answer::created(location, EntityTag(tag.version), &Tag::from(tag))?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Rename a tag
+    ///
+    /// What has it has it still: tasks and time entries name it by its id.
+    #[oai(path = "/organizations/:org/tags/:tag", method = "patch", operation_id = "updateTag")]
+    async fn change(
+        &self,
+        org: tenant::Path<TasksUpdate>,
+        tag: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<TagPatch>,
+    ) -> Result<Tagged<Tag>> {
+        let id = TagId(tag.0.0);
+        let name = match patch.body().and_then(|patch| Ok(parse(patch.name)?)) {
+            Ok(name) => name,
+            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        let tag = tags::change(&tx, id, name, &IfMatch::expected(expected.0)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(tag.version), tag.into()))
+    }
+
+    /// Delete a tag
+    ///
+    /// For good, and only one that no task and no time entry has. Deleted ones that had it come back without it.
+    #[oai(path = "/organizations/:org/tags/:tag", method = "delete", operation_id = "deleteTag")]
+    async fn remove(
+        &self,
+        org: tenant::Path<TasksDelete>,
+        tag: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<NoContent> {
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = IfMatch::expected(expected.0);
+        time_entries::remove_tag(&tx, TagId(tag.0.0), &expected).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+}
+
+impl Tags {
+    /// The refusal of a body, where there is such a tag; otherwise there was nothing to change.
+    async fn refuse<P: Grant>(&self, org: Authorized<P>, tag: TagId, refused: Problem) -> Problem {
+        let found = async { tags::exists(&self.0.db.begin(org).await?, tag).await };
+        found.await.map_or_else(Problem::from, |()| refused)
+    }
+}
+
+fn parse(name: Option<TagName>) -> Result<Option<text::TagName>, Error> {
+    let mut fields = Fields::default();
+    let name = fields.take_optional("name", name.map(|name| text::TagName::parse(&name.0)));
+    fields.finish()?;
+    Ok(name)
+}
+
+impl From<TagSort> for Sort<TagKey> {
+    fn from(sort: TagSort) -> Self {
+        let (key, descending) = match sort {
+            TagSort::Name => (TagKey::Name, false),
+            TagSort::NameDescending => (TagKey::Name, true),
+            TagSort::CreatedAt => (TagKey::CreatedAt, false),
+            TagSort::CreatedAtDescending => (TagKey::CreatedAt, true),
+        };
+        Self { key, descending }
+    }
+}
+
+impl From<tags::Tag> for Tag {
+    fn from(row: tags::Tag) -> Self {
+        Self {
+            id: row.id.0,
+            organization_id: row.organization_id.0,
+            name: TagName(row.name),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `/organizations/{org}/tasks`: what is to be done, and who is to do it.
+
+pub(crate) mod bulk;
+mod sort;
+mod schema;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    base::{
+        error::Error,
+        ids::{ProjectId, TagId, TaskId},
+        permissions::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+    },
+    storage::idempotency::Begun,
+    work::tasks::{self, NewTask, TaskChanges, TaskFilter},
+};
+use poem::Request;
+use poem_openapi::{
+    OpenApi,
+    param::{Header, Path, Query},
+};
+
+use crate::routes::Tag;
+use crate::{
+    auth::tenant,
+    body::{MergePatch, StrictJson},
+    http::{
+        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, MemberOrMe,
+        NoContent, Paging, Tagged,
+    },
+    problem::{Conflicting, Problem, Result},
+    state::State,
+};
+pub(crate) use schema::TaskStatus;
+use schema::{Task, TaskDraft, TaskPatch, TaskPriority};
+use sort::TaskSort;
+
+pub struct Tasks(pub Arc<State>);
+
+#[OpenApi(tag = "Tag::Tasks")]
+impl Tasks {
+    /// List the tasks
+    ///
+    /// Those of no project, and of the projects that the caller sees. A filter that names what is not there finds none.
+    #[oai(path = "/organizations/:org/tasks", method = "get", operation_id = "listTasks")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
+    async fn list(
+        &self,
+        request: &Request,
+        org: tenant::Path<TasksRead>,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<TaskSort>>,
+        /// Only those of this project.
+        project_id: Query<Option<Id>>,
+        /// Only those that this member is to do; `me`: whoever asks.
+        assignee_id: Query<Option<MemberOrMe>>,
+        /// Only those that stand there; given several times, at any of them.
+        status: Query<Option<Vec<TaskStatus>>>,
+        /// Only those that matter so much.
+        priority: Query<Option<TaskPriority>>,
+        /// Only those with this tag, by its id.
+        tag: Query<Option<Id>>,
+        /// Only those due at this instant or later.
+        due_after: Query<Option<DateTime<Utc>>>,
+        /// Only those due before this instant.
+        due_before: Query<Option<DateTime<Utc>>>,
+    ) -> Result<Listed<Task>, Conflicting> {
+        let statuses = status.0.map(|statuses| statuses.into_iter().map(Into::into).collect());
+        let filter = TaskFilter {
+            project: project_id.0.map(|id| ProjectId(id.0)),
+            assignee: assignee_id.0.map(Into::into),
+            statuses,
+            priority: priority.0.map(Into::into),
+            tag: tag.0.map(|id| TagId(id.0)),
+            due_after: due_after.0,
+            due_before: due_before.0,
+        };
+        let sort = sort.0.unwrap_or(TaskSort::CreatedAt).into();
+        let list = format!("listTasks {} {sort:?} {filter:?}", org.0.org());
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let tx = self.0.db.begin(org.0).await?;
+        let page = tasks::list(&tx, filter, paging.listing.clone()).await?;
+        Ok(paging.reply(page, Task::from))
+    }
+
+    /// Add a task
+    #[oai(path = "/organizations/:org/tasks", method = "post", operation_id = "createTask")]
+    async fn create(
+        &self,
+        org: tenant::Path<TasksCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<TaskDraft>,
+    ) -> Result<Answer<Task>> {
+        let once = key.once(org.0.origin(), &draft);
+        let new = NewTask::try_from(draft.value)?;
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let made = tasks::create(&tx, vec![new]).await?.pop();
+        let task = Task::from(made.ok_or(Error::Broken("a task has no outcome"))??);
+        let location = format!("/api/v1/organizations/{}/tasks/{}", task.organization_id, task.id);
+        let answer = Answer::created(location, EntityTag(task.version), &task)?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Look at a task
+    #[oai(path = "/organizations/:org/tasks/:task", method = "get", operation_id = "getTask")]
+    async fn get(
+        &self,
+        org: tenant::Path<TasksRead>,
+        task: Path<Id>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<Task>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let shown = tasks::get(&tx, TaskId(task.0.0)).await?;
+        Ok(Tagged::new(EntityTag(shown.task.version), known.0, || shown.into()))
+    }
+
+    /// Change a task
+    ///
+    /// One that the caller made or is to do; with `tasks:manage_all` any. `completed_at` follows `status`.
+    #[oai(path = "/organizations/:org/tasks/:task", method = "patch", operation_id = "updateTask")]
+    async fn change(
+        &self,
+        org: tenant::Path<TasksUpdate>,
+        task: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<TaskPatch>,
+    ) -> Result<Tagged<Task>> {
+        let id = TaskId(task.0.0);
+        let changes = match patch.body().and_then(|patch| Ok(TaskChanges::try_from(patch)?)) {
+            Ok(changes) => changes,
+            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        let shown = tasks::change(&tx, id, changes, &IfMatch::expected(expected.0)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(shown.task.version), shown.into()))
+    }
+
+    /// Delete a task
+    ///
+    /// One that the caller made or is to do; with `tasks:manage_all` any. It can be restored.
+    #[oai(path = "/organizations/:org/tasks/:task", method = "delete", operation_id = "deleteTask")]
+    async fn remove(
+        &self,
+        org: tenant::Path<TasksDelete>,
+        task: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<NoContent> {
+        let tx = self.0.db.begin(org.0).await?;
+        tasks::remove(&tx, TaskId(task.0.0), &IfMatch::expected(expected.0)).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+
+    /// Restore a deleted task
+    ///
+    /// One that the caller made or is to do; with `tasks:manage_all` any. Its project has to be there.
+    #[oai(path = "/organizations/:org/tasks/:task/restore", method = "post", operation_id = "restoreTask")]
+    async fn restore(&self, org: tenant::Path<TasksDelete>, task: Path<Id>) -> Result<Tagged<Task>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let shown = tasks::restore(&tx, TaskId(task.0.0)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(shown.task.version), shown.into()))
+    }
+}
+
+impl Tasks {
+    /// The refusal of a body, where the caller may change such a task; otherwise there was nothing to change.
+    async fn refuse<P: Grant>(&self, org: Authorized<P>, task: TaskId, refused: Problem) -> Problem {
+        let found = async { tasks::may(&self.0.db.begin(org).await?, task).await };
+        found.await.map_or_else(Problem::from, |()| refused)
+    }
+}

@@ -1,0 +1,234 @@
+//! `/organizations/{org}/time-entries`: who worked when on what.
+
+pub(crate) mod period_lock;
+mod schema;
+pub(crate) mod timer;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use insula_core::{
+    base::{
+        error::{Error, Fields},
+        ids::{ProjectId, TagId, TaskId, TimeEntryId},
+        pagination::Sort,
+        permissions::{
+            Authorized, Grant, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead, TimeEntriesUpdate,
+        },
+    },
+    storage::idempotency::Begun,
+    work::time_entries::{self, NewTimeEntry, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
+};
+use poem::Request;
+use poem_openapi::{
+    Enum, OpenApi,
+    param::{Header, Path, Query},
+};
+
+use crate::routes::Tag;
+use crate::{
+    auth::tenant,
+    body::{MergePatch, StrictJson},
+    http::{
+        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, MemberOrMe,
+        NoContent, Paging, Tagged,
+    },
+    problem::{Conflicting, Problem, Result},
+    state::State,
+};
+use schema::{TimeEntry, TimeEntryDraft, TimeEntryPatch};
+
+pub struct TimeEntries(pub Arc<State>);
+
+/// What the list is ordered by; `-`: from the last to the first.
+#[derive(Clone, Copy, Debug, Enum)]
+enum TimeEntrySort {
+    #[oai(rename = "started_at")]
+    StartedAt,
+    #[oai(rename = "-started_at")]
+    StartedAtDescending,
+    #[oai(rename = "created_at")]
+    CreatedAt,
+    #[oai(rename = "-created_at")]
+    CreatedAtDescending,
+}
+
+#[OpenApi(tag = "Tag::TimeEntries")]
+impl TimeEntries {
+    /// List time entries
+    ///
+    /// One's own; everybody's with `time_entries:read_all`. What only touches the window `from`..`to` is listed, too, and
+    /// what runs is taken to run on, for 31 days at most.
+    #[oai(path = "/organizations/:org/time-entries", method = "get", operation_id = "listTimeEntries")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
+    async fn list(
+        &self,
+        request: &Request,
+        org: tenant::Path<TimeEntriesRead>,
+        limit: Query<Option<Limit>>,
+        cursor: Query<Option<Cursor>>,
+        sort: Query<Option<TimeEntrySort>>,
+        /// Only what ended after this instant.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Only what began before this instant.
+        to: Query<Option<DateTime<Utc>>>,
+        /// Only what this member worked, by his id; or what the caller worked: `me`.
+        member_id: Query<Option<MemberOrMe>>,
+        /// Only on this project.
+        project_id: Query<Option<Id>>,
+        /// Only on this task.
+        task_id: Query<Option<Id>>,
+        /// Only with this tag, by its id.
+        tag: Query<Option<Id>>,
+        /// Only what is to be paid for, or what is not.
+        billable: Query<Option<bool>>,
+        /// Only what runs, or what has ended.
+        running: Query<Option<bool>>,
+    ) -> Result<Listed<TimeEntry>, Conflicting> {
+        let (from, to) = (from.0, to.0);
+        if from.zip(to).is_some_and(|(from, to)| to <= from) {
+            let mut fields = Fields::default();
+            fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
+            fields.finish()?;
+        }
+        let filter = TimeEntryFilter {
+            from,
+            to,
+            of: member_id.0.map(Into::into),
+            project: project_id.0.map(|id| ProjectId(id.0)),
+            task: task_id.0.map(|id| TaskId(id.0)),
+            tag: tag.0.map(|id| TagId(id.0)),
+            billable: billable.0,
+            running: running.0,
+        };
+        let sort = sort.0.unwrap_or(TimeEntrySort::StartedAtDescending).into();
+        let list = format!("listTimeEntries {} {sort:?} {filter:?}", org.0.org());
+        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let tx = self.0.db.begin(org.0).await?;
+        let page = time_entries::list(&tx, &filter, paging.listing.clone()).await?;
+        Ok(paging.reply(page, TimeEntry::from))
+    }
+
+    /// Write time down
+    #[oai(path = "/organizations/:org/time-entries", method = "post", operation_id = "createTimeEntry")]
+    async fn create(
+        &self,
+        org: tenant::Path<TimeEntriesCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<TimeEntryDraft>,
+    ) -> Result<Answer<TimeEntry>> {
+        let once = key.once(org.0.origin(), &draft);
+        let new = NewTimeEntry::try_from(draft.value)?;
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let answer = created(&time_entries::create(&tx, new).await?.into())?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Look at a time entry
+    #[oai(path = "/organizations/:org/time-entries/:entry", method = "get", operation_id = "getTimeEntry")]
+    async fn get(
+        &self,
+        org: tenant::Path<TimeEntriesRead>,
+        entry: Path<Id>,
+        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+    ) -> Result<Tagged<TimeEntry>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let shown = time_entries::get(&tx, TimeEntryId(entry.0.0)).await?;
+        Ok(Tagged::new(EntityTag(shown.entry.version), known.0, || shown.into()))
+    }
+
+    /// Change a time entry
+    ///
+    /// One's own; of others it needs `time_entries:manage_all`.
+    #[oai(
+        path = "/organizations/:org/time-entries/:entry",
+        method = "patch",
+        operation_id = "updateTimeEntry"
+    )]
+    async fn change(
+        &self,
+        org: tenant::Path<TimeEntriesUpdate>,
+        entry: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        patch: MergePatch<TimeEntryPatch>,
+    ) -> Result<Tagged<TimeEntry>> {
+        let id = TimeEntryId(entry.0.0);
+        let changes = match patch.body().and_then(|patch| Ok(TimeEntryChanges::try_from(patch)?)) {
+            Ok(changes) => changes,
+            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
+        };
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = IfMatch::expected(expected.0);
+        let shown = time_entries::change(&tx, id, changes, &expected).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
+    }
+
+    /// Delete a time entry
+    ///
+    /// One's own; of others it needs `time_entries:manage_all`. It can be restored.
+    #[oai(
+        path = "/organizations/:org/time-entries/:entry",
+        method = "delete",
+        operation_id = "deleteTimeEntry"
+    )]
+    async fn remove(
+        &self,
+        org: tenant::Path<TimeEntriesDelete>,
+        entry: Path<Id>,
+        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+    ) -> Result<NoContent> {
+        let tx = self.0.db.begin(org.0).await?;
+        let expected = IfMatch::expected(expected.0);
+        time_entries::remove(&tx, TimeEntryId(entry.0.0), &expected).await?;
+        tx.commit().await?;
+        Ok(NoContent)
+    }
+
+    /// Restore a deleted time entry
+    #[oai(
+        path = "/organizations/:org/time-entries/:entry/restore",
+        method = "post",
+        operation_id = "restoreTimeEntry"
+    )]
+    async fn restore(
+        &self,
+        org: tenant::Path<TimeEntriesDelete>,
+        entry: Path<Id>,
+    ) -> Result<Tagged<TimeEntry>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let shown = time_entries::restore(&tx, TimeEntryId(entry.0.0)).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
+    }
+}
+
+impl TimeEntries {
+    /// The refusal of a body, where the caller sees such an entry; otherwise there was nothing to change.
+    async fn refuse<P: Grant>(&self, org: Authorized<P>, id: TimeEntryId, refused: Problem) -> Problem {
+        let found = async { time_entries::exists(&self.0.db.begin(org).await?, id).await };
+        found.await.map_or_else(Problem::from, |()| refused)
+    }
+}
+
+/// 201 with an entry.
+fn created(entry: &TimeEntry) -> Result<Answer<TimeEntry>, Error> {
+    let location = format!("/api/v1/organizations/{}/time-entries/{}", entry.organization_id, entry.id);
+    Answer::created(location, EntityTag(entry.version), entry)
+}
+
+impl From<TimeEntrySort> for Sort<TimeEntryKey> {
+    fn from(sort: TimeEntrySort) -> Self {
+        let (key, descending) = match sort {
+            TimeEntrySort::StartedAt => (TimeEntryKey::StartedAt, false),
+            TimeEntrySort::StartedAtDescending => (TimeEntryKey::StartedAt, true),
+            TimeEntrySort::CreatedAt => (TimeEntryKey::CreatedAt, false),
+            TimeEntrySort::CreatedAtDescending => (TimeEntryKey::CreatedAt, true),
+        };
+        Self { key, descending }
+    }
+}

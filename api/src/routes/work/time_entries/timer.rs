@@ -1,0 +1,77 @@
+//! `/organizations/{org}/timer`: what the caller works on at this moment.
+
+use std::sync::Arc;
+
+use insula_core::{
+    base::permissions::{TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate},
+    storage::idempotency::Begun,
+    work::time_entries::{self, NewTimer},
+};
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+
+use super::{
+    created,
+    schema::{TimeEntry, TimerDraft},
+};
+use crate::routes::Tag;
+use crate::{
+    auth::tenant,
+    body::StrictJson,
+    http::{Answer, EntityTag, IdempotencyKey, Reply, Tagged},
+    problem::{Conflicting, Result},
+    state::State,
+};
+
+pub struct Timer(pub Arc<State>);
+
+/// The timer of a member.
+#[derive(Object, Serialize)]
+struct TimerState {
+    /// What is running; `null`: nothing is.
+    #[oai(nullable)]
+    running: Option<TimeEntry>,
+}
+
+#[OpenApi(tag = "Tag::TimeEntries")]
+impl Timer {
+    /// Look at my timer
+    #[oai(path = "/organizations/:org/timer", method = "get", operation_id = "getTimer")]
+    async fn get(&self, org: tenant::Path<TimeEntriesRead>) -> Result<Reply<TimerState>, Conflicting> {
+        let tx = self.0.db.begin(org.0).await?;
+        let running = time_entries::running(&tx).await?.map(TimeEntry::from);
+        Ok(Reply(TimerState { running }))
+    }
+
+    /// Start my timer
+    ///
+    /// One runs at a time.
+    #[oai(path = "/organizations/:org/timer/start", method = "post", operation_id = "startTimer")]
+    async fn start(
+        &self,
+        org: tenant::Path<TimeEntriesCreate>,
+        #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
+        draft: StrictJson<TimerDraft>,
+    ) -> Result<Answer<TimeEntry>> {
+        let once = key.once(org.0.origin(), &draft);
+        let new = NewTimer::try_from(draft.value)?;
+        let tx = match self.0.db.begin_once(org.0, once).await? {
+            Begun::Replay(answer) => return Ok(Answer::again(answer)),
+            Begun::Fresh(tx) => tx,
+        };
+        let answer = created(&time_entries::start(&tx, new).await?.into())?;
+        tx.commit_with(answer.stored()).await?;
+        Ok(answer)
+    }
+
+    /// Stop my timer
+    ///
+    /// What ran longer than an entry may last is ended by changing it: `ended_at` says when.
+    #[oai(path = "/organizations/:org/timer/stop", method = "post", operation_id = "stopTimer")]
+    async fn stop(&self, org: tenant::Path<TimeEntriesUpdate>) -> Result<Tagged<TimeEntry>> {
+        let tx = self.0.db.begin(org.0).await?;
+        let shown = time_entries::stop(&tx).await?;
+        tx.commit().await?;
+        Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
+    }
+}

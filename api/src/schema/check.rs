@@ -1,0 +1,240 @@
+//! A value against its schema: every fault at once, each with its place.
+
+use std::collections::HashSet;
+
+use insula_core::base::error::{FieldError, MOST_FAULTS};
+use serde_json::{Number, Value};
+
+use super::{
+    Bound, Format, Kind, Node, Schema,
+    parse::parse,
+    path::{Step, path},
+};
+
+impl Schema {
+    /// Everything that is wrong with `value`.
+    pub(crate) fn check(&self, value: &Value) -> Vec<FieldError> {
+        let mut walk = Walk { schema: self, place: vec![], errors: vec![] };
+        walk.node(&self.root, value);
+        walk.errors
+    }
+
+    /// Everything that is wrong with the parameter `name`, given as `texts`.
+    pub(crate) fn check_parameter(&self, name: &str, texts: &[&str]) -> Vec<FieldError> {
+        let root = self.resolve(&self.root);
+        let value = match (&root.kind, texts) {
+            (Kind::List { item, .. }, _) => {
+                let item = self.resolve(item);
+                Some(texts.iter().map(|text| item.value_of(text)).collect())
+            }
+            (_, [text]) => Some(root.value_of(text)),
+            _ => None,
+        };
+        let mut walk = Walk { schema: self, place: vec![Step::Key(name.into())], errors: vec![] };
+        match &value {
+            Some(value) => walk.node(root, value),
+            None => walk.fail("NOT_UNIQUE", "Must be given once."),
+        }
+        walk.errors
+    }
+
+    fn resolve<'a>(&'a self, node: &'a Node) -> &'a Node {
+        match node.kind {
+            Kind::Named(at) => &self.named[at],
+            _ => node,
+        }
+    }
+}
+
+impl Node {
+    /// The value that `text` spells where this node is asked for; a string if it spells none.
+    fn value_of(&self, text: &str) -> Value {
+        let value = match self.kind {
+            Kind::Bool | Kind::Number { .. } => parse(text.as_bytes()).ok(),
+            _ => None,
+        };
+        value.unwrap_or_else(|| text.into())
+    }
+}
+
+struct Walk<'s, 'v> {
+    schema: &'s Schema,
+    place: Vec<Step<'v>>,
+    errors: Vec<FieldError>,
+}
+
+impl<'s: 'v, 'v> Walk<'s, 'v> {
+    fn fail(&mut self, code: &'static str, message: impl Into<String>) {
+        if self.errors.len() < MOST_FAULTS {
+            let field = path(self.place.iter());
+            self.errors.push(FieldError { field, code, message: message.into() });
+        }
+    }
+
+    fn at(&mut self, step: Step<'v>, check: impl FnOnce(&mut Self)) {
+        self.place.push(step);
+        check(self);
+        self.place.pop();
+    }
+
+    fn node(&mut self, node: &'s Node, value: &'v Value) {
+        if value.is_null() && (node.nullable || matches!(node.kind, Kind::Any)) {
+            return;
+        }
+        match (&node.kind, value) {
+            (Kind::Named(at), _) => self.node(&self.schema.named[*at], value),
+            (Kind::Any, _) | (Kind::Bool, Value::Bool(_)) => {}
+            (Kind::OneOf { arms, tag: None }, _) => self.any_arm(arms, value),
+            (_, Value::Null) => self.fail("NULL_NOT_ALLOWED", "Must not be null."),
+            (Kind::Text { .. }, Value::String(text)) => self.text(&node.kind, text),
+            (Kind::Number { .. }, Value::Number(number)) => self.number(&node.kind, number),
+            (Kind::List { .. }, Value::Array(items)) => self.list(&node.kind, items),
+            (Kind::Record { .. }, Value::Object(_)) => self.record(&node.kind, value),
+            (Kind::OneOf { arms, tag: Some((tag, by_value)) }, Value::Object(object)) => {
+                let arm = object.get(*tag).map(|value| by_value.iter().find(|(name, _)| value == name));
+                match arm {
+                    Some(Some((_, at))) => self.node(&arms[*at], value),
+                    None => self.at(Step::Key((*tag).into()), Self::required),
+                    Some(None) => {
+                        let choices = by_value.iter().map(|(name, _)| &**name);
+                        self.at(Step::Key((*tag).into()), |walk| walk.no_choice(choices));
+                    }
+                }
+            }
+            (kind, _) => self.fail("WRONG_TYPE", format!("Must be {}.", name_of(kind))),
+        }
+        if !node.choices.is_empty() && value.is_string() && !node.choices.contains(value) {
+            self.no_choice(node.choices.iter().filter_map(Value::as_str));
+        }
+    }
+
+    fn required(&mut self) {
+        self.fail("REQUIRED", "Is required.");
+    }
+
+    fn no_choice<'c>(&mut self, choices: impl Iterator<Item = &'c str>) {
+        let choices = choices.map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
+        self.fail("NOT_A_CHOICE", format!("Must be one of {choices}."));
+    }
+
+    fn size(&mut self, things: &str, size: usize, min: usize, max: usize) {
+        if size < min && size == 0 {
+            self.fail("TOO_SHORT", "Must not be empty.");
+        } else if size < min {
+            self.fail("TOO_SHORT", format!("Must have at least {min} {things}."));
+        } else if size > max {
+            self.fail("TOO_LONG", format!("Must have at most {max} {things}."));
+        }
+    }
+
+    fn text(&mut self, kind: &Kind, text: &str) {
+        let Kind::Text { min, max, pattern, format } = kind else { return };
+        let before = self.errors.len();
+        self.size("characters", Format::length(*format, text), *min, *max);
+        if self.errors.len() > before {
+            return;
+        }
+        let unformed = format.and_then(|format| format.fault(text));
+        match (pattern, unformed) {
+            (Some(pattern), _) if !pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)) => {
+                self.fail("INVALID_FORMAT", "Is not in the expected form.");
+            }
+            (_, Some(sentence)) => self.fail("INVALID_FORMAT", sentence),
+            // Only parameters can bring one here; databases refuse it in text.
+            _ if text.contains('\0') => self.fail("INVALID_FORMAT", "Must not contain U+0000."),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, kind: &Kind, number: &Number) {
+        let Kind::Number { integer, min, max, step } = kind else { return };
+        if let Some((lowest, highest)) = integer {
+            let Some(n) = number.as_i128() else {
+                return self.fail("WRONG_TYPE", "Must be an integer.");
+            };
+            if n < *lowest {
+                return self.fail("TOO_SMALL", format!("Must be at least {lowest}."));
+            } else if n > *highest {
+                return self.fail("TOO_LARGE", format!("Must be at most {highest}."));
+            }
+        }
+        let n = number.as_f64().unwrap_or(f64::NAN);
+        match (min, max, step) {
+            (Some(Bound { value, exclusive: false }), ..) if n < *value => {
+                self.fail("TOO_SMALL", format!("Must be at least {value}."));
+            }
+            (Some(Bound { value, exclusive: true }), ..) if n <= *value => {
+                self.fail("TOO_SMALL", format!("Must be more than {value}."));
+            }
+            (_, Some(Bound { value, exclusive: false }), _) if n > *value => {
+                self.fail("TOO_LARGE", format!("Must be at most {value}."));
+            }
+            (_, Some(Bound { value, exclusive: true }), _) if n >= *value => {
+                self.fail("TOO_LARGE", format!("Must be less than {value}."));
+            }
+            (.., Some(step)) if n % step != 0.0 => {
+                self.fail("INVALID_FORMAT", format!("Must be a multiple of {step}."));
+            }
+            _ => {}
+        }
+    }
+
+    fn list(&mut self, kind: &'s Kind, items: &'v [Value]) {
+        let Kind::List { item, min, max, unique } = kind else { return };
+        self.size("items", items.len(), *min, *max);
+        let mut seen = HashSet::new();
+        for (at, value) in items.iter().enumerate().take(*max) {
+            self.at(Step::Index(at), |walk| {
+                walk.node(item, value);
+                if *unique && !seen.insert(value.to_string()) {
+                    walk.fail("NOT_UNIQUE", "Must not be repeated.");
+                }
+            });
+        }
+    }
+
+    fn record(&mut self, kind: &'s Kind, value: &'v Value) {
+        let (Kind::Record { fields, rest, min, max }, Some(object)) = (kind, value.as_object()) else {
+            return;
+        };
+        self.size("entries", object.len(), *min, *max);
+        for (name, field) in fields {
+            self.at(Step::Key((*name).into()), |walk| match object.get(*name) {
+                None if field.required => walk.required(),
+                None => {}
+                Some(_) if field.read_only => walk.fail("READ_ONLY", "Cannot be set."),
+                Some(value) => walk.node(&field.node, value),
+            });
+        }
+        for (key, value) in object.iter().filter(|(key, _)| !fields.contains_key(key.as_str())) {
+            self.at(Step::Key(key.into()), |walk| match rest {
+                Some(rest) => walk.node(rest, value),
+                None => walk.fail("UNKNOWN_FIELD", "Is not a known field."),
+            });
+        }
+    }
+
+    fn any_arm(&mut self, arms: &'s [Node], value: &'v Value) {
+        let before = self.errors.len();
+        let fits = arms.iter().any(|arm| {
+            self.node(arm, value);
+            let fits = self.errors.len() == before;
+            self.errors.truncate(before);
+            fits
+        });
+        if !fits {
+            self.fail("WRONG_TYPE", "Fits none of the documented forms.");
+        }
+    }
+}
+
+fn name_of(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "true or false",
+        Kind::Text { .. } => "a string",
+        Kind::Number { integer: Some(_), .. } => "an integer",
+        Kind::Number { .. } => "a number",
+        Kind::List { .. } => "an array",
+        Kind::Any | Kind::Named(_) | Kind::Record { .. } | Kind::OneOf { .. } => "an object",
+    }
+}

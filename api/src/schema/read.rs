@@ -1,0 +1,42 @@
+//! Reading a value of a type from JSON: well-formed, as its schema says, then as the type itself says.
+
+use insula_core::base::error::{Code, Error, FieldError};
+use poem_openapi::types::ParseFromJSON;
+
+use super::{Schema, parse::parse};
+
+/// Reads `bytes` as a `T`.
+pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error> {
+    let value = parse(bytes).map_err(|fault| Error::Invalid(Code::BadRequest, vec![fault]))?;
+    let errors = Schema::of::<T>().check(&value);
+    if !errors.is_empty() {
+        return Err(Error::Invalid(Code::ValidationFailed, errors));
+    }
+    // What a schema cannot say, a type says itself, though not where.
+    T::parse_from_json(Some(value)).map_err(|err| {
+        let message = own_words(err.message()).to_owned();
+        let field = FieldError { field: String::new(), code: "INVALID_FORMAT", message };
+        Error::Invalid(Code::ValidationFailed, vec![field])
+    })
+}
+
+/// The message without the framework's frame: `failed to parse "T": … (occurred while parsing "U")`.
+fn own_words(message: &str) -> &str {
+    let inner = message.split(" (occurred while parsing").next().unwrap_or(message);
+    match inner.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
+        Some((_, words)) => words,
+        None => "Has a value that is not valid.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_speaks_without_the_frame_of_the_framework() {
+        let framed = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
+        assert_eq!(own_words(framed), "Is reserved.");
+        assert_eq!(own_words(r#"Expected input type "x", found 1."#), "Has a value that is not valid.");
+    }
+}

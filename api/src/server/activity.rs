@@ -1,0 +1,281 @@
+//! How many connections a peer may hold, and which connection has stopped doing anything.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::Version;
+use insula_core::runtime::rate_limit::network;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use crate::server::Limits;
+
+/// Open connections per peer prefix: IPv4 address, IPv6 /64 (what one customer is given, RFC 6177 §2).
+#[derive(Debug, Default)]
+pub(crate) struct Peers(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection's place among its peer's; given back on drop.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Peers>, IpAddr);
+
+impl Peers {
+    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more connection of `peer`, unless it holds `cap` already.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, cap: usize) -> Option<Place> {
+        let key = network(peer);
+        let mut open = self.open();
+        let count = open.entry(key).or_default();
+        (*count < cap).then(|| {
+            *count += 1;
+            Place(self.clone(), key)
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.0.open();
+        if let Some(count) = open.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// No instant.
+const NONE: u64 = u64::MAX;
+
+/// What one connection has done lately.
+///
+/// hyper's own timers leave gaps: none runs before the version of HTTP is known, none ends an idle HTTP/2 connection,
+/// none watches a client that does not read its answer, and the one for a head of HTTP/1.1 runs while nothing is asked, too.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    born: Instant,
+    has_asked: AtomicBool,
+    is_http1: AtomicBool,
+    /// When the head began to arrive that is not complete yet; [`NONE`]: there is none.
+    head_ms: AtomicU64,
+    /// Requests without a complete answer.
+    open: AtomicUsize,
+    /// Answers of which a piece was handed over and the next not yet asked for: the client owes us reading.
+    owed: AtomicUsize,
+    /// Is something of an answer waiting until the peer reads what was sent before?
+    is_blocked: AtomicBool,
+    /// Has hyper wanted to read since the last answer was complete, and nothing was there?
+    is_waiting: AtomicBool,
+    last_ms: AtomicU64,
+}
+
+impl Activity {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            born: Instant::now(),
+            has_asked: false.into(),
+            is_http1: false.into(),
+            head_ms: NONE.into(),
+            open: 0.into(),
+            owed: 0.into(),
+            is_blocked: false.into(),
+            is_waiting: false.into(),
+            last_ms: 0.into(),
+        })
+    }
+
+    /// Notes that a request has arrived.
+    pub(crate) fn request(self: &Arc<Self>, version: Version) -> InFlight {
+        self.has_asked.store(true, Relaxed);
+        self.is_http1.store(version < Version::HTTP_2, Relaxed);
+        self.head_ms.store(NONE, Relaxed);
+        self.is_waiting.store(false, Relaxed);
+        self.open.fetch_add(1, Relaxed);
+        self.touch();
+        InFlight { activity: self.clone(), is_owed: false }
+    }
+
+    /// Notes that bytes have arrived: between two requests of HTTP/1.1 they are of a head. HTTP/2 says other things, too.
+    pub(crate) fn hear(&self) {
+        self.is_waiting.store(false, Relaxed);
+        if self.is_between() && self.head_ms.load(Relaxed) == NONE {
+            self.head_ms.store(self.age_ms(), Relaxed);
+        }
+    }
+
+    /// Notes whether the last piece we wrote has to wait for the peer.
+    pub(crate) fn blocks(&self, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Relaxed);
+    }
+
+    /// Notes that hyper wanted to read and nothing was there.
+    pub(crate) fn waits(&self) {
+        self.is_waiting.store(self.is_between(), Relaxed);
+    }
+
+    /// Ready when hyper waits for the head of the next request: it has read the whole of the one before, and sent its answer.
+    /// Whoever is about to hang up does not wait. Wakes nobody.
+    pub(crate) fn poll_idle(&self) -> Poll<()> {
+        let is_idle = self.is_waiting.load(Relaxed)
+            && self.head_ms.load(Relaxed) == NONE
+            && !self.is_blocked.load(Relaxed);
+        if is_idle { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Is every request of HTTP/1.1 so far answered?
+    fn is_between(&self) -> bool {
+        self.is_http1.load(Relaxed) && self.open.load(Relaxed) == 0
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn touch(&self) {
+        self.last_ms.store(self.age_ms(), Relaxed);
+    }
+
+    /// Has the peer been silent for longer than `limits` allow at this point?
+    pub(crate) fn is_stale(&self, limits: &Limits) -> bool {
+        let age = self.born.elapsed();
+        if !self.has_asked.load(Relaxed) {
+            return age > limits.header_time;
+        }
+        let since = |ms: &AtomicU64| age.saturating_sub(Duration::from_millis(ms.load(Relaxed)));
+        // Zero where there is no head: it would have begun after the end of time.
+        if since(&self.head_ms) > limits.header_time {
+            return true;
+        }
+        let quiet = since(&self.last_ms);
+        if self.owed.load(Relaxed) > 0 {
+            return quiet > limits.stall;
+        }
+        self.open.load(Relaxed) == 0 && quiet > limits.idle
+    }
+}
+
+/// One request whose answer is not complete; ends on drop.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    activity: Arc<Activity>,
+    is_owed: bool,
+}
+
+impl InFlight {
+    /// Notes that a piece of the answer was asked for (`false`) or handed over (`true`).
+    fn owes(&mut self, is_owed: bool) {
+        match (self.is_owed, is_owed) {
+            (false, true) => self.activity.owed.fetch_add(1, Relaxed),
+            (true, false) => self.activity.owed.fetch_sub(1, Relaxed),
+            _ => 0,
+        };
+        self.is_owed = is_owed;
+        self.activity.touch();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.owes(false);
+        self.activity.open.fetch_sub(1, Relaxed);
+    }
+}
+
+pin_project! {
+    /// The body of an answer, which keeps its request in flight until the last piece is handed over.
+    pub(crate) struct Watched<B> {
+        #[pin]
+        inner: B,
+        in_flight: InFlight,
+    }
+}
+
+impl<B> Watched<B> {
+    pub(crate) fn new(inner: B, in_flight: InFlight) -> Self {
+        Self { inner, in_flight }
+    }
+}
+
+impl<B: HttpBody> HttpBody for Watched<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        this.in_flight.owes(false);
+        let frame = ready!(this.inner.poll_frame(cx));
+        this.in_flight.owes(matches!(frame, Some(Ok(_))));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_an_ipv4_address_or_an_ipv6_network() {
+        let peers = Arc::new(Peers::default());
+        let enter = |ip: &str| peers.enter(ip.parse().unwrap(), 2);
+        let held =
+            [enter("192.0.2.1"), enter("::ffff:192.0.2.1"), enter("2001:db8::1"), enter("2001:db8::ffff:1")];
+        assert!(held.iter().all(Option::is_some));
+        assert!(enter("192.0.2.1").is_none() && enter("2001:db8::2").is_none());
+        assert!(enter("192.0.2.2").is_some() && enter("2001:db8:0:1::1").is_some());
+        drop(held);
+        assert!(peers.open().is_empty() && enter("192.0.2.1").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_stale_when_its_peer_is_silent_at_the_wrong_time() {
+        let limits = Limits::default();
+        let wait = |time: Duration| tokio::time::advance(time + Duration::from_millis(1));
+        let activity = Activity::new();
+        wait(limits.header_time).await;
+        assert!(activity.is_stale(&limits), "it never asked");
+        let mut request = activity.request(Version::HTTP_11);
+        wait(limits.idle * 10).await;
+        assert!(!activity.is_stale(&limits), "we are at work");
+        request.owes(true);
+        assert!(!activity.is_stale(&limits));
+        wait(limits.stall).await;
+        assert!(activity.is_stale(&limits), "it does not read");
+        activity.hear();
+        drop(request);
+        assert!(!activity.is_stale(&limits), "what came while we were at work was no head");
+        activity.hear();
+        wait(limits.header_time / 2).await;
+        activity.hear();
+        assert!(!activity.is_stale(&limits));
+        wait(limits.header_time / 2).await;
+        assert!(activity.is_stale(&limits), "a head began and does not end");
+        drop(activity.request(Version::HTTP_11));
+        assert!(!activity.is_stale(&limits), "it did end");
+        wait(limits.idle).await;
+        assert!(activity.is_stale(&limits), "it asks nothing more");
+    }
+}

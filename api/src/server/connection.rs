@@ -1,0 +1,234 @@
+//! One connection: silent, then speaking, then silent again.
+//!
+//! A silent one is a socket and a few hundred bytes. What speaks HTTP/1.1 for it, hyper's state with its buffers, is made
+//! when something arrives and let go when the answer is sent: whoever holds many connections open holds little else. HTTP/2
+//! has much to remember between two requests; such a connection keeps what it has.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{self, pin},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use http_body::Body as HttpBody;
+use http_body_util::combinators::BoxBody;
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use poem::{
+    Addr, Endpoint,
+    http::{
+        HeaderValue, StatusCode, Version, header,
+        uri::{Authority, Scheme},
+    },
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Limits, Readiness, unread_body};
+use crate::server::{
+    activity::{Activity, Watched},
+    socket::Socket,
+};
+
+/// Why a connection ended that should not have.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What a peer is sent.
+type Answer = Response<Watched<BoxBody<Bytes, io::Error>>>;
+
+/// What all connections of one server share.
+pub(super) struct Server<E> {
+    pub(super) app: E,
+    pub(super) local: SocketAddr,
+    pub(super) limits: Limits,
+    pub(super) ready: Readiness,
+    /// Finish what is in flight, and begin nothing.
+    pub(super) drain: CancellationToken,
+}
+
+/// Who is at the other end of one connection.
+struct Peer<E> {
+    server: Arc<Server<E>>,
+    address: SocketAddr,
+    activity: Arc<Activity>,
+}
+
+impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
+    /// Serves one peer until either side has enough.
+    pub(super) async fn connection(self: Arc<Self>, socket: TcpStream, address: SocketAddr) {
+        if let Err(err) = socket.set_nodelay(true) {
+            tracing::debug!(peer = %address, %err, "no TCP_NODELAY");
+        }
+        let activity = Activity::new();
+        let peer = Arc::new(Peer { server: self, address, activity: activity.clone() });
+        tokio::select! {
+            // What has arrived counts before it is asked whether anything has: on a busy machine both are late.
+            biased;
+            ended = peer.clone().talk(Socket::new(socket, activity)) => if let Err(err) = ended {
+                tracing::debug!(peer = %address, err, "connection failed");
+            },
+            // Cut, do not drain: a peer that sends nothing will not read a GOAWAY either.
+            () = peer.is_stale() => {}
+        }
+    }
+
+    async fn respond(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<BoxBody<Bytes, io::Error>> {
+        let is_http1 = request.version() < Version::HTTP_2;
+        let names_one_host = names_one_host(&request);
+        let has_body = !request.body().is_end_stream();
+        let local = LocalAddr(Addr::SocketAddr(self.local));
+        let remote = RemoteAddr(Addr::SocketAddr(peer));
+        let mut request = poem::Request::from((request, local, remote, Scheme::HTTP));
+        let unread = has_body.then(|| unread_body::watch(&mut request));
+        let mut response = match names_one_host {
+            true => self.app.get_response(request).await,
+            // As hyper refuses what is no request: without a word.
+            false => StatusCode::BAD_REQUEST.into(),
+        };
+        // A client that is too slow is not waited for again (RFC 9110 §15.5.9).
+        let may_go_on = names_one_host && response.status() != StatusCode::REQUEST_TIMEOUT;
+        let is_read = match unread {
+            None => true,
+            Some(unread) => may_go_on && unread.drain().await,
+        };
+        // HTTP/2 forbids the header (RFC 9113 §8.2.2).
+        if is_http1 && !(may_go_on && is_read && self.ready.is_ready()) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.into()
+    }
+}
+
+impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
+    /// Resolves when the peer has been silent for longer than it may.
+    async fn is_stale(&self) {
+        let limits = &self.server.limits;
+        let mut tick = interval(limits.header_time.min(limits.stall).min(limits.idle) / 10);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.activity.is_stale(limits) {
+            tick.tick().await;
+        }
+    }
+
+    async fn talk(self: Arc<Self>, mut socket: Socket) -> Result<(), Failure> {
+        let drain = &self.server.drain;
+        let Some(version) = drain.run_until_cancelled(socket.version()).await else { return Ok(()) };
+        // Boxed: freed as soon as it is over, while the connection goes on.
+        if version? == Version::HTTP_2 {
+            return Box::pin(self.clone().http2(socket)).await;
+        }
+        loop {
+            let kept = Box::pin(self.clone().http1(socket)).await?;
+            let Some(kept) = kept else { return Ok(()) };
+            socket = kept;
+            let Some(spoken) = drain.run_until_cancelled(socket.speaks()).await else { return Ok(()) };
+            spoken?;
+        }
+    }
+
+    /// Answers requests until none is left. `Some`: the peer may ask again later.
+    async fn http1(self: Arc<Self>, socket: Socket) -> Result<Option<Socket>, Failure> {
+        let peer = self.clone();
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Ours knows an idle connection from a slow one.
+            .header_read_timeout(None)
+            .max_headers(self.server.limits.headers)
+            .max_buf_size(self.server.limits.head_bytes as usize)
+            .serve_connection(TokioIo::new(socket), service_fn(move |request| peer.clone().answer(request)));
+        let mut is_ending = false;
+        let (ended, is_kept) = loop {
+            tokio::select! {
+                biased;
+                ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break (ended, false),
+                () = self.server.drain.cancelled(), if !is_ending => {
+                    is_ending = true;
+                    pin::Pin::new(&mut connection).graceful_shutdown();
+                }
+                // Nobody is woken for it: a connection becomes idle by what hyper has just done above.
+                () = poll_fn(|_| self.activity.poll_idle()), if !is_ending => {
+                    is_ending = true;
+                    pin::Pin::new(&mut connection).graceful_shutdown();
+                    // With nothing to do it ends at once, and the peer hears nothing of it. If it was not so, it ends later.
+                    if let Some(ended) = poll_fn(|cx| connection.poll_without_shutdown(cx)).now_or_never() {
+                        break (ended, true);
+                    }
+                }
+            }
+        };
+        let parts = connection.into_parts();
+        let mut socket = parts.io.into_inner();
+        if is_kept && ended.is_ok() {
+            socket.unread(&parts.read_buf);
+            return Ok(Some(socket));
+        }
+        // Also when it failed: the peer may still have to read why.
+        let hung_up = socket.shutdown().await;
+        ended?;
+        Ok(hung_up.map(|()| None)?)
+    }
+
+    async fn http2(self: Arc<Self>, socket: Socket) -> Result<(), Failure> {
+        let peer = self.clone();
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.server.limits.streams)
+            .max_header_list_size(self.server.limits.head_bytes)
+            // Rapid reset: CVE-2023-44487.
+            .max_pending_accept_reset_streams(20)
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .serve_connection(TokioIo::new(socket), service_fn(move |request| peer.clone().answer(request)));
+        let mut connection = pin!(connection);
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return Ok(ended?),
+            () = self.server.drain.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+
+    fn answer(self: Arc<Self>, request: Request<Incoming>) -> BoxFuture<'static, Result<Answer, Infallible>> {
+        let in_flight = self.activity.request(request.version());
+        Box::pin(async move {
+            let response = self.server.respond(request, self.address).await;
+            Ok(response.map(|body| Watched::new(body, in_flight)))
+        })
+    }
+}
+
+/// Of two hosts a proxy before us may have believed the other one (RFC 9112 §3.2). HTTP/1.0 need not name any, and HTTP/2
+/// names it elsewhere.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let is_host = |value: &HeaderValue| {
+        let host = value.to_str().unwrap_or("/");
+        host.is_empty() || (!host.contains('@') && host.parse::<Authority>().is_ok())
+    };
+    let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
+    match *hosts {
+        [] => request.version() != Version::HTTP_11,
+        [host] => is_host(host),
+        _ => false,
+    }
+}
