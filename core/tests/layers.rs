@@ -138,7 +138,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
         ("sea_query_sqlx", &["core/src/storage/db/"], &["core/src", "api/src", "worker/src"]),
         (
             "redis",
-            &["core/src/runtime/cluster/", "worker/src/bell.rs"],
+            &["core/src/runtime/cluster/", "worker/src/redis_wakeup.rs"],
             &["core/src", "api/src", "worker/src"],
         ),
         ("sea_orm", &["core/src/"], &["core/src", "api/src", "worker/src", "tests"]),
@@ -152,8 +152,8 @@ fn each_crate_is_named_in_its_own_room_alone() {
             &["api/src/main.rs", "api/src/cli/", "core/src/storage/db/sandbox.rs"],
             &["api/src", "core/src", "worker/src"],
         ),
-        ("apalis", &["worker/src/queue.rs"], &["core/src", "api/src", "worker/src"]),
-        ("apalis_core", &["worker/src/queue.rs"], &["core/src", "api/src", "worker/src"]),
+        ("apalis", &["worker/src/executor.rs"], &["core/src", "api/src", "worker/src"]),
+        ("apalis_core", &["worker/src/executor.rs"], &["core/src", "api/src", "worker/src"]),
         ("jsonwebtoken", &["core/src/identity/sessions/token"], &["core/src", "api/src", "worker/src"]),
         ("ed25519_dalek", &["core/src/storage/signing_keys/"], &["core/src", "api/src", "worker/src"]),
         ("aes_gcm", &["core/src/storage/signing_keys/"], &["core/src", "api/src", "worker/src"]),
@@ -165,7 +165,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
             &["core/src", "api/src", "worker/src"],
         ),
         ("lettre", &["worker/src/smtp/"], &["core/src", "api/src", "worker/src"]),
-        ("minijinja", &["worker/src/mail/templates.rs"], &["core/src", "api/src", "worker/src"]),
+        ("minijinja", &["worker/src/mailer/templates/mod.rs"], &["core/src", "api/src", "worker/src"]),
         ("dotenvy", &["core/src/runtime/config/"], &["core/src", "api/src", "worker/src"]),
     ];
     for (krate, rooms, folders) in rooms {

@@ -1,36 +1,37 @@
 //! Background work: what nobody waits for. Runs inside the server, or in a process of its own.
 //!
-//! News of jobs comes by a channel from the server around it ([`Worker::rings`]), by Redis ([`bell`]) and by looking
-//! ([`sweep`]); all of it ends up in one [`queue`], from which hands take ([`handle`]).
+//! A worker hears of jobs by a channel from the server around it ([`Worker::rings`]), by Redis ([`redis_wakeup`]) and by
+//! polling the outbox (`poller`). They wait in one `fair_queue`, from which the `executor` takes them.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod bell;
-mod depth;
-mod flush;
-mod handle;
-mod keys;
-mod ledger;
-mod mail;
-mod queue;
-mod schedule;
 mod smtp;
-mod sweep;
+mod mailer;
+mod fair_queue;
+pub mod redis_wakeup;
+mod poller;
+mod claim_batcher;
+mod job_handler;
+mod executor;
+mod queue_metrics;
+mod audit_flush;
+mod key_rotation;
+mod scheduler;
 
 use std::{process, sync::Arc, time::Duration};
 
-use handle::Hands;
+use fair_queue::Queue;
 use insula_core::{
     base::ids::JobId,
     lifecycle::maintenance::Retention,
     runtime::{job_wakeup::Ring, telemetry::Pulse},
     storage::{audit_chain::Signer, db::Db},
 };
-pub use keys::Keys;
-pub use mail::{Post, Trouble};
-use queue::Queue;
-use schedule::Means;
+use job_handler::Hands;
+pub use key_rotation::Keys;
+pub use mailer::{Post, Trouble};
+use scheduler::Means;
 use tokio::{
     sync::mpsc,
     time::{Interval, MissedTickBehavior, interval, timeout},
@@ -57,7 +58,7 @@ pub struct Worker {
     /// News from the server around it, where there is one.
     pub rings: Option<mpsc::Receiver<Ring>>,
     /// News from other processes, where there is a Redis.
-    pub line: Option<bell::Line>,
+    pub line: Option<redis_wakeup::Line>,
     /// Most jobs at a time.
     pub concurrency: usize,
 }
@@ -71,7 +72,7 @@ impl Worker {
         let signer = Signer::new(keys.master.clone());
         let (queue, tasks) = (Queue::default(), TaskTracker::new());
         let (hurry, end) = (CancellationToken::new(), CancellationToken::new());
-        let (ledger, writer) = ledger::open(db.clone(), name.clone());
+        let (ledger, writer) = claim_batcher::open(db.clone(), name.clone());
         let hands = Hands {
             post: post.clone(),
             name,
@@ -85,14 +86,14 @@ impl Worker {
         // On the heap: whoever waits for a worker need not have room for all that it does.
         let working = Box::pin(async {
             tokio::join!(
-                queue::run(&queue, Arc::new(hands), concurrency, &stop),
-                sweep::run(&db, &queue, &post, &pulse, &stop),
+                executor::run(&queue, Arc::new(hands), concurrency, &stop),
+                poller::run(&db, &queue, &post, &pulse, &stop),
                 hear_server(rings, &queue, &stop),
                 hear_others(line, &queue, &stop),
-                schedule::run(&db, Means { kept, signer: signer.clone() }, &stop),
-                keys::take_turns(&db, &keys, &stop),
-                depth::count(&db, &stop),
-                flush::run(&db, &signer, &stop),
+                scheduler::run(&db, Means { kept, signer: signer.clone() }, &stop),
+                key_rotation::take_turns(&db, &keys, &stop),
+                queue_metrics::count(&db, &stop),
+                audit_flush::run(&db, &signer, &stop),
                 drain(&tasks, &stop, &hurry, &end),
             );
         });
@@ -126,7 +127,7 @@ async fn hear_server(rings: Option<mpsc::Receiver<Ring>>, queue: &Queue, stop: &
     }
 }
 
-async fn hear_others(line: Option<bell::Line>, queue: &Queue, stop: &CancellationToken) {
+async fn hear_others(line: Option<redis_wakeup::Line>, queue: &Queue, stop: &CancellationToken) {
     if let Some(line) = line {
         stop.run_until_cancelled(line.hear(queue.clone())).await;
     }

@@ -16,7 +16,7 @@ use insula_core::{
     },
     storage::{db::Db, signing_keys::Schedule},
 };
-use insula_worker::{Keys, Post, Worker, bell::Line};
+use insula_worker::{Keys, Post, Worker, redis_wakeup::Line};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

@@ -12,7 +12,16 @@ use lettre::{
     },
 };
 
-use crate::mail::Text;
+/// The text of an e-mail.
+#[derive(Clone)]
+pub(crate) struct RenderedEmail {
+    /// One line.
+    pub(crate) subject: String,
+    /// The plain text part.
+    pub(crate) text: String,
+    /// The HTML part: a whole document.
+    pub(crate) html: String,
+}
 
 /// Whom mails are from.
 #[derive(Clone)]
@@ -57,7 +66,7 @@ pub(crate) struct Parcel {
 pub(crate) fn pack(
     from: &Sender,
     to: &str,
-    text: &Text,
+    text: &RenderedEmail,
     message_id: &str,
     at: DateTime<Utc>,
 ) -> Result<Parcel, String> {
@@ -102,7 +111,8 @@ mod tests {
         for written in
             ["Join Acme", "Join =?utf-8?B?RXZpbA==?= today", "=?utf-8?Q?=41?=", "Zoë's =? question", &long]
         {
-            let text = Text { subject: written.to_owned(), text: "text".into(), html: "<p>html".into() };
+            let text =
+                RenderedEmail { subject: written.to_owned(), text: "text".into(), html: "<p>html".into() };
             let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
             let parcel =
                 pack(&from, "ada@example.com", &text, "<1@insula.example>", DateTime::UNIX_EPOCH).unwrap();

@@ -8,7 +8,7 @@ mod message;
 mod replies;
 #[cfg(test)]
 mod tests;
-mod verdict;
+mod reply_class;
 
 use std::{
     error::Error as StdError,
@@ -30,13 +30,13 @@ use lettre::transport::smtp::{
     extension::ClientId,
     response::{Response, Severity},
 };
-pub(crate) use message::{Parcel, Sender, pack};
+pub(crate) use message::{Parcel, RenderedEmail, Sender, pack};
+pub(crate) use reply_class::{Reached, Refusal, Stage};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
-pub(crate) use verdict::{Reached, Refusal, Stage};
 
 /// How long until a connection is free, and again until it is open and logged in. All of these together are less than a
 /// job may take (45 s), which would otherwise cut them off without a word of why.
@@ -194,19 +194,19 @@ fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), Refusal> {
 }
 
 fn unexpected(stage: Stage, answer: &Response) -> Refusal {
-    let reached = verdict::reached(stage, Some(answer.code().into()));
+    let reached = reply_class::reached(stage, Some(answer.code().into()));
     Refusal { reached, ..refusal(stage, &format!("an unexpected answer: {}", answer.code())) }
 }
 
 /// What keeps us from handing anything over, whatever the mail is.
 fn refusal(stage: Stage, text: &str) -> Refusal {
-    let reached = verdict::reached(stage, None);
+    let reached = reply_class::reached(stage, None);
     Refusal { stage, status: Status::Deferred, text: one_line(text), reached }
 }
 
 fn refused(stage: Stage, fault: &Error) -> Refusal {
     let (text, code) = (words(fault), fault.status().map(u16::from));
-    let (status, reached) = (verdict::verdict(stage, code, &text), verdict::reached(stage, code));
+    let (status, reached) = (reply_class::verdict(stage, code, &text), reply_class::reached(stage, code));
     Refusal { stage, status, text, reached }
 }
 

@@ -8,6 +8,8 @@ use minijinja::{
     AutoEscape, Environment, Error, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig,
 };
 
+use crate::smtp::RenderedEmail;
+
 /// The language that every mail is there in.
 const FALLBACK: &str = "en";
 
@@ -34,17 +36,6 @@ built_in! {
     "invitation",
     "ownership_offered",
     "test",
-}
-
-/// A mail in words.
-#[derive(Clone)]
-pub(crate) struct Text {
-    /// One line.
-    pub(crate) subject: String,
-    /// For those who read text.
-    pub(crate) text: String,
-    /// For those who read HTML: a whole document.
-    pub(crate) html: String,
 }
 
 /// What all mails of an installation have in common.
@@ -136,7 +127,7 @@ impl Templates {
     ///
     /// # Errors
     /// What a template trips over; every one was tried at start, so this is a surprise.
-    pub(super) fn text(&self, letter: &Letter, asked_at: DateTime<Utc>) -> Result<Text, String> {
+    pub(super) fn text(&self, letter: &Letter, asked_at: DateTime<Utc>) -> Result<RenderedEmail, String> {
         let words = Words::of(letter, asked_at);
         let render = |ending: &str, subject: &str| {
             let name = self.name(&letter.locale, letter.template, ending);
@@ -144,7 +135,7 @@ impl Templates {
         };
         let text = render("txt", "")?;
         let (subject, text) = split(&text).ok_or("the template has no subject")?;
-        Ok(Text { html: render("html", &subject)?, subject, text })
+        Ok(RenderedEmail { html: render("html", &subject)?, subject, text })
     }
 
     /// `de-CH/…`, else `de/…`, else `en/…`.

@@ -1,33 +1,20 @@
-//! The jobs that a worker has heard of, in turns between organizations, and the hands that take them: an apalis worker
-//! on apalis-core's memory backend, whatever brought the news (docs/decisions.md).
+//! The jobs that wait in this process. Organizations take turns, so that a large one does not delay the others.
 //!
-//! Nothing depends on it: what it forgets is in the database, and is found by looking.
+//! The queue may lose a job: the outbox has it, and the poller finds it.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
-use apalis_core::{
-    backend::memory::{MemorySink, MemoryStorage, MemoryStorageError},
-    task::Task,
-};
-use futures_util::{FutureExt, Sink, SinkExt, StreamExt, lock::Mutex as AsyncMutex, sink, stream};
 use insula_core::{
     base::ids::{JobId, OrgId},
     runtime::job_wakeup::Ring,
 };
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-
-use crate::handle::Hands;
 
 /// Most jobs that wait in memory. Of more, whoever has the most waiting loses one.
 const MOST: usize = 4096;
-/// How long to wait before hands that stopped of themselves are set to work again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The jobs that wait for a hand. Cheap to clone.
 #[derive(Clone, Default)]
@@ -106,7 +93,7 @@ impl Queue {
     }
 
     /// The next one, of the organization whose turn it is; waits for one.
-    async fn next(&self) -> Ring {
+    pub(crate) async fn next(&self) -> Ring {
         loop {
             let ring = self.waiting().pop();
             match ring {
@@ -124,44 +111,6 @@ impl Queue {
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Has `hands` take jobs, at most `concurrency` at a time, until `stop`; what was taken by then runs on in their tasks.
-pub(crate) async fn run(queue: &Queue, hands: Arc<Hands>, concurrency: usize, stop: &CancellationToken) {
-    let mut start = 0_u32;
-    while !stop.is_cancelled() {
-        let name = format!("{}-{start}", hands.name());
-        let worker = WorkerBuilder::new(name.as_str())
-            .backend(memory(queue.clone()))
-            .data(Arc::clone(&hands))
-            .concurrency(concurrency)
-            .build(take);
-        // It has to be told: that nothing comes any more does not end it.
-        let told = stop.clone().cancelled_owned().map(Ok::<(), WorkerError>);
-        if let Err(error) = worker.run_until(told).await {
-            tracing::error!(%error, worker = name, "the hands stopped");
-        }
-        start += 1;
-        stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
-    }
-}
-
-/// In a task of its own: on whichever core is free, and to its end whatever becomes of the worker.
-async fn take(ring: Ring, hands: Data<Arc<Hands>>) -> Result<(), BoxDynError> {
-    let own = Arc::clone(&hands);
-    Ok(hands.tasks.spawn(async move { own.handle(ring).await }).await?)
-}
-
-/// Apalis' memory backend over our queue, whose turns its own has not. Nothing is put in from its other end.
-fn memory(queue: Queue) -> MemoryStorage<Ring> {
-    let next = |queue: Queue| async move {
-        let ring = queue.next().await;
-        Some((Task::new(ring), queue))
-    };
-    let none: Box<dyn Sink<Task<Ring>, Error = MemoryStorageError> + Send + Sync + Unpin> =
-        Box::new(sink::drain().sink_map_err(|never| match never {}));
-    let none = MemorySink::new(Arc::new(AsyncMutex::new(none)));
-    MemoryStorage::new_with(none, stream::unfold(queue, next).boxed())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use insula_core::{
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{mail::Post, queue::Queue};
+use crate::{fair_queue::Queue, mailer::Post};
 
 /// How often to look, a fifth more or less, so that many workers do not look at once.
 const EVERY: Duration = Duration::from_secs(2);

@@ -56,7 +56,7 @@ fn every_mail_is_there_as_text_and_as_html_and_nothing_of_a_person_becomes_marku
     let templates = Templates::open(None, house()).unwrap();
     for template in Template::ALL {
         let mail = templates.text(&letter(*template), Clock::System.now()).unwrap();
-        let Text { subject, text, html } = &mail;
+        let RenderedEmail { subject, text, html } = &mail;
         assert!(!subject.is_empty() && !subject.contains(['\r', '\n']), "{subject:?}");
         assert!(text.starts_with("Hello <script>alert(1)</script> Bcc: eve@example.com,\n"), "{text}");
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(1)"), "{html}");

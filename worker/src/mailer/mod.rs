@@ -1,21 +1,21 @@
 //! Mails: put into words and handed over to whatever takes them here.
 
-mod allowance;
+mod rate_limit;
 mod folder;
-mod gate;
+mod circuit_breaker;
 mod templates;
-mod trouble;
+mod test_email;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use allowance::Allowance;
+use rate_limit::Allowance;
 
 use chrono::{DateTime, Utc};
+use circuit_breaker::{Gate, Pass};
 use folder::Folder;
-use gate::{Gate, Pass};
 use insula_core::{
     base::{clock::Clock, ids::JobId},
     identity::one_time_tokens::Mail,
@@ -31,12 +31,11 @@ use insula_core::{
         outbox::Job,
     },
 };
-pub(crate) use templates::Text;
 use templates::{House, Templates};
-pub use trouble::Trouble;
-use trouble::hint;
+pub use test_email::Trouble;
+use test_email::hint;
 
-use crate::smtp::{self, Reached, Refusal, Say, Sender, Smtp, Stage};
+use crate::smtp::{self, Reached, Refusal, RenderedEmail, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
 const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
@@ -271,7 +270,7 @@ impl Office {
         let asked_at = id.made_at().unwrap_or(now);
         let text = self.templates.text(letter, asked_at).map_err(|fault| refused(Status::Deferred, fault))?;
         let message_id = self.message_id(id);
-        let pack = |text: &Text| {
+        let pack = |text: &RenderedEmail| {
             let parcel = smtp::pack(&self.sender, &letter.to, text, &message_id, now);
             parcel.map_err(|fault| refused(Status::Bounced, fault))
         };
@@ -283,7 +282,7 @@ impl Office {
                 written.map_err(|text| Refusal { stage, status, text, reached })
             }
             Sink::Memory(mailbox) => {
-                let Text { subject, text, html } = text;
+                let RenderedEmail { subject, text, html } = text;
                 mailbox.keep(KeptMail {
                     id,
                     to: letter.to.clone(),

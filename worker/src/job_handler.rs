@@ -20,9 +20,9 @@ use insula_core::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    ledger::Ledger,
-    mail::{Delivery, Post},
-    queue::Queue,
+    claim_batcher::Ledger,
+    fair_queue::Queue,
+    mailer::{Delivery, Post},
 };
 
 /// How long a job may take: less than its lease, so that nobody else begins it meanwhile.

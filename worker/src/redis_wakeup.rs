@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::queue::Queue;
+use crate::fair_queue::Queue;
 
 /// Where the rings of an installation lie.
 const LIST: &str = "jobs";

@@ -19,8 +19,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use super::message::RenderedEmail;
 use super::*;
-use crate::mail::Text;
 
 /// What a server answers to what begins so, in Latin-1; to everything else it says yes. An empty answer: it hangs up.
 type Answers = HashMap<&'static str, &'static str>;
@@ -129,7 +129,8 @@ fn at() -> DateTime<Utc> {
 }
 
 fn parcel_of(subject: &str, to: &str) -> Result<Parcel, String> {
-    let text = Text { subject: subject.into(), text: ".\nHello\n".into(), html: "<p>Hällo</p>\n".into() };
+    let text =
+        RenderedEmail { subject: subject.into(), text: ".\nHello\n".into(), html: "<p>Hällo</p>\n".into() };
     let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
     pack(&from, to, &text, "<1@insula.example>", at())
 }
