@@ -19,7 +19,7 @@ use insula_core::{
         rate_limit::{Guesses, RateLimits},
     },
     storage::{audit::Refusals, audit_chain::Signer, db::Db, emails::DevMailbox},
-    tenancy::members::Callers,
+    tenancy::authorization::Callers,
 };
 
 use poem::{Endpoint, Request};

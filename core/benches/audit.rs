@@ -27,7 +27,7 @@ use insula_core::{
         signing_keys::Schedule,
     },
     tenancy::{
-        members::{self, Caller},
+        authorization::{self, Caller},
         organizations::{NewOrganization, OrgRef},
     },
     work::projects::{self, NewProject},
@@ -128,7 +128,7 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
 }
 
 async fn authorize(db: &Db, caller: &Caller) -> Outcome<Authorized<ProjectsCreate>> {
-    Ok(members::authorize(db, caller, &OrgRef::parse("acme")).await?)
+    Ok(authorization::authorize(db, caller, &OrgRef::parse("acme")).await?)
 }
 
 /// From the beginning of the transaction until it is acknowledged.

@@ -12,7 +12,7 @@ use insula_core::{
         users::User,
     },
     storage::audit::Trail,
-    tenancy::members::Caller,
+    tenancy::authorization::Caller,
 };
 use poem::{
     FromRequest, Request, RequestBody,

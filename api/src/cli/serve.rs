@@ -40,7 +40,7 @@ use insula_core::{
         telemetry::Pulse,
     },
     storage::{audit::Refusals, audit_chain::Signer, db::Db, emails::DevMailbox, signing_keys::Schedule},
-    tenancy::members::Callers,
+    tenancy::authorization::Callers,
 };
 use insula_worker::{Post, Worker};
 use tokio::{

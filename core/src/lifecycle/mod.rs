@@ -3,6 +3,6 @@
 pub mod accounts;
 pub mod load_data;
 pub mod organization_lifecycle;
-pub mod mailboxes;
+pub mod email_links;
 pub mod email_content;
 pub mod maintenance;

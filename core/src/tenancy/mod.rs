@@ -3,6 +3,7 @@
 pub mod organizations;
 pub mod roles;
 pub mod members;
+pub mod authorization;
 pub mod invitations;
 pub mod transfers;
 pub mod settings;

@@ -29,7 +29,7 @@ use insula_core::{
     runtime::{cluster::Cluster, config::Config, job_wakeup::Bell, rate_limit::Guesses},
     storage::{audit::Trail, db::Db, signing_keys::Schedule},
     tenancy::{
-        members::{self, Caller},
+        authorization::{self, Caller},
         organizations::{NewOrganization, OrgRef},
     },
     work::projects::{self, NewProject},
@@ -218,7 +218,7 @@ impl Seed<'_> {
     }
 
     async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), Fault> {
-        let proof = members::authorize::<ProjectsCreate>(self.db, caller, &OrgRef::parse(SLUG)).await?;
+        let proof = authorization::authorize::<ProjectsCreate>(self.db, caller, &OrgRef::parse(SLUG)).await?;
         let (Ok(code), Ok(name)) = (ProjectCode::parse(code), Name::parse(name)) else {
             return Err(Fault::failed("a project of the demo is not sound"));
         };

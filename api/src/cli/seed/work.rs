@@ -9,7 +9,7 @@ use insula_core::{
         text::{Activity, Notes, TagName, TaskTitle},
     },
     tenancy::{
-        members::{self, Caller},
+        authorization::{self, Caller},
         organizations::OrgRef,
     },
     work::{
@@ -61,7 +61,7 @@ async fn authorize<P: insula_core::base::permissions::Grant>(
     seed: &Seed<'_>,
     caller: &Caller,
 ) -> Result<insula_core::base::permissions::Authorized<P>, Fault> {
-    Ok(members::authorize::<P>(seed.db, caller, &OrgRef::parse(SLUG)).await?)
+    Ok(authorization::authorize::<P>(seed.db, caller, &OrgRef::parse(SLUG)).await?)
 }
 
 /// The projects of the demo, in the order in which they were made.

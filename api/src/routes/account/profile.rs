@@ -15,7 +15,7 @@ use insula_core::{
         users::{self, ProfileChanges},
     },
     lifecycle::accounts,
-    tenancy::members::Caller,
+    tenancy::authorization::Caller,
 };
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};

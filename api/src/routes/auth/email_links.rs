@@ -14,7 +14,7 @@ use insula_core::{
     identity::one_time_tokens::{self, OneTimeToken, Purpose},
     lifecycle::{
         accounts,
-        mailboxes::{self, Ownership, Proved},
+        email_links::{self, Ownership, Proved},
     },
     runtime::rate_limit::Class,
 };
@@ -161,7 +161,7 @@ impl Mailboxes {
         };
         let origin = me.map_or(anybody.origin, |me| me.caller.origin());
         let mut tx = db.begin_global(origin).await?;
-        let proved = mailboxes::verify(&mut tx, mail, &link, ownership).await?;
+        let proved = email_links::verify(&mut tx, mail, &link, ownership).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))
     }
@@ -175,7 +175,7 @@ impl Mailboxes {
         let State { db, mail, .. } = &*self.0;
         let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Undo]).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
-        let proved = mailboxes::undo(&mut tx, mail, &link).await?;
+        let proved = email_links::undo(&mut tx, mail, &link).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))
     }
@@ -194,7 +194,7 @@ impl Mailboxes {
         self.count(request, &email).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
-            mailboxes::resend(&tx, &self.0.mail, &email).await?;
+            email_links::resend(&tx, &self.0.mail, &email).await?;
             tx.commit().await
         })
         .await?;
@@ -215,7 +215,7 @@ impl Mailboxes {
         self.count(request, &email).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
-            mailboxes::forgot(&tx, &self.0.mail, &email).await?;
+            email_links::forgot(&tx, &self.0.mail, &email).await?;
             tx.commit().await
         })
         .await?;
@@ -238,7 +238,7 @@ impl Mailboxes {
         let password = Secret::new(password.0);
         let hash = passwords.hash(password.clone()).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
-        let proved = mailboxes::reset(&mut tx, &link, &password, hash).await?;
+        let proved = email_links::reset(&mut tx, &link, &password, hash).await?;
         tx.commit().await?;
         Ok(Reply(proved.into()))
     }
@@ -259,7 +259,7 @@ impl Mailboxes {
         self.count(request, &email).await?;
         let changed = async {
             let tx = self.0.db.begin_global(me.caller.origin()).await?;
-            let changed = mailboxes::change(&tx, &self.0.mail, me.user.id, email).await?;
+            let changed = email_links::change(&tx, &self.0.mail, me.user.id, email).await?;
             tx.commit().await?;
             Ok::<_, Problem>(changed)
         };

@@ -81,7 +81,7 @@ impl Auth {
             let mut tx = db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());
             let personal = *personal_organizations;
-            match insula_core::lifecycle::mailboxes::register(&mut tx, mail, new, hash, personal).await {
+            match insula_core::lifecycle::email_links::register(&mut tx, mail, new, hash, personal).await {
                 Err(error) if error.code() == Code::EmailTaken => {}
                 outcome => {
                     outcome?;

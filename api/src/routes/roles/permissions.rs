@@ -11,7 +11,7 @@ use insula_core::{
         ids::MemberId,
         permissions::{self, Membership, Reason},
     },
-    tenancy::members,
+    tenancy::authorization,
 };
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
@@ -162,7 +162,7 @@ impl Permissions {
         fields.finish()?;
         let asked = asked.ok_or(insula_core::base::error::Code::ValidationFailed.refuse())?;
         let tx = self.0.db.begin(org.0).await?;
-        Ok(Reply(members::explain(&tx, asked, question.member_id.map(MemberId)).await?.into()))
+        Ok(Reply(authorization::explain(&tx, asked, question.member_id.map(MemberId)).await?.into()))
     }
 }
 
@@ -178,8 +178,8 @@ impl From<Reason> for Because {
     }
 }
 
-impl From<members::Explanation> for Explanation {
-    fn from(explanation: members::Explanation) -> Self {
+impl From<authorization::Explanation> for Explanation {
+    fn from(explanation: authorization::Explanation) -> Self {
         let keys = |keys: Vec<String>| keys.into_iter().map(RoleKey).collect();
         Self {
             allowed: explanation.decision.is_allowed(),

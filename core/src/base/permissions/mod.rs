@@ -5,15 +5,15 @@
 
 mod decision;
 mod permission;
-mod proof;
-mod role;
+mod authorized;
+mod builtin_role;
 
 use std::fmt;
 
+pub use authorized::{Authorized, Facts};
+pub use builtin_role::BuiltinRole;
 pub use decision::{Decision, Position, Reason, RoleGrants};
 pub use permission::*;
-pub use proof::{Authorized, Facts};
-pub use role::BuiltinRole;
 
 use crate::base::ids::{SessionId, UserId};
 

@@ -1,6 +1,6 @@
 //! Why somebody does what he need not explain to himself.
 
-use super::{Fault, length, line};
+use super::{Fault, length, single_line};
 
 /// Why an operator of the platform looks into an organization: 3..=200 characters, trimmed, each of which shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,8 +10,8 @@ impl Justification {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        line::without_controls(text)?;
-        line::refuse_invisible(text)?;
+        single_line::without_controls(text)?;
+        single_line::refuse_invisible(text)?;
         let text = text.trim();
         length(text, 3..=200)?;
         Ok(Self(text.to_owned()))

@@ -7,33 +7,33 @@ pub(crate) mod confusable;
 mod email;
 mod instant;
 mod justification;
-mod line;
-mod opaque;
+mod single_line;
+mod password;
 mod links;
-mod place;
-mod role;
+mod locale;
+mod role_name;
 mod search_term;
 mod task;
-mod tenant;
-mod work;
+mod organization;
+mod time_entry;
 
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
 pub use email::EmailAddress;
 pub use instant::instant;
 pub use justification::Justification;
-pub use line::{LINE, WORDS};
-use line::{line, lines, without_controls};
 pub use links::without_links;
-pub use opaque::opaque;
-pub use place::{Locale, TimeZone};
+pub use locale::{Locale, TimeZone};
+pub use organization::{About, Currency, SlugPart};
+pub use password::opaque;
 use regex::Regex;
-pub use role::{Description, RoleName};
+pub use role_name::{Description, RoleName};
 pub use search_term::SearchTerm;
+pub use single_line::{LINE, WORDS};
+use single_line::{line, lines, without_controls};
 pub use task::{TagName, TaskDescription, TaskTitle};
-pub use tenant::{About, Currency, SlugPart};
+pub use time_entry::{Activity, Notes};
 use unicode_normalization::UnicodeNormalization;
-pub use work::{Activity, Notes};
 
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

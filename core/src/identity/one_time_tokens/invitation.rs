@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
-use super::{Column, Mail, OneTimeToken, Purpose, entity, good, mail, spent};
+use super::{Column, Mail, OneTimeToken, Purpose, email, entity, good, spent};
 use crate::{
     Result,
     base::{
@@ -28,7 +28,7 @@ pub(crate) async fn issue_invitation(
         email_canonical: Set(email.key().to_owned()),
         purpose: Set(Purpose::Invitation.as_str().to_owned()),
         subject_id: Set(Some(invitation.0)),
-        token_hash: Set(mail::hash(mail.token(Purpose::Invitation, id).expose())),
+        token_hash: Set(email::hash(mail.token(Purpose::Invitation, id).expose())),
         used_at: Set(None),
         expires_at: Set(now + mail.lifetime(Purpose::Invitation)),
         created_at: Set(now),

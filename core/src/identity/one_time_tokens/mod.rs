@@ -5,7 +5,7 @@
 
 mod entity;
 mod invitation;
-mod mail;
+mod email;
 
 use sea_orm::{
     ActiveValue::Set,
@@ -13,10 +13,10 @@ use sea_orm::{
     sea_query::{Asterisk, Query},
 };
 
+pub use email::Mail;
 pub use entity::Model as OneTimeToken;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use invitation::{issue_invitation, kill_invitation};
-pub use mail::Mail;
 
 use crate::{
     Error, Result,
@@ -89,7 +89,7 @@ pub(crate) async fn issue(
         email_canonical: Set(email.key().to_owned()),
         purpose: Set(purpose.as_str().to_owned()),
         subject_id: Set(None),
-        token_hash: Set(mail::hash(mail.token(purpose, id).expose())),
+        token_hash: Set(email::hash(mail.token(purpose, id).expose())),
         used_at: Set(None),
         expires_at: Set(now + mail.lifetime(purpose)),
         created_at: Set(now),
@@ -109,7 +109,7 @@ pub async fn find(db: &Db, token: &str, purposes: &[Purpose]) -> Result<OneTimeT
     query
         .column((Entity, Asterisk))
         .from(Entity)
-        .cond_where(good(tx.now()).add(Column::TokenHash.eq(mail::hash(token))));
+        .cond_where(good(tx.now()).add(Column::TokenHash.eq(email::hash(token))));
     let found: Vec<OneTimeToken> = tx.rows(&query).await?;
     let fits = |row: &OneTimeToken| row.purpose().is_some_and(|purpose| purposes.contains(&purpose));
     found.into_iter().find(fits).ok_or(Error::Refused(Code::LinkExpired))

@@ -3,11 +3,11 @@
 mod create;
 mod csrf;
 mod entity;
-mod guard;
-mod known_device;
+mod password_login;
+mod device_cookie;
 mod presented;
 mod refresh;
-mod seen;
+mod last_seen;
 mod step_up;
 mod token;
 
@@ -23,13 +23,13 @@ use serde_json::json;
 
 pub use create::{Device, create, log_in};
 pub use csrf::CsrfTokens;
+pub use device_cookie::{DeviceTokens, KNOWN};
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
-pub use guard::{Verifier, Whence};
-pub use known_device::{DeviceTokens, KNOWN};
+pub(crate) use last_seen::seen;
+pub use password_login::{Verifier, Whence};
 pub(crate) use presented::note_presented;
 pub use refresh::{Refresh, RefreshTokens, refresh};
-pub(crate) use seen::seen;
 pub use step_up::{authenticate_recent, reauthenticate};
 pub use token::{AccessToken, Claims, Tokens};
 

@@ -1,24 +1,24 @@
 //! People with an account.
 
 mod entity;
-mod listing;
+mod list;
 mod profile;
-mod removal;
+mod deletion;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
-pub use entity::Model as User;
-pub(crate) use entity::{Column, Entity};
-pub use listing::{UserFilter, UserKey};
-pub(crate) use listing::{called, page};
-pub use profile::{ProfileChanges, WeekStart};
-pub(crate) use profile::{change, store};
-pub use removal::find;
-pub(crate) use removal::{
+pub use deletion::find;
+pub(crate) use deletion::{
     anonymize, delete, due, find_due, is_any_living, lock, lock_among_operators, lock_dispensable,
     refuse_powerless, restore, set_active,
 };
+pub use entity::Model as User;
+pub(crate) use entity::{Column, Entity};
+pub use list::{UserFilter, UserKey};
+pub(crate) use list::{called, page};
+pub use profile::{ProfileChanges, WeekStart};
+pub(crate) use profile::{change, store};
 
 use crate::{
     Result,

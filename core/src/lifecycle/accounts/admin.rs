@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{found_personal, record, refuse_reserved, removal::leave};
+use super::{deletion::leave, found_personal, record, refuse_reserved};
 use crate::{
     Result,
     base::{

@@ -1,21 +1,21 @@
 //! What spans people and organizations: to register, to found, to join, to leave it all.
 
 mod admin;
-mod invited;
+mod invitation_response;
 mod password;
 mod profile;
 mod purge;
-mod removal;
+mod deletion;
 #[cfg(test)]
 mod tests;
 
 pub use admin::{AccountChanges, NewAccount, activate, change, create, deactivate, list};
-pub use invited::{Newcomer, accept, decline};
+pub use deletion::{BY_ONESELF, BY_OPERATOR, remove, restore};
+pub use invitation_response::{Newcomer, accept, decline};
 pub use password::change_password;
 pub use profile::{change_profile, shown};
 pub(crate) use purge::erase;
 pub use purge::purge;
-pub use removal::{BY_ONESELF, BY_OPERATOR, remove, restore};
 
 use crate::{
     Result,

@@ -3,7 +3,7 @@
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::json;
 
-use super::removal::personal;
+use super::deletion::personal;
 use crate::{
     Error, Result,
     base::{
@@ -34,22 +34,22 @@ emptied! {
     idempotency::Entity,
     emails::Entity,
     outbox::Entity,
-    time_entries::tagged::Entity,
+    time_entries::time_entry_tags::Entity,
     time_entries::Entity,
     period_locks::entity::Entity,
-    tasks::tagged::Entity,
+    tasks::task_tags::Entity,
     tasks::Entity,
     tags::Entity,
-    projects::members::Entity,
+    projects::project_members_entity::Entity,
     projects::Entity,
-    invitations::given::Entity,
+    invitations::invitation_roles::Entity,
     invitations::Entity,
     transfers::Entity,
-    members::roles_held::Entity,
-    roles::allowed::Entity,
+    members::member_roles::Entity,
+    roles::role_permissions::Entity,
     roles::Entity,
     members::Entity,
-    organizations::former::Entity,
+    organizations::slug_history::Entity,
     organizations::Entity,
 }
 

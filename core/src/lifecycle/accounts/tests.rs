@@ -14,14 +14,14 @@ use crate::{
         credentials::{Passwords, Proof},
         sessions::{Device, DeviceTokens, Policy, Verifier, Whence},
     },
-    lifecycle::mailboxes,
+    lifecycle::email_links,
     runtime::{
         config::{Config, Sources},
         rate_limit::Guesses,
     },
     storage::{
         audit::Trail,
-        db::{Db, sandbox::Sandbox},
+        db::{Db, test_db::Sandbox},
     },
 };
 
@@ -123,7 +123,7 @@ async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
     let address = || EmailAddress::parse("thief@example.com").unwrap();
     // While he is signed in, each of them is his to do.
     let tx = ada.begin().await;
-    assert!(mailboxes::change(&tx, &mail, ada.user, address()).await.is_ok());
+    assert!(email_links::change(&tx, &mail, ada.user, address()).await.is_ok());
     drop(tx);
     let tx = ada.begin().await;
     assert!(change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await.is_ok());
@@ -134,7 +134,7 @@ async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
 
     ada.reset().await;
     let tx = ada.begin().await;
-    let change = mailboxes::change(&tx, &mail, ada.user, address()).await;
+    let change = email_links::change(&tx, &mail, ada.user, address()).await;
     assert_eq!(refused(change), Some(Code::InvalidToken));
     let password = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
     assert_eq!(refused(password), Some(Code::InvalidToken));

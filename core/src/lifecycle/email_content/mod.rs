@@ -2,8 +2,8 @@
 //! it was asked for.
 
 mod invitation;
-mod letter;
-mod offer;
+mod content;
+mod transfer;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Asterisk, Query, SimpleExpr},
 };
 
-pub use letter::{Device, Invitation, Letter, Link, Template, Written};
+pub use content::{Device, Invitation, Letter, Link, Template, Written};
 
 use crate::{
     Result,

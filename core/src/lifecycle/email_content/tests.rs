@@ -18,7 +18,7 @@ use crate::{
     lifecycle::accounts,
     runtime::config::{Config, Sources},
     storage::{
-        db::{Tx, sandbox::Sandbox},
+        db::{Tx, test_db::Sandbox},
         outbox::Envelope,
     },
     tenancy::invitations::{self, NewInvitation},

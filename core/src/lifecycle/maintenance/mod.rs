@@ -25,7 +25,7 @@ use crate::{
         signing_keys::{self, Schedule},
     },
     tenancy::{
-        organizations::{self, former},
+        organizations::{self, slug_history},
         settings,
     },
 };
@@ -85,8 +85,8 @@ pub async fn expire_answers(db: &Db) -> Result<u64> {
 /// # Errors
 /// As [`expire_sessions`].
 pub async fn expire_slugs(db: &Db) -> Result<u64> {
-    let expiry = former::Column::ExpiresAt;
-    delete_inside::<former::Entity>(db, expiry, expiry.lte(db.now()).into()).await
+    let expiry = slug_history::Column::ExpiresAt;
+    delete_inside::<slug_history::Entity>(db, expiry, expiry.lte(db.now()).into()).await
 }
 
 /// Forgets jobs that were settled longer than `kept` ago: at most one batch; gives their number.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     base::{clock::Clock, ids::JobId, permissions::Platform},
     storage::{
-        db::sandbox::{Sandbox, Tenant},
+        db::test_db::{Sandbox, Tenant},
         outbox::{Job, State},
     },
 };

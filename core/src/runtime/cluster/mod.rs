@@ -4,18 +4,18 @@
 //! Inside a process at once; between processes through Redis, best effort and never awaited by a request. Nothing
 //! depends on it alone: what is remembered ends by time too ([`Remembered`]).
 
-mod counters;
-mod local;
-mod redis;
-mod remembered;
+mod redis_rate_limiter;
+mod invalidation_log;
+mod redis_pubsub;
+mod invalidating_cache;
 
 use std::{fmt, sync::Arc};
 
-pub use counters::{Counted, Counters};
-use local::Touched;
-pub use remembered::Remembered;
+pub use invalidating_cache::Remembered;
+use invalidation_log::Touched;
+pub use redis_rate_limiter::{Counted, Counters};
 
-pub use self::redis::{Link, client as redis_client};
+pub use self::redis_pubsub::{Link, client as redis_client};
 use crate::{
     base::ids::{OrgId, SessionId, UserId},
     runtime::config::{Config, ConfigError},
@@ -54,7 +54,7 @@ pub enum Touch {
 #[derive(Clone, Default)]
 pub struct Cluster {
     touched: Arc<Touched>,
-    others: Option<redis::Outgoing>,
+    others: Option<redis_pubsub::Outgoing>,
     counters: Option<Counters>,
 }
 
@@ -68,7 +68,7 @@ impl Cluster {
         let touched = Arc::<Touched>::default();
         let Some(url) = &config.redis_url else { return Ok((Self { touched, ..Self::default() }, None)) };
         let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
-        let linked = redis::link(url.expose(), config, namespace.clone(), Arc::clone(&touched));
+        let linked = redis_pubsub::link(url.expose(), config, namespace.clone(), Arc::clone(&touched));
         let (others, link) = linked.map_err(unreadable)?;
         let counters = Some(link.counters(config.redis_deadline));
         Ok((Self { touched, others: Some(others), counters }, Some(link)))

@@ -6,7 +6,7 @@
 //! allows everything.
 
 mod bucket;
-mod guesses;
+mod login_throttle;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -18,8 +18,8 @@ use std::{
 };
 
 use bucket::Buckets;
-pub(crate) use guesses::Attempt;
-pub use guesses::Guesses;
+pub(crate) use login_throttle::Attempt;
+pub use login_throttle::Guesses;
 
 use crate::{
     base::rate::Quota,

@@ -3,13 +3,13 @@
 //! Logs are alike in every process: coloured on a terminal in development, JSON lines in production; always on stderr.
 
 pub mod metrics;
-mod pulse;
+mod heartbeat;
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
-pub use self::pulse::Pulse;
+pub use self::heartbeat::Pulse;
 use crate::runtime::config::Environment;
 
 /// The lines that take signed checkpoints of audit logs out of the database: for those who keep them elsewhere.

@@ -1,12 +1,12 @@
 //! The audit log: one event per changed row, written in the transaction of the change.
 
 mod entity;
-mod erasing;
+mod erasure;
 mod list;
-mod own;
+mod activity;
 mod personal;
-mod refusals;
-mod several;
+mod refusal_log;
+mod bulk;
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+pub(crate) use activity::activity;
 pub use entity::Model as Event;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use erasing::erase;
+pub(crate) use erasure::erase;
 pub(crate) use list::with_personal;
 pub use list::{EventFilter, EventKey, Told, get, list, look, of_the_platform};
-pub(crate) use own::activity;
 pub use personal::Model as Personal;
 pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
-pub(crate) use refusals::Place;
-pub use refusals::{Refusals, Trail};
+pub(crate) use refusal_log::Place;
+pub use refusal_log::{Refusals, Trail};
 
 use crate::{
     Error, Result,

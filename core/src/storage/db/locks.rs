@@ -40,7 +40,7 @@ use sea_orm::{
     sea_query::{LockType, Order},
 };
 
-use super::{Scoped, TenantTable, pieces::pieces};
+use super::{Scoped, TenantTable, chunks::pieces};
 use crate::{Error, Result};
 
 /// Of rows that are to be changed.

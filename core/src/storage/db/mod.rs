@@ -1,47 +1,47 @@
 //! The only room that holds a connection. Everybody else gets a unit of work that is already inside its scope:
 //! [`OrgTx`] (one organization), [`Tx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
 
-mod among;
+mod subquery;
 mod driver;
 mod error;
 mod health;
 mod keyset;
 mod locks;
-mod login;
-mod many;
+mod login_check;
+mod bulk_update;
 mod org_tx;
-mod part;
-mod pieces;
+mod like;
+mod chunks;
 mod pools;
-mod report;
+mod aggregate;
 mod roles;
 #[cfg(test)]
-pub(crate) mod sandbox;
+pub(crate) mod test_db;
 mod scoped;
 mod session;
-mod skew;
+mod clock_skew;
 #[cfg(test)]
 mod tests;
 mod transaction;
-mod tx;
+mod global_tx;
 mod version;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use aggregate::{Key, Lasting, Piece, Question};
+pub(crate) use chunks::pieces;
+use clock_skew::Skew;
+pub use global_tx::{Global, Tx, Unscoped};
 pub use health::Trouble;
 pub use keyset::SortKey;
-pub use login::LoginFault;
+pub(crate) use like::contains;
+pub use login_check::LoginFault;
 pub use org_tx::OrgTx;
-pub(crate) use part::contains;
-pub(crate) use pieces::pieces;
 use pools::Pools;
-pub(crate) use report::{Key, Lasting, Piece, Question};
 use roles::KnownRoles;
 pub use scoped::Scoped;
 use sea_orm::EntityTrait;
-use skew::Skew;
 use transaction::{Hat, Open};
-pub use tx::{Global, Tx, Unscoped};
 pub use version::Expected;
 
 use crate::{

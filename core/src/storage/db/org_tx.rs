@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use super::{
-    Scoped, TenantTable, Tx, locks, pieces,
+    Scoped, TenantTable, Tx, chunks, locks,
     transaction::{Hat, Open, Transaction},
 };
 use crate::{
@@ -111,7 +111,7 @@ impl<P: Grant> OrgTx<P> {
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        super::tx::across(&self.open, Hat::App(Some(self.org())), query).await
+        super::global_tx::across(&self.open, Hat::App(Some(self.org())), query).await
     }
 
     /// Checks that `id`, given in `field`, is a living row of `E`: a foreign key sees no soft deletion.
@@ -186,7 +186,7 @@ impl<P: Write> OrgTx<P> {
         for row in &mut rows {
             row.set(<A::Entity as TenantTable>::ORG, self.org().0.into());
         }
-        for rows in pieces::rows::<A::Entity, _>(rows) {
+        for rows in chunks::rows::<A::Entity, _>(rows) {
             self.wrote::<A::Entity>();
             A::Entity::insert_many(rows).exec_without_returning(&self.open.transaction).await?;
         }
@@ -281,7 +281,7 @@ impl<P: Write> OrgTx<P> {
         }
         // Never by the id alone: another tenant's row would be overwritten.
         let conflict = OnConflict::columns([org, id]).update_columns(columns.iter().copied()).to_owned();
-        for rows in pieces::rows::<A::Entity, _>(rows) {
+        for rows in chunks::rows::<A::Entity, _>(rows) {
             self.wrote::<A::Entity>();
             let insert = A::Entity::insert_many(rows).on_conflict(conflict.clone());
             insert.exec_without_returning(&self.open.transaction).await?;

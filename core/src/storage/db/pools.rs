@@ -12,11 +12,11 @@ use tracing::log::LevelFilter;
 
 use super::{
     Options,
+    clock_skew::Answer,
     error::query,
     health::{Check, Health, Trouble},
     roles::Roles,
     session::{Patience, Session, within},
-    skew::Answer,
     transaction::{Hat, Transaction},
 };
 use crate::{Error, Result, base::clock::Clock};

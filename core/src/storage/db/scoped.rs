@@ -8,9 +8,9 @@ use sea_orm::{
 
 use super::{
     GlobalTable, TenantTable,
-    among::subquery,
+    chunks::pieces,
     keyset::{self, SortKey},
-    pieces::pieces,
+    subquery::subquery,
     transaction::Transaction,
 };
 use crate::{

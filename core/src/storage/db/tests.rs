@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
     Expected, OrgTx,
-    sandbox::{Sandbox, Tenant},
+    test_db::{Sandbox, Tenant},
 };
 use crate::{
     Error,

@@ -18,8 +18,8 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::{
+    chunks::refuse_too_many,
     error::{exec, query},
-    pieces::refuse_too_many,
     roles::Roles,
     session::{Session, within},
 };

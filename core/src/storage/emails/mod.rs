@@ -2,13 +2,13 @@
 //! where none leaves, in memory.
 
 mod entity;
-mod mailbox;
+mod dev_inbox;
 
 use sea_orm::{ColumnTrait, Condition};
 
+pub use dev_inbox::{DevMailbox, KeptMail};
 pub(crate) use entity::{ActiveModel, Column, Entity};
 pub use entity::{Model as Email, Status};
-pub use mailbox::{DevMailbox, KeptMail};
 
 use crate::{
     Result,

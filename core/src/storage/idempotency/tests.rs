@@ -15,7 +15,7 @@ use crate::{
         text::{Name, ProjectCode},
     },
     lifecycle::maintenance,
-    storage::db::sandbox::{Sandbox, Tenant},
+    storage::db::test_db::{Sandbox, Tenant},
     work::projects::{self, NewProject},
 };
 

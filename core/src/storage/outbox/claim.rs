@@ -9,8 +9,9 @@ use sea_orm::{
 };
 
 use super::{
-    Column, Entity, Envelope, Job, State, queue,
-    settle::{self, Settled},
+    Column, Entity, Envelope, Job, State,
+    complete::{self, Settled},
+    queue,
 };
 use crate::{
     Result,
@@ -118,7 +119,7 @@ pub async fn settle_and_claim(
         #[expect(clippy::disallowed_methods, reason = "whoever asked for a job asked for it in there")]
         let scope = tx.enter(org).await?;
         if !settled.is_empty() {
-            settle::write(&scope, holder, &settled).await?;
+            complete::write(&scope, holder, &settled).await?;
         }
         if !wanted.is_empty() {
             claimed.extend(take(&scope, holder, wanted, &paused).await?.into_iter().map(Claimed::from));

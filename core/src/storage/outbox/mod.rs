@@ -1,30 +1,30 @@
 //! Work for later, asked for in the transaction that makes it necessary: both are committed, or neither is.
 
-mod administration;
+mod admin;
 mod claim;
-mod depth;
+mod queue_depth;
 mod entity;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 mod queue;
 mod resend;
-mod settle;
-mod shown;
-mod standing;
+mod complete;
+mod redaction;
+mod queue_stats;
 #[cfg(test)]
 mod tests;
 
-pub use administration::{JobFilter, JobKey, cancel, get, list, remove, retry};
+pub use admin::{JobFilter, JobKey, cancel, get, list, remove, retry};
 pub use claim::{Claimed, LEASE, due, settle_and_claim};
-pub use depth::{Depth, depths};
+pub use complete::{Outcome, Settled};
 pub(crate) use entity::{ActiveModel, Column, Entity};
 pub use entity::{Model as Envelope, State};
+pub use queue_depth::{Depth, depths};
+pub use queue_stats::{Standing, pause, queues, resume, standing};
+pub use redaction::REDACTED;
 pub use resend::resend;
 use sea_orm::ActiveValue::Set;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-pub use settle::{Outcome, Settled};
-pub use shown::REDACTED;
-pub use standing::{Standing, pause, queues, resume, standing};
 
 use crate::{
     Error, Result,

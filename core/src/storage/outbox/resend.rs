@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Envelope, State,
-    administration::{hasten, lock, scope_of},
+    admin::{hasten, lock, scope_of},
 };
 use crate::{
     Error, Result,

@@ -14,7 +14,7 @@ use crate::{
     storage::{
         db::{
             OrgTx,
-            sandbox::{Sandbox, Tenant},
+            test_db::{Sandbox, Tenant},
         },
         emails::{self, Attempt, Status},
     },

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::{base::clock::Clock, storage::db::sandbox::Sandbox};
+use crate::{base::clock::Clock, storage::db::test_db::Sandbox};
 
 async fn one(db: &Db) -> Schedule {
     let mut all = list(db).await.unwrap();

@@ -12,7 +12,7 @@ use crate::{
         error::Code,
         permissions::Origin,
     },
-    storage::db::sandbox::Sandbox,
+    storage::db::test_db::Sandbox,
 };
 
 const SCHEDULE: Schedule = Schedule {

@@ -3,31 +3,31 @@
 //! Here is what the organization does with them. What the invited see is in `seen`; what accepting changes spans people and
 //! organizations, and is in `accounts`.
 
-mod book;
-mod closing;
+mod checks;
+mod close;
 mod entity;
 mod expiry;
-mod forgetting;
+mod erasure;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod given;
-mod roles_given;
-mod seen;
-mod sending;
+pub(crate) mod invitation_roles;
+mod role_removal;
+mod recipient;
+mod send;
 
 use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, Condition, DerivePartialModel};
 
-pub(crate) use closing::close;
-pub use closing::revoke;
+pub(crate) use close::close;
+pub use close::revoke;
 pub(crate) use entity::{Column, Entity};
 pub use entity::{InvitationStatus, Model as Invitation};
+pub(crate) use erasure::{forget, inviting};
 pub use expiry::expire_overdue;
-pub(crate) use forgetting::{forget, inviting};
-pub use roles_given::{RoleRemoval, remove_role, try_remove_role};
-pub(crate) use seen::companions;
-pub use seen::{Account, Opened, mine, open};
-pub use sending::{invite, resend};
+pub(crate) use recipient::companions;
+pub use recipient::{Account, Opened, mine, open};
+pub use role_removal::{RoleRemoval, remove_role, try_remove_role};
+pub use send::{invite, resend};
 
 use crate::{
     Error, Result,
@@ -136,7 +136,7 @@ pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, invitation: &Invitation) -> 
 }
 
 #[derive(DerivePartialModel)]
-#[sea_orm(entity = "given::Entity")]
+#[sea_orm(entity = "invitation_roles::Entity")]
 struct Given {
     invitation_id: InvitationId,
     #[sea_orm(nested)]
@@ -148,10 +148,10 @@ async fn roles_of<P: Grant>(
     tx: &OrgTx<P>,
     invitations: impl IntoIterator<Item = InvitationId>,
 ) -> Result<HashMap<InvitationId, Vec<Role>>> {
-    let of_these = given::Column::InvitationId.is_in(invitations);
-    let given = tx.find::<given::Entity>().filter(of_these).join::<roles::Entity>();
+    let of_these = invitation_roles::Column::InvitationId.is_in(invitations);
+    let given = tx.find::<invitation_roles::Entity>().filter(of_these).join::<roles::Entity>();
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for Given { invitation_id, role } in given.views(given::Column::Id).await? {
+    for Given { invitation_id, role } in given.views(invitation_roles::Column::Id).await? {
         roles.entry(invitation_id).or_default().extend(role);
     }
     Ok(roles)

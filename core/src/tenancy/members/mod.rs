@@ -1,28 +1,23 @@
 //! Who belongs to an organization, and what each may do there.
 
 mod activity;
-mod authorize;
-mod callers;
-mod change;
-mod departure;
-mod effect;
+mod update;
+mod offboarding;
+mod dry_run;
 mod entity;
-mod explain;
-mod found;
-mod going;
-mod handover;
-pub(crate) mod joining;
-mod listing;
-mod locked;
-mod mine;
-mod moved;
-mod owners;
+mod removal;
+mod ownership_transfer;
+pub(crate) mod join;
+mod list;
+mod locking;
+mod memberships;
+mod ownership;
 mod reassignment;
-pub(crate) mod role_held;
+pub(crate) mod role_summary;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod roles_held;
-mod standings;
-mod who;
+pub(crate) mod member_roles;
+mod referenced;
+mod member_ref;
 #[cfg(test)]
 mod tests;
 
@@ -30,27 +25,24 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use activity::activity;
-pub use authorize::{Caller, authorize};
-pub use callers::Callers;
-pub(crate) use change::remove;
-pub use change::{Expected, MemberChanges, change, try_change};
-pub(crate) use departure::{Belonging, depart, of};
-pub use effect::Effect;
+pub use dry_run::Effect;
 pub use entity::Model as Member;
 pub(crate) use entity::{Column, Entity};
-pub use explain::{Explanation, explain};
-pub(crate) use going::leave;
-pub(crate) use handover::{active, hand_over, is_active};
-pub use listing::{Listed, MemberFilter, MemberKey, Status, exists, get, list};
-pub(crate) use locked::{lock_active, lock_all, lock_one};
-pub use mine::{Mine, default_organization, list_mine};
-pub(crate) use mine::{belongs, default_organizations};
-pub(crate) use owners::{is_active_owner, lock_organizations, owned, refuse_last, refuse_none_left};
+pub use list::{Listed, MemberFilter, MemberKey, Status, exists, get, list};
+pub(crate) use locking::{lock_active, lock_all, lock_one};
+pub use member_ref::Who;
+pub use memberships::{Mine, default_organization, list_mine};
+pub(crate) use memberships::{belongs, default_organizations};
+pub(crate) use offboarding::{Belonging, depart, of};
+pub(crate) use ownership::{is_active_owner, lock_organizations, owned, refuse_last, refuse_none_left};
+pub(crate) use ownership_transfer::{active, hand_over, is_active};
 pub use reassignment::try_set_permissions;
 pub(crate) use reassignment::{effects_of_removal, remove_role};
-pub use role_held::RoleHeld;
-pub(crate) use standings::{Standings, refuse_standing};
-pub use who::Who;
+pub(crate) use referenced::{Standings, refuse_standing};
+pub(crate) use removal::leave;
+pub use role_summary::RoleHeld;
+pub(crate) use update::remove;
+pub use update::{Expected, MemberChanges, change, try_change};
 
 use crate::{
     Error, Result,
@@ -100,7 +92,7 @@ pub(crate) async fn add(tx: &OrgTx<Platform>, user: UserId, role: BuiltinRole) -
 
 async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<()> {
     tx.live::<roles::Entity>("role_id", role).await?;
-    tx.insert(roles_held::ActiveModel {
+    tx.insert(member_roles::ActiveModel {
         id: Set(MemberRoleId::new(tx.now())),
         member_id: Set(member),
         role_id: Set(role),
@@ -113,7 +105,7 @@ async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<(
 }
 
 #[derive(DerivePartialModel)]
-#[sea_orm(entity = "roles_held::Entity")]
+#[sea_orm(entity = "member_roles::Entity")]
 struct Held {
     member_id: MemberId,
     #[sea_orm(nested)]
@@ -144,10 +136,10 @@ impl Effective {
 /// The roles of a member, with what they allow.
 pub(crate) async fn grants_of<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Vec<RoleGrants>> {
     let held = tx
-        .find::<roles_held::Entity>()
-        .filter(roles_held::Column::MemberId.eq(member))
+        .find::<member_roles::Entity>()
+        .filter(member_roles::Column::MemberId.eq(member))
         .join::<roles::Entity>()
-        .views::<Held>(roles_held::Column::Id)
+        .views::<Held>(member_roles::Column::Id)
         .await?;
     roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
 }

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::{
     Effect, Entity,
-    effect::{holders, rights},
+    dry_run::{holders, rights},
     entity::Column,
-    locked::lock_these,
-    roles_held,
+    locking::lock_these,
+    member_roles,
 };
 use crate::{
     Error, Result,
@@ -94,9 +94,9 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
         return Ok(other.id);
     }
     let have: HashSet<_> = holders(tx, other.id).await?.into_iter().collect();
-    tx.delete::<roles_held::Entity>(roles_held::Column::RoleId.eq(id)).await?;
+    tx.delete::<member_roles::Entity>(member_roles::Column::RoleId.eq(id)).await?;
     let given =
-        members.iter().filter(|member| !have.contains(member)).map(|member| roles_held::ActiveModel {
+        members.iter().filter(|member| !have.contains(member)).map(|member| member_roles::ActiveModel {
             id: Set(MemberRoleId::new(tx.now())),
             member_id: Set(*member),
             role_id: Set(other.id),

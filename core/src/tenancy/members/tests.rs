@@ -15,10 +15,10 @@ use crate::{
     identity::users::{self, Address, NewUser},
     storage::db::{
         Expected,
-        sandbox::{Sandbox, Tenant},
+        test_db::{Sandbox, Tenant},
     },
     tenancy::{
-        members::effect::{Rights, rights},
+        members::dry_run::{Rights, rights},
         roles::{Allowing, NewRole, RoleRef},
     },
 };

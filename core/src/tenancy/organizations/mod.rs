@@ -1,10 +1,10 @@
 //! Tenants.
 
-mod change;
-mod end;
+mod update;
+mod lifecycle;
 mod entity;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod former;
+pub(crate) mod slug_history;
 mod list;
 mod personal;
 
@@ -12,13 +12,13 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use change::apply;
-pub use change::{OrganizationChanges, change};
-pub(crate) use end::{due, lock, lock_deleted, lock_each, remove, restore, suspend};
 pub use entity::Model as Organization;
 pub(crate) use entity::{ActiveModel, Column, Entity};
+pub(crate) use lifecycle::{due, lock, lock_deleted, lock_each, remove, restore, suspend};
 pub use list::{OrganizationFilter, OrganizationKey, find, list};
 pub(crate) use personal::personal;
+pub(crate) use update::apply;
+pub use update::{OrganizationChanges, change};
 
 use crate::{
     Result,
@@ -110,7 +110,7 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &st
             ..Default::default()
         })
         .await?;
-    change::refuse_former(tx, &organization.slug).await?;
+    update::refuse_former(tx, &organization.slug).await?;
     tx.record(Action::OrganizationCreated, organization.id, Details::created(facts(&organization))).await?;
     Ok(organization)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
-use super::{Column, Entity, Role, allowed, entity::ActiveModel, grants};
+use super::{Column, Entity, Role, entity::ActiveModel, grants, role_permissions};
 use crate::{
     Error, Result,
     base::{
@@ -243,9 +243,9 @@ pub async fn set_permissions(
     tx.facts().refuse_escalation(permissions.without(before.permissions), false)?;
     let gone = before.permissions.without(permissions);
     if !gone.is_empty() {
-        let gone = allowed::Column::Permission.is_in(gone.iter().map(Permission::as_str));
-        let condition = Condition::all().add(allowed::Column::RoleId.eq(id)).add(gone);
-        tx.delete::<allowed::Entity>(condition).await?;
+        let gone = role_permissions::Column::Permission.is_in(gone.iter().map(Permission::as_str));
+        let condition = Condition::all().add(role_permissions::Column::RoleId.eq(id)).add(gone);
+        tx.delete::<role_permissions::Entity>(condition).await?;
     }
     allow(tx, id, permissions.without(before.permissions)).await?;
     let version = Set(before.role.version + 1);
@@ -258,7 +258,7 @@ pub async fn set_permissions(
 
 /// By one statement.
 async fn allow<P: Write>(tx: &OrgTx<P>, role: RoleId, permissions: PermissionSet) -> Result<()> {
-    let row = |permission: Permission| allowed::ActiveModel {
+    let row = |permission: Permission| role_permissions::ActiveModel {
         id: Set(RolePermissionId::new(tx.now())),
         role_id: Set(role),
         permission: Set(permission.as_str().to_owned()),

@@ -1,11 +1,11 @@
 //! Roles of an organization. The built-in ones are a row each; what they allow comes from code.
 
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod allowed;
+pub(crate) mod role_permissions;
 mod custom;
 mod entity;
-mod giving;
-mod naming;
+mod escalation;
+mod role_ref;
 
 use std::collections::HashMap;
 
@@ -17,8 +17,8 @@ pub use custom::{
 pub(crate) use custom::{facts, lock};
 pub use entity::Model as Role;
 pub(crate) use entity::{Column, Entity};
-pub use naming::RoleRef;
-pub(crate) use naming::{find, resolve};
+pub use role_ref::RoleRef;
+pub(crate) use role_ref::{find, resolve};
 
 use crate::{
     Result,
@@ -69,7 +69,8 @@ pub(crate) fn deleted<P: Grant>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveMod
 pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<RoleGrants>> {
     let own: Vec<_> = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id).collect();
     let mut stored = HashMap::<RoleId, PermissionSet>::new();
-    for allowed in tx.find::<allowed::Entity>().all_of(allowed::Column::RoleId, own).await? {
+    for allowed in tx.find::<role_permissions::Entity>().all_of(role_permissions::Column::RoleId, own).await?
+    {
         // One of a newer program's is none of ours.
         let permission = Permission::parse(&allowed.permission);
         let set = stored.entry(allowed.role_id).or_default();
@@ -94,10 +95,10 @@ pub(crate) async fn grants_by_id<P: Grant>(tx: &OrgTx<P>, ids: &[RoleId]) -> Res
 pub(crate) async fn that_grant<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Vec<String>> {
     let grants = |role: &BuiltinRole| role.permissions().contains(permission);
     let builtin = BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned());
-    let allowed = allowed::Column::Permission.eq(permission.as_str());
-    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).whose::<allowed::Entity>(
+    let allowed = role_permissions::Column::Permission.eq(permission.as_str());
+    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).whose::<role_permissions::Entity>(
         Column::Id,
-        allowed::Column::RoleId,
+        role_permissions::Column::RoleId,
         allowed,
     );
     let mut own = own.all().await?;

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, Condition};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{BATCH, Selection, names::Names};
+use super::{BATCH, Selection, references::Names};
 use crate::{
     Result,
     base::{
@@ -20,7 +20,7 @@ use crate::{
         audit::Action,
         db::{OrgTx, SortKey},
     },
-    work::time_entries::{self, Column, TimeEntry, tagged},
+    work::time_entries::{self, Column, TimeEntry, time_entry_tags},
 };
 
 /// Which entries are wanted; `None` asks for all.
@@ -108,8 +108,8 @@ impl Selection for EntrySelection {
     async fn batch(&self, tx: &OrgTx<ExportsCreate>, after: Option<After>) -> Result<Page<ExportedEntry>> {
         let listing = Listing { limit: BATCH, sort: Sort { key: ByStart, descending: false }, after };
         let page = tx.find::<time_entries::Entity>().filter(self.condition(tx)?).page(listing).await?;
-        let links = tagged::Column::TimeEntryId.is_in(page.data.iter().map(|entry| entry.id));
-        let links = tx.find::<tagged::Entity>().filter(links).all().await?;
+        let links = time_entry_tags::Column::TimeEntryId.is_in(page.data.iter().map(|entry| entry.id));
+        let links = tx.find::<time_entry_tags::Entity>().filter(links).all().await?;
         let names = Names::of(
             tx,
             page.data.iter().map(|entry| entry.member_id),

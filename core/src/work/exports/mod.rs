@@ -2,7 +2,7 @@
 //! file of any length holds nobody up, and what changes meanwhile is in it as it was when its batch was read.
 
 mod entries;
-mod names;
+mod references;
 mod tasks;
 
 use std::future::Future;

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, Condition};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{BATCH, Selection, names::Names};
+use super::{BATCH, Selection, references::Names};
 use crate::{
     Result,
     base::{
@@ -20,7 +20,7 @@ use crate::{
         audit::Action,
         db::{OrgTx, SortKey},
     },
-    work::tasks::{self, Column, Task, TaskStatus, tagged},
+    work::tasks::{self, Column, Task, TaskStatus, task_tags},
 };
 
 /// Which tasks are wanted; `None` asks for all.
@@ -107,8 +107,8 @@ impl Selection for TaskSelection {
     async fn batch(&self, tx: &OrgTx<ExportsCreate>, after: Option<After>) -> Result<Page<ExportedTask>> {
         let listing = Listing { limit: BATCH, sort: Sort { key: ByCreation, descending: false }, after };
         let page = tx.find::<tasks::Entity>().filter(self.condition(tx)).page(listing).await?;
-        let links = tagged::Column::TaskId.is_in(page.data.iter().map(|task| task.id));
-        let links = tx.find::<tagged::Entity>().filter(links).all().await?;
+        let links = task_tags::Column::TaskId.is_in(page.data.iter().map(|task| task.id));
+        let links = tx.find::<task_tags::Entity>().filter(links).all().await?;
         let names = Names::of(
             tx,
             page.data.iter().filter_map(|task| task.assignee_id),

@@ -5,27 +5,27 @@
 //! the transaction is inside it, and another organization's row is `NotFound`.
 
 mod archive;
-mod departure;
+mod offboarding;
 pub(crate) mod entity;
-mod given;
+mod references;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod members;
-mod team;
-mod visibility;
+pub(crate) mod project_members_entity;
+mod project_members;
+mod access;
 
 use std::ops::RangeInclusive;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
+pub(crate) use access::{hidden, visible};
 pub use archive::{archive, unarchive};
-pub(crate) use departure::depart;
 use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use given::{given, given_by_code, refuse_archived};
-pub use team::{Team, set_team, team};
-pub(crate) use visibility::{hidden, visible};
+pub(crate) use offboarding::depart;
+pub use project_members::{Team, set_team, team};
+pub(crate) use references::{given, given_by_code, refuse_archived};
 
 use crate::{
     Error, Result,
@@ -185,7 +185,7 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
         })
         .await?;
     if project.is_private && !tx.may(Permission::ProjectsUpdate) {
-        team::join(tx, project.id, tx.member().into_iter().collect()).await?;
+        project_members::join(tx, project.id, tx.member().into_iter().collect()).await?;
     }
     tx.record(Action::ProjectCreated, project.id, Details::created(facts(&project))).await?;
     Ok(project)

@@ -32,7 +32,7 @@ use crate::{
     identity::users::{self, WeekStart},
     storage::db::{Lasting, OrgTx},
     tenancy::members,
-    work::time_entries::{self, Column, LONGEST, tagged},
+    work::time_entries::{self, Column, LONGEST, time_entry_tags},
 };
 
 /// What entries can be grouped by.
@@ -143,9 +143,9 @@ pub struct Report {
 impl Lasting for time_entries::Entity {
     const START: Column = Column::StartedAt;
     const END: Column = Column::EndedAt;
-    type Link = tagged::Entity;
-    const ROW: tagged::Column = tagged::Column::TimeEntryId;
-    const OTHER: tagged::Column = tagged::Column::TagId;
+    type Link = time_entry_tags::Entity;
+    const ROW: time_entry_tags::Column = time_entry_tags::Column::TimeEntryId;
+    const OTHER: time_entry_tags::Column = time_entry_tags::Column::TagId;
 }
 
 /// Sums up the entries that the caller sees.
@@ -241,7 +241,11 @@ fn picked<P: Grant>(
 ) -> Result<Condition> {
     let runs = (tx.now() > from).then(|| Column::EndedAt.is_null());
     let tagged = wanted.tag.map(|tag| {
-        tx.among::<tagged::Entity>(Column::Id, tagged::Column::TimeEntryId, tagged::Column::TagId.eq(tag))
+        tx.among::<time_entry_tags::Entity>(
+            Column::Id,
+            time_entry_tags::Column::TimeEntryId,
+            time_entry_tags::Column::TagId.eq(tag),
+        )
     });
     Ok(Condition::all()
         .add(time_entries::visible(tx)?)

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    Priority, Shown, Task, TaskStatus, book::Book, completed_at, entity::ActiveModel, facts, stored, tag,
+    Priority, Shown, Task, TaskStatus, completed_at, entity::ActiveModel, facts, references::Book, stored,
+    tag,
 };
 use crate::{
     Result,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Column, Entity, Priority, Shown, Task, TaskStatus, shown, stored, tagged, tags_of, visible};
+use super::{Column, Entity, Priority, Shown, Task, TaskStatus, shown, stored, tags_of, task_tags, visible};
 use crate::{
     Result,
     base::{
@@ -82,8 +82,8 @@ pub async fn list(
     let tasks = tasks.filter_some(Column::ProjectId, filter.project);
     let mut tasks = tasks.filter_some(Column::AssigneeId, assignee);
     if let Some(tag) = filter.tag {
-        let has_it = tagged::Column::TagId.eq(tag);
-        tasks = tasks.whose::<tagged::Entity>(Column::Id, tagged::Column::TaskId, has_it);
+        let has_it = task_tags::Column::TagId.eq(tag);
+        tasks = tasks.whose::<task_tags::Entity>(Column::Id, task_tags::Column::TaskId, has_it);
     }
     let page = tasks.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|task| task.id).collect()).await?;

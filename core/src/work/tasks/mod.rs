@@ -3,33 +3,33 @@
 //! Whoever may see tasks sees all of those on projects that he sees. Whoever may change or delete tasks may do so with those
 //! that he made or is to do, and with `tasks:manage_all` with all of them.
 
-mod departure;
-mod book;
-mod change;
+mod offboarding;
+mod references;
+mod update;
 mod create;
 pub(crate) mod entity;
 mod list;
 mod own;
-mod removal;
+mod deletion;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod tagged;
-mod visibility;
+pub(crate) mod task_tags;
+mod access;
 
-pub(crate) use departure::depart;
+pub(crate) use offboarding::depart;
 use std::collections::HashMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 
-pub use change::{TaskChanges, change};
+pub(crate) use access::visible;
 pub use create::{NewTask, create};
+pub use deletion::{remove, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as Task, Priority, TaskStatus};
 pub use list::{TaskFilter, TaskKey, get, list};
 pub use own::may;
-pub use removal::{remove, restore};
-pub(crate) use visibility::visible;
+pub use update::{TaskChanges, change};
 
 use crate::{
     Result,
@@ -87,7 +87,7 @@ fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
 /// The tags of each of these tasks, by one query.
 async fn tags_of<P: Grant>(tx: &OrgTx<P>, tasks: Vec<TaskId>) -> Result<HashMap<TaskId, Vec<TagId>>> {
     let mut tags = HashMap::<_, Vec<_>>::new();
-    for link in tx.find::<tagged::Entity>().all_of(tagged::Column::TaskId, tasks).await? {
+    for link in tx.find::<task_tags::Entity>().all_of(task_tags::Column::TaskId, tasks).await? {
         tags.entry(link.task_id).or_default().push(link.tag_id);
     }
     tags.values_mut().for_each(|tags| tags.sort());
@@ -102,7 +102,7 @@ async fn shown<P: Grant>(tx: &OrgTx<P>, task: Task) -> Result<Shown> {
 
 /// Tags tasks, by one statement.
 async fn tag<P: Write>(tx: &OrgTx<P>, links: Vec<(TaskId, TagId)>) -> Result<()> {
-    let row = |(task, tag): (TaskId, TagId)| tagged::ActiveModel {
+    let row = |(task, tag): (TaskId, TagId)| task_tags::ActiveModel {
         id: Set(TaskTagId::new(tx.now())),
         task_id: Set(task),
         tag_id: Set(tag),

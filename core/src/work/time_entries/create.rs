@@ -6,10 +6,10 @@ use sea_orm::ActiveValue::Set;
 use super::{
     Shown, Source,
     entity::ActiveModel,
+    references::{self, ProjectRef, Work},
     refuse_foreign,
     rules::{Rules, Span},
     tag,
-    work::{self, ProjectRef, Work},
 };
 use crate::{
     Result,
@@ -88,7 +88,7 @@ pub(super) async fn write<P: Write>(
     }
     let rules = Rules::of(tx).await?;
     let work = Work::look_up(tx, about.project, about.task, &mut fields).await?;
-    let tags = work::tags(tx, about.tags, &mut fields).await?;
+    let tags = references::tags(tx, about.tags, &mut fields).await?;
     rules.judge(span, tx.now(), &mut fields);
     fields.finish()?;
     rules.refuse_locked(span.started_at)?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Column, Entity, LONGEST, Shown, tagged, tags_of, visible};
+use super::{Column, Entity, LONGEST, Shown, tags_of, time_entry_tags, visible};
 use crate::{
     Result,
     base::{
@@ -76,8 +76,12 @@ impl TimeEntryFilter {
             })));
         Ok(match self.tag {
             Some(tag) => {
-                let has = tagged::Column::TagId.eq(tag);
-                entries.whose::<tagged::Entity>(Column::Id, tagged::Column::TimeEntryId, has)
+                let has = time_entry_tags::Column::TagId.eq(tag);
+                entries.whose::<time_entry_tags::Entity>(
+                    Column::Id,
+                    time_entry_tags::Column::TimeEntryId,
+                    has,
+                )
             }
             None => entries,
         })

@@ -3,20 +3,20 @@
 //! Whoever changes a member's time locks the member's row first. So what was asked about his other entries, and about the
 //! period that is locked, still holds when the change is written.
 
-mod change;
+mod update;
 mod create;
-mod departure;
+mod offboarding;
 pub(crate) mod entity;
 mod import;
 mod list;
-mod removal;
+mod deletion;
 mod rules;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
-pub(crate) mod tagged;
+pub(crate) mod time_entry_tags;
 mod timer;
-mod untagging;
-mod visibility;
-mod work;
+mod tag_deletion;
+mod access;
+mod references;
 
 use std::collections::HashMap;
 
@@ -24,19 +24,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::{Value, json};
 
-pub use change::{TimeEntryChanges, change};
+pub(crate) use access::visible;
 pub use create::{About, NewTimeEntry, create};
-pub(crate) use departure::{depart, depart_all};
+pub use deletion::{remove, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as TimeEntry, Source};
 pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
 pub(crate) use list::window;
 pub use list::{TimeEntryFilter, TimeEntryKey, list};
-pub use removal::{remove, restore};
+pub(crate) use offboarding::{depart, depart_all};
+pub use references::ProjectRef;
+pub use tag_deletion::remove_tag;
 pub use timer::{NewTimer, running, start, stop};
-pub use untagging::remove_tag;
-pub(crate) use visibility::visible;
-pub use work::ProjectRef;
+pub use update::{TimeEntryChanges, change};
 
 use crate::{
     Result,
@@ -118,7 +118,9 @@ pub(crate) async fn tags_of<P: Grant>(
 ) -> Result<HashMap<TimeEntryId, Vec<TagId>>> {
     let mut tags: HashMap<_, Vec<_>> = HashMap::new();
     let entries: Vec<_> = entries.into_iter().collect();
-    for link in tx.find::<tagged::Entity>().all_of(tagged::Column::TimeEntryId, entries).await? {
+    for link in
+        tx.find::<time_entry_tags::Entity>().all_of(time_entry_tags::Column::TimeEntryId, entries).await?
+    {
         tags.entry(link.time_entry_id).or_default().push(link.tag_id);
     }
     tags.values_mut().for_each(|tags| tags.sort_unstable());
@@ -130,7 +132,7 @@ async fn tag<P: Write>(tx: &OrgTx<P>, entry: TimeEntryId, tags: &[TagId]) -> Res
     if tags.is_empty() {
         return Ok(());
     }
-    let link = |tag: &TagId| tagged::ActiveModel {
+    let link = |tag: &TagId| time_entry_tags::ActiveModel {
         id: Set(TimeEntryTagId::new(tx.now())),
         time_entry_id: Set(entry),
         tag_id: Set(*tag),

@@ -1,6 +1,6 @@
 //! Access tokens: JWT (RFC 9068) signed by EdDSA (RFC 8037), so that who verifies cannot mint.
 
-mod ring;
+mod key_ring;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
-use ring::Ring;
+use key_ring::Ring;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     base::permissions::Origin,
     lifecycle::maintenance,
-    storage::{db::sandbox::Sandbox, signing_keys::Schedule},
+    storage::{db::test_db::Sandbox, signing_keys::Schedule},
 };
 
 const ISSUER: &str = "https://insula.example";

@@ -11,7 +11,7 @@ use crate::{
         error::Code,
         permissions::{Origin, ProjectsRead},
     },
-    storage::db::{Trouble, pools::Pools, roles::Roles, sandbox::Sandbox, transaction::Hat},
+    storage::db::{Trouble, pools::Pools, roles::Roles, test_db::Sandbox, transaction::Hat},
     work::projects,
 };
 

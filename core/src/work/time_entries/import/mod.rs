@@ -1,16 +1,16 @@
 //! Many entries at once, from somewhere else: all of them or none.
 
 mod overlaps;
-mod registry;
-mod restated;
+mod references;
+mod unchanged_rows;
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
     Entity, MOST_TAGS, Shown, Source, TimeEntry, entity,
+    references::ProjectRef,
     rules::{Rules, Span},
-    tagged,
-    work::ProjectRef,
+    time_entry_tags,
 };
 use crate::{
     Error, Result,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use registry::Registry;
+use references::Registry;
 use sea_orm::ActiveValue::Set;
 
 /// Most entries of one import.
@@ -145,8 +145,8 @@ impl Import {
     }
 }
 
-fn links(tx: &OrgTx<TimeEntriesCreate>, shown: &Shown) -> Vec<tagged::ActiveModel> {
-    let link = |tag: &crate::base::ids::TagId| tagged::ActiveModel {
+fn links(tx: &OrgTx<TimeEntriesCreate>, shown: &Shown) -> Vec<time_entry_tags::ActiveModel> {
+    let link = |tag: &crate::base::ids::TagId| time_entry_tags::ActiveModel {
         id: Set(TimeEntryTagId::new(tx.now())),
         time_entry_id: Set(shown.entry.id),
         tag_id: Set(*tag),

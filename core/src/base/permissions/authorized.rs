@@ -1,0 +1,69 @@
+//! Proofs of rights: what was found out about somebody, and that it was looked up.
+
+use std::marker::PhantomData;
+
+use super::{Grant, Origin, PermissionSet, PlatformRead};
+use crate::base::ids::{MemberId, OrgId};
+
+/// What was found out about whoever acts in an organization.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// His membership; `None` for the platform and its operators.
+    pub member: Option<MemberId>,
+    /// Everything he may do there.
+    pub held: PermissionSet,
+    /// Is he an owner, or does he count as one?
+    pub is_owner: bool,
+    /// Did he prove who he is a short while ago?
+    pub is_recent: bool,
+}
+
+impl Facts {
+    /// The platform itself: it may do everything, and is nobody.
+    pub(crate) fn platform() -> Self {
+        Self { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true }
+    }
+}
+
+/// Proof that `origin.actor` may do `P` in `org`.
+///
+/// Made by `tenancy::authorization`, which looks it up, and by `Tx::enter` for the platform itself.
+#[derive(Debug)]
+pub struct Authorized<P> {
+    org: OrgId,
+    origin: Origin,
+    facts: Facts,
+    permission: PhantomData<fn() -> P>,
+}
+
+impl<P: Grant> Authorized<P> {
+    /// States that the right was looked up; the callers are counted (`.clippy.toml`).
+    pub(crate) fn checked(org: OrgId, origin: Origin, facts: Facts) -> Self {
+        Self { org, origin, facts, permission: PhantomData }
+    }
+
+    /// The platform's right to look at what is its own, and no tenant's.
+    pub(crate) fn to_look_at_the_platform(origin: Origin) -> Authorized<PlatformRead> {
+        Authorized { org: OrgId::PLATFORM, origin, facts: Facts::platform(), permission: PhantomData }
+    }
+
+    /// The same proof, for the next of several transactions of one request.
+    pub(crate) fn again(&self) -> Self {
+        Self { org: self.org, origin: self.origin.clone(), facts: self.facts, permission: PhantomData }
+    }
+
+    /// The organization.
+    pub fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// Who acts, and by which request.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What was found out about him.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}

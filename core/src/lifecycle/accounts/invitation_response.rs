@@ -1,0 +1,170 @@
+//! How whoever was invited comes in, or says that he will not. The token proves the mailbox; nobody need be signed in.
+
+use serde_json::json;
+
+use super::{record, refuse_reserved};
+use crate::{
+    Error, Result,
+    base::{
+        error::{Code, Fields},
+        permissions::{Actor, Platform},
+        text::{EmailAddress, Name},
+    },
+    identity::{
+        credentials,
+        one_time_tokens::{self, OneTimeToken, Purpose},
+        sessions::{self, Ending},
+        users::{self, Address, NewUser, User},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::{OrgTx, Tx},
+        outbox::Job,
+    },
+    tenancy::{
+        invitations::{self, InvitationStatus, Opened},
+        members::{Member, join},
+        organizations::{self, Organization},
+    },
+};
+
+/// What whoever has no account of a proved address says of himself.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    /// Of the password he will log in with.
+    pub secret_hash: String,
+    /// Given name.
+    pub first_name: Option<Name>,
+    /// Family name.
+    pub last_name: Option<Name>,
+}
+
+/// Takes whoever an invitation is for into the organization, with exactly its roles. `me`: who is signed in.
+///
+/// Where the address has no account, one is opened, without an organization of its own. Where nobody has proved that an
+/// account's address is his, anybody may have opened it: its password and its sessions end.
+///
+/// # Errors
+/// `INVITATION_EMAIL_MISMATCH` when somebody else is signed in; `INVITATION_EXPIRED`, also to all but one of many at the
+/// same time; `ORGANIZATION_SUSPENDED`; `INVITATION_UNSUPPORTED` when the inviter may no longer give the roles;
+/// `INACTIVE_USER`; `VALIDATION_FAILED` where a password is needed; `ALREADY_MEMBER`; `EMAIL_TAKEN` when the address is kept
+/// for somebody else. The token stays good then.
+pub async fn accept(
+    tx: &mut Tx,
+    link: &OneTimeToken,
+    opened: &Opened,
+    me: Option<&User>,
+    newcomer: Option<Newcomer>,
+) -> Result<(User, Member)> {
+    let email = invitations::address(&link.email)?;
+    if me.is_some_and(|me| me.email_canonical != link.email_canonical) {
+        return Err(Error::EmailMismatch(email.masked()));
+    }
+    let (invitation, scope) = (&opened.invitation, inside(tx, opened).await?);
+    // The organization first: whoever takes the inviter's rights away holds it, too.
+    let organization = lock(&scope).await?;
+    if organization.status != organizations::ACTIVE {
+        return Err(Code::OrganizationSuspended.refuse());
+    }
+    consume(tx, link).await?;
+    let given = invitations::grants(&scope, invitation).await?;
+    match invitation.invited_by {
+        Some(inviter) => join::refuse_unsupported(&scope, inviter, &given).await?,
+        None => users::refuse_powerless(tx, invitation.inviter_id).await?,
+    }
+    drop(scope);
+    let user = person(tx, email, newcomer).await?;
+    sessions::still_signed_in(tx).await?;
+    let scope = inside(tx, opened).await?;
+    let member = join::join(&scope, user.id, &given, invitation.invited_by, invitation.id).await?;
+    invitations::close(&scope, invitation, InvitationStatus::Accepted, Action::InvitationAccepted).await?;
+    Ok((user, member))
+}
+
+/// Says no to an invitation.
+///
+/// # Errors
+/// `INVITATION_EXPIRED`, also to all but one of many at the same time.
+pub async fn decline(tx: &Tx, link: &OneTimeToken, opened: &Opened) -> Result<()> {
+    let scope = inside(tx, opened).await?;
+    lock(&scope).await?;
+    consume(tx, link).await?;
+    invitations::close(&scope, &opened.invitation, InvitationStatus::Declined, Action::InvitationDeclined)
+        .await
+}
+
+async fn inside(tx: &Tx, opened: &Opened) -> Result<OrgTx<Platform>> {
+    #[expect(clippy::disallowed_methods, reason = "who has the token of an invitation is no member yet")]
+    tx.enter(opened.organization.id).await
+}
+
+async fn lock(scope: &OrgTx<Platform>) -> Result<Organization> {
+    join::lock(scope).await.map_err(|error| match error {
+        // Deleted meanwhile.
+        Error::NotFound(_) => Code::InvitationExpired.refuse(),
+        error => error,
+    })
+}
+
+async fn consume(tx: &Tx, link: &OneTimeToken) -> Result<()> {
+    one_time_tokens::consume(tx, link).await.map_err(|error| match error.code() {
+        Code::LinkExpired => Code::InvitationExpired.refuse(),
+        _ => error,
+    })
+}
+
+/// Whose the mailbox is; he acts from now on.
+async fn person(tx: &mut Tx, email: EmailAddress, newcomer: Option<Newcomer>) -> Result<User> {
+    let user = match users::with_email(tx, &email).await? {
+        Some(user) if !user.is_active => return Err(Code::InactiveUser.refuse()),
+        Some(user) if user.email_verified_at.is_some() => {
+            act(tx, &user);
+            return Ok(user);
+        }
+        user => user,
+    };
+    let mut fields = Fields::default();
+    if newcomer.is_none() {
+        fields.refuse("password", "REQUIRED", "Choose the password you will log in with.");
+    }
+    fields.finish()?;
+    let newcomer = newcomer.ok_or(Code::ValidationFailed.refuse())?;
+    match user {
+        None => open_account(tx, email, newcomer).await,
+        Some(user) => claim_account(tx, email, user, newcomer).await,
+    }
+}
+
+async fn open_account(tx: &mut Tx, email: EmailAddress, newcomer: Newcomer) -> Result<User> {
+    let Newcomer { secret_hash, first_name, last_name } = newcomer;
+    refuse_reserved(tx, &email, None).await?;
+    let new = NewUser { email, username: None, first_name, last_name };
+    let user = users::create(tx, new, false, Address::Proved).await?;
+    credentials::create(tx, user.id, secret_hash).await?;
+    act(tx, &user);
+    record(tx, Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
+    tx.platform().await?.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    Ok(user)
+}
+
+/// Gives an account to whoever has its mailbox, and ends what anybody else may hold of it.
+async fn claim_account(tx: &mut Tx, email: EmailAddress, user: User, newcomer: Newcomer) -> Result<User> {
+    act(tx, &user);
+    credentials::clear(tx, user.id).await?;
+    credentials::create(tx, user.id, newcomer.secret_hash).await?;
+    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
+    sessions::revoke(tx, user.id, Ending::All, "mailbox proved by an invitation").await?;
+    let user = users::prove(tx, user, email).await?;
+    let facts = |is_verified: bool| json!({ "email_verified": is_verified });
+    record(tx, Action::UserPasswordReset, user.id, Details::changed(facts(false), facts(true))).await?;
+    let platform = tx.platform().await?;
+    platform.enqueue(&Job::SendPasswordChanged { user: user.id }).await?;
+    platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
+    Ok(user)
+}
+
+fn act(tx: &mut Tx, user: &User) {
+    if tx.origin().actor == Actor::Anonymous {
+        tx.acting(Actor::User(user.id), Some(&user.email));
+    }
+}

@@ -1,0 +1,76 @@
+//! Changes of many rows, by as few statements as the databases take.
+
+use sea_orm::{
+    ColumnTrait, Value,
+    sea_query::{Alias, Expr, ExprTrait, IntoIden, Query, TableRef, ValueTuple},
+};
+
+use super::{
+    OrgTx, TenantTable,
+    chunks::{pieces, tuples},
+};
+use crate::{Result, base::permissions::Write};
+
+/// The rows of a list of values; both databases call its columns `column1`, `column2` and so on.
+const EACH: &str = "each";
+
+impl<P: Write> OrgTx<P> {
+    /// Sets columns of the rows with these ids inside the organization, however many they are; gives their number.
+    pub(crate) async fn set_those<E: TenantTable>(
+        &self,
+        columns: impl IntoIterator<Item = (E::Column, Expr)>,
+        ids: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Result<u64> {
+        let columns: Vec<_> = columns.into_iter().collect();
+        let mut changed = 0;
+        for ids in pieces(ids) {
+            changed += self.set_where::<E>(columns.clone(), E::ID.is_in(ids)).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Deletes for good the rows whose `column` is one of these values, however many they are; gives their number.
+    pub(crate) async fn delete_those<E: TenantTable>(
+        &self,
+        column: E::Column,
+        values: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Result<u64> {
+        let mut deleted = 0;
+        for values in pieces(values) {
+            deleted += self.delete::<E>(column.is_in(values)).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// Sets `columns` of each row, which is given by its id and the values of its columns; gives the number of rows changed.
+    pub(crate) async fn set_each<E: TenantTable>(
+        &self,
+        columns: &[E::Column],
+        rows: impl IntoIterator<Item = (Value, Vec<Value>)>,
+    ) -> Result<u64> {
+        let each = rows
+            .into_iter()
+            .map(|(id, values)| ValueTuple::Many(std::iter::once(id).chain(values).collect()));
+        let mut changed = 0;
+        for tuples in tuples(each, columns.len() + 1) {
+            changed += self.set_tuples::<E>(columns, tuples).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn set_tuples<E: TenantTable>(
+        &self,
+        columns: &[E::Column],
+        tuples: Vec<ValueTuple>,
+    ) -> Result<u64> {
+        let mut update = Query::update();
+        update.table(E::default()).from(TableRef::ValuesList(tuples, Alias::new(EACH).into_iden()));
+        for (place, column) in columns.iter().enumerate() {
+            update.value(*column, Expr::col((Alias::new(EACH), Alias::new(format!("column{}", place + 2)))));
+        }
+        update
+            .and_where(Expr::col((E::default(), E::ID)).equals((Alias::new(EACH), Alias::new("column1"))))
+            .and_where(Expr::col((E::default(), E::ORG)).eq(self.org()));
+        Ok(self.run::<E, _>(&update).await?.rows_affected())
+    }
+}

@@ -1,0 +1,98 @@
+//! A migrated database of one test's own: SQLite in a temporary folder, or PostgreSQL where the suite says so.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{Db, Options, OrgTx, clock_skew::Skew};
+use crate::{
+    Result,
+    base::{
+        clock::Clock,
+        ids::{OrgId, UserId},
+        permissions::{Actor, Authorized, Facts, Grant, Origin},
+        text::{EmailAddress, Name, Slug},
+    },
+    identity::users::NewUser,
+    lifecycle::accounts,
+    runtime::cluster::Cluster,
+    tenancy::organizations::NewOrganization,
+};
+
+pub(crate) struct Sandbox {
+    pub(crate) db: Db,
+    folder: Arc<TempDir>,
+}
+
+/// One organization with its owner.
+#[derive(Clone, Copy)]
+pub(crate) struct Tenant {
+    pub(crate) org: OrgId,
+    pub(crate) owner: UserId,
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment which database to use")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Sandbox {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match variable("INSULA_TEST_DATABASE").as_deref() {
+            Some("postgres") => new_postgres_database().await,
+            _ => format!("sqlite://{}", folder.path().join("insula.db").display()),
+        };
+        insula_migrations::up(&url, None).await.unwrap();
+        Self { db: Db::connect(&url, &Options::default()).await.unwrap(), folder: Arc::new(folder) }
+    }
+
+    /// The same database at another time.
+    pub(crate) fn at(&self, clock: Clock) -> Self {
+        Self { db: Db { clock, skew: Skew::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
+    }
+
+    /// The same database as another process holds it, which is told nothing.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self { db: Db { cluster: Cluster::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
+    }
+
+    pub(crate) async fn tenant(&self, slug: &str) -> Tenant {
+        self.try_tenant(slug).await.unwrap()
+    }
+
+    /// As [`Sandbox::tenant`], where the database may fail.
+    pub(crate) async fn try_tenant(&self, slug: &str) -> Result<Tenant> {
+        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let email = EmailAddress::parse(&format!("owner@{slug}.example")).unwrap();
+        let new = NewUser { email, username: None, first_name: None, last_name: None };
+        let owner = accounts::register(&mut tx, new, "no hash".into(), false, None).await?.id;
+        let new = NewOrganization { name: Name::parse(slug).unwrap(), slug: Slug::parse(slug).unwrap() };
+        let org = accounts::found(&tx, owner, new).await?.id;
+        tx.commit().await?;
+        Ok(Tenant { org, owner })
+    }
+
+    /// A unit of work of the tenant's owner, without the look-up of his right.
+    pub(crate) async fn begin<P: Grant>(&self, tenant: Tenant) -> OrgTx<P> {
+        self.db.begin(tenant.proof()).await.unwrap()
+    }
+}
+
+impl Tenant {
+    pub(crate) fn proof<P: Grant>(self) -> Authorized<P> {
+        let origin = Origin::of(Actor::User(self.owner));
+        #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
+        Authorized::checked(self.org, origin, Facts::platform())
+    }
+}
+
+async fn new_postgres_database() -> String {
+    let cluster = variable("INSULA_TEST_POSTGRES_URL").expect("INSULA_TEST_POSTGRES_URL: run `make test`");
+    let name = format!("core_{}", UserId::new(Clock::System.now()).0.simple());
+    let admin = sqlx::PgPool::connect(&cluster).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
+    admin.close().await;
+    let (server, _) = cluster.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}

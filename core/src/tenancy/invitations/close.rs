@@ -1,0 +1,66 @@
+//! How invitations end, each once.
+
+use sea_orm::{
+    ColumnTrait, Condition,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::json;
+
+use super::{Column, Entity, Invitation, InvitationStatus};
+use crate::{
+    Result,
+    base::{
+        error::Code,
+        ids::InvitationId,
+        permissions::{MembersInvite, Write},
+    },
+    identity::one_time_tokens,
+    storage::{
+        audit::{Action, Details},
+        db::OrgTx,
+    },
+    tenancy::members::join,
+};
+
+/// Takes an invitation back. What was taken back already stays so, without a trace.
+///
+/// # Errors
+/// `NotFound`; `INVITATION_CLOSED` when it was answered, or has expired.
+pub async fn revoke(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<()> {
+    join::lock(tx).await?;
+    let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
+    match before.status_at(tx.now()) {
+        InvitationStatus::Revoked => return Ok(()),
+        InvitationStatus::Pending => {}
+        _ => return Err(Code::InvitationClosed.refuse()),
+    }
+    one_time_tokens::kill_invitation(&tx.beside(), id, &before.email_canonical).await?;
+    close(tx, &before, InvitationStatus::Revoked, Action::InvitationRevoked).await
+}
+
+/// Ends an invitation, once: of many who do at the same time one succeeds.
+///
+/// # Errors
+/// `INVITATION_EXPIRED` when it had ended by then.
+pub(crate) async fn close<P: Write>(
+    tx: &OrgTx<P>,
+    invitation: &Invitation,
+    status: InvitationStatus,
+    action: Action,
+) -> Result<()> {
+    let open = Condition::all()
+        .add(Column::Id.eq(invitation.id))
+        .add(Column::Status.eq(InvitationStatus::Pending))
+        .add(Column::ExpiresAt.gt(tx.now()));
+    let closed = [
+        (Column::Status, Expr::value(status.as_str())),
+        (Column::Version, Expr::col(Column::Version).add(1)),
+        (Column::UpdatedAt, Expr::value(tx.now())),
+    ];
+    if tx.set_where::<Entity>(closed, open).await? == 0 {
+        return Err(Code::InvitationExpired.refuse());
+    }
+    let facts = |status: InvitationStatus| json!({ "status": status.as_str() });
+    let details = Details::changed(facts(invitation.status), facts(status));
+    tx.record(action, invitation.id, details).await
+}

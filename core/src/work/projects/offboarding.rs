@@ -1,0 +1,38 @@
+//! What becomes of the projects of a member who goes.
+
+use sea_orm::{
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::json;
+
+use super::{Column, Entity, project_members_entity};
+use crate::{
+    Result,
+    base::{ids::MemberId, permissions::Write},
+    storage::{
+        audit::{Action, Details},
+        db::OrgTx,
+    },
+};
+
+/// Takes a member off the projects that he worked on.
+pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+    let his = project_members_entity::Column::MemberId.eq(member);
+    let joined = tx.find::<project_members_entity::Entity>().filter(his.clone()).all().await?;
+    if joined.is_empty() {
+        return Ok(());
+    }
+    let projects = joined.into_iter().map(|link| link.project_id);
+    let living = tx.find::<Entity>().all_locked_of(projects).await?;
+    let living: Vec<_> = living.into_iter().map(|project| project.id).collect();
+    tx.delete::<project_members_entity::Entity>(his).await?;
+    if living.is_empty() {
+        return Ok(());
+    }
+    let columns =
+        [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
+    tx.set_those::<Entity>(columns, living.iter().copied()).await?;
+    let details = Details::changed(json!({ "member_id": member }), json!({ "member_id": null }));
+    tx.record_all(Action::ProjectUpdated, living, &details).await
+}

@@ -1,0 +1,138 @@
+//! What becomes of a task.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+
+use super::{
+    Column, Entity, Priority, Shown, Task, TaskStatus, completed_at, entity::ActiveModel, facts, own, shown,
+    stored, tag, task_tags, visible,
+};
+use crate::{
+    Result,
+    base::{
+        error::Fields,
+        ids::{MemberId, ProjectId, TagId, TaskId},
+        permissions::TasksUpdate,
+        text::{TaskDescription, TaskTitle},
+    },
+    storage::{
+        audit::{Action, Details},
+        db::{Expected, OrgTx},
+    },
+    tenancy::members::Standings,
+    work::{projects, tags},
+};
+
+/// What is to change; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct TaskChanges {
+    /// What is to be done.
+    pub title: Option<TaskTitle>,
+    /// More about it.
+    pub description: Option<Option<TaskDescription>>,
+    /// Where it stands.
+    pub status: Option<TaskStatus>,
+    /// How much it matters.
+    pub priority: Option<Priority>,
+    /// Until when.
+    pub due_at: Option<Option<DateTime<Utc>>>,
+    /// Of which project.
+    pub project_id: Option<Option<ProjectId>>,
+    /// Who is to do it: an active member.
+    pub assignee_id: Option<Option<MemberId>>,
+    /// Its place: 0..=[`super::POSITION_MAX`].
+    pub position: Option<i64>,
+    /// All its tags, each once.
+    pub tags: Option<Vec<TagId>>,
+}
+
+/// Changes a task. What it names already may stay: a project that was archived meanwhile, a member who was suspended. A
+/// change that changes nothing leaves no trace: neither a new version nor an event.
+///
+/// # Errors
+/// `NotFound`, also when it is on a project that the caller does not see; `FORBIDDEN` when it is not his; `VALIDATION_FAILED`
+/// naming a project, member or tag that is not there, or a member who is not active; `PRECONDITION_FAILED` when `expected` is
+/// not its version; `PROJECT_ARCHIVED` when it is to go to such a one.
+pub async fn change(
+    tx: &OrgTx<TasksUpdate>,
+    id: TaskId,
+    changes: TaskChanges,
+    expected: &Expected,
+) -> Result<Shown> {
+    let assignees = Standings::kept(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
+    let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
+    own::refuse_others(tx, &task).await?;
+    let before = shown(tx, task).await?;
+    let after = changes.applied(&before, tx.now());
+    let mut fields = Fields::default();
+    let project = match after.task.project_id.filter(|_| after.task.project_id != before.task.project_id) {
+        Some(project) => projects::given(tx, project, &mut fields).await?,
+        None => None,
+    };
+    if let Some(member) = after.task.assignee_id.filter(|_| after.task.assignee_id != before.task.assignee_id)
+    {
+        assignees.check("assignee_id", member, &mut fields);
+    }
+    tags::check(tx, changes.tags.as_deref().unwrap_or_default(), &mut fields).await?;
+    fields.finish()?;
+    expected.check(&before.task.version)?;
+    project.as_ref().map_or(Ok(()), projects::refuse_archived)?;
+    if after == before {
+        return Ok(before);
+    }
+    retag(tx, id, &before.tags, &after.tags).await?;
+    let task = update(tx, after.task).await?;
+    let after = Shown { task, tags: after.tags };
+    tx.record(Action::TaskUpdated, id, Details::changed(facts(&before), facts(&after))).await?;
+    Ok(after)
+}
+
+impl TaskChanges {
+    fn applied(&self, before: &Shown, now: DateTime<Utc>) -> Shown {
+        let (changes, mut task) = (self.clone(), before.task.clone());
+        task.title = changes.title.map_or(task.title, Into::into);
+        task.description = changes.description.map_or(task.description, |text| text.map(Into::into));
+        task.status = changes.status.unwrap_or(task.status);
+        task.completed_at = completed_at(task.completed_at, task.status, now);
+        task.priority = changes.priority.unwrap_or(task.priority);
+        task.due_at = changes.due_at.map_or(task.due_at, |due| due.map(stored));
+        task.project_id = changes.project_id.unwrap_or(task.project_id);
+        task.assignee_id = changes.assignee_id.unwrap_or(task.assignee_id);
+        task.position = changes.position.unwrap_or(task.position);
+        let mut tags = changes.tags.unwrap_or_else(|| before.tags.clone());
+        tags.sort();
+        Shown { task, tags }
+    }
+}
+
+async fn update(tx: &OrgTx<TasksUpdate>, task: Task) -> Result<Task> {
+    tx.update(ActiveModel {
+        id: Set(task.id),
+        project_id: Set(task.project_id),
+        title: Set(task.title),
+        description: Set(task.description),
+        status: Set(task.status),
+        priority: Set(task.priority),
+        due_at: Set(task.due_at),
+        assignee_id: Set(task.assignee_id),
+        position: Set(task.position),
+        completed_at: Set(task.completed_at),
+        version: Set(task.version + 1),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await
+}
+
+/// By at most two statements.
+async fn retag(tx: &OrgTx<TasksUpdate>, task: TaskId, before: &[TagId], after: &[TagId]) -> Result<()> {
+    let (old, new): (HashSet<_>, HashSet<_>) = (before.iter().collect(), after.iter().collect());
+    let gone: Vec<_> = old.difference(&new).map(|tag| **tag).collect();
+    if !gone.is_empty() {
+        let links = Condition::all().add(task_tags::Column::TaskId.eq(task));
+        tx.delete::<task_tags::Entity>(links.add(task_tags::Column::TagId.is_in(gone))).await?;
+    }
+    tag(tx, new.difference(&old).map(|tag| (task, **tag)).collect()).await
+}

@@ -1,0 +1,45 @@
+//! How a tag goes: here, since tasks and time entries are what may have it.
+
+use sea_orm::ColumnTrait;
+
+use super::time_entry_tags;
+use crate::{
+    Result,
+    base::{error::Code, ids::TagId, permissions::TasksDelete},
+    storage::{
+        audit::{Action, Details},
+        db::{Expected, OrgTx},
+    },
+    work::{
+        tags,
+        tasks::{self, task_tags as tagged_tasks},
+    },
+};
+
+/// Deletes a tag, for good. Deleted tasks and time entries that had it come back without it.
+///
+/// # Errors
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has it.
+pub async fn remove_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
+    // Locked first: whoever gives it to something meanwhile waits, and then finds it gone.
+    let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked_to_delete().await?;
+    expected.check(&before.version)?;
+    let (of_task, of_entry) = (tagged_tasks::Column::TagId.eq(id), time_entry_tags::Column::TagId.eq(id));
+    let tasks = tx.find::<tasks::Entity>().whose::<tagged_tasks::Entity>(
+        tasks::Column::Id,
+        tagged_tasks::Column::TaskId,
+        of_task.clone(),
+    );
+    let entries = tx.find::<super::Entity>().whose::<time_entry_tags::Entity>(
+        super::Column::Id,
+        time_entry_tags::Column::TimeEntryId,
+        of_entry.clone(),
+    );
+    if tasks.exists().await? || entries.exists().await? {
+        return Err(Code::TagInUse.refuse());
+    }
+    tx.delete::<tagged_tasks::Entity>(of_task).await?;
+    tx.delete::<time_entry_tags::Entity>(of_entry).await?;
+    tx.delete::<tags::Entity>(tags::Column::Id.eq(id)).await?;
+    tx.record(Action::TagDeleted, id, Details::removed(tags::facts(&before))).await
+}
