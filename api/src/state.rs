@@ -8,18 +8,18 @@ use std::{
 
 use insula_core::{
     Error,
-    base::{crypto::MacKey, pagination::Cursors},
+    base::{crypto::MacKey, pagination::CursorCodec},
     identity::{
         credentials::Passwords,
-        one_time_tokens::Mail,
-        sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens, Verifier, Whence},
+        one_time_tokens::EmailTokens,
+        sessions::{CsrfTokens, DeviceCookies, LoginSource, RefreshTokens, SessionPolicy, Tokens, Verifier},
     },
     runtime::{
         config::Networks,
-        rate_limit::{Guesses, RateLimits},
+        rate_limit::{LoginThrottle, RateLimiter},
     },
-    storage::{audit::Refusals, audit_chain::Signer, db::Db, emails::DevMailbox},
-    tenancy::authorization::Callers,
+    storage::{audit::RefusalLog, audit_chain::Signer, db::Db, emails::DevInbox},
+    tenancy::authorization::AccessCache,
 };
 
 use poem::{Endpoint, Request};
@@ -36,9 +36,9 @@ pub struct State {
     /// The database.
     pub db: Db,
     /// Who callers are and what they may do.
-    pub callers: Callers,
+    pub callers: AccessCache,
     /// Writes down what is refused.
-    pub refusals: Refusals,
+    pub refusals: RefusalLog,
     /// Makes access tokens and verifies them.
     pub tokens: Tokens,
     /// Makes refresh tokens and reads them.
@@ -46,7 +46,7 @@ pub struct State {
     /// Makes CSRF tokens and verifies them.
     pub csrf: CsrfTokens,
     /// Makes the tokens by which a browser is known again.
-    pub devices: DeviceTokens,
+    pub devices: DeviceCookies,
     /// How a browser keeps the tokens.
     pub cookies: Cookies,
     /// Whose pages may act with those cookies.
@@ -54,23 +54,23 @@ pub struct State {
     /// Hashes passwords and verifies them.
     pub passwords: Passwords,
     /// Makes list cursors and reads them.
-    pub cursors: Cursors,
+    pub cursors: CursorCodec,
     /// Signs what audit logs have come to, and knows the keys.
     pub signer: Signer,
     /// Compares bodies that hold a password.
     pub bodies: MacKey<32>,
     /// Makes the tokens that are mailed; knows whether anything sends mail.
-    pub mail: Mail,
+    pub mail: EmailTokens,
     /// Keeps the mails, where none leaves.
-    pub dev_mail: Option<DevMailbox>,
+    pub dev_mail: Option<DevInbox>,
     /// How often clients may ask.
-    pub limits: RateLimits,
+    pub limits: RateLimiter,
     /// Who guesses at passwords.
-    pub guesses: Guesses,
+    pub guesses: LoginThrottle,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<Networks>,
     /// How long sessions live, and how many.
-    pub policy: Policy,
+    pub policy: SessionPolicy,
     /// How young an account is new; what it may do is bounded more tightly.
     pub new_account_age: Duration,
     /// Most organizations that one person may found.
@@ -93,8 +93,8 @@ impl State {
     }
 
     /// From where a password comes: the device is known by a cookie of `request`, which came from `address`.
-    pub fn whence<'a>(&self, request: &'a Request, address: Option<&'a str>) -> Whence<'a> {
-        Whence { address, device: self.cookies.device(request) }
+    pub fn whence<'a>(&self, request: &'a Request, address: Option<&'a str>) -> LoginSource<'a> {
+        LoginSource { address, device: self.cookies.device(request) }
     }
 
     /// Is the schema the one this program knows?

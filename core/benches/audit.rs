@@ -12,16 +12,16 @@ use std::{
 use insula_core::{
     base::{
         crypto::MasterKey,
-        permissions::{Authorized, Inquiry, Origin, ProjectsCreate},
+        permissions::{AuditOrigin, Authorized, ProjectsCreate, RequestInfo},
         text::{EmailAddress, Name, ProjectCode, Slug},
     },
     identity::{
-        sessions::{self, Device, Policy, Tokens},
+        sessions::{self, Device, SessionPolicy, Tokens},
         users::NewUser,
     },
     lifecycle::accounts,
     storage::{
-        audit::{Action, Details, Trail},
+        audit::{Action, Details, RequestTrail},
         audit_chain::{self, Signer},
         db::{Db, Options},
         signing_keys::Schedule,
@@ -41,7 +41,8 @@ const PROJECTS: usize = 500;
 const EVENTS: usize = 20_000;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const POLICY: Policy = Policy { absolute: HOUR, idle: HOUR, grace: HOUR, step_up: HOUR, most: 50 };
+const POLICY: SessionPolicy =
+    SessionPolicy { absolute: HOUR, idle: HOUR, grace: HOUR, step_up: HOUR, most: 50 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -90,16 +91,16 @@ async fn measure(name: &str, url: &str) -> Outcome {
 async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
     let email = EmailAddress::parse("ada@example.com").map_err(|_| "no address")?;
     let new = NewUser { email, username: None, first_name: None, last_name: None };
-    let mut tx = db.begin_global(Origin::SYSTEM).await?;
+    let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let user = accounts::register(&mut tx, new, "no hash".to_owned(), false, None).await?.id;
     tx.commit().await?;
     let (Ok(name), Ok(slug)) = (Name::parse("Acme"), Slug::parse("acme")) else {
         return Err("no name".into());
     };
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     accounts::found(&tx, user, NewOrganization { name, slug }).await?;
     tx.commit().await?;
-    let mut tx = db.begin_global(Origin::SYSTEM).await?;
+    let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let (session, _) = sessions::create(&mut tx, user, Device::default(), &POLICY).await?;
     let now = tx.now();
     tx.commit().await?;
@@ -109,7 +110,7 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
     tokens.reload().await?;
     let claims =
         tokens.verify(&tokens.issue(user, (session.id, session.refresh_counter), now)?.token, now).await?;
-    let inquiry = Inquiry {
+    let inquiry = RequestInfo {
         request_id: Some("a request".to_owned()),
         trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
         ip: Some("203.0.113.7".to_owned()),
@@ -123,7 +124,7 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
         needs_verified: false,
         step_up: HOUR,
         platform_access: None,
-        trail: Trail::default(),
+        trail: RequestTrail::default(),
     })
 }
 

@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 use insula_core::{
-    base::{ids::UserId, permissions::Origin, text::EmailAddress},
+    base::{ids::UserId, permissions::AuditOrigin, text::EmailAddress},
     identity::{
-        sessions::{self, Device, Policy},
+        sessions::{self, Device, SessionPolicy},
         users::NewUser,
     },
     lifecycle::accounts,
@@ -20,7 +20,8 @@ use insula_core::{
 const PEOPLE: usize = 500;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const POLICY: Policy = Policy { absolute: HOUR, idle: HOUR, grace: HOUR, step_up: HOUR, most: 50 };
+const POLICY: SessionPolicy =
+    SessionPolicy { absolute: HOUR, idle: HOUR, grace: HOUR, step_up: HOUR, most: 50 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -60,7 +61,7 @@ async fn compare(name: &str, url: &str) -> Outcome {
 async fn register(db: &Db, number: usize) -> Outcome<UserId> {
     let email = EmailAddress::parse(&format!("user{number}@example.com")).map_err(|_| "no address")?;
     let new = NewUser { email, username: None, first_name: None, last_name: None };
-    let mut tx = db.begin_global(Origin::SYSTEM).await?;
+    let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let user = accounts::register(&mut tx, new, "no hash".to_owned(), false, None).await?.id;
     tx.commit().await?;
     Ok(user)
@@ -70,7 +71,7 @@ async fn register(db: &Db, number: usize) -> Outcome<UserId> {
 async fn log_in(db: &Db, user: UserId, agent: &str) -> Outcome<Duration> {
     let device = Device { user_agent: Some(agent.to_owned()), ..Device::default() };
     let started = Instant::now();
-    let mut tx = db.begin_global(Origin::SYSTEM).await?;
+    let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     sessions::create(&mut tx, user, device, &POLICY).await?;
     tx.commit().await?;
     Ok(started.elapsed())

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use insula_core::{
     Result,
-    runtime::job_wakeup::Ring,
+    runtime::job_wakeup::JobRef,
     storage::{
         db::Db,
-        outbox::{self, Claimed, Settled},
+        outbox::{self, ClaimedJob, JobResult},
     },
 };
 use tokio::{
@@ -23,37 +23,37 @@ const TOGETHER: usize = 128;
 const PAUSE: Duration = Duration::from_millis(200);
 
 enum Entry {
-    Claim(Ring, oneshot::Sender<Claimed>),
-    Settle(Settled, oneshot::Sender<()>),
+    Claim(JobRef, oneshot::Sender<ClaimedJob>),
+    Settle(JobResult, oneshot::Sender<()>),
 }
 
 /// The end that hands hold. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Ledger(mpsc::Sender<Entry>);
+pub(crate) struct ClaimBatcher(mpsc::Sender<Entry>);
 
 /// The end that writes.
-pub(crate) struct Writer {
+pub(crate) struct BatchWriter {
     db: Db,
     holder: String,
     entries: mpsc::Receiver<Entry>,
 }
 
 /// Both ends. `holder`: the name of this worker, which no other has or had.
-pub(crate) fn open(db: Db, holder: String) -> (Ledger, Writer) {
+pub(crate) fn open(db: Db, holder: String) -> (ClaimBatcher, BatchWriter) {
     let (sender, entries) = mpsc::channel(TOGETHER);
-    (Ledger(sender), Writer { db, holder, entries })
+    (ClaimBatcher(sender), BatchWriter { db, holder, entries })
 }
 
-impl Ledger {
+impl ClaimBatcher {
     /// Takes a job; `None` when it is not to be had.
-    pub(crate) async fn claim(&self, ring: Ring) -> Option<Claimed> {
+    pub(crate) async fn claim(&self, ring: JobRef) -> Option<ClaimedJob> {
         let (answer, claimed) = oneshot::channel();
         self.0.send(Entry::Claim(ring, answer)).await.ok()?;
         claimed.await.ok()
     }
 
     /// Writes down what became of a job; returns when it is written.
-    pub(crate) async fn settle(&self, settled: Settled) {
+    pub(crate) async fn settle(&self, settled: JobResult) {
         let (answer, written) = oneshot::channel();
         if self.0.send(Entry::Settle(settled, answer)).await.is_ok() {
             // An error: given up at the end, and said so.
@@ -62,7 +62,7 @@ impl Ledger {
     }
 }
 
-impl Writer {
+impl BatchWriter {
     /// Writes until every [`Ledger`] is gone. What became of a job is tried until it is written, or until `hurry`, when
     /// it is given up with the lease: somebody else does the job again.
     pub(crate) async fn run(mut self, hurry: CancellationToken) {
@@ -85,8 +85,8 @@ impl Writer {
 
     async fn write(
         &self,
-        settled: &mut Vec<(Settled, oneshot::Sender<()>)>,
-        claims: &mut Vec<(Ring, oneshot::Sender<Claimed>)>,
+        settled: &mut Vec<(JobResult, oneshot::Sender<()>)>,
+        claims: &mut Vec<(JobRef, oneshot::Sender<ClaimedJob>)>,
     ) -> Result<()> {
         let done: Vec<_> = settled.iter().map(|(settled, _)| settled.clone()).collect();
         let wanted: Vec<_> = claims.iter().map(|(ring, _)| *ring).collect();
@@ -106,7 +106,7 @@ impl Writer {
     }
 
     /// One by one, so that none keeps the others from being written.
-    async fn insist(&self, settled: &mut Vec<(Settled, oneshot::Sender<()>)>, hurry: &CancellationToken) {
+    async fn insist(&self, settled: &mut Vec<(JobResult, oneshot::Sender<()>)>, hurry: &CancellationToken) {
         while !settled.is_empty() {
             let mut left = Vec::new();
             for one in settled.drain(..) {

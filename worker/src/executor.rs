@@ -8,16 +8,21 @@ use apalis_core::{
     task::Task,
 };
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt, lock::Mutex as AsyncMutex, sink, stream};
-use insula_core::runtime::job_wakeup::Ring;
+use insula_core::runtime::job_wakeup::JobRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::{fair_queue::Queue, job_handler::Hands};
+use crate::{fair_queue::FairQueue, job_handler::JobHandler};
 
 /// How long to wait before a worker that stopped by itself is started again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Has `hands` take jobs, at most `concurrency` at a time, until `stop`; what was taken by then runs on in their tasks.
-pub(crate) async fn run(queue: &Queue, hands: Arc<Hands>, concurrency: usize, stop: &CancellationToken) {
+pub(crate) async fn run(
+    queue: &FairQueue,
+    hands: Arc<JobHandler>,
+    concurrency: usize,
+    stop: &CancellationToken,
+) {
     let mut start = 0_u32;
     while !stop.is_cancelled() {
         let name = format!("{}-{start}", hands.name());
@@ -37,18 +42,18 @@ pub(crate) async fn run(queue: &Queue, hands: Arc<Hands>, concurrency: usize, st
 }
 
 /// In a task of its own: on whichever core is free, and to its end whatever becomes of the worker.
-async fn take(ring: Ring, hands: Data<Arc<Hands>>) -> Result<(), BoxDynError> {
+async fn take(ring: JobRef, hands: Data<Arc<JobHandler>>) -> Result<(), BoxDynError> {
     let own = Arc::clone(&hands);
     Ok(hands.tasks.spawn(async move { own.handle(ring).await }).await?)
 }
 
 /// Apalis' memory backend over our queue, whose turns its own has not. Nothing is put in from its other end.
-fn memory(queue: Queue) -> MemoryStorage<Ring> {
-    let next = |queue: Queue| async move {
+fn memory(queue: FairQueue) -> MemoryStorage<JobRef> {
+    let next = |queue: FairQueue| async move {
         let ring = queue.next().await;
         Some((Task::new(ring), queue))
     };
-    let none: Box<dyn Sink<Task<Ring>, Error = MemoryStorageError> + Send + Sync + Unpin> =
+    let none: Box<dyn Sink<Task<JobRef>, Error = MemoryStorageError> + Send + Sync + Unpin> =
         Box::new(sink::drain().sink_map_err(|never| match never {}));
     let none = MemorySink::new(Arc::new(AsyncMutex::new(none)));
     MemoryStorage::new_with(none, stream::unfold(queue, next).boxed())

@@ -9,7 +9,7 @@ use std::{
 
 use insula_core::{
     base::ids::{JobId, OrgId},
-    runtime::job_wakeup::Ring,
+    runtime::job_wakeup::JobRef,
 };
 use tokio::sync::Notify;
 
@@ -18,7 +18,7 @@ const MOST: usize = 4096;
 
 /// The jobs that wait for a hand. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Queue(Arc<Shared>);
+pub(crate) struct FairQueue(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -37,7 +37,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn push(&mut self, ring: Ring) {
+    fn push(&mut self, ring: JobRef) {
         if !self.known.insert(ring.job) {
             return;
         }
@@ -61,7 +61,7 @@ impl Waiting {
         }
     }
 
-    fn pop(&mut self) -> Option<Ring> {
+    fn pop(&mut self) -> Option<JobRef> {
         loop {
             let org = self.turns.pop_front()?;
             let Some(jobs) = self.jobs.get_mut(&org) else { continue };
@@ -72,15 +72,15 @@ impl Waiting {
             }
             if let Some(job) = job {
                 self.length -= 1;
-                return Some(Ring { org, job });
+                return Some(JobRef { org, job });
             }
         }
     }
 }
 
-impl Queue {
+impl FairQueue {
     /// Adds what is not there yet.
-    pub(crate) fn push(&self, rings: impl IntoIterator<Item = Ring>) {
+    pub(crate) fn push(&self, rings: impl IntoIterator<Item = JobRef>) {
         let mut waiting = self.waiting();
         rings.into_iter().for_each(|ring| waiting.push(ring));
         drop(waiting);
@@ -93,7 +93,7 @@ impl Queue {
     }
 
     /// The next one, of the organization whose turn it is; waits for one.
-    pub(crate) async fn next(&self) -> Ring {
+    pub(crate) async fn next(&self) -> JobRef {
         loop {
             let ring = self.waiting().pop();
             match ring {
@@ -117,17 +117,17 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn ring(org: u128, job: u128) -> Ring {
-        Ring { org: OrgId(uuid::Uuid::from_u128(org)), job: JobId(uuid::Uuid::from_u128(job)) }
+    fn ring(org: u128, job: u128) -> JobRef {
+        JobRef { org: OrgId(uuid::Uuid::from_u128(org)), job: JobId(uuid::Uuid::from_u128(job)) }
     }
 
-    fn drain(queue: &Queue) -> Vec<Ring> {
+    fn drain(queue: &FairQueue) -> Vec<JobRef> {
         std::iter::from_fn(|| queue.waiting().pop()).collect()
     }
 
     #[test]
     fn organizations_take_turns() {
-        let queue = Queue::default();
+        let queue = FairQueue::default();
         queue.push((0..4).map(|job| ring(1, job)));
         queue.push([ring(2, 10), ring(3, 20), ring(2, 11)]);
         assert_eq!(queue.len(), 7);
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_waits_or_is_being_done_is_not_taken_again() {
-        let queue = Queue::default();
+        let queue = FairQueue::default();
         queue.push([ring(1, 1), ring(1, 1)]);
         assert_eq!(drain(&queue), [ring(1, 1)]);
         queue.push([ring(1, 1)]);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn whoever_has_the_most_waiting_gives_way() {
-        let queue = Queue::default();
+        let queue = FairQueue::default();
         queue.push((0..2 * MOST as u128).map(|job| ring(1, job)));
         queue.push([ring(2, u128::MAX)]);
         assert_eq!(queue.len(), MOST);

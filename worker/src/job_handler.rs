@@ -8,21 +8,21 @@ use std::{
 use futures_util::FutureExt;
 use insula_core::{
     runtime::{
-        job_wakeup::Ring,
+        job_wakeup::JobRef,
         telemetry::metrics::{self, JobOutcome},
     },
     storage::{
         db::Db,
-        emails::{Attempt, Status},
-        outbox::{Claimed, Job, LEASE, Outcome, Settled},
+        emails::{DeliveryAttempt, Status},
+        outbox::{ClaimOutcome, ClaimedJob, Job, JobResult, LEASE},
     },
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    claim_batcher::Ledger,
-    fair_queue::Queue,
-    mailer::{Delivery, Post},
+    claim_batcher::ClaimBatcher,
+    fair_queue::FairQueue,
+    mailer::{Delivery, Mailer},
 };
 
 /// How long a job may take: less than its lease, so that nobody else begins it meanwhile.
@@ -30,26 +30,26 @@ const PATIENCE: Duration = Duration::from_secs(45);
 const _: () = assert!(PATIENCE.as_secs() + 10 < LEASE.as_secs());
 
 /// What every hand needs.
-pub(crate) struct Hands {
+pub(crate) struct JobHandler {
     pub(crate) name: String,
     pub(crate) db: Db,
-    pub(crate) queue: Queue,
-    pub(crate) ledger: Ledger,
-    pub(crate) post: Post,
+    pub(crate) queue: FairQueue,
+    pub(crate) ledger: ClaimBatcher,
+    pub(crate) post: Mailer,
     /// What is being done.
     pub(crate) tasks: TaskTracker,
     /// When even what was begun is given back.
     pub(crate) hurry: CancellationToken,
 }
 
-impl Hands {
+impl JobHandler {
     /// The name of this worker, which no other has or had.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Does the job that `ring` tells of, if it is still to be had.
-    pub(crate) async fn handle(&self, ring: Ring) {
+    pub(crate) async fn handle(&self, ring: JobRef) {
         // Every job is a mail. While none can be handed over they stay where they are, and cost no attempt.
         if let Some(_pass) = self.post.enter()
             && let Some(claimed) = self.ledger.claim(ring).await
@@ -59,32 +59,32 @@ impl Hands {
             let (outcome, email) = self.guarded(&claimed).await;
             tell(&claimed, &outcome);
             count(&claimed, &outcome, email.as_ref(), started.elapsed());
-            self.ledger.settle(Settled { ring, attempt: claimed.attempt, outcome, email }).await;
+            self.ledger.settle(JobResult { ring, attempt: claimed.attempt, outcome, email }).await;
         }
         self.queue.forget(ring.job);
     }
 
     /// A job that hangs or panics costs an attempt, and nothing else.
-    async fn guarded(&self, claimed: &Claimed) -> (Outcome, Option<Attempt>) {
+    async fn guarded(&self, claimed: &ClaimedJob) -> (ClaimOutcome, Option<DeliveryAttempt>) {
         let Some(job) = &claimed.job else {
-            return (Outcome::Dead("its payload cannot be read".to_owned()), None);
+            return (ClaimOutcome::Dead("its payload cannot be read".to_owned()), None);
         };
         if claimed.is_harmful() {
-            return (Outcome::Dead(format!("{} workers ended while they had it", claimed.lapses)), None);
+            return (ClaimOutcome::Dead(format!("{} workers ended while they had it", claimed.lapses)), None);
         }
         // On the heap: a delivery is large, and every hand would carry room for one.
         let work = Box::pin(AssertUnwindSafe(self.work(claimed, job)).catch_unwind());
         let work = tokio::time::timeout(PATIENCE, work);
         match self.hurry.run_until_cancelled(work).await {
-            None => (Outcome::Released, None),
-            Some(Err(_)) => (Outcome::Retry(format!("took longer than {PATIENCE:?}")), None),
-            Some(Ok(Err(_))) => (Outcome::Retry("panicked: the log says where".to_owned()), None),
+            None => (ClaimOutcome::Released, None),
+            Some(Err(_)) => (ClaimOutcome::Retry(format!("took longer than {PATIENCE:?}")), None),
+            Some(Ok(Err(_))) => (ClaimOutcome::Retry("panicked: the log says where".to_owned()), None),
             Some(Ok(Ok(done))) => done,
         }
     }
 
     /// One arm for each kind of job: one without does not compile.
-    async fn work(&self, claimed: &Claimed, job: &Job) -> (Outcome, Option<Attempt>) {
+    async fn work(&self, claimed: &ClaimedJob, job: &Job) -> (ClaimOutcome, Option<DeliveryAttempt>) {
         match job {
             Job::SendWelcome { .. }
             | Job::SendNewDevice { .. }
@@ -100,9 +100,9 @@ impl Hands {
             | Job::SendOwnershipOffered { .. } => {
                 match self.post.deliver(&self.db, claimed.ring, job).await {
                     Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
-                    Delivery::PutOff { wait, why } => (Outcome::PutOff(wait, why), None),
+                    Delivery::PutOff { wait, why } => (ClaimOutcome::PutOff(wait, why), None),
                     Delivery::Outage { wait, attempt } => {
-                        (Outcome::PutOff(wait, attempt.error.clone().unwrap_or_default()), Some(attempt))
+                        (ClaimOutcome::PutOff(wait, attempt.error.clone().unwrap_or_default()), Some(attempt))
                     }
                 }
             }
@@ -110,18 +110,18 @@ impl Hands {
     }
 }
 
-fn tell(claimed: &Claimed, outcome: &Outcome) {
+fn tell(claimed: &ClaimedJob, outcome: &ClaimOutcome) {
     let (job, kind, attempt) = (claimed.ring.job, &claimed.kind, claimed.attempt);
     match outcome {
-        Outcome::Done => tracing::debug!(%job, kind, attempt, "done"),
-        Outcome::Released => tracing::info!(%job, kind, attempt, "given back"),
-        Outcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "put off"),
-        Outcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "not now"),
-        Outcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "given up"),
+        ClaimOutcome::Done => tracing::debug!(%job, kind, attempt, "done"),
+        ClaimOutcome::Released => tracing::info!(%job, kind, attempt, "given back"),
+        ClaimOutcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "put off"),
+        ClaimOutcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "not now"),
+        ClaimOutcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "given up"),
     }
 }
 
-fn count(claimed: &Claimed, outcome: &Outcome, email: Option<&Attempt>, took: Duration) {
+fn count(claimed: &ClaimedJob, outcome: &ClaimOutcome, email: Option<&DeliveryAttempt>, took: Duration) {
     let (queue, kind) = match &claimed.job {
         Some(job) => (job.queue().as_str(), job.kind()),
         None => ("unknown", "unreadable"),
@@ -132,10 +132,10 @@ fn count(claimed: &Claimed, outcome: &Outcome, email: Option<&Attempt>, took: Du
     // A few fixed words: the error itself stands in the log and with the job.
     let reason = email.map_or("fault", |email| email.status.as_str());
     let outcome = match outcome {
-        Outcome::Done => JobOutcome::Done,
-        Outcome::Retry(_) => JobOutcome::Retry(reason),
-        Outcome::Dead(_) => JobOutcome::Dead(reason),
-        Outcome::Released | Outcome::PutOff(..) => return,
+        ClaimOutcome::Done => JobOutcome::Done,
+        ClaimOutcome::Retry(_) => JobOutcome::Retry(reason),
+        ClaimOutcome::Dead(_) => JobOutcome::Dead(reason),
+        ClaimOutcome::Released | ClaimOutcome::PutOff(..) => return,
     };
     metrics::job_finished(queue, kind, outcome, took.as_secs_f64());
     if claimed.lapses > 0 {
@@ -143,11 +143,11 @@ fn count(claimed: &Claimed, outcome: &Outcome, email: Option<&Attempt>, took: Du
     }
 }
 
-fn outcome(attempt: &Attempt) -> Outcome {
+fn outcome(attempt: &DeliveryAttempt) -> ClaimOutcome {
     let error = || attempt.error.clone().unwrap_or_default();
     match attempt.status {
-        Status::Sent | Status::Suppressed => Outcome::Done,
-        Status::Deferred => Outcome::Retry(error()),
-        Status::Bounced | Status::Dead => Outcome::Dead(error()),
+        Status::Sent | Status::Suppressed => ClaimOutcome::Done,
+        Status::Deferred => ClaimOutcome::Retry(error()),
+        Status::Bounced | Status::Dead => ClaimOutcome::Dead(error()),
     }
 }

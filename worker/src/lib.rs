@@ -21,17 +21,17 @@ mod scheduler;
 
 use std::{process, sync::Arc, time::Duration};
 
-use fair_queue::Queue;
+use fair_queue::FairQueue;
 use insula_core::{
     base::ids::JobId,
     lifecycle::maintenance::Retention,
-    runtime::{job_wakeup::Ring, telemetry::Pulse},
+    runtime::{job_wakeup::JobRef, telemetry::Heartbeat},
     storage::{audit_chain::Signer, db::Db},
 };
-use job_handler::Hands;
+use job_handler::JobHandler;
 pub use key_rotation::Keys;
-pub use mailer::{Post, Trouble};
-use scheduler::Means;
+pub use mailer::{Mailer, TestEmailError};
+use scheduler::TaskContext;
 use tokio::{
     sync::mpsc,
     time::{Interval, MissedTickBehavior, interval, timeout},
@@ -48,17 +48,17 @@ pub struct Worker {
     /// Where the jobs are.
     pub db: Db,
     /// Sends mails.
-    pub post: Post,
+    pub post: Mailer,
     /// How the keys that sign take turns.
     pub keys: Keys,
     /// How long what is over is kept.
     pub kept: Retention,
     /// Beats while it is looked for jobs.
-    pub pulse: Pulse,
+    pub pulse: Heartbeat,
     /// News from the server around it, where there is one.
-    pub rings: Option<mpsc::Receiver<Ring>>,
+    pub rings: Option<mpsc::Receiver<JobRef>>,
     /// News from other processes, where there is a Redis.
-    pub line: Option<redis_wakeup::Line>,
+    pub line: Option<redis_wakeup::RedisWakeup>,
     /// Most jobs at a time.
     pub concurrency: usize,
 }
@@ -70,10 +70,10 @@ impl Worker {
         // Unique for each start: who comes after must not be taken for who was before.
         let name = format!("{}-{}", process::id(), JobId::new(db.now()));
         let signer = Signer::new(keys.master.clone());
-        let (queue, tasks) = (Queue::default(), TaskTracker::new());
+        let (queue, tasks) = (FairQueue::default(), TaskTracker::new());
         let (hurry, end) = (CancellationToken::new(), CancellationToken::new());
         let (ledger, writer) = claim_batcher::open(db.clone(), name.clone());
-        let hands = Hands {
+        let hands = JobHandler {
             post: post.clone(),
             name,
             db: db.clone(),
@@ -90,7 +90,7 @@ impl Worker {
                 poller::run(&db, &queue, &post, &pulse, &stop),
                 hear_server(rings, &queue, &stop),
                 hear_others(line, &queue, &stop),
-                scheduler::run(&db, Means { kept, signer: signer.clone() }, &stop),
+                scheduler::run(&db, TaskContext { kept, signer: signer.clone() }, &stop),
                 key_rotation::take_turns(&db, &keys, &stop),
                 queue_metrics::count(&db, &stop),
                 audit_flush::run(&db, &signer, &stop),
@@ -120,14 +120,14 @@ async fn drain(
     }
 }
 
-async fn hear_server(rings: Option<mpsc::Receiver<Ring>>, queue: &Queue, stop: &CancellationToken) {
+async fn hear_server(rings: Option<mpsc::Receiver<JobRef>>, queue: &FairQueue, stop: &CancellationToken) {
     let Some(mut rings) = rings else { return };
     while let Some(Some(ring)) = stop.run_until_cancelled(rings.recv()).await {
         queue.push([ring]);
     }
 }
 
-async fn hear_others(line: Option<redis_wakeup::Line>, queue: &Queue, stop: &CancellationToken) {
+async fn hear_others(line: Option<redis_wakeup::RedisWakeup>, queue: &FairQueue, stop: &CancellationToken) {
     if let Some(line) = line {
         stop.run_until_cancelled(line.hear(queue.clone())).await;
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use insula_core::{
     base::crypto::random,
-    runtime::telemetry::Pulse,
+    runtime::telemetry::Heartbeat,
     storage::{db::Db, outbox},
 };
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{fair_queue::Queue, mailer::Post};
+use crate::{fair_queue::FairQueue, mailer::Mailer};
 
 /// How often to look, a fifth more or less, so that many workers do not look at once.
 const EVERY: Duration = Duration::from_secs(2);
@@ -25,7 +25,13 @@ const ENOUGH: usize = 500;
 
 /// Looks until `stop`, for no more jobs than `post` can take. The pulse beats at each look, whether the database answers or
 /// not.
-pub(crate) async fn run(db: &Db, queue: &Queue, post: &Post, pulse: &Pulse, stop: &CancellationToken) {
+pub(crate) async fn run(
+    db: &Db,
+    queue: &FairQueue,
+    post: &Mailer,
+    pulse: &Heartbeat,
+    stop: &CancellationToken,
+) {
     let (mut pause, mut is_away, mut looked) = (Duration::ZERO, false, None::<Instant>);
     while stop.run_until_cancelled(sleep(pause)).await.is_some() {
         pulse.beat();

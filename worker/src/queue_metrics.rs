@@ -24,7 +24,7 @@ pub(crate) async fn count(db: &Db, stop: &CancellationToken) {
     }
 }
 
-fn record(depth: &outbox::Depth) {
+fn record(depth: &outbox::QueueDepth) {
     let queue = depth.queue.as_str();
     metrics::jobs_counted(queue, outbox::State::Pending.as_str(), depth.pending);
     metrics::jobs_counted(queue, outbox::State::Dead.as_str(), depth.dead);

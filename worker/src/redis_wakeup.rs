@@ -8,7 +8,7 @@ use insula_core::{
     runtime::{
         cluster::{Namespace, redis_client},
         config::Config,
-        job_wakeup::Ring,
+        job_wakeup::JobRef,
     },
 };
 use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::fair_queue::Queue;
+use crate::fair_queue::FairQueue;
 
 /// Where the rings of an installation lie.
 const LIST: &str = "jobs";
@@ -34,12 +34,12 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis
 
 /// The way to Redis, and the list there.
 #[derive(Clone)]
-pub struct Line {
+pub struct RedisWakeup {
     client: Client,
     list: String,
 }
 
-impl Line {
+impl RedisWakeup {
     /// To the Redis that `url` names, by the names of this installation; no connection is made before there is something to carry.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Line {
     }
 
     /// Carries rings to the workers, for ever. While Redis is away they are dropped.
-    pub async fn carry(self, mut rings: mpsc::Receiver<Ring>) {
+    pub async fn carry(self, mut rings: mpsc::Receiver<JobRef>) {
         let (mut state, mut waiting) = (Connection::default(), Vec::new());
         while rings.recv_many(&mut waiting, TOGETHER).await > 0 {
             let words: Vec<_> = waiting.drain(..).map(encode).collect();
@@ -64,7 +64,7 @@ impl Line {
     }
 
     /// Hears what servers tell, for ever.
-    pub(crate) async fn hear(self, queue: Queue) {
+    pub(crate) async fn hear(self, queue: FairQueue) {
         let mut state = Connection::default();
         loop {
             let outcome = match state.open(&self.client).await {
@@ -132,14 +132,14 @@ async fn pop(connection: &mut MultiplexedConnection, list: &str) -> RedisResult<
     Ok(std::iter::once(first).chain(more.unwrap_or_default()).collect())
 }
 
-fn encode(ring: Ring) -> String {
+fn encode(ring: JobRef) -> String {
     format!("{}/{}", ring.org, ring.job)
 }
 
 /// `None` when it is none of ours.
-fn decode(word: &str) -> Option<Ring> {
+fn decode(word: &str) -> Option<JobRef> {
     let (org, job) = word.split_once('/')?;
-    Some(Ring { org: OrgId(org.parse().ok()?), job: JobId(job.parse().ok()?) })
+    Some(JobRef { org: OrgId(org.parse().ok()?), job: JobId(job.parse().ok()?) })
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_ring_is_heard_as_it_was_rung() {
-        let ring = Ring { org: OrgId::PLATFORM, job: JobId(uuid::Uuid::from_u128(7)) };
+        let ring = JobRef { org: OrgId::PLATFORM, job: JobId(uuid::Uuid::from_u128(7)) };
         assert_eq!(decode(&encode(ring)), Some(ring));
         assert!(
             ["", "/", "a/b", "00000000-0000-0000-0000-000000000000"]
@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn a_url_is_refused_without_being_repeated() {
         let config = Config::read(&insula_core::runtime::config::Sources::only(&[])).unwrap();
-        let fault = Line::new("http://:hunter2@example.com", &config, &Namespace::of("a")).err().unwrap();
+        let fault =
+            RedisWakeup::new("http://:hunter2@example.com", &config, &Namespace::of("a")).err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }
 }

@@ -29,7 +29,7 @@ use tokio::{sync::Mutex, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What the work needs beside the database.
-pub(crate) struct Means {
+pub(crate) struct TaskContext {
     /// How long what is over is kept.
     pub(crate) kept: Retention,
     /// Signs what audit logs have come to.
@@ -37,7 +37,7 @@ pub(crate) struct Means {
 }
 
 /// Does one batch of some work, and says how many rows it changed; 0: nothing is left.
-type Batch = for<'a> fn(&'a Db, &'a Means) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+type Batch = for<'a> fn(&'a Db, &'a TaskContext) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
 
 /// Name, when (cron, UTC), and what. A name is in the database and on dashboards: it is never changed.
 const TABLE: &[(&str, &str, Batch)] = &[
@@ -65,7 +65,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// One row of the table, ready.
-struct Planned {
+struct PeriodicTask {
     name: &'static str,
     cron: Cron,
     batch: Batch,
@@ -74,15 +74,15 @@ struct Planned {
 }
 
 /// What every run needs.
-struct Clockwork {
+struct Scheduler {
     db: Db,
-    means: Means,
+    means: TaskContext,
     stop: CancellationToken,
 }
 
 /// Does what is due until `stop`, then ends between two batches.
-pub(crate) async fn run(db: &Db, means: Means, stop: &CancellationToken) {
-    let clockwork = Arc::new(Clockwork { db: db.clone(), means, stop: stop.clone() });
+pub(crate) async fn run(db: &Db, means: TaskContext, stop: &CancellationToken) {
+    let clockwork = Arc::new(Scheduler { db: db.clone(), means, stop: stop.clone() });
     let (planned, tasks) = (planned(), TaskTracker::new());
     loop {
         let pause = match schedules::list(db).await {
@@ -115,9 +115,9 @@ pub(crate) async fn run(db: &Db, means: Means, stop: &CancellationToken) {
     tasks.wait().await;
 }
 
-fn planned() -> Vec<Arc<Planned>> {
+fn planned() -> Vec<Arc<PeriodicTask>> {
     let ready = |&(name, cron, batch): &(&'static str, &str, Batch)| match cron.parse() {
-        Ok(cron) => Some(Arc::new(Planned { name, cron, batch, turn: Arc::default() })),
+        Ok(cron) => Some(Arc::new(PeriodicTask { name, cron, batch, turn: Arc::default() })),
         // A test parses them all.
         Err(error) => {
             tracing::error!(%error, name, cron, "not a cron expression: this is never run");
@@ -133,7 +133,7 @@ fn until_next(known: &[Schedule], now: DateTime<Utc>) -> Duration {
     ahead.filter(|wait| !wait.is_zero()).min().unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
 }
 
-impl Planned {
+impl PeriodicTask {
     /// Due: its time has come, or nobody has ever done it.
     fn is_due(&self, known: &[Schedule], now: DateTime<Utc>) -> bool {
         known.iter().find(|known| known.name == self.name).is_none_or(|known| known.next_run <= now)
@@ -145,9 +145,9 @@ impl Planned {
     }
 }
 
-impl Clockwork {
+impl Scheduler {
     /// One run, if this process is the one to do it.
-    async fn run(self: Arc<Self>, planned: Arc<Planned>, tasks: TaskTracker) {
+    async fn run(self: Arc<Self>, planned: Arc<PeriodicTask>, tasks: TaskTracker) {
         let name = planned.name;
         let Some(next) = planned.next(self.db.now()) else {
             tracing::error!(name, "there is no next time for this");

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
-        error::{Code, Error},
-        permissions::{Actor, Inquiry, Origin},
+        error::{Error, ErrorCode},
+        permissions::{Actor, AuditOrigin, RequestInfo},
     },
     identity::{
         sessions::{self, Device},
         users::User,
     },
-    storage::audit::Trail,
+    storage::audit::RequestTrail,
     tenancy::authorization::Caller,
 };
 use poem::{
@@ -102,8 +102,8 @@ pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, 
 
 async fn named(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
     let (token, carrier) = match request.headers().contains_key(header::AUTHORIZATION) {
-        true => (bearer(request).ok_or(Code::InvalidToken.refuse())?, Carrier::Bearer),
-        false => (state.cookies.access(request).ok_or(Code::Unauthenticated.refuse())?, Carrier::Cookie),
+        true => (bearer(request).ok_or(ErrorCode::InvalidToken.refuse())?, Carrier::Bearer),
+        false => (state.cookies.access(request).ok_or(ErrorCode::Unauthenticated.refuse())?, Carrier::Cookie),
     };
     let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
@@ -138,16 +138,16 @@ fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Car
     let proof = request.headers().get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
     match proof.is_some_and(|proof| state.csrf.verify(caller.claims.session, proof)) {
         true => Ok(()),
-        false => Err(Code::CsrfFailed.refuse()),
+        false => Err(ErrorCode::CsrfFailed.refuse()),
     }
 }
 
 /// What is known of a request, whoever sent it.
-pub(crate) fn inquiry(state: &State, request: &Request) -> Inquiry {
+pub(crate) fn inquiry(state: &State, request: &Request) -> RequestInfo {
     let address = client_ip::address(request, state.trusted_proxies.as_ref());
     let agent = request.headers().get(header::USER_AGENT);
     let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
-    Inquiry {
+    RequestInfo {
         request_id: Some(RequestId::of(request).to_string()),
         trace_id: Some(TraceId::of(request).to_string()),
         ip: address.map(|address| address.to_string()),
@@ -166,11 +166,11 @@ fn bearer(request: &Request) -> Option<&str> {
 /// The argument of a handler that is open to anybody, except to the pages of others.
 pub struct Anybody {
     /// Where what he does comes from.
-    pub origin: Origin,
+    pub origin: AuditOrigin,
     /// With what he asks.
     pub device: Device,
     /// Where it is noted what is found out about him.
-    pub trail: Trail,
+    pub trail: RequestTrail,
 }
 
 impl<'a> FromRequest<'a> for Anybody {
@@ -179,7 +179,7 @@ impl<'a> FromRequest<'a> for Anybody {
         state.origins.refuse_foreign(request).map_err(Problem)?;
         let inquiry = inquiry(state, request);
         let device = Device { ip: inquiry.ip.clone(), user_agent: inquiry.user_agent.clone(), name: None };
-        Ok(Self { origin: Origin::anonymous(inquiry), device, trail: trail(request) })
+        Ok(Self { origin: AuditOrigin::anonymous(inquiry), device, trail: trail(request) })
     }
 }
 
@@ -198,7 +198,7 @@ pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<Si
     let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
     match known.await {
         // A browser sends its cookies whether they are still good or not.
-        Err(Error::Refused(Code::Unauthenticated | Code::InvalidToken)) if is_silent => {
+        Err(Error::Refused(ErrorCode::Unauthenticated | ErrorCode::InvalidToken)) if is_silent => {
             trail(request).by(Actor::Anonymous, None);
             Ok(None)
         }
@@ -281,7 +281,7 @@ impl<const VERIFIED: bool> Recent<VERIFIED> {
         let me = SignedIn::found(user, caller, carrier);
         me.caller.admit(!VERIFIED || me.user.email_verified_at.is_some()).map_err(Problem)?;
         if !is_recent {
-            return Err(Problem(Code::ReauthRequired.refuse()).into());
+            return Err(Problem(ErrorCode::ReauthRequired.refuse()).into());
         }
         me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
@@ -297,7 +297,7 @@ impl Superuser {
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let me = SignedIn::admitted(request, body).await?;
         if !me.user.is_superuser {
-            return Err(Problem(Code::Forbidden.refuse()).into());
+            return Err(Problem(ErrorCode::Forbidden.refuse()).into());
         }
         me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
@@ -308,8 +308,8 @@ impl Superuser {
 impl Superuser {
     /// Where what he does comes from: as the logs of organizations tell it, one of the platform did it, who need not belong
     /// to them.
-    pub fn origin(&self) -> Origin {
-        Origin { actor: Actor::Superuser(self.0.user.id), ..self.0.caller.origin() }
+    pub fn origin(&self) -> AuditOrigin {
+        AuditOrigin { actor: Actor::Superuser(self.0.user.id), ..self.0.caller.origin() }
     }
 
     /// Asks the database whether he still may: of several things he does, each is asked for by itself.
@@ -320,7 +320,7 @@ impl Superuser {
         let user = state.callers.authenticate(&self.0.caller.claims).await?;
         match user.is_superuser {
             true => Ok(()),
-            false => Err(Code::Forbidden.refuse()),
+            false => Err(ErrorCode::Forbidden.refuse()),
         }
     }
 }

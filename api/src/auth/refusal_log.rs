@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_core::storage::audit::Trail;
+use insula_core::storage::audit::RequestTrail;
 use poem::{Endpoint, Request};
 
 use crate::{auth::extractors::inquiry, operations::Operation, problem::Problem, state::State};
@@ -14,7 +14,7 @@ use crate::{auth::extractors::inquiry, operations::Operation, problem::Problem, 
 /// Those of `endpoint`.
 pub async fn write_down<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<E::Output> {
     let state = request.data::<Arc<State>>().cloned();
-    let trail = state.as_ref().map(|state| Trail::new(inquiry(state, &request))).unwrap_or_default();
+    let trail = state.as_ref().map(|state| RequestTrail::new(inquiry(state, &request))).unwrap_or_default();
     request.set_data(trail.clone());
     let operation = request.data::<Arc<Operation>>().map(|operation| operation.id);
     let answer = endpoint.call(request).await;
@@ -26,6 +26,6 @@ pub async fn write_down<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> 
 }
 
 /// Where is noted what is found out about `request`.
-pub(crate) fn trail(request: &Request) -> Trail {
+pub(crate) fn trail(request: &Request) -> RequestTrail {
     request.data().cloned().unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 //! `Path`: poem-openapi numbers path parameters by the arguments whose type is spelled so.
 
 use insula_core::{
-    base::permissions::{Authorized, Grant},
+    base::permissions::{Authorized, RequiredPermission},
     tenancy::organizations::OrgRef,
 };
 use poem::{Request, RequestBody};
@@ -23,7 +23,7 @@ use crate::{
 /// Proof that the caller holds `P` in the organization of the path.
 pub struct Path<P>(pub Authorized<P>);
 
-impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
+impl<'a, P: RequiredPermission> ApiExtractor<'a> for Path<P> {
     const TYPES: &'static [ApiExtractorType] =
         &[ApiExtractorType::SecurityScheme, ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = true;

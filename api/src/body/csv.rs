@@ -2,7 +2,7 @@
 //! read.
 
 use encoding_rs::{Encoding, UTF_8};
-use insula_core::base::error::{Code, Error, FieldError};
+use insula_core::base::error::{Error, ErrorCode, FieldError};
 use poem::{
     Request, RequestBody,
     http::{HeaderValue, header},
@@ -102,7 +102,7 @@ impl<'a> ApiExtractor<'a> for CsvBody {
         let encoding = content_type.and_then(Result::ok).and_then(named).unwrap_or(UTF_8);
         let digest = Sha256::digest(&bytes).into();
         let text = decode(&bytes, encoding)
-            .map_err(|fault| Problem(Error::Invalid(Code::BadRequest, vec![fault])))?;
+            .map_err(|fault| Problem(Error::Invalid(ErrorCode::BadRequest, vec![fault])))?;
         Ok(Self { text, digest })
     }
 }

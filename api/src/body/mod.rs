@@ -14,7 +14,7 @@ mod csv;
 mod nullable;
 
 use bytes::Bytes;
-use insula_core::base::error::Code;
+use insula_core::base::error::ErrorCode;
 use poem::{
     Request, RequestBody,
     http::{HeaderValue, header},
@@ -78,7 +78,7 @@ async fn bytes_of(
     body: &mut RequestBody,
     sound: impl Fn(&str) -> bool,
 ) -> poem::Result<Bytes> {
-    let unsupported = || Problem(Code::UnsupportedMediaType.refuse());
+    let unsupported = || Problem(ErrorCode::UnsupportedMediaType.refuse());
     let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
     let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(&sound);
     // Of two types, somebody else may have believed the other.

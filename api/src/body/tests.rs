@@ -148,7 +148,7 @@ proptest! {
     #[test]
     fn no_bytes_break_the_reader(bytes in prop_oneof![any::<Vec<u8>>(), "\\{(\"(name|color)\":(1|null|\"\\PC{0,4}\"),?){0,3}\\}".prop_map(String::into_bytes)]) {
         if let Err(error) = read::<ProjectChange>(&bytes) {
-            prop_assert!([Code::BadRequest, Code::ValidationFailed].contains(&error.code()));
+            prop_assert!([ErrorCode::BadRequest, ErrorCode::ValidationFailed].contains(&error.code()));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where a request of a browser comes from, and whether that is a place of ours (Fetch Metadata; RFC 6454).
 
-use insula_core::base::error::{Code, Error};
+use insula_core::base::error::{Error, ErrorCode};
 use poem::{
     Request,
     http::{HeaderName, HeaderValue, header},
@@ -30,7 +30,7 @@ impl Origins {
     pub fn require(&self, request: &Request) -> Result<(), Error> {
         match self.is_ours(request) {
             Some(true) => Ok(()),
-            Some(false) | None => Err(Code::CsrfFailed.refuse()),
+            Some(false) | None => Err(ErrorCode::CsrfFailed.refuse()),
         }
     }
 
@@ -41,7 +41,7 @@ impl Origins {
     pub fn refuse_foreign(&self, request: &Request) -> Result<(), Error> {
         match self.is_ours(request) {
             Some(true) | None => Ok(()),
-            Some(false) => Err(Code::CsrfFailed.refuse()),
+            Some(false) => Err(ErrorCode::CsrfFailed.refuse()),
         }
     }
 

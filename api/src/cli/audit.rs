@@ -9,8 +9,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::storage::{
-    audit::Told,
-    audit_chain::{self, Break, Line, Report, Signed, Verifier, Why},
+    audit::EventRecord,
+    audit_chain::{self, BreakReason, ChainBreak, ExportLine, SignedStatement, VerificationReport, Verifier},
     signing_keys::PublicKey,
 };
 use serde::Deserialize;
@@ -99,7 +99,7 @@ impl Lines {
         Fault::failed(format!("{}, line {}: {fault}", self.file.display(), self.number))
     }
 
-    fn next(&mut self) -> Result<Option<Line>, Fault> {
+    fn next(&mut self) -> Result<Option<ExportLine>, Fault> {
         let mut text = String::new();
         self.number += 1;
         let read = self.reader.read_line(&mut text).map_err(|fault| self.fault(fault))?;
@@ -111,17 +111,17 @@ impl Lines {
         line.map(Some).map_err(|fault| self.fault(format!("this is no line of an audit log: {fault}")))
     }
 
-    fn told(&self, line: Line) -> Result<Told, Fault> {
+    fn told(&self, line: ExportLine) -> Result<EventRecord, Fault> {
         match line {
-            Line::Event(event) => event.told().map_err(|fault| self.fault(fault)),
-            Line::Log { .. } => Err(self.fault("another log begins here")),
-            Line::Head(_) => Err(self.fault("the end of a log does not belong here")),
+            ExportLine::Event(event) => event.told().map_err(|fault| self.fault(fault)),
+            ExportLine::Log { .. } => Err(self.fault("another log begins here")),
+            ExportLine::Head(_) => Err(self.fault("the end of a log does not belong here")),
         }
     }
 }
 
 fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
-    let Some(Line::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
+    let Some(ExportLine::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
         return Err(lines.fault(
             "the first line of a whole log is missing. Of a part of a log, exported with `from` or `to`, `--selection` \
              compares each event with its own seal",
@@ -137,9 +137,9 @@ fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
     let head = loop {
         match lines.next()? {
             None => break None,
-            Some(Line::Head(head)) => break Some(head),
+            Some(ExportLine::Head(head)) => break Some(head),
             Some(line) => {
-                let Told { event, personal } = lines.told(line)?;
+                let EventRecord { event, personal } = lines.told(line)?;
                 verifier.event(&event, personal.as_ref()).map_err(|broken| broken_at(lines, broken))?;
             }
         }
@@ -151,8 +151,8 @@ fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
     Ok(praise(verifier.report(None, head)))
 }
 
-fn praise(report: Report) -> String {
-    let Report { events, erased, from, head, checkpoint, .. } = report;
+fn praise(report: VerificationReport) -> String {
+    let VerificationReport { events, erased, from, head, checkpoint, .. } = report;
     let erased = if erased == 0 {
         String::new()
     } else {
@@ -160,7 +160,7 @@ fn praise(report: Report) -> String {
     };
     let head = head.map_or_else(
         || "nothing was ever sealed".to_owned(),
-        |Signed { statement, key_id, .. }| {
+        |SignedStatement { statement, key_id, .. }| {
             format!("events {from} to {}, signed by {key_id} at {}", statement.seq, statement.time)
         },
     );
@@ -170,7 +170,7 @@ fn praise(report: Report) -> String {
     format!("The log is whole: {events} events{erased}; {head}.{checkpoint}")
 }
 
-fn broken_at(lines: &Lines, Break { why, first, last }: Break) -> Fault {
+fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> Fault {
     let which = match first == last {
         true => format!("event {first}"),
         false => format!("events {first} to {last}"),
@@ -181,13 +181,13 @@ fn broken_at(lines: &Lines, Break { why, first, last }: Break) -> Fault {
 fn selection(lines: &mut Lines) -> Result<String, Fault> {
     let mut events = 0_u64;
     while let Some(line) = lines.next()? {
-        if matches!(line, Line::Log { .. } | Line::Head(_)) {
+        if matches!(line, ExportLine::Log { .. } | ExportLine::Head(_)) {
             return Err(lines.fault("this is a whole log: leave `--selection` out"));
         }
         let told = lines.told(line)?;
         let seq = told.event.seq.unwrap_or_default();
         if !audit_chain::fits_its_seal(&told) {
-            return Err(broken_at(lines, Break { why: Why::Altered, first: seq, last: seq }));
+            return Err(broken_at(lines, ChainBreak { why: BreakReason::Altered, first: seq, last: seq }));
         }
         events += 1;
     }

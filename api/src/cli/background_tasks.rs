@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use insula_api::state::State;
-use insula_core::{runtime::rate_limit::RateLimits, storage::db::Db};
+use insula_core::{runtime::rate_limit::RateLimiter, storage::db::Db};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +62,7 @@ pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToke
 }
 
 /// Buckets that are full again are forgotten, so that memory is bounded by who asks, not by who ever asked.
-pub(super) async fn tidy(limits: RateLimits, stop: CancellationToken) {
+pub(super) async fn tidy(limits: RateLimiter, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
         let limits = limits.clone();
         // Of a million buckets it takes a tenth of a second.

@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal, stdin};
 
 use insula_core::{
     Error,
-    base::{crypto::Secret, error::Code, permissions::Origin, text::EmailAddress},
+    base::{crypto::Secret, error::ErrorCode, permissions::AuditOrigin, text::EmailAddress},
     identity::credentials::{self, Passwords},
     lifecycle::accounts,
-    runtime::{cluster::Cluster, config::Config, job_wakeup::Bell},
+    runtime::{cluster::Cluster, config::Config, job_wakeup::JobWakeup},
     storage::db::Db,
 };
 
@@ -37,7 +37,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     if config.migrates_on_start() {
         super::migrate::up(config).await?;
     }
-    let db = database::connect(config, Cluster::default(), Bell::default()).await?;
+    let db = database::connect(config, Cluster::default(), JobWakeup::default()).await?;
     let made = ensure(&db, &Passwords::new()?, &email, Secret::new(password)).await?;
     db.close().await;
     say(match made {
@@ -59,14 +59,14 @@ pub(super) async fn ensure(
         .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
     let hash = passwords.hash(password).await?;
     let ensure = async || {
-        let tx = db.begin_global(Origin::SYSTEM).await?;
+        let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
         let made = accounts::ensure_superuser(&tx, email.clone(), hash.clone()).await?;
         tx.commit().await?;
         Ok::<_, Error>(made)
     };
     match ensure().await {
         // Another process that starts made it in this moment.
-        Err(error) if error.code() == Code::EmailTaken => Ok(ensure().await?),
+        Err(error) if error.code() == ErrorCode::EmailTaken => Ok(ensure().await?),
         made => Ok(made?),
     }
 }

@@ -4,7 +4,7 @@ use insula_core::{
     runtime::{
         cluster::{Cluster, Namespace},
         config::Config,
-        job_wakeup::Bell,
+        job_wakeup::JobWakeup,
     },
     storage::db::{Db, Options},
 };
@@ -49,7 +49,7 @@ pub(super) async fn warn_of_sharing(config: &Config) {
 
 /// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
 /// `bell`: who is told of new jobs.
-pub(super) async fn connect(config: &Config, cluster: Cluster, bell: Bell) -> Result<Db, Fault> {
+pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) -> Result<Db, Fault> {
     let url = config.database_url();
     if config.database_url.is_none() {
         data_folder(config)?;

@@ -2,10 +2,10 @@
 
 use insula_core::{
     base::{crypto::MasterKey, text::EmailAddress},
-    identity::one_time_tokens::Mail,
-    runtime::{config::Config, rate_limit::RateLimits},
+    identity::one_time_tokens::EmailTokens,
+    runtime::{config::Config, rate_limit::RateLimiter},
 };
-use insula_worker::Post;
+use insula_worker::Mailer;
 
 use super::{Fault, say};
 
@@ -24,8 +24,8 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     // No link is mailed: any key does.
-    let mail = Mail::new(&MasterKey::new(String::new()), config);
-    let post = Post::open(config, mail, &public_url, None, RateLimits::new(config, None))?;
+    let mail = EmailTokens::new(&MasterKey::new(String::new()), config);
+    let post = Mailer::open(config, mail, &public_url, None, RateLimiter::new(config, None))?;
     match post.try_out(address.as_str(), &|step| say(step)).await {
         Ok(message_id) => {
             say(format_args!("sent to {}, Message-ID {message_id}", address.as_str()));

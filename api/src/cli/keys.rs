@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
-    base::permissions::Origin,
-    runtime::{cluster::Cluster, config::Config, job_wakeup::Bell},
+    base::permissions::AuditOrigin,
+    runtime::{cluster::Cluster, config::Config, job_wakeup::JobWakeup},
     storage::{
         db::Db,
         signing_keys::{self, Schedule},
@@ -37,7 +37,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
             if config.migrates_on_start() {
                 migrate::up(config).await?;
             }
-            let db = database::connect(config, Cluster::default(), Bell::default()).await?;
+            let db = database::connect(config, Cluster::default(), JobWakeup::default()).await?;
             match audit {
                 true => rotate_audit(config, &db).await?,
                 false => rotate(config, &db, *now).await?,
@@ -45,7 +45,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
             db.close().await;
         }
         Command::List => {
-            let db = database::connect(config, Cluster::default(), Bell::default()).await?;
+            let db = database::connect(config, Cluster::default(), JobWakeup::default()).await?;
             list(&db).await?;
             db.close().await;
         }
@@ -55,7 +55,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
 
 async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), Fault> {
     let master = serve::master_key(config)?;
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let key = match now {
         true => signing_keys::replace(&tx, &master).await?,
         false => signing_keys::rotate(&tx, &master, &Schedule::of(config)).await?,
@@ -73,7 +73,7 @@ async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), Fault> {
 }
 
 async fn rotate_audit(config: &Config, db: &Db) -> Result<(), Fault> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let key = signing_keys::replace_audit_key(&tx, &serve::master_key(config)?).await?;
     tx.commit().await?;
     say(format_args!("{} signs audit logs now", key.kid));

@@ -23,26 +23,26 @@ use insula_api::{
 };
 use insula_core::{
     base::{
-        crypto::{MacKey, MasterKey, Purpose},
-        pagination::Cursors,
+        crypto::{KeyPurpose, MacKey, MasterKey},
+        pagination::CursorCodec,
     },
     identity::{
         credentials::Passwords,
-        one_time_tokens::Mail,
-        sessions::{CsrfTokens, DeviceTokens, Policy, RefreshTokens, Tokens},
+        one_time_tokens::EmailTokens,
+        sessions::{CsrfTokens, DeviceCookies, RefreshTokens, SessionPolicy, Tokens},
     },
     lifecycle::maintenance,
     runtime::{
         cluster::Cluster,
         config::{Config, OriginList},
-        job_wakeup::Bell,
-        rate_limit::{Guesses, RateLimits},
-        telemetry::Pulse,
+        job_wakeup::JobWakeup,
+        rate_limit::{LoginThrottle, RateLimiter},
+        telemetry::Heartbeat,
     },
-    storage::{audit::Refusals, audit_chain::Signer, db::Db, emails::DevMailbox, signing_keys::Schedule},
-    tenancy::authorization::Callers,
+    storage::{audit::RefusalLog, audit_chain::Signer, db::Db, emails::DevInbox, signing_keys::Schedule},
+    tenancy::authorization::AccessCache,
 };
-use insula_worker::{Post, Worker};
+use insula_worker::{Mailer, Worker};
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
@@ -92,7 +92,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     let is_migrated = database::is_current(config).await?;
     let namespace = database::namespace(config).await?;
     let (cluster, link) = Cluster::new(config, &namespace)?;
-    let (bell, rings) = Bell::new();
+    let (bell, rings) = JobWakeup::new();
     let db = database::connect(config, cluster, bell).await?;
     database::check_login(config, &db).await?;
     database::warn_of_sharing(config).await;
@@ -110,13 +110,13 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let pulse = Pulse::default();
+    let pulse = Heartbeat::default();
     let work: Pin<Box<dyn Future<Output = ()> + Send>> =
         match (args.no_worker, worker::line(config, &namespace)?) {
             (false, line) => {
                 let (mail, memory, limits) =
                     (state.mail.clone(), state.dev_mail.clone(), state.limits.clone());
-                let post = Post::open(config, mail, &public_url, memory, limits)?;
+                let post = Mailer::open(config, mail, &public_url, memory, limits)?;
                 let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
                 let worker = Worker { rings: Some(rings), line, ..worker };
                 Box::pin(worker.run(background.clone()))
@@ -166,24 +166,24 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
     tracing::debug!(public_url, issuer, "reached at");
     State {
         db: db.clone(),
-        callers: Callers::new(db.clone(), config.session_cache_ttl),
-        refusals: Refusals::new(db.clone()),
+        callers: AccessCache::new(db.clone(), config.session_cache_ttl),
+        refusals: RefusalLog::new(db.clone()),
         tokens: Tokens::new(db, master, issuer, config.access_token_ttl),
         refresh: RefreshTokens::new(master),
         csrf: CsrfTokens::new(master),
-        devices: DeviceTokens::new(master),
+        devices: DeviceCookies::new(master),
         cookies: Cookies::new(public_url, config.cookie_domain.as_deref(), config.session_idle_ttl),
         origins: Origins::new(public_url, trusted),
         passwords,
-        cursors: Cursors::new(master),
+        cursors: CursorCodec::new(master),
         signer: Signer::new(master.clone()),
-        bodies: MacKey::derive(master, Purpose::Body),
-        mail: Mail::new(master, config),
-        dev_mail: DevMailbox::of(config),
-        limits: RateLimits::new(config, db.counters()),
-        guesses: Guesses::new(master, config.limit_guesses, db.counters()),
+        bodies: MacKey::derive(master, KeyPurpose::Body),
+        mail: EmailTokens::new(master, config),
+        dev_mail: DevInbox::of(config),
+        limits: RateLimiter::new(config, db.counters()),
+        guesses: LoginThrottle::new(master, config.limit_guesses, db.counters()),
         trusted_proxies: config.trusted_proxies.clone(),
-        policy: Policy::from(config),
+        policy: SessionPolicy::from(config),
         new_account_age: config.new_account_age,
         max_organizations: config.max_organizations,
         personal_organizations: config.personal_organizations,

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use insula_api::ops::Ops;
 use insula_core::{
     base::crypto::MasterKey,
-    identity::one_time_tokens::Mail,
+    identity::one_time_tokens::EmailTokens,
     lifecycle::maintenance::Retention,
     runtime::{
         cluster::{Cluster, Namespace},
         config::Config,
-        job_wakeup::Bell,
-        rate_limit::RateLimits,
-        telemetry::Pulse,
+        job_wakeup::JobWakeup,
+        rate_limit::RateLimiter,
+        telemetry::Heartbeat,
     },
     storage::{db::Db, signing_keys::Schedule},
 };
-use insula_worker::{Keys, Post, Worker, redis_wakeup::Line};
+use insula_worker::{Keys, Mailer, Worker, redis_wakeup::RedisWakeup};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,17 +31,17 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     let is_migrated = database::is_current(config).await?;
     let namespace = database::namespace(config).await?;
     let (cluster, link) = Cluster::new(config, &namespace)?;
-    let db = database::connect(config, cluster, Bell::default()).await?;
+    let db = database::connect(config, cluster, JobWakeup::default()).await?;
     database::check_login(config, &db).await?;
     database::warn_of_sharing(config).await;
     let master = serve::master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
-    let limits = RateLimits::new(config, db.counters());
-    let post = Post::open(config, Mail::new(&master, config), &public_url, None, limits.clone())?;
+    let limits = RateLimiter::new(config, db.counters());
+    let post = Mailer::open(config, EmailTokens::new(&master, config), &public_url, None, limits.clone())?;
     if !post.sends() {
         tracing::warn!("no mail leaves: set INSULA_SMTP_URL");
     }
-    let pulse = Pulse::default();
+    let pulse = Heartbeat::default();
     let worker = build(config, &db, master, post, pulse.clone());
     let worker = Worker { line: line(config, &namespace)?, ..worker };
 
@@ -78,7 +78,7 @@ async fn work(config: Config, worker: Worker, is_migrated: bool, stop: Cancellat
 }
 
 /// As the settings say, without news from anybody.
-pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Post, pulse: Pulse) -> Worker {
+pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, pulse: Heartbeat) -> Worker {
     Worker {
         db: db.clone(),
         post,
@@ -92,7 +92,7 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Post, pul
 }
 
 /// The way to the Redis of the settings, where there is one.
-pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<Line>, Fault> {
-    let line = config.redis_url.as_ref().map(|url| Line::new(url.expose(), config, namespace));
+pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, Fault> {
+    let line = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
     line.transpose().map_err(|fault| Fault::config(format!("REDIS_URL: {fault}")))
 }

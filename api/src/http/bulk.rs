@@ -15,7 +15,7 @@ use super::responses::{JSON, bytes};
 
 /// 207 (RFC 4918 §13) with the outcome of each: made once, remembered, and given again to who asks again.
 pub struct Several<T, const STATUS: u16 = 207> {
-    stored: idempotency::Answer,
+    stored: idempotency::StoredResponse,
     body: PhantomData<fn() -> T>,
 }
 
@@ -26,7 +26,7 @@ impl<T: Serialize, const STATUS: u16> Several<T, STATUS> {
     /// # Errors
     /// Only when the body cannot be written.
     pub fn new(body: &T) -> Result<Self, Error> {
-        Ok(Self::again(idempotency::Answer {
+        Ok(Self::again(idempotency::StoredResponse {
             status: STATUS,
             location: None,
             etag: None,
@@ -37,12 +37,12 @@ impl<T: Serialize, const STATUS: u16> Several<T, STATUS> {
 
 impl<T, const STATUS: u16> Several<T, STATUS> {
     /// The answer given before.
-    pub fn again(stored: idempotency::Answer) -> Self {
+    pub fn again(stored: idempotency::StoredResponse) -> Self {
         Self { stored, body: PhantomData }
     }
 
     /// What is remembered of it.
-    pub fn stored(&self) -> &idempotency::Answer {
+    pub fn stored(&self) -> &idempotency::StoredResponse {
         &self.stored
     }
 }

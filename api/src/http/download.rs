@@ -36,7 +36,7 @@ pub trait Format: Send + 'static {
 }
 
 /// One JSON text a line.
-pub struct JsonLines<T = insula_core::storage::audit_chain::Line>(PhantomData<fn() -> T>);
+pub struct JsonLines<T = insula_core::storage::audit_chain::ExportLine>(PhantomData<fn() -> T>);
 
 /// Comma-separated values (RFC 4180), with a header.
 pub struct Csv<T>(PhantomData<fn() -> T>);

@@ -1,6 +1,6 @@
 //! `?dry_run=true`: what a change would do, without doing it.
 
-use insula_core::{base::ids::InvitationId, tenancy::members::Effect};
+use insula_core::{base::ids::InvitationId, tenancy::members::PermissionDiff};
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, Object,
@@ -44,11 +44,11 @@ pub enum OrPreview<R> {
 
 impl<R> OrPreview<R> {
     /// It was only tried.
-    pub fn tried(effects: Vec<Effect>) -> Self {
+    pub fn tried(effects: Vec<PermissionDiff>) -> Self {
         let names = |set: insula_core::base::permissions::PermissionSet| {
             set.iter().map(|permission| Permission(permission.to_string())).collect()
         };
-        let effect = |effect: Effect| MemberEffect {
+        let effect = |effect: PermissionDiff| MemberEffect {
             member_id: effect.member.0,
             gains: names(effect.gains),
             loses: names(effect.loses),

@@ -1,6 +1,6 @@
 //! Ids in paths: a UUID in its one canonical spelling (RFC 9562 §4). Any other would name a second path to the same thing.
 
-use insula_core::{base::ids::MemberId, tenancy::members::Who};
+use insula_core::{base::ids::MemberId, tenancy::members::MemberRef};
 use poem_openapi::{registry::MetaSchema, types::ParseError};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ scalar!(
     }
 );
 
-impl From<MemberOrMe> for Who {
+impl From<MemberOrMe> for MemberRef {
     fn from(member: MemberOrMe) -> Self {
         match member {
             MemberOrMe::Me => Self::Me,

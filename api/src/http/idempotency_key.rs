@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
-        error::{Code, Error, FieldError},
-        permissions::Origin,
+        error::{Error, ErrorCode, FieldError},
+        permissions::AuditOrigin,
     },
-    storage::idempotency::Once,
+    storage::idempotency::IdempotentRequest,
 };
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -28,14 +28,14 @@ pub struct IdempotencyKey {
 
 impl IdempotencyKey {
     /// The wish to have this request from `origin`, with this body, done once.
-    pub fn once<T>(self, origin: &Origin, body: &StrictJson<T>) -> Option<Once> {
+    pub fn once<T>(self, origin: &AuditOrigin, body: &StrictJson<T>) -> Option<IdempotentRequest> {
         self.once_bytes(origin, body.digest?)
     }
 
     /// As [`IdempotencyKey::once`], of a body with this SHA-256.
-    pub fn once_bytes(self, origin: &Origin, body_sha256: [u8; 32]) -> Option<Once> {
+    pub fn once_bytes(self, origin: &AuditOrigin, body_sha256: [u8; 32]) -> Option<IdempotentRequest> {
         let (user, operation_id) = (origin.actor.user()?, self.operation?.id);
-        Some(Once { user, operation_id, key: self.key?, body_sha256 })
+        Some(IdempotentRequest { user, operation_id, key: self.key?, body_sha256 })
     }
 }
 
@@ -83,7 +83,7 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
             code: "INVALID_FORMAT",
             message: format!("Must be 1 to {MAX} visible ASCII characters."),
         };
-        let key = key.ok_or_else(|| Problem(Error::Invalid(Code::ValidationFailed, vec![fault()])))?;
+        let key = key.ok_or_else(|| Problem(Error::Invalid(ErrorCode::ValidationFailed, vec![fault()])))?;
         Ok(Self { key: Some(key.to_owned()), operation })
     }
 }

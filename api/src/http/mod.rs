@@ -41,13 +41,13 @@ texts! {
     /// A time zone (IANA).
     TimeZone { length: 1..=text::TimeZone::MAX, example: "Europe/London" }
     /// A few sentences, for people.
-    About { length: 1..=text::About::MAX, pattern: text::WORDS, example: "We build engines that reckon." }
+    About { length: 1..=text::OrganizationDescription::MAX, pattern: text::WORDS, example: "We build engines that reckon." }
     /// A currency (ISO 4217).
     Currency { length: text::Currency::LENGTH, pattern: text::Currency::PATTERN, example: "EUR" }
     /// The address of an organization in URLs.
     Slug { length: text::Slug::LENGTH, pattern: text::Slug::PATTERN, example: "acme" }
     /// A part of such an address.
-    SlugPart { length: text::SlugPart::LENGTH, pattern: text::SlugPart::PATTERN, example: "acm" }
+    SlugPart { length: text::SlugFragment::LENGTH, pattern: text::SlugFragment::PATTERN, example: "acm" }
     /// The short code of a project.
     ProjectCode { length: 1..=text::ProjectCode::MAX, pattern: text::ProjectCode::PATTERN, example: "ENGINE" }
     /// The name of a tag.
@@ -61,7 +61,7 @@ texts! {
     /// `resource:action`.
     Permission { length: 3..=50, pattern: "^[a-z_]+:[a-z_]+$", example: "projects:read" }
     /// A few words, for people.
-    Description { length: 0..=text::Description::MAX, pattern: text::LINE, example: "See the projects" }
+    Description { length: 0..=text::RoleDescription::MAX, pattern: text::LINE, example: "See the projects" }
     /// A part of what is looked for.
     SearchTerm { length: 1..=text::SearchTerm::MAX, pattern: text::WORDS, example: "ada" }
     /// Where a list goes on, as the page before said.

@@ -2,7 +2,7 @@
 
 use insula_core::base::{
     error::Error,
-    pagination::{self, Cursors, Sort},
+    pagination::{self, CursorCodec, Sort},
 };
 use poem::{
     IntoResponse, Request, Response,
@@ -41,11 +41,11 @@ pub struct Page<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
 
 /// A list as one request asks for it.
 pub struct Paging<'a, K> {
-    cursors: &'a Cursors,
+    cursors: &'a CursorCodec,
     request: &'a Request,
     list: String,
     /// Which page, for the operation.
-    pub listing: pagination::Listing<K>,
+    pub listing: pagination::PageRequest<K>,
 }
 
 impl<'a, K: Copy> Paging<'a, K> {
@@ -55,14 +55,14 @@ impl<'a, K: Copy> Paging<'a, K> {
     /// # Errors
     /// `INVALID_CURSOR`.
     pub fn new(
-        cursors: &'a Cursors,
+        cursors: &'a CursorCodec,
         request: &'a Request,
         list: String,
         (limit, sort, cursor): (Option<Limit>, Sort<K>, Option<Cursor>),
     ) -> Result<Self, Error> {
         let limit = limit.map_or(Limit::DEFAULT, |Limit(limit)| limit);
         let after = cursor.map(|Cursor(cursor)| cursors.decode(&list, &cursor)).transpose()?;
-        Ok(Self { cursors, request, list, listing: pagination::Listing { limit, sort, after } })
+        Ok(Self { cursors, request, list, listing: pagination::PageRequest { limit, sort, after } })
     }
 
     /// The page that the operation gave, its rows as the wire shows them.

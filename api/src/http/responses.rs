@@ -41,7 +41,7 @@ impl<T, Tag: fmt::Display> Tagged<T, Tag> {
 
 /// 201 with `Location`, `ETag` and a body: made once, remembered, and given again to who asks again.
 pub struct Answer<T> {
-    stored: idempotency::Answer,
+    stored: idempotency::StoredResponse,
     body: PhantomData<fn() -> T>,
 }
 
@@ -105,7 +105,7 @@ impl<T: Serialize> Answer<T> {
     /// # Errors
     /// Only when the body cannot be written.
     pub fn created(location: String, tag: EntityTag, body: &T) -> Result<Self, Error> {
-        let stored = idempotency::Answer {
+        let stored = idempotency::StoredResponse {
             status: StatusCode::CREATED.as_u16(),
             location: Some(location),
             etag: Some(tag.to_string()),
@@ -117,12 +117,12 @@ impl<T: Serialize> Answer<T> {
 
 impl<T> Answer<T> {
     /// The answer given before.
-    pub fn again(stored: idempotency::Answer) -> Self {
+    pub fn again(stored: idempotency::StoredResponse) -> Self {
         Self { stored, body: PhantomData }
     }
 
     /// What is remembered of it.
-    pub fn stored(&self) -> &idempotency::Answer {
+    pub fn stored(&self) -> &idempotency::StoredResponse {
         &self.stored
     }
 }
@@ -162,7 +162,7 @@ impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for Tagged<T, T
 
 impl<T: Send> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        let idempotency::Answer { status, location, etag, body } = self.stored;
+        let idempotency::StoredResponse { status, location, etag, body } = self.stored;
         let mut response = Response::builder()
             .status(StatusCode::from_u16(status).unwrap_or(StatusCode::CREATED))
             .content_type(JSON)

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
-use insula_core::base::error::Code;
+use insula_core::base::error::ErrorCode;
 use pin_project_lite::pin_project;
 use poem::{Endpoint, Request, Response, http::header};
 use tokio::time::{Sleep, sleep, timeout};
@@ -19,7 +19,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::{problem::Problem, server::Limits};
 
 /// Where the body leaves word why it failed: to extractors every fault is one I/O error.
-type Fault = Arc<OnceLock<Code>>;
+type Fault = Arc<OnceLock<ErrorCode>>;
 
 pin_project! {
     /// Fails once more than `left` bytes arrive or `deadline` passes. Counts real bytes, so that chunked and HTTP/2
@@ -43,18 +43,19 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.project();
-        let fail =
-            |code: Code| Poll::Ready(Some(Err(io::Error::other(this.fault.get_or_init(|| code).as_str()))));
+        let fail = |code: ErrorCode| {
+            Poll::Ready(Some(Err(io::Error::other(this.fault.get_or_init(|| code).as_str()))))
+        };
         // The clock first: a client that always has one more byte ready must not outrun it.
         if this.deadline.poll(cx).is_ready() {
-            return fail(Code::RequestTimeout);
+            return fail(ErrorCode::RequestTimeout);
         }
         let frame = ready!(this.inner.poll_frame(cx));
         if let Some(Ok(frame)) = &frame {
             let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
             match this.left.checked_sub(bytes) {
                 Some(left) => *this.left = left,
-                None => return fail(Code::PayloadTooLarge),
+                None => return fail(ErrorCode::PayloadTooLarge),
             }
         }
         Poll::Ready(frame)
@@ -90,10 +91,10 @@ pub(crate) async fn bounded<E>(
 where
     E: Endpoint<Output = Response>,
 {
-    let refuse = |code: Code| Err(Problem(code.refuse()).into());
+    let refuse = |code: ErrorCode| Err(Problem(code.refuse()).into());
     let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limits.body_bytes) {
-        return refuse(Code::PayloadTooLarge);
+        return refuse(ErrorCode::PayloadTooLarge);
     }
     let fault = bound(&mut request, limits.body_bytes, limits.body_time);
     let answer = timeout(limits.request_time, endpoint.call(request)).await;
@@ -101,6 +102,6 @@ where
     match (fault.get(), answer) {
         (Some(code), _) => refuse(*code),
         (None, Ok(answer)) => answer,
-        (None, Err(_)) => refuse(Code::RequestTimeout),
+        (None, Err(_)) => refuse(ErrorCode::RequestTimeout),
     }
 }

@@ -10,7 +10,7 @@ use insula_core::{
         error::Error,
         ids::{OrgId, UserId},
     },
-    runtime::rate_limit::{Class, Verdict},
+    runtime::rate_limit::{RateClass, RateStatus},
 };
 use poem::{
     Endpoint, Request, Response,
@@ -24,61 +24,61 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What is counted by address, beside everything.
-const BY_ADDRESS: &[(&str, Class)] = &[
-    ("logIn", Class::LogIn),
-    ("reauthenticate", Class::LogIn),
-    ("changeMyPassword", Class::LogIn),
-    ("register", Class::Register),
-    ("forgotPassword", Class::Reset),
-    ("resendVerification", Class::Reset),
-    ("resetPassword", Class::Confirm),
-    ("verifyEmail", Class::Confirm),
-    ("undoEmailChange", Class::Confirm),
-    ("previewInvitation", Class::Confirm),
-    ("acceptInvitation", Class::Confirm),
-    ("declineInvitation", Class::Confirm),
+const BY_ADDRESS: &[(&str, RateClass)] = &[
+    ("logIn", RateClass::LogIn),
+    ("reauthenticate", RateClass::LogIn),
+    ("changeMyPassword", RateClass::LogIn),
+    ("register", RateClass::Register),
+    ("forgotPassword", RateClass::Reset),
+    ("resendVerification", RateClass::Reset),
+    ("resetPassword", RateClass::Confirm),
+    ("verifyEmail", RateClass::Confirm),
+    ("undoEmailChange", RateClass::Confirm),
+    ("previewInvitation", RateClass::Confirm),
+    ("acceptInvitation", RateClass::Confirm),
+    ("declineInvitation", RateClass::Confirm),
 ];
 
 /// What is counted by organization, beside its person.
-const BY_ORGANIZATION: &[(&str, Class)] = &[
-    ("createInvitation", Class::Mail),
-    ("resendInvitation", Class::Mail),
-    ("createInvitations", Class::Bulk),
-    ("importTimeEntries", Class::Bulk),
-    ("createTasks", Class::Bulk),
-    ("exportAuditEventsAsJsonLines", Class::Export),
-    ("exportAuditEventsAsCsv", Class::Export),
-    ("exportTimeEntriesAsJsonLines", Class::Export),
-    ("exportTimeEntriesAsCsv", Class::Export),
-    ("exportTasksAsJsonLines", Class::Export),
-    ("exportTasksAsCsv", Class::Export),
+const BY_ORGANIZATION: &[(&str, RateClass)] = &[
+    ("createInvitation", RateClass::Mail),
+    ("resendInvitation", RateClass::Mail),
+    ("createInvitations", RateClass::Bulk),
+    ("importTimeEntries", RateClass::Bulk),
+    ("createTasks", RateClass::Bulk),
+    ("exportAuditEventsAsJsonLines", RateClass::Export),
+    ("exportAuditEventsAsCsv", RateClass::Export),
+    ("exportTimeEntriesAsJsonLines", RateClass::Export),
+    ("exportTimeEntriesAsCsv", RateClass::Export),
+    ("exportTasksAsJsonLines", RateClass::Export),
+    ("exportTasksAsCsv", RateClass::Export),
 ];
 
 /// What is counted by session, by its handler.
-const BY_SESSION: &[(&str, Class)] = &[("refresh", Class::Refresh)];
+const BY_SESSION: &[(&str, RateClass)] = &[("refresh", RateClass::Refresh)];
 
-fn listed(table: &[(&str, Class)], id: &str) -> Option<Class> {
+fn listed(table: &[(&str, RateClass)], id: &str) -> Option<RateClass> {
     table.iter().find(|(operation, _)| *operation == id).map(|(_, class)| *class)
 }
 
 /// The class of a person's requests for an operation.
-fn by_person(method: &Method, path: &str) -> Class {
+fn by_person(method: &Method, path: &str) -> RateClass {
     match path.contains("/admin/") {
-        true => Class::Admin,
-        false if method.is_safe() => Class::Read,
-        false => Class::Write,
+        true => RateClass::Admin,
+        false if method.is_safe() => RateClass::Read,
+        false => RateClass::Write,
     }
 }
 
 /// The class that the document names: the narrowest.
-pub(crate) fn class(id: &str, method: &Method, path: &str) -> Class {
+pub(crate) fn class(id: &str, method: &Method, path: &str) -> RateClass {
     let narrow = [BY_ADDRESS, BY_ORGANIZATION, BY_SESSION].iter().find_map(|table| listed(table, id));
     narrow.unwrap_or(by_person(method, path))
 }
 
 /// What was counted for a request; put into it by [`show`].
 #[derive(Clone, Debug, Default)]
-pub struct Counted(Arc<Mutex<Vec<Verdict>>>);
+pub struct Counted(Arc<Mutex<Vec<RateStatus>>>);
 
 /// Middleware around everything that answers: says what was counted.
 ///
@@ -92,7 +92,7 @@ where
     request.set_data(counted.clone());
     let mut response = endpoint.call(request).await?;
     let verdicts = counted.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let list = |item: fn(&Verdict) -> String| {
+    let list = |item: fn(&RateStatus) -> String| {
         let items: Vec<_> = verdicts.iter().map(item).collect();
         HeaderValue::from_str(&items.join(", ")).ok().filter(|_| !items.is_empty())
     };
@@ -120,7 +120,7 @@ where
 {
     let prefix = client_ip::prefix(client_ip::address(&request, state.trusted_proxies.as_ref()));
     let narrow = request.data::<Arc<Operation>>().and_then(|operation| listed(BY_ADDRESS, operation.id));
-    for class in [Class::Address].into_iter().chain(narrow) {
+    for class in [RateClass::Address].into_iter().chain(narrow) {
         take(&state, &request, class, &prefix).await.map_err(Problem)?;
     }
     endpoint.call(request).await
@@ -139,7 +139,7 @@ pub(crate) async fn by_person_and_organization(
     let Some(operation) = request.data::<Arc<Operation>>() else { return Ok(()) };
     take(state, request, by_person(&operation.method, &operation.template), &user.to_string()).await?;
     match (listed(BY_ORGANIZATION, operation.id), org) {
-        (Some(Class::Mail), Some(org)) => by_invitation(state, request, user, org).await,
+        (Some(RateClass::Mail), Some(org)) => by_invitation(state, request, user, org).await,
         (Some(class), Some(org)) => take(state, request, class, &org.to_string()).await,
         _ => Ok(()),
     }
@@ -158,18 +158,18 @@ pub(crate) async fn by_invitation(
 ) -> Result<(), Error> {
     let age = user.made_at().and_then(|made| (state.db.now() - made).to_std().ok());
     let class = match age.is_none_or(|age| age < state.new_account_age) {
-        true => Class::NewInviter,
-        false => Class::Inviter,
+        true => RateClass::NewInviter,
+        false => RateClass::Inviter,
     };
     take(state, request, class, &user.to_string()).await?;
-    take(state, request, Class::Mail, &org.to_string()).await
+    take(state, request, RateClass::Mail, &org.to_string()).await
 }
 
 /// Takes a token of the class for `key`, and lets the answer say so.
 ///
 /// # Errors
 /// `RATE_LIMITED`.
-pub(crate) async fn take(state: &State, request: &Request, class: Class, key: &str) -> Result<(), Error> {
+pub(crate) async fn take(state: &State, request: &Request, class: RateClass, key: &str) -> Result<(), Error> {
     let verdict = state.limits.take(class, key).await;
     if let Some(Counted(counted)) = request.data() {
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,9 +203,9 @@ mod tests {
     #[test]
     fn what_is_not_listed_reads_or_writes() {
         let of = |id, method: &Method, path| class(id, method, path);
-        assert_eq!(of("listProjects", &Method::GET, "/organizations/{org}/projects"), Class::Read);
-        assert_eq!(of("createProject", &Method::POST, "/organizations/{org}/projects"), Class::Write);
-        assert_eq!(of("listUsers", &Method::GET, "/api/v1/admin/users"), Class::Admin);
-        assert_eq!(of("logIn", &Method::POST, "/auth/login"), Class::LogIn);
+        assert_eq!(of("listProjects", &Method::GET, "/organizations/{org}/projects"), RateClass::Read);
+        assert_eq!(of("createProject", &Method::POST, "/organizations/{org}/projects"), RateClass::Write);
+        assert_eq!(of("listUsers", &Method::GET, "/api/v1/admin/users"), RateClass::Admin);
+        assert_eq!(of("logIn", &Method::POST, "/auth/login"), RateClass::LogIn);
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use insula_core::base::error::{Code, Error, FieldError};
+use insula_core::base::error::{Error, ErrorCode, FieldError};
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderMap, HeaderValue},
@@ -38,7 +38,7 @@ where
 {
     let errors = twice(request.headers());
     if !errors.is_empty() {
-        return Err(Problem(Error::Invalid(Code::BadRequest, errors)).into());
+        return Err(Problem(Error::Invalid(ErrorCode::BadRequest, errors)).into());
     }
     for name in LISTS {
         join(request.headers_mut(), name);

@@ -26,7 +26,7 @@ use std::{
     marker::PhantomData,
 };
 
-use insula_core::base::error::{Code, Kind};
+use insula_core::base::error::{ErrorCode, ErrorKind};
 use poem::{
     endpoint::BoxEndpoint,
     http::{Method, StatusCode},
@@ -100,7 +100,7 @@ fn describe(
     path: &str,
     method: &str,
     operation: &mut Value,
-    kinds: &mut BTreeMap<String, Kind>,
+    kinds: &mut BTreeMap<String, ErrorKind>,
 ) -> Result<(), String> {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
     if operation["summary"].as_str().is_none_or(str::is_empty) {
@@ -131,7 +131,8 @@ fn describe(
         let status = code.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or_else(|| format!("{id} answers with the status {code}"))?;
         if status.is_client_error() || status.is_server_error() {
-            let kind = Code::ALL.iter().map(|code| code.kind()).find(|kind| problem::status(*kind) == status);
+            let kind =
+                ErrorCode::ALL.iter().map(|code| code.kind()).find(|kind| problem::status(*kind) == status);
             problems.push(kind.ok_or_else(|| format!("{id} answers with {status}, which no code has"))?);
         } else if response["description"] == "" {
             response["description"] = status.canonical_reason().unwrap_or_default().into();
@@ -173,7 +174,7 @@ fn take_permission(operation: &mut Value) -> Value {
 }
 
 /// The problems the edge, the extractors and core can answer this operation with; handlers declare further ones.
-fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<Kind> {
+fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<ErrorKind> {
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     let any_in = |place: &str| parameters.iter().any(|parameter| parameter["in"] == place);
     let header = |name: &str| {
@@ -188,42 +189,44 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<Kind> {
     let in_organization = path.contains("/{org}");
     let kinds = [
         // A header that may be there once is there twice.
-        (Kind::Malformed, true),
-        (Kind::Unauthenticated, is_secured),
-        (Kind::Forbidden, is_secured),
-        (Kind::NotFound, any_in("path")),
-        (Kind::TooSlow, true),
-        (Kind::Conflict, in_organization && method != "get"),
-        (Kind::Moved, in_organization),
-        (Kind::Gone, in_organization),
-        (Kind::Stale, header("If-Match")),
-        (Kind::TooLarge, has_body),
-        (Kind::WrongMediaType, has_body),
+        (ErrorKind::Malformed, true),
+        (ErrorKind::Unauthenticated, is_secured),
+        (ErrorKind::Forbidden, is_secured),
+        (ErrorKind::NotFound, any_in("path")),
+        (ErrorKind::TooSlow, true),
+        (ErrorKind::Conflict, in_organization && method != "get"),
+        (ErrorKind::Moved, in_organization),
+        (ErrorKind::Gone, in_organization),
+        (ErrorKind::Stale, header("If-Match")),
+        (ErrorKind::TooLarge, has_body),
+        (ErrorKind::WrongMediaType, has_body),
         // Extractors refuse query parameters that the document does not list, and headers they cannot read.
-        (Kind::Invalid, is_secured || has_body || any_in("query") || any_in("header")),
-        (Kind::Limited, true),
-        (Kind::Internal, true),
-        (Kind::Unavailable, true),
+        (ErrorKind::Invalid, is_secured || has_body || any_in("query") || any_in("header")),
+        (ErrorKind::Limited, true),
+        (ErrorKind::Internal, true),
+        (ErrorKind::Unavailable, true),
     ];
     kinds.into_iter().filter_map(|(kind, can_occur)| can_occur.then_some(kind)).collect()
 }
 
 /// The answer that all problems of one kind share.
-fn response(kind: Kind) -> Value {
-    let codes: Vec<_> = Code::ALL.iter().filter(|code| code.kind() == kind).collect();
+fn response(kind: ErrorKind) -> Value {
+    let codes: Vec<_> = ErrorCode::ALL.iter().filter(|code| code.kind() == kind).collect();
     let lines = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.sentence()));
     let example = codes.first().map(|code| problem::example(**code));
     let mut response = json!({
         "description": lines.collect::<Vec<_>>().join("\n"),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
     });
-    if kind == Kind::Moved {
+    if kind == ErrorKind::Moved {
         response["content"] = json!({});
     }
     let header = match kind {
-        Kind::Moved => Some(("Location", json!({"type": "string", "format": "uri-reference"}))),
-        Kind::Unauthenticated => Some(("WWW-Authenticate", json!({"type": "string"}))),
-        Kind::Limited | Kind::Unavailable => Some(("Retry-After", json!({"type": "integer", "minimum": 1}))),
+        ErrorKind::Moved => Some(("Location", json!({"type": "string", "format": "uri-reference"}))),
+        ErrorKind::Unauthenticated => Some(("WWW-Authenticate", json!({"type": "string"}))),
+        ErrorKind::Limited | ErrorKind::Unavailable => {
+            Some(("Retry-After", json!({"type": "integer", "minimum": 1})))
+        }
         _ => None,
     };
     if let Some((name, schema)) = header {

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use insula_core::base::error::{Code, Error, FieldError};
+use insula_core::base::error::{Error, ErrorCode, FieldError};
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderValue, Method},
@@ -196,7 +196,7 @@ pub fn check_query(request: &Request) -> Result<(), Error> {
     };
     match errors.is_empty() {
         true => Ok(()),
-        false => Err(Error::Invalid(Code::ValidationFailed, errors)),
+        false => Err(Error::Invalid(ErrorCode::ValidationFailed, errors)),
     }
 }
 
@@ -209,7 +209,7 @@ where
     E: Endpoint<Output = Response>,
 {
     match request.data() {
-        Some(Match::NotCanonical) => Err(Problem(Code::NotFound.refuse()).into()),
+        Some(Match::NotCanonical) => Err(Problem(ErrorCode::NotFound.refuse()).into()),
         _ => endpoint.call(request).await,
     }
 }
@@ -225,11 +225,11 @@ where
     match request.data() {
         Some(Match::Found(_)) => endpoint.call(request).await,
         Some(Match::WrongMethod(methods)) => {
-            let mut err = poem::Error::from(Problem(Code::MethodNotAllowed.refuse()));
+            let mut err = poem::Error::from(Problem(ErrorCode::MethodNotAllowed.refuse()));
             err.set_data(Allow(methods.clone()));
             Err(err)
         }
-        _ => Err(Problem(Code::NotFound.refuse()).into()),
+        _ => Err(Problem(ErrorCode::NotFound.refuse()).into()),
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
     Error,
     storage::{
-        db::{Db, Trouble},
+        db::{DatabaseTrouble, Db},
         signing_keys::PublicKey,
     },
 };
@@ -44,7 +44,7 @@ fn timestamp(now: DateTime<Utc>) -> String {
 
 /// What keeps the database from serving, which has 2 s to answer; `None`: nothing.
 pub(crate) async fn database_trouble(db: &Db) -> Option<&'static str> {
-    timeout(PATIENCE, db.trouble()).await.unwrap_or(Some(Trouble::Away)).map(Trouble::reason)
+    timeout(PATIENCE, db.trouble()).await.unwrap_or(Some(DatabaseTrouble::Away)).map(DatabaseTrouble::reason)
 }
 
 #[handler]

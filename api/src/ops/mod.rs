@@ -8,7 +8,7 @@ pub mod health;
 use std::{io, sync::Arc, time::Duration};
 
 use insula_core::{
-    runtime::telemetry::{Pulse, metrics},
+    runtime::telemetry::{Heartbeat, metrics},
     storage::db::Db,
 };
 use poem::{
@@ -32,7 +32,7 @@ const CONNECTIONS: usize = 64;
 #[derive(Clone)]
 pub struct Ops {
     /// Of its background work.
-    pub pulse: Pulse,
+    pub pulse: Heartbeat,
     /// Without it the process is not ready.
     pub db: Db,
     /// Says why the process wants no work now, such as `draining`; `None`: it does.

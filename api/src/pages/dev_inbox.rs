@@ -4,8 +4,8 @@ use std::{fmt::Write, sync::Arc};
 
 use chrono::SecondsFormat;
 use insula_core::{
-    base::error::Code,
-    storage::emails::{DevMailbox, KeptMail},
+    base::error::ErrorCode,
+    storage::emails::{CapturedEmail, DevInbox},
 };
 use poem::{
     IntoResponse, Request, Response, Route, get, handler,
@@ -30,8 +30,8 @@ pub fn beside(outside: Route) -> Route {
     outside.at(PATH, get(all)).at("/dev/mail/:id", get(one)).at("/dev/mail.css", get(style))
 }
 
-fn kept(state: &State) -> Result<&DevMailbox> {
-    state.dev_mail.as_ref().ok_or(Problem(Code::NotFound.refuse()))
+fn kept(state: &State) -> Result<&DevInbox> {
+    state.dev_mail.as_ref().ok_or(Problem(ErrorCode::NotFound.refuse()))
 }
 
 #[handler]
@@ -57,7 +57,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
 fn one(state: Data<&Arc<State>>, Path(id): Path<String>) -> Result<Response> {
     let mails = kept(&state)?.mails();
     let mail = mails.into_iter().find(|mail| mail.id.to_string() == id);
-    let mail = mail.ok_or(Problem(Code::NotFound.refuse()))?;
+    let mail = mail.ok_or(Problem(ErrorCode::NotFound.refuse()))?;
     Ok(Response::builder()
         .content_type("text/html; charset=utf-8")
         .extension(Policy::Mail)
@@ -71,7 +71,7 @@ fn style(state: Data<&Arc<State>>) -> Result<Response> {
     Ok(Response::builder().content_type("text/css; charset=utf-8").body(STYLE))
 }
 
-fn shown(mail: &KeptMail) -> serde_json::Value {
+fn shown(mail: &CapturedEmail) -> serde_json::Value {
     json!({
         "id": mail.id,
         "to": mail.to,
@@ -84,7 +84,7 @@ fn shown(mail: &KeptMail) -> serde_json::Value {
 }
 
 /// Every mail, folded: its text, whose links can be followed, and its HTML in a frame.
-fn page(mails: &[Arc<KeptMail>]) -> String {
+fn page(mails: &[Arc<CapturedEmail>]) -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_mail_is_shown_and_never_taken_for_a_page_of_ours() {
         let now = Clock::System.now();
-        let mail = KeptMail {
+        let mail = CapturedEmail {
             id: JobId::new(now),
             to: "ada@example.com".into(),
             subject: "<b>\"&".into(),

@@ -1,7 +1,7 @@
 //! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem leads here
 //! (RFC 9457 §3.1.1).
 
-use insula_core::base::error::Code;
+use insula_core::base::error::ErrorCode;
 use poem::{Request, Response, Route, error::NotFoundError, get, handler};
 
 use super::{framed, marked_up};
@@ -20,7 +20,7 @@ fn all() -> Response {
     let mut parts = String::from(
         "<p>Every error is answered as problem details (RFC 9457). Its member <code>error</code> is one of these codes:</p>\n<ul>\n",
     );
-    for code in Code::ALL {
+    for code in ErrorCode::ALL {
         let (page, title) = (page_of(*code), marked_up(code.title()));
         parts += &format!(
             "<li><a href=\"{}\"><code>{}</code></a> {title} ({})</li>\n",
@@ -36,7 +36,7 @@ fn all() -> Response {
 #[handler]
 fn one(request: &Request) -> poem::Result<Response> {
     let wanted = request.uri().path();
-    let code = Code::ALL.iter().find(|code| page_of(**code) == wanted).ok_or(NotFoundError)?;
+    let code = ErrorCode::ALL.iter().find(|code| page_of(**code) == wanted).ok_or(NotFoundError)?;
     let parts = format!(
         "<p><code>{}</code>, HTTP status {}</p>\n<h2>What it means</h2>\n<p>{}</p>\n<h2>What to do</h2>\n<p>{}</p>\n\
          <p><a href=\"../problems\">All problems</a></p>\n",

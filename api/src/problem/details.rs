@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insula_core::base::{
-    error::{Code, Error, FieldError, Kind, MOST_FAULTS, Missing},
+    error::{Error, ErrorCode, ErrorKind, FieldError, MOST_FAULTS, MissingPermission},
     permissions::Permission,
 };
 use serde::Serialize;
@@ -56,7 +56,7 @@ impl<'a> Details<'a> {
         let detail = sentence(error);
         let wait = match error {
             Error::Unavailable { retry_after } | Error::Limited { retry_after } => Some(*retry_after),
-            _ => (code.kind() == Kind::Unavailable).then_some(RETRY_AFTER),
+            _ => (code.kind() == ErrorKind::Unavailable).then_some(RETRY_AFTER),
         };
         Self {
             r#type: super::page_of(code),
@@ -100,20 +100,20 @@ pub(super) fn sentence(error: &Error) -> String {
     let code = error.code();
     match code.kind() {
         // What went wrong inside is for the log.
-        Kind::Internal => code.sentence().to_owned(),
+        ErrorKind::Internal => code.sentence().to_owned(),
         _ => error.to_string(),
     }
 }
 
-impl<'a> From<&'a Missing> for Lack<'a> {
-    fn from(Missing { permission, roles_held, roles_that_grant }: &'a Missing) -> Self {
+impl<'a> From<&'a MissingPermission> for Lack<'a> {
+    fn from(MissingPermission { permission, roles_held, roles_that_grant }: &'a MissingPermission) -> Self {
         Self { permission: permission.as_str(), roles_held, roles_that_grant }
     }
 }
 
 /// A problem of this code, as the document shows it.
-pub(crate) fn example(code: Code) -> Value {
-    let missing = Missing {
+pub(crate) fn example(code: ErrorCode) -> Value {
+    let missing = MissingPermission {
         permission: Permission::ProjectsCreate,
         roles_held: vec!["viewer".to_owned()],
         roles_that_grant: vec!["owner".to_owned(), "admin".to_owned()],
@@ -124,11 +124,11 @@ pub(crate) fn example(code: Code) -> Value {
         message: "Must have at most 100 characters.".to_owned(),
     };
     let error = match code {
-        Code::Forbidden => Error::Forbidden(Box::new(missing)),
-        Code::ValidationFailed => Error::Invalid(code, vec![field]),
-        Code::Escalation => Error::Escalation([Permission::AuditExport].into_iter().collect()),
-        Code::InvitationEmailMismatch => Error::EmailMismatch("a***@example.com".to_owned()),
-        Code::LastOwner => Error::LastOwner(vec!["acme".to_owned()]),
+        ErrorCode::Forbidden => Error::Forbidden(Box::new(missing)),
+        ErrorCode::ValidationFailed => Error::Invalid(code, vec![field]),
+        ErrorCode::Escalation => Error::Escalation([Permission::AuditExport].into_iter().collect()),
+        ErrorCode::InvitationEmailMismatch => Error::EmailMismatch("a***@example.com".to_owned()),
+        ErrorCode::LastOwner => Error::LastOwner(vec!["acme".to_owned()]),
         code => code.refuse(),
     };
     json!(Details::new(&error, "/api/v1/organizations/acme/projects", "0190b3a07c1e7d2a9f003a5c6e7f8091"))
@@ -136,9 +136,9 @@ pub(crate) fn example(code: Code) -> Value {
 
 /// The schema of every problem.
 pub(crate) fn schema() -> Value {
-    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     let meanings: Vec<_> =
-        Code::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.sentence())).collect();
+        ErrorCode::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.sentence())).collect();
     let text = |description: &str| json!({"type": "string", "description": description});
     let texts =
         |description: &str| json!({"type": "array", "items": {"type": "string"}, "description": description});

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use details::Details;
 pub(crate) use details::{example, schema};
-use insula_core::base::error::{Code, Error, FieldError, Kind};
+use insula_core::base::error::{Error, ErrorCode, ErrorKind, FieldError};
 use poem::{
     Endpoint, Request, Response,
     error::ResponseError,
@@ -58,25 +58,25 @@ pub type Linked<const OTHER: u16 = 0, const THIRD: u16 = 0> = Also<403, 410, OTH
 pub struct Allow(pub HeaderValue);
 
 /// The status code of a kind of failure (RFC 9110 §15.5 and §15.6).
-pub const fn status(kind: Kind) -> StatusCode {
+pub const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
-        Kind::Malformed => StatusCode::BAD_REQUEST,
-        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
-        Kind::NotFound => StatusCode::NOT_FOUND,
-        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
-        Kind::Conflict => StatusCode::CONFLICT,
-        Kind::Moved => StatusCode::PERMANENT_REDIRECT,
-        Kind::Gone => StatusCode::GONE,
-        Kind::Unconditional => StatusCode::PRECONDITION_REQUIRED,
-        Kind::Stale => StatusCode::PRECONDITION_FAILED,
-        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        Kind::Limited => StatusCode::TOO_MANY_REQUESTS,
-        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Moved => StatusCode::PERMANENT_REDIRECT,
+        ErrorKind::Gone => StatusCode::GONE,
+        ErrorKind::Unconditional => StatusCode::PRECONDITION_REQUIRED,
+        ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Limited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -84,28 +84,28 @@ pub const fn status(kind: Kind) -> StatusCode {
 pub const PAGES: &str = "/problems";
 
 /// The page that explains a code, and the `type` of its problems (RFC 9457 §3.1.1): `/problems/slug-taken`.
-pub fn page_of(code: Code) -> String {
+pub fn page_of(code: ErrorCode) -> String {
     format!("{PAGES}/{}", code.as_str().to_lowercase().replace('_', "-"))
 }
 
 /// The code that says no more than `status` does, for failures that are not ours.
-fn general(status: StatusCode) -> Code {
+fn general(status: StatusCode) -> ErrorCode {
     match status {
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
-        StatusCode::FORBIDDEN => Code::Forbidden,
-        StatusCode::NOT_FOUND => Code::NotFound,
-        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
-        StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
-        StatusCode::CONFLICT => Code::Conflict,
-        StatusCode::PRECONDITION_FAILED => Code::PreconditionFailed,
-        StatusCode::PRECONDITION_REQUIRED => Code::PreconditionRequired,
-        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-        StatusCode::UNPROCESSABLE_ENTITY => Code::ValidationFailed,
-        StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,
-        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
-        status if status.is_client_error() => Code::BadRequest,
-        _ => Code::InternalError,
+        StatusCode::UNAUTHORIZED => ErrorCode::Unauthenticated,
+        StatusCode::FORBIDDEN => ErrorCode::Forbidden,
+        StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        StatusCode::REQUEST_TIMEOUT => ErrorCode::RequestTimeout,
+        StatusCode::CONFLICT => ErrorCode::Conflict,
+        StatusCode::PRECONDITION_FAILED => ErrorCode::PreconditionFailed,
+        StatusCode::PRECONDITION_REQUIRED => ErrorCode::PreconditionRequired,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::PayloadTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedMediaType,
+        StatusCode::UNPROCESSABLE_ENTITY => ErrorCode::ValidationFailed,
+        StatusCode::TOO_MANY_REQUESTS => ErrorCode::RateLimited,
+        StatusCode::SERVICE_UNAVAILABLE => ErrorCode::Unavailable,
+        status if status.is_client_error() => ErrorCode::BadRequest,
+        _ => ErrorCode::InternalError,
     }
 }
 
@@ -125,10 +125,10 @@ impl Problem {
         if let Some(seconds) = details.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if code.kind() == Kind::Unauthenticated {
+        if code.kind() == ErrorKind::Unauthenticated {
             // RFC 6750 §3.1: without credentials, no error code.
             let challenge = match code {
-                Code::InvalidToken => r#"Bearer error="invalid_token""#,
+                ErrorCode::InvalidToken => r#"Bearer error="invalid_token""#,
                 _ => "Bearer",
             };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -144,10 +144,10 @@ impl Problem {
             Err(err) => err,
         };
         if err.is::<ParsePathError>() || err.is::<poem::error::ParsePathError>() {
-            return Self(Code::NotFound.refuse());
+            return Self(ErrorCode::NotFound.refuse());
         }
         if err.is::<poem::error::ParseQueryError>() {
-            return Self(Code::ValidationFailed.refuse());
+            return Self(ErrorCode::ValidationFailed.refuse());
         }
         if let Some(ParseParamError { name, .. }) = err.downcast_ref() {
             let field = FieldError {
@@ -155,7 +155,7 @@ impl Problem {
                 code: "INVALID_FORMAT",
                 message: "Is missing or not in the expected form.".to_owned(),
             };
-            return Self(Error::Invalid(Code::ValidationFailed, vec![field]));
+            return Self(Error::Invalid(ErrorCode::ValidationFailed, vec![field]));
         }
         Self(general(err.status()).refuse())
     }
@@ -283,7 +283,7 @@ fn redirect(path: &str, query: Option<&str>, slug: &str) -> Response {
     }
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let location = segments.join("/") + &query;
-    Response::builder().status(status(Kind::Moved)).header(header::LOCATION, location).finish()
+    Response::builder().status(status(ErrorKind::Moved)).header(header::LOCATION, location).finish()
 }
 
 /// A failure that somebody wrote in another shape.

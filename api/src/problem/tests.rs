@@ -13,13 +13,13 @@ async fn every_code_has_its_status_and_one_shape() {
     let mut schema = schema();
     schema["additionalProperties"] = false.into();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for code in Code::ALL {
+    for code in ErrorCode::ALL {
         let (status, problem) = ask(failure(code.as_str())).await;
         assert_eq!(status, super::status(code.kind()).as_u16());
         assert_eq!((&problem["error"], &problem["status"]), (&json!(code.as_str()), &json!(status)));
         assert!(validator.is_valid(&problem), "{problem}");
         let general = general(StatusCode::from_u16(status).unwrap()).kind();
-        let is_ours_alone = [Kind::Gone, Kind::Moved].contains(&code.kind());
+        let is_ours_alone = [ErrorKind::Gone, ErrorKind::Moved].contains(&code.kind());
         assert!(general == code.kind() || is_ours_alone, "{general:?}");
     }
 }
@@ -27,7 +27,7 @@ async fn every_code_has_its_status_and_one_shape() {
 #[tokio::test]
 async fn the_members_stand_in_the_order_of_the_standard() {
     let body = send(failure("SLUG_TAKEN")).await.into_body().into_string().await.unwrap();
-    let sentence = Code::SlugTaken.sentence();
+    let sentence = ErrorCode::SlugTaken.sentence();
     assert_eq!(
         body,
         format!(
@@ -123,11 +123,11 @@ async fn answers_in_another_shape_are_replaced_and_redirects_kept() {
 #[tokio::test]
 async fn the_question_mark_takes_failures_of_core_and_of_extractors() {
     fn core() -> Result<()> {
-        Err(Code::SlugTaken.refuse())?
+        Err(ErrorCode::SlugTaken.refuse())?
     }
     fn extractor() -> Result<()> {
         Err(poem::Error::from(poem::error::NotFoundError))?
     }
-    assert_eq!(core().unwrap_err().0.code(), Code::SlugTaken);
-    assert_eq!(extractor().unwrap_err().0.code(), Code::NotFound);
+    assert_eq!(core().unwrap_err().0.code(), ErrorCode::SlugTaken);
+    assert_eq!(extractor().unwrap_err().0.code(), ErrorCode::NotFound);
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::MemberId,
         pagination::Sort,
-        permissions::{Authorized, Grant, MembersRead, MembersRemove, MembersUpdate, Membership, RoleGrants},
+        permissions::{
+            Authorized, MembersRead, MembersRemove, MembersUpdate, Membership, RequiredPermission, RoleGrants,
+        },
         text,
     },
     tenancy::{
@@ -37,7 +39,7 @@ use crate::{
     state::State,
 };
 
-pub struct Members(pub Arc<State>);
+pub struct MembersApi(pub Arc<State>);
 
 /// A role that a member holds.
 #[derive(Object, Serialize)]
@@ -144,7 +146,7 @@ struct Effective {
 }
 
 #[OpenApi(tag = "Tag::Members")]
-impl Members {
+impl MembersApi {
     /// List the members
     ///
     /// Those who were removed are listed for `status=removed` alone.
@@ -164,7 +166,7 @@ impl Members {
         /// Only those whose address or username contains this, without regard to case.
         q: Query<Option<SearchTerm>>,
     ) -> Result<Listed<Member>> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.finish()?;
         let role = role.0.map(|role| RoleRef::parse(&role.0));
@@ -259,15 +261,20 @@ impl Members {
     }
 }
 
-impl Members {
+impl MembersApi {
     /// The refusal of a body, where there is such a member; otherwise there was nothing to change.
-    async fn refuse<P: Grant>(&self, org: Authorized<P>, member: MemberId, refused: Problem) -> Problem {
+    async fn refuse<P: RequiredPermission>(
+        &self,
+        org: Authorized<P>,
+        member: MemberId,
+        refused: Problem,
+    ) -> Problem {
         let found = async { members::exists(&self.0.db.begin(org).await?, member).await };
         found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 
-fn tag(listed: &members::Listed) -> MemberTag {
+fn tag(listed: &members::MemberDetails) -> MemberTag {
     MemberTag(listed.member.version, listed.user.version)
 }
 
@@ -295,9 +302,9 @@ impl From<MemberSort> for Sort<MemberKey> {
     }
 }
 
-impl From<members::Listed> for Member {
-    fn from(listed: members::Listed) -> Self {
-        let members::Listed { member, user, roles } = listed;
+impl From<members::MemberDetails> for Member {
+    fn from(listed: members::MemberDetails) -> Self {
+        let members::MemberDetails { member, user, roles } = listed;
         let status = match () {
             () if member.status == Status::Active.as_str() => MemberStatus::Active,
             () if member.status == Status::Suspended.as_str() => MemberStatus::Suspended,
@@ -315,8 +322,8 @@ impl From<members::Listed> for Member {
     }
 }
 
-impl From<members::Effective> for Effective {
-    fn from(effective: members::Effective) -> Self {
+impl From<members::EffectivePermissions> for Effective {
+    fn from(effective: members::EffectivePermissions) -> Self {
         let permissions = effective.permissions().into_iter().map(|(permission, roles)| PermissionHeld {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),
@@ -334,8 +341,8 @@ impl From<RoleGrants> for RoleHeld {
     }
 }
 
-impl From<members::RoleHeld> for RoleHeld {
-    fn from(role: members::RoleHeld) -> Self {
+impl From<members::RoleSummary> for RoleHeld {
+    fn from(role: members::RoleSummary) -> Self {
         Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
     }
 }

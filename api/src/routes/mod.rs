@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::state::State;
 
 /// Declares groups of routes, each a tuple (of 16 at most), and all of them as one.
-macro_rules! groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)* . $routes:ident),+;)+) => {
+macro_rules! route_groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)* . $routes:ident),+;)+) => {
     $($(#[$doc])* type $group = ($($module $(:: $inner)* ::$routes,)+);)+
 
     /// Every operation of the API.
@@ -27,53 +27,53 @@ macro_rules! groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $i
     }
 }}
 
-groups! {
+route_groups! {
     /// What people do for themselves.
     People =
-        auth::registration.Auth,
-        auth::sessions.Sessions,
-        auth::auth_config.Configuration,
-        auth::email_links.Mailboxes,
-        account::me.Me,
-        account::profile.Account,
-        account::my_organizations.Memberships,
-        audit::activity.Activity;
+        auth::registration.RegistrationApi,
+        auth::sessions.SessionsApi,
+        auth::auth_config.AuthConfigApi,
+        auth::email_links.EmailLinksApi,
+        account::me.MeApi,
+        account::profile.ProfileApi,
+        account::my_organizations.MyOrganizationsApi,
+        audit::activity.ActivityApi;
     /// What is inside of organizations.
     Tenants =
-        organizations.Organizations,
-        organizations::transfers.Transfers,
-        organizations::settings.Settings,
-        members.Members,
-        invitations.Invitations,
-        invitations::responses.Invited,
-        roles.Roles,
-        roles::permissions.Permissions,
-        audit::log.Log,
-        audit::verification.Proof,
-        audit::exports.Exports;
+        organizations.OrganizationsApi,
+        organizations::transfers.TransfersApi,
+        organizations::settings.SettingsApi,
+        members.MembersApi,
+        invitations.InvitationsApi,
+        invitations::responses.InvitationResponsesApi,
+        roles.RolesApi,
+        roles::permissions.PermissionsApi,
+        audit::log.AuditLogApi,
+        audit::verification.AuditVerificationApi,
+        audit::exports.AuditExportsApi;
     /// What people work on, and what comes of it.
     Work =
-        work::projects.Projects,
-        work::project_members.ProjectMembers,
-        work::tags.Tags,
-        work::tasks.Tasks,
-        work::tasks::bulk.ManyTasks,
-        work::time_entries.TimeEntries,
-        work::time_entries::timer.Timer,
-        work::time_entries::period_lock.PeriodLocks,
-        work::imports.Imports,
-        work::reports.Reports,
-        work::exports.Exports;
+        work::projects.ProjectsApi,
+        work::project_members.ProjectMembersApi,
+        work::tags.TagsApi,
+        work::tasks.TasksApi,
+        work::tasks::bulk.TasksBulkApi,
+        work::time_entries.TimeEntriesApi,
+        work::time_entries::timer.TimerApi,
+        work::time_entries::period_lock.PeriodLocksApi,
+        work::imports.ImportsApi,
+        work::reports.ReportsApi,
+        work::exports.ExportsApi;
     /// What operators do.
     Platform =
-        admin::organizations.Organizations,
-        admin::users.Users,
-        admin::users_change.ChangedUsers,
-        admin::users_bulk.ManyUsers,
-        admin::jobs.Jobs,
-        admin::queues.Queues,
-        admin::emails.Emails,
-        admin::audit.PlatformLog;
+        admin::organizations.AdminOrganizationsApi,
+        admin::users.AdminUsersApi,
+        admin::users_change.UserUpdatesApi,
+        admin::users_bulk.UsersBulkApi,
+        admin::jobs.JobsApi,
+        admin::queues.QueuesApi,
+        admin::emails.EmailsApi,
+        admin::audit.PlatformAuditApi;
 }
 
 /// How the document groups the operations.

@@ -1,22 +1,22 @@
 //! Reading a value of a type from JSON: well-formed, as its schema says, then as the type itself says.
 
-use insula_core::base::error::{Code, Error, FieldError};
+use insula_core::base::error::{Error, ErrorCode, FieldError};
 use poem_openapi::types::ParseFromJSON;
 
 use super::{Schema, parse::parse};
 
 /// Reads `bytes` as a `T`.
 pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error> {
-    let value = parse(bytes).map_err(|fault| Error::Invalid(Code::BadRequest, vec![fault]))?;
+    let value = parse(bytes).map_err(|fault| Error::Invalid(ErrorCode::BadRequest, vec![fault]))?;
     let errors = Schema::of::<T>().check(&value);
     if !errors.is_empty() {
-        return Err(Error::Invalid(Code::ValidationFailed, errors));
+        return Err(Error::Invalid(ErrorCode::ValidationFailed, errors));
     }
     // What a schema cannot say, a type says itself, though not where.
     T::parse_from_json(Some(value)).map_err(|err| {
         let message = own_words(err.message()).to_owned();
         let field = FieldError { field: String::new(), code: "INVALID_FORMAT", message };
-        Error::Invalid(Code::ValidationFailed, vec![field])
+        Error::Invalid(ErrorCode::ValidationFailed, vec![field])
     })
 }
 

@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::Duration};
 use chrono::{DateTime, NaiveDate, Utc};
 use insula_core::{
     base::{
-        error::{Code, Error, Missing},
+        error::{Error, ErrorCode, MissingPermission},
         permissions::{Permission, ProjectsCreate, ProjectsRead},
     },
     runtime::config::CspMode,
@@ -244,7 +244,7 @@ impl Demo {
     /// Register
     #[oai(path = "/register", method = "post", operation_id = "register", tag = "Tag::Accounts")]
     async fn register(&self, new: StrictJson<ProjectChange>) -> Result<Json<Project>, Conflicting> {
-        let name = new.value.name.ok_or(Code::EmailTaken.refuse())?;
+        let name = new.value.name.ok_or(ErrorCode::EmailTaken.refuse())?;
         Ok(Project::named(name))
     }
 
@@ -260,9 +260,9 @@ impl Demo {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 return Ok(());
             }
-            code => match Code::ALL.iter().find(|known| known.as_str() == code) {
+            code => match ErrorCode::ALL.iter().find(|known| known.as_str() == code) {
                 Some(code) => code.refuse(),
-                None => Error::Forbidden(Box::new(Missing {
+                None => Error::Forbidden(Box::new(MissingPermission {
                     permission: Permission::ProjectsRead,
                     roles_held: vec![],
                     roles_that_grant: vec![],

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use insula_core::base::{
-    error::{Code, Error, Missing},
-    permissions::Grant,
+    error::{Error, ErrorCode, MissingPermission},
+    permissions::RequiredPermission,
 };
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
@@ -17,7 +17,7 @@ use crate::{auth::extractors, middleware::access_log::Subject, operations, probl
 
 pub(crate) struct Path<P>(PhantomData<fn() -> P>);
 
-impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
+impl<'a, P: RequiredPermission> ApiExtractor<'a> for Path<P> {
     const TYPES: &'static [ApiExtractorType] =
         &[ApiExtractorType::SecurityScheme, ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = true;
@@ -47,16 +47,17 @@ impl<'a, P: Grant> ApiExtractor<'a> for Path<P> {
         _: &mut RequestBody,
         options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
-        let token = request.header(header::AUTHORIZATION).ok_or(Problem(Code::Unauthenticated.refuse()))?;
+        let token =
+            request.header(header::AUTHORIZATION).ok_or(Problem(ErrorCode::Unauthenticated.refuse()))?;
         if token != "Bearer good" {
-            return Err(Problem(Code::InvalidToken.refuse()).into());
+            return Err(Problem(ErrorCode::InvalidToken.refuse()).into());
         }
         Subject::note(request, ID);
         match (request.raw_path_param(options.name), P::PERMISSION) {
             (Some("acme"), _) => {}
             (Some("poor"), Some(permission)) => {
                 let roles_that_grant = vec!["owner".to_owned()];
-                let missing = Missing { permission, roles_held: vec![], roles_that_grant };
+                let missing = MissingPermission { permission, roles_held: vec![], roles_that_grant };
                 return Err(Problem(Error::Forbidden(Box::new(missing))).into());
             }
             _ => return Err(Problem(Error::NotFound("organization")).into()),

@@ -24,7 +24,7 @@ impl<T> Secret<T> {
 
 /// What a derived key is for; keys of different purposes have nothing to do with each other.
 #[derive(Clone, Copy, Debug)]
-pub enum Purpose {
+pub enum KeyPurpose {
     /// Authenticates list cursors.
     Cursor,
     /// Authenticates refresh tokens.
@@ -43,7 +43,7 @@ pub enum Purpose {
     Limit,
 }
 
-impl Purpose {
+impl KeyPurpose {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Cursor => b"cursor",
@@ -82,17 +82,17 @@ impl MasterKey {
     }
 
     /// 32 bytes for one purpose; the same on every process with the same key.
-    pub fn derive(&self, purpose: Purpose) -> [u8; 32] {
+    pub fn derive(&self, purpose: KeyPurpose) -> [u8; 32] {
         expand(&self.current, purpose)
     }
 
     /// As [`MasterKey::derive`], from the previous key, where there is one.
-    pub fn derive_previous(&self, purpose: Purpose) -> Option<[u8; 32]> {
+    pub fn derive_previous(&self, purpose: KeyPurpose) -> Option<[u8; 32]> {
         self.previous.as_ref().map(|previous| expand(previous, purpose))
     }
 }
 
-fn expand(master: &Secret<String>, purpose: Purpose) -> [u8; 32] {
+fn expand(master: &Secret<String>, purpose: KeyPurpose) -> [u8; 32] {
     let mut key = [0; 32];
     // Fails only for more than 255 hashes of output.
     let outcome =
@@ -115,7 +115,7 @@ const BLOCK: usize = 64;
 
 impl<const N: usize> MacKey<N> {
     /// A key of one purpose; it also accepts the tags of the previous master key.
-    pub fn derive(master: &MasterKey, purpose: Purpose) -> Self {
+    pub fn derive(master: &MasterKey, purpose: KeyPurpose) -> Self {
         const { assert!(N <= 32, "HMAC-SHA256 has 32 bytes") };
         // Shorter keys are filled with zeros to the block size (RFC 2104 §2).
         let filled = |key: [u8; 32]| {
@@ -184,14 +184,14 @@ mod tests {
     #[test]
     fn keys_depend_on_master_and_purpose() {
         let (a, b) = (MasterKey::new("a".repeat(32)), MasterKey::new("b".repeat(32)));
-        assert_eq!(a.derive(Purpose::Cursor), a.derive(Purpose::Cursor));
-        assert_ne!(a.derive(Purpose::Cursor), a.derive(Purpose::Wrap));
-        assert_ne!(a.derive(Purpose::Cursor), b.derive(Purpose::Cursor));
+        assert_eq!(a.derive(KeyPurpose::Cursor), a.derive(KeyPurpose::Cursor));
+        assert_ne!(a.derive(KeyPurpose::Cursor), a.derive(KeyPurpose::Wrap));
+        assert_ne!(a.derive(KeyPurpose::Cursor), b.derive(KeyPurpose::Cursor));
     }
 
     #[test]
     fn a_tag_fits_its_message_alone() {
-        let key = MacKey::<8>::derive(&MasterKey::new("a".repeat(32)), Purpose::Cursor);
+        let key = MacKey::<8>::derive(&MasterKey::new("a".repeat(32)), KeyPurpose::Cursor);
         let tag = key.tag(b"message");
         assert!(key.verify(b"message", &tag));
         assert!(
@@ -205,10 +205,11 @@ mod tests {
     fn tags_of_the_previous_key_are_accepted_and_no_longer_made() {
         let key = |key: &str| MasterKey::new(key.repeat(32));
         let (old, new) = (
-            MacKey::<8>::derive(&key("a"), Purpose::Cursor),
-            MacKey::<8>::derive(&key("b"), Purpose::Cursor),
+            MacKey::<8>::derive(&key("a"), KeyPurpose::Cursor),
+            MacKey::<8>::derive(&key("b"), KeyPurpose::Cursor),
         );
-        let both = MacKey::<8>::derive(&key("b").after(Some(Secret::new("a".repeat(32)))), Purpose::Cursor);
+        let both =
+            MacKey::<8>::derive(&key("b").after(Some(Secret::new("a".repeat(32)))), KeyPurpose::Cursor);
         assert!(both.verify(b"m", &old.tag(b"m")) && both.verify(b"m", &new.tag(b"m")));
         assert_eq!(both.tag(b"m"), new.tag(b"m"));
         assert!(!new.verify(b"m", &old.tag(b"m")));

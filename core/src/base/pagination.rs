@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::base::{
-    crypto::{MacKey, MasterKey, Purpose},
-    error::{Code, Error, Result},
+    crypto::{KeyPurpose, MacKey, MasterKey},
+    error::{Error, ErrorCode, Result},
 };
 
 /// The key a list is ordered by: a column and a direction. The id breaks ties.
@@ -23,7 +23,7 @@ pub struct Sort<K> {
 /// The value of the sort key in one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum KeyValue {
+pub enum SortValue {
     /// Of a text column; compared byte by byte.
     Text(String),
     /// Of a column of instants.
@@ -36,10 +36,10 @@ pub enum KeyValue {
 
 /// The place after which a page starts: the last row of the page before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct After {
+pub struct CursorPosition {
     /// Its sort key.
     #[serde(rename = "l")]
-    pub key: KeyValue,
+    pub key: SortValue,
     /// Its id.
     #[serde(rename = "i")]
     pub id: Uuid,
@@ -47,13 +47,13 @@ pub struct After {
 
 /// Which part of a list is wanted, and in which order.
 #[derive(Clone, Debug)]
-pub struct Listing<K> {
+pub struct PageRequest<K> {
     /// How many rows: 1..=100.
     pub limit: u64,
     /// In which order.
     pub sort: Sort<K>,
     /// From where on; `None`: from the start.
-    pub after: Option<After>,
+    pub after: Option<CursorPosition>,
 }
 
 /// One page of a list.
@@ -62,7 +62,7 @@ pub struct Page<T> {
     /// The rows, at most as many as asked for.
     pub data: Vec<T>,
     /// Where the next page starts; `None`: this is the last one.
-    pub next: Option<After>,
+    pub next: Option<CursorPosition>,
 }
 
 /// Bytes that authenticate a cursor.
@@ -70,7 +70,7 @@ const TAG: usize = 8;
 
 /// Turns places into opaque cursors and back; a cursor nobody can forge, and nobody can use on another list.
 #[derive(Clone)]
-pub struct Cursors(MacKey<TAG>);
+pub struct CursorCodec(MacKey<TAG>);
 
 #[derive(Serialize, Deserialize)]
 struct Cursor {
@@ -79,19 +79,19 @@ struct Cursor {
     #[serde(rename = "s")]
     list: String,
     #[serde(flatten)]
-    after: After,
+    after: CursorPosition,
 }
 
-impl Cursors {
+impl CursorCodec {
     const VERSION: u8 = 1;
 
     /// With the key derived for cursors.
     pub fn new(master: &MasterKey) -> Self {
-        Self(MacKey::derive(master, Purpose::Cursor))
+        Self(MacKey::derive(master, KeyPurpose::Cursor))
     }
 
     /// Base64url of the place and its 8-byte tag. `list`: everything that makes the list this one, its operation, sort and filters.
-    pub fn encode(&self, list: &str, after: &After) -> String {
+    pub fn encode(&self, list: &str, after: &CursorPosition) -> String {
         let cursor = Cursor { version: Self::VERSION, list: fingerprint(list), after: after.clone() };
         let mut bytes = serde_json::to_vec(&cursor).unwrap_or_default();
         bytes.extend(self.0.tag(&bytes));
@@ -100,11 +100,11 @@ impl Cursors {
 
     /// # Errors
     /// `INVALID_CURSOR` when it was not made by [`Cursors::encode`] for the same `list`.
-    pub fn decode(&self, list: &str, cursor: &str) -> Result<After> {
-        self.read(list, cursor).ok_or(Error::Refused(Code::InvalidCursor))
+    pub fn decode(&self, list: &str, cursor: &str) -> Result<CursorPosition> {
+        self.read(list, cursor).ok_or(Error::Refused(ErrorCode::InvalidCursor))
     }
 
-    fn read(&self, list: &str, cursor: &str) -> Option<After> {
+    fn read(&self, list: &str, cursor: &str) -> Option<CursorPosition> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (json, tag) = bytes.split_at(bytes.len().checked_sub(TAG)?);
         let cursor: Cursor = self.0.verify(json, tag).then(|| serde_json::from_slice(json).ok())??;
@@ -122,12 +122,12 @@ mod tests {
 
     use super::*;
 
-    fn cursors(key: char) -> Cursors {
-        Cursors::new(&MasterKey::new(key.to_string().repeat(32)))
+    fn cursors(key: char) -> CursorCodec {
+        CursorCodec::new(&MasterKey::new(key.to_string().repeat(32)))
     }
 
-    fn place() -> After {
-        After { key: KeyValue::Text("Zoë".into()), id: Uuid::from_u128(7) }
+    fn place() -> CursorPosition {
+        CursorPosition { key: SortValue::Text("Zoë".into()), id: Uuid::from_u128(7) }
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let cursor = cursors('k').encode("listProjects name", &place());
         assert_eq!(cursors('k').decode("listProjects name", &cursor).unwrap(), place());
         for (key, list) in [('k', "listProjects -name"), ('x', "listProjects name")] {
-            assert_eq!(cursors(key).decode(list, &cursor).unwrap_err().code(), Code::InvalidCursor);
+            assert_eq!(cursors(key).decode(list, &cursor).unwrap_err().code(), ErrorCode::InvalidCursor);
         }
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 /// So many in so long, evenly: `10/min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub struct Rate {
     /// How many; at least 1.
     pub count: u32,
     /// In how long; at least a second.
@@ -13,7 +13,7 @@ pub struct Quota {
 
 const UNITS: [(&str, u64); 4] = [("s", 1), ("min", 60), ("h", 3600), ("d", 24 * 3600)];
 
-impl Quota {
+impl Rate {
     /// `10/min`, `3/h`, `5/15min`: units are `s`, `min`, `h` and `d`.
     pub fn parse(text: &str) -> Option<Self> {
         let (count, per) = text.split_once('/')?;
@@ -40,7 +40,7 @@ impl Quota {
     }
 }
 
-impl fmt::Display for Quota {
+impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.per.as_secs();
         let unit = UNITS.iter().rev().find(|(_, unit)| seconds.is_multiple_of(*unit));
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn quotas_are_written_as_people_say_them() {
-        let shown = |text| Quota::parse(text).map(|quota| quota.to_string());
+        let shown = |text| Rate::parse(text).map(|quota| quota.to_string());
         for text in ["10/min", "3/h", "5/15min", "1/s", "7/365d", "1000000000/90s"] {
             assert_eq!(shown(text).as_deref(), Some(text));
         }
@@ -81,16 +81,16 @@ mod tests {
             "1000000001/s",
             "1/s/s",
         ] {
-            assert_eq!(Quota::parse(bad), None, "{bad}");
+            assert_eq!(Rate::parse(bad), None, "{bad}");
         }
-        assert_eq!(Quota::parse(&format!("1/{}d", u64::MAX)), None);
+        assert_eq!(Rate::parse(&format!("1/{}d", u64::MAX)), None);
     }
 
     proptest! {
         #[test]
         fn what_is_shown_is_read_back(count in 1u32..=1_000_000_000, seconds in 1u64..=365 * 24 * 3600) {
-            let quota = Quota { count, per: Duration::from_secs(seconds) };
-            prop_assert_eq!(Quota::parse(&quota.to_string()), Some(quota));
+            let quota = Rate { count, per: Duration::from_secs(seconds) };
+            prop_assert_eq!(Rate::parse(&quota.to_string()), Some(quota));
         }
 
         #[test]
@@ -98,8 +98,8 @@ mod tests {
             text in prop_oneof![any::<String>(), "[0-9+-]{0,12}/[0-9]{0,22}(s|min|h|d|w| )?"],
             processes in any::<u32>(),
         ) {
-            if let Some(quota) = Quota::parse(&text) {
-                prop_assert_eq!(Quota::parse(&quota.to_string()), Some(quota));
+            if let Some(quota) = Rate::parse(&text) {
+                prop_assert_eq!(Rate::parse(&quota.to_string()), Some(quota));
                 prop_assert!(!quota.interval().is_zero() && quota.interval() <= quota.per);
                 let part = quota.part(processes);
                 prop_assert!((1..=quota.count).contains(&part.count) && part.per == quota.per);

@@ -7,7 +7,7 @@ use crate::{
     Result,
     base::{
         ids::{MemberId, OrgId, ProjectId, TimeEntryId},
-        permissions::{Origin, Platform},
+        permissions::{AuditOrigin, Platform},
     },
     storage::db::{Db, OrgTx},
     tenancy::members,
@@ -36,7 +36,7 @@ pub async fn fill(db: &Db, org: OrgId, entries: u32, done: impl Fn(u32)) -> Resu
     let mut from = 0;
     while from < entries {
         let until = entries.min(from + TRANSACTION);
-        let tx = db.begin_global(Origin::SYSTEM).await?;
+        let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
         #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
         let scope = tx.enter(org).await?;
         let members = active(&scope).await?;
@@ -61,7 +61,7 @@ async fn active(tx: &OrgTx<Platform>) -> Result<Vec<MemberId>> {
 }
 
 async fn add_projects(db: &Db, org: OrgId) -> Result<Vec<ProjectId>> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
     let scope = tx.enter(org).await?;
     let (now, mut ids, mut rows) = (tx.now(), Vec::new(), Vec::new());

@@ -12,7 +12,7 @@ const WAITING: usize = 4096;
 
 /// A new job, and whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ring {
+pub struct JobRef {
     /// The organization.
     pub org: OrgId,
     /// The job.
@@ -21,17 +21,17 @@ pub struct Ring {
 
 /// The end that rings. Cheap to clone; the default one nobody hears.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Option<Arc<mpsc::Sender<Ring>>>);
+pub struct JobWakeup(Option<Arc<mpsc::Sender<JobRef>>>);
 
-impl Bell {
+impl JobWakeup {
     /// A bell, and the end that hears it.
-    pub fn new() -> (Self, mpsc::Receiver<Ring>) {
+    pub fn new() -> (Self, mpsc::Receiver<JobRef>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Self(Some(Arc::new(sender))), receiver)
     }
 
     /// Rings once for each job. Waits for nothing.
-    pub(crate) fn ring(&self, rings: &[Ring]) {
+    pub(crate) fn ring(&self, rings: &[JobRef]) {
         let Some(sender) = &self.0 else { return };
         for ring in rings {
             if sender.try_send(*ring).is_err() {
@@ -50,13 +50,13 @@ mod tests {
     fn what_nobody_hears_is_lost_and_nobody_waits() {
         let now = Clock::System.now();
         let rings: Vec<_> =
-            (0..=WAITING).map(|_| Ring { org: OrgId::PLATFORM, job: JobId::new(now) }).collect();
-        let (bell, mut heard) = Bell::new();
+            (0..=WAITING).map(|_| JobRef { org: OrgId::PLATFORM, job: JobId::new(now) }).collect();
+        let (bell, mut heard) = JobWakeup::new();
         bell.ring(&rings);
         let got: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
         assert_eq!(got, rings[..WAITING]);
         drop(heard);
         bell.ring(&rings);
-        Bell::default().ring(&rings);
+        JobWakeup::default().ring(&rings);
     }
 }

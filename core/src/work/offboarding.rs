@@ -5,10 +5,10 @@ use crate::{
     Result,
     base::{
         ids::{MemberId, UserId},
-        permissions::{MembersRemove, MembersUpdate, OwnMembership, Platform, Write},
+        permissions::{MembersRemove, MembersUpdate, OwnMembership, Platform, WritePermission},
     },
-    storage::db::{OrgTx, Tx},
-    tenancy::members::{self, ACTIVE, Belonging, Expected, Listed, MemberChanges},
+    storage::db::{GlobalTx, OrgTx},
+    tenancy::members::{self, ACTIVE, Belonging, Expected, MemberChanges, MemberDetails},
     work::{projects, tasks, time_entries},
 };
 
@@ -21,7 +21,7 @@ pub async fn change(
     member: MemberId,
     changes: MemberChanges,
     expected: &Expected,
-) -> Result<Listed> {
+) -> Result<MemberDetails> {
     let changed = members::change(tx, member, changes, expected).await?;
     if changed.member.status != ACTIVE {
         time_entries::depart(tx, member).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Resu
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn stop_timers(tx: &Tx, user: UserId) -> Result<()> {
+pub(crate) async fn stop_timers(tx: &GlobalTx, user: UserId) -> Result<()> {
     let mut memberships = members::of(tx, user).await?;
     memberships.retain(|membership| !membership.is_over());
     lock(tx, &memberships).await?;
@@ -74,20 +74,20 @@ pub(crate) async fn stop_timers(tx: &Tx, user: UserId) -> Result<()> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn lock(tx: &Tx, memberships: &[Belonging]) -> Result<()> {
+pub(crate) async fn lock(tx: &GlobalTx, memberships: &[Belonging]) -> Result<()> {
     for membership in memberships {
         members::lock_one(&enter(tx, membership).await?, membership.member).await?;
     }
     Ok(())
 }
 
-async fn enter(tx: &Tx, membership: &Belonging) -> Result<OrgTx<Platform>> {
+async fn enter(tx: &GlobalTx, membership: &Belonging) -> Result<OrgTx<Platform>> {
     #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its person")]
     tx.enter(membership.organization).await
 }
 
 /// What ends with a membership; the member is locked.
-async fn wind_up<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+async fn wind_up<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     time_entries::depart(tx, member).await?;
     tasks::depart(tx, member).await?;
     projects::depart(tx, member).await

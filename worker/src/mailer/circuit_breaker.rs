@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const UNBOUNDED: usize = 128;
 
 /// Says how many mails may be tried at a time.
-pub(crate) struct Gate(Mutex<State>);
+pub(crate) struct CircuitBreaker(Mutex<State>);
 
 struct State {
     /// How many may be tried at a time; [`UNBOUNDED`] while all is well.
@@ -35,28 +35,28 @@ struct State {
 }
 
 /// The right to try a mail; given back when it is dropped.
-pub(crate) struct Pass<'a>(&'a Gate);
+pub(crate) struct BreakerPermit<'a>(&'a CircuitBreaker);
 
-impl Drop for Pass<'_> {
+impl Drop for BreakerPermit<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.busy = state.busy.saturating_sub(1);
     }
 }
 
-impl Default for Gate {
+impl Default for CircuitBreaker {
     fn default() -> Self {
         Self(Mutex::new(State { allowed: UNBOUNDED, busy: 0, until: None, pause: Duration::ZERO }))
     }
 }
 
-impl Gate {
+impl CircuitBreaker {
     /// The right to try a mail; `None`: not now.
-    pub(crate) fn enter(&self, now: Instant) -> Option<Pass<'_>> {
+    pub(crate) fn enter(&self, now: Instant) -> Option<BreakerPermit<'_>> {
         let mut state = self.state();
         (state.room(now) > 0).then(|| {
             state.busy += 1;
-            Pass(self)
+            BreakerPermit(self)
         })
     }
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn while_the_server_is_away_one_mail_at_a_time_is_tried_ever_more_seldom() {
-        let (gate, start) = (Gate::default(), Instant::now());
+        let (gate, start) = (CircuitBreaker::default(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
         // Many were on their way; they close it once.
         let passes: Vec<_> = (0..200).map_while(|_| gate.enter(start)).collect();
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_first_that_reaches_the_server_opens_the_gate_a_little_more_each_time() {
-        let (gate, now) = (Gate::default(), Instant::now());
+        let (gate, now) = (CircuitBreaker::default(), Instant::now());
         let (wait, _) = gate.unreachable(now);
         let (mut rounds, now) = (Vec::new(), now + wait);
         while let Some(room) = gate.room(now) {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_mail_that_says_nothing_of_the_server_leaves_the_gate_as_it_is() {
-        let (gate, now) = (Gate::default(), Instant::now());
+        let (gate, now) = (CircuitBreaker::default(), Instant::now());
         let (wait, _) = gate.unreachable(now);
         for _ in 0..3 {
             drop(gate.enter(now + wait).unwrap());

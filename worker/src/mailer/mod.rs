@@ -11,31 +11,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rate_limit::Allowance;
+use rate_limit::EmailRateLimit;
 
 use chrono::{DateTime, Utc};
-use circuit_breaker::{Gate, Pass};
+use circuit_breaker::{BreakerPermit, CircuitBreaker};
 use folder::Folder;
 use insula_core::{
     base::{clock::Clock, ids::JobId},
-    identity::one_time_tokens::Mail,
-    lifecycle::email_content::{self, Letter, Template, Written},
+    identity::one_time_tokens::EmailTokens,
+    lifecycle::email_content::{self, Composed, EmailContent, Template},
     runtime::{
         config::{Config, ConfigError, HostName},
-        job_wakeup::Ring,
-        rate_limit::RateLimits,
+        job_wakeup::JobRef,
+        rate_limit::RateLimiter,
     },
     storage::{
         db::Db,
-        emails::{Attempt, DevMailbox, KeptMail, Status},
+        emails::{CapturedEmail, DeliveryAttempt, DevInbox, Status},
         outbox::Job,
     },
 };
-use templates::{House, Templates};
-pub use test_email::Trouble;
+use templates::{Branding, Templates};
+pub use test_email::TestEmailError;
 use test_email::hint;
 
-use crate::smtp::{self, Reached, Refusal, RenderedEmail, Say, Sender, Smtp, Stage};
+use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
 const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
@@ -45,25 +45,25 @@ const LONGEST: usize = 500;
 
 /// Takes the mails of an installation. Cheap to clone.
 #[derive(Clone)]
-pub struct Post(Arc<Office>);
+pub struct Mailer(Arc<Inner>);
 
-struct Office {
-    mail: Mail,
+struct Inner {
+    mail: EmailTokens,
     public_url: String,
     /// Of the names of mails.
     domain: String,
     sender: Sender,
     templates: Templates,
-    sink: Sink,
-    gate: Gate,
-    allowance: Allowance,
+    sink: Transport,
+    gate: CircuitBreaker,
+    allowance: EmailRateLimit,
 }
 
 /// What came of the job to send a mail.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     /// It was tried.
-    Tried(Attempt),
+    Tried(DeliveryAttempt),
     /// So many mails went there that this one waits.
     PutOff {
         /// How long.
@@ -76,19 +76,19 @@ pub(crate) enum Delivery {
         /// How long.
         wait: Duration,
         /// What was tried.
-        attempt: Attempt,
+        attempt: DeliveryAttempt,
     },
 }
 
 /// Where mails go.
-enum Sink {
+enum Transport {
     Smtp(Box<Smtp>),
     Folder(Folder),
-    Memory(DevMailbox),
+    Memory(DevInbox),
     Nowhere,
 }
 
-impl Post {
+impl Mailer {
     /// Makes ready, as the settings say, and tries every template; connects to nobody yet: a mail server that is away
     /// keeps nothing from starting. Links lead below `public_url`. Where no mail leaves, `memory` takes them. `limits` say how
     /// many mails one mailbox gets, and how many one organization sends.
@@ -97,10 +97,10 @@ impl Post {
     /// What no mail could be sent with, one line each: the sender's address, a folder, a template with its file and line.
     pub fn open(
         config: &Config,
-        mail: Mail,
+        mail: EmailTokens,
         public_url: &str,
-        memory: Option<DevMailbox>,
-        limits: RateLimits,
+        memory: Option<DevInbox>,
+        limits: RateLimiter,
     ) -> Result<Self, ConfigError> {
         let refused = |fault: String| ConfigError(vec![fault]);
         let public_url = public_url.trim_end_matches('/').to_owned();
@@ -113,40 +113,40 @@ impl Post {
         // RFC 2142 §2: the mailbox that every domain has for this.
         let abuse = config.abuse_contact.clone().unwrap_or_else(|| format!("abuse@{domain}"));
         let product = sender.name().unwrap_or("Insula").to_owned();
-        let house = House { product, home: public_url.clone(), abuse };
+        let house = Branding { product, home: public_url.clone(), abuse };
         let templates = Templates::open(config.mail_templates.as_deref(), house).map_err(ConfigError)?;
         let sink = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {
                 let smtp = Smtp::new(server, config.mail_helo.as_ref().or(named), config);
-                Sink::Smtp(Box::new(smtp.map_err(|fault| refused(format!("INSULA_SMTP_URL: {fault}")))?))
+                Transport::Smtp(Box::new(smtp.map_err(|fault| refused(format!("INSULA_SMTP_URL: {fault}")))?))
             }
             (None, Some(folder), _) => {
                 let folder = Folder::open(folder);
-                Sink::Folder(folder.map_err(|fault| refused(format!("INSULA_MAIL_FOLDER: {fault}")))?)
+                Transport::Folder(folder.map_err(|fault| refused(format!("INSULA_MAIL_FOLDER: {fault}")))?)
             }
-            (None, None, Some(mailbox)) if !config.is_production() => Sink::Memory(mailbox),
-            (None, None, _) => Sink::Nowhere,
+            (None, None, Some(mailbox)) if !config.is_production() => Transport::Memory(mailbox),
+            (None, None, _) => Transport::Nowhere,
         };
-        let allowance = Allowance(limits);
-        Ok(Self(Arc::new(Office {
+        let allowance = EmailRateLimit(limits);
+        Ok(Self(Arc::new(Inner {
             mail,
             public_url,
             domain,
             sender,
             templates,
             sink,
-            gate: Gate::default(),
+            gate: CircuitBreaker::default(),
             allowance,
         })))
     }
 
     /// Does anything take mails here?
     pub fn sends(&self) -> bool {
-        !matches!(self.0.sink, Sink::Nowhere)
+        !matches!(self.0.sink, Transport::Nowhere)
     }
 
     /// The right to try a mail; `None`: whatever takes them cannot be used now.
-    pub(crate) fn enter(&self) -> Option<Pass<'_>> {
+    pub(crate) fn enter(&self) -> Option<BreakerPermit<'_>> {
         self.0.gate.enter(Instant::now())
     }
 
@@ -157,16 +157,16 @@ impl Post {
 
     /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
     /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
-    pub(crate) async fn deliver(&self, db: &Db, Ring { org, job: id }: Ring, job: &Job) -> Delivery {
+    pub(crate) async fn deliver(&self, db: &Db, JobRef { org, job: id }: JobRef, job: &Job) -> Delivery {
         let office = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
             let error = error.map(|error| shown(&error));
-            Attempt { to, template, message_id: office.message_id(id), status, error }
+            DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
         };
         let letter = match email_content::write(db, &office.mail, &office.public_url, job).await {
-            Ok(Written::Letter(letter)) => letter,
-            Ok(Written::Needless { to, reason }) => {
+            Ok(Composed::Letter(letter)) => letter,
+            Ok(Composed::Needless { to, reason }) => {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
@@ -183,7 +183,7 @@ impl Post {
                 office.reached();
                 Delivery::Tried(attempt(letter.to, Status::Sent, None))
             }
-            Err(Refusal { status, text, reached, .. }) => {
+            Err(DeliveryFailure { status, text, reached, .. }) => {
                 let text = without_secrets(text, &letter);
                 let wait = match reached {
                     Reached::Yes => {
@@ -206,10 +206,10 @@ impl Post {
     ///
     /// # Errors
     /// What went wrong, and what to look at.
-    pub async fn try_out(&self, to: &str, say: &(dyn Fn(&str) + Sync)) -> Result<String, Trouble> {
+    pub async fn try_out(&self, to: &str, say: &(dyn Fn(&str) + Sync)) -> Result<String, TestEmailError> {
         let (office, now) = (&*self.0, Clock::System.now());
         let (template, locale) = (Template::Test, String::from("en"));
-        let letter = Letter {
+        let letter = EmailContent {
             to: to.into(),
             template,
             locale,
@@ -220,24 +220,30 @@ impl Post {
             invitation: None,
         };
         say(&match &office.sink {
-            Sink::Smtp(smtp) => format!("sending by {}", smtp.describe()),
-            Sink::Folder(folder) => format!("writing to {}", folder.describe()),
-            Sink::Memory(_) | Sink::Nowhere => {
+            Transport::Smtp(smtp) => format!("sending by {}", smtp.describe()),
+            Transport::Folder(folder) => format!("writing to {}", folder.describe()),
+            Transport::Memory(_) | Transport::Nowhere => {
                 let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to get files";
-                return Err(Trouble { what: "nothing sends mail here".into(), hint, is_nowhere: true });
+                return Err(TestEmailError {
+                    what: "nothing sends mail here".into(),
+                    hint,
+                    is_nowhere: true,
+                });
             }
         });
         let id = JobId::new(now);
         match office.send(id, &letter, now, say).await {
             Ok(_) => Ok(office.message_id(id)),
-            Err(refused) => {
-                Err(Trouble { what: shown(&refused.text), hint: hint(refused.stage), is_nowhere: false })
-            }
+            Err(refused) => Err(TestEmailError {
+                what: shown(&refused.text),
+                hint: hint(refused.stage),
+                is_nowhere: false,
+            }),
         }
     }
 }
 
-impl Office {
+impl Inner {
     fn reached(&self) {
         if self.gate.reached() {
             tracing::info!("mails can be handed over again");
@@ -260,12 +266,16 @@ impl Office {
     async fn send(
         &self,
         id: JobId,
-        letter: &Letter,
+        letter: &EmailContent,
         now: DateTime<Utc>,
         say: Say<'_>,
-    ) -> Result<(), Refusal> {
-        let refused =
-            |status, text| Refusal { stage: Stage::Recipient, status, text, reached: Reached::NotTried };
+    ) -> Result<(), DeliveryFailure> {
+        let refused = |status, text| DeliveryFailure {
+            stage: Stage::Recipient,
+            status,
+            text,
+            reached: Reached::NotTried,
+        };
         // Known to every mail of a job: when it was asked for.
         let asked_at = id.made_at().unwrap_or(now);
         let text = self.templates.text(letter, asked_at).map_err(|fault| refused(Status::Deferred, fault))?;
@@ -275,15 +285,15 @@ impl Office {
             parcel.map_err(|fault| refused(Status::Bounced, fault))
         };
         match &self.sink {
-            Sink::Smtp(smtp) => smtp.send(&pack(&text)?, say).await.map(drop),
-            Sink::Folder(folder) => {
+            Transport::Smtp(smtp) => smtp.send(&pack(&text)?, say).await.map(drop),
+            Transport::Folder(folder) => {
                 let written = folder.put(id, pack(&text)?.bytes).await;
                 let (stage, status, reached) = (Stage::Content, Status::Deferred, Reached::No);
-                written.map_err(|text| Refusal { stage, status, text, reached })
+                written.map_err(|text| DeliveryFailure { stage, status, text, reached })
             }
-            Sink::Memory(mailbox) => {
+            Transport::Memory(mailbox) => {
                 let RenderedEmail { subject, text, html } = text;
-                mailbox.keep(KeptMail {
+                mailbox.keep(CapturedEmail {
                     id,
                     to: letter.to.clone(),
                     subject,
@@ -294,13 +304,13 @@ impl Office {
                 });
                 Ok(())
             }
-            Sink::Nowhere => Err(refused(Status::Suppressed, NOWHERE.to_owned())),
+            Transport::Nowhere => Err(refused(Status::Suppressed, NOWHERE.to_owned())),
         }
     }
 }
 
 /// A server may repeat what it did not like of a mail: the link in it, above all.
-fn without_secrets(text: String, letter: &Letter) -> String {
+fn without_secrets(text: String, letter: &EmailContent) -> String {
     let Some(link) = &letter.link else { return text };
     let url = link.url.expose();
     let token =

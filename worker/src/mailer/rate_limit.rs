@@ -5,34 +5,34 @@ use std::time::Duration;
 
 use insula_core::{
     base::{crypto::random, ids::OrgId},
-    runtime::rate_limit::{Class, RateLimits},
+    runtime::rate_limit::{RateClass, RateLimiter},
 };
 
 use super::Delivery;
 
 /// What is allowed.
-pub(super) struct Allowance(pub(super) RateLimits);
+pub(super) struct EmailRateLimit(pub(super) RateLimiter);
 
-impl Allowance {
+impl EmailRateLimit {
     /// Counts a mail of `org` (the platform's own count for nobody) to the mailbox of this pseudonym.
     ///
     /// # Errors
     /// [`Delivery::PutOff`] when it must wait.
     pub(super) async fn take(&self, org: OrgId, mailbox: String) -> Result<(), Delivery> {
         if org != OrgId::PLATFORM {
-            self.count(Class::Sending, &org.0.to_string()).await?;
+            self.count(RateClass::Sending, &org.0.to_string()).await?;
         }
-        self.count(Class::Recipient, &mailbox).await
+        self.count(RateClass::Recipient, &mailbox).await
     }
 
-    async fn count(&self, class: Class, key: &str) -> Result<(), Delivery> {
+    async fn count(&self, class: RateClass, key: &str) -> Result<(), Delivery> {
         let verdict = self.0.take(class, key).await;
         let Some(wait) = verdict.wait else { return Ok(()) };
         // A part of the time more, by chance: those that wait for one bucket do not all come back for one token.
         let chance = f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX);
         let wait = (wait + (verdict.quota.per / 10).mul_f64(chance)).max(Duration::from_secs(1));
         let why = match class {
-            Class::Sending => "its organization sends more mails than INSULA_LIMIT_SENDING allows",
+            RateClass::Sending => "its organization sends more mails than INSULA_LIMIT_SENDING allows",
             _ => "its mailbox gets more mails than INSULA_LIMIT_RECIPIENT allows",
         };
         Err(Delivery::PutOff { wait, why: why.to_owned() })

@@ -4,7 +4,7 @@ use crate::smtp::Stage;
 
 /// Why a mail that was sent by hand did not arrive, and what to look at.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct TestEmailError {
     /// What went wrong; one line.
     pub what: String,
     /// What to do next; one line.

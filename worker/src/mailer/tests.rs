@@ -10,16 +10,16 @@ use super::*;
 
 const URL: &str = "https://insula.example/";
 
-fn open(settings: &[(&str, &str)], memory: Option<DevMailbox>) -> Result<Post, ConfigError> {
+fn open(settings: &[(&str, &str)], memory: Option<DevInbox>) -> Result<Mailer, ConfigError> {
     let config = Config::read(&Sources::only(settings)).unwrap();
-    let mail = Mail::new(&MasterKey::new("k".repeat(32)), &config);
-    Post::open(&config, mail, URL, memory, RateLimits::new(&config, None))
+    let mail = EmailTokens::new(&MasterKey::new("k".repeat(32)), &config);
+    Mailer::open(&config, mail, URL, memory, RateLimiter::new(&config, None))
 }
 
-fn letter() -> Letter {
+fn letter() -> EmailContent {
     let now = Clock::System.now();
     let url = Secret::new("https://insula.example/reset#token=abc-_1".to_owned());
-    Letter {
+    EmailContent {
         to: "ada@example.com".into(),
         template: Template::Reset,
         locale: "en".into(),
@@ -31,7 +31,7 @@ fn letter() -> Letter {
     }
 }
 
-async fn send(post: &Post, id: JobId) -> Result<(), Refusal> {
+async fn send(post: &Mailer, id: JobId) -> Result<(), DeliveryFailure> {
     post.0.send(id, &letter(), Clock::System.now(), &|_| {}).await
 }
 
@@ -44,8 +44,7 @@ fn files(folder: &Path) -> Vec<String> {
 async fn a_folder_gets_one_file_a_mail_however_often_it_is_sent() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("deep/mails");
-    let post =
-        open(&[("INSULA_MAIL_FOLDER", folder.to_str().unwrap())], Some(DevMailbox::default())).unwrap();
+    let post = open(&[("INSULA_MAIL_FOLDER", folder.to_str().unwrap())], Some(DevInbox::default())).unwrap();
     let id = JobId::new(Clock::System.now());
     for _ in 0..2 {
         send(&post, id).await.unwrap();
@@ -61,7 +60,7 @@ async fn a_folder_gets_one_file_a_mail_however_often_it_is_sent() {
 
 #[tokio::test]
 async fn memory_takes_mails_where_none_leaves_and_never_in_production() {
-    let mailbox = DevMailbox::default();
+    let mailbox = DevInbox::default();
     let post = open(&[("INSULA_MAIL_FROM", "Acme <hello@acme.example>")], Some(mailbox.clone())).unwrap();
     let id = JobId::new(Clock::System.now());
     send(&post, id).await.unwrap();

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    Refusal, Say, Smtp, Stage, TO_OPEN, part, refusal, refused,
+    DeliveryFailure, Say, Smtp, Stage, TO_OPEN, part, refusal, refused,
     replies::{Replies, Stream},
     words,
 };
@@ -26,14 +26,14 @@ impl Smtp {
     ///
     /// # Errors
     /// What is in the way.
-    pub(super) async fn open(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, Refusal> {
+    pub(super) async fn open(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let opened = timeout(TO_OPEN, self.connect(say)).await;
         opened.unwrap_or_else(|_| {
             Err(refusal(Stage::Connect, &format!("{} did not answer in time", self.server.host)))
         })
     }
 
-    async fn connect(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, Refusal> {
+    async fn connect(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let SmtpUrl { host, port, .. } = &self.server;
         let place = format!("{host} port {port}");
         let found = lookup_host((host.as_str(), *port)).await;
@@ -61,8 +61,8 @@ impl Smtp {
     async fn start_tls(
         &self,
         stream: TcpStream,
-        unreachable: impl Fn(io::Error) -> Refusal,
-    ) -> Result<(AsyncSmtpConnection, bool), Refusal> {
+        unreachable: impl Fn(io::Error) -> DeliveryFailure,
+    ) -> Result<(AsyncSmtpConnection, bool), DeliveryFailure> {
         let stream = stream.into_std().map_err(&unreachable)?;
         let same = stream.try_clone().map_err(&unreachable)?;
         let stream = TcpStream::from_std(stream).map_err(&unreachable)?;
@@ -85,7 +85,7 @@ impl Smtp {
         Ok((self.greet(Replies::after_greeting(stream)).await?, true))
     }
 
-    async fn encrypt(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Refusal> {
+    async fn encrypt(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, DeliveryFailure> {
         let Some((tls, name)) = &self.tls else { return Err(refusal(Stage::Tls, "TLS is not wanted")) };
         let encrypted = tls.connect(name.clone(), stream).await;
         encrypted.map_err(|fault| refusal(Stage::Tls, &words(&fault)))
@@ -96,7 +96,7 @@ impl Smtp {
         mut connection: AsyncSmtpConnection,
         is_encrypted: bool,
         say: Say<'_>,
-    ) -> Result<AsyncSmtpConnection, Refusal> {
+    ) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let Some((user, password)) = &self.server.login else { return Ok(connection) };
         // In clear only where nobody is between, or where the operator said so in as many words.
         if !(is_encrypted || self.server.tls == SmtpTls::None || self.server.is_local()) {
@@ -114,7 +114,10 @@ impl Smtp {
     }
 
     /// Hears the greeting and says EHLO.
-    async fn greet<S: Stream + 'static>(&self, replies: Replies<S>) -> Result<AsyncSmtpConnection, Refusal> {
+    async fn greet<S: Stream + 'static>(
+        &self,
+        replies: Replies<S>,
+    ) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(replies), &self.hello).await;
         greeted.map_err(|fault| refused(if is_tls(&fault) { Stage::Tls } else { Stage::Connect }, &fault))
     }

@@ -52,7 +52,7 @@ impl Sender {
 }
 
 /// A mail, ready to be handed over.
-pub(crate) struct Parcel {
+pub(crate) struct EncodedEmail {
     pub(super) from: Address,
     pub(super) to: Address,
     /// Headers and body.
@@ -69,7 +69,7 @@ pub(crate) fn pack(
     text: &RenderedEmail,
     message_id: &str,
     at: DateTime<Utc>,
-) -> Result<Parcel, String> {
+) -> Result<EncodedEmail, String> {
     let to: Address = to.parse().map_err(|fault| format!("the address cannot be written to: {fault}"))?;
     let header = |name, value: &str| HeaderValue::new(name, value.to_owned());
     let message = Message::builder()
@@ -82,7 +82,7 @@ pub(crate) fn pack(
         .raw_header(header(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"))
         .multipart(MultiPart::alternative_plain_html(text.text.clone(), text.html.clone()))
         .map_err(|fault| format!("the mail cannot be put together: {fault}"))?;
-    Ok(Parcel { from: from.address().clone(), to, bytes: message.formatted() })
+    Ok(EncodedEmail { from: from.address().clone(), to, bytes: message.formatted() })
 }
 
 /// The subject. Where it holds what reads as an encoded word, all of it is encoded: mail programs decode once (RFC 2047,

@@ -30,8 +30,8 @@ use lettre::transport::smtp::{
     extension::ClientId,
     response::{Response, Severity},
 };
-pub(crate) use message::{Parcel, RenderedEmail, Sender, pack};
-pub(crate) use reply_class::{Reached, Refusal, Stage};
+pub(crate) use message::{EncodedEmail, RenderedEmail, Sender, pack};
+pub(crate) use reply_class::{DeliveryFailure, Reached, Stage};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
@@ -101,7 +101,7 @@ impl Smtp {
     ///
     /// # Errors
     /// Why it did not, and whether it is to be tried again.
-    pub(crate) async fn send(&self, parcel: &Parcel, say: Say<'_>) -> Result<String, Refusal> {
+    pub(crate) async fn send(&self, parcel: &EncodedEmail, say: Say<'_>) -> Result<String, DeliveryFailure> {
         // Held until the connection is kept or closed.
         let slot = timeout(TO_OPEN, self.slots.acquire()).await;
         let _slot = slot.map_err(|_| refusal(Stage::Connect, "no connection became free in time"))?;
@@ -134,9 +134,9 @@ impl Smtp {
     async fn hand_over(
         &self,
         mut connection: AsyncSmtpConnection,
-        parcel: &Parcel,
+        parcel: &EncodedEmail,
         say: Say<'_>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, DeliveryFailure> {
         let answer = match timeout(TO_ACCEPT, connection.message(&parcel.bytes)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -158,7 +158,11 @@ impl Smtp {
 }
 
 /// Tells the server from whom and to whom, until it waits for the mail.
-async fn address(connection: &mut AsyncSmtpConnection, parcel: &Parcel, say: Say<'_>) -> Result<(), Refusal> {
+async fn address(
+    connection: &mut AsyncSmtpConnection,
+    parcel: &EncodedEmail,
+    say: Say<'_>,
+) -> Result<(), DeliveryFailure> {
     let mut stage = Stage::Sender;
     let told = async {
         let sender = Mail::new(Some(parcel.from.clone()), vec![]);
@@ -183,31 +187,31 @@ async fn address(connection: &mut AsyncSmtpConnection, parcel: &Parcel, say: Say
 }
 
 /// Says good-bye, so that the server need not wonder.
-async fn part(mut connection: AsyncSmtpConnection, why: Refusal) -> Refusal {
+async fn part(mut connection: AsyncSmtpConnection, why: DeliveryFailure) -> DeliveryFailure {
     // Whether it hears it changes nothing.
     drop(timeout(TO_PART, connection.abort()).await);
     why
 }
 
-fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), Refusal> {
+fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), DeliveryFailure> {
     if answer.has_code(code) { Ok(()) } else { Err(unexpected(stage, answer)) }
 }
 
-fn unexpected(stage: Stage, answer: &Response) -> Refusal {
+fn unexpected(stage: Stage, answer: &Response) -> DeliveryFailure {
     let reached = reply_class::reached(stage, Some(answer.code().into()));
-    Refusal { reached, ..refusal(stage, &format!("an unexpected answer: {}", answer.code())) }
+    DeliveryFailure { reached, ..refusal(stage, &format!("an unexpected answer: {}", answer.code())) }
 }
 
 /// What keeps us from handing anything over, whatever the mail is.
-fn refusal(stage: Stage, text: &str) -> Refusal {
+fn refusal(stage: Stage, text: &str) -> DeliveryFailure {
     let reached = reply_class::reached(stage, None);
-    Refusal { stage, status: Status::Deferred, text: one_line(text), reached }
+    DeliveryFailure { stage, status: Status::Deferred, text: one_line(text), reached }
 }
 
-fn refused(stage: Stage, fault: &Error) -> Refusal {
+fn refused(stage: Stage, fault: &Error) -> DeliveryFailure {
     let (text, code) = (words(fault), fault.status().map(u16::from));
     let (status, reached) = (reply_class::verdict(stage, code, &text), reply_class::reached(stage, code));
-    Refusal { stage, status, text, reached }
+    DeliveryFailure { stage, status, text, reached }
 }
 
 /// Each cause once, from the outside in.

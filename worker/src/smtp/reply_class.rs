@@ -23,7 +23,7 @@ pub(crate) enum Stage {
 
 /// Why a mail was not taken.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct DeliveryFailure {
     /// What was being done.
     pub(crate) stage: Stage,
     /// Is it tried again?

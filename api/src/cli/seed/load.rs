@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::{
     base::{
         ids::UserId,
-        permissions::Origin,
+        permissions::AuditOrigin,
         text::{Name, Slug},
     },
     lifecycle::{accounts, load_data},
@@ -54,7 +54,7 @@ async fn found(seed: &Seed<'_>, owner: UserId, slug: &str) -> Result<insula_core
     let (Ok(name), Ok(slug)) = (Name::parse(slug), Slug::parse(slug)) else {
         return Err(Fault::failed("a name of the load is not sound"));
     };
-    let tx = seed.db.begin_global(Origin::SYSTEM).await?;
+    let tx = seed.db.begin_global(AuditOrigin::SYSTEM).await?;
     let organization = accounts::found(&tx, owner, NewOrganization { name, slug }).await?;
     tx.commit().await?;
     Ok(organization.id)

@@ -15,19 +15,19 @@ use std::{
 use insula_core::{
     base::{
         crypto::{Secret, random},
-        error::Code,
+        error::ErrorCode,
         ids::UserId,
-        permissions::{BuiltinRole, Inquiry, Origin, ProjectsCreate},
+        permissions::{AuditOrigin, BuiltinRole, ProjectsCreate, RequestInfo},
         text::{Color, EmailAddress, Name, ProjectCode, Slug},
     },
     identity::{
         credentials::Passwords,
-        sessions::{self, Device, DeviceTokens, Policy, Tokens, Verifier, Whence},
+        sessions::{self, Device, DeviceCookies, LoginSource, SessionPolicy, Tokens, Verifier},
         users::NewUser,
     },
     lifecycle::{accounts, maintenance},
-    runtime::{cluster::Cluster, config::Config, job_wakeup::Bell, rate_limit::Guesses},
-    storage::{audit::Trail, db::Db, signing_keys::Schedule},
+    runtime::{cluster::Cluster, config::Config, job_wakeup::JobWakeup, rate_limit::LoginThrottle},
+    storage::{audit::RequestTrail, db::Db, signing_keys::Schedule},
     tenancy::{
         authorization::{self, Caller},
         organizations::{NewOrganization, OrgRef},
@@ -80,7 +80,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         ));
     }
     migrate::up(config).await?;
-    let db = database::connect(config, Cluster::default(), Bell::default()).await?;
+    let db = database::connect(config, Cluster::default(), JobWakeup::default()).await?;
     serve::data_folder(config)?;
     let password = private_file(&password_file(config), || random_word(12))?;
     let passwords = Passwords::new()?;
@@ -89,8 +89,8 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
-    let guesses = Guesses::new(&master, config.limit_guesses, None);
-    let devices = DeviceTokens::new(&master);
+    let guesses = LoginThrottle::new(&master, config.limit_guesses, None);
+    let devices = DeviceCookies::new(&master);
     let verifier = Verifier {
         db: &db,
         passwords: &passwords,
@@ -98,7 +98,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         devices: &devices,
         hides_unproved: false,
     };
-    let policy = Policy { absolute: Duration::from_secs(60), ..Policy::from(config) };
+    let policy = SessionPolicy { absolute: Duration::from_secs(60), ..SessionPolicy::from(config) };
     let seed = Seed {
         db: &db,
         verifier,
@@ -133,7 +133,7 @@ struct Seed<'a> {
     db: &'a Db,
     verifier: Verifier<'a>,
     tokens: &'a Tokens,
-    policy: Policy,
+    policy: SessionPolicy,
     password: &'a str,
     /// Does everybody get an organization of his own?
     personal: bool,
@@ -146,7 +146,7 @@ impl Seed<'_> {
     async fn person(&self, first: &str, last: &str) -> Result<UserId, Fault> {
         let address = email(first);
         let hash = self.verifier.passwords.hash(Secret::new(self.password.to_owned())).await?;
-        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let name = |name| Name::parse(name).ok();
         let email = EmailAddress::parse(&address).map_err(|fault| Fault::failed(fault.message))?;
         let new = NewUser { email, username: None, first_name: name(first), last_name: name(last) };
@@ -155,11 +155,11 @@ impl Seed<'_> {
                 tx.commit().await?;
                 Ok(user.id)
             }
-            Err(error) if error.code() == Code::EmailTaken => {
+            Err(error) if error.code() == ErrorCode::EmailTaken => {
                 drop(tx);
                 let password = Secret::new(self.password.to_owned());
-                let nowhere = Whence { address: None, device: None };
-                let proof = self.verifier.log_in(&address, password, nowhere, &Trail::default()).await;
+                let nowhere = LoginSource { address: None, device: None };
+                let proof = self.verifier.log_in(&address, password, nowhere, &RequestTrail::default()).await;
                 let again = self.again;
                 proof.map(|proof| proof.user).map_err(|_| {
                     Fault::failed(format!("{address} exists with another password; {again} to start anew"))
@@ -175,10 +175,10 @@ impl Seed<'_> {
             return Err(Fault::failed("the demo's name is not sound"));
         };
         let (owner, others) = people.split_first().ok_or(Fault::failed("the demo has no people"))?;
-        let tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let org = match accounts::found(&tx, owner.0, NewOrganization { name, slug }).await {
             Ok(organization) => organization.id,
-            Err(error) if error.code() == Code::SlugTaken => return Ok(false),
+            Err(error) if error.code() == ErrorCode::SlugTaken => return Ok(false),
             Err(error) => return Err(error.into()),
         };
         for (user, role) in others {
@@ -199,7 +199,7 @@ impl Seed<'_> {
 
     /// Logs a person in, as the API would: projects are added by the same rules as everybody's.
     async fn caller(&self, user: UserId) -> Result<Caller, Fault> {
-        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
+        let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
         let now = tx.now();
         tx.commit().await?;
@@ -208,12 +208,12 @@ impl Seed<'_> {
         Ok(Caller {
             claims,
             label: None,
-            inquiry: Inquiry::NONE,
+            inquiry: RequestInfo::NONE,
             operation: "seed",
             needs_verified: false,
             step_up: self.policy.step_up,
             platform_access: None,
-            trail: Trail::default(),
+            trail: RequestTrail::default(),
         })
     }
 

@@ -4,7 +4,7 @@ use chrono::{Datelike, Days, NaiveTime, TimeDelta, Weekday};
 use insula_core::{
     base::{
         ids::{MemberId, ProjectId, TagId},
-        pagination::{Listing, Sort},
+        pagination::{PageRequest, Sort},
         permissions::{ProjectsRead, TasksCreate, TimeEntriesCreate},
         text::{Activity, Notes, TagName, TaskTitle},
     },
@@ -16,7 +16,7 @@ use insula_core::{
         projects::{self, ProjectFilter, ProjectKey},
         tags,
         tasks::{self, NewTask, Priority, TaskStatus},
-        time_entries::{self, About, NewTimeEntry, ProjectRef},
+        time_entries::{self, NewTimeEntry, ProjectRef, TimeEntryFields},
     },
 };
 
@@ -57,7 +57,7 @@ pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), Fault>
     Ok(())
 }
 
-async fn authorize<P: insula_core::base::permissions::Grant>(
+async fn authorize<P: insula_core::base::permissions::RequiredPermission>(
     seed: &Seed<'_>,
     caller: &Caller,
 ) -> Result<insula_core::base::permissions::Authorized<P>, Fault> {
@@ -68,7 +68,7 @@ async fn authorize<P: insula_core::base::permissions::Grant>(
 async fn projects_of(seed: &Seed<'_>, owner: &Caller) -> Result<Vec<ProjectId>, Fault> {
     let tx = seed.db.begin(authorize::<ProjectsRead>(seed, owner).await?).await?;
     let sort = Sort { key: ProjectKey::CreatedAt, descending: false };
-    let listing = Listing { limit: 100, sort, after: None };
+    let listing = PageRequest { limit: 100, sort, after: None };
     let page = projects::list(&tx, ProjectFilter::default(), listing).await?;
     Ok(page.data.into_iter().map(|project| project.id).collect())
 }
@@ -125,13 +125,13 @@ async fn track(
             let Some(hour) = NaiveTime::from_hms_opt(hour, 0, 0) else { continue };
             let started_at = day.and_time(hour).and_utc();
             let lasts = TimeDelta::minutes(minutes - 10 * i64::try_from(number % 4).unwrap_or_default());
-            let about = About {
+            let about = TimeEntryFields {
                 project: turn(projects, number + part).map(ProjectRef::Id),
                 activity: Some(sound(Activity::parse(activity))?),
                 notes: (part == 1).then(|| Notes::parse("With everybody").ok()).flatten(),
                 billable: part != 1,
                 tags: turn(tags, part).into_iter().collect(),
-                ..About::default()
+                ..TimeEntryFields::default()
             };
             let new = NewTimeEntry { member: None, about, started_at, ended_at: started_at + lasts };
             time_entries::create(&tx, new).await?;
@@ -144,6 +144,6 @@ fn turn<T: Copy>(things: &[T], number: usize) -> Option<T> {
     things.get(number % things.len().max(1)).copied()
 }
 
-fn sound<T>(text: Result<T, insula_core::base::text::Fault>) -> Result<T, Fault> {
+fn sound<T>(text: Result<T, insula_core::base::text::InvalidText>) -> Result<T, Fault> {
     text.map_err(|fault| Fault::failed(fault.message))
 }

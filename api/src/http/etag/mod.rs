@@ -7,7 +7,7 @@
 use std::fmt;
 
 use insula_core::{
-    base::error::{Code, Error},
+    base::error::{Error, ErrorCode},
     storage::db::Expected,
 };
 use poem::http::HeaderValue;
@@ -66,7 +66,7 @@ impl IfMatch {
     pub fn required(condition: Option<Self>) -> Result<Expected, Error> {
         match condition {
             Some(_) => Ok(Self::expected(condition)),
-            None => Err(Code::PreconditionRequired.refuse()),
+            None => Err(ErrorCode::PreconditionRequired.refuse()),
         }
     }
 

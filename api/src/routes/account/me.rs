@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     base::ids::SessionId,
     identity::{
-        sessions::{self, Ending},
+        sessions::{self, RevokeScope},
         users,
     },
     lifecycle::accounts,
@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-pub struct Me(pub Arc<State>);
+pub struct MeApi(pub Arc<State>);
 
 /// A person with an account.
 #[derive(Object, Serialize)]
@@ -136,7 +136,7 @@ impl Sessions {
 }
 
 #[OpenApi(tag = "Tag::Me")]
-impl Me {
+impl MeApi {
     /// Look at myself
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
     async fn get(&self, me: Unverified) -> Result<Tagged<User>> {
@@ -156,19 +156,19 @@ impl Me {
     /// Log out everywhere else
     #[oai(path = "/users/me/sessions", method = "delete", operation_id = "revokeMyOtherSessions")]
     async fn revoke_others(&self, me: Unverified) -> Result<NoContent> {
-        self.0.revoke(&me.0, Ending::Others(me.0.caller.claims.session), "revoked").await
+        self.0.revoke(&me.0, RevokeScope::Others(me.0.caller.claims.session), "revoked").await
     }
 
     /// Log out one device
     #[oai(path = "/users/me/sessions/:session", method = "delete", operation_id = "revokeMySession")]
     async fn revoke(&self, me: Unverified, session: Path<Id>) -> Result<NoContent> {
-        self.0.revoke(&me.0, Ending::One(SessionId(session.0.0)), "revoked").await
+        self.0.revoke(&me.0, RevokeScope::One(SessionId(session.0.0)), "revoked").await
     }
 }
 
 impl State {
     /// Ends sessions of the person who asks.
-    pub(crate) async fn revoke(&self, me: &SignedIn, which: Ending, reason: &str) -> Result<NoContent> {
+    pub(crate) async fn revoke(&self, me: &SignedIn, which: RevokeScope, reason: &str) -> Result<NoContent> {
         let tx = self.db.begin_global(me.caller.origin()).await?;
         sessions::revoke(&tx, me.user.id, which, reason).await?;
         tx.commit().await?;

@@ -17,7 +17,7 @@ use crate::{
     state::State,
 };
 
-pub struct Memberships(pub Arc<State>);
+pub struct MyOrganizationsApi(pub Arc<State>);
 
 /// A person's place in one organization.
 #[derive(Object, Serialize)]
@@ -46,7 +46,7 @@ enum MembershipStatus {
 }
 
 #[OpenApi(tag = "Tag::Me")]
-impl Memberships {
+impl MyOrganizationsApi {
     /// List my organizations
     ///
     /// The one I joined first comes first.
@@ -66,8 +66,8 @@ impl Memberships {
     }
 }
 
-impl From<members::Mine> for Membership {
-    fn from(mine: members::Mine) -> Self {
+impl From<members::UserMembership> for Membership {
+    fn from(mine: members::UserMembership) -> Self {
         Self {
             member_id: mine.member.0,
             organization: mine.organization.into(),

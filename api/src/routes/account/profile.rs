@@ -6,12 +6,12 @@ use insula_core::{
     Error,
     base::{
         crypto::Secret,
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::OrgId,
         text,
     },
     identity::{
-        credentials::{self, Proof},
+        credentials::{self, PasswordProof},
         users::{self, ProfileChanges},
     },
     lifecycle::accounts,
@@ -31,7 +31,7 @@ use crate::{
     state::State,
 };
 
-pub struct Account(pub Arc<State>);
+pub struct ProfileApi(pub Arc<State>);
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
@@ -66,7 +66,7 @@ struct PasswordChange {
 }
 
 #[OpenApi(tag = "Tag::Me")]
-impl Account {
+impl ProfileApi {
     /// Change my profile
     #[oai(path = "/users/me", method = "patch", operation_id = "updateMe")]
     async fn change(
@@ -121,7 +121,7 @@ impl Account {
         let removed = accounts::remove(&tx, me.0.user.id, accounts::BY_ONESELF).await;
         removed.map_err(|error| match error {
             // Deleted by another request in this moment, which ended this session, too.
-            Error::NotFound(_) => Code::InvalidToken.refuse(),
+            Error::NotFound(_) => ErrorCode::InvalidToken.refuse(),
             error => error,
         })?;
         tx.commit().await?;
@@ -139,7 +139,7 @@ impl State {
         me: &SignedIn,
         field: &str,
         password: Secret<String>,
-    ) -> Result<Proof, Error> {
+    ) -> Result<PasswordProof, Error> {
         let Caller { claims, inquiry, trail, .. } = &me.caller;
         let whence = self.whence(request, inquiry.ip.as_deref());
         let who = (me.user.id, Some(claims.session));
@@ -149,10 +149,10 @@ impl State {
 
 /// `None`: unchanged; `Some(None)`: cleared.
 fn change<T, U>(
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
     field: &str,
     value: MaybeUndefined<T>,
-    parse: impl FnOnce(T) -> Result<U, text::Fault>,
+    parse: impl FnOnce(T) -> Result<U, text::InvalidText>,
 ) -> Option<Option<U>> {
     match value {
         MaybeUndefined::Undefined => None,
@@ -163,7 +163,7 @@ fn change<T, U>(
 
 impl ProfilePatch {
     /// What it says; what is wrong is noted in `fields`.
-    pub(crate) fn read(self, fields: &mut Fields) -> ProfileChanges {
+    pub(crate) fn read(self, fields: &mut FieldErrors) -> ProfileChanges {
         let name = |name: Name| text::Name::parse(&name.0);
         ProfileChanges {
             first_name: change(fields, "first_name", self.first_name, name),
@@ -187,7 +187,7 @@ impl TryFrom<ProfilePatch> for ProfileChanges {
     type Error = Error;
 
     fn try_from(patch: ProfilePatch) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let changes = patch.read(&mut fields);
         fields.finish()?;
         Ok(changes)

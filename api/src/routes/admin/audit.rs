@@ -22,10 +22,10 @@ use crate::{
     state::State,
 };
 
-pub struct PlatformLog(pub Arc<State>);
+pub struct PlatformAuditApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Platform")]
-impl PlatformLog {
+impl PlatformAuditApi {
     /// List what happened outside of organizations
     ///
     /// The newest first.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{JobId, OrgId},
         pagination::Sort,
         text,
@@ -31,7 +31,7 @@ use crate::{
     state::State,
 };
 
-pub struct Emails(pub Arc<State>);
+pub struct EmailsApi(pub Arc<State>);
 
 crate::texts! {
     /// The name of a template.
@@ -98,7 +98,7 @@ enum EmailSort {
 }
 
 #[OpenApi(tag = "Tag::Platform")]
-impl Emails {
+impl EmailsApi {
     /// List the mails
     ///
     /// Of every organization, the newest first. What waits for its first attempt is not among them, but among the jobs.
@@ -120,7 +120,7 @@ impl Emails {
         /// Only mails of this organization; `00000000-0000-0000-0000-000000000000`: only the platform's own.
         organization_id: Query<Option<Id>>,
     ) -> Result<Listed<Email>> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let to = fields.take_optional("to", to.0.map(|to| text::EmailAddress::parse(&to.0)));
         fields.finish()?;
         let filter = EmailFilter {

@@ -27,7 +27,7 @@ use crate::{
     state::State,
 };
 
-pub struct Jobs(pub Arc<State>);
+pub struct JobsApi(pub Arc<State>);
 
 crate::texts! {
     /// The name of a queue.
@@ -111,7 +111,7 @@ enum JobSort {
 }
 
 #[OpenApi(tag = "Tag::Platform")]
-impl Jobs {
+impl JobsApi {
     /// List the jobs
     ///
     /// Of every organization, the newest first. Dead letters are those with `state=dead`.
@@ -188,7 +188,7 @@ impl Jobs {
     }
 }
 
-impl Jobs {
+impl JobsApi {
     fn show(&self, job: Envelope) -> Job {
         Job::new(job, self.0.db.now())
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{OrgId, UserId},
         pagination::Sort,
         text,
     },
     lifecycle::organization_lifecycle::{self, Owner},
-    storage::{db::Tx, idempotency::Begun},
+    storage::{db::GlobalTx, idempotency::IdempotentBegin},
     tenancy::organizations::{
         self, NewOrganization, OrganizationChanges, OrganizationFilter, OrganizationKey,
     },
@@ -39,7 +39,7 @@ use crate::{
     state::State,
 };
 
-pub struct Organizations(pub Arc<State>);
+pub struct AdminOrganizationsApi(pub Arc<State>);
 
 /// An organization for somebody, who is named by one of the two.
 #[derive(Object)]
@@ -91,7 +91,7 @@ enum OrganizationSort {
 type Ended = Also<409, 410>;
 
 #[OpenApi(tag = "Tag::Platform")]
-impl Organizations {
+impl AdminOrganizationsApi {
     /// List the organizations
     ///
     /// Of everybody, the newest first.
@@ -113,8 +113,8 @@ impl Organizations {
         /// `true`: only those that were deleted; otherwise only those that were not.
         deleted: Query<Option<bool>>,
     ) -> Result<Listed<Tenant>> {
-        let mut fields = Fields::default();
-        let part = fields.take_optional("q", q.0.map(|part| text::SlugPart::parse(&part.0)));
+        let mut fields = FieldErrors::default();
+        let part = fields.take_optional("q", q.0.map(|part| text::SlugFragment::parse(&part.0)));
         fields.finish()?;
         let filter = OrganizationFilter {
             status: status.0.map(|status| match status {
@@ -149,8 +149,8 @@ impl Organizations {
         let once = key.once(&origin, &draft);
         let (new, owner) = draft.value.parse()?;
         let tx = match self.0.db.begin_global_once(origin, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let organization = organization_lifecycle::create(&tx, owner, new).await?;
         let location = format!("/api/v1/admin/organizations/{}", organization.id);
@@ -260,20 +260,20 @@ impl Organizations {
     }
 }
 
-impl Organizations {
-    async fn begin(&self, me: &Superuser) -> Result<Tx, insula_core::Error> {
+impl AdminOrganizationsApi {
+    async fn begin(&self, me: &Superuser) -> Result<GlobalTx, insula_core::Error> {
         self.0.db.begin_global(me.origin()).await
     }
 }
 
-async fn finish(tx: Tx, organization: organizations::Organization) -> Result<Tagged<Tenant>, Ended> {
+async fn finish(tx: GlobalTx, organization: organizations::Organization) -> Result<Tagged<Tenant>, Ended> {
     tx.commit().await?;
     Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
 }
 
 impl OrganizationDraft {
     fn parse(self) -> Result<(NewOrganization, Owner), insula_core::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let new = foundation(&mut fields, &self.name, &self.slug);
         let owner = match (self.owner_id, self.owner_email) {
             (Some(id), None) => Some(Owner::Id(UserId(id))),
@@ -291,7 +291,7 @@ impl OrganizationDraft {
             }
         };
         fields.finish()?;
-        new.zip(owner).ok_or(Code::ValidationFailed.refuse())
+        new.zip(owner).ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use insula_core::storage::outbox::{self, Standing};
+use insula_core::storage::outbox::{self, QueueStats};
 use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
 
 use super::{super::Tag, jobs::QueueName};
 use crate::{auth::extractors::Superuser, http::Reply, problem::Result, state::State};
 
-pub struct Queues(pub Arc<State>);
+pub struct QueuesApi(pub Arc<State>);
 
 /// How many jobs of a queue stand where.
 #[derive(Object, Serialize)]
@@ -48,7 +48,7 @@ struct QueueList {
 }
 
 #[OpenApi(tag = "Tag::Platform")]
-impl Queues {
+impl QueuesApi {
     /// List the queues
     ///
     /// All of them, with how many jobs stand where.
@@ -81,9 +81,9 @@ impl Queues {
     }
 }
 
-impl From<Standing> for Queue {
-    fn from(standing: Standing) -> Self {
-        let Standing { name, paused_at, pending, done, dead, cancelled, oldest_pending_at } = standing;
+impl From<QueueStats> for Queue {
+    fn from(standing: QueueStats) -> Self {
+        let QueueStats { name, paused_at, pending, done, dead, cancelled, oldest_pending_at } = standing;
         let jobs = JobCounts { pending, done, dead, cancelled };
         Self { name: QueueName(name), paused_at, jobs, oldest_pending_at }
     }

@@ -6,18 +6,18 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
         crypto::Secret,
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::UserId,
         pagination::Sort,
         text,
     },
     identity::{
         credentials,
-        sessions::{self, Ending},
+        sessions::{self, RevokeScope},
         users::{self, UserFilter, UserKey},
     },
     lifecycle::accounts::{self, NewAccount},
-    storage::{db::Tx, idempotency::Begun},
+    storage::{db::GlobalTx, idempotency::IdempotentBegin},
 };
 use poem::Request;
 use poem_openapi::{
@@ -42,7 +42,7 @@ use crate::{
     state::State,
 };
 
-pub struct Users(pub Arc<State>);
+pub struct AdminUsersApi(pub Arc<State>);
 
 crate::texts! {
     /// The hash of a password: a PHC string of Argon2id, or bcrypt's `$2b$`.
@@ -106,7 +106,7 @@ enum UserSort {
 }
 
 #[OpenApi(tag = "Tag::Platform")]
-impl Users {
+impl AdminUsersApi {
     /// List the accounts
     ///
     /// The newest first. Deleted ones are in a list of their own, until they are forgotten.
@@ -130,7 +130,7 @@ impl Users {
         /// The deleted ones that can be restored, instead of the others.
         deleted: Query<Option<bool>>,
     ) -> Result<Listed<Account>> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.finish()?;
         let filter = UserFilter {
@@ -163,8 +163,8 @@ impl Users {
             Proof::Password(password) => self.0.passwords.hash(password).await?,
         };
         let tx = match self.0.db.begin_global_once(origin, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let user = accounts::create(&tx, new, hash, self.0.personal_organizations).await?;
         let location = format!("/api/v1/admin/users/{}", user.id);
@@ -240,18 +240,18 @@ impl Users {
     async fn revoke(&self, me: Superuser, user: Path<Id>) -> Result<NoContent> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let tx = self.begin(&me).await?;
-        sessions::revoke(&tx, user.id, Ending::All, "revoked-by-operator").await?;
+        sessions::revoke(&tx, user.id, RevokeScope::All, "revoked-by-operator").await?;
         tx.commit().await?;
         Ok(NoContent)
     }
 }
 
-impl Users {
-    async fn begin(&self, me: &Superuser) -> Result<Tx, insula_core::Error> {
+impl AdminUsersApi {
+    async fn begin(&self, me: &Superuser) -> Result<GlobalTx, insula_core::Error> {
         self.0.db.begin_global(me.origin()).await
     }
 
-    async fn finish(&self, tx: Tx, user: users::User) -> Result<Tagged<Account>, Conflicting> {
+    async fn finish(&self, tx: GlobalTx, user: users::User) -> Result<Tagged<Account>, Conflicting> {
         tx.commit().await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))
@@ -266,7 +266,7 @@ enum Proof {
 
 impl AccountDraft {
     fn parse(self) -> Result<(NewAccount, Proof), insula_core::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let proof = match (self.password, self.password_hash) {
             (Some(password), None) => {
                 let password = Secret::new(password.0);
@@ -290,7 +290,7 @@ impl AccountDraft {
         let user =
             registration::person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
         fields.finish()?;
-        let (user, proof) = user.zip(proof).ok_or(Code::ValidationFailed.refuse())?;
+        let (user, proof) = user.zip(proof).ok_or(ErrorCode::ValidationFailed.refuse())?;
         let is_imported = matches!(proof, Proof::Hash(_));
         Ok((NewAccount { user, is_superuser: self.is_superuser, is_imported }, proof))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use insula_core::{
     Error,
-    base::{error::Kind, ids::UserId},
+    base::{error::ErrorKind, ids::UserId},
     lifecycle::accounts,
 };
 use poem::{error::ResponseError, http::StatusCode};
@@ -21,7 +21,7 @@ use crate::{
     state::State,
 };
 
-pub struct ManyUsers(pub Arc<State>);
+pub struct UsersBulkApi(pub Arc<State>);
 
 crate::texts! {
     /// Names a kind of problem; stable, for programs.
@@ -77,7 +77,7 @@ struct UserOutcomes {
 }
 
 #[OpenApi(tag = "Tag::Platform")]
-impl ManyUsers {
+impl UsersBulkApi {
     /// Do the same to several accounts
     ///
     /// At most 100, one after the other, each by itself as by a request of its own: what is refused of one is done of the
@@ -92,7 +92,7 @@ impl ManyUsers {
                 Ok(status) => (status, None),
                 Err(error) => {
                     let request_id = me.0.caller.inquiry.request_id.as_deref();
-                    if error.code().kind() == Kind::Internal {
+                    if error.code().kind() == ErrorKind::Internal {
                         tracing::error!(request_id, %id, ?error, "one of several failed");
                     }
                     let problem = Problem(error);
@@ -107,7 +107,7 @@ impl ManyUsers {
     }
 }
 
-impl ManyUsers {
+impl UsersBulkApi {
     /// In a transaction of its own, if he who asks still may: he may have been among those before.
     async fn one(&self, me: &Superuser, action: UserAction, user: UserId) -> Result<StatusCode, Error> {
         me.ask_again(&self.0).await?;

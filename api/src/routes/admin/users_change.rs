@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
-    base::{error::Fields, ids::UserId, text},
+    base::{error::FieldErrors, ids::UserId, text},
     identity::users,
     lifecycle::accounts::{self, AccountChanges},
 };
@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-pub struct ChangedUsers(pub Arc<State>);
+pub struct UserUpdatesApi(pub Arc<State>);
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
@@ -50,7 +50,7 @@ struct AccountPatch {
 }
 
 #[OpenApi(tag = "Tag::Platform")]
-impl ChangedUsers {
+impl UserUpdatesApi {
     /// Change an account
     ///
     /// With another `email`, which counts as verified, every log-in and every mailed link of his ends; if the address before
@@ -77,7 +77,7 @@ impl ChangedUsers {
     }
 }
 
-impl ChangedUsers {
+impl UserUpdatesApi {
     /// The refusal of a body, where there is such an account; otherwise there was nothing to change.
     async fn refuse(&self, user: UserId, refused: Problem) -> Problem {
         match users::find(&self.0.db, user).await {
@@ -112,7 +112,7 @@ impl TryFrom<AccountPatch> for AccountChanges {
             week_start,
             default_organization_id,
         };
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let profile = profile.read(&mut fields);
         let email = fields.take_optional("email", email.map(|email| text::EmailAddress::parse(&email.0)));
         fields.finish()?;

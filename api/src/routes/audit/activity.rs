@@ -14,10 +14,10 @@ use crate::{
     state::State,
 };
 
-pub struct Activity(pub Arc<State>);
+pub struct ActivityApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Me")]
-impl Activity {
+impl ActivityApi {
     /// List what I did
     ///
     /// In the organizations I belong to and outside of them, and log-ins to my account that failed; the newest first.

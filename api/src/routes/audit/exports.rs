@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     base::permissions::{AuditExport, Authorized},
     storage::{
-        audit::{EventFilter, Told},
-        audit_chain::{self, Export},
+        audit::{EventFilter, EventRecord},
+        audit_chain::{self, AuditLogExport},
     },
 };
 use poem_openapi::{OpenApi, param::Query};
@@ -20,10 +20,10 @@ use crate::{
     state::State,
 };
 
-pub struct Exports(pub Arc<State>);
+pub struct AuditExportsApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Audit")]
-impl Exports {
+impl AuditExportsApi {
     /// Export the log as JSON lines
     ///
     /// What is sealed, in its order. Without `from` and `to` it is the whole log, with what was signed of it:
@@ -65,7 +65,7 @@ impl Exports {
         to: Query<Option<DateTime<Utc>>>,
         /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
         bom: Query<Option<bool>>,
-    ) -> Result<Download<Csv<Told>>> {
+    ) -> Result<Download<Csv<EventRecord>>> {
         let export = self.begin(org.0, "csv", from.0, to.0).await?;
         let rows = futures_util::stream::try_unfold(export, async |mut export| {
             Ok(export.events().await?.map(|rows| (rows, export)))
@@ -74,16 +74,16 @@ impl Exports {
     }
 }
 
-impl Exports {
+impl AuditExportsApi {
     async fn begin(
         &self,
         proof: Authorized<AuditExport>,
         format: &'static str,
         from: Option<DateTime<Utc>>,
         to: Option<DateTime<Utc>>,
-    ) -> Result<Export<AuditExport>> {
+    ) -> Result<AuditLogExport<AuditExport>> {
         let filter = EventFilter::try_from(Wanted { from, to, ..Wanted::default() })?;
-        let export = Export::begin(&self.0.db, &proof, filter.clone()).await?;
+        let export = AuditLogExport::begin(&self.0.db, &proof, filter.clone()).await?;
         let tx = self.0.db.begin(proof).await?;
         audit_chain::note_export(&tx, format, &filter).await?;
         tx.commit().await?;
@@ -91,7 +91,7 @@ impl Exports {
     }
 }
 
-impl Table for Told {
+impl Table for EventRecord {
     const HEADER: &'static [&'static str] = &[
         "seq",
         "id",

@@ -23,10 +23,10 @@ use crate::{
     state::State,
 };
 
-pub struct Log(pub Arc<State>);
+pub struct AuditLogApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Audit")]
-impl Log {
+impl AuditLogApi {
     /// List what happened
     ///
     /// The newest first. What was refused to members is among it, each kind of it once a minute with its number.

@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Error, Fields},
+        error::{Error, FieldErrors},
         ids::UserId,
         pagination::Sort,
-        permissions::{Authorized, Grant},
+        permissions::{Authorized, RequiredPermission},
     },
-    storage::audit::{self, Action, EventFilter, EventKey, Told},
+    storage::audit::{self, Action, EventFilter, EventKey, EventRecord},
 };
 use poem::Request;
 use poem_openapi::{Enum, Object, types::Any};
@@ -172,7 +172,7 @@ impl TryFrom<Wanted> for EventFilter {
     type Error = Error;
 
     fn try_from(wanted: Wanted) -> std::result::Result<Self, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let action = wanted.action.map(|action| Action::parse(&action.0));
         if action == Some(None) {
             fields.refuse("action", "UNKNOWN_REFERENCE", "There is no such action.");
@@ -204,7 +204,7 @@ impl TryFrom<Wanted> for EventFilter {
 }
 
 /// One page of the log that `proof` is for.
-pub(super) async fn page<P: Grant>(
+pub(super) async fn page<P: RequiredPermission>(
     state: &State,
     request: &Request,
     proof: &Authorized<P>,
@@ -231,8 +231,8 @@ impl From<Outcome> for audit::Outcome {
     }
 }
 
-impl From<Told> for AuditEvent {
-    fn from(Told { event, personal }: Told) -> Self {
+impl From<EventRecord> for AuditEvent {
+    fn from(EventRecord { event, personal }: EventRecord) -> Self {
         let (ip, user_agent, label) =
             personal.map_or_else(Default::default, |it| (it.ip, it.user_agent, it.label));
         let kind = match event.actor_kind.as_str() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::permissions::AuditRead,
-    storage::audit_chain::{self, Break, Report, Signed},
+    storage::audit_chain::{self, ChainBreak, SignedStatement, VerificationReport},
 };
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::{
     state::State,
 };
 
-pub struct Proof(pub Arc<State>);
+pub struct AuditVerificationApi(pub Arc<State>);
 
 crate::texts! {
     /// The name of a key.
@@ -115,7 +115,7 @@ pub(in crate::routes) struct Verification {
 }
 
 #[OpenApi(tag = "Tag::Audit")]
-impl Proof {
+impl AuditVerificationApi {
     /// Prove that the log is whole
     ///
     /// Every event is compared with its seal, and the log with what was signed of it.
@@ -132,13 +132,13 @@ impl Proof {
     )]
     async fn checkpoints(&self, org: tenant::Path<AuditRead>) -> Result<Reply<Checkpoints>> {
         let checkpoints = audit_chain::checkpoints(&self.0.db.begin(org.0).await?).await?;
-        let data = checkpoints.into_iter().map(|row| Signed::from(row).into()).collect();
+        let data = checkpoints.into_iter().map(|row| SignedStatement::from(row).into()).collect();
         Ok(Reply(Checkpoints { data }))
     }
 }
 
-impl From<Signed> for Checkpoint {
-    fn from(Signed { statement, key_id, signature }: Signed) -> Self {
+impl From<SignedStatement> for Checkpoint {
+    fn from(SignedStatement { statement, key_id, signature }: SignedStatement) -> Self {
         let kind = match statement.kind {
             audit_chain::Kind::Head => StatementKind::Head,
             audit_chain::Kind::Periodic => StatementKind::Periodic,
@@ -150,31 +150,31 @@ impl From<Signed> for Checkpoint {
     }
 }
 
-impl From<audit_chain::Why> for Why {
-    fn from(why: audit_chain::Why) -> Self {
+impl From<audit_chain::BreakReason> for Why {
+    fn from(why: audit_chain::BreakReason) -> Self {
         match why {
-            audit_chain::Why::Altered => Self::Altered,
-            audit_chain::Why::PersonalAltered => Self::PersonalAltered,
-            audit_chain::Why::Missing => Self::Missing,
-            audit_chain::Why::Added => Self::Added,
-            audit_chain::Why::Rewritten => Self::Rewritten,
-            audit_chain::Why::Forged => Self::Forged,
+            audit_chain::BreakReason::Altered => Self::Altered,
+            audit_chain::BreakReason::PersonalAltered => Self::PersonalAltered,
+            audit_chain::BreakReason::Missing => Self::Missing,
+            audit_chain::BreakReason::Added => Self::Added,
+            audit_chain::BreakReason::Rewritten => Self::Rewritten,
+            audit_chain::BreakReason::Forged => Self::Forged,
         }
     }
 }
 
-impl From<Report> for Verification {
-    fn from(report: Report) -> Self {
+impl From<VerificationReport> for Verification {
+    fn from(report: VerificationReport) -> Self {
         let broken = report.broken;
         Self {
             valid: broken.is_none(),
             events: report.events,
             erased: report.erased,
             from_seq: report.from,
-            first_bad_seq: broken.map(|Break { first, .. }| first),
-            last_bad_seq: broken.map(|Break { last, .. }| last),
-            reason: broken.map(|Break { why, .. }| why.into()),
-            message: broken.map(|Break { why, .. }| Sentence(why.sentence().to_owned())),
+            first_bad_seq: broken.map(|ChainBreak { first, .. }| first),
+            last_bad_seq: broken.map(|ChainBreak { last, .. }| last),
+            reason: broken.map(|ChainBreak { why, .. }| why.into()),
+            message: broken.map(|ChainBreak { why, .. }| Sentence(why.sentence().to_owned())),
             head: report.head.map(|head| Head { seq: head.statement.seq, hash: Hash(head.statement.hash) }),
             checkpoint: report.checkpoint.map(Into::into),
         }

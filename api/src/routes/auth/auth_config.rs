@@ -15,7 +15,7 @@ use crate::{
     state::State,
 };
 
-pub struct Configuration(pub Arc<State>);
+pub struct AuthConfigApi(pub Arc<State>);
 
 /// How accounts work on this installation.
 #[derive(Object, Serialize)]
@@ -31,7 +31,7 @@ struct AuthConfig {
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
-impl Configuration {
+impl AuthConfigApi {
     /// Look at how accounts work here
     #[oai(path = "/auth/config", method = "get", operation_id = "getAuthConfig")]
     async fn get(&self, request: &Request) -> Result<Reply<AuthConfig>, Also<422>> {

@@ -8,15 +8,15 @@ use std::{sync::Arc, time::Duration};
 use insula_core::{
     base::{
         crypto::Secret,
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         text::EmailAddress,
     },
-    identity::one_time_tokens::{self, OneTimeToken, Purpose},
+    identity::one_time_tokens::{self, OneTimeToken, TokenPurpose},
     lifecycle::{
         accounts,
-        email_links::{self, Ownership, Proved},
+        email_links::{self, LinkOutcome, Ownership},
     },
-    runtime::rate_limit::Class,
+    runtime::rate_limit::RateClass,
 };
 use poem::Request;
 use poem_openapi::{Object, OpenApi};
@@ -34,13 +34,13 @@ use crate::{
     state::State,
 };
 
-pub struct Mailboxes(pub Arc<State>);
+pub struct EmailLinksApi(pub Arc<State>);
 
-impl Mailboxes {
+impl EmailLinksApi {
     /// Nor is a mailbox filled by many who ask. By its pseudonym: what is counted may be stored elsewhere.
     async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
         let pseudonym = self.0.mail.pseudonym(email.as_str());
-        Ok(rate_limit::take(&self.0, request, Class::Mailbox, &pseudonym).await?)
+        Ok(rate_limit::take(&self.0, request, RateClass::Mailbox, &pseudonym).await?)
     }
 
     /// How somebody who follows a link shows that the password of the account is theirs. Hashed is only what a link is for.
@@ -51,7 +51,7 @@ impl Mailboxes {
         link: &OneTimeToken,
         Verification { password, new_password, .. }: Verification,
     ) -> Result<Ownership> {
-        let user = link.user_id.filter(|_| link.purpose() == Some(Purpose::Verify));
+        let user = link.user_id.filter(|_| link.purpose() == Some(TokenPurpose::Verify));
         Ok(match (user, new_password, password) {
             (Some(_), Some(new), _) => {
                 let password = Secret::new(new.0);
@@ -137,7 +137,7 @@ struct Followed {
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
-impl Mailboxes {
+impl EmailLinksApi {
     /// Verify an e-mail address
     ///
     /// By the token of a mailed link: of a new account, or of a new address of an account. A new account keeps its
@@ -154,7 +154,7 @@ impl Mailboxes {
         let State { db, mail, .. } = &*self.0;
         let me = extractors::if_any(&self.0, request).await?;
         let token = &verification.value.token.0;
-        let link = one_time_tokens::find(db, token, &[Purpose::Verify, Purpose::Email]).await?;
+        let link = one_time_tokens::find(db, token, &[TokenPurpose::Verify, TokenPurpose::Email]).await?;
         let ownership = match &me {
             Some(me) if link.user_id == Some(me.user.id) => Ownership::Session(me.user.id),
             _ => self.ownership(request, &anybody, &link, verification.value).await?,
@@ -173,7 +173,7 @@ impl Mailboxes {
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
     async fn undo(&self, anybody: Anybody, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
         let State { db, mail, .. } = &*self.0;
-        let link = one_time_tokens::find(db, &link.value.token.0, &[Purpose::Undo]).await?;
+        let link = one_time_tokens::find(db, &link.value.token.0, &[TokenPurpose::Undo]).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
         let proved = email_links::undo(&mut tx, mail, &link).await?;
         tx.commit().await?;
@@ -234,7 +234,7 @@ impl Mailboxes {
         let State { db, passwords, .. } = &*self.0;
         let PasswordReset { token, password } = reset.value;
         // First: whoever has no link shall not make us hash.
-        let link = one_time_tokens::find(db, &token.0, &[Purpose::Reset]).await?;
+        let link = one_time_tokens::find(db, &token.0, &[TokenPurpose::Reset]).await?;
         let password = Secret::new(password.0);
         let hash = passwords.hash(password.clone()).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
@@ -275,15 +275,15 @@ impl Mailboxes {
 
 impl Mailbox {
     fn parse(self) -> Result<EmailAddress, insula_core::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let email = fields.take("email", EmailAddress::parse(&self.email.0));
         fields.finish()?;
-        email.ok_or(Code::ValidationFailed.refuse())
+        email.ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }
 
-impl From<Proved> for Followed {
-    fn from(Proved { user, reset }: Proved) -> Self {
+impl From<LinkOutcome> for Followed {
+    fn from(LinkOutcome { user, reset }: LinkOutcome) -> Self {
         Self {
             email: Email(user.email),
             password_reset_token: reset.map(|token| LinkToken(token.expose().clone())),

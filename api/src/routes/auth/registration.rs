@@ -6,8 +6,8 @@ use insula_core::{
     Error,
     base::{
         crypto::Secret,
-        error::{Code, Fields},
-        permissions::Origin,
+        error::{ErrorCode, FieldErrors},
+        permissions::AuditOrigin,
         text,
     },
     identity::{credentials, users::NewUser},
@@ -25,7 +25,7 @@ use crate::{
     state::State,
 };
 
-pub struct Auth(pub Arc<State>);
+pub struct RegistrationApi(pub Arc<State>);
 
 /// A new account.
 #[derive(Object)]
@@ -46,7 +46,7 @@ struct Registration {
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
-impl Auth {
+impl RegistrationApi {
     /// Open an account
     ///
     /// Where mail can be sent, the account waits for its address to be verified. Where it is hidden which addresses have
@@ -73,16 +73,16 @@ impl Auth {
     }
 }
 
-impl Auth {
+impl RegistrationApi {
     /// Registers, or tells the owner of the address by mail; whoever is a moment too late finds him the second time.
-    async fn register_hidden(&self, origin: &Origin, new: NewUser, hash: String) -> Result<()> {
+    async fn register_hidden(&self, origin: &AuditOrigin, new: NewUser, hash: String) -> Result<()> {
         let State { db, mail, personal_organizations, .. } = &*self.0;
         for _ in 0..2 {
             let mut tx = db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());
             let personal = *personal_organizations;
             match insula_core::lifecycle::email_links::register(&mut tx, mail, new, hash, personal).await {
-                Err(error) if error.code() == Code::EmailTaken => {}
+                Err(error) if error.code() == ErrorCode::EmailTaken => {}
                 outcome => {
                     outcome?;
                     tx.commit().await?;
@@ -96,18 +96,18 @@ impl Auth {
 
 impl Registration {
     fn parse(self) -> Result<(NewUser, Secret<String>), Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let password = Secret::new(self.password.0);
         refuse_weak(&mut fields, &password, &self.email, self.username.as_ref())?;
         let user = person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
         fields.finish()?;
-        Ok((user.ok_or(Code::ValidationFailed.refuse())?, password))
+        Ok((user.ok_or(ErrorCode::ValidationFailed.refuse())?, password))
     }
 }
 
 /// Notes in `fields` that `password` is too easy to guess, of who is called so.
 pub(crate) fn refuse_weak(
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
     password: &Secret<String>,
     email: &Email,
     username: Option<&Username>,
@@ -119,7 +119,7 @@ pub(crate) fn refuse_weak(
 
 /// A person as an account begins; what is wrong is noted in `fields`.
 pub(crate) fn person(
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
     email: &Email,
     username: Option<Username>,
     first_name: Option<Name>,

@@ -6,15 +6,15 @@ use insula_core::{
     Error,
     base::{
         crypto::Secret,
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         text,
     },
     identity::{
-        sessions::{self, Device, Ending},
+        sessions::{self, Device, RevokeScope},
         users,
     },
     lifecycle::accounts,
-    runtime::rate_limit::Class,
+    runtime::rate_limit::RateClass,
 };
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi};
@@ -32,7 +32,7 @@ use crate::{
     state::State,
 };
 
-pub struct Sessions(pub Arc<State>);
+pub struct SessionsApi(pub Arc<State>);
 
 /// Who logs in: by `email` or by `username`.
 #[derive(Object)]
@@ -135,7 +135,7 @@ enum TokenType {
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
-impl Sessions {
+impl SessionsApi {
     /// Log in
     ///
     /// The answer is the same, and takes as long, whether the account or the password is wrong; so it is for an account whose
@@ -183,12 +183,12 @@ impl Sessions {
         let (token, transport) = match &given {
             Some(RefreshToken(token)) => (refresh.read(token)?, Transport::Bearer),
             None => {
-                let token = cookies.refresh(request).ok_or(Code::Unauthenticated.refuse())?;
+                let token = cookies.refresh(request).ok_or(ErrorCode::Unauthenticated.refuse())?;
                 origins.require(request)?;
                 (refresh.read(token)?, Transport::Cookie)
             }
         };
-        rate_limit::take(&self.0, request, Class::Refresh, &token.session().to_string()).await?;
+        rate_limit::take(&self.0, request, RateClass::Refresh, &token.session().to_string()).await?;
         let (session, user) = sessions::refresh(db, token, policy, anybody.origin.inquiry).await?;
         Ok(self.signed_in(transport, &session, user).await?)
     }
@@ -230,18 +230,18 @@ impl Sessions {
     #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
     async fn log_out(&self, me: extractors::Unverified) -> Result<WithCookies<NoContent>> {
         let extractors::Unverified(me) = me;
-        self.0.log_out(&me, Ending::One(me.caller.claims.session)).await
+        self.0.log_out(&me, RevokeScope::One(me.caller.claims.session)).await
     }
 
     /// Log out everywhere
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
     async fn log_out_everywhere(&self, me: extractors::Unverified) -> Result<WithCookies<NoContent>> {
         let extractors::Unverified(me) = me;
-        self.0.log_out(&me, Ending::All).await
+        self.0.log_out(&me, RevokeScope::All).await
     }
 }
 
-impl Sessions {
+impl SessionsApi {
     /// What a browser or program gets that is signed in by `session` from now on.
     async fn signed_in(
         &self,
@@ -282,7 +282,7 @@ impl Sessions {
 
 impl State {
     /// Ends sessions of the person who asks, this one among them; a browser forgets its cookies.
-    async fn log_out(&self, me: &extractors::SignedIn, which: Ending) -> Result<WithCookies<NoContent>> {
+    async fn log_out(&self, me: &extractors::SignedIn, which: RevokeScope) -> Result<WithCookies<NoContent>> {
         let reply = match self.revoke(me, which, "log-out").await {
             // Another tab was faster.
             Err(Problem(Error::NotFound(_))) => NoContent,
@@ -311,7 +311,7 @@ struct Parsed {
 
 impl LogIn {
     fn parse(self) -> Result<Parsed, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let login = match (self.email, self.username) {
             (Some(login), None) | (None, Some(login)) => Some(login.0),
             (Some(_), Some(_)) => {
@@ -330,7 +330,7 @@ impl LogIn {
         let device_name =
             fields.take_optional("device_name", self.device_name.map(|name| text::Name::parse(&name.0)));
         fields.finish()?;
-        let login = login.ok_or(Code::ValidationFailed.refuse())?;
+        let login = login.ok_or(ErrorCode::ValidationFailed.refuse())?;
         Ok(Parsed { login, password: Secret::new(self.password.0), device_name })
     }
 }

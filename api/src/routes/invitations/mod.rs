@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::InvitationId,
         permissions::{InvitationsRead, MembersInvite},
         text,
     },
-    storage::idempotency::Begun,
-    tenancy::invitations::{self, InvitationStatus, NewInvitation, Shown},
+    storage::idempotency::IdempotentBegin,
+    tenancy::invitations::{self, InvitationDetails, InvitationStatus, NewInvitation},
 };
 use poem::Request;
 use poem_openapi::{
@@ -41,7 +41,7 @@ use crate::{
 use bulk::{InvitationOutcome, InvitationOutcomes};
 use sort::InvitationSort;
 
-pub struct Invitations(pub Arc<State>);
+pub struct InvitationsApi(pub Arc<State>);
 
 crate::texts! {
     /// A role of the organization, by its key or its id.
@@ -123,7 +123,7 @@ enum Standing {
 }
 
 #[OpenApi(tag = "Tag::Invitations")]
-impl Invitations {
+impl InvitationsApi {
     /// List the invitations
     #[oai(path = "/organizations/:org/invitations", method = "get", operation_id = "listInvitations")]
     async fn list(
@@ -158,8 +158,8 @@ impl Invitations {
         let once = key.once(org.0.origin(), &draft);
         let new = NewInvitation::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let outcome = invitations::invite(&tx, &self.0.mail, vec![new]).await?.pop();
         let invitation =
@@ -189,8 +189,8 @@ impl Invitations {
         let (inviter, organization) = (org.0.origin().actor.user(), org.0.org());
         let inviter = inviter.ok_or(Error::Broken("nobody invites"))?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Several::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Several::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         for new in parsed.iter_mut().filter(|new| new.is_ok()) {
             // Each is a mail; those that are too many are refused one by one.
@@ -273,17 +273,17 @@ impl TryFrom<InvitationDraft> for NewInvitation {
     type Error = Error;
 
     fn try_from(draft: InvitationDraft) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let email = fields.take("email", text::EmailAddress::parse(&draft.email.0));
         fields.finish()?;
         let roles = draft.roles.into_iter().map(String::from).collect();
-        email.map(|email| Self { email, roles }).ok_or(Code::ValidationFailed.refuse())
+        email.map(|email| Self { email, roles }).ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }
 
 impl Invitation {
     /// As it is at the instant `now`.
-    fn of(Shown { invitation, inviter, roles }: Shown, now: DateTime<Utc>) -> Self {
+    fn of(InvitationDetails { invitation, inviter, roles }: InvitationDetails, now: DateTime<Utc>) -> Self {
         Self {
             id: invitation.id.0,
             organization_id: invitation.organization_id.0,

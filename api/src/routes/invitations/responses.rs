@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
-    base::{crypto::Secret, error::Fields, pagination::Sort, text},
+    base::{crypto::Secret, error::FieldErrors, pagination::Sort, text},
     identity::credentials::Passwords,
-    lifecycle::accounts::{self, Newcomer},
-    tenancy::invitations::{self, Account, InvitationKey, Opened},
+    lifecycle::accounts::{self, NewAccountDetails},
+    tenancy::invitations::{self, InvitationKey, InvitationView, InvitedAccount},
 };
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi, param::Query};
@@ -32,7 +32,7 @@ use crate::{
     state::State,
 };
 
-pub struct Invited(pub Arc<State>);
+pub struct InvitationResponsesApi(pub Arc<State>);
 
 /// An organization, as strangers see it who are invited.
 #[derive(Object, Serialize)]
@@ -128,7 +128,7 @@ struct InvitationDeclined {
 }
 
 #[OpenApi(tag = "Tag::Invitations")]
-impl Invited {
+impl InvitationResponsesApi {
     /// Look at an invitation by its token
     ///
     /// Whoever has the token has the mailbox, so he is told whether it has an account.
@@ -141,8 +141,8 @@ impl Invited {
         let (_, opened, account) = invitations::open(&self.0.db, &link.value.token.0).await?;
         Ok(Reply(InvitationPreview {
             invitation: opened.into(),
-            has_account: account != Account::None,
-            needs_password: account != Account::Proved,
+            has_account: account != InvitedAccount::None,
+            needs_password: account != InvitedAccount::Proved,
         }))
     }
 
@@ -227,11 +227,11 @@ impl InvitationAcceptance {
     async fn newcomer(
         self,
         passwords: &Passwords,
-        account: Account,
-        opened: &Opened,
-    ) -> Result<Option<Newcomer>, Error> {
-        let mut fields = Fields::default();
-        let password = self.password.filter(|_| account != Account::Proved);
+        account: InvitedAccount,
+        opened: &InvitationView,
+    ) -> Result<Option<NewAccountDetails>, Error> {
+        let mut fields = FieldErrors::default();
+        let password = self.password.filter(|_| account != InvitedAccount::Proved);
         let password = password.map(|password| Secret::new(password.0));
         if let Some(password) = &password {
             registration::refuse_weak(&mut fields, password, &Email(opened.invitation.email.clone()), None)?;
@@ -243,15 +243,15 @@ impl InvitationAcceptance {
             (name("first_name", self.first_name), name("last_name", self.last_name));
         fields.finish()?;
         let Some(password) = password else { return Ok(None) };
-        Ok(Some(Newcomer { secret_hash: passwords.hash(password).await?, first_name, last_name }))
+        Ok(Some(NewAccountDetails { secret_hash: passwords.hash(password).await?, first_name, last_name }))
     }
 }
 
 impl NextStep {
-    fn sentence(self, account: Account, organization: &str) -> Sentence {
+    fn sentence(self, account: InvitedAccount, organization: &str) -> Sentence {
         Sentence(match (self, account) {
             (Self::Continue, _) => format!("You belong to {organization} now."),
-            (Self::LogIn, Account::Proved) => {
+            (Self::LogIn, InvitedAccount::Proved) => {
                 format!("You belong to {organization} now. Log in with the account you have.")
             }
             (Self::LogIn, _) => {
@@ -263,8 +263,8 @@ impl NextStep {
     }
 }
 
-impl From<Opened> for MyInvitation {
-    fn from(Opened { invitation, organization, inviter, roles }: Opened) -> Self {
+impl From<InvitationView> for MyInvitation {
+    fn from(InvitationView { invitation, organization, inviter, roles }: InvitationView) -> Self {
         Self {
             id: invitation.id.0,
             organization: Host {

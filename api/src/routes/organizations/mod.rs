@@ -8,14 +8,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         permissions::{
             OrganizationDelete, OrganizationRead, OrganizationRestore, OrganizationUpdate, OwnMembership,
         },
         text,
     },
     lifecycle::{accounts, organization_lifecycle},
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     tenancy::organizations::{self, NewOrganization, OrganizationChanges},
     work::offboarding,
 };
@@ -35,7 +35,7 @@ use crate::{
     state::State,
 };
 
-pub struct Organizations(pub Arc<State>);
+pub struct OrganizationsApi(pub Arc<State>);
 
 /// A new organization.
 #[derive(Object)]
@@ -105,7 +105,7 @@ pub(crate) enum OrganizationKind {
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
-impl Organizations {
+impl OrganizationsApi {
     /// Found an organization
     ///
     /// Whoever founds it becomes its owner.
@@ -120,8 +120,8 @@ impl Organizations {
         let once = key.once(&origin, &new);
         let new = NewOrganization::try_from(new.value)?;
         let tx = match self.0.db.begin_global_once(origin, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let organization = accounts::found_within(&tx, me.user.id, new, self.0.max_organizations).await?;
         let location = format!("/api/v1/organizations/{}", organization.id);
@@ -208,14 +208,14 @@ impl TryFrom<OrganizationPatch> for OrganizationChanges {
     type Error = insula_core::Error;
 
     fn try_from(patch: OrganizationPatch) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
         let slug = fields.take_optional("slug", patch.slug.map(|slug| text::Slug::parse(&slug.0)));
         let description = match patch.description {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(about) => {
-                fields.take("description", text::About::parse(&about.0)).map(Some)
+                fields.take("description", text::OrganizationDescription::parse(&about.0)).map(Some)
             }
         };
         fields.finish()?;
@@ -227,15 +227,15 @@ impl TryFrom<Foundation> for NewOrganization {
     type Error = insula_core::Error;
 
     fn try_from(new: Foundation) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let new = foundation(&mut fields, &new.name, &new.slug);
         fields.finish()?;
-        new.ok_or(Code::ValidationFailed.refuse())
+        new.ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }
 
 /// An organization as it begins; what is wrong is noted in `fields`.
-pub(crate) fn foundation(fields: &mut Fields, name: &Name, slug: &Slug) -> Option<NewOrganization> {
+pub(crate) fn foundation(fields: &mut FieldErrors, name: &Name, slug: &Slug) -> Option<NewOrganization> {
     let name = fields.take("name", text::Name::parse(&name.0));
     let slug = fields.take("slug", text::Slug::parse(&slug.0));
     name.zip(slug).map(|(name, slug)| NewOrganization { name, slug })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
-        error::Fields,
+        error::FieldErrors,
         permissions::{OrganizationRead, SettingsUpdate},
         text,
     },
@@ -22,7 +22,7 @@ use crate::{
     state::State,
 };
 
-pub struct Settings(pub Arc<State>);
+pub struct SettingsApi(pub Arc<State>);
 
 /// Is something allowed?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
@@ -84,7 +84,7 @@ struct SettingsPatch {
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
-impl Settings {
+impl SettingsApi {
     /// Look at the settings
     #[oai(path = "/organizations/:org/settings", method = "get", operation_id = "getSettings")]
     async fn get(
@@ -120,7 +120,7 @@ impl TryFrom<SettingsPatch> for SettingsChanges {
     type Error = insula_core::Error;
 
     fn try_from(patch: SettingsPatch) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let currency = patch.currency.map(|currency| text::Currency::parse(&currency.0));
         let currency = fields.take_optional("currency", currency);
         fields.finish()?;

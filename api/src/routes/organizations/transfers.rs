@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-pub struct Transfers(pub Arc<State>);
+pub struct TransfersApi(pub Arc<State>);
 
 /// To whom an organization is offered.
 #[derive(Object)]
@@ -73,7 +73,7 @@ enum TransferStatus {
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
-impl Transfers {
+impl TransfersApi {
     /// Offer an organization to a member
     ///
     /// He is told by mail, and has 7 days. When he accepts, he becomes an owner and the caller, who must be one, an admin.

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::RoleId,
         pagination::Sort,
-        permissions::{Authorized, Grant, PermissionSet, RolesCreate, RolesDelete, RolesRead, RolesUpdate},
+        permissions::{
+            Authorized, PermissionSet, RequiredPermission, RolesCreate, RolesDelete, RolesRead, RolesUpdate,
+        },
         text,
     },
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     tenancy::{
         invitations, members,
-        roles::{self, Allowing, NewRole, RoleChanges, RoleKey as Key, RoleRef},
+        roles::{self, NewRole, RoleChanges, RoleKey as Key, RoleRef, RoleWithPermissions},
     },
 };
 use poem::Request;
@@ -39,7 +41,7 @@ use crate::{
     state::State,
 };
 
-pub struct Roles(pub Arc<State>);
+pub struct RolesApi(pub Arc<State>);
 
 crate::texts! {
     /// The name of a role, for people.
@@ -116,7 +118,7 @@ enum RoleSort {
 type Conditional = Also<428>;
 
 #[OpenApi(tag = "Tag::Roles")]
-impl Roles {
+impl RolesApi {
     /// List the roles
     ///
     /// The built-in ones come first.
@@ -148,8 +150,8 @@ impl Roles {
         let once = key.once(org.0.origin(), &draft);
         let new = NewRole::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let made = roles::create(&tx, new).await?;
         let location = format!("/api/v1/organizations/{}/roles/{}", made.role.organization_id, made.role.id);
@@ -257,9 +259,14 @@ impl Roles {
     }
 }
 
-impl Roles {
+impl RolesApi {
     /// The refusal of a body, where there is such a role; otherwise there was nothing to change.
-    async fn refuse<P: Grant>(&self, org: Authorized<P>, role: RoleId, refused: Problem) -> Problem {
+    async fn refuse<P: RequiredPermission>(
+        &self,
+        org: Authorized<P>,
+        role: RoleId,
+        refused: Problem,
+    ) -> Problem {
         let found = async { roles::exists(&self.0.db.begin(org).await?, role).await };
         found.await.map_or_else(Problem::from, |()| refused)
     }
@@ -267,13 +274,13 @@ impl Roles {
 
 /// The permissions that a field names, each once.
 fn set(field: &str, names: &[Permission]) -> Result<PermissionSet, insula_core::Error> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let set = take(&mut fields, field, names);
     fields.finish()?;
     Ok(set)
 }
 
-fn take(fields: &mut Fields, field: &str, names: &[Permission]) -> PermissionSet {
+fn take(fields: &mut FieldErrors, field: &str, names: &[Permission]) -> PermissionSet {
     let known = |(place, Permission(name)): (usize, &Permission)| {
         let known = insula_core::base::permissions::Permission::parse(name);
         if known.is_none() {
@@ -289,13 +296,13 @@ impl TryFrom<RoleDraft> for NewRole {
     type Error = insula_core::Error;
 
     fn try_from(draft: RoleDraft) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let name = fields.take("name", text::RoleName::parse(&draft.name.0));
-        let description = draft.description.map(|text| text::Description::parse(&text.0));
+        let description = draft.description.map(|text| text::RoleDescription::parse(&text.0));
         let description = fields.take_optional("description", description).unwrap_or_default();
         let permissions = take(&mut fields, "permissions", &draft.permissions);
         fields.finish()?;
-        let name = name.ok_or(Code::ValidationFailed.refuse())?;
+        let name = name.ok_or(ErrorCode::ValidationFailed.refuse())?;
         Ok(Self { name, description, permissions })
     }
 }
@@ -304,9 +311,9 @@ impl TryFrom<RolePatch> for RoleChanges {
     type Error = insula_core::Error;
 
     fn try_from(patch: RolePatch) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let name = fields.take_optional("name", patch.name.map(|name| text::RoleName::parse(&name.0)));
-        let description = patch.description.map(|text| text::Description::parse(&text.0));
+        let description = patch.description.map(|text| text::RoleDescription::parse(&text.0));
         let description = fields.take_optional("description", description);
         fields.finish()?;
         Ok(Self { name, description })
@@ -325,8 +332,8 @@ impl From<RoleSort> for Sort<Key> {
     }
 }
 
-impl From<Allowing> for Role {
-    fn from(Allowing { role, permissions }: Allowing) -> Self {
+impl From<RoleWithPermissions> for Role {
+    fn from(RoleWithPermissions { role, permissions }: RoleWithPermissions) -> Self {
         Self {
             id: role.id.0,
             key: RoleKey(role.key),

@@ -7,9 +7,9 @@ use std::{
 
 use insula_core::{
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::MemberId,
-        permissions::{self, Membership, Reason},
+        permissions::{self, DecisionReason, Membership},
     },
     tenancy::authorization,
 };
@@ -28,7 +28,7 @@ use crate::{
     state::State,
 };
 
-pub struct Permissions(pub Arc<State>);
+pub struct PermissionsApi(pub Arc<State>);
 
 crate::texts! {
     /// Names an operation of this document.
@@ -103,7 +103,7 @@ static NEEDED: LazyLock<BTreeMap<String, Vec<String>>> =
     LazyLock::new(|| Operations::new::<Routes>(BASE).map(|all| all.by_permission()).unwrap_or_default());
 
 #[OpenApi(tag = "Tag::Roles")]
-impl Permissions {
+impl PermissionsApi {
     /// List the permissions
     ///
     /// All of them, with the operations that need each.
@@ -147,33 +147,33 @@ impl Permissions {
     }
 }
 
-impl Permissions {
+impl PermissionsApi {
     async fn answer(
         &self,
         org: tenant::Path<Membership>,
         question: Question,
     ) -> Result<Reply<Explanation>, Conflicting> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let asked = permissions::Permission::parse(&question.permission.0);
         if asked.is_none() {
             let message = "There is no such permission; `GET /permissions` lists them.";
             fields.refuse("permission", "UNKNOWN_PERMISSION", message);
         }
         fields.finish()?;
-        let asked = asked.ok_or(insula_core::base::error::Code::ValidationFailed.refuse())?;
+        let asked = asked.ok_or(insula_core::base::error::ErrorCode::ValidationFailed.refuse())?;
         let tx = self.0.db.begin(org.0).await?;
         Ok(Reply(authorization::explain(&tx, asked, question.member_id.map(MemberId)).await?.into()))
     }
 }
 
-impl From<Reason> for Because {
-    fn from(reason: Reason) -> Self {
+impl From<DecisionReason> for Because {
+    fn from(reason: DecisionReason) -> Self {
         match reason {
-            Reason::Granted => Self::Granted,
-            Reason::PermissionMissing => Self::PermissionMissing,
-            Reason::OrganizationSuspended => Self::OrganizationSuspended,
-            Reason::OrganizationDeleted => Self::OrganizationDeleted,
-            Reason::MembershipInactive => Self::MembershipInactive,
+            DecisionReason::Granted => Self::Granted,
+            DecisionReason::PermissionMissing => Self::PermissionMissing,
+            DecisionReason::OrganizationSuspended => Self::OrganizationSuspended,
+            DecisionReason::OrganizationDeleted => Self::OrganizationDeleted,
+            DecisionReason::MembershipInactive => Self::MembershipInactive,
         }
     }
 }

@@ -6,12 +6,14 @@ use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use futures_util::{Stream, stream};
 use insula_core::{
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{MemberId, ProjectId},
         permissions::{Authorized, ExportsCreate},
         text,
     },
-    work::exports::{EntrySelection, Export, ExportedEntry, ExportedTask, Selection, TaskSelection},
+    work::exports::{
+        EntrySelection, ExportSelection, ExportedEntry, ExportedTask, TaskSelection, WorkExport,
+    },
 };
 use poem_openapi::{OpenApi, param::Query};
 
@@ -24,11 +26,11 @@ use crate::{
     state::State,
 };
 
-pub struct Exports(pub Arc<State>);
+pub struct ExportsApi(pub Arc<State>);
 
 /// Each answer says in `X-Total-Count` how many rows will come, and that there was one stands in the audit log.
 #[OpenApi(tag = "Tag::Exports")]
-impl Exports {
+impl ExportsApi {
     /// Export time entries as CSV
     ///
     /// Those that the caller sees, from the first that began to the last. `tags` holds the names of the tags with `;`
@@ -136,14 +138,14 @@ impl Exports {
     }
 }
 
-impl Exports {
-    async fn begin<S: Selection>(
+impl ExportsApi {
+    async fn begin<S: ExportSelection>(
         &self,
         proof: Authorized<ExportsCreate>,
         format: &'static str,
         wanted: S,
-    ) -> Result<Export<S>> {
-        let export = Export::begin(&self.0.db, &proof, wanted).await?;
+    ) -> Result<WorkExport<S>> {
+        let export = WorkExport::begin(&self.0.db, &proof, wanted).await?;
         let tx = self.0.db.begin(proof).await?;
         export.note(&tx, format).await?;
         tx.commit().await?;
@@ -157,7 +159,7 @@ fn entries(
     project: Option<Id>,
     timezone: Option<TimeZone>,
 ) -> Result<EntrySelection> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     if from.zip(to).is_some_and(|(from, to)| to <= from) {
         fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
     }
@@ -172,19 +174,19 @@ fn tasks(
     status: Option<TaskStatus>,
     timezone: Option<TimeZone>,
 ) -> Result<TaskSelection> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let zone = zone(timezone, &mut fields);
     fields.finish()?;
     Ok(TaskSelection { project: project.map(|id| ProjectId(id.0)), status: status.map(Into::into), zone })
 }
 
-fn zone(timezone: Option<TimeZone>, fields: &mut Fields) -> Option<text::TimeZone> {
+fn zone(timezone: Option<TimeZone>, fields: &mut FieldErrors) -> Option<text::TimeZone> {
     fields.take_optional("timezone", timezone.map(|zone| text::TimeZone::parse(&zone.0)))
 }
 
 /// Batch by batch, each read when the one before has been sent.
-fn parts<S: Selection>(
-    export: Export<S>,
+fn parts<S: ExportSelection>(
+    export: WorkExport<S>,
 ) -> impl Stream<Item = std::result::Result<Vec<S::Row>, insula_core::Error>> + Send + 'static {
     stream::try_unfold(export, async |mut export| Ok(export.next().await?.map(|rows| (rows, export))))
 }

@@ -7,7 +7,7 @@ use insula_core::{
         ids::{MemberId, ProjectId},
         permissions::{ProjectsRead, ProjectsUpdate},
     },
-    work::projects::{self, Team},
+    work::projects::{self, ProjectMembers},
 };
 use poem_openapi::{
     Object, OpenApi,
@@ -25,7 +25,7 @@ use crate::{
     state::State,
 };
 
-pub struct ProjectMembers(pub Arc<State>);
+pub struct ProjectMembersApi(pub Arc<State>);
 
 /// Who is to work on a project.
 #[derive(Object)]
@@ -45,7 +45,7 @@ struct ProjectTeam {
 }
 
 #[OpenApi(tag = "Tag::Projects")]
-impl ProjectMembers {
+impl ProjectMembersApi {
     /// Look at the members of a project
     #[oai(
         path = "/organizations/:org/projects/:project/members",
@@ -95,8 +95,8 @@ impl ProjectMembers {
     }
 }
 
-impl From<Team> for ProjectTeam {
-    fn from(team: Team) -> Self {
+impl From<ProjectMembers> for ProjectTeam {
+    fn from(team: ProjectMembers) -> Self {
         Self { members: team.members.into_iter().map(|member| member.0).collect(), version: team.version }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{MemberId, ProjectId, TagId, TaskId},
         permissions::ReportsRead,
         text,
     },
-    work::reports::{self, Level, Report, Wanted},
+    work::reports::{self, GroupLevel, SummaryReport, SummaryRequest},
 };
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-pub struct Reports(pub Arc<State>);
+pub struct ReportsApi(pub Arc<State>);
 
 crate::texts! {
     /// What time is grouped by: one or two different ones of `day`, `week`, `month`, `member`, `project`, `task` and `tag`,
@@ -88,7 +88,7 @@ struct SummaryPart {
 }
 
 #[OpenApi(tag = "Tag::Reports")]
-impl Reports {
+impl ReportsApi {
     /// Sum up the time
     ///
     /// Of all entries that the caller sees and that have a part between `from` and `to`, only that part. An entry that
@@ -120,12 +120,13 @@ impl Reports {
         /// Only time that is to be paid for, or that is not.
         billable: Query<Option<bool>>,
     ) -> Result<Reply<Summary>> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let timezone = timezone.0.map(|zone| text::TimeZone::parse(&zone.0));
         let timezone = fields.take_optional("timezone", timezone);
         fields.finish()?;
-        let levels = group_by.0.iter().flat_map(|group_by| group_by.0.split(',')).filter_map(Level::parse);
-        let wanted = Wanted {
+        let levels =
+            group_by.0.iter().flat_map(|group_by| group_by.0.split(',')).filter_map(GroupLevel::parse);
+        let wanted = SummaryRequest {
             from: from.0,
             to: to.0,
             levels: levels.collect(),
@@ -142,8 +143,8 @@ impl Reports {
     }
 }
 
-impl From<Report> for Summary {
-    fn from(report: Report) -> Self {
+impl From<SummaryReport> for Summary {
+    fn from(report: SummaryReport) -> Self {
         Self {
             from: report.from,
             to: report.to,
@@ -156,8 +157,8 @@ impl From<Report> for Summary {
     }
 }
 
-impl From<reports::Group> for SummaryGroup {
-    fn from(group: reports::Group) -> Self {
+impl From<reports::ReportGroup> for SummaryGroup {
+    fn from(group: reports::ReportGroup) -> Self {
         // A group has an entry, and that entry is in a group inside, where there are any.
         let groups: Vec<_> = group.groups.into_iter().map(Into::into).collect();
         Self {
@@ -170,9 +171,9 @@ impl From<reports::Group> for SummaryGroup {
     }
 }
 
-impl From<reports::Group> for SummaryPart {
-    fn from(group: reports::Group) -> Self {
-        let reports::Group { key, label, total, .. } = group;
+impl From<reports::ReportGroup> for SummaryPart {
+    fn from(group: reports::ReportGroup) -> Self {
+        let reports::ReportGroup { key, label, total, .. } = group;
         Self { key, label, seconds: total.seconds, entries: total.entries }
     }
 }

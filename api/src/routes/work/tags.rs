@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Code, Error, Fields},
+        error::{Error, ErrorCode, FieldErrors},
         ids::TagId,
         pagination::Sort,
-        permissions::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        permissions::{Authorized, RequiredPermission, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
         text,
     },
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     work::{
         tags::{self, TagKey},
         time_entries,
@@ -37,7 +37,7 @@ use crate::{
     state::State,
 };
 
-pub struct Tags(pub Arc<State>);
+pub struct TagsApi(pub Arc<State>);
 
 /// A new tag.
 #[derive(Object)]
@@ -84,7 +84,7 @@ enum TagSort {
 }
 
 #[OpenApi(tag = "Group::Tasks")]
-impl Tags {
+impl TagsApi {
     /// List the tags
     #[oai(path = "/organizations/:org/tags", method = "get", operation_id = "listTags")]
     async fn list(
@@ -97,7 +97,7 @@ impl Tags {
         /// Only those whose name contains this, without regard to case.
         q: Query<Option<SearchTerm>>,
     ) -> Result<Listed<Tag>> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.finish()?;
         let sort = sort.0.unwrap_or(TagSort::Name).into();
@@ -117,10 +117,10 @@ impl Tags {
         draft: StrictJson<TagDraft>,
     ) -> Result<Answer<Tag>> {
         let once = key.once(org.0.origin(), &draft);
-        let name = parse(Some(draft.value.name))?.ok_or(Code::ValidationFailed.refuse())?;
+        let name = parse(Some(draft.value.name))?.ok_or(ErrorCode::ValidationFailed.refuse())?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let tag = tags::create(&tx, name).await?;
         let location = format!("/api/v1/organizations/{}/tags/{}", tag.organization_id, tag.id);
@@ -169,16 +169,21 @@ impl Tags {
     }
 }
 
-impl Tags {
+impl TagsApi {
     /// The refusal of a body, where there is such a tag; otherwise there was nothing to change.
-    async fn refuse<P: Grant>(&self, org: Authorized<P>, tag: TagId, refused: Problem) -> Problem {
+    async fn refuse<P: RequiredPermission>(
+        &self,
+        org: Authorized<P>,
+        tag: TagId,
+        refused: Problem,
+    ) -> Problem {
         let found = async { tags::exists(&self.0.db.begin(org).await?, tag).await };
         found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 
 fn parse(name: Option<TagName>) -> Result<Option<text::TagName>, Error> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let name = fields.take_optional("name", name.map(|name| text::TagName::parse(&name.0)));
     fields.finish()?;
     Ok(name)

@@ -1,8 +1,8 @@
 //! What to do about each refusal: the last part of the page that explains its code.
 
-use super::Code;
+use super::ErrorCode;
 
-impl Code {
+impl ErrorCode {
     /// What whoever meets this code can do about it. Backticks stand around what is code.
     pub const fn advice(self) -> &'static str {
         match self {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_code_says_what_to_do_in_whole_sentences() {
-        for code in Code::ALL {
+        for code in ErrorCode::ALL {
             let advice = code.advice();
             assert!(advice.ends_with('.') && advice.len() > 15, "{}", code.as_str());
             assert_eq!(advice.matches('`').count() % 2, 0, "{}", code.as_str());

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Code, Error, Result};
-use crate::base::text::Fault;
+use super::{Error, ErrorCode, Result};
+use crate::base::text::InvalidText;
 
 /// Most wrong fields that one answer lists: a body of nothing but faults must not make an answer many times its size.
 pub const MOST_FAULTS: usize = 50;
@@ -21,27 +21,27 @@ pub struct FieldError {
 
 /// Collects what is wrong with the fields of one request, so that all are reported at once.
 #[derive(Debug, Default)]
-pub struct Fields {
+pub struct FieldErrors {
     faults: Vec<FieldError>,
     /// What they have in common.
-    code: Option<Code>,
+    code: Option<ErrorCode>,
 }
 
-impl Fields {
+impl FieldErrors {
     /// The value, or a note of the fault under the field's name.
-    pub fn take<T>(&mut self, field: &str, value: Result<T, Fault>) -> Option<T> {
+    pub fn take<T>(&mut self, field: &str, value: Result<T, InvalidText>) -> Option<T> {
         value.map_err(|fault| self.refuse(field, fault.code, fault.message)).ok()
     }
 
     /// Like [`Fields::take`], for a field that may be absent.
-    pub fn take_optional<T>(&mut self, field: &str, value: Option<Result<T, Fault>>) -> Option<T> {
+    pub fn take_optional<T>(&mut self, field: &str, value: Option<Result<T, InvalidText>>) -> Option<T> {
         value.and_then(|value| self.take(field, value))
     }
 
     /// Notes that a field is wrong.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
         let fault = FieldError { field: field.to_owned(), code, message: message.into() };
-        self.join(Code::ValidationFailed, [fault]);
+        self.join(ErrorCode::ValidationFailed, [fault]);
     }
 
     /// Takes in what another rule said of the fields.
@@ -56,8 +56,9 @@ impl Fields {
         Ok(())
     }
 
-    fn join(&mut self, code: Code, faults: impl IntoIterator<Item = FieldError>) {
-        self.code = Some(self.code.filter(|common| *common != code).map_or(code, |_| Code::ValidationFailed));
+    fn join(&mut self, code: ErrorCode, faults: impl IntoIterator<Item = FieldError>) {
+        self.code =
+            Some(self.code.filter(|common| *common != code).map_or(code, |_| ErrorCode::ValidationFailed));
         self.faults.extend(faults);
     }
 
@@ -78,18 +79,18 @@ mod tests {
     #[test]
     fn faults_of_one_code_keep_it() {
         let weak = || {
-            Err(Code::WeakPassword
-                .refuse_field("password", Fault { code: "TOO_COMMON", message: String::new() }))
+            Err(ErrorCode::WeakPassword
+                .refuse_field("password", InvalidText { code: "TOO_COMMON", message: String::new() }))
         };
-        let (mut fields, mut mixed) = (Fields::default(), Fields::default());
+        let (mut fields, mut mixed) = (FieldErrors::default(), FieldErrors::default());
         fields.include(Ok(())).unwrap();
         fields.include(weak()).unwrap();
-        assert_eq!(fields.finish().unwrap_err().code(), Code::WeakPassword);
+        assert_eq!(fields.finish().unwrap_err().code(), ErrorCode::WeakPassword);
         mixed.include(weak()).unwrap();
         mixed.refuse("email", "REQUIRED", "");
         let Err(Error::Invalid(code, faults)) = mixed.finish() else { panic!("nothing was wrong") };
-        assert_eq!((code, faults.len()), (Code::ValidationFailed, 2));
-        assert!(Fields::default().include(Err(Code::NotFound.refuse())).is_err());
-        assert!(Fields::default().finish().is_ok());
+        assert_eq!((code, faults.len()), (ErrorCode::ValidationFailed, 2));
+        assert!(FieldErrors::default().include(Err(ErrorCode::NotFound.refuse())).is_err());
+        assert!(FieldErrors::default().finish().is_ok());
     }
 }

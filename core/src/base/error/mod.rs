@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-pub use self::fields::{FieldError, Fields, MOST_FAULTS};
+pub use self::fields::{FieldError, FieldErrors, MOST_FAULTS};
 use crate::base::{
     ids::{InvitationId, MemberId},
     permissions::{Permission, PermissionSet},
-    text::Fault,
+    text::InvalidText,
 };
 
 /// The kinds of refusal; each is one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The request cannot be read.
     Malformed,
     /// Nobody is signed in, or not validly.
@@ -56,9 +56,9 @@ pub enum Kind {
 macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal, $sentence:literal;)+) => {
     /// A stable name for one refusal: the member `error` of a problem.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub enum Code { $(#[doc = $sentence] $name),+ }
+    pub enum ErrorCode { $(#[doc = $sentence] $name),+ }
 
-    impl Code {
+    impl ErrorCode {
         /// Every code, in the order of the table.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
@@ -68,8 +68,8 @@ macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal
         }
 
         /// Which kind of refusal it is.
-        pub const fn kind(self) -> Kind {
-            match self { $(Self::$name => Kind::$kind),+ }
+        pub const fn kind(self) -> ErrorKind {
+            match self { $(Self::$name => ErrorKind::$kind),+ }
         }
 
         /// A few words that never change.
@@ -155,7 +155,7 @@ codes! {
     StorageUnavailable   = "STORAGE_UNAVAILABLE",    Unavailable,     "Cannot store",           "The service cannot store anything at the moment, so nothing was changed. What is stored can still be read. Try again later.";
 }
 
-impl Code {
+impl ErrorCode {
     /// The refusal of this code, as a result's error.
     pub const fn refuse(self) -> Error {
         Error::Refused(self)
@@ -163,11 +163,11 @@ impl Code {
 
     /// The refusal of this code because of one field, of which it says all there is to say.
     pub fn refuse_at(self, field: &str) -> Error {
-        self.refuse_field(field, Fault { code: self.as_str(), message: self.sentence().to_owned() })
+        self.refuse_field(field, InvalidText { code: self.as_str(), message: self.sentence().to_owned() })
     }
 
     /// The refusal of this code because of one field.
-    pub fn refuse_field(self, field: &str, fault: Fault) -> Error {
+    pub fn refuse_field(self, field: &str, fault: InvalidText) -> Error {
         Error::Invalid(
             self,
             vec![FieldError { field: field.to_owned(), code: fault.code, message: fault.message }],
@@ -177,7 +177,7 @@ impl Code {
 
 /// Why a member was refused: what was missing, what he has, what would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingPermission {
     /// The permission asked for.
     pub permission: Permission,
     /// The keys of the roles the member holds.
@@ -191,18 +191,18 @@ pub struct Missing {
 pub enum Error {
     /// A rule said no.
     #[error("{}", .0.sentence())]
-    Refused(Code),
-    /// Fields are wrong; the code is of [`Kind::Invalid`] or [`Kind::Malformed`].
+    Refused(ErrorCode),
+    /// Fields are wrong; the code is of [`ErrorKind::Invalid`] or [`ErrorKind::Malformed`].
     #[error("{}", .0.sentence())]
-    Invalid(Code, Vec<FieldError>),
+    Invalid(ErrorCode, Vec<FieldError>),
     /// The member lacks a permission.
     #[error("This needs the permission `{}`.", .0.permission)]
-    Forbidden(Box<Missing>),
+    Forbidden(Box<MissingPermission>),
     /// The caller would give permissions that he lacks.
-    #[error("{}", Code::Escalation.sentence())]
+    #[error("{}", ErrorCode::Escalation.sentence())]
     Escalation(PermissionSet),
     /// Members, by their ids, hold the role that is to go.
-    #[error("{}", Code::RoleInUse.sentence())]
+    #[error("{}", ErrorCode::RoleInUse.sentence())]
     RoleInUse {
         /// Who hold it.
         members: Vec<MemberId>,
@@ -210,37 +210,37 @@ pub enum Error {
         invitations: Vec<InvitationId>,
     },
     /// The invitation is for another address than the caller's; this is as much of it as he may see.
-    #[error("{}", Code::InvitationEmailMismatch.sentence())]
+    #[error("{}", ErrorCode::InvitationEmailMismatch.sentence())]
     EmailMismatch(String),
     /// The organization has this slug now.
-    #[error("{}", Code::OrganizationMoved.sentence())]
+    #[error("{}", ErrorCode::OrganizationMoved.sentence())]
     Moved(String),
     /// Organizations, by their slugs, would be left without an active owner.
-    #[error("{} It concerns: {}.", Code::LastOwner.sentence(), .0.join(", "))]
+    #[error("{} It concerns: {}.", ErrorCode::LastOwner.sentence(), .0.join(", "))]
     LastOwner(Vec<String>),
     /// No such thing (named in lower case) where the caller may look.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
     /// Too often.
-    #[error("{}", Code::RateLimited.sentence())]
+    #[error("{}", ErrorCode::RateLimited.sentence())]
     Limited {
         /// What to tell the client to wait.
         retry_after: Duration,
     },
     /// Not now; again after `retry_after`.
-    #[error("{}", Code::Unavailable.sentence())]
+    #[error("{}", ErrorCode::Unavailable.sentence())]
     Unavailable {
         /// What to tell the client to wait.
         retry_after: Duration,
     },
     /// The database does not answer, or takes no connections. Whether a change that was being committed took place is unknown.
-    #[error("{}", Code::Unavailable.sentence())]
+    #[error("{}", ErrorCode::Unavailable.sentence())]
     Away,
     /// The process wants no work now, for this reason.
     #[error("Not ready: {0}.")]
     NotReady(&'static str),
     /// The database failed in a way that is nobody's refusal. Its text says why, for the log; clients are told
-    /// [`Code::InternalError`]'s sentence.
+    /// [`ErrorCode::InternalError`]'s sentence.
     #[error("storage failed: {0}")]
     Storage(#[source] DbErr),
     /// The settings do not fit what is stored; says what to set.
@@ -256,19 +256,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// The stable name of the refusal.
-    pub const fn code(&self) -> Code {
+    pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Refused(code) | Self::Invalid(code, _) => *code,
-            Self::Forbidden(_) => Code::Forbidden,
-            Self::Escalation(_) => Code::Escalation,
-            Self::RoleInUse { .. } => Code::RoleInUse,
-            Self::EmailMismatch(_) => Code::InvitationEmailMismatch,
-            Self::Moved(_) => Code::OrganizationMoved,
-            Self::LastOwner(_) => Code::LastOwner,
-            Self::NotFound(_) => Code::NotFound,
-            Self::Limited { .. } => Code::RateLimited,
-            Self::Unavailable { .. } | Self::Away | Self::NotReady(_) => Code::Unavailable,
-            Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => Code::InternalError,
+            Self::Forbidden(_) => ErrorCode::Forbidden,
+            Self::Escalation(_) => ErrorCode::Escalation,
+            Self::RoleInUse { .. } => ErrorCode::RoleInUse,
+            Self::EmailMismatch(_) => ErrorCode::InvitationEmailMismatch,
+            Self::Moved(_) => ErrorCode::OrganizationMoved,
+            Self::LastOwner(_) => ErrorCode::LastOwner,
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Limited { .. } => ErrorCode::RateLimited,
+            Self::Unavailable { .. } | Self::Away | Self::NotReady(_) => ErrorCode::Unavailable,
+            Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => ErrorCode::InternalError,
         }
     }
 }
@@ -281,9 +281,9 @@ mod tests {
 
     #[test]
     fn codes_are_unique_and_spelled_alike() {
-        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(texts.len(), Code::ALL.len());
+        let texts: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), ErrorCode::ALL.len());
         assert!(texts.iter().all(|text| text.chars().all(|c| c.is_ascii_uppercase() || c == '_')));
-        assert!(Code::ALL.iter().all(|code| code.sentence().ends_with('.')));
+        assert!(ErrorCode::ALL.iter().all(|code| code.sentence().ends_with('.')));
     }
 }

@@ -2,12 +2,12 @@
 
 use std::marker::PhantomData;
 
-use super::{Grant, Origin, PermissionSet, PlatformRead};
+use super::{AuditOrigin, PermissionSet, PlatformRead, RequiredPermission};
 use crate::base::ids::{MemberId, OrgId};
 
 /// What was found out about whoever acts in an organization.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct ActorAccess {
     /// His membership; `None` for the platform and its operators.
     pub member: Option<MemberId>,
     /// Everything he may do there.
@@ -18,7 +18,7 @@ pub struct Facts {
     pub is_recent: bool,
 }
 
-impl Facts {
+impl ActorAccess {
     /// The platform itself: it may do everything, and is nobody.
     pub(crate) fn platform() -> Self {
         Self { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true }
@@ -31,20 +31,20 @@ impl Facts {
 #[derive(Debug)]
 pub struct Authorized<P> {
     org: OrgId,
-    origin: Origin,
-    facts: Facts,
+    origin: AuditOrigin,
+    facts: ActorAccess,
     permission: PhantomData<fn() -> P>,
 }
 
-impl<P: Grant> Authorized<P> {
+impl<P: RequiredPermission> Authorized<P> {
     /// States that the right was looked up; the callers are counted (`.clippy.toml`).
-    pub(crate) fn checked(org: OrgId, origin: Origin, facts: Facts) -> Self {
+    pub(crate) fn checked(org: OrgId, origin: AuditOrigin, facts: ActorAccess) -> Self {
         Self { org, origin, facts, permission: PhantomData }
     }
 
     /// The platform's right to look at what is its own, and no tenant's.
-    pub(crate) fn to_look_at_the_platform(origin: Origin) -> Authorized<PlatformRead> {
-        Authorized { org: OrgId::PLATFORM, origin, facts: Facts::platform(), permission: PhantomData }
+    pub(crate) fn to_look_at_the_platform(origin: AuditOrigin) -> Authorized<PlatformRead> {
+        Authorized { org: OrgId::PLATFORM, origin, facts: ActorAccess::platform(), permission: PhantomData }
     }
 
     /// The same proof, for the next of several transactions of one request.
@@ -58,12 +58,12 @@ impl<P: Grant> Authorized<P> {
     }
 
     /// Who acts, and by which request.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &AuditOrigin {
         &self.origin
     }
 
     /// What was found out about him.
-    pub fn facts(&self) -> &Facts {
+    pub fn facts(&self) -> &ActorAccess {
         &self.facts
     }
 }

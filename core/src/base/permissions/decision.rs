@@ -20,7 +20,7 @@ pub struct RoleGrants {
 
 /// What somebody is in an organization: all there is to know to decide what he may do there.
 #[derive(Clone, Debug, Default)]
-pub struct Position {
+pub struct MembershipAccess {
     /// Was the organization deleted?
     pub is_deleted: bool,
     /// Can the organization only be read?
@@ -33,7 +33,7 @@ pub struct Position {
 
 /// Why somebody may or may not do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum DecisionReason {
     /// A role of his allows it, or it needs none.
     Granted,
     /// None of his roles allows it.
@@ -50,7 +50,7 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Why.
-    pub reason: Reason,
+    pub reason: DecisionReason,
     /// The keys of those of his roles that allow it.
     pub granted_by: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub struct Decision {
 impl Decision {
     /// May he?
     pub fn is_allowed(&self) -> bool {
-        self.reason == Reason::Granted
+        self.reason == DecisionReason::Granted
     }
 }
 
@@ -77,7 +77,7 @@ impl RoleGrants {
     }
 }
 
-impl Position {
+impl MembershipAccess {
     /// Everything that his roles allow.
     pub fn held(&self) -> PermissionSet {
         self.roles.iter().fold(PermissionSet::default(), |held, role| held.union(role.permissions))
@@ -99,11 +99,11 @@ impl Position {
         let allows = |role: &&RoleGrants| permission.is_some_and(|wanted| role.permissions.contains(wanted));
         let granted_by: Vec<_> = self.roles.iter().filter(allows).map(|role| role.key.clone()).collect();
         let reason = match () {
-            () if self.is_inactive => Reason::MembershipInactive,
-            () if self.is_deleted && !allows_deleted => Reason::OrganizationDeleted,
-            () if changes && self.is_suspended => Reason::OrganizationSuspended,
-            () if permission.is_some() && granted_by.is_empty() => Reason::PermissionMissing,
-            () => Reason::Granted,
+            () if self.is_inactive => DecisionReason::MembershipInactive,
+            () if self.is_deleted && !allows_deleted => DecisionReason::OrganizationDeleted,
+            () if changes && self.is_suspended => DecisionReason::OrganizationSuspended,
+            () if permission.is_some() && granted_by.is_empty() => DecisionReason::PermissionMissing,
+            () => DecisionReason::Granted,
         };
         Decision { reason, granted_by }
     }
@@ -137,7 +137,7 @@ mod tests {
         ) {
             let set = |numbers: &Vec<usize>| numbers.iter().map(|number| Permission::ALL[*number]).collect();
             let roles = sets.iter().enumerate().map(|(number, permissions)| role(number, set(permissions)));
-            let position = Position { is_deleted, is_suspended, is_inactive, roles: roles.collect() };
+            let position = MembershipAccess { is_deleted, is_suspended, is_inactive, roles: roles.collect() };
             let wanted = Permission::ALL[wanted];
             let decision = position.decide(Some(wanted), wanted.changes(), false);
             let is_shut = is_inactive || is_deleted || is_suspended && wanted.changes();
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_role_named_like_a_built_in_one_is_not_it() {
         let forged = RoleGrants { key: "owner".into(), ..role(0, PermissionSet::default()) };
-        let position = Position { roles: vec![forged], ..Position::default() };
+        let position = MembershipAccess { roles: vec![forged], ..MembershipAccess::default() };
         assert!(!position.is_owner() && position.held().is_empty());
         assert!(RoleGrants::permissions_of("owner", false, PermissionSet::default()).is_empty());
         assert_eq!(RoleGrants::permissions_of("owner", true, PermissionSet::default()), PermissionSet::all());

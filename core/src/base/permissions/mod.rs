@@ -10,15 +10,15 @@ mod builtin_role;
 
 use std::fmt;
 
-pub use authorized::{Authorized, Facts};
+pub use authorized::{ActorAccess, Authorized};
 pub use builtin_role::BuiltinRole;
-pub use decision::{Decision, Position, Reason, RoleGrants};
+pub use decision::{Decision, DecisionReason, MembershipAccess, RoleGrants};
 pub use permission::*;
 
 use crate::base::ids::{SessionId, UserId};
 
 /// A permission as a type, so that a signature can ask for it.
-pub trait Grant: Send + Sync + 'static {
+pub trait RequiredPermission: Send + Sync + 'static {
     /// The permission asked for; `None`: to be a member is enough.
     const PERMISSION: Option<Permission>;
     /// Does its transaction write? What is recorded in the audit log counts, too.
@@ -32,12 +32,12 @@ pub trait Grant: Send + Sync + 'static {
 }
 
 /// A permission that may change things: only its transactions can write.
-pub trait Write: Grant {}
+pub trait WritePermission: RequiredPermission {}
 
 /// Asks for no permission, only for membership: `GET O/me/permissions`.
 #[derive(Debug)]
 pub enum Membership {}
-impl Grant for Membership {
+impl RequiredPermission for Membership {
     const PERMISSION: Option<Permission> = None;
     const WRITES: bool = false;
 }
@@ -45,26 +45,26 @@ impl Grant for Membership {
 /// Asks for no permission, only for membership, and may change things: leaving, taking an organization over.
 #[derive(Debug)]
 pub enum OwnMembership {}
-impl Grant for OwnMembership {
+impl RequiredPermission for OwnMembership {
     const PERMISSION: Option<Permission> = None;
     const WRITES: bool = true;
 }
-impl Write for OwnMembership {}
+impl WritePermission for OwnMembership {}
 
 /// Brings a deleted organization back: for whoever may delete it.
 #[derive(Debug)]
 pub enum OrganizationRestore {}
-impl Grant for OrganizationRestore {
+impl RequiredPermission for OrganizationRestore {
     const PERMISSION: Option<Permission> = Some(Permission::OrganizationDelete);
     const WRITES: bool = true;
     const ALLOWS_DELETED: bool = true;
 }
-impl Write for OrganizationRestore {}
+impl WritePermission for OrganizationRestore {}
 
 /// Reads invitations: for those who may invite. It changes nothing, so a suspended organization allows it.
 #[derive(Debug)]
 pub enum InvitationsRead {}
-impl Grant for InvitationsRead {
+impl RequiredPermission for InvitationsRead {
     const PERMISSION: Option<Permission> = Some(Permission::MembersInvite);
     const WRITES: bool = false;
 }
@@ -73,16 +73,16 @@ impl Grant for InvitationsRead {
 /// No handler can ask for it, since no member's proof is of this type.
 #[derive(Debug)]
 pub enum Platform {}
-impl Grant for Platform {
+impl RequiredPermission for Platform {
     const PERMISSION: Option<Permission> = None;
     const WRITES: bool = true;
 }
-impl Write for Platform {}
+impl WritePermission for Platform {}
 
 /// The platform looking at what is its own: the log of what belongs to no organization.
 #[derive(Debug)]
 pub enum PlatformRead {}
-impl Grant for PlatformRead {
+impl RequiredPermission for PlatformRead {
     const PERMISSION: Option<Permission> = None;
     const WRITES: bool = false;
 }
@@ -188,7 +188,7 @@ impl Actor {
 
 /// A request: what is known of it before anybody looked who asks.
 #[derive(Clone, Debug, Default)]
-pub struct Inquiry {
+pub struct RequestInfo {
     /// Its name; stands in the answer's `X-Request-Id` too.
     pub request_id: Option<String>,
     /// The trace it is part of: 32 hexadecimal digits (W3C Trace Context).
@@ -199,14 +199,14 @@ pub struct Inquiry {
     pub user_agent: Option<String>,
 }
 
-impl Inquiry {
+impl RequestInfo {
     /// None: the program itself.
     pub const NONE: Self = Self { request_id: None, trace_id: None, ip: None, user_agent: None };
 }
 
 /// Where a change came from: who, by which session, in which request.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct AuditOrigin {
     /// Who acts.
     pub actor: Actor,
     /// What he was called then: his address.
@@ -214,10 +214,10 @@ pub struct Origin {
     /// By which log-in.
     pub session: Option<SessionId>,
     /// In which request.
-    pub inquiry: Inquiry,
+    pub inquiry: RequestInfo,
 }
 
-impl Origin {
+impl AuditOrigin {
     /// The program itself, by the command line or at its start.
     pub const SYSTEM: Self = Self::of(Actor::System);
     /// The program itself, in the background.
@@ -225,11 +225,11 @@ impl Origin {
 
     /// Nothing is known but who acts.
     pub const fn of(actor: Actor) -> Self {
-        Self { actor, label: None, session: None, inquiry: Inquiry::NONE }
+        Self { actor, label: None, session: None, inquiry: RequestInfo::NONE }
     }
 
     /// In a request, by nobody who is known.
-    pub fn anonymous(inquiry: Inquiry) -> Self {
+    pub fn anonymous(inquiry: RequestInfo) -> Self {
         Self { inquiry, ..Self::of(Actor::Anonymous) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grant, Write};
+use super::{RequiredPermission, WritePermission};
 
 macro_rules! permissions {
     (@changes write) => { true };
@@ -13,7 +13,7 @@ macro_rules! permissions {
     (@is_dear dear) => { true };
     (@is_dear $kind:ident) => { false };
     (@write read $name:ident) => {};
-    (@write $kind:ident $name:ident) => { impl Write for $name {} };
+    (@write $kind:ident $name:ident) => { impl WritePermission for $name {} };
     ($($kind:ident $name:ident = $text:literal, $about:literal;)+) => {
         /// One thing a member may be allowed to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +49,7 @@ macro_rules! permissions {
             #[doc = $about]
             #[derive(Debug)]
             pub enum $name {}
-            impl Grant for $name {
+            impl RequiredPermission for $name {
                 const PERMISSION: Option<Permission> = Some(Permission::$name);
                 const WRITES: bool = permissions!(@writes $kind);
                 const CHANGES: bool = permissions!(@changes $kind);

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::{MixedScript, RestrictionLevel, RestrictionLevelDetection, skeleton};
 
-use super::{Fault, key};
+use super::{InvalidText, key};
 
 /// What a name looks like: two names with the same appearance can be taken for each other, without regard to case. For
 /// comparing only; it is not text (UTS 39, section 4).
@@ -17,14 +17,16 @@ pub(crate) fn appearance(text: &str) -> String {
 ///
 /// # Errors
 /// `MIXED_SCRIPTS`.
-pub(super) fn refuse_mixed_scripts(text: &str) -> Result<(), Fault> {
+pub(super) fn refuse_mixed_scripts(text: &str) -> Result<(), InvalidText> {
     let key = key(text);
     let mut words = key.split(|c: char| !c.is_alphanumeric());
     let mixes = |word: &str| {
         !word.is_single_script() && !word.check_restriction_level(RestrictionLevel::ModeratelyRestrictive)
     };
     match words.any(mixes) {
-        true => Err(Fault::new("MIXED_SCRIPTS", "Must not mix letters of different alphabets in one word.")),
+        true => {
+            Err(InvalidText::new("MIXED_SCRIPTS", "Must not mix letters of different alphabets in one word."))
+        }
         false => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_normalization::char::is_combining_mark;
 
-use super::{Fault, key, length};
+use super::{InvalidText, key, length};
 
 /// An e-mail address as it was typed (trimmed), with its canonical form.
 ///
@@ -20,10 +20,10 @@ impl EmailAddress {
 
     /// # Errors
     /// `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let typed = text.trim();
         length(typed, 0..=Self::MAX)?;
-        let bad = || Fault::new("INVALID_FORMAT", "Write an e-mail address such as name@example.com.");
+        let bad = || InvalidText::new("INVALID_FORMAT", "Write an e-mail address such as name@example.com.");
         let canonical = Self::canonical(typed).ok_or_else(bad)?;
         Ok(Self { typed: typed.to_owned(), canonical })
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Timelike, Utc};
 
-use super::Fault;
+use super::InvalidText;
 
 /// Reads an instant (RFC 3339 §5.6) in whatever offset it is written.
 ///
@@ -10,15 +10,16 @@ use super::Fault;
 ///
 /// # Errors
 /// `INVALID_FORMAT`.
-pub fn instant(text: &str) -> Result<DateTime<Utc>, Fault> {
+pub fn instant(text: &str) -> Result<DateTime<Utc>, InvalidText> {
     // chrono keeps a leap second as a nanosecond beyond the last one of its minute, whichever minute that is.
     let is_leap = |instant: &DateTime<_>| instant.nanosecond() >= 1_000_000_000;
     match DateTime::parse_from_rfc3339(text) {
-        Ok(instant) if is_leap(&instant) => {
-            Err(Fault::new("INVALID_FORMAT", "Must not be a leap second: write `:59` or the next minute."))
-        }
+        Ok(instant) if is_leap(&instant) => Err(InvalidText::new(
+            "INVALID_FORMAT",
+            "Must not be a leap second: write `:59` or the next minute.",
+        )),
         Ok(instant) => Ok(instant.to_utc()),
-        Err(_) => Err(Fault::new(
+        Err(_) => Err(InvalidText::new(
             "INVALID_FORMAT",
             "Must be a date and time with its offset, such as `2026-01-31T09:30:00Z` or `2026-01-31T10:30:00+01:00`.",
         )),

@@ -1,6 +1,6 @@
 //! Why somebody does what he need not explain to himself.
 
-use super::{Fault, length, single_line};
+use super::{InvalidText, length, single_line};
 
 /// Why an operator of the platform looks into an organization: 3..=200 characters, trimmed, each of which shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Justification(String);
 impl Justification {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         single_line::without_controls(text)?;
         single_line::refuse_invisible(text)?;
         let text = text.trim();

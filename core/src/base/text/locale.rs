@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, FixedOffset, Offset, Utc};
 use chrono_tz::Tz;
 
-use super::{Fault, length};
+use super::{InvalidText, length};
 
 /// A language tag in the case that RFC 5646 §2.1.1 recommends, such as `de-CH` or `zh-Hant-TW`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Locale {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         length(text, Self::LENGTH)?;
         let mut tag = String::with_capacity(text.len());
         let mut after_singleton = false;
@@ -29,7 +29,7 @@ impl Locale {
                 _ => (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             };
             if !sound {
-                return Err(Fault::new("INVALID_FORMAT", "Write a language tag such as en or de-CH."));
+                return Err(InvalidText::new("INVALID_FORMAT", "Write a language tag such as en or de-CH."));
             }
             let part = part.to_ascii_lowercase();
             tag.push_str(if at > 0 { "-" } else { "" });
@@ -57,11 +57,13 @@ impl TimeZone {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `UNKNOWN_TIMEZONE`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         length(text, 1..=Self::MAX)?;
         match text.parse::<Tz>() {
             Ok(zone) => Ok(Self(zone.name().to_owned())),
-            Err(_) => Err(Fault::new("UNKNOWN_TIMEZONE", "Name a time zone such as Europe/Berlin or UTC.")),
+            Err(_) => {
+                Err(InvalidText::new("UNKNOWN_TIMEZONE", "Name a time zone such as Europe/Berlin or UTC."))
+            }
         }
     }
 

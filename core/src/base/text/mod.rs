@@ -24,10 +24,10 @@ pub use instant::instant;
 pub use justification::Justification;
 pub use links::without_links;
 pub use locale::{Locale, TimeZone};
-pub use organization::{About, Currency, SlugPart};
+pub use organization::{Currency, OrganizationDescription, SlugFragment};
 pub use password::opaque;
 use regex::Regex;
-pub use role_name::{Description, RoleName};
+pub use role_name::{RoleDescription, RoleName};
 pub use search_term::SearchTerm;
 pub use single_line::{LINE, WORDS};
 use single_line::{line, lines, without_controls};
@@ -37,14 +37,14 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct InvalidText {
     /// Stable, `UPPER_SNAKE`, for programs.
     pub code: &'static str,
     /// One sentence, for people.
     pub message: String,
 }
 
-impl Fault {
+impl InvalidText {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -55,12 +55,12 @@ pub fn key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }
 
-fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), Fault> {
+fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), InvalidText> {
     let (min, max, n) = (*bounds.start(), *bounds.end(), text.chars().count());
     match n {
-        0 if min > 0 => Err(Fault::new("TOO_SHORT", "Must not be empty.")),
-        _ if n < min => Err(Fault::new("TOO_SHORT", format!("Must have at least {min} characters."))),
-        _ if n > max => Err(Fault::new("TOO_LONG", format!("Must have at most {max} characters."))),
+        0 if min > 0 => Err(InvalidText::new("TOO_SHORT", "Must not be empty.")),
+        _ if n < min => Err(InvalidText::new("TOO_SHORT", format!("Must have at least {min} characters."))),
+        _ if n > max => Err(InvalidText::new("TOO_LONG", format!("Must have at most {max} characters."))),
         _ => Ok(()),
     }
 }
@@ -73,12 +73,12 @@ fn nfc(text: &str) -> String {
 const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 
 /// ASCII letters, digits, `.`, `_` and `-`, with a letter or digit first.
-fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
+fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
     length(text, bounds)?;
     let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(sound) {
         true => Ok(text.to_owned()),
-        false => Err(Fault::new(
+        false => Err(InvalidText::new(
             "INVALID_FORMAT",
             "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
         )),
@@ -95,7 +95,7 @@ impl Name {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `MIXED_SCRIPTS`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let name = line(text, 1..=Self::MAX)?;
         confusable::refuse_mixed_scripts(&name)?;
         Ok(Self(name))
@@ -146,17 +146,17 @@ impl Slug {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `RESERVED` (also for a UUID: the API takes ids in the same place).
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(Slug::PATTERN).ok());
         length(text, Self::LENGTH)?;
         if !FORM.as_ref().is_some_and(|form| form.is_match(text)) {
-            return Err(Fault::new(
+            return Err(InvalidText::new(
                 "INVALID_FORMAT",
                 "Use lower-case letters, digits and single hyphens between them.",
             ));
         }
         if Self::RESERVED.contains(&text) || uuid::Uuid::try_parse(text).is_ok() {
-            return Err(Fault::new("RESERVED", "This slug is reserved; choose another."));
+            return Err(InvalidText::new("RESERVED", "This slug is reserved; choose another."));
         }
         Ok(Self(text.to_owned()))
     }
@@ -189,7 +189,7 @@ impl ProjectCode {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         word(text, 1..=Self::MAX).map(Self)
     }
 
@@ -211,7 +211,7 @@ impl Username {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         word(text, Self::LENGTH).map(Self)
     }
 
@@ -231,12 +231,12 @@ impl Color {
 
     /// # Errors
     /// `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         match text.strip_prefix('#') {
             Some(hex) if hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()) => {
                 Ok(Self(text.to_ascii_lowercase()))
             }
-            _ => Err(Fault::new("INVALID_FORMAT", "Write a colour as #rrggbb.")),
+            _ => Err(InvalidText::new("INVALID_FORMAT", "Write a colour as #rrggbb.")),
         }
     }
 }
@@ -261,12 +261,12 @@ macro_rules! shows { ($($name:ident . $field:tt),+) => {$(
 )+}}
 shows!(
     Name.0,
-    About.0,
+    OrganizationDescription.0,
     Locale.0,
     TimeZone.0,
     Currency.0,
     Slug.0,
-    SlugPart.0,
+    SlugFragment.0,
     ProjectCode.0,
     Username.0,
     Color.0,

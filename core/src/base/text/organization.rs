@@ -2,28 +2,28 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Fault, length, line};
+use super::{InvalidText, length, line};
 
 /// A few sentences about something: trimmed, NFC, 1..=500 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct About(pub(super) String);
+pub struct OrganizationDescription(pub(super) String);
 
-impl About {
+impl OrganizationDescription {
     /// Longest text, in characters.
     pub const MAX: usize = 500;
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         line(text, 1..=Self::MAX).map(Self)
     }
 }
 
 /// A part of a slug, to look for: 1..=63 lower-case letters, digits and hyphens. Nothing in it means anything to LIKE.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlugPart(pub(super) String);
+pub struct SlugFragment(pub(super) String);
 
-impl SlugPart {
+impl SlugFragment {
     /// The form of a part, as the API documents it.
     pub const PATTERN: &'static str = "^[a-z0-9-]+$";
     /// Shortest and longest part, in characters.
@@ -31,11 +31,11 @@ impl SlugPart {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         length(text, Self::LENGTH)?;
         match text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
             true => Ok(Self(text.to_owned())),
-            false => Err(Fault::new("INVALID_FORMAT", "Use lower-case letters, digits and hyphens.")),
+            false => Err(InvalidText::new("INVALID_FORMAT", "Use lower-case letters, digits and hyphens.")),
         }
     }
 }
@@ -60,13 +60,18 @@ impl Currency {
 
     /// # Errors
     /// `INVALID_FORMAT`, `UNKNOWN_CURRENCY`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         if text.len() != 3 || !text.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Err(Fault::new("INVALID_FORMAT", "Write a currency as its three letters, such as EUR."));
+            return Err(InvalidText::new(
+                "INVALID_FORMAT",
+                "Write a currency as its three letters, such as EUR.",
+            ));
         }
         match Self::CODES.split_whitespace().any(|code| code == text) {
             true => Ok(Self(text.to_owned())),
-            false => Err(Fault::new("UNKNOWN_CURRENCY", "Name a currency of ISO 4217, such as EUR or USD.")),
+            false => {
+                Err(InvalidText::new("UNKNOWN_CURRENCY", "Name a currency of ISO 4217, such as EUR or USD."))
+            }
         }
     }
 
@@ -105,18 +110,18 @@ mod tests {
     #[test]
     fn a_part_of_a_slug_is_no_pattern() {
         for good in ["a", "-", "acme-2", &"a".repeat(63)] {
-            assert_eq!(SlugPart::parse(good).unwrap().0, good);
+            assert_eq!(SlugFragment::parse(good).unwrap().0, good);
         }
         for bad in ["", "%", "a_b", "A", "a b", "\\", &"a".repeat(64)] {
-            assert!(SlugPart::parse(bad).is_err(), "{bad:?}");
+            assert!(SlugFragment::parse(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn a_text_about_something_is_trimmed_and_says_something() {
-        assert_eq!(About::parse("  We build engines. ").unwrap().0, "We build engines.");
+        assert_eq!(OrganizationDescription::parse("  We build engines. ").unwrap().0, "We build engines.");
         for bad in ["", "  ", "a\u{7}b", "two\nlines", &"a".repeat(501)] {
-            assert!(About::parse(bad).is_err(), "{bad:?}");
+            assert!(OrganizationDescription::parse(bad).is_err(), "{bad:?}");
         }
     }
 }

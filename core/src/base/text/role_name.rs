@@ -1,6 +1,6 @@
 //! What a role is called, and what it is for.
 
-use super::{Fault, confusable, key, line};
+use super::{InvalidText, confusable, key, line};
 
 /// The name of a role, for people: trimmed, NFC, 1..=50 characters, none that do not show, no word of mixed scripts; unique
 /// without regard to case, and to letters that look alike.
@@ -13,7 +13,7 @@ impl RoleName {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `MIXED_SCRIPTS`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let name = line(text, 1..=Self::MAX)?;
         confusable::refuse_mixed_scripts(&name)?;
         Ok(Self(name))
@@ -56,21 +56,21 @@ impl From<RoleName> for String {
 
 /// A few words, for people: trimmed, NFC, at most 255 characters, no control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description(String);
+pub struct RoleDescription(String);
 
-impl Description {
+impl RoleDescription {
     /// Longest description, in characters.
     pub const MAX: usize = 255;
 
     /// # Errors
     /// `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         line(text, 0..=Self::MAX).map(Self)
     }
 }
 
-impl From<Description> for String {
-    fn from(description: Description) -> Self {
+impl From<RoleDescription> for String {
+    fn from(description: RoleDescription) -> Self {
         description.0
     }
 }
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(slug(&"a b".repeat(16)).len(), 40);
         assert_eq!(RoleName::parse("STRASSE").unwrap().key(), RoleName::parse("strasse").unwrap().key());
         assert_eq!(RoleName::parse(" ").unwrap_err().code, "TOO_SHORT");
-        assert_eq!(Description::parse(&"a".repeat(256)).unwrap_err().code, "TOO_LONG");
-        assert_eq!(Description::parse("").unwrap(), Description::default());
+        assert_eq!(RoleDescription::parse(&"a".repeat(256)).unwrap_err().code, "TOO_LONG");
+        assert_eq!(RoleDescription::parse("").unwrap(), RoleDescription::default());
     }
 }

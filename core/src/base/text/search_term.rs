@@ -1,6 +1,6 @@
 //! What people look for.
 
-use super::{Fault, key, length, without_controls};
+use super::{InvalidText, key, length, without_controls};
 
 /// A part of a name to look for: trimmed, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ impl SearchTerm {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         without_controls(text)?;
         let text = text.trim();
         length(text, 1..=Self::MAX)?;

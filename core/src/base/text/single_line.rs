@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Fault, length, nfc};
+use super::{InvalidText, length, nfc};
 
 /// The form of a text for people, as the API documents it: no control characters (U+0000 to U+001F, U+007F to U+009F), and
 /// none of the characters that change the direction of a text or do not show.
@@ -14,7 +14,7 @@ pub const WORDS: &str = "^[^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u180E\
     [^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u180E\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\uFEFF\\uFFF9-\\uFFFD]*$";
 
 /// A text for people in one line: trimmed, NFC, so long, without control characters and characters that do not show.
-pub(super) fn line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
+pub(super) fn line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
     without_controls(text)?;
     refuse_invisible(text)?;
     let line = nfc(text.trim());
@@ -22,22 +22,22 @@ pub(super) fn line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, 
     Ok(line)
 }
 
-pub(super) fn without_controls(text: &str) -> Result<(), Fault> {
+pub(super) fn without_controls(text: &str) -> Result<(), InvalidText> {
     match text.chars().any(char::is_control) {
-        true => Err(Fault::new("INVALID_FORMAT", "Must not contain control characters.")),
+        true => Err(InvalidText::new("INVALID_FORMAT", "Must not contain control characters.")),
         false => Ok(()),
     }
 }
 
 /// A text for people in as many lines as it takes: as [`line`], but with line breaks, tabs and characters that do not show.
 /// Characters that override the direction of a text are refused here, too (UTS 55).
-pub(super) fn lines(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
+pub(super) fn lines(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         let message = "Must not contain control characters other than line breaks and tabs.";
-        return Err(Fault::new("INVALID_FORMAT", message));
+        return Err(InvalidText::new("INVALID_FORMAT", message));
     }
     if text.chars().any(overrides_direction) {
-        return Err(Fault::new(
+        return Err(InvalidText::new(
             "INVALID_FORMAT",
             "Must not contain characters that change the direction of text.",
         ));
@@ -61,8 +61,8 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Joiners belong between letters of many scripts and inside of emoji. Elsewhere they only hide (RFC 5892, appendix A).
-pub(super) fn refuse_invisible(text: &str) -> Result<(), Fault> {
-    let refused = || Err(Fault::new("INVALID_FORMAT", "Must not contain characters that do not show."));
+pub(super) fn refuse_invisible(text: &str) -> Result<(), InvalidText> {
+    let refused = || Err(InvalidText::new("INVALID_FORMAT", "Must not contain characters that do not show."));
     if text.chars().any(is_invisible) {
         return refused();
     }

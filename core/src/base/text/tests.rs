@@ -103,8 +103,8 @@ proptest! {
         static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| [LINE, WORDS].map(|form| Regex::new(form).unwrap()));
         let [line, words] = &*FORMS;
         // No form can tell what stands beside a joiner, and of which script a letter is.
-        let (description, name) = (Description::parse(&text), Name::parse(&text));
-        let beyond = |fault: &Fault| fault.code == "MIXED_SCRIPTS" || text.contains(['\u{200C}', '\u{200D}']) || text.chars().any(|c| ('\u{E0000}'..='\u{E007F}').contains(&c));
+        let (description, name) = (RoleDescription::parse(&text), Name::parse(&text));
+        let beyond = |fault: &InvalidText| fault.code == "MIXED_SCRIPTS" || text.contains(['\u{200C}', '\u{200D}']) || text.chars().any(|c| ('\u{E0000}'..='\u{E007F}').contains(&c));
         prop_assert!(description.is_err() || line.is_match(&text));
         prop_assert!(name.is_err() || words.is_match(&text));
         prop_assert!(description.is_ok() || !line.is_match(&text) || description.is_err_and(|fault| beyond(&fault)), "{text:?}");

@@ -1,6 +1,6 @@
 //! What people write of their work.
 
-use super::{Fault, line, lines};
+use super::{InvalidText, line, lines};
 
 /// What kind of work it was: trimmed, NFC, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ impl Activity {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         line(text, 1..=Self::MAX).map(Self)
     }
 }
@@ -27,7 +27,7 @@ impl Notes {
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
         lines(text, 1..=Self::MAX).map(Self)
     }
 }

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{CredentialId, UserId},
-    runtime::cluster::Touch,
+    runtime::cluster::Invalidation,
     storage::db::GlobalTable,
 };
 
@@ -48,5 +48,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "credential";
-    const TOUCH: Option<fn(&Model) -> Touch> = None;
+    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
 }

@@ -18,20 +18,20 @@ use crate::{
     Error, Result,
     base::{
         crypto::Secret,
-        error::Code,
+        error::ErrorCode,
         ids::{CredentialId, UserId},
-        permissions::Origin,
-        text::{self, EmailAddress, Fault},
+        permissions::AuditOrigin,
+        text::{self, EmailAddress, InvalidText},
     },
     identity::users,
-    runtime::rate_limit::Attempt,
-    storage::db::{Db, Tx},
+    runtime::rate_limit::LoginAttempt,
+    storage::db::{Db, GlobalTx},
 };
 
 const PASSWORD: &str = "password";
 
 /// Gives a person a first password, by its hash.
-pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
+pub(crate) async fn create(tx: &GlobalTx, user: UserId, secret_hash: String) -> Result<()> {
     let now = tx.now();
     tx.insert(entity::ActiveModel {
         id: Set(CredentialId::new(now)),
@@ -47,7 +47,7 @@ pub(crate) async fn create(tx: &Tx, user: UserId, secret_hash: String) -> Result
 }
 
 /// Gives a person a password, by its hash; the one he had is worth nothing from then on.
-pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()> {
+pub(crate) async fn set(tx: &GlobalTx, user: UserId, secret_hash: String) -> Result<()> {
     let now = tx.now();
     let row = entity::ActiveModel {
         secret_hash: Set(secret_hash.clone()),
@@ -62,12 +62,12 @@ pub(crate) async fn set(tx: &Tx, user: UserId, secret_hash: String) -> Result<()
 }
 
 /// Takes every proof of identity from a person, for good.
-pub(crate) async fn clear(tx: &Tx, user: UserId) -> Result<()> {
+pub(crate) async fn clear(tx: &GlobalTx, user: UserId) -> Result<()> {
     tx.delete::<entity::Entity>(entity::Column::UserId.eq(user)).await.map(drop)
 }
 
 /// Does a person have a password?
-pub(crate) async fn has_password(tx: &Tx, user: UserId) -> Result<bool> {
+pub(crate) async fn has_password(tx: &GlobalTx, user: UserId) -> Result<bool> {
     Ok(tx.find::<entity::Entity>().filter(password_of(user)).one().await?.is_some())
 }
 
@@ -77,7 +77,7 @@ fn password_of(user: UserId) -> Condition {
 
 /// The account that somebody says is theirs.
 #[derive(FromQueryResult)]
-pub(crate) struct Claimed {
+pub(crate) struct LoginCandidate {
     pub(crate) id: UserId,
     pub(crate) email_canonical: String,
     pub(crate) email_verified_at: Option<DateTime<Utc>>,
@@ -91,7 +91,7 @@ pub(crate) struct Claimed {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn named(db: &Db, login: &str) -> Result<Option<Claimed>> {
+pub(crate) async fn named(db: &Db, login: &str) -> Result<Option<LoginCandidate>> {
     // A username has no @.
     let column = match EmailAddress::parse(login) {
         Ok(_) => users::Column::EmailCanonical,
@@ -112,7 +112,7 @@ pub(crate) fn canonical(login: &str) -> String {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn of(db: &Db, user: UserId) -> Result<Option<Claimed>> {
+pub(crate) async fn of(db: &Db, user: UserId) -> Result<Option<LoginCandidate>> {
     claimed(db, Expr::col((users::Entity, users::Column::Id)).eq(user)).await
 }
 
@@ -125,19 +125,20 @@ pub(crate) async fn of(db: &Db, user: UserId) -> Result<Option<Claimed>> {
 pub(crate) async fn verify(
     db: &Db,
     passwords: &Passwords,
-    attempt: Attempt<'_>,
-    claimed: Option<Claimed>,
+    attempt: LoginAttempt<'_>,
+    claimed: Option<LoginCandidate>,
     password: Secret<String>,
-) -> Result<Proof> {
+) -> Result<PasswordProof> {
     let hash = claimed.as_ref().and_then(|claimed| Some(claimed.held.as_ref()?.secret_hash.clone()));
     let verdict = passwords.verify(password, hash).await?;
-    let Some(Claimed { id: user, is_active, held: Some(held), .. }) = claimed.filter(|_| verdict.is_right())
+    let Some(LoginCandidate { id: user, is_active, held: Some(held), .. }) =
+        claimed.filter(|_| verdict.is_right())
     else {
         attempt.wrong().await;
-        return Err(Code::InvalidCredentials.refuse());
+        return Err(ErrorCode::InvalidCredentials.refuse());
     };
     if !is_active {
-        return Err(Code::InactiveUser.refuse());
+        return Err(ErrorCode::InactiveUser.refuse());
     }
     attempt.right().await;
     if let Verdict::Outdated { renewed } = verdict
@@ -146,12 +147,12 @@ pub(crate) async fn verify(
         // No reason to shut anybody out: the next log-in tries again.
         tracing::warn!(%error, %user, "an outdated password hash could not be replaced");
     }
-    Ok(Proof { user, changed_at: held.changed_at })
+    Ok(PasswordProof { user, changed_at: held.changed_at })
 }
 
 /// That somebody gave the password of a person. It takes a while to find out: what he does with it asks [`holds`].
 #[derive(Clone, Copy, Debug)]
-pub struct Proof {
+pub struct PasswordProof {
     /// Whose.
     pub user: UserId,
     /// When that password was set.
@@ -160,14 +161,14 @@ pub struct Proof {
 
 /// Is the password that was proved still the person's? To be asked while his row is locked, which whoever sets another
 /// password locks first.
-pub(crate) async fn holds(tx: &Tx, proof: &Proof) -> Result<bool> {
+pub(crate) async fn holds(tx: &GlobalTx, proof: &PasswordProof) -> Result<bool> {
     let same = password_of(proof.user).add(entity::Column::ChangedAt.eq(proof.changed_at));
     Ok(tx.find::<entity::Entity>().filter(same).one().await?.is_some())
 }
 
 /// Stores a hash made as it is done today, unless the password was changed since it was read.
 async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Result<()> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let verified = password_of(user).add(entity::Column::SecretHash.eq(&held.secret_hash));
     let row = entity::ActiveModel {
         secret_hash: Set(secret_hash),
@@ -184,8 +185,8 @@ async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Resul
 
 /// The refusal of a password that is another; `field` names it.
 pub(crate) fn mismatch(field: &str) -> Error {
-    let fault = Fault { code: "WRONG", message: "Is not your current password.".into() };
-    Code::PasswordMismatch.refuse_field(field, fault)
+    let fault = InvalidText { code: "WRONG", message: "Is not your current password.".into() };
+    ErrorCode::PasswordMismatch.refuse_field(field, fault)
 }
 
 #[derive(FromQueryResult)]
@@ -194,7 +195,7 @@ struct Held {
     changed_at: DateTime<Utc>,
 }
 
-async fn claimed(db: &Db, whose: SimpleExpr) -> Result<Option<Claimed>> {
+async fn claimed(db: &Db, whose: SimpleExpr) -> Result<Option<LoginCandidate>> {
     use users::Column::{DeletedAt, EmailCanonical, EmailVerifiedAt, Id, IsActive};
     let mut query = Query::select();
     query

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::{OneTimeToken, Purpose};
+use super::{OneTimeToken, TokenPurpose};
 use crate::{
     base::{
         crypto::{self, MacKey, MasterKey, Secret},
@@ -17,7 +17,7 @@ use crate::{
 
 /// How mailboxes are proved on this installation. Cheap to clone.
 #[derive(Clone)]
-pub struct Mail {
+pub struct EmailTokens {
     key: MacKey<32>,
     /// Does anything send mail? Where nothing does, accounts verify themselves.
     pub is_configured: bool,
@@ -30,11 +30,11 @@ pub struct Mail {
     invitation: Duration,
 }
 
-impl Mail {
+impl EmailTokens {
     /// As the settings say, with the key derived for mails.
     pub fn new(master: &MasterKey, config: &Config) -> Self {
         Self {
-            key: MacKey::derive(master, crypto::Purpose::Email),
+            key: MacKey::derive(master, crypto::KeyPurpose::Email),
             is_configured: config.sends_mail(),
             hides_accounts: config.hides_existing_accounts(),
             verify: config.verify_ttl,
@@ -57,19 +57,19 @@ impl Mail {
         crypto::hex(&tag[..16])
     }
 
-    pub(super) fn lifetime(&self, purpose: Purpose) -> Duration {
+    pub(super) fn lifetime(&self, purpose: TokenPurpose) -> Duration {
         match purpose {
-            Purpose::Verify => self.verify,
-            Purpose::Reset => self.reset,
-            Purpose::Email => self.email,
-            Purpose::Undo => self.undo,
-            Purpose::Invitation => self.invitation,
+            TokenPurpose::Verify => self.verify,
+            TokenPurpose::Reset => self.reset,
+            TokenPurpose::Email => self.email,
+            TokenPurpose::Undo => self.undo,
+            TokenPurpose::Invitation => self.invitation,
         }
     }
 
     /// Base64url of the id and 32 bytes that only the key can make: so the row alone, which is all that is stored, is
     /// enough to write the mail, and not enough to use it.
-    pub(super) fn token(&self, purpose: Purpose, id: OneTimeTokenId) -> Secret<String> {
+    pub(super) fn token(&self, purpose: TokenPurpose, id: OneTimeTokenId) -> Secret<String> {
         let id = id.0.as_bytes();
         let proof = self.key.tag(&[purpose.as_str().as_bytes(), id].concat());
         Secret::new(URL_SAFE_NO_PAD.encode([&id[..], &proof[..]].concat()))
@@ -85,10 +85,10 @@ impl Mail {
     /// What is mailed: an address below `public_url`, with the token in its fragment, which no server and no log sees.
     pub fn link(&self, public_url: &str, row: &OneTimeToken) -> Option<Secret<String>> {
         let place = match row.purpose()? {
-            Purpose::Verify | Purpose::Email => "verify#token",
-            Purpose::Reset => "reset#token",
-            Purpose::Undo => "verify#undo",
-            Purpose::Invitation => "accept#token",
+            TokenPurpose::Verify | TokenPurpose::Email => "verify#token",
+            TokenPurpose::Reset => "reset#token",
+            TokenPurpose::Undo => "verify#undo",
+            TokenPurpose::Invitation => "accept#token",
         };
         let token = self.reveal(row)?;
         Some(Secret::new(format!("{}/{place}={}", public_url.trim_end_matches('/'), token.expose())))
@@ -105,12 +105,12 @@ mod tests {
     use super::*;
     use crate::runtime::config::Sources;
 
-    fn mail(key: &str) -> Mail {
+    fn mail(key: &str) -> EmailTokens {
         let config = Config::read(&Sources::only(&[("INSULA_SMTP_URL", "smtp://localhost")])).unwrap();
-        Mail::new(&MasterKey::new(key.repeat(32)), &config)
+        EmailTokens::new(&MasterKey::new(key.repeat(32)), &config)
     }
 
-    fn row(mail: &Mail, purpose: Purpose) -> OneTimeToken {
+    fn row(mail: &EmailTokens, purpose: TokenPurpose) -> OneTimeToken {
         let now = chrono::DateTime::from_timestamp_micros(1_790_000_000_000_123).unwrap();
         let id = OneTimeTokenId::new(now);
         OneTimeToken {
@@ -131,12 +131,12 @@ mod tests {
     #[test]
     fn a_token_is_the_id_and_a_proof_of_key_and_purpose() {
         let (a, b) = (mail("a"), mail("b"));
-        let row = row(&a, Purpose::Reset);
+        let row = row(&a, TokenPurpose::Reset);
         let token = a.reveal(&row).unwrap().expose().clone();
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         assert_eq!((bytes.len(), &bytes[..16]), (48, &row.id.0.as_bytes()[..]));
-        assert_eq!(token, *a.token(Purpose::Reset, row.id).expose());
-        assert_ne!(token, *a.token(Purpose::Undo, row.id).expose());
+        assert_eq!(token, *a.token(TokenPurpose::Reset, row.id).expose());
+        assert_ne!(token, *a.token(TokenPurpose::Undo, row.id).expose());
         assert!(b.reveal(&row).is_none());
     }
 
@@ -144,11 +144,11 @@ mod tests {
     fn a_link_carries_its_token_in_the_fragment() {
         let mail = mail("a");
         for (purpose, start) in [
-            (Purpose::Verify, "https://insula.example/verify#token="),
-            (Purpose::Email, "https://insula.example/verify#token="),
-            (Purpose::Reset, "https://insula.example/reset#token="),
-            (Purpose::Undo, "https://insula.example/verify#undo="),
-            (Purpose::Invitation, "https://insula.example/accept#token="),
+            (TokenPurpose::Verify, "https://insula.example/verify#token="),
+            (TokenPurpose::Email, "https://insula.example/verify#token="),
+            (TokenPurpose::Reset, "https://insula.example/reset#token="),
+            (TokenPurpose::Undo, "https://insula.example/verify#undo="),
+            (TokenPurpose::Invitation, "https://insula.example/accept#token="),
         ] {
             let row = row(&mail, purpose);
             let token = mail.reveal(&row).unwrap().expose().clone();

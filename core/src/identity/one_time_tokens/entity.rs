@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OneTimeTokenId, UserId},
-    runtime::cluster::Touch,
+    runtime::cluster::Invalidation,
     storage::db::GlobalTable,
 };
 
@@ -45,6 +45,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
-    const TOUCH: Option<fn(&Model) -> Touch> = None;
+    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
     const NAME: &'static str = "link";
 }

@@ -2,20 +2,20 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
-use super::{Column, Mail, OneTimeToken, Purpose, email, entity, good, spent};
+use super::{Column, EmailTokens, OneTimeToken, TokenPurpose, email, entity, good, spent};
 use crate::{
     Result,
     base::{
         ids::{InvitationId, OneTimeTokenId},
         text::EmailAddress,
     },
-    storage::db::Tx,
+    storage::db::GlobalTx,
 };
 
 /// Makes the token of an invitation for the mailbox `email`. Its older one is worth nothing from then on.
 pub(crate) async fn issue_invitation(
-    tx: &Tx,
-    mail: &Mail,
+    tx: &GlobalTx,
+    mail: &EmailTokens,
     invitation: InvitationId,
     email: &EmailAddress,
 ) -> Result<OneTimeToken> {
@@ -26,11 +26,11 @@ pub(crate) async fn issue_invitation(
         user_id: Set(None),
         email: Set(email.as_str().to_owned()),
         email_canonical: Set(email.key().to_owned()),
-        purpose: Set(Purpose::Invitation.as_str().to_owned()),
+        purpose: Set(TokenPurpose::Invitation.as_str().to_owned()),
         subject_id: Set(Some(invitation.0)),
-        token_hash: Set(email::hash(mail.token(Purpose::Invitation, id).expose())),
+        token_hash: Set(email::hash(mail.token(TokenPurpose::Invitation, id).expose())),
         used_at: Set(None),
-        expires_at: Set(now + mail.lifetime(Purpose::Invitation)),
+        expires_at: Set(now + mail.lifetime(TokenPurpose::Invitation)),
         created_at: Set(now),
         updated_at: Set(now),
     })
@@ -38,11 +38,11 @@ pub(crate) async fn issue_invitation(
 }
 
 /// Ends the token of an invitation of the canonical address `email`: nobody joins by it any more.
-pub(crate) async fn kill_invitation(tx: &Tx, invitation: InvitationId, email: &str) -> Result<()> {
+pub(crate) async fn kill_invitation(tx: &GlobalTx, invitation: InvitationId, email: &str) -> Result<()> {
     let its = good(tx.now())
         // Implied; but by it there is an index.
         .add(Column::EmailCanonical.eq(email))
-        .add(Column::Purpose.eq(Purpose::Invitation.as_str()))
+        .add(Column::Purpose.eq(TokenPurpose::Invitation.as_str()))
         .add(Column::SubjectId.eq(invitation.0));
     tx.update_where(spent(tx), its).await.map(drop)
 }

@@ -13,7 +13,7 @@ use sea_orm::{
     sea_query::{Asterisk, Query},
 };
 
-pub use email::Mail;
+pub use email::EmailTokens;
 pub use entity::Model as OneTimeToken;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use invitation::{issue_invitation, kill_invitation};
@@ -21,16 +21,16 @@ pub(crate) use invitation::{issue_invitation, kill_invitation};
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{OneTimeTokenId, UserId},
         text::EmailAddress,
     },
-    storage::db::{Db, Tx},
+    storage::db::{Db, GlobalTx},
 };
 
 /// What a token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum TokenPurpose {
     /// To verify the address of a new account.
     Verify,
     /// To set a new password.
@@ -43,7 +43,7 @@ pub enum Purpose {
     Invitation,
 }
 
-impl Purpose {
+impl TokenPurpose {
     /// Every one.
     pub(crate) const ALL: &'static [Self] =
         &[Self::Verify, Self::Reset, Self::Email, Self::Undo, Self::Invitation];
@@ -64,21 +64,21 @@ impl Purpose {
 
 impl OneTimeToken {
     /// What it is good for.
-    pub fn purpose(&self) -> Option<Purpose> {
-        Purpose::ALL.iter().copied().find(|purpose| purpose.as_str() == self.purpose)
+    pub fn purpose(&self) -> Option<TokenPurpose> {
+        TokenPurpose::ALL.iter().copied().find(|purpose| purpose.as_str() == self.purpose)
     }
 }
 
 /// Makes a token about `user` for the mailbox `email`. The older ones of its purpose are worth nothing from then on;
 /// those that undo stay good, or who took an account over would end them by changing its address twice.
 pub(crate) async fn issue(
-    tx: &Tx,
-    mail: &Mail,
-    purpose: Purpose,
+    tx: &GlobalTx,
+    mail: &EmailTokens,
+    purpose: TokenPurpose,
     user: UserId,
     email: &EmailAddress,
 ) -> Result<OneTimeToken> {
-    if purpose != Purpose::Undo {
+    if purpose != TokenPurpose::Undo {
         kill(tx, user, &[purpose]).await?;
     }
     let (id, now) = (OneTimeTokenId::new(tx.now()), tx.now());
@@ -102,7 +102,7 @@ pub(crate) async fn issue(
 ///
 /// # Errors
 /// `LINK_EXPIRED` for every other text: unknown, used, expired, or good for something else.
-pub async fn find(db: &Db, token: &str, purposes: &[Purpose]) -> Result<OneTimeToken> {
+pub async fn find(db: &Db, token: &str, purposes: &[TokenPurpose]) -> Result<OneTimeToken> {
     #[expect(clippy::disallowed_methods, reason = "who follows a link is in no organization")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
@@ -112,47 +112,47 @@ pub async fn find(db: &Db, token: &str, purposes: &[Purpose]) -> Result<OneTimeT
         .cond_where(good(tx.now()).add(Column::TokenHash.eq(email::hash(token))));
     let found: Vec<OneTimeToken> = tx.rows(&query).await?;
     let fits = |row: &OneTimeToken| row.purpose().is_some_and(|purpose| purposes.contains(&purpose));
-    found.into_iter().find(fits).ok_or(Error::Refused(Code::LinkExpired))
+    found.into_iter().find(fits).ok_or(Error::Refused(ErrorCode::LinkExpired))
 }
 
 /// Uses a token, once: of many at the same time one succeeds.
 ///
 /// # Errors
 /// `LINK_EXPIRED` when it was used, replaced or has expired meanwhile.
-pub(crate) async fn consume(tx: &Tx, token: &OneTimeToken) -> Result<()> {
+pub(crate) async fn consume(tx: &GlobalTx, token: &OneTimeToken) -> Result<()> {
     let condition = good(tx.now()).add(Column::TokenHash.eq(token.token_hash.clone()));
     match tx.update_where(spent(tx), condition).await?.is_empty() {
         false => Ok(()),
-        true => Err(Code::LinkExpired.refuse()),
+        true => Err(ErrorCode::LinkExpired.refuse()),
     }
 }
 
 /// Ends the tokens of a person that are good for `purposes`: they were made for a state that is no more.
-pub(crate) async fn kill(tx: &Tx, user: UserId, purposes: &[Purpose]) -> Result<()> {
+pub(crate) async fn kill(tx: &GlobalTx, user: UserId, purposes: &[TokenPurpose]) -> Result<()> {
     let purposes = purposes.iter().map(|purpose| purpose.as_str());
     let condition = good(tx.now()).add(Column::UserId.eq(user)).add(Column::Purpose.is_in(purposes));
     tx.update_where(spent(tx), condition).await.map(drop)
 }
 
 /// Ends what could undo the return to the address of `token`: changes made after it.
-pub(crate) async fn kill_later_undos(tx: &Tx, user: UserId, token: &OneTimeToken) -> Result<()> {
+pub(crate) async fn kill_later_undos(tx: &GlobalTx, user: UserId, token: &OneTimeToken) -> Result<()> {
     let condition = good(tx.now())
         .add(Column::UserId.eq(user))
-        .add(Column::Purpose.eq(Purpose::Undo.as_str()))
+        .add(Column::Purpose.eq(TokenPurpose::Undo.as_str()))
         .add(Column::CreatedAt.gt(token.created_at));
     tx.update_where(spent(tx), condition).await.map(drop)
 }
 
 /// Whose the address was, and may be again: those who can still undo the change away from it.
-pub(crate) async fn kept_for(tx: &Tx, email: &EmailAddress) -> Result<Vec<UserId>> {
+pub(crate) async fn kept_for(tx: &GlobalTx, email: &EmailAddress) -> Result<Vec<UserId>> {
     let condition = good(tx.now())
-        .add(Column::Purpose.eq(Purpose::Undo.as_str()))
+        .add(Column::Purpose.eq(TokenPurpose::Undo.as_str()))
         .add(Column::EmailCanonical.eq(email.key()));
     let kept = tx.find::<Entity>().filter(condition).all_locked(Column::Id).await?;
     Ok(kept.into_iter().filter_map(|token| token.user_id).collect())
 }
 
-fn spent(tx: &Tx) -> entity::ActiveModel {
+fn spent(tx: &GlobalTx) -> entity::ActiveModel {
     entity::ActiveModel { used_at: Set(Some(tx.now())), updated_at: Set(tx.now()), ..Default::default() }
 }
 

@@ -3,22 +3,22 @@
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::json;
 
-use super::{Column, Entity, Policy, Session, end, entity, living, tell};
+use super::{Column, Entity, Session, SessionPolicy, end, entity, living, tell};
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{SessionId, UserId},
         permissions::Actor,
         text::Name,
     },
     identity::{
-        credentials::{self, Proof},
+        credentials::{self, PasswordProof},
         users::{self, User},
     },
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
 };
@@ -38,17 +38,22 @@ pub struct Device {
 ///
 /// # Errors
 /// `INVALID_CREDENTIALS` when it was changed, or the account deleted, since it was proved; `INACTIVE_USER`.
-pub async fn log_in(tx: &mut Tx, proof: &Proof, device: Device, policy: &Policy) -> Result<(Session, User)> {
+pub async fn log_in(
+    tx: &mut GlobalTx,
+    proof: &PasswordProof,
+    device: Device,
+    policy: &SessionPolicy,
+) -> Result<(Session, User)> {
     // Locked, so that no reset can come between: it would end the sessions there are, and miss this one.
     let user = users::lock(tx, proof.user).await.map_err(|error| match error {
-        Error::NotFound(_) => Code::InvalidCredentials.refuse(),
+        Error::NotFound(_) => ErrorCode::InvalidCredentials.refuse(),
         error => error,
     })?;
     if !credentials::holds(tx, proof).await? {
-        return Err(Code::InvalidCredentials.refuse());
+        return Err(ErrorCode::InvalidCredentials.refuse());
     }
     if !user.is_active {
-        return Err(Code::InactiveUser.refuse());
+        return Err(ErrorCode::InactiveUser.refuse());
     }
     create(tx, user.id, device, policy).await
 }
@@ -58,7 +63,12 @@ pub async fn log_in(tx: &mut Tx, proof: &Proof, device: Device, policy: &Policy)
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) -> Result<(Session, User)> {
+pub async fn create(
+    tx: &mut GlobalTx,
+    user: UserId,
+    device: Device,
+    policy: &SessionPolicy,
+) -> Result<(Session, User)> {
     let now = tx.now();
     let agent: Option<String> = device.user_agent.map(|agent| agent.chars().take(500).collect());
     // First, since it locks the person: of two log-ins on a new device the second one knows it.
@@ -97,7 +107,7 @@ pub async fn create(tx: &mut Tx, user: UserId, device: Device, policy: &Policy) 
 }
 
 /// Has the person logged in before, and never with this user agent? As far as sessions are remembered: until they expire.
-async fn is_new_device(tx: &Tx, user: UserId, agent: Option<&str>) -> Result<bool> {
+async fn is_new_device(tx: &GlobalTx, user: UserId, agent: Option<&str>) -> Result<bool> {
     // To say nothing is a way to be known, too: or whoever says nothing would be told of to nobody.
     let same = match agent {
         Some(agent) => Column::UserAgent.eq(agent),
@@ -108,7 +118,7 @@ async fn is_new_device(tx: &Tx, user: UserId, agent: Option<&str>) -> Result<boo
 }
 
 /// Makes room for one more session.
-async fn evict(tx: &Tx, user: UserId, policy: &Policy) -> Result<()> {
+async fn evict(tx: &GlobalTx, user: UserId, policy: &SessionPolicy) -> Result<()> {
     let living = living(tx.now()).add(Column::UserId.eq(user));
     let mut sessions = tx.find::<Entity>().filter(living).all_locked(Column::Id).await?;
     let most = usize::try_from(policy.most).unwrap_or(usize::MAX);

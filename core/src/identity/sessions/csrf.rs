@@ -2,7 +2,7 @@
 //! prevention cheat sheet).
 
 use crate::base::{
-    crypto::{MacKey, MasterKey, Purpose, random},
+    crypto::{KeyPurpose, MacKey, MasterKey, random},
     ids::SessionId,
 };
 
@@ -16,7 +16,7 @@ pub struct CsrfTokens(MacKey<32>);
 impl CsrfTokens {
     /// With the key derived for them.
     pub fn new(master: &MasterKey) -> Self {
-        Self(MacKey::derive(master, Purpose::Csrf))
+        Self(MacKey::derive(master, KeyPurpose::Csrf))
     }
 
     /// A token of a session; each call gives another one, and all stay good as long as the session.

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::base::{
-    crypto::{MacKey, MasterKey, Purpose, hex, random},
+    crypto::{KeyPurpose, MacKey, MasterKey, hex, random},
     ids::UserId,
 };
 
@@ -17,12 +17,12 @@ pub const KNOWN: TimeDelta = TimeDelta::days(30);
 /// Makes such tokens and reads them: base64url of 16 random bytes, the time, and the HMAC of the account and both. They open
 /// nothing, and do not say whose they are.
 #[derive(Clone)]
-pub struct DeviceTokens(MacKey<32>);
+pub struct DeviceCookies(MacKey<32>);
 
-impl DeviceTokens {
+impl DeviceCookies {
     /// With the key derived for them.
     pub fn new(master: &MasterKey) -> Self {
-        Self(MacKey::derive(master, Purpose::Device))
+        Self(MacKey::derive(master, KeyPurpose::Device))
     }
 
     /// A token of a device that has just logged in to the account of `user`; each call gives another one.
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_account_alone_and_for_thirty_days() {
-        let tokens = DeviceTokens::new(&MasterKey::new("k".repeat(32)));
+        let tokens = DeviceCookies::new(&MasterKey::new("k".repeat(32)));
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let (ada, eve) = (UserId::new(now), UserId::new(now));
         let token = tokens.issue(ada, now);
@@ -58,6 +58,6 @@ mod tests {
         for bad in ["", "AAAA", &token[1..], &format!("{token}A")] {
             assert_eq!(tokens.read(ada, bad, now), None, "{bad}");
         }
-        assert_eq!(DeviceTokens::new(&MasterKey::new("x".repeat(32))).read(ada, &token, now), None);
+        assert_eq!(DeviceCookies::new(&MasterKey::new("x".repeat(32))).read(ada, &token, now), None);
     }
 }

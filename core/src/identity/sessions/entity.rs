@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{SessionId, UserId},
-    runtime::cluster::Touch,
+    runtime::cluster::Invalidation,
     storage::db::GlobalTable,
 };
 
@@ -65,5 +65,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "session";
-    const TOUCH: Option<fn(&Model) -> Touch> = Some(|session| Touch::Session(session.id));
+    const TOUCH: Option<fn(&Model) -> Invalidation> = Some(|session| Invalidation::Session(session.id));
 }

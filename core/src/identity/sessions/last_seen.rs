@@ -5,13 +5,13 @@ use sea_orm::ColumnTrait;
 use super::{Column, Entity};
 use crate::{
     Result,
-    base::{ids::SessionId, permissions::Origin},
+    base::{ids::SessionId, permissions::AuditOrigin},
     storage::db::{Db, pieces},
 };
 
 /// Notes that these sessions were used a moment ago.
 pub(crate) async fn seen(db: &Db, sessions: impl IntoIterator<Item = SessionId>) -> Result<()> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     for sessions in pieces(sessions) {
         tx.set::<Entity>(Column::LastSeenAt, tx.now(), Column::Id.is_in(sessions)).await?;
     }

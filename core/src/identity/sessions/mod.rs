@@ -23,11 +23,11 @@ use serde_json::json;
 
 pub use create::{Device, create, log_in};
 pub use csrf::CsrfTokens;
-pub use device_cookie::{DeviceTokens, KNOWN};
+pub use device_cookie::{DeviceCookies, KNOWN};
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use last_seen::seen;
-pub use password_login::{Verifier, Whence};
+pub use password_login::{LoginSource, Verifier};
 pub(crate) use presented::note_presented;
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub use step_up::{authenticate_recent, reauthenticate};
@@ -36,7 +36,7 @@ pub use token::{AccessToken, Claims, Tokens};
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{SessionId, UserId},
         permissions::Platform,
     },
@@ -44,13 +44,13 @@ use crate::{
     runtime::config::Config,
     storage::{
         audit::{Action, Details},
-        db::{Db, GlobalTable, OrgTx, Tx, Unscoped},
+        db::{Db, GlobalTable, GlobalTx, OrgTx, Unscoped},
     },
 };
 
 /// How long sessions live, and how many. From the settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Policy {
+pub struct SessionPolicy {
     /// Ends this long after its beginning at the latest.
     pub absolute: Duration,
     /// Ends when it is not refreshed for this long.
@@ -63,7 +63,7 @@ pub struct Policy {
     pub most: u64,
 }
 
-impl From<&Config> for Policy {
+impl From<&Config> for SessionPolicy {
     fn from(config: &Config) -> Self {
         Self {
             absolute: config.session_ttl,
@@ -116,7 +116,7 @@ async fn look_up(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
         )
         .cond_where(good(claims, tx.now()));
     tx.row(&query, Entity::NAME).await.map_err(|error| match error {
-        Error::NotFound(_) => Code::InvalidToken.refuse(),
+        Error::NotFound(_) => ErrorCode::InvalidToken.refuse(),
         error => error,
     })
 }
@@ -145,16 +145,16 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
 ///
 /// # Errors
 /// `INVALID_TOKEN`.
-pub(crate) async fn still_signed_in(tx: &Tx) -> Result<()> {
+pub(crate) async fn still_signed_in(tx: &GlobalTx) -> Result<()> {
     let Some(session) = tx.origin().session else { return Ok(()) };
     let living = living(tx.now()).add(Column::Id.eq(session));
     let found = tx.find::<Entity>().filter(living).one().await?;
-    found.map(drop).ok_or(Code::InvalidToken.refuse())
+    found.map(drop).ok_or(ErrorCode::InvalidToken.refuse())
 }
 
 /// Which of a person's sessions are to end.
 #[derive(Clone, Copy, Debug)]
-pub enum Ending {
+pub enum RevokeScope {
     /// This one.
     One(SessionId),
     /// All but this one.
@@ -167,23 +167,23 @@ pub enum Ending {
 ///
 /// # Errors
 /// `NotFound` when the one to end is not his, or has ended.
-pub async fn revoke(tx: &Tx, user: UserId, which: Ending, reason: &str) -> Result<()> {
+pub async fn revoke(tx: &GlobalTx, user: UserId, which: RevokeScope, reason: &str) -> Result<()> {
     let his = living(tx.now()).add(Column::UserId.eq(user));
     let ended = match which {
-        Ending::One(id) => his.add(Column::Id.eq(id)),
-        Ending::Others(id) => his.add(Column::Id.ne(id)),
-        Ending::All => his,
+        RevokeScope::One(id) => his.add(Column::Id.eq(id)),
+        RevokeScope::Others(id) => his.add(Column::Id.ne(id)),
+        RevokeScope::All => his,
     };
     let (ended, _) = end(tx, ended, Action::SessionRevoked, reason).await?;
     match (which, ended) {
-        (Ending::One(_), 0) => Err(Error::NotFound(Entity::NAME)),
+        (RevokeScope::One(_), 0) => Err(Error::NotFound(Entity::NAME)),
         _ => Ok(()),
     }
 }
 
 /// Ends the sessions that `condition` names; says how many there were, and gives the platform's scope for mails.
 async fn end(
-    tx: &Tx,
+    tx: &GlobalTx,
     condition: impl IntoCondition,
     action: Action,
     reason: &str,
@@ -200,7 +200,12 @@ async fn end(
 }
 
 /// Writes the same event of each session into the platform's log; gives that scope, for mails.
-async fn tell(tx: &Tx, action: Action, sessions: &[Session], details: &Details) -> Result<OrgTx<Platform>> {
+async fn tell(
+    tx: &GlobalTx,
+    action: Action,
+    sessions: &[Session],
+    details: &Details,
+) -> Result<OrgTx<Platform>> {
     let platform = tx.platform().await?;
     platform.record_all(action, sessions.iter().map(|session| session.id), details).await?;
     Ok(platform)

@@ -8,22 +8,22 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query},
 };
 
-use super::{Column, DeviceTokens, Entity, KNOWN};
+use super::{Column, DeviceCookies, Entity, KNOWN};
 use crate::{
     Result,
     base::{
         crypto::Secret,
-        error::Code,
+        error::ErrorCode,
         ids::{SessionId, UserId},
     },
-    identity::credentials::{self, Passwords, Proof},
-    runtime::rate_limit::{Guesses, network},
-    storage::{audit::Trail, db::Db},
+    identity::credentials::{self, PasswordProof, Passwords},
+    runtime::rate_limit::{LoginThrottle, network},
+    storage::{audit::RequestTrail, db::Db},
 };
 
 /// From where somebody tries.
 #[derive(Clone, Copy, Debug)]
-pub struct Whence<'a> {
+pub struct LoginSource<'a> {
     /// The address.
     pub address: Option<&'a str>,
     /// The token of a device that has logged in before; that of [`DeviceTokens::issue`], if it is true.
@@ -39,9 +39,9 @@ pub struct Verifier<'a> {
     /// Hashes what was typed.
     pub passwords: &'a Passwords,
     /// The limit.
-    pub guesses: &'a Guesses,
+    pub guesses: &'a LoginThrottle,
     /// Reads the token of a known device.
-    pub devices: &'a DeviceTokens,
+    pub devices: &'a DeviceCookies,
     /// Does an account whose address nobody has proved count as none at the log-in? Where it is hidden which addresses have
     /// an account: whoever registers one and then logs in would learn whether it was new.
     pub hides_unproved: bool,
@@ -60,9 +60,9 @@ impl Verifier<'_> {
         &self,
         login: &str,
         password: Secret<String>,
-        whence: Whence<'_>,
-        trail: &Trail,
-    ) -> Result<Proof> {
+        whence: LoginSource<'_>,
+        trail: &RequestTrail,
+    ) -> Result<PasswordProof> {
         let claimed = credentials::named(self.db, login).await?;
         let user = claimed.as_ref().map(|claimed| claimed.id);
         let name = credentials::canonical(login);
@@ -84,9 +84,9 @@ impl Verifier<'_> {
         &self,
         (user, session): (UserId, Option<SessionId>),
         (field, password): (&str, Secret<String>),
-        whence: Whence<'_>,
-        trail: &Trail,
-    ) -> Result<Proof> {
+        whence: LoginSource<'_>,
+        trail: &RequestTrail,
+    ) -> Result<PasswordProof> {
         let claimed = credentials::of(self.db, user).await?;
         let elsewhere = match (session, &claimed) {
             (Some(session), _) => format!("{user}@{session}"),
@@ -97,14 +97,19 @@ impl Verifier<'_> {
         let attempt = self.guesses.attempt(self.bucket(Some(user), whence, elsewhere).await?).await?;
         let outcome = credentials::verify(self.db, self.passwords, attempt, claimed, password).await;
         outcome.map_err(|error| match error.code() {
-            Code::InvalidCredentials => credentials::mismatch(field),
+            ErrorCode::InvalidCredentials => credentials::mismatch(field),
             _ => error,
         })
     }
 
     /// What an attempt is counted by: the account together with the device or the network it was used from before, or
     /// `elsewhere`. By the same queries whether there is an account.
-    async fn bucket(&self, user: Option<UserId>, whence: Whence<'_>, elsewhere: String) -> Result<String> {
+    async fn bucket(
+        &self,
+        user: Option<UserId>,
+        whence: LoginSource<'_>,
+        elsewhere: String,
+    ) -> Result<String> {
         let device = user.zip(whence.device);
         let device = device.and_then(|(user, token)| self.devices.read(user, token, self.db.now()));
         if let (Some(user), Some(device)) = (user, device) {

@@ -4,7 +4,7 @@
 use sea_orm::{ColumnTrait, Condition};
 
 use super::{Claims, Column, Entity};
-use crate::{Result, base::permissions::Origin, storage::db::Db};
+use crate::{Result, base::permissions::AuditOrigin, storage::db::Db};
 
 /// Notes that an access token was presented. `known`: the highest generation of its session that was noted before; for any
 /// but the first token of a newer one this does nothing. What cannot be noted is noted by the next look-up.
@@ -19,7 +19,7 @@ pub(crate) async fn note_presented(db: &Db, claims: &Claims, known: i64) {
 }
 
 async fn write(db: &Db, claims: &Claims) -> Result<()> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let older = Column::PresentedCounter.lt(claims.generation);
     let older = Condition::all().add(Column::Id.eq(claims.session)).add(older);
     tx.set::<Entity>(Column::PresentedCounter, claims.generation, older).await?;

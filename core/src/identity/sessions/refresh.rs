@@ -5,19 +5,19 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use uuid::Uuid;
 
-use super::{Column, Entity, Policy, Session, end, entity, living};
+use super::{Column, Entity, Session, SessionPolicy, end, entity, living};
 use crate::{
     Error, Result,
     base::{
-        crypto::{MacKey, MasterKey, Purpose},
-        error::Code,
+        crypto::{KeyPurpose, MacKey, MasterKey},
+        error::ErrorCode,
         ids::SessionId,
-        permissions::{Actor, Inquiry, Origin},
+        permissions::{Actor, AuditOrigin, RequestInfo},
     },
     identity::users::{self, User},
     storage::{
         audit::Action,
-        db::{Db, Tx},
+        db::{Db, GlobalTx},
         outbox::Job,
     },
 };
@@ -48,7 +48,7 @@ impl Refresh {
 impl RefreshTokens {
     /// With the key derived for them.
     pub fn new(master: &MasterKey) -> Self {
-        Self(MacKey::derive(master, Purpose::Refresh))
+        Self(MacKey::derive(master, KeyPurpose::Refresh))
     }
 
     /// The token of a session at a count: the same each time.
@@ -72,7 +72,7 @@ impl RefreshTokens {
                 counter: i64::from_be_bytes(counter.try_into().ok()?),
             })
         });
-        genuine.ok_or(Code::InvalidToken.refuse())
+        genuine.ok_or(ErrorCode::InvalidToken.refuse())
     }
 }
 
@@ -85,8 +85,13 @@ impl RefreshTokens {
 ///
 /// # Errors
 /// `INVALID_TOKEN` unless session and account are good and the token is the current or the forgiven one.
-pub async fn refresh(db: &Db, token: Refresh, policy: &Policy, inquiry: Inquiry) -> Result<(Session, User)> {
-    let mut tx = db.begin_global(Origin::anonymous(inquiry)).await?;
+pub async fn refresh(
+    db: &Db,
+    token: Refresh,
+    policy: &SessionPolicy,
+    inquiry: RequestInfo,
+) -> Result<(Session, User)> {
+    let mut tx = db.begin_global(AuditOrigin::anonymous(inquiry)).await?;
     if let Some(session) = count_on(&tx, token, policy).await? {
         let user = person(&tx, &session).await?;
         #[expect(clippy::disallowed_methods, reason = "a refresh is no event: sessions live by them")]
@@ -97,10 +102,10 @@ pub async fn refresh(db: &Db, token: Refresh, policy: &Policy, inquiry: Inquiry)
     let session = tx.find::<Entity>().filter(Column::Id.eq(token.session)).one_locked().await?;
     let now = tx.now();
     let session =
-        session.filter(|session| session.is_living(now)).ok_or(Error::Refused(Code::InvalidToken))?;
+        session.filter(|session| session.is_living(now)).ok_or(Error::Refused(ErrorCode::InvalidToken))?;
     if token.counter > session.refresh_counter {
         // Genuine, yet from the future: the database was set back. Nobody stole anything.
-        return Err(Code::InvalidToken.refuse());
+        return Err(ErrorCode::InvalidToken.refuse());
     }
     if token.counter + 1 == session.refresh_counter {
         if session.refreshed_at + policy.grace >= now {
@@ -117,11 +122,11 @@ pub async fn refresh(db: &Db, token: Refresh, policy: &Policy, inquiry: Inquiry)
     platform.enqueue(&Job::SendRefreshReuse { user: session.user_id, session: session.id }).await?;
     drop(platform);
     tx.commit().await?;
-    Err(Code::InvalidToken.refuse())
+    Err(ErrorCode::InvalidToken.refuse())
 }
 
 /// One conditional statement: of those who come with the same token, one succeeds.
-async fn count_on(tx: &Tx, token: Refresh, policy: &Policy) -> Result<Option<Session>> {
+async fn count_on(tx: &GlobalTx, token: Refresh, policy: &SessionPolicy) -> Result<Option<Session>> {
     let now = tx.now();
     let current = living(now).add(Column::Id.eq(token.session)).add(Column::RefreshCounter.eq(token.counter));
     let row = entity::ActiveModel {
@@ -137,7 +142,7 @@ async fn count_on(tx: &Tx, token: Refresh, policy: &Policy) -> Result<Option<Ses
 
 /// Gives the current token once more, and begins its grace anew: other tabs may come with the one before it, too. The session
 /// is locked.
-async fn give_again(tx: Tx, session: &Session, policy: &Policy) -> Result<(Session, User)> {
+async fn give_again(tx: GlobalTx, session: &Session, policy: &SessionPolicy) -> Result<(Session, User)> {
     let user = person(&tx, session).await?;
     let now = tx.now();
     let row = entity::ActiveModel {
@@ -154,9 +159,9 @@ async fn give_again(tx: Tx, session: &Session, policy: &Policy) -> Result<(Sessi
     Ok((session, user))
 }
 
-async fn person(tx: &Tx, session: &Session) -> Result<User> {
+async fn person(tx: &GlobalTx, session: &Session) -> Result<User> {
     let his = tx.find::<users::Entity>().filter(users::Column::Id.eq(session.user_id));
-    his.filter(users::Column::IsActive.eq(true)).one().await?.ok_or(Error::Refused(Code::InvalidToken))
+    his.filter(users::Column::IsActive.eq(true)).one().await?.ok_or(Error::Refused(ErrorCode::InvalidToken))
 }
 
 #[cfg(test)]

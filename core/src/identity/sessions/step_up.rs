@@ -10,12 +10,12 @@ use crate::{
     Result,
     base::ids::SessionId,
     identity::{
-        credentials::{self, Proof},
+        credentials::{self, PasswordProof},
         users::{self, User},
     },
     storage::{
         audit::{Action, Details},
-        db::{Db, Tx},
+        db::{Db, GlobalTx},
     },
 };
 
@@ -33,7 +33,12 @@ pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Res
 ///
 /// # Errors
 /// `PASSWORD_MISMATCH` naming `field` when the password was changed since it was proved; `INVALID_TOKEN`.
-pub async fn reauthenticate(tx: &Tx, session: SessionId, proof: &Proof, field: &str) -> Result<()> {
+pub async fn reauthenticate(
+    tx: &GlobalTx,
+    session: SessionId,
+    proof: &PasswordProof,
+    field: &str,
+) -> Result<()> {
     users::lock(tx, proof.user).await?;
     super::still_signed_in(tx).await?;
     if !credentials::holds(tx, proof).await? {

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    base::{error::Code, ids::UserId},
-    storage::db::{Db, GlobalTable, Tx},
+    base::{error::ErrorCode, ids::UserId},
+    storage::db::{Db, GlobalTable, GlobalTx},
 };
 
 /// What stands where an address stood: a domain that never is one (RFC 2606 §2).
@@ -39,16 +39,16 @@ pub async fn find(db: &Db, user: UserId) -> Result<User> {
 /// # Errors
 /// `NotFound` when there is none, or no more; `INVALID_TOKEN` when it is the one who acts: another request has just deleted
 /// them, and with them the session of this one.
-pub(crate) async fn lock(tx: &Tx, user: UserId) -> Result<User> {
+pub(crate) async fn lock(tx: &GlobalTx, user: UserId) -> Result<User> {
     let found = tx.find::<Entity>().filter(Column::Id.eq(user)).one_locked().await?;
     match tx.origin().actor.user() == Some(user) {
-        true => found.ok_or_else(|| Code::InvalidToken.refuse()),
+        true => found.ok_or_else(|| ErrorCode::InvalidToken.refuse()),
         false => found.ok_or(Error::NotFound(Entity::NAME)),
     }
 }
 
 /// Is one of these people neither deleted nor forgotten?
-pub(crate) async fn is_any_living(tx: &Tx, users: &[UserId]) -> Result<bool> {
+pub(crate) async fn is_any_living(tx: &GlobalTx, users: &[UserId]) -> Result<bool> {
     let his = Column::Id.is_in(users.iter().copied());
     Ok(!users.is_empty() && tx.find::<Entity>().filter(his).one().await?.is_some())
 }
@@ -57,14 +57,14 @@ pub(crate) async fn is_any_living(tx: &Tx, users: &[UserId]) -> Result<bool> {
 ///
 /// # Errors
 /// `INVITATION_UNSUPPORTED`.
-pub(crate) async fn refuse_powerless(tx: &Tx, user: UserId) -> Result<()> {
+pub(crate) async fn refuse_powerless(tx: &GlobalTx, user: UserId) -> Result<()> {
     let operator = Condition::all()
         .add(Column::Id.eq(user))
         .add(Column::IsSuperuser.eq(true))
         .add(Column::IsActive.eq(true));
     match tx.find::<Entity>().filter(operator).one().await? {
         Some(_) => Ok(()),
-        None => Err(Code::InvitationUnsupported.refuse()),
+        None => Err(ErrorCode::InvitationUnsupported.refuse()),
     }
 }
 
@@ -72,9 +72,9 @@ pub(crate) async fn refuse_powerless(tx: &Tx, user: UserId) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER` when he is the only active operator.
-pub(crate) async fn lock_dispensable(tx: &Tx, user: UserId) -> Result<User> {
+pub(crate) async fn lock_dispensable(tx: &GlobalTx, user: UserId) -> Result<User> {
     match lock_among_operators(tx, user).await? {
-        (_, true) => Err(Code::LastSuperuser.refuse()),
+        (_, true) => Err(ErrorCode::LastSuperuser.refuse()),
         (user, false) => Ok(user),
     }
 }
@@ -84,7 +84,7 @@ pub(crate) async fn lock_dispensable(tx: &Tx, user: UserId) -> Result<User> {
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn lock_among_operators(tx: &Tx, user: UserId) -> Result<(User, bool)> {
+pub(crate) async fn lock_among_operators(tx: &GlobalTx, user: UserId) -> Result<(User, bool)> {
     let operators = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
     let concerned = Condition::any().add(Column::Id.eq(user)).add(operators);
     let locked = tx.find::<Entity>().filter(concerned).all_locked(Column::Id).await?;
@@ -96,7 +96,7 @@ pub(crate) async fn lock_among_operators(tx: &Tx, user: UserId) -> Result<(User,
 }
 
 /// Lets a person log in, or lets him not.
-pub(crate) async fn set_active(tx: &Tx, user: User, is_active: bool) -> Result<User> {
+pub(crate) async fn set_active(tx: &GlobalTx, user: User, is_active: bool) -> Result<User> {
     let row = ActiveModel {
         id: Set(user.id),
         is_active: Set(is_active),
@@ -108,7 +108,7 @@ pub(crate) async fn set_active(tx: &Tx, user: User, is_active: bool) -> Result<U
 }
 
 /// Deletes an account; until `purge_after` it can be restored.
-pub(crate) async fn delete(tx: &Tx, user: &User, purge_after: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn delete(tx: &GlobalTx, user: &User, purge_after: DateTime<Utc>) -> Result<()> {
     let row = ActiveModel {
         id: Set(user.id),
         deleted_at: Set(Some(tx.now())),
@@ -125,18 +125,18 @@ pub(crate) async fn delete(tx: &Tx, user: &User, purge_after: DateTime<Utc>) -> 
 /// # Errors
 /// `NotFound` when there is none, or its time is over; `EMAIL_TAKEN`, `USERNAME_TAKEN` when somebody else has its names
 /// by now.
-pub(crate) async fn restore(tx: &Tx, user: UserId) -> Result<User> {
+pub(crate) async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
     let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.gt(tx.now()));
     let deleted = tx.find_deleted::<Entity>().filter(due).one_locked().await?;
     let deleted = deleted.ok_or(Error::NotFound(Entity::NAME))?;
     // Asked first: of two constraints a database names either.
     if super::owner_of(tx, &deleted.email_canonical).await?.is_some() {
-        return Err(Code::EmailTaken.refuse());
+        return Err(ErrorCode::EmailTaken.refuse());
     }
     if let Some(username) = &deleted.username_canonical
         && super::is_username_taken(tx, username).await?
     {
-        return Err(Code::UsernameTaken.refuse());
+        return Err(ErrorCode::UsernameTaken.refuse());
     }
     let row = ActiveModel {
         id: Set(user),
@@ -170,7 +170,7 @@ pub(crate) async fn due(db: &Db) -> Result<Vec<UserId>> {
 ///
 /// # Errors
 /// `NotFound` when he was restored, or forgotten, meanwhile.
-pub(crate) async fn find_due(tx: &Tx, user: UserId) -> Result<User> {
+pub(crate) async fn find_due(tx: &GlobalTx, user: UserId) -> Result<User> {
     let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.lte(tx.now()));
     tx.find_deleted::<Entity>().filter(due).one().await?.ok_or(Error::NotFound(Entity::NAME))
 }
@@ -179,7 +179,7 @@ pub(crate) async fn find_due(tx: &Tx, user: UserId) -> Result<User> {
 ///
 /// # Errors
 /// `NotFound` when he was restored, or forgotten, meanwhile.
-pub(crate) async fn anonymize(tx: &Tx, user: UserId) -> Result<User> {
+pub(crate) async fn anonymize(tx: &GlobalTx, user: UserId) -> Result<User> {
     let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.lte(tx.now()));
     let deleted = tx.find_deleted::<Entity>().filter(due).one_locked().await?;
     let deleted = deleted.ok_or(Error::NotFound(Entity::NAME))?;

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OrgId, UserId},
-    runtime::cluster::Touch,
+    runtime::cluster::Invalidation,
     storage::db::GlobalTable,
 };
 
@@ -64,5 +64,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "user";
-    const TOUCH: Option<fn(&Model) -> Touch> = Some(|user| Touch::User(user.id));
+    const TOUCH: Option<fn(&Model) -> Invalidation> = Some(|user| Invalidation::User(user.id));
 }

@@ -6,7 +6,7 @@ use super::{Column, Entity, User};
 use crate::{
     Result,
     base::{
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
         text::SearchTerm,
     },
     storage::db::{SortKey, Unscoped, contains},
@@ -51,7 +51,11 @@ impl SortKey for UserKey {
 }
 
 /// One page of the accounts; those that are forgotten are in no list.
-pub(crate) async fn page(tx: &Unscoped, filter: UserFilter, listing: Listing<UserKey>) -> Result<Page<User>> {
+pub(crate) async fn page(
+    tx: &Unscoped,
+    filter: UserFilter,
+    listing: PageRequest<UserKey>,
+) -> Result<Page<User>> {
     let lives = match filter.is_deleted {
         false => Column::DeletedAt.is_null(),
         // It is gone once he is forgotten.

@@ -23,11 +23,11 @@ pub(crate) use profile::{change, store};
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::UserId,
         text::{self, EmailAddress, Name, Username},
     },
-    storage::db::Tx,
+    storage::db::GlobalTx,
 };
 
 /// What a new account says of its person.
@@ -77,11 +77,16 @@ pub(crate) enum Address {
 ///
 /// # Errors
 /// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless the address is hidden.
-pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, address: Address) -> Result<User> {
+pub(crate) async fn create(
+    tx: &GlobalTx,
+    new: NewUser,
+    is_superuser: bool,
+    address: Address,
+) -> Result<User> {
     let now = tx.now();
     // Asked first, so that who repeats himself hears of the address: of two constraints a database names either.
     if with_email(tx, &new.email).await?.is_some() {
-        return Err(Code::EmailTaken.refuse());
+        return Err(ErrorCode::EmailTaken.refuse());
     }
     tx.insert(entity::ActiveModel {
         id: Set(UserId::new(now)),
@@ -113,18 +118,18 @@ pub(crate) async fn create(tx: &Tx, new: NewUser, is_superuser: bool, address: A
 }
 
 /// The person with this id, locked against other writers.
-pub(crate) async fn with_id(tx: &Tx, id: UserId) -> Result<Option<User>> {
+pub(crate) async fn with_id(tx: &GlobalTx, id: UserId) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
 }
 
 /// The person with this address, locked against other writers.
-pub(crate) async fn with_email(tx: &Tx, email: &EmailAddress) -> Result<Option<User>> {
+pub(crate) async fn with_email(tx: &GlobalTx, email: &EmailAddress) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
 }
 
 /// Settles the username of a person whose address is proved: one that was only wished for becomes theirs if it is free, and
 /// is dropped otherwise.
-pub(crate) async fn settle_username(tx: &Tx, user: &mut User) -> Result<()> {
+pub(crate) async fn settle_username(tx: &GlobalTx, user: &mut User) -> Result<()> {
     let (Some(wished), None) = (&user.username, &user.username_canonical) else { return Ok(()) };
     let canonical = text::key(wished);
     match is_username_taken(tx, &canonical).await? {
@@ -135,12 +140,12 @@ pub(crate) async fn settle_username(tx: &Tx, user: &mut User) -> Result<()> {
 }
 
 /// The person with this address, not locked: for whoever has locked another one, whose turn may come after this one's.
-pub(crate) async fn owner_of(tx: &Tx, email: &str) -> Result<Option<User>> {
+pub(crate) async fn owner_of(tx: &GlobalTx, email: &str) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email)).one().await
 }
 
 /// Is there a person with this username?
-pub(crate) async fn is_username_taken(tx: &Tx, username: &str) -> Result<bool> {
+pub(crate) async fn is_username_taken(tx: &GlobalTx, username: &str) -> Result<bool> {
     Ok(tx.find::<Entity>().filter(Column::UsernameCanonical.eq(username)).one().await?.is_some())
 }
 
@@ -148,9 +153,9 @@ pub(crate) async fn is_username_taken(tx: &Tx, username: &str) -> Result<bool> {
 ///
 /// # Errors
 /// `EMAIL_TAKEN`; `USERNAME_TAKEN` when somebody else gets the username they wished for in this very moment: try again.
-pub(crate) async fn prove(tx: &Tx, mut user: User, email: EmailAddress) -> Result<User> {
+pub(crate) async fn prove(tx: &GlobalTx, mut user: User, email: EmailAddress) -> Result<User> {
     if owner_of(tx, email.key()).await?.is_some_and(|other| other.id != user.id) {
-        return Err(Code::EmailTaken.refuse());
+        return Err(ErrorCode::EmailTaken.refuse());
     }
     settle_username(tx, &mut user).await?;
     let (username, username_canonical) = (user.username.clone(), user.username_canonical.clone());
@@ -165,7 +170,7 @@ pub(crate) async fn prove(tx: &Tx, mut user: User, email: EmailAddress) -> Resul
 }
 
 /// Makes a person an operator of the platform, who may log in.
-pub(crate) async fn promote(tx: &Tx, user: User) -> Result<User> {
+pub(crate) async fn promote(tx: &GlobalTx, user: User) -> Result<User> {
     let version = user.version + 1;
     let mut row = user.into_active_model();
     (row.is_superuser, row.is_active) = (Set(true), Set(true));
@@ -174,7 +179,7 @@ pub(crate) async fn promote(tx: &Tx, user: User) -> Result<User> {
 }
 
 /// Notes that the person logged in now.
-pub(crate) async fn logged_in(tx: &Tx, user: UserId) -> Result<User> {
+pub(crate) async fn logged_in(tx: &GlobalTx, user: UserId) -> Result<User> {
     let row = entity::ActiveModel { id: Set(user), last_login_at: Set(Some(tx.now())), ..Default::default() };
     tx.update(row).await
 }

@@ -7,13 +7,13 @@ use super::{User, entity::ActiveModel};
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{OrgId, UserId},
         text::{Locale, Name, TimeZone, Username},
     },
     storage::{
         audit::{Action, Details},
-        db::{Expected, Tx},
+        db::{Expected, GlobalTx},
     },
 };
 
@@ -118,7 +118,7 @@ fn renamed(before: &User, after: &User) -> Vec<&'static str> {
 /// # Errors
 /// `PRECONDITION_FAILED` when `expected` is not its version; `USERNAME_TAKEN`; `NotFound`.
 pub(crate) async fn change(
-    tx: &Tx,
+    tx: &GlobalTx,
     user: UserId,
     changes: ProfileChanges,
     expected: &Expected,
@@ -139,7 +139,7 @@ pub(crate) async fn change(
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
-pub(crate) async fn store(tx: &Tx, before: &User, after: User) -> Result<Option<(User, Details)>> {
+pub(crate) async fn store(tx: &GlobalTx, before: &User, after: User) -> Result<Option<(User, Details)>> {
     if after == *before {
         return Ok(None);
     }
@@ -148,7 +148,7 @@ pub(crate) async fn store(tx: &Tx, before: &User, after: User) -> Result<Option<
         // Asked before it is taken: two that exchange their names would wait for each other.
         && super::is_username_taken(tx, username).await?
     {
-        return Err(Code::UsernameTaken.refuse());
+        return Err(ErrorCode::UsernameTaken.refuse());
     }
     let row = ActiveModel {
         id: Set(before.id),

@@ -6,20 +6,20 @@ use super::{deletion::leave, found_personal, record, refuse_reserved};
 use crate::{
     Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::UserId,
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
         text::EmailAddress,
     },
     identity::{
         credentials,
-        one_time_tokens::{self, Purpose},
-        sessions::{self, Ending},
+        one_time_tokens::{self, TokenPurpose},
+        sessions::{self, RevokeScope},
         users::{self, Address, NewUser, ProfileChanges, User, UserFilter, UserKey},
     },
     storage::{
         audit::{Action, Details},
-        db::{Db, Expected, Tx},
+        db::{Db, Expected, GlobalTx},
     },
     tenancy::members,
 };
@@ -39,7 +39,12 @@ pub struct NewAccount {
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
-pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organization: bool) -> Result<User> {
+pub async fn create(
+    tx: &GlobalTx,
+    new: NewAccount,
+    secret_hash: String,
+    with_organization: bool,
+) -> Result<User> {
     refuse_reserved(tx, &new.user.email, None).await?;
     let mut user = users::create(tx, new.user, new.is_superuser, Address::Proved).await?;
     credentials::create(tx, user.id, secret_hash).await?;
@@ -56,7 +61,7 @@ pub async fn create(tx: &Tx, new: NewAccount, secret_hash: String, with_organiza
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn list(db: &Db, filter: UserFilter, listing: Listing<UserKey>) -> Result<Page<User>> {
+pub async fn list(db: &Db, filter: UserFilter, listing: PageRequest<UserKey>) -> Result<Page<User>> {
     #[expect(
         clippy::disallowed_methods,
         reason = "operators look for accounts; they belong to no organization"
@@ -88,7 +93,12 @@ pub struct AccountChanges {
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `EMAIL_TAKEN`, `USERNAME_TAKEN`; `LAST_SUPERUSER`;
 /// `VALIDATION_FAILED` when he is to be an operator whose address is not verified.
-pub async fn change(tx: &Tx, user: UserId, changes: AccountChanges, expected: &Expected) -> Result<User> {
+pub async fn change(
+    tx: &GlobalTx,
+    user: UserId,
+    changes: AccountChanges,
+    expected: &Expected,
+) -> Result<User> {
     let (before, is_last_operator) = match changes.is_superuser {
         Some(false) => users::lock_among_operators(tx, user).await?,
         _ => (users::lock(tx, user).await?, false),
@@ -101,11 +111,11 @@ pub async fn change(tx: &Tx, user: UserId, changes: AccountChanges, expected: &E
     }
     after.is_superuser = changes.is_superuser.unwrap_or(before.is_superuser);
     if is_last_operator && !after.is_superuser {
-        return Err(Code::LastSuperuser.refuse());
+        return Err(ErrorCode::LastSuperuser.refuse());
     }
     let is_promoted = after.is_superuser && !before.is_superuser;
     if is_promoted && after.email_verified_at.is_none() {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         fields.refuse("is_superuser", "EMAIL_UNVERIFIED", "An operator's e-mail address must be verified.");
         fields.finish()?;
     }
@@ -121,15 +131,15 @@ pub async fn change(tx: &Tx, user: UserId, changes: AccountChanges, expected: &E
 }
 
 /// Gives a person who is locked another address. What whoever reads the old mailbox could still do ends.
-async fn readdress(tx: &Tx, user: &mut User, email: EmailAddress) -> Result<()> {
+async fn readdress(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Result<()> {
     let is_another = email.key() != user.email_canonical;
     if is_another {
         refuse_reserved(tx, &email, Some(user.id)).await?;
         if users::owner_of(tx, email.key()).await?.is_some() {
-            return Err(Code::EmailTaken.refuse());
+            return Err(ErrorCode::EmailTaken.refuse());
         }
-        one_time_tokens::kill(tx, user.id, Purpose::ALL).await?;
-        sessions::revoke(tx, user.id, Ending::All, "address-changed-by-operator").await?;
+        one_time_tokens::kill(tx, user.id, TokenPurpose::ALL).await?;
+        sessions::revoke(tx, user.id, RevokeScope::All, "address-changed-by-operator").await?;
         if user.email_verified_at.is_none() {
             credentials::clear(tx, user.id).await?;
         }
@@ -145,13 +155,13 @@ async fn readdress(tx: &Tx, user: &mut User, email: EmailAddress) -> Result<()> 
 ///
 /// # Errors
 /// `NotFound`, also when his account is deleted.
-pub async fn activate(tx: &Tx, user: UserId) -> Result<User> {
+pub async fn activate(tx: &GlobalTx, user: UserId) -> Result<User> {
     let before = users::lock(tx, user).await?;
     if before.is_active {
         return Ok(before);
     }
     // One that began while he was being shut out.
-    sessions::revoke(tx, user, Ending::All, "account-activated").await?;
+    sessions::revoke(tx, user, RevokeScope::All, "account-activated").await?;
     let after = users::set_active(tx, before.clone(), true).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
     record(tx, Action::UserActivated, user, details).await?;
@@ -162,13 +172,13 @@ pub async fn activate(tx: &Tx, user: UserId) -> Result<User> {
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER` naming the organizations that would have no active owner.
-pub async fn deactivate(tx: &Tx, user: UserId) -> Result<User> {
+pub async fn deactivate(tx: &GlobalTx, user: UserId) -> Result<User> {
     let before = leave(tx, user).await?;
     if !before.is_active {
         return Ok(before);
     }
-    sessions::revoke(tx, user, Ending::All, "account-deactivated").await?;
-    one_time_tokens::kill(tx, user, Purpose::MAILED_TO_ACT).await?;
+    sessions::revoke(tx, user, RevokeScope::All, "account-deactivated").await?;
+    one_time_tokens::kill(tx, user, TokenPurpose::MAILED_TO_ACT).await?;
     let after = users::set_active(tx, before.clone(), false).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
     record(tx, Action::UserDeactivated, user, details).await?;

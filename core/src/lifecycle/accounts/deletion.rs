@@ -6,13 +6,13 @@ use crate::{
     Result,
     base::ids::{OrgId, UserId},
     identity::{
-        one_time_tokens::{self, Purpose},
-        sessions::{self, Ending},
+        one_time_tokens::{self, TokenPurpose},
+        sessions::{self, RevokeScope},
         users::{self, User},
     },
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
     tenancy::{
@@ -32,12 +32,12 @@ pub const BY_OPERATOR: TimeDelta = TimeDelta::days(30);
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER` naming the organizations that would have none.
-pub async fn remove(tx: &Tx, user: UserId, grace: TimeDelta) -> Result<()> {
+pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()> {
     let user = leave(tx, user).await?;
     sessions::still_signed_in(tx).await?;
     let purge_after = tx.now() + grace;
-    sessions::revoke(tx, user.id, Ending::All, "account-deleted").await?;
-    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
+    sessions::revoke(tx, user.id, RevokeScope::All, "account-deleted").await?;
+    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     users::delete(tx, &user, purge_after).await?;
     for org in personal(tx, user.id).await? {
         close(tx, org, purge_after).await?;
@@ -53,7 +53,7 @@ pub async fn remove(tx: &Tx, user: UserId, grace: TimeDelta) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER`.
-pub(super) async fn leave(tx: &Tx, user: UserId) -> Result<User> {
+pub(super) async fn leave(tx: &GlobalTx, user: UserId) -> Result<User> {
     let organizations = members::lock_organizations(tx, user).await?;
     let user = users::lock_dispensable(tx, user).await?;
     members::refuse_last(tx, user.id, &organizations).await?;
@@ -62,12 +62,12 @@ pub(super) async fn leave(tx: &Tx, user: UserId) -> Result<User> {
 }
 
 /// The organizations that are a person's own, deleted or not: one or none.
-pub(super) async fn personal(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
+pub(super) async fn personal(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
     let memberships = members::of(tx, user).await?.into_iter();
     Ok(memberships.filter(Belonging::is_personal).map(|one| one.organization).collect())
 }
 
-async fn close(tx: &Tx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
+async fn close(tx: &GlobalTx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "a person's own organization goes with his account")]
     let scope = tx.enter(org).await?;
     let organization = organizations::lock(&scope).await?;
@@ -78,12 +78,12 @@ async fn close(tx: &Tx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound` when there is none to bring back; `EMAIL_TAKEN`, `USERNAME_TAKEN` when somebody else has its names by now.
-pub async fn restore(tx: &Tx, user: UserId) -> Result<User> {
+pub async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
     let own = personal(tx, user).await?;
     organizations::lock_each(tx, own.iter().copied().collect()).await?;
     let user = users::restore(tx, user).await?;
     // One that began while the account was being deleted.
-    sessions::revoke(tx, user.id, Ending::All, "account-restored").await?;
+    sessions::revoke(tx, user.id, RevokeScope::All, "account-restored").await?;
     for org in own {
         #[expect(
             clippy::disallowed_methods,

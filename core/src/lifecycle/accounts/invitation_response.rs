@@ -6,23 +6,23 @@ use super::{record, refuse_reserved};
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         permissions::{Actor, Platform},
         text::{EmailAddress, Name},
     },
     identity::{
         credentials,
-        one_time_tokens::{self, OneTimeToken, Purpose},
-        sessions::{self, Ending},
+        one_time_tokens::{self, OneTimeToken, TokenPurpose},
+        sessions::{self, RevokeScope},
         users::{self, Address, NewUser, User},
     },
     storage::{
         audit::{Action, Details},
-        db::{OrgTx, Tx},
+        db::{GlobalTx, OrgTx},
         outbox::Job,
     },
     tenancy::{
-        invitations::{self, InvitationStatus, Opened},
+        invitations::{self, InvitationStatus, InvitationView},
         members::{Member, join},
         organizations::{self, Organization},
     },
@@ -30,7 +30,7 @@ use crate::{
 
 /// What whoever has no account of a proved address says of himself.
 #[derive(Clone, Debug)]
-pub struct Newcomer {
+pub struct NewAccountDetails {
     /// Of the password he will log in with.
     pub secret_hash: String,
     /// Given name.
@@ -50,11 +50,11 @@ pub struct Newcomer {
 /// `INACTIVE_USER`; `VALIDATION_FAILED` where a password is needed; `ALREADY_MEMBER`; `EMAIL_TAKEN` when the address is kept
 /// for somebody else. The token stays good then.
 pub async fn accept(
-    tx: &mut Tx,
+    tx: &mut GlobalTx,
     link: &OneTimeToken,
-    opened: &Opened,
+    opened: &InvitationView,
     me: Option<&User>,
-    newcomer: Option<Newcomer>,
+    newcomer: Option<NewAccountDetails>,
 ) -> Result<(User, Member)> {
     let email = invitations::address(&link.email)?;
     if me.is_some_and(|me| me.email_canonical != link.email_canonical) {
@@ -64,7 +64,7 @@ pub async fn accept(
     // The organization first: whoever takes the inviter's rights away holds it, too.
     let organization = lock(&scope).await?;
     if organization.status != organizations::ACTIVE {
-        return Err(Code::OrganizationSuspended.refuse());
+        return Err(ErrorCode::OrganizationSuspended.refuse());
     }
     consume(tx, link).await?;
     let given = invitations::grants(&scope, invitation).await?;
@@ -85,7 +85,7 @@ pub async fn accept(
 ///
 /// # Errors
 /// `INVITATION_EXPIRED`, also to all but one of many at the same time.
-pub async fn decline(tx: &Tx, link: &OneTimeToken, opened: &Opened) -> Result<()> {
+pub async fn decline(tx: &GlobalTx, link: &OneTimeToken, opened: &InvitationView) -> Result<()> {
     let scope = inside(tx, opened).await?;
     lock(&scope).await?;
     consume(tx, link).await?;
@@ -93,7 +93,7 @@ pub async fn decline(tx: &Tx, link: &OneTimeToken, opened: &Opened) -> Result<()
         .await
 }
 
-async fn inside(tx: &Tx, opened: &Opened) -> Result<OrgTx<Platform>> {
+async fn inside(tx: &GlobalTx, opened: &InvitationView) -> Result<OrgTx<Platform>> {
     #[expect(clippy::disallowed_methods, reason = "who has the token of an invitation is no member yet")]
     tx.enter(opened.organization.id).await
 }
@@ -101,42 +101,42 @@ async fn inside(tx: &Tx, opened: &Opened) -> Result<OrgTx<Platform>> {
 async fn lock(scope: &OrgTx<Platform>) -> Result<Organization> {
     join::lock(scope).await.map_err(|error| match error {
         // Deleted meanwhile.
-        Error::NotFound(_) => Code::InvitationExpired.refuse(),
+        Error::NotFound(_) => ErrorCode::InvitationExpired.refuse(),
         error => error,
     })
 }
 
-async fn consume(tx: &Tx, link: &OneTimeToken) -> Result<()> {
+async fn consume(tx: &GlobalTx, link: &OneTimeToken) -> Result<()> {
     one_time_tokens::consume(tx, link).await.map_err(|error| match error.code() {
-        Code::LinkExpired => Code::InvitationExpired.refuse(),
+        ErrorCode::LinkExpired => ErrorCode::InvitationExpired.refuse(),
         _ => error,
     })
 }
 
 /// Whose the mailbox is; he acts from now on.
-async fn person(tx: &mut Tx, email: EmailAddress, newcomer: Option<Newcomer>) -> Result<User> {
+async fn person(tx: &mut GlobalTx, email: EmailAddress, newcomer: Option<NewAccountDetails>) -> Result<User> {
     let user = match users::with_email(tx, &email).await? {
-        Some(user) if !user.is_active => return Err(Code::InactiveUser.refuse()),
+        Some(user) if !user.is_active => return Err(ErrorCode::InactiveUser.refuse()),
         Some(user) if user.email_verified_at.is_some() => {
             act(tx, &user);
             return Ok(user);
         }
         user => user,
     };
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     if newcomer.is_none() {
         fields.refuse("password", "REQUIRED", "Choose the password you will log in with.");
     }
     fields.finish()?;
-    let newcomer = newcomer.ok_or(Code::ValidationFailed.refuse())?;
+    let newcomer = newcomer.ok_or(ErrorCode::ValidationFailed.refuse())?;
     match user {
         None => open_account(tx, email, newcomer).await,
         Some(user) => claim_account(tx, email, user, newcomer).await,
     }
 }
 
-async fn open_account(tx: &mut Tx, email: EmailAddress, newcomer: Newcomer) -> Result<User> {
-    let Newcomer { secret_hash, first_name, last_name } = newcomer;
+async fn open_account(tx: &mut GlobalTx, email: EmailAddress, newcomer: NewAccountDetails) -> Result<User> {
+    let NewAccountDetails { secret_hash, first_name, last_name } = newcomer;
     refuse_reserved(tx, &email, None).await?;
     let new = NewUser { email, username: None, first_name, last_name };
     let user = users::create(tx, new, false, Address::Proved).await?;
@@ -148,12 +148,17 @@ async fn open_account(tx: &mut Tx, email: EmailAddress, newcomer: Newcomer) -> R
 }
 
 /// Gives an account to whoever has its mailbox, and ends what anybody else may hold of it.
-async fn claim_account(tx: &mut Tx, email: EmailAddress, user: User, newcomer: Newcomer) -> Result<User> {
+async fn claim_account(
+    tx: &mut GlobalTx,
+    email: EmailAddress,
+    user: User,
+    newcomer: NewAccountDetails,
+) -> Result<User> {
     act(tx, &user);
     credentials::clear(tx, user.id).await?;
     credentials::create(tx, user.id, newcomer.secret_hash).await?;
-    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
-    sessions::revoke(tx, user.id, Ending::All, "mailbox proved by an invitation").await?;
+    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
+    sessions::revoke(tx, user.id, RevokeScope::All, "mailbox proved by an invitation").await?;
     let user = users::prove(tx, user, email).await?;
     let facts = |is_verified: bool| json!({ "email_verified": is_verified });
     record(tx, Action::UserPasswordReset, user.id, Details::changed(facts(false), facts(true))).await?;
@@ -163,7 +168,7 @@ async fn claim_account(tx: &mut Tx, email: EmailAddress, user: User, newcomer: N
     Ok(user)
 }
 
-fn act(tx: &mut Tx, user: &User) {
+fn act(tx: &mut GlobalTx, user: &User) {
     if tx.origin().actor == Actor::Anonymous {
         tx.acting(Actor::User(user.id), Some(&user.email));
     }

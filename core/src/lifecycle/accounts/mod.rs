@@ -11,7 +11,7 @@ mod tests;
 
 pub use admin::{AccountChanges, NewAccount, activate, change, create, deactivate, list};
 pub use deletion::{BY_ONESELF, BY_OPERATOR, remove, restore};
-pub use invitation_response::{Newcomer, accept, decline};
+pub use invitation_response::{NewAccountDetails, accept, decline};
 pub use password::change_password;
 pub use profile::{change_profile, shown};
 pub(crate) use purge::erase;
@@ -20,20 +20,20 @@ pub use purge::purge;
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{OrgId, UserId},
         permissions::{Actor, BuiltinRole},
         text::EmailAddress,
     },
     identity::{
         credentials,
-        one_time_tokens::{self, Mail, Purpose},
-        sessions::{self, Ending},
+        one_time_tokens::{self, EmailTokens, TokenPurpose},
+        sessions::{self, RevokeScope},
         users::{self, Address, NewUser, User},
     },
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
     tenancy::{
@@ -49,11 +49,11 @@ use crate::{
 /// # Errors
 /// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless accounts are hidden: then the username is judged when the mailbox is proved.
 pub async fn register(
-    tx: &mut Tx,
+    tx: &mut GlobalTx,
     new: NewUser,
     secret_hash: String,
     with_organization: bool,
-    to_prove: Option<&Mail>,
+    to_prove: Option<&EmailTokens>,
 ) -> Result<User> {
     let email = new.email.clone();
     refuse_reserved(tx, &email, None).await?;
@@ -66,7 +66,7 @@ pub async fn register(
     credentials::create(tx, user.id, secret_hash).await?;
     let first_mail = match to_prove {
         Some(mail) => {
-            let token = one_time_tokens::issue(tx, mail, Purpose::Verify, user.id, &email).await?;
+            let token = one_time_tokens::issue(tx, mail, TokenPurpose::Verify, user.id, &email).await?;
             Job::SendVerification { token: token.id }
         }
         None => Job::SendWelcome { user: user.id },
@@ -87,17 +87,17 @@ pub async fn register(
 ///
 /// # Errors
 /// `EMAIL_TAKEN` if so.
-pub(crate) async fn refuse_reserved(tx: &Tx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
+pub(crate) async fn refuse_reserved(tx: &GlobalTx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
     let mut kept = one_time_tokens::kept_for(tx, email).await?;
     kept.retain(|user| Some(*user) != but);
     match users::is_any_living(tx, &kept).await? {
-        true => Err(Code::EmailTaken.refuse()),
+        true => Err(ErrorCode::EmailTaken.refuse()),
         false => Ok(()),
     }
 }
 
 /// Founds the organization that is a person's own. Part of opening his account.
-async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
+async fn found_personal(tx: &GlobalTx, user: &User) -> Result<Organization> {
     establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
 }
 
@@ -107,15 +107,15 @@ async fn found_personal(tx: &Tx, user: &User) -> Result<Organization> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String) -> Result<bool> {
+pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: String) -> Result<bool> {
     let (user, action) = match users::with_email(tx, &email).await? {
         Some(user) if user.is_superuser => return Ok(false),
         Some(user) => {
             let user = users::promote(tx, user).await?;
             // Whoever opened the account need not be the one who is made an operator.
             credentials::set(tx, user.id, secret_hash).await?;
-            sessions::revoke(tx, user.id, Ending::All, "promoted").await?;
-            one_time_tokens::kill(tx, user.id, Purpose::ALL).await?;
+            sessions::revoke(tx, user.id, RevokeScope::All, "promoted").await?;
+            one_time_tokens::kill(tx, user.id, TokenPurpose::ALL).await?;
             (users::prove(tx, user, email).await?, Action::UserPromoted)
         }
         None => {
@@ -134,7 +134,7 @@ pub async fn ensure_superuser(tx: &Tx, email: EmailAddress, secret_hash: String)
 ///
 /// # Errors
 /// `SLUG_TAKEN`; `NotFound` when his account was deleted at the same time.
-pub async fn found(tx: &Tx, user: UserId, new: NewOrganization) -> Result<Organization> {
+pub async fn found(tx: &GlobalTx, user: UserId, new: NewOrganization) -> Result<Organization> {
     // Whoever is leaving founds nothing that would then have no owner.
     users::lock(tx, user).await?;
     establish(tx, user, new, organizations::TEAM).await
@@ -145,16 +145,21 @@ pub async fn found(tx: &Tx, user: UserId, new: NewOrganization) -> Result<Organi
 ///
 /// # Errors
 /// `ORGANIZATION_LIMIT`, and those of [`found`].
-pub async fn found_within(tx: &Tx, user: UserId, new: NewOrganization, most: u64) -> Result<Organization> {
+pub async fn found_within(
+    tx: &GlobalTx,
+    user: UserId,
+    new: NewOrganization,
+    most: u64,
+) -> Result<Organization> {
     // Locked, so that of two who found at once the second is counted.
     users::lock(tx, user).await?;
     if members::owned(tx, user).await? >= most {
-        return Err(Code::OrganizationLimit.refuse());
+        return Err(ErrorCode::OrganizationLimit.refuse());
     }
     establish(tx, user, new, organizations::TEAM).await
 }
 
-async fn establish(tx: &Tx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
+async fn establish(tx: &GlobalTx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
     #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
     let org = tx.enter(OrgId::new(tx.now())).await?;
     let organization = organizations::create(&org, new, kind).await?;
@@ -167,14 +172,14 @@ async fn establish(tx: &Tx, owner: UserId, new: NewOrganization, kind: &str) -> 
 ///
 /// # Errors
 /// `CONFLICT` when he belongs to it already.
-pub async fn join(tx: &Tx, org: OrgId, user: UserId, role: BuiltinRole) -> Result<Member> {
+pub async fn join(tx: &GlobalTx, org: OrgId, user: UserId, role: BuiltinRole) -> Result<Member> {
     #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
     let org = tx.enter(org).await?;
     members::add(&org, user, role).await
 }
 
 /// Records what happened to an account: it belongs to no organization, so it stands in the platform's log.
-async fn record(tx: &Tx, action: Action, user: UserId, details: Details) -> Result<()> {
+async fn record(tx: &GlobalTx, action: Action, user: UserId, details: Details) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, user, details).await
 }

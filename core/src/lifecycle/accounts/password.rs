@@ -6,14 +6,14 @@ use crate::{
     Result,
     base::ids::SessionId,
     identity::{
-        credentials::{self, Proof},
-        one_time_tokens::{self, Purpose},
-        sessions::{self, Ending},
+        credentials::{self, PasswordProof},
+        one_time_tokens::{self, TokenPurpose},
+        sessions::{self, RevokeScope},
         users::{self, User},
     },
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
 };
@@ -24,8 +24,8 @@ use crate::{
 /// `PASSWORD_MISMATCH` naming `field` when the password was changed since it was proved; `INVALID_TOKEN` when he was
 /// logged out.
 pub async fn change_password(
-    tx: &Tx,
-    proof: &Proof,
+    tx: &GlobalTx,
+    proof: &PasswordProof,
     field: &str,
     session: SessionId,
     secret_hash: String,
@@ -38,9 +38,9 @@ pub async fn change_password(
         return Err(credentials::mismatch(field));
     }
     credentials::set(tx, user, secret_hash).await?;
-    sessions::revoke(tx, user, Ending::Others(session), "password-changed").await?;
+    sessions::revoke(tx, user, RevokeScope::Others(session), "password-changed").await?;
     // Whoever knew the old one may have asked for them.
-    one_time_tokens::kill(tx, user, &[Purpose::Reset, Purpose::Email]).await?;
+    one_time_tokens::kill(tx, user, &[TokenPurpose::Reset, TokenPurpose::Email]).await?;
     let platform = tx.platform().await?;
     let details = Details::created(json!({ "kind": "password" }));
     platform.record(Action::UserPasswordChanged, user, details).await?;

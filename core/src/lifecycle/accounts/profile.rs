@@ -2,9 +2,9 @@
 
 use crate::{
     Result,
-    base::{error::Fields, ids::UserId},
+    base::{error::FieldErrors, ids::UserId},
     identity::users::{self, ProfileChanges, User},
-    storage::db::{Db, Expected, Tx},
+    storage::db::{Db, Expected, GlobalTx},
     tenancy::members,
 };
 
@@ -23,7 +23,7 @@ pub async fn shown(db: &Db, user: User) -> Result<User> {
 /// `VALIDATION_FAILED` when he is no active member of his default organization; `USERNAME_TAKEN`;
 /// `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn change_profile(
-    tx: &Tx,
+    tx: &GlobalTx,
     user: UserId,
     changes: ProfileChanges,
     expected: &Expected,
@@ -31,7 +31,7 @@ pub async fn change_profile(
     if let Some(Some(org)) = changes.default_organization
         && !members::belongs(tx, user, org).await?
     {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         fields.refuse(
             "default_organization_id",
             "UNKNOWN_REFERENCE",

@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     base::{
         ids::UserId,
-        permissions::{Origin, Platform},
+        permissions::{AuditOrigin, Platform},
     },
     identity::{credentials, one_time_tokens, sessions, users},
     storage::{
@@ -87,7 +87,7 @@ pub async fn purge(db: &Db) -> Result<u64> {
 
 /// In one transaction: the row stays without a word about the person, everything that was his alone goes.
 async fn forget(db: &Db, user: UserId) -> Result<()> {
-    let tx = db.begin_global(Origin::WORKER).await?;
+    let tx = db.begin_global(AuditOrigin::WORKER).await?;
     let found = users::find_due(&tx, user).await?;
     let mut concerned = invitations::inviting(&tx, &found.email_canonical).await?;
     concerned.extend(personal(&tx, user).await?);

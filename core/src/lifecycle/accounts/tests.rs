@@ -7,26 +7,26 @@ use crate::{
     base::{
         crypto::{MasterKey, Secret},
         ids::SessionId,
-        permissions::Origin,
-        rate::Quota,
+        permissions::AuditOrigin,
+        rate::Rate,
     },
     identity::{
-        credentials::{Passwords, Proof},
-        sessions::{Device, DeviceTokens, Policy, Verifier, Whence},
+        credentials::{PasswordProof, Passwords},
+        sessions::{Device, DeviceCookies, LoginSource, SessionPolicy, Verifier},
     },
     lifecycle::email_links,
     runtime::{
         config::{Config, Sources},
-        rate_limit::Guesses,
+        rate_limit::LoginThrottle,
     },
     storage::{
-        audit::Trail,
-        db::{Db, test_db::Sandbox},
+        audit::RequestTrail,
+        db::{Db, test_db::TestDb},
     },
 };
 
 const EMAIL: &str = "ada@example.com";
-const POLICY: Policy = Policy {
+const POLICY: SessionPolicy = SessionPolicy {
     absolute: Duration::from_secs(3600),
     idle: Duration::from_secs(3600),
     grace: Duration::ZERO,
@@ -35,7 +35,7 @@ const POLICY: Policy = Policy {
 };
 
 struct Ada {
-    sandbox: Sandbox,
+    sandbox: TestDb,
     passwords: Passwords,
     user: UserId,
     session: SessionId,
@@ -48,9 +48,9 @@ fn secret(text: &str) -> Secret<String> {
 impl Ada {
     /// Registered and logged in.
     async fn new() -> Self {
-        let (sandbox, passwords) = (Sandbox::new().await, Passwords::new().unwrap());
+        let (sandbox, passwords) = (TestDb::new().await, Passwords::new().unwrap());
         let hash = passwords.hash(secret("old")).await.unwrap();
-        let mut tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        let mut tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
         let email = EmailAddress::parse(EMAIL).unwrap();
         let new = NewUser { email, username: None, first_name: None, last_name: None };
         let user = register(&mut tx, new, hash, false, None).await.unwrap().id;
@@ -63,33 +63,33 @@ impl Ada {
         &self.sandbox.db
     }
 
-    async fn begin(&self) -> Tx {
-        let origin = Origin { session: Some(self.session), ..Origin::of(Actor::User(self.user)) };
+    async fn begin(&self) -> GlobalTx {
+        let origin = AuditOrigin { session: Some(self.session), ..AuditOrigin::of(Actor::User(self.user)) };
         self.db().begin_global(origin).await.unwrap()
     }
 
-    async fn proof(&self) -> Proof {
+    async fn proof(&self) -> PasswordProof {
         let master = MasterKey::new("k".repeat(32));
-        let guesses = Guesses::new(&master, Quota::parse("5/15min").unwrap(), None);
-        let devices = DeviceTokens::new(&master);
+        let guesses = LoginThrottle::new(&master, Rate::parse("5/15min").unwrap(), None);
+        let devices = DeviceCookies::new(&master);
         let (db, passwords) = (self.db(), &self.passwords);
         let verifier =
             Verifier { db, passwords, guesses: &guesses, devices: &devices, hides_unproved: false };
-        let nowhere = Whence { address: None, device: None };
-        verifier.log_in(EMAIL, secret("old"), nowhere, &Trail::default()).await.unwrap()
+        let nowhere = LoginSource { address: None, device: None };
+        verifier.log_in(EMAIL, secret("old"), nowhere, &RequestTrail::default()).await.unwrap()
     }
 
     /// As by a mailed link: another password, and every session ends.
     async fn reset(&self) {
-        let tx = self.db().begin_global(Origin::SYSTEM).await.unwrap();
+        let tx = self.db().begin_global(AuditOrigin::SYSTEM).await.unwrap();
         users::lock(&tx, self.user).await.unwrap();
         credentials::set(&tx, self.user, "another".into()).await.unwrap();
-        sessions::revoke(&tx, self.user, Ending::All, "reset").await.unwrap();
+        sessions::revoke(&tx, self.user, RevokeScope::All, "reset").await.unwrap();
         tx.commit().await.unwrap();
     }
 }
 
-fn refused<T>(outcome: Result<T>) -> Option<Code> {
+fn refused<T>(outcome: Result<T>) -> Option<ErrorCode> {
     outcome.err().map(|error| error.code())
 }
 
@@ -108,18 +108,18 @@ async fn a_password_proved_before_a_reset_logs_nobody_in_and_proves_nothing() {
 
     let mut tx = ada.begin().await;
     let log_in = sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await;
-    assert_eq!(refused(log_in), Some(Code::InvalidCredentials));
+    assert_eq!(refused(log_in), Some(ErrorCode::InvalidCredentials));
     let change = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
-    assert_eq!(refused(change), Some(Code::PasswordMismatch));
+    assert_eq!(refused(change), Some(ErrorCode::PasswordMismatch));
     let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
-    assert_eq!(refused(again), Some(Code::PasswordMismatch));
+    assert_eq!(refused(again), Some(ErrorCode::PasswordMismatch));
 }
 
 #[tokio::test]
 async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
     let ada = Ada::new().await;
     let proof = ada.proof().await;
-    let mail = Mail::new(&MasterKey::new("k".repeat(32)), &Config::read(&Sources::only(&[])).unwrap());
+    let mail = EmailTokens::new(&MasterKey::new("k".repeat(32)), &Config::read(&Sources::only(&[])).unwrap());
     let address = || EmailAddress::parse("thief@example.com").unwrap();
     // While he is signed in, each of them is his to do.
     let tx = ada.begin().await;
@@ -135,10 +135,10 @@ async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
     ada.reset().await;
     let tx = ada.begin().await;
     let change = email_links::change(&tx, &mail, ada.user, address()).await;
-    assert_eq!(refused(change), Some(Code::InvalidToken));
+    assert_eq!(refused(change), Some(ErrorCode::InvalidToken));
     let password = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
-    assert_eq!(refused(password), Some(Code::InvalidToken));
+    assert_eq!(refused(password), Some(ErrorCode::InvalidToken));
     let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
-    assert_eq!(refused(again), Some(Code::InvalidToken));
-    assert_eq!(refused(remove(&tx, ada.user, BY_ONESELF).await), Some(Code::InvalidToken));
+    assert_eq!(refused(again), Some(ErrorCode::InvalidToken));
+    assert_eq!(refused(remove(&tx, ada.user, BY_ONESELF).await), Some(ErrorCode::InvalidToken));
 }

@@ -75,9 +75,9 @@ impl Template {
 }
 
 /// What came of looking up what a mail says.
-pub enum Written {
+pub enum Composed {
     /// It is to be sent.
-    Letter(Letter),
+    Letter(EmailContent),
     /// It is not to be sent, now or later.
     Needless {
         /// The mailbox; empty where nobody is left.
@@ -88,7 +88,7 @@ pub enum Written {
 }
 
 /// What a mail says. No `Debug`: its link acts.
-pub struct Letter {
+pub struct EmailContent {
     /// The mailbox: the local part as it was typed, the domain as DNS has it.
     pub to: String,
     /// Which words.

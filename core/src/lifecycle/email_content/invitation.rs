@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, sea_query::ExprTrait};
 
-use super::{Desk, Invitation, Letter, Link, Written, gone, mailbox, name};
+use super::{Composed, Composer, EmailContent, Invitation, Link, gone, mailbox, name};
 use crate::{
     Result,
     base::ids::OneTimeTokenId,
@@ -13,10 +13,10 @@ use crate::{
     tenancy::invitations::{self, InvitationStatus},
 };
 
-impl Desk<'_> {
+impl Composer<'_> {
     /// While it can be accepted. Whoever's mailbox it is hears of it in his language, where he has one here; otherwise in
     /// that of whoever invites.
-    pub(super) async fn of_invitation(&self, token: OneTimeTokenId) -> Result<Written> {
+    pub(super) async fn of_invitation(&self, token: OneTimeTokenId) -> Result<Composed> {
         let token = one_time_tokens::Column::Id.eq(token);
         let Some(token) = self.one::<OneTimeToken>(one_time_tokens::Entity, token).await? else {
             return Ok(gone());
@@ -25,7 +25,7 @@ impl Desk<'_> {
         let subject = invitations::Column::Id.eq(token.subject_id);
         let found: Option<invitations::Invitation> = self.one(invitations::Entity, subject).await?;
         let opened = invitations::companions(&self.tx, found.into_iter().collect()).await?;
-        let needless = |reason| Ok(Written::Needless { to: to.clone(), reason });
+        let needless = |reason| Ok(Composed::Needless { to: to.clone(), reason });
         let Some(opened) = opened.into_iter().next() else {
             return needless("the organization was deleted");
         };
@@ -42,7 +42,7 @@ impl Desk<'_> {
             self.one(users::Entity, his.and(users::Column::DeletedAt.is_null())).await?;
         let person = person.filter(|person| person.email_verified_at.is_some());
         let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
-        Ok(Written::Letter(Letter {
+        Ok(Composed::Letter(EmailContent {
             to,
             template: self.template,
             locale: person.as_ref().unwrap_or(&opened.inviter).locale.clone(),

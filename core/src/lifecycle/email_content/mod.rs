@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Asterisk, Query, SimpleExpr},
 };
 
-pub use content::{Device, Invitation, Letter, Link, Template, Written};
+pub use content::{Composed, Device, EmailContent, Invitation, Link, Template};
 
 use crate::{
     Result,
@@ -21,7 +21,7 @@ use crate::{
         text::without_links,
     },
     identity::{
-        one_time_tokens::{self, Mail, OneTimeToken},
+        one_time_tokens::{self, EmailTokens, OneTimeToken},
         sessions::{self, Session},
         users::{self, User},
     },
@@ -38,13 +38,13 @@ const LONGEST: usize = 80;
 ///
 /// # Errors
 /// Whatever the database refuses; nothing is known then, and the job is to be tried again.
-pub async fn write(db: &Db, mail: &Mail, public_url: &str, job: &Job) -> Result<Written> {
+pub async fn write(db: &Db, mail: &EmailTokens, public_url: &str, job: &Job) -> Result<Composed> {
     #[expect(
         clippy::disallowed_methods,
         reason = "people, their log-ins and links belong to no organization; whom a link invites is in none"
     )]
     let tx = db.unscoped().await?;
-    let desk = Desk { tx, mail, public_url, template: Template::of(job) };
+    let desk = Composer { tx, mail, public_url, template: Template::of(job) };
     match *job {
         Job::SendWelcome { user } => desk.to_active(user).await,
         Job::SendAlreadyRegistered { user } | Job::SendPasswordChanged { user } => desk.to_living(user).await,
@@ -74,15 +74,15 @@ impl User {
 }
 
 /// Where one letter is written.
-struct Desk<'a> {
+struct Composer<'a> {
     tx: Unscoped,
-    mail: &'a Mail,
+    mail: &'a EmailTokens,
     public_url: &'a str,
     template: Template,
 }
 
-impl Desk<'_> {
-    async fn to_active(&self, user: UserId) -> Result<Written> {
+impl Composer<'_> {
+    async fn to_active(&self, user: UserId) -> Result<Composed> {
         self.to(user, |user| match user.is_welcome() {
             true => None,
             false => Some("the account was deleted or deactivated"),
@@ -90,21 +90,21 @@ impl Desk<'_> {
         .await
     }
 
-    async fn to_living(&self, user: UserId) -> Result<Written> {
+    async fn to_living(&self, user: UserId) -> Result<Composed> {
         self.to(user, |user| (!user.is_living()).then_some("the account was deleted")).await
     }
 
     /// A letter to a person, unless there is a reason against it.
-    async fn to(&self, user: UserId, against: fn(&User) -> Option<&'static str>) -> Result<Written> {
+    async fn to(&self, user: UserId, against: fn(&User) -> Option<&'static str>) -> Result<Composed> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match against(&user) {
             Some(reason) => needless(&user, reason),
-            None => Written::Letter(self.letter(&user)),
+            None => Composed::Letter(self.letter(&user)),
         })
     }
 
     /// He wants to know, also when the session is long over; not when nothing is left of it to tell.
-    async fn of_log_in(&self, user: UserId, session: SessionId) -> Result<Written> {
+    async fn of_log_in(&self, user: UserId, session: SessionId) -> Result<Composed> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         if !user.is_living() {
             return Ok(needless(&user, "the account was deleted"));
@@ -114,18 +114,18 @@ impl Desk<'_> {
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
-        Ok(Written::Letter(Letter { device, ..self.letter(&user) }))
+        Ok(Composed::Letter(EmailContent { device, ..self.letter(&user) }))
     }
 
-    async fn to_deleted(&self, user: UserId) -> Result<Written> {
+    async fn to_deleted(&self, user: UserId) -> Result<Composed> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match user.is_living() {
             true => needless(&user, "the account was brought back"),
-            false => Written::Letter(Letter { until: user.purge_after, ..self.letter(&user) }),
+            false => Composed::Letter(EmailContent { until: user.purge_after, ..self.letter(&user) }),
         })
     }
 
-    async fn with_link(&self, token: OneTimeTokenId, is_for: fn(&User) -> bool) -> Result<Written> {
+    async fn with_link(&self, token: OneTimeTokenId, is_for: fn(&User) -> bool) -> Result<Composed> {
         let token = one_time_tokens::Column::Id.eq(token);
         let Some(token) = self.one::<OneTimeToken>(one_time_tokens::Entity, token).await? else {
             return Ok(gone());
@@ -141,21 +141,21 @@ impl Desk<'_> {
             Some(user) if is_for(user) => {
                 let Some(url) = self.mail.link(self.public_url, &token) else {
                     let reason = "its link was made with another INSULA_SECRET_KEY";
-                    return Ok(Written::Needless { to, reason });
+                    return Ok(Composed::Needless { to, reason });
                 };
                 let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
                 let link = Some(Link { url, lifetime, expires_at: token.expires_at });
                 // The mailbox of a new address is anybody's until he has followed the link.
                 let name = self.letter(user).name.filter(|_| token.email_canonical == user.email_canonical);
-                return Ok(Written::Letter(Letter { to, link, name, ..self.letter(user) }));
+                return Ok(Composed::Letter(EmailContent { to, link, name, ..self.letter(user) }));
             }
             _ => "the account was deleted or deactivated",
         };
-        Ok(Written::Needless { to, reason })
+        Ok(Composed::Needless { to, reason })
     }
 
-    fn letter(&self, user: &User) -> Letter {
-        Letter {
+    fn letter(&self, user: &User) -> EmailContent {
+        EmailContent {
             to: mailbox(&user.email, &user.email_canonical),
             template: self.template,
             locale: user.locale.clone(),
@@ -185,12 +185,12 @@ impl Desk<'_> {
 }
 
 /// Nobody is left to be written to.
-const fn gone() -> Written {
-    Written::Needless { to: String::new(), reason: "what it is about is no more" }
+const fn gone() -> Composed {
+    Composed::Needless { to: String::new(), reason: "what it is about is no more" }
 }
 
-fn needless(user: &User, reason: &'static str) -> Written {
-    Written::Needless { to: mailbox(&user.email, &user.email_canonical), reason }
+fn needless(user: &User, reason: &'static str) -> Composed {
+    Composed::Needless { to: mailbox(&user.email, &user.email_canonical), reason }
 }
 
 /// The names somebody gave himself; never a part of his address, which would greet him oddly.

@@ -8,17 +8,17 @@ use crate::{
     base::{
         clock::Clock,
         crypto::MasterKey,
-        permissions::{MembersInvite, Origin},
+        permissions::{AuditOrigin, MembersInvite},
         text::{EmailAddress, Name},
     },
     identity::{
-        one_time_tokens::Purpose,
-        sessions::{Device as Seen, Policy},
+        one_time_tokens::TokenPurpose,
+        sessions::{Device as Seen, SessionPolicy},
     },
     lifecycle::accounts,
     runtime::config::{Config, Sources},
     storage::{
-        db::{Tx, test_db::Sandbox},
+        db::{GlobalTx, test_db::TestDb},
         outbox::Envelope,
     },
     tenancy::invitations::{self, NewInvitation},
@@ -28,8 +28,8 @@ type Row = <users::Entity as EntityTrait>::ActiveModel;
 
 const URL: &str = "https://insula.example/";
 
-fn mail_of(key: &str) -> Mail {
-    Mail::new(&MasterKey::new(key.repeat(32)), &Config::read(&Sources::only(&[])).unwrap())
+fn mail_of(key: &str) -> EmailTokens {
+    EmailTokens::new(&MasterKey::new(key.repeat(32)), &Config::read(&Sources::only(&[])).unwrap())
 }
 
 fn address(text: &str) -> EmailAddress {
@@ -37,15 +37,15 @@ fn address(text: &str) -> EmailAddress {
 }
 
 struct Ada {
-    sandbox: Sandbox,
-    mail: Mail,
+    sandbox: TestDb,
+    mail: EmailTokens,
     user: UserId,
 }
 
 impl Ada {
     /// Registered, her address proved or not.
     async fn new(is_proved: bool) -> Self {
-        let (sandbox, mail) = (Sandbox::new().await, mail_of("k"));
+        let (sandbox, mail) = (TestDb::new().await, mail_of("k"));
         let user = sandbox.tenant("ada").await.owner;
         let ada = Self { sandbox, mail, user };
         ada.change(|row| {
@@ -62,8 +62,8 @@ impl Ada {
         &self.sandbox.db
     }
 
-    async fn begin(&self) -> Tx {
-        self.db().begin_global(Origin::SYSTEM).await.unwrap()
+    async fn begin(&self) -> GlobalTx {
+        self.db().begin_global(AuditOrigin::SYSTEM).await.unwrap()
     }
 
     async fn change(&self, change: impl FnOnce(&mut Row)) {
@@ -76,7 +76,7 @@ impl Ada {
     }
 
     /// The id of a link that was mailed to `email`.
-    async fn link(&self, purpose: Purpose, email: &str) -> OneTimeTokenId {
+    async fn link(&self, purpose: TokenPurpose, email: &str) -> OneTimeTokenId {
         let tx = self.begin().await;
         let token =
             one_time_tokens::issue(&tx, &self.mail, purpose, self.user, &address(email)).await.unwrap();
@@ -86,29 +86,29 @@ impl Ada {
     }
 
     async fn log_in(&self, device: Seen) -> SessionId {
-        let policy = Policy::from(&Config::read(&Sources::only(&[])).unwrap());
+        let policy = SessionPolicy::from(&Config::read(&Sources::only(&[])).unwrap());
         let mut tx = self.begin().await;
         let (session, _) = sessions::create(&mut tx, self.user, device, &policy).await.unwrap();
         tx.commit().await.unwrap();
         session.id
     }
 
-    async fn write(&self, job: &Job) -> Written {
+    async fn write(&self, job: &Job) -> Composed {
         write(self.db(), &self.mail, URL, job).await.unwrap()
     }
 
-    async fn letter(&self, job: &Job) -> Letter {
+    async fn letter(&self, job: &Job) -> EmailContent {
         match self.write(job).await {
-            Written::Letter(letter) => letter,
-            Written::Needless { reason, .. } => panic!("{job:?} is needless: {reason}"),
+            Composed::Letter(letter) => letter,
+            Composed::Needless { reason, .. } => panic!("{job:?} is needless: {reason}"),
         }
     }
 
     /// The mailbox and why nothing is sent to it.
     async fn needless(&self, job: &Job) -> (String, &'static str) {
         match self.write(job).await {
-            Written::Letter(_) => panic!("{job:?} is written"),
-            Written::Needless { to, reason } => (to, reason),
+            Composed::Letter(_) => panic!("{job:?} is written"),
+            Composed::Needless { to, reason } => (to, reason),
         }
     }
 
@@ -137,12 +137,12 @@ async fn a_letter_goes_to_the_ascii_form_and_names_whose_mailbox_is_proved() {
 async fn a_link_is_written_while_it_is_good() {
     let ada = Ada::new(true).await;
     for (purpose, start, lifetime) in [
-        (Purpose::Verify, "https://insula.example/verify#token=", 86400),
-        (Purpose::Reset, "https://insula.example/reset#token=", 1800),
+        (TokenPurpose::Verify, "https://insula.example/verify#token=", 86400),
+        (TokenPurpose::Reset, "https://insula.example/reset#token=", 1800),
     ] {
         let token = ada.link(purpose, "Ada@Bücher.example").await;
         let job = match purpose {
-            Purpose::Verify => Job::SendVerification { token },
+            TokenPurpose::Verify => Job::SendVerification { token },
             _ => Job::SendPasswordReset { token },
         };
         let letter = ada.letter(&job).await;
@@ -153,12 +153,12 @@ async fn a_link_is_written_while_it_is_good() {
 
         let other_key = write(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
         assert!(
-            matches!(other_key, Written::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY"))
+            matches!(other_key, Composed::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY"))
         );
         let later = ada.sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(2)));
         let late = write(&later.db, &ada.mail, URL, &job).await.unwrap();
         assert!(
-            matches!(late, Written::Needless { reason, to } if reason.contains("expired") && to == MAILBOX)
+            matches!(late, Composed::Needless { reason, to } if reason.contains("expired") && to == MAILBOX)
         );
         // A newer one replaces it.
         ada.link(purpose, "Ada@Bücher.example").await;
@@ -171,8 +171,9 @@ async fn a_link_is_written_while_it_is_good() {
 #[tokio::test]
 async fn a_change_of_address_is_told_to_the_old_one_and_asked_of_the_new_one() {
     let ada = Ada::new(true).await;
-    let undo = Job::SendEmailChangeNotice { token: ada.link(Purpose::Undo, "Ada@Bücher.example").await };
-    let confirm = Job::SendEmailChange { token: ada.link(Purpose::Email, "new@example.com").await };
+    let undo =
+        Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };
+    let confirm = Job::SendEmailChange { token: ada.link(TokenPurpose::Email, "new@example.com").await };
     let (old, new) = (ada.letter(&undo).await, ada.letter(&confirm).await);
     assert!(old.link.unwrap().url.expose().starts_with("https://insula.example/verify#undo="));
     assert_eq!((old.to.as_str(), old.name.as_deref()), (MAILBOX, Some("Ada")));
@@ -213,7 +214,8 @@ async fn who_is_gone_gets_no_mail_but_that_his_account_was_deleted() {
     let ada = Ada::new(true).await;
     let (user, session) = (ada.user, ada.log_in(Seen::default()).await);
     let deleted = Job::SendAccountDeleted { user };
-    let undo = Job::SendEmailChangeNotice { token: ada.link(Purpose::Undo, "Ada@Bücher.example").await };
+    let undo =
+        Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };
     assert!(ada.needless(&deleted).await.1.contains("brought back"));
     ada.change(|row| row.is_active = Set(false)).await;
     assert!(ada.needless(&Job::SendWelcome { user }).await.1.contains("deactivated"));
@@ -241,7 +243,7 @@ async fn who_is_gone_gets_no_mail_but_that_his_account_was_deleted() {
 }
 
 /// The jobs that ask for the mails of invitations, the oldest first.
-async fn asked(sandbox: &Sandbox) -> Vec<Job> {
+async fn asked(sandbox: &TestDb) -> Vec<Job> {
     #[expect(clippy::disallowed_methods, reason = "tests look for what was made")]
     let tx = sandbox.db.unscoped().await.unwrap();
     let mut query = Query::select();
@@ -254,19 +256,19 @@ async fn asked(sandbox: &Sandbox) -> Vec<Job> {
 
 #[tokio::test]
 async fn an_invitation_is_written_while_it_can_be_accepted() {
-    let (sandbox, mail) = (Sandbox::new().await, mail_of("k"));
+    let (sandbox, mail) = (TestDb::new().await, mail_of("k"));
     let tenant = sandbox.tenant("acme").await;
     let write = async |job: &Job| write(&sandbox.db, &mail, URL, job).await.unwrap();
     let needless = async |job: &Job| match write(job).await {
-        Written::Letter(_) => panic!("{job:?} is written"),
-        Written::Needless { to, reason } => (to, reason),
+        Composed::Letter(_) => panic!("{job:?} is written"),
+        Composed::Needless { to, reason } => (to, reason),
     };
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     let new = NewInvitation { email: address("Eve@Bücher.example"), roles: vec!["viewer".into()] };
     let sent = invitations::invite(&tx, &mail, vec![new]).await.unwrap().remove(0).unwrap();
     tx.commit().await.unwrap();
     let first = asked(&sandbox).await.remove(0);
-    let Written::Letter(letter) = write(&first).await else { panic!("it is good") };
+    let Composed::Letter(letter) = write(&first).await else { panic!("it is good") };
     let (link, told) = (letter.link.unwrap(), letter.invitation.unwrap());
     assert!(link.url.expose().starts_with("https://insula.example/accept#token="), "{}", link.url.expose());
     assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
@@ -277,12 +279,12 @@ async fn an_invitation_is_written_while_it_can_be_accepted() {
     tx.commit().await.unwrap();
     assert!(needless(&first).await.1.contains("sent again"));
     let second = asked(&sandbox).await.remove(1);
-    assert!(matches!(write(&second).await, Written::Letter(_)));
+    assert!(matches!(write(&second).await, Composed::Letter(_)));
     let later = sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(8)));
     let late = super::write(&later.db, &mail, URL, &second).await.unwrap();
-    assert!(matches!(late, Written::Needless { reason, .. } if reason.contains("expired")));
+    assert!(matches!(late, Composed::Needless { reason, .. } if reason.contains("expired")));
     let other_key = super::write(&sandbox.db, &mail_of("x"), URL, &second).await.unwrap();
-    assert!(matches!(other_key, Written::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
+    assert!(matches!(other_key, Composed::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
 
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     invitations::revoke(&tx, sent.invitation.id).await.unwrap();

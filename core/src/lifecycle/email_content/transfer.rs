@@ -5,7 +5,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
 };
 
-use super::{Desk, Invitation, Letter, Written, gone, needless};
+use super::{Composed, Composer, EmailContent, Invitation, gone, needless};
 use crate::{
     Result,
     base::ids::{MemberId, OwnerTransferId},
@@ -18,9 +18,9 @@ use crate::{
     },
 };
 
-impl Desk<'_> {
+impl Composer<'_> {
     /// While it can be accepted.
-    pub(super) async fn of_offer(&self, transfer: OwnerTransferId) -> Result<Written> {
+    pub(super) async fn of_offer(&self, transfer: OwnerTransferId) -> Result<Composed> {
         let transfer = transfers::Column::Id.eq(transfer);
         let Some(transfer) = self.one::<Transfer>(transfers::Entity, transfer).await? else {
             return Ok(gone());
@@ -44,7 +44,11 @@ impl Desk<'_> {
         }
         let invitation = Invitation::new(&organization.name, &from.display_name());
         let until = Some(transfer.expires_at);
-        Ok(Written::Letter(Letter { until, invitation: Some(Box::new(invitation)), ..self.letter(&to) }))
+        Ok(Composed::Letter(EmailContent {
+            until,
+            invitation: Some(Box::new(invitation)),
+            ..self.letter(&to)
+        }))
     }
 }
 

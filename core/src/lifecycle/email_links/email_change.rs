@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::{Proved, address, asked, follow, take_over};
+use super::{LinkOutcome, address, asked, follow, take_over};
 use crate::{
     Result,
-    base::{error::Code, ids::UserId, text::EmailAddress},
+    base::{error::ErrorCode, ids::UserId, text::EmailAddress},
     identity::{
-        one_time_tokens::{self, Mail, OneTimeToken, Purpose},
+        one_time_tokens::{self, EmailTokens, OneTimeToken, TokenPurpose},
         sessions,
         users::{self, User},
     },
     lifecycle::accounts,
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
 };
@@ -23,13 +23,18 @@ use crate::{
 ///
 /// # Errors
 /// `EMAIL_TAKEN` when it has an account, unless that is hidden: then the owner of the address is told by mail.
-pub async fn change(tx: &Tx, mail: &Mail, user: UserId, email: EmailAddress) -> Result<Option<User>> {
+pub async fn change(
+    tx: &GlobalTx,
+    mail: &EmailTokens,
+    user: UserId,
+    email: EmailAddress,
+) -> Result<Option<User>> {
     let user = users::lock(tx, user).await?;
     sessions::still_signed_in(tx).await?;
     let owner = users::owner_of(tx, email.key()).await?.filter(|owner| owner.id != user.id);
     if !mail.hides_accounts {
         if owner.is_some() {
-            return Err(Code::EmailTaken.refuse());
+            return Err(ErrorCode::EmailTaken.refuse());
         }
         accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
     }
@@ -38,8 +43,8 @@ pub async fn change(tx: &Tx, mail: &Mail, user: UserId, email: EmailAddress) -> 
     }
     // What the old mailbox gets must not depend on whose the new address is.
     let old = address(&user.email)?;
-    let undo = one_time_tokens::issue(tx, mail, Purpose::Undo, user.id, &old).await?;
-    let confirm = one_time_tokens::issue(tx, mail, Purpose::Email, user.id, &email).await?;
+    let undo = one_time_tokens::issue(tx, mail, TokenPurpose::Undo, user.id, &old).await?;
+    let confirm = one_time_tokens::issue(tx, mail, TokenPurpose::Email, user.id, &email).await?;
     let to_the_new = match owner {
         Some(owner) => Job::SendAlreadyRegistered { user: owner.id },
         None => Job::SendEmailChange { token: confirm.id },
@@ -50,17 +55,17 @@ pub async fn change(tx: &Tx, mail: &Mail, user: UserId, email: EmailAddress) -> 
 }
 
 /// The new mailbox says yes.
-pub(super) async fn confirm(tx: &mut Tx, link: &OneTimeToken) -> Result<Proved> {
+pub(super) async fn confirm(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<LinkOutcome> {
     let user = follow(tx, link).await?;
     let user = changed(tx, user, address(&link.email)?).await?;
-    Ok(Proved { user, reset: None })
+    Ok(LinkOutcome { user, reset: None })
 }
 
-async fn changed(tx: &Tx, user: User, email: EmailAddress) -> Result<User> {
+async fn changed(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<User> {
     accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
     let user = users::prove(tx, user, email).await?;
     // Those were mailed to the address that is no longer his.
-    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
+    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     let details = Details::changed(json!({}), json!({ "version": user.version }));
     tx.platform().await?.record(Action::UserEmailChanged, user.id, details).await?;
     Ok(user)
@@ -71,12 +76,12 @@ async fn changed(tx: &Tx, user: User, email: EmailAddress) -> Result<User> {
 ///
 /// # Errors
 /// `LINK_EXPIRED`; `EMAIL_TAKEN` when the old address has got another account meanwhile: the link stays good.
-pub async fn undo(tx: &mut Tx, mail: &Mail, link: &OneTimeToken) -> Result<Proved> {
+pub async fn undo(tx: &mut GlobalTx, mail: &EmailTokens, link: &OneTimeToken) -> Result<LinkOutcome> {
     let user = follow(tx, link).await?;
     let user = users::prove(tx, user, address(&link.email)?).await?;
     one_time_tokens::kill_later_undos(tx, user.id, link).await?;
     let reset = take_over(tx, mail, &user, "address change undone").await?;
     let details = Details::changed(json!({ "has_password": true }), json!({ "has_password": false }));
     tx.platform().await?.record(Action::UserEmailChangeUndone, user.id, details).await?;
-    Ok(Proved { user, reset: Some(reset) })
+    Ok(LinkOutcome { user, reset: Some(reset) })
 }

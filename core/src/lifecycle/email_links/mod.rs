@@ -12,23 +12,23 @@ pub use verification::{Ownership, verify};
 
 use crate::{
     Error, Result,
-    base::{crypto::Secret, error::Code, ids::UserId, permissions::Actor, text::EmailAddress},
+    base::{crypto::Secret, error::ErrorCode, ids::UserId, permissions::Actor, text::EmailAddress},
     identity::{
         credentials,
-        one_time_tokens::{self, Mail, OneTimeToken, Purpose},
-        sessions::{self, Ending},
+        one_time_tokens::{self, EmailTokens, OneTimeToken, TokenPurpose},
+        sessions::{self, RevokeScope},
         users::{self, NewUser, User},
     },
     lifecycle::accounts,
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
 };
 
 /// What following a link came to.
-pub struct Proved {
+pub struct LinkOutcome {
     /// Whose mailbox it is.
     pub user: User,
     /// Sets a new password, where the old one ended: nobody is left without a way in.
@@ -41,8 +41,8 @@ pub struct Proved {
 /// # Errors
 /// `EMAIL_TAKEN` when somebody else registers it in this very moment: try again.
 pub async fn register(
-    tx: &mut Tx,
-    mail: &Mail,
+    tx: &mut GlobalTx,
+    mail: &EmailTokens,
     new: NewUser,
     secret_hash: String,
     with_organization: bool,
@@ -62,7 +62,7 @@ pub async fn register(
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn resend(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
+pub async fn resend(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
     match users::with_email(tx, email).await? {
         Some(user) if user.is_active && user.email_verified_at.is_none() => {
             let job = verification(tx, mail, &user).await?;
@@ -77,11 +77,12 @@ pub async fn resend(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn forgot(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
+pub async fn forgot(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
     match users::with_email(tx, email).await? {
         Some(user) if user.is_active => {
             let token =
-                one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, &address(&user.email)?).await?;
+                one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?)
+                    .await?;
             let job = Job::SendPasswordReset { token: token.id };
             asked(tx, Action::UserPasswordResetRequested, user.id, &[job]).await
         }
@@ -94,11 +95,11 @@ pub async fn forgot(tx: &Tx, mail: &Mail, email: &EmailAddress) -> Result<()> {
 /// # Errors
 /// `LINK_EXPIRED`; `WEAK_PASSWORD`: the link stays good.
 pub async fn reset(
-    tx: &mut Tx,
+    tx: &mut GlobalTx,
     link: &OneTimeToken,
     password: &Secret<String>,
     secret_hash: String,
-) -> Result<Proved> {
+) -> Result<LinkOutcome> {
     let user = follow(tx, link).await?;
     credentials::refuse_weak(
         "password",
@@ -120,21 +121,21 @@ pub async fn reset(
     if first_proof {
         platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
     }
-    Ok(Proved { user, reset: None })
+    Ok(LinkOutcome { user, reset: None })
 }
 
 /// The person a link is about, locked; the link is used by this. Whoever follows it acts as him.
-async fn follow(tx: &mut Tx, link: &OneTimeToken) -> Result<User> {
+async fn follow(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
     // The person first: whoever mails him something else waits for the same row.
-    let id = link.user_id.ok_or(Code::LinkExpired.refuse())?;
+    let id = link.user_id.ok_or(ErrorCode::LinkExpired.refuse())?;
     let user = users::lock(tx, id).await.map_err(|error| match error {
         // Deleted meanwhile.
-        Error::NotFound(_) => Code::LinkExpired.refuse(),
+        Error::NotFound(_) => ErrorCode::LinkExpired.refuse(),
         error => error,
     })?;
     // Who is shut out gets in by no link; what a thief changed before can still be undone.
-    if !user.is_active && link.purpose() != Some(Purpose::Undo) {
-        return Err(Code::LinkExpired.refuse());
+    if !user.is_active && link.purpose() != Some(TokenPurpose::Undo) {
+        return Err(ErrorCode::LinkExpired.refuse());
     }
     one_time_tokens::consume(tx, link).await?;
     if tx.origin().actor == Actor::Anonymous {
@@ -144,35 +145,36 @@ async fn follow(tx: &mut Tx, link: &OneTimeToken) -> Result<User> {
 }
 
 /// Notes that the mailbox of a person's present address is his.
-async fn prove(tx: &Tx, user: User) -> Result<User> {
+async fn prove(tx: &GlobalTx, user: User) -> Result<User> {
     let email = address(&user.email)?;
-    one_time_tokens::kill(tx, user.id, &[Purpose::Verify]).await?;
+    one_time_tokens::kill(tx, user.id, &[TokenPurpose::Verify]).await?;
     users::prove(tx, user, email).await
 }
 
 /// Ends what anybody but the owner of the mailbox may hold: the password, every session, every other link. Gives the
 /// token that sets a new password.
-async fn take_over(tx: &Tx, mail: &Mail, user: &User, reason: &str) -> Result<Secret<String>> {
+async fn take_over(tx: &GlobalTx, mail: &EmailTokens, user: &User, reason: &str) -> Result<Secret<String>> {
     credentials::clear(tx, user.id).await?;
     shut_out(tx, user, reason).await?;
-    let token = one_time_tokens::issue(tx, mail, Purpose::Reset, user.id, &address(&user.email)?).await?;
+    let token =
+        one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?).await?;
     mail.reveal(&token).ok_or(Error::Broken("a token made now cannot be revealed"))
 }
 
 /// Ends every session and every link but those that undo.
-async fn shut_out(tx: &Tx, user: &User, reason: &str) -> Result<()> {
-    one_time_tokens::kill(tx, user.id, Purpose::MAILED_TO_ACT).await?;
-    sessions::revoke(tx, user.id, Ending::All, reason).await
+async fn shut_out(tx: &GlobalTx, user: &User, reason: &str) -> Result<()> {
+    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
+    sessions::revoke(tx, user.id, RevokeScope::All, reason).await
 }
 
-async fn verification(tx: &Tx, mail: &Mail, user: &User) -> Result<Job> {
+async fn verification(tx: &GlobalTx, mail: &EmailTokens, user: &User) -> Result<Job> {
     let email = address(&user.email)?;
-    let token = one_time_tokens::issue(tx, mail, Purpose::Verify, user.id, &email).await?;
+    let token = one_time_tokens::issue(tx, mail, TokenPurpose::Verify, user.id, &email).await?;
     Ok(Job::SendVerification { token: token.id })
 }
 
 /// Notes that something was asked for, and sends the mails.
-async fn asked(tx: &Tx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
+async fn asked(tx: &GlobalTx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, user, Details::created(json!({}))).await?;
     for job in jobs {

@@ -5,19 +5,19 @@
 
 use serde_json::json;
 
-use super::{Proved, email_change, follow, prove, shut_out, take_over};
+use super::{LinkOutcome, email_change, follow, prove, shut_out, take_over};
 use crate::{
     Result,
-    base::{crypto::Secret, error::Code, ids::UserId},
+    base::{crypto::Secret, error::ErrorCode, ids::UserId},
     identity::{
-        credentials::{self, Proof},
-        one_time_tokens::{Mail, OneTimeToken, Purpose},
+        credentials::{self, PasswordProof},
+        one_time_tokens::{EmailTokens, OneTimeToken, TokenPurpose},
         sessions,
         users::User,
     },
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         outbox::Job,
     },
 };
@@ -27,7 +27,7 @@ pub enum Ownership {
     /// They are signed in to this account.
     Session(UserId),
     /// They know the password.
-    Password(Proof),
+    Password(PasswordProof),
     /// They set another password.
     NewPassword {
         /// The password.
@@ -58,13 +58,18 @@ enum Outcome {
 /// `PASSWORD_REQUIRED` for a new account when neither is shown; `PASSWORD_MISMATCH` when the password was changed since it was
 /// proved; `WEAK_PASSWORD` naming `new_password`; `LINK_EXPIRED`; `EMAIL_TAKEN` when the new address has got another account
 /// meanwhile. The link stays good unless it is `LINK_EXPIRED`.
-pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, ownership: Ownership) -> Result<Proved> {
-    if link.purpose() == Some(Purpose::Email) {
+pub async fn verify(
+    tx: &mut GlobalTx,
+    mail: &EmailTokens,
+    link: &OneTimeToken,
+    ownership: Ownership,
+) -> Result<LinkOutcome> {
+    if link.purpose() == Some(TokenPurpose::Email) {
         return email_change::confirm(tx, link).await;
     }
     let user = follow(tx, link).await?;
     if user.email_verified_at.is_some() {
-        return Err(Code::LinkExpired.refuse());
+        return Err(ErrorCode::LinkExpired.refuse());
     }
     let had_password = credentials::has_password(tx, user.id).await?;
     let user = prove(tx, user).await?;
@@ -83,12 +88,12 @@ pub async fn verify(tx: &mut Tx, mail: &Mail, link: &OneTimeToken, ownership: Ow
         Outcome::Without(token) => Some(token),
         Outcome::Kept | Outcome::Replaced => None,
     };
-    Ok(Proved { user, reset })
+    Ok(LinkOutcome { user, reset })
 }
 
 async fn settle(
-    tx: &Tx,
-    mail: &Mail,
+    tx: &GlobalTx,
+    mail: &EmailTokens,
     user: &User,
     had_password: bool,
     ownership: Ownership,
@@ -112,6 +117,6 @@ async fn settle(
             Ok(Outcome::Replaced)
         }
         _ if !had_password => Ok(Outcome::Without(take_over(tx, mail, user, REASON).await?)),
-        _ => Err(Code::PasswordRequired.refuse()),
+        _ => Err(ErrorCode::PasswordRequired.refuse()),
     }
 }

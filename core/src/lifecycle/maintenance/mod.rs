@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     Result,
-    base::{crypto::MasterKey, error::Code, ids::OrgId, permissions::Origin},
+    base::{crypto::MasterKey, error::ErrorCode, ids::OrgId, permissions::AuditOrigin},
     identity::{one_time_tokens, sessions},
     runtime::config::Config,
     storage::{
@@ -125,11 +125,11 @@ pub async fn forget_emails(db: &Db, kept: Duration) -> Result<u64> {
 /// # Errors
 /// `Misconfigured` when a key opens neither with the master key nor with the previous one.
 pub async fn advance_keys(db: &Db, master: &MasterKey, schedule: &Schedule) -> Result<()> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     match signing_keys::advance(&tx, master, schedule).await {
         Ok(()) => tx.commit().await,
         // Another process has just done it.
-        Err(error) if error.code() == Code::Conflict => Ok(()),
+        Err(error) if error.code() == ErrorCode::Conflict => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -221,7 +221,7 @@ async fn delete<E: GlobalTable>(
     if found.is_empty() {
         return Ok(0);
     }
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let ids = id.is_in(found.into_iter().map(|found| found.id));
     let deleted = tx.delete::<E>(Condition::all().add(ids).add(due)).await?;
     #[expect(clippy::disallowed_methods, reason = "when each would end was settled when it was made")]
@@ -241,7 +241,7 @@ async fn delete_inside<E: TenantTable>(db: &Db, order: E::Column, due: Condition
     if found.is_empty() {
         return Ok(0);
     }
-    let (tx, mut deleted) = (db.begin_global(Origin::SYSTEM).await?, 0);
+    let (tx, mut deleted) = (db.begin_global(AuditOrigin::SYSTEM).await?, 0);
     for (org, ids) in found {
         #[expect(clippy::disallowed_methods, reason = "cleaning up is nobody's right but the platform's")]
         let scope = tx.enter(org).await?;

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     base::{clock::Clock, ids::JobId, permissions::Platform},
     storage::{
-        db::test_db::{Sandbox, Tenant},
+        db::test_db::{TestDb, TestTenant},
         outbox::{Job, State},
     },
 };
@@ -14,7 +14,7 @@ use crate::{
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A job of the tenant in this state.
-async fn job(sandbox: &Sandbox, tenant: Tenant, state: State) -> JobId {
+async fn job(sandbox: &TestDb, tenant: TestTenant, state: State) -> JobId {
     let tx = sandbox.begin::<Platform>(tenant).await;
     let id = tx.enqueue(&Job::SendWelcome { user: tenant.owner }).await.unwrap();
     let row = outbox::ActiveModel { id: Set(id), state: Set(state), ..Default::default() };
@@ -24,7 +24,7 @@ async fn job(sandbox: &Sandbox, tenant: Tenant, state: State) -> JobId {
     id
 }
 
-async fn jobs(sandbox: &Sandbox, tenant: Tenant) -> Vec<JobId> {
+async fn jobs(sandbox: &TestDb, tenant: TestTenant) -> Vec<JobId> {
     let tx = sandbox.begin::<Platform>(tenant).await;
     let all = tx.find::<outbox::Entity>().all().await.unwrap();
     all.into_iter().map(|job| job.id).collect()
@@ -32,7 +32,7 @@ async fn jobs(sandbox: &Sandbox, tenant: Tenant) -> Vec<JobId> {
 
 #[tokio::test]
 async fn of_settled_jobs_those_go_that_were_kept_long_enough() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (acme, other) = (sandbox.tenant("acme").await, sandbox.tenant("other").await);
     let mut ids = Vec::new();
     for state in [State::Pending, State::Done, State::Dead, State::Cancelled] {
@@ -56,7 +56,7 @@ async fn of_settled_jobs_those_go_that_were_kept_long_enough() {
 
 #[tokio::test]
 async fn much_goes_by_batches() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let tenants = [sandbox.tenant("acme").await, sandbox.tenant("other").await];
     let most = usize::try_from(BATCH).unwrap();
     for tenant in tenants {

@@ -3,14 +3,14 @@
 use crate::{
     Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{OrgId, UserId},
         permissions::Platform,
         text::EmailAddress,
     },
     identity::users,
     lifecycle::accounts,
-    storage::db::{Expected, OrgTx, Tx},
+    storage::db::{Expected, GlobalTx, OrgTx},
     tenancy::organizations::{self, NewOrganization, Organization, OrganizationChanges},
     work::time_entries,
 };
@@ -28,12 +28,12 @@ pub enum Owner {
 ///
 /// # Errors
 /// `VALIDATION_FAILED` naming `owner_id` or `owner_email` when there is no such active account; `SLUG_TAKEN`.
-pub async fn create(tx: &Tx, owner: Owner, new: NewOrganization) -> Result<Organization> {
+pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result<Organization> {
     let (field, found) = match owner {
         Owner::Id(id) => ("owner_id", users::with_id(tx, id).await?),
         Owner::Email(email) => ("owner_email", users::with_email(tx, &email).await?),
     };
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let owner = found.filter(|user| user.is_active);
     if owner.is_none() {
         fields.refuse(field, "UNKNOWN_REFERENCE", "There is no such active account.");
@@ -48,7 +48,7 @@ pub async fn create(tx: &Tx, owner: Owner, new: NewOrganization) -> Result<Organ
 /// # Errors
 /// `NotFound`, and those of [`organizations::change`].
 pub async fn change(
-    tx: &Tx,
+    tx: &GlobalTx,
     org: OrgId,
     changes: OrganizationChanges,
     expected: &Expected,
@@ -60,7 +60,7 @@ pub async fn change(
 ///
 /// # Errors
 /// `NotFound`; `ORGANIZATION_DELETED`.
-pub async fn suspend(tx: &Tx, org: OrgId) -> Result<Organization> {
+pub async fn suspend(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     let scope = enter(tx, org).await?;
     let organization = organizations::suspend(&scope, true).await?;
     // Nobody could stop them.
@@ -72,7 +72,7 @@ pub async fn suspend(tx: &Tx, org: OrgId) -> Result<Organization> {
 ///
 /// # Errors
 /// `NotFound`; `ORGANIZATION_DELETED`.
-pub async fn resume(tx: &Tx, org: OrgId) -> Result<Organization> {
+pub async fn resume(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     organizations::suspend(&enter(tx, org).await?, false).await
 }
 
@@ -80,7 +80,7 @@ pub async fn resume(tx: &Tx, org: OrgId) -> Result<Organization> {
 ///
 /// # Errors
 /// `NotFound`, and those of [`super::close`].
-pub async fn remove(tx: &Tx, org: OrgId, expected: &Expected) -> Result<()> {
+pub async fn remove(tx: &GlobalTx, org: OrgId, expected: &Expected) -> Result<()> {
     super::end(&enter(tx, org).await?, expected).await
 }
 
@@ -88,12 +88,12 @@ pub async fn remove(tx: &Tx, org: OrgId, expected: &Expected) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`, and those of [`super::reopen`].
-pub async fn restore(tx: &Tx, org: OrgId) -> Result<Organization> {
+pub async fn restore(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     super::bring_back(&enter(tx, org).await?).await
 }
 
 /// Steps into an organization that an operator names; whether there is one shows when its row is asked for.
-async fn enter(tx: &Tx, org: OrgId) -> Result<OrgTx<Platform>> {
+async fn enter(tx: &GlobalTx, org: OrgId) -> Result<OrgTx<Platform>> {
     #[expect(
         clippy::disallowed_methods,
         reason = "operators change every organization, which sees it in its log"

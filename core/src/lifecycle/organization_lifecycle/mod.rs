@@ -12,8 +12,8 @@ pub use purge::purge;
 use crate::{
     Error, Result,
     base::{
-        error::Code,
-        permissions::{OrganizationDelete, OrganizationRestore, Write},
+        error::ErrorCode,
+        permissions::{OrganizationDelete, OrganizationRestore, WritePermission},
     },
     storage::db::{Expected, OrgTx},
     tenancy::{
@@ -42,7 +42,7 @@ pub async fn reopen(tx: &OrgTx<OrganizationRestore>) -> Result<Organization> {
     bring_back(tx).await
 }
 
-async fn end<P: Write>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
+async fn end<P: WritePermission>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
     expected.check(&before.version)?;
@@ -51,14 +51,14 @@ async fn end<P: Write>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
     time_entries::depart_all(tx).await
 }
 
-async fn bring_back<P: Write>(tx: &OrgTx<P>) -> Result<Organization> {
+async fn bring_back<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organization> {
     let before = match organizations::lock_deleted(tx).await {
         Err(Error::NotFound(_)) => return organizations::lock(tx).await,
         before => before?,
     };
     organizations::refuse_personal(&before)?;
     if before.purge_after.is_some_and(|due| due <= tx.now()) {
-        return Err(Code::OrganizationDeleted.refuse());
+        return Err(ErrorCode::OrganizationDeleted.refuse());
     }
     let restored = organizations::restore(tx, before).await?;
     // Nobody counted its owners while it was deleted.

@@ -4,7 +4,7 @@ use sea_orm::ColumnTrait;
 
 use crate::{
     Error, Result,
-    base::{ids::OrgId, permissions::Origin},
+    base::{ids::OrgId, permissions::AuditOrigin},
     lifecycle::accounts,
     storage::db::Db,
     tenancy::organizations,
@@ -36,7 +36,7 @@ pub async fn purge(db: &Db) -> Result<u64> {
 }
 
 async fn remove(db: &Db, org: OrgId) -> Result<()> {
-    let tx = db.begin_global(Origin::WORKER).await?;
+    let tx = db.begin_global(AuditOrigin::WORKER).await?;
     #[expect(clippy::disallowed_methods, reason = "what is deleted has nobody any more who could remove it")]
     let scope = tx.enter(org).await?;
     // Asked again, and locked: it may have been restored.

@@ -8,7 +8,7 @@ use std::{
 
 use moka::sync::Cache;
 
-use super::{Cluster, Touch};
+use super::{Cluster, Invalidation};
 
 /// Most answers of one kind kept at a time.
 const MOST: u64 = 10_000;
@@ -17,7 +17,7 @@ const MOST: u64 = 10_000;
 ///
 /// An answer is good if nothing was touched since *before* it was looked up, so a look-up that races with a change can
 /// never bring back what the change ended.
-pub struct Remembered<K, V> {
+pub struct InvalidatingCache<K, V> {
     answers: Cache<K, Arc<Answer<V>>>,
     ttl: Duration,
     cluster: Cluster,
@@ -25,18 +25,18 @@ pub struct Remembered<K, V> {
 
 struct Answer<V> {
     value: V,
-    asked: Asked,
-    depends_on: Box<[Touch]>,
+    asked: CacheLookup,
+    depends_on: Box<[Invalidation]>,
 }
 
 /// When a look-up began.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub struct CacheLookup {
     moment: u64,
     at: Instant,
 }
 
-impl<K, V> Remembered<K, V>
+impl<K, V> InvalidatingCache<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -56,12 +56,12 @@ where
     }
 
     /// To be called before a look-up whose answer is to be kept.
-    pub fn ask(&self) -> Asked {
-        Asked { moment: self.cluster.touched.now(), at: Instant::now() }
+    pub fn ask(&self) -> CacheLookup {
+        CacheLookup { moment: self.cluster.touched.now(), at: Instant::now() }
     }
 
     /// Keeps an answer until one of the things that it `depends_on` is touched.
-    pub fn keep(&self, key: K, value: V, asked: Asked, depends_on: &[Touch]) {
+    pub fn keep(&self, key: K, value: V, asked: CacheLookup, depends_on: &[Invalidation]) {
         if !self.ttl.is_zero() {
             self.answers.insert(key, Arc::new(Answer { value, asked, depends_on: depends_on.into() }));
         }
@@ -75,14 +75,14 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    fn somebody() -> Touch {
-        Touch::User(UserId::new(Clock::System.now()))
+    fn somebody() -> Invalidation {
+        Invalidation::User(UserId::new(Clock::System.now()))
     }
 
     #[test]
     fn an_answer_is_kept_until_what_it_depends_on_is_touched() {
         let cluster = Cluster::default();
-        let remembered = Remembered::new(&cluster, LONG);
+        let remembered = InvalidatingCache::new(&cluster, LONG);
         let (ada, eve) = (somebody(), somebody());
         remembered.keep("ada", 1, remembered.ask(), &[ada]);
         remembered.keep("eve", 2, remembered.ask(), &[eve]);
@@ -90,14 +90,14 @@ mod tests {
         assert_eq!((remembered.get(&"ada"), remembered.get(&"eve")), (None, Some(2)));
         remembered.keep("ada", 3, remembered.ask(), &[ada]);
         assert_eq!(remembered.get(&"ada"), Some(3));
-        cluster.publish(&[Touch::Everything]);
+        cluster.publish(&[Invalidation::Everything]);
         assert_eq!((remembered.get(&"ada"), remembered.get(&"eve")), (None, None));
     }
 
     #[test]
     fn a_look_up_that_began_before_a_change_brings_nothing_back() {
         let cluster = Cluster::default();
-        let remembered = Remembered::new(&cluster, LONG);
+        let remembered = InvalidatingCache::new(&cluster, LONG);
         let ada = somebody();
         let asked = remembered.ask();
         cluster.publish(&[ada]);
@@ -109,8 +109,8 @@ mod tests {
     fn an_answer_ages_from_its_question_on_and_no_time_is_none() {
         let cluster = Cluster::default();
         for ttl in [Duration::ZERO, Duration::from_secs(1)] {
-            let remembered = Remembered::new(&cluster, ttl);
-            let asked = Asked { at: Instant::now() - Duration::from_secs(1), ..remembered.ask() };
+            let remembered = InvalidatingCache::new(&cluster, ttl);
+            let asked = CacheLookup { at: Instant::now() - Duration::from_secs(1), ..remembered.ask() };
             remembered.keep("old", 1, asked, &[]);
             assert_eq!(remembered.get(&"old"), None);
         }

@@ -5,14 +5,14 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::SeqCst},
 };
 
-use super::Touch;
+use super::Invalidation;
 
 /// A fixed number, so that nothing has to be cleaned up: two things that share a slot are only forgotten together.
 /// Half a MiB; of what is remembered, a thousand touches a second make less than a twentieth forgotten in vain.
 const SLOTS: usize = 1 << 16;
 
 /// Remembers of each thing when it was touched last.
-pub(super) struct Touched {
+pub(super) struct InvalidationLog {
     /// How many touches there were.
     count: AtomicU64,
     /// When everything was touched last.
@@ -21,7 +21,7 @@ pub(super) struct Touched {
     hasher: RandomState,
 }
 
-impl Default for Touched {
+impl Default for InvalidationLog {
     fn default() -> Self {
         Self {
             count: AtomicU64::new(0),
@@ -32,8 +32,8 @@ impl Default for Touched {
     }
 }
 
-impl Touched {
-    pub(super) fn note(&self, touch: Touch) {
+impl InvalidationLog {
+    pub(super) fn note(&self, touch: Invalidation) {
         let moment = self.count.fetch_add(1, SeqCst) + 1;
         self.slot(touch).fetch_max(moment, SeqCst);
     }
@@ -44,13 +44,13 @@ impl Touched {
     }
 
     /// Is all of this as it was at the moment `since`?
-    pub(super) fn is_untouched(&self, since: u64, things: &[Touch]) -> bool {
-        let mut all = things.iter().copied().chain([Touch::Everything]);
+    pub(super) fn is_untouched(&self, since: u64, things: &[Invalidation]) -> bool {
+        let mut all = things.iter().copied().chain([Invalidation::Everything]);
         all.all(|thing| self.slot(thing).load(SeqCst) <= since)
     }
 
-    fn slot(&self, touch: Touch) -> &AtomicU64 {
-        if touch == Touch::Everything {
+    fn slot(&self, touch: Invalidation) -> &AtomicU64 {
+        if touch == Invalidation::Everything {
             return &self.everything;
         }
         let place = self.hasher.hash_one(touch) % SLOTS as u64;
@@ -69,17 +69,17 @@ mod tests {
 
     #[test]
     fn a_touch_reaches_what_was_looked_up_before_it_and_nothing_else() {
-        let touched = Touched::default();
+        let touched = InvalidationLog::default();
         let (mine, theirs) = (
-            Touch::Session(SessionId::new(Clock::System.now())),
-            Touch::Org(OrgId::new(Clock::System.now())),
+            Invalidation::Session(SessionId::new(Clock::System.now())),
+            Invalidation::Org(OrgId::new(Clock::System.now())),
         );
         let before = touched.now();
         assert!(touched.is_untouched(before, &[mine, theirs]));
         touched.note(mine);
         assert!(!touched.is_untouched(before, &[mine]) && !touched.is_untouched(before, &[theirs, mine]));
         assert!(touched.is_untouched(before, &[theirs]) && touched.is_untouched(touched.now(), &[mine]));
-        touched.note(Touch::Everything);
+        touched.note(Invalidation::Everything);
         assert!(!touched.is_untouched(before, &[theirs]) && touched.is_untouched(touched.now(), &[theirs]));
     }
 }

@@ -11,11 +11,11 @@ mod invalidating_cache;
 
 use std::{fmt, sync::Arc};
 
-pub use invalidating_cache::Remembered;
-use invalidation_log::Touched;
-pub use redis_rate_limiter::{Counted, Counters};
+pub use invalidating_cache::InvalidatingCache;
+use invalidation_log::InvalidationLog;
+pub use redis_rate_limiter::{RedisRateLimiter, RedisRateReply};
 
-pub use self::redis_pubsub::{Link, client as redis_client};
+pub use self::redis_pubsub::{RedisPubSub, client as redis_client};
 use crate::{
     base::ids::{OrgId, SessionId, UserId},
     runtime::config::{Config, ConfigError},
@@ -39,7 +39,7 @@ impl Namespace {
 
 /// A thing of which a row was changed. Whoever remembers something that depends on it asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Touch {
+pub enum Invalidation {
     /// One log-in.
     Session(SessionId),
     /// A person: his account, or what he belongs to.
@@ -53,9 +53,9 @@ pub enum Touch {
 /// This process's place among those of its installation. Cheap to clone; the default is a process alone.
 #[derive(Clone, Default)]
 pub struct Cluster {
-    touched: Arc<Touched>,
+    touched: Arc<InvalidationLog>,
     others: Option<redis_pubsub::Outgoing>,
-    counters: Option<Counters>,
+    counters: Option<RedisRateLimiter>,
 }
 
 impl Cluster {
@@ -64,8 +64,8 @@ impl Cluster {
     ///
     /// # Errors
     /// A `REDIS_URL` that cannot be read.
-    pub fn new(config: &Config, namespace: &Namespace) -> Result<(Self, Option<Link>), ConfigError> {
-        let touched = Arc::<Touched>::default();
+    pub fn new(config: &Config, namespace: &Namespace) -> Result<(Self, Option<RedisPubSub>), ConfigError> {
+        let touched = Arc::<InvalidationLog>::default();
         let Some(url) = &config.redis_url else { return Ok((Self { touched, ..Self::default() }, None)) };
         let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
         let linked = redis_pubsub::link(url.expose(), config, namespace.clone(), Arc::clone(&touched));
@@ -75,12 +75,12 @@ impl Cluster {
     }
 
     /// Where the processes count together; `None`: each for itself.
-    pub fn counters(&self) -> Option<Counters> {
+    pub fn counters(&self) -> Option<RedisRateLimiter> {
         self.counters.clone()
     }
 
     /// Makes everybody forget what depends on `touches`: this process before it returns, the others soon.
-    pub fn publish(&self, touches: &[Touch]) {
+    pub fn publish(&self, touches: &[Invalidation]) {
         for touch in touches {
             self.touched.note(*touch);
             if let Some(others) = &self.others {

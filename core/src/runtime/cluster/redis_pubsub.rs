@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{Counters, Namespace, Touch, invalidation_log::Touched};
+use super::{Invalidation, Namespace, RedisRateLimiter, invalidation_log::InvalidationLog};
 use crate::runtime::{config::Config, tls::Authorities};
 
 /// Where all processes of an installation speak and listen.
@@ -40,13 +40,13 @@ const PAUSES: [Duration; 5] =
 /// The end that publishes.
 #[derive(Clone)]
 pub(super) struct Outgoing {
-    waiting: mpsc::Sender<Touch>,
+    waiting: mpsc::Sender<Invalidation>,
     lost: Arc<AtomicBool>,
 }
 
 impl Outgoing {
     /// Leaves a touch to be sent. Waits for nothing.
-    pub(super) fn send(&self, touch: Touch) {
+    pub(super) fn send(&self, touch: Invalidation) {
         if self.waiting.try_send(touch).is_err() {
             self.lost.store(true, SeqCst);
         }
@@ -54,12 +54,12 @@ impl Outgoing {
 }
 
 /// The connection to the other processes; does its work while [`Link::run`] runs.
-pub struct Link {
+pub struct RedisPubSub {
     client: Client,
     /// What keeps our names apart from those of others on this Redis.
     namespace: Namespace,
-    touched: Arc<Touched>,
-    waiting: mpsc::Receiver<Touch>,
+    touched: Arc<InvalidationLog>,
+    waiting: mpsc::Receiver<Invalidation>,
     /// Was something not sent that should have been?
     lost: Arc<AtomicBool>,
     /// Tells its own voice from others'.
@@ -86,14 +86,14 @@ pub(super) fn link(
     url: &str,
     config: &Config,
     namespace: Namespace,
-    touched: Arc<Touched>,
-) -> Result<(Outgoing, Link), String> {
+    touched: Arc<InvalidationLog>,
+) -> Result<(Outgoing, RedisPubSub), String> {
     let client = client(url, config)?;
     let own = getrandom::u64().map_err(|error| error.to_string())?;
     let (sender, waiting) = mpsc::channel(WAITING);
     let lost = Arc::new(AtomicBool::new(false));
     let outgoing = Outgoing { waiting: sender, lost: Arc::clone(&lost) };
-    Ok((outgoing, Link { client, namespace, touched, waiting, lost, own }))
+    Ok((outgoing, RedisPubSub { client, namespace, touched, waiting, lost, own }))
 }
 
 /// An open conversation.
@@ -102,9 +102,9 @@ struct Conversation {
     ears: PubSubStream,
 }
 
-impl Link {
-    pub(super) fn counters(&self, deadline: Duration) -> Counters {
-        Counters::new(self.client.clone(), self.namespace.clone(), deadline)
+impl RedisPubSub {
+    pub(super) fn counters(&self, deadline: Duration) -> RedisRateLimiter {
+        RedisRateLimiter::new(self.client.clone(), self.namespace.clone(), deadline)
     }
 
     /// Speaks and listens for ever; connects again when the connection is lost. While there is none, what is remembered
@@ -149,7 +149,7 @@ impl Link {
     /// Until the connection is lost; gives the reason.
     async fn converse(&mut self, Conversation { mut mouth, mut ears }: Conversation) -> String {
         // What was said meanwhile was missed, on both sides.
-        self.touched.note(Touch::Everything);
+        self.touched.note(Invalidation::Everything);
         self.lost.store(true, SeqCst);
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -169,7 +169,7 @@ impl Link {
                 }
             }
             if self.lost.swap(false, SeqCst) {
-                touches = vec![Touch::Everything];
+                touches = vec![Invalidation::Everything];
             }
             let said: redis::RedisResult<()> =
                 mouth.publish(self.namespace.name(CHANNEL), encode(self.own, &touches)).await;
@@ -186,39 +186,39 @@ impl Link {
         match decode(&String::from_utf8_lossy(message.get_payload_bytes())) {
             Some((from, _)) if from == self.own => return true,
             Some((_, touches)) => touches.into_iter().for_each(|touch| self.touched.note(touch)),
-            None => self.touched.note(Touch::Everything),
+            None => self.touched.note(Invalidation::Everything),
         }
         false
     }
 }
 
 /// `1 00c0ffee00c0ffee s0190b3a0-… u0190b3a1-…`: version, sender, and what was touched; `*` is everything.
-fn encode(from: u64, touches: &[Touch]) -> String {
+fn encode(from: u64, touches: &[Invalidation]) -> String {
     let words = touches.iter().map(|touch| match touch {
-        Touch::Session(id) => format!("s{id}"),
-        Touch::User(id) => format!("u{id}"),
-        Touch::Org(id) => format!("o{id}"),
-        Touch::Everything => "*".to_owned(),
+        Invalidation::Session(id) => format!("s{id}"),
+        Invalidation::User(id) => format!("u{id}"),
+        Invalidation::Org(id) => format!("o{id}"),
+        Invalidation::Everything => "*".to_owned(),
     });
     let head = [VERSION.to_owned(), format!("{from:016x}")];
     head.into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// The sender and what he touched; `None` when it is of another version, or none of ours.
-fn decode(message: &str) -> Option<(u64, Vec<Touch>)> {
+fn decode(message: &str) -> Option<(u64, Vec<Invalidation>)> {
     use crate::base::ids::{OrgId, SessionId, UserId};
     let mut words = message.split(' ');
     let version = words.next()?;
     let from = u64::from_str_radix(words.next()?, 16).ok()?;
-    let touch = |word: &str| -> Option<Touch> {
+    let touch = |word: &str| -> Option<Invalidation> {
         if word == "*" {
-            return Some(Touch::Everything);
+            return Some(Invalidation::Everything);
         }
         let id = word.get(1..)?.parse().ok()?;
         match word.get(..1)? {
-            "s" => Some(Touch::Session(SessionId(id))),
-            "u" => Some(Touch::User(UserId(id))),
-            "o" => Some(Touch::Org(OrgId(id))),
+            "s" => Some(Invalidation::Session(SessionId(id))),
+            "u" => Some(Invalidation::User(UserId(id))),
+            "o" => Some(Invalidation::Org(OrgId(id))),
             _ => None,
         }
     };
@@ -238,19 +238,19 @@ mod tests {
     fn a_message_says_who_touched_what() {
         let now = Clock::System.now();
         let touches = [
-            Touch::Session(SessionId::new(now)),
-            Touch::User(UserId::new(now)),
-            Touch::Org(OrgId::new(now)),
-            Touch::Everything,
+            Invalidation::Session(SessionId::new(now)),
+            Invalidation::User(UserId::new(now)),
+            Invalidation::Org(OrgId::new(now)),
+            Invalidation::Everything,
         ];
         for touches in [&touches[..], &[]] {
             assert_eq!(decode(&encode(u64::MAX, touches)), Some((u64::MAX, touches.to_vec())));
         }
         let id = "0190b3a0-0000-7000-8000-000000000001";
         let message = format!("1 00000000000000ff u{id} *");
-        let user = Touch::User(UserId(id.parse().unwrap()));
-        assert_eq!(decode(&message), Some((255, vec![user, Touch::Everything])));
-        assert_eq!(encode(255, &[user, Touch::Everything]), message);
+        let user = Invalidation::User(UserId(id.parse().unwrap()));
+        assert_eq!(decode(&message), Some((255, vec![user, Invalidation::Everything])));
+        assert_eq!(encode(255, &[user, Invalidation::Everything]), message);
     }
 
     #[test]
@@ -268,9 +268,9 @@ mod tests {
     fn too_much_to_send_becomes_one_touch_of_everything() {
         let (outgoing, link) =
             link("redis://127.0.0.1:1", &config(), Namespace::of("a"), Arc::default()).unwrap();
-        (0..WAITING).for_each(|_| outgoing.send(Touch::User(UserId::new(Clock::System.now()))));
+        (0..WAITING).for_each(|_| outgoing.send(Invalidation::User(UserId::new(Clock::System.now()))));
         assert!(!link.lost.load(SeqCst));
-        outgoing.send(Touch::Everything);
+        outgoing.send(Invalidation::Everything);
         assert!(link.lost.load(SeqCst));
     }
 

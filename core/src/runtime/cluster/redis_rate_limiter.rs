@@ -52,7 +52,7 @@ const RIGHT: &str = "redis.call('DEL', KEYS[1]) return 0";
 
 /// What came of taking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct RedisRateReply {
     /// How many are left.
     pub remaining: u32,
     /// How long until the bucket is full.
@@ -63,7 +63,7 @@ pub struct Counted {
 
 /// The buckets of one installation. Cheap to clone.
 #[derive(Clone)]
-pub struct Counters(Arc<Inner>);
+pub struct RedisRateLimiter(Arc<Inner>);
 
 struct Inner {
     client: Client,
@@ -78,7 +78,7 @@ struct Inner {
     rests_until: SyncMutex<Option<Instant>>,
 }
 
-impl Counters {
+impl RedisRateLimiter {
     pub(super) fn new(client: Client, namespace: Namespace, deadline: Duration) -> Self {
         let (connection, rests_until) = Default::default();
         let [take, wait, wrong, right] = [TAKE, WAIT, WRONG, RIGHT].map(Script::new);
@@ -103,13 +103,13 @@ impl Counters {
         key: &str,
         interval: Duration,
         burst: u32,
-    ) -> Option<Counted> {
+    ) -> Option<RedisRateReply> {
         let interval = format!("{:.3}", interval.as_secs_f64() * 1_000_000.0);
         let mut ask = self.0.take.key(self.0.namespace.name(&format!("limit:{class}:{key}")));
         ask.arg(interval).arg(burst);
         let (is_allowed, remaining, reset, wait): (u8, u32, u64, u64) = self.ask(&ask).await?;
         let wait = (is_allowed == 0).then(|| Duration::from_micros(wait));
-        Some(Counted { remaining, reset: Duration::from_micros(reset), wait })
+        Some(RedisRateReply { remaining, reset: Duration::from_micros(reset), wait })
     }
 
     /// How long whoever guesses at the password of `account` has still to wait. `None`: Redis cannot say.

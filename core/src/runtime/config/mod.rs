@@ -26,7 +26,7 @@ pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength};
 
 use crate::base::{
     crypto::{MasterKey, Secret},
-    rate::Quota,
+    rate::Rate,
 };
 
 /// One row of the table of settings.
@@ -123,25 +123,25 @@ settings! {
     trusted_proxies: Option<Networks> = "INSULA_TRUSTED_PROXIES", "", "Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`, separated by commas; none: the peer is the client";
     redis_deadline: Duration = "INSULA_REDIS_DEADLINE", "0.05", "Seconds that a request waits for Redis to count it; then each server allows its own part";
     replicas: u32 = "INSULA_REPLICAS", "1", "How many servers share the limits where no Redis counts for them all: each allows its part";
-    limit_address: Quota = "INSULA_LIMIT_ADDRESS", "3000/min", "Requests from one address (IPv6: from one /64), whatever they ask for";
-    limit_log_in: Quota = "INSULA_LIMIT_LOG_IN", "10/min", "Log-ins from one address";
-    limit_guesses: Quota = "INSULA_LIMIT_GUESSES", "5/15min", "Wrong passwords of one account before whoever goes on guessing waits, for at most a minute each time; where somebody logged in before, he waits for his own alone";
-    limit_register: Quota = "INSULA_LIMIT_REGISTER", "5/min", "Registrations from one address";
-    limit_refresh: Quota = "INSULA_LIMIT_REFRESH", "30/min", "Refreshes of one session";
-    limit_reset: Quota = "INSULA_LIMIT_RESET", "3/min", "Requests for mailed links from one address";
-    limit_mailbox: Quota = "INSULA_LIMIT_MAILBOX", "3/h", "Requests for mailed links to one mailbox";
-    limit_confirm: Quota = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of mailed links from one address";
-    limit_read: Quota = "INSULA_LIMIT_READ", "600/min", "Reads of one person";
-    limit_write: Quota = "INSULA_LIMIT_WRITE", "120/min", "Writes of one person";
-    limit_mail: Quota = "INSULA_LIMIT_MAIL", "300/h", "Invitations of one organization";
-    limit_inviter: Quota = "INSULA_LIMIT_INVITER", "300/h", "Invitations of one person, in all organizations together";
-    limit_new_inviter: Quota = "INSULA_LIMIT_NEW_INVITER", "20/h", "The same, while the account is younger than `INSULA_NEW_ACCOUNT_AGE`";
+    limit_address: Rate = "INSULA_LIMIT_ADDRESS", "3000/min", "Requests from one address (IPv6: from one /64), whatever they ask for";
+    limit_log_in: Rate = "INSULA_LIMIT_LOG_IN", "10/min", "Log-ins from one address";
+    limit_guesses: Rate = "INSULA_LIMIT_GUESSES", "5/15min", "Wrong passwords of one account before whoever goes on guessing waits, for at most a minute each time; where somebody logged in before, he waits for his own alone";
+    limit_register: Rate = "INSULA_LIMIT_REGISTER", "5/min", "Registrations from one address";
+    limit_refresh: Rate = "INSULA_LIMIT_REFRESH", "30/min", "Refreshes of one session";
+    limit_reset: Rate = "INSULA_LIMIT_RESET", "3/min", "Requests for mailed links from one address";
+    limit_mailbox: Rate = "INSULA_LIMIT_MAILBOX", "3/h", "Requests for mailed links to one mailbox";
+    limit_confirm: Rate = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of mailed links from one address";
+    limit_read: Rate = "INSULA_LIMIT_READ", "600/min", "Reads of one person";
+    limit_write: Rate = "INSULA_LIMIT_WRITE", "120/min", "Writes of one person";
+    limit_mail: Rate = "INSULA_LIMIT_MAIL", "300/h", "Invitations of one organization";
+    limit_inviter: Rate = "INSULA_LIMIT_INVITER", "300/h", "Invitations of one person, in all organizations together";
+    limit_new_inviter: Rate = "INSULA_LIMIT_NEW_INVITER", "20/h", "The same, while the account is younger than `INSULA_NEW_ACCOUNT_AGE`";
     new_account_age: Duration = "INSULA_NEW_ACCOUNT_AGE", "259200", "Seconds for which an account is new";
-    limit_bulk: Quota = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
-    limit_export: Quota = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
-    limit_admin: Quota = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";
-    limit_sending: Quota = "INSULA_LIMIT_SENDING", "500/h", "Mails that workers send for one organization; the others wait, and none is lost";
-    limit_recipient: Quota = "INSULA_LIMIT_RECIPIENT", "30/h", "Mails that workers send to one mailbox; the others wait, and none is lost";
+    limit_bulk: Rate = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
+    limit_export: Rate = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
+    limit_admin: Rate = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";
+    limit_sending: Rate = "INSULA_LIMIT_SENDING", "500/h", "Mails that workers send for one organization; the others wait, and none is lost";
+    limit_recipient: Rate = "INSULA_LIMIT_RECIPIENT", "30/h", "Mails that workers send to one mailbox; the others wait, and none is lost";
     drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds to go on accepting after SIGTERM, so that load balancers can look away; none: 5 in production, 0 in development";
     drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in flight may take after that";
     log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Which logs are written, as tracing directives";

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::base::{crypto::Secret, rate::Quota};
+use crate::base::{crypto::Secret, rate::Rate};
 
 /// A type that a setting can have.
 pub(super) trait Value: Sized {
@@ -159,7 +159,7 @@ impl Value for Duration {
     }
 }
 
-impl Value for Quota {
+impl Value for Rate {
     fn parse(text: &str) -> Result<Self, &'static str> {
         Self::parse(text).ok_or("so many in so long, such as `10/min`, `3/h` or `5/15min`")
     }

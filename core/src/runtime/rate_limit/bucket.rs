@@ -9,7 +9,7 @@ use governor::{
 };
 
 use super::store::Store;
-use crate::base::rate::Quota;
+use crate::base::rate::Rate;
 
 /// What came of taking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,14 @@ pub(super) struct Taken {
 }
 
 pub(super) struct Buckets {
-    quota: Quota,
+    quota: Rate,
     limiter: Limiter,
 }
 
 type Limiter = RateLimiter<String, Store, DefaultClock, StateInformationMiddleware>;
 
 impl Buckets {
-    pub(super) fn new(quota: Quota) -> Self {
+    pub(super) fn new(quota: Rate) -> Self {
         let count = NonZeroU32::new(quota.count).unwrap_or(NonZeroU32::MIN);
         let filled = governor::Quota::with_period(quota.interval());
         let filled = filled.unwrap_or(governor::Quota::per_second(NonZeroU32::MIN)).allow_burst(count);

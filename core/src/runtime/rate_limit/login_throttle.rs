@@ -15,10 +15,10 @@ use tokio::{
 use crate::{
     Error, Result,
     base::{
-        crypto::{MacKey, MasterKey, Purpose, hex},
-        rate::Quota,
+        crypto::{KeyPurpose, MacKey, MasterKey, hex},
+        rate::Rate,
     },
-    runtime::cluster::Counters,
+    runtime::cluster::RedisRateLimiter,
 };
 
 /// The longest wait.
@@ -31,27 +31,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MOST: u64 = 100_000;
 
 /// What was guessed wrong. One of a process.
-pub struct Guesses {
+pub struct LoginThrottle {
     /// For names: they are not stored as they were typed.
     key: MacKey<32>,
     /// How many may be wrong before anybody waits, and for how long they are remembered after the last one.
-    free: Quota,
+    free: Rate,
     here: Cache<String, Wrong>,
     /// Held by the attempt that runs.
     turns: Cache<String, Arc<Mutex<()>>>,
-    counters: Option<Counters>,
+    counters: Option<RedisRateLimiter>,
 }
 
 /// The permission to verify one password of one account, once. No other attempt of this process at that account runs
 /// meanwhile. Dropped without a verdict, it counts for nothing.
 #[must_use]
-pub(crate) struct Attempt<'a> {
-    guesses: &'a Guesses,
+pub(crate) struct LoginAttempt<'a> {
+    guesses: &'a LoginThrottle,
     account: String,
     _turn: OwnedMutexGuard<()>,
 }
 
-impl Attempt<'_> {
+impl LoginAttempt<'_> {
     /// It was wrong.
     pub(crate) async fn wrong(self) {
         self.guesses.wrong(&self.account).await;
@@ -75,12 +75,12 @@ fn wait_after(times: u32, free: u32) -> Duration {
     doublings.map_or(Duration::ZERO, |doublings| Duration::from_secs(1 << doublings).min(LONGEST))
 }
 
-impl Guesses {
+impl LoginThrottle {
     /// `free`: how many may be wrong, and for how long they are remembered. `counters`: where the processes remember together.
-    pub fn new(master: &MasterKey, free: Quota, counters: Option<Counters>) -> Self {
+    pub fn new(master: &MasterKey, free: Rate, counters: Option<RedisRateLimiter>) -> Self {
         let here = Cache::builder().max_capacity(MOST).time_to_live(free.per).build();
         let turns = Cache::builder().max_capacity(MOST).time_to_idle(LONGEST).build();
-        Self { key: MacKey::derive(master, Purpose::Limit), free, here, turns, counters }
+        Self { key: MacKey::derive(master, KeyPurpose::Limit), free, here, turns, counters }
     }
 
     /// What stands for the account of this canonical name, whether there is one or not.
@@ -92,14 +92,14 @@ impl Guesses {
     ///
     /// # Errors
     /// `RATE_LIMITED` after too many wrong ones; `Unavailable` when its turn does not come in 2 s.
-    pub(crate) async fn attempt(&self, account: String) -> Result<Attempt<'_>> {
+    pub(crate) async fn attempt(&self, account: String) -> Result<LoginAttempt<'_>> {
         let turn = self.turns.get_with_by_ref(&account, Arc::default);
         let Ok(turn) = timeout(PATIENCE, turn.lock_owned()).await else {
             return Err(Error::Unavailable { retry_after: PATIENCE });
         };
         match self.wait(&account).await {
             Some(retry_after) => Err(Error::Limited { retry_after }),
-            None => Ok(Attempt { guesses: self, account, _turn: turn }),
+            None => Ok(LoginAttempt { guesses: self, account, _turn: turn }),
         }
     }
 
@@ -137,8 +137,8 @@ impl Guesses {
 mod tests {
     use super::*;
 
-    fn guesses() -> Guesses {
-        Guesses::new(&MasterKey::new("k".repeat(32)), Quota::parse("5/15min").unwrap(), None)
+    fn guesses() -> LoginThrottle {
+        LoginThrottle::new(&MasterKey::new("k".repeat(32)), Rate::parse("5/15min").unwrap(), None)
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(wait_after(u32::MAX, 5), LONGEST);
     }
 
-    async fn refused(guesses: &Guesses, account: &str) -> Option<Duration> {
+    async fn refused(guesses: &LoginThrottle, account: &str) -> Option<Duration> {
         match guesses.attempt(account.to_owned()).await {
             Ok(_) => None,
             Err(Error::Limited { retry_after }) => Some(retry_after),
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    async fn guess_wrong(guesses: &Guesses, account: &str) {
+    async fn guess_wrong(guesses: &LoginThrottle, account: &str) {
         guesses.attempt(account.to_owned()).await.unwrap().wrong().await;
     }
 

@@ -18,13 +18,13 @@ use std::{
 };
 
 use bucket::Buckets;
-pub(crate) use login_throttle::Attempt;
-pub use login_throttle::Guesses;
+pub(crate) use login_throttle::LoginAttempt;
+pub use login_throttle::LoginThrottle;
 
 use crate::{
-    base::rate::Quota,
+    base::rate::Rate,
     runtime::{
-        cluster::{Counted, Counters},
+        cluster::{RedisRateLimiter, RedisRateReply},
         config::Config,
     },
 };
@@ -32,9 +32,9 @@ use crate::{
 macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:literal, $setting:ident;)+) => {
     /// What is counted together.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub enum Class { $($(#[$doc])* $name),+ }
+    pub enum RateClass { $($(#[$doc])* $name),+ }
 
-    impl Class {
+    impl RateClass {
         /// Every class.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
@@ -49,7 +49,7 @@ macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:
         }
 
         /// What the settings allow.
-        fn quota(self, config: &Config) -> Quota {
+        fn quota(self, config: &Config) -> Rate {
             match self { $(Self::$name => config.$setting),+ }
         }
     }
@@ -95,11 +95,11 @@ classes! {
 
 /// What came of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RateStatus {
     /// What was counted.
-    pub class: Class,
+    pub class: RateClass,
     /// How many there may be.
-    pub quota: Quota,
+    pub quota: Rate,
     /// How many more there may be at once.
     pub remaining: u32,
     /// After this long there may be as many as the quota says again.
@@ -110,36 +110,36 @@ pub struct Verdict {
 
 /// The limits of one process. Cheap to clone.
 #[derive(Clone)]
-pub struct RateLimits {
+pub struct RateLimiter {
     classes: Arc<[Limit]>,
-    counters: Option<Counters>,
+    counters: Option<RedisRateLimiter>,
 }
 
 struct Limit {
-    class: Class,
-    quota: Quota,
+    class: RateClass,
+    quota: Rate,
     /// As much as the quota says: a cheap no, before anybody else is asked.
     whole: Buckets,
     /// This process's part of it, where nobody else can be asked.
     part: Buckets,
 }
 
-impl RateLimits {
+impl RateLimiter {
     /// As the settings say. `counters`: where processes count together.
-    pub fn new(config: &Config, counters: Option<Counters>) -> Self {
-        let limit = |class: Class| {
+    pub fn new(config: &Config, counters: Option<RedisRateLimiter>) -> Self {
+        let limit = |class: RateClass| {
             let quota = class.quota(config);
             let part = quota.part(config.replicas);
             Limit { class, quota, whole: Buckets::new(quota), part: Buckets::new(part) }
         };
-        Self { classes: Class::ALL.iter().copied().map(limit).collect(), counters }
+        Self { classes: RateClass::ALL.iter().copied().map(limit).collect(), counters }
     }
 
     /// Takes a token out of the bucket `key` of the class.
-    pub async fn take(&self, class: Class, key: &str) -> Verdict {
+    pub async fn take(&self, class: RateClass, key: &str) -> RateStatus {
         // The table has every class, in its order.
         let limit = &self.classes[class as usize];
-        let verdict = |taken: bucket::Taken| Verdict {
+        let verdict = |taken: bucket::Taken| RateStatus {
             class: limit.class,
             quota: limit.quota,
             remaining: taken.remaining,
@@ -176,8 +176,8 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl From<Counted> for bucket::Taken {
-    fn from(counted: Counted) -> Self {
+impl From<RedisRateReply> for bucket::Taken {
+    fn from(counted: RedisRateReply) -> Self {
         Self { remaining: counted.remaining, reset: counted.reset, wait: counted.wait }
     }
 }

@@ -4,10 +4,10 @@ use super::{
     bucket::Buckets,
     store::{MOST, SHARED},
 };
-use crate::base::rate::Quota;
+use crate::base::rate::Rate;
 
-fn quota(text: &str) -> Quota {
-    Quota::parse(text).unwrap()
+fn quota(text: &str) -> Rate {
+    Rate::parse(text).unwrap()
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn a_quota_is_read_as_it_is_written() {
     for (text, count, seconds) in
         [("10/min", 10, 60), ("3/h", 3, 3600), ("5/15min", 5, 900), ("600/60s", 600, 60), ("1/d", 1, 86_400)]
     {
-        assert_eq!(quota(text), Quota { count, per: Duration::from_secs(seconds) });
+        assert_eq!(quota(text), Rate { count, per: Duration::from_secs(seconds) });
         assert_eq!(quota(&quota(text).to_string()), quota(text));
     }
     assert_eq!(
@@ -25,7 +25,7 @@ fn a_quota_is_read_as_it_is_written() {
     for bad in
         ["", "10", "10/", "/min", "0/min", "-1/min", "1.5/min", "10/fortnight", "10/0s", "10/400d", "10/min "]
     {
-        assert_eq!(Quota::parse(bad), None, "{bad}");
+        assert_eq!(Rate::parse(bad), None, "{bad}");
     }
 }
 

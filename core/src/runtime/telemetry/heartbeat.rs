@@ -15,19 +15,19 @@ const LONGEST: Duration = Duration::from_secs(30);
 ///
 /// It says that the loop turns, not that it succeeds: a process is not to be restarted because its database is away.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct Heartbeat {
     made: Instant,
     /// Milliseconds after `made`, and one, of the last beat; 0: none yet.
     last: Arc<AtomicU64>,
 }
 
-impl Default for Pulse {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self { made: Instant::now(), last: Arc::default() }
     }
 }
 
-impl Pulse {
+impl Heartbeat {
     /// The loop turns.
     pub fn beat(&self) {
         self.last.store(self.age(), Relaxed);
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn it_beats_until_half_a_minute_after_the_last_beat() {
         let Some(made) = Instant::now().checked_sub(2 * LONGEST) else { return };
-        let pulse = Pulse { made, ..Pulse::default() };
+        let pulse = Heartbeat { made, ..Heartbeat::default() };
         assert!(pulse.is_beating(), "not begun");
         pulse.last.store(1, Relaxed);
         assert!(!pulse.is_beating(), "hangs since the beginning");

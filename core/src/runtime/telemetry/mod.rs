@@ -9,7 +9,7 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
-pub use self::heartbeat::Pulse;
+pub use self::heartbeat::Heartbeat;
 use crate::runtime::config::Environment;
 
 /// The lines that take signed checkpoints of audit logs out of the database: for those who keep them elsewhere.

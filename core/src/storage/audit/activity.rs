@@ -4,14 +4,14 @@ use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
 
 use super::{
-    Action, Column, Event, Personal, PersonalColumn, PersonalEntity, Told,
+    Action, Column, Event, EventRecord, Personal, PersonalColumn, PersonalEntity,
     list::{EventKey, joined},
 };
 use crate::{
     Result,
     base::{
         ids::{OrgId, UserId},
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
     },
     storage::db::Unscoped,
 };
@@ -34,8 +34,8 @@ pub(crate) async fn activity(
     tx: &Unscoped,
     user: UserId,
     organizations: Vec<OrgId>,
-    listing: Listing<EventKey>,
-) -> Result<Page<Told>> {
+    listing: PageRequest<EventKey>,
+) -> Result<Page<EventRecord>> {
     let did = Condition::all()
         .add(Column::ActorId.eq(user.0))
         .add(Column::OrganizationId.is_in(organizations.into_iter().chain([OrgId::PLATFORM])));

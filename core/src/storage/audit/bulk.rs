@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::{Action, Details, Outcome};
-use crate::{Result, base::permissions::Write, storage::db::OrgTx};
+use crate::{Result, base::permissions::WritePermission, storage::db::OrgTx};
 
-impl<P: Write> OrgTx<P> {
+impl<P: WritePermission> OrgTx<P> {
     /// Appends an event of each of several resources, by one statement; nothing for none.
     ///
     /// # Errors

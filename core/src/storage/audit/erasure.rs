@@ -8,7 +8,7 @@ use super::{Column, Entity, PersonalColumn, PersonalEntity, activity::tried_with
 use crate::{
     Result,
     base::ids::{EventId, OrgId, UserId},
-    storage::db::Tx,
+    storage::db::GlobalTx,
 };
 
 #[derive(FromQueryResult)]
@@ -22,7 +22,7 @@ struct Found {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn erase(tx: &Tx, user: UserId) -> Result<()> {
+pub(crate) async fn erase(tx: &GlobalTx, user: UserId) -> Result<()> {
     let his = Condition::any().add(Column::ActorId.eq(user.0)).add(tried_with(user));
     let mut query = Query::select();
     query.columns([Column::OrganizationId, Column::Id]).from(Entity).cond_where(his);

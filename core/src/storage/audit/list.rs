@@ -10,10 +10,10 @@ use crate::{
     Result,
     base::{
         ids::{EventId, UserId},
-        pagination::{Listing, Page},
-        permissions::{AuditRead, Authorized, Grant, Origin, PlatformRead},
+        pagination::{Page, PageRequest},
+        permissions::{AuditOrigin, AuditRead, Authorized, PlatformRead, RequiredPermission},
     },
-    storage::db::{Db, OrgTx, Scoped, SortKey},
+    storage::db::{Db, OrgTx, ScopedQuery, SortKey},
 };
 
 /// Which events are wanted; `None`: whichever.
@@ -56,7 +56,7 @@ impl SortKey for EventKey {
 
 /// An event, and what is personal of it, unless there was nothing or it was erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct EventRecord {
     /// The event.
     pub event: Event,
     /// What is personal of it.
@@ -70,7 +70,7 @@ impl EventFilter {
     }
 
     /// The events of `events` that are wanted.
-    pub(crate) fn narrow<'tx>(&self, events: Scoped<'tx, Entity>) -> Scoped<'tx, Entity> {
+    pub(crate) fn narrow<'tx>(&self, events: ScopedQuery<'tx, Entity>) -> ScopedQuery<'tx, Entity> {
         let events = events
             .filter_some(Column::ActorId, self.actor.map(|actor| actor.0))
             .filter_some(Column::Action, self.action.map(Action::as_str))
@@ -95,11 +95,11 @@ impl EventFilter {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn list<P: Grant>(
+pub async fn list<P: RequiredPermission>(
     tx: &OrgTx<P>,
     filter: &EventFilter,
-    listing: Listing<EventKey>,
-) -> Result<Page<Told>> {
+    listing: PageRequest<EventKey>,
+) -> Result<Page<EventRecord>> {
     let page = filter.narrow(tx.find::<Entity>()).page(listing).await?;
     Ok(Page { data: with_personal(tx, page.data).await?, next: page.next })
 }
@@ -108,15 +108,18 @@ pub async fn list<P: Grant>(
 ///
 /// # Errors
 /// `NotFound`, also when it is in another log.
-pub async fn get(tx: &OrgTx<AuditRead>, id: EventId) -> Result<Told> {
+pub async fn get(tx: &OrgTx<AuditRead>, id: EventId) -> Result<EventRecord> {
     let event = tx.find::<Entity>().filter(Column::Id.eq(id)).one().await?;
     let personal = tx.find::<PersonalEntity>().filter(PersonalColumn::Id.eq(id)).all().await?;
-    Ok(Told { event, personal: personal.into_iter().next() })
+    Ok(EventRecord { event, personal: personal.into_iter().next() })
 }
 
 /// The events with what is personal of them. By one more query, which is asked of those without, too: nothing is to be
 /// shown beside them that was not sealed with them.
-pub(crate) async fn with_personal<P: Grant>(tx: &OrgTx<P>, events: Vec<Event>) -> Result<Vec<Told>> {
+pub(crate) async fn with_personal<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    events: Vec<Event>,
+) -> Result<Vec<EventRecord>> {
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     if ids.is_empty() {
         return Ok(joined(events, Vec::new()));
@@ -125,14 +128,14 @@ pub(crate) async fn with_personal<P: Grant>(tx: &OrgTx<P>, events: Vec<Event>) -
     Ok(joined(events, personal))
 }
 
-pub(super) fn joined(events: Vec<Event>, personal: Vec<Personal>) -> Vec<Told> {
+pub(super) fn joined(events: Vec<Event>, personal: Vec<Personal>) -> Vec<EventRecord> {
     let mut personal: HashMap<_, _> = personal.into_iter().map(|personal| (personal.id, personal)).collect();
-    let told = |event: Event| Told { personal: personal.remove(&event.id), event };
+    let told = |event: Event| EventRecord { personal: personal.remove(&event.id), event };
     events.into_iter().map(told).collect()
 }
 
 /// Proof for the log of what belongs to no organization: for operators of the platform, which the caller has seen to.
-pub fn of_the_platform(origin: Origin) -> Authorized<PlatformRead> {
+pub fn of_the_platform(origin: AuditOrigin) -> Authorized<PlatformRead> {
     Authorized::<PlatformRead>::to_look_at_the_platform(origin)
 }
 
@@ -140,6 +143,6 @@ pub fn of_the_platform(origin: Origin) -> Authorized<PlatformRead> {
 ///
 /// # Errors
 /// `Unavailable` when no connection is free in time.
-pub async fn look<P: Grant>(db: &Db, proof: &Authorized<P>) -> Result<OrgTx<P>> {
+pub async fn look<P: RequiredPermission>(db: &Db, proof: &Authorized<P>) -> Result<OrgTx<P>> {
     db.begin_read(proof).await
 }

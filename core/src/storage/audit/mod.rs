@@ -19,17 +19,17 @@ pub use entity::Model as Event;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use erasure::erase;
 pub(crate) use list::with_personal;
-pub use list::{EventFilter, EventKey, Told, get, list, look, of_the_platform};
+pub use list::{EventFilter, EventKey, EventRecord, get, list, look, of_the_platform};
 pub use personal::Model as Personal;
 pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
 pub(crate) use refusal_log::Place;
-pub use refusal_log::{Refusals, Trail};
+pub use refusal_log::{RefusalLog, RequestTrail};
 
 use crate::{
     Error, Result,
     base::{
         ids::{EventId, OrgId},
-        permissions::{Origin, Write},
+        permissions::{AuditOrigin, WritePermission},
     },
     storage::db::{Db, OrgTx},
 };
@@ -225,7 +225,7 @@ impl Details {
 /// Whatever the database refuses.
 pub(crate) async fn note(
     db: &Db,
-    origin: &Origin,
+    origin: &AuditOrigin,
     org: OrgId,
     action: Action,
     details: Details,
@@ -238,7 +238,7 @@ pub(crate) async fn note(
     tx.commit().await
 }
 
-impl<P: Write> OrgTx<P> {
+impl<P: WritePermission> OrgTx<P> {
     /// Appends an event to the organization's log, in this transaction.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::{
     base::{
         crypto::{hex, random},
         ids::{EventId, OrgId},
-        permissions::Origin,
+        permissions::AuditOrigin,
     },
     storage::db::TenantTable,
 };
@@ -45,7 +45,7 @@ struct Covered<'a> {
 
 impl Model {
     /// What is personal of an event that comes from `origin`; `None`: nothing.
-    pub(super) fn of(event: EventId, origin: &Origin) -> Option<Self> {
+    pub(super) fn of(event: EventId, origin: &AuditOrigin) -> Option<Self> {
         let inquiry = &origin.inquiry;
         let personal = Self {
             id: event,

@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    read::{self, Claims},
-    statement::Signed,
+    read::{self, LogClaims},
+    statement::SignedStatement,
 };
 use crate::{
     Error, Result,
     base::{
         ids::{EventId, OrgId, SessionId},
-        permissions::{AuditExport, Authorized, Grant},
+        permissions::{AuditExport, Authorized, RequiredPermission},
     },
     storage::{
-        audit::{self, Action, Column, Details, Event, EventFilter, Personal, Told, canonical},
+        audit::{self, Action, Column, Details, Event, EventFilter, EventRecord, Personal, canonical},
         db::{Db, OrgTx},
     },
 };
@@ -31,7 +31,7 @@ const BATCH: u64 = 1_000;
 /// One line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Line {
+pub enum ExportLine {
     /// The first one of a whole log. A file without it is a selection, and nobody can say what is missing in it.
     Log {
         /// The form of the file.
@@ -41,12 +41,12 @@ pub enum Line {
         /// Events up to this number are not kept any more.
         pruned_seq: i64,
         /// What was signed of the log, the first one first.
-        checkpoints: Vec<Signed>,
+        checkpoints: Vec<SignedStatement>,
     },
     /// An event.
-    Event(Box<Exported>),
+    Event(Box<ExportedEvent>),
     /// The last one of a whole log that has any event: where it ends.
-    Head(Signed),
+    Head(SignedStatement),
 }
 
 /// Who acted.
@@ -64,7 +64,7 @@ pub struct ExportedActor {
 /// An event as a file has it: everything that its hash covers, and what is personal of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Exported {
+pub struct ExportedEvent {
     /// Its place in the chain.
     pub seq: Option<i64>,
     /// Its address.
@@ -107,8 +107,8 @@ pub struct Exported {
     pub hash: Option<String>,
 }
 
-impl From<Told> for Exported {
-    fn from(Told { event, personal }: Told) -> Self {
+impl From<EventRecord> for ExportedEvent {
+    fn from(EventRecord { event, personal }: EventRecord) -> Self {
         let (salt, ip, user_agent, label) = match personal {
             Some(personal) => (Some(personal.salt), personal.ip, personal.user_agent, personal.label),
             None => (None, None, None, None),
@@ -140,12 +140,12 @@ impl From<Told> for Exported {
     }
 }
 
-impl Exported {
+impl ExportedEvent {
     /// The event that it was.
     ///
     /// # Errors
     /// Only when `details` has no canonical form.
-    pub fn told(self) -> Result<Told> {
+    pub fn told(self) -> Result<EventRecord> {
         let personal = Personal {
             id: EventId(self.id),
             organization_id: self.organization_id,
@@ -176,7 +176,7 @@ impl Exported {
             prev_hash: self.prev_hash,
             hash: self.hash,
         };
-        Ok(Told { event, personal: is_there.then_some(personal) })
+        Ok(EventRecord { event, personal: is_there.then_some(personal) })
     }
 }
 
@@ -190,17 +190,17 @@ pub async fn note_export(tx: &OrgTx<AuditExport>, format: &str, filter: &EventFi
 }
 
 /// A log that is being exported: what was sealed when it began, batch by batch.
-pub struct Export<P> {
+pub struct AuditLogExport<P> {
     db: Db,
     proof: Authorized<P>,
     filter: EventFilter,
-    claims: Claims,
+    claims: LogClaims,
     after: i64,
     is_begun: bool,
     is_over: bool,
 }
 
-impl<P: Grant> Export<P> {
+impl<P: RequiredPermission> AuditLogExport<P> {
     /// Of the log that `proof` is for, only what `filter` wants.
     ///
     /// # Errors
@@ -217,7 +217,7 @@ impl<P: Grant> Export<P> {
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub async fn events(&mut self) -> Result<Option<Vec<Told>>> {
+    pub async fn events(&mut self) -> Result<Option<Vec<EventRecord>>> {
         let end = self.claims.head.as_ref().map_or(0, |head| head.statement.seq);
         let tx = self.db.begin_read(&self.proof).await?;
         let sealed =
@@ -232,11 +232,11 @@ impl<P: Grant> Export<P> {
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub async fn lines(&mut self) -> Result<Option<Vec<Line>>> {
+    pub async fn lines(&mut self) -> Result<Option<Vec<ExportLine>>> {
         let is_whole = self.filter.is_empty();
         let mut lines = Vec::new();
         if !self.is_begun && is_whole {
-            lines.push(Line::Log {
+            lines.push(ExportLine::Log {
                 version: VERSION,
                 organization_id: self.proof.org(),
                 pruned_seq: self.claims.pruned,
@@ -249,11 +249,11 @@ impl<P: Grant> Export<P> {
         }
         match self.events().await? {
             Some(events) => {
-                lines.extend(events.into_iter().map(|told| Line::Event(Box::new(told.into()))));
+                lines.extend(events.into_iter().map(|told| ExportLine::Event(Box::new(told.into()))));
             }
             None => {
                 self.is_over = true;
-                lines.extend(self.claims.head.take().filter(|_| is_whole).map(Line::Head));
+                lines.extend(self.claims.head.take().filter(|_| is_whole).map(ExportLine::Head));
             }
         }
         Ok(Some(lines))

@@ -19,11 +19,11 @@ mod tests;
 mod verifier;
 
 pub use checkpoint::Model as Checkpoint;
-pub use export::{Export, Exported, Line, VERSION, note_export};
+pub use export::{AuditLogExport, ExportLine, ExportedEvent, VERSION, note_export};
 pub use hash::{GENESIS, hash};
 pub(crate) use head::{Column as HeadColumn, Entity as HeadEntity};
 pub(crate) use prune::prune;
 pub use read::{checkpoints, verify};
-pub use seal::{Flushed, Signer, Unsealed, flush, unsealed};
-pub use statement::{Kind, Signed, Statement};
-pub use verifier::{Break, Report, Verifier, Why, fits_its_seal};
+pub use seal::{FlushStats, Signer, Unsealed, flush, unsealed};
+pub use statement::{Kind, SignedStatement, Statement};
+pub use verifier::{BreakReason, ChainBreak, VerificationReport, Verifier, fits_its_seal};

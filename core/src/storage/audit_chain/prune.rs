@@ -13,7 +13,7 @@ use crate::{
     Result,
     base::{
         ids::{EventId, OrgId},
-        permissions::{Origin, Platform},
+        permissions::{AuditOrigin, Platform},
     },
     storage::{
         audit::{self, Action, Column, Details},
@@ -38,7 +38,7 @@ struct Id {
 /// Whatever the database refuses.
 pub(crate) async fn prune(db: &Db, signer: &Signer, org: OrgId, cutoff: DateTime<Utc>) -> Result<u64> {
     let key = signer.key(db).await?;
-    let tx = db.begin_global(Origin::WORKER).await?;
+    let tx = db.begin_global(AuditOrigin::WORKER).await?;
     #[expect(clippy::disallowed_methods, reason = "a log is pruned by nobody but the platform")]
     let scope = tx.enter(org).await?;
     let pruned = prune_batch(&scope, &key, cutoff).await?;

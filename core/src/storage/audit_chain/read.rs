@@ -5,14 +5,14 @@ use sea_orm::{ColumnTrait, Condition, DerivePartialModel};
 use super::{
     checkpoint, head,
     seal::Signer,
-    statement::Signed,
-    verifier::{Break, Report, Verifier, Why},
+    statement::SignedStatement,
+    verifier::{BreakReason, ChainBreak, VerificationReport, Verifier},
 };
 use crate::{
     Error, Result,
-    base::permissions::{Authorized, Grant},
+    base::permissions::{Authorized, RequiredPermission},
     storage::{
-        audit::{self, Column, Told},
+        audit::{self, Column, EventRecord},
         db::{Db, OrgTx},
         signing_keys::PublicKey,
     },
@@ -31,11 +31,11 @@ struct Place {
 }
 
 /// What a chain claims to be.
-pub(super) struct Claims {
+pub(super) struct LogClaims {
     /// The number of the last event that bears one.
     pub(super) last: i64,
-    pub(super) checkpoints: Vec<Signed>,
-    pub(super) head: Option<Signed>,
+    pub(super) checkpoints: Vec<SignedStatement>,
+    pub(super) head: Option<SignedStatement>,
     pub(super) pruned: i64,
 }
 
@@ -43,7 +43,11 @@ pub(super) struct Claims {
 ///
 /// # Errors
 /// Whatever the database refuses; that the chain is broken is no error.
-pub async fn verify<P: Grant>(db: &Db, signer: &Signer, proof: &Authorized<P>) -> Result<Report> {
+pub async fn verify<P: RequiredPermission>(
+    db: &Db,
+    signer: &Signer,
+    proof: &Authorized<P>,
+) -> Result<VerificationReport> {
     let keys = signer.public_keys(db).await?;
     for _ in 1..TRIES {
         let (report, pruned) = verify_once(db, keys.clone(), proof).await?;
@@ -55,12 +59,12 @@ pub async fn verify<P: Grant>(db: &Db, signer: &Signer, proof: &Authorized<P>) -
     verify_once(db, keys, proof).await.map(|(report, _)| report)
 }
 
-async fn verify_once<P: Grant>(
+async fn verify_once<P: RequiredPermission>(
     db: &Db,
     keys: Vec<PublicKey>,
     proof: &Authorized<P>,
-) -> Result<(Report, i64)> {
-    let broken_at_once = |broken, from, head| Report {
+) -> Result<(VerificationReport, i64)> {
+    let broken_at_once = |broken, from, head| VerificationReport {
         broken: Some(broken),
         events: 0,
         erased: 0,
@@ -72,13 +76,13 @@ async fn verify_once<P: Grant>(
         Ok(claims) => claims,
         Err(broken) => return Ok((broken_at_once(broken, 1, None), 0)),
     };
-    let Claims { last, checkpoints, head, pruned } = claims;
+    let LogClaims { last, checkpoints, head, pruned } = claims;
     let mut verifier = match Verifier::start(proof.org(), keys, pruned, checkpoints) {
         Ok(verifier) => verifier,
         Err(broken) => return Ok((broken_at_once(broken, pruned.saturating_add(1), None), pruned)),
     };
     if let Some(first) = stray(db, proof, verifier.next()).await? {
-        let broken = Break { why: Why::Added, first, last: first };
+        let broken = ChainBreak { why: BreakReason::Added, first, last: first };
         return Ok((verifier.report(Some(broken), head), pruned));
     }
     let outcome = walk(db, proof, &mut verifier, last).await?;
@@ -87,19 +91,19 @@ async fn verify_once<P: Grant>(
 }
 
 /// The first event with a number from before `from`, where the chain begins.
-async fn stray<P: Grant>(db: &Db, proof: &Authorized<P>, from: i64) -> Result<Option<i64>> {
+async fn stray<P: RequiredPermission>(db: &Db, proof: &Authorized<P>, from: i64) -> Result<Option<i64>> {
     let tx = db.begin_read(proof).await?;
     let before = tx.find::<audit::Entity>().filter(Column::Seq.lt(from));
     Ok(before.views::<Place>(Column::Seq).await?.first().and_then(|place| place.seq))
 }
 
 /// Tells `verifier` of every event up to `last`, the number of one that is there.
-async fn walk<P: Grant>(
+async fn walk<P: RequiredPermission>(
     db: &Db,
     proof: &Authorized<P>,
     verifier: &mut Verifier,
     last: i64,
-) -> Result<Result<(), Break>> {
+) -> Result<Result<(), ChainBreak>> {
     let mut numbers = BATCH;
     while verifier.next() <= last {
         let first = verifier.next();
@@ -114,7 +118,7 @@ async fn walk<P: Grant>(
             }
             Err(Error::Storage(error)) => {
                 tracing::warn!(%error, seq = first, "an audit event cannot be read");
-                return Ok(Err(Break { why: Why::Altered, first, last: first }));
+                return Ok(Err(ChainBreak { why: BreakReason::Altered, first, last: first }));
             }
             Err(error) => return Err(error),
         };
@@ -122,23 +126,23 @@ async fn walk<P: Grant>(
         let mut events = events.into_iter().peekable();
         while let Some(told) = events.next() {
             let seq = verifier.next();
-            let bears_it = |told: &Told| told.event.seq == Some(seq);
+            let bears_it = |told: &EventRecord| told.event.seq == Some(seq);
             if bears_it(&told) && events.peek().is_some_and(bears_it) {
-                return Ok(Err(Break { why: Why::Added, first: seq, last: seq }));
+                return Ok(Err(ChainBreak { why: BreakReason::Added, first: seq, last: seq }));
             }
             if let Err(broken) = verifier.event(&told.event, told.personal.as_ref()) {
                 return Ok(Err(broken));
             }
         }
         if verifier.next() <= end {
-            return Ok(Err(Break { why: Why::Missing, first: verifier.next(), last: end }));
+            return Ok(Err(ChainBreak { why: BreakReason::Missing, first: verifier.next(), last: end }));
         }
     }
     Ok(Ok(()))
 }
 
 /// The events of these numbers; of a number that several bear at least two.
-async fn events<P: Grant>(tx: &OrgTx<P>, first: i64, end: i64) -> Result<Vec<Told>> {
+async fn events<P: RequiredPermission>(tx: &OrgTx<P>, first: i64, end: i64) -> Result<Vec<EventRecord>> {
     let batch = Condition::all().add(Column::Seq.gte(first)).add(Column::Seq.lte(end));
     let most = u64::try_from(end - first + 2).unwrap_or_default();
     let events = tx.find::<audit::Entity>().filter(batch).first(Column::Seq, most).await?;
@@ -146,7 +150,10 @@ async fn events<P: Grant>(tx: &OrgTx<P>, first: i64, end: i64) -> Result<Vec<Tol
 }
 
 /// In one transaction, which sees one instant: the chain grows meanwhile.
-pub(super) async fn claims<P: Grant>(db: &Db, proof: &Authorized<P>) -> Result<Result<Claims, Break>> {
+pub(super) async fn claims<P: RequiredPermission>(
+    db: &Db,
+    proof: &Authorized<P>,
+) -> Result<Result<LogClaims, ChainBreak>> {
     let tx = db.begin_read(proof).await?;
     let last = last(&tx).await?;
     let read = async {
@@ -154,19 +161,21 @@ pub(super) async fn claims<P: Grant>(db: &Db, proof: &Authorized<P>) -> Result<R
         Ok((checkpoints, tx.find::<head::Entity>().all().await?.into_iter().next()))
     };
     match read.await {
-        Ok((checkpoints, head)) => Ok(Ok(Claims {
+        Ok((checkpoints, head)) => Ok(Ok(LogClaims {
             last,
-            checkpoints: checkpoints.into_iter().map(Signed::from).collect(),
+            checkpoints: checkpoints.into_iter().map(SignedStatement::from).collect(),
             pruned: head.as_ref().map_or(0, |head| head.pruned_seq),
-            head: head.as_ref().and_then(Signed::of_head),
+            head: head.as_ref().and_then(SignedStatement::of_head),
         })),
         // They cannot even be read.
-        Err(Error::Storage(_)) => Ok(Err(Break { why: Why::Forged, first: 1, last: last.max(1) })),
+        Err(Error::Storage(_)) => {
+            Ok(Err(ChainBreak { why: BreakReason::Forged, first: 1, last: last.max(1) }))
+        }
         Err(error) => Err(error),
     }
 }
 
-async fn last<P: Grant>(tx: &OrgTx<P>) -> Result<i64> {
+async fn last<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<i64> {
     let sealed = tx.find::<audit::Entity>().filter(Column::Seq.is_not_null());
     Ok(sealed.last_view::<Place>(Column::Seq).await?.and_then(|place| place.seq).unwrap_or(0))
 }
@@ -175,6 +184,6 @@ async fn last<P: Grant>(tx: &OrgTx<P>) -> Result<i64> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn checkpoints<P: Grant>(tx: &OrgTx<P>) -> Result<Vec<checkpoint::Model>> {
+pub async fn checkpoints<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Vec<checkpoint::Model>> {
     tx.find::<checkpoint::Entity>().first(checkpoint::Column::Seq, u64::from(u32::MAX)).await
 }

@@ -13,15 +13,15 @@ use super::{
     GENESIS, checkpoint,
     hash::{hash, instant},
     head,
-    statement::{Kind, Signed, Statement},
+    statement::{Kind, SignedStatement, Statement},
 };
 use crate::{
     Error, Result,
     base::{
         crypto::MasterKey,
         ids::{CheckpointId, OrgId},
-        pagination::{Listing, Sort},
-        permissions::{Origin, Platform},
+        pagination::{PageRequest, Sort},
+        permissions::{AuditOrigin, Platform},
     },
     storage::{
         audit::{self, EventKey},
@@ -73,7 +73,7 @@ impl Signer {
 
 /// What one round of sealing found and did.
 #[derive(Debug, Default)]
-pub struct Flushed {
+pub struct FlushStats {
     /// How many events were sealed.
     pub events: u64,
     /// The logs that could not be sealed, and why.
@@ -111,8 +111,13 @@ pub async fn unsealed(db: &Db) -> Result<Unsealed> {
 ///
 /// # Errors
 /// When there is no key to sign with.
-pub async fn flush(db: &Db, signer: &Signer, unsealed: &Unsealed, but: &HashSet<OrgId>) -> Result<Flushed> {
-    let mut flushed = Flushed::default();
+pub async fn flush(
+    db: &Db,
+    signer: &Signer,
+    unsealed: &Unsealed,
+    but: &HashSet<OrgId>,
+) -> Result<FlushStats> {
+    let mut flushed = FlushStats::default();
     let wanted: Vec<_> = unsealed.organizations.iter().filter(|org| !but.contains(org)).collect();
     if wanted.is_empty() {
         return Ok(flushed);
@@ -144,7 +149,7 @@ async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
 }
 
 async fn seal(db: &Db, key: &KeyPair, org: OrgId) -> Result<u64> {
-    let tx = db.begin_global(Origin::WORKER).await?;
+    let tx = db.begin_global(AuditOrigin::WORKER).await?;
     #[expect(clippy::disallowed_methods, reason = "a log is sealed by nobody but the platform")]
     let scope = tx.enter(org).await?;
     let sealed = seal_batch(&scope, key).await?;
@@ -157,7 +162,7 @@ async fn seal(db: &Db, key: &KeyPair, org: OrgId) -> Result<u64> {
 async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
     let mut head = lock_head(scope).await?;
     let sort = Sort { key: EventKey::OccurredAt, descending: false };
-    let listing = Listing { limit: BATCH, sort, after: None };
+    let listing = PageRequest { limit: BATCH, sort, after: None };
     let unsealed = scope.find::<audit::Entity>().filter(audit::Column::Seq.is_null());
     let events = unsealed.page(listing).await?.data;
     if events.is_empty() {
@@ -201,8 +206,8 @@ pub(super) fn state(scope: &OrgTx<Platform>, head: &head::Model, kind: Kind) -> 
 }
 
 /// Keeps a checkpoint, and tells of it outside of the database too.
-pub(super) async fn write(scope: &OrgTx<Platform>, signed: &Signed) -> Result<()> {
-    let Signed { statement, key_id, signature } = signed;
+pub(super) async fn write(scope: &OrgTx<Platform>, signed: &SignedStatement) -> Result<()> {
+    let SignedStatement { statement, key_id, signature } = signed;
     let row = checkpoint::ActiveModel {
         id: Set(CheckpointId::new(scope.now())),
         kind: Set(statement.kind.as_str().to_owned()),

@@ -60,7 +60,7 @@ pub struct Statement {
 
 /// A statement with its signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signed {
+pub struct SignedStatement {
     /// What is stated.
     #[serde(flatten)]
     pub statement: Statement,
@@ -84,9 +84,9 @@ impl Statement {
     ///
     /// # Errors
     /// Only when it has no JSON form.
-    pub fn sign(self, key: &KeyPair) -> Result<Signed> {
+    pub fn sign(self, key: &KeyPair) -> Result<SignedStatement> {
         let signature = key.sign(&self.message()?);
-        Ok(Signed { key_id: key.kid().to_owned(), signature, statement: self })
+        Ok(SignedStatement { key_id: key.kid().to_owned(), signature, statement: self })
     }
 
     pub(super) fn message(&self) -> Result<Vec<u8>> {
@@ -97,7 +97,7 @@ impl Statement {
     }
 }
 
-impl Signed {
+impl SignedStatement {
     /// Is it of one of `keys`, and unaltered?
     pub fn is_genuine(&self, keys: &[PublicKey]) -> bool {
         let key = keys.iter().find(|key| key.kid() == self.key_id);
@@ -119,7 +119,7 @@ impl Signed {
     }
 }
 
-impl From<checkpoint::Model> for Signed {
+impl From<checkpoint::Model> for SignedStatement {
     fn from(row: checkpoint::Model) -> Self {
         let statement = Statement {
             // What is no kind was altered: as a head it verifies no more.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     base::ids::{EventId, OrgId, SessionId},
     storage::{
-        audit::{Event, Personal, Told},
+        audit::{Event, EventRecord, Personal},
         signing_keys::KeyPair,
     },
 };
@@ -31,7 +31,7 @@ fn personal(number: u128, name: &str) -> Personal {
 }
 
 /// An event that is not sealed yet.
-fn told(number: u128, name: &str) -> Told {
+fn told(number: u128, name: &str) -> EventRecord {
     let personal = personal(number, name);
     let event = Event {
         id: personal.id,
@@ -53,13 +53,13 @@ fn told(number: u128, name: &str) -> Told {
         prev_hash: None,
         hash: None,
     };
-    Told { event, personal: Some(personal) }
+    EventRecord { event, personal: Some(personal) }
 }
 
 /// Computed elsewhere (Python's `hashlib` and `json`). What was sealed once is verified for ever: these never change.
 #[test]
 fn a_seal_is_the_same_on_every_database_and_in_every_version() {
-    let Told { event, personal } = told(1, "Größe");
+    let EventRecord { event, personal } = told(1, "Größe");
     let personal = personal.unwrap().hash().unwrap();
     assert_eq!(personal, "705a9fe5cc6b6c30f7c38f4420f8c6d40e79fe0a2031efce6b0013c2f1300d17");
     let sealed = hash(&event, 7, &"ab".repeat(32)).unwrap();
@@ -90,9 +90,9 @@ struct Chain {
     before: String,
     keys: Vec<crate::storage::signing_keys::PublicKey>,
     pruned: i64,
-    events: Vec<Told>,
-    checkpoints: Vec<Signed>,
-    head: Option<Signed>,
+    events: Vec<EventRecord>,
+    checkpoints: Vec<SignedStatement>,
+    head: Option<SignedStatement>,
 }
 
 impl Chain {
@@ -112,10 +112,10 @@ impl Chain {
         let (mut events, mut seq) = (Vec::new(), pruned);
         for (name, mark) in names.iter().zip(marks) {
             seq += 1;
-            let Told { event, personal } = told(1000 + seq.unsigned_abs() as u128, name);
+            let EventRecord { event, personal } = told(1000 + seq.unsigned_abs() as u128, name);
             let hash = hash(&event, seq, &before).unwrap();
             let sealed = Event { seq: Some(seq), prev_hash: Some(before), hash: Some(hash.clone()), ..event };
-            events.push(Told { event: sealed, personal });
+            events.push(EventRecord { event: sealed, personal });
             before = hash;
             checkpoints.extend(mark.then(|| sign(Kind::Periodic, seq, &before)));
         }
@@ -124,10 +124,10 @@ impl Chain {
     }
 
     /// How many events were erased; or where it is broken.
-    fn verify(&self) -> Result<u64, Break> {
+    fn verify(&self) -> Result<u64, ChainBreak> {
         let (keys, checkpoints) = (self.keys.clone(), self.checkpoints.clone());
         let mut verifier = Verifier::start(OrgId(id(2)), keys, self.pruned, checkpoints)?;
-        for Told { event, personal } in &self.events {
+        for EventRecord { event, personal } in &self.events {
             verifier.event(event, personal.as_ref())?;
         }
         verifier.end(self.head.as_ref())?;
@@ -154,7 +154,7 @@ impl Chain {
 }
 
 /// Every single thing that can be altered about an event.
-const ALTERATIONS: [fn(&mut Told); 24] = [
+const ALTERATIONS: [fn(&mut EventRecord); 24] = [
     |told| told.event.id = EventId(id(9)),
     |told| told.event.organization_id = OrgId(id(9)),
     |told| told.event.occurred_at += TimeDelta::microseconds(1),
@@ -246,7 +246,7 @@ proptest! {
         let mut added = chain.clone();
         added.events.insert(place, told(1, "added"));
         added.seal(place..place + 1);
-        for Told { event, .. } in &mut added.events[place + 1..] {
+        for EventRecord { event, .. } in &mut added.events[place + 1..] {
             event.seq = event.seq.map(|seq| seq + 1);
         }
         is_found(&added, first)?;
@@ -277,12 +277,12 @@ proptest! {
     fn only_a_known_key_signs((chain, ..) in chains()) {
         let mut unknown = chain.clone();
         unknown.keys = vec![KeyPair::generate().unwrap().public_key()];
-        prop_assert_eq!(unknown.verify().unwrap_err().why, Why::Forged);
+        prop_assert_eq!(unknown.verify().unwrap_err().why, BreakReason::Forged);
         let mut headless = chain.clone();
         headless.head = None;
-        prop_assert_eq!(headless.verify().unwrap_err().why, Why::Forged);
+        prop_assert_eq!(headless.verify().unwrap_err().why, BreakReason::Forged);
         let mut promised = chain;
         promised.pruned = i64::MAX;
-        prop_assert_eq!(promised.verify().unwrap_err().why, Why::Missing);
+        prop_assert_eq!(promised.verify().unwrap_err().why, BreakReason::Missing);
     }
 }

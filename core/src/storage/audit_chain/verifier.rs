@@ -4,19 +4,19 @@ use std::collections::VecDeque;
 
 use super::{
     GENESIS, hash,
-    statement::{Kind, Signed},
+    statement::{Kind, SignedStatement},
 };
 use crate::{
     base::ids::OrgId,
     storage::{
-        audit::{Event, Personal, Told},
+        audit::{Event, EventRecord, Personal},
         signing_keys::PublicKey,
     },
 };
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum BreakReason {
     /// An event is not what was sealed.
     Altered,
     /// What is personal of an event is not what was sealed; that it is gone is no fault.
@@ -31,7 +31,7 @@ pub enum Why {
     Forged,
 }
 
-impl Why {
+impl BreakReason {
     /// A sentence, for people.
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -49,9 +49,9 @@ impl Why {
 
 /// Where a chain is broken first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Break {
+pub struct ChainBreak {
     /// What is wrong.
-    pub why: Why,
+    pub why: BreakReason,
     /// The first event that it may concern.
     pub first: i64,
     /// The last one.
@@ -60,9 +60,9 @@ pub struct Break {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct VerificationReport {
     /// Where the chain is broken first; `None`: it is whole.
-    pub broken: Option<Break>,
+    pub broken: Option<ChainBreak>,
     /// How many events were looked at.
     pub events: u64,
     /// Of how many of them what was personal has been erased.
@@ -70,13 +70,13 @@ pub struct Report {
     /// The number of the first event there should be.
     pub from: i64,
     /// The end of the chain; `None` also when its signature is not genuine.
-    pub head: Option<Signed>,
+    pub head: Option<SignedStatement>,
     /// The last checkpoint that was verified.
-    pub checkpoint: Option<Signed>,
+    pub checkpoint: Option<SignedStatement>,
 }
 
 /// Is the event what was sealed, by itself? Whether it is in the chain is not asked.
-pub fn fits_its_seal(Told { event, personal }: &Told) -> bool {
+pub fn fits_its_seal(EventRecord { event, personal }: &EventRecord) -> bool {
     let before = event.prev_hash.as_deref().unwrap_or_default();
     let sealed = event.seq.and_then(|seq| hash(event, seq, before).ok());
     sealed.is_some() && sealed == event.hash && fits_personal(event, personal.as_ref())
@@ -103,8 +103,8 @@ pub struct Verifier {
     before: String,
     /// Up to here a signature says that all is well.
     trusted: i64,
-    checkpoints: VecDeque<Signed>,
-    checkpoint: Option<Signed>,
+    checkpoints: VecDeque<SignedStatement>,
+    checkpoint: Option<SignedStatement>,
     events: u64,
     erased: u64,
 }
@@ -118,8 +118,8 @@ impl Verifier {
         org: OrgId,
         keys: Vec<PublicKey>,
         pruned: i64,
-        mut checkpoints: Vec<Signed>,
-    ) -> Result<Self, Break> {
+        mut checkpoints: Vec<SignedStatement>,
+    ) -> Result<Self, ChainBreak> {
         checkpoints.sort_by_key(|signed| signed.statement.seq);
         let (earlier, later): (Vec<_>, Vec<_>) =
             checkpoints.into_iter().partition(|signed| signed.statement.seq <= pruned);
@@ -143,7 +143,7 @@ impl Verifier {
             let said = earlier
                 .into_iter()
                 .find(|signed| signed.statement.kind == Kind::Pruning && signed.statement.seq == pruned);
-            let said = said.ok_or(Break { why: Why::Missing, first: 1, last: pruned })?;
+            let said = said.ok_or(ChainBreak { why: BreakReason::Missing, first: 1, last: pruned })?;
             verifier.before.clone_from(&said.statement.hash);
             verifier.checkpoint = Some(said);
         }
@@ -155,11 +155,13 @@ impl Verifier {
         self.next
     }
 
-    fn genuine(&self, signed: &Signed, first: i64) -> Result<(), Break> {
+    fn genuine(&self, signed: &SignedStatement, first: i64) -> Result<(), ChainBreak> {
         let is_ours = signed.statement.organization_id == self.org && signed.is_genuine(&self.keys);
         match is_ours {
             true => Ok(()),
-            false => Err(Break { why: Why::Forged, first, last: signed.statement.seq.max(first) }),
+            false => {
+                Err(ChainBreak { why: BreakReason::Forged, first, last: signed.statement.seq.max(first) })
+            }
         }
     }
 
@@ -167,15 +169,15 @@ impl Verifier {
     ///
     /// # Errors
     /// It is not the one that was sealed there.
-    pub fn event(&mut self, event: &Event, personal: Option<&Personal>) -> Result<(), Break> {
+    pub fn event(&mut self, event: &Event, personal: Option<&Personal>) -> Result<(), ChainBreak> {
         let next = self.next;
-        let broken = |why, last| Err(Break { why, first: next, last });
+        let broken = |why, last| Err(ChainBreak { why, first: next, last });
         match event.seq {
-            Some(seq) if seq > next => return broken(Why::Missing, seq - 1),
+            Some(seq) if seq > next => return broken(BreakReason::Missing, seq - 1),
             Some(seq) if seq == next => {}
             // Another one bore this number.
-            Some(seq) => return Err(Break { why: Why::Added, first: seq, last: seq }),
-            None => return broken(Why::Added, next),
+            Some(seq) => return Err(ChainBreak { why: BreakReason::Added, first: seq, last: seq }),
+            None => return broken(BreakReason::Added, next),
         }
         let sealed = hash(event, next, &self.before).ok();
         let fits = event.organization_id == self.org && event.hash.is_some() && event.hash == sealed;
@@ -183,12 +185,12 @@ impl Verifier {
         if !fits || !follows {
             // Where neither is so, the one that it followed may be what is not there any more: written anew with its hash.
             return match fits || follows || self.trusted + 1 == next {
-                true => broken(Why::Altered, next),
-                false => Err(Break { why: Why::Rewritten, first: self.trusted + 1, last: next }),
+                true => broken(BreakReason::Altered, next),
+                false => Err(ChainBreak { why: BreakReason::Rewritten, first: self.trusted + 1, last: next }),
             };
         }
         if !fits_personal(event, personal) {
-            return broken(Why::PersonalAltered, next);
+            return broken(BreakReason::PersonalAltered, next);
         }
         self.erased += u64::from(event.personal_hash.is_some() && personal.is_none());
         self.before = event.hash.clone().unwrap_or_default();
@@ -204,11 +206,11 @@ impl Verifier {
     }
 
     /// What is signed of the event that came last must be so.
-    fn agree(&mut self, signed: &Signed) -> Result<(), Break> {
+    fn agree(&mut self, signed: &SignedStatement) -> Result<(), ChainBreak> {
         let first = self.trusted + 1;
         self.genuine(signed, first)?;
         if signed.statement.hash != self.before {
-            return Err(Break { why: Why::Rewritten, first, last: signed.statement.seq });
+            return Err(ChainBreak { why: BreakReason::Rewritten, first, last: signed.statement.seq });
         }
         self.trusted = signed.statement.seq;
         Ok(())
@@ -218,15 +220,17 @@ impl Verifier {
     ///
     /// # Errors
     /// There should be, or `head` is not the end of this chain.
-    pub fn end(&mut self, head: Option<&Signed>) -> Result<(), Break> {
+    pub fn end(&mut self, head: Option<&SignedStatement>) -> Result<(), ChainBreak> {
         let last = self.next - 1;
         let signed_end = self.checkpoints.back().map(|signed| signed.statement.seq);
         let Some(head) = head else {
             return match signed_end.filter(|end| *end > last) {
-                Some(end) => Err(Break { why: Why::Missing, first: self.next, last: end }),
-                None if last >= self.from || self.from > 1 => {
-                    Err(Break { why: Why::Forged, first: self.trusted + 1, last: last.max(self.trusted + 1) })
-                }
+                Some(end) => Err(ChainBreak { why: BreakReason::Missing, first: self.next, last: end }),
+                None if last >= self.from || self.from > 1 => Err(ChainBreak {
+                    why: BreakReason::Forged,
+                    first: self.trusted + 1,
+                    last: last.max(self.trusted + 1),
+                }),
                 None => Ok(()),
             };
         };
@@ -236,22 +240,22 @@ impl Verifier {
             let first = self.trusted + 1;
             let latest = self.checkpoints.back().filter(|signed| signed.statement.seq == end).unwrap_or(head);
             self.genuine(latest, first)?;
-            return Err(Break { why: Why::Missing, first: self.next, last: end });
+            return Err(ChainBreak { why: BreakReason::Missing, first: self.next, last: end });
         }
         if head.statement.seq < last {
-            return Err(Break { why: Why::Added, first: head.statement.seq + 1, last });
+            return Err(ChainBreak { why: BreakReason::Added, first: head.statement.seq + 1, last });
         }
         if head.statement.kind != Kind::Head {
-            return Err(Break { why: Why::Forged, first: self.trusted + 1, last });
+            return Err(ChainBreak { why: BreakReason::Forged, first: self.trusted + 1, last });
         }
         // Nothing new is stated where all has been pruned.
         if last < self.from { self.genuine(head, last) } else { self.agree(head) }
     }
 
     /// What came of it. `head`: the end of the chain.
-    pub fn report(self, broken: Option<Break>, head: Option<Signed>) -> Report {
+    pub fn report(self, broken: Option<ChainBreak>, head: Option<SignedStatement>) -> VerificationReport {
         let head = head.filter(|head| self.genuine(head, 1).is_ok());
         let Self { events, erased, from, checkpoint, .. } = self;
-        Report { broken, events, erased, from, head, checkpoint }
+        VerificationReport { broken, events, erased, from, head, checkpoint }
     }
 }

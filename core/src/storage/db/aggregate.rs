@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::{OrgTx, TenantTable, transaction::Transaction};
-use crate::{Result, base::permissions::Grant};
+use crate::{Result, base::permissions::RequiredPermission};
 
 /// The rows that are summed up, cut at the ends of the whole: whole seconds since 1970.
 const STRETCH: &str = "stretch";
@@ -29,7 +29,7 @@ const UNTIL: &str = "column4";
 const LONG: i64 = -1;
 
 /// A table whose rows last, and may be linked to several of something.
-pub(crate) trait Lasting: TenantTable {
+pub(crate) trait IntervalTable: TenantTable {
     /// The column of the instant at which a row begins.
     const START: Self::Column;
     /// The column of the instant at which it ends; NULL while it runs.
@@ -44,7 +44,7 @@ pub(crate) trait Lasting: TenantTable {
 
 /// What rows are grouped by, beside the pieces of time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Key<E: EntityTrait> {
+pub(crate) enum GroupKey<E: EntityTrait> {
     /// A column of ids of their own.
     Own(E::Column),
     /// What they are linked to: a row counts once for each.
@@ -53,21 +53,21 @@ pub(crate) enum Key<E: EntityTrait> {
 
 /// A piece of time, in whole seconds since 1970; its end is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct TimeBucket {
     pub(crate) from: i64,
     pub(crate) until: i64,
 }
 
 /// One grouping: the keys, at most two, and the pieces, which follow upon each other without a gap.
 #[derive(Clone, Debug)]
-pub(crate) struct Question<E: EntityTrait> {
-    pub(crate) keys: [Option<Key<E>>; 2],
-    pub(crate) pieces: Vec<Piece>,
+pub(crate) struct Aggregation<E: EntityTrait> {
+    pub(crate) keys: [Option<GroupKey<E>>; 2],
+    pub(crate) pieces: Vec<TimeBucket>,
 }
 
 /// What the rows of one group come to.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct Sum {
+pub(crate) struct AggregateRow {
     /// Which question this answers.
     pub(crate) question: i64,
     /// Which of its pieces.
@@ -81,14 +81,14 @@ pub(crate) struct Sum {
     pub(crate) entries: i64,
 }
 
-impl<P: Grant> OrgTx<P> {
+impl<P: RequiredPermission> OrgTx<P> {
     /// Answers all questions about the living rows that `condition` names, by one statement; groups of nothing are left
     /// out. What runs lasts until now. Every row named must overlap with the pieces of each question.
-    pub(crate) async fn sums<E: Lasting>(
+    pub(crate) async fn sums<E: IntervalTable>(
         &self,
         condition: &Condition,
-        questions: &[Question<E>],
-    ) -> Result<Vec<Sum>> {
+        questions: &[Aggregation<E>],
+    ) -> Result<Vec<AggregateRow>> {
         let mut selects =
             (0..).zip(questions).map(|(number, question)| self.sum(number, question, condition.clone()));
         let Some(mut all) = selects.next() else { return Ok(Vec::new()) };
@@ -97,10 +97,15 @@ impl<P: Grant> OrgTx<P> {
         });
         let (connection, backend) = self.connection();
         let statement: Statement = backend.build(&all);
-        Ok(Sum::find_by_statement(statement).all(connection).await?)
+        Ok(AggregateRow::find_by_statement(statement).all(connection).await?)
     }
 
-    fn sum<E: Lasting>(&self, number: i64, question: &Question<E>, condition: Condition) -> SelectStatement {
+    fn sum<E: IntervalTable>(
+        &self,
+        number: i64,
+        question: &Aggregation<E>,
+        condition: Condition,
+    ) -> SelectStatement {
         let (from, until) = (question.pieces.first().map(|it| it.from), question.pieces.last());
         let (from, until) = (from.unwrap_or_default(), until.map(|it| it.until).unwrap_or_default());
         let (width, each) = slotted(&question.pieces, from, until);
@@ -120,8 +125,10 @@ impl<P: Grant> OrgTx<P> {
         select.cross_join(TableRef::ValuesList(each, Alias::new(EACH).into_iden()));
         for ((key, name), own) in question.keys.iter().zip(["first", "second"]).zip(OWN) {
             match key {
-                Some(Key::Own(_)) => select.expr_as(of(STRETCH, own), name).add_group_by([of(STRETCH, own)]),
-                Some(Key::Linked) => {
+                Some(GroupKey::Own(_)) => {
+                    select.expr_as(of(STRETCH, own), name).add_group_by([of(STRETCH, own)])
+                }
+                Some(GroupKey::Linked) => {
                     let other = Expr::col((E::Link::default(), E::OTHER));
                     let here = Expr::col((E::Link::default(), E::ROW)).eq(of(STRETCH, ID));
                     let scope = Expr::col((E::Link::default(), <E::Link as TenantTable>::ORG)).eq(self.org());
@@ -145,9 +152,9 @@ impl<P: Grant> OrgTx<P> {
     }
 
     /// The rows inside the organization, cut at the ends of the whole.
-    fn stretches<E: Lasting>(
+    fn stretches<E: IntervalTable>(
         &self,
-        keys: &[Option<Key<E>>; 2],
+        keys: &[Option<GroupKey<E>>; 2],
         condition: Condition,
         from: i64,
         until: i64,
@@ -167,7 +174,7 @@ impl<P: Grant> OrgTx<P> {
             .filter(condition)
             .filter(scope);
         for (key, own) in keys.iter().zip(OWN) {
-            if let Some(Key::Own(column)) = key {
+            if let Some(GroupKey::Own(column)) = key {
                 select = select.column_as(*column, own);
             }
         }
@@ -202,10 +209,10 @@ fn of(table: &'static str, column: &'static str) -> Expr {
 /// The width of a slot, and the list of `(slot, piece, from, until)`: for every slot those pieces that a row may touch which
 /// begins in it and lasts no longer than it; for long rows all. So a row is compared with a few pieces, and not with all:
 /// by equality, for which either database has an index or a hash.
-fn slotted(pieces: &[Piece], from: i64, until: i64) -> (i64, Vec<ValueTuple>) {
+fn slotted(pieces: &[TimeBucket], from: i64, until: i64) -> (i64, Vec<ValueTuple>) {
     let number = Ord::max(i64::try_from(pieces.len()).unwrap_or(i64::MAX), 1);
     let width = Ord::max((until - from + number - 1) / number, 1);
-    let row = |slot: i64, place: usize, piece: &Piece| {
+    let row = |slot: i64, place: usize, piece: &TimeBucket| {
         let place = i64::try_from(place).unwrap_or(i64::MAX);
         ValueTuple::Many([slot, place, piece.from, piece.until].map(Value::from).to_vec())
     };

@@ -9,12 +9,12 @@ use super::{
     OrgTx, TenantTable,
     chunks::{pieces, tuples},
 };
-use crate::{Result, base::permissions::Write};
+use crate::{Result, base::permissions::WritePermission};
 
 /// The rows of a list of values; both databases call its columns `column1`, `column2` and so on.
 const EACH: &str = "each";
 
-impl<P: Write> OrgTx<P> {
+impl<P: WritePermission> OrgTx<P> {
     /// Sets columns of the rows with these ids inside the organization, however many they are; gives their number.
     pub(crate) async fn set_those<E: TenantTable>(
         &self,

@@ -15,9 +15,9 @@ const NOTABLE: TimeDelta = TimeDelta::seconds(5);
 
 /// How far the database's clock is ahead of this machine's, as it was last measured. Its clones are one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Skew(Arc<AtomicI64>);
+pub(super) struct ClockSkew(Arc<AtomicI64>);
 
-impl Skew {
+impl ClockSkew {
     pub(super) fn get(&self) -> TimeDelta {
         TimeDelta::microseconds(self.0.load(Relaxed))
     }
@@ -77,7 +77,7 @@ fn describe(skew: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::clock::Clock, storage::db::test_db::Sandbox};
+    use crate::{base::clock::Clock, storage::db::test_db::TestDb};
 
     fn answer(asked: i64, time: i64, received: i64) -> Answer {
         let at = |milliseconds| DateTime::from_timestamp_millis(1_790_000_000_000 + milliseconds).unwrap();
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_within_the_uncertainty_changes_nothing() {
-        let skew = Skew::default();
+        let skew = ClockSkew::default();
         skew.learn(&answer(0, 19, 20));
         assert_eq!(skew.get(), TimeDelta::zero(), "10 ms either way");
         skew.learn(&answer(0, 60_010, 20));
@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_machine_whose_clock_differs_goes_by_the_database() {
-        let sandbox = Sandbox::new().await;
+        let sandbox = TestDb::new().await;
         let true_time = sandbox.db.now();
         for seconds in [-50, 25] {
             let wrong = true_time + TimeDelta::seconds(seconds);

@@ -11,24 +11,36 @@ use sqlx::{
 
 use Condition::{Busy, Trouble as In};
 
-use super::health::Trouble;
-use crate::base::error::{Code, Error};
+use super::health::DatabaseTrouble;
+use crate::base::error::{Error, ErrorCode};
 
 /// Unique constraints that people can run into. PostgreSQL names the index, SQLite the columns.
-const UNIQUE: &[(&str, &str, Code)] = &[
-    ("users_email_key", "users.email_canonical", Code::EmailTaken),
-    ("users_username_key", "users.username_canonical", Code::UsernameTaken),
-    ("organizations_slug_key", "organizations.slug", Code::SlugTaken),
-    ("owner_transfers_organization_pending_key", "owner_transfers.organization_id", Code::TransferPending),
-    ("roles_organization_name_key", "roles.organization_id, roles.name_key", Code::RoleNameTaken),
+const UNIQUE: &[(&str, &str, ErrorCode)] = &[
+    ("users_email_key", "users.email_canonical", ErrorCode::EmailTaken),
+    ("users_username_key", "users.username_canonical", ErrorCode::UsernameTaken),
+    ("organizations_slug_key", "organizations.slug", ErrorCode::SlugTaken),
+    (
+        "owner_transfers_organization_pending_key",
+        "owner_transfers.organization_id",
+        ErrorCode::TransferPending,
+    ),
+    ("roles_organization_name_key", "roles.organization_id, roles.name_key", ErrorCode::RoleNameTaken),
     (
         "invitations_pending_email_key",
         "invitations.organization_id, invitations.email_canonical",
-        Code::InvitationPending,
+        ErrorCode::InvitationPending,
     ),
-    ("projects_organization_code_key", "projects.organization_id, projects.code_key", Code::ProjectCodeTaken),
-    ("tags_organization_name_key", "tags.organization_id, tags.name_key", Code::TagNameTaken),
-    ("time_entries_running_key", "time_entries.organization_id, time_entries.member_id", Code::TimerRunning),
+    (
+        "projects_organization_code_key",
+        "projects.organization_id, projects.code_key",
+        ErrorCode::ProjectCodeTaken,
+    ),
+    ("tags_organization_name_key", "tags.organization_id, tags.name_key", ErrorCode::TagNameTaken),
+    (
+        "time_entries_running_key",
+        "time_entries.organization_id, time_entries.member_id",
+        ErrorCode::TimerRunning,
+    ),
 ];
 
 /// What a failure says of the database, apart from what was asked of it.
@@ -37,35 +49,35 @@ pub(super) enum Condition {
     /// Somebody is in the way, or a resource is short: the same may succeed in a moment.
     Busy,
     /// It cannot do its work.
-    Trouble(Trouble),
+    Trouble(DatabaseTrouble),
 }
 
 /// What SQLSTATEs say (PostgreSQL, appendix A), whole classes by their first two characters. Not in here, because they are
 /// faults of the program or of its set-up: the classes 0A, 21 to 24, 26 to 39, 42, 54 and XX.
 const SQLSTATES: &[(&str, Condition)] = &[
     // Connection exception; invalid authorization; invalid catalog name: it cannot be reached.
-    ("08", In(Trouble::Away)),
-    ("28", In(Trouble::Away)),
-    ("3D", In(Trouble::Away)),
+    ("08", In(DatabaseTrouble::Away)),
+    ("28", In(DatabaseTrouble::Away)),
+    ("3D", In(DatabaseTrouble::Away)),
     // read_only_sql_transaction.
-    ("25006", In(Trouble::ReadOnly)),
+    ("25006", In(DatabaseTrouble::ReadOnly)),
     // idle_in_transaction_session_timeout, transaction_timeout.
-    ("25P03", In(Trouble::Away)),
+    ("25P03", In(DatabaseTrouble::Away)),
     ("25P04", Busy),
     // Transaction rollback: serialization failure, deadlock.
     ("40", Busy),
     // Insufficient resources: disk_full, out_of_memory, too_many_connections, configuration_limit_exceeded.
-    ("53100", In(Trouble::Full)),
-    ("53300", In(Trouble::Away)),
+    ("53100", In(DatabaseTrouble::Full)),
+    ("53300", In(DatabaseTrouble::Away)),
     ("53", Busy),
     // object_in_use, lock_not_available.
     ("55006", Busy),
     ("55P03", Busy),
     // Operator intervention: query_canceled is a time-out; shut-down, crash, start, recovery, idle_session_timeout.
     ("57014", Busy),
-    ("57", In(Trouble::Away)),
+    ("57", In(DatabaseTrouble::Away)),
     // System error: io_error, undefined_file.
-    ("58", In(Trouble::Failing)),
+    ("58", In(DatabaseTrouble::Failing)),
     // snapshot_too_old.
     ("72", Busy),
 ];
@@ -74,22 +86,22 @@ const SQLSTATES: &[(&str, Condition)] = &[
 /// those about the statement.
 const SQLITE_CODES: &[(u32, Condition)] = &[
     // PERM.
-    (3, In(Trouble::Failing)),
+    (3, In(DatabaseTrouble::Failing)),
     // BUSY, LOCKED.
     (5, Busy),
     (6, Busy),
     // NOMEM.
     (7, Busy),
     // READONLY.
-    (8, In(Trouble::ReadOnly)),
+    (8, In(DatabaseTrouble::ReadOnly)),
     // INTERRUPT.
     (9, Busy),
     // IOERR.
-    (10, In(Trouble::Failing)),
+    (10, In(DatabaseTrouble::Failing)),
     // FULL.
-    (13, In(Trouble::Full)),
+    (13, In(DatabaseTrouble::Full)),
     // CANTOPEN.
-    (14, In(Trouble::Failing)),
+    (14, In(DatabaseTrouble::Failing)),
     // PROTOCOL: a race for the lock of the log.
     (15, Busy),
 ];
@@ -133,8 +145,10 @@ impl From<DbErr> for Error {
             Some(In(trouble)) => {
                 tracing::warn!(%error, "{}", trouble.reason());
                 match trouble {
-                    Trouble::Away => Self::Away,
-                    Trouble::ReadOnly | Trouble::Full | Trouble::Failing => Code::StorageUnavailable.refuse(),
+                    DatabaseTrouble::Away => Self::Away,
+                    DatabaseTrouble::ReadOnly | DatabaseTrouble::Full | DatabaseTrouble::Failing => {
+                        ErrorCode::StorageUnavailable.refuse()
+                    }
                 }
             }
             None => Self::Storage(error),
@@ -148,7 +162,7 @@ pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
         sqlx::Error::Database(fault) => &**fault,
         sqlx::Error::PoolTimedOut => return Some(Busy),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => {
-            return Some(In(Trouble::Away));
+            return Some(In(DatabaseTrouble::Away));
         }
         _ => return None,
     };
@@ -158,7 +172,7 @@ pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
     let code = fault.code()?;
     let known = SQLSTATES.iter().find(|(known, _)| code.starts_with(known)).map(|(_, condition)| *condition);
     // What ends the connection, or keeps it from being made, is no answer to a statement.
-    known.or_else(|| is_fatal(fault).then_some(In(Trouble::Away)))
+    known.or_else(|| is_fatal(fault).then_some(In(DatabaseTrouble::Away)))
 }
 
 /// Whether PostgreSQL has ended the connection with this failure.
@@ -176,15 +190,15 @@ pub(super) fn sqlite_code(fault: &dyn DatabaseError) -> Option<u32> {
 fn refusal(fault: &dyn DatabaseError) -> Option<Error> {
     match fault.kind() {
         ErrorKind::UniqueViolation => {
-            let of = |(name, columns, _): &&(&str, &str, Code)| {
+            let of = |(name, columns, _): &&(&str, &str, ErrorCode)| {
                 fault.constraint() == Some(*name) || fault.message().ends_with(&format!(": {columns}"))
             };
-            let code = UNIQUE.iter().find(of).map_or(Code::Conflict, |(_, _, code)| *code);
+            let code = UNIQUE.iter().find(of).map_or(ErrorCode::Conflict, |(_, _, code)| *code);
             Some(code.refuse())
         }
         // Somebody deleted, at the same time, what this refers to.
-        ErrorKind::ForeignKeyViolation => Some(Code::Conflict.refuse()),
-        ErrorKind::CheckViolation => Some(Error::Invalid(Code::ValidationFailed, Vec::new())),
+        ErrorKind::ForeignKeyViolation => Some(ErrorCode::Conflict.refuse()),
+        ErrorKind::CheckViolation => Some(Error::Invalid(ErrorCode::ValidationFailed, Vec::new())),
         _ => {
             if let Some(code) = fault.code().filter(|code| code == REFUSED_BY_WALL) {
                 tracing::error!(alarm = "row_security", %code, "the database's wall refused what the first wall let through");

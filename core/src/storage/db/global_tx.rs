@@ -13,27 +13,27 @@ use super::{
     GlobalTable, OrgTx,
     keyset::{self, SortKey},
     locks,
-    transaction::{Hat, Open},
+    transaction::{DatabaseRole, OpenTransaction},
 };
 use crate::{
     Error, Result,
     base::{
         ids::OrgId,
-        pagination::{Listing, Page},
-        permissions::{Actor, Authorized, Facts, Origin, Platform},
+        pagination::{Page, PageRequest},
+        permissions::{Actor, ActorAccess, AuditOrigin, Authorized, Platform},
     },
-    runtime::cluster::Touch,
+    runtime::cluster::Invalidation,
 };
 
 /// One transaction on the tables that no organization owns. Dropped without [`Tx::commit`] it rolls back.
 #[must_use]
-pub struct Tx {
-    open: Arc<Open>,
-    origin: Origin,
+pub struct GlobalTx {
+    open: Arc<OpenTransaction>,
+    origin: AuditOrigin,
 }
 
-impl Tx {
-    pub(super) fn new(open: Arc<Open>, origin: Origin) -> Self {
+impl GlobalTx {
+    pub(super) fn new(open: Arc<OpenTransaction>, origin: AuditOrigin) -> Self {
         Self { open, origin }
     }
 
@@ -43,7 +43,7 @@ impl Tx {
     }
 
     /// Who acts, and by which request.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &AuditOrigin {
         &self.origin
     }
 
@@ -55,13 +55,13 @@ impl Tx {
     }
 
     /// The living rows of `E`.
-    pub(crate) fn find<E: GlobalTable>(&self) -> Global<'_, E> {
-        Global { open: &self.open, select: E::find(), deleted: false }
+    pub(crate) fn find<E: GlobalTable>(&self) -> GlobalQuery<'_, E> {
+        GlobalQuery { open: &self.open, select: E::find(), deleted: false }
     }
 
     /// The deleted rows of `E`: the only other door, for restore and purge.
-    pub(crate) fn find_deleted<E: GlobalTable>(&self) -> Global<'_, E> {
-        Global { open: &self.open, select: E::find(), deleted: true }
+    pub(crate) fn find_deleted<E: GlobalTable>(&self) -> GlobalQuery<'_, E> {
+        GlobalQuery { open: &self.open, select: E::find(), deleted: true }
     }
 
     /// Inserts a row.
@@ -150,7 +150,7 @@ impl Tx {
         let delete = E::delete_many().filter(condition.into_condition());
         let deleted = delete.exec(&self.open.transaction).await?.rows_affected;
         if E::TOUCH.is_some() && deleted > 0 {
-            self.open.touch(Touch::Everything);
+            self.open.touch(Invalidation::Everything);
         }
         Ok(deleted)
     }
@@ -160,7 +160,7 @@ impl Tx {
     pub(crate) async fn enter(&self, org: OrgId) -> Result<OrgTx<Platform>> {
         self.open.scope(org).await?;
         #[expect(clippy::disallowed_methods, reason = "the platform's own proof; `enter` itself is counted")]
-        let proof = Authorized::checked(org, self.origin.clone(), Facts::platform());
+        let proof = Authorized::checked(org, self.origin.clone(), ActorAccess::platform());
         Ok(OrgTx::new(Arc::clone(&self.open), proof))
     }
 
@@ -177,7 +177,7 @@ impl Tx {
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        across(&self.open, Hat::App(None), query).await
+        across(&self.open, DatabaseRole::App(None), query).await
     }
 
     /// Makes everything permanent, or nothing.
@@ -196,13 +196,13 @@ impl Tx {
 
 /// A query on a table that no organization owns.
 #[must_use]
-pub struct Global<'tx, E: EntityTrait> {
-    open: &'tx Open,
+pub struct GlobalQuery<'tx, E: EntityTrait> {
+    open: &'tx OpenTransaction,
     select: Select<E>,
     deleted: bool,
 }
 
-impl<E: GlobalTable> Global<'_, E>
+impl<E: GlobalTable> GlobalQuery<'_, E>
 where
     E::Model: Send + Sync,
 {
@@ -260,17 +260,20 @@ where
 
 /// Reads with the eyes of the system, then puts `hat` on again; the scope stays as it is.
 pub(super) async fn across<M: FromQueryResult + Send + Sync>(
-    open: &Open,
-    hat: Hat,
+    open: &OpenTransaction,
+    hat: DatabaseRole,
     query: &SelectStatement,
 ) -> Result<Vec<M>> {
-    open.wear(Hat::System).await?;
+    open.wear(DatabaseRole::System).await?;
     let rows = rows(open, query).await?;
     open.wear(hat).await?;
     Ok(rows)
 }
 
-async fn rows<M: FromQueryResult + Send + Sync>(open: &Open, query: &SelectStatement) -> Result<Vec<M>> {
+async fn rows<M: FromQueryResult + Send + Sync>(
+    open: &OpenTransaction,
+    query: &SelectStatement,
+) -> Result<Vec<M>> {
     let statement: Statement = open.transaction.get_database_backend().build(query);
     Ok(M::find_by_statement(statement).all(&open.transaction).await?)
 }
@@ -278,11 +281,11 @@ async fn rows<M: FromQueryResult + Send + Sync>(open: &Open, query: &SelectState
 /// A read across organizations; it can change nothing.
 #[must_use]
 pub struct Unscoped {
-    open: Arc<Open>,
+    open: Arc<OpenTransaction>,
 }
 
 impl Unscoped {
-    pub(super) fn new(open: Arc<Open>) -> Self {
+    pub(super) fn new(open: Arc<OpenTransaction>) -> Self {
         Self { open }
     }
 
@@ -329,7 +332,7 @@ impl Unscoped {
     pub(crate) async fn page<K: SortKey>(
         &self,
         condition: impl IntoCondition,
-        listing: Listing<K>,
+        listing: PageRequest<K>,
     ) -> Result<Page<<K::Table as EntityTrait>::Model>>
     where
         <K::Table as EntityTrait>::Model: Send + Sync,

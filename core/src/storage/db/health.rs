@@ -23,7 +23,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the database cannot do its work now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trouble {
+pub enum DatabaseTrouble {
     /// It does not answer, is starting or stopping, or takes no more connections.
     Away,
     /// It can only be read: a standby, or set so by its operator.
@@ -34,7 +34,7 @@ pub enum Trouble {
     Failing,
 }
 
-impl Trouble {
+impl DatabaseTrouble {
     /// In a few words, for operators; names nothing internal.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ struct Memory {
     /// When a connection was last found to reach a server that can only be read: those made before may reach the same.
     read_only: Option<Instant>,
     /// The last failure to store, unless something was stored since.
-    unstored: Option<(Instant, Trouble)>,
+    unstored: Option<(Instant, DatabaseTrouble)>,
 }
 
 impl Health {
@@ -82,11 +82,12 @@ impl Health {
         let now = Instant::now();
         let mut memory = self.memory();
         match trouble {
-            Some(Trouble::ReadOnly) if writes => memory.read_only = Some(now),
+            Some(DatabaseTrouble::ReadOnly) if writes => memory.read_only = Some(now),
             _ if state == State::Broken => memory.broke = Some(now),
             _ => {}
         }
-        if let Some(trouble @ (Trouble::Full | Trouble::Failing | Trouble::ReadOnly)) = trouble
+        if let Some(trouble @ (DatabaseTrouble::Full | DatabaseTrouble::Failing | DatabaseTrouble::ReadOnly)) =
+            trouble
             && writes
         {
             memory.unstored = Some((now, trouble));
@@ -104,14 +105,14 @@ impl Health {
     }
 
     /// Why nothing could be stored within the last seconds.
-    pub(super) fn lately(&self) -> Option<Trouble> {
+    pub(super) fn lately(&self) -> Option<DatabaseTrouble> {
         let (since, trouble) = self.memory().unstored?;
         (since.elapsed() < REMEMBERED).then_some(trouble)
     }
 
     /// Why nothing could be stored the last time, and whether to find out now if that lasts: not within the first seconds,
     /// in which less than what failed may succeed, and by one at a time.
-    pub(super) fn unstored(&self) -> Option<(Trouble, bool)> {
+    pub(super) fn unstored(&self) -> Option<(DatabaseTrouble, bool)> {
         let mut memory = self.memory();
         let (since, trouble) = memory.unstored.as_mut()?;
         let is_due = since.elapsed() >= REMEMBERED;

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use crate::{
     Error, Result,
-    base::pagination::{After, KeyValue, Listing, Page},
+    base::pagination::{CursorPosition, Page, PageRequest, SortValue},
 };
 
 /// A key that a list of `Self::Table` can be ordered by: a column, indexed with the id, and with the organization where the
@@ -25,7 +25,7 @@ pub trait SortKey: Copy {
 pub(super) async fn page<K: SortKey>(
     select: Select<K::Table>,
     connection: &impl ConnectionTrait,
-    listing: Listing<K>,
+    listing: PageRequest<K>,
 ) -> Result<Page<<K::Table as EntityTrait>::Model>>
 where
     <K::Table as EntityTrait>::Model: Send + Sync,
@@ -38,7 +38,7 @@ where
 pub(super) async fn page_with<K: SortKey, R: EntityTrait>(
     select: SelectTwo<K::Table, R>,
     connection: &impl ConnectionTrait,
-    listing: Listing<K>,
+    listing: PageRequest<K>,
 ) -> Result<Page<(<K::Table as EntityTrait>::Model, R::Model)>>
 where
     <K::Table as EntityTrait>::Model: Send + Sync,
@@ -50,7 +50,10 @@ where
 }
 
 /// The rows from where the page begins, in its order; one more than asked for: it tells whether there is a next page.
-fn part<K: SortKey, S: QueryFilter + QueryOrder + QuerySelect>(select: S, listing: &Listing<K>) -> Result<S> {
+fn part<K: SortKey, S: QueryFilter + QueryOrder + QuerySelect>(
+    select: S,
+    listing: &PageRequest<K>,
+) -> Result<S> {
     let (key, id) = (listing.sort.key.column(), id::<K::Table>()?);
     let descending = listing.sort.descending;
     let select = match listing.after.clone() {
@@ -68,7 +71,7 @@ fn part<K: SortKey, S: QueryFilter + QueryOrder + QuerySelect>(select: S, listin
 }
 
 /// What comes after a place, in the order of `(key IS NULL, key, id)` or its reverse.
-fn beyond<C: ColumnTrait>(key: C, id: C, after: After, descending: bool) -> Condition {
+fn beyond<C: ColumnTrait>(key: C, id: C, after: CursorPosition, descending: bool) -> Condition {
     let past = |row: Expr, place: Expr| if descending { row.lt(place) } else { row.gt(place) };
     match value(after.key) {
         Some(value) => {
@@ -89,7 +92,7 @@ fn beyond<C: ColumnTrait>(key: C, id: C, after: After, descending: bool) -> Cond
 /// The page, without the row that is one too many.
 fn cut<K: SortKey, T>(
     mut data: Vec<T>,
-    listing: &Listing<K>,
+    listing: &PageRequest<K>,
     row: impl Fn(&T) -> &<K::Table as EntityTrait>::Model,
 ) -> Result<Page<T>> {
     let more = data.len() as u64 > listing.limit;
@@ -100,13 +103,13 @@ fn cut<K: SortKey, T>(
 }
 
 /// The place of a row in a list ordered by `key`.
-fn after<E: EntityTrait>(row: &E::Model, key: E::Column) -> Result<After> {
+fn after<E: EntityTrait>(row: &E::Model, key: E::Column) -> Result<CursorPosition> {
     let key = match row.get(key) {
-        Value::String(Some(text)) => KeyValue::Text(text),
-        Value::ChronoDateTimeUtc(Some(instant)) => KeyValue::Instant(instant),
-        Value::BigInt(Some(number)) => KeyValue::Number(number),
-        Value::Int(Some(number)) => KeyValue::Number(number.into()),
-        Value::String(None) | Value::ChronoDateTimeUtc(None) => KeyValue::Nothing,
+        Value::String(Some(text)) => SortValue::Text(text),
+        Value::ChronoDateTimeUtc(Some(instant)) => SortValue::Instant(instant),
+        Value::BigInt(Some(number)) => SortValue::Number(number),
+        Value::Int(Some(number)) => SortValue::Number(number.into()),
+        Value::String(None) | Value::ChronoDateTimeUtc(None) => SortValue::Nothing,
         _ => {
             return Err(Error::Broken(
                 "a list is sorted by a key that is neither text nor number nor instant",
@@ -114,7 +117,7 @@ fn after<E: EntityTrait>(row: &E::Model, key: E::Column) -> Result<After> {
         }
     };
     match row.get(id::<E>()?) {
-        Value::Uuid(Some(id)) => Ok(After { key, id }),
+        Value::Uuid(Some(id)) => Ok(CursorPosition { key, id }),
         _ => Err(Error::Broken("an id is not a UUID")),
     }
 }
@@ -126,11 +129,11 @@ fn id<E: EntityTrait>() -> Result<E::Column> {
 }
 
 /// `None`: of a row that has none.
-fn value(key: KeyValue) -> Option<Value> {
+fn value(key: SortValue) -> Option<Value> {
     match key {
-        KeyValue::Text(text) => Some(text.into()),
-        KeyValue::Instant(instant) => Some(instant.into()),
-        KeyValue::Number(number) => Some(number.into()),
-        KeyValue::Nothing => None,
+        SortValue::Text(text) => Some(text.into()),
+        SortValue::Instant(instant) => Some(instant.into()),
+        SortValue::Number(number) => Some(number.into()),
+        SortValue::Nothing => None,
     }
 }

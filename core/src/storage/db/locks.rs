@@ -40,7 +40,7 @@ use sea_orm::{
     sea_query::{LockType, Order},
 };
 
-use super::{Scoped, TenantTable, chunks::pieces};
+use super::{ScopedQuery, TenantTable, chunks::pieces};
 use crate::{Error, Result};
 
 /// Of rows that are to be changed.
@@ -52,7 +52,7 @@ pub(super) const KEEP: LockType = LockType::Share;
 /// Of rows that are to be deleted for good.
 pub(super) const DELETE: LockType = LockType::Update;
 
-impl<E: TenantTable> Scoped<'_, E>
+impl<E: TenantTable> ScopedQuery<'_, E>
 where
     E::Model: Send + Sync,
 {

@@ -7,7 +7,7 @@ use crate::Result;
 
 /// What makes a login too powerful.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoginFault {
+pub struct ExcessiveLogin {
     /// The login.
     pub login: String,
     /// What it may that it should not, for people.
@@ -19,7 +19,7 @@ impl Db {
     ///
     /// # Errors
     /// Whatever keeps the database from answering.
-    pub async fn login_fault(&self) -> Result<Option<LoginFault>> {
+    pub async fn login_fault(&self) -> Result<Option<ExcessiveLogin>> {
         let Pools::Postgres { pool, .. } = &self.pools else { return Ok(None) };
         let row = sqlx::query(
             "SELECT rolname::text, rolsuper, rolbypassrls, \
@@ -37,6 +37,6 @@ impl Db {
             .filter(|(at, _)| row.get::<bool, _>(at + 1))
             .map(|(_, name)| name)
             .collect();
-        Ok((!powers.is_empty()).then(|| LoginFault { login: row.get(0), powers }))
+        Ok((!powers.is_empty()).then(|| ExcessiveLogin { login: row.get(0), powers }))
     }
 }

@@ -28,31 +28,31 @@ mod version;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use aggregate::{Key, Lasting, Piece, Question};
+pub(crate) use aggregate::{Aggregation, GroupKey, IntervalTable, TimeBucket};
 pub(crate) use chunks::pieces;
-use clock_skew::Skew;
-pub use global_tx::{Global, Tx, Unscoped};
-pub use health::Trouble;
+use clock_skew::ClockSkew;
+pub use global_tx::{GlobalQuery, GlobalTx, Unscoped};
+pub use health::DatabaseTrouble;
 pub use keyset::SortKey;
 pub(crate) use like::contains;
-pub use login_check::LoginFault;
+pub use login_check::ExcessiveLogin;
 pub use org_tx::OrgTx;
 use pools::Pools;
 use roles::KnownRoles;
-pub use scoped::Scoped;
+pub use scoped::ScopedQuery;
 use sea_orm::EntityTrait;
-use transaction::{Hat, Open};
+use transaction::{DatabaseRole, OpenTransaction};
 pub use version::Expected;
 
 use crate::{
     Result,
     base::{
         clock::Clock,
-        permissions::{Authorized, Grant, Origin},
+        permissions::{AuditOrigin, Authorized, RequiredPermission},
     },
     runtime::{
-        cluster::{Cluster, Touch},
-        job_wakeup::Bell,
+        cluster::{Cluster, Invalidation},
+        job_wakeup::JobWakeup,
     },
 };
 
@@ -79,7 +79,7 @@ pub trait GlobalTable: EntityTrait {
     const NAME: &'static str;
     /// What a change of a row makes everybody ask about again ([`crate::runtime::cluster`]); `None`: nobody remembers anything of
     /// it. That a row is new touches nothing, and that rows were deleted touches everything.
-    const TOUCH: Option<fn(&Self::Model) -> Touch>;
+    const TOUCH: Option<fn(&Self::Model) -> Invalidation>;
 }
 
 /// The database of one process. Cheap to clone.
@@ -88,9 +88,9 @@ pub struct Db {
     pools: Pools,
     roles: KnownRoles,
     clock: Clock,
-    skew: Skew,
+    skew: ClockSkew,
     cluster: Cluster,
-    bell: Bell,
+    bell: JobWakeup,
 }
 
 /// How to reach a database.
@@ -105,7 +105,7 @@ pub struct Options {
     /// Who is told of changes that decide who may do what.
     pub cluster: Cluster,
     /// Who is told of new jobs.
-    pub bell: Bell,
+    pub bell: JobWakeup,
 }
 
 impl Default for Options {
@@ -115,7 +115,7 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(2),
             clock: Clock::System,
             cluster: Cluster::default(),
-            bell: Bell::default(),
+            bell: JobWakeup::default(),
         }
     }
 }
@@ -127,7 +127,7 @@ impl Db {
     /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
         let (cluster, bell) = (options.cluster.clone(), options.bell.clone());
-        let (clock, skew) = (options.clock, Skew::default());
+        let (clock, skew) = (options.clock, ClockSkew::default());
         let (pools, roles) = (Pools::open(url, options).await?, KnownRoles::default());
         Ok(Self { pools, roles, clock, skew, cluster, bell })
     }
@@ -136,8 +136,8 @@ impl Db {
     ///
     /// # Errors
     /// `Unavailable` when no connection is free in time.
-    pub async fn begin<P: Grant>(&self, proof: Authorized<P>) -> Result<OrgTx<P>> {
-        let open = self.open(Hat::App(Some(proof.org())), P::WRITES).await?;
+    pub async fn begin<P: RequiredPermission>(&self, proof: Authorized<P>) -> Result<OrgTx<P>> {
+        let open = self.open(DatabaseRole::App(Some(proof.org())), P::WRITES).await?;
         Ok(OrgTx::new(open, proof))
     }
 
@@ -145,8 +145,8 @@ impl Db {
     ///
     /// # Errors
     /// `Unavailable` when no connection is free in time.
-    pub(crate) async fn begin_read<P: Grant>(&self, proof: &Authorized<P>) -> Result<OrgTx<P>> {
-        let open = self.open(Hat::App(Some(proof.org())), false).await?;
+    pub(crate) async fn begin_read<P: RequiredPermission>(&self, proof: &Authorized<P>) -> Result<OrgTx<P>> {
+        let open = self.open(DatabaseRole::App(Some(proof.org())), false).await?;
         Ok(OrgTx::new(open, proof.again()))
     }
 
@@ -154,8 +154,8 @@ impl Db {
     ///
     /// # Errors
     /// `Unavailable` when no connection is free in time.
-    pub async fn begin_global(&self, origin: Origin) -> Result<Tx> {
-        Ok(Tx::new(self.open(Hat::App(None), true).await?, origin))
+    pub async fn begin_global(&self, origin: AuditOrigin) -> Result<GlobalTx> {
+        Ok(GlobalTx::new(self.open(DatabaseRole::App(None), true).await?, origin))
     }
 
     /// Begins a read across organizations. It *finds*; what is changed is changed in an [`OrgTx`].
@@ -163,10 +163,10 @@ impl Db {
     /// # Errors
     /// `Unavailable` when no connection is free in time.
     pub(crate) async fn unscoped(&self) -> Result<Unscoped> {
-        Ok(Unscoped::new(self.open(Hat::System, false).await?))
+        Ok(Unscoped::new(self.open(DatabaseRole::System, false).await?))
     }
 
-    async fn open(&self, hat: Hat, writes: bool) -> Result<Arc<Open>> {
+    async fn open(&self, hat: DatabaseRole, writes: bool) -> Result<Arc<OpenTransaction>> {
         let roles = self.roles.get(&self.pools).await?;
         let begun = match self.pools.begin(hat, &roles, writes).await {
             // Migrations may have given the installation other roles since they were looked up.
@@ -176,7 +176,7 @@ impl Db {
             }
             begun => (begun?, roles),
         };
-        Ok(Arc::new(Open::new(begun, self.now(), self.cluster.clone(), self.bell.clone())))
+        Ok(Arc::new(OpenTransaction::new(begun, self.now(), self.cluster.clone(), self.bell.clone())))
     }
 
     /// Who is told of what its transactions change.
@@ -185,7 +185,7 @@ impl Db {
     }
 
     /// Where the processes count together; `None`: each for itself.
-    pub fn counters(&self) -> Option<crate::runtime::cluster::Counters> {
+    pub fn counters(&self) -> Option<crate::runtime::cluster::RedisRateLimiter> {
         self.cluster.counters()
     }
 
@@ -200,10 +200,10 @@ impl Db {
     }
 
     /// What keeps the database from serving, as far as it shows by asking it and by what failed lately; `None`: nothing.
-    pub async fn trouble(&self) -> Option<Trouble> {
+    pub async fn trouble(&self) -> Option<DatabaseTrouble> {
         self.pools.trouble().await.unwrap_or_else(|error| {
             tracing::info!(%error, "the database was asked whether it serves");
-            Some(Trouble::Away)
+            Some(DatabaseTrouble::Away)
         })
     }
 

@@ -10,29 +10,31 @@ use sea_orm::{
 };
 
 use super::{
-    Scoped, TenantTable, Tx, chunks, locks,
-    transaction::{Hat, Open, Transaction},
+    GlobalTx, ScopedQuery, TenantTable, chunks, locks,
+    transaction::{DatabaseRole, OpenTransaction, Transaction},
 };
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{JobId, MemberId, OrgId},
-        permissions::{Authorized, Facts, Grant, Origin, Permission, Write},
+        permissions::{
+            ActorAccess, AuditOrigin, Authorized, Permission, RequiredPermission, WritePermission,
+        },
     },
-    runtime::{cluster::Touch, job_wakeup::Ring},
+    runtime::{cluster::Invalidation, job_wakeup::JobRef},
 };
 
 /// One transaction, inside one organization, on behalf of somebody who may do `P`.
 /// Dropped without [`OrgTx::commit`] it rolls back.
 #[must_use]
 pub struct OrgTx<P> {
-    open: Arc<Open>,
+    open: Arc<OpenTransaction>,
     proof: Authorized<P>,
 }
 
-impl<P: Grant> OrgTx<P> {
-    pub(super) fn new(open: Arc<Open>, proof: Authorized<P>) -> Self {
+impl<P: RequiredPermission> OrgTx<P> {
+    pub(super) fn new(open: Arc<OpenTransaction>, proof: Authorized<P>) -> Self {
         Self { open, proof }
     }
 
@@ -42,12 +44,12 @@ impl<P: Grant> OrgTx<P> {
     }
 
     /// Who acts, and by which request.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &AuditOrigin {
         self.proof.origin()
     }
 
     /// What was found out about the actor.
-    pub fn facts(&self) -> &Facts {
+    pub fn facts(&self) -> &ActorAccess {
         self.proof.facts()
     }
 
@@ -61,7 +63,7 @@ impl<P: Grant> OrgTx<P> {
     /// # Errors
     /// `NOT_A_MEMBER` for operators of the platform.
     pub fn own_member(&self) -> Result<MemberId> {
-        self.member().ok_or(Code::NotAMember.refuse())
+        self.member().ok_or(ErrorCode::NotAMember.refuse())
     }
 
     /// May the actor do this too? For variants such as "own or all"; the permission of the operation is `P`.
@@ -90,19 +92,19 @@ impl<P: Grant> OrgTx<P> {
     }
 
     /// The living rows of `E` in the organization.
-    pub(crate) fn find<E: TenantTable>(&self) -> Scoped<'_, E>
+    pub(crate) fn find<E: TenantTable>(&self) -> ScopedQuery<'_, E>
     where
         E::Model: Send + Sync,
     {
-        Scoped::new(&self.open.transaction, self.org(), false)
+        ScopedQuery::new(&self.open.transaction, self.org(), false)
     }
 
     /// The deleted rows of `E` in the organization: the only other door, for restore and purge.
-    pub(crate) fn find_deleted<E: TenantTable>(&self) -> Scoped<'_, E>
+    pub(crate) fn find_deleted<E: TenantTable>(&self) -> ScopedQuery<'_, E>
     where
         E::Model: Send + Sync,
     {
-        Scoped::new(&self.open.transaction, self.org(), true)
+        ScopedQuery::new(&self.open.transaction, self.org(), true)
     }
 
     /// The rows of a query across organizations, read inside this transaction: what it has written counts. It *finds*, and
@@ -111,7 +113,7 @@ impl<P: Grant> OrgTx<P> {
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        super::global_tx::across(&self.open, Hat::App(Some(self.org())), query).await
+        super::global_tx::across(&self.open, DatabaseRole::App(Some(self.org())), query).await
     }
 
     /// Checks that `id`, given in `field`, is a living row of `E`: a foreign key sees no soft deletion.
@@ -122,7 +124,7 @@ impl<P: Grant> OrgTx<P> {
     where
         E::Model: Send + Sync,
     {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         if !self.find::<E>().filter(E::ID.eq(id)).exists().await? {
             fields.refuse(field, "UNKNOWN_REFERENCE", format!("There is no such {}.", E::NAME));
         }
@@ -138,7 +140,7 @@ impl<P: Grant> OrgTx<P> {
         &self,
         column: E::Column,
         name: impl Into<Value>,
-        code: Code,
+        code: ErrorCode,
     ) -> Result<()>
     where
         E::Model: Send + Sync,
@@ -150,19 +152,19 @@ impl<P: Grant> OrgTx<P> {
     }
 }
 
-impl<P: Write> OrgTx<P> {
+impl<P: WritePermission> OrgTx<P> {
     /// Notes that rows of `E` change.
     fn wrote<E: TenantTable>(&self) {
         self.open.wrote();
         if E::DECIDES_ACCESS {
-            self.open.touch(Touch::Org(self.org()));
+            self.open.touch(Invalidation::Org(self.org()));
         }
     }
 
     /// The tables that no organization owns, in this transaction: mailed tokens, and the people they are for. To be
     /// dropped before the commit; whoever steps into another organization from there leaves this one.
-    pub(crate) fn beside(&self) -> Tx {
-        Tx::new(Arc::clone(&self.open), self.origin().clone())
+    pub(crate) fn beside(&self) -> GlobalTx {
+        GlobalTx::new(Arc::clone(&self.open), self.origin().clone())
     }
 
     /// Inserts a row; its organization is the scope's, whatever it says itself.
@@ -304,7 +306,7 @@ impl<P: Write> OrgTx<P> {
 
     /// Tells workers of a job once this is committed.
     pub(crate) fn ring(&self, job: JobId) {
-        self.open.ring(Ring { org: self.org(), job });
+        self.open.ring(JobRef { org: self.org(), job });
     }
 
     pub(crate) fn recorded(&self) {

@@ -14,10 +14,10 @@ use super::{
     Options,
     clock_skew::Answer,
     error::query,
-    health::{Check, Health, Trouble},
+    health::{Check, DatabaseTrouble, Health},
     roles::Roles,
     session::{Patience, Session, within},
-    transaction::{Hat, Transaction},
+    transaction::{DatabaseRole, Transaction},
 };
 use crate::{Error, Result, base::clock::Clock};
 
@@ -40,7 +40,7 @@ impl Pools {
     }
 
     /// Begins with hat and scope in the same message: one round trip.
-    pub(super) async fn begin(&self, hat: Hat, roles: &Roles, writes: bool) -> Result<Transaction> {
+    pub(super) async fn begin(&self, hat: DatabaseRole, roles: &Roles, writes: bool) -> Result<Transaction> {
         let begun = match self {
             Self::Postgres { pool, patience, health } => {
                 let message = hat.begin_message(roles, writes);
@@ -68,7 +68,7 @@ impl Pools {
     ///
     /// # Errors
     /// Whatever keeps it from answering.
-    pub(super) async fn trouble(&self) -> sqlx::Result<Option<Trouble>> {
+    pub(super) async fn trouble(&self) -> sqlx::Result<Option<DatabaseTrouble>> {
         match self {
             Self::Postgres { pool, patience, health } => {
                 let mut session = Session::begin(pool, health, Some(*patience), "BEGIN", false).await?;
@@ -76,7 +76,7 @@ impl Pools {
                 let answer = within(session.patience(), asked.fetch_one(session.enter()?)).await;
                 if session.left(answer)? {
                     health.is_read_only();
-                    return Ok(Some(Trouble::ReadOnly));
+                    return Ok(Some(DatabaseTrouble::ReadOnly));
                 }
                 Ok(health.lately())
             }

@@ -17,13 +17,13 @@ use crate::{
     Error, Result,
     base::{
         ids::OrgId,
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
     },
 };
 
 /// A query that will run inside the organization, whatever else it asks.
 #[must_use]
-pub struct Scoped<'tx, E: EntityTrait> {
+pub struct ScopedQuery<'tx, E: EntityTrait> {
     pub(super) tx: &'tx Transaction,
     org: OrgId,
     select: Select<E>,
@@ -31,7 +31,7 @@ pub struct Scoped<'tx, E: EntityTrait> {
     deleted: Option<bool>,
 }
 
-impl<'tx, E: TenantTable> Scoped<'tx, E>
+impl<'tx, E: TenantTable> ScopedQuery<'tx, E>
 where
     E::Model: Send + Sync,
 {
@@ -206,7 +206,7 @@ where
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub async fn page<K: SortKey<Table = E>>(self, listing: Listing<K>) -> Result<Page<E::Model>> {
+    pub async fn page<K: SortKey<Table = E>>(self, listing: PageRequest<K>) -> Result<Page<E::Model>> {
         let tx = self.tx;
         keyset::page(self.sealed(), tx, listing).await
     }
@@ -278,7 +278,7 @@ where
     /// Whatever the database refuses.
     pub async fn page<K: SortKey<Table = E>>(
         self,
-        listing: Listing<K>,
+        listing: PageRequest<K>,
     ) -> Result<Page<(E::Model, R::Model)>> {
         keyset::page_with(self.select, self.tx, listing).await
     }

@@ -6,9 +6,9 @@ use sea_orm::{
 };
 
 use super::{OrgTx, TenantTable};
-use crate::base::{ids::OrgId, permissions::Grant};
+use crate::base::{ids::OrgId, permissions::RequiredPermission};
 
-impl<P: Grant> OrgTx<P> {
+impl<P: RequiredPermission> OrgTx<P> {
     /// Does `column` stand in `theirs` of a living row of `R` in the organization that fulfils `condition`? To be combined
     /// with others; [`super::Scoped::whose`] where it stands alone.
     pub(crate) fn among<R: TenantTable>(

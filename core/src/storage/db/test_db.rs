@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Db, Options, OrgTx, clock_skew::Skew};
+use super::{Db, Options, OrgTx, clock_skew::ClockSkew};
 use crate::{
     Result,
     base::{
         clock::Clock,
         ids::{OrgId, UserId},
-        permissions::{Actor, Authorized, Facts, Grant, Origin},
+        permissions::{Actor, ActorAccess, AuditOrigin, Authorized, RequiredPermission},
         text::{EmailAddress, Name, Slug},
     },
     identity::users::NewUser,
@@ -19,14 +19,14 @@ use crate::{
     tenancy::organizations::NewOrganization,
 };
 
-pub(crate) struct Sandbox {
+pub(crate) struct TestDb {
     pub(crate) db: Db,
     folder: Arc<TempDir>,
 }
 
 /// One organization with its owner.
 #[derive(Clone, Copy)]
-pub(crate) struct Tenant {
+pub(crate) struct TestTenant {
     pub(crate) org: OrgId,
     pub(crate) owner: UserId,
 }
@@ -36,7 +36,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-impl Sandbox {
+impl TestDb {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match variable("INSULA_TEST_DATABASE").as_deref() {
@@ -49,7 +49,10 @@ impl Sandbox {
 
     /// The same database at another time.
     pub(crate) fn at(&self, clock: Clock) -> Self {
-        Self { db: Db { clock, skew: Skew::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
+        Self {
+            db: Db { clock, skew: ClockSkew::default(), ..self.db.clone() },
+            folder: Arc::clone(&self.folder),
+        }
     }
 
     /// The same database as another process holds it, which is told nothing.
@@ -57,33 +60,33 @@ impl Sandbox {
         Self { db: Db { cluster: Cluster::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
     }
 
-    pub(crate) async fn tenant(&self, slug: &str) -> Tenant {
+    pub(crate) async fn tenant(&self, slug: &str) -> TestTenant {
         self.try_tenant(slug).await.unwrap()
     }
 
     /// As [`Sandbox::tenant`], where the database may fail.
-    pub(crate) async fn try_tenant(&self, slug: &str) -> Result<Tenant> {
-        let mut tx = self.db.begin_global(Origin::SYSTEM).await?;
+    pub(crate) async fn try_tenant(&self, slug: &str) -> Result<TestTenant> {
+        let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let email = EmailAddress::parse(&format!("owner@{slug}.example")).unwrap();
         let new = NewUser { email, username: None, first_name: None, last_name: None };
         let owner = accounts::register(&mut tx, new, "no hash".into(), false, None).await?.id;
         let new = NewOrganization { name: Name::parse(slug).unwrap(), slug: Slug::parse(slug).unwrap() };
         let org = accounts::found(&tx, owner, new).await?.id;
         tx.commit().await?;
-        Ok(Tenant { org, owner })
+        Ok(TestTenant { org, owner })
     }
 
     /// A unit of work of the tenant's owner, without the look-up of his right.
-    pub(crate) async fn begin<P: Grant>(&self, tenant: Tenant) -> OrgTx<P> {
+    pub(crate) async fn begin<P: RequiredPermission>(&self, tenant: TestTenant) -> OrgTx<P> {
         self.db.begin(tenant.proof()).await.unwrap()
     }
 }
 
-impl Tenant {
-    pub(crate) fn proof<P: Grant>(self) -> Authorized<P> {
-        let origin = Origin::of(Actor::User(self.owner));
+impl TestTenant {
+    pub(crate) fn proof<P: RequiredPermission>(self) -> Authorized<P> {
+        let origin = AuditOrigin::of(Actor::User(self.owner));
         #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
-        Authorized::checked(self.org, origin, Facts::platform())
+        Authorized::checked(self.org, origin, ActorAccess::platform())
     }
 }
 

@@ -6,21 +6,22 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
     Expected, OrgTx,
-    test_db::{Sandbox, Tenant},
+    test_db::{TestDb, TestTenant},
 };
 use crate::{
     Error,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::ProjectId,
-        pagination::{Listing, Sort},
+        pagination::{PageRequest, Sort},
         permissions::{
-            BuiltinRole, Origin, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, SettingsUpdate,
+            AuditOrigin, BuiltinRole, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate,
+            SettingsUpdate,
         },
         text::{EmailAddress, Name, ProjectCode},
     },
     lifecycle::accounts,
-    runtime::cluster::{Remembered, Touch},
+    runtime::cluster::{InvalidatingCache, Invalidation},
     storage::audit::{Action, Details},
     work::projects::{
         self, ProjectKey,
@@ -42,8 +43,8 @@ fn row(tx: &OrgTx<ProjectsCreate>, code: &str) -> ActiveModel {
 }
 
 async fn project<T>(
-    sandbox: &Sandbox,
-    tenant: Tenant,
+    sandbox: &TestDb,
+    tenant: TestTenant,
     code: &str,
     then: impl FnOnce(projects::Project) -> T,
 ) -> T {
@@ -62,7 +63,7 @@ async fn project<T>(
 
 #[tokio::test]
 async fn another_organizations_row_is_not_found_by_any_door() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
     let id = project(&sandbox, theirs, "X", |project| project.id).await;
 
@@ -70,7 +71,7 @@ async fn another_organizations_row_is_not_found_by_any_door() {
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
     assert!(!tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await.unwrap());
     assert!(matches!(projects::get(&tx, id).await, Err(Error::NotFound("project"))));
-    assert_eq!(tx.live::<Entity>("project_id", id).await.unwrap_err().code(), Code::ValidationFailed);
+    assert_eq!(tx.live::<Entity>("project_id", id).await.unwrap_err().code(), ErrorCode::ValidationFailed);
     // However a condition is written, the scope is joined to it by AND.
     let wide = Condition::any().add(Column::Id.eq(id)).add(Column::OrganizationId.eq(theirs.org));
     assert_eq!(tx.find::<Entity>().filter(wide).all().await.unwrap(), []);
@@ -90,7 +91,7 @@ async fn another_organizations_row_is_not_found_by_any_door() {
 
 #[tokio::test]
 async fn a_row_belongs_to_the_scope_whatever_it_says() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
     let tx = sandbox.begin::<ProjectsCreate>(ours).await;
     let smuggled = ActiveModel { organization_id: Set(theirs.org), ..row(&tx, "A") };
@@ -120,7 +121,7 @@ async fn a_row_belongs_to_the_scope_whatever_it_says() {
 #[tokio::test]
 async fn any_number_of_rows_is_added_found_changed_and_removed() {
     const MANY: usize = 33_000;
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let tx = sandbox.begin::<ProjectsCreate>(ours).await;
     let rows: Vec<_> = (0..MANY).map(|number| row(&tx, &format!("p{number}"))).collect();
@@ -143,7 +144,7 @@ async fn any_number_of_rows_is_added_found_changed_and_removed() {
 
 #[tokio::test]
 async fn pages_visit_every_row_once_in_both_directions_also_where_keys_are_equal() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
     project(&sandbox, theirs, "foreign", drop).await;
     let tx = sandbox.begin::<ProjectsCreate>(ours).await;
@@ -159,7 +160,7 @@ async fn pages_visit_every_row_once_in_both_directions_also_where_keys_are_equal
             let (mut seen, mut after) = (Vec::new(), None);
             loop {
                 let tx = sandbox.begin::<ProjectsRead>(ours).await;
-                let listing = Listing { limit: 7, sort: Sort { key, descending }, after };
+                let listing = PageRequest { limit: 7, sort: Sort { key, descending }, after };
                 let page = projects::list(&tx, projects::ProjectFilter::default(), listing).await.unwrap();
                 assert!(page.data.len() == 7 || page.next.is_none());
                 seen.extend(page.data.into_iter().map(|project| project.id));
@@ -177,7 +178,7 @@ async fn pages_visit_every_row_once_in_both_directions_also_where_keys_are_equal
 
 #[tokio::test]
 async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let id = project(&sandbox, ours, "X", |project| project.id).await;
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
@@ -190,7 +191,7 @@ async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
     // Its code is free again, and then it cannot come back.
     let other = project(&sandbox, ours, "x", |project| project.id).await;
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
-    assert_eq!(projects::restore(&tx, id).await.unwrap_err().code(), Code::ProjectCodeTaken);
+    assert_eq!(projects::restore(&tx, id).await.unwrap_err().code(), ErrorCode::ProjectCodeTaken);
     drop(tx);
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
     projects::remove(&tx, other, &Expected::Any).await.unwrap();
@@ -200,7 +201,7 @@ async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
 
 #[tokio::test]
 async fn a_change_without_an_event_is_not_committed_in_debug_builds() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let tx = sandbox.begin::<ProjectsCreate>(ours).await;
     tx.insert(row(&tx, "A")).await.unwrap();
@@ -212,13 +213,13 @@ async fn a_change_without_an_event_is_not_committed_in_debug_builds() {
 
 #[tokio::test]
 async fn one_transaction_enters_several_organizations_one_after_the_other() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let tx = sandbox.begin::<SettingsUpdate>(ours).await;
     tx.enqueue(&crate::storage::outbox::Job::SendWelcome { user: ours.owner }).await.unwrap();
     assert_eq!(tx.org(), ours.org);
     drop(tx);
-    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+    let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
     let platform = tx.platform().await.unwrap();
     // Somebody still holds the scope.
     assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
@@ -226,23 +227,23 @@ async fn one_transaction_enters_several_organizations_one_after_the_other() {
 }
 
 /// What a change by `change` makes the process forget, of the tenant's organization and of his owner.
-async fn forgets(sandbox: &Sandbox, tenant: Tenant, change: impl AsyncFnOnce()) -> (bool, bool) {
-    let remembered = Remembered::new(sandbox.db.cluster(), Duration::from_secs(3600));
-    for touch in [Touch::Org(tenant.org), Touch::User(tenant.owner)] {
+async fn forgets(sandbox: &TestDb, tenant: TestTenant, change: impl AsyncFnOnce()) -> (bool, bool) {
+    let remembered = InvalidatingCache::new(sandbox.db.cluster(), Duration::from_secs(3600));
+    for touch in [Invalidation::Org(tenant.org), Invalidation::User(tenant.owner)] {
         remembered.keep(touch, (), remembered.ask(), &[touch]);
     }
     change().await;
     let is_gone = |touch| remembered.get(&touch).is_none();
-    (is_gone(Touch::Org(tenant.org)), is_gone(Touch::User(tenant.owner)))
+    (is_gone(Invalidation::Org(tenant.org)), is_gone(Invalidation::User(tenant.owner)))
 }
 
 #[tokio::test]
 async fn what_decides_access_touches_when_it_is_committed_and_only_then() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let (eve, bob) = (sandbox.tenant("eve").await.owner, sandbox.tenant("bob").await.owner);
     let join = async |user, is_committed: bool| {
-        let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
         accounts::join(&tx, acme.org, user, BuiltinRole::Viewer).await.unwrap();
         match is_committed {
             true => tx.commit().await.unwrap(),
@@ -256,7 +257,7 @@ async fn what_decides_access_touches_when_it_is_committed_and_only_then() {
     assert_eq!(forgets(&elsewhere, acme, async || join(bob, true).await).await, (false, false));
 
     let promote = async || {
-        let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
         let email = EmailAddress::parse("owner@acme.example").unwrap();
         assert!(accounts::ensure_superuser(&tx, email, "no hash".into()).await.unwrap());
         tx.commit().await.unwrap();

@@ -27,21 +27,21 @@ use crate::{
     Error, Result,
     base::ids::OrgId,
     runtime::{
-        cluster::{Cluster, Touch},
-        job_wakeup::{Bell, Ring},
+        cluster::{Cluster, Invalidation},
+        job_wakeup::{JobRef, JobWakeup},
     },
 };
 
 /// As whom PostgreSQL sees the transaction. On SQLite there is no such thing; types and keys are the walls there.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Hat {
+pub(super) enum DatabaseRole {
     /// The role of the application: the rows of one organization, or of none yet.
     App(Option<OrgId>),
     /// The role of the system: reads every organization's rows, changes nothing.
     System,
 }
 
-impl Hat {
+impl DatabaseRole {
     fn role(self, roles: &Roles) -> &str {
         match self {
             Self::App(_) => &roles.app,
@@ -155,26 +155,26 @@ impl ConnectionTrait for Transaction {
 }
 
 /// A transaction with what is known of it. Shared by the scopes that were entered on it; whoever holds the last one commits.
-pub(super) struct Open {
+pub(super) struct OpenTransaction {
     pub(super) transaction: Transaction,
     roles: Arc<Roles>,
     /// The one instant of everything this transaction does.
     pub(super) now: DateTime<Utc>,
     writes: AtomicU32,
     events: AtomicU32,
-    news: News,
+    news: CommitEffects,
 }
 
 /// What others are to be told of a transaction; told when this is dropped, if it is due by then.
-struct News {
+struct CommitEffects {
     cluster: Cluster,
-    touches: SyncMutex<Vec<Touch>>,
-    bell: Bell,
-    rings: SyncMutex<Vec<Ring>>,
+    touches: SyncMutex<Vec<Invalidation>>,
+    bell: JobWakeup,
+    rings: SyncMutex<Vec<JobRef>>,
     are_due: bool,
 }
 
-impl Drop for News {
+impl Drop for CommitEffects {
     fn drop(&mut self) {
         if self.are_due {
             self.cluster.publish(self.touches.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -183,20 +183,20 @@ impl Drop for News {
     }
 }
 
-impl Open {
+impl OpenTransaction {
     pub(super) fn new(
         (transaction, roles): (Transaction, Arc<Roles>),
         now: DateTime<Utc>,
         cluster: Cluster,
-        bell: Bell,
+        bell: JobWakeup,
     ) -> Self {
         let (touches, rings) = Default::default();
-        let news = News { cluster, touches, bell, rings, are_due: false };
+        let news = CommitEffects { cluster, touches, bell, rings, are_due: false };
         Self { transaction, roles, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
     }
 
     /// Notes what makes others ask again once this is committed.
-    pub(super) fn touch(&self, touch: Touch) {
+    pub(super) fn touch(&self, touch: Invalidation) {
         let mut touches = self.news.touches.lock().unwrap_or_else(PoisonError::into_inner);
         if !touches.contains(&touch) {
             touches.push(touch);
@@ -204,7 +204,7 @@ impl Open {
     }
 
     /// Notes a job that workers are told of once this is committed.
-    pub(super) fn ring(&self, ring: Ring) {
+    pub(super) fn ring(&self, ring: JobRef) {
         self.news.rings.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
     }
 
@@ -244,7 +244,7 @@ impl Open {
     }
 
     /// Puts on another hat, on the same connection; the scope stays.
-    pub(super) async fn wear(&self, hat: Hat) -> Result<()> {
+    pub(super) async fn wear(&self, hat: DatabaseRole) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
             self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role(&self.roles))).await?;
         }

@@ -1,6 +1,6 @@
 //! Which version of a row a change may be made to.
 
-use crate::{Result, base::error::Code};
+use crate::{Result, base::error::ErrorCode};
 
 /// What the caller says of the version that is there (`If-Match`, RFC 9110 §13.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,9 @@ impl<V: PartialEq> Expected<V> {
     /// `PRECONDITION_FAILED` unless `version` is expected.
     pub fn check(&self, version: &V) -> Result<()> {
         match self {
-            Self::OneOf(versions) if !versions.contains(version) => Err(Code::PreconditionFailed.refuse()),
+            Self::OneOf(versions) if !versions.contains(version) => {
+                Err(ErrorCode::PreconditionFailed.refuse())
+            }
             Self::Any | Self::OneOf(_) => Ok(()),
         }
     }
@@ -33,7 +35,7 @@ mod tests {
         assert!(Expected::Any.check(&7).is_ok());
         assert!(Expected::OneOf(vec![2, 7]).check(&7).is_ok());
         for others in [vec![], vec![2], vec![0, 70]] {
-            assert_eq!(Expected::OneOf(others).check(&7).unwrap_err().code(), Code::PreconditionFailed);
+            assert_eq!(Expected::OneOf(others).check(&7).unwrap_err().code(), ErrorCode::PreconditionFailed);
         }
     }
 }

@@ -6,7 +6,7 @@ mod dev_inbox;
 
 use sea_orm::{ColumnTrait, Condition};
 
-pub use dev_inbox::{DevMailbox, KeptMail};
+pub use dev_inbox::{CapturedEmail, DevInbox};
 pub(crate) use entity::{ActiveModel, Column, Entity};
 pub use entity::{Model as Email, Status};
 
@@ -14,7 +14,7 @@ use crate::{
     Result,
     base::{
         ids::OrgId,
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
         text::EmailAddress,
     },
     storage::db::{Db, SortKey},
@@ -22,7 +22,7 @@ use crate::{
 
 /// One attempt to send a mail, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     /// The mailbox; empty where nobody is left to be written to.
     pub to: String,
     /// The name of the template.
@@ -69,7 +69,7 @@ impl SortKey for EmailKey {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn list(db: &Db, filter: EmailFilter, listing: Listing<EmailKey>) -> Result<Page<Email>> {
+pub async fn list(db: &Db, filter: EmailFilter, listing: PageRequest<EmailKey>) -> Result<Page<Email>> {
     let spelled = |to: EmailAddress| Column::To.is_in([to.key().to_owned(), to.into()]);
     let wanted = Condition::all()
         .add_option(filter.status.map(|status| Column::Status.eq(status)))

@@ -13,11 +13,11 @@ use crate::{
     Error, Result,
     base::{
         crypto::MacKey,
-        error::Code,
+        error::ErrorCode,
         ids::{AnswerId, UserId},
-        permissions::{Authorized, Origin, Write},
+        permissions::{AuditOrigin, Authorized, WritePermission},
     },
-    storage::db::{Db, OrgTx, Tx},
+    storage::db::{Db, GlobalTx, OrgTx},
 };
 
 /// How long an answer is remembered.
@@ -28,7 +28,7 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// A client's wish to have this request done once.
 #[derive(Clone, Debug)]
-pub struct Once {
+pub struct IdempotentRequest {
     /// Whose key.
     pub user: UserId,
     /// Of which operation.
@@ -39,7 +39,7 @@ pub struct Once {
     pub body_sha256: [u8; 32],
 }
 
-impl Once {
+impl IdempotentRequest {
     /// The same wish, for a body that holds a password: from a plain digest, which is fast, it could be guessed.
     #[must_use]
     pub fn keyed(self, key: &MacKey<32>) -> Self {
@@ -49,7 +49,7 @@ impl Once {
 
 /// What is remembered of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredResponse {
     /// HTTP status.
     pub status: u16,
     /// `Location`.
@@ -62,21 +62,21 @@ pub struct Answer {
 
 /// How a request that is to be done once begins.
 #[must_use]
-pub enum Begun<T> {
+pub enum IdempotentBegin<T> {
     /// It was done before: this was the answer.
-    Replay(Answer),
+    Replay(StoredResponse),
     /// It is new.
-    Fresh(OnceTx<T>),
+    Fresh(IdempotentTx<T>),
 }
 
 /// A unit of work that remembers its answer.
 #[must_use]
-pub struct OnceTx<T> {
+pub struct IdempotentTx<T> {
     tx: T,
     row: Option<AnswerId>,
 }
 
-impl<T> std::ops::Deref for OnceTx<T> {
+impl<T> std::ops::Deref for IdempotentTx<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -90,16 +90,16 @@ impl Db {
     /// # Errors
     /// `IDEMPOTENCY_MISMATCH`: the key was used with another body. `IDEMPOTENCY_IN_FLIGHT`: the first one takes longer
     /// than 2 s.
-    pub async fn begin_once<P: Write>(
+    pub async fn begin_once<P: WritePermission>(
         &self,
         proof: Authorized<P>,
-        once: Option<Once>,
-    ) -> Result<Begun<OrgTx<P>>> {
+        once: Option<IdempotentRequest>,
+    ) -> Result<IdempotentBegin<OrgTx<P>>> {
         let tx = self.begin(proof).await?;
-        let Some(once) = once else { return Ok(Begun::Fresh(OnceTx { tx, row: None })) };
+        let Some(once) = once else { return Ok(IdempotentBegin::Fresh(IdempotentTx { tx, row: None })) };
         Ok(match claim(&tx, once).await? {
-            Claim::Answered(answer) => Begun::Replay(answer),
-            Claim::Mine(id) => Begun::Fresh(OnceTx { tx, row: Some(id) }),
+            Claim::Answered(answer) => IdempotentBegin::Replay(answer),
+            Claim::Mine(id) => IdempotentBegin::Fresh(IdempotentTx { tx, row: Some(id) }),
         })
     }
 
@@ -107,15 +107,19 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::begin_once`].
-    pub async fn begin_global_once(&self, origin: Origin, once: Option<Once>) -> Result<Begun<Tx>> {
+    pub async fn begin_global_once(
+        &self,
+        origin: AuditOrigin,
+        once: Option<IdempotentRequest>,
+    ) -> Result<IdempotentBegin<GlobalTx>> {
         let tx = self.begin_global(origin).await?;
-        let Some(once) = once else { return Ok(Begun::Fresh(OnceTx { tx, row: None })) };
+        let Some(once) = once else { return Ok(IdempotentBegin::Fresh(IdempotentTx { tx, row: None })) };
         let platform = tx.platform().await?;
         let claim = claim(&platform, once).await?;
         drop(platform);
         Ok(match claim {
-            Claim::Answered(answer) => Begun::Replay(answer),
-            Claim::Mine(id) => Begun::Fresh(OnceTx { tx, row: Some(id) }),
+            Claim::Answered(answer) => IdempotentBegin::Replay(answer),
+            Claim::Mine(id) => IdempotentBegin::Fresh(IdempotentTx { tx, row: Some(id) }),
         })
     }
 }
@@ -123,23 +127,23 @@ impl Db {
 /// Whose a key is.
 enum Claim {
     /// Somebody had it before, and got this answer.
-    Answered(Answer),
+    Answered(StoredResponse),
     /// This request's.
     Mine(AnswerId),
 }
 
-async fn claim<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
+async fn claim<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> Result<Claim> {
     match attempt(tx, once.clone()).await {
         // What was in the way expired, and went in this moment.
         Err(Error::NotFound(_)) => attempt(tx, once).await.map_err(|error| match error {
-            Error::NotFound(_) => Code::IdempotencyInFlight.refuse(),
+            Error::NotFound(_) => ErrorCode::IdempotencyInFlight.refuse(),
             error => error,
         }),
         claim => claim,
     }
 }
 
-async fn attempt<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
+async fn attempt<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> Result<Claim> {
     let id = AnswerId::new(tx.now());
     let row = entity::ActiveModel {
         id: Set(id),
@@ -155,7 +159,7 @@ async fn attempt<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
     // Waits here while another transaction holds the same key.
     let key = [Column::UserId, Column::OperationId, Column::Key];
     let inserted = tx.insert_absent(row.clone(), &key).await.map_err(|error| match error {
-        Error::Unavailable { .. } => Code::IdempotencyInFlight.refuse(),
+        Error::Unavailable { .. } => ErrorCode::IdempotencyInFlight.refuse(),
         error => error,
     })?;
     if inserted {
@@ -173,12 +177,12 @@ async fn attempt<P: Write>(tx: &OrgTx<P>, once: Once) -> Result<Claim> {
     }
     match known.body_sha256 == once.body_sha256 {
         true => known.try_into().map(Claim::Answered),
-        false => Err(Code::IdempotencyMismatch.refuse()),
+        false => Err(ErrorCode::IdempotencyMismatch.refuse()),
     }
 }
 
 /// Remembers the answer in the row of its key.
-async fn remember<P: Write>(tx: &OrgTx<P>, id: AnswerId, answer: &Answer) -> Result<()> {
+async fn remember<P: WritePermission>(tx: &OrgTx<P>, id: AnswerId, answer: &StoredResponse) -> Result<()> {
     if answer.body.len() > MAX_BODY {
         return tx.delete::<Entity>(Column::Id.eq(id)).await.map(drop);
     }
@@ -194,12 +198,12 @@ async fn remember<P: Write>(tx: &OrgTx<P>, id: AnswerId, answer: &Answer) -> Res
     tx.update(row).await.map(drop)
 }
 
-impl<P: Write> OnceTx<OrgTx<P>> {
+impl<P: WritePermission> IdempotentTx<OrgTx<P>> {
     /// Makes everything permanent, the answer included, or nothing.
     ///
     /// # Errors
     /// In debug builds: a change without an audit event.
-    pub async fn commit_with(self, answer: &Answer) -> Result<()> {
+    pub async fn commit_with(self, answer: &StoredResponse) -> Result<()> {
         if let Some(id) = self.row {
             remember(&self.tx, id, answer).await?;
         }
@@ -207,12 +211,12 @@ impl<P: Write> OnceTx<OrgTx<P>> {
     }
 }
 
-impl OnceTx<Tx> {
+impl IdempotentTx<GlobalTx> {
     /// Makes everything permanent, the answer included, or nothing.
     ///
     /// # Errors
     /// In debug builds: a change without an audit event.
-    pub async fn commit_with(self, answer: &Answer) -> Result<()> {
+    pub async fn commit_with(self, answer: &StoredResponse) -> Result<()> {
         if let Some(id) = self.row {
             let platform = self.tx.platform().await?;
             remember(&platform, id, answer).await?;
@@ -221,7 +225,7 @@ impl OnceTx<Tx> {
     }
 }
 
-impl TryFrom<entity::Model> for Answer {
+impl TryFrom<entity::Model> for StoredResponse {
     type Error = Error;
 
     fn try_from(row: entity::Model) -> Result<Self> {

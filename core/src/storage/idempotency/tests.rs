@@ -4,29 +4,34 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Answer, Begun, Once};
+use super::{IdempotentBegin, IdempotentRequest, StoredResponse};
 use crate::{
     Error,
     base::{
         clock::Clock,
-        error::Code,
+        error::ErrorCode,
         ids::UserId,
         permissions::ProjectsCreate,
         text::{Name, ProjectCode},
     },
     lifecycle::maintenance,
-    storage::db::test_db::{Sandbox, Tenant},
+    storage::db::test_db::{TestDb, TestTenant},
     work::projects::{self, NewProject},
 };
 
-fn once(user: UserId, body: u8) -> Option<Once> {
-    Some(Once { user, operation_id: "createProject", key: "k".into(), body_sha256: [body; 32] })
+fn once(user: UserId, body: u8) -> Option<IdempotentRequest> {
+    Some(IdempotentRequest { user, operation_id: "createProject", key: "k".into(), body_sha256: [body; 32] })
 }
 
-async fn create(sandbox: &Sandbox, tenant: Tenant, once: Option<Once>, code: &str) -> Result<Answer, Error> {
+async fn create(
+    sandbox: &TestDb,
+    tenant: TestTenant,
+    once: Option<IdempotentRequest>,
+    code: &str,
+) -> Result<StoredResponse, Error> {
     let tx = match sandbox.db.begin_once::<ProjectsCreate>(tenant.proof(), once).await? {
-        Begun::Replay(answer) => return Ok(answer),
-        Begun::Fresh(tx) => tx,
+        IdempotentBegin::Replay(answer) => return Ok(answer),
+        IdempotentBegin::Fresh(tx) => tx,
     };
     let (code, name) = (ProjectCode::parse(code).unwrap(), Name::parse("P").unwrap());
     let project = projects::create(
@@ -34,7 +39,7 @@ async fn create(sandbox: &Sandbox, tenant: Tenant, once: Option<Once>, code: &st
         NewProject { code, name, color: None, is_private: false, estimate_seconds: None },
     )
     .await?;
-    let answer = Answer {
+    let answer = StoredResponse {
         status: 201,
         location: Some("/p".into()),
         etag: Some("\"1\"".into()),
@@ -46,22 +51,22 @@ async fn create(sandbox: &Sandbox, tenant: Tenant, once: Option<Once>, code: &st
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_first_answer() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (ours, theirs) = (sandbox.tenant("ours").await, sandbox.tenant("theirs").await);
     let first = create(&sandbox, ours, once(ours.owner, 1), "A").await.unwrap();
     assert_eq!(create(&sandbox, ours, once(ours.owner, 1), "A").await.unwrap(), first);
     let mismatch = create(&sandbox, ours, once(ours.owner, 2), "A").await.unwrap_err();
-    assert_eq!(mismatch.code(), Code::IdempotencyMismatch);
+    assert_eq!(mismatch.code(), ErrorCode::IdempotencyMismatch);
     // Keys of other people, and of other organizations, have nothing to do with it.
     assert_ne!(create(&sandbox, ours, once(theirs.owner, 1), "B").await.unwrap(), first);
     assert_ne!(create(&sandbox, theirs, once(ours.owner, 1), "A").await.unwrap(), first);
     // Without a key it is a new request.
-    assert_eq!(create(&sandbox, ours, None, "A").await.unwrap_err().code(), Code::ProjectCodeTaken);
+    assert_eq!(create(&sandbox, ours, None, "A").await.unwrap_err().code(), ErrorCode::ProjectCodeTaken);
 }
 
 #[tokio::test]
 async fn a_refused_request_is_not_remembered() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     create(&sandbox, ours, None, "A").await.unwrap();
     assert!(create(&sandbox, ours, once(ours.owner, 1), "a").await.is_err());
@@ -70,7 +75,7 @@ async fn a_refused_request_is_not_remembered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_requests_at_once_one_is_done_and_all_get_its_answer() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let sandbox = Arc::new(sandbox);
     let mut requests = JoinSet::new();
@@ -84,7 +89,7 @@ async fn of_many_requests_at_once_one_is_done_and_all_get_its_answer() {
 
 #[tokio::test]
 async fn an_answer_is_forgotten_after_a_day_and_swept_away() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let first = create(&sandbox, ours, once(ours.owner, 1), "A").await.unwrap();
     assert_eq!(maintenance::expire_answers(&sandbox.db).await.unwrap(), 0);

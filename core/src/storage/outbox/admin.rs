@@ -15,14 +15,14 @@ use super::{
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{JobId, OrgId},
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
         permissions::Platform,
     },
     storage::{
         audit::{Action, Details},
-        db::{Db, OrgTx, SortKey, TenantTable, Tx},
+        db::{Db, GlobalTx, OrgTx, SortKey, TenantTable},
     },
 };
 
@@ -65,7 +65,7 @@ fn facts(job: &Envelope) -> Value {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn list(db: &Db, filter: JobFilter, listing: Listing<JobKey>) -> Result<Page<Envelope>> {
+pub async fn list(db: &Db, filter: JobFilter, listing: PageRequest<JobKey>) -> Result<Page<Envelope>> {
     let wanted = Condition::all()
         .add_option(filter.state.map(|state| Column::State.eq(state)))
         .add_option(filter.queue.map(|queue| Column::Queue.eq(queue)))
@@ -91,7 +91,7 @@ pub async fn get(db: &Db, id: JobId) -> Result<Envelope> {
 ///
 /// # Errors
 /// `NotFound`; `JOB_FINISHED` when it is done.
-pub async fn retry(tx: &Tx, id: JobId) -> Result<Envelope> {
+pub async fn retry(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
     hasten(&scope, job).await
@@ -103,7 +103,7 @@ pub(super) async fn hasten(scope: &OrgTx<Platform>, job: Envelope) -> Result<Env
     // Somebody who began later may have had it done meanwhile: due when it was last changed is due.
     let is_due = job.run_at <= now.max(job.updated_at);
     let (attempts, lapses) = match job.state {
-        State::Done => return Err(Code::JobFinished.refuse()),
+        State::Done => return Err(ErrorCode::JobFinished.refuse()),
         State::Pending if is_due || job.is_running(now) => return Ok(job),
         State::Pending => (job.attempts, job.lapses),
         State::Dead | State::Cancelled => (0, 0),
@@ -130,14 +130,14 @@ pub(super) async fn hasten(scope: &OrgTx<Platform>, job: Envelope) -> Result<Env
 ///
 /// # Errors
 /// `NotFound`; `JOB_FINISHED` when it is done or was given up; `JOB_RUNNING` while a worker is at it.
-pub async fn cancel(tx: &Tx, id: JobId) -> Result<Envelope> {
+pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
     let now = scope.now();
     match job.state {
-        State::Done | State::Dead => return Err(Code::JobFinished.refuse()),
+        State::Done | State::Dead => return Err(ErrorCode::JobFinished.refuse()),
         State::Cancelled => return Ok(job),
-        State::Pending if job.is_running(now) => return Err(Code::JobRunning.refuse()),
+        State::Pending if job.is_running(now) => return Err(ErrorCode::JobRunning.refuse()),
         State::Pending => {}
     }
     let row = ActiveModel {
@@ -158,11 +158,11 @@ pub async fn cancel(tx: &Tx, id: JobId) -> Result<Envelope> {
 ///
 /// # Errors
 /// `NotFound`; `JOB_PENDING` when it is still to be done.
-pub async fn remove(tx: &Tx, id: JobId) -> Result<()> {
+pub async fn remove(tx: &GlobalTx, id: JobId) -> Result<()> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
     if job.state == State::Pending {
-        return Err(Code::JobPending.refuse());
+        return Err(ErrorCode::JobPending.refuse());
     }
     scope.delete::<Entity>(Column::Id.eq(id)).await?;
     scope.record(Action::JobDeleted, id, Details::removed(facts(&job))).await
@@ -185,7 +185,7 @@ struct Owner {
 ///
 /// # Errors
 /// `NotFound` when there is no such row.
-pub(super) async fn scope_of<E: TenantTable>(tx: &Tx, id: JobId) -> Result<OrgTx<Platform>> {
+pub(super) async fn scope_of<E: TenantTable>(tx: &GlobalTx, id: JobId) -> Result<OrgTx<Platform>> {
     let mut query = Query::select();
     query.column(E::ORG).from(E::default()).and_where(E::ID.eq(id));
     #[expect(clippy::disallowed_methods, reason = "finds whose a row is that an operator names by its id")]

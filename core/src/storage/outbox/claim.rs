@@ -10,16 +10,16 @@ use sea_orm::{
 
 use super::{
     Column, Entity, Envelope, Job, State,
-    complete::{self, Settled},
+    complete::{self, JobResult},
     queue,
 };
 use crate::{
     Result,
     base::{
         ids::{JobId, OrgId},
-        permissions::{Origin, Platform},
+        permissions::{AuditOrigin, Platform},
     },
-    runtime::job_wakeup::Ring,
+    runtime::job_wakeup::JobRef,
     storage::db::{Db, OrgTx},
 };
 
@@ -31,9 +31,9 @@ const MAX_LAPSES: i32 = 10;
 
 /// A job that is ours for [`LEASE`].
 #[derive(Clone, Debug)]
-pub struct Claimed {
+pub struct ClaimedJob {
     /// Which.
-    pub ring: Ring,
+    pub ring: JobRef,
     /// What is to be done; `None` when nobody can read it.
     pub job: Option<Job>,
     /// Its kind, as it is stored.
@@ -44,16 +44,16 @@ pub struct Claimed {
     pub lapses: i32,
 }
 
-impl Claimed {
+impl ClaimedJob {
     /// Has it ended so many workers that it must not be tried again?
     pub fn is_harmful(&self) -> bool {
         self.lapses >= MAX_LAPSES
     }
 }
 
-impl From<Envelope> for Claimed {
+impl From<Envelope> for ClaimedJob {
     fn from(row: Envelope) -> Self {
-        let ring = Ring { org: row.organization_id, job: row.id };
+        let ring = JobRef { org: row.organization_id, job: row.id };
         let (attempt, lapses) = (row.attempts, row.lapses);
         Self { ring, job: row.job(), kind: row.kind, attempt, lapses }
     }
@@ -69,7 +69,7 @@ struct Due {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn due(db: &Db, limit: u64) -> Result<Vec<Ring>> {
+pub async fn due(db: &Db, limit: u64) -> Result<Vec<JobRef>> {
     #[expect(clippy::disallowed_methods, reason = "finds what is to be done for whichever organization")]
     let tx = db.unscoped().await?;
     let turn = Alias::new("turn");
@@ -91,7 +91,7 @@ pub async fn due(db: &Db, limit: u64) -> Result<Vec<Ring>> {
         .order_by(Column::RunAt, Order::Asc)
         .limit(limit);
     let due: Vec<Due> = tx.rows(&query).await?;
-    Ok(due.into_iter().map(|due| Ring { org: due.organization_id, job: due.id }).collect())
+    Ok(due.into_iter().map(|due| JobRef { org: due.organization_id, job: due.id }).collect())
 }
 
 /// Writes down what became of jobs, and takes those of `wanted` that are still free, in one transaction. `holder`: who
@@ -102,13 +102,13 @@ pub async fn due(db: &Db, limit: u64) -> Result<Vec<Ring>> {
 pub async fn settle_and_claim(
     db: &Db,
     holder: &str,
-    settled: &[Settled],
-    wanted: &[Ring],
-) -> Result<Vec<Claimed>> {
-    let mut orgs: BTreeMap<OrgId, (Vec<&Settled>, Vec<JobId>)> = BTreeMap::new();
+    settled: &[JobResult],
+    wanted: &[JobRef],
+) -> Result<Vec<ClaimedJob>> {
+    let mut orgs: BTreeMap<OrgId, (Vec<&JobResult>, Vec<JobId>)> = BTreeMap::new();
     settled.iter().for_each(|settled| orgs.entry(settled.ring.org).or_default().0.push(settled));
     wanted.iter().for_each(|ring| orgs.entry(ring.org).or_default().1.push(ring.job));
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let paused = match wanted {
         [] => Vec::new(),
         _ => tx.find::<queue::Entity>().filter(queue::Column::PausedAt.is_not_null()).all().await?,
@@ -122,7 +122,7 @@ pub async fn settle_and_claim(
             complete::write(&scope, holder, &settled).await?;
         }
         if !wanted.is_empty() {
-            claimed.extend(take(&scope, holder, wanted, &paused).await?.into_iter().map(Claimed::from));
+            claimed.extend(take(&scope, holder, wanted, &paused).await?.into_iter().map(ClaimedJob::from));
         }
     }
     #[expect(clippy::disallowed_methods, reason = "a job is no change of its own; what it does is recorded")]

@@ -12,10 +12,10 @@ use super::{Column, Entity, State};
 use crate::{
     Result,
     base::{crypto::random, ids::JobId, permissions::Platform},
-    runtime::job_wakeup::Ring,
+    runtime::job_wakeup::JobRef,
     storage::{
         db::OrgTx,
-        emails::{self, Attempt, Status},
+        emails::{self, DeliveryAttempt, Status},
     },
 };
 
@@ -28,7 +28,7 @@ const MAX_ERROR: usize = 500;
 
 /// What came of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ClaimOutcome {
     /// Done.
     Done,
     /// Not now, and why: it is tried again, after 72 hours no more.
@@ -43,23 +43,23 @@ pub enum Outcome {
 
 /// A job that was ours, and what came of it.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct JobResult {
     /// Which.
-    pub ring: Ring,
+    pub ring: JobRef,
     /// Which attempt; if somebody else has begun another since, this one decides nothing.
     pub attempt: i32,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: ClaimOutcome,
     /// The mail that it tried to send, where it did.
-    pub email: Option<Attempt>,
+    pub email: Option<DeliveryAttempt>,
 }
 
-impl Settled {
+impl JobResult {
     /// What is written down: who has been told often enough to come back is given up.
-    pub fn verdict(&self) -> Outcome {
+    pub fn verdict(&self) -> ClaimOutcome {
         match &self.outcome {
-            Outcome::Retry(error) if self.attempt >= MAX_ATTEMPTS => {
-                Outcome::Dead(format!("given up after 72 hours: {error}"))
+            ClaimOutcome::Retry(error) if self.attempt >= MAX_ATTEMPTS => {
+                ClaimOutcome::Dead(format!("given up after 72 hours: {error}"))
             }
             outcome => outcome.clone(),
         }
@@ -82,25 +82,25 @@ fn shortened(error: &str) -> String {
 }
 
 /// Writes down what became of the jobs of one organization that `holder` had.
-pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Settled]) -> Result<()> {
+pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&JobResult]) -> Result<()> {
     // What is done is written by one statement; all of it was the same attempt but for a few.
     let mut done: BTreeMap<i32, Vec<JobId>> = BTreeMap::new();
     for settled in settled {
         let columns = match settled.verdict() {
-            Outcome::Done => {
+            ClaimOutcome::Done => {
                 done.entry(settled.attempt).or_default().push(settled.ring.job);
                 continue;
             }
-            Outcome::Retry(error) => vec![
+            ClaimOutcome::Retry(error) => vec![
                 (Column::RunAt, scope.sql_after(wait(settled.attempt))),
                 (Column::LastError, Expr::value(shortened(&error))),
             ],
-            Outcome::Dead(error) => vec![
+            ClaimOutcome::Dead(error) => vec![
                 (Column::State, Expr::value(State::Dead.as_str())),
                 (Column::LastError, Expr::value(shortened(&error))),
             ],
-            Outcome::Released => vec![(Column::Attempts, Expr::col(Column::Attempts).sub(1))],
-            Outcome::PutOff(wait, why) => vec![
+            ClaimOutcome::Released => vec![(Column::Attempts, Expr::col(Column::Attempts).sub(1))],
+            ClaimOutcome::PutOff(wait, why) => vec![
                 (Column::Attempts, Expr::col(Column::Attempts).sub(1)),
                 (Column::RunAt, scope.sql_after(wait)),
                 (Column::LastError, Expr::value(shortened(&why))),
@@ -139,12 +139,12 @@ fn freed(scope: &OrgTx<Platform>) -> [(Column, Expr); 3] {
 }
 
 /// Notes what became of the mails.
-async fn note(scope: &OrgTx<Platform>, settled: &[&Settled]) -> Result<()> {
+async fn note(scope: &OrgTx<Platform>, settled: &[&JobResult]) -> Result<()> {
     let now = scope.now();
-    let row = |settled: &&Settled| {
+    let row = |settled: &&JobResult| {
         let email = settled.email.clone()?;
         let status = match (email.status, settled.verdict()) {
-            (Status::Deferred, Outcome::Dead(_)) => Status::Dead,
+            (Status::Deferred, ClaimOutcome::Dead(_)) => Status::Dead,
             (status, _) => status,
         };
         Some(emails::ActiveModel {
@@ -153,7 +153,7 @@ async fn note(scope: &OrgTx<Platform>, settled: &[&Settled]) -> Result<()> {
             template: Set(email.template.to_owned()),
             status: Set(status),
             message_id: Set(email.message_id),
-            attempts: Set(settled.attempt - i32::from(matches!(settled.outcome, Outcome::PutOff(..)))),
+            attempts: Set(settled.attempt - i32::from(matches!(settled.outcome, ClaimOutcome::PutOff(..)))),
             last_error: Set(email.error.as_deref().map(shortened)),
             sent_at: Set((status == Status::Sent).then_some(now)),
             trace_id: Set(None),
@@ -189,15 +189,15 @@ mod tests {
             (1..MAX_ATTEMPTS).map(|attempt| (1_u64 << (attempt - 1).clamp(0, 20)).clamp(1, 900)).sum();
         let hours = Duration::from_secs(72 * 60 * 60).as_secs();
         assert!((hours..hours + 900).contains(&total), "{total}");
-        let ring = Ring { org: crate::base::ids::OrgId::PLATFORM, job: JobId(uuid::Uuid::nil()) };
-        let settled = |attempt, outcome| Settled { ring, attempt, outcome, email: None };
-        let busy = || Outcome::Retry("busy".to_owned());
+        let ring = JobRef { org: crate::base::ids::OrgId::PLATFORM, job: JobId(uuid::Uuid::nil()) };
+        let settled = |attempt, outcome| JobResult { ring, attempt, outcome, email: None };
+        let busy = || ClaimOutcome::Retry("busy".to_owned());
         assert_eq!(settled(MAX_ATTEMPTS - 1, busy()).verdict(), busy());
         assert_eq!(
             settled(MAX_ATTEMPTS, busy()).verdict(),
-            Outcome::Dead("given up after 72 hours: busy".to_owned())
+            ClaimOutcome::Dead("given up after 72 hours: busy".to_owned())
         );
-        assert_eq!(settled(MAX_ATTEMPTS, Outcome::Done).verdict(), Outcome::Done);
+        assert_eq!(settled(MAX_ATTEMPTS, ClaimOutcome::Done).verdict(), ClaimOutcome::Done);
     }
 
     #[test]

@@ -14,12 +14,12 @@ mod queue_stats;
 mod tests;
 
 pub use admin::{JobFilter, JobKey, cancel, get, list, remove, retry};
-pub use claim::{Claimed, LEASE, due, settle_and_claim};
-pub use complete::{Outcome, Settled};
+pub use claim::{ClaimedJob, LEASE, due, settle_and_claim};
+pub use complete::{ClaimOutcome, JobResult};
 pub(crate) use entity::{ActiveModel, Column, Entity};
 pub use entity::{Model as Envelope, State};
-pub use queue_depth::{Depth, depths};
-pub use queue_stats::{Standing, pause, queues, resume, standing};
+pub use queue_depth::{QueueDepth, depths};
+pub use queue_stats::{QueueStats, pause, queues, resume, standing};
 pub use redaction::REDACTED;
 pub use resend::resend;
 use sea_orm::ActiveValue::Set;
@@ -30,7 +30,7 @@ use crate::{
     Error, Result,
     base::{
         ids::{JobId, OneTimeTokenId, OwnerTransferId, SessionId, UserId},
-        permissions::Write,
+        permissions::WritePermission,
     },
     storage::db::OrgTx,
 };
@@ -155,7 +155,7 @@ impl Envelope {
     }
 }
 
-impl<P: Write> OrgTx<P> {
+impl<P: WritePermission> OrgTx<P> {
     /// Asks for a job, in this transaction.
     ///
     /// # Errors

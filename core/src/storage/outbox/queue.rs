@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::QueueId, runtime::cluster::Touch, storage::db::GlobalTable};
+use crate::{base::ids::QueueId, runtime::cluster::Invalidation, storage::db::GlobalTable};
 
 /// A queue that stands still, or did once.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -29,6 +29,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
-    const TOUCH: Option<fn(&Model) -> Touch> = None;
+    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
     const NAME: &'static str = "queue";
 }

@@ -14,7 +14,7 @@ use crate::{Result, storage::db::Db};
 
 /// How much one queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Depth {
+pub struct QueueDepth {
     /// Which.
     pub queue: Queue,
     /// Jobs to be done, now or later.
@@ -37,7 +37,7 @@ struct Count {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn depths(db: &Db) -> Result<Vec<Depth>> {
+pub async fn depths(db: &Db) -> Result<Vec<QueueDepth>> {
     #[expect(clippy::disallowed_methods, reason = "counts the jobs of all, and tells of none")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
@@ -54,7 +54,7 @@ pub async fn depths(db: &Db) -> Result<Vec<Depth>> {
             |state| counts.iter().find(move |count| count.queue == queue.as_str() && count.state == state);
         let jobs = |state| of(state).map_or(0, |count| u64::try_from(count.jobs).unwrap_or(0));
         let oldest = of(State::Pending).and_then(|count| (tx.now() - count.first).to_std().ok());
-        Depth {
+        QueueDepth {
             queue: *queue,
             pending: jobs(State::Pending),
             dead: jobs(State::Dead),

@@ -20,13 +20,13 @@ use crate::{
     base::ids::QueueId,
     storage::{
         audit::{Action, Details},
-        db::{Db, GlobalTable, Tx},
+        db::{Db, GlobalTable, GlobalTx},
     },
 };
 
 /// A queue, and how many jobs of it stand where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct QueueStats {
     /// Which one.
     pub name: String,
     /// Since when nothing of it is begun; `None`: it runs.
@@ -61,7 +61,7 @@ struct Pause {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn queues(db: &Db) -> Result<Vec<Standing>> {
+pub async fn queues(db: &Db) -> Result<Vec<QueueStats>> {
     #[expect(clippy::disallowed_methods, reason = "operators see how much there is, of everybody together")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
@@ -76,7 +76,7 @@ pub async fn queues(db: &Db) -> Result<Vec<Standing>> {
     query.columns([queue::Column::Name, queue::Column::PausedAt]).from(queue::Entity);
     let pauses = tx.rows::<Pause>(&query).await?;
 
-    let mut standings: BTreeMap<String, Standing> = BTreeMap::new();
+    let mut standings: BTreeMap<String, QueueStats> = BTreeMap::new();
     for queue in Queue::ALL {
         standings.entry(queue.as_str().to_owned()).or_default();
     }
@@ -92,14 +92,14 @@ pub async fn queues(db: &Db) -> Result<Vec<Standing>> {
     for pause in pauses {
         standings.entry(pause.name).or_default().paused_at = pause.paused_at;
     }
-    Ok(standings.into_iter().map(|(name, standing)| Standing { name, ..standing }).collect())
+    Ok(standings.into_iter().map(|(name, standing)| QueueStats { name, ..standing }).collect())
 }
 
 /// The queue of this name.
 ///
 /// # Errors
 /// `NotFound` when there is none among [`queues`].
-pub async fn standing(db: &Db, name: &str) -> Result<Standing> {
+pub async fn standing(db: &Db, name: &str) -> Result<QueueStats> {
     let found = queues(db).await?.into_iter().find(|standing| standing.name == name);
     found.ok_or(Error::NotFound(queue::Entity::NAME))
 }
@@ -109,7 +109,7 @@ pub async fn standing(db: &Db, name: &str) -> Result<Standing> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn pause(tx: &Tx, standing: Standing) -> Result<Standing> {
+pub async fn pause(tx: &GlobalTx, standing: QueueStats) -> Result<QueueStats> {
     let row = queue::ActiveModel {
         id: Set(QueueId::new(tx.now())),
         name: Set(standing.name.clone()),
@@ -120,7 +120,7 @@ pub async fn pause(tx: &Tx, standing: Standing) -> Result<Standing> {
     tx.insert_absent(row, &[queue::Column::Name]).await?;
     let row = lock(tx, &standing).await?.ok_or(Error::NotFound(queue::Entity::NAME))?;
     match row.paused_at {
-        Some(since) => Ok(Standing { paused_at: Some(since), ..standing }),
+        Some(since) => Ok(QueueStats { paused_at: Some(since), ..standing }),
         None => change(tx, standing, &row, Some(tx.now())).await,
     }
 }
@@ -129,23 +129,23 @@ pub async fn pause(tx: &Tx, standing: Standing) -> Result<Standing> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn resume(tx: &Tx, standing: Standing) -> Result<Standing> {
+pub async fn resume(tx: &GlobalTx, standing: QueueStats) -> Result<QueueStats> {
     match lock(tx, &standing).await? {
         Some(row) if row.paused_at.is_some() => change(tx, standing, &row, None).await,
-        _ => Ok(Standing { paused_at: None, ..standing }),
+        _ => Ok(QueueStats { paused_at: None, ..standing }),
     }
 }
 
-async fn lock(tx: &Tx, standing: &Standing) -> Result<Option<queue::Model>> {
+async fn lock(tx: &GlobalTx, standing: &QueueStats) -> Result<Option<queue::Model>> {
     tx.find::<queue::Entity>().filter(queue::Column::Name.eq(&*standing.name)).one_locked().await
 }
 
 async fn change(
-    tx: &Tx,
-    standing: Standing,
+    tx: &GlobalTx,
+    standing: QueueStats,
     before: &queue::Model,
     paused_at: Option<DateTime<Utc>>,
-) -> Result<Standing> {
+) -> Result<QueueStats> {
     let row = queue::ActiveModel {
         id: Set(before.id),
         paused_at: Set(paused_at),
@@ -158,5 +158,5 @@ async fn change(
     let details = Details::changed(facts(before.paused_at.is_some()), facts(paused_at.is_some()));
     // Whoever waits for a mail waits for the platform: the queue is everybody's.
     tx.platform().await?.record(action, &standing.name, details).await?;
-    Ok(Standing { paused_at, ..standing })
+    Ok(QueueStats { paused_at, ..standing })
 }

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     Error, Result,
-    base::{error::Code, ids::JobId},
+    base::{error::ErrorCode, ids::JobId},
     storage::{
         audit::{Action, Details},
-        db::Tx,
+        db::GlobalTx,
         emails,
     },
 };
@@ -21,10 +21,10 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound` when no mail has this id; `EMAIL_NOT_KEPT` when its job is kept no longer.
-pub async fn resend(tx: &Tx, email: JobId) -> Result<Envelope> {
+pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<Envelope> {
     let scope = scope_of::<emails::Entity>(tx, email).await?;
     let job = lock(&scope, email).await.map_err(|error| match error {
-        Error::NotFound(_) => Code::EmailNotKept.refuse(),
+        Error::NotFound(_) => ErrorCode::EmailNotKept.refuse(),
         error => error,
     })?;
     if job.state == State::Pending {

@@ -4,29 +4,31 @@ use std::{collections::HashSet, time::Duration};
 
 use sea_orm::{ColumnTrait, sea_query::Expr};
 
-use super::{Claimed, Column, Entity, Envelope, Job, Outcome, Settled, State, due, queue, settle_and_claim};
+use super::{
+    ClaimOutcome, ClaimedJob, Column, Entity, Envelope, Job, JobResult, State, due, queue, settle_and_claim,
+};
 use crate::{
     base::{
         clock::Clock,
-        permissions::{Origin, Platform},
+        permissions::{AuditOrigin, Platform},
     },
-    runtime::job_wakeup::Ring,
+    runtime::job_wakeup::JobRef,
     storage::{
         db::{
             OrgTx,
-            test_db::{Sandbox, Tenant},
+            test_db::{TestDb, TestTenant},
         },
-        emails::{self, Attempt, Status},
+        emails::{self, DeliveryAttempt, Status},
     },
 };
 
 /// Jobs of their own besides the one of the registration, which is the platform's.
-async fn jobs(sandbox: &Sandbox, tenant: Tenant, number: usize) -> Vec<Ring> {
+async fn jobs(sandbox: &TestDb, tenant: TestTenant, number: usize) -> Vec<JobRef> {
     let tx = sandbox.begin::<Platform>(tenant).await;
     let mut rings = Vec::new();
     for _ in 0..number {
         let job = tx.enqueue(&Job::SendWelcome { user: tenant.owner }).await.unwrap();
-        rings.push(Ring { org: tenant.org, job });
+        rings.push(JobRef { org: tenant.org, job });
     }
     commit(tx).await;
     rings
@@ -37,16 +39,17 @@ async fn commit(tx: OrgTx<Platform>) {
     tx.commit_unaudited().await.unwrap();
 }
 
-async fn claim(sandbox: &Sandbox, holder: &str, wanted: &[Ring]) -> Vec<Claimed> {
+async fn claim(sandbox: &TestDb, holder: &str, wanted: &[JobRef]) -> Vec<ClaimedJob> {
     settle_and_claim(&sandbox.db, holder, &[], wanted).await.unwrap()
 }
 
-async fn settle(sandbox: &Sandbox, holder: &str, claimed: &Claimed, outcome: Outcome) {
-    let settled = Settled { ring: claimed.ring, attempt: claimed.attempt, outcome, email: None::<Attempt> };
+async fn settle(sandbox: &TestDb, holder: &str, claimed: &ClaimedJob, outcome: ClaimOutcome) {
+    let settled =
+        JobResult { ring: claimed.ring, attempt: claimed.attempt, outcome, email: None::<DeliveryAttempt> };
     assert!(settle_and_claim(&sandbox.db, holder, &[settled], &[]).await.unwrap().is_empty());
 }
 
-async fn row(sandbox: &Sandbox, tenant: Tenant, ring: Ring) -> Envelope {
+async fn row(sandbox: &TestDb, tenant: TestTenant, ring: JobRef) -> Envelope {
     sandbox
         .begin::<Platform>(tenant)
         .await
@@ -58,7 +61,7 @@ async fn row(sandbox: &Sandbox, tenant: Tenant, ring: Ring) -> Envelope {
 }
 
 /// As if time had passed: the lease of every job is over.
-async fn lapse(sandbox: &Sandbox, tenant: Tenant) {
+async fn lapse(sandbox: &TestDb, tenant: TestTenant) {
     let tx = sandbox.begin::<Platform>(tenant).await;
     let before = Expr::value(tx.now() - Duration::from_secs(1));
     tx.set_where::<Entity>([(Column::LeaseUntil, before)], Column::LeaseUntil.is_not_null()).await.unwrap();
@@ -67,7 +70,7 @@ async fn lapse(sandbox: &Sandbox, tenant: Tenant) {
 
 #[tokio::test]
 async fn of_many_who_want_a_job_one_gets_it() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let wanted = jobs(&sandbox, acme, 50).await;
     let mut attempts = tokio::task::JoinSet::new();
@@ -86,7 +89,7 @@ async fn of_many_who_want_a_job_one_gets_it() {
 
 #[tokio::test]
 async fn who_lost_his_lease_decides_nothing() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let ring = jobs(&sandbox, acme, 1).await[0];
     let slow = claim(&sandbox, "slow", &[ring]).await.remove(0);
@@ -95,12 +98,12 @@ async fn who_lost_his_lease_decides_nothing() {
     lapse(&sandbox, acme).await;
     let quick = claim(&sandbox, "quick", &[ring]).await.remove(0);
     assert_eq!((quick.attempt, quick.lapses), (2, 1));
-    settle(&sandbox, "slow", &slow, Outcome::Dead("too late".into())).await;
+    settle(&sandbox, "slow", &slow, ClaimOutcome::Dead("too late".into())).await;
     assert_eq!(row(&sandbox, acme, ring).await.state, State::Pending);
     // Not even by the same name: he may have taken it twice.
-    settle(&sandbox, "quick", &slow, Outcome::Dead("too late".into())).await;
+    settle(&sandbox, "quick", &slow, ClaimOutcome::Dead("too late".into())).await;
     assert_eq!(row(&sandbox, acme, ring).await.state, State::Pending);
-    settle(&sandbox, "quick", &quick, Outcome::Done).await;
+    settle(&sandbox, "quick", &quick, ClaimOutcome::Done).await;
     let done = row(&sandbox, acme, ring).await;
     assert_eq!((done.state, done.lease_by, done.last_error), (State::Done, None, None));
     assert!(done.done_at.is_some());
@@ -108,7 +111,7 @@ async fn who_lost_his_lease_decides_nothing() {
 
 #[tokio::test]
 async fn a_job_that_ends_its_worker_again_and_again_is_found_out() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let ring = jobs(&sandbox, acme, 1).await[0];
     for lapses in 0..10 {
@@ -122,13 +125,13 @@ async fn a_job_that_ends_its_worker_again_and_again_is_found_out() {
 
 #[tokio::test]
 async fn what_failed_waits_what_was_given_back_does_not() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let rings = jobs(&sandbox, acme, 3).await;
     let claimed = claim(&sandbox, "worker", &rings).await;
-    settle(&sandbox, "worker", &claimed[0], Outcome::Retry("busy\0".into())).await;
-    settle(&sandbox, "worker", &claimed[1], Outcome::Dead("never".into())).await;
-    settle(&sandbox, "worker", &claimed[2], Outcome::Released).await;
+    settle(&sandbox, "worker", &claimed[0], ClaimOutcome::Retry("busy\0".into())).await;
+    settle(&sandbox, "worker", &claimed[1], ClaimOutcome::Dead("never".into())).await;
+    settle(&sandbox, "worker", &claimed[2], ClaimOutcome::Released).await;
     let retried = row(&sandbox, acme, claimed[0].ring).await;
     assert!(retried.run_at > retried.created_at && retried.lease_until.is_none());
     assert_eq!((retried.state, retried.last_error.as_deref()), (State::Pending, Some("busy ")));
@@ -142,7 +145,7 @@ async fn what_failed_waits_what_was_given_back_does_not() {
 
 #[tokio::test]
 async fn jobs_are_found_in_turns_between_organizations() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (acme, umbrella) = (sandbox.tenant("acme").await, sandbox.tenant("umbrella").await);
     jobs(&sandbox, acme, 30).await;
     let theirs = jobs(&sandbox, umbrella, 2).await;
@@ -153,7 +156,7 @@ async fn jobs_are_found_in_turns_between_organizations() {
 
 #[tokio::test]
 async fn what_stands_still_or_is_not_understood_is_left_alone() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let rings = jobs(&sandbox, acme, 2).await;
     let tx = sandbox.begin::<Platform>(acme).await;
@@ -169,12 +172,12 @@ async fn what_stands_still_or_is_not_understood_is_left_alone() {
         created_at: sea_orm::ActiveValue::Set(Clock::System.now()),
         updated_at: sea_orm::ActiveValue::Set(Clock::System.now()),
     };
-    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+    let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
     tx.insert(pause(Some(tx.now()))).await.unwrap();
     #[expect(clippy::disallowed_methods, reason = "no event tells of this one")]
     tx.commit_unaudited().await.unwrap();
     assert!(claim(&sandbox, "worker", &rings).await.is_empty());
-    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+    let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
     tx.update(pause(None)).await.unwrap();
     #[expect(clippy::disallowed_methods, reason = "no event tells of this one")]
     tx.commit_unaudited().await.unwrap();
@@ -185,12 +188,13 @@ async fn what_stands_still_or_is_not_understood_is_left_alone() {
 
 #[tokio::test]
 async fn what_became_of_a_mail_is_written_with_its_job() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let ring = jobs(&sandbox, acme, 1).await[0];
-    for (status, outcome) in [(Status::Deferred, Outcome::Retry("451".into())), (Status::Sent, Outcome::Done)]
+    for (status, outcome) in
+        [(Status::Deferred, ClaimOutcome::Retry("451".into())), (Status::Sent, ClaimOutcome::Done)]
     {
-        let attempt = Attempt {
+        let attempt = DeliveryAttempt {
             to: "ada@example.com".into(),
             template: "welcome",
             message_id: format!("<{}@localhost>", ring.job),
@@ -202,7 +206,7 @@ async fn what_became_of_a_mail_is_written_with_its_job() {
         tx.set_where::<Entity>([(Column::RunAt, now)], Column::Id.eq(ring.job)).await.unwrap();
         commit(tx).await;
         let claimed = claim(&sandbox, "worker", &[ring]).await.remove(0);
-        let settled = Settled { ring, attempt: claimed.attempt, outcome, email: Some(attempt) };
+        let settled = JobResult { ring, attempt: claimed.attempt, outcome, email: Some(attempt) };
         settle_and_claim(&sandbox.db, "worker", &[settled], &[]).await.unwrap();
         let mails = sandbox.begin::<Platform>(acme).await.find::<emails::Entity>().all().await.unwrap();
         assert_eq!(mails.len(), 1);

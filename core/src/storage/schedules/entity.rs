@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::ScheduleId, runtime::cluster::Touch, storage::db::GlobalTable};
+use crate::{base::ids::ScheduleId, runtime::cluster::Invalidation, storage::db::GlobalTable};
 
 /// When some periodic work is due.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -33,6 +33,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
-    const TOUCH: Option<fn(&Model) -> Touch> = None;
+    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
     const NAME: &'static str = "schedule";
 }

@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Query};
 use self::entity::{ActiveModel, Column, Entity};
 use crate::{
     Result,
-    base::{ids::ScheduleId, permissions::Origin},
+    base::{ids::ScheduleId, permissions::AuditOrigin},
     storage::db::Db,
 };
 
@@ -45,7 +45,7 @@ pub async fn list(db: &Db) -> Result<Vec<Schedule>> {
 /// # Errors
 /// Whatever the database refuses; then nobody has it, and it stays due.
 pub async fn claim(db: &Db, name: &str, next: DateTime<Utc>) -> Result<bool> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let now = tx.now();
     let new = ActiveModel {
         id: Set(ScheduleId::new(now)),
@@ -75,7 +75,7 @@ pub async fn claim(db: &Db, name: &str, next: DateTime<Utc>) -> Result<bool> {
 /// # Errors
 /// Whatever the database refuses.
 pub async fn finished(db: &Db, name: &str, outcome: Result<(), &str>) -> Result<()> {
-    let tx = db.begin_global(Origin::SYSTEM).await?;
+    let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let row = ActiveModel {
         last_error: Set(outcome.err().map(one_line)),
         updated_at: Set(tx.now()),

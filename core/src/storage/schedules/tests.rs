@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::{base::clock::Clock, storage::db::test_db::Sandbox};
+use crate::{base::clock::Clock, storage::db::test_db::TestDb};
 
 async fn one(db: &Db) -> Schedule {
     let mut all = list(db).await.unwrap();
@@ -13,7 +13,7 @@ async fn one(db: &Db) -> Schedule {
 
 #[tokio::test]
 async fn of_many_that_claim_one_tick_one_gets_it() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let start = Clock::System.now();
     assert_eq!(list(&sandbox.db).await.unwrap(), []);
     // Never asked for before, then at the next tick, then before it.
@@ -34,7 +34,7 @@ async fn of_many_that_claim_one_tick_one_gets_it() {
 
 #[tokio::test]
 async fn how_a_run_ended_is_kept_until_the_next_one() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let db = &sandbox.db;
     claim(db, "sweep", db.now() + TimeDelta::days(1)).await.unwrap();
     let long = "ä\n".repeat(600);

@@ -7,10 +7,10 @@ use serde_json::json;
 use super::{KeyPair, PublicKey, SigningKey, State, changed, create, entity, list, record, rewrap, unwrap};
 use crate::{
     Error, Result,
-    base::{crypto::MasterKey, error::Code, permissions::Origin},
+    base::{crypto::MasterKey, error::ErrorCode, permissions::AuditOrigin},
     storage::{
         audit::{Action, Details},
-        db::{Db, Tx},
+        db::{Db, GlobalTx},
     },
 };
 
@@ -26,7 +26,7 @@ pub async fn audit_key(db: &Db, master: &MasterKey) -> Result<KeyPair> {
     // Those of before too: soon nobody may have the previous master key.
     for key in &known {
         if unwrap(master, key).is_ok_and(|unwrapped| unwrapped.is_outdated) {
-            let tx = db.begin_global(Origin::WORKER).await?;
+            let tx = db.begin_global(AuditOrigin::WORKER).await?;
             rewrap(&tx, master, key).await?;
             tx.commit().await?;
         }
@@ -34,14 +34,14 @@ pub async fn audit_key(db: &Db, master: &MasterKey) -> Result<KeyPair> {
     if let Some(key) = active(known) {
         return open(master, &key);
     }
-    let tx = db.begin_global(Origin::WORKER).await?;
+    let tx = db.begin_global(AuditOrigin::WORKER).await?;
     match create(&tx, master, AUDIT, State::Active, tx.now()).await {
         Ok(_) => tx.commit().await?,
         // Another process was faster.
-        Err(error) if error.code() == Code::Conflict => drop(tx),
+        Err(error) if error.code() == ErrorCode::Conflict => drop(tx),
         Err(error) => return Err(error),
     }
-    let made = active(list(db).await?).ok_or(Code::Conflict.refuse())?;
+    let made = active(list(db).await?).ok_or(ErrorCode::Conflict.refuse())?;
     open(master, &made)
 }
 
@@ -58,7 +58,7 @@ fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
 ///
 /// # Errors
 /// `CONFLICT` when another process did it at the same time.
-pub async fn replace_audit_key(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
+pub async fn replace_audit_key(tx: &GlobalTx, master: &MasterKey) -> Result<SigningKey> {
     let mut before = None;
     for key in tx
         .find::<entity::Entity>()

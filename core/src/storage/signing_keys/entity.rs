@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::SigningKeyId, runtime::cluster::Touch, storage::db::GlobalTable};
+use crate::{base::ids::SigningKeyId, runtime::cluster::Invalidation, storage::db::GlobalTable};
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -76,6 +76,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
-    const TOUCH: Option<fn(&Model) -> Touch> = None;
+    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
     const NAME: &'static str = "signing key";
 }

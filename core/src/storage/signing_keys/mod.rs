@@ -30,7 +30,7 @@ use crate::{
     runtime::config::Config,
     storage::{
         audit::{Action, Details},
-        db::{Db, Tx},
+        db::{Db, GlobalTx},
     },
 };
 
@@ -91,7 +91,7 @@ pub fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
 ///
 /// # Errors
 /// `CONFLICT` when another process did it at the same time; `Misconfigured` when a key cannot be opened.
-pub async fn advance(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result<()> {
+pub async fn advance(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> Result<()> {
     let (mut active, mut next) = (None, None);
     for key in locked(tx).await? {
         if key.expires_at.is_some_and(|end| end <= tx.now()) {
@@ -123,7 +123,7 @@ pub async fn advance(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result
 ///
 /// # Errors
 /// As [`advance`].
-pub async fn rotate(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result<SigningKey> {
+pub async fn rotate(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> Result<SigningKey> {
     advance(tx, master, schedule).await?;
     match locked(tx).await?.into_iter().find(|key| key.state == State::Next) {
         Some(next) => Ok(next),
@@ -136,7 +136,7 @@ pub async fn rotate(tx: &Tx, master: &MasterKey, schedule: &Schedule) -> Result<
 ///
 /// # Errors
 /// `CONFLICT` when another process made a key at the same time.
-pub async fn replace(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
+pub async fn replace(tx: &GlobalTx, master: &MasterKey) -> Result<SigningKey> {
     for key in locked(tx).await? {
         remove(tx, &key, "replaced").await?;
     }
@@ -144,7 +144,7 @@ pub async fn replace(tx: &Tx, master: &MasterKey) -> Result<SigningKey> {
 }
 
 /// The keys, locked against other processes that would change them.
-async fn locked(tx: &Tx) -> Result<Vec<SigningKey>> {
+async fn locked(tx: &GlobalTx) -> Result<Vec<SigningKey>> {
     tx.find::<entity::Entity>()
         .filter(entity::Column::Purpose.eq(ACCESS))
         .all_locked(entity::Column::Id)
@@ -158,7 +158,7 @@ fn unwrap(master: &MasterKey, key: &SigningKey) -> Result<pair::Unwrapped> {
     ))
 }
 
-async fn rewrap(tx: &Tx, master: &MasterKey, key: &SigningKey) -> Result<()> {
+async fn rewrap(tx: &GlobalTx, master: &MasterKey, key: &SigningKey) -> Result<()> {
     let unwrapped = unwrap(master, key)?;
     if !unwrapped.is_outdated {
         return Ok(());
@@ -169,7 +169,7 @@ async fn rewrap(tx: &Tx, master: &MasterKey, key: &SigningKey) -> Result<()> {
 }
 
 async fn create(
-    tx: &Tx,
+    tx: &GlobalTx,
     master: &MasterKey,
     purpose: &str,
     state: State,
@@ -196,13 +196,13 @@ async fn create(
 }
 
 /// Before its successor is activated: only one is `active`.
-async fn retire(tx: &Tx, key: &SigningKey, schedule: &Schedule) -> Result<()> {
+async fn retire(tx: &GlobalTx, key: &SigningKey, schedule: &Schedule) -> Result<()> {
     let expires_at = Set(Some(tx.now() + schedule.retention));
     tx.update(entity::ActiveModel { state: Set(State::Retiring), expires_at, ..changed(tx, key) }).await?;
     Ok(())
 }
 
-async fn activate(tx: &Tx, key: &SigningKey, before: Option<&SigningKey>) -> Result<()> {
+async fn activate(tx: &GlobalTx, key: &SigningKey, before: Option<&SigningKey>) -> Result<()> {
     tx.update(entity::ActiveModel {
         state: Set(State::Active),
         activates_at: Set(tx.now()),
@@ -214,17 +214,17 @@ async fn activate(tx: &Tx, key: &SigningKey, before: Option<&SigningKey>) -> Res
     record(tx, Action::SigningKeyActivated, key, details).await
 }
 
-async fn remove(tx: &Tx, key: &SigningKey, reason: &str) -> Result<()> {
+async fn remove(tx: &GlobalTx, key: &SigningKey, reason: &str) -> Result<()> {
     tx.delete::<entity::Entity>(entity::Column::Id.eq(key.id)).await?;
     let facts = json!({ "purpose": key.purpose, "state": key.state.as_str(), "reason": reason });
     record(tx, Action::SigningKeyRemoved, key, Details::removed(facts)).await
 }
 
-fn changed(tx: &Tx, key: &SigningKey) -> entity::ActiveModel {
+fn changed(tx: &GlobalTx, key: &SigningKey) -> entity::ActiveModel {
     entity::ActiveModel { id: Set(key.id), updated_at: Set(tx.now()), ..Default::default() }
 }
 
-async fn record(tx: &Tx, action: Action, key: &SigningKey, details: Details) -> Result<()> {
+async fn record(tx: &GlobalTx, action: Action, key: &SigningKey, details: Details) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, &key.kid, details).await
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::entity;
 use crate::{
     Error, Result,
-    base::crypto::{MasterKey, Purpose, Secret, random},
+    base::crypto::{KeyPurpose, MasterKey, Secret, random},
 };
 
 /// Bytes of a nonce of AES-GCM. Random: far fewer than 2^32 keys are ever wrapped (NIST SP 800-38D §8.3).
@@ -115,16 +115,16 @@ impl KeyPair {
     pub(super) fn wrap(&self, master: &MasterKey, purpose: &str) -> Result<Vec<u8>> {
         let (nonce, seed) = (random::<NONCE>(), self.key.to_bytes());
         let payload = Payload { msg: &seed, aad: &bound_to(purpose, &self.kid) };
-        let sealed = cipher(&master.derive(Purpose::Wrap)).encrypt(&nonce.into(), payload);
+        let sealed = cipher(&master.derive(KeyPurpose::Wrap)).encrypt(&nonce.into(), payload);
         Ok([&nonce[..], &sealed.map_err(|_| Error::Broken("a signing key cannot be wrapped"))?].concat())
     }
 
     /// The pair of a row; `None` when neither master key opens it, or anything in the row was altered.
     pub(super) fn unwrap(master: &MasterKey, row: &entity::Model) -> Option<Unwrapped> {
-        let current = Self::open(&master.derive(Purpose::Wrap), row);
+        let current = Self::open(&master.derive(KeyPurpose::Wrap), row);
         match current {
             Some(pair) => Some(Unwrapped { pair, is_outdated: false }),
-            None => Self::open(&master.derive_previous(Purpose::Wrap)?, row)
+            None => Self::open(&master.derive_previous(KeyPurpose::Wrap)?, row)
                 .map(|pair| Unwrapped { pair, is_outdated: true }),
         }
     }

@@ -8,11 +8,11 @@ use super::{
 use crate::{
     base::{
         clock::Clock,
-        crypto::{Purpose, Secret},
-        error::Code,
-        permissions::Origin,
+        crypto::{KeyPurpose, Secret},
+        error::ErrorCode,
+        permissions::AuditOrigin,
     },
-    storage::db::test_db::Sandbox,
+    storage::db::test_db::TestDb,
 };
 
 const SCHEDULE: Schedule = Schedule {
@@ -43,23 +43,21 @@ fn row(pair: &KeyPair, master: &MasterKey) -> SigningKey {
 
 /// A database, and what is done in it so many seconds after its first key was made.
 struct Shelf {
-    sandbox: Sandbox,
+    sandbox: TestDb,
     start: DateTime<Utc>,
 }
 
 impl Shelf {
     async fn new() -> Self {
-        let shelf = Self {
-            sandbox: Sandbox::new().await,
-            start: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
-        };
+        let shelf =
+            Self { sandbox: TestDb::new().await, start: DateTime::from_timestamp(1_790_000_000, 0).unwrap() };
         shelf.advance(0, "k").await.unwrap();
         shelf
     }
 
-    async fn tx(&self, second: u64) -> Tx {
+    async fn tx(&self, second: u64) -> GlobalTx {
         let clock = Clock::Fixed(self.start + Duration::from_secs(second));
-        self.sandbox.at(clock).db.begin_global(Origin::SYSTEM).await.unwrap()
+        self.sandbox.at(clock).db.begin_global(AuditOrigin::SYSTEM).await.unwrap()
     }
 
     async fn advance(&self, second: u64, key: &str) -> Result<()> {
@@ -194,7 +192,11 @@ async fn a_second_active_or_next_key_is_refused() {
     for (state, refused) in [(Active, true), (Next, false), (Next, true)] {
         let tx = shelf.tx(10).await;
         let made = create(&tx, &master("k"), ACCESS, state, tx.now()).await;
-        assert_eq!(made.as_ref().is_err_and(|error| error.code() == Code::Conflict), refused, "{made:?}");
+        assert_eq!(
+            made.as_ref().is_err_and(|error| error.code() == ErrorCode::Conflict),
+            refused,
+            "{made:?}"
+        );
         if !refused {
             tx.commit().await.unwrap();
         }
@@ -209,7 +211,7 @@ async fn what_is_stored_is_no_private_key() {
     let private = pair.private().unwrap();
     let seed = private.expose().last_chunk::<32>().unwrap();
     assert!(!key.wrapped_private.windows(32).any(|window| window == seed));
-    assert_ne!(master("k").derive(Purpose::Wrap), *seed);
+    assert_ne!(master("k").derive(KeyPurpose::Wrap), *seed);
 }
 
 /// The keys of audit logs, the oldest first.
@@ -221,7 +223,7 @@ async fn of_audit(shelf: &Shelf) -> Vec<SigningKey> {
 async fn of_several_that_seal_first_one_makes_the_key_and_all_sign_with_it() {
     let shelf = Shelf::new().await;
     let sealers: Vec<_> = std::iter::repeat_with(|| shelf.sandbox.elsewhere()).take(8).collect();
-    let sign = async |sandbox: &Sandbox| audit_key(&sandbox.db, &master("k")).await.unwrap();
+    let sign = async |sandbox: &TestDb| audit_key(&sandbox.db, &master("k")).await.unwrap();
     let keys = futures_util::future::join_all(sealers.iter().map(sign)).await;
     let made = of_audit(&shelf).await;
     assert!(made.len() == 1 && keys.iter().all(|key| key.kid() == made[0].kid), "{made:?}");

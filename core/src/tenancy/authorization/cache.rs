@@ -9,18 +9,18 @@ use std::{
     time::Duration,
 };
 
-use crate::tenancy::authorization::{Caller, Standing, authorize};
+use crate::tenancy::authorization::{Caller, CallerAccess, authorize};
 use crate::{
     Result,
     base::{
         ids::{SessionId, UserId},
-        permissions::{Authorized, Grant},
+        permissions::{Authorized, RequiredPermission},
     },
     identity::{
         sessions::{self, Claims},
         users::User,
     },
-    runtime::cluster::{Remembered, Touch},
+    runtime::cluster::{InvalidatingCache, Invalidation},
     storage::db::Db,
     tenancy::organizations::OrgRef,
 };
@@ -37,18 +37,19 @@ fn token(claims: &Claims) -> Token {
 }
 
 /// One of a process.
-pub struct Callers {
+pub struct AccessCache {
     db: Db,
-    people: Remembered<Token, Arc<User>>,
-    standings: Remembered<(Token, OrgRef), Arc<Standing>>,
+    people: InvalidatingCache<Token, Arc<User>>,
+    standings: InvalidatingCache<(Token, OrgRef), Arc<CallerAccess>>,
     /// The sessions that called since they were last written down.
     seen: Mutex<HashSet<SessionId>>,
 }
 
-impl Callers {
+impl AccessCache {
     /// `ttl`: how long a change made by another process may go unnoticed when no Redis tells of it; zero remembers nothing.
     pub fn new(db: Db, ttl: Duration) -> Self {
-        let (people, standings) = (Remembered::new(db.cluster(), ttl), Remembered::new(db.cluster(), ttl));
+        let (people, standings) =
+            (InvalidatingCache::new(db.cluster(), ttl), InvalidatingCache::new(db.cluster(), ttl));
         Self { db, people, standings, seen: Mutex::default() }
     }
 
@@ -74,7 +75,7 @@ impl Callers {
         }
         let asked = self.people.ask();
         let user = self.authenticate(claims).await?;
-        let depends_on = [Touch::Session(claims.session), Touch::User(claims.user)];
+        let depends_on = [Invalidation::Session(claims.session), Invalidation::User(claims.user)];
         self.people.keep(key, Arc::new(user.clone()), asked, &depends_on);
         Ok(user)
     }
@@ -83,7 +84,11 @@ impl Callers {
     ///
     /// # Errors
     /// Those of [`authorize`].
-    pub async fn authorize<P: Grant>(&self, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
+    pub async fn authorize<P: RequiredPermission>(
+        &self,
+        caller: &Caller,
+        org: &OrgRef,
+    ) -> Result<Authorized<P>> {
         // What an operator looks at is written down each time.
         let proof = match P::WRITES || caller.platform_access.is_some() {
             true => authorize(&self.db, caller, org).await?,
@@ -93,7 +98,11 @@ impl Callers {
         Ok(proof)
     }
 
-    async fn authorize_read<P: Grant>(&self, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
+    async fn authorize_read<P: RequiredPermission>(
+        &self,
+        caller: &Caller,
+        org: &OrgRef,
+    ) -> Result<Authorized<P>> {
         let claims = &caller.claims;
         let key = (token(claims), org.clone());
         if let Some(standing) = self.standings.get(&key)
@@ -103,10 +112,13 @@ impl Callers {
             return Ok(proof);
         }
         let asked = self.standings.ask();
-        let standing = Standing::look_up(&self.db, caller, org).await?;
+        let standing = CallerAccess::look_up(&self.db, caller, org).await?;
         let proof = standing.decide(&self.db, caller).await?;
-        let depends_on =
-            [Touch::Session(claims.session), Touch::User(claims.user), Touch::Org(standing.organization)];
+        let depends_on = [
+            Invalidation::Session(claims.session),
+            Invalidation::User(claims.user),
+            Invalidation::Org(standing.organization),
+        ];
         self.standings.keep(key, Arc::new(standing), asked, &depends_on);
         Ok(proof)
     }

@@ -5,7 +5,7 @@ use crate::{
     Result,
     base::{
         ids::MemberId,
-        permissions::{Decision, Membership, Permission, Position},
+        permissions::{Decision, Membership, MembershipAccess, Permission},
     },
     storage::db::OrgTx,
     tenancy::{organizations, roles},
@@ -44,7 +44,7 @@ pub async fn explain(
     }
     let is_inactive = own != Some(asked) && get(tx, asked).await?.member.status != ACTIVE;
     let organization = tx.find::<organizations::Entity>().one().await?;
-    let position = Position {
+    let position = MembershipAccess {
         is_deleted: false,
         is_suspended: organization.status != organizations::ACTIVE,
         is_inactive,

@@ -7,24 +7,25 @@ mod slug_redirect;
 
 use std::time::Duration;
 
-pub use cache::Callers;
+pub use cache::AccessCache;
 pub use explain::{Explanation, explain};
-use query::Found;
+use query::AccessRow;
 use serde_json::json;
 
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields, Missing},
+        error::{ErrorCode, FieldErrors, MissingPermission},
         ids::{MemberId, OrgId, UserId},
         permissions::{
-            Actor, Authorized, Facts, Grant, Inquiry, Membership, Origin, Permission, Position, Reason,
+            Actor, ActorAccess, AuditOrigin, Authorized, DecisionReason, Membership, MembershipAccess,
+            Permission, RequestInfo, RequiredPermission,
         },
         text::Justification,
     },
     identity::sessions::{self, Claims},
     storage::{
-        audit::{self, Action, Details, Place, Trail},
+        audit::{self, Action, Details, Place, RequestTrail},
         db::{Db, Unscoped},
     },
     tenancy::{organizations::OrgRef, roles},
@@ -38,7 +39,7 @@ pub struct Caller {
     /// What he was called when he was last looked up: his address. `None`: not yet.
     pub label: Option<String>,
     /// The request.
-    pub inquiry: Inquiry,
+    pub inquiry: RequestInfo,
     /// What is asked for: an `operationId`.
     pub operation: &'static str,
     /// Must his address be verified? It must where mail can be sent; elsewhere nobody could ever verify his.
@@ -48,7 +49,7 @@ pub struct Caller {
     /// Why an operator of the platform wants to see an organization, as he wrote it; of nobody else it is read.
     pub platform_access: Option<String>,
     /// Where it is noted what he turns out to be.
-    pub trail: Trail,
+    pub trail: RequestTrail,
 }
 
 impl Caller {
@@ -59,13 +60,13 @@ impl Caller {
     pub fn admit(&self, is_verified: bool) -> Result<()> {
         match is_verified || !self.needs_verified {
             true => Ok(()),
-            false => Err(Code::EmailUnverified.refuse()),
+            false => Err(ErrorCode::EmailUnverified.refuse()),
         }
     }
 
     /// Where the caller's changes come from.
-    pub fn origin(&self) -> Origin {
-        Origin {
+    pub fn origin(&self) -> AuditOrigin {
+        AuditOrigin {
             actor: Actor::User(self.claims.user),
             label: self.label.clone(),
             session: Some(self.claims.session),
@@ -76,14 +77,14 @@ impl Caller {
 
 /// What a caller is in an organization: all there is to know to decide whether he may do anything there.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct CallerAccess {
     pub(crate) organization: OrgId,
     /// `None`: an operator of the platform, who said why.
     member: Option<MemberId>,
     /// His address.
     label: String,
     is_recent: bool,
-    position: Position,
+    position: MembershipAccess,
 }
 
 /// Looks up whether the caller may do `P` in the organization.
@@ -96,8 +97,12 @@ pub(crate) struct Standing {
 ///
 /// An operator of the platform who says why passes as if he held everything: the organization is told of it first, and
 /// what cannot be told is refused.
-pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Authorized<P>> {
-    let standing = Standing::look_up(db, caller, org).await?;
+pub async fn authorize<P: RequiredPermission>(
+    db: &Db,
+    caller: &Caller,
+    org: &OrgRef,
+) -> Result<Authorized<P>> {
+    let standing = CallerAccess::look_up(db, caller, org).await?;
     let proof = standing.decide(db, caller).await?;
     if standing.member.is_none() {
         tell_of_access(db, caller, &proof).await?;
@@ -106,9 +111,13 @@ pub async fn authorize<P: Grant>(db: &Db, caller: &Caller, org: &OrgRef) -> Resu
 }
 
 /// The organization sees who of the platform looked at it, and why.
-async fn tell_of_access<P: Grant>(db: &Db, caller: &Caller, proof: &Authorized<P>) -> Result<()> {
+async fn tell_of_access<P: RequiredPermission>(
+    db: &Db,
+    caller: &Caller,
+    proof: &Authorized<P>,
+) -> Result<()> {
     let reason = caller.platform_access.as_deref().map(Justification::parse);
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let reason = fields.take_optional(PLATFORM_ACCESS, reason);
     fields.finish()?;
     let facts = json!({ "reason": reason.map(String::from), "operation": caller.operation });
@@ -130,7 +139,7 @@ fn actor(user: UserId, is_operator: bool) -> Actor {
 /// Where an operator says why: the name of the header, as refusals call it.
 const PLATFORM_ACCESS: &str = "X-Platform-Access";
 
-impl Standing {
+impl CallerAccess {
     /// In one query.
     pub(crate) async fn look_up(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Self> {
         #[expect(
@@ -139,7 +148,7 @@ impl Standing {
         )]
         let tx = db.unscoped().await?;
         let found = query::look_up(&tx, &caller.claims, org).await?;
-        let found = found.ok_or(Error::Refused(Code::InvalidToken))?;
+        let found = found.ok_or(Error::Refused(ErrorCode::InvalidToken))?;
         let presented = found.presented;
         let standing = Self::of(&tx, caller, org, found).await;
         drop(tx);
@@ -147,7 +156,7 @@ impl Standing {
         standing
     }
 
-    async fn of(tx: &Unscoped, caller: &Caller, org: &OrgRef, found: Found) -> Result<Self> {
+    async fn of(tx: &Unscoped, caller: &Caller, org: &OrgRef, found: AccessRow) -> Result<Self> {
         caller.trail.called(&found.email);
         caller.admit(found.is_verified)?;
         let is_operator = found.is_superuser && caller.platform_access.is_some();
@@ -175,21 +184,24 @@ impl Standing {
     }
 
     /// May he do `P`, as far as what is remembered says? Asks nobody.
-    pub(crate) fn grants<P: Grant>(&self, caller: &Caller) -> Result<Authorized<P>, Reason> {
+    pub(crate) fn grants<P: RequiredPermission>(
+        &self,
+        caller: &Caller,
+    ) -> Result<Authorized<P>, DecisionReason> {
         let user = caller.claims.user;
         let actor = actor(user, self.member.is_none());
         let facts = match self.member {
             Some(_) => {
                 let (held, is_owner) = (self.position.held(), self.position.is_owner());
-                Facts { member: self.member, held, is_owner, is_recent: self.is_recent }
+                ActorAccess { member: self.member, held, is_owner, is_recent: self.is_recent }
             }
-            None => Facts { is_recent: self.is_recent, ..Facts::platform() },
+            None => ActorAccess { is_recent: self.is_recent, ..ActorAccess::platform() },
         };
         let asked = P::PERMISSION.filter(|_| self.member.is_some());
         let decision = self.position.decide(asked, P::CHANGES, P::ALLOWS_DELETED);
         match decision.reason {
-            Reason::Granted => {
-                let origin = Origin { actor, label: Some(self.label.clone()), ..caller.origin() };
+            DecisionReason::Granted => {
+                let origin = AuditOrigin { actor, label: Some(self.label.clone()), ..caller.origin() };
                 #[expect(clippy::disallowed_methods, reason = "the right was looked up")]
                 Ok(Authorized::checked(self.organization, origin, facts))
             }
@@ -198,21 +210,29 @@ impl Standing {
     }
 
     /// May he do `P`? Of whoever may not it is found out who could help him.
-    pub(crate) async fn decide<P: Grant>(&self, db: &Db, caller: &Caller) -> Result<Authorized<P>> {
+    pub(crate) async fn decide<P: RequiredPermission>(
+        &self,
+        db: &Db,
+        caller: &Caller,
+    ) -> Result<Authorized<P>> {
         match (self.grants::<P>(caller), P::PERMISSION) {
-            (Ok(_), _) if P::NEEDS_RECENT && !self.is_recent => Err(Code::ReauthRequired.refuse()),
+            (Ok(_), _) if P::NEEDS_RECENT && !self.is_recent => Err(ErrorCode::ReauthRequired.refuse()),
             (Ok(proof), _) => Ok(proof),
-            (Err(Reason::OrganizationDeleted), _) => Err(Code::OrganizationDeleted.refuse()),
-            (Err(Reason::OrganizationSuspended), _) => Err(Code::OrganizationSuspended.refuse()),
-            (Err(Reason::MembershipInactive), _) => Err(Error::NotFound("organization")),
+            (Err(DecisionReason::OrganizationDeleted), _) => Err(ErrorCode::OrganizationDeleted.refuse()),
+            (Err(DecisionReason::OrganizationSuspended), _) => Err(ErrorCode::OrganizationSuspended.refuse()),
+            (Err(DecisionReason::MembershipInactive), _) => Err(Error::NotFound("organization")),
             (Err(_), None) => Err(Error::Broken("membership is enough, and was not")),
             (Err(_), Some(permission)) => Err(self.lack(db, caller, permission).await?),
         }
     }
 
     async fn lack(&self, db: &Db, caller: &Caller, permission: Permission) -> Result<Error> {
-        let facts =
-            Facts { member: self.member, held: self.position.held(), is_owner: false, is_recent: false };
+        let facts = ActorAccess {
+            member: self.member,
+            held: self.position.held(),
+            is_owner: false,
+            is_recent: false,
+        };
         #[expect(
             clippy::disallowed_methods,
             reason = "a member is told which roles of his organization would do"
@@ -220,6 +240,6 @@ impl Standing {
         let proof: Authorized<Membership> = Authorized::checked(self.organization, caller.origin(), facts);
         let roles_that_grant = roles::that_grant(&db.begin(proof).await?, permission).await?;
         let roles_held = self.position.keys();
-        Ok(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })))
+        Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     Result,
     base::{
         ids::{MemberId, OrgId, RoleId},
-        permissions::{Permission, PermissionSet, Position, RoleGrants},
+        permissions::{MembershipAccess, Permission, PermissionSet, RoleGrants},
     },
     identity::{
         sessions::{self, Claims},
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What is known of a caller, and of the organization he named.
-pub(super) struct Found {
+pub(super) struct AccessRow {
     /// His address.
     pub(super) email: String,
     pub(super) is_verified: bool,
@@ -39,7 +39,7 @@ pub(super) struct Found {
     pub(super) organization: Option<OrgId>,
     /// `None`: he is no active member.
     pub(super) member: Option<MemberId>,
-    pub(super) position: Position,
+    pub(super) position: MembershipAccess,
 }
 
 /// One permission of one role of his; of a built-in role one row; one row where he has none.
@@ -82,10 +82,10 @@ impl FromQueryResult for Row {
 }
 
 /// `None` when the session has ended or its account is no longer good.
-pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Result<Option<Found>> {
+pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Result<Option<AccessRow>> {
     let rows: Vec<Row> = tx.rows(&query(claims, org, tx.now())).await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let mut found = Found {
+    let mut found = AccessRow {
         email: first.email.clone(),
         is_verified: first.is_verified,
         is_superuser: first.is_superuser,
@@ -93,7 +93,7 @@ pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Res
         presented: first.presented,
         organization: first.organization,
         member: first.member,
-        position: Position {
+        position: MembershipAccess {
             is_deleted: first.is_deleted,
             is_suspended: first.status.as_deref() != Some(organizations::ACTIVE),
             // Otherwise he is none of its members, and found as none.

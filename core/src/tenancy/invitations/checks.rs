@@ -9,9 +9,9 @@ use super::{Column, Entity, InvitationStatus, NewInvitation, expiry};
 use crate::{
     Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::RoleId,
-        permissions::{Facts, Position, RoleGrants, Write},
+        permissions::{ActorAccess, MembershipAccess, RoleGrants, WritePermission},
         text::EmailAddress,
     },
     identity::users,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What decides whether somebody can be invited. The organization is locked, so it stays true.
-pub(super) struct Book {
+pub(super) struct InvitationChecks {
     roles: Vec<RoleGrants>,
     /// Canonical addresses of members.
     members: HashSet<String>,
@@ -28,9 +28,9 @@ pub(super) struct Book {
     pending: HashSet<String>,
 }
 
-impl Book {
+impl InvitationChecks {
     /// Of everybody in `new`. What has expired no longer stands in the way.
-    pub(super) async fn open<P: Write>(tx: &OrgTx<P>, new: &[NewInvitation]) -> Result<Self> {
+    pub(super) async fn open<P: WritePermission>(tx: &OrgTx<P>, new: &[NewInvitation]) -> Result<Self> {
         let emails: Vec<_> = new.iter().map(|new| new.email.key()).collect();
         let to_these = || Condition::all().add(Column::EmailCanonical.is_in(emails.iter().copied()));
         expiry::expire(tx, to_these()).await?;
@@ -52,11 +52,11 @@ impl Book {
     /// The roles that he gets, if somebody of whom `facts` are known may invite him now; then he is noted.
     pub(super) fn admit(
         &mut self,
-        facts: &Facts,
+        facts: &ActorAccess,
         email: &EmailAddress,
         roles: &[String],
     ) -> Result<Vec<RoleGrants>> {
-        let (mut fields, mut given) = (Fields::default(), Vec::<RoleGrants>::new());
+        let (mut fields, mut given) = (FieldErrors::default(), Vec::<RoleGrants>::new());
         for (at, name) in roles.iter().enumerate() {
             match self.role(name) {
                 None => {
@@ -68,11 +68,11 @@ impl Book {
             }
         }
         fields.finish()?;
-        let position = Position { roles: given, ..Position::default() };
+        let position = MembershipAccess { roles: given, ..MembershipAccess::default() };
         facts.refuse_escalation(position.held(), position.is_owner())?;
         match () {
-            () if self.members.contains(email.key()) => Err(Code::AlreadyMember.refuse()),
-            () if !self.pending.insert(email.key().to_owned()) => Err(Code::InvitationPending.refuse()),
+            () if self.members.contains(email.key()) => Err(ErrorCode::AlreadyMember.refuse()),
+            () if !self.pending.insert(email.key().to_owned()) => Err(ErrorCode::InvitationPending.refuse()),
             () => Ok(position.roles),
         }
     }
@@ -88,7 +88,10 @@ fn id(name: &str) -> Option<RoleId> {
 }
 
 /// Which of these canonical addresses are those of members, suspended ones among them.
-pub(super) async fn members_among<P: Write>(tx: &OrgTx<P>, emails: &[&str]) -> Result<HashSet<String>> {
+pub(super) async fn members_among<P: WritePermission>(
+    tx: &OrgTx<P>,
+    emails: &[&str],
+) -> Result<HashSet<String>> {
     let theirs = users::Column::EmailCanonical.is_in(emails.iter().copied());
     let people = tx.beside().find::<users::Entity>().filter(theirs).all().await?;
     let people: HashMap<_, _> = people.into_iter().map(|user| (user.id, user.email_canonical)).collect();
@@ -111,18 +114,23 @@ mod tests {
         }
     }
 
-    fn book() -> Book {
+    fn book() -> InvitationChecks {
         let roles = BuiltinRole::ALL.iter().zip(1..).map(|(builtin, number)| role(number, *builtin));
         let (members, pending) = (["ada@example.com".to_owned()].into(), HashSet::new());
-        Book { roles: roles.collect(), members, pending }
+        InvitationChecks { roles: roles.collect(), members, pending }
     }
 
-    fn facts(role: BuiltinRole) -> Facts {
+    fn facts(role: BuiltinRole) -> ActorAccess {
         let (held, is_owner) = (role.permissions(), role == BuiltinRole::Owner);
-        Facts { member: None, held, is_owner, is_recent: true }
+        ActorAccess { member: None, held, is_owner, is_recent: true }
     }
 
-    fn admit(book: &mut Book, by: BuiltinRole, email: &str, roles: &[&str]) -> Result<usize, Code> {
+    fn admit(
+        book: &mut InvitationChecks,
+        by: BuiltinRole,
+        email: &str,
+        roles: &[&str],
+    ) -> Result<usize, ErrorCode> {
         let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
         let email = EmailAddress::parse(email).unwrap();
         book.admit(&facts(by), &email, &roles).map(|roles| roles.len()).map_err(|error| error.code())
@@ -132,13 +140,13 @@ mod tests {
     fn who_is_invited_once_is_not_invited_twice() {
         use BuiltinRole::{Admin, Member, Owner};
         let (mut book, viewer) = (book(), Uuid::from_u128(4).to_string());
-        assert_eq!(admit(&mut book, Admin, "Ada@Example.com", &["viewer"]), Err(Code::AlreadyMember));
+        assert_eq!(admit(&mut book, Admin, "Ada@Example.com", &["viewer"]), Err(ErrorCode::AlreadyMember));
         assert_eq!(admit(&mut book, Admin, "eve@example.com", &["viewer", &viewer, "member"]), Ok(2));
-        assert_eq!(admit(&mut book, Admin, "EVE@example.com", &[]), Err(Code::InvitationPending));
+        assert_eq!(admit(&mut book, Admin, "EVE@example.com", &[]), Err(ErrorCode::InvitationPending));
         // A refusal of his roles comes first, and notes nothing.
-        assert_eq!(admit(&mut book, Admin, "bob@example.com", &["owner"]), Err(Code::OwnerProtected));
-        assert_eq!(admit(&mut book, Member, "bob@example.com", &["admin"]), Err(Code::Escalation));
-        assert_eq!(admit(&mut book, Owner, "bob@example.com", &["nobody"]), Err(Code::ValidationFailed));
+        assert_eq!(admit(&mut book, Admin, "bob@example.com", &["owner"]), Err(ErrorCode::OwnerProtected));
+        assert_eq!(admit(&mut book, Member, "bob@example.com", &["admin"]), Err(ErrorCode::Escalation));
+        assert_eq!(admit(&mut book, Owner, "bob@example.com", &["nobody"]), Err(ErrorCode::ValidationFailed));
         assert_eq!(admit(&mut book, Owner, "bob@example.com", &["owner"]), Ok(1));
     }
 }

@@ -10,9 +10,9 @@ use super::{Column, Entity, Invitation, InvitationStatus};
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::InvitationId,
-        permissions::{MembersInvite, Write},
+        permissions::{MembersInvite, WritePermission},
     },
     identity::one_time_tokens,
     storage::{
@@ -32,7 +32,7 @@ pub async fn revoke(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<()> {
     match before.status_at(tx.now()) {
         InvitationStatus::Revoked => return Ok(()),
         InvitationStatus::Pending => {}
-        _ => return Err(Code::InvitationClosed.refuse()),
+        _ => return Err(ErrorCode::InvitationClosed.refuse()),
     }
     one_time_tokens::kill_invitation(&tx.beside(), id, &before.email_canonical).await?;
     close(tx, &before, InvitationStatus::Revoked, Action::InvitationRevoked).await
@@ -42,7 +42,7 @@ pub async fn revoke(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<()> {
 ///
 /// # Errors
 /// `INVITATION_EXPIRED` when it had ended by then.
-pub(crate) async fn close<P: Write>(
+pub(crate) async fn close<P: WritePermission>(
     tx: &OrgTx<P>,
     invitation: &Invitation,
     status: InvitationStatus,
@@ -58,7 +58,7 @@ pub(crate) async fn close<P: Write>(
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
     if tx.set_where::<Entity>(closed, open).await? == 0 {
-        return Err(Code::InvitationExpired.refuse());
+        return Err(ErrorCode::InvitationExpired.refuse());
     }
     let facts = |status: InvitationStatus| json!({ "status": status.as_str() });
     let details = Details::changed(facts(invitation.status), facts(status));

@@ -9,7 +9,7 @@ use crate::{
     Result,
     base::ids::{InvitationId, OrgId},
     identity::one_time_tokens,
-    storage::db::Tx,
+    storage::db::GlobalTx,
 };
 
 #[derive(FromQueryResult)]
@@ -19,11 +19,11 @@ struct Found {
 }
 
 /// The organizations that have invited this canonical address.
-pub(crate) async fn inviting(tx: &Tx, email: &str) -> Result<BTreeSet<OrgId>> {
+pub(crate) async fn inviting(tx: &GlobalTx, email: &str) -> Result<BTreeSet<OrgId>> {
     Ok(of_address(tx, email).await?.into_iter().map(|found| found.organization_id).collect())
 }
 
-async fn of_address(tx: &Tx, email: &str) -> Result<Vec<Found>> {
+async fn of_address(tx: &GlobalTx, email: &str) -> Result<Vec<Found>> {
     let mut query = Query::select();
     query
         .columns([Column::OrganizationId, Column::Id])
@@ -35,7 +35,7 @@ async fn of_address(tx: &Tx, email: &str) -> Result<Vec<Found>> {
 
 /// Removes every invitation for this canonical address, with its tokens: it says who he was. The organizations that have
 /// invited it are locked.
-pub(crate) async fn forget(tx: &Tx, email: &str) -> Result<()> {
+pub(crate) async fn forget(tx: &GlobalTx, email: &str) -> Result<()> {
     let mut invitations = BTreeMap::<_, Vec<_>>::new();
     for Found { organization_id, id } in of_address(tx, email).await? {
         invitations.entry(organization_id).or_default().push(id);

@@ -13,7 +13,7 @@ use crate::{
     Result,
     base::{
         ids::{InvitationId, OrgId},
-        permissions::{Origin, Write},
+        permissions::{AuditOrigin, WritePermission},
     },
     storage::{
         audit::{Action, Details},
@@ -25,7 +25,7 @@ use crate::{
 const BATCH: u64 = 1_000;
 
 /// Writes down that the time of those that `condition` names is over, where it is; gives their number.
-pub(super) async fn expire<P: Write>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
+pub(super) async fn expire<P: WritePermission>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
     let overdue = Condition::all()
         .add(Column::Status.eq(InvitationStatus::Pending))
         .add(Column::ExpiresAt.lte(tx.now()))
@@ -71,7 +71,7 @@ pub async fn expire_overdue(db: &Db) -> Result<u64> {
     if found.is_empty() {
         return Ok(0);
     }
-    let (tx, mut ended) = (db.begin_global(Origin::WORKER).await?, 0);
+    let (tx, mut ended) = (db.begin_global(AuditOrigin::WORKER).await?, 0);
     for (org, ids) in found {
         #[expect(
             clippy::disallowed_methods,

@@ -25,7 +25,7 @@ pub use entity::{InvitationStatus, Model as Invitation};
 pub(crate) use erasure::{forget, inviting};
 pub use expiry::expire_overdue;
 pub(crate) use recipient::companions;
-pub use recipient::{Account, Opened, mine, open};
+pub use recipient::{InvitationView, InvitedAccount, mine, open};
 pub use role_removal::{RoleRemoval, remove_role, try_remove_role};
 pub use send::{invite, resend};
 
@@ -33,14 +33,14 @@ use crate::{
     Error, Result,
     base::{
         ids::InvitationId,
-        pagination::{Listing, Page},
-        permissions::{Grant, InvitationsRead, RoleGrants},
+        pagination::{Page, PageRequest},
+        permissions::{InvitationsRead, RequiredPermission, RoleGrants},
         text::EmailAddress,
     },
     identity::users::{self, User},
     storage::db::{OrgTx, SortKey},
     tenancy::{
-        members::RoleHeld,
+        members::RoleSummary,
         roles::{self, Role},
     },
 };
@@ -56,13 +56,13 @@ pub struct NewInvitation {
 
 /// An invitation as it is shown.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct InvitationDetails {
     /// The invitation.
     pub invitation: Invitation,
     /// Who invites.
     pub inviter: User,
     /// The living roles that it gives.
-    pub roles: Vec<RoleHeld>,
+    pub roles: Vec<RoleSummary>,
 }
 
 /// What the list can be ordered by. Each column is indexed with the organization and the id.
@@ -95,8 +95,8 @@ impl SortKey for InvitationKey {
 pub async fn list(
     tx: &OrgTx<InvitationsRead>,
     status: Option<InvitationStatus>,
-    listing: Listing<InvitationKey>,
-) -> Result<Page<Shown>> {
+    listing: PageRequest<InvitationKey>,
+) -> Result<Page<InvitationDetails>> {
     let now = tx.now();
     let is = |status: InvitationStatus| Condition::all().add(Column::Status.eq(status));
     let standing = status.map(|status| match status {
@@ -113,7 +113,7 @@ pub async fn list(
     let mut roles = roles_of(tx, page.data.iter().map(|(invitation, _)| invitation.id)).await?;
     let data = page.data.into_iter().map(|(invitation, inviter)| {
         let roles = roles.remove(&invitation.id).unwrap_or_default();
-        Shown { invitation, inviter, roles: roles.into_iter().map(RoleHeld::from).collect() }
+        InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() }
     });
     Ok(Page { data: data.collect(), next: page.next })
 }
@@ -122,15 +122,18 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's.
-pub async fn get(tx: &OrgTx<InvitationsRead>, id: InvitationId) -> Result<Shown> {
+pub async fn get(tx: &OrgTx<InvitationsRead>, id: InvitationId) -> Result<InvitationDetails> {
     let found = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>();
     let (invitation, inviter) = found.one().await?;
     let roles = roles_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    Ok(Shown { invitation, inviter, roles: roles.into_iter().map(RoleHeld::from).collect() })
+    Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() })
 }
 
 /// What the living roles of an invitation allow now.
-pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, invitation: &Invitation) -> Result<Vec<RoleGrants>> {
+pub(crate) async fn grants<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    invitation: &Invitation,
+) -> Result<Vec<RoleGrants>> {
     let roles = roles_of(tx, [invitation.id]).await?.remove(&invitation.id).unwrap_or_default();
     roles::grants(tx, roles).await
 }
@@ -144,7 +147,7 @@ struct Given {
 }
 
 /// The living roles of each of these invitations.
-async fn roles_of<P: Grant>(
+async fn roles_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     invitations: impl IntoIterator<Item = InvitationId>,
 ) -> Result<HashMap<InvitationId, Vec<Role>>> {
@@ -162,13 +165,13 @@ pub(crate) fn address(stored: &str) -> Result<EmailAddress> {
     EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored address is none"))
 }
 
-impl From<RoleGrants> for RoleHeld {
+impl From<RoleGrants> for RoleSummary {
     fn from(role: RoleGrants) -> Self {
         Self { id: role.id, key: role.key, name: role.name }
     }
 }
 
-impl From<Role> for RoleHeld {
+impl From<Role> for RoleSummary {
     fn from(role: Role) -> Self {
         Self { id: role.id, key: role.key, name: role.name }
     }

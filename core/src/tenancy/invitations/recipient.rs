@@ -11,18 +11,18 @@ use super::{Column, Entity, Invitation, InvitationKey, InvitationStatus, invitat
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{OrgId, UserId},
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
     },
     identity::{
-        one_time_tokens::{self, OneTimeToken, Purpose},
+        one_time_tokens::{self, OneTimeToken, TokenPurpose},
         users::{self, User},
     },
     storage::db::{Db, Unscoped},
     tenancy::{
         members::{
-            RoleHeld,
+            RoleSummary,
             role_summary::{self, Links},
         },
         organizations::{self, Organization},
@@ -31,7 +31,7 @@ use crate::{
 
 /// Whether the invited address has an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Account {
+pub enum InvitedAccount {
     /// It has none.
     None,
     /// It has one that may be anybody's: nobody has proved the address.
@@ -42,7 +42,7 @@ pub enum Account {
 
 /// An invitation that somebody holds in his hands.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct InvitationView {
     /// The invitation.
     pub invitation: Invitation,
     /// Into which organization.
@@ -50,7 +50,7 @@ pub struct Opened {
     /// Who invites.
     pub inviter: User,
     /// The living roles that it gives.
-    pub roles: Vec<RoleHeld>,
+    pub roles: Vec<RoleSummary>,
 }
 
 /// The invitation of a token that is still good, the token's row, and whether its address has an account: who has the
@@ -58,11 +58,11 @@ pub struct Opened {
 ///
 /// # Errors
 /// `INVITATION_EXPIRED` for every other text: unknown, used, replaced, expired, or of an organization that is no more.
-pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, Opened, Account)> {
-    let expired = Code::InvitationExpired;
-    let link = one_time_tokens::find(db, token, &[Purpose::Invitation]).await;
+pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, InvitationView, InvitedAccount)> {
+    let expired = ErrorCode::InvitationExpired;
+    let link = one_time_tokens::find(db, token, &[TokenPurpose::Invitation]).await;
     let link = link.map_err(|error| match error.code() {
-        Code::LinkExpired => expired.refuse(),
+        ErrorCode::LinkExpired => expired.refuse(),
         _ => error,
     })?;
     #[expect(clippy::disallowed_methods, reason = "who is invited is in no organization yet")]
@@ -73,9 +73,9 @@ pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, Opened, Account
     let living = users::Column::EmailCanonical.eq(link.email_canonical.as_str());
     let living: Vec<User> = rows(&tx, users::Entity, living.and(users::Column::DeletedAt.is_null())).await?;
     let account = match living.first() {
-        None => Account::None,
-        Some(user) if user.email_verified_at.is_none() => Account::Unproved,
-        Some(_) => Account::Proved,
+        None => InvitedAccount::None,
+        Some(user) if user.email_verified_at.is_none() => InvitedAccount::Unproved,
+        Some(_) => InvitedAccount::Proved,
     };
     Ok((link, opened, account))
 }
@@ -85,7 +85,7 @@ pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, Opened, Account
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn mine(db: &Db, user: &User, listing: Listing<InvitationKey>) -> Result<Page<Opened>> {
+pub async fn mine(db: &Db, user: &User, listing: PageRequest<InvitationKey>) -> Result<Page<InvitationView>> {
     if user.email_verified_at.is_none() {
         return Ok(Page { data: Vec::new(), next: None });
     }
@@ -101,7 +101,7 @@ fn open_at(now: chrono::DateTime<chrono::Utc>) -> SimpleExpr {
 }
 
 /// With each invitation what it names. Those of organizations that were deleted are left out.
-pub(crate) async fn companions(tx: &Unscoped, invitations: Vec<Invitation>) -> Result<Vec<Opened>> {
+pub(crate) async fn companions(tx: &Unscoped, invitations: Vec<Invitation>) -> Result<Vec<InvitationView>> {
     if invitations.is_empty() {
         return Ok(Vec::new());
     }
@@ -123,7 +123,7 @@ pub(crate) async fn companions(tx: &Unscoped, invitations: Vec<Invitation>) -> R
         let organization = organizations.get(&invitation.organization_id)?.clone();
         let inviter = inviters.get(&invitation.inviter_id)?.clone();
         let roles = roles.remove(&invitation.id).unwrap_or_default();
-        Some(Opened { invitation, organization, inviter, roles })
+        Some(InvitationView { invitation, organization, inviter, roles })
     };
     Ok(invitations.into_iter().filter_map(with).collect())
 }

@@ -21,7 +21,7 @@ use crate::{
         db::{Expected, OrgTx, pieces},
     },
     tenancy::{
-        members::{self, Effect, join},
+        members::{self, PermissionDiff, join},
         roles::RoleRef,
     },
 };
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRemoval {
     /// Who would gain and who would lose what.
-    pub effects: Vec<Effect>,
+    pub effects: Vec<PermissionDiff>,
     /// The open invitations that would give the other role.
     pub invitations: Vec<InvitationId>,
 }

@@ -4,21 +4,21 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::json;
 
 use super::{
-    Column, Entity, Invitation, InvitationStatus, NewInvitation, Shown, address,
-    checks::{self, Book},
+    Column, Entity, Invitation, InvitationDetails, InvitationStatus, NewInvitation, address,
+    checks::{self, InvitationChecks},
     entity::ActiveModel,
     expiry, invitation_roles, roles_of,
 };
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{InvitationId, InvitationRoleId},
-        permissions::{MembersInvite, Position, RoleGrants, Write},
+        permissions::{MembersInvite, MembershipAccess, RoleGrants, WritePermission},
         text::EmailAddress,
     },
     identity::{
-        one_time_tokens::{self, Mail},
+        one_time_tokens::{self, EmailTokens},
         users::{self, User},
     },
     storage::{
@@ -27,7 +27,7 @@ use crate::{
         outbox::Job,
     },
     tenancy::{
-        members::{RoleHeld, join},
+        members::{RoleSummary, join},
         organizations, roles,
     },
 };
@@ -39,16 +39,16 @@ use crate::{
 /// `ESCALATION`; `ALREADY_MEMBER`; `INVITATION_PENDING`.
 pub async fn invite(
     tx: &OrgTx<MembersInvite>,
-    mail: &Mail,
+    mail: &EmailTokens,
     new: Vec<NewInvitation>,
-) -> Result<Vec<Result<Shown>>> {
+) -> Result<Vec<Result<InvitationDetails>>> {
     // Locked, so that of two who invite one address the second sees the first; the unique index says the same.
     let organization = join::lock(tx).await?;
     if organization.kind == organizations::PERSONAL {
-        return Err(Code::PersonalOrganization.refuse());
+        return Err(ErrorCode::PersonalOrganization.refuse());
     }
     let inviter = inviter(tx).await?;
-    let mut book = Book::open(tx, &new).await?;
+    let mut book = InvitationChecks::open(tx, &new).await?;
     let mut outcomes = Vec::with_capacity(new.len());
     for NewInvitation { email, roles } in new {
         outcomes.push(match book.admit(tx.facts(), &email, &roles) {
@@ -61,11 +61,11 @@ pub async fn invite(
 
 async fn send(
     tx: &OrgTx<MembersInvite>,
-    mail: &Mail,
+    mail: &EmailTokens,
     inviter: &User,
     email: &EmailAddress,
     roles: Vec<RoleGrants>,
-) -> Result<Shown> {
+) -> Result<InvitationDetails> {
     let (id, now) = (InvitationId::new(tx.now()), tx.now());
     let token = one_time_tokens::issue_invitation(&tx.beside(), mail, id, email).await?;
     let invitation = tx
@@ -98,8 +98,8 @@ async fn send(
     let keys: Vec<_> = roles.iter().map(|role| &role.key).collect();
     let facts = json!({ "roles": keys, "expires_at": invitation.expires_at });
     tx.record(Action::InvitationCreated, id, Details::created(facts)).await?;
-    let roles = roles.into_iter().map(RoleHeld::from).collect();
-    Ok(Shown { invitation, inviter: inviter.clone(), roles })
+    let roles = roles.into_iter().map(RoleSummary::from).collect();
+    Ok(InvitationDetails { invitation, inviter: inviter.clone(), roles })
 }
 
 /// Sends an invitation again, by a new token: the old one is worth nothing. Whoever does so invites from now on, so he
@@ -108,18 +108,23 @@ async fn send(
 /// # Errors
 /// `NotFound`; `INVITATION_CLOSED`; `OWNER_PROTECTED`, `ESCALATION`; `ALREADY_MEMBER`; `INVITATION_PENDING` when the
 /// address was invited anew since it expired.
-pub async fn resend(tx: &OrgTx<MembersInvite>, mail: &Mail, id: InvitationId) -> Result<Shown> {
+pub async fn resend(
+    tx: &OrgTx<MembersInvite>,
+    mail: &EmailTokens,
+    id: InvitationId,
+) -> Result<InvitationDetails> {
     join::lock(tx).await?;
     let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
     if !matches!(before.status, InvitationStatus::Pending | InvitationStatus::Expired) {
-        return Err(Code::InvitationClosed.refuse());
+        return Err(ErrorCode::InvitationClosed.refuse());
     }
     let email = address(&before.email)?;
     let roles = roles_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    let given = Position { roles: roles::grants(tx, roles.clone()).await?, ..Position::default() };
+    let given =
+        MembershipAccess { roles: roles::grants(tx, roles.clone()).await?, ..MembershipAccess::default() };
     tx.facts().refuse_escalation(given.held(), given.is_owner())?;
     if !checks::members_among(tx, &[email.key()]).await?.is_empty() {
-        return Err(Code::AlreadyMember.refuse());
+        return Err(ErrorCode::AlreadyMember.refuse());
     }
     let others = Condition::all().add(Column::EmailCanonical.eq(email.key())).add(Column::Id.ne(id));
     expiry::expire(tx, others).await?;
@@ -142,13 +147,13 @@ pub async fn resend(tx: &OrgTx<MembersInvite>, mail: &Mail, id: InvitationId) ->
     let facts = |row: &Invitation| json!({ "resend_count": row.resend_count, "expires_at": row.expires_at });
     let details = Details::changed(facts(&before), facts(&invitation));
     tx.record(Action::InvitationResent, id, details).await?;
-    Ok(Shown { invitation, inviter, roles: roles.into_iter().map(RoleHeld::from).collect() })
+    Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() })
 }
 
 /// The person who acts.
-async fn inviter<P: Write>(tx: &OrgTx<P>) -> Result<User> {
+async fn inviter<P: WritePermission>(tx: &OrgTx<P>) -> Result<User> {
     let actor = tx.origin().actor.user().ok_or(Error::Broken("nobody invites"))?;
     let found = tx.beside().find::<users::Entity>().filter(users::Column::Id.eq(actor)).one().await?;
     // Deleted in this moment.
-    found.ok_or(Code::InvalidToken.refuse())
+    found.ok_or(ErrorCode::InvalidToken.refuse())
 }

@@ -10,10 +10,10 @@ use crate::{
     Result,
     base::{
         ids::{OrgId, UserId},
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
     },
     storage::{
-        audit::{self, EventKey, Told},
+        audit::{self, EventKey, EventRecord},
         db::Db,
     },
 };
@@ -28,7 +28,7 @@ struct Belonging {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn activity(db: &Db, user: UserId, listing: Listing<EventKey>) -> Result<Page<Told>> {
+pub async fn activity(db: &Db, user: UserId, listing: PageRequest<EventKey>) -> Result<Page<EventRecord>> {
     #[expect(clippy::disallowed_methods, reason = "a person reads what he did himself")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();

@@ -9,7 +9,7 @@ use crate::{
     Result,
     base::{
         ids::{MemberId, RoleId},
-        permissions::{Grant, PermissionSet, RoleGrants},
+        permissions::{PermissionSet, RequiredPermission, RoleGrants},
     },
     storage::db::{OrgTx, pieces},
     tenancy::roles::{self, Role},
@@ -17,7 +17,7 @@ use crate::{
 
 /// What a change does to one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effect {
+pub struct PermissionDiff {
     /// To whom.
     pub member: MemberId,
     /// What he may do then, and may not now.
@@ -29,7 +29,7 @@ pub struct Effect {
 /// What each active member may do.
 pub(crate) type Rights = BTreeMap<MemberId, PermissionSet>;
 
-impl Effect {
+impl PermissionDiff {
     /// What `after` differs from `before`, for each member; nobody for whom nothing changes. In the order of the ids.
     pub(crate) fn between(before: &Rights, after: &Rights) -> Vec<Self> {
         let of = |rights: &Rights, member: &MemberId| rights.get(member).copied().unwrap_or_default();
@@ -44,7 +44,7 @@ impl Effect {
 }
 
 /// What the active ones of these members may do, by all of their roles.
-pub(crate) async fn rights<P: Grant>(tx: &OrgTx<P>, concerned: &[MemberId]) -> Result<Rights> {
+pub(crate) async fn rights<P: RequiredPermission>(tx: &OrgTx<P>, concerned: &[MemberId]) -> Result<Rights> {
     let active = tx.find::<Entity>().filter(Column::Status.eq(ACTIVE));
     let active = active.all_of(Column::Id, concerned.iter().copied()).await?;
     let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
@@ -71,7 +71,7 @@ pub(crate) async fn rights<P: Grant>(tx: &OrgTx<P>, concerned: &[MemberId]) -> R
 }
 
 /// The members who hold a role, in the order of their ids.
-pub(crate) async fn holders<P: Grant>(tx: &OrgTx<P>, role: RoleId) -> Result<Vec<MemberId>> {
+pub(crate) async fn holders<P: RequiredPermission>(tx: &OrgTx<P>, role: RoleId) -> Result<Vec<MemberId>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::RoleId.eq(role)).all().await?;
     let mut holders: Vec<_> = held.into_iter().map(|held| held.member_id).collect();
     holders.sort();
@@ -94,10 +94,10 @@ mod tests {
         let after = Rights::from([(ids[0], set(&[read])), (ids[1], set(&[read])), (ids[2], set(&[write]))]);
         let (none, write) = (set(&[]), set(&[write]));
         assert_eq!(
-            Effect::between(&before, &after),
+            PermissionDiff::between(&before, &after),
             [
-                Effect { member: ids[1], gains: none, loses: write },
-                Effect { member: ids[2], gains: write, loses: none },
+                PermissionDiff { member: ids[1], gains: none, loses: write },
+                PermissionDiff { member: ids[2], gains: write, loses: none },
             ]
         );
     }

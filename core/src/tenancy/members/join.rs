@@ -8,9 +8,9 @@ use super::{ACTIVE, Column, Entity, Member, REMOVED, entity, grants_of, member_r
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{InvitationId, MemberId, MemberRoleId, UserId},
-        permissions::{Facts, Grant, Permission, Platform, Position, RoleGrants},
+        permissions::{ActorAccess, MembershipAccess, Permission, Platform, RequiredPermission, RoleGrants},
     },
     identity::users,
     storage::{
@@ -20,7 +20,10 @@ use crate::{
 };
 
 /// Whom of these people the organization has for a member already, active or suspended.
-pub(crate) async fn belonging<P: Grant>(tx: &OrgTx<P>, people: Vec<UserId>) -> Result<Vec<UserId>> {
+pub(crate) async fn belonging<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    people: Vec<UserId>,
+) -> Result<Vec<UserId>> {
     let members =
         tx.find::<Entity>().filter(Column::Status.ne(REMOVED)).all_of(Column::UserId, people).await?;
     Ok(members.into_iter().map(|member| member.user_id).collect())
@@ -41,7 +44,7 @@ pub(crate) async fn join(
     let now = tx.now();
     let before = tx.find::<Entity>().filter(Column::UserId.eq(user)).all().await?.into_iter().next();
     let member = match before {
-        Some(member) if member.status != REMOVED => return Err(Code::AlreadyMember.refuse()),
+        Some(member) if member.status != REMOVED => return Err(ErrorCode::AlreadyMember.refuse()),
         Some(member) => {
             tx.delete::<member_roles::Entity>(member_roles::Column::MemberId.eq(member.id)).await?;
             tx.update(entity::ActiveModel {
@@ -91,22 +94,22 @@ pub(crate) async fn join(
 ///
 /// # Errors
 /// `INVITATION_UNSUPPORTED`.
-pub(crate) async fn refuse_unsupported<P: Grant>(
+pub(crate) async fn refuse_unsupported<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
     given: &[RoleGrants],
 ) -> Result<()> {
-    let unsupported = Code::InvitationUnsupported;
+    let unsupported = ErrorCode::InvitationUnsupported;
     let active = Condition::all().add(Column::Id.eq(member)).add(Column::Status.eq(ACTIVE));
     let inviter = tx.find::<Entity>().filter(active).with::<users::Entity>();
     let inviter = inviter.filter(users::Column::IsActive.eq(true).and(users::Column::DeletedAt.is_null()));
     if inviter.count().await? == 0 {
         return Err(unsupported.refuse());
     }
-    let position = Position { roles: grants_of(tx, member).await?, ..Position::default() };
+    let position = MembershipAccess { roles: grants_of(tx, member).await?, ..MembershipAccess::default() };
     let (held, is_owner) = (position.held(), position.is_owner());
-    let facts = Facts { member: Some(member), held, is_owner, is_recent: false };
-    let given = Position { roles: given.to_vec(), ..Position::default() };
+    let facts = ActorAccess { member: Some(member), held, is_owner, is_recent: false };
+    let given = MembershipAccess { roles: given.to_vec(), ..MembershipAccess::default() };
     match held.contains(Permission::MembersInvite) {
         true => facts.refuse_escalation(given.held(), given.is_owner()).map_err(|_| unsupported.refuse()),
         false => Err(unsupported.refuse()),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, DerivePartialModel};
 
-use super::{ACTIVE, Entity, Member, REMOVED, RoleHeld, SUSPENDED, entity::Column, member_roles};
+use super::{ACTIVE, Entity, Member, REMOVED, RoleSummary, SUSPENDED, entity::Column, member_roles};
 use crate::{
     Error, Result,
     base::{
         ids::{MemberId, RoleId},
-        pagination::{Listing, Page},
-        permissions::{Grant, MembersRead},
+        pagination::{Page, PageRequest},
+        permissions::{MembersRead, RequiredPermission},
         text::SearchTerm,
     },
     identity::users::{self, User},
@@ -20,13 +20,13 @@ use crate::{
 
 /// A member, and what is shown with him.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct MemberDetails {
     /// The membership.
     pub member: Member,
     /// Who it is.
     pub user: User,
     /// The roles he holds, in the order in which he got them.
-    pub roles: Vec<RoleHeld>,
+    pub roles: Vec<RoleSummary>,
 }
 
 /// What may become of a member.
@@ -86,8 +86,8 @@ impl SortKey for MemberKey {
 pub async fn list(
     tx: &OrgTx<MembersRead>,
     filter: MemberFilter,
-    listing: Listing<MemberKey>,
-) -> Result<Page<Listed>> {
+    listing: PageRequest<MemberKey>,
+) -> Result<Page<MemberDetails>> {
     let status = match filter.status {
         Some(status) => Column::Status.eq(status.as_str()),
         None => Column::Status.ne(REMOVED),
@@ -109,7 +109,7 @@ pub async fn list(
     let mut roles = roles_of(tx, page.data.iter().map(|(member, _)| member.id)).await?;
     let listed = |(member, user): (Member, User)| {
         let roles = roles.remove(&member.id).unwrap_or_default();
-        Listed { member, user, roles }
+        MemberDetails { member, user, roles }
     };
     Ok(Page { data: page.data.into_iter().map(listed).collect(), next: page.next })
 }
@@ -118,17 +118,17 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`, also when he is another organization's.
-pub async fn get<P: Grant>(tx: &OrgTx<P>, id: MemberId) -> Result<Listed> {
+pub async fn get<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Result<MemberDetails> {
     let (member, user) = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>().one().await?;
     let roles = roles_of(tx, [id].into_iter()).await?.remove(&id).unwrap_or_default();
-    Ok(Listed { member, user, roles })
+    Ok(MemberDetails { member, user, roles })
 }
 
 /// Whether there is such a member, for whoever may do anything to him.
 ///
 /// # Errors
 /// `NotFound`, also when he is another organization's, or was removed.
-pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: MemberId) -> Result<()> {
+pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Result<()> {
     let member = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
     match member.exists().await? {
         true => Ok(()),
@@ -141,14 +141,14 @@ pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: MemberId) -> Result<()> {
 struct Held {
     member_id: MemberId,
     #[sea_orm(nested)]
-    role: Option<RoleHeld>,
+    role: Option<RoleSummary>,
 }
 
 /// The living roles of each of these members.
-async fn roles_of<P: Grant>(
+async fn roles_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl Iterator<Item = MemberId>,
-) -> Result<HashMap<MemberId, Vec<RoleHeld>>> {
+) -> Result<HashMap<MemberId, Vec<RoleSummary>>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
     let held = held.join::<roles::Entity>().views::<Held>(member_roles::Column::Id).await?;
     let mut roles = HashMap::<_, Vec<_>>::new();
@@ -159,6 +159,6 @@ async fn roles_of<P: Grant>(
 }
 
 /// The roles of a member by their ids.
-pub(super) fn ids(roles: &[RoleHeld]) -> Vec<RoleId> {
+pub(super) fn ids(roles: &[RoleSummary]) -> Vec<RoleId> {
     roles.iter().map(|role| role.id).collect()
 }

@@ -5,7 +5,7 @@ use sea_orm::ColumnTrait;
 use super::{ACTIVE, Column, Entity, Member, referenced::refuse_standing};
 use crate::{
     Error, Result,
-    base::{error::Fields, ids::MemberId, permissions::Write},
+    base::{error::FieldErrors, ids::MemberId, permissions::WritePermission},
     storage::db::OrgTx,
 };
 
@@ -14,11 +14,11 @@ use crate::{
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn lock_active<P: Write>(
+pub(crate) async fn lock_active<P: WritePermission>(
     tx: &OrgTx<P>,
     member: MemberId,
     field: &str,
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
 ) -> Result<()> {
     let is_active = match tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await {
         Err(Error::NotFound(_)) => None,
@@ -32,7 +32,7 @@ pub(crate) async fn lock_active<P: Write>(
 ///
 /// # Errors
 /// `NotFound`, also when he is another organization's.
-pub(crate) async fn lock_one<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+pub(crate) async fn lock_one<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await.map(drop)
 }
 
@@ -40,7 +40,10 @@ pub(crate) async fn lock_one<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Resul
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(super) async fn lock_these<P: Write>(tx: &OrgTx<P>, members: &[MemberId]) -> Result<Vec<Member>> {
+pub(super) async fn lock_these<P: WritePermission>(
+    tx: &OrgTx<P>,
+    members: &[MemberId],
+) -> Result<Vec<Member>> {
     tx.find::<Entity>().all_locked_of(members.iter().copied()).await
 }
 
@@ -48,6 +51,6 @@ pub(super) async fn lock_these<P: Write>(tx: &OrgTx<P>, members: &[MemberId]) ->
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn lock_all<P: Write>(tx: &OrgTx<P>) -> Result<()> {
+pub(crate) async fn lock_all<P: WritePermission>(tx: &OrgTx<P>) -> Result<()> {
     tx.find::<Entity>().all_locked().await.map(drop)
 }

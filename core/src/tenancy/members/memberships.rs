@@ -9,23 +9,23 @@ use sea_orm::{
 };
 
 use super::{
-    RoleHeld, entity, member_roles,
+    RoleSummary, entity, member_roles,
     role_summary::{self, Links},
 };
 use crate::{
     Result,
     base::{
         ids::{MemberId, OrgId, UserId},
-        pagination::{After, KeyValue, Listing, Page},
+        pagination::{CursorPosition, Page, PageRequest, SortValue},
     },
     identity::users::User,
-    storage::db::{Db, Tx, Unscoped},
+    storage::db::{Db, GlobalTx, Unscoped},
     tenancy::organizations::{self, Organization},
 };
 
 /// One organization of a person, and his place in it.
 #[derive(Clone, Debug)]
-pub struct Mine {
+pub struct UserMembership {
     /// The organization.
     pub organization: Organization,
     /// The membership.
@@ -35,10 +35,10 @@ pub struct Mine {
     /// Since when.
     pub joined_at: DateTime<Utc>,
     /// The roles he holds.
-    pub roles: Vec<RoleHeld>,
+    pub roles: Vec<RoleSummary>,
 }
 
-impl FromQueryResult for Mine {
+impl FromQueryResult for UserMembership {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
             organization: Organization::from_query_result(row, prefix)?,
@@ -82,7 +82,7 @@ fn theirs(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Page<Mine>> {
+pub async fn list_mine(db: &Db, user: UserId, listing: PageRequest<()>) -> Result<Page<UserMembership>> {
     let mut query = theirs([user]);
     query
         .column((organizations::Entity, Asterisk))
@@ -91,14 +91,14 @@ pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Pa
         .expr_as(Expr::col(member(entity::Column::JoinedAt)), "member_joined_at")
         // One more than asked for: it tells whether there is a next page.
         .limit(listing.limit + 1);
-    if let Some(After { key: KeyValue::Instant(joined_at), id }) = listing.after {
+    if let Some(CursorPosition { key: SortValue::Instant(joined_at), id }) = listing.after {
         let row =
             Expr::tuple([Expr::col(member(entity::Column::JoinedAt)), Expr::col(member(entity::Column::Id))]);
         query.and_where(row.gt(Expr::tuple([Expr::value(joined_at), Expr::value(id)])));
     }
     #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]
     let tx = db.unscoped().await?;
-    let mut data: Vec<Mine> = tx.rows(&query).await?;
+    let mut data: Vec<UserMembership> = tx.rows(&query).await?;
     let more = data.len() as u64 > listing.limit;
     data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
     let links = Links::<member_roles::Entity> {
@@ -111,7 +111,8 @@ pub async fn list_mine(db: &Db, user: UserId, listing: Listing<()>) -> Result<Pa
     for mine in &mut data {
         mine.roles = roles.remove(&mine.member).unwrap_or_default();
     }
-    let place = |last: &Mine| After { key: KeyValue::Instant(last.joined_at), id: last.member.0 };
+    let place =
+        |last: &UserMembership| CursorPosition { key: SortValue::Instant(last.joined_at), id: last.member.0 };
     let next = data.last().filter(|_| more).map(place);
     Ok(Page { data, next })
 }
@@ -158,7 +159,7 @@ pub(crate) async fn default_organizations(tx: &Unscoped, users: &[User]) -> Resu
 }
 
 /// Is a person an active member of a living organization?
-pub(crate) async fn belongs(tx: &Tx, user: UserId, org: OrgId) -> Result<bool> {
+pub(crate) async fn belongs(tx: &GlobalTx, user: UserId, org: OrgId) -> Result<bool> {
     let mut query = workplaces([user]);
     query.and_where(Expr::col(organization(organizations::Column::Id)).eq(org));
     #[expect(clippy::disallowed_methods, reason = "a person names an organization of his")]

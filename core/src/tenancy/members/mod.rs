@@ -25,31 +25,33 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
 use serde_json::json;
 
 pub use activity::activity;
-pub use dry_run::Effect;
+pub use dry_run::PermissionDiff;
 pub use entity::Model as Member;
 pub(crate) use entity::{Column, Entity};
-pub use list::{Listed, MemberFilter, MemberKey, Status, exists, get, list};
+pub use list::{MemberDetails, MemberFilter, MemberKey, Status, exists, get, list};
 pub(crate) use locking::{lock_active, lock_all, lock_one};
-pub use member_ref::Who;
-pub use memberships::{Mine, default_organization, list_mine};
+pub use member_ref::MemberRef;
+pub use memberships::{UserMembership, default_organization, list_mine};
 pub(crate) use memberships::{belongs, default_organizations};
 pub(crate) use offboarding::{Belonging, depart, of};
 pub(crate) use ownership::{is_active_owner, lock_organizations, owned, refuse_last, refuse_none_left};
 pub(crate) use ownership_transfer::{active, hand_over, is_active};
 pub use reassignment::try_set_permissions;
 pub(crate) use reassignment::{effects_of_removal, remove_role};
-pub(crate) use referenced::{Standings, refuse_standing};
+pub(crate) use referenced::{ReferencedMembers, refuse_standing};
 pub(crate) use removal::leave;
-pub use role_summary::RoleHeld;
+pub use role_summary::RoleSummary;
 pub(crate) use update::remove;
 pub use update::{Expected, MemberChanges, change, try_change};
 
 use crate::{
     Error, Result,
     base::{
-        error::Missing,
+        error::MissingPermission,
         ids::{MemberId, MemberRoleId, RoleId, UserId},
-        permissions::{BuiltinRole, Grant, MembersRead, Membership, Permission, Platform, RoleGrants},
+        permissions::{
+            BuiltinRole, MembersRead, Membership, Permission, Platform, RequiredPermission, RoleGrants,
+        },
     },
     storage::{
         audit::{Action, Details},
@@ -114,14 +116,14 @@ struct Held {
 
 /// What a member may do, and why.
 #[derive(Clone, Debug)]
-pub struct Effective {
+pub struct EffectivePermissions {
     /// Who.
     pub member: MemberId,
     /// The roles he holds.
     pub roles: Vec<RoleGrants>,
 }
 
-impl Effective {
+impl EffectivePermissions {
     /// Every permission the member holds, with the keys of the roles it comes from.
     pub fn permissions(&self) -> Vec<(Permission, Vec<&str>)> {
         let from = |permission: Permission| -> Vec<&str> {
@@ -134,7 +136,10 @@ impl Effective {
 }
 
 /// The roles of a member, with what they allow.
-pub(crate) async fn grants_of<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Vec<RoleGrants>> {
+pub(crate) async fn grants_of<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    member: MemberId,
+) -> Result<Vec<RoleGrants>> {
     let held = tx
         .find::<member_roles::Entity>()
         .filter(member_roles::Column::MemberId.eq(member))
@@ -148,26 +153,26 @@ pub(crate) async fn grants_of<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Resu
 ///
 /// # Errors
 /// `NotFound`, also when he is another organization's.
-pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<Effective> {
+pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<EffectivePermissions> {
     exists(tx, member).await?;
-    Ok(Effective { member, roles: grants_of(tx, member).await? })
+    Ok(EffectivePermissions { member, roles: grants_of(tx, member).await? })
 }
 
 /// The refusal of what whoever acts lacks within an operation: what he has, and what would do.
-pub(crate) async fn lack<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Error> {
+pub(crate) async fn lack<P: RequiredPermission>(tx: &OrgTx<P>, permission: Permission) -> Result<Error> {
     let roles_held = match tx.member() {
         Some(member) => grants_of(tx, member).await?.into_iter().map(|role| role.key).collect(),
         None => Vec::new(),
     };
     let roles_that_grant = roles::that_grant(tx, permission).await?;
-    Ok(Error::Forbidden(Box::new(Missing { permission, roles_held, roles_that_grant })))
+    Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
 }
 
 /// What the caller may do in the organization, and by which of his roles.
 ///
 /// # Errors
 /// `NOT_A_MEMBER` for operators of the platform.
-pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<Effective> {
+pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<EffectivePermissions> {
     let member = tx.own_member()?;
-    Ok(Effective { member, roles: grants_of(tx, member).await? })
+    Ok(EffectivePermissions { member, roles: grants_of(tx, member).await? })
 }

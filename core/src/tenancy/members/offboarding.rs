@@ -14,7 +14,7 @@ use crate::{
     },
     storage::{
         audit::Action,
-        db::{OrgTx, Tx},
+        db::{GlobalTx, OrgTx},
     },
     tenancy::organizations,
 };
@@ -39,7 +39,7 @@ impl Belonging {
 }
 
 /// The memberships of a person, also in deleted organizations, in the order of their ids.
-pub(crate) async fn of(tx: &Tx, user: UserId) -> Result<Vec<Belonging>> {
+pub(crate) async fn of(tx: &GlobalTx, user: UserId) -> Result<Vec<Belonging>> {
     let organization = |column| (organizations::Entity, column);
     let member = |column| (entity::Entity, column);
     let mut query = Query::select();

@@ -11,12 +11,12 @@ use super::{entity, member_roles};
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::{MemberId, OrgId, UserId},
-        permissions::{BuiltinRole, Grant},
+        permissions::{BuiltinRole, RequiredPermission},
     },
     identity::users,
-    storage::db::{OrgTx, Tx},
+    storage::db::{GlobalTx, OrgTx},
     tenancy::{
         organizations::{self, Organization},
         roles,
@@ -33,7 +33,7 @@ struct Belonging {
 ///
 /// # Errors
 /// `NotFound` when it was deleted meanwhile; `Unavailable` when another writer holds it too long.
-pub(crate) async fn lock<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
+pub(crate) async fn lock<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     tx.find::<organizations::Entity>().one_locked().await
 }
 
@@ -41,20 +41,20 @@ pub(crate) async fn lock<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
 ///
 /// # Errors
 /// `LAST_OWNER`.
-pub(crate) async fn refuse_none_left<P: Grant>(tx: &OrgTx<P>) -> Result<()> {
+pub(crate) async fn refuse_none_left<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<()> {
     match active_owners(tx, Condition::all()).await? {
-        0 => Err(Code::LastOwner.refuse()),
+        0 => Err(ErrorCode::LastOwner.refuse()),
         _ => Ok(()),
     }
 }
 
 /// Is the member an active owner?
-pub(crate) async fn is_active_owner<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
+pub(crate) async fn is_active_owner<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
     Ok(active_owners(tx, Condition::all().add(entity::Column::Id.eq(member))).await? > 0)
 }
 
 /// How many active owners there are among the members that `condition` names.
-async fn active_owners<P: Grant>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
+async fn active_owners<P: RequiredPermission>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
     let owner = roles::Column::Key.eq(BuiltinRole::Owner.key());
     let role = tx.find::<roles::Entity>().filter(owner).one().await?;
     let owners = tx
@@ -76,7 +76,7 @@ async fn active_owners<P: Grant>(tx: &OrgTx<P>, condition: Condition) -> Result<
 ///
 /// # Errors
 /// `Unavailable` when another writer holds one too long.
-pub(crate) async fn lock_organizations(tx: &Tx, user: UserId) -> Result<Vec<OrgId>> {
+pub(crate) async fn lock_organizations(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
     let his = belongings(tx, active(user)).await?;
     organizations::lock_each(tx, his.into_iter().collect()).await
 }
@@ -86,9 +86,9 @@ pub(crate) async fn lock_organizations(tx: &Tx, user: UserId) -> Result<Vec<OrgI
 ///
 /// # Errors
 /// `LAST_OWNER` naming the organizations; `CONFLICT` when he joined another one at the same time.
-pub(crate) async fn refuse_last(tx: &Tx, user: UserId, locked: &[OrgId]) -> Result<()> {
+pub(crate) async fn refuse_last(tx: &GlobalTx, user: UserId, locked: &[OrgId]) -> Result<()> {
     if belongings(tx, his_living_teams(user)).await?.iter().any(|org| !locked.contains(org)) {
-        return Err(Code::Conflict.refuse());
+        return Err(ErrorCode::Conflict.refuse());
     }
     #[expect(clippy::disallowed_methods, reason = "counts the owners of every organization the person is in")]
     let owners: Vec<Owner> = tx.across(&owners_beside(user)).await?;
@@ -105,14 +105,14 @@ pub(crate) async fn refuse_last(tx: &Tx, user: UserId, locked: &[OrgId]) -> Resu
 }
 
 /// How many living teams the person owns.
-pub(crate) async fn owned(tx: &Tx, user: UserId) -> Result<u64> {
+pub(crate) async fn owned(tx: &GlobalTx, user: UserId) -> Result<u64> {
     #[expect(clippy::disallowed_methods, reason = "counts what one person owns, wherever that is")]
     let owners: Vec<Owner> = tx.across(&owners_beside(user)).await?;
     Ok(owners.iter().filter(|owner| owner.user_id == user).count() as u64)
 }
 
 /// The organizations that `condition` names of those the person belongs to, by id.
-async fn belongings(tx: &Tx, condition: Condition) -> Result<Vec<OrgId>> {
+async fn belongings(tx: &GlobalTx, condition: Condition) -> Result<Vec<OrgId>> {
     let mut query = Query::select();
     query
         .column((organizations::Entity, organizations::Column::Id))

@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     base::{
         ids::{MemberId, MemberRoleId, RoleId},
-        permissions::{BuiltinRole, Grant, Write},
+        permissions::{BuiltinRole, RequiredPermission, WritePermission},
     },
     identity::users,
     storage::{
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn active<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Member> {
+pub(crate) async fn active<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<Member> {
     let his = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
     let living = users::Column::IsActive.eq(true).and(users::Column::DeletedAt.is_null());
     let found = tx.find::<entity::Entity>().filter(his).with::<users::Entity>().filter(living).one().await;
@@ -33,7 +33,7 @@ pub(crate) async fn active<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn is_active<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
+pub(crate) async fn is_active<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
     match active(tx, member).await {
         Err(Error::NotFound(_)) => Ok(false),
         found => found.map(|_| true),
@@ -45,7 +45,7 @@ pub(crate) async fn is_active<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Resu
 ///
 /// # Errors
 /// `LAST_OWNER` when nobody is an active owner afterwards.
-pub(crate) async fn hand_over<P: Write>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
+pub(crate) async fn hand_over<P: WritePermission>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
     let owner = roles::builtin(tx, BuiltinRole::Owner).await?;
     let admin = roles::builtin(tx, BuiltinRole::Admin).await?;
     for member in lock_these(tx, &[from, to]).await? {
@@ -58,7 +58,7 @@ pub(crate) async fn hand_over<P: Write>(tx: &OrgTx<P>, from: MemberId, to: Membe
 }
 
 /// Gives a member a role for another. What he holds already leaves no trace.
-async fn exchange<P: Write>(
+async fn exchange<P: WritePermission>(
     tx: &OrgTx<P>,
     before: &Member,
     gain: RoleId,
@@ -94,7 +94,7 @@ async fn exchange<P: Write>(
 }
 
 /// The roles of a member, as the audit log tells them.
-async fn facts<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Value> {
+async fn facts<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<Value> {
     let roles = super::grants_of(tx, member).await?;
     Ok(json!({ "roles": roles.iter().map(|role| &role.key).collect::<Vec<_>>() }))
 }

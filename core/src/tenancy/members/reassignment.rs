@@ -10,7 +10,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{
-    Effect, Entity,
+    Entity, PermissionDiff,
     dry_run::{holders, rights},
     entity::Column,
     locking::lock_these,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{InvitationId, MemberId, MemberRoleId, RoleId},
         permissions::{Permission, PermissionSet, RolesDelete, RolesUpdate},
     },
@@ -69,7 +69,7 @@ pub(crate) async fn remove_role(
 /// Gives the role that they hold from then on.
 async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[MemberId]) -> Result<RoleId> {
     const FIELD: &str = "reassign_to";
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let other = roles::find(tx, to).await?;
     let message = match &other {
         None => Some("There is no such role."),
@@ -80,7 +80,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
         fields.refuse(FIELD, "UNKNOWN_REFERENCE", message);
     }
     fields.finish()?;
-    let Some(other) = other else { return Err(Code::ValidationFailed.refuse()) };
+    let Some(other) = other else { return Err(ErrorCode::ValidationFailed.refuse()) };
     if !tx.may(Permission::RolesAssign) {
         return Err(super::lack(tx, Permission::RolesAssign).await?);
     }
@@ -121,11 +121,11 @@ pub(crate) async fn effects_of_removal(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     removal: impl Future<Output = Result<()>>,
-) -> Result<Vec<Effect>> {
+) -> Result<Vec<PermissionDiff>> {
     let members = holders(tx, id).await?;
     let before = rights(tx, &members).await?;
     removal.await?;
-    Ok(Effect::between(&before, &rights(tx, &members).await?))
+    Ok(PermissionDiff::between(&before, &rights(tx, &members).await?))
 }
 
 /// What [`roles::set_permissions`] would do, found out by doing it. The transaction must not be committed.
@@ -137,9 +137,9 @@ pub async fn try_set_permissions(
     id: RoleId,
     permissions: PermissionSet,
     expected: &Expected,
-) -> Result<Vec<Effect>> {
+) -> Result<Vec<PermissionDiff>> {
     let members = holders(tx, id).await?;
     let before = rights(tx, &members).await?;
     roles::set_permissions(tx, id, permissions, expected).await?;
-    Ok(Effect::between(&before, &rights(tx, &members).await?))
+    Ok(PermissionDiff::between(&before, &rights(tx, &members).await?))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Member, REMOVED, entity, member_roles, ownership};
 use crate::{
     Result,
-    base::permissions::{OwnMembership, Write},
+    base::permissions::{OwnMembership, WritePermission},
     storage::{
         audit::{Action, Details},
         db::OrgTx,
@@ -16,7 +16,7 @@ use crate::{
 
 /// Ends a membership, whose row is locked: the row stays, since what he did names it, and his roles are gone. Whoever
 /// calls this locked the organization before and counts its owners afterwards ([`owners`]), unless they do not change.
-pub(crate) async fn go<P: Write>(tx: &OrgTx<P>, before: Member, action: Action) -> Result<()> {
+pub(crate) async fn go<P: WritePermission>(tx: &OrgTx<P>, before: Member, action: Action) -> Result<()> {
     tx.delete::<member_roles::Entity>(member_roles::Column::MemberId.eq(before.id)).await?;
     tx.update(entity::ActiveModel {
         id: Set(before.id),

@@ -12,7 +12,7 @@ use crate::{Result, base::ids::RoleId, storage::db::Unscoped, tenancy::roles};
 /// A role as its holder sees it.
 #[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "roles::Entity")]
-pub struct RoleHeld {
+pub struct RoleSummary {
     /// The role.
     pub id: RoleId,
     /// Its stable name, for programs.
@@ -32,12 +32,15 @@ pub(crate) struct Links<E: EntityTrait> {
 
 struct Link<K> {
     holder: K,
-    role: RoleHeld,
+    role: RoleSummary,
 }
 
 impl<K: TryGetable> FromQueryResult for Link<K> {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self { holder: row.try_get(prefix, "holder")?, role: RoleHeld::from_query_result(row, prefix)? })
+        Ok(Self {
+            holder: row.try_get(prefix, "holder")?,
+            role: RoleSummary::from_query_result(row, prefix)?,
+        })
     }
 }
 
@@ -46,7 +49,7 @@ pub(crate) async fn across<E, K>(
     tx: &Unscoped,
     links: Links<E>,
     holders: impl Iterator<Item = K>,
-) -> Result<HashMap<K, Vec<RoleHeld>>>
+) -> Result<HashMap<K, Vec<RoleSummary>>>
 where
     E: EntityTrait + Default,
     K: TryGetable + Into<Value> + Eq + Hash + Send + Sync,

@@ -7,19 +7,19 @@ use crate::{
     base::{
         ids::OrgId,
         permissions::{
-            Actor, Authorized, Facts, MembersUpdate, Origin, PermissionSet, RolesCreate, RolesDelete,
-            RolesUpdate,
+            Actor, ActorAccess, AuditOrigin, Authorized, MembersUpdate, PermissionSet, RolesCreate,
+            RolesDelete, RolesUpdate,
         },
-        text::{Description, EmailAddress, RoleName},
+        text::{EmailAddress, RoleDescription, RoleName},
     },
     identity::users::{self, Address, NewUser},
     storage::db::{
         Expected,
-        test_db::{Sandbox, Tenant},
+        test_db::{TestDb, TestTenant},
     },
     tenancy::{
         members::dry_run::{Rights, rights},
-        roles::{Allowing, NewRole, RoleRef},
+        roles::{NewRole, RoleRef, RoleWithPermissions},
     },
 };
 
@@ -65,8 +65,8 @@ fn set(bits: u16) -> PermissionSet {
 }
 
 struct Place {
-    sandbox: Sandbox,
-    tenant: Tenant,
+    sandbox: TestDb,
+    tenant: TestTenant,
     members: Vec<MemberId>,
     roles: Vec<RoleId>,
     named: usize,
@@ -74,9 +74,9 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        let sandbox = Sandbox::new().await;
+        let sandbox = TestDb::new().await;
         let tenant = sandbox.tenant("acme").await;
-        let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+        let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
         let mut people = Vec::new();
         for number in 0..PEOPLE {
             let email = EmailAddress::parse(&format!("person{number}@example.com")).unwrap();
@@ -100,7 +100,7 @@ impl Place {
     }
 
     fn draft(&mut self, bits: u16) -> NewRole {
-        NewRole { name: self.name(), description: Description::default(), permissions: set(bits) }
+        NewRole { name: self.name(), description: RoleDescription::default(), permissions: set(bits) }
     }
 
     async fn rights(&self) -> Rights {
@@ -109,9 +109,9 @@ impl Place {
     }
 
     /// What a request of this member would prove, if he may do `P` at all.
-    fn proof<P: Grant>(&self, actor: MemberId, held: PermissionSet) -> Option<Authorized<P>> {
-        let facts = Facts { member: Some(actor), held, is_owner: false, is_recent: true };
-        let origin = Origin::of(Actor::User(self.tenant.owner));
+    fn proof<P: RequiredPermission>(&self, actor: MemberId, held: PermissionSet) -> Option<Authorized<P>> {
+        let facts = ActorAccess { member: Some(actor), held, is_owner: false, is_recent: true };
+        let origin = AuditOrigin::of(Actor::User(self.tenant.owner));
         let org: OrgId = self.tenant.org;
         #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
         let proof = Authorized::checked(org, origin, facts);
@@ -127,7 +127,9 @@ impl Place {
                 let draft = self.draft(bits);
                 let Some(proof) = self.proof::<RolesCreate>(actor, held) else { return false };
                 let tx = self.sandbox.db.begin(proof).await.unwrap();
-                let Ok(Allowing { role, .. }) = roles::create(&tx, draft).await else { return false };
+                let Ok(RoleWithPermissions { role, .. }) = roles::create(&tx, draft).await else {
+                    return false;
+                };
                 tx.commit().await.unwrap();
                 self.roles.push(role.id);
             }

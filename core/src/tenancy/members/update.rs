@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
 use super::{
-    Effect, Entity, Listed, REMOVED, Status,
+    Entity, MemberDetails, PermissionDiff, REMOVED, Status,
     dry_run::rights,
     entity::{ActiveModel, Column},
     list::{get, ids},
@@ -16,7 +16,7 @@ use crate::{
     Result,
     base::{
         ids::{MemberId, MemberRoleId},
-        permissions::{MembersRemove, MembersUpdate, Permission, PermissionSet, RoleGrants, Write},
+        permissions::{MembersRemove, MembersUpdate, Permission, PermissionSet, RoleGrants, WritePermission},
     },
     storage::{
         audit::{Action, Details},
@@ -38,7 +38,7 @@ pub struct MemberChanges {
 pub type Expected = db::Expected<(i64, i64)>;
 
 /// The member, locked, with the organization locked before him: owners are counted after every change.
-async fn lock<P: Write>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Result<Listed> {
+async fn lock<P: WritePermission>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Result<MemberDetails> {
     ownership::lock(tx).await?;
     let his = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
     his.one_locked().await?;
@@ -48,7 +48,7 @@ async fn lock<P: Write>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Res
 }
 
 /// The facts of a member that the audit log tells.
-fn facts(listed: &Listed) -> Value {
+fn facts(listed: &MemberDetails) -> Value {
     let keys: Vec<_> = listed.roles.iter().map(|role| &role.key).collect();
     json!({ "user_id": listed.user.id, "status": listed.member.status, "roles": keys })
 }
@@ -64,7 +64,7 @@ pub async fn change(
     id: MemberId,
     changes: MemberChanges,
     expected: &Expected,
-) -> Result<Listed> {
+) -> Result<MemberDetails> {
     let before = lock(tx, id, expected).await?;
     let had = roles::grants_by_id(tx, &ids(&before.roles)).await?;
     let wanted = match &changes.roles {
@@ -117,10 +117,10 @@ pub async fn try_change(
     id: MemberId,
     changes: MemberChanges,
     expected: &Expected,
-) -> Result<Vec<Effect>> {
+) -> Result<Vec<PermissionDiff>> {
     let before = rights(tx, &[id]).await?;
     change(tx, id, changes, expected).await?;
-    Ok(Effect::between(&before, &rights(tx, &[id]).await?))
+    Ok(PermissionDiff::between(&before, &rights(tx, &[id]).await?))
 }
 
 /// Removes a member: what he did stays, his roles go.
@@ -147,7 +147,7 @@ fn all(roles: &[RoleGrants]) -> PermissionSet {
 }
 
 /// Makes a member hold the roles that he is to hold, and no others.
-async fn hold<P: Write>(
+async fn hold<P: WritePermission>(
     tx: &OrgTx<P>,
     member: MemberId,
     had: &[RoleGrants],

@@ -14,13 +14,13 @@ use super::{
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::OrgId,
-        permissions::{Grant, Platform, Write},
+        permissions::{Platform, RequiredPermission, WritePermission},
     },
     storage::{
         audit::{Action, Details},
-        db::{Db, OrgTx, Tx},
+        db::{Db, GlobalTx, OrgTx},
     },
 };
 
@@ -28,10 +28,10 @@ use crate::{
 ///
 /// # Errors
 /// `ORGANIZATION_DELETED`; `NotFound` when there is none; `Unavailable` when another writer holds it too long.
-pub(crate) async fn lock<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
+pub(crate) async fn lock<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     match tx.find::<Entity>().one_locked().await {
         Err(Error::NotFound(_)) if tx.find_deleted::<Entity>().exists().await? => {
-            Err(Code::OrganizationDeleted.refuse())
+            Err(ErrorCode::OrganizationDeleted.refuse())
         }
         found => found,
     }
@@ -41,7 +41,7 @@ pub(crate) async fn lock<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
 ///
 /// # Errors
 /// `NotFound` when it was not, or is no more.
-pub(crate) async fn lock_deleted<P: Grant>(tx: &OrgTx<P>) -> Result<Organization> {
+pub(crate) async fn lock_deleted<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     tx.find_deleted::<Entity>().one_locked().await
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn lock_deleted<P: Grant>(tx: &OrgTx<P>) -> Result<Organization
 ///
 /// # Errors
 /// `Unavailable` when another writer holds one too long.
-pub(crate) async fn lock_each(tx: &Tx, organizations: BTreeSet<OrgId>) -> Result<Vec<OrgId>> {
+pub(crate) async fn lock_each(tx: &GlobalTx, organizations: BTreeSet<OrgId>) -> Result<Vec<OrgId>> {
     let mut locked = Vec::new();
     for org in organizations {
         #[expect(clippy::disallowed_methods, reason = "locks what a change of an account will change, too")]
@@ -64,7 +64,7 @@ pub(crate) async fn lock_each(tx: &Tx, organizations: BTreeSet<OrgId>) -> Result
 }
 
 /// Deletes the organization, which is locked; until `purge_after` it can be restored.
-pub(crate) async fn remove<P: Write>(
+pub(crate) async fn remove<P: WritePermission>(
     tx: &OrgTx<P>,
     before: Organization,
     purge_after: DateTime<Utc>,
@@ -82,7 +82,7 @@ pub(crate) async fn remove<P: Write>(
 }
 
 /// Brings the deleted organization, which is locked, back.
-pub(crate) async fn restore<P: Write>(tx: &OrgTx<P>, before: Organization) -> Result<Organization> {
+pub(crate) async fn restore<P: WritePermission>(tx: &OrgTx<P>, before: Organization) -> Result<Organization> {
     let restored = tx
         .update(ActiveModel {
             id: Set(before.id),

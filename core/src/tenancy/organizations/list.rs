@@ -13,8 +13,8 @@ use crate::{
     Result,
     base::{
         ids::OrgId,
-        pagination::{Listing, Page},
-        text::SlugPart,
+        pagination::{Page, PageRequest},
+        text::SlugFragment,
     },
     storage::db::{Db, SortKey, TenantTable},
 };
@@ -27,7 +27,7 @@ pub struct OrganizationFilter {
     /// [`super::TEAM`] or [`super::PERSONAL`].
     pub kind: Option<&'static str>,
     /// Those whose slug contains this.
-    pub part: Option<SlugPart>,
+    pub part: Option<SlugFragment>,
     /// Those that were deleted, instead of those that live.
     pub is_deleted: bool,
 }
@@ -62,7 +62,7 @@ impl SortKey for OrganizationKey {
 pub async fn list(
     db: &Db,
     filter: OrganizationFilter,
-    listing: Listing<OrganizationKey>,
+    listing: PageRequest<OrganizationKey>,
 ) -> Result<Page<Organization>> {
     let lives = match filter.is_deleted {
         true => Column::DeletedAt.is_not_null(),

@@ -23,7 +23,7 @@ pub use update::{OrganizationChanges, change};
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::OrgId,
         permissions::{OrganizationRead, Platform},
         text::{Name, Slug},
@@ -129,7 +129,7 @@ pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Organization> {
 /// `PERSONAL_ORGANIZATION`.
 pub(crate) fn refuse_personal(organization: &Organization) -> Result<()> {
     match organization.kind == PERSONAL {
-        true => Err(Code::PersonalOrganization.refuse()),
+        true => Err(ErrorCode::PersonalOrganization.refuse()),
         false => Ok(()),
     }
 }

@@ -12,10 +12,10 @@ use super::{
 use crate::{
     Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::OldSlugId,
-        permissions::{Grant, OrganizationUpdate, Write},
-        text::{About, Name, Slug},
+        permissions::{OrganizationUpdate, RequiredPermission, WritePermission},
+        text::{Name, OrganizationDescription, Slug},
     },
     storage::{
         audit::{Action, Details},
@@ -34,7 +34,7 @@ pub struct OrganizationChanges {
     /// Its address in URLs; the one before leads its members here for 90 days.
     pub slug: Option<Slug>,
     /// What it is, for people; `Some(None)` clears it.
-    pub description: Option<Option<About>>,
+    pub description: Option<Option<OrganizationDescription>>,
 }
 
 impl OrganizationChanges {
@@ -65,7 +65,7 @@ pub async fn change(
 }
 
 /// [`change`], on whoever's behalf.
-pub(crate) async fn apply<P: Write>(
+pub(crate) async fn apply<P: WritePermission>(
     tx: &OrgTx<P>,
     changes: OrganizationChanges,
     expected: &Expected,
@@ -101,7 +101,7 @@ pub(crate) async fn apply<P: Write>(
 
 /// Lets the slug of before lead to the new one, which is taken already: who takes a slug first and looks then meets
 /// everybody else who wants it.
-async fn keep<P: Write>(tx: &OrgTx<P>, old: &str, new: &str) -> Result<()> {
+async fn keep<P: WritePermission>(tx: &OrgTx<P>, old: &str, new: &str) -> Result<()> {
     // One of its own that it goes back to.
     tx.delete::<slug_history::Entity>(slug_history::Column::Slug.eq(new)).await?;
     refuse_former(tx, new).await?;
@@ -128,19 +128,23 @@ struct Known {
 ///
 /// # Errors
 /// `SLUG_TAKEN`.
-pub(super) async fn refuse_former<P: Grant>(tx: &OrgTx<P>, slug: &str) -> Result<()> {
+pub(super) async fn refuse_former<P: RequiredPermission>(tx: &OrgTx<P>, slug: &str) -> Result<()> {
     refuse_slug::<slug_history::Entity, P>(tx, slug_history::Column::Slug, slug).await
 }
 
 /// Refuses a slug that stands in this column of `E`, whosever it is.
-async fn refuse_slug<E: EntityTrait, P: Grant>(tx: &OrgTx<P>, column: E::Column, slug: &str) -> Result<()> {
+async fn refuse_slug<E: EntityTrait, P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    column: E::Column,
+    slug: &str,
+) -> Result<()> {
     let mut query = Query::select();
     query.column(column).from(E::default()).and_where(column.eq(slug)).limit(1);
     #[expect(clippy::disallowed_methods, reason = "the names of organizations are one space for all")]
     let known: Vec<Known> = tx.across(&query).await?;
     match known.is_empty() {
         true => Ok(()),
-        false => Err(Code::SlugTaken.refuse()),
+        false => Err(ErrorCode::SlugTaken.refuse()),
     }
 }
 

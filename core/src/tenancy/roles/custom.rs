@@ -10,11 +10,14 @@ use crate::{
     Error, Result,
     base::{
         crypto::{hex, random},
-        error::Code,
+        error::ErrorCode,
         ids::{RoleId, RolePermissionId},
-        pagination::{Listing, Page},
-        permissions::{Grant, Permission, PermissionSet, RolesCreate, RolesRead, RolesUpdate, Write},
-        text::{Description, RoleName},
+        pagination::{Page, PageRequest},
+        permissions::{
+            Permission, PermissionSet, RequiredPermission, RolesCreate, RolesRead, RolesUpdate,
+            WritePermission,
+        },
+        text::{RoleDescription, RoleName},
     },
     storage::{
         audit::{Action, Details},
@@ -32,7 +35,7 @@ pub struct NewRole {
     /// Its name, for people; unique in the organization.
     pub name: RoleName,
     /// What it is for.
-    pub description: Description,
+    pub description: RoleDescription,
     /// What it allows.
     pub permissions: PermissionSet,
 }
@@ -43,12 +46,12 @@ pub struct RoleChanges {
     /// Its name, for people; unique in the organization.
     pub name: Option<RoleName>,
     /// What it is for.
-    pub description: Option<Description>,
+    pub description: Option<RoleDescription>,
 }
 
 /// A role, and what it allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowing {
+pub struct RoleWithPermissions {
     /// The role.
     pub role: Role,
     /// What it allows.
@@ -81,10 +84,16 @@ pub(crate) fn facts(role: &Role, permissions: PermissionSet) -> Value {
     json!({ "key": role.key, "name": role.name, "description": role.description, "permissions": permissions })
 }
 
-async fn allowing<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<Allowing>> {
+async fn allowing<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    roles: Vec<Role>,
+) -> Result<Vec<RoleWithPermissions>> {
     let allowed: HashMap<_, _> =
         grants(tx, roles.clone()).await?.into_iter().map(|role| (role.id, role.permissions)).collect();
-    let of = |role: Role| Allowing { permissions: allowed.get(&role.id).copied().unwrap_or_default(), role };
+    let of = |role: Role| RoleWithPermissions {
+        permissions: allowed.get(&role.id).copied().unwrap_or_default(),
+        role,
+    };
     Ok(roles.into_iter().map(of).collect())
 }
 
@@ -92,7 +101,7 @@ async fn allowing<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<Allow
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn list(tx: &OrgTx<RolesRead>, listing: Listing<RoleKey>) -> Result<Page<Allowing>> {
+pub async fn list(tx: &OrgTx<RolesRead>, listing: PageRequest<RoleKey>) -> Result<Page<RoleWithPermissions>> {
     let page = tx.find::<Entity>().page(listing).await?;
     Ok(Page { data: allowing(tx, page.data).await?, next: page.next })
 }
@@ -101,7 +110,7 @@ pub async fn list(tx: &OrgTx<RolesRead>, listing: Listing<RoleKey>) -> Result<Pa
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's.
-pub async fn get<P: Grant>(tx: &OrgTx<P>, id: RoleId) -> Result<Allowing> {
+pub async fn get<P: RequiredPermission>(tx: &OrgTx<P>, id: RoleId) -> Result<RoleWithPermissions> {
     let role = tx.find::<Entity>().filter(Column::Id.eq(id)).one().await?;
     allowing(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME))
 }
@@ -110,7 +119,7 @@ pub async fn get<P: Grant>(tx: &OrgTx<P>, id: RoleId) -> Result<Allowing> {
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's.
-pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: RoleId) -> Result<()> {
+pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: RoleId) -> Result<()> {
     match tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await? {
         true => Ok(()),
         false => Err(Error::NotFound(Entity::NAME)),
@@ -121,11 +130,15 @@ pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: RoleId) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`.
-pub(crate) async fn lock<P: Write>(tx: &OrgTx<P>, id: RoleId, expected: &Expected) -> Result<Allowing> {
+pub(crate) async fn lock<P: WritePermission>(
+    tx: &OrgTx<P>,
+    id: RoleId,
+    expected: &Expected,
+) -> Result<RoleWithPermissions> {
     let role = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
     expected.check(&role.version)?;
     match role.is_builtin {
-        true => Err(Code::RoleBuiltin.refuse()),
+        true => Err(ErrorCode::RoleBuiltin.refuse()),
         false => allowing(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME)),
     }
 }
@@ -134,7 +147,7 @@ pub(crate) async fn lock<P: Write>(tx: &OrgTx<P>, id: RoleId, expected: &Expecte
 ///
 /// # Errors
 /// `ESCALATION`; `ROLE_NAME_TAKEN`; `ORGANIZATION_DELETED`.
-pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<Allowing> {
+pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<RoleWithPermissions> {
     tx.facts().refuse_escalation(new.permissions, false)?;
     // Of two that want one name at once, the second sees the key of the first taken and its name refused.
     organizations::lock(tx).await?;
@@ -157,23 +170,27 @@ pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<Allowing> {
         .await?;
     allow(tx, role.id, new.permissions).await?;
     tx.record(Action::RoleCreated, role.id, Details::created(facts(&role, new.permissions))).await?;
-    Ok(Allowing { role, permissions: new.permissions })
+    Ok(RoleWithPermissions { role, permissions: new.permissions })
 }
 
 /// Refuses a name that can be taken for that of another role than `this`: people would give a role that they do not mean.
 ///
 /// # Errors
 /// `ROLE_NAME_TAKEN`.
-async fn refuse_resembling<P: Write>(tx: &OrgTx<P>, name: &RoleName, this: Option<RoleId>) -> Result<()> {
+async fn refuse_resembling<P: WritePermission>(
+    tx: &OrgTx<P>,
+    name: &RoleName,
+    this: Option<RoleId>,
+) -> Result<()> {
     let others = tx.find::<Entity>().filter(Condition::all().add_option(this.map(|id| Column::Id.ne(id))));
     match others.all().await?.iter().any(|role| name.resembles(&role.name)) {
-        true => Err(Code::RoleNameTaken.refuse()),
+        true => Err(ErrorCode::RoleNameTaken.refuse()),
         false => Ok(()),
     }
 }
 
 /// `wanted`, unless a role has it or had it: a key never changes its meaning.
-async fn free_key<P: Write>(tx: &OrgTx<P>, wanted: String) -> Result<String> {
+async fn free_key<P: WritePermission>(tx: &OrgTx<P>, wanted: String) -> Result<String> {
     let is_it = || Column::Key.eq(wanted.as_str());
     let is_taken = tx.find::<Entity>().filter(is_it()).exists().await?
         || tx.find_deleted::<Entity>().filter(is_it()).exists().await?;
@@ -190,12 +207,12 @@ pub async fn change(
     id: RoleId,
     changes: RoleChanges,
     expected: &Expected,
-) -> Result<Allowing> {
+) -> Result<RoleWithPermissions> {
     if changes.name.is_some() {
         // Names are compared with each other, so one is changed at a time.
         organizations::lock(tx).await?;
     }
-    let Allowing { role: before, permissions } = lock(tx, id, expected).await?;
+    let RoleWithPermissions { role: before, permissions } = lock(tx, id, expected).await?;
     let mut after = before.clone();
     if let Some(name) = changes.name {
         refuse_resembling(tx, &name, Some(id)).await?;
@@ -205,10 +222,10 @@ pub async fn change(
         after.description = description.into();
     }
     if after == before {
-        return Ok(Allowing { role: before, permissions });
+        return Ok(RoleWithPermissions { role: before, permissions });
     }
     if after.name_key != before.name_key {
-        tx.refuse_taken::<Entity>(Column::NameKey, after.name_key.as_str(), Code::RoleNameTaken).await?;
+        tx.refuse_taken::<Entity>(Column::NameKey, after.name_key.as_str(), ErrorCode::RoleNameTaken).await?;
     }
     let role = tx
         .update(ActiveModel {
@@ -223,7 +240,7 @@ pub async fn change(
         .await?;
     let details = Details::changed(facts(&before, permissions), facts(&role, permissions));
     tx.record(Action::RoleUpdated, id, details).await?;
-    Ok(Allowing { role, permissions })
+    Ok(RoleWithPermissions { role, permissions })
 }
 
 /// Changes what a role allows. What it allows already may stay, also where whoever acts lacks it: nobody gains by that.
@@ -235,7 +252,7 @@ pub async fn set_permissions(
     id: RoleId,
     permissions: PermissionSet,
     expected: &Expected,
-) -> Result<Allowing> {
+) -> Result<RoleWithPermissions> {
     let before = lock(tx, id, expected).await?;
     if before.permissions == permissions {
         return Ok(before);
@@ -253,11 +270,11 @@ pub async fn set_permissions(
     let role = tx.update(row).await?;
     let details = Details::changed(facts(&before.role, before.permissions), facts(&role, permissions));
     tx.record(Action::RoleUpdated, id, details).await?;
-    Ok(Allowing { role, permissions })
+    Ok(RoleWithPermissions { role, permissions })
 }
 
 /// By one statement.
-async fn allow<P: Write>(tx: &OrgTx<P>, role: RoleId, permissions: PermissionSet) -> Result<()> {
+async fn allow<P: WritePermission>(tx: &OrgTx<P>, role: RoleId, permissions: PermissionSet) -> Result<()> {
     let row = |permission: Permission| role_permissions::ActiveModel {
         id: Set(RolePermissionId::new(tx.now())),
         role_id: Set(role),

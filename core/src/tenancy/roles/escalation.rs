@@ -3,12 +3,12 @@
 use crate::{
     Error, Result,
     base::{
-        error::Code,
-        permissions::{Facts, PermissionSet},
+        error::ErrorCode,
+        permissions::{ActorAccess, PermissionSet},
     },
 };
 
-impl Facts {
+impl ActorAccess {
     /// The one rule of giving: whoever gives a permission holds it, and only an owner makes owners. Every path that
     /// grants asks here: roles made or changed, roles of members, invitations, whoever is brought back.
     ///
@@ -18,7 +18,7 @@ impl Facts {
         let missing = given.without(self.held);
         match () {
             () if self.is_owner => Ok(()),
-            () if makes_owner => Err(Code::OwnerProtected.refuse()),
+            () if makes_owner => Err(ErrorCode::OwnerProtected.refuse()),
             () if !missing.is_empty() => Err(Error::Escalation(missing)),
             () => Ok(()),
         }
@@ -30,8 +30,8 @@ impl Facts {
     /// `OWNER_PROTECTED`, `REAUTH_REQUIRED`.
     pub fn refuse_touching_owner(&self) -> Result<()> {
         match (self.is_owner, self.is_recent) {
-            (false, _) => Err(Code::OwnerProtected.refuse()),
-            (true, false) => Err(Code::ReauthRequired.refuse()),
+            (false, _) => Err(ErrorCode::OwnerProtected.refuse()),
+            (true, false) => Err(ErrorCode::ReauthRequired.refuse()),
             (true, true) => Ok(()),
         }
     }
@@ -42,8 +42,8 @@ mod tests {
     use super::*;
     use crate::base::permissions::Permission;
 
-    fn facts(held: &[Permission], is_owner: bool, is_recent: bool) -> Facts {
-        Facts { member: None, held: held.iter().copied().collect(), is_owner, is_recent }
+    fn facts(held: &[Permission], is_owner: bool, is_recent: bool) -> ActorAccess {
+        ActorAccess { member: None, held: held.iter().copied().collect(), is_owner, is_recent }
     }
 
     #[test]
@@ -58,16 +58,16 @@ mod tests {
             other => panic!("{other:?}"),
         }
         // Not even who holds everything makes owners.
-        let all = Facts { held: PermissionSet::all(), ..some };
-        assert_eq!(all.refuse_escalation(set(&[]), true).unwrap_err().code(), Code::OwnerProtected);
+        let all = ActorAccess { held: PermissionSet::all(), ..some };
+        assert_eq!(all.refuse_escalation(set(&[]), true).unwrap_err().code(), ErrorCode::OwnerProtected);
         assert!(facts(&[], true, false).refuse_escalation(PermissionSet::all(), true).is_ok());
     }
 
     #[test]
     fn only_an_owner_who_is_really_there_touches_owners() {
-        let code = |facts: Facts| facts.refuse_touching_owner().err().map(|error| error.code());
-        assert_eq!(code(facts(Permission::ALL, false, true)), Some(Code::OwnerProtected));
-        assert_eq!(code(facts(&[], true, false)), Some(Code::ReauthRequired));
+        let code = |facts: ActorAccess| facts.refuse_touching_owner().err().map(|error| error.code());
+        assert_eq!(code(facts(Permission::ALL, false, true)), Some(ErrorCode::OwnerProtected));
+        assert_eq!(code(facts(&[], true, false)), Some(ErrorCode::ReauthRequired));
         assert_eq!(code(facts(&[], true, true)), None);
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 pub use custom::{
-    Allowing, NewRole, RoleChanges, RoleKey, change, create, exists, get, list, set_permissions,
+    NewRole, RoleChanges, RoleKey, RoleWithPermissions, change, create, exists, get, list, set_permissions,
 };
 pub(crate) use custom::{facts, lock};
 pub use entity::Model as Role;
@@ -24,7 +24,7 @@ use crate::{
     Result,
     base::{
         ids::RoleId,
-        permissions::{BuiltinRole, Grant, Permission, PermissionSet, Platform, RoleGrants},
+        permissions::{BuiltinRole, Permission, PermissionSet, Platform, RequiredPermission, RoleGrants},
         text,
     },
     storage::db::OrgTx,
@@ -50,12 +50,12 @@ pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
 }
 
 /// The id of a built-in role.
-pub(crate) async fn builtin<P: Grant>(tx: &OrgTx<P>, role: BuiltinRole) -> Result<RoleId> {
+pub(crate) async fn builtin<P: RequiredPermission>(tx: &OrgTx<P>, role: BuiltinRole) -> Result<RoleId> {
     Ok(tx.find::<Entity>().filter(Column::Key.eq(role.key())).one().await?.id)
 }
 
 /// The change that deletes a role.
-pub(crate) fn deleted<P: Grant>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveModel {
+pub(crate) fn deleted<P: RequiredPermission>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveModel {
     entity::ActiveModel {
         id: Set(role.id),
         version: Set(role.version + 1),
@@ -66,7 +66,10 @@ pub(crate) fn deleted<P: Grant>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveMod
 }
 
 /// What roles of the organization allow, in the order given.
-pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<Vec<RoleGrants>> {
+pub(crate) async fn grants<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    roles: Vec<Role>,
+) -> Result<Vec<RoleGrants>> {
     let own: Vec<_> = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id).collect();
     let mut stored = HashMap::<RoleId, PermissionSet>::new();
     for allowed in tx.find::<role_permissions::Entity>().all_of(role_permissions::Column::RoleId, own).await?
@@ -85,14 +88,20 @@ pub(crate) async fn grants<P: Grant>(tx: &OrgTx<P>, roles: Vec<Role>) -> Result<
 }
 
 /// What the living roles with these ids allow, in the order of the ids.
-pub(crate) async fn grants_by_id<P: Grant>(tx: &OrgTx<P>, ids: &[RoleId]) -> Result<Vec<RoleGrants>> {
+pub(crate) async fn grants_by_id<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    ids: &[RoleId],
+) -> Result<Vec<RoleGrants>> {
     let mut roles = tx.find::<Entity>().all_of(Column::Id, ids.iter().copied()).await?;
     roles.sort_by_key(|role| role.id);
     grants(tx, roles).await
 }
 
 /// The keys of the roles of the organization that hold `permission`: the built-in ones first.
-pub(crate) async fn that_grant<P: Grant>(tx: &OrgTx<P>, permission: Permission) -> Result<Vec<String>> {
+pub(crate) async fn that_grant<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    permission: Permission,
+) -> Result<Vec<String>> {
     let grants = |role: &BuiltinRole| role.permissions().contains(permission);
     let builtin = BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned());
     let allowed = role_permissions::Column::Permission.eq(permission.as_str());

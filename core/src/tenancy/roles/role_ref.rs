@@ -9,9 +9,9 @@ use super::{Column, Entity, Role, grants};
 use crate::{
     Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::RoleId,
-        permissions::{Grant, RoleGrants},
+        permissions::{RequiredPermission, RoleGrants},
     },
     storage::db::OrgTx,
 };
@@ -43,7 +43,7 @@ impl RoleRef {
 }
 
 /// The living role that is named so, where there is one.
-pub(crate) async fn find<P: Grant>(tx: &OrgTx<P>, wanted: &RoleRef) -> Result<Option<Role>> {
+pub(crate) async fn find<P: RequiredPermission>(tx: &OrgTx<P>, wanted: &RoleRef) -> Result<Option<Role>> {
     Ok(named(tx, std::slice::from_ref(wanted)).await?.into_iter().next())
 }
 
@@ -51,13 +51,13 @@ pub(crate) async fn find<P: Grant>(tx: &OrgTx<P>, wanted: &RoleRef) -> Result<Op
 ///
 /// # Errors
 /// `VALIDATION_FAILED` naming every one that is not there.
-pub(crate) async fn resolve<P: Grant>(
+pub(crate) async fn resolve<P: RequiredPermission>(
     tx: &OrgTx<P>,
     field: &str,
     wanted: &[RoleRef],
 ) -> Result<Vec<RoleGrants>> {
     let roles = named(tx, wanted).await?;
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     for (place, wanted) in wanted.iter().enumerate() {
         if !roles.iter().any(|role| wanted.names(role)) {
             fields.refuse(&format!("{field}[{place}]"), "UNKNOWN_REFERENCE", "There is no such role.");
@@ -68,7 +68,7 @@ pub(crate) async fn resolve<P: Grant>(
     grants(tx, distinct.into_values().collect()).await
 }
 
-async fn named<P: Grant>(tx: &OrgTx<P>, wanted: &[RoleRef]) -> Result<Vec<Role>> {
+async fn named<P: RequiredPermission>(tx: &OrgTx<P>, wanted: &[RoleRef]) -> Result<Vec<Role>> {
     let (mut ids, mut keys) = (Vec::new(), Vec::new());
     for wanted in wanted {
         match wanted {

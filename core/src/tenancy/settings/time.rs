@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
-use crate::{Result, base::permissions::Grant, storage::db::OrgTx, tenancy::organizations};
+use crate::{Result, base::permissions::RequiredPermission, storage::db::OrgTx, tenancy::organizations};
 
 pub(super) const OVERLAP: &str = "time_entry_overlap";
 pub(super) const LONGEST: &str = "time_entry_max_hours";
@@ -58,7 +58,7 @@ impl TimeRules {
 ///
 /// # Errors
 /// `NotFound` when the organization was deleted at the same time.
-pub(crate) async fn time_rules<P: Grant>(tx: &OrgTx<P>) -> Result<TimeRules> {
+pub(crate) async fn time_rules<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<TimeRules> {
     let organization = tx.find::<organizations::Entity>().one().await?;
     Ok(TimeRules::of(&super::stored(organization.settings.as_deref())))
 }

@@ -16,9 +16,9 @@ pub use entity::{Model as Transfer, Status};
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{MemberId, OwnerTransferId},
-        permissions::{Grant, Membership, OrganizationTransfer, OwnMembership, Write},
+        permissions::{Membership, OrganizationTransfer, OwnMembership, RequiredPermission, WritePermission},
     },
     storage::{
         audit::{Action, Details},
@@ -45,12 +45,12 @@ pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Tra
     let from = tx.own_member()?;
     organizations::refuse_personal(&organizations::lock(tx).await?)?;
     if !members::is_active_owner(tx, from).await? {
-        return Err(Code::OwnerProtected.refuse());
+        return Err(ErrorCode::OwnerProtected.refuse());
     }
     refuse_unfit(tx, from, to).await?;
     if let Some(before) = unanswered(tx).await? {
         match before.expires_at > tx.now() {
-            true => return Err(Code::TransferPending.refuse()),
+            true => return Err(ErrorCode::TransferPending.refuse()),
             false => settle(tx, before, Status::Expired, Action::TransferExpired).await?,
         };
     }
@@ -73,8 +73,8 @@ pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Tra
     Ok(transfer)
 }
 
-async fn refuse_unfit<P: Grant>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
-    let mut fields = Fields::default();
+async fn refuse_unfit<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
+    let mut fields = FieldErrors::default();
     match members::active(tx, to).await {
         Ok(_) if to == from => {
             fields.refuse("member_id", "NOT_A_CHOICE", "Name another member than yourself.");
@@ -106,7 +106,7 @@ pub async fn pending(tx: &OrgTx<Membership>) -> Result<Transfer> {
 pub async fn accept(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
     let to = tx.own_member()?;
     if !tx.facts().is_recent {
-        return Err(Code::ReauthRequired.refuse());
+        return Err(ErrorCode::ReauthRequired.refuse());
     }
     organizations::lock(tx).await?;
     let before = answerable(tx, |transfer| transfer.to_member_id == to).await?;
@@ -116,7 +116,7 @@ pub async fn accept(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
         Err(error) => return Err(error),
     };
     if !is_valid {
-        return Err(Code::TransferVoid.refuse());
+        return Err(ErrorCode::TransferVoid.refuse());
     }
     members::hand_over(tx, before.from_member_id, to).await?;
     settle(tx, before, Status::Accepted, Action::TransferAccepted).await
@@ -142,7 +142,7 @@ pub async fn cancel(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
 }
 
 /// The offer nobody has answered, in time or not. There is one at most.
-async fn unanswered<P: Grant>(tx: &OrgTx<P>) -> Result<Option<Transfer>> {
+async fn unanswered<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Option<Transfer>> {
     match tx.find::<Entity>().filter(Column::Status.eq(Status::Pending)).one().await {
         Err(Error::NotFound(_)) => Ok(None),
         found => found.map(Some),
@@ -150,16 +150,19 @@ async fn unanswered<P: Grant>(tx: &OrgTx<P>) -> Result<Option<Transfer>> {
 }
 
 /// The offer, if the caller may answer it and it is not too late.
-async fn answerable<P: Grant>(tx: &OrgTx<P>, may: impl Fn(&Transfer) -> bool) -> Result<Transfer> {
+async fn answerable<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    may: impl Fn(&Transfer) -> bool,
+) -> Result<Transfer> {
     match unanswered(tx).await? {
         None => Err(Error::NotFound("transfer")),
-        Some(transfer) if !may(&transfer) => Err(Code::TransferNotYours.refuse()),
-        Some(transfer) if transfer.expires_at <= tx.now() => Err(Code::TransferExpired.refuse()),
+        Some(transfer) if !may(&transfer) => Err(ErrorCode::TransferNotYours.refuse()),
+        Some(transfer) if transfer.expires_at <= tx.now() => Err(ErrorCode::TransferExpired.refuse()),
         Some(transfer) => Ok(transfer),
     }
 }
 
-async fn settle<P: Write>(
+async fn settle<P: WritePermission>(
     tx: &OrgTx<P>,
     before: Transfer,
     status: Status,

@@ -7,12 +7,12 @@ use sea_orm::{ColumnTrait, Condition};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{BATCH, Selection, references::Names};
+use super::{BATCH, ExportSelection, references::ExportReferences};
 use crate::{
     Result,
     base::{
         ids::{MemberId, ProjectId, TagId, TaskId, TimeEntryId},
-        pagination::{After, Listing, Page, Sort},
+        pagination::{CursorPosition, Page, PageRequest, Sort},
         permissions::ExportsCreate,
         text::TimeZone,
     },
@@ -93,7 +93,7 @@ impl EntrySelection {
     }
 }
 
-impl Selection for EntrySelection {
+impl ExportSelection for EntrySelection {
     type Row = ExportedEntry;
     const ACTION: Action = Action::TimeEntriesExported;
 
@@ -105,12 +105,16 @@ impl Selection for EntrySelection {
         tx.find::<time_entries::Entity>().filter(self.condition(tx)?).count().await
     }
 
-    async fn batch(&self, tx: &OrgTx<ExportsCreate>, after: Option<After>) -> Result<Page<ExportedEntry>> {
-        let listing = Listing { limit: BATCH, sort: Sort { key: ByStart, descending: false }, after };
+    async fn batch(
+        &self,
+        tx: &OrgTx<ExportsCreate>,
+        after: Option<CursorPosition>,
+    ) -> Result<Page<ExportedEntry>> {
+        let listing = PageRequest { limit: BATCH, sort: Sort { key: ByStart, descending: false }, after };
         let page = tx.find::<time_entries::Entity>().filter(self.condition(tx)?).page(listing).await?;
         let links = time_entry_tags::Column::TimeEntryId.is_in(page.data.iter().map(|entry| entry.id));
         let links = tx.find::<time_entry_tags::Entity>().filter(links).all().await?;
-        let names = Names::of(
+        let names = ExportReferences::of(
             tx,
             page.data.iter().map(|entry| entry.member_id),
             page.data.iter().filter_map(|entry| entry.project_id),
@@ -128,7 +132,12 @@ impl Selection for EntrySelection {
     }
 }
 
-fn exported(entry: TimeEntry, names: &Names, tags: Vec<(String, TagId)>, zone: &TimeZone) -> ExportedEntry {
+fn exported(
+    entry: TimeEntry,
+    names: &ExportReferences,
+    tags: Vec<(String, TagId)>,
+    zone: &TimeZone,
+) -> ExportedEntry {
     let (tags, tag_ids) = tags.into_iter().unzip();
     ExportedEntry {
         id: entry.id,

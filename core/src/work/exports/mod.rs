@@ -15,7 +15,7 @@ pub use tasks::{ExportedTask, TaskSelection};
 use crate::{
     Result,
     base::{
-        pagination::{After, Page},
+        pagination::{CursorPosition, Page},
         permissions::{Authorized, ExportsCreate},
     },
     storage::{
@@ -28,7 +28,7 @@ use crate::{
 const BATCH: u64 = 1_000;
 
 /// Which rows of a noun are wanted.
-pub trait Selection: Send + Sync + 'static {
+pub trait ExportSelection: Send + Sync + 'static {
     /// A row as a file has it.
     type Row: Send + 'static;
     /// That they were exported.
@@ -44,21 +44,21 @@ pub trait Selection: Send + Sync + 'static {
     fn batch(
         &self,
         tx: &OrgTx<ExportsCreate>,
-        after: Option<After>,
+        after: Option<CursorPosition>,
     ) -> impl Future<Output = Result<Page<Self::Row>>> + Send;
 }
 
 /// Rows that are being exported, batch by batch.
-pub struct Export<S> {
+pub struct WorkExport<S> {
     db: Db,
     proof: Authorized<ExportsCreate>,
     selection: S,
     rows: u64,
     /// From where on; `None`: there are no more.
-    rest: Option<Option<After>>,
+    rest: Option<Option<CursorPosition>>,
 }
 
-impl<S: Selection> Export<S> {
+impl<S: ExportSelection> WorkExport<S> {
     /// Counts what there is.
     ///
     /// # Errors

@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// Names by id.
-pub(super) struct Names {
+pub(super) struct ExportReferences {
     emails: HashMap<MemberId, String>,
     codes: HashMap<ProjectId, String>,
     tags: HashMap<TagId, String>,
 }
 
-impl Names {
+impl ExportReferences {
     /// Those of the members, the projects and the tags that are named, but of no project that the caller does not see.
     pub(super) async fn of(
         tx: &OrgTx<ExportsCreate>,

@@ -7,12 +7,12 @@ use sea_orm::{ColumnTrait, Condition};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{BATCH, Selection, references::Names};
+use super::{BATCH, ExportSelection, references::ExportReferences};
 use crate::{
     Result,
     base::{
         ids::{MemberId, ProjectId, TagId, TaskId},
-        pagination::{After, Listing, Page, Sort},
+        pagination::{CursorPosition, Page, PageRequest, Sort},
         permissions::ExportsCreate,
         text::TimeZone,
     },
@@ -92,7 +92,7 @@ impl TaskSelection {
     }
 }
 
-impl Selection for TaskSelection {
+impl ExportSelection for TaskSelection {
     type Row = ExportedTask;
     const ACTION: Action = Action::TasksExported;
 
@@ -104,12 +104,16 @@ impl Selection for TaskSelection {
         tx.find::<tasks::Entity>().filter(self.condition(tx)).count().await
     }
 
-    async fn batch(&self, tx: &OrgTx<ExportsCreate>, after: Option<After>) -> Result<Page<ExportedTask>> {
-        let listing = Listing { limit: BATCH, sort: Sort { key: ByCreation, descending: false }, after };
+    async fn batch(
+        &self,
+        tx: &OrgTx<ExportsCreate>,
+        after: Option<CursorPosition>,
+    ) -> Result<Page<ExportedTask>> {
+        let listing = PageRequest { limit: BATCH, sort: Sort { key: ByCreation, descending: false }, after };
         let page = tx.find::<tasks::Entity>().filter(self.condition(tx)).page(listing).await?;
         let links = task_tags::Column::TaskId.is_in(page.data.iter().map(|task| task.id));
         let links = tx.find::<task_tags::Entity>().filter(links).all().await?;
-        let names = Names::of(
+        let names = ExportReferences::of(
             tx,
             page.data.iter().filter_map(|task| task.assignee_id),
             page.data.iter().filter_map(|task| task.project_id),
@@ -127,7 +131,12 @@ impl Selection for TaskSelection {
     }
 }
 
-fn exported(task: Task, names: &Names, tags: Vec<(String, TagId)>, zone: &TimeZone) -> ExportedTask {
+fn exported(
+    task: Task,
+    names: &ExportReferences,
+    tags: Vec<(String, TagId)>,
+    zone: &TimeZone,
+) -> ExportedTask {
     let (tags, tag_ids) = tags.into_iter().unzip();
     ExportedTask {
         id: task.id,

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::PeriodLockId,
-        permissions::{Grant, TimeEntriesLock, TimeEntriesRead},
-        text::Fault,
+        permissions::{RequiredPermission, TimeEntriesLock, TimeEntriesRead},
+        text::InvalidText,
     },
     storage::{
         audit::{Action, Details},
@@ -40,8 +40,8 @@ impl PeriodLock {
         match self.locked_until {
             Some(until) if started_at < until => {
                 let message = format!("Everything that began before {} is locked.", shown(until));
-                let fault = Fault { code: Code::PeriodLocked.as_str(), message };
-                Err(Code::PeriodLocked.refuse_field("started_at", fault))
+                let fault = InvalidText { code: ErrorCode::PeriodLocked.as_str(), message };
+                Err(ErrorCode::PeriodLocked.refuse_field("started_at", fault))
             }
             _ => Ok(()),
         }
@@ -62,7 +62,7 @@ impl From<Model> for PeriodLock {
     }
 }
 
-async fn row<P: Grant>(tx: &OrgTx<P>) -> Result<Option<Model>> {
+async fn row<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Option<Model>> {
     match tx.find::<Entity>().one().await {
         Err(Error::NotFound(_)) => Ok(None),
         found => found.map(Some),
@@ -70,7 +70,7 @@ async fn row<P: Grant>(tx: &OrgTx<P>) -> Result<Option<Model>> {
 }
 
 /// The lock, as it is at this moment. Whoever changes time asks when he holds the lock of the member whose it is.
-pub(crate) async fn current<P: Grant>(tx: &OrgTx<P>) -> Result<PeriodLock> {
+pub(crate) async fn current<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<PeriodLock> {
     Ok(row(tx).await?.map(PeriodLock::from).unwrap_or_default())
 }
 
@@ -98,8 +98,8 @@ pub async fn set(
     let before = found.clone().map(PeriodLock::from).unwrap_or_default();
     expected.check(&before.version)?;
     if until.is_some_and(|until| until > tx.now()) {
-        let fault = Fault { code: "IN_FUTURE", message: "Only what is past can be locked.".to_owned() };
-        return Err(Code::ValidationFailed.refuse_field("locked_until", fault));
+        let fault = InvalidText { code: "IN_FUTURE", message: "Only what is past can be locked.".to_owned() };
+        return Err(ErrorCode::ValidationFailed.refuse_field("locked_until", fault));
     }
     if until == before.locked_until {
         return Ok(before);

@@ -24,21 +24,23 @@ use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use offboarding::depart;
-pub use project_members::{Team, set_team, team};
+pub use project_members::{ProjectMembers, set_team, team};
 pub(crate) use references::{given, given_by_code, refuse_archived};
 
 use crate::{
     Error, Result,
     base::{
-        error::Code,
+        error::ErrorCode,
         ids::ProjectId,
-        pagination::{Listing, Page},
-        permissions::{Grant, Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+        pagination::{Page, PageRequest},
+        permissions::{
+            Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, RequiredPermission,
+        },
         text::{Color, Name, ProjectCode},
     },
     storage::{
         audit::{Action, Details},
-        db::{Expected, OrgTx, Scoped, SortKey, TenantTable},
+        db::{Expected, OrgTx, ScopedQuery, SortKey, TenantTable},
     },
 };
 
@@ -125,7 +127,7 @@ fn facts(project: &Project) -> Value {
 pub async fn list(
     tx: &OrgTx<ProjectsRead>,
     filter: ProjectFilter,
-    listing: Listing<ProjectKey>,
+    listing: PageRequest<ProjectKey>,
 ) -> Result<Page<Project>> {
     let code = filter.code.map(|code| code.key());
     let archived = filter.is_archived.map(|is_archived| match is_archived {
@@ -145,7 +147,7 @@ pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
 }
 
 /// A living project, if the caller sees it.
-fn seen<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Scoped<'_, Entity> {
+fn seen<P: RequiredPermission>(tx: &OrgTx<P>, id: ProjectId) -> ScopedQuery<'_, Entity> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx))
 }
 
@@ -153,7 +155,7 @@ fn seen<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Scoped<'_, Entity> {
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's, or private.
-pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: ProjectId) -> Result<()> {
+pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: ProjectId) -> Result<()> {
     match seen(tx, id).exists().await? {
         true => Ok(()),
         false => Err(Error::NotFound(Entity::NAME)),
@@ -242,8 +244,8 @@ pub async fn change(
 }
 
 /// Refuses a code that another project has.
-async fn refuse_taken<P: Grant>(tx: &OrgTx<P>, code_key: &str) -> Result<()> {
-    tx.refuse_taken::<Entity>(Column::CodeKey, code_key, Code::ProjectCodeTaken).await
+async fn refuse_taken<P: RequiredPermission>(tx: &OrgTx<P>, code_key: &str) -> Result<()> {
+    tx.refuse_taken::<Entity>(Column::CodeKey, code_key, ErrorCode::ProjectCodeTaken).await
 }
 
 /// Deletes a project; it can be restored.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Column, Entity, project_members_entity};
 use crate::{
     Result,
-    base::{ids::MemberId, permissions::Write},
+    base::{ids::MemberId, permissions::WritePermission},
     storage::{
         audit::{Action, Details},
         db::OrgTx,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Takes a member off the projects that he worked on.
-pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     let his = project_members_entity::Column::MemberId.eq(member);
     let joined = tx.find::<project_members_entity::Entity>().filter(his.clone()).all().await?;
     if joined.is_empty() {

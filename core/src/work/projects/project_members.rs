@@ -9,20 +9,20 @@ use super::{entity::ActiveModel, project_members_entity, seen};
 use crate::{
     Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{MemberId, ProjectId, ProjectMemberId},
-        permissions::{Grant, ProjectsRead, ProjectsUpdate, Write},
+        permissions::{ProjectsRead, ProjectsUpdate, RequiredPermission, WritePermission},
     },
     storage::{
         audit::{Action, Details},
         db::{Expected, OrgTx, pieces},
     },
-    tenancy::members::Standings,
+    tenancy::members::ReferencedMembers,
 };
 
 /// The members of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Team {
+pub struct ProjectMembers {
     /// Who, in the order of their ids.
     pub members: Vec<MemberId>,
     /// That of the project, whose part they are.
@@ -33,9 +33,9 @@ pub struct Team {
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's, or private.
-pub async fn team(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Team> {
+pub async fn team(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<ProjectMembers> {
     let version = seen(tx, id).one().await?.version;
-    Ok(Team { members: of(tx, id).await?, version })
+    Ok(ProjectMembers { members: of(tx, id).await?, version })
 }
 
 /// Makes these, each given once as `members[0]` and so on, the members of a project, and nobody else. Whoever is one
@@ -49,20 +49,20 @@ pub async fn set_team(
     id: ProjectId,
     wanted: Vec<MemberId>,
     expected: &Expected,
-) -> Result<Team> {
-    let standings = Standings::kept(tx, wanted.clone()).await?;
+) -> Result<ProjectMembers> {
+    let standings = ReferencedMembers::kept(tx, wanted.clone()).await?;
     let project = seen(tx, id).one_locked().await?;
     let before = of(tx, id).await?;
     let (old, new) = (before.iter().copied().collect(), wanted.iter().copied().collect::<HashSet<_>>());
     let added: HashSet<_> = new.difference(&old).copied().collect();
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     for (place, member) in wanted.iter().enumerate().filter(|(_, member)| added.contains(member)) {
         standings.check(&format!("members[{place}]"), *member, &mut fields);
     }
     fields.finish()?;
     expected.check(&project.version)?;
     if new == old {
-        return Ok(Team { members: before, version: project.version });
+        return Ok(ProjectMembers { members: before, version: project.version });
     }
     for gone in pieces(old.difference(&new).copied()) {
         let gone = project_members_entity::Column::MemberId.is_in(gone);
@@ -80,10 +80,14 @@ pub async fn set_team(
     let members = of(tx, id).await?;
     let details = Details::changed(json!({ "members": before }), json!({ "members": members }));
     tx.record(Action::ProjectUpdated, id, details).await?;
-    Ok(Team { members, version })
+    Ok(ProjectMembers { members, version })
 }
 
-pub(super) async fn join<P: Write>(tx: &OrgTx<P>, project: ProjectId, who: Vec<MemberId>) -> Result<()> {
+pub(super) async fn join<P: WritePermission>(
+    tx: &OrgTx<P>,
+    project: ProjectId,
+    who: Vec<MemberId>,
+) -> Result<()> {
     let row = |member: MemberId| project_members_entity::ActiveModel {
         id: Set(ProjectMemberId::new(tx.now())),
         project_id: Set(project),
@@ -94,7 +98,7 @@ pub(super) async fn join<P: Write>(tx: &OrgTx<P>, project: ProjectId, who: Vec<M
     tx.insert_many(who.into_iter().map(row).collect()).await
 }
 
-async fn of<P: Grant>(tx: &OrgTx<P>, project: ProjectId) -> Result<Vec<MemberId>> {
+async fn of<P: RequiredPermission>(tx: &OrgTx<P>, project: ProjectId) -> Result<Vec<MemberId>> {
     let links = tx
         .find::<project_members_entity::Entity>()
         .filter(project_members_entity::Column::ProjectId.eq(project))

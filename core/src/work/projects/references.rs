@@ -6,9 +6,9 @@ use super::{Column, Entity, Project, seen, visible};
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::ProjectId,
-        permissions::Grant,
+        permissions::RequiredPermission,
         text::ProjectCode,
     },
     storage::db::OrgTx,
@@ -18,10 +18,10 @@ use crate::{
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn given<P: Grant>(
+pub(crate) async fn given<P: RequiredPermission>(
     tx: &OrgTx<P>,
     id: ProjectId,
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
 ) -> Result<Option<Project>> {
     match seen(tx, id).one().await {
         Err(Error::NotFound(_)) => {
@@ -36,10 +36,10 @@ pub(crate) async fn given<P: Grant>(
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn given_by_code<P: Grant>(
+pub(crate) async fn given_by_code<P: RequiredPermission>(
     tx: &OrgTx<P>,
     code: &ProjectCode,
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
 ) -> Result<Option<Project>> {
     match tx.find::<Entity>().filter(Column::CodeKey.eq(code.key())).filter(visible(tx)).one().await {
         Err(Error::NotFound(_)) => {
@@ -57,6 +57,6 @@ pub(crate) async fn given_by_code<P: Grant>(
 pub(crate) fn refuse_archived(project: &Project) -> Result<()> {
     match project.archived_at {
         None => Ok(()),
-        Some(_) => Err(Code::ProjectArchived.refuse_at("project_id")),
+        Some(_) => Err(ErrorCode::ProjectArchived.refuse_at("project_id")),
     }
 }

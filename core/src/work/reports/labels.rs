@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
-use super::Level;
+use super::GroupLevel;
 use crate::{
     Result,
-    base::permissions::Grant,
+    base::permissions::RequiredPermission,
     identity::users,
     storage::db::OrgTx,
     tenancy::members,
@@ -20,20 +20,24 @@ pub(super) type Labels = HashMap<String, String>;
 
 /// The names of what these ids are of, on a level: also of what was deleted, but of no project that the caller does not see,
 /// nor of its tasks. A key without one has no name for him.
-pub(super) async fn labels<P: Grant>(tx: &OrgTx<P>, level: Level, ids: Vec<Uuid>) -> Result<Labels> {
+pub(super) async fn labels<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    level: GroupLevel,
+    ids: Vec<Uuid>,
+) -> Result<Labels> {
     Ok(match level {
-        Level::Day | Level::Week | Level::Month => Labels::new(),
-        Level::Member => {
+        GroupLevel::Day | GroupLevel::Week | GroupLevel::Month => Labels::new(),
+        GroupLevel::Member => {
             let people = tx.find::<members::Entity>().with::<users::Entity>();
             let people = people.all_of(members::Column::Id, ids).await?;
             people.into_iter().map(|(member, user)| (member.id.to_string(), user.display_name())).collect()
         }
-        Level::Project => {
+        GroupLevel::Project => {
             let found = tx.find::<projects::Entity>().ever().filter(projects::visible(tx));
             let found = found.all_of(projects::Column::Id, ids).await?;
             found.into_iter().map(|project| (project.id.to_string(), project.name)).collect()
         }
-        Level::Task => {
+        GroupLevel::Task => {
             let project = tasks::Column::ProjectId;
             let seen =
                 tx.among_ever::<projects::Entity>(project, projects::Column::Id, projects::visible(tx));
@@ -42,7 +46,7 @@ pub(super) async fn labels<P: Grant>(tx: &OrgTx<P>, level: Level, ids: Vec<Uuid>
             let found = found.all_of(tasks::Column::Id, ids).await?;
             found.into_iter().map(|task| (task.id.to_string(), task.title)).collect()
         }
-        Level::Tag => {
+        GroupLevel::Tag => {
             let found = tx.find::<tags::Entity>().all_of(tags::Column::Id, ids).await?;
             found.into_iter().map(|tag| (tag.id.to_string(), tag.name)).collect()
         }

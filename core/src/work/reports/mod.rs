@@ -18,26 +18,26 @@ use sea_orm::{ColumnTrait, Condition};
 
 use calendar::Calendar;
 use labels::Labels;
-use plan::Depth;
+use plan::GroupDepth;
 pub use plan::MOST_BUCKETS;
 
 use crate::{
     Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{MemberId, ProjectId, TagId, TaskId},
-        permissions::{Grant, ReportsRead},
-        text::{Fault, TimeZone},
+        permissions::{ReportsRead, RequiredPermission},
+        text::{InvalidText, TimeZone},
     },
     identity::users::{self, WeekStart},
-    storage::db::{Lasting, OrgTx},
+    storage::db::{IntervalTable, OrgTx},
     tenancy::members,
     work::time_entries::{self, Column, LONGEST, time_entry_tags},
 };
 
 /// What entries can be grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum GroupLevel {
     /// Days of the time zone.
     Day,
     /// Weeks of such days.
@@ -54,7 +54,7 @@ pub enum Level {
     Tag,
 }
 
-impl Level {
+impl GroupLevel {
     const ALL: [(&str, Self); 7] = [
         ("day", Self::Day),
         ("week", Self::Week),
@@ -78,13 +78,13 @@ impl Level {
 
 /// What a report is to tell.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct SummaryRequest {
     /// From this instant on; what is less than a second is cut off.
     pub from: DateTime<Utc>,
     /// Up to this instant, which is not in it; cut like `from`.
     pub to: DateTime<Utc>,
     /// The outer groups and those in them: at most two, and not twice the same.
-    pub levels: Vec<Level>,
+    pub levels: Vec<GroupLevel>,
     /// Whose days; `None`: the caller's, or UTC's where he is no member.
     pub timezone: Option<TimeZone>,
     /// With which day weeks begin; `None`: as the caller's, or on Monday where he is no member.
@@ -103,7 +103,7 @@ pub struct Wanted {
 
 /// What some entries come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Total {
+pub struct ReportTotal {
     /// Whole seconds.
     pub seconds: i64,
     /// Entries that have a part in it.
@@ -112,20 +112,20 @@ pub struct Total {
 
 /// Entries that have something in common.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct ReportGroup {
     /// A date, a month, or an id; `None`: of those that have none.
     pub key: Option<String>,
     /// What it is called; `None`: nothing, or nothing that the caller may know.
     pub label: Option<String>,
     /// What they come to.
-    pub total: Total,
+    pub total: ReportTotal,
     /// The groups in it; empty at the last level.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ReportGroup>,
 }
 
 /// A report.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct SummaryReport {
     /// From when on.
     pub from: DateTime<Utc>,
     /// Up to when.
@@ -135,12 +135,12 @@ pub struct Report {
     /// With which day its weeks begin.
     pub week_start: WeekStart,
     /// What all of it comes to.
-    pub total: Total,
+    pub total: ReportTotal,
     /// The outer groups that have any entry: of time one after the other, others from the most time to the least.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ReportGroup>,
 }
 
-impl Lasting for time_entries::Entity {
+impl IntervalTable for time_entries::Entity {
     const START: Column = Column::StartedAt;
     const END: Column = Column::EndedAt;
     type Link = time_entry_tags::Entity;
@@ -153,10 +153,10 @@ impl Lasting for time_entries::Entity {
 /// # Errors
 /// `VALIDATION_FAILED`: `to` is not later than `from`, a level is named twice, there are more than two or more than
 /// [`MOST_BUCKETS`] pieces of time; `NOT_A_MEMBER` for whoever has no time of his own and sees nobody else's.
-pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: Wanted) -> Result<Report> {
+pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<SummaryReport> {
     let range = (whole(wanted.from), whole(wanted.to));
     let levels = &wanted.levels[..];
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     if range.0 >= range.1 {
         fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`, by a second at least.");
     }
@@ -170,10 +170,11 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: Wanted) -> Result<Report> 
     let depths = depths.ok_or_else(|| {
         let message =
             format!("More than {MOST_BUCKETS} pieces of time: ask for less of it, or for longer ones.");
-        Code::ValidationFailed.refuse_field("group_by", Fault { code: "TOO_MANY_BUCKETS", message })
+        ErrorCode::ValidationFailed
+            .refuse_field("group_by", InvalidText { code: "TOO_MANY_BUCKETS", message })
     })?;
     let picked = picked(tx, &wanted, range)?;
-    let questions: Vec<_> = depths.iter().map(Depth::question).collect();
+    let questions: Vec<_> = depths.iter().map(GroupDepth::question).collect();
     let mut sums = tx.sums(&picked, &questions).await?;
     let mut names = Labels::new();
     for (place, level) in levels.iter().enumerate() {
@@ -183,27 +184,27 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: Wanted) -> Result<Report> 
 
     // The whole first, then the outer groups, then those in them.
     sums.sort_by_key(|sum| sum.question);
-    let (mut total, mut groups, mut places) = (Total::default(), Vec::new(), HashMap::new());
+    let (mut total, mut groups, mut places) = (ReportTotal::default(), Vec::new(), HashMap::new());
     for sum in sums {
         let depth = usize::try_from(sum.question).ok().and_then(|number| depths.get(number));
         let keys = depth.map(|depth| depth.keys(sum.piece, [sum.first, sum.second])).unwrap_or_default();
-        let sum = Total { seconds: sum.seconds, entries: sum.entries };
+        let sum = ReportTotal { seconds: sum.seconds, entries: sum.entries };
         match &keys[..] {
             [] => total = sum,
             [outer] => {
                 places.insert(outer.clone(), groups.len());
-                groups.push(Group::new(levels[0], outer, sum, &names));
+                groups.push(ReportGroup::new(levels[0], outer, sum, &names));
             }
             [outer, inner, ..] => {
                 let around = places.get(outer).and_then(|place| groups.get_mut(*place));
-                around.into_iter().for_each(|around: &mut Group| {
-                    around.groups.push(Group::new(levels[1], inner, sum, &names));
+                around.into_iter().for_each(|around: &mut ReportGroup| {
+                    around.groups.push(ReportGroup::new(levels[1], inner, sum, &names));
                 });
             }
         }
     }
     sort(&mut groups, levels);
-    Ok(Report { from: range.0, to: range.1, timezone, week_start, total, groups })
+    Ok(SummaryReport { from: range.0, to: range.1, timezone, week_start, total, groups })
 }
 
 /// The second that an instant is in.
@@ -212,7 +213,7 @@ fn whole(instant: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// The time zone and the first day of the week: those that were named, else the caller's.
-async fn days<P: Grant>(
+async fn days<P: RequiredPermission>(
     tx: &OrgTx<P>,
     timezone: Option<TimeZone>,
     week_start: Option<WeekStart>,
@@ -234,9 +235,9 @@ async fn days<P: Grant>(
 
 /// The entries that count: which the caller sees, which are wanted, and which have a part in the range. No entry is longer
 /// than [`LONGEST`], so an index finds them.
-fn picked<P: Grant>(
+fn picked<P: RequiredPermission>(
     tx: &OrgTx<P>,
-    wanted: &Wanted,
+    wanted: &SummaryRequest,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Condition> {
     let runs = (tx.now() > from).then(|| Column::EndedAt.is_null());
@@ -259,8 +260,8 @@ fn picked<P: Grant>(
         .add_option(wanted.billable.map(|billable| Column::Billable.eq(billable))))
 }
 
-impl Group {
-    fn new(level: Level, key: &Option<String>, total: Total, names: &Labels) -> Self {
+impl ReportGroup {
+    fn new(level: GroupLevel, key: &Option<String>, total: ReportTotal, names: &Labels) -> Self {
         let label = match level.is_time() {
             true => key.clone(),
             false => key.as_ref().and_then(|key| names.get(key)).cloned(),
@@ -270,7 +271,7 @@ impl Group {
 }
 
 /// Time by time; others from the most time to the least, then by their names.
-fn sort(groups: &mut [Group], levels: &[Level]) {
+fn sort(groups: &mut [ReportGroup], levels: &[GroupLevel]) {
     let Some((level, inner)) = levels.split_first() else { return };
     groups.iter_mut().for_each(|group| sort(&mut group.groups, inner));
     match level.is_time() {

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Level,
+    GroupLevel,
     calendar::{Bucket, Calendar, Unit},
 };
 use crate::{
-    storage::db::{Key, Piece, Question},
+    storage::db::{Aggregation, GroupKey, TimeBucket},
     work::time_entries::{self, Column},
 };
 
@@ -16,48 +16,48 @@ use crate::{
 pub const MOST_BUCKETS: usize = 400;
 
 /// The pieces of time of one depth, each with the keys of the levels of time there, the outer one first.
-struct Cut(Vec<(Piece, Vec<String>)>);
+struct Cut(Vec<(TimeBucket, Vec<String>)>);
 
 /// One depth of the report: the levels down to it.
-pub(super) struct Depth {
-    levels: Vec<Level>,
+pub(super) struct GroupDepth {
+    levels: Vec<GroupLevel>,
     cut: Cut,
 }
 
 /// Every depth, from the whole down; `None`: more than [`MOST_BUCKETS`] pieces of time.
 pub(super) fn depths(
-    levels: &[Level],
+    levels: &[GroupLevel],
     calendar: &Calendar,
     range: (DateTime<Utc>, DateTime<Utc>),
-) -> Option<Vec<Depth>> {
+) -> Option<Vec<GroupDepth>> {
     let depth = |number: usize| {
         let levels = levels[..number].to_vec();
-        Cut::new(&levels, calendar, range).map(|cut| Depth { levels, cut })
+        Cut::new(&levels, calendar, range).map(|cut| GroupDepth { levels, cut })
     };
     (0..=levels.len()).map(depth).collect()
 }
 
-impl Depth {
+impl GroupDepth {
     /// What is asked for it.
-    pub(super) fn question(&self) -> Question<time_entries::Entity> {
+    pub(super) fn question(&self) -> Aggregation<time_entries::Entity> {
         let mut keys = [None, None];
         for (key, level) in keys.iter_mut().zip(&self.levels) {
             *key = match level {
-                Level::Day | Level::Week | Level::Month => None,
-                Level::Member => Some(Key::Own(Column::MemberId)),
-                Level::Project => Some(Key::Own(Column::ProjectId)),
-                Level::Task => Some(Key::Own(Column::TaskId)),
-                Level::Tag => Some(Key::Linked),
+                GroupLevel::Day | GroupLevel::Week | GroupLevel::Month => None,
+                GroupLevel::Member => Some(GroupKey::Own(Column::MemberId)),
+                GroupLevel::Project => Some(GroupKey::Own(Column::ProjectId)),
+                GroupLevel::Task => Some(GroupKey::Own(Column::TaskId)),
+                GroupLevel::Tag => Some(GroupKey::Linked),
             };
         }
-        Question { keys, pieces: self.cut.0.iter().map(|(piece, _)| *piece).collect() }
+        Aggregation { keys, pieces: self.cut.0.iter().map(|(piece, _)| *piece).collect() }
     }
 
     /// The keys of a group, the outer one first: those of time by its piece, the others as they were found.
     pub(super) fn keys(&self, piece: i64, found: [Option<Uuid>; 2]) -> Vec<Option<String>> {
         let piece = usize::try_from(piece).ok().and_then(|piece| self.cut.0.get(piece));
         let mut times = piece.into_iter().flat_map(|(_, keys)| keys.iter().cloned());
-        let key = |(level, found): (&Level, Option<Uuid>)| match level.is_time() {
+        let key = |(level, found): (&GroupLevel, Option<Uuid>)| match level.is_time() {
             true => times.next(),
             false => found.map(|id| id.to_string()),
         };
@@ -66,8 +66,12 @@ impl Depth {
 }
 
 impl Cut {
-    fn new(levels: &[Level], calendar: &Calendar, range: (DateTime<Utc>, DateTime<Utc>)) -> Option<Self> {
-        let whole = Piece { from: range.0.timestamp(), until: range.1.timestamp() };
+    fn new(
+        levels: &[GroupLevel],
+        calendar: &Calendar,
+        range: (DateTime<Utc>, DateTime<Utc>),
+    ) -> Option<Self> {
+        let whole = TimeBucket { from: range.0.timestamp(), until: range.1.timestamp() };
         let mut cut = Self(vec![(whole, Vec::new())]);
         for unit in levels.iter().filter_map(|level| level.unit()) {
             cut = cut.along(&calendar.buckets(unit, range, MOST_BUCKETS)?);
@@ -84,7 +88,7 @@ impl Cut {
             let until = piece.until.min(bucket.until);
             let keys = keys.iter().chain([&bucket.key]).cloned().collect();
             let (is_through, has_passed) = (piece.until == until, bucket.until == until);
-            pieces.push((Piece { from, until }, keys));
+            pieces.push((TimeBucket { from, until }, keys));
             whole.next_if(|_| is_through);
             buckets.next_if(|_| has_passed);
         }
@@ -92,7 +96,7 @@ impl Cut {
     }
 }
 
-impl Level {
+impl GroupLevel {
     fn unit(self) -> Option<Unit> {
         match self {
             Self::Day => Some(Unit::Day),

@@ -17,10 +17,10 @@ pub(crate) use entity::{Column, Entity};
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::TagId,
-        pagination::{Listing, Page},
-        permissions::{Grant, TasksCreate, TasksRead, TasksUpdate},
+        pagination::{Page, PageRequest},
+        permissions::{RequiredPermission, TasksCreate, TasksRead, TasksUpdate},
         text::{SearchTerm, TagName},
     },
     storage::{
@@ -61,7 +61,7 @@ pub(crate) fn facts(tag: &Tag) -> Value {
 pub async fn list(
     tx: &OrgTx<TasksRead>,
     term: Option<SearchTerm>,
-    listing: Listing<TagKey>,
+    listing: PageRequest<TagKey>,
 ) -> Result<Page<Tag>> {
     let named = term.map(|term| contains(Column::NameKey, term.key()));
     tx.find::<Entity>().filter(Condition::all().add_option(named)).page(listing).await
@@ -71,7 +71,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's.
-pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: TagId) -> Result<()> {
+pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TagId) -> Result<()> {
     match tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await? {
         true => Ok(()),
         false => Err(Error::NotFound(Entity::NAME)),
@@ -113,7 +113,7 @@ pub async fn change(
     expected.check(&before.version)?;
     let Some(name) = name.filter(|name| name.as_str() != before.name) else { return Ok(before) };
     if name.key() != before.name_key {
-        tx.refuse_taken::<Entity>(Column::NameKey, name.key(), Code::TagNameTaken).await?;
+        tx.refuse_taken::<Entity>(Column::NameKey, name.key(), ErrorCode::TagNameTaken).await?;
     }
     let tag = tx
         .update(ActiveModel {
@@ -133,13 +133,13 @@ pub async fn change(
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn known<P: Grant>(tx: &OrgTx<P>, tags: Vec<TagId>) -> Result<HashSet<TagId>> {
+pub(crate) async fn known<P: RequiredPermission>(tx: &OrgTx<P>, tags: Vec<TagId>) -> Result<HashSet<TagId>> {
     let known = tx.find::<Entity>().all_of(Column::Id, tags).await?;
     Ok(known.into_iter().map(|tag| tag.id).collect())
 }
 
 /// Notes in `fields` which of `tags`, given as `tags[0]` and so on, are not `known`.
-pub(crate) fn refuse_unknown(known: &HashSet<TagId>, tags: &[TagId], fields: &mut Fields) {
+pub(crate) fn refuse_unknown(known: &HashSet<TagId>, tags: &[TagId], fields: &mut FieldErrors) {
     for (at, _) in tags.iter().enumerate().filter(|(_, tag)| !known.contains(tag)) {
         fields.refuse(&format!("tags[{at}]"), "UNKNOWN_TAG", "There is no such tag.");
     }
@@ -149,7 +149,11 @@ pub(crate) fn refuse_unknown(known: &HashSet<TagId>, tags: &[TagId], fields: &mu
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn check<P: Grant>(tx: &OrgTx<P>, tags: &[TagId], fields: &mut Fields) -> Result<()> {
+pub(crate) async fn check<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    tags: &[TagId],
+    fields: &mut FieldErrors,
+) -> Result<()> {
     let known = known(tx, tags.to_vec()).await?;
     refuse_unknown(&known, tags, fields);
     Ok(())

@@ -3,10 +3,10 @@
 use sea_orm::{ColumnTrait, Condition};
 
 use super::entity::Column;
-use crate::{base::permissions::Grant, storage::db::OrgTx, work::projects};
+use crate::{base::permissions::RequiredPermission, storage::db::OrgTx, work::projects};
 
 /// The tasks that the caller sees: of no project, or of a living one that he sees.
-pub(crate) fn visible<P: Grant>(tx: &OrgTx<P>) -> Condition {
+pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Condition {
     let project =
         tx.among::<projects::Entity>(Column::ProjectId, projects::Column::Id, projects::visible(tx));
     Condition::any().add(Column::ProjectId.is_null()).add(project)

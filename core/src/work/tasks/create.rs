@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    Priority, Shown, Task, TaskStatus, completed_at, entity::ActiveModel, facts, references::Book, stored,
-    tag,
+    Priority, Task, TaskStatus, TaskWithTags, completed_at, entity::ActiveModel, facts, references::Book,
+    stored, tag,
 };
 use crate::{
     Result,
@@ -48,13 +48,13 @@ pub struct NewTask {
 /// # Errors
 /// Whatever the database refuses, for all of them. For each: `VALIDATION_FAILED` naming a project, member or tag that is not
 /// there, or a member who is not active; `PROJECT_ARCHIVED`.
-pub async fn create(tx: &OrgTx<TasksCreate>, new: Vec<NewTask>) -> Result<Vec<Result<Shown>>> {
+pub async fn create(tx: &OrgTx<TasksCreate>, new: Vec<NewTask>) -> Result<Vec<Result<TaskWithTags>>> {
     let mut book = Book::open(tx, &new).await?;
     let admit = |new: NewTask| book.admit(&new).map(|position| made(tx, new, position));
     let outcomes: Vec<_> = new.into_iter().map(admit).collect();
     let made: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
     if !made.is_empty() {
-        let row = |shown: &&Shown| shown.task.clone().into_active_model().reset_all();
+        let row = |shown: &&TaskWithTags| shown.task.clone().into_active_model().reset_all();
         let rows = made.iter().map(row).collect();
         tx.insert_many::<ActiveModel>(rows).await?;
         let links =
@@ -66,7 +66,7 @@ pub async fn create(tx: &OrgTx<TasksCreate>, new: Vec<NewTask>) -> Result<Vec<Re
     Ok(outcomes)
 }
 
-fn made(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> Shown {
+fn made(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> TaskWithTags {
     let now = tx.now();
     let task = Task {
         id: TaskId::new(now),
@@ -88,5 +88,5 @@ fn made(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> Shown {
     };
     let mut tags = new.tags;
     tags.sort();
-    Shown { task, tags }
+    TaskWithTags { task, tags }
 }

@@ -2,10 +2,10 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
-use super::{Column, Entity, Shown, entity::ActiveModel, facts, own, shown, visible};
+use super::{Column, Entity, TaskWithTags, entity::ActiveModel, facts, own, shown, visible};
 use crate::{
     Result,
-    base::{error::Code, ids::TaskId, permissions::TasksDelete},
+    base::{error::ErrorCode, ids::TaskId, permissions::TasksDelete},
     storage::{
         audit::{Action, Details},
         db::{Expected, OrgTx},
@@ -39,7 +39,7 @@ pub async fn remove(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) ->
 /// # Errors
 /// `NotFound` when no deleted task has this id, also when it is on a project that the caller does not see; `FORBIDDEN` when it
 /// is not his; `PARENT_DELETED` when its project is deleted.
-pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<Shown> {
+pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags> {
     // Deleted projects too: that his is one of them is what he is told.
     let theirs = (Column::ProjectId, projects::Column::Id, projects::visible(tx));
     let project = tx.among_ever::<projects::Entity>(theirs.0, theirs.1, theirs.2);
@@ -49,7 +49,7 @@ pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<Shown> {
     if let Some(project) = task.project_id
         && !tx.find::<projects::Entity>().filter(projects::Column::Id.eq(project)).exists().await?
     {
-        return Err(Code::ParentDeleted.refuse());
+        return Err(ErrorCode::ParentDeleted.refuse());
     }
     let restored = ActiveModel {
         id: Set(id),

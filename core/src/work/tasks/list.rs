@@ -3,16 +3,18 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Column, Entity, Priority, Shown, Task, TaskStatus, shown, stored, tags_of, task_tags, visible};
+use super::{
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, shown, stored, tags_of, task_tags, visible,
+};
 use crate::{
     Result,
     base::{
         ids::{ProjectId, TagId, TaskId},
-        pagination::{Listing, Page},
+        pagination::{Page, PageRequest},
         permissions::TasksRead,
     },
     storage::db::{OrgTx, SortKey},
-    tenancy::members::Who,
+    tenancy::members::MemberRef,
 };
 
 /// Which tasks are wanted; `None` asks for all. What names something that is not there asks for none.
@@ -21,7 +23,7 @@ pub struct TaskFilter {
     /// Of this project.
     pub project: Option<ProjectId>,
     /// That he is to do.
-    pub assignee: Option<Who>,
+    pub assignee: Option<MemberRef>,
     /// That stand at one of these.
     pub statuses: Option<Vec<TaskStatus>>,
     /// That matter so much.
@@ -70,8 +72,8 @@ impl SortKey for TaskKey {
 pub async fn list(
     tx: &OrgTx<TasksRead>,
     filter: TaskFilter,
-    listing: Listing<TaskKey>,
-) -> Result<Page<Shown>> {
+    listing: PageRequest<TaskKey>,
+) -> Result<Page<TaskWithTags>> {
     let assignee = filter.assignee.map(|who| who.member(tx)).transpose()?;
     let wanted = Condition::all()
         .add_option(filter.statuses.map(|statuses| Column::Status.is_in(statuses)))
@@ -87,7 +89,7 @@ pub async fn list(
     }
     let page = tasks.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|task| task.id).collect()).await?;
-    let shown = |task: Task| Shown { tags: tags.remove(&task.id).unwrap_or_default(), task };
+    let shown = |task: Task| TaskWithTags { tags: tags.remove(&task.id).unwrap_or_default(), task };
     Ok(Page { data: page.data.into_iter().map(shown).collect(), next: page.next })
 }
 
@@ -95,7 +97,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's, or on a project that the caller does not see.
-pub async fn get(tx: &OrgTx<TasksRead>, id: TaskId) -> Result<Shown> {
+pub async fn get(tx: &OrgTx<TasksRead>, id: TaskId) -> Result<TaskWithTags> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one().await?;
     shown(tx, task).await
 }

@@ -35,7 +35,7 @@ use crate::{
     Result,
     base::{
         ids::{TagId, TaskId, TaskTagId},
-        permissions::{Grant, Write},
+        permissions::{RequiredPermission, WritePermission},
     },
     storage::db::OrgTx,
 };
@@ -48,7 +48,7 @@ const STEP: i64 = 1024;
 
 /// A task as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct TaskWithTags {
     /// The task.
     pub task: Task,
     /// Its tags, in the order of their ids.
@@ -56,7 +56,7 @@ pub struct Shown {
 }
 
 /// The facts of a task that the audit log tells.
-fn facts(Shown { task, tags }: &Shown) -> Value {
+fn facts(TaskWithTags { task, tags }: &TaskWithTags) -> Value {
     json!({
         "title": task.title,
         "description": task.description,
@@ -85,7 +85,10 @@ fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// The tags of each of these tasks, by one query.
-async fn tags_of<P: Grant>(tx: &OrgTx<P>, tasks: Vec<TaskId>) -> Result<HashMap<TaskId, Vec<TagId>>> {
+async fn tags_of<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    tasks: Vec<TaskId>,
+) -> Result<HashMap<TaskId, Vec<TagId>>> {
     let mut tags = HashMap::<_, Vec<_>>::new();
     for link in tx.find::<task_tags::Entity>().all_of(task_tags::Column::TaskId, tasks).await? {
         tags.entry(link.task_id).or_default().push(link.tag_id);
@@ -95,13 +98,13 @@ async fn tags_of<P: Grant>(tx: &OrgTx<P>, tasks: Vec<TaskId>) -> Result<HashMap<
 }
 
 /// A task with its tags.
-async fn shown<P: Grant>(tx: &OrgTx<P>, task: Task) -> Result<Shown> {
+async fn shown<P: RequiredPermission>(tx: &OrgTx<P>, task: Task) -> Result<TaskWithTags> {
     let tags = tags_of(tx, vec![task.id]).await?.remove(&task.id).unwrap_or_default();
-    Ok(Shown { task, tags })
+    Ok(TaskWithTags { task, tags })
 }
 
 /// Tags tasks, by one statement.
-async fn tag<P: Write>(tx: &OrgTx<P>, links: Vec<(TaskId, TagId)>) -> Result<()> {
+async fn tag<P: WritePermission>(tx: &OrgTx<P>, links: Vec<(TaskId, TagId)>) -> Result<()> {
     let row = |(task, tag): (TaskId, TagId)| task_tags::ActiveModel {
         id: Set(TaskTagId::new(tx.now())),
         task_id: Set(task),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Column, Entity, TaskStatus};
 use crate::{
     Result,
-    base::{ids::MemberId, permissions::Write},
+    base::{ids::MemberId, permissions::WritePermission},
     storage::{
         audit::{Action, Details},
         db::OrgTx,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Takes the tasks that a member was to do, and that are not over, from him.
-pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     let open = Column::Status.is_in([TaskStatus::Todo, TaskStatus::InProgress]);
     let his = Column::AssigneeId.eq(member).and(open).and(Column::DeletedAt.is_null());
     let ids = tx.find::<Entity>().filter(his).all_locked().await?;

@@ -8,12 +8,12 @@ use super::{Column, Entity, NewTask, POSITION_MAX, STEP};
 use crate::{
     Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{ProjectId, TagId},
-        permissions::Write,
+        permissions::WritePermission,
     },
     storage::db::OrgTx,
-    tenancy::members::Standings,
+    tenancy::members::ReferencedMembers,
     work::{
         projects::{self, Project},
         tags,
@@ -23,7 +23,7 @@ use crate::{
 /// What is there of what they name, and where the last task of each project is.
 pub(super) struct Book {
     projects: HashMap<ProjectId, Project>,
-    members: Standings,
+    members: ReferencedMembers,
     tags: HashSet<TagId>,
     last: HashMap<Option<ProjectId>, i64>,
 }
@@ -36,10 +36,10 @@ struct Last {
 }
 
 impl Book {
-    pub(super) async fn open<P: Write>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
+    pub(super) async fn open<P: WritePermission>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
         let named: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
         let assignees = new.iter().filter_map(|new| new.assignee_id).collect();
-        let members = Standings::kept(tx, assignees).await?;
+        let members = ReferencedMembers::kept(tx, assignees).await?;
         let tags = new.iter().flat_map(|new| new.tags.iter().copied()).collect();
         let tags = tags::known(tx, tags).await?;
         let (mut projects, mut last) = (HashMap::new(), HashMap::new());
@@ -63,7 +63,7 @@ impl Book {
     /// # Errors
     /// `VALIDATION_FAILED` naming what is not there, or not active; `PROJECT_ARCHIVED`.
     pub(super) fn admit(&mut self, new: &NewTask) -> Result<i64> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let project = new.project_id.map(|id| self.projects.get(&id));
         if let Some(None) = project {
             fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");

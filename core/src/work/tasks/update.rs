@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{
-    Column, Entity, Priority, Shown, Task, TaskStatus, completed_at, entity::ActiveModel, facts, own, shown,
-    stored, tag, task_tags, visible,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, completed_at, entity::ActiveModel, facts, own,
+    shown, stored, tag, task_tags, visible,
 };
 use crate::{
     Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{MemberId, ProjectId, TagId, TaskId},
         permissions::TasksUpdate,
         text::{TaskDescription, TaskTitle},
@@ -21,7 +21,7 @@ use crate::{
         audit::{Action, Details},
         db::{Expected, OrgTx},
     },
-    tenancy::members::Standings,
+    tenancy::members::ReferencedMembers,
     work::{projects, tags},
 };
 
@@ -60,13 +60,13 @@ pub async fn change(
     id: TaskId,
     changes: TaskChanges,
     expected: &Expected,
-) -> Result<Shown> {
-    let assignees = Standings::kept(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
+) -> Result<TaskWithTags> {
+    let assignees = ReferencedMembers::kept(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     own::refuse_others(tx, &task).await?;
     let before = shown(tx, task).await?;
     let after = changes.applied(&before, tx.now());
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let project = match after.task.project_id.filter(|_| after.task.project_id != before.task.project_id) {
         Some(project) => projects::given(tx, project, &mut fields).await?,
         None => None,
@@ -84,13 +84,13 @@ pub async fn change(
     }
     retag(tx, id, &before.tags, &after.tags).await?;
     let task = update(tx, after.task).await?;
-    let after = Shown { task, tags: after.tags };
+    let after = TaskWithTags { task, tags: after.tags };
     tx.record(Action::TaskUpdated, id, Details::changed(facts(&before), facts(&after))).await?;
     Ok(after)
 }
 
 impl TaskChanges {
-    fn applied(&self, before: &Shown, now: DateTime<Utc>) -> Shown {
+    fn applied(&self, before: &TaskWithTags, now: DateTime<Utc>) -> TaskWithTags {
         let (changes, mut task) = (self.clone(), before.task.clone());
         task.title = changes.title.map_or(task.title, Into::into);
         task.description = changes.description.map_or(task.description, |text| text.map(Into::into));
@@ -103,7 +103,7 @@ impl TaskChanges {
         task.position = changes.position.unwrap_or(task.position);
         let mut tags = changes.tags.unwrap_or_else(|| before.tags.clone());
         tags.sort();
-        Shown { task, tags }
+        TaskWithTags { task, tags }
     }
 }
 

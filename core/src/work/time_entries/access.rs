@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, Condition, sea_query::ExprTrait};
 use super::entity::Column;
 use crate::{
     Result,
-    base::permissions::{Grant, Permission},
+    base::permissions::{Permission, RequiredPermission},
     storage::db::OrgTx,
     work::projects,
 };
@@ -15,7 +15,7 @@ use crate::{
 ///
 /// # Errors
 /// `NOT_A_MEMBER` for whoever has no time of his own and sees nobody else's.
-pub(crate) fn visible<P: Grant>(tx: &OrgTx<P>) -> Result<Condition> {
+pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Condition> {
     if !tx.may(Permission::TimeEntriesReadAll) {
         return Ok(Condition::all().add(Column::MemberId.eq(tx.own_member()?)));
     }

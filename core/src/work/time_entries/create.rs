@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    Shown, Source,
+    Source, TimeEntryWithTags,
     entity::ActiveModel,
-    references::{self, ProjectRef, Work},
+    references::{self, ProjectRef, ResolvedReferences},
     refuse_foreign,
     rules::{Rules, Span},
     tag,
@@ -14,9 +14,9 @@ use super::{
 use crate::{
     Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{MemberId, TagId, TaskId, TimeEntryId},
-        permissions::{TimeEntriesCreate, Write},
+        permissions::{TimeEntriesCreate, WritePermission},
         text::{Activity, Notes},
     },
     storage::{
@@ -33,7 +33,7 @@ pub struct NewTimeEntry {
     /// Who worked; `None`: the caller.
     pub member: Option<MemberId>,
     /// What on, and what else there is to say.
-    pub about: About,
+    pub about: TimeEntryFields,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -42,7 +42,7 @@ pub struct NewTimeEntry {
 
 /// What is said of time, beside when it was.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct TimeEntryFields {
     /// The project; `None`: that of the task, if there is one.
     pub project: Option<ProjectRef>,
     /// The task.
@@ -62,7 +62,7 @@ pub struct About {
 /// # Errors
 /// `NOT_A_MEMBER` for an operator of the platform who names nobody; `Forbidden` for the time of others without
 /// `time_entries:manage_all`; `VALIDATION_FAILED`; `PERIOD_LOCKED`; `PROJECT_ARCHIVED`; `TIME_ENTRY_OVERLAP`.
-pub async fn create(tx: &OrgTx<TimeEntriesCreate>, new: NewTimeEntry) -> Result<Shown> {
+pub async fn create(tx: &OrgTx<TimeEntriesCreate>, new: NewTimeEntry) -> Result<TimeEntryWithTags> {
     let member = match new.member {
         Some(member) => member,
         None => tx.own_member()?,
@@ -72,22 +72,22 @@ pub async fn create(tx: &OrgTx<TimeEntriesCreate>, new: NewTimeEntry) -> Result<
 }
 
 /// Writes down a span of a member, by all rules.
-pub(super) async fn write<P: Write>(
+pub(super) async fn write<P: WritePermission>(
     tx: &OrgTx<P>,
     member: MemberId,
     span: Span,
-    about: About,
+    about: TimeEntryFields,
     (source, action): (Source, Action),
-) -> Result<Shown> {
+) -> Result<TimeEntryWithTags> {
     refuse_foreign(tx, member).await?;
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     members::lock_active(tx, member, "member_id", &mut fields).await?;
     if span.ended_at.is_none() && !members::is_active(tx, member).await? {
         // His account was deactivated in this moment, which stopped what was running.
-        return Err(Code::InactiveUser.refuse());
+        return Err(ErrorCode::InactiveUser.refuse());
     }
     let rules = Rules::of(tx).await?;
-    let work = Work::look_up(tx, about.project, about.task, &mut fields).await?;
+    let work = ResolvedReferences::look_up(tx, about.project, about.task, &mut fields).await?;
     let tags = references::tags(tx, about.tags, &mut fields).await?;
     rules.judge(span, tx.now(), &mut fields);
     fields.finish()?;
@@ -115,7 +115,7 @@ pub(super) async fn write<P: Write>(
         })
         .await?;
     tag(tx, entry.id, &tags).await?;
-    let shown = Shown { entry, tags };
+    let shown = TimeEntryWithTags { entry, tags };
     tx.record(action, shown.entry.id, Details::created(shown.facts())).await?;
     Ok(shown)
 }

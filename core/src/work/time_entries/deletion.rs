@@ -3,7 +3,7 @@
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 use super::{
-    Column, Entity, Shown,
+    Column, Entity, TimeEntryWithTags,
     entity::ActiveModel,
     refuse_foreign,
     rules::{Rules, Span, latest_end},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Result,
-    base::{error::Code, ids::TimeEntryId, permissions::TimeEntriesDelete},
+    base::{error::ErrorCode, ids::TimeEntryId, permissions::TimeEntriesDelete},
     storage::{
         audit::{Action, Details},
         db::{Expected, OrgTx},
@@ -48,7 +48,7 @@ pub async fn remove(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &E
 /// `NotFound` when the caller sees no deleted entry with this id; `Forbidden` as [`remove`]; `PARENT_DELETED` when its project
 /// or task was deleted meanwhile; `PERIOD_LOCKED`; `TIMER_RUNNING` when it is running and another one is;
 /// `TIME_ENTRY_OVERLAP`.
-pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<Shown> {
+pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<TimeEntryWithTags> {
     let deleted =
         || Ok::<_, crate::Error>(tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?));
     let member = deleted()?.one().await?.member_id;
@@ -65,7 +65,7 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<S
         _ => true,
     };
     if !lives {
-        return Err(Code::ParentDeleted.refuse());
+        return Err(ErrorCode::ParentDeleted.refuse());
     }
     let ended_at = match before.ended_at {
         // Who can act no more has no timer; it ran until it was deleted.
@@ -75,7 +75,7 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<S
         ended_at => ended_at,
     };
     if ended_at.is_none() && timer::find(tx, member).await?.is_some() {
-        return Err(Code::TimerRunning.refuse());
+        return Err(ErrorCode::TimerRunning.refuse());
     }
     let span = Span { started_at: before.started_at, ended_at };
     rules.refuse_overlap(tx, member, span, Some(id)).await?;
@@ -89,7 +89,7 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<S
     };
     let entry = tx.update(restored).await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    let shown = Shown { entry, tags };
+    let shown = TimeEntryWithTags { entry, tags };
     tx.record(Action::TimeEntryRestored, id, Details::created(shown.facts())).await?;
     Ok(shown)
 }

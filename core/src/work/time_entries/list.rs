@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Column, Entity, LONGEST, Shown, tags_of, time_entry_tags, visible};
+use super::{Column, Entity, LONGEST, TimeEntryWithTags, tags_of, time_entry_tags, visible};
 use crate::{
     Result,
     base::{
         ids::{ProjectId, TagId, TaskId},
-        pagination::{Listing, Page},
-        permissions::{Grant, TimeEntriesRead},
+        pagination::{Page, PageRequest},
+        permissions::{RequiredPermission, TimeEntriesRead},
     },
-    storage::db::{OrgTx, Scoped, SortKey},
-    tenancy::members::Who,
+    storage::db::{OrgTx, ScopedQuery, SortKey},
+    tenancy::members::MemberRef,
 };
 
 /// Which entries are wanted; `None`: whichever.
@@ -23,7 +23,7 @@ pub struct TimeEntryFilter {
     /// Of the time before: those that begin before it.
     pub to: Option<DateTime<Utc>>,
     /// Whose.
-    pub of: Option<Who>,
+    pub of: Option<MemberRef>,
     /// On this project.
     pub project: Option<ProjectId>,
     /// On this task.
@@ -58,11 +58,11 @@ impl SortKey for TimeEntryKey {
 
 impl TimeEntryFilter {
     /// The entries of `entries` that are wanted.
-    fn narrow<'tx, P: Grant>(
+    fn narrow<'tx, P: RequiredPermission>(
         &self,
         tx: &OrgTx<P>,
-        entries: Scoped<'tx, Entity>,
-    ) -> Result<Scoped<'tx, Entity>> {
+        entries: ScopedQuery<'tx, Entity>,
+    ) -> Result<ScopedQuery<'tx, Entity>> {
         let member = self.of.map(|who| who.member(tx)).transpose()?;
         let entries = entries
             .filter_some(Column::MemberId, member)
@@ -106,14 +106,14 @@ pub(crate) fn window(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> 
 pub async fn list(
     tx: &OrgTx<TimeEntriesRead>,
     filter: &TimeEntryFilter,
-    listing: Listing<TimeEntryKey>,
-) -> Result<Page<Shown>> {
+    listing: PageRequest<TimeEntryKey>,
+) -> Result<Page<TimeEntryWithTags>> {
     let entries = filter.narrow(tx, tx.find::<Entity>().filter(visible(tx)?))?;
     let page = entries.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|entry| entry.id)).await?;
     let shown = page.data.into_iter().map(|entry| {
         let tags = tags.remove(&entry.id).unwrap_or_default();
-        Shown { entry, tags }
+        TimeEntryWithTags { entry, tags }
     });
     Ok(Page { data: shown.collect(), next: page.next })
 }

@@ -25,7 +25,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::{Value, json};
 
 pub(crate) use access::visible;
-pub use create::{About, NewTimeEntry, create};
+pub use create::{NewTimeEntry, TimeEntryFields, create};
 pub use deletion::{remove, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as TimeEntry, Source};
@@ -42,7 +42,7 @@ use crate::{
     Result,
     base::{
         ids::{MemberId, TagId, TimeEntryId, TimeEntryTagId},
-        permissions::{Grant, Permission, TimeEntriesRead, Write},
+        permissions::{Permission, RequiredPermission, TimeEntriesRead, WritePermission},
     },
     storage::db::OrgTx,
     tenancy::members,
@@ -56,14 +56,14 @@ pub const MOST_TAGS: usize = 20;
 
 /// An entry, and the tags it has, sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct TimeEntryWithTags {
     /// The entry.
     pub entry: TimeEntry,
     /// Its tags.
     pub tags: Vec<TagId>,
 }
 
-impl Shown {
+impl TimeEntryWithTags {
     /// What the audit log tells of it.
     fn facts(&self) -> Value {
         let entry = &self.entry;
@@ -89,22 +89,22 @@ fn second(instant: DateTime<Utc>) -> String {
 ///
 /// # Errors
 /// `NotFound`, also when it is another organization's, or somebody's whose time the caller does not see.
-pub async fn get(tx: &OrgTx<TimeEntriesRead>, id: TimeEntryId) -> Result<Shown> {
+pub async fn get(tx: &OrgTx<TimeEntriesRead>, id: TimeEntryId) -> Result<TimeEntryWithTags> {
     let entry = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?).one().await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    Ok(Shown { entry, tags })
+    Ok(TimeEntryWithTags { entry, tags })
 }
 
 /// Whether the caller sees such an entry, whatever he may do to it.
 ///
 /// # Errors
 /// As [`get`].
-pub async fn exists<P: Grant>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<()> {
+pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<()> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?).one().await.map(drop)
 }
 
 /// Whose time the caller may change: his own, and with `time_entries:manage_all` everybody's.
-async fn refuse_foreign<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+async fn refuse_foreign<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     match tx.member() == Some(member) || tx.may(Permission::TimeEntriesManageAll) {
         true => Ok(()),
         false => Err(members::lack(tx, Permission::TimeEntriesManageAll).await?),
@@ -112,7 +112,7 @@ async fn refuse_foreign<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<()>
 }
 
 /// The tags of each of these entries, sorted.
-pub(crate) async fn tags_of<P: Grant>(
+pub(crate) async fn tags_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     entries: impl IntoIterator<Item = TimeEntryId>,
 ) -> Result<HashMap<TimeEntryId, Vec<TagId>>> {
@@ -128,7 +128,7 @@ pub(crate) async fn tags_of<P: Grant>(
 }
 
 /// Tags an entry that has none of these tags.
-async fn tag<P: Write>(tx: &OrgTx<P>, entry: TimeEntryId, tags: &[TagId]) -> Result<()> {
+async fn tag<P: WritePermission>(tx: &OrgTx<P>, entry: TimeEntryId, tags: &[TagId]) -> Result<()> {
     if tags.is_empty() {
         return Ok(());
     }

@@ -2,10 +2,10 @@
 
 use sea_orm::{ColumnTrait, Condition, sea_query::IntoCondition};
 
-use super::{Column, Entity, Shown, rules::latest_end, tags_of};
+use super::{Column, Entity, TimeEntryWithTags, rules::latest_end, tags_of};
 use crate::{
     Result,
-    base::{ids::MemberId, permissions::Write},
+    base::{ids::MemberId, permissions::WritePermission},
     storage::{
         audit::{Action, Details},
         db::OrgTx,
@@ -14,19 +14,19 @@ use crate::{
 };
 
 /// Ends what is running of a member, whose row is locked.
-pub(crate) async fn depart<P: Write>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     end(tx, Column::MemberId.eq(member)).await
 }
 
 /// Ends everything that is running in the organization, whose row is locked. Locks the members whose it is.
-pub(crate) async fn depart_all<P: Write>(tx: &OrgTx<P>) -> Result<()> {
+pub(crate) async fn depart_all<P: WritePermission>(tx: &OrgTx<P>) -> Result<()> {
     let running = tx.find::<Entity>().filter(Column::EndedAt.is_null()).all().await?;
     let members = running.into_iter().map(|entry| entry.member_id);
     tx.find::<members::Entity>().all_locked_of(members).await?;
     end(tx, Condition::all()).await
 }
 
-async fn end<P: Write>(tx: &OrgTx<P>, whose: impl IntoCondition) -> Result<()> {
+async fn end<P: WritePermission>(tx: &OrgTx<P>, whose: impl IntoCondition) -> Result<()> {
     let running = tx.find::<Entity>().filter(whose).filter(Column::EndedAt.is_null()).all().await?;
     let ids: Vec<_> = running.iter().map(|entry| entry.id).collect();
     let mut tags = tags_of(tx, ids).await?;
@@ -34,7 +34,7 @@ async fn end<P: Write>(tx: &OrgTx<P>, whose: impl IntoCondition) -> Result<()> {
     for entry in running {
         let (id, ended_at) = (entry.id, latest_end(entry.started_at, tx.now()));
         rows.push((id.into(), vec![ended_at.into(), (entry.version + 1).into(), tx.now().into()]));
-        let before = Shown { tags: tags.remove(&id).unwrap_or_default(), entry };
+        let before = TimeEntryWithTags { tags: tags.remove(&id).unwrap_or_default(), entry };
         let mut after = before.clone();
         after.entry.ended_at = Some(ended_at);
         events.push((id, Details::changed(before.facts(), after.facts())));

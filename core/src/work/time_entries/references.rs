@@ -6,9 +6,9 @@ use super::MOST_TAGS;
 use crate::{
     Error, Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{ProjectId, TagId, TaskId},
-        permissions::Grant,
+        permissions::RequiredPermission,
         text::ProjectCode,
     },
     storage::db::OrgTx,
@@ -29,18 +29,18 @@ pub enum ProjectRef {
 }
 
 /// What a body says of the work, looked up.
-pub(super) struct Work {
+pub(super) struct ResolvedReferences {
     pub(super) project: Option<Project>,
     pub(super) task: Option<Task>,
 }
 
-impl Work {
+impl ResolvedReferences {
     /// Looks up what is named; notes in `fields` what there is not, and what does not go together.
-    pub(super) async fn look_up<P: Grant>(
+    pub(super) async fn look_up<P: RequiredPermission>(
         tx: &OrgTx<P>,
         project: Option<ProjectRef>,
         task: Option<TaskId>,
-        fields: &mut Fields,
+        fields: &mut FieldErrors,
     ) -> Result<Self> {
         let is_named = project.is_some();
         let mut project = match project {
@@ -65,11 +65,15 @@ impl Work {
 }
 
 /// Notes that a task is of another project than the one it is named with.
-pub(super) fn refuse_stray_task(fields: &mut Fields) {
+pub(super) fn refuse_stray_task(fields: &mut FieldErrors) {
     fields.refuse("task_id", "TASK_OF_OTHER_PROJECT", "This task is not one of that project.");
 }
 
-async fn find_task<P: Grant>(tx: &OrgTx<P>, id: TaskId, fields: &mut Fields) -> Result<Option<Task>> {
+async fn find_task<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    id: TaskId,
+    fields: &mut FieldErrors,
+) -> Result<Option<Task>> {
     let found = tx.find::<tasks::Entity>().filter(tasks::Column::Id.eq(id)).filter(tasks::visible(tx));
     match found.one().await {
         Err(Error::NotFound(_)) => {
@@ -81,10 +85,10 @@ async fn find_task<P: Grant>(tx: &OrgTx<P>, id: TaskId, fields: &mut Fields) -> 
 }
 
 /// The tags that a body names, sorted, each once; notes in `fields` which there are not, and that they are too many.
-pub(super) async fn tags<P: Grant>(
+pub(super) async fn tags<P: RequiredPermission>(
     tx: &OrgTx<P>,
     mut tags: Vec<TagId>,
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
 ) -> Result<Vec<TagId>> {
     tags::check(tx, &tags, fields).await?;
     tags.sort_unstable();

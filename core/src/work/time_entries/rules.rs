@@ -7,9 +7,9 @@ use super::{Column, Entity, LONGEST, list::window};
 use crate::{
     Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{MemberId, TimeEntryId},
-        permissions::Grant,
+        permissions::RequiredPermission,
     },
     storage::db::OrgTx,
     tenancy::settings::{self, TimeRules},
@@ -42,12 +42,12 @@ pub(super) struct Rules {
 
 impl Rules {
     /// At this moment. To be asked when the member is locked.
-    pub(super) async fn of<P: Grant>(tx: &OrgTx<P>) -> Result<Self> {
+    pub(super) async fn of<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Self> {
         Ok(Self { settled: settings::time_rules(tx).await?, lock: period_locks::current(tx).await? })
     }
 
     /// Notes what is wrong with a span by itself.
-    pub(super) fn judge(&self, span: Span, now: DateTime<Utc>, fields: &mut Fields) {
+    pub(super) fn judge(&self, span: Span, now: DateTime<Utc>, fields: &mut FieldErrors) {
         let Span { started_at, ended_at } = span;
         if !(1970..=2199).contains(&started_at.year()) {
             fields.refuse("started_at", "OUT_OF_RANGE", "Must be between the years 1970 and 2199.");
@@ -87,7 +87,7 @@ impl Rules {
     ///
     /// # Errors
     /// `TIME_ENTRY_OVERLAP`.
-    pub(super) async fn refuse_overlap<P: Grant>(
+    pub(super) async fn refuse_overlap<P: RequiredPermission>(
         &self,
         tx: &OrgTx<P>,
         member: MemberId,
@@ -104,7 +104,7 @@ impl Rules {
             .filter(Condition::all().add_option(this.map(|this| Column::Id.ne(this))));
         match others.exists().await? {
             false => Ok(()),
-            true => Err(Code::TimeEntryOverlap.refuse_at("started_at")),
+            true => Err(ErrorCode::TimeEntryOverlap.refuse_at("started_at")),
         }
     }
 }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn faults(span: Span, settled: TimeRules) -> Vec<String> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         Rules { settled, lock: PeriodLock::default() }.judge(span, at(12), &mut fields);
         match fields.finish() {
             Err(crate::Error::Invalid(_, faults)) => {

@@ -5,7 +5,7 @@ use sea_orm::ColumnTrait;
 use super::time_entry_tags;
 use crate::{
     Result,
-    base::{error::Code, ids::TagId, permissions::TasksDelete},
+    base::{error::ErrorCode, ids::TagId, permissions::TasksDelete},
     storage::{
         audit::{Action, Details},
         db::{Expected, OrgTx},
@@ -36,7 +36,7 @@ pub async fn remove_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected)
         of_entry.clone(),
     );
     if tasks.exists().await? || entries.exists().await? {
-        return Err(Code::TagInUse.refuse());
+        return Err(ErrorCode::TagInUse.refuse());
     }
     tx.delete::<tagged_tasks::Entity>(of_task).await?;
     tx.delete::<time_entry_tags::Entity>(of_entry).await?;

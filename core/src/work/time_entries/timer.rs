@@ -4,8 +4,8 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 use super::{
-    Column, Entity, Shown, Source,
-    create::{About, write},
+    Column, Entity, Source, TimeEntryWithTags,
+    create::{TimeEntryFields, write},
     entity::ActiveModel,
     rules::{Rules, Span},
     tags_of,
@@ -13,9 +13,11 @@ use super::{
 use crate::{
     Error, Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::MemberId,
-        permissions::{Grant, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate, Write},
+        permissions::{
+            RequiredPermission, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate, WritePermission,
+        },
     },
     storage::{
         audit::{Action, Details},
@@ -28,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct NewTimer {
     /// What on, and what else there is to say.
-    pub about: About,
+    pub about: TimeEntryFields,
     /// When it began; `None`: now.
     pub started_at: Option<DateTime<Utc>>,
 }
@@ -37,31 +39,34 @@ pub struct NewTimer {
 ///
 /// # Errors
 /// `NOT_A_MEMBER` for operators of the platform.
-pub async fn running(tx: &OrgTx<TimeEntriesRead>) -> Result<Option<Shown>> {
+pub async fn running(tx: &OrgTx<TimeEntriesRead>) -> Result<Option<TimeEntryWithTags>> {
     find(tx, tx.own_member()?).await
 }
 
 /// The running entry of a member.
-pub(super) async fn find<P: Grant>(tx: &OrgTx<P>, member: MemberId) -> Result<Option<Shown>> {
+pub(super) async fn find<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    member: MemberId,
+) -> Result<Option<TimeEntryWithTags>> {
     let his = tx.find::<Entity>().filter(Column::MemberId.eq(member)).filter(Column::EndedAt.is_null());
     let entry = match his.one().await {
         Err(Error::NotFound(_)) => return Ok(None),
         found => found?,
     };
     let tags = tags_of(tx, [entry.id]).await?.remove(&entry.id).unwrap_or_default();
-    Ok(Some(Shown { entry, tags }))
+    Ok(Some(TimeEntryWithTags { entry, tags }))
 }
 
 /// Begins to count the caller's time.
 ///
 /// # Errors
 /// `NOT_A_MEMBER`; `TIMER_RUNNING` where one is; those of [`super::create`].
-pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<Shown> {
+pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     let span = Span::new(new.started_at.unwrap_or(tx.now()), None);
     // Of two at once, both of which find none, the database refuses the second.
     if find(tx, member).await?.is_some() {
-        return Err(Code::TimerRunning.refuse());
+        return Err(ErrorCode::TimerRunning.refuse());
     }
     write(tx, member, span, new.about, (Source::Timer, Action::TimeEntryStarted)).await
 }
@@ -71,15 +76,15 @@ pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<Shown
 /// # Errors
 /// `NOT_A_MEMBER`; `TIMER_NOT_RUNNING`; `VALIDATION_FAILED` where it ran longer than an entry may last: then it is ended by a
 /// change that says when.
-pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<Shown> {
+pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     members::lock_one(tx, member).await?;
-    let before = find(tx, member).await?.ok_or(Code::TimerNotRunning.refuse())?;
+    let before = find(tx, member).await?.ok_or(ErrorCode::TimerNotRunning.refuse())?;
     let rules = Rules::of(tx).await?;
     let started_at = before.entry.started_at;
     // A clock may have been set back meanwhile.
     let ended_at = tx.now().trunc_subsecs(0).max(started_at);
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     rules.judge(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
     fields.finish()?;
     // Also where its beginning was locked meanwhile: what runs has counted there all along, and nothing of that changes.
@@ -87,7 +92,11 @@ pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<Shown> {
 }
 
 /// Ends what is running; its member is locked.
-async fn end<P: Write>(tx: &OrgTx<P>, before: Shown, ended_at: DateTime<Utc>) -> Result<Shown> {
+async fn end<P: WritePermission>(
+    tx: &OrgTx<P>,
+    before: TimeEntryWithTags,
+    ended_at: DateTime<Utc>,
+) -> Result<TimeEntryWithTags> {
     let ended = ActiveModel {
         id: Set(before.entry.id),
         ended_at: Set(Some(ended_at)),
@@ -95,7 +104,7 @@ async fn end<P: Write>(tx: &OrgTx<P>, before: Shown, ended_at: DateTime<Utc>) ->
         updated_at: Set(tx.now()),
         ..Default::default()
     };
-    let after = Shown { entry: tx.update(ended).await?, tags: before.tags.clone() };
+    let after = TimeEntryWithTags { entry: tx.update(ended).await?, tags: before.tags.clone() };
     let details = Details::changed(before.facts(), after.facts());
     tx.record(Action::TimeEntryStopped, after.entry.id, details).await?;
     Ok(after)

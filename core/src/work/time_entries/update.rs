@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{
-    Column, Entity, Shown, TimeEntry,
+    Column, Entity, TimeEntry, TimeEntryWithTags,
     entity::ActiveModel,
-    references::{self, ProjectRef, Work, refuse_stray_task},
+    references::{self, ProjectRef, ResolvedReferences, refuse_stray_task},
     refuse_foreign,
     rules::{Rules, Span},
     tag, tags_of, time_entry_tags, visible,
@@ -14,9 +14,9 @@ use super::{
 use crate::{
     Result,
     base::{
-        error::Fields,
+        error::FieldErrors,
         ids::{TagId, TaskId, TimeEntryId},
-        permissions::{TimeEntriesUpdate, Write},
+        permissions::{TimeEntriesUpdate, WritePermission},
         text::{Activity, Notes},
     },
     storage::{
@@ -59,11 +59,11 @@ pub async fn change(
     id: TimeEntryId,
     changes: TimeEntryChanges,
     expected: &Expected,
-) -> Result<Shown> {
+) -> Result<TimeEntryWithTags> {
     let before = held(tx, id).await?;
     expected.check(&before.entry.version)?;
     let rules = Rules::of(tx).await?;
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let mut after = before.clone();
     let moved = place(tx, &mut after.entry, changes.project, changes.task, &mut fields).await?;
     if let Some(tags) = changes.tags {
@@ -97,26 +97,26 @@ pub async fn change(
 }
 
 /// An entry that the caller may change, its member locked: so it stays as it is read here.
-pub(super) async fn held<P: Write>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<Shown> {
+pub(super) async fn held<P: WritePermission>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<TimeEntryWithTags> {
     let seen = || Ok::<_, crate::Error>(tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?));
     let member = seen()?.one().await?.member_id;
     refuse_foreign(tx, member).await?;
     members::lock_one(tx, member).await?;
     let entry = seen()?.one().await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    Ok(Shown { entry, tags })
+    Ok(TimeEntryWithTags { entry, tags })
 }
 
 /// Puts the entry where the change says; gives the project where it is another one.
-async fn place<P: Write>(
+async fn place<P: WritePermission>(
     tx: &OrgTx<P>,
     entry: &mut TimeEntry,
     project: Option<Option<ProjectRef>>,
     task: Option<Option<TaskId>>,
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
 ) -> Result<Option<Project>> {
     let (was, names_project, names_task) = (entry.project_id, project.is_some(), task.is_some());
-    let work = Work::look_up(tx, project.flatten(), task.flatten(), fields).await?;
+    let work = ResolvedReferences::look_up(tx, project.flatten(), task.flatten(), fields).await?;
     // What is not named stays, seen or not; but an entry without a project takes that of its task.
     if names_project || (names_task && was.is_none()) {
         entry.project_id = work.project.as_ref().map(|project| project.id);
@@ -140,7 +140,11 @@ fn apart(these: &[TagId], those: &[TagId]) -> Vec<TagId> {
     these.iter().filter(|tag| !those.contains(tag)).copied().collect()
 }
 
-async fn store<P: Write>(tx: &OrgTx<P>, before: &Shown, after: Shown) -> Result<Shown> {
+async fn store<P: WritePermission>(
+    tx: &OrgTx<P>,
+    before: &TimeEntryWithTags,
+    after: TimeEntryWithTags,
+) -> Result<TimeEntryWithTags> {
     let id = before.entry.id;
     // What stays is left alone: whoever deletes such a tag at the same time is waited for by nobody.
     let (gone, new) = (apart(&before.tags, &after.tags), apart(&after.tags, &before.tags));
@@ -165,7 +169,7 @@ async fn store<P: Write>(tx: &OrgTx<P>, before: &Shown, after: Shown) -> Result<
             ..Default::default()
         })
         .await?;
-    let after = Shown { entry, tags: after.tags };
+    let after = TimeEntryWithTags { entry, tags: after.tags };
     let details = Details::changed(before.facts(), after.facts());
     tx.record(Action::TimeEntryUpdated, id, details).await?;
     Ok(after)

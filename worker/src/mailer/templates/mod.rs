@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use insula_core::lifecycle::email_content::{Letter, Template};
+use insula_core::lifecycle::email_content::{EmailContent, Template};
 use minijinja::{
     AutoEscape, Environment, Error, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig,
 };
@@ -39,7 +39,7 @@ built_in! {
 }
 
 /// What all mails of an installation have in common.
-pub(super) struct House {
+pub(super) struct Branding {
     /// What the product is called.
     pub(super) product: String,
     /// Where people reach it, without a slash at the end.
@@ -51,7 +51,7 @@ pub(super) struct House {
 /// Every template, compiled.
 pub(super) struct Templates {
     known: Environment<'static>,
-    house: House,
+    house: Branding,
 }
 
 impl Templates {
@@ -59,7 +59,7 @@ impl Templates {
     ///
     /// # Errors
     /// What is wrong with them, one line each, with file and line.
-    pub(super) fn open(own: Option<&Path>, house: House) -> Result<Self, Vec<String>> {
+    pub(super) fn open(own: Option<&Path>, house: Branding) -> Result<Self, Vec<String>> {
         let mut texts: BTreeMap<String, String> =
             BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         if let Some(folder) = own {
@@ -127,7 +127,11 @@ impl Templates {
     ///
     /// # Errors
     /// What a template trips over; every one was tried at start, so this is a surprise.
-    pub(super) fn text(&self, letter: &Letter, asked_at: DateTime<Utc>) -> Result<RenderedEmail, String> {
+    pub(super) fn text(
+        &self,
+        letter: &EmailContent,
+        asked_at: DateTime<Utc>,
+    ) -> Result<RenderedEmail, String> {
         let words = Words::of(letter, asked_at);
         let render = |ending: &str, subject: &str| {
             let name = self.name(&letter.locale, letter.template, ending);
@@ -243,7 +247,7 @@ struct Device {
 }
 
 impl Words {
-    fn of(letter: &Letter, asked_at: DateTime<Utc>) -> Self {
+    fn of(letter: &EmailContent, asked_at: DateTime<Utc>) -> Self {
         let device = letter.device.as_ref().map(|device| Device {
             name: device.name.as_deref().map(clean),
             ip: device.ip.as_deref().map(clean),
@@ -299,7 +303,7 @@ impl Words {
         Self { name: Some("Ada Lovelace".into()), device, ..bare }
     }
 
-    fn values(&self, house: &House, subject: &str) -> Value {
+    fn values(&self, house: &Branding, subject: &str) -> Value {
         let device = self.device.as_ref().map(|device| {
             context! { name => device.name.clone(), ip => device.ip.clone(), at => device.at.clone() }
         });

@@ -7,15 +7,15 @@ use insula_core::{
 
 use super::*;
 
-fn house() -> House {
-    House {
+fn house() -> Branding {
+    Branding {
         product: "Insula".into(),
         home: "https://insula.example".into(),
         abuse: "abuse@insula.example".into(),
     }
 }
 
-fn letter(template: Template) -> Letter {
+fn letter(template: Template) -> EmailContent {
     let now = Clock::System.now();
     let url = Secret::new("https://insula.example/reset#token=abc".to_owned());
     let device = email_content::Device {
@@ -23,7 +23,7 @@ fn letter(template: Template) -> Letter {
         ip: Some("192.0.2.1".into()),
         at: now,
     };
-    Letter {
+    EmailContent {
         to: "ada@example.com".into(),
         template,
         locale: "en".into(),
@@ -120,7 +120,7 @@ fn an_operators_file_replaces_the_built_in_one_and_adds_a_language() {
     for (locale, subject) in
         [("de", "Hallo"), ("de-CH", "Hallo"), ("fr", "A test mail"), ("../en", "A test mail")]
     {
-        let letter = Letter { locale: locale.into(), ..letter(Template::Test) };
+        let letter = EmailContent { locale: locale.into(), ..letter(Template::Test) };
         let mail = templates.text(&letter, Clock::System.now()).unwrap();
         assert!(mail.subject.starts_with(subject), "{locale}: {}", mail.subject);
         assert!(

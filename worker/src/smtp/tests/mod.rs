@@ -128,18 +128,18 @@ fn at() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
 }
 
-fn parcel_of(subject: &str, to: &str) -> Result<Parcel, String> {
+fn parcel_of(subject: &str, to: &str) -> Result<EncodedEmail, String> {
     let text =
         RenderedEmail { subject: subject.into(), text: ".\nHello\n".into(), html: "<p>Hällo</p>\n".into() };
     let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
     pack(&from, to, &text, "<1@insula.example>", at())
 }
 
-fn parcel() -> Parcel {
+fn parcel() -> EncodedEmail {
     parcel_of("Hello", "ada@example.com").unwrap()
 }
 
-async fn send(smtp: &Smtp) -> Result<String, Refusal> {
+async fn send(smtp: &Smtp) -> Result<String, DeliveryFailure> {
     smtp.send(&parcel(), &|_| {}).await
 }
 

@@ -2,9 +2,9 @@
 
 use insula_core::{
     base::{
-        error::{Error, FieldError, Fields, MOST_FAULTS},
+        error::{Error, FieldError, FieldErrors, MOST_FAULTS},
         ids::{MemberId, ProjectId, TaskId, TimeEntryId},
-        text::{self, Fault},
+        text::{self, InvalidText},
     },
     work::time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
 };
@@ -80,7 +80,7 @@ fn entry(
     columns: &Columns,
     record: &csv::StringRecord,
 ) -> Result<ImportedEntry, Vec<FieldError>> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     if !columns.fit(record) {
         fields.refuse("", "WRONG_LENGTH", "Must have as many cells as the header.");
     }
@@ -119,19 +119,19 @@ fn entry(
     }
 }
 
-fn required(cell: Option<&str>) -> Result<&str, Fault> {
-    cell.ok_or(Fault { code: "REQUIRED", message: "Is required.".to_owned() })
+fn required(cell: Option<&str>) -> Result<&str, InvalidText> {
+    cell.ok_or(InvalidText { code: "REQUIRED", message: "Is required.".to_owned() })
 }
 
-fn malformed<T>(what: &str) -> Result<T, Fault> {
-    Err(Fault { code: "INVALID_FORMAT", message: format!("Must be {what}.") })
+fn malformed<T>(what: &str) -> Result<T, InvalidText> {
+    Err(InvalidText { code: "INVALID_FORMAT", message: format!("Must be {what}.") })
 }
 
-fn id(cell: &str) -> Result<Uuid, Fault> {
+fn id(cell: &str) -> Result<Uuid, InvalidText> {
     Uuid::try_parse(cell.trim()).or_else(|_| malformed("an id"))
 }
 
-fn truth(cell: &str) -> Result<bool, Fault> {
+fn truth(cell: &str) -> Result<bool, InvalidText> {
     match &*cell.trim().to_ascii_lowercase() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use insula_core::base::error::{Error, Fields};
+use insula_core::base::error::{Error, FieldErrors};
 
 /// The columns that there may be; those of the export.
 const COLUMNS: [&str; 13] = [
@@ -61,7 +61,7 @@ impl Columns {
     pub(super) fn read(header: &csv::StringRecord) -> Result<Self, Error> {
         let named = header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty());
         let width = named.last().map_or(0, |(last, _)| last + 1);
-        let (mut places, mut fields) = (HashMap::new(), Fields::default());
+        let (mut places, mut fields) = (HashMap::new(), FieldErrors::default());
         for (place, name) in header.iter().take(width).enumerate() {
             let shown: String = name.trim().chars().take(100).collect();
             match column(name) {

@@ -10,7 +10,7 @@ use insula_core::{
         error::{Error, MOST_FAULTS},
         permissions::TimeEntriesCreate,
     },
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     work::time_entries::{Import, RowFault},
 };
 use poem_openapi::{Object, OpenApi, param::Query};
@@ -25,7 +25,7 @@ use crate::{
     state::State,
 };
 
-pub struct Imports(pub Arc<State>);
+pub struct ImportsApi(pub Arc<State>);
 
 crate::texts! {
     /// The name of a column.
@@ -59,7 +59,7 @@ struct ImportFault {
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
-impl Imports {
+impl ImportsApi {
     /// Import time entries
     ///
     /// From a CSV such as the export writes: `started_at` and `ended_at`; and where they are there `member_email` or
@@ -92,8 +92,8 @@ impl Imports {
         let rows = file.rows.len() + file.faulty + file.running;
         let once = key.once_bytes(org.0.origin(), body.digest).filter(|_| !is_tried);
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Kept::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Kept::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let mut import = Import::examine(&tx, file.rows).await?;
         import.faults.extend(file.faults);
@@ -122,6 +122,6 @@ impl From<RowFault> for ImportFault {
 
 /// The refusal of a whole file, because of one column.
 fn refuse(column: &str, code: &'static str, message: impl Into<String>) -> Error {
-    let fault = insula_core::base::text::Fault { code, message: message.into() };
-    insula_core::base::error::Code::ValidationFailed.refuse_field(column, fault)
+    let fault = insula_core::base::text::InvalidText { code, message: message.into() };
+    insula_core::base::error::ErrorCode::ValidationFailed.refuse_field(column, fault)
 }

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::ProjectId,
-        permissions::{Authorized, Grant, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
+        permissions::{
+            Authorized, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, RequiredPermission,
+        },
         text,
     },
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     work::projects::{self, NewProject, ProjectChanges, ProjectFilter},
 };
 use poem::Request;
@@ -40,7 +42,7 @@ use crate::{
 };
 use sort::ProjectSort;
 
-pub struct Projects(pub Arc<State>);
+pub struct ProjectsApi(pub Arc<State>);
 
 /// A new project.
 #[derive(Object)]
@@ -107,7 +109,7 @@ struct Project {
 }
 
 #[OpenApi(tag = "Tag::Projects")]
-impl Projects {
+impl ProjectsApi {
     /// List the projects
     ///
     /// Those that the caller sees: of the private ones only those he is a member of, unless he may change projects.
@@ -145,8 +147,8 @@ impl Projects {
         let once = key.once(org.0.origin(), &draft);
         let new = NewProject::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let project = projects::create(&tx, new).await?;
         let answer =
@@ -260,9 +262,14 @@ impl Projects {
     }
 }
 
-impl Projects {
+impl ProjectsApi {
     /// The refusal of a body, where there is such a project; otherwise there was nothing to change.
-    async fn refuse<P: Grant>(&self, org: Authorized<P>, project: ProjectId, refused: Problem) -> Problem {
+    async fn refuse<P: RequiredPermission>(
+        &self,
+        org: Authorized<P>,
+        project: ProjectId,
+        refused: Problem,
+    ) -> Problem {
         let found = async { projects::exists(&self.0.db.begin(org).await?, project).await };
         found.await.map_or_else(Problem::from, |()| refused)
     }
@@ -273,7 +280,7 @@ fn location(project: &projects::Project) -> String {
 }
 
 fn filter(code: Option<ProjectCode>, is_archived: Option<bool>) -> Result<ProjectFilter, insula_core::Error> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let code = fields.take_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
     fields.finish()?;
     Ok(ProjectFilter { code, is_archived })
@@ -283,13 +290,13 @@ impl TryFrom<ProjectDraft> for NewProject {
     type Error = insula_core::Error;
 
     fn try_from(draft: ProjectDraft) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let code = fields.take("code", text::ProjectCode::parse(&draft.code.0));
         let name = fields.take("name", text::Name::parse(&draft.name.0));
         let color = fields.take_optional("color", draft.color.map(|color| text::Color::parse(&color.0)));
         fields.finish()?;
         let (is_private, estimate_seconds) = (draft.is_private.unwrap_or_default(), draft.estimate_seconds);
-        let (code, name) = code.zip(name).ok_or(Code::ValidationFailed.refuse())?;
+        let (code, name) = code.zip(name).ok_or(ErrorCode::ValidationFailed.refuse())?;
         Ok(Self { code, name, color, is_private, estimate_seconds })
     }
 }
@@ -298,7 +305,7 @@ impl TryFrom<ProjectPatch> for ProjectChanges {
     type Error = insula_core::Error;
 
     fn try_from(patch: ProjectPatch) -> Result<Self, Self::Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let code = fields.take_optional("code", patch.code.map(|code| text::ProjectCode::parse(&code.0)));
         let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
         let color = match patch.color {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{error::Error, permissions::TasksCreate},
-    storage::idempotency::Begun,
-    work::tasks::{self, NewTask, Shown},
+    storage::idempotency::IdempotentBegin,
+    work::tasks::{self, NewTask, TaskWithTags},
 };
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
@@ -21,7 +21,7 @@ use crate::{
     state::State,
 };
 
-pub struct ManyTasks(pub Arc<State>);
+pub struct TasksBulkApi(pub Arc<State>);
 
 /// New tasks, each with an outcome of its own.
 #[derive(Object)]
@@ -52,7 +52,7 @@ struct TaskOutcome {
 }
 
 #[OpenApi(tag = "Tag::Tasks")]
-impl ManyTasks {
+impl TasksBulkApi {
     /// Add several tasks
     ///
     /// Up to a hundred. What is refused to one is granted to the others: `status` of each says what it would have got by
@@ -67,8 +67,8 @@ impl ManyTasks {
         let once = key.once(org.0.origin(), &drafts);
         let parsed: Vec<_> = drafts.value.tasks.into_iter().map(NewTask::try_from).collect();
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Several::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Several::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let sound = parsed.iter().filter_map(|new| new.as_ref().ok().cloned()).collect();
         let mut made = tasks::create(&tx, sound).await?.into_iter();
@@ -85,8 +85,8 @@ impl ManyTasks {
     }
 }
 
-impl From<Result<Shown, Error>> for TaskOutcome {
-    fn from(outcome: Result<Shown, Error>) -> Self {
+impl From<Result<TaskWithTags, Error>> for TaskOutcome {
+    fn from(outcome: Result<TaskWithTags, Error>) -> Self {
         match outcome {
             Ok(shown) => Self { status: 201, id: Some(shown.task.id.0), error: None },
             Err(error) => {

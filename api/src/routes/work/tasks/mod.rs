@@ -11,9 +11,9 @@ use insula_core::{
     base::{
         error::Error,
         ids::{ProjectId, TagId, TaskId},
-        permissions::{Authorized, Grant, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        permissions::{Authorized, RequiredPermission, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
     },
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     work::tasks::{self, NewTask, TaskChanges, TaskFilter},
 };
 use poem::Request;
@@ -37,10 +37,10 @@ pub(crate) use schema::TaskStatus;
 use schema::{Task, TaskDraft, TaskPatch, TaskPriority};
 use sort::TaskSort;
 
-pub struct Tasks(pub Arc<State>);
+pub struct TasksApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Tasks")]
-impl Tasks {
+impl TasksApi {
     /// List the tasks
     ///
     /// Those of no project, and of the projects that the caller sees. A filter that names what is not there finds none.
@@ -97,8 +97,8 @@ impl Tasks {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTask::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let made = tasks::create(&tx, vec![new]).await?.pop();
         let task = Task::from(made.ok_or(Error::Broken("a task has no outcome"))??);
@@ -171,9 +171,14 @@ impl Tasks {
     }
 }
 
-impl Tasks {
+impl TasksApi {
     /// The refusal of a body, where the caller may change such a task; otherwise there was nothing to change.
-    async fn refuse<P: Grant>(&self, org: Authorized<P>, task: TaskId, refused: Problem) -> Problem {
+    async fn refuse<P: RequiredPermission>(
+        &self,
+        org: Authorized<P>,
+        task: TaskId,
+        refused: Problem,
+    ) -> Problem {
         let found = async { tasks::may(&self.0.db.begin(org).await?, task).await };
         found.await.map_or_else(Problem::from, |()| refused)
     }

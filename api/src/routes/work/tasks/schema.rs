@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Code, Error, Fields},
+        error::{Error, ErrorCode, FieldErrors},
         ids::{MemberId, ProjectId, TagId},
         text,
     },
-    work::tasks::{self, NewTask, Shown, TaskChanges},
+    work::tasks::{self, NewTask, TaskChanges, TaskWithTags},
 };
 use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
@@ -155,13 +155,13 @@ impl TryFrom<TaskDraft> for NewTask {
     type Error = Error;
 
     fn try_from(draft: TaskDraft) -> Result<Self, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let title = fields.take("title", text::TaskTitle::parse(&draft.title.0));
         let description = draft.description.map(|text| text::TaskDescription::parse(&text.0));
         let description = fields.take_optional("description", description);
         fields.finish()?;
         Ok(Self {
-            title: title.ok_or(Code::ValidationFailed.refuse())?,
+            title: title.ok_or(ErrorCode::ValidationFailed.refuse())?,
             description,
             status: draft.status.unwrap_or(TaskStatus::Todo).into(),
             priority: draft.priority.unwrap_or(TaskPriority::Normal).into(),
@@ -178,7 +178,7 @@ impl TryFrom<TaskPatch> for TaskChanges {
     type Error = Error;
 
     fn try_from(patch: TaskPatch) -> Result<Self, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let title = patch.title.map(|title| text::TaskTitle::parse(&title.0));
         let title = fields.take_optional("title", title);
         let description = match patch.description {
@@ -205,8 +205,8 @@ impl TryFrom<TaskPatch> for TaskChanges {
     }
 }
 
-impl From<Shown> for Task {
-    fn from(Shown { task, tags }: Shown) -> Self {
+impl From<TaskWithTags> for Task {
+    fn from(TaskWithTags { task, tags }: TaskWithTags) -> Self {
         Self {
             id: task.id.0,
             organization_id: task.organization_id.0,

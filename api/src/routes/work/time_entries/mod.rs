@@ -9,14 +9,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Error, Fields},
+        error::{Error, FieldErrors},
         ids::{ProjectId, TagId, TaskId, TimeEntryId},
         pagination::Sort,
         permissions::{
-            Authorized, Grant, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead, TimeEntriesUpdate,
+            Authorized, RequiredPermission, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead,
+            TimeEntriesUpdate,
         },
     },
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     work::time_entries::{self, NewTimeEntry, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
 };
 use poem::Request;
@@ -38,7 +39,7 @@ use crate::{
 };
 use schema::{TimeEntry, TimeEntryDraft, TimeEntryPatch};
 
-pub struct TimeEntries(pub Arc<State>);
+pub struct TimeEntriesApi(pub Arc<State>);
 
 /// What the list is ordered by; `-`: from the last to the first.
 #[derive(Clone, Copy, Debug, Enum)]
@@ -54,7 +55,7 @@ enum TimeEntrySort {
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
-impl TimeEntries {
+impl TimeEntriesApi {
     /// List time entries
     ///
     /// One's own; everybody's with `time_entries:read_all`. What only touches the window `from`..`to` is listed, too, and
@@ -87,7 +88,7 @@ impl TimeEntries {
     ) -> Result<Listed<TimeEntry>, Conflicting> {
         let (from, to) = (from.0, to.0);
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
-            let mut fields = Fields::default();
+            let mut fields = FieldErrors::default();
             fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
             fields.finish()?;
         }
@@ -120,8 +121,8 @@ impl TimeEntries {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTimeEntry::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let answer = created(&time_entries::create(&tx, new).await?.into())?;
         tx.commit_with(answer.stored()).await?;
@@ -207,9 +208,14 @@ impl TimeEntries {
     }
 }
 
-impl TimeEntries {
+impl TimeEntriesApi {
     /// The refusal of a body, where the caller sees such an entry; otherwise there was nothing to change.
-    async fn refuse<P: Grant>(&self, org: Authorized<P>, id: TimeEntryId, refused: Problem) -> Problem {
+    async fn refuse<P: RequiredPermission>(
+        &self,
+        org: Authorized<P>,
+        id: TimeEntryId,
+        refused: Problem,
+    ) -> Problem {
         let found = async { time_entries::exists(&self.0.db.begin(org).await?, id).await };
         found.await.map_or_else(Problem::from, |()| refused)
     }

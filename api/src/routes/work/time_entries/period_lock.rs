@@ -19,7 +19,7 @@ use crate::{
     state::State,
 };
 
-pub struct PeriodLocks(pub Arc<State>);
+pub struct PeriodLocksApi(pub Arc<State>);
 
 /// Up to when time is settled.
 #[derive(Object, Serialize)]
@@ -40,7 +40,7 @@ struct PeriodLockDraft {
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
-impl PeriodLocks {
+impl PeriodLocksApi {
     /// Look at the period lock
     #[oai(path = "/organizations/:org/period-lock", method = "get", operation_id = "getPeriodLock")]
     async fn get(

@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Error, Fields},
+        error::{Error, FieldErrors},
         ids::{MemberId, ProjectId, TagId, TaskId},
         text,
     },
-    work::time_entries::{self, About, NewTimeEntry, NewTimer, ProjectRef, Shown, TimeEntryChanges},
+    work::time_entries::{
+        self, NewTimeEntry, NewTimer, ProjectRef, TimeEntryChanges, TimeEntryFields, TimeEntryWithTags,
+    },
 };
 use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
@@ -168,7 +170,7 @@ pub(super) struct TimeEntryPatch {
 fn project(
     id: MaybeUndefined<Uuid>,
     code: Option<ProjectCode>,
-    fields: &mut Fields,
+    fields: &mut FieldErrors,
 ) -> Option<Option<ProjectRef>> {
     let code = fields.take_optional("project_code", code.map(|code| text::ProjectCode::parse(&code.0)));
     match (id, code) {
@@ -208,7 +210,7 @@ macro_rules! about {
     ($draft:ident, $fields:ident) => {{
         let project = project(given($draft.project_id), $draft.project_code, &mut $fields).flatten();
         let activity = $draft.activity.map(|activity| text::Activity::parse(&activity.0));
-        About {
+        TimeEntryFields {
             project,
             task: $draft.task_id.map(TaskId),
             activity: $fields.take_optional("activity", activity),
@@ -223,7 +225,7 @@ impl TryFrom<TimeEntryDraft> for NewTimeEntry {
     type Error = Error;
 
     fn try_from(draft: TimeEntryDraft) -> Result<Self, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
         fields.finish()?;
         let member = draft.member_id.map(MemberId);
@@ -235,7 +237,7 @@ impl TryFrom<TimerDraft> for NewTimer {
     type Error = Error;
 
     fn try_from(draft: TimerDraft) -> Result<Self, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
         fields.finish()?;
         Ok(Self { about, started_at: draft.started_at })
@@ -246,7 +248,7 @@ impl TryFrom<TimeEntryPatch> for TimeEntryChanges {
     type Error = Error;
 
     fn try_from(patch: TimeEntryPatch) -> Result<Self, Error> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let changes = Self {
             project: project(patch.project_id, patch.project_code, &mut fields),
             task: change(patch.task_id, |task| Some(TaskId(task))),
@@ -262,8 +264,8 @@ impl TryFrom<TimeEntryPatch> for TimeEntryChanges {
     }
 }
 
-impl From<Shown> for TimeEntry {
-    fn from(Shown { entry, tags }: Shown) -> Self {
+impl From<TimeEntryWithTags> for TimeEntry {
+    fn from(TimeEntryWithTags { entry, tags }: TimeEntryWithTags) -> Self {
         let source = match entry.source {
             time_entries::Source::Manual => Source::Manual,
             time_entries::Source::Timer => Source::Timer,

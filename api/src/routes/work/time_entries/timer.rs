@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use insula_core::{
     base::permissions::{TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate},
-    storage::idempotency::Begun,
+    storage::idempotency::IdempotentBegin,
     work::time_entries::{self, NewTimer},
 };
 use poem_openapi::{Object, OpenApi};
@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-pub struct Timer(pub Arc<State>);
+pub struct TimerApi(pub Arc<State>);
 
 /// The timer of a member.
 #[derive(Object, Serialize)]
@@ -34,7 +34,7 @@ struct TimerState {
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
-impl Timer {
+impl TimerApi {
     /// Look at my timer
     #[oai(path = "/organizations/:org/timer", method = "get", operation_id = "getTimer")]
     async fn get(&self, org: tenant::Path<TimeEntriesRead>) -> Result<Reply<TimerState>, Conflicting> {
@@ -56,8 +56,8 @@ impl Timer {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTimer::try_from(draft.value)?;
         let tx = match self.0.db.begin_once(org.0, once).await? {
-            Begun::Replay(answer) => return Ok(Answer::again(answer)),
-            Begun::Fresh(tx) => tx,
+            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+            IdempotentBegin::Fresh(tx) => tx,
         };
         let answer = created(&time_entries::start(&tx, new).await?.into())?;
         tx.commit_with(answer.stored()).await?;

@@ -13,7 +13,7 @@ use crate::{
     Error, Result,
     base::{
         crypto::Secret,
-        error::{Code, FieldError},
+        error::{ErrorCode, FieldError},
         text,
     },
 };
@@ -50,7 +50,7 @@ pub fn refuse_weak(field: &str, password: &Secret<String>, about: &[&str]) -> Re
     let Some((code, message)) = weakness(password.expose(), about, MIN_LENGTH.load(Relaxed)) else {
         return Ok(());
     };
-    Err(Error::Invalid(Code::WeakPassword, vec![FieldError { field: field.to_owned(), code, message }]))
+    Err(Error::Invalid(ErrorCode::WeakPassword, vec![FieldError { field: field.to_owned(), code, message }]))
 }
 
 fn weakness(password: &str, about: &[&str], min: usize) -> Option<(&'static str, String)> {

@@ -21,7 +21,7 @@ use crate::{
     Error, Result,
     base::{
         crypto::MasterKey,
-        error::Code,
+        error::ErrorCode,
         ids::{SessionId, UserId},
     },
     storage::{db::Db, signing_keys},
@@ -192,7 +192,7 @@ impl Tokens {
         };
         match claims {
             Ok(claims) if claims.expires > now.timestamp() => Ok(claims),
-            _ => Err(Code::InvalidToken.refuse()),
+            _ => Err(ErrorCode::InvalidToken.refuse()),
         }
     }
 

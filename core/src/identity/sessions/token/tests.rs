@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    base::permissions::Origin,
+    base::permissions::AuditOrigin,
     lifecycle::maintenance,
-    storage::{db::test_db::Sandbox, signing_keys::Schedule},
+    storage::{db::test_db::TestDb, signing_keys::Schedule},
 };
 
 const ISSUER: &str = "https://insula.example";
@@ -21,7 +21,7 @@ fn now() -> DateTime<Utc> {
 }
 
 /// What a process of this installation would hold.
-async fn tokens(sandbox: &Sandbox, issuer: &str) -> Tokens {
+async fn tokens(sandbox: &TestDb, issuer: &str) -> Tokens {
     let schedule = Schedule { rotation: TTL, lead: TTL, retention: TTL };
     maintenance::advance_keys(&sandbox.db, &master(), &schedule).await.unwrap();
     let tokens = Tokens::new(&sandbox.db, &master(), issuer, TTL);
@@ -33,15 +33,15 @@ fn issue(tokens: &Tokens) -> String {
     tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).unwrap().token
 }
 
-async fn replace_keys(sandbox: &Sandbox) {
-    let tx = sandbox.db.begin_global(Origin::SYSTEM).await.unwrap();
+async fn replace_keys(sandbox: &TestDb) {
+    let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
     signing_keys::replace(&tx, &master()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_token_says_who_until_it_expires() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let here = tokens(&sandbox, ISSUER).await;
     let (user, session) = (UserId::new(now()), SessionId::new(now()));
     let token = here.issue(user, (session, 7), now()).unwrap().token;
@@ -62,7 +62,7 @@ async fn a_token_says_who_until_it_expires() {
 
 #[tokio::test]
 async fn other_keys_issuers_and_altered_tokens_are_refused() {
-    let (sandbox, other) = (Sandbox::new().await, Sandbox::new().await);
+    let (sandbox, other) = (TestDb::new().await, TestDb::new().await);
     let here = tokens(&sandbox, ISSUER).await;
     let token = issue(&here);
     assert!(tokens(&other, ISSUER).await.verify(&token, now()).await.is_err());
@@ -76,7 +76,7 @@ async fn other_keys_issuers_and_altered_tokens_are_refused() {
 
 #[tokio::test]
 async fn other_algorithms_and_types_are_refused() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let tokens = tokens(&sandbox, ISSUER).await;
     let (ring, token) = (tokens.ring(), issue(&tokens));
     let key = ring.signer().unwrap();
@@ -98,7 +98,7 @@ async fn other_algorithms_and_types_are_refused() {
 
 #[tokio::test]
 async fn a_header_that_brings_its_own_key_is_refused() {
-    let (sandbox, other) = (Sandbox::new().await, Sandbox::new().await);
+    let (sandbox, other) = (TestDb::new().await, TestDb::new().await);
     let (here, theirs) = (tokens(&sandbox, ISSUER).await, tokens(&other, ISSUER).await);
     let token = issue(&here);
     let body = token.split('.').nth(1).unwrap();
@@ -118,7 +118,7 @@ async fn a_header_that_brings_its_own_key_is_refused() {
 
 #[tokio::test]
 async fn a_removed_key_takes_what_was_verified_with_it() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let tokens = tokens(&sandbox, ISSUER).await;
     let token = issue(&tokens);
     tokens.verify(&token, now()).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_removed_key_takes_what_was_verified_with_it() {
 
 #[tokio::test]
 async fn an_unknown_key_is_looked_for_once_a_second_at_most() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let (old, new) = (tokens(&sandbox, ISSUER).await, tokens(&sandbox, ISSUER).await);
     replace_keys(&sandbox).await;
     new.reload().await.unwrap();
@@ -146,7 +146,7 @@ async fn an_unknown_key_is_looked_for_once_a_second_at_most() {
 
 #[tokio::test]
 async fn a_process_without_the_new_master_key_goes_on_with_the_keys_it_knows() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let tokens = tokens(&sandbox, ISSUER).await;
     let kid = tokens.ring().signer().unwrap().kid.clone();
     let schedule = Schedule { rotation: Duration::ZERO, lead: Duration::ZERO, retention: TTL };
@@ -162,7 +162,7 @@ async fn a_process_without_the_new_master_key_goes_on_with_the_keys_it_knows() {
 
 #[tokio::test]
 async fn without_keys_nothing_is_signed_or_valid() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let tokens = Tokens::new(&sandbox.db, &master(), ISSUER, TTL);
     assert!(tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).is_err());
     assert_eq!(tokens.jwks(), json!({ "keys": [] }));

@@ -13,7 +13,7 @@ pub(super) const WINDOW: Duration = Duration::from_secs(60);
 const MOST: usize = 10_000;
 
 /// Says what is written at once and what is counted.
-pub(super) struct Cap<K, V>(HashMap<Option<K>, Window<V>>);
+pub(super) struct Deduplicator<K, V>(HashMap<Option<K>, Window<V>>);
 
 /// Begins with the first of what is alike, and lasts until somebody asks whether it is over.
 pub(super) struct Window<V> {
@@ -24,13 +24,13 @@ pub(super) struct Window<V> {
     pub(super) count: u64,
 }
 
-impl<K, V> Default for Cap<K, V> {
+impl<K, V> Default for Deduplicator<K, V> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<K: Clone + Eq + Hash, V> Cap<K, V> {
+impl<K: Clone + Eq + Hash, V> Deduplicator<K, V> {
     /// Is one more to be written at once? It counts until it is [`Cap::written`].
     pub(super) fn admits(&mut self, key: &K, now: Instant, about: impl FnOnce() -> V) -> bool {
         let known = Some(key.clone());
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     /// What is over at `now`: what it is about, and how often.
-    fn over(cap: &mut Cap<u32, u32>, now: Instant) -> Vec<(Option<u32>, u64)> {
+    fn over(cap: &mut Deduplicator<u32, u32>, now: Instant) -> Vec<(Option<u32>, u64)> {
         let over = cap.over(now).into_iter();
         let mut over: Vec<_> = over.map(|(_, window)| (window.about, window.count)).collect();
         over.sort_unstable();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     /// As who writes at once what is admitted.
-    fn happens(cap: &mut Cap<u32, u32>, key: u32, now: Instant) -> bool {
+    fn happens(cap: &mut Deduplicator<u32, u32>, key: u32, now: Instant) -> bool {
         let is_written = cap.admits(&key, now, || key);
         if is_written {
             cap.written(&key);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_first_of_a_minute_is_written_and_the_others_are_counted() {
-        let (mut cap, start) = (Cap::default(), Instant::now());
+        let (mut cap, start) = (Deduplicator::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(happens(&mut cap, 7, start) && happens(&mut cap, 8, start));
         for second in 0..49 {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_counts() {
-        let (mut cap, start) = (Cap::default(), Instant::now());
+        let (mut cap, start) = (Deduplicator::default(), Instant::now());
         assert!(cap.admits(&7, start, || 7) && !cap.admits(&7, start, || 7));
         let later = start + WINDOW;
         let (key, window) = cap.over(later).pop().unwrap();
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn of_too_many_the_rest_is_counted_together() {
-        let (mut cap, start) = (Cap::default(), Instant::now());
+        let (mut cap, start) = (Deduplicator::default(), Instant::now());
         let most = u32::try_from(MOST).unwrap();
         assert!((0..most).all(|key| happens(&mut cap, key, start)));
         assert!((most..most + 500).all(|key| !happens(&mut cap, key, start)));

@@ -12,11 +12,11 @@ use std::{
     time::Instant,
 };
 
-use deduplicator::{Cap, WINDOW, Window};
+use deduplicator::{Deduplicator, WINDOW, Window};
 use futures_util::{StreamExt, stream};
 use refusal::{Key, Refusal};
 pub(crate) use trail::Place;
-pub use trail::Trail;
+pub use trail::RequestTrail;
 
 use crate::{Error, Result, storage::db::Db};
 
@@ -24,12 +24,12 @@ use crate::{Error, Result, storage::db::Db};
 const AT_ONCE: usize = 8;
 
 /// Writes refusals down. One of a process.
-pub struct Refusals {
+pub struct RefusalLog {
     db: Db,
-    cap: Mutex<Cap<Key, Refusal>>,
+    cap: Mutex<Deduplicator<Key, Refusal>>,
 }
 
-impl Refusals {
+impl RefusalLog {
     /// Into the logs of this database.
     pub fn new(db: Db) -> Self {
         Self { db, cap: Mutex::default() }
@@ -37,7 +37,7 @@ impl Refusals {
 
     /// Writes down that `error` was the answer of `operation` to the request of `trail`, or counts it; nothing, where that
     /// is no refusal that a log tells of. Whoever is refused is so whether it can be written or not.
-    pub async fn note(&self, trail: &Trail, operation: &'static str, error: &Error) {
+    pub async fn note(&self, trail: &RequestTrail, operation: &'static str, error: &Error) {
         let Some(refusal) = Refusal::of(trail.findings(), operation, error) else { return };
         let key = refusal.key();
         if !self.cap().admits(&key, Instant::now(), || refusal.alike()) {
@@ -81,7 +81,7 @@ impl Refusals {
         tx.commit().await
     }
 
-    fn cap(&self) -> MutexGuard<'_, Cap<Key, Refusal>> {
+    fn cap(&self) -> MutexGuard<'_, Deduplicator<Key, Refusal>> {
         self.cap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

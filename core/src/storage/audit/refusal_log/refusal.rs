@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde_json::json;
 
-use super::trail::{Claim, Findings, Place};
+use super::trail::{Claim, Place, TrailState};
 use crate::{
     Error,
     base::{
-        error::{Code, Kind},
+        error::{ErrorCode, ErrorKind},
         ids::{OrgId, UserId},
-        permissions::{Inquiry, Origin},
+        permissions::{AuditOrigin, RequestInfo},
     },
     runtime::rate_limit::network,
     storage::audit::{Action, Details, Outcome},
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) log: OrgId,
-    pub(super) origin: Origin,
+    pub(super) origin: AuditOrigin,
     pub(super) action: Action,
     pub(super) resource_id: Option<String>,
     /// Whose password it should have been, as they typed or as an id.
@@ -61,26 +61,26 @@ pub(super) struct Key {
 impl Refusal {
     /// What a log tells of the answer `error`, if one does: that a password was wrong, at a log-in or later; what is
     /// forbidden; and that a stranger was told of no organization, which it never hears of.
-    pub(super) fn of(findings: Findings, operation: &'static str, error: &Error) -> Option<Self> {
-        let Findings { origin, place, claim } = findings;
+    pub(super) fn of(findings: TrailState, operation: &'static str, error: &Error) -> Option<Self> {
+        let TrailState { origin, place, claim } = findings;
         let code = error.code();
         let facts = Facts { code: Some(code.as_str()), ..Facts::default() };
         if let (
-            Code::InvalidCredentials | Code::InactiveUser | Code::PasswordMismatch,
+            ErrorCode::InvalidCredentials | ErrorCode::InactiveUser | ErrorCode::PasswordMismatch,
             Some(Claim { name, account }),
         ) = (code, claim)
         {
             // Of a log-in the code says enough.
-            let operation = (code == Code::PasswordMismatch).then_some(operation);
+            let operation = (code == ErrorCode::PasswordMismatch).then_some(operation);
             let facts = Facts { operation, ..facts };
             let (log, action, resource_id) =
                 (OrgId::PLATFORM, Action::SessionRefused, account.map(|user| user.to_string()));
             return Some(Self { log, origin, action, resource_id, name: Some(name), facts });
         }
         let (log, organization) = match (code.kind(), place) {
-            (Kind::Forbidden, Place::Inside(org)) => (org, None),
-            (Kind::Forbidden, Place::Nowhere | Place::Before(_)) => (OrgId::PLATFORM, None),
-            (Kind::NotFound, Place::Before(org)) => (OrgId::PLATFORM, org),
+            (ErrorKind::Forbidden, Place::Inside(org)) => (org, None),
+            (ErrorKind::Forbidden, Place::Nowhere | Place::Before(_)) => (OrgId::PLATFORM, None),
+            (ErrorKind::NotFound, Place::Before(org)) => (OrgId::PLATFORM, org),
             _ => return None,
         };
         let permission = match error {
@@ -96,7 +96,7 @@ impl Refusal {
     pub(super) fn unknown() -> Self {
         Self {
             log: OrgId::PLATFORM,
-            origin: Origin::SYSTEM,
+            origin: AuditOrigin::SYSTEM,
             action: Action::AccessDenied,
             resource_id: None,
             name: None,
@@ -115,10 +115,10 @@ impl Refusal {
 
     /// Without what others that are alike need not share.
     pub(super) fn alike(&self) -> Self {
-        let Origin { actor, label, inquiry, .. } = &self.origin;
+        let AuditOrigin { actor, label, inquiry, .. } = &self.origin;
         let ip = inquiry.ip.clone().filter(|_| actor.user().is_none());
-        let inquiry = Inquiry { ip, ..Inquiry::NONE };
-        let origin = Origin { label: label.clone(), inquiry, ..Origin::of(*actor) };
+        let inquiry = RequestInfo { ip, ..RequestInfo::NONE };
+        let origin = AuditOrigin { label: label.clone(), inquiry, ..AuditOrigin::of(*actor) };
         let facts = Facts { permission: None, organization: None, ..self.facts };
         Self { origin, facts, name: None, resource_id: self.resource_id.clone(), ..*self }
     }
@@ -146,18 +146,18 @@ mod tests {
 
     use super::*;
     use crate::base::{
-        error::Missing,
+        error::MissingPermission,
         permissions::{Actor, Permission},
     };
 
-    fn findings(ip: &str, place: Place) -> Findings {
-        let inquiry = Inquiry { ip: Some(ip.to_owned()), ..Inquiry::NONE };
-        Findings { origin: Origin::anonymous(inquiry), place, claim: None }
+    fn findings(ip: &str, place: Place) -> TrailState {
+        let inquiry = RequestInfo { ip: Some(ip.to_owned()), ..RequestInfo::NONE };
+        TrailState { origin: AuditOrigin::anonymous(inquiry), place, claim: None }
     }
 
-    fn log_in(name: &str, account: Option<UserId>, ip: &str, code: Code) -> Option<Refusal> {
+    fn log_in(name: &str, account: Option<UserId>, ip: &str, code: ErrorCode) -> Option<Refusal> {
         let claim = Some(Claim { name: name.to_owned(), account });
-        Refusal::of(Findings { claim, ..findings(ip, Place::Nowhere) }, "logIn", &code.refuse())
+        Refusal::of(TrailState { claim, ..findings(ip, Place::Nowhere) }, "logIn", &code.refuse())
     }
 
     #[test]
@@ -167,12 +167,12 @@ mod tests {
         let [there, nowhere] = [Some(acme), None].map(|org| stranger(Place::Before(org)).unwrap());
         assert_eq!((there.key(), there.facts.organization), (nowhere.key(), Some(acme)));
         assert!(stranger(Place::Inside(acme)).is_none() && stranger(Place::Nowhere).is_none());
-        let known = log_in("ada", Some(ada), "::1", Code::InvalidCredentials).unwrap();
-        let unknown = log_in("ada", None, "::1", Code::InvalidCredentials).unwrap();
+        let known = log_in("ada", Some(ada), "::1", ErrorCode::InvalidCredentials).unwrap();
+        let unknown = log_in("ada", None, "::1", ErrorCode::InvalidCredentials).unwrap();
         assert_eq!(known.key(), unknown.key());
         assert_eq!(known.alike().resource_id, Some(ada.to_string()));
-        assert_ne!(known.key(), log_in("bob", None, "::1", Code::InvalidCredentials).unwrap().key());
-        assert!(log_in("ada", None, "::1", Code::Unavailable).is_none());
+        assert_ne!(known.key(), log_in("bob", None, "::1", ErrorCode::InvalidCredentials).unwrap().key());
+        assert!(log_in("ada", None, "::1", ErrorCode::Unavailable).is_none());
     }
 
     #[test]
@@ -181,8 +181,8 @@ mod tests {
         let mut findings = findings("::1", Place::Nowhere);
         findings.origin.actor = Actor::User(ada);
         let mismatch = |claim| {
-            let findings = Findings { claim, ..findings.clone() };
-            Refusal::of(findings, "changeMyPassword", &Code::PasswordMismatch.refuse())
+            let findings = TrailState { claim, ..findings.clone() };
+            Refusal::of(findings, "changeMyPassword", &ErrorCode::PasswordMismatch.refuse())
         };
         let refusal = mismatch(Some(Claim { name: ada.to_string(), account: Some(ada) })).unwrap();
         assert_eq!(
@@ -196,14 +196,14 @@ mod tests {
 
     #[test]
     fn neighbours_are_alike_until_they_say_who_they_are() {
-        let key = |ip: &str| log_in("ada", None, ip, Code::InactiveUser).unwrap().key();
+        let key = |ip: &str| log_in("ada", None, ip, ErrorCode::InactiveUser).unwrap().key();
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
         let person = |ip| {
             let mut findings = findings(ip, Place::Nowhere);
             findings.origin.actor = Actor::User(UserId(Uuid::max()));
-            Refusal::of(findings, "x", &Code::CsrfFailed.refuse()).unwrap()
+            Refusal::of(findings, "x", &ErrorCode::CsrfFailed.refuse()).unwrap()
         };
         assert_eq!(person("192.0.2.1").key(), person("192.0.2.2").key());
         assert_eq!(person("192.0.2.1").alike().origin.inquiry.ip, None, "it was not one address");
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn what_others_need_not_share_is_not_counted_as_theirs() {
         let permission = Permission::ProjectsCreate;
-        let missing = Missing { permission, roles_held: Vec::new(), roles_that_grant: Vec::new() };
+        let missing = MissingPermission { permission, roles_held: Vec::new(), roles_that_grant: Vec::new() };
         let inside = findings("::1", Place::Inside(OrgId(Uuid::max())));
         let refusal = Refusal::of(inside, "createProject", &Error::Forbidden(Box::new(missing))).unwrap();
         let facts =

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::{
     ids::{OrgId, SessionId, UserId},
-    permissions::{Actor, Inquiry, Origin},
+    permissions::{Actor, AuditOrigin, RequestInfo},
 };
 
 /// What is found out about a request while it is answered; whoever finds something out notes it. Its clones are one.
 #[derive(Clone, Debug)]
-pub struct Trail(Arc<Mutex<Findings>>);
+pub struct RequestTrail(Arc<Mutex<TrailState>>);
 
 #[derive(Clone, Debug)]
-pub(super) struct Findings {
-    pub(super) origin: Origin,
+pub(super) struct TrailState {
+    pub(super) origin: AuditOrigin,
     pub(super) place: Place,
     pub(super) claim: Option<Claim>,
 }
@@ -38,11 +38,11 @@ pub(super) struct Claim {
     pub(super) account: Option<UserId>,
 }
 
-impl Trail {
+impl RequestTrail {
     /// Of a request of which nothing else is known yet.
-    pub fn new(inquiry: Inquiry) -> Self {
-        let (origin, place) = (Origin::anonymous(inquiry), Place::Nowhere);
-        Self(Arc::new(Mutex::new(Findings { origin, place, claim: None })))
+    pub fn new(inquiry: RequestInfo) -> Self {
+        let (origin, place) = (AuditOrigin::anonymous(inquiry), Place::Nowhere);
+        Self(Arc::new(Mutex::new(TrailState { origin, place, claim: None })))
     }
 
     /// It is this one's, by that log-in.
@@ -67,18 +67,18 @@ impl Trail {
         self.open().claim = Some(Claim { name, account });
     }
 
-    pub(super) fn findings(&self) -> Findings {
+    pub(super) fn findings(&self) -> TrailState {
         self.open().clone()
     }
 
-    fn open(&self) -> MutexGuard<'_, Findings> {
+    fn open(&self) -> MutexGuard<'_, TrailState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Of nobody's request: the program's own.
-impl Default for Trail {
+impl Default for RequestTrail {
     fn default() -> Self {
-        Self::new(Inquiry::NONE)
+        Self::new(RequestInfo::NONE)
     }
 }

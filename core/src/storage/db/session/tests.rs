@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     base::{
-        error::Code,
-        permissions::{Origin, ProjectsRead},
+        error::ErrorCode,
+        permissions::{AuditOrigin, ProjectsRead},
     },
-    storage::db::{Trouble, pools::Pools, roles::Roles, test_db::Sandbox, transaction::Hat},
+    storage::db::{DatabaseTrouble, pools::Pools, roles::Roles, test_db::TestDb, transaction::DatabaseRole},
     work::projects,
 };
 
@@ -30,7 +30,7 @@ async fn cut_off<F: Future>(work: F, polls: usize) -> Option<F::Output> {
     .await
 }
 
-async fn number(sandbox: &Sandbox, sql: &'static str) -> i64 {
+async fn number(sandbox: &TestDb, sql: &'static str) -> i64 {
     let number = match &sandbox.db.pools {
         Pools::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await,
         Pools::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_one(read).await,
@@ -39,14 +39,14 @@ async fn number(sandbox: &Sandbox, sql: &'static str) -> i64 {
 }
 
 /// How many people there are, each of whom has to be an owner.
-async fn is_whole(sandbox: &Sandbox) -> i64 {
+async fn is_whole(sandbox: &TestDb) -> i64 {
     let people = number(sandbox, "SELECT count(*) FROM users").await;
     assert_eq!(people, number(sandbox, "SELECT count(*) FROM members").await);
     people
 }
 
 /// On PostgreSQL: waits, at most a second, until no connection of this database is in a transaction.
-async fn becomes_quiet(sandbox: &Sandbox, after: usize) {
+async fn becomes_quiet(sandbox: &TestDb, after: usize) {
     let Pools::Postgres { pool, .. } = &sandbox.db.pools else { return };
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'";
@@ -69,7 +69,7 @@ const ROUNDS: usize = 60;
 
 #[tokio::test]
 async fn a_write_that_is_dropped_after_any_poll_is_made_in_full_or_not_at_all() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let mut cut = 0;
     for round in 0..ROUNDS {
         let polls = 1 + round % 20;
@@ -86,7 +86,7 @@ async fn a_write_that_is_dropped_after_any_poll_is_made_in_full_or_not_at_all() 
 
 #[tokio::test]
 async fn a_read_that_is_dropped_after_any_poll_leaves_no_transaction() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let mut cut = 0;
     for round in 0..ROUNDS {
@@ -103,7 +103,7 @@ async fn a_read_that_is_dropped_after_any_poll_leaves_no_transaction() {
 
 #[tokio::test]
 async fn a_begin_that_fails_half_way_leaves_no_transaction() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let Pools::Postgres { pool, patience, health } = &sandbox.db.pools else { return };
     for _ in 0..20 {
         let message = "BEGIN; SET LOCAL ROLE nobody_of_this_name";
@@ -116,7 +116,7 @@ async fn a_begin_that_fails_half_way_leaves_no_transaction() {
 
 #[tokio::test]
 async fn connections_that_ended_in_the_pool_are_replaced_without_a_failure() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let Pools::Postgres { pool, .. } = &sandbox.db.pools else { return };
     let acme = sandbox.tenant("acme").await;
     for _ in 0..3 {
@@ -128,14 +128,14 @@ async fn connections_that_ended_in_the_pool_are_replaced_without_a_failure() {
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
         pool.execute(end).await.unwrap();
         sleep(Duration::from_millis(100)).await;
-        let work = (0..32).map(async |_| drop(sandbox.db.begin_global(Origin::SYSTEM).await.unwrap()));
+        let work = (0..32).map(async |_| drop(sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap()));
         futures_util::future::join_all(work).await;
     }
 }
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_survived() {
-    let sandbox = Sandbox::new().await;
+    let sandbox = TestDb::new().await;
     let Pools::Sqlite { write, .. } = &sandbox.db.pools else { return };
     let pages = |most: i64| AssertSqlSafe(format!("PRAGMA max_page_count = {most}"));
     sandbox.tenant("before").await;
@@ -148,17 +148,17 @@ async fn a_full_disk_is_told_and_survived() {
         match sandbox.try_tenant(&format!("t{n}")).await {
             Ok(_) => assert!(n < 500),
             Err(error) => {
-                assert_eq!(error.code(), Code::StorageUnavailable, "{error:?}");
+                assert_eq!(error.code(), ErrorCode::StorageUnavailable, "{error:?}");
                 refusals += 1;
             }
         }
     }
-    assert_eq!(sandbox.db.trouble().await, Some(Trouble::Full));
+    assert_eq!(sandbox.db.trouble().await, Some(DatabaseTrouble::Full));
     is_whole(&sandbox).await;
     // What runs after the failure would be committed on its own.
     let now = number(&sandbox, "PRAGMA page_count").await;
     write.execute(pages(now + 100)).await.unwrap();
-    let transaction = sandbox.db.pools.begin(Hat::System, &Roles::default(), true).await.unwrap();
+    let transaction = sandbox.db.pools.begin(DatabaseRole::System, &Roles::default(), true).await.unwrap();
     transaction.execute_unprepared("CREATE TABLE filler (data)").await.unwrap();
     while transaction.execute_unprepared("INSERT INTO filler VALUES (zeroblob(100000))").await.is_ok() {}
     assert!(transaction.execute_unprepared("CREATE TABLE outside (data)").await.is_err());

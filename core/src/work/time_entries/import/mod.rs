@@ -7,7 +7,7 @@ mod unchanged_rows;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    Entity, MOST_TAGS, Shown, Source, TimeEntry, entity,
+    Entity, MOST_TAGS, Source, TimeEntry, TimeEntryWithTags, entity,
     references::ProjectRef,
     rules::{Rules, Span},
     time_entry_tags,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Error, Result,
     base::{
-        error::{Code, FieldError, Fields, MOST_FAULTS},
+        error::{ErrorCode, FieldError, FieldErrors, MOST_FAULTS},
         ids::{MemberId, TaskId, TimeEntryId, TimeEntryTagId},
         permissions::{Permission, TimeEntriesCreate},
         text::{Activity, EmailAddress, Notes, TagName},
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use references::Registry;
+use references::ImportReferences;
 use sea_orm::ActiveValue::Set;
 
 /// Most entries of one import.
@@ -83,7 +83,7 @@ pub struct RowFault {
 /// Entries that could be written, and what is wrong with the others.
 #[must_use]
 pub struct Import {
-    sound: Vec<Shown>,
+    sound: Vec<TimeEntryWithTags>,
     /// What is wrong, in the order of the rows: the first [`MOST_FAULTS`].
     pub faults: Vec<RowFault>,
 }
@@ -95,7 +95,7 @@ impl Import {
     /// # Errors
     /// Whatever the database refuses.
     pub async fn examine(tx: &OrgTx<TimeEntriesCreate>, rows: Vec<ImportedEntry>) -> Result<Self> {
-        let registry = Registry::of(tx, &rows).await?;
+        let registry = ImportReferences::of(tx, &rows).await?;
         let rules = Rules::of(tx).await?;
         let (mut sound, mut faults, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
@@ -111,7 +111,7 @@ impl Import {
             }
         }
         for double in overlaps::find(tx, &rules, &sound).await? {
-            let code = Code::TimeEntryOverlap;
+            let code = ErrorCode::TimeEntryOverlap;
             let (field, message) = ("started_at".to_owned(), code.sentence().to_owned());
             let fault = FieldError { field, code: code.as_str(), message };
             faults.push(RowFault { row: places[double], fault });
@@ -131,7 +131,7 @@ impl Import {
                 field: format!("rows[{row}].{}", fault.field),
                 ..fault
             });
-            return Err(Error::Invalid(Code::ValidationFailed, named.collect()));
+            return Err(Error::Invalid(ErrorCode::ValidationFailed, named.collect()));
         }
         for batch in self.sound.chunks(BATCH) {
             let rows = batch.iter().map(|shown| shown.entry.clone().into_active_model().reset_all());
@@ -145,7 +145,7 @@ impl Import {
     }
 }
 
-fn links(tx: &OrgTx<TimeEntriesCreate>, shown: &Shown) -> Vec<time_entry_tags::ActiveModel> {
+fn links(tx: &OrgTx<TimeEntriesCreate>, shown: &TimeEntryWithTags) -> Vec<time_entry_tags::ActiveModel> {
     let link = |tag: &crate::base::ids::TagId| time_entry_tags::ActiveModel {
         id: Set(TimeEntryTagId::new(tx.now())),
         time_entry_id: Set(shown.entry.id),
@@ -159,11 +159,11 @@ fn links(tx: &OrgTx<TimeEntriesCreate>, shown: &Shown) -> Vec<time_entry_tags::A
 /// The entry that a row makes, or everything that is wrong with it.
 fn admit(
     tx: &OrgTx<TimeEntriesCreate>,
-    registry: &Registry,
+    registry: &ImportReferences,
     rules: &Rules,
     row: ImportedEntry,
-) -> Result<Shown, Vec<FieldError>> {
-    let mut fields = Fields::default();
+) -> Result<TimeEntryWithTags, Vec<FieldError>> {
+    let mut fields = FieldErrors::default();
     let restated = registry.restated(tx, &row);
     let member = match restated {
         Some(entry) => Some(entry.member_id),
@@ -190,7 +190,7 @@ fn admit(
     note(&mut fields, rules.refuse_locked(span.started_at));
     let (now, billable) = (tx.now(), row.billable);
     match (fields.finish(), member) {
-        (Ok(()), Some(member_id)) => Ok(Shown {
+        (Ok(()), Some(member_id)) => Ok(TimeEntryWithTags {
             tags,
             entry: TimeEntry {
                 id: TimeEntryId::new(now),
@@ -216,7 +216,7 @@ fn admit(
 }
 
 /// Takes in the refusal of a field, whatever its kind.
-fn note(fields: &mut Fields, outcome: Result<()>) {
+fn note(fields: &mut FieldErrors, outcome: Result<()>) {
     if let Err(Error::Invalid(_, faults)) = outcome {
         faults.into_iter().for_each(|fault| fields.refuse(&fault.field, fault.code, fault.message));
     }

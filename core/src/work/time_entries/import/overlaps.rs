@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Entity, Rules, Shown};
+use super::{Entity, Rules, TimeEntryWithTags};
 use crate::{
     Result,
     base::{ids::MemberId, permissions::TimeEntriesCreate},
@@ -16,8 +16,12 @@ use crate::{
 type Stretch = (DateTime<Utc>, DateTime<Utc>, Option<usize>);
 
 /// The places of those that would; none where the organization allows it.
-pub(super) async fn find(tx: &OrgTx<TimeEntriesCreate>, rules: &Rules, new: &[Shown]) -> Result<Vec<usize>> {
-    let ends = |shown: &Shown| shown.entry.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+pub(super) async fn find(
+    tx: &OrgTx<TimeEntriesCreate>,
+    rules: &Rules,
+    new: &[TimeEntryWithTags],
+) -> Result<Vec<usize>> {
+    let ends = |shown: &TimeEntryWithTags| shown.entry.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
     let first = new.iter().map(|shown| shown.entry.started_at).min();
     let Some((first, last)) = first.zip(new.iter().map(ends).max()).filter(|_| rules.refuse_double()) else {
         return Ok(Vec::new());

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{ImportedEntry, MemberRef, TimeEntry, unchanged_rows::Held};
+use super::{ImportedEntry, MemberRef, TimeEntry, unchanged_rows::ExistingEntries};
 use crate::{
     Result,
     base::{
-        error::{Code, Fields},
+        error::{ErrorCode, FieldErrors},
         ids::{MemberId, ProjectId, TagId, TaskId},
         permissions::TimeEntriesCreate,
         text::TagName,
@@ -22,17 +22,17 @@ use crate::{
     },
 };
 
-pub(super) struct Registry {
+pub(super) struct ImportReferences {
     members: BTreeMap<MemberId, Member>,
     by_email: HashMap<String, MemberId>,
     projects: HashMap<ProjectId, Project>,
     by_code: HashMap<String, ProjectId>,
     tasks: HashMap<TaskId, Task>,
     tags: HashMap<String, TagId>,
-    held: Held,
+    held: ExistingEntries,
 }
 
-impl Registry {
+impl ImportReferences {
     /// Looks everything up; the members are locked.
     pub(super) async fn of(tx: &OrgTx<TimeEntriesCreate>, rows: &[ImportedEntry]) -> Result<Self> {
         let (members, by_email) = people(tx, rows).await?;
@@ -42,7 +42,7 @@ impl Registry {
         let names: BTreeSet<_> = rows.iter().flat_map(|row| &row.tags).map(TagName::key).collect();
         let tags = tx.find::<tags::Entity>().all_of(tags::Column::NameKey, names).await?;
         let tags = tags.into_iter().map(|tag| (tag.name_key, tag.id)).collect();
-        let held = Held::of(tx, rows).await?;
+        let held = ExistingEntries::of(tx, rows).await?;
         Ok(Self { members, by_email, projects, by_code, tasks, tags, held })
     }
 
@@ -61,7 +61,7 @@ impl Registry {
         &self,
         tx: &OrgTx<TimeEntriesCreate>,
         named: Option<&MemberRef>,
-        fields: &mut Fields,
+        fields: &mut FieldErrors,
     ) -> Option<MemberId> {
         let (field, id) = match named {
             Some(MemberRef::Id(id)) => ("member_id", Some(*id)),
@@ -69,7 +69,7 @@ impl Registry {
             None => match tx.member() {
                 Some(member) => return Some(member),
                 None => {
-                    let code = Code::NotAMember;
+                    let code = ErrorCode::NotAMember;
                     fields.refuse("member_email", code.as_str(), code.sentence());
                     return None;
                 }
@@ -85,7 +85,7 @@ impl Registry {
         &self,
         project: Option<&ProjectRef>,
         task: Option<TaskId>,
-        fields: &mut Fields,
+        fields: &mut FieldErrors,
     ) -> (Option<&Project>, Option<&Task>) {
         let found = match project {
             Some(ProjectRef::Id(id)) => self.projects.get(id),
@@ -119,7 +119,7 @@ impl Registry {
     }
 
     /// The tags with these names, sorted, each once.
-    pub(super) fn tags(&self, names: &[TagName], fields: &mut Fields) -> Vec<TagId> {
+    pub(super) fn tags(&self, names: &[TagName], fields: &mut FieldErrors) -> Vec<TagId> {
         let mut found = Vec::with_capacity(names.len());
         for name in names {
             match self.tags.get(&name.key()) {

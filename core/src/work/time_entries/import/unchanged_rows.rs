@@ -23,13 +23,13 @@ use crate::{
 
 /// The entries that rows name by their ids, deleted ones too, as far as the caller sees them.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct ExistingEntries {
     entries: HashMap<TimeEntryId, TimeEntry>,
     /// The codes of their projects, as they are compared.
     codes: HashMap<ProjectId, String>,
 }
 
-impl Held {
+impl ExistingEntries {
     pub(super) async fn of(tx: &OrgTx<TimeEntriesCreate>, rows: &[ImportedEntry]) -> Result<Self> {
         let mut held = Self::default();
         let ids: Vec<_> = rows.iter().filter_map(|row| row.id).collect();

@@ -10,7 +10,7 @@ use argon2::{
 
 use crate::{
     Error, Result,
-    base::{crypto::random, error::Fields},
+    base::{crypto::random, error::FieldErrors},
 };
 
 /// 19 MiB, two passes, one lane.
@@ -147,7 +147,7 @@ pub fn check_imported_hash(field: &str, hash: &str) -> Result<()> {
     if Stored::parse(hash).is_some() {
         return Ok(());
     }
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     fields.refuse(
         field,
         "INVALID_FORMAT",

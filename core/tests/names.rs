@@ -1,0 +1,93 @@
+//! Names and words (CONTRIBUTING.md, "Names and words"), checked by reading the sources.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod sources;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use sources::{root, sources};
+
+/// What sea-orm generates for every table.
+const GENERATED: &[&str] = &["Model", "Entity", "Column", "Relation", "ActiveModel", "PrimaryKey"];
+
+/// Names that two public types bear still: a type of the API and the type of the domain that it shows. Only ever remove one.
+const SHARED_NAMES: &[&str] = &[];
+
+/// Words that no text for users has: they are either metaphors of ours or speak of people as "he".
+const AVOIDED_WORDS: &[&str] = &[
+    "he", "his", "him", "himself", "whoever", "whosever", "whom", "heed", "dear", "hat", "hats", "bell",
+    "hands",
+];
+
+#[test]
+fn a_type_name_is_unique_in_the_workspace() {
+    let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in
+        ["core/src", "api/src", "worker/src", "migrations/src"].iter().flat_map(|folder| sources(folder))
+    {
+        for line in source.text.lines().filter(|line| line.starts_with("pub")) {
+            let mut words = line.split_whitespace().skip(1);
+            if !words.next().is_some_and(|kind| ["struct", "enum", "trait", "type", "union"].contains(&kind))
+            {
+                continue;
+            }
+            let name = words.next().unwrap_or_default();
+            let end = name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
+            if end > 0 && !GENERATED.contains(&&name[..end]) {
+                types.entry(name[..end].to_owned()).or_default().push(source.path.clone());
+            }
+        }
+    }
+    assert!(types.len() > 300, "the types were found: {}", types.len());
+    types.retain(|_, places| places.len() > 1);
+    let shared: BTreeSet<&str> = types.keys().map(String::as_str).collect();
+    let known: BTreeSet<&str> = SHARED_NAMES.iter().copied().collect();
+    assert!(shared.is_subset(&known), "two types of one name: {types:#?}");
+    assert!(known.is_subset(&shared), "shared no more: {:?}", known.difference(&shared));
+}
+
+/// Every file below `folder` whose name ends like one of `ends`.
+fn files(folder: &Path, ends: &[&str]) -> Vec<String> {
+    let mut out = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            out.extend(files(&path, ends));
+        } else if ends.iter().any(|end| path.to_string_lossy().ends_with(end)) {
+            out.push(path.strip_prefix(root()).unwrap().display().to_string());
+        }
+    }
+    out
+}
+
+#[test]
+fn texts_for_users_are_in_plain_words() {
+    let mut texts: Vec<String> =
+        ["README.md", "CONTRIBUTING.md", ".env.example", "docs/operations.md"].map(str::to_owned).into();
+    texts.extend(files(&root().join("worker/src/mailer/templates"), &[".txt", ".html"]));
+    texts.extend(files(&root().join("api/src/pages"), &[".html", ".js"]));
+    texts.push("api/openapi.json".to_owned());
+    texts.push("core/src/base/error/mod.rs".to_owned());
+    texts.push("core/src/base/error/advice.rs".to_owned());
+    assert!(texts.len() > 30, "{texts:?}");
+    let mut found = Vec::new();
+    for file in texts {
+        for (number, line) in fs::read_to_string(root().join(&file)).unwrap().lines().enumerate() {
+            // The list of these words itself, and comments of sources.
+            if line.contains("whosever") || line.trim_start().starts_with("//") {
+                continue;
+            }
+            for word in line.split(|c: char| !c.is_alphanumeric() && c != '_') {
+                if AVOIDED_WORDS.contains(&word.to_lowercase().as_str()) {
+                    found.push(format!("{file}:{}: {word}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
