@@ -143,7 +143,10 @@ async fn whoever_gets_it_is_told_by_mail() {
     let member_id = member(&eve).await;
     let offered = ada.post(TRANSFER, json!({ "member_id": member_id })).await.expect(201);
     let mail = inbox.last("send_ownership_offered").await;
-    assert_eq!((&*mail.to, &*mail.subject), (people[1], "An organization is offered to you"));
+    assert_eq!(
+        (&*mail.to, &*mail.subject),
+        (people[1], "You have been offered ownership of an organization")
+    );
     let until = offered["expires_at"].as_str().unwrap()[..16].replace('T', " ");
     for word in ["Ada", "<b>Acme</b>", &until] {
         assert!(mail.text.contains(word), "{word}: {}", mail.text);
