@@ -1,4 +1,4 @@
-# Verbs, no logic. The suite wants `--workspace` everywhere: another selection of packages unifies features
+# Short commands without logic. Always pass `--workspace` to cargo: another selection of packages unifies features
 # differently and builds the dependencies a second time.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -9,45 +9,45 @@ LLVM_COV := 0.9.1
 
 .PHONY: help run test test-crash test-edge fuzz bench scale coverage lint fmt openapi env-example clean reset
 
-help: ## Say what there is
+help: ## List all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Build, fill ./data with the demo once, and serve on http://127.0.0.1:8080
+run: ## Build, create demo data in ./data once, and serve on http://127.0.0.1:8080
 	cargo build --workspace --bin insula
 	$(TARGET)/debug/insula seed demo
 	exec $(TARGET)/debug/insula serve
 
-test: ## Everything, on SQLite and on PostgreSQL; starts the servers it needs itself
+test: ## Run all tests on SQLite and on PostgreSQL; starts the servers it needs
 	cargo build --workspace
 	$(TARGET)/debug/services sh -euc '\
 		cargo test --workspace; \
-		echo "The same on PostgreSQL:"; \
+		echo "The same tests on PostgreSQL:"; \
 		INSULA_TEST_DATABASE=postgres cargo test --workspace --lib --test api'
 
-test-crash: ## Kill everything at random, under load, and count what is left: five seeds a database, then the long trials
+test-crash: ## Kill processes at random under load and count the results: five seeds per database, then the long trials
 	cargo build --workspace
 	$(TARGET)/debug/crash
 
-fuzz: ## Schemathesis over the running API, as an owner and as an operator, for INSULA_FUZZ_SECONDS (1500)
+fuzz: ## Run schemathesis against the API, as an owner and as a superuser, for INSULA_FUZZ_SECONDS (1500)
 	cargo build --workspace
 	$(TARGET)/debug/fuzz
 
-test-edge: ## What the edge has to bear: restarts under load, overload, idle connections, a flood of log-ins; a release build
+test-edge: ## Test restarts under load, overload, idle connections and many logins, with a release build
 	cargo build --release --workspace
 	$(TARGET)/release/edge
 
-bench: ## Measure mails a second, how soon a job is begun, what it costs and what audit events cost: docs/performance.md
+bench: ## Measure e-mails per second, time until a job starts, and the cost of jobs and audit events: docs/performance.md
 	cargo build --release --workspace
 	cargo bench --workspace --bench enqueue --bench audit --no-run
 	$(TARGET)/release/bench
 	$(TARGET)/release/services cargo bench --quiet --workspace --bench enqueue
 	$(TARGET)/release/services cargo bench --quiet --workspace --bench audit
 
-scale: ## What must not grow with the data, with INSULA_SCALE_ROWS (1000000) time entries; a release build
+scale: ## Check what must not grow with the data, with INSULA_SCALE_ROWS (1000000) time entries and a release build
 	cargo build --release --workspace
 	$(TARGET)/release/services $(TARGET)/release/scale
 
-coverage: ## Which lines the suite reaches, on SQLite: a summary, and target/coverage/llvm-cov/html
+coverage: ## Measure which lines the tests reach on SQLite: a summary, and target/coverage/llvm-cov/html
 	command -v cargo-llvm-cov >/dev/null || cargo install --locked cargo-llvm-cov --version $(LLVM_COV)
 	rustup component add llvm-tools
 	CARGO_TARGET_DIR=$(abspath $(TARGET))/coverage; export CARGO_TARGET_DIR; \
@@ -56,7 +56,7 @@ coverage: ## Which lines the suite reaches, on SQLite: a summary, and target/cov
 	$$CARGO_TARGET_DIR/debug/services cargo test --workspace --lib --test api && \
 	cargo llvm-cov report --html && cargo llvm-cov report --summary-only
 
-lint: ## What a reviewer should not have to say
+lint: ## Check format, lints, dependencies, the OpenAPI document and secrets
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version $(DENY)
@@ -65,21 +65,21 @@ lint: ## What a reviewer should not have to say
 		npx --yes @redocly/cli@$(REDOCLY) lint api/openapi.json --config api/redocly.yaml && \
 		npx --yes -p secretlint@$(SECRETLINT) -p @secretlint/secretlint-rule-preset-recommend@$(SECRETLINT) \
 			secretlint $$(git ls-files ':!api/assets'); \
-	else echo "npx is not here: nobody looked for secrets, and only our own tests at the document"; fi
+	else echo "npx is not installed: secretlint and the check of the OpenAPI document were skipped"; fi
 
 fmt: ## Format the sources
 	cargo fmt --all
 
-openapi: ## Write the committed OpenAPI document anew
+openapi: ## Update the committed OpenAPI document
 	cargo build --workspace --bin insula
 	$(TARGET)/debug/insula openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
 
-env-example: ## Write the committed .env.example anew
+env-example: ## Update the committed .env.example
 	cargo build --workspace --bin insula
 	$(TARGET)/debug/insula config print --env > .env.example.new && mv .env.example.new .env.example
 
-clean: ## Remove what was built; the data stays
+clean: ## Delete build output; keeps the data
 	cargo clean
 
-reset: ## Remove the data of `make run`: the database, the demo and its keys
+reset: ## Delete the data of `make run`: the database, the demo and its keys
 	rm -rf data

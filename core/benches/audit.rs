@@ -87,7 +87,7 @@ async fn measure(name: &str, url: &str) -> Outcome {
     Ok(())
 }
 
-/// Somebody with an organization of his own, signed in.
+/// A logged-in user with an organization.
 async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
     let email = EmailAddress::parse("ada@example.com").map_err(|_| "no address")?;
     let new = NewUser { email, username: None, first_name: None, last_name: None };

@@ -1,6 +1,6 @@
-//! What a job costs the transaction that asks for it: log-ins on a device that is known, and on one that is new, which also
-//! ask for a mail. `make bench`, or `cargo bench --workspace --bench enqueue`; the database of `INSULA_TEST_POSTGRES_URL`
-//! is tried too, and has to be an empty one.
+//! The cost of a job for its transaction: logins on a known device, and on a new device, which also
+//! request an e-mail. Run `make bench` or `cargo bench --workspace --bench enqueue`. Also measures the database of
+//! `INSULA_TEST_POSTGRES_URL`, which must be empty.
 
 #![expect(clippy::print_stdout, reason = "the figures")]
 
@@ -16,7 +16,7 @@ use insula_core::{
     storage::db::{Db, Options},
 };
 
-/// People, each of whom logs in once in either way.
+/// Users. Each one logs in once in both ways.
 const PEOPLE: usize = 500;
 
 const HOUR: Duration = Duration::from_secs(3600);

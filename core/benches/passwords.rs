@@ -33,7 +33,7 @@ fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-/// Whoever is sent away asks again, as a client would.
+/// A rejected call is repeated, as a client would do.
 async fn flood(passwords: &Passwords) -> Outcome {
     let mut tasks = JoinSet::new();
     for number in 0..TASKS {

@@ -178,7 +178,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
 
 #[test]
 fn nouns_build_no_queries_of_their_own() {
-    // A subquery or raw SQL would not be scoped, and SQLite has no second wall.
+    // A subquery or raw SQL would not be scoped, and SQLite has no row-level security.
     const FORBIDDEN: &[&str] = &[
         "in_subquery",
         "Expr::exists",

@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
             .column(instant("expires_at").optional())
             .timestamps()
             .unique("signing_keys_kid_key", &["kid"])
-            // One that signs and one that waits: whoever adds a second, at the same time, is refused.
+            // One active key and one next key: a concurrent second one is rejected.
             .unique_among(
                 "signing_keys_purpose_state_key",
                 &["purpose", "state"],

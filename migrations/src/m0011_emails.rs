@@ -1,4 +1,4 @@
-//! What became of every mail: to whom, and whether it was taken.
+//! The delivery record of every e-mail: its recipient and its status.
 
 use sea_orm_migration::prelude::*;
 

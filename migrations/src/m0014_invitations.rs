@@ -1,4 +1,4 @@
-//! Who was invited into an organization, by whom, and to which roles. The tokens are among `one_time_tokens`.
+//! Invitations of an organization, with their inviters and roles. Their tokens are in `one_time_tokens`.
 
 use sea_orm_migration::{prelude::*, sea_query::ExprTrait};
 

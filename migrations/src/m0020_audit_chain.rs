@@ -82,7 +82,7 @@ impl MigrationTrait for Migration {
         unsealed.and_where(Expr::col("seq").is_null());
         manager.create_index(unsealed).await?;
 
-        // Its id is that of its event. May be removed: whoever is forgotten is.
+        // Its id is the id of its event. The row is removed when the user is anonymized.
         Table::platform(manager, "audit_personal")
             .column(text("salt"))
             .column(text("ip").optional().length(0, 45))

@@ -155,7 +155,7 @@ pub(crate) async fn missing(db: &DatabaseConnection, login: Option<&str>) -> Res
         Ok(applied) if applied.len() != known.len() || applied.iter().any(|name| !known.contains(name)) => {
             return Ok(Vec::new());
         }
-        // Whoever may not even read that lacks something.
+        // A login that cannot read it lacks privileges.
         Ok(_) | Err(Error::Unreadable) => {}
         Err(error) => return Err(error),
     }

@@ -75,7 +75,7 @@ fn told(reply: &Reply) -> Option<String> {
     known.or_else(|| (reply.status >= 500).then(|| format!("is {}", reply.status)))
 }
 
-/// For whoever reads along: so many cases of a kind were tried.
+/// Prints how many cases of a kind were tested.
 #[expect(clippy::print_stderr, reason = "the number of cases is a result")]
 fn count(kind: &str, cases: usize) {
     eprintln!("abuse: {cases} cases of {kind}");

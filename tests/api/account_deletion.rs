@@ -136,7 +136,7 @@ async fn the_only_owner_stays_and_is_told_of_what() {
         assert!(problem["detail"].as_str().unwrap().ends_with("It concerns: acme, zeta."));
     }
     ada.client.get(ME).await.expect(200);
-    // Whoever cannot act is no owner that would do.
+    // An owner who cannot act does not count.
     for slug in ["acme", "zeta"] {
         ada.vault
             .execute(&format!("UPDATE organizations SET deleted_at = created_at WHERE slug = '{slug}'"))

@@ -38,7 +38,7 @@ async fn only_operators_see_jobs_whatever_they_ask() {
     let ada = server.client().register("ada@example.com").await;
     let nothing = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
     server.client().get(JOBS).await.problem(401, "UNAUTHENTICATED");
-    // Who may not ask learns nothing of what he asks: nor that his question is wrong, nor that there is no such thing.
+    // A user without access learns neither that the request is invalid nor that the object does not exist.
     server.vault().await.execute("UPDATE users SET email_verified_at = created_at").await;
     for ask in [JOBS.to_owned(), format!("{JOBS}?state=sleepy&x=1"), format!("{JOBS}/{nothing}")] {
         ada.get(&ask).await.problem(403, "FORBIDDEN");

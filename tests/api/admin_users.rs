@@ -15,7 +15,7 @@ fn path(user: &Value) -> String {
     format!("{USERS}/{}", user["id"].as_str().unwrap())
 }
 
-/// Ada, whom an operator can look at.
+/// Ada, whose account a superuser can read.
 async fn ada(server: &Server) -> (Client, String) {
     let ada = server.client().register("ada@example.com").await;
     let path = path(&ada.get(ME).await.expect(200));

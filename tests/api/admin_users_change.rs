@@ -13,7 +13,7 @@ async fn path(person: &Client) -> String {
     format!("{USERS}/{}", person.get(ME).await.expect(200)["id"].as_str().unwrap())
 }
 
-/// Ada, whom an operator can change.
+/// Ada, whose account a superuser can change.
 async fn ada() -> (Server, Client, Client, String) {
     let (server, operator) = Server::with_operator().await;
     let ada = server.client().register("ada@example.com").await;
@@ -21,7 +21,7 @@ async fn ada() -> (Server, Client, Client, String) {
     (server, operator, ada, path)
 }
 
-/// An operator more; signed in, with his path.
+/// Another superuser, logged in, with the path of their account.
 async fn second(server: &Server, operator: &Client, email: &str) -> (Client, String) {
     let draft = json!({ "email": email, "password": PASSWORD, "is_superuser": true });
     operator.post(USERS, draft).await.expect(201);

@@ -30,7 +30,7 @@ fn reversed(mut list: Vec<String>) -> Vec<String> {
     list
 }
 
-/// An operator, and people: `a`, `b` … registered in that order, of whom only some have logged in.
+/// A superuser and the users `a`, `b` …, registered in that order. Only some have logged in.
 async fn crowd() -> (Server, Client, Vault) {
     let (server, operator) = Server::with_operator().await;
     for name in ["a", "b", "c", "d", "e", "f", "g"] {
@@ -51,7 +51,7 @@ fn addresses(names: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_sort_gives_everybody_once_whatever_the_pages() {
     let (_server, operator, vault) = crowd().await;
-    // Ties: whoever was made, or logged in, at the same instant.
+    // Ties: users created or logged in at the same time.
     vault
         .execute("UPDATE users SET created_at = (SELECT min(created_at) FROM users) WHERE email < 'd'")
         .await;

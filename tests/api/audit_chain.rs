@@ -1,4 +1,4 @@
-//! How the logs are sealed, whoever writes and wherever, and what may go: what is old, and who is forgotten.
+//! How logs are sealed, and what can be removed: old events, and the personal data of anonymized users.
 
 use std::time::{Duration, Instant};
 

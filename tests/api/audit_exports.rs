@@ -104,7 +104,7 @@ async fn whoever_may_export_may_and_it_is_written_down() {
     acme.vault.appoint("acme", "bob@example.com", "exporter").await;
     for (permission, see, take) in [("audit:export", 403, 200), ("audit:read", 200, 403)] {
         acme.vault.allow_only("exporter", permission).await;
-        // What he may is remembered for a moment.
+        // Permissions are cached for a moment.
         let seen = async || bob.get(&format!("{ACME}/audit-events")).await.status == see;
         eventually("his rights are others", seen).await;
         for path in [CSV, LINES] {

@@ -225,7 +225,7 @@ async fn everybody_sees_what_he_did_wherever_and_nothing_else() {
     );
     let logs: std::collections::BTreeSet<_> =
         his.iter().map(|event| event["organization_id"].to_string()).collect();
-    // His own organization, acme, bobs, and the platform.
+    // The personal organization, acme, bobs, and the platform.
     assert_eq!(logs.len(), 4, "{logs:?}");
     let actions: Vec<_> = his.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(actions[0], "user.updated");

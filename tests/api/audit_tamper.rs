@@ -1,4 +1,4 @@
-//! Whoever may do anything to the database changes an audit log afterwards: it is always found, and where.
+//! Changes of an audit log with full access to the database: verification always finds them, and their position.
 
 mod bytes;
 mod files;

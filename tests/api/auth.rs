@@ -1,4 +1,4 @@
-//! `/auth` and `/users/me`: accounts, log-ins, and what neither may tell or take.
+//! `/auth` and `/users/me`: accounts and sessions, and the inputs they reject.
 
 use insula_tests::{Client, PASSWORD, Server, eventually};
 use serde_json::{Value, json};

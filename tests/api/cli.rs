@@ -206,7 +206,7 @@ async fn an_account_that_is_made_an_operator_is_its_operators_alone() {
     assert!(
         create_superuser(server.workplace(), "ada@example.com", "another long password").status.success()
     );
-    // Whoever opened it with that address is out.
+    // The previous creator of the account has no access.
     eventually("the account's sessions end", async || ada.get("/api/v1/users/me").await.status == 401).await;
     let old = json!({ "email": "ada@example.com", "password": PASSWORD });
     server.client().post("/api/v1/auth/login", old).await.problem(401, "INVALID_CREDENTIALS");

@@ -186,7 +186,7 @@ async fn a_browser_refreshes_by_its_cookie() {
     let server = https(&[]).await;
     let mut ada = ada(&server).await;
     let old = ada.clone();
-    // Without Origin, whoever it is.
+    // Without Origin, for any user.
     let bare = server.client().request("POST", "/api/v1/auth/refresh");
     bare.header("cookie", &format!("__Host-rt={}", ada.cookie("rt"))).await.problem(403, "CSRF_FAILED");
     let evil = ada.on_page_of("https://evil.example");

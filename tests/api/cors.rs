@@ -208,7 +208,7 @@ async fn a_page_reads_that_it_asks_too_often() {
     assert!(refused.header("retry-after").is_some());
 }
 
-/// What a browser asks before is a request like any other, for whoever counts.
+/// Preflight requests count towards the rate limit.
 #[tokio::test]
 async fn what_is_asked_before_is_counted_by_address() {
     let listed = Server::builder().env("INSULA_TRUSTED_ORIGINS", CONSOLE);

@@ -84,7 +84,7 @@ async fn deadlocks(vault: &Vault) -> i64 {
 
 #[tokio::test]
 async fn no_two_changes_of_one_organization_wait_for_each_other() {
-    // Whoever waits for somebody waits as long as it takes: what is refused here was ended by the database.
+    // Requests wait for each other without a time limit. A failure here was a deadlock that the database ended.
     let builder = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
     let (server, operator) = builder.start_with_operator().await;
     refuse_forgotten(&operator.get("/api/v1/openapi.json").await.expect(200));

@@ -47,7 +47,7 @@ async fn who_is_removed_leaves_nothing_running() {
     guild.admin.delete(&guild.path(&format!("/members/{mia}"))).await.expect(204);
     assert_eq!(left(&guild, &vault).await, nothing_but_what_was_done("member.removed"));
     guild.mia.get(&guild.path("/timer")).await.problem(404, "NOT_FOUND");
-    // Who comes back finds his time, and no timer.
+    // A returning member keeps their time entries and has no timer.
     vault.appoint("acme", "mia@example.com", "member").await;
     assert_eq!(guild.mia.get(&guild.path("/timer")).await.expect(200)["running"], Value::Null);
     let list = guild.mia.get(&guild.path("/time-entries")).await.expect(200);
@@ -90,7 +90,7 @@ async fn running(vault: &Vault) -> i64 {
     vault.scalar("SELECT count(*) FROM time_entries WHERE ended_at IS NULL AND deleted_at IS NULL").await
 }
 
-/// He may be brought back: his tasks and his places stay.
+/// A suspended member can be reactivated, so their tasks and projects stay.
 #[tokio::test]
 async fn the_timer_of_who_is_suspended_stops() {
     let guild = Guild::start().await;

@@ -132,7 +132,7 @@ async fn the_old_mailbox_takes_the_account_back() {
     let undo = inbox.last("send_email_change_notice").await.token;
     follow(&server.client(), VERIFY, &undo).await.problem(410, "LINK_EXPIRED");
     follow(&server.client(), VERIFY, &inbox.last("send_email_change").await.token).await.expect(200);
-    // Whoever it was changes it once more, and asks for a way back in.
+    // The attacker changes it again and requests a password reset.
     change(&ada, "eve2@example.com").await.expect(202);
     let second_undo = inbox.last("send_email_change_notice").await.token;
     let pending = inbox.last("send_email_change").await.token;

@@ -33,7 +33,7 @@ fn a_test_mail_goes_to_the_folder_and_each_step_is_told() {
     for header in [
         "From: Acme <hello@acme.example>",
         "To: ada@example.com",
-        "Subject: A test mail from Acme",
+        "Subject: Test e-mail from Acme",
         "Auto-Submitted: auto-generated",
     ] {
         assert!(mail.lines().any(|line| line == header), "{header}: {mail}");

@@ -1,4 +1,4 @@
-//! Nobody climbs: whoever gives a permission holds it, on every path that gives one.
+//! No privilege escalation: every path that grants a permission requires it of the granting member.
 
 use insula_tests::{Client, Demo};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn every_path_that_gives_asks_the_same_rule() {
     lacks(&mia.post(&invitations, invite("strong")).await.problem(403, "ESCALATION"), missing);
     mia.post(&invitations, invite("owner")).await.problem(403, "OWNER_PROTECTED");
     mia.post(&invitations, invite("weak")).await.expect(201);
-    // Somebody brought back with what he had.
+    // Reactivation gives a member their permissions back.
     olivia.patch(&victor, json!({ "roles": ["strong"], "status": "suspended" })).await.expect(200);
     lacks(&mia.patch(&victor, json!({ "status": "active" })).await.problem(403, "ESCALATION"), missing);
     mia.patch(&victor, json!({ "status": "active", "roles": ["weak"] })).await.expect(200);
@@ -116,7 +116,7 @@ async fn to_give_roles_is_a_permission_of_its_own() {
     let problem = mia.delete(&format!("{empty}?reassign_to=warden")).header("if-match", "*").await;
     assert_eq!(problem.problem(403, "FORBIDDEN")["permission"], "roles:assign");
     mia.patch(&victor, json!({ "status": "suspended" })).await.expect(200);
-    // Not brought back: he holds what she does not.
+    // Not reactivated: the member has permissions that she does not have.
     mia.patch(&victor, json!({ "status": "active" })).await.problem(403, "ESCALATION");
     mia.delete(&empty).header("if-match", "*").await.expect(204);
 }

@@ -1,4 +1,4 @@
-//! Time entries and tasks as files: what is in them, for whom, and that nobody is harmed by them.
+//! Exports of time entries and tasks: their content, who can export what, and protection against formulas.
 
 mod promises;
 mod tasks;
@@ -260,7 +260,7 @@ async fn entries_are_those_that_the_caller_sees() {
     acme.vault.appoint("acme", "bob@example.com", "auditor").await;
     let sees = async || column(&bob.get(&path).await, "id") == ids(&[0, 1, 3]);
     eventually("bob is an auditor", sees).await;
-    // His own old time is his, what it was spent on is not his business any more.
+    // Members see their own old entries without the name of a project they can no longer see.
     assert_eq!(column(&bob.get(&path).await, "project_code"), ["", "", ""]);
     acme.vault.appoint("acme", "bob@example.com", "viewer").await;
     eventually("bob is a viewer", async || bob.get(&path).await.status == 403).await;

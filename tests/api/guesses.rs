@@ -72,7 +72,7 @@ async fn wrong_passwords_count_to_one_limit_wherever_they_are_given() {
     guess(&ada, 9).await;
     for door in Door::ALL {
         door.try_with(&ada, "a wrong guess").await.problem(429, "RATE_LIMITED");
-        // The right one is not tried either, or whoever has a list of passwords would not be slowed down.
+        // The right password waits too, or a list of passwords would not be slowed down.
         door.try_with(&ada, PASSWORD).await.problem(429, "RATE_LIMITED");
     }
 }
@@ -105,7 +105,7 @@ async fn a_stolen_session_is_slowed_down_wherever_it_is_and_its_owner_is_not() {
         }
         Door::LogIn.try_with(&home, PASSWORD).await.expect(200);
     }
-    // Nor do strangers who guess at the log-in make a session wait that moved.
+    // Strangers who guess at the login do not make a session wait that changed its network.
     for number in 0..6 {
         let stranger = server.client().with("x-forwarded-for", &format!("192.0.2.{number}"));
         Door::LogIn.try_with(&stranger, "a wrong guess").await;

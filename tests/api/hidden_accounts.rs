@@ -95,7 +95,7 @@ async fn no_door_tells_whether_an_address_has_an_account() {
     alike(CHANGE, &replies, 202);
 }
 
-/// Neither the answer nor the list; whoever opens the mailed link has the mailbox.
+/// Neither the answer nor the list reveals it. Opening the e-mailed link proves the e-mail address.
 #[tokio::test]
 async fn an_invitation_tells_its_inviter_nothing() {
     let (server, inbox) = start(&[]).await;

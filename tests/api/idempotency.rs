@@ -114,7 +114,7 @@ async fn a_key_belongs_to_one_person() {
     assert_eq!(made.len(), 2);
 }
 
-/// The right to ask is looked up each time: what was answered once is no secret of his any more.
+/// Permissions are checked each time, also for a stored answer.
 #[tokio::test]
 async fn an_answer_is_not_given_again_to_who_may_no_longer_ask() {
     let (server, owner) = acme().await;
@@ -136,7 +136,7 @@ async fn sixty_four_at_once_do_it_once() {
     for reply in replies.await {
         let reply = match reply.status {
             201 => reply,
-            // Documented for who had to wait too long: he asks again.
+            // Documented for a request that waited too long: the client retries.
             409 => {
                 reply.problem(409, "IDEMPOTENCY_IN_FLIGHT");
                 create(&owner, "key-1", "ENGINE").await

@@ -40,7 +40,7 @@ async fn names_in_mails_to_strangers_carry_no_links() {
         assert!(part.contains("Your parcel waits:") && !part.contains("evil.example"), "{part}");
         assert!(!part.contains("://evil") && !part.contains("www.evil"), "{part}");
     }
-    // Only to ourselves, and to whoever takes complaints.
+    // Only links to our own host, and the contact for abuse.
     assert!(mail.links().iter().all(|link| link.starts_with("http://127.0.0.1")), "{:?}", mail.links());
     assert!(mail.text.contains("abuse@acme.example") && mail.html.contains("abuse@acme.example"));
     assert!(mail.message_id.ends_with("@acme.example"), "{}", mail.message_id);

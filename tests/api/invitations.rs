@@ -1,4 +1,4 @@
-//! Whom organizations invite: who may, to what, and what becomes of it.
+//! Invitations: who can invite, to which roles, and their states.
 
 use insula_tests::{Client, Server, Vault};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ async fn who_is_there_or_is_asked_already_is_not_invited_again() {
     owner.invite("acme", "MIA@example.com", &["viewer"]).await.problem(409, "ALREADY_MEMBER");
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
     owner.invite("acme", "EVE@example.com", &["member"]).await.problem(409, "INVITATION_PENDING");
-    // Into another organization he is.
+    // Another organization can invite the user.
     owner.found("second").await;
     owner.invite("second", "eve@example.com", &["viewer"]).await.expect(201);
     let personal = owner.get("/api/v1/users/me/organizations").await.expect(200);
@@ -178,7 +178,7 @@ async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
     preview(&old).await.problem(410, "INVITATION_EXPIRED");
     preview(&new).await.expect(200);
 
-    // Once expired it lives again; whoever sends it invites.
+    // An expired invitation can be sent again. The sender becomes the inviter.
     expire(&server).await;
     preview(&new).await.problem(410, "INVITATION_EXPIRED");
     assert_eq!(owner.get(&path(&made)).await.expect(200)["status"], "expired");
@@ -188,7 +188,7 @@ async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
     assert_eq!(sent["invited_by"]["display_name"], "adam");
     preview(&server.invitation("eve@example.com", 3).await).await.expect(200);
 
-    // But not beyond what he holds, nor beside a newer one.
+    // But not with permissions that the sender lacks, and not next to a newer invitation.
     let to_owner = owner.invite("acme", "olivia@example.com", &["owner"]).await.expect(201);
     let resend = format!("{}/resend", path(&to_owner));
     admin.request("POST", &resend).await.problem(403, "OWNER_PROTECTED");

@@ -107,7 +107,7 @@ async fn of_those_who_invite_one_address_one_does() {
     assert_eq!(server.vault().await.scalar("SELECT count(*) FROM invitations").await, 1);
 }
 
-/// Whoever is first; never both.
+/// The first one wins; never both.
 #[tokio::test]
 async fn one_is_accepted_or_declined_or_taken_back() {
     let (server, owner) = acme().await;

@@ -1,4 +1,4 @@
-//! What whoever is invited can do: every way in, and every dead end with its next step.
+//! What an invited user can do: every way to accept, and the next step after every error.
 
 use insula_tests::{Browser, Client, Inbox, Organization, PASSWORD, Reply, Server, eventually};
 use serde_json::json;

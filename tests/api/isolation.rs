@@ -1,7 +1,7 @@
-//! The proof that organizations see nothing of each other: every operation of the document, as everybody who may not.
+//! Tenant isolation: every operation of the document, with every kind of caller without access.
 //!
-//! Bodies are broken wherever the caller may not ask: a refusal that speaks of the body would have read it too early.
-//! What stands in the document tomorrow is walked tomorrow; only `make` must be told how to make a new noun.
+//! Requests of callers without access have invalid bodies. An error about the body would mean that it was read too early.
+//! New operations are covered automatically. Only `make` must know how to create a new resource.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ pub(crate) async fn implied(server: &Server) -> usize {
 /// organization that nobody has; gives how many it asked.
 async fn walk(server: &Server, caller: &Client, org: &str, check: impl Fn(&Operation, Reply)) -> usize {
     let mut operations = inside(server).await;
-    // Whoever has left is a stranger to what comes after.
+    // A user who left has no access afterwards, so leaving comes last.
     operations.sort_by_key(|operation| operation.id == "leaveOrganization");
     for operation in &operations {
         let path = operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned());
@@ -78,7 +78,7 @@ pub(crate) async fn make(owner: &Client, org: &Organization, parameter: &str, co
             let draft = json!({ "started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z" });
             owner.post(&format!("{path}/time-entries"), draft).await
         }
-        // There is one, whom nobody can take away.
+        // There is always one member.
         "member" => {
             let members = owner.get(&format!("{path}/members")).await.expect(200);
             return format!("{path}/members/{}", members["data"][0]["id"].as_str().unwrap());

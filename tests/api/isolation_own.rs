@@ -19,7 +19,7 @@ async fn readable(server: &Server, person: &Client, own: &str) -> Vec<(String, S
         let mut next = Some(path.clone());
         while let Some(asked) = next.take() {
             let reply = person.get(&asked).await;
-            // A report needs a time, and of hand-overs there is none.
+            // A report needs a time range, and there is no transfer.
             let is_shown =
                 reply.status == 200 || ["getReportSummary", "getTransfer"].contains(&&*operation.id);
             assert!(is_shown, "{asked}: {}", reply.text());

@@ -114,7 +114,7 @@ async fn whoever_registered_while_no_mail_left_gets_his_when_it_does() {
     let kind = "send_verification";
     eventually("it was tried", async || job(&operator, kind).await["last_error"].is_string()).await;
     assert_eq!(job(&operator, kind).await["state"], "pending");
-    // Who has an account is not kept out by it, nor is he who will have to verify his.
+    // The outage locks nobody out, not even users who must verify their e-mail address later.
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     ada.get("/api/v1/users/me").await.expect(200);
     assert!(server.terminate().await.status.success());

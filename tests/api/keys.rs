@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 const ME: &str = "/api/v1/users/me";
 const EMAIL: &str = "ada@example.com";
 
-/// A key signs a second after it was published, and processes look five times a second.
-/// Whoever logs in again and again, to see which key signs, must not end the sessions that are watched.
+/// A key signs a second after it was published, and processes check for keys five times a second.
+/// Repeated logins, which show the signing key, must not end the sessions under test.
 const QUICK: [(&str, &str); 3] =
     [("INSULA_KEY_LEAD", "1"), ("INSULA_KEY_RELOAD", "0.2"), ("INSULA_MAX_SESSIONS", "10000")];
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: the application's own login. Production takes one that only wears the hats.
+//! PostgreSQL: the login of the application. In production, it must only be a member of the two database roles.
 
 use insula_tests::{Server, Workplace};
 use serde_json::json;

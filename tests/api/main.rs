@@ -1,4 +1,4 @@
-//! The product, from the outside; one module per noun.
+//! Black-box tests of the program, with one module per topic.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

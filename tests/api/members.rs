@@ -204,7 +204,7 @@ async fn two_owners_who_demote_each_other_leave_one() {
     let owners = "SELECT count(*) FROM member_roles h JOIN roles r ON r.id = h.role_id
                   JOIN organizations o ON o.id = h.organization_id WHERE r.key = 'owner' AND o.slug = 'demo'";
     for _ in 0..32 {
-        // Whoever is left makes the other one an owner again.
+        // The remaining owner makes the other one an owner again.
         let is_left = olivia.get(&hers).await.expect(200)["roles"][0]["key"] == "owner";
         let (owner, other) = if is_left { (&olivia, &his) } else { (&adam, &hers) };
         owner.patch(other, json!({ "roles": ["owner"] })).await.expect(200);

@@ -1,4 +1,4 @@
-//! `insula migrate`: by hand, by five at once, forward and back.
+//! `insula migrate`: one process, five at once, up and down.
 
 use std::process::Output;
 

@@ -103,7 +103,7 @@ async fn installations_that_had_their_roles_in_common_get_their_own() {
     let admin = Vault::connect(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap()).await;
     for role in ["insula_app", "insula_system"] {
         admin.execute(&format!("CREATE ROLE {role} NOLOGIN")).await;
-        // A member that may grant it, as whoever created it was.
+        // The login can grant the role, like its creator.
         admin.execute(&format!("GRANT {role} TO insula WITH ADMIN OPTION")).await;
     }
     for (one, email) in [(&first, "ada@example.com"), (&second, "eve@example.com")] {

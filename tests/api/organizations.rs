@@ -209,7 +209,7 @@ async fn nobody_brings_back_what_nobody_would_own() {
     eve.get(ACME).await.expect(200);
 }
 
-/// One brings the organization back while its only owner deletes himself: either, not both.
+/// One restores the organization while its only owner deletes their account: only one succeeds.
 #[tokio::test]
 async fn an_organization_does_not_come_back_while_its_last_owner_goes() {
     let (server, operator) =

@@ -9,7 +9,7 @@ use tokio::{
 /// A request whose body does not come.
 const SLOW: &[u8] = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
 
-/// Of whoever is not signed in.
+/// Requested without a login.
 const ME: &str = "/api/v1/users/me";
 
 async fn hold(server: &Server, number: usize) -> Vec<TcpStream> {

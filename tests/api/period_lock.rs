@@ -119,7 +119,7 @@ async fn a_lock_is_refused_that_is_none() {
     }
 }
 
-/// Whoever hears that a period is locked finds nothing in it afterwards that was not there.
+/// After the answer that a period is locked, no new entries appear in it.
 #[tokio::test]
 async fn nothing_slips_into_a_period_while_it_is_locked() {
     let server = Server::builder()

@@ -1,4 +1,4 @@
-//! The organization that comes with an account, and the one a person works in unless he says otherwise.
+//! The personal organization of an account, and the default organization of a user.
 
 use std::collections::HashSet;
 

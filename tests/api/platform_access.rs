@@ -1,6 +1,6 @@
-//! `X-Platform-Access`: how an operator enters an organization, and that it sees him do so.
+//! `X-Platform-Access`: how a superuser accesses an organization, and that its log records it.
 //!
-//! What stands in the document tomorrow is walked tomorrow.
+//! New operations of the document are covered automatically.
 
 use insula_tests::{Browser, Client, Demo, Operation, PASSWORD, Reply, Server, Vault, eventually};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 /// An id that nothing has.
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
-/// An operator, and Ada's organization `acme`, to which he does not belong.
+/// A superuser, and Ada's organization `acme`, of which the superuser is not a member.
 async fn acme() -> (Server, Client, Client, Vault) {
     let (server, operator) = Server::with_operator().await;
     let ada = server.client().register("ada@example.com").await;
@@ -78,7 +78,7 @@ async fn an_operator_passes_every_operation_and_the_organization_sees_it() {
     let stranger = server.client().register("eve@example.com").await;
     for (looks, operation) in inside(&server).await.into_iter().enumerate() {
         let path = path(&operation, "acme");
-        // Without the header he is a stranger, who leaves no word in the organization's log.
+        // Without the header, the superuser has no access, and the organization's log has no event.
         operation.broken_request(&operator, &path).await.problem(404, "NOT_FOUND");
         // With it, a stranger is one still.
         operation.broken_request(&stranger, &path).header(HEADER, REASON).await.problem(404, "NOT_FOUND");
@@ -100,7 +100,7 @@ async fn an_operator_passes_every_operation_and_the_organization_sees_it() {
         }
         assert!(![401, 403].contains(&reply.status), "{}: {}", operation.id, reply.text());
         assert_eq!(told(&vault).await[looks..], [access(&operation.id, REASON)]);
-        // What deletes the organization does so for him, too.
+        // An operation that deletes the organization also works for the superuser.
         vault
             .execute("UPDATE organizations SET deleted_at = NULL, purge_after = NULL WHERE slug = 'acme'")
             .await;
@@ -138,7 +138,7 @@ async fn an_operator_is_nobodys_member() {
     let (_server, operator, ada, vault) = acme().await;
     let mine = format!("{ACME}/me/permissions");
     operator.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
-    // Also where he is one: then he says nothing, and has the rights of his roles.
+    // The same for a superuser who is a member. Without the header, the permissions of their roles apply.
     vault.join("acme", "root@example.com", "viewer").await;
     operator.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
     eventually("he is noticed", async || operator.get(ACME).await.status == 200).await;
@@ -163,7 +163,7 @@ async fn every_look_is_told_however_often() {
         operator.get(ACME).header(HEADER, "again and again").await.expect(200);
         assert_eq!(count(&vault).await, number);
     }
-    // And in between he has not become one who may.
+    // The header gives no lasting access.
     operator.get(ACME).await.problem(404, "NOT_FOUND");
     // The same request twice is one project, and two looks.
     for _ in 0..2 {
@@ -234,7 +234,7 @@ async fn what_cannot_be_told_is_not_done() {
         reply.problem(503, "UNAVAILABLE");
         assert_eq!(reply.header("retry-after"), Some("1"));
     }
-    // Whoever needs not be told of reads on.
+    // Requests that need no record still work.
     ada.get(PROJECTS).await.expect(200);
     held.release().await;
     assert_eq!((count(&vault).await, vault.scalar("SELECT count(*) FROM projects").await), (0, 0));
@@ -300,7 +300,7 @@ async fn bring_back(vault: &Vault) {
     vault.execute("UPDATE organizations SET deleted_at = NULL, purge_after = NULL").await;
 }
 
-/// The members of the demo, whatever they say: the header makes nobody more than he is.
+/// The demo members: the header gives no permissions to users who are not superusers.
 #[tokio::test]
 async fn a_member_gains_and_loses_nothing_by_the_header() {
     let demo = Demo::start().await;

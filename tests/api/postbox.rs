@@ -1,4 +1,4 @@
-//! The tests' own mail server, spoken with by hand: what it does not do, no test of mails could tell.
+//! The fake mail server of the tests, used directly. The tests of e-mails rely on its behaviour.
 
 use std::{
     io::{BufRead, Write},
@@ -169,7 +169,7 @@ async fn who_was_met_with_silence_hears_nothing_any_more() {
     postbox.be(Mood::Silent);
     let mut other = Sender::connect(postbox.address()).await;
     sender.send("NOOP\r\n").await;
-    // Whoever comes after that is served, so the silence of these two is their own.
+    // Later connections are served, so only these two get no answers.
     tokio::time::sleep(Duration::from_millis(100)).await;
     postbox.be(Mood::Accept);
     assert_eq!(Sender::to(&postbox).await.bring("ada@example.com", "\r\nx").await, [250, 250, 354, 250]);

@@ -119,7 +119,7 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     (met, documented)
 }
 
-/// A change that the database has no room for.
+/// A change when the disk of the database is full.
 async fn unstored(server: &Server, ada: &Client, vault: &Vault, projects: &str) -> Reply {
     let reply;
     match vault {
@@ -222,7 +222,7 @@ async fn passing(met: &mut Met, anybody: &Client, operator: &Client, vault: &Vau
     met.note(&liv.delete(&mine).await, 409, "PERSONAL_ORGANIZATION");
 }
 
-/// What is about accounts and log-ins.
+/// Errors of accounts and logins.
 async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
     met.note(&anybody.get("/api/v1/users/me").await, 401, "UNAUTHENTICATED");
     met.note(&anybody.bearer("x").get("/api/v1/users/me").await, 401, "INVALID_TOKEN");

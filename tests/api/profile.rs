@@ -1,4 +1,4 @@
-//! `PATCH /users/me` and `GET /users/me/organizations`: what a person says of himself, and where he belongs.
+//! `PATCH /users/me` and `GET /users/me/organizations`: the profile and the memberships of a user.
 
 use insula_tests::{Client, PASSWORD, Server};
 use serde_json::{Value, json};

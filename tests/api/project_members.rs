@@ -94,7 +94,7 @@ async fn whoever_is_no_active_member_is_named_by_his_place() {
     );
     assert_eq!(guild.owner.get(&members).await.expect(200), json!({ "members": [], "version": 1 }));
 
-    // Whoever is suspended while he belongs to it may stay.
+    // A project member who was suspended can stay.
     set(&guild.owner, &members, &[&mia]).await.expect(200);
     guild
         .owner
@@ -130,7 +130,7 @@ async fn a_body_that_does_not_fit_is_refused() {
         let problem = who.put(&members, json!({ "members": "x" })).await.problem(403, "FORBIDDEN");
         assert_eq!(problem["permission"], "projects:update");
     }
-    // Of what is not there nobody learns what was wrong with his body.
+    // For a missing project, the answer does not mention the invalid body.
     guild.owner.delete(&path).await.expect(204);
     for body in [json!({ "members": [] }), json!({ "members": 7 })] {
         guild.owner.put(&members, body).await.problem(404, "NOT_FOUND");

@@ -39,7 +39,7 @@ async fn log_ins_of_one_address_are_counted_however_they_end() {
     let wait = refused(&fourth);
     assert!((1190..=1200).contains(&wait), "{wait}");
     assert!(fourth.header("ratelimit").unwrap().contains(r#""log_in";r=0;t="#));
-    // What is not a log-in goes on.
+    // Requests other than logins continue.
     let person = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
     anybody.post("/api/v1/auth/register", person).await.expect(201);
 }
@@ -69,7 +69,7 @@ async fn a_person_reads_and_writes_by_quotas_of_his_own() {
     ada.get(ME).await.expect(200);
     ada.get("/api/v1/users/me/sessions").await.expect(200);
     refused(&ada.get(ME).await);
-    // Another log-in is the same person.
+    // Another session belongs to the same user.
     refused(&server.client().log_in("ada@example.com", insula_tests::PASSWORD).await.get(ME).await);
     ada.patch(ME, json!({ "first_name": "Ada" })).await.expect(200);
     refused(&ada.patch(ME, json!({ "first_name": "Countess" })).await);
@@ -230,7 +230,7 @@ async fn guess_on(server: &Server, email: &str) -> u32 {
     panic!("nobody has to wait");
 }
 
-/// After five wrong ones, whether there is such an account or not; whose account it is gets in from where he did before.
+/// After five wrong passwords, whether the account exists or not. Its user can still log in from a known network.
 #[tokio::test]
 async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
     let builder = Server::builder().env("INSULA_LIMIT_GUESSES", "5/15min");
@@ -263,7 +263,7 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
     again.await;
 }
 
-/// Wherever it is: a laptop moves, and whoever guesses at its owner's account must not follow it.
+/// On any network: a laptop moves, and guesses by others must not affect its user.
 #[tokio::test]
 async fn a_browser_that_has_logged_in_waits_for_its_own_guesses_alone() {
     let builder = Server::builder().env("INSULA_LIMIT_GUESSES", "5/15min");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const REFRESH: &str = "/api/v1/auth/refresh";
 const ME: &str = "/api/v1/users/me";
 
-/// Ada, signed in: what the log-in answered.
+/// Ada, logged in, with the answer to the login.
 async fn ada(server: &Server) -> Value {
     server.client().register("ada@example.com").await;
     log_in(server).await
@@ -101,7 +101,7 @@ async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
     let next = refresh(&anybody, &text(&session, "refresh_token")).await;
     anybody.bearer(&text(&next, "access_token")).get(ME).await.expect(200);
     anybody.post(REFRESH, body(&text(&session, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
-    // Whoever holds the newest token may be the thief.
+    // The newest token may be the thief's.
     anybody.post(REFRESH, body(&text(&next, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
     for session in [&session, &next] {
         anybody.bearer(&text(session, "access_token")).get(ME).await.problem(401, "INVALID_TOKEN");

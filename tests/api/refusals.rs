@@ -1,5 +1,5 @@
-//! What is refused stands in a log: a member's in that of his organization, a stranger's and a failed log-in's in the
-//! platform's; and whoever is refused again and again is counted.
+//! Refused requests are recorded: those of a member in the organization's log, those of other users and failed logins in
+//! the platform's. Repeated ones are counted.
 
 use insula_tests::{Browser, Client, Demo, PASSWORD, Server, Vault};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const LOG_IN: &str = "/api/v1/auth/login";
 /// An address, as somebody types it who has no account.
 const TYPED: &str = "Nobody.Knows@example.com";
 
-/// What a request left in the logs: whose log, what, who, by which log-in, what of, details; from where, by what name.
+/// An event in the logs: log, action, actor, session, resource, details, IP address and name.
 #[derive(Debug, PartialEq)]
 struct Event {
     log: String,
@@ -88,12 +88,12 @@ fn denied(log: &str, email: &str, operation: &str, facts: Value) -> Event {
     }
 }
 
-/// The same of somebody who did not say who he is.
+/// The same without credentials.
 fn of_nobody(event: Event) -> Event {
     Event { actor: "anonymous".to_owned(), is_by_session: false, label: String::new(), ..event }
 }
 
-/// That a log-in failed.
+/// A failed login.
 fn refused(code: &str, account: &str) -> Event {
     let event = of_nobody(denied("PLATFORM", "", "", json!({})));
     let (what, of) = ("session.refused failure".to_owned(), account.to_owned());
@@ -187,7 +187,7 @@ async fn no_organization_hears_of_strangers() {
     let entering = denied("PLATFORM", "root@example.com", "listMembers", not_there);
     let entering = Event { actor: "superuser root@example.com".to_owned(), ..entering };
     assert_eq!(events(&vault, "entering").await, [entering]);
-    // Whoever is not signed in, and what is no operation, is no refusal.
+    // Requests without a login, and unknown paths, are not recorded as refusals.
     server.client().get(ACME).await.problem(401, "UNAUTHENTICATED");
     eve.get("/api/v1/organizations/acme/nonsense").await.problem(404, "NOT_FOUND");
     eve.get("/api/v1/nonsense").await.problem(404, "NOT_FOUND");
@@ -213,7 +213,7 @@ async fn other_refusals_stand_in_the_log_of_the_platform() {
 
     let csrf = json!({ "code": "CSRF_FAILED" });
     let foreign = of_nobody(denied("PLATFORM", "", "logIn", csrf.clone()));
-    // By his token alone: his name was not looked up.
+    // Only the token names the user; the account was not looked up.
     let forged = Event { label: String::new(), ..denied("PLATFORM", "ada@example.com", "updateMe", csrf) };
     let admin = denied("PLATFORM", "ada@example.com", "listUsers", json!({ "code": "FORBIDDEN" }));
     let recent = denied("PLATFORM", "ada@example.com", "deleteMe", json!({ "code": "REAUTH_REQUIRED" }));
@@ -257,7 +257,7 @@ async fn a_failed_log_in_is_one_event_whether_there_is_such_an_account_or_not() 
     log_in("known", "ada@example.com", secret).await.problem(401, "INVALID_CREDENTIALS");
     log_in("unknown", TYPED, secret).await.problem(401, "INVALID_CREDENTIALS");
     log_in("other", "somebody-else@example.com", secret).await.problem(401, "INVALID_CREDENTIALS");
-    // He has no password any more, and an account still.
+    // The account has no password any more but still exists.
     server.client().register("bob@example.com").await;
     vault
         .execute("DELETE FROM credentials WHERE user_id IN (SELECT id FROM users WHERE email LIKE 'bob@%')")

@@ -32,7 +32,7 @@ impl Acme {
         Self { server, vault, ada, member }
     }
 
-    /// Another member, who is signed in; and his membership.
+    /// Another member, logged in, with the id of the membership.
     async fn join(&self, name: &str, role: &str) -> (Client, String) {
         let email = format!("{name}@example.com");
         let person = self.server.client().register(&email).await;

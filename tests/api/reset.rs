@@ -161,7 +161,7 @@ async fn a_reset_ends_a_change_of_address_that_is_still_to_be_confirmed() {
     };
     let body = json!({ "token": inbox.last("send_verification").await.token });
     ada.post("/api/v1/auth/email/verify", body).await.expect(200);
-    // Asked for by whoever got hold of her session.
+    // Requested by the thief of her session.
     ada.post("/api/v1/users/me/email", json!({ "email": "eve@example.com" })).await.expect(202);
     let change = inbox.last("send_email_change").await.token;
     forgot(&server, "ada@example.com").await.expect(202);
@@ -194,7 +194,7 @@ async fn who_is_shut_out_gets_in_by_no_link() {
     let mail = inbox.last("send_password_reset").await;
     operator.request("POST", &format!("{path}/deactivate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
-    // Nor when he is let in again: whoever asked for it may be the reason.
+    // Nor after reactivation: the thief may have requested it.
     operator.request("POST", &format!("{path}/activate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
     log_in(&server, PASSWORD).await.expect(200);

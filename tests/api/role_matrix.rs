@@ -1,4 +1,4 @@
-//! Every role against every operation of the document: whoever holds it may exactly what it allows.
+//! Every role against every operation of the document: a role allows exactly the operations of its permissions.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// Asks every operation; he may ask those that need no permission or one that he holds, and no other. Gives the
-    /// permissions of those he may.
+    /// Calls every operation. Only those that need no permission, or one that the member has, must succeed. Returns the
+    /// permissions of the allowed ones.
     async fn may_exactly(&self, held: &BTreeSet<String>) -> BTreeSet<String> {
         let operations = inside(self.server).await;
         assert_eq!(operations.len(), implied(self.server).await);
@@ -40,7 +40,7 @@ impl Holder<'_> {
                     let (role, id) = (self.role, &operation.id);
                     assert!(![401, 403].contains(&reply.status), "{role} {id}: {}", reply.text());
                     may.extend(permission.clone());
-                    // He may have left, or deleted the organization.
+                    // The member may have left or deleted the organization.
                     if operation.method != "GET" && reply.status < 300 {
                         self.vault.appoint(self.slug, self.email, self.role).await;
                     }
@@ -50,7 +50,7 @@ impl Holder<'_> {
         may
     }
 
-    /// What he holds, as he is told.
+    /// The member's permissions, as the API reports them.
     async fn held(&self) -> BTreeSet<String> {
         let mine = format!("/api/v1/organizations/{}/me/permissions", self.slug);
         let mine = self.client.get(&mine).await.expect(200);

@@ -184,7 +184,7 @@ async fn a_role_that_is_held_goes_only_for_another() {
     assert!(again["key"].as_str().unwrap().starts_with("lead-"), "{again}");
 }
 
-/// Whoever is invited to a role is counted like those who hold it.
+/// Open invitations to a role count like its holders.
 #[tokio::test]
 async fn a_role_that_invitations_give_goes_only_for_another() {
     let guild = Guild::start().await;

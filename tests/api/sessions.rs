@@ -1,4 +1,4 @@
-//! Log-ins: where somebody is logged in, and how that ends.
+//! Sessions: the list of a user's sessions, and how they end.
 
 use insula_tests::{Client, PASSWORD, Server, eventually, together};
 use serde_json::Value;
@@ -14,7 +14,7 @@ async fn ada() -> (Server, Client, Client) {
     (server, phone, laptop)
 }
 
-/// What `client` sees of its log-ins: the devices, and which is this one.
+/// The sessions that `client` sees: the devices, and which one is current.
 async fn devices(client: &Client) -> Vec<(String, bool)> {
     let sessions = client.get(SESSIONS).await.expect(200);
     let device = |session: &Value| {

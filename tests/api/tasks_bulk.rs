@@ -94,7 +94,7 @@ async fn the_same_request_twice_is_done_once_also_at_once() {
     .await;
     let mut known = None;
     for answer in answers {
-        // Whoever waits too long is told so.
+        // A request that waits too long gets an error.
         if ![409, 503].contains(&answer.status) {
             let body = answer.expect(207);
             assert_eq!(*known.get_or_insert(body.clone()), body);

@@ -1,15 +1,15 @@
-//! Whose task it is to change: his who made it, his who is to do it, and of those who manage all.
+//! Who can update a task: its creator, its assignee, and members who manage all tasks.
 
 use insula_tests::{Client, Guild};
 use serde_json::{Value, json};
 
-/// What each of the operations that change a task says to somebody: its status, and what he lacks.
+/// The answer of each operation that changes a task: its status and the missing permission.
 async fn told(who: &Client, path: &str) -> Vec<(u16, Value)> {
     let restore = format!("{path}/restore");
     let mut told = Vec::new();
     for request in [
         who.patch(path, json!({ "position": 5 })),
-        // Nobody learns about a body that he may not send.
+        // A member without the permission learns nothing about the body.
         who.patch(path, json!({ "position": "x" })),
         who.delete(path),
         who.request("POST", &restore),
@@ -57,7 +57,7 @@ async fn a_task_is_changed_by_whose_it_is() {
     guild.max.request("POST", &restore).await.problem(403, "FORBIDDEN");
     guild.mia.request("POST", &restore).await.expect(200);
 
-    // Whoever gives his task away is rid of it, unless he made it.
+    // After assigning a task to another member, a member cannot update it, unless they created it.
     let (path, _) = guild.make("/tasks", json!({ "title": "B", "assignee_id": max })).await;
     guild.max.patch(&path, json!({ "assignee_id": null })).await.expect(200);
     guild.max.patch(&path, json!({ "assignee_id": max })).await.problem(403, "FORBIDDEN");
@@ -93,7 +93,7 @@ async fn tasks_of_a_private_project_are_its_members() {
         assert_eq!(who.get(&path).await.expect(200), task);
         assert_eq!(who.get(&guild.path("/tasks")).await.expect(200)["data"], json!([task]));
     }
-    // For others there is nothing, even where it would be his to do.
+    // Others get 404, even the assignee.
     guild.owner.patch(&path, json!({ "assignee_id": max })).await.expect(200);
     let of_project = guild.path(&format!("/tasks?project_id={}", body["id"].as_str().unwrap()));
     for who in [&guild.max, &guild.viewer] {
@@ -121,7 +121,7 @@ async fn tasks_of_a_private_project_are_its_members() {
     guild.owner.delete(&path).await.expect(204);
     guild.max.request("POST", &format!("{path}/restore")).await.problem(404, "NOT_FOUND");
     guild.mia.request("POST", &format!("{path}/restore")).await.expect(200);
-    // Whoever leaves the project leaves his tasks there.
+    // A member who leaves the project loses access to their tasks in it.
     guild.owner.put(&format!("{project}/members"), json!({ "members": [] })).await.expect(200);
     guild.mia.get(&path).await.problem(404, "NOT_FOUND");
 }

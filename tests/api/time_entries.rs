@@ -1,4 +1,4 @@
-//! `O/time-entries`: written down, read, changed, deleted, restored; by whom, and what they leave.
+//! `O/time-entries`: create, read, update, delete, restore; permissions and audit events.
 
 use insula_tests::{Client, Guild, Server, id};
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ async fn people_see_and_change_their_own_time_and_admins_everybodys() {
         let list = who.get(&guild.path(&format!("/time-entries{query}"))).await.expect(200);
         list["data"].as_array().unwrap().len()
     };
-    // The others' time does not exist for whoever sees his own alone.
+    // Entries of others do not exist for members who can only see their own.
     guild.viewer.get(&path).await.problem(404, "NOT_FOUND");
     guild.server.vault().await.appoint("acme", "victor@example.com", "member").await;
     for asked in [

@@ -103,7 +103,7 @@ async fn pages_follow_each_other_in_either_order() {
     assert_eq!(notes(&guild, &guild.mia, "").await[0], "13-17", "the newest comes first");
 }
 
-/// Private work is seen by those who do it, and by whoever manages projects.
+/// Work on private projects is visible to project members and to members who manage projects.
 #[tokio::test]
 async fn time_of_others_on_a_private_project_is_not_there() {
     let guild = Guild::start().await;

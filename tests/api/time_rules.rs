@@ -1,4 +1,4 @@
-//! What time must heed: each bad input by its own code and field; overlaps, also of many at once.
+//! The rules for time entries: each invalid input has its own code and field; overlaps, also of concurrent requests.
 
 use insula_tests::{Client, Guild, id, together};
 use serde_json::{Value, json};

@@ -43,7 +43,7 @@ async fn a_timer_starts_runs_and_stops() {
     );
 }
 
-/// Everybody has his own.
+/// Each member has their own timer.
 #[tokio::test]
 async fn a_timer_is_its_members_alone() {
     let guild = Guild::start().await;

@@ -1,4 +1,4 @@
-//! Organizations that pass from hand to hand while others reach for them.
+//! Ownership transfers with concurrent requests.
 
 use std::sync::{
     Arc,
@@ -46,7 +46,7 @@ async fn of_those_who_offer_at_once_one_does() {
     }
 }
 
-/// One accepts while the other leaves: whoever is left owns it.
+/// One accepts while the other leaves: the remaining member is the owner.
 #[tokio::test]
 async fn whoever_offers_and_leaves_at_once_leaves_an_owner() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;

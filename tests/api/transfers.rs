@@ -88,7 +88,7 @@ async fn an_organization_passes_to_whoever_accepts_it() {
     assert_eq!((offered.header("etag"), &body["status"]), (Some("\"1\""), &json!("pending")));
     assert_eq!(body["to_member_id"], member(&acme.eve).await);
     assert_eq!(body["from_member_id"], member(&acme.ada).await);
-    // Whoever belongs to it sees it, and nothing has changed yet.
+    // Members see the transfer, and nothing has changed yet.
     for person in [&acme.ada, &acme.eve, &acme.bob] {
         assert_eq!(person.get(TRANSFER).await.expect(200), body);
     }
@@ -143,7 +143,10 @@ async fn whoever_gets_it_is_told_by_mail() {
     let member_id = member(&eve).await;
     let offered = ada.post(TRANSFER, json!({ "member_id": member_id })).await.expect(201);
     let mail = inbox.last("send_ownership_offered").await;
-    assert_eq!((&*mail.to, &*mail.subject), (people[1], "An organization is offered to you"));
+    assert_eq!(
+        (&*mail.to, &*mail.subject),
+        (people[1], "You have been offered ownership of an organization")
+    );
     let until = offered["expires_at"].as_str().unwrap()[..16].replace('T', " ");
     for word in ["Ada", "<b>Acme</b>", &until] {
         assert!(mail.text.contains(word), "{word}: {}", mail.text);
@@ -228,7 +231,7 @@ async fn what_is_one_persons_own_and_what_one_does_not_belong_to_is_not_handed_o
     access.post(TRANSFER, offer).await.problem(409, "NOT_A_MEMBER");
     acme.offer_to(&acme.eve).await.expect(201);
     accept(&access).await.problem(409, "NOT_A_MEMBER");
-    // He counts as an owner, and sees to it that nothing happens.
+    // With the permissions of an owner, the superuser can see and cancel the transfer.
     assert_eq!(access.get(TRANSFER).await.expect(200)["status"], "pending");
     assert_eq!(cancel(&access).await.expect(200)["status"], "cancelled");
 }
@@ -267,7 +270,7 @@ async fn others_neither_accept_nor_end_it() {
     for refused in [accept(&stranger).await, cancel(&stranger).await, stranger.get(TRANSFER).await] {
         refused.problem(404, "NOT_FOUND");
     }
-    // Another owner may end it, whoever offered it.
+    // Another owner can cancel it too.
     acme.vault.join("acme", "zoe@example.com", "owner").await;
     assert_eq!(cancel(&stranger).await.expect(200)["status"], "cancelled");
 }

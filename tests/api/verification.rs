@@ -36,7 +36,7 @@ async fn verify(client: &Client, token: &str) -> Reply {
     client.post(VERIFY, json!({ "token": token })).await
 }
 
-/// What an answer tells, whoever it is about: everything but what names the request and the moment.
+/// The parts of an answer that must not depend on the account: everything except the request id and the time.
 fn told(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
     let (status, body) = reply.told();
     let names = reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
@@ -238,7 +238,7 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
     };
     let new = register("ada@example.com", Some("ada")).await;
     assert_eq!(new.0, 202);
-    // Not verified yet: whoever has the mailbox gets his link, and no second account.
+    // Not verified yet: the e-mail address gets the link, and there is no second account.
     assert_eq!(register("ADA@example.com", None).await, new);
     assert_eq!(inbox.kinds().await, ["send_verification", "send_verification"]);
     let link = json!({ "token": inbox.last("send_verification").await.token, "password": PASSWORD });

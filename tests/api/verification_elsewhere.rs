@@ -1,5 +1,5 @@
-//! Verifying an address on another device than the one that registered: whoever knows the password keeps it, and whoever opened
-//! the account with somebody else's address loses it.
+//! Verifying an e-mail address on another device than the one that registered: a user who knows the password keeps it, and
+//! someone who registered with the e-mail address of another person loses it.
 
 use insula_tests::{Browser, Client, Inbox, PASSWORD, Reply, Server, Vault};
 use serde_json::{Value, json};

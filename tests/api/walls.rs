@@ -1,6 +1,6 @@
-//! The walls that stand in the database, tried with the first one, the program's own care, taken away.
+//! The constraints and row-level security of the database, tested without the checks of the program.
 //!
-//! Tables and references are found in the catalogue: a new one is tried as soon as it is there.
+//! Tables and references come from the catalogue, so new ones are tested automatically.
 
 use insula_tests::{Client, Server, Vault};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn time(owner: &Client, slug: &str) {
     assert_eq!(started["project_id"], task["project_id"]);
 }
 
-/// What is to be done on a project, and by whom.
+/// A task of a project, with its assignee.
 async fn tasks(owner: &Client, slug: &str, (project, member): (&Value, &Value)) {
     let path = |rest: &str| format!("/api/v1/organizations/{slug}/{rest}");
     let team = path(&format!("projects/{}/members", project.as_str().unwrap()));
@@ -170,7 +170,7 @@ async fn a_reference_into_another_organization_cannot_be_stored() {
     assert!(tried.contains(&"owner_transfers.to_member_id".to_owned()), "{tried:?}");
 }
 
-/// PostgreSQL: the ordinary login, in the hats that the program wears.
+/// PostgreSQL: the application's login with the database roles of the program.
 struct Hats {
     server: Server,
     vault: Vault,
@@ -292,7 +292,7 @@ async fn the_audit_log_is_only_ever_added_to() {
          FROM audit_events LIMIT 1",
         vault.fresh_id()
     );
-    // Whoever owns the table is kept from it too, until he takes the guard away.
+    // The owner of the table cannot do it either, until the trigger is dropped.
     for change in [
         "UPDATE audit_events SET details = '' WHERE action = 'project.created'",
         "UPDATE audit_events SET seq = 1, details = '' WHERE seq IS NULL",

@@ -97,7 +97,7 @@ async fn the_reference_asks_this_server_alone() {
     assert!(start.text().contains("\"../api/v1/openapi.json\""));
 }
 
-/// Whoever has nothing left to do on a page is led on.
+/// A page with nothing left to do links to the home page.
 #[tokio::test]
 async fn the_pages_of_mailed_links_lead_on_to_the_first_page() {
     let server = Server::start().await;

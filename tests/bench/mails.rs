@@ -1,4 +1,4 @@
-//! How many mails a second a worker hands over, when many wait.
+//! How many e-mails per second a worker sends when many wait.
 
 use std::time::{Duration, Instant};
 

@@ -78,7 +78,7 @@ impl Caller {
         Answer::Of(status, body)
     }
 
-    /// The same person, who says that he looks as an operator.
+    /// The same user with the header of platform access.
     pub(crate) fn as_operator(&self) -> Self {
         Self { is_operator: true, ..self.clone() }
     }
@@ -106,8 +106,8 @@ impl Caller {
         }
     }
 
-    /// Somebody whose address is verified (through the vault: the mail server keeps no mails) and who is signed in; and
-    /// his id.
+    /// A logged-in user with a verified e-mail address (set in the database, because the mail server keeps no e-mails), and
+    /// their id.
     ///
     /// # Errors
     /// When that does not work, though nothing is broken yet.

@@ -5,7 +5,7 @@ use reqwest::Method;
 
 use crate::caller::{Answer, Caller};
 
-/// What is wrong with the logs, each in a sentence. `founder` is made an operator, since he looks into all of them.
+/// The errors in the logs, one sentence each. `founder` becomes a superuser to read all of them.
 pub(crate) async fn audit(vault: &Vault, founder: &Caller) -> Vec<String> {
     let mut faults = Vec::new();
     for (what, sql) in [

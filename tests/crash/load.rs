@@ -67,7 +67,7 @@ impl Load {
         Self { clients, is_over }
     }
 
-    /// When everybody has got the answer to what he asked last.
+    /// Stops the clients, each after the answer to its last request.
     pub(crate) async fn stop(mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         while self.clients.join_next().await.is_some() {}

@@ -73,7 +73,7 @@ struct Wishes {
 }
 
 impl Wishes {
-    /// From words and environment; the error is a sentence for whoever gave them.
+    /// From arguments and environment; the error is a sentence for the user.
     fn read() -> Result<Self, String> {
         let mut runs: Vec<String> = std::env::args().skip(1).collect();
         if let Some(unknown) = runs.iter().find(|run| !RUNS.contains(&run.as_str())) {

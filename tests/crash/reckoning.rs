@@ -10,8 +10,8 @@ use crate::{
     ledger::{Deed, Pages},
 };
 
-/// How many mails a kill may make come again, on average over a storm. One by one it would be one; a worker hands over many at
-/// a time and writes them down together (docs/decisions.md, one ledger for all hands). The most that was seen is 1.2.
+/// How many e-mails may be sent twice per kill, on average over a storm. With one e-mail at a time, it would be one. A worker sends
+/// many at a time and records them together (docs/decisions.md, one batch writer). The highest measured value is 1.2.
 const REPEATED: u64 = 2;
 
 /// What the database holds, each by the name that the client gave it.

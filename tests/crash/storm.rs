@@ -20,7 +20,7 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(2);
 const MAIL: Duration = Duration::from_secs(15);
 
-/// How long somebody waits for that before he gives up.
+/// How long a client waits for that.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One storm; what is wrong at its end.

@@ -1,4 +1,4 @@
-//! A flood of log-ins, which cost a hash each, beside people who read: these hardly notice.
+//! Many logins, which cost a hash each, next to clients that read: the reads stay fast.
 
 use std::{
     sync::{
@@ -44,7 +44,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
     screen::title(&format!("{FLOOD} clients log in, {READERS} read, {} s each", LENGTH.as_secs()));
     let house = House::build(1, &[]).await?;
     let founder = house.founder().await?;
-    // Somebody else: whoever logs in more often than he may have sessions loses his oldest ones.
+    // A separate user, because more logins than the maximum number of sessions end the oldest ones.
     let anybody = Person::at(&house.url())?;
     anybody.clone().register(FLOODER).await?;
     let mut faults = Vec::new();

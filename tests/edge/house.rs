@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::person::Person;
 
-/// Dropped from top to bottom: whoever uses something goes before it.
+/// Dropped from top to bottom: users of a field come before it.
 pub(crate) struct House {
     pub(crate) apis: Vec<Mutex<Program>>,
     /// Where they listen.

@@ -41,7 +41,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
             "{CONNECTIONS} connections need more files than {files}: raise the hard limit (ulimit -Hn)"
         ));
     }
-    // The default, and room for those who ask.
+    // The default, and some more for the clients that send requests.
     let house = House::build(1, &[("INSULA_MAX_CONNECTIONS", "10100")]).await?;
     let founder = house.founder().await?;
     let (before, _) = house.memory().await?;
@@ -54,7 +54,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
     let reads = measure(&founder, crate::person::PROJECTS, &mut faults).await;
     let (after, _) = house.memory().await?;
     let measured = from.elapsed();
-    // Whoever was cut would read an end.
+    // A closed connection would read an end.
     let cut = held.iter().filter(|socket| !is_open(socket)).count();
     screen::line(&format!(
         "  {} connections opened in {:.1} s, {cut} of them cut after {:.1} s (0)",

@@ -1,5 +1,5 @@
-//! More than the server can bear, of what costs most: memory stays bounded, whoever is refused is told when to come again, and
-//! afterwards all is well.
+//! Overload with expensive requests: memory stays bounded, rejected clients learn when to retry, and
+//! afterwards the server works as before.
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 

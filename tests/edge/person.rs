@@ -43,7 +43,7 @@ impl Person {
         Ok(Self { http: http(None)?, base: base.to_owned(), token: None })
     }
 
-    /// The same person somewhere else, on connections of his own.
+    /// The same user from another place, with separate connections.
     pub(crate) fn moved_to(&self, base: &str) -> Result<Self, String> {
         Ok(Self { http: http(None)?, base: base.to_owned(), token: self.token.clone() })
     }
@@ -53,7 +53,7 @@ impl Person {
         Ok(Self { http: http(Some(address))?, ..self.clone() })
     }
 
-    /// The access token that he carries.
+    /// The access token of the user.
     pub(crate) fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }

@@ -1,11 +1,11 @@
-"""How schemathesis signs in, reaches rows that are there, and which refusals it has to accept."""
+"""How schemathesis logs in and uses existing rows, and which errors are accepted."""
 
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
 from world import WORLD
 
-# After these the caller, his session or his organization may be gone, or be called otherwise.
+# After these, the user, their session or their organization may be gone or renamed.
 DISTURBING = {
     "changeMyPassword",
     "changeUsers",
@@ -27,31 +27,31 @@ DISTURBING = {
     "updateUser",
 }
 
-# These end the account, or make it another's: somebody who is not needed any more asks for them.
+# These end the account or change its user. A separate user sends them.
 FINAL = {"changeMyEmail", "deleteMe"}
 
-# What is refused for what is stored, or by more words than a schema has room for. All other requests that fit the document
-# must be accepted, or be refused with 401, 403, 404, 409 or 410.
+# Errors that depend on stored data, or on rules that a schema cannot express. All other requests that fit the document
+# must be accepted, or rejected with 401, 403, 404, 409 or 410.
 PROBLEMS = {
-    "INVALID_CURSOR": "a cursor is good for one list with its filters and its sort",
+    "INVALID_CURSOR": "a cursor is valid for one list with its filters and sort order",
     "IDEMPOTENCY_MISMATCH": "a key belongs to the body that it was first sent with",
-    "PRECONDITION_FAILED": "whether a version is the present one, nobody knows but the row",
-    "PASSWORD_MISMATCH": "as the name says",
+    "PRECONDITION_FAILED": "only the row knows its current version",
+    "PASSWORD_MISMATCH": "the password is wrong",
     "WEAK_PASSWORD": "leaked passwords are looked up, and names are compared",
 }
 FIELDS = {
     (None, "TOO_COMMON"): "leaked passwords are looked up",
-    (None, "TOO_SIMILAR"): "passwords are compared with the name and the address",
-    (None, "MIXED_SCRIPTS"): "no pattern can tell of which alphabet a letter is",
+    (None, "TOO_SIMILAR"): "passwords are compared with the name and the e-mail address",
+    (None, "MIXED_SCRIPTS"): "a pattern cannot express the alphabet of a letter",
     (None, "UNKNOWN_CURRENCY"): "they change with ISO 4217",
     (None, "UNKNOWN_PERMISSION"): "they grow with every release; GET /permissions lists them",
     (None, "UNKNOWN_REFERENCE"): "it is looked up",
     (None, "UNKNOWN_TIMEZONE"): "they change with the IANA database",
     (None, "RESERVED"): "a slug that is a page of ours",
-    (None, "TOO_SHORT"): "a text of nothing but spaces",
-    ("If-Match", "INVALID_FORMAT"): "an empty one counts as none with schemathesis, not with us",
+    (None, "TOO_SHORT"): "a text of only spaces",
+    ("If-Match", "INVALID_FORMAT"): "schemathesis treats an empty value as absent; the API does not",
     ("action", "NOT_A_CHOICE"): "kinds of events grow with every release",
-    ("description", "INVALID_FORMAT"): "control characters, in whatever people are to read",
+    ("description", "INVALID_FORMAT"): "control characters in texts for people",
     ("device_name", "INVALID_FORMAT"): "as `description`",
     ("first_name", "INVALID_FORMAT"): "as `description`",
     ("last_name", "INVALID_FORMAT"): "as `description`",
@@ -59,9 +59,9 @@ FIELDS = {
     ("q", "INVALID_FORMAT"): "as `description`",
     ("activity", "INVALID_FORMAT"): "zero-width joiners outside of words",
     ("title", "INVALID_FORMAT"): "as `activity`",
-    ("email", "INVALID_FORMAT"): "`format: idn-email`, which generators of strings at a length do not heed",
+    ("email", "INVALID_FORMAT"): "`format: idn-email`, which length-based string generators ignore",
     ("ip", "INVALID_FORMAT"): "IPv4 or IPv6",
-    ("member_id", "NOT_A_CHOICE"): "oneself",
+    ("member_id", "NOT_A_CHOICE"): "the current user",
     ("owner_email", "INVALID_FORMAT"): "as `email`",
     ("password_hash", "INVALID_FORMAT"): "PHC string or bcrypt",
     ("to", "INVALID_FORMAT"): "as `email`",
@@ -74,24 +74,24 @@ FIELDS = {
     (None, "TASK_OF_OTHER_PROJECT"): "it is looked up",
     ("project_code", "AMBIGUOUS"): "not beside `project_id`",
     ("started_at", "OUT_OF_RANGE"): "the years that people work in",
-    ("started_at", "IN_FUTURE"): "what time it is",
-    ("ended_at", "IN_FUTURE"): "what time it is",
+    ("started_at", "IN_FUTURE"): "depends on the current time",
+    ("ended_at", "IN_FUTURE"): "depends on the current time",
     ("ended_at", "ENDED_BEFORE_STARTED"): "not before `started_at`",
-    ("ended_at", "ENTRY_TOO_LONG"): "not long after `started_at`, as the organization wants it",
-    ("locked_until", "IN_FUTURE"): "what time it is",
-    ("X-Platform-Access", "INVALID_FORMAT"): "characters that do not show",
-    ("notes", "INVALID_FORMAT"): "control characters but line breaks",
+    ("ended_at", "ENTRY_TOO_LONG"): "at most the maximum length of the organization after `started_at`",
+    ("locked_until", "IN_FUTURE"): "depends on the current time",
+    ("X-Platform-Access", "INVALID_FORMAT"): "invisible characters",
+    ("notes", "INVALID_FORMAT"): "control characters other than line breaks",
     ("rows", "REQUIRED"): "a cell of a file",
     ("rows", "ENDED_BEFORE_STARTED"): "a cell of a file",
-    ("rows", "NOT_A_MEMBER"): "an operator has no time of his own",
-    ("group_by", "NOT_UNIQUE"): "each level once",
-    ("group_by", "TOO_MANY_BUCKETS"): "how many days there are between two instants",
+    ("rows", "NOT_A_MEMBER"): "a superuser is not a member",
+    ("group_by", "NOT_UNIQUE"): "each level only once",
+    ("group_by", "TOO_MANY_BUCKETS"): "depends on the number of days between two times",
 }
 
-# What rows are called that are there for who asks what became of them.
+# States of rows that stay readable after their end.
 GONE = {"deleted", "revoked"}
 
-# Rows of files that are nearly right: what is made of letters at random would not get past the header.
+# Nearly valid rows of files. Random text would already fail at the header.
 FILE = "started_at,ended_at,notes\n"
 ROWS = [
     "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,\n",
@@ -116,9 +116,9 @@ class Caller:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """What is valid by its form is made to mean something: rows that are there, keys used once, versions that are right."""
+    """Gives well-formed requests a meaning: existing rows, new keys and current versions."""
     negative = case.meta.is_negative_at if case.meta else lambda location: False
-    # Many cases are made before the first of them is sent; meanwhile the session may have ended.
+    # Many cases are generated before the first one is sent. The session may have ended in the meantime.
     if case.headers.get("Authorization") in WORLD.given:
         is_final = operation_id(case) in FINAL
         case.headers["Authorization"] = WORLD.somebody() if is_final else WORLD.authorization()
@@ -126,7 +126,7 @@ def before_call(context, case, kwargs):
         for name, value in (case.path_parameters or {}).items():
             case.path_parameters[name] = WORLD.pick(name, value)
     if not WORLD.operator:
-        # Read from operators alone.
+        # Only accepted from superusers.
         case.headers.pop("X-Platform-Access", None)
     if not negative(ParameterLocation.HEADER):
         if "Idempotency-Key" in case.headers:
@@ -138,7 +138,7 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, dict) and not negative(ParameterLocation.BODY):
         WORLD.fill(case.body)
     if operation_id(case) == "importTimeEntries" and not negative(ParameterLocation.BODY):
-        # The same for the same text.
+        # The same rows for the same text.
         places = str(case.body).encode(errors="replace")[:5]
         case.body = FILE + "".join(ROWS[place % len(ROWS)] for place in places)
 
@@ -159,10 +159,10 @@ def after_call(context, case, response):
 def filter_failure(context, failure, case, response):
     """Whether a failure counts."""
     if type(failure).__name__ == "AcceptedNegativeData":
-        # Where an organization is now is told before anybody looks at what was sent.
+        # The redirect to the new slug comes before the validation of the request.
         if response.status_code == 308:
             return False
-        # Each row has an answer of its own, and one of them at least is a refusal.
+        # Each row has its own answer. At least one of them must be an error.
         if response.status_code == 207:
             return all(outcome["status"] < 400 for outcome in response.json()["data"])
     if type(failure).__name__ == "UseAfterFree":

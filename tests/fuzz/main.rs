@@ -76,7 +76,7 @@ fn number(name: &str, usual: u64) -> Result<u64, String> {
 /// Everything that was found; the error says what could not be started.
 async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Vec<String>, String> {
     let builder = Server::builder().env("RUST_LOG", "error").env("INSULA_OPS_BIND", "127.0.0.1:0");
-    // Nobody is to be signed out for having signed in too often, or for taking his time.
+    // Sessions must not end because of many logins or slow clients.
     let builder = builder.env("INSULA_MAX_SESSIONS", "1000").env("INSULA_ACCESS_TOKEN_TTL", "7200");
     let (server, _) = builder.start_with_operator().await;
     let ops = server.operations().await;
@@ -92,7 +92,7 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
         command.env("INSULA_FUZZ_URL", server.url("")).env("INSULA_FUZZ_PASS", name);
         match operator {
             true => command.env("INSULA_FUZZ_OPERATOR", Server::OPERATOR),
-            // He would hear 403 and nothing else.
+            // The user would only get 403.
             false => command.args(["--exclude-path-regex", "/admin/"]),
         };
         passes.push((name, report, start(&mut command, &file)?));

@@ -1,4 +1,4 @@
-"""Whom schemathesis is, and what it may find: a person with an organization in which there is one of everything."""
+"""The user of schemathesis and their data: an organization with at least one row of everything."""
 
 import itertools
 import os
@@ -10,7 +10,7 @@ import requests
 
 PASSWORD = "Quartz-lantern-47-meadow"
 
-# The answers of these operations name rows, which others take in their paths and bodies.
+# The answers of these operations contain ids that other operations need in their paths and bodies.
 ROWS = {
     "createInvitation": "invitation",
     "createOrganizationFor": "organization",
@@ -41,37 +41,37 @@ TRIALS = 5
 
 
 class Refused(Exception):
-    """An answer that the world cannot be made with."""
+    """An error during the setup."""
 
 
 class World:
-    """The caller and what is his; made anew when a request ended it."""
+    """The user and their data, created again when a request deleted them."""
 
     def __init__(self):
         self.origin = os.environ["INSULA_FUZZ_URL"]
-        # Set: the caller is this operator of the platform, and not somebody new each time.
+        # If set, the user is this superuser instead of a new user each time.
         self.operator = os.environ.get("INSULA_FUZZ_OPERATOR")
         self.http = requests.Session()
         self.http.trust_env = False
-        # Nobody else's, also not of the run before on the same server.
+        # Unique, also among earlier runs on the same server.
         self.prefix = os.environ["INSULA_FUZZ_PASS"]
         self.numbers = itertools.count(1)
         self.dice = itertools.count(1)
         self.is_sound = False
         self.token = self.me = self.email = self.org = None
         self.rows = {}
-        # Every value of the header that was a good one.
+        # All valid values of the header so far.
         self.given = set()
 
     def authorization(self):
-        """The header of a session that is good now."""
+        """The header of an active session."""
         trials = 0
         while not self.is_sound:
             try:
                 self.mend()
                 self.is_sound = True
             except Refused:
-                # The operator's pass was in between, which asks for everything too.
+                # The concurrent run of the superuser may have interfered.
                 trials += 1
                 if trials == TRIALS:
                     raise
@@ -89,7 +89,7 @@ class World:
         return self.http.request(method, f"{self.origin}/api/v1{path}", json=body, headers=headers, timeout=PATIENCE)
 
     def ask(self, method, path, body=None, token=None):
-        """The body of an answer that is a success."""
+        """Sends a request that must succeed. Returns the body of the answer."""
         answer = self.send(method, path, body, token)
         if not answer.ok:
             raise Refused(f"{method} {path}: {answer.status_code} {answer.text}")
@@ -107,7 +107,7 @@ class World:
         return email
 
     def mend(self):
-        """Looks what is still there, and makes what is not."""
+        """Checks what still exists and creates the rest."""
         if not (self.token and self.has("/users/me")):
             self.sign_in()
         if not (self.org and self.has(f"/organizations/{self.org}/settings")):
@@ -130,7 +130,7 @@ class World:
         self.me = self.ask("GET", "/users/me", token=self.token)["id"]
 
     def found(self):
-        """An organization with two projects, a role, a member and two invitations; tags, tasks and time."""
+        """Creates an organization with two projects, a role, a member, two invitations, tags, tasks and time entries."""
         slug = f"fuzz-{self.number()}"
         self.org = self.ask("POST", "/organizations", {"name": "Fuzz", "slug": slug}, self.token)["id"]
         path = f"/organizations/{self.org}"
@@ -171,7 +171,7 @@ class World:
             self.learn(operation, self.ask("GET", rows, token=self.token))
 
     def accept(self, email):
-        """As the invited person does, by the mail that development shows."""
+        """Accepts an invitation with the link from the development inbox."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             box = self.http.get(f"{self.origin}/dev/mail", headers={"Accept": "application/json"}, timeout=PATIENCE)
@@ -184,7 +184,7 @@ class World:
         raise Refused(f"no invitation came to {email}")
 
     def learn(self, operation, body):
-        """Remembers the rows that an answer names, but not the caller himself."""
+        """Stores the ids of an answer, except those of the current user."""
         name = ROWS.get(operation)
         if not name:
             return
@@ -197,14 +197,14 @@ class World:
         del kept[:-KEPT]
 
     def pick(self, name, value):
-        """Something that is there, instead of `value`: the same for the same value, and `value` itself one time in five, but
-        never the caller."""
+        """An existing id instead of `value`: the same one for the same value, and `value` itself one time in five. Never
+        the current user."""
         kept, dice = self.rows.get(name), zlib.crc32(str(value).encode(errors="replace"))
         is_kept = kept and (dice % 5 or value == self.me)
         return kept[dice // 5 % len(kept)] if is_kept else value
 
     def fill(self, body):
-        """Names rows that are there in a body, and never the caller."""
+        """Puts existing ids into a body, but never the current user."""
         for member, row in (
             ("member_id", "member"),
             ("assignee_id", "member"),
@@ -215,11 +215,11 @@ class World:
         ):
             if isinstance(body.get(member), str):
                 found = self.pick(row, body[member])
-                # An organization is named by its id alone.
+                # The body needs the id of an organization, not its slug.
                 body[member] = self.org if row == "org" and found in self.rows["org"] else found
         for members, row in (("tags", "tag"), ("members", "member")):
             if isinstance(body.get(members), list):
-                # Each is named once.
+                # Each id only once.
                 body[members] = list(dict.fromkeys(self.pick(row, value) for value in body[members] if isinstance(value, str)))
         if isinstance(body.get("ids"), list):
             body["ids"] = [self.pick("user", user) for user in body["ids"] if user != self.me]
@@ -228,11 +228,11 @@ class World:
         return next(self.dice) % 5 > 0
 
     def key(self, value):
-        """A key of the same form, used by nobody yet."""
+        """A new key of the same form."""
         return f"{value[:100]}{self.number()}"
 
     def version(self, path, value):
-        """What `If-Match` has to say there, or `value`."""
+        """The current ETag for `If-Match`, or `value`."""
         path = path.removeprefix("/api/v1").removesuffix("/permissions")
         return self.send("GET", path, token=self.token).headers.get("etag", value)
 

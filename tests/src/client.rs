@@ -153,7 +153,7 @@ impl Request {
         self.header("content-type", content_type)
     }
 
-    /// Sends it, and hands over the body of a 200 piece by piece, for files that nobody keeps; gives the headers.
+    /// Sends it and passes on the body of a 200 in pieces, for files that are not kept. Returns the headers.
     pub async fn download(self, mut each: impl FnMut(&[u8])) -> HeaderMap {
         let url = format!("{}{}", self.client.base, self.path);
         let request = self.client.http.request(self.method, url).headers(self.headers).body(self.body);

@@ -30,7 +30,7 @@ impl Demo {
         self.server.client().log_in(&format!("{name}@demo.example"), &self.password).await
     }
 
-    /// Victor, after he lost his only role.
+    /// Victor, after losing the only role.
     pub async fn powerless(&self) -> Client {
         let victor = self.person("victor").await;
         let vault = self.server.vault().await;

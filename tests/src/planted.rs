@@ -54,17 +54,17 @@ impl Planted {
     }
 }
 
-/// Whom many jobs are put in for.
+/// The organization that inserted jobs belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// For the platform.
     Platform,
-    /// For the personal organization of whoever registered first.
+    /// For the personal organization of the first registered user.
     Personal,
 }
 
 impl Vault {
-    /// Jobs that greet a user, due at once: like the one that his registration asked for.
+    /// Jobs that send the welcome e-mail to a user, due immediately, like the one from registration.
     pub async fn heap(&self, user: &str, number: usize, whose: Whose) {
         let (id, numbers) = self.numbers(number);
         let owner = match whose {

@@ -60,8 +60,8 @@ impl Builder {
         self
     }
 
-    /// Hands its mails to a mail server of its own, which an [`crate::Inbox`] reads; the password there is `hunter2`. New
-    /// accounts have to verify their addresses then.
+    /// Sends its e-mails to a fake mail server, which an [`crate::Inbox`] reads; the password there is `hunter2`. New
+    /// accounts must then verify their e-mail addresses.
     pub fn with_mail(mut self) -> Self {
         self.has_mail = true;
         self
@@ -160,7 +160,7 @@ impl Server {
         Client::new(&self.url)
     }
 
-    /// Whoever asks its ops port; waits until that is open.
+    /// A client of its ops port; waits until the port is open.
     pub async fn operations(&self) -> Client {
         let mut url = None;
         eventually("an ops port", async || {
@@ -188,7 +188,7 @@ impl Server {
         process::forget_peak(self.process.id())
     }
 
-    /// Lets every write fail that would make a file larger than this, as a full disk does; `None`: there is room again.
+    /// Makes every write fail that would make a file larger than this, like a full disk; `None`: no limit.
     pub fn limit_files(&self, bytes: Option<u64>) {
         process::limit_files(self.process.id(), bytes);
     }

@@ -17,7 +17,7 @@ impl Vault {
         eventually("all is sealed", async || self.scalar(waits).await == 0).await;
     }
 
-    /// Has a member hold this role and no other, in an organization that stands, whatever he or anybody did since.
+    /// Gives a member exactly this role, in an active organization, whatever happened before.
     pub async fn appoint(&self, slug: &str, email: &str, role: &str) {
         let org = format!("organization_id IN (SELECT id FROM organizations WHERE slug = '{slug}')");
         let his = format!("{org} AND user_id IN (SELECT id FROM users WHERE email = '{email}')");

@@ -146,7 +146,7 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// A program of ours: beside whoever runs, or beside the folder of the test that runs (target/<profile>/deps).
+/// A program of the workspace: next to the running one, or next to the folder of the running test (target/<profile>/deps).
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let file = test.ancestors().skip(1).map(|folder| folder.join(name)).find(|file| file.is_file());

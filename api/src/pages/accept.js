@@ -10,12 +10,12 @@
     show("Invitation closed", problem.message, null);
   }
 
-  /** What keeps somebody from joining, and what he can do about it. */
+  /** Handles the problems that have a page of their own. Returns false for all others. */
   function stuck(problem) {
     if (problem.error === "INVITATION_EMAIL_MISMATCH") {
-      show("Another account", `You are logged in with another address than that of the invitation, ${problem.email_masked}. Log out here to accept it.`, "switch");
+      show("Wrong account", `This invitation is for ${problem.email_masked}, but you are logged in with another e-mail address. Log out to accept it.`, "switch");
     } else if (problem.error === "ALREADY_MEMBER") {
-      show("You are a member already", "There is nothing left to accept. You can close this page.", null);
+      show("You are already a member", "You do not need to accept this invitation. You can close this page.", null);
     } else if (problem.status === 410 || problem.error === "INVITATION_UNSUPPORTED") {
       closed(problem);
     } else {
@@ -24,7 +24,7 @@
     return true;
   }
 
-  /** Says what the invitation is, and asks for what accepting it takes. */
+  /** Shows the invitation, with a password field if the user needs a new account. */
   async function look() {
     const { invitation, needs_password } = await ask("invitations/preview", { token });
     needsPassword = needs_password;
@@ -32,7 +32,7 @@
     at("account").hidden = !needsPassword;
     const roles = invitation.roles.map((role) => role.name).join(", ");
     const as = roles ? ` as ${roles}` : "";
-    const how = needsPassword ? "Choose the password you will log in with." : "You join with the account you have.";
+    const how = needsPassword ? "Choose a password for your new account." : "You will join with your existing account.";
     show(`Join ${invitation.organization.name}`, `${invitation.inviter} invites ${invitation.email}${as}. ${how}`, "answer");
   }
 
@@ -63,7 +63,7 @@
     at("new-password").type = event.target.checked ? "text" : "password";
   });
 
-  // Looking changes nothing; only a click answers, since programs that look into mails open links, too.
-  if (token) look().catch((problem) => stuck(problem) || show("That did not work", problem.message, null));
-  else show("Link incomplete", "Open the whole link from the mail.", null);
+  // Loading the page changes nothing. Only a click answers, because mail scanners open links too.
+  if (token) look().catch((problem) => stuck(problem) || show("Something went wrong", problem.message, null));
+  else show("Link incomplete", "Open the complete link from the e-mail.", null);
 })();

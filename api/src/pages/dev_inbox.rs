@@ -1,4 +1,4 @@
-//! The mailbox of development, at `/dev/mail`: where no mail leaves, its links must be in reach all the same.
+//! The development inbox at `/dev/mail`: shows the e-mails of an installation that sends none, so that their links can be opened.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -20,12 +20,12 @@ use crate::{
     state::State,
 };
 
-/// Where it stands.
+/// The path of the development inbox.
 pub const PATH: &str = "/dev/mail";
 
 const STYLE: &str = include_str!("dev_mail.css");
 
-/// `outside`, and the mailbox; it is not there (404) where mail leaves, and in production.
+/// Adds the development inbox to `outside`. It answers 404 when e-mail is sent, and in production.
 pub fn beside(outside: Route) -> Route {
     outside.at(PATH, get(all)).at("/dev/mail/:id", get(one)).at("/dev/mail.css", get(style))
 }
@@ -51,7 +51,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
         .body(page(&mails)))
 }
 
-/// The HTML part alone, for the frame that shows it.
+/// The HTML part of one e-mail, for the frame that shows it.
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn one(state: Data<&Arc<State>>, Path(id): Path<String>) -> Result<Response> {
@@ -83,18 +83,18 @@ fn shown(mail: &CapturedEmail) -> serde_json::Value {
     })
 }
 
-/// Every mail, folded: its text, whose links can be followed, and its HTML in a frame.
+/// The page: one collapsed entry per e-mail, with its text as links and its HTML part in a frame.
 fn page(mails: &[Arc<CapturedEmail>]) -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Mailbox</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Development inbox</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"mail.css\">\n</head>\n<body>\n<main>\n\
-         <h1>Mailbox</h1>\n\
-         <p>No mail leaves this installation, so the newest ones are shown here. <a href=\"mail\">Look again</a></p>\n",
+         <h1>Development inbox</h1>\n\
+         <p>This installation does not send e-mail. The newest e-mails are shown here. <a href=\"mail\">Refresh</a></p>\n",
     );
     if mails.is_empty() {
-        page.push_str("<p class=\"none\">There is no mail yet.</p>\n");
+        page.push_str("<p class=\"none\">No e-mails yet.</p>\n");
     }
     for mail in mails {
         // Writing to a String cannot fail.
@@ -102,7 +102,7 @@ fn page(mails: &[Arc<CapturedEmail>]) -> String {
             page,
             "<details class=\"mail\">\n<summary><span>{subject}</span> <span class=\"to\">{to}</span> \
              <time>{at}</time></summary>\n<pre>{text}</pre>\n\
-             <details><summary>As HTML</summary>\n<iframe title=\"{subject}\" loading=\"lazy\" \
+             <details><summary>HTML version</summary>\n<iframe title=\"{subject}\" loading=\"lazy\" \
              sandbox=\"allow-popups allow-popups-to-escape-sandbox\" src=\"mail/{id}\"></iframe></details>\n</details>\n",
             subject = escaped(&mail.subject),
             to = escaped(&mail.to),
@@ -120,7 +120,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The text as HTML, with its addresses as links.
+/// The text as HTML, with its URLs as links.
 fn linked(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
         .map(|word| {
@@ -168,7 +168,7 @@ mod tests {
             page.contains("<a href=\"https://x.example/a\" target") && page.contains("</a>.\n"),
             "{page}"
         );
-        // Shown in its frame alone.
+        // Only shown in its frame.
         assert!(!page.contains("<p>hello</p>"), "{page}");
     }
 }

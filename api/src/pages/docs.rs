@@ -1,4 +1,4 @@
-//! The documentation pages (Swagger UI, Redoc) and the document they show: embedded, so that nothing is fetched from elsewhere.
+//! The documentation pages (Swagger UI, Redoc) and the document they show. Embedded, so that nothing is fetched from other hosts.
 
 use bytes::Bytes;
 use poem::{
@@ -13,20 +13,20 @@ use sha2::{Digest, Sha256};
 
 use crate::{browser::csp::Policy, http::IfNoneMatch};
 
-/// The files of `assets/swagger-ui`; its README names their origin.
+/// The files in `assets/swagger-ui`. The README there names their origin.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/swagger-ui"]
 struct SwaggerUi;
 
-/// The files of `assets/redoc`; its README names their origin.
+/// The files in `assets/redoc`. The README there names their origin.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/redoc"]
 struct Redoc;
 
-/// Where Swagger UI stands: it tries operations.
+/// The path of Swagger UI, where you can try operations.
 pub const PATH: &str = "/docs";
 
-/// Where Redoc stands: it is for reading.
+/// The path of Redoc, the reference on one page.
 pub const REFERENCE: &str = "/redoc";
 
 /// Swagger UI and its parts, at [`PATH`] and below.

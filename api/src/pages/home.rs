@@ -1,4 +1,4 @@
-//! `/`: what this is, and where to go. Mails lead here, and so does an accepted invitation.
+//! The home page at `/`: what this service is and where to go. E-mails and accepted invitations link to it.
 
 use std::sync::Arc;
 
@@ -21,24 +21,21 @@ pub(super) fn page(state: Data<&Arc<State>>) -> Response {
         format!("<li><a href=\"{}\">{name}</a>: {about}</li>\n", path.trim_start_matches('/'))
     };
     let mut links = [
-        link(&format!("{}/", docs::PATH), "Documentation", "read about every operation, and try it"),
-        link(&format!("{}/", docs::REFERENCE), "Reference", "the same on one page, for reading"),
-        link("api/v1/openapi.json", "OpenAPI document", "for programs"),
+        link(&format!("{}/", docs::PATH), "Documentation", "read about every operation and try it"),
+        link(&format!("{}/", docs::REFERENCE), "Reference", "all operations on one page"),
+        link("api/v1/openapi.json", "OpenAPI document", "the API description for tools"),
         link(problem::PAGES, "Problems", "every error code, what it means and what to do"),
         link("readyz", "Status", "whether this service is ready"),
     ]
     .concat();
     if state.dev_mail.is_some() {
-        links += &link(
-            dev_inbox::PATH,
-            "Mails",
-            "this installation sends none, and shows them here (development)",
-        );
+        links +=
+            &link(dev_inbox::PATH, "Development inbox", "the e-mails of this installation, which sends none");
     }
     let parts = format!(
-        "<p>This is the service behind your organization’s application. It keeps organizations and their members, projects, tasks \
-         and time.</p>\n\
-         <p>If you came here from a mail, or have just accepted an invitation, there is nothing left to do on this page: log in to \
+        "<p>This is the service behind your organization’s application. It manages organizations, their members, projects, tasks and \
+         time entries.</p>\n\
+         <p>If you came here from an e-mail or have just accepted an invitation, you do not need to do anything on this page. Log in to \
          the application that your organization uses.</p>\n\
          <h2>For developers</h2>\n<ul>\n{links}</ul>\n<p class=\"hint\">Version {VERSION}</p>\n"
     );

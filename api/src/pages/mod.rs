@@ -1,5 +1,5 @@
-//! The pages that are enough without any console: the first one, those that mailed links lead to (`/verify` and `/reset`, which
-//! are one, and `/accept`), and those that explain problems. Embedded.
+//! The built-in pages: the home page, the pages that links in e-mails open (`/verify` and `/reset`, which share one page, and
+//! `/accept`), and the pages that explain problems. Embedded.
 
 mod home;
 mod problems;
@@ -19,7 +19,7 @@ const SCRIPT: &str = include_str!("links.js");
 const ACCEPT_SCRIPT: &str = include_str!("accept.js");
 const STYLE: &str = include_str!("links.css");
 
-/// `outside`, and the pages with their parts. The token is in the fragment of the address: it never comes here.
+/// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, so the server never sees them.
 pub fn beside(outside: Route) -> Route {
     problems::beside(outside)
         .at("/", get(home::page))
@@ -32,7 +32,7 @@ pub fn beside(outside: Route) -> Route {
         .at("/links/links.css", get(file(STYLE, "text/css; charset=utf-8")))
 }
 
-/// The frame of a page without scripts: its title, and its parts as HTML. `up`: the way from it to the first page.
+/// A page without scripts. `parts`: its content as HTML. `up`: the relative path to the home page.
 fn framed(title: &str, up: &str, parts: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -45,7 +45,7 @@ fn framed(title: &str, up: &str, parts: &str) -> String {
     )
 }
 
-/// Text as HTML; what stands between backticks is code.
+/// Text as HTML; text between backticks becomes code.
 fn marked_up(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let parts = escaped.split('`').enumerate();

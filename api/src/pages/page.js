@@ -1,14 +1,14 @@
-// What the pages of mailed links share: they show one thing at a time, and ask the API as a page of its own.
+// Shared by the pages that links in e-mails open. They show one step at a time and call the API.
 "use strict";
 
 const page = (() => {
   const at = (id) => document.getElementById(id);
 
-  // Out of the address bar, the history, and what anybody reads over a shoulder.
+  // Remove the token from the address bar and the history.
   const fragment = new URLSearchParams(location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
 
-  // Another link opened in the same tab changes nothing but the fragment.
+  // Another link opened in the same tab only changes the fragment.
   addEventListener("hashchange", () => location.reload());
 
   /** Shows a heading, a sentence, and at most one form. */
@@ -18,24 +18,24 @@ const page = (() => {
     at("text").textContent = text;
     at("fault").textContent = "";
     for (const other of document.querySelectorAll("form")) other.hidden = other.id !== form;
-    // Where nothing is left to do, there is still somewhere to go.
+    // When nothing is left to do, show the link to the home page.
     at("onward").hidden = form !== null;
     at("title").focus();
   }
 
-  /** Proves to the API that this is a page of its own, where a browser's session may be at stake. */
+  /** Gets the CSRF header that the API needs when the browser has a session. */
   async function csrf() {
     const get = () => fetch("api/v1/auth/csrf");
     let response = await get();
     if (response.status === 401) {
-      // The session may only be asleep.
-      const woken = await fetch("api/v1/auth/refresh", { method: "POST" });
-      if (woken.ok) response = await get();
+      // The access token may have expired while the session is still active.
+      const refreshed = await fetch("api/v1/auth/refresh", { method: "POST" });
+      if (refreshed.ok) response = await get();
     }
     return response.ok ? { "x-csrf-token": (await response.json()).csrf_token } : {};
   }
 
-  /** Asks the API; gives its answer, or throws a problem with a sentence for people. */
+  /** Calls the API. Returns the answer, or throws a problem with a message for people. */
   async function ask(path, body) {
     let response;
     try {
@@ -43,15 +43,15 @@ const page = (() => {
       if (body) headers["content-type"] = "application/json";
       response = await fetch(`api/v1/${path}`, { method: "POST", headers, body: body && JSON.stringify(body) });
     } catch {
-      throw { message: "The service cannot be reached. Please try again." };
+      throw { message: "The service cannot be reached. Check your connection and try again." };
     }
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
     const message = (answer.errors && answer.errors[0] || answer).message;
-    throw { ...answer, status: response.status, message: message || "That did not work. Please try again." };
+    throw { ...answer, status: response.status, message: message || "Something went wrong. Please try again." };
   }
 
-  /** What a form does when it is sent, and what a problem leads to where that is more than its sentence. */
+  /** Sets what a form does on submit. `stuck` handles problems that need more than their message. */
   function on(id, act, stuck = () => false) {
     at(id).addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -61,7 +61,7 @@ const page = (() => {
       try {
         await act(event.submitter);
       } catch (problem) {
-        if (!stuck(problem)) at("fault").textContent = problem.message || "That did not work. Please try again.";
+        if (!stuck(problem)) at("fault").textContent = problem.message || "Something went wrong. Please try again.";
       } finally {
         for (const button of buttons) button.disabled = false;
       }

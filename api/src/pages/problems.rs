@@ -1,4 +1,4 @@
-//! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem leads here
+//! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem links here
 //! (RFC 9457 §3.1.1).
 
 use insula_core::base::error::ErrorCode;
@@ -10,7 +10,7 @@ use crate::{
     problem::{PAGES, page_of, status},
 };
 
-/// `outside`, and the pages.
+/// Adds the pages to `outside`.
 pub(super) fn beside(outside: Route) -> Route {
     outside.at(PAGES, get(all)).at(format!("{PAGES}/:name"), get(one))
 }
@@ -18,7 +18,7 @@ pub(super) fn beside(outside: Route) -> Route {
 #[handler]
 fn all() -> Response {
     let mut parts = String::from(
-        "<p>Every error is answered as problem details (RFC 9457). Its member <code>error</code> is one of these codes:</p>\n<ul>\n",
+        "<p>The API answers every error with problem details (RFC 9457). The member <code>error</code> is one of these codes:</p>\n<ul>\n",
     );
     for code in ErrorCode::ALL {
         let (page, title) = (page_of(*code), marked_up(code.title()));

@@ -1,4 +1,4 @@
-//! What only PostgreSQL has: the walls between organizations, and the roles that see through them.
+//! Features of PostgreSQL only: row-level security of organizations, and the roles that bypass it.
 
 use insula_migrations::{Error, Upgrade, installation, missing, pending, status, up, upgrade};
 use sqlx::ConnectOptions;

@@ -6,7 +6,7 @@ use super::{Case, case, try_all};
 
 const BODY: &str = r#"{"email":"nobody@example.com","password":"a wrong guess"}"#;
 
-/// A log-in that fails, up to the lines that say how long its body is.
+/// A failing login, up to the headers with the length of its body.
 const HEAD: &str = "POST /api/v1/auth/login HTTP/1.1\r\nhost: insula\r\nconnection: close\r\ncontent-type: application/json\r\n";
 
 /// The same on a connection that goes on, and what comes next on it.
@@ -67,7 +67,7 @@ fn encodings() -> Vec<Case> {
     let kept = |lines: &str| format!("{KEPT}{lines}\r\n\r\n0\r\n\r\n{NEXT}");
     let chunks = "transfer-encoding: chunked";
     vec![
-        // Whoever stands before us may have read it otherwise: the connection must not go on (RFC 9112 §6.1).
+        // A proxy may have read it differently, so the connection must be closed (RFC 9112 §6.1).
         case("length, then chunked", kept(&format!("content-length: 4\r\n{chunks}")), &[400]),
         case("chunked, then length", kept(&format!("{chunks}\r\ncontent-length: 4")), &[400]),
         case("chunked twice", with(&format!("{chunks}\r\n{chunks}")), &[400]),

@@ -38,7 +38,7 @@ pub(super) async fn walk() -> Walk {
     // What is not there cannot be asked for.
     walk.again(&anybody, "resendVerification", &[], json!({ "email": "nobody@example.com" })).await;
 
-    // Bob's mailbox proves itself elsewhere: whoever opened the account is shut out.
+    // Bob verifies the e-mail address elsewhere, so the creator of the account loses access.
     anybody.post("/api/v1/auth/register", person("bob@example.com", PASSWORD)).await.expect(202);
     walk.vault().execute(&verified("created_at")).await;
     anybody.log_in("bob@example.com", PASSWORD).await;
@@ -54,7 +54,7 @@ pub(super) async fn walk() -> Walk {
     walk.finish().await
 }
 
-/// Leaves one log-in of Ada's.
+/// Leaves one session of Ada.
 async fn sessions(walk: &mut Walk, anybody: &Client, ada: &Client, session: &Value) {
     let refresh = json!({ "refresh_token": session["refresh_token"] });
     walk.step(anybody, "refresh", &[], refresh).await;
@@ -71,7 +71,7 @@ async fn sessions(walk: &mut Walk, anybody: &Client, ada: &Client, session: &Val
     walk.again(ada, "revokeMyOtherSessions", &[], Value::Null).await;
 }
 
-/// Gives Ada's only log-in.
+/// Returns Ada's only session.
 async fn passwords(walk: &mut Walk, anybody: &Client, inbox: &Inbox, ada: &Client) -> Client {
     anybody.log_in(ADA, PASSWORD).await;
     let passwords = json!({ "current_password": PASSWORD, "password": NEW });

@@ -104,7 +104,7 @@ async fn invitations(walk: &mut Walk, server: &Server, ada: &Client) -> Client {
     let token = server.invitation("carl@example.com", 1).await;
     walk.step(&anybody, "declineInvitation", &[], json!({ "token": token })).await;
 
-    // Nobody has proved that Bob's address is his.
+    // Bob's e-mail address is not verified.
     anybody.register("bob@example.com").await;
     walk.vault().execute("UPDATE users SET email_verified_at = NULL WHERE email = 'bob@example.com'").await;
     let token = server.invitation("bob@example.com", 1).await;
@@ -163,7 +163,7 @@ async fn transfers(walk: &mut Walk, ada: &Client, eve: &Client) {
     walk.step(eve, "acceptTransfer", &[ORG], Value::Null).await;
 }
 
-/// The organization is told that he looked, also where he changes nothing.
+/// The organization's log records the access, also for reads.
 async fn inside(walk: &mut Walk, operator: &Client) {
     let draft = json!({ "code": "ODD", "name": "Odd" });
     let project = walk.step(operator, "createProject.operator", &[ORG], draft).await;

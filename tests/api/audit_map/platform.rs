@@ -41,7 +41,7 @@ async fn users(walk: &mut Walk, server: &Server, root: &Client) {
     walk.step(root, "deleteUser", &[&ada], Value::Null).await;
     walk.step(root, "restoreUser", &[&ada], Value::Null).await;
 
-    // One has two log-ins, one none, and one is not there.
+    // One user has two sessions, one has none, and one does not exist.
     let draft = json!({ "email": "eve@example.com", "password": PASSWORD });
     let eve = text(&root.post("/api/v1/admin/users", draft).await.expect(201), "id");
     let _sessions = (log_in("countess").await, log_in("countess").await);

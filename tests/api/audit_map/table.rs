@@ -1,8 +1,8 @@
-//! What each step leaves, as `<log> <action> by <kind of actor> <who>`. The log is `platform`, that of an organization, or
-//! that of a person's own organization (`ada's`). Whoever proves a mailbox, or his password, acts as its person.
+//! The events of each step, as `<log> <action> by <kind of actor> <who>`. The log is `platform`, that of an organization, or
+//! that of a personal organization (`ada's`). Someone who proves an e-mail address or a password acts as its user.
 //!
-//! Rows that are no noun of their own leave no event of theirs: credentials, mailed links, jobs that a change causes, what
-//! a role allows and who holds it. They are told of by the account, the role and the member that they belong to.
+//! Rows that are not resources have no events: credentials, e-mailed links, jobs that a change causes, the
+//! permissions of a role and its holders. The events of their account, role or member cover them.
 
 /// Every step by its operation, and by its case where there are several. To try it, and to ask for it again, has no row:
 /// both leave nothing, but that an operator looked.
@@ -138,7 +138,7 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
             "acme member.added by user bob",
         ],
     ),
-    // Whoever has only the link need have no account.
+    // The link works without an account.
     ("declineInvitation", &["acme invitation.declined by anonymous"]),
     ("createRole", &["acme role.created by user ada"]),
     ("updateRole", &["acme role.updated by user ada"]),

@@ -1,4 +1,4 @@
-//! The seal of an event and the signature of a statement, made by hand from what is written of them.
+//! The seal of an event and the signature of a statement, computed independently from their documentation.
 
 use std::collections::BTreeMap;
 

@@ -11,7 +11,7 @@ pub(super) struct World {
     pub(super) operator: Client,
     /// The owner.
     pub(super) ada: Client,
-    /// An admin, to whom the organization is offered.
+    /// An admin, the recipient of the ownership transfer.
     pub(super) eve_client: Client,
     pub(super) max_client: Client,
     pub(super) zoe_client: Client,

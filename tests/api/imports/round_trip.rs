@@ -153,7 +153,7 @@ async fn a_row_that_says_something_else_is_new_time() {
     ] {
         assert_eq!(tried(&guild.mia, row.clone()).await, ["1 project_id PROJECT_ARCHIVED"], "{row}");
     }
-    // Somebody else's entry is none that he could restate.
+    // A member cannot re-import an entry of another member.
     let row = format!("{id},OLD,{},{},", span.0, span.1);
     assert_eq!(tried(&guild.max, row).await, ["1 project_id PROJECT_ARCHIVED"]);
 }

@@ -1,6 +1,6 @@
-//! A hundred thousand entries of chance, summed up by the program and by hand: both say the same.
+//! A hundred thousand random entries: the report of the program and an independent computation agree.
 //!
-//! By hand: by the rules that the zones below have in these years, written down here once more.
+//! The independent computation repeats the rules of these time zones in these years.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -204,7 +204,7 @@ fn told(report: &Value) -> Sums {
     sums
 }
 
-/// Whom and what entries may name.
+/// The members and objects that entries can reference.
 struct World {
     members: Vec<String>,
     projects: Vec<String>,

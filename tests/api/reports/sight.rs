@@ -61,7 +61,7 @@ async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
     eventually("bob is an auditor", async || lines(&report(&bob, &by_project).await) == open_to_all).await;
     let set = "UPDATE projects SET is_private = true WHERE code = 'SECRET'";
     assert_eq!(acme.vault.execute(set).await, 1);
-    // His own old time is his; what it was spent on has no name for him any more.
+    // Members see their own old entries, without the name of a project they can no longer see.
     sorted = lines(&report(&bob, &by_project).await);
     assert_eq!(
         sorted,

@@ -1,5 +1,5 @@
-//! A mail server of the tests' own (RFC 5321), for the mails that the program sends: on a free loopback port, without
-//! TLS; it believes whoever says that he has an account.
+//! A fake mail server (RFC 5321) for the e-mails that the program sends, on a free loopback port, without
+//! TLS. It accepts any login.
 
 mod letter;
 mod mood;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// How the server behaves towards whoever brings a mail. Written and read as the words in quotes.
+/// How the server treats clients that send e-mails. Written and read as the words in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     /// `accept`: takes every mail.
@@ -17,13 +17,13 @@ pub enum Mood {
     Greylist,
     /// `latin-1`: says everything in Latin-1; takes every mail, and refuses recipients whose address begins with `bounce`.
     Latin1,
-    /// `silent`: whoever connects or says something now gets no answer any more, also when the mood has changed.
+    /// `silent`: clients that connect or send something now never get an answer, even after the mode changes.
     Silent,
     /// `slow N`: takes every mail, each after N milliseconds.
     Slow(Duration),
     /// `cut`: closes without an answer when it has a mail, and has not accepted it.
     Cut,
-    /// `cut-accepted`: accepts the mail and closes without an answer: whoever brought it must bring it again.
+    /// `cut-accepted`: accepts the e-mail and closes without an answer, so the client must send it again.
     CutAccepted,
 }
 

@@ -231,7 +231,7 @@ impl Session<'_> {
             }
             Mood::Slow(delay) => {
                 let peer = self.reader.fill_buf();
-                // Whoever has left meanwhile has not delivered it.
+                // A client that disconnected has not delivered it.
                 if let Ok(heard) = tokio::time::timeout(delay, peer).await
                     && heard?.is_empty()
                 {

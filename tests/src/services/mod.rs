@@ -84,7 +84,7 @@ async fn run(command: &mut Command, signals: &mut Signals) -> ExitCode {
         status = &mut end => return passed_on(status.expect("waiting does not panic").ok()),
         number = signals.next() => number,
     };
-    // CONT does no harm: it gives the command the time to heed the SIGINT that it has.
+    // CONT is harmless: it lets the command handle the SIGINT that it has.
     let interrupted = number == SignalKind::interrupt().as_raw_value();
     for name in if interrupted { ["CONT", "TERM", "KILL"] } else { ["TERM", "TERM", "KILL"] } {
         process::signal(pid, name);

@@ -15,7 +15,7 @@ use crate::{Mood, Process, binary};
 pub struct Delivery {
     /// The job that its Message-ID names, as 32 hexadecimal digits.
     pub job: String,
-    /// To whom, in lower case.
+    /// The recipient, in lower case.
     pub to: String,
     /// Was the connection cut, so that it has to come again?
     pub is_cut: bool,

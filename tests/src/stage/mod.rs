@@ -56,7 +56,7 @@ impl Plan {
     }
 }
 
-/// Dropped from top to bottom: whoever uses something goes before it.
+/// Dropped from top to bottom: users of a field come before it.
 pub struct Stage {
     /// On what it runs.
     pub database: Database,
@@ -200,7 +200,7 @@ impl Stage {
         }
     }
 
-    /// What the processes said at the end, for whoever wants to know why.
+    /// The last output of the processes, for the analysis of a failure.
     pub async fn logs(&self) -> String {
         let mut logs = String::new();
         for program in std::iter::once(&self.api).chain(&self.workers) {

@@ -67,7 +67,7 @@ async fn memory_takes_mails_where_none_leaves_and_never_in_production() {
     let kept = mailbox.mails();
     assert!(post.sends() && kept.len() == 1 && kept[0].id == id && kept[0].to == "ada@example.com");
     assert!(
-        kept[0].text.contains("Acme. With this link") && kept[0].text.contains("#token=abc-_1"),
+        kept[0].text.contains("Acme\naccount. Use this link") && kept[0].text.contains("#token=abc-_1"),
         "{}",
         kept[0].text
     );

@@ -110,7 +110,7 @@ impl Composer<'_> {
             return Ok(needless(&user, "the account was deleted"));
         }
         let session = self.one::<Session>(sessions::Entity, sessions::Column::Id.eq(session)).await?;
-        let Some(session) = session else { return Ok(needless(&user, "the session is no more")) };
+        let Some(session) = session else { return Ok(needless(&user, "the session has ended")) };
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
@@ -120,7 +120,7 @@ impl Composer<'_> {
     async fn to_deleted(&self, user: UserId) -> Result<Composed> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match user.is_living() {
-            true => needless(&user, "the account was brought back"),
+            true => needless(&user, "the account was restored"),
             false => Composed::Letter(EmailContent { until: user.purge_after, ..self.letter(&user) }),
         })
     }
@@ -186,7 +186,7 @@ impl Composer<'_> {
 
 /// Nobody is left to be written to.
 const fn gone() -> Composed {
-    Composed::Needless { to: String::new(), reason: "what it is about is no more" }
+    Composed::Needless { to: String::new(), reason: "the object of this e-mail no longer exists" }
 }
 
 fn needless(user: &User, reason: &'static str) -> Composed {

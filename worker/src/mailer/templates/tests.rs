@@ -118,7 +118,7 @@ fn an_operators_file_replaces_the_built_in_one_and_adds_a_language() {
     assert_eq!(ours.subject, "Ours <script>alert(1)</script> Bcc: eve@example.com");
     assert_eq!(ours.text, "Go to https://insula.example/reset#token=abc\n");
     for (locale, subject) in
-        [("de", "Hallo"), ("de-CH", "Hallo"), ("fr", "A test mail"), ("../en", "A test mail")]
+        [("de", "Hallo"), ("de-CH", "Hallo"), ("fr", "Test e-mail"), ("../en", "Test e-mail")]
     {
         let letter = EmailContent { locale: locale.into(), ..letter(Template::Test) };
         let mail = templates.text(&letter, Clock::System.now()).unwrap();
