@@ -142,7 +142,7 @@ fn suggestion(name: &str, known: &[Setting]) -> String {
         known.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min();
     match nearest {
         Some((distance, nearest)) if distance <= 4 => format!("; did you mean {nearest}?"),
-        _ => "; `insula config print` lists all".into(),
+        _ => "; `insula config print` lists all settings".into(),
     }
 }
 
@@ -151,14 +151,16 @@ fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
     // Its own words would repeat the line, which may hold a secret.
     let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| {
         let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        format!("line {}: not TOML", before.matches('\n').count() + 1)
+        format!("line {}: invalid TOML", before.matches('\n').count() + 1)
     })?;
     let entry = |(key, value): (String, toml::Value)| {
         let upper = key.to_uppercase();
         let name = if USUAL.contains(&upper.as_str()) { upper } else { format!("INSULA_{upper}") };
         match value {
             toml::Value::String(text) => Ok((name, text)),
-            toml::Value::Table(_) | toml::Value::Array(_) => Err(format!("{key}: expected a plain value")),
+            toml::Value::Table(_) | toml::Value::Array(_) => {
+                Err(format!("{key}: expected a string, number or boolean"))
+            }
             plain => Ok((name, plain.to_string())),
         }
     };
