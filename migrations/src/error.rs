@@ -8,7 +8,7 @@ use sea_orm_migration::{DbErr, sea_orm::SqlxError};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL names neither a SQLite file nor a PostgreSQL database.
-    #[error("the database URL must begin with postgres:// or sqlite: and name a file (not :memory:)")]
+    #[error("use postgres://user:password@host/name or sqlite:path/to/file.db (not :memory:)")]
     Url,
     /// The database could not be reached in time, or refused the connection.
     #[error("the database at {place} cannot be reached: {reason}")]
@@ -19,11 +19,11 @@ pub enum Error {
         reason: String,
     },
     /// No schema of the login's search path exists.
-    #[error("the schema that search_path names does not exist: create it, owned by the login of migrations")]
+    #[error("no schema of search_path exists: create one that is owned by the login that runs migrations")]
     Schema,
     /// The login may read nothing.
     #[error(
-        "the login may not read which migrations are applied: run `insula migrate up` as the owner of the tables"
+        "the login is not allowed to read which migrations are applied: run `insula migrate up` as the owner of the tables"
     )]
     Unreadable,
     /// A statement failed.
@@ -39,8 +39,7 @@ pub enum Error {
     },
     /// This login may not make or grant what row-level security needs; `statements` are the ones still missing.
     #[error(
-        "the login may not create or grant what row-level security needs; \
-         an administrator of the cluster must run:\n{}",
+        "the login is not allowed to create the roles and grants that row-level security needs; an administrator of the database cluster must run:\n{}",
         statements.join("\n")
     )]
     Hats {

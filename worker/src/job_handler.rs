@@ -67,10 +67,13 @@ impl Hands {
     /// A job that hangs or panics costs an attempt, and nothing else.
     async fn guarded(&self, claimed: &Claimed) -> (Outcome, Option<Attempt>) {
         let Some(job) = &claimed.job else {
-            return (Outcome::Dead("its payload cannot be read".to_owned()), None);
+            return (Outcome::Dead("the payload of the job cannot be read".to_owned()), None);
         };
         if claimed.is_harmful() {
-            return (Outcome::Dead(format!("{} workers ended while they had it", claimed.lapses)), None);
+            return (
+                Outcome::Dead(format!("{} workers stopped while they ran this job", claimed.lapses)),
+                None,
+            );
         }
         // On the heap: a delivery is large, and every hand would carry room for one.
         let work = Box::pin(AssertUnwindSafe(self.work(claimed, job)).catch_unwind());
@@ -78,7 +81,7 @@ impl Hands {
         match self.hurry.run_until_cancelled(work).await {
             None => (Outcome::Released, None),
             Some(Err(_)) => (Outcome::Retry(format!("took longer than {PATIENCE:?}")), None),
-            Some(Ok(Err(_))) => (Outcome::Retry("panicked: the log says where".to_owned()), None),
+            Some(Ok(Err(_))) => (Outcome::Retry("panicked; see the log".to_owned()), None),
             Some(Ok(Ok(done))) => done,
         }
     }
@@ -114,10 +117,10 @@ fn tell(claimed: &Claimed, outcome: &Outcome) {
     let (job, kind, attempt) = (claimed.ring.job, &claimed.kind, claimed.attempt);
     match outcome {
         Outcome::Done => tracing::debug!(%job, kind, attempt, "done"),
-        Outcome::Released => tracing::info!(%job, kind, attempt, "given back"),
-        Outcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "put off"),
-        Outcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "not now"),
-        Outcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "given up"),
+        Outcome::Released => tracing::info!(%job, kind, attempt, "job released"),
+        Outcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "job deferred"),
+        Outcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "temporary failure"),
+        Outcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "job failed permanently"),
     }
 }
 

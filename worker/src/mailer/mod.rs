@@ -38,7 +38,7 @@ use test_email::hint;
 use crate::smtp::{self, Reached, Refusal, RenderedEmail, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
-const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
+const NOWHERE: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
 
 /// Longest reason that is stored, in characters.
 const LONGEST: usize = 500;
@@ -170,8 +170,8 @@ impl Post {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
-                tracing::warn!(%error, job = %id, "could not look up what a mail says");
-                let why = Some("the database did not answer".into());
+                tracing::warn!(%error, job = %id, "could not load the data of an e-mail");
+                let why = Some("the database did not respond".into());
                 return Delivery::Tried(attempt(String::new(), Status::Deferred, why));
             }
         };
@@ -220,11 +220,11 @@ impl Post {
             invitation: None,
         };
         say(&match &office.sink {
-            Sink::Smtp(smtp) => format!("sending by {}", smtp.describe()),
+            Sink::Smtp(smtp) => format!("sending with {}", smtp.describe()),
             Sink::Folder(folder) => format!("writing to {}", folder.describe()),
             Sink::Memory(_) | Sink::Nowhere => {
-                let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to get files";
-                return Err(Trouble { what: "nothing sends mail here".into(), hint, is_nowhere: true });
+                let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to write files";
+                return Err(Trouble { what: "no e-mail is configured".into(), hint, is_nowhere: true });
             }
         });
         let id = JobId::new(now);
@@ -240,7 +240,7 @@ impl Post {
 impl Office {
     fn reached(&self) {
         if self.gate.reached() {
-            tracing::info!("mails can be handed over again");
+            tracing::info!("e-mails can be sent again");
         }
     }
 
@@ -248,7 +248,7 @@ impl Office {
     fn unreachable(&self, error: &str) -> Duration {
         let (wait, is_news) = self.gate.unreachable(Instant::now());
         if is_news {
-            tracing::error!(error = shown(error), "mails cannot be handed over: they wait");
+            tracing::error!(error = shown(error), "e-mails cannot be sent: they are delayed");
         }
         wait
     }

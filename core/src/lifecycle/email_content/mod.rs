@@ -110,7 +110,7 @@ impl Desk<'_> {
             return Ok(needless(&user, "the account was deleted"));
         }
         let session = self.one::<Session>(sessions::Entity, sessions::Column::Id.eq(session)).await?;
-        let Some(session) = session else { return Ok(needless(&user, "the session is no more")) };
+        let Some(session) = session else { return Ok(needless(&user, "the session no longer exists")) };
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
@@ -120,7 +120,7 @@ impl Desk<'_> {
     async fn to_deleted(&self, user: UserId) -> Result<Written> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match user.is_living() {
-            true => needless(&user, "the account was brought back"),
+            true => needless(&user, "the account was restored"),
             false => Written::Letter(Letter { until: user.purge_after, ..self.letter(&user) }),
         })
     }
@@ -136,11 +136,11 @@ impl Desk<'_> {
             None => None,
         };
         let reason = match &user {
-            _ if token.used_at.is_some() => "its link was used, or replaced by a newer one",
+            _ if token.used_at.is_some() => "its link was used or replaced by a newer one",
             _ if token.expires_at <= self.tx.now() => "its link has expired",
             Some(user) if is_for(user) => {
                 let Some(url) = self.mail.link(self.public_url, &token) else {
-                    let reason = "its link was made with another INSULA_SECRET_KEY";
+                    let reason = "its link was created with another INSULA_SECRET_KEY";
                     return Ok(Written::Needless { to, reason });
                 };
                 let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
@@ -186,7 +186,7 @@ impl Desk<'_> {
 
 /// Nobody is left to be written to.
 const fn gone() -> Written {
-    Written::Needless { to: String::new(), reason: "what it is about is no more" }
+    Written::Needless { to: String::new(), reason: "the object of this e-mail no longer exists" }
 }
 
 fn needless(user: &User, reason: &'static str) -> Written {

@@ -113,7 +113,7 @@ async fn walk<P: Grant>(
                 continue;
             }
             Err(Error::Storage(error)) => {
-                tracing::warn!(%error, seq = first, "an audit event cannot be read");
+                tracing::warn!(%error, seq = first, "cannot read an audit event");
                 return Ok(Err(Break { why: Why::Altered, first, last: first }));
             }
             Err(error) => return Err(error),

@@ -223,7 +223,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, signed: &Signed) -> Result<()
         time = instant(statement.time),
         key_id,
         signature,
-        "an audit log was signed"
+        "audit log signed"
     );
     Ok(())
 }
