@@ -79,7 +79,7 @@ FIELDS = {
     ("ended_at", "ENDED_BEFORE_STARTED"): "not before `started_at`",
     ("ended_at", "ENTRY_TOO_LONG"): "not long after `started_at`, as the organization wants it",
     ("locked_until", "IN_FUTURE"): "what time it is",
-    ("X-Platform-Access", "INVALID_FORMAT"): "characters that do not show",
+    ("X-Platform-Access", "INVALID_FORMAT"): "invisible characters",
     ("notes", "INVALID_FORMAT"): "control characters but line breaks",
     ("rows", "REQUIRED"): "a cell of a file",
     ("rows", "ENDED_BEFORE_STARTED"): "a cell of a file",

@@ -61,13 +61,13 @@ pub fn register_schemes(registry: &mut Registry) {
         flows: None,
         openid_connect_url: None,
     };
-    let header = "The access token that `POST /auth/login` answers with. Where both are sent, it wins over the cookie.";
+    let header =
+        "The access token from `POST /auth/login`. If both are sent, it takes precedence over the cookie.";
     registry.create_security_scheme(
         bearer,
         MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", header) },
     );
-    let browser = "The cookie that `POST /auth/login` sets for `transport: cookie`; `__Host-at` under https. What is \
-                   not safe (RFC 9110 §9.2.1) needs `X-CSRF-Token` too, and must come from a page of ours.";
+    let browser = "The cookie that `POST /auth/login` sets for `transport: cookie`; `__Host-at` with https. Requests with a method that is not safe (RFC 9110 §9.2.1) also need `X-CSRF-Token`, and an `Origin` that is this service or a trusted origin.";
     registry.create_security_scheme(
         cookie,
         MetaSecurityScheme { name: Some("at"), key_in: Some("cookie"), ..scheme("apiKey", browser) },

@@ -167,7 +167,7 @@ fn tags() -> MetaSchema {
 }
 
 scalar!(IfMatch, tags(), |text| {
-    Tags::parse(text).map(Self).ok_or_else(|| ParseError::custom("expected entity tags, or *"))
+    Tags::parse(text).map(Self).ok_or_else(|| ParseError::custom("expected an entity tag in quotes, or *"))
 });
 
 scalar!(IfNoneMatch, tag(), |text| Ok(Self::read(text)));

@@ -15,7 +15,7 @@ pub struct FieldError {
     pub field: String,
     /// Stable, `UPPER_SNAKE`, for programs.
     pub code: &'static str,
-    /// One sentence, for people.
+    /// Explanation for people.
     pub message: String,
 }
 

@@ -42,10 +42,10 @@ impl BuiltinRole {
     /// What it is for, for people.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Owner => "May do everything, and answers for the organization",
+            Self::Owner => "Full access, including deletion and ownership",
             Self::Admin => "Manages members, roles, settings and all work data",
             Self::Member => "Works on tasks and tracks time",
-            Self::Viewer => "Looks, and changes nothing",
+            Self::Viewer => "Read-only access",
         }
     }
 

@@ -23,7 +23,7 @@ impl EmailAddress {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let typed = text.trim();
         length(typed, 0..=Self::MAX)?;
-        let bad = || Fault::new("INVALID_FORMAT", "Write an e-mail address such as name@example.com.");
+        let bad = || Fault::new("INVALID_FORMAT", "Must be an e-mail address such as name@example.com.");
         let canonical = Self::canonical(typed).ok_or_else(bad)?;
         Ok(Self { typed: typed.to_owned(), canonical })
     }

@@ -40,7 +40,7 @@ pub use work::{Activity, Notes};
 pub struct Fault {
     /// Stable, `UPPER_SNAKE`, for programs.
     pub code: &'static str,
-    /// One sentence, for people.
+    /// Explanation for people.
     pub message: String,
 }
 
@@ -80,7 +80,7 @@ fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, Fault> {
         true => Ok(text.to_owned()),
         false => Err(Fault::new(
             "INVALID_FORMAT",
-            "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
+            "Use letters, digits, dots, hyphens and underscores. The first character must be a letter or a digit.",
         )),
     }
 }
@@ -152,11 +152,11 @@ impl Slug {
         if !FORM.as_ref().is_some_and(|form| form.is_match(text)) {
             return Err(Fault::new(
                 "INVALID_FORMAT",
-                "Use lower-case letters, digits and single hyphens between them.",
+                "Use lower-case letters, digits and single hyphens, such as acme-labs.",
             ));
         }
         if Self::RESERVED.contains(&text) || uuid::Uuid::try_parse(text).is_ok() {
-            return Err(Fault::new("RESERVED", "This slug is reserved; choose another."));
+            return Err(Fault::new("RESERVED", "This slug is reserved. Choose another one."));
         }
         Ok(Self(text.to_owned()))
     }
@@ -236,7 +236,7 @@ impl Color {
             Some(hex) if hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()) => {
                 Ok(Self(text.to_ascii_lowercase()))
             }
-            _ => Err(Fault::new("INVALID_FORMAT", "Write a colour as #rrggbb.")),
+            _ => Err(Fault::new("INVALID_FORMAT", "Must be a colour such as #1f6feb.")),
         }
     }
 }

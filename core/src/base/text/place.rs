@@ -29,7 +29,7 @@ impl Locale {
                 _ => (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             };
             if !sound {
-                return Err(Fault::new("INVALID_FORMAT", "Write a language tag such as en or de-CH."));
+                return Err(Fault::new("INVALID_FORMAT", "Must be a language tag such as en or de-CH."));
             }
             let part = part.to_ascii_lowercase();
             tag.push_str(if at > 0 { "-" } else { "" });
@@ -61,7 +61,9 @@ impl TimeZone {
         length(text, 1..=Self::MAX)?;
         match text.parse::<Tz>() {
             Ok(zone) => Ok(Self(zone.name().to_owned())),
-            Err(_) => Err(Fault::new("UNKNOWN_TIMEZONE", "Name a time zone such as Europe/Berlin or UTC.")),
+            Err(_) => {
+                Err(Fault::new("UNKNOWN_TIMEZONE", "Must be a time zone such as Europe/Berlin or UTC."))
+            }
         }
     }
 
