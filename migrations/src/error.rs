@@ -1,10 +1,10 @@
-//! Why the schema could not be changed.
+//! Errors of migrations.
 
 use std::path::PathBuf;
 
 use sea_orm_migration::{DbErr, sea_orm::SqlxError};
 
-/// What stopped a migration; the text is meant for an operator and never holds the URL, which may hold a password.
+/// An error of a migration. The text is for operators and never contains the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL names neither a SQLite file nor a PostgreSQL database.
@@ -15,13 +15,13 @@ pub enum Error {
     Unreachable {
         /// Host and port, or the folder of its socket.
         place: String,
-        /// What kept us from it.
+        /// Why it could not be reached.
         reason: String,
     },
     /// No schema of the login's search path exists.
     #[error("no schema of search_path exists: create one that is owned by the login that runs migrations")]
     Schema,
-    /// The login may read nothing.
+    /// The login is not allowed to read the list of applied migrations.
     #[error(
         "the login is not allowed to read which migrations are applied: run `insula migrate up` as the owner of the tables"
     )]
@@ -32,12 +32,12 @@ pub enum Error {
     /// The database file, its folder or the lock file beside it could not be opened.
     #[error("cannot open {}: {source}", path.display())]
     File {
-        /// What was opened.
+        /// The file or folder that was to be opened.
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// This login may not make or grant what row-level security needs; `statements` are the ones still missing.
+    /// The login is not allowed to create the roles and grants that row-level security needs.
     #[error(
         "the login is not allowed to create the roles and grants that row-level security needs; an administrator of the database cluster must run:\n{}",
         statements.join("\n")
@@ -48,7 +48,7 @@ pub enum Error {
     },
 }
 
-/// Failures outside of a statement (connecting, locking) say what sqlx says.
+/// Errors outside of a statement (connecting, locking) have the text of sqlx.
 impl From<SqlxError> for Error {
     fn from(error: SqlxError) -> Self {
         Self::Database(DbErr::Conn(sea_orm_migration::sea_orm::RuntimeErr::SqlxError(error.into())))

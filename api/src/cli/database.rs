@@ -1,4 +1,4 @@
-//! The database of the settings: whether it can be used, by whom, and what else uses it.
+//! The configured database: connection, migrations, and the privileges of the login.
 
 use insula_core::{
     runtime::{

@@ -7,7 +7,7 @@ use super::{Fault, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Apply pending migrations and repair roles and policies; safe to run in several processes at the same time
+    /// Apply pending migrations and repair roles and policies; several processes can run it at the same time
     Up,
     /// Revert the most recent migrations
     Down {

@@ -1,19 +1,19 @@
-//! What an operator is told of a mail that did not arrive.
+//! Errors of test e-mails, with hints for operators.
 
 use crate::smtp::Stage;
 
-/// Why a mail that was sent by hand did not arrive, and what to look at.
+/// Why a test e-mail could not be sent, and what to check.
 #[derive(Debug)]
 pub struct Trouble {
     /// What went wrong; one line.
     pub what: String,
     /// What to do next; one line.
     pub hint: &'static str,
-    /// Does the configuration send no mail at all?
+    /// Is no e-mail configured at all?
     pub is_nowhere: bool,
 }
 
-/// What to look at when a mail came no further than `stage`.
+/// What to check if sending failed at `stage`.
 pub(super) const fn hint(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => {

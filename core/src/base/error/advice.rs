@@ -1,9 +1,9 @@
-//! What to do about each refusal: the last part of the page that explains its code.
+//! What to do about each error: the last section of the page of its code.
 
 use super::Code;
 
 impl Code {
-    /// What whoever meets this code can do about it. Backticks stand around what is code.
+    /// What a client can do about this error. Code is in backticks.
     pub const fn advice(self) -> &'static str {
         match self {
             Self::BadRequest => {

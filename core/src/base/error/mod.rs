@@ -1,4 +1,4 @@
-//! Everything an operation can refuse or fail with. `api::problem` maps the kinds to HTTP, once.
+//! The errors of operations. `api::problem` is the only place that maps their kinds to HTTP.
 
 mod advice;
 mod fields;
@@ -14,47 +14,47 @@ use crate::base::{
     text::Fault,
 };
 
-/// The kinds of refusal; each is one HTTP status.
+/// The kinds of errors; each is one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// The request cannot be read.
+    /// 400: the request cannot be read.
     Malformed,
-    /// Nobody is signed in, or not validly.
+    /// 401: the request has no valid credentials.
     Unauthenticated,
-    /// Signed in, and not allowed.
+    /// 403: signed in, but not allowed.
     Forbidden,
-    /// No such thing, or not yours: the same, on purpose.
+    /// 404: the object does not exist, or the caller may not see it; deliberately not distinguished.
     NotFound,
-    /// The path has no such method.
+    /// 405: the path does not support the method.
     WrongMethod,
-    /// The client was too slow.
+    /// 408: the client was too slow.
     TooSlow,
-    /// The thing is in another state, or the name is taken.
+    /// 409: the object is in another state, or the name is taken.
     Conflict,
-    /// It has another address now.
+    /// 308: the object has another URL now.
     Moved,
-    /// It was there, and is deleted.
+    /// 410: the object existed, and was deleted.
     Gone,
-    /// The client's copy is stale.
+    /// 412: the version in `If-Match` is outdated.
     Stale,
-    /// Whoever changes it must say which copy he has.
+    /// 428: the change needs `If-Match`.
     Unconditional,
-    /// The body is over the limit.
+    /// 413: the body is larger than the limit.
     TooLarge,
-    /// The body is of another type.
+    /// 415: the operation does not accept the media type of the body.
     WrongMediaType,
-    /// One or more fields are wrong.
+    /// 422: one or more fields are invalid.
     Invalid,
-    /// Too often.
+    /// 429: too many requests.
     Limited,
-    /// Our fault.
+    /// 500: an error of the server.
     Internal,
-    /// Not now; again later.
+    /// 503: temporarily unavailable.
     Unavailable,
 }
 
 macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal, $sentence:literal;)+) => {
-    /// A stable name for one refusal: the member `error` of a problem.
+    /// A stable code for one error: the member `error` of a problem.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Code { $(#[doc = $sentence] $name),+ }
 
@@ -62,17 +62,17 @@ macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal
         /// Every code, in the order of the table.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-        /// As the API spells it: `UPPER_SNAKE`.
+        /// The code in the API, in `UPPER_SNAKE`.
         pub const fn as_str(self) -> &'static str {
             match self { $(Self::$name => $text),+ }
         }
 
-        /// Which kind of refusal it is.
+        /// The kind of the error, which determines the HTTP status.
         pub const fn kind(self) -> Kind {
             match self { $(Self::$name => Kind::$kind),+ }
         }
 
-        /// A few words that never change.
+        /// Short summary of the problem type.
         pub const fn title(self) -> &'static str {
             match self { $(Self::$name => $title),+ }
         }
@@ -156,17 +156,17 @@ codes! {
 }
 
 impl Code {
-    /// The refusal of this code, as a result's error.
+    /// The error with this code.
     pub const fn refuse(self) -> Error {
         Error::Refused(self)
     }
 
-    /// The refusal of this code because of one field, of which it says all there is to say.
+    /// The error with this code for one field, with the sentence of the code as its message.
     pub fn refuse_at(self, field: &str) -> Error {
         self.refuse_field(field, Fault { code: self.as_str(), message: self.sentence().to_owned() })
     }
 
-    /// The refusal of this code because of one field.
+    /// The error with this code for one field.
     pub fn refuse_field(self, field: &str, fault: Fault) -> Error {
         Error::Invalid(
             self,
@@ -175,78 +175,78 @@ impl Code {
     }
 }
 
-/// Why a member was refused: what was missing, what he has, what would do.
+/// Why a permission check failed: the missing permission, the member's roles, and the roles that grant it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The permission asked for.
+    /// The permission that is needed.
     pub permission: Permission,
-    /// The keys of the roles the member holds.
+    /// The keys of the member's roles.
     pub roles_held: Vec<String>,
-    /// The keys of the roles of the organization that hold the permission.
+    /// The keys of the roles of the organization that grant the permission.
     pub roles_that_grant: Vec<String>,
 }
 
-/// Everything an operation can refuse or fail with.
+/// The errors of operations.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A rule said no.
+    /// A rule was violated.
     #[error("{}", .0.sentence())]
     Refused(Code),
-    /// Fields are wrong; the code is of [`Kind::Invalid`] or [`Kind::Malformed`].
+    /// Fields are invalid; the code is of [`Kind::Invalid`] or [`Kind::Malformed`].
     #[error("{}", .0.sentence())]
     Invalid(Code, Vec<FieldError>),
     /// The member lacks a permission.
     #[error("You need the permission `{}` to do this.", .0.permission)]
     Forbidden(Box<Missing>),
-    /// The caller would give permissions that he lacks.
+    /// The caller would grant permissions that they lack.
     #[error("{}", Code::Escalation.sentence())]
     Escalation(PermissionSet),
-    /// Members, by their ids, hold the role that is to go.
+    /// Members have the role that is to be deleted, or open invitations grant it.
     #[error("{}", Code::RoleInUse.sentence())]
     RoleInUse {
-        /// Who hold it.
+        /// The ids of the members.
         members: Vec<MemberId>,
-        /// The open invitations that give it.
+        /// The ids of the open invitations.
         invitations: Vec<InvitationId>,
     },
-    /// The invitation is for another address than the caller's; this is as much of it as he may see.
+    /// The invitation is for another e-mail address than the caller's; holds the masked address.
     #[error("{}", Code::InvitationEmailMismatch.sentence())]
     EmailMismatch(String),
-    /// The organization has this slug now.
+    /// The organization now has this slug.
     #[error("{}", Code::OrganizationMoved.sentence())]
     Moved(String),
-    /// Organizations, by their slugs, would be left without an active owner.
+    /// Organizations, by their slugs, would have no active owner.
     #[error("{} Organizations: {}.", Code::LastOwner.sentence(), .0.join(", "))]
     LastOwner(Vec<String>),
-    /// No such thing (named in lower case) where the caller may look.
+    /// An object of this type (in lower case) does not exist, or the caller may not see it.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
-    /// Too often.
+    /// Too many requests.
     #[error("Too many requests. Try again in {}.", seconds(.retry_after))]
     Limited {
-        /// What to tell the client to wait.
+        /// How long the client should wait.
         retry_after: Duration,
     },
-    /// Not now; again after `retry_after`.
+    /// Temporarily unavailable.
     #[error("{}", Code::Unavailable.sentence())]
     Unavailable {
-        /// What to tell the client to wait.
+        /// How long the client should wait.
         retry_after: Duration,
     },
-    /// The database does not answer, or takes no connections. Whether a change that was being committed took place is unknown.
+    /// The database does not respond, or accepts no connections. It is unknown whether a change that was being committed took
+    /// place.
     #[error("{}", Code::Unavailable.sentence())]
     Away,
-    /// The process wants no work now, for this reason.
+    /// The process accepts no requests at the moment, for this reason.
     #[error("Not ready: {0}.")]
     NotReady(&'static str),
-    /// The database failed in a way that is nobody's refusal. Its text says why, for the log; clients are told
-    /// [`Code::InternalError`]'s sentence.
+    /// The database failed. The text is for the log; clients get the sentence of [`Code::InternalError`].
     #[error("storage failed: {0}")]
     Storage(#[source] DbErr),
-    /// The settings do not fit what is stored; says what to set.
+    /// The settings do not match what is stored; the text says what to set.
     #[error("{0}")]
     Misconfigured(&'static str),
-    /// A promise the program makes to itself was broken.
+    /// An invariant of the program was violated.
     #[error("{0}")]
     Broken(&'static str),
 }
@@ -263,7 +263,7 @@ fn seconds(wait: &Duration) -> String {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The stable name of the refusal.
+    /// The stable code of the error.
     pub const fn code(&self) -> Code {
         match self {
             Self::Refused(code) | Self::Invalid(code, _) => *code,

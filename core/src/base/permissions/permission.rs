@@ -1,4 +1,4 @@
-//! The one list of permissions: the enum, its spelling, its marker types and what they need all come from it.
+//! The list of permissions. The enum, its text form, the marker types and their requirements are generated from it.
 
 use std::fmt;
 
@@ -15,31 +15,31 @@ macro_rules! permissions {
     (@write read $name:ident) => {};
     (@write $kind:ident $name:ident) => { impl Write for $name {} };
     ($($kind:ident $name:ident = $text:literal, $about:literal;)+) => {
-        /// One thing a member may be allowed to do.
+        /// A permission of a member in an organization.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Permission { $(#[doc = $about] $name),+ }
 
         impl Permission {
-            /// Every permission, in the order they are shown.
+            /// All permissions, in display order.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// As the API spells it: `resource:action`.
+            /// The permission in the API: `resource:action`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
             }
 
-            /// What it allows, for people.
+            /// Description for people.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$name => $about),+ }
             }
 
-            /// Does it change the organization? To export does not, although every export is recorded.
+            /// Does it allow changes of the organization? Exports do not change it, although every export is recorded.
             pub const fn changes(self) -> bool {
                 match self { $(Self::$name => permissions!(@changes $kind)),+ }
             }
 
-            /// The permission that is spelled so.
+            /// The permission with this text form.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|permission| permission.as_str() == text)
             }
@@ -60,7 +60,7 @@ macro_rules! permissions {
     };
 }
 
-// `dear`: it changes things, and needs a log-in of a short while ago. `export`: it reads, and is recorded.
+// `dear`: it allows changes, and needs a recent log-in. `export`: it only reads, and each use is recorded.
 permissions! {
     read  OrganizationRead     = "organization:read",        "View the organization";
     write OrganizationUpdate   = "organization:update",      "Change the name and description of the organization";

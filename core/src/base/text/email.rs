@@ -49,7 +49,7 @@ impl EmailAddress {
         &self.canonical
     }
 
-    /// As much of it as helps whoever knows it, and hardly anybody else: `a***@example.com`.
+    /// The masked e-mail address, which only helps those who know it: `a***@example.com`.
     pub fn masked(&self) -> String {
         let (local, domain) = self.typed.rsplit_once('@').unwrap_or_default();
         format!("{}***@{domain}", local.chars().take(1).collect::<String>())

@@ -38,7 +38,7 @@ pub use work::{Activity, Notes};
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Stable, `UPPER_SNAKE`, for programs.
+    /// Stable error code for programs, in `UPPER_SNAKE`.
     pub code: &'static str,
     /// Explanation for people.
     pub message: String,
@@ -101,13 +101,13 @@ impl Name {
         Ok(Self(name))
     }
 
-    /// Of a person who has told none.
+    /// The default name of a personal organization.
     pub(crate) fn personal() -> Self {
         Self("Personal".to_owned())
     }
 }
 
-/// The address of an organization in URLs: lower-case letters, digits and single hyphens, 2..=63 characters.
+/// Identifier of an organization in URLs: lower-case letters, digits and single hyphens, 2..=63 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(String);
 
@@ -161,7 +161,7 @@ impl Slug {
         Ok(Self(text.to_owned()))
     }
 
-    /// One made from what people call somebody, and a `suffix` of lower-case letters and digits that makes it unique.
+    /// Makes a slug from a display name, and a `suffix` of lower-case letters and digits that makes it unique.
     pub(crate) fn made_of(name: &str, suffix: &str) -> Self {
         let mut slug = String::new();
         for c in key(name).chars() {

@@ -1,7 +1,7 @@
-//! Every setting, in one table: name, default, meaning. Nothing else reads the environment.
+//! All settings, in one table: name, default, meaning. No other module reads the environment.
 //!
-//! Defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE` (the value
-//! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
+//! Precedence: defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE`
+//! (the value is read from that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
 mod ca_bundle;
 mod database_url;
@@ -32,13 +32,13 @@ use crate::base::{
 /// One row of the table of settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Its name in the environment.
+    /// Name in the environment.
     pub name: &'static str,
-    /// Its value when nobody sets it; empty: none.
+    /// Value if it is not set; empty if there is no default.
     pub default: &'static str,
-    /// What it does, and its unit.
+    /// Meaning and unit, for people.
     pub about: &'static str,
-    /// Must its value never be shown?
+    /// Is the value secret, so that it is never shown?
     pub secret: bool,
 }
 
@@ -48,13 +48,13 @@ macro_rules! settings { ($($field:ident: $kind:ty = $name:literal, $default:lite
     pub struct Config { $(#[doc = $about] pub $field: $kind),+ }
 
     impl Config {
-        /// Every setting, in the order they are shown.
+        /// All settings, in display order.
         pub const SETTINGS: &'static [Setting] = &[$(
             Setting { name: $name, default: $default, about: $about, secret: <$kind as Value>::SECRET }
         ),+];
 
         /// # Errors
-        /// Every setting that is unknown, set twice or not readable, one line each.
+        /// One line for each setting that is unknown, set twice or invalid.
         pub fn read(sources: &Sources) -> Result<Self, ConfigError> {
             let mut faults = sources.faults(Self::SETTINGS);
             $(let $field = sources.value::<$kind>($name, $default, &mut faults);)+
@@ -183,39 +183,39 @@ impl Config {
         self.migrate_on_start.unwrap_or(!self.is_production())
     }
 
-    /// Is a login refused that owns tables or passes row security?
+    /// Is a database login refused that owns tables or bypasses row-level security?
     pub fn requires_separate_database_login(&self) -> bool {
         self.require_separate_database_login.unwrap_or(self.is_production())
     }
 
-    /// How long to go on accepting after SIGTERM.
+    /// How long new connections are accepted after SIGTERM.
     pub fn drain_delay(&self) -> Duration {
         self.drain_delay.unwrap_or(Duration::from_secs(if self.is_production() { 5 } else { 0 }))
     }
 
-    /// How often to look for changed keys; never so often that looking is all a process does.
+    /// Interval between two checks for changed keys; at least 100 ms.
     pub fn key_reload(&self) -> Duration {
         self.key_reload.max(Duration::from_millis(100))
     }
 
-    /// Is it hidden which addresses have an account?
+    /// Is it hidden which e-mail addresses have an account?
     pub fn hides_existing_accounts(&self) -> bool {
         self.hide_existing_accounts.unwrap_or(self.is_production() && self.sends_mail())
     }
 
-    /// Does mail leave this installation? Then new accounts must verify their address.
+    /// Does this installation send e-mail? Then new accounts must verify their e-mail address.
     pub fn sends_mail(&self) -> bool {
         self.smtp_url.is_some() || self.mail_folder.is_some()
     }
 
-    /// Are mails kept in memory, to be looked at? In development, while none leaves.
+    /// Are e-mails kept in memory and shown at `/dev/mail`? Only in development, if no e-mail is sent.
     pub fn keeps_mail(&self) -> bool {
         !self.sends_mail() && !self.is_production()
     }
 
     /// # Errors
-    /// What would make a production installation insecure, what nobody could register with, and addresses that do not fit
-    /// each other, one line each.
+    /// One line for each setting that makes a production installation insecure, prevents registration, or contradicts
+    /// another setting.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
         let mut faults = public_url::faults(self.public_url.as_deref(), self.cookie_domain.as_deref());
         if self.hides_existing_accounts() && !self.sends_mail() {
@@ -251,7 +251,7 @@ impl Config {
 
 const MAKE_A_KEY: &str = "generate one with `openssl rand -base64 48`";
 
-/// Why production does not accept a master key, if it does not.
+/// Why production refuses a master key, or `None` if it is accepted.
 fn weakness(name: &str, key: &str) -> Option<String> {
     let fault = match () {
         () if key.len() < MasterKey::MIN => "shorter than 32 bytes",
@@ -261,7 +261,7 @@ fn weakness(name: &str, key: &str) -> Option<String> {
     Some(format!("{name}: {fault}; {MAKE_A_KEY}"))
 }
 
-/// A key with few different characters, or with a word that examples use.
+/// Does the key have few different characters, or contain a word that examples use?
 fn is_guessable(key: &str) -> bool {
     let different = key.chars().collect::<std::collections::HashSet<_>>().len();
     let lower = key.to_lowercase();
