@@ -209,6 +209,6 @@ mod tests {
         assert_eq!(values["DATABASE_URL"], "sqlite://x");
         assert_eq!(values["INSULA_MAX_CONNECTIONS"], "5");
         fs::write(&path, "bind = \"x\"\n\nsecret_key = hunter2\n").unwrap();
-        assert_eq!(read_toml(&path).unwrap_err(), "line 3: not TOML");
+        assert_eq!(read_toml(&path).unwrap_err(), "line 3: invalid TOML");
     }
 }
