@@ -215,8 +215,10 @@ pub(crate) async fn retire(pool: &PgPool, place: &Place) {
     for role in [&old.app, &old.system] {
         let dropped = sqlx::raw_sql(AssertSqlSafe(format!("DROP ROLE {}", quoted(role)))).execute(pool).await;
         match dropped {
-            Ok(_) => tracing::info!(role, "removed a role that nothing needs any more"),
-            Err(error) => tracing::info!(role, %error, "this installation uses the role no longer; it stays"),
+            Ok(_) => tracing::info!(role, "removed a database role that is no longer used"),
+            Err(error) => {
+                tracing::info!(role, %error, "kept a database role that this installation no longer uses, because something else needs it")
+            }
         }
     }
 }

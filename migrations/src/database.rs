@@ -106,7 +106,7 @@ pub(crate) async fn reach(options: &PgConnectOptions) -> Result<PgConnection, Er
     let reason = match tokio::time::timeout(PATIENCE, options.connect()).await {
         Ok(Ok(connection)) => return Ok(connection),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
+        Err(_) => format!("no response within {} seconds", PATIENCE.as_secs()),
     };
     let place = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
@@ -136,7 +136,7 @@ impl Session {
     /// Closes the connection, then lets the next one in. The work is done by then: a failure here is only noted.
     pub(crate) async fn close(self) {
         if let Err(error) = self.connection.close().await {
-            tracing::warn!(%error, "the migrating connection did not close cleanly");
+            tracing::warn!(%error, "the connection of the migration did not close cleanly");
         }
         self.lock.release().await;
     }

@@ -1,29 +1,29 @@
-//! Why the schema could not be changed.
+//! Errors of migrations.
 
 use std::path::PathBuf;
 
 use sea_orm_migration::{DbErr, sea_orm::SqlxError};
 
-/// What stopped a migration; the text is meant for an operator and never holds the URL, which may hold a password.
+/// An error of a migration. The text is for operators and never contains the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL names neither a SQLite file nor a PostgreSQL database.
-    #[error("the database URL must begin with postgres:// or sqlite: and name a file (not :memory:)")]
+    #[error("use postgres://user:password@host/name or sqlite:path/to/file.db (not :memory:)")]
     Url,
     /// The database could not be reached in time, or refused the connection.
     #[error("the database at {place} cannot be reached: {reason}")]
     Unreachable {
         /// Host and port, or the folder of its socket.
         place: String,
-        /// What kept us from it.
+        /// Why it could not be reached.
         reason: String,
     },
     /// No schema of the login's search path exists.
-    #[error("the schema that search_path names does not exist: create it, owned by the login of migrations")]
+    #[error("no schema of search_path exists: create one that is owned by the login that runs migrations")]
     Schema,
-    /// The login may read nothing.
+    /// The login is not allowed to read the list of applied migrations.
     #[error(
-        "the login may not read which migrations are applied: run `insula migrate up` as the owner of the tables"
+        "the login is not allowed to read which migrations are applied: run `insula migrate up` as the owner of the tables"
     )]
     Unreadable,
     /// A statement failed.
@@ -32,15 +32,14 @@ pub enum Error {
     /// The database file, its folder or the lock file beside it could not be opened.
     #[error("cannot open {}: {source}", path.display())]
     File {
-        /// What was opened.
+        /// The file or folder that was to be opened.
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// This login may not make or grant what row-level security needs; `statements` are the ones still missing.
+    /// The login is not allowed to create the roles and grants that row-level security needs.
     #[error(
-        "the login may not create or grant what row-level security needs; \
-         an administrator of the cluster must run:\n{}",
+        "the login is not allowed to create the roles and grants that row-level security needs; an administrator of the database cluster must run:\n{}",
         statements.join("\n")
     )]
     Hats {
@@ -49,7 +48,7 @@ pub enum Error {
     },
 }
 
-/// Failures outside of a statement (connecting, locking) say what sqlx says.
+/// Errors outside of a statement (connecting, locking) have the text of sqlx.
 impl From<SqlxError> for Error {
     fn from(error: SqlxError) -> Self {
         Self::Database(DbErr::Conn(sea_orm_migration::sea_orm::RuntimeErr::SqlxError(error.into())))

@@ -64,7 +64,7 @@ pub(crate) async fn fit(pool: &PgPool, roles: &Roles, login: Option<&str>) -> Re
         let Some(Lack { statement, what }) = missing.first() else { return Ok(done) };
         match sqlx::query(AssertSqlSafe(statement.as_str())).execute(pool).await {
             Ok(_) => {
-                tracing::info!(statement, "changed the roles of the cluster");
+                tracing::info!(statement, "changed the database roles");
                 done.push(what.clone());
             }
             Err(error) if refused(&error) => {

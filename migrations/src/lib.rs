@@ -88,7 +88,7 @@ pub async fn upgrade(url: &str, login: Option<&str>) -> Result<Upgrade, Error> {
 /// What [`upgrade`] would put right, for people; nothing while migrations are pending. Changes nothing.
 ///
 /// # Errors
-/// `Database` when the database does not answer.
+/// `Database` when the database does not respond.
 pub async fn missing(url: &str, login: Option<&str>) -> Result<Vec<String>, Error> {
     let database: Database = url.parse()?;
     let Some(connection) = database.look().await? else { return Ok(Vec::new()) };
@@ -101,7 +101,7 @@ pub async fn missing(url: &str, login: Option<&str>) -> Result<Vec<String>, Erro
 /// the same one, and a copy of the database has another. Makes a SQLite file that is not there yet.
 ///
 /// # Errors
-/// `Database` when the database does not answer; `File` when the file cannot be opened.
+/// `Database` when the database does not respond; `File` when the file cannot be opened.
 pub async fn installation(url: &str) -> Result<String, Error> {
     installation::id(&url.parse()?).await
 }
@@ -109,7 +109,7 @@ pub async fn installation(url: &str) -> Result<String, Error> {
 /// What installations of one PostgreSQL cluster may do to each other, in sentences that say what to run.
 ///
 /// # Errors
-/// `Database` when the database does not answer.
+/// `Database` when the database does not respond.
 pub async fn shared(url: &str) -> Result<Vec<String>, Error> {
     let database: Database = url.parse()?;
     let Some(connection) = database.look().await? else { return Ok(Vec::new()) };
@@ -151,7 +151,7 @@ pub async fn fresh(url: &str, login: Option<&str>) -> Result<Vec<String>, Error>
 /// Takes no lock and changes nothing: it creates neither the bookkeeping table nor a missing SQLite file.
 ///
 /// # Errors
-/// `Database` when the database does not answer; `Unreadable` when the login may not read the bookkeeping table.
+/// `Database` when the database does not respond; `Unreadable` when the login may not read the bookkeeping table.
 pub async fn status(url: &str) -> Result<Vec<(String, bool)>, Error> {
     let database: Database = url.parse()?;
     let Some(connection) = database.look().await? else {

@@ -39,7 +39,7 @@ impl Lock {
         let mut told = false;
         while !lock.attempt().await? {
             if !told {
-                tracing::info!("another process migrates this database: waiting for it");
+                tracing::info!("another process is migrating this database: waiting for it to finish");
                 told = true;
             }
             tokio::time::sleep(PAUSE).await;

@@ -133,7 +133,7 @@ async fn the_only_owner_stays_and_is_told_of_what() {
     ] {
         let problem = refused.problem(409, "LAST_OWNER");
         assert_eq!(problem["organizations"], json!(["acme", "zeta"]));
-        assert!(problem["detail"].as_str().unwrap().ends_with("It concerns: acme, zeta."));
+        assert!(problem["detail"].as_str().unwrap().ends_with("Organizations: acme, zeta."));
     }
     ada.client.get(ME).await.expect(200);
     // An owner who cannot act does not count.

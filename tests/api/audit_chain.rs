@@ -89,7 +89,9 @@ async fn many_writers_of_many_processes_make_one_chain_and_none_loses_anything()
     let once = "SELECT count(*) FROM (SELECT request_id FROM audit_events WHERE request_id LIKE '%-%-create'
                 OR request_id LIKE '%-%-a' OR request_id LIKE '%-%-b' GROUP BY request_id HAVING count(*) = 1) once";
     assert_eq!(vault.scalar(once).await, i64::try_from(changes).unwrap());
-    assert!(proven(&server, &ada).await.starts_with(&format!("The log is whole: {} events;", changes + 2)));
+    assert!(
+        proven(&server, &ada).await.starts_with(&format!("The audit log is intact: {} events;", changes + 2))
+    );
 }
 
 #[tokio::test]
@@ -239,7 +241,7 @@ async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
     assert_eq!((&report["valid"], &report["erased"]), (&json!(true), &json!(events.len())), "{report}");
     let report = operator.get("/api/v1/admin/audit/verify").await.expect(200);
     assert!(report["valid"] == true && report["erased"].as_i64() >= Some(2), "{report}");
-    let without = format!(", {} without what was personal of them (erased);", events.len());
+    let without = format!(", {} of them without their personal data (erased);", events.len());
     assert!(proven(&server, &ada).await.contains(&without));
     vault.sealed().await;
     assert_no_fork(&vault).await;

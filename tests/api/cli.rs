@@ -189,7 +189,7 @@ fn create_superuser(workplace: &Workplace, email: &str, password: &str) -> Outpu
 async fn an_operator_is_made_once_and_keeps_his_password() {
     let workplace = Workplace::new().await;
     let made = create_superuser(&workplace, "root@example.com", PASSWORD);
-    assert_eq!(out(&made), "root@example.com is an operator now\n");
+    assert_eq!(out(&made), "root@example.com is now a superuser\n");
     let again = create_superuser(&workplace, "Root@Example.com", "another long password");
     assert!(again.status.success() && out(&again).contains("nothing was changed"), "{again:?}");
 

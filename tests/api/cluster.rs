@@ -154,11 +154,14 @@ async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
     here.request("POST", LOG_OUT).await.expect(204);
     assert!(is_out(&here).await && !is_out(&there).await);
     is_refused_to_write(&there).await;
-    eventually("it is told, once", async || b.log().matches("Redis is away").count() == 1).await;
+    eventually("it is told, once", async || {
+        b.log().matches("Redis unavailable for cache invalidation").count() == 1
+    })
+    .await;
 
     relay.mend();
     eventually("everything is asked again", async || is_out(&there).await).await;
-    eventually("it is told", async || b.log().contains("Redis is back")).await;
+    eventually("it is told", async || b.log().contains("Redis available again for cache invalidation")).await;
 }
 
 #[tokio::test]
@@ -171,9 +174,9 @@ async fn without_redis_everything_works_and_one_line_says_so() {
         assert!(is_out(&here).await);
         eventually("the other process notices", async || is_out(&there).await).await;
     }
-    eventually("it is told", async || a.log().contains("Redis is away")).await;
+    eventually("it is told", async || a.log().contains("Redis unavailable for cache invalidation")).await;
     let log = String::from_utf8(a.terminate().await.stderr).unwrap();
-    assert_eq!(log.matches("Redis is away").count(), 1, "{log}");
+    assert_eq!(log.matches("Redis unavailable for cache invalidation").count(), 1, "{log}");
     assert!(!log.contains("hunter2"), "{log}");
 }
 

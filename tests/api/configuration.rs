@@ -58,7 +58,7 @@ fn a_url_of_something_else_is_refused_with_the_right_form() {
     for (name, url, form) in [
         ("DATABASE_URL", "mysql://insula:hunter2@db/x", "postgres://user:password@host:5432/database"),
         ("DATABASE_URL", "sqlite:///logger.db", "sqlite:///var/lib/insula/insula.db (absolute)"),
-        ("DATABASE_URL", "sqlite::memory:", "a database that lasts"),
+        ("DATABASE_URL", "sqlite::memory:", "a persistent database"),
         ("DATABASE_URL", "postgres://insula:hunter2#x@db/x", "%23 for #"),
         ("INSULA_MIGRATION_DATABASE_URL", "jdbc:postgresql://db/x?password=hunter2", "postgres://"),
         ("INSULA_PUBLIC_URL", "insula.example", "https://insula.example"),

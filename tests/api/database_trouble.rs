@@ -159,7 +159,7 @@ async fn a_server_without_a_free_connection_is_waited_for() {
     end_connections(&place.vault).await;
     is_put_off(&place.writes().await, "UNAVAILABLE");
     is_put_off(&place.ada.get(PROJECTS).await, "UNAVAILABLE");
-    assert_eq!(place.reason().await.as_deref(), Some("the database does not answer"));
+    assert_eq!(place.reason().await.as_deref(), Some("the database does not respond"));
     alter(&place.vault, "CONNECTION LIMIT -1").await;
     place.recovers().await;
 }
@@ -184,7 +184,7 @@ async fn a_server_that_hangs_is_waited_for() {
             is_put_off(&place.ada.get(PROJECTS).await, "UNAVAILABLE");
             assert!(since.elapsed() < SECONDS * 2, "{:?}", since.elapsed());
         }
-        assert_eq!(place.reason().await.as_deref(), Some("the database does not answer"));
+        assert_eq!(place.reason().await.as_deref(), Some("the database does not respond"));
         relay.mend();
         place.recovers().await;
     }

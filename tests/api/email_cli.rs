@@ -50,7 +50,7 @@ fn a_test_mail_that_cannot_be_sent_says_what_to_look_at_and_tells_no_password() 
     let (told, complaint) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(69), "{told}{complaint}");
     assert!(told.contains("the mail server 127.0.0.1") && told.contains("connecting to"), "{told}");
-    assert!(complaint.contains("refused") && complaint.contains("look at host and port"), "{complaint}");
+    assert!(complaint.contains("refused") && complaint.contains("check host and port"), "{complaint}");
     assert!(!(told + &complaint).contains("hunter2"));
 
     let output =

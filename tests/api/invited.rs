@@ -77,7 +77,7 @@ async fn a_new_person_registers_through_the_token() {
     assert_eq!(roles(&eve).await, ["member"]);
     for used in [anybody.accept(&token, person).await, preview(&anybody, &token).await] {
         let problem = used.problem(410, "INVITATION_EXPIRED");
-        assert!(problem["message"].as_str().unwrap().contains("ask whoever invited you"), "{problem}");
+        assert!(problem["message"].as_str().unwrap().contains("ask the person who invited you"), "{problem}");
     }
 
     let vault = server.vault().await;
@@ -114,7 +114,7 @@ async fn somebody_with_an_account_joins_with_it_whether_he_is_signed_in_or_not()
     let joined = bob.accept(&token, json!({})).await.expect(200);
     assert_eq!(
         (&joined["next"], &joined["message"]),
-        (&json!("continue"), &json!("You belong to acme now."))
+        (&json!("continue"), &json!("You are now a member of acme."))
     );
     let mut held = roles(&bob).await;
     held.sort();

@@ -72,7 +72,7 @@ async fn a_job_that_cannot_be_read_or_ends_its_workers_is_given_up_at_once() {
     let vault = server.vault().await;
     vault.plant(&Planted { kind: "send_welcome", ..Planted::new(1, "pending") }).await;
     let unreadable = dead(&operator, "send_welcome").await;
-    assert_eq!(unreadable["last_error"], "its payload cannot be read");
+    assert_eq!(unreadable["last_error"], "the payload of the job cannot be read");
 
     server.postbox().be(Mood::Refuse);
     register(&server.client()).await;
@@ -80,7 +80,7 @@ async fn a_job_that_cannot_be_read_or_ends_its_workers_is_given_up_at_once() {
     eventually("it was tried", async || job(&operator, kind).await["last_error"].is_string()).await;
     due(&vault, kind, 10, 10).await;
     let harmful = dead(&operator, kind).await;
-    assert_eq!(harmful["last_error"], "10 workers ended while they had it");
+    assert_eq!(harmful["last_error"], "10 workers stopped while they ran this job");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_worker_ends_when_it_is_told_to() {
     command.env("INSULA_OPS_BIND", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut worker = Process::start(&mut command, "KILL").unwrap();
     let told = BufReader::new(worker.pipes().stdout.take().unwrap());
-    assert!(told.lines().map_while(Result::ok).any(|line| line == "Insula works"));
+    assert!(told.lines().map_while(Result::ok).any(|line| line == "Insula worker started"));
     register(&server.client()).await;
     let vault = server.vault().await;
     eventually("it works", async || {

@@ -198,7 +198,7 @@ async fn a_stolen_key_goes_at_once() {
     let servers = [here.client(), there.client()];
     keys(&workplace, &["rotate"], &QUICK).await;
     let line = keys(&workplace, &["rotate", "--now"], &QUICK).await.remove(0);
-    assert!(line.contains("signs now"), "{line}");
+    assert!(line.contains("signs from now on"), "{line}");
     for server in &servers {
         eventually("the old token is refused", async || {
             server.bearer(ada.token()).get(ME).await.status == 401

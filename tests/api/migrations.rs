@@ -61,7 +61,7 @@ async fn five_at_once_apply_everything_exactly_once() {
 async fn five_servers_that_start_at_once_migrate_once_and_are_one() {
     let workplace = Workplace::new().await;
     let servers = together(5, |_| Server::builder().workplace(&workplace).start()).await;
-    let busy = servers.iter().filter(|server| server.log().contains("applied a migration"));
+    let busy = servers.iter().filter(|server| server.log().contains("migration applied"));
     assert_eq!(busy.count(), 1);
     // One key and one database: who signs in at one is signed in at all.
     let ada = servers[0].client().register("ada@example.com").await;

@@ -81,7 +81,7 @@ async fn an_ops_port_that_cannot_be_had_is_no_reason_not_to_serve_on_a_desk() {
     let server = Server::builder().env("INSULA_OPS_BIND", "192.0.2.1:9090").start().await;
     server.client().get("/healthz").await.expect(200);
     let log = server.log();
-    assert!(log.contains("no ops port") && log.contains("INSULA_OPS_BIND"), "{log}");
+    assert!(log.contains("the ops port is not available") && log.contains("INSULA_OPS_BIND"), "{log}");
     let told = String::from_utf8(server.terminate().await.stdout).unwrap();
     assert!(told.contains("Insula listens on ") && !told.contains("ops port"), "{told}");
 }

@@ -36,7 +36,7 @@ async fn what_is_locked_is_neither_added_nor_changed_nor_deleted() {
         assert_eq!(reply.faults(), ["started_at PERIOD_LOCKED"]);
         assert_eq!(
             problem["errors"][0]["message"],
-            "Everything that began before 2026-03-01T00:00:00Z is locked."
+            "Time entries that started before 2026-03-01T00:00:00Z are locked and can no longer be changed."
         );
     }
     // It can be seen, and what changes nothing changes nothing.

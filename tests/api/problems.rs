@@ -310,7 +310,7 @@ async fn internal(met: &mut Met, server: &Server, ada: &Client, (vault, path): (
     vault.execute("ALTER TABLE projects RENAME TO elsewhere").await;
     let reply = ada.get(path).header("x-request-id", "broken-1").await;
     let problem = met.note(&reply, 500, "INTERNAL_ERROR");
-    assert_eq!(problem["message"], "Something went wrong on our side. Tell us the request id.");
+    assert_eq!(problem["message"], "Something went wrong on our side. Please report the request id.");
     for inside in ["table", "relation", "database", "storage", "elsewhere"] {
         assert!(!reply.text().contains(inside), "{inside}: {}", reply.text());
     }

@@ -337,7 +337,7 @@ async fn what_cannot_be_written_is_refused_all_the_same_and_counted() {
         let draft = json!({ "code": "ENGINE", "name": "Engine" });
         victor.post(&format!("{DEMO}/projects"), draft).await.problem(403, "FORBIDDEN");
     }
-    assert!(demo.server.log().contains("a refusal could not be written down yet"), "{}", demo.server.log());
+    assert!(demo.server.log().contains("could not record a refusal yet"), "{}", demo.server.log());
     vault.execute("ALTER TABLE elsewhere RENAME TO audit_events").await;
     assert_eq!(all(&vault).await, 0);
     let _workplace = demo.server.workplace().clone();

@@ -92,8 +92,9 @@ async fn a_dump_restored_into_a_new_cluster_is_repaired_and_serves() {
         .env("INSULA_MIGRATE_ON_START", "false")
         .start()
         .await;
-    let says_so =
-        || server.log().contains("the database lacks") && server.log().contains("run `insula migrate up`");
+    let says_so = || {
+        server.log().contains("missing in the database") && server.log().contains("run `insula migrate up`")
+    };
     eventually("it says what to run", async || says_so()).await;
     server.client().get("/readyz").await.expect(503);
 

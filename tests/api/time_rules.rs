@@ -107,7 +107,7 @@ async fn an_organization_settles_its_own_rules() {
     let problem = reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(
         problem["errors"][0]["message"],
-        "An entry lasts 1 hours at most here; give an earlier `ended_at`."
+        "A time entry of this organization can last at most 1 hours. Choose an earlier `ended_at`."
     );
     for (setting, value) in [
         ("time_entry_max_hours", json!(0)),

@@ -75,7 +75,7 @@ impl BatchWriter {
                 }
             }
             if let Err(error) = self.write(&mut settled, &mut claims).await {
-                tracing::warn!(%error, jobs = settled.len(), "could not write down what became of jobs");
+                tracing::warn!(%error, jobs = settled.len(), "could not store job results");
                 // Whoever wanted one hears of it again.
                 claims.clear();
                 self.insist(&mut settled, &hurry).await;
@@ -112,16 +112,13 @@ impl BatchWriter {
             for one in settled.drain(..) {
                 let mut alone = vec![one];
                 if let Err(error) = self.write(&mut alone, &mut Vec::new()).await {
-                    tracing::debug!(%error, "still could not");
+                    tracing::debug!(%error, "retrying: could not store job results");
                     left.append(&mut alone);
                 }
             }
             *settled = left;
             if !settled.is_empty() && hurry.run_until_cancelled(sleep(PAUSE)).await.is_none() {
-                tracing::error!(
-                    jobs = settled.len(),
-                    "gave up writing down what became of jobs: they are done again"
-                );
+                tracing::error!(jobs = settled.len(), "gave up storing job results: the jobs will run again");
                 settled.clear();
             }
         }

@@ -34,7 +34,7 @@ pub(crate) async fn run(
         // It has to be told: that nothing comes any more does not end it.
         let told = stop.clone().cancelled_owned().map(Ok::<(), WorkerError>);
         if let Err(error) = worker.run_until(told).await {
-            tracing::error!(%error, worker = name, "the hands stopped");
+            tracing::error!(%error, worker = name, "job executor stopped");
         }
         start += 1;
         stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;

@@ -67,10 +67,13 @@ impl JobHandler {
     /// A job that hangs or panics costs an attempt, and nothing else.
     async fn guarded(&self, claimed: &ClaimedJob) -> (ClaimOutcome, Option<DeliveryAttempt>) {
         let Some(job) = &claimed.job else {
-            return (ClaimOutcome::Dead("its payload cannot be read".to_owned()), None);
+            return (ClaimOutcome::Dead("the payload of the job cannot be read".to_owned()), None);
         };
         if claimed.is_harmful() {
-            return (ClaimOutcome::Dead(format!("{} workers ended while they had it", claimed.lapses)), None);
+            return (
+                ClaimOutcome::Dead(format!("{} workers stopped while they ran this job", claimed.lapses)),
+                None,
+            );
         }
         // On the heap: a delivery is large, and every hand would carry room for one.
         let work = Box::pin(AssertUnwindSafe(self.work(claimed, job)).catch_unwind());
@@ -78,7 +81,7 @@ impl JobHandler {
         match self.hurry.run_until_cancelled(work).await {
             None => (ClaimOutcome::Released, None),
             Some(Err(_)) => (ClaimOutcome::Retry(format!("took longer than {PATIENCE:?}")), None),
-            Some(Ok(Err(_))) => (ClaimOutcome::Retry("panicked: the log says where".to_owned()), None),
+            Some(Ok(Err(_))) => (ClaimOutcome::Retry("panicked; see the log".to_owned()), None),
             Some(Ok(Ok(done))) => done,
         }
     }
@@ -114,10 +117,10 @@ fn tell(claimed: &ClaimedJob, outcome: &ClaimOutcome) {
     let (job, kind, attempt) = (claimed.ring.job, &claimed.kind, claimed.attempt);
     match outcome {
         ClaimOutcome::Done => tracing::debug!(%job, kind, attempt, "done"),
-        ClaimOutcome::Released => tracing::info!(%job, kind, attempt, "given back"),
-        ClaimOutcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "put off"),
-        ClaimOutcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "not now"),
-        ClaimOutcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "given up"),
+        ClaimOutcome::Released => tracing::info!(%job, kind, attempt, "job released"),
+        ClaimOutcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "job deferred"),
+        ClaimOutcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "temporary failure"),
+        ClaimOutcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "job failed permanently"),
     }
 }
 

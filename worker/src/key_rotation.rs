@@ -26,7 +26,7 @@ pub(crate) async fn take_turns(db: &Db, keys: &Keys, stop: &CancellationToken) {
     let mut tick = every(keys.every);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         if let Err(error) = maintenance::advance_keys(db, &keys.master, &keys.schedule).await {
-            tracing::warn!(%error, "could not look after the signing keys");
+            tracing::warn!(%error, "could not rotate the signing keys");
         }
     }
 }

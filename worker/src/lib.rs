@@ -111,10 +111,13 @@ async fn drain(
     stop.cancelled().await;
     tasks.close();
     if timeout(DRAIN, tasks.wait()).await.is_err() {
-        tracing::warn!(jobs = tasks.len(), "still at work: given back");
+        tracing::warn!(jobs = tasks.len(), "jobs did not finish before shutdown: released");
         hurry.cancel();
         if timeout(LAST_WORDS, tasks.wait()).await.is_err() {
-            tracing::error!(jobs = tasks.len(), "left behind: done again when their leases are over");
+            tracing::error!(
+                jobs = tasks.len(),
+                "jobs could not be released: they run again when their leases expire"
+            );
             end.cancel();
         }
     }

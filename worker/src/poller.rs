@@ -49,14 +49,14 @@ pub(crate) async fn run(
         match outbox::due(db, room.unwrap_or(MOST)).await {
             Ok(due) => {
                 if std::mem::take(&mut is_away) {
-                    tracing::info!("the database is back");
+                    tracing::info!("the database is available again");
                 }
                 pause = if room.is_none() && due.len() as u64 == MOST { OFTEN } else { jittered(EVERY) };
                 queue.push(due);
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_away, true) {
-                    tracing::warn!(%error, "cannot look for jobs");
+                    tracing::warn!(%error, "cannot poll for jobs");
                 }
                 pause = jittered(EVERY / 4);
             }

@@ -19,7 +19,7 @@ pub(crate) async fn count(db: &Db, stop: &CancellationToken) {
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         match outbox::depths(db).await {
             Ok(depths) => depths.iter().for_each(record),
-            Err(error) => tracing::warn!(%error, "could not count the jobs that wait"),
+            Err(error) => tracing::warn!(%error, "could not count the pending jobs"),
         }
     }
 }

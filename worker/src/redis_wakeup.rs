@@ -58,7 +58,7 @@ impl RedisWakeup {
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
-                state.lost(&error, "jobs are found by looking").await;
+                state.lost(&error, "jobs are found by polling").await;
             }
         }
     }
@@ -73,7 +73,7 @@ impl RedisWakeup {
             };
             match outcome {
                 Ok(words) => queue.push(words.iter().filter_map(|word| decode(word))),
-                Err(error) => state.lost(&error, "jobs are found by looking").await,
+                Err(error) => state.lost(&error, "jobs are found by polling").await,
             }
         }
     }
@@ -94,10 +94,10 @@ impl Connection {
                 .set_response_timeout(Some(WAIT + PATIENCE));
             let connecting = client.get_multiplexed_async_connection_with_config(&config);
             let connected =
-                timeout(PATIENCE, connecting).await.map_err(|_| std::io::Error::other("no answer"))??;
+                timeout(PATIENCE, connecting).await.map_err(|_| std::io::Error::other("no response"))??;
             self.open = Some(connected);
             if std::mem::take(&mut self.failures) > 0 {
-                tracing::info!("Redis is back: it carries news of jobs");
+                tracing::info!("Redis available again for job wake-ups");
             }
         }
         self.open.as_mut().ok_or_else(|| std::io::Error::other("no connection").into())
@@ -106,7 +106,7 @@ impl Connection {
     /// Says so once, and waits a little.
     async fn lost(&mut self, error: &redis::RedisError, meanwhile: &str) {
         if self.failures == 0 {
-            tracing::warn!(%error, meanwhile, "Redis carries no news of jobs");
+            tracing::warn!(%error, meanwhile, "Redis unavailable for job wake-ups");
         }
         let pause = PAUSES.get(self.failures).unwrap_or(&PATIENCE);
         self.failures += 1;
@@ -119,7 +119,7 @@ async fn push(connection: &mut MultiplexedConnection, list: &str, words: Vec<Str
     let mut pipe = redis::pipe();
     pipe.rpush(list, words).ignore().ltrim(list, -LONGEST, -1).ignore();
     let pushed = timeout(PATIENCE, pipe.query_async::<()>(connection));
-    pushed.await.map_err(|_| std::io::Error::other("no answer"))?
+    pushed.await.map_err(|_| std::io::Error::other("no response"))?
 }
 
 /// Waits for one, and takes what lies there with it.

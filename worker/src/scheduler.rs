@@ -58,7 +58,7 @@ const TABLE: &[(&str, &str, Batch)] = &[
 /// How often it is looked what is due, at least.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// When the database did not answer, it is asked again after this long.
+/// When the database did not respond, it is asked again after this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a batch may go on after the signal to stop. Then it is given up, which rolls its transaction back.
@@ -103,7 +103,7 @@ pub(crate) async fn run(db: &Db, means: TaskContext, stop: &CancellationToken) {
                 until_next(&known, now)
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot see what periodic work is due");
+                tracing::warn!(%error, "cannot check which scheduled tasks are due");
                 PATIENCE
             }
         };
@@ -120,7 +120,7 @@ fn planned() -> Vec<Arc<PeriodicTask>> {
         Ok(cron) => Some(Arc::new(PeriodicTask { name, cron, batch, turn: Arc::default() })),
         // A test parses them all.
         Err(error) => {
-            tracing::error!(%error, name, cron, "not a cron expression: this is never run");
+            tracing::error!(%error, name, cron, "invalid cron expression: this task never runs");
             None
         }
     };
@@ -150,30 +150,34 @@ impl Scheduler {
     async fn run(self: Arc<Self>, planned: Arc<PeriodicTask>, tasks: TaskTracker) {
         let name = planned.name;
         let Some(next) = planned.next(self.db.now()) else {
-            tracing::error!(name, "there is no next time for this");
+            tracing::error!(name, "the schedule of this task has no next run");
             return;
         };
         match schedules::claim(&self.db, name, next).await {
             Ok(true) => {}
             // Another process does it.
             Ok(false) => return,
-            Err(error) => return tracing::warn!(%error, name, "cannot claim periodic work"),
+            Err(error) => return tracing::warn!(%error, name, "cannot claim a scheduled task"),
         }
         let started = Instant::now();
         let work = tasks.spawn(Arc::clone(&self).batches(planned.batch));
-        let (rows, outcome) =
-            work.await.unwrap_or_else(|_| (0, Err("it panicked; the log says where".into())));
+        let (rows, outcome) = work.await.unwrap_or_else(|_| (0, Err("panicked; see the log".into())));
         metrics::schedule_finished(name, outcome.is_ok(), rows, started.elapsed().as_secs_f64());
         match &outcome {
-            Ok(()) if rows == 0 => tracing::debug!(name, "nothing to do"),
-            Ok(()) => tracing::info!(name, rows, "did periodic work"),
+            Ok(()) if rows == 0 => tracing::debug!(name, "scheduled task had nothing to do"),
+            Ok(()) => tracing::info!(name, rows, "scheduled task finished"),
             Err(error) => {
-                tracing::warn!(error, name, rows, "periodic work failed: tried again at its next time");
+                tracing::warn!(
+                    error,
+                    name,
+                    rows,
+                    "scheduled task failed: it runs again at its next scheduled time"
+                );
             }
         }
         let written = schedules::finished(&self.db, name, outcome.as_ref().map(drop).map_err(String::as_str));
         if let Err(error) = written.await {
-            tracing::warn!(%error, name, "cannot write down how periodic work ended");
+            tracing::warn!(%error, name, "cannot store the result of a scheduled task");
         }
     }
 
@@ -187,7 +191,7 @@ impl Scheduler {
             };
             let outcome = tokio::select! {
                 outcome = batch(&self.db, &self.means) => outcome,
-                () = given_up => return (rows, Err("the process had to end".into())),
+                () = given_up => return (rows, Err("the process was stopped".into())),
             };
             match outcome {
                 Ok(0) => break,

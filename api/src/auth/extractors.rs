@@ -42,7 +42,7 @@ pub const SCHEMES: [&str; 2] = ["bearer", "cookie"];
 /// Where a page sends its CSRF token.
 const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
-/// Where an operator of the platform says why he looks into an organization.
+/// The header in which a superuser gives the reason for access to an organization.
 pub const X_PLATFORM_ACCESS: HeaderName = HeaderName::from_static("x-platform-access");
 
 /// Most characters of a `User-Agent` that are kept.
@@ -61,13 +61,13 @@ pub fn register_schemes(registry: &mut Registry) {
         flows: None,
         openid_connect_url: None,
     };
-    let header = "The access token that `POST /auth/login` answers with. Where both are sent, it wins over the cookie.";
+    let header =
+        "The access token from `POST /auth/login`. If both are sent, it takes precedence over the cookie.";
     registry.create_security_scheme(
         bearer,
         MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", header) },
     );
-    let browser = "The cookie that `POST /auth/login` sets for `transport: cookie`; `__Host-at` under https. What is \
-                   not safe (RFC 9110 §9.2.1) needs `X-CSRF-Token` too, and must come from a page of ours.";
+    let browser = "The cookie that `POST /auth/login` sets for `transport: cookie`; `__Host-at` with https. Requests with a method that is not safe (RFC 9110 §9.2.1) also need `X-CSRF-Token`, and an `Origin` that is this service or a trusted origin.";
     registry.create_security_scheme(
         cookie,
         MetaSecurityScheme { name: Some("at"), key_in: Some("cookie"), ..scheme("apiKey", browser) },
@@ -89,7 +89,7 @@ pub enum Carrier {
     Cookie,
 }
 
-/// The caller, as his token says. Whether his session is still good is for the database to say.
+/// The caller, as named by the token. Whether the session is still valid is checked in the database.
 ///
 /// # Errors
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
@@ -142,7 +142,7 @@ fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Car
     }
 }
 
-/// What is known of a request, whoever sent it.
+/// What is known about a request, whether signed in or not.
 pub(crate) fn inquiry(state: &State, request: &Request) -> RequestInfo {
     let address = client_ip::address(request, state.trusted_proxies.as_ref());
     let agent = request.headers().get(header::USER_AGENT);
@@ -165,11 +165,11 @@ fn bearer(request: &Request) -> Option<&str> {
 
 /// The argument of a handler that is open to anybody, except to the pages of others.
 pub struct Anybody {
-    /// Where what he does comes from.
+    /// The origin of the caller's actions, for the audit log.
     pub origin: AuditOrigin,
-    /// With what he asks.
+    /// The device of the caller.
     pub device: Device,
-    /// Where it is noted what is found out about him.
+    /// Records what is found out about the caller, for the audit log.
     pub trail: RequestTrail,
 }
 
@@ -183,10 +183,10 @@ impl<'a> FromRequest<'a> for Anybody {
     }
 }
 
-/// Who is signed in, if anybody says that he is.
+/// The signed-in user, if the request has a token.
 ///
 /// # Errors
-/// `INVALID_TOKEN`: whoever sends a token in a header wants to be known by it. `CSRF_FAILED`.
+/// `INVALID_TOKEN` if a token in the header is invalid; `CSRF_FAILED`.
 pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
     let known = async {
         let (caller, carrier) = named(state, request).await?;
@@ -268,7 +268,7 @@ impl Unverified {
     }
 }
 
-/// The argument of a handler that needs somebody who proved who he is a short while ago (`INSULA_STEP_UP_TTL`).
+/// The argument of a handler that needs a recent log-in (`INSULA_STEP_UP_TTL`).
 /// `VERIFIED`: and whose address is verified, where mail can be sent.
 pub struct Recent<const VERIFIED: bool = true>(pub SignedIn);
 
@@ -289,7 +289,7 @@ impl<const VERIFIED: bool> Recent<VERIFIED> {
     }
 }
 
-/// The argument of a handler that only operators of the platform may ask.
+/// The argument of a handler that is for superusers only.
 pub struct Superuser(pub SignedIn);
 
 impl Superuser {
@@ -306,13 +306,13 @@ impl Superuser {
 }
 
 impl Superuser {
-    /// Where what he does comes from: as the logs of organizations tell it, one of the platform did it, who need not belong
-    /// to them.
+    /// The origin of the superuser's actions: audit logs of organizations show a superuser as the actor, who need not be a
+    /// member.
     pub fn origin(&self) -> AuditOrigin {
         AuditOrigin { actor: Actor::Superuser(self.0.user.id), ..self.0.caller.origin() }
     }
 
-    /// Asks the database whether he still may: of several things he does, each is asked for by itself.
+    /// Checks in the database that the caller is still a superuser; called for each item of a bulk request.
     ///
     /// # Errors
     /// `INVALID_TOKEN`, `FORBIDDEN`.

@@ -8,7 +8,7 @@ use poem::{Endpoint, Request};
 use crate::{auth::extractors::inquiry, operations::Operation, problem::Problem, state::State};
 
 /// Middleware around the operations: writes down, before it is answered, what one of them refused. It gives the request a
-/// [`Trail`], on which the extractors note whom they found.
+/// [`Trail`], on which the extractors note the users they found.
 ///
 /// # Errors
 /// Those of `endpoint`.

@@ -48,10 +48,10 @@ impl<'a, P: RequiredPermission> ApiExtractor<'a> for Path<P> {
         // Leaked once per operation, when the document is made.
         let description: &'static str = match P::PERMISSION {
             Some(permission) => Box::leak(
-                format!("The id or slug of an organization in which the caller holds `{permission}`.")
+                format!("The id or slug of an organization in which you have the permission `{permission}`.")
                     .into_boxed_str(),
             ),
-            None => "The id or slug of an organization to which the caller belongs.",
+            None => "The id or slug of an organization of which you are a member.",
         };
         Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
             title: P::PERMISSION.map(|permission| permission.to_string()),

@@ -50,8 +50,7 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
     let fault = |code, message| FieldError { field: String::new(), code, message };
     // Of UTF-16 read as UTF-8, every other byte is U+0000, and the rest need not be UTF-8.
     let nul = || {
-        let message = "Contains the character U+0000. If the file is UTF-16, begin it with a byte order mark, or name its \
-                       encoding, as in `Content-Type: text/csv; charset=utf-16le`.";
+        let message = "Must not contain the character U+0000. If the file is UTF-16, start it with a byte order mark, or name its encoding, as in `Content-Type: text/csv; charset=utf-16le`.";
         fault("NUL_CHARACTER", message.to_owned())
     };
     if encoding == UTF_8 && bytes.contains(&0) {
@@ -62,8 +61,7 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
         Err(err) if encoding == UTF_8 => fault(
             "INVALID_UTF8",
             format!(
-                "Is not UTF-8 from byte {} on. Save the file as `CSV UTF-8`, or name its encoding, as in \
-                 `Content-Type: text/csv; charset=windows-1252`.",
+                "Is not valid UTF-8 (byte {}). Save the file as `CSV UTF-8`, or name its encoding, as in `Content-Type: text/csv; charset=windows-1252`.",
                 err.valid_up_to()
             ),
         ),

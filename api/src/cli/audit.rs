@@ -1,4 +1,4 @@
-//! `insula audit`: is an exported audit log whole? Needs neither the database nor the program that wrote it.
+//! `insula audit`: verifies an exported audit log. Needs neither the database nor the program that wrote the log.
 
 use std::{
     fs::File,
@@ -19,18 +19,18 @@ use super::{Fault, say};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Prove that an exported audit log is whole; names the first event that is not what was sealed
+    /// Verify that an exported audit log is complete and unchanged; names the first event that fails
     Verify(Verify),
 }
 
 #[derive(clap::Args)]
 pub(super) struct Verify {
-    /// The export: `GET /api/v1/organizations/{org}/exports/audit-events.jsonl`
+    /// The exported log: `GET /api/v1/organizations/{org}/exports/audit-events.jsonl`
     file: PathBuf,
-    /// The public keys: `GET /.well-known/audit-keys.json`. Get them at another time or by another way than the file
+    /// The public keys: `GET /.well-known/audit-keys.json`. Download them separately from the log
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// The file is a part of a log: compare each event with its own seal; what is missing nobody can say
+    /// The file is a part of a log: compare each event with its own hash. Missing events cannot be detected
     #[arg(long)]
     selection: bool,
 }
@@ -69,12 +69,12 @@ fn keys(file: &Path) -> Result<Vec<PublicKey>, Fault> {
     };
     let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_jwk(&key.kid, &key.x)).collect();
     match keys.is_empty() {
-        true => Err(named(&"there is no Ed25519 key in it")),
+        true => Err(named(&"does not contain an Ed25519 key")),
         false => Ok(keys),
     }
 }
 
-/// The lines of an export, one after the other, with how far it is.
+/// The lines of an export, read one after the other, with a progress bar.
 struct Lines {
     file: PathBuf,
     reader: BufReader<File>,
@@ -108,14 +108,14 @@ impl Lines {
             return Ok(None);
         }
         let line = serde_json::from_str(&text);
-        line.map(Some).map_err(|fault| self.fault(format!("this is no line of an audit log: {fault}")))
+        line.map(Some).map_err(|fault| self.fault(format!("not a line of an audit log: {fault}")))
     }
 
     fn told(&self, line: ExportLine) -> Result<EventRecord, Fault> {
         match line {
             ExportLine::Event(event) => event.told().map_err(|fault| self.fault(fault)),
-            ExportLine::Log { .. } => Err(self.fault("another log begins here")),
-            ExportLine::Head(_) => Err(self.fault("the end of a log does not belong here")),
+            ExportLine::Log { .. } => Err(self.fault("another log starts here")),
+            ExportLine::Head(_) => Err(self.fault("unexpected end of a log")),
         }
     }
 }
@@ -123,14 +123,14 @@ impl Lines {
 fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
     let Some(ExportLine::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
         return Err(lines.fault(
-            "the first line of a whole log is missing. Of a part of a log, exported with `from` or `to`, `--selection` \
-             compares each event with its own seal",
+            "the first line of a complete log is missing. To check a part of a log that was exported with `from` or `to`, use `--selection`, which compares each event with its own hash",
         ));
     };
     if version != audit_chain::VERSION {
-        return Err(
-            lines.fault(format!("a log of version {version}: this program knows {}", audit_chain::VERSION))
-        );
+        return Err(lines.fault(format!(
+            "unsupported log version {version}; this program supports version {}",
+            audit_chain::VERSION
+        )));
     }
     let started = Verifier::start(organization_id, keys, pruned_seq, checkpoints);
     let mut verifier = started.map_err(|broken| broken_at(lines, broken))?;
@@ -146,7 +146,7 @@ fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
     };
     verifier.end(head.as_ref()).map_err(|broken| broken_at(lines, broken))?;
     if head.is_some() && lines.next()?.is_some() {
-        return Err(lines.fault("there is something after the end of the log"));
+        return Err(lines.fault("unexpected data after the end of the log"));
     }
     Ok(praise(verifier.report(None, head)))
 }
@@ -156,18 +156,18 @@ fn praise(report: VerificationReport) -> String {
     let erased = if erased == 0 {
         String::new()
     } else {
-        format!(", {erased} without what was personal of them (erased)")
+        format!(", {erased} of them without their personal data (erased)")
     };
     let head = head.map_or_else(
-        || "nothing was ever sealed".to_owned(),
+        || "no event has been sealed yet".to_owned(),
         |SignedStatement { statement, key_id, .. }| {
             format!("events {from} to {}, signed by {key_id} at {}", statement.seq, statement.time)
         },
     );
     let checkpoint = checkpoint.map_or_else(String::new, |signed| {
-        format!("\nThe last checkpoint is of event {}: {}", signed.statement.seq, signed.statement.hash)
+        format!("\nLast checkpoint: event {}, hash {}", signed.statement.seq, signed.statement.hash)
     });
-    format!("The log is whole: {events} events{erased}; {head}.{checkpoint}")
+    format!("The audit log is intact: {events} events{erased}; {head}.{checkpoint}")
 }
 
 fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> Fault {
@@ -175,14 +175,14 @@ fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> Faul
         true => format!("event {first}"),
         false => format!("events {first} to {last}"),
     };
-    lines.fault(format!("the log is broken at {which}. {}", why.sentence()))
+    lines.fault(format!("verification failed at {which}. {}", why.sentence()))
 }
 
 fn selection(lines: &mut Lines) -> Result<String, Fault> {
     let mut events = 0_u64;
     while let Some(line) = lines.next()? {
         if matches!(line, ExportLine::Log { .. } | ExportLine::Head(_)) {
-            return Err(lines.fault("this is a whole log: leave `--selection` out"));
+            return Err(lines.fault("this is a complete log: omit `--selection`"));
         }
         let told = lines.told(line)?;
         let seq = told.event.seq.unwrap_or_default();
@@ -192,6 +192,6 @@ fn selection(lines: &mut Lines) -> Result<String, Fault> {
         events += 1;
     }
     Ok(format!(
-        "Each of {events} events fits its own seal. Whether any is missing, a part of a log does not say."
+        "Each of the {events} events matches its own hash. A part of a log cannot show whether events are missing."
     ))
 }

@@ -23,7 +23,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(10);
 pub(super) async fn follow_clock(db: Db, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(MEASURE_EVERY)).await.is_some() {
         if let Err(error) = db.measure_skew().await {
-            tracing::debug!(%error, "cannot ask the database for its clock");
+            tracing::debug!(%error, "cannot read the clock of the database");
         }
     }
 }
@@ -34,7 +34,7 @@ pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: Cancel
         if state.is_migrated()
             && let Err(error) = state.tokens.reload().await
         {
-            tracing::warn!(%error, "cannot look for changed keys");
+            tracing::warn!(%error, "cannot check for changed keys");
         }
     }
 }
@@ -45,7 +45,7 @@ pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) 
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
         if let Err(error) = state.callers.write_down_seen().await {
-            tracing::warn!(%error, "could not write down which sessions were used");
+            tracing::warn!(%error, "could not record which sessions were used");
         }
     }
 }
@@ -56,7 +56,7 @@ pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToke
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(COUNT_EVERY)).await.is_none();
         if let Err(error) = state.refusals.write_down_counts(is_over).await {
-            tracing::warn!(%error, "could not write down what was refused again");
+            tracing::warn!(%error, "could not record repeated refusals");
         }
     }
 }

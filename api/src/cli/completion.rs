@@ -6,7 +6,7 @@ use super::{Cli, Fault};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// For which shell
+    /// The shell
     shell: clap_complete::Shell,
 }
 

@@ -1,4 +1,4 @@
-//! `insula create-superuser`: makes sure that there is an operator of the platform.
+//! `insula create-superuser`: makes sure that an account exists and is a superuser.
 
 use std::io::{BufRead, IsTerminal, stdin};
 
@@ -15,7 +15,7 @@ use super::{Fault, database, say};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The operator's e-mail address; asked for when missing
+    /// E-mail address of the superuser; prompted for if omitted
     #[arg(long)]
     email: Option<String>,
     /// Read the password from the first line of stdin
@@ -27,12 +27,12 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     let email = match args.email {
         Some(email) => email,
         None if stdin().is_terminal() => ask("E-mail address: ")?,
-        None => return Err(Fault::failed("give the address with --email")),
+        None => return Err(Fault::failed("pass the e-mail address with --email")),
     };
     let password = match args.password_stdin {
         true => first_line()?,
         false if stdin().is_terminal() => rpassword::prompt_password("Password: ")?,
-        false => return Err(Fault::failed("give the password on stdin, with --password-stdin")),
+        false => return Err(Fault::failed("pass the password on stdin, with --password-stdin")),
     };
     if config.migrates_on_start() {
         super::migrate::up(config).await?;
@@ -41,13 +41,13 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
     let made = ensure(&db, &Passwords::new()?, &email, Secret::new(password)).await?;
     db.close().await;
     say(match made {
-        true => format!("{email} is an operator now"),
-        false => format!("{email} is an operator already; nothing was changed"),
+        true => format!("{email} is now a superuser"),
+        false => format!("{email} is already a superuser; nothing was changed"),
     });
     Ok(())
 }
 
-/// Makes sure that `email` is an operator; one who is already keeps his password. `true`: it was made or promoted now.
+/// Makes sure that `email` is a superuser; one that exists keeps their password. `true`: created or promoted now.
 pub(super) async fn ensure(
     db: &Db,
     passwords: &Passwords,
@@ -65,7 +65,7 @@ pub(super) async fn ensure(
         Ok::<_, Error>(made)
     };
     match ensure().await {
-        // Another process that starts made it in this moment.
+        // Another process that starts at the same time created it.
         Err(error) if error.code() == ErrorCode::EmailTaken => Ok(ensure().await?),
         made => Ok(made?),
     }

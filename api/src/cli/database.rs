@@ -1,4 +1,4 @@
-//! The database of the settings: whether it can be used, by whom, and what else uses it.
+//! The configured database: connection, migrations, and the privileges of the login.
 
 use insula_core::{
     runtime::{
@@ -18,10 +18,10 @@ pub(super) async fn is_current(config: &Config) -> Result<bool, Fault> {
     }
     let upgrade = migrate::up(config).await?;
     for name in upgrade.applied {
-        tracing::info!(name, "applied a migration");
+        tracing::info!(name, "migration applied");
     }
     for what in upgrade.repaired {
-        tracing::info!(what, "repaired the database");
+        tracing::info!(what, "database repaired");
     }
     Ok(true)
 }
@@ -39,11 +39,13 @@ pub(super) async fn namespace(config: &Config) -> Result<Namespace, Fault> {
     Ok(Namespace::of(&id.map_err(|error| Fault::of_database("DATABASE_URL", &error))?))
 }
 
-/// Says what other installations of the same PostgreSQL cluster may do here, and this one there.
+/// Warns of access between this installation and others in the same PostgreSQL cluster.
 pub(super) async fn warn_of_sharing(config: &Config) {
     match insula_migrations::shared(&config.database_url()).await {
         Ok(sentences) => sentences.iter().for_each(|sentence| tracing::warn!("{sentence}")),
-        Err(error) => tracing::warn!(%error, "cannot see whether other installations share the roles"),
+        Err(error) => {
+            tracing::warn!(%error, "cannot check whether other installations share the database roles")
+        }
     }
 }
 
@@ -59,25 +61,25 @@ pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) 
     let db = Db::connect(&url, &options).await?;
     // Before anything is judged by the time. A failure is told by what needs the database next.
     if let Err(error) = db.measure_skew().await {
-        tracing::debug!(%error, "cannot ask the database for its clock");
+        tracing::debug!(%error, "cannot read the clock of the database");
     }
     Ok(db)
 }
 
-/// A login that owns tables could switch the walls off.
+/// Refuses a login that could bypass or disable row-level security.
 pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
     let Some(fault) = db.login_fault().await? else { return Ok(()) };
     let text = format!(
-        "DATABASE_URL: the login `{0}` {1}; give the application one that owns nothing:\n\
+        "DATABASE_URL: the login `{0}` {1}; use a login for the application that owns no tables:\n\
          CREATE ROLE insula_login LOGIN NOINHERIT PASSWORD '…';\n\
-         name `{0}` in INSULA_MIGRATION_DATABASE_URL and run `insula migrate up`, which grants it what it needs",
+         then set INSULA_MIGRATION_DATABASE_URL to a URL with `{0}`, and run `insula migrate up`, which grants the new login what it needs",
         fault.login,
         fault.powers.join(" and ")
     );
     match config.requires_separate_database_login() {
         true => Err(Fault::config(text)),
         false => {
-            tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login is more powerful than production allows");
+            tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login has more privileges than production allows");
             Ok(())
         }
     }

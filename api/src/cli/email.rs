@@ -1,4 +1,4 @@
-//! `insula email`: whether mails arrive.
+//! `insula email`: sends a test e-mail.
 
 use insula_core::{
     base::{crypto::MasterKey, text::EmailAddress},
@@ -11,9 +11,9 @@ use super::{Fault, say};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Send a test mail by the configured mail server or folder, and tell what happens
+    /// Send a test e-mail with the configured mail server or folder, and show each step
     Test {
-        /// To this address
+        /// E-mail address of the recipient
         address: String,
     },
 }
@@ -23,7 +23,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     let address = EmailAddress::parse(address)
         .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
-    // No link is mailed: any key does.
+    // The test e-mail has no link, so any key works.
     let mail = EmailTokens::new(&MasterKey::new(String::new()), config);
     let post = Mailer::open(config, mail, &public_url, None, RateLimiter::new(config, None))?;
     match post.try_out(address.as_str(), &|step| say(step)).await {

@@ -1,4 +1,4 @@
-//! What went wrong, what to do next, and the exit code that says which kind it is.
+//! Errors of commands: a text that says what to do, and the exit code.
 
 use std::{fmt, process::ExitCode};
 
@@ -12,22 +12,22 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// It could not be done.
+    /// The command failed.
     pub(super) fn failed(text: impl fmt::Display) -> Self {
         Self { code: 1, text: text.to_string() }
     }
 
-    /// Something it needs is not there (`EX_UNAVAILABLE`).
+    /// A service or port is unavailable (`EX_UNAVAILABLE`).
     pub(super) fn unavailable(text: impl fmt::Display) -> Self {
         Self { code: 69, text: text.to_string() }
     }
 
-    /// The configuration is wrong (`EX_CONFIG`).
+    /// The configuration is invalid (`EX_CONFIG`).
     pub(super) fn config(text: impl fmt::Display) -> Self {
         Self { code: 78, text: text.to_string() }
     }
 
-    /// Of a database that `setting` names.
+    /// An error of the database that `setting` names.
     pub(super) fn of_database(setting: &str, error: &insula_migrations::Error) -> Self {
         use insula_migrations::Error;
         let text = format!("{setting}: {error}");
@@ -37,7 +37,7 @@ impl Fault {
         }
     }
 
-    /// Tells it, one line each, and gives the exit code.
+    /// Prints the text, with a prefix on each line, and returns the exit code.
     #[expect(clippy::print_stderr, reason = "the one place where commands complain")]
     pub(super) fn report(&self) -> ExitCode {
         for line in self.text.lines() {
@@ -69,11 +69,11 @@ impl From<insula_core::Error> for Fault {
     fn from(error: insula_core::Error) -> Self {
         use insula_core::Error;
         match &error {
-            Error::Unavailable { .. } | Error::Away => {
-                Self::unavailable("the database does not answer; check DATABASE_URL and that it runs")
-            }
+            Error::Unavailable { .. } | Error::Away => Self::unavailable(
+                "the database does not respond; check DATABASE_URL, and that the database is running",
+            ),
             Error::Misconfigured(text) => Self::config(text),
-            Error::Storage(cause) => Self::unavailable(format!("the database failed: {cause}")),
+            Error::Storage(cause) => Self::unavailable(format!("database error: {cause}")),
             Error::Invalid(_, fields) => Self::failed(
                 fields
                     .iter()

@@ -1,4 +1,4 @@
-//! `insula keys`: which keys sign access tokens and audit logs, and new ones in their place.
+//! `insula keys`: lists and rotates the keys that sign access tokens and audit logs.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use insula_core::{
@@ -14,18 +14,18 @@ use super::{Fault, database, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Publish a new key, which takes over after `INSULA_KEY_LEAD`; nobody notices
+    /// Publish a new key, which starts to sign after `INSULA_KEY_LEAD`; existing tokens stay valid
     Rotate {
-        /// Remove all keys and let a new one sign at once: they were stolen, or do not open any more. Every access token
-        /// signed so far is refused
+        /// Remove all keys and sign with a new key immediately, for keys that were stolen or cannot be decrypted. All
+        /// access tokens signed so far are refused
         #[arg(long)]
         now: bool,
-        /// Let a new key sign audit logs, instead of access tokens: the one before does not open any more, or others may
-        /// have it. What it signed is verified with it still, as long as it opens
+        /// Replace the key that signs audit logs instead, if it cannot be decrypted or may have been stolen. The old key
+        /// still verifies what it signed, if it can be decrypted
         #[arg(long, conflicts_with = "now")]
         audit: bool,
     },
-    /// Show the keys, one a line: kid, purpose, state, since or from when it signs, when it was made
+    /// List the keys, one per line: key id, purpose, state, start of signing, creation time
     List,
 }
 
@@ -63,11 +63,11 @@ async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), Fault> {
     tx.commit().await?;
     say(match now {
         true => format!(
-            "{} signs now, and every other key is removed; servers follow within {} s",
+            "{} signs from now on, and all other keys are removed; servers use it within {} s",
             key.kid,
             config.key_reload().as_secs_f64()
         ),
-        false => format!("{} is published, and signs from {} on", key.kid, instant(key.activates_at)),
+        false => format!("{} is published, and signs from {}", key.kid, instant(key.activates_at)),
     });
     Ok(())
 }
@@ -76,7 +76,7 @@ async fn rotate_audit(config: &Config, db: &Db) -> Result<(), Fault> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let key = signing_keys::replace_audit_key(&tx, &serve::master_key(config)?).await?;
     tx.commit().await?;
-    say(format_args!("{} signs audit logs now", key.kid));
+    say(format_args!("{} signs audit logs from now on", key.kid));
     Ok(())
 }
 

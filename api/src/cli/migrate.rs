@@ -1,4 +1,4 @@
-//! `insula migrate`: the schema, forward and back.
+//! `insula migrate`: applies, reverts and shows migrations.
 
 use insula_core::runtime::config::Config;
 use insula_migrations::Upgrade;
@@ -7,17 +7,17 @@ use super::{Fault, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Apply what is pending; several processes may do so at once
+    /// Apply pending migrations and repair roles and policies; several processes can run it at the same time
     Up,
-    /// Revert the newest migrations
+    /// Revert the most recent migrations
     Down {
-        /// How many
+        /// Number of migrations to revert
         #[arg(long, default_value_t = 1)]
         steps: u32,
     },
-    /// Show what is applied and what is pending
+    /// Show applied and pending migrations, and anything that is missing
     Status,
-    /// Drop everything, then apply all migrations (not in production)
+    /// Drop all tables, then apply all migrations (not in production)
     Fresh,
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         }
         Command::Status => return status(config).await,
         Command::Fresh if config.is_production() => {
-            return Err(Fault::config("`migrate fresh` drops everything; it is refused in production"));
+            return Err(Fault::config("`migrate fresh` drops all tables; it is refused in production"));
         }
         Command::Fresh => {
             let applied =
@@ -65,11 +65,11 @@ async fn status(config: &Config) -> Result<(), Fault> {
     missing.iter().for_each(|what| say(format_args!("missing {what}")));
     match missing.len() {
         0 => Ok(()),
-        count => Err(Fault::failed(format_args!("{count} things are missing; {REPAIR}"))),
+        count => Err(Fault::failed(format_args!("{count} items are missing; {REPAIR}"))),
     }
 }
 
-const REPAIR: &str = "`insula migrate up` puts them right";
+const REPAIR: &str = "`insula migrate up` repairs them";
 
 /// Applies what is pending, and repairs.
 pub(super) async fn up(config: &Config) -> Result<Upgrade, Fault> {
@@ -93,7 +93,7 @@ pub(super) async fn shortfall(config: &Config) -> Result<Option<String>, insula_
     if let Some(first) = missing.first() {
         let count = missing.len();
         return Ok(Some(format!(
-            "the database lacks {count} things, such as {first}: run `insula migrate up`"
+            "{count} items are missing in the database, such as {first}: run `insula migrate up`"
         )));
     }
     let pending = insula_migrations::pending(&url).await?;
@@ -105,7 +105,7 @@ pub(super) async fn is_current(config: &Config) -> bool {
     match shortfall(config).await {
         Ok(None) => return true,
         Ok(Some(sentence)) => tracing::warn!("{sentence}"),
-        Err(error) => tracing::warn!(%error, "cannot see whether migrations are pending"),
+        Err(error) => tracing::warn!(%error, "cannot check whether migrations are pending"),
     }
     false
 }

@@ -1,7 +1,7 @@
 //! The command line. One file per command.
 //!
-//! Exit codes: 0 done; 1 failed; 2 wrong usage; 69 something it needs is not there (database, port); 78 the
-//! configuration is wrong (sysexits.h).
+//! Exit codes: 0 success; 1 failure; 2 invalid usage; 69 a service or port is unavailable (database, Redis, mail server);
+//! 78 invalid configuration (sysexits.h).
 
 mod audit;
 mod background_tasks;
@@ -29,9 +29,9 @@ use insula_core::runtime::config::{Config, Sources};
 /// Insula: the multi-tenant backend.
 #[derive(Parser)]
 #[command(name = "insula", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Settings come from INSULA_* variables, .env and the file named by --config; \
-                        `insula config print` shows them all.\n\nExit codes: 0 done, 1 failed, 2 wrong usage, \
-                        69 something it needs is not there, 78 the configuration is wrong.")]
+#[command(
+    after_help = "Settings are read from INSULA_* variables, .env and the file passed with --config. `insula config print` shows all of them.\n\nExit codes: 0 success, 1 failure, 2 invalid usage, 69 a service or port is unavailable, 78 invalid configuration."
+)]
 struct Cli {
     #[command(flatten)]
     flags: Flags,
@@ -39,7 +39,7 @@ struct Cli {
     command: Command,
 }
 
-/// Flags of every command; each overrides a setting.
+/// Flags of all commands; each overrides a setting.
 #[derive(clap::Args)]
 struct Flags {
     /// Read settings from this TOML file
@@ -55,28 +55,28 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the API, with the background work inside
+    /// Run the API server, including background work
     Serve(serve::Args),
-    /// Run the background work alone, beside servers with `--no-worker`
+    /// Run background work only, for use with servers that run with `--no-worker`
     Worker,
-    /// Change the database's schema
+    /// Manage the database schema
     #[command(subcommand)]
     Migrate(migrate::Command),
-    /// Make sure that there is an operator of the platform
+    /// Create a superuser, or make an existing account a superuser
     CreateSuperuser(create_superuser::Args),
-    /// Fill the database with data to try things out
+    /// Create demo data or load test data
     #[command(subcommand)]
     Seed(seed::Command),
-    /// Look after the keys that sign access tokens
+    /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Prove that audit logs are whole
+    /// Verify exported audit logs
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Try whether mails arrive
+    /// Send a test e-mail
     #[command(subcommand)]
     Email(email::Command),
-    /// Look at the settings
+    /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Command),
     /// Print the OpenAPI document
@@ -85,7 +85,7 @@ enum Command {
     Completion(completion::Args),
 }
 
-/// Reads the arguments, does what they say, and tells what went wrong in words.
+/// Parses the arguments, runs the command and reports its failure.
 pub(crate) fn run() -> ExitCode {
     let Cli { flags, command } = Cli::parse();
     match dispatch(&flags, command) {
@@ -134,7 +134,7 @@ fn sources(flags: &Flags, more: impl IntoIterator<Item = (&'static str, String)>
     Ok(Sources::load(flags.config.as_deref(), flagged)?)
 }
 
-/// Writes lines for people and pipes to stdout; a closed pipe is nobody's fault.
+/// Writes a line to stdout; a closed pipe is not an error.
 fn say(text: impl std::fmt::Display) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

@@ -23,7 +23,7 @@ pub(super) fn connections(wish: usize) -> usize {
             files = most,
             connections = room,
             wish,
-            "too few open files for INSULA_MAX_CONNECTIONS: raise the hard limit (ulimit -Hn, LimitNOFILE)"
+            "the limit of open files is too low for INSULA_MAX_CONNECTIONS: raise the hard limit (ulimit -Hn, LimitNOFILE)"
         );
     }
     wish.min(room)

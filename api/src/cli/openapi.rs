@@ -1,4 +1,4 @@
-//! `insula openapi`: the document, as it is served and committed.
+//! `insula openapi`: prints the OpenAPI document, as it is served and committed.
 
 use super::Fault;
 

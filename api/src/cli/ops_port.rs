@@ -12,7 +12,7 @@ use super::{Fault, say};
 /// Begins to count, and binds `INSULA_OPS_BIND`, or a free port where `is_any`. In development a process does without one that is taken.
 pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, Fault> {
     if let Err(error) = metrics::init() {
-        tracing::warn!(error, "nothing is counted");
+        tracing::warn!(error, "metrics are not available");
     }
     let mut bind: SocketAddr = config.ops_bind;
     if is_any {
@@ -21,10 +21,10 @@ pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpLi
     match TcpListener::bind(bind).await {
         Ok(listener) => Ok(Some(listener)),
         Err(fault) if config.is_production() => Err(Fault::unavailable(format!(
-            "INSULA_OPS_BIND: cannot listen on {bind}: {fault}; stop what listens there, or choose another port"
+            "INSULA_OPS_BIND: cannot listen on {bind}: {fault}; stop the process that uses this port, or choose another port"
         ))),
         Err(fault) => {
-            tracing::warn!(%bind, %fault, "no ops port, so no metrics: choose another with INSULA_OPS_BIND");
+            tracing::warn!(%bind, %fault, "the ops port is not available, so there are no metrics: choose another port with INSULA_OPS_BIND");
             Ok(None)
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn open(listener: Option<TcpListener>, ops: Ops, tasks: &TaskTracker,
     let serving = ops::serve(listener, ops, stop.clone());
     tasks.spawn(async move {
         if let Err(error) = serving.await {
-            tracing::error!(%error, "the ops port is closed");
+            tracing::error!(%error, "the ops port has failed");
         }
     });
 }

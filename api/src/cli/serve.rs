@@ -1,4 +1,4 @@
-//! `insula serve`: the API, with the background worker inside.
+//! `insula serve`: the API server, including the background worker.
 
 use std::{
     fs::DirBuilder,
@@ -63,13 +63,13 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Listen on this address and port (`INSULA_BIND`)
+    /// IP address and port to listen on (`INSULA_BIND`)
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<SocketAddr>,
-    /// Listen on this port of the configured address; 0 takes a free one
+    /// Port to listen on, at the configured IP address; 0 picks a free port
     #[arg(long)]
     port: Option<u16>,
-    /// Leave the background work to `insula worker`
+    /// Do not run background work; run `insula worker` for it
     #[arg(long)]
     no_worker: bool,
 }
@@ -150,7 +150,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     seed::greet(config, &address.to_string());
     let cut = serve(listener, app, limits, state.readiness.clone(), stop.requested()).await?;
     if cut > 0 {
-        tracing::warn!(cut, "connections had to be cut");
+        tracing::warn!(cut, "connections were closed before their requests had finished");
     }
     background.cancel();
     tasks.wait().await;
@@ -163,7 +163,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
 fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> State {
     let issuer = config.public_url.as_deref().unwrap_or("insula");
     let trusted = config.trusted_origins.as_ref().map_or(&[][..], |OriginList(origins)| origins);
-    tracing::debug!(public_url, issuer, "reached at");
+    tracing::debug!(public_url, issuer, "public URL");
     State {
         db: db.clone(),
         callers: AccessCache::new(db.clone(), config.session_cache_ttl),
@@ -218,8 +218,8 @@ async fn when_migrated(
         }
         if migrate::is_current(&config).await {
             match prepare(&config, &state, &master).await {
-                Ok(()) => tracing::info!("the schema is current"),
-                Err(fault) => tracing::error!(%fault, "cannot prepare for requests"),
+                Ok(()) => tracing::info!("the schema is up to date"),
+                Err(fault) => tracing::error!(%fault, "cannot prepare the server for requests"),
             }
         }
     }
@@ -253,7 +253,7 @@ fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
     };
     listen().map_err(|fault| match fault.kind() {
         io::ErrorKind::AddrInUse => Fault::unavailable(format!(
-            "port {0} of {1} is taken: stop what listens there, or choose another with `--port {2}` (`--port 0` takes a free one)",
+            "port {0} of {1} is in use: stop the process that uses it, or choose another port with `--port {2}` (`--port 0` picks a free port)",
             bind.port(),
             bind.ip(),
             bind.port().wrapping_add(1)

@@ -1,4 +1,4 @@
-//! `insula worker`: the background work in a process of its own. A server has the same inside.
+//! `insula worker`: background work in a separate process. `insula serve` runs the same work by default.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Fault> {
     let limits = RateLimiter::new(config, db.counters());
     let post = Mailer::open(config, EmailTokens::new(&master, config), &public_url, None, limits.clone())?;
     if !post.sends() {
-        tracing::warn!("no mail leaves: set INSULA_SMTP_URL");
+        tracing::warn!("no e-mail is sent: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER");
     }
     let pulse = Heartbeat::default();
     let worker = build(config, &db, master, post, pulse.clone());
@@ -73,7 +73,7 @@ async fn work(config: Config, worker: Worker, is_migrated: bool, stop: Cancellat
             }
         }
     }
-    say("Insula works");
+    say("Insula worker started");
     worker.run(stop).await;
 }
 

@@ -22,7 +22,7 @@ crate::texts! {
 pub struct Refusal {
     /// Names the kind of problem; stable, for programs.
     error: RefusalCode,
-    /// What happened and what to do, for people.
+    /// Explanation for people: what happened, and what to do.
     message: Sentence,
     /// Every wrong field, from here.
     errors: Vec<WrongField>,
@@ -35,9 +35,9 @@ pub struct Refusal {
 struct WrongField {
     /// Its path.
     field: FieldPath,
-    /// What is wrong; stable, for programs.
+    /// Stable error code for programs.
     code: RefusalCode,
-    /// One sentence, for people.
+    /// Explanation for people.
     message: Sentence,
 }
 

@@ -115,8 +115,8 @@ impl<F: Format> Download<F> {
     ) -> Self {
         let written = parts.map(|parts| {
             let parts = parts.map_err(|error| {
-                tracing::error!(%error, "a download was cut off");
-                io::Error::other("cut off")
+                tracing::error!(%error, "a download was interrupted");
+                io::Error::other("interrupted")
             });
             parts.and_then(F::write).map(Bytes::from)
         });

@@ -12,7 +12,7 @@ pub struct Id(pub Uuid);
 
 scalar!(Id, MetaSchema::new_with_format("string", "uuid"), |text| {
     let id = Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
-    id.map(Self).ok_or_else(|| ParseError::custom("expected an id"))
+    id.map(Self).ok_or_else(|| ParseError::custom("expected a UUID in lower case"))
 });
 
 /// A member in a query: by his id, or `me`.
@@ -35,7 +35,7 @@ scalar!(
         "me" => Ok(Self::Me),
         id => match <Id as ::poem_openapi::types::ParseFromParameter>::parse_from_parameter(id) {
             Ok(id) => Ok(Self::Member(id.0)),
-            Err(_) => Err(ParseError::custom("expected an id or `me`")),
+            Err(_) => Err(ParseError::custom("expected a UUID in lower case, or `me`")),
         },
     }
 );

@@ -83,12 +83,13 @@ struct Acceptance {
 
 crate::texts! {
     /// A sentence for people.
-    Sentence { length: 1..=500, example: "If there is such an account, a mail is on its way. Look into your mailbox." }
+    Sentence { length: 1..=500, example: "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox." }
 }
 
 pub(super) fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut bytes, body).map_err(|_| Error::Broken("an answer is not JSON"))?;
+    serde_json::to_writer(&mut bytes, body)
+        .map_err(|_| Error::Broken("a response cannot be serialized as JSON"))?;
     Ok(bytes)
 }
 

@@ -63,7 +63,11 @@ fn show() -> Response {
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn livez(ops: Data<&Ops>) -> Response {
-    told(if ops.pulse.is_beating() { Ok(json!({ "status": "ok" })) } else { Err("background work hangs") })
+    told(if ops.pulse.is_beating() {
+        Ok(json!({ "status": "ok" }))
+    } else {
+        Err("background work is not responding")
+    })
 }
 
 #[handler]

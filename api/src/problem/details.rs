@@ -95,7 +95,7 @@ impl<'a> Details<'a> {
     }
 }
 
-/// What happened and what to do, for people.
+/// Explanation for people: what happened, and what to do.
 pub(super) fn sentence(error: &Error) -> String {
     let code = error.code();
     match code.kind() {
@@ -147,41 +147,41 @@ pub(crate) fn schema() -> Value {
         "description": "Problem details (RFC 9457).",
         "required": ["type", "title", "status", "detail", "instance", "error", "message", "errors", "request_id"],
         "properties": {
-            "type": text("Names the kind of problem; `error` in another spelling."),
-            "title": text("A few words that never change."),
-            "status": {"type": "integer", "description": "The status code, repeated."},
-            "detail": text("What happened and what to do, for people."),
-            "instance": text("The path that was asked for."),
+            "type": text("URI of the problem type; the same information as `error`."),
+            "title": text("Short summary of the problem type."),
+            "status": {"type": "integer", "description": "HTTP status code."},
+            "detail": text("Explanation for people: what happened, and what to do."),
+            "instance": text("Path of the request."),
             "error": {
                 "type": "string",
                 "enum": codes,
-                "description": format!("Names the kind of problem; stable, for programs.\n\n{}", meanings.join("\n")),
+                "description": format!("Stable error code for programs.\n\n{}", meanings.join("\n")),
             },
             "message": text("The same as `detail`."),
             "errors": {
                 "type": "array",
-                "description": "Every wrong field at once; of more than 50 the first.",
+                "description": "All invalid fields; only the first 50 if there are more.",
                 "maxItems": MOST_FAULTS,
                 "items": {
                     "type": "object",
                     "required": ["field", "code", "message"],
                     "properties": {
-                        "field": text("Its path, such as `members[0].role`; a parameter by its name; empty for the whole body."),
-                        "code": text("What is wrong; stable, for programs."),
-                        "message": text("One sentence, for people."),
+                        "field": text("Path of the field, such as `members[0].role`, or the name of a parameter; empty for the whole body."),
+                        "code": text("Stable error code for programs."),
+                        "message": text("Explanation for people."),
                     },
                 },
             },
-            "request_id": text("Names this request in the log."),
-            "permission": text("The permission that was asked for."),
-            "missing": texts("The permissions the caller lacks."),
-            "members": texts("The ids of the members who hold the role."),
-            "invitations": texts("The ids of the open invitations that give the role."),
-            "roles_held": texts("The roles the caller holds."),
-            "roles_that_grant": texts("The roles that would do."),
-            "organizations": texts("The slugs of the organizations that would be left without an owner."),
-            "email_masked": text("As much as the caller may see of the address that the invitation is for."),
-            "reason": text("Why the service is not ready; of `/readyz` and `/health` alone."),
+            "request_id": text("Id of the request, as written to the log."),
+            "permission": text("The permission that the request needs."),
+            "missing": texts("The missing permissions."),
+            "members": texts("Ids of the members who have the role."),
+            "invitations": texts("Ids of the open invitations that grant the role."),
+            "roles_held": texts("The roles that you have."),
+            "roles_that_grant": texts("The roles that include the permission."),
+            "organizations": texts("Slugs of the organizations that would have no owner."),
+            "email_masked": text("The e-mail address of the invitation, partly hidden."),
+            "reason": text("Why the service is not ready; only in `/readyz` and `/health`."),
             "retry_after": {"type": "integer", "description": "Seconds to wait before trying again."},
         },
     })

@@ -150,11 +150,12 @@ impl Problem {
             return Self(ErrorCode::ValidationFailed.refuse());
         }
         if let Some(ParseParamError { name, .. }) = err.downcast_ref() {
-            let field = FieldError {
-                field: (*name).to_owned(),
-                code: "INVALID_FORMAT",
-                message: "Is missing or not in the expected form.".to_owned(),
+            let message = match *name {
+                "If-Match" => "Must be an `ETag` in quotes, such as `\"3\"`, or `*`.",
+                _ => "Is missing or has an invalid format.",
             };
+            let field =
+                FieldError { field: (*name).to_owned(), code: "INVALID_FORMAT", message: message.to_owned() };
             return Self(Error::Invalid(ErrorCode::ValidationFailed, vec![field]));
         }
         Self(general(err.status()).refuse())
@@ -198,7 +199,7 @@ impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16>
 impl From<poem::Error> for Problem {
     fn from(err: poem::Error) -> Self {
         if err.status().is_server_error() && !err.is::<Self>() {
-            tracing::error!(error = ?err, "the framework failed");
+            tracing::error!(error = ?err, "error in the web framework");
         }
         Self::translated(err)
     }
@@ -254,7 +255,9 @@ where
     };
     match err.status() {
         // Whoever asks too early or too much; a probe does so by profession.
-        StatusCode::SERVICE_UNAVAILABLE => tracing::warn!(request_id = &*request_id, error = ?err, "not now"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            tracing::warn!(request_id = &*request_id, error = ?err, "temporary failure")
+        }
         status if status.is_server_error() => {
             tracing::error!(request_id = &*request_id, error = ?err, "request failed");
         }

@@ -82,7 +82,7 @@ impl Deref for TraceId {
 fn random_hex() -> String {
     let mut bytes = [0; 16];
     if let Err(err) = getrandom::fill(&mut bytes) {
-        tracing::warn!(%err, "no random bytes for the id of a request");
+        tracing::warn!(%err, "cannot generate random bytes for a request id");
     }
     let mut id = String::with_capacity(32);
     for byte in bytes {

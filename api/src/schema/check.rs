@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use insula_core::base::error::{FieldError, MOST_FAULTS};
+use insula_core::base::{
+    error::{FieldError, MOST_FAULTS},
+    text,
+};
 use serde_json::{Number, Value};
 
 use super::{
@@ -131,13 +134,17 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         let Kind::Text { min, max, pattern, format } = kind else { return };
         let before = self.errors.len();
         self.size("characters", Format::length(*format, text), *min, *max);
+        let form = pattern.as_ref().and_then(Option::as_ref).and_then(|pattern| form(pattern.as_str()));
         if self.errors.len() > before {
+            if let (Some((sentence, true)), Some(error)) = (form, self.errors.last_mut()) {
+                sentence.clone_into(&mut error.message);
+            }
             return;
         }
         let unformed = format.and_then(|format| format.fault(text));
         match (pattern, unformed) {
             (Some(pattern), _) if !pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)) => {
-                self.fail("INVALID_FORMAT", "Is not in the expected form.");
+                self.fail("INVALID_FORMAT", form.map_or("Has an invalid format.", |(sentence, _)| sentence));
             }
             (_, Some(sentence)) => self.fail("INVALID_FORMAT", sentence),
             // Only parameters can bring one here; databases refuse it in text.
@@ -223,9 +230,36 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
             fits
         });
         if !fits {
-            self.fail("WRONG_TYPE", "Fits none of the documented forms.");
+            self.fail("WRONG_TYPE", "Does not match any of the documented forms.");
         }
     }
+}
+
+/// What a text of this pattern must look like, and whether that also explains a wrong length.
+fn form(pattern: &str) -> Option<(&'static str, bool)> {
+    Some(match pattern {
+        text::Slug::PATTERN => {
+            ("Use lower-case letters, digits and single hyphens, such as acme-labs.", false)
+        }
+        text::SlugPart::PATTERN => ("Use lower-case letters, digits and hyphens.", false),
+        text::Username::PATTERN => (
+            "Use letters, digits, dots, hyphens and underscores. The first character must be a letter or a digit.",
+            false,
+        ),
+        text::Locale::PATTERN => ("Must be a language tag such as en or de-CH.", false),
+        text::Currency::PATTERN => ("Must be a currency code such as EUR.", true),
+        text::Color::PATTERN => ("Must be a colour such as #1f6feb.", true),
+        text::LINE => ("Must not contain control characters or invisible characters.", false),
+        text::WORDS => {
+            ("Must not be blank, and must not contain control characters or invisible characters.", false)
+        }
+        r"^[a-z_]+\.[a-z_]+$" => ("Must be an action such as project.updated.", false),
+        "^[a-z_]+:[a-z_]+$" => ("Must be a permission such as projects:read.", false),
+        grouping if grouping.starts_with("^(day|week|month|") => {
+            ("Group by one or two of day, week, month, member, project, task and tag.", true)
+        }
+        _ => return None,
+    })
 }
 
 fn name_of(kind: &Kind) -> &'static str {

@@ -18,7 +18,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, FieldError> {
     let text = std::str::from_utf8(bytes).map_err(|err| FieldError {
         field: String::new(),
         code: "INVALID_UTF8",
-        message: format!("Is not UTF-8 from byte {} on.", err.valid_up_to()),
+        message: format!("Is not valid UTF-8 (byte {}).", err.valid_up_to()),
     })?;
     let fault = RefCell::new(Fault { code: "INVALID_JSON", place: vec![] });
     let mut de = serde_json::Deserializer::from_str(text);
@@ -142,7 +142,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(key) = map.next_key::<String>()? {
             let key = self.without_nul(key)?;
             if object.contains_key(&key) {
-                let err = self.fail("DUPLICATE_KEY", "the key is repeated");
+                let err = self.fail("DUPLICATE_KEY", "this key is repeated");
                 return Err(self.at(Step::Key(key.into()))(err));
             }
             let value = match map.next_value_seed(inner) {

@@ -25,7 +25,7 @@ fn own_words(message: &str) -> &str {
     let inner = message.split(" (occurred while parsing").next().unwrap_or(message);
     match inner.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
         Some((_, words)) => words,
-        None => "Has a value that is not valid.",
+        None => "Is not a valid value.",
     }
 }
 
@@ -37,6 +37,6 @@ mod tests {
     fn a_type_speaks_without_the_frame_of_the_framework() {
         let framed = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
         assert_eq!(own_words(framed), "Is reserved.");
-        assert_eq!(own_words(r#"Expected input type "x", found 1."#), "Has a value that is not valid.");
+        assert_eq!(own_words(r#"Expected input type "x", found 1."#), "Is not a valid value.");
     }
 }

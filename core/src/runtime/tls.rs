@@ -13,7 +13,7 @@ impl Authorities {
     pub fn load(config: &Config) -> Self {
         let system = rustls_native_certs::load_native_certs();
         for fault in system.errors {
-            tracing::warn!(%fault, "could not read a part of the system's certificate authorities");
+            tracing::warn!(%fault, "could not read some of the system's certificate authorities");
         }
         let added = config.ca.iter().flat_map(|bundle| bundle.0.iter().cloned());
         let known = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();

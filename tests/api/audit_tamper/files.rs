@@ -59,7 +59,7 @@ impl Files {
     /// Is event `seq` among those that are named as broken?
     fn names(said: &Said, seq: i64) -> bool {
         let named =
-            said.1.split_once("the log is broken at event").map(|(_, place)| place.trim_start_matches('s'));
+            said.1.split_once("verification failed at event").map(|(_, place)| place.trim_start_matches('s'));
         let place = named.and_then(|place| place.split('.').next()).unwrap_or_default().trim();
         let (first, last) = place.split_once(" to ").unwrap_or((place, place));
         let number = |text: &str| text.parse::<i64>().ok();
@@ -103,7 +103,7 @@ async fn one_byte_of_an_export_is_found_in_its_line() {
         let what = format!("line {}: {}: {said:?}", number + 1, String::from_utf8_lossy(&altered));
         if meaning(&altered) == meaning(line) {
             passed += 1;
-            assert!(said.0 == Some(0) || said.1.contains("broken at event"), "{what}");
+            assert!(said.0 == Some(0) || said.1.contains("verification failed at event"), "{what}");
             continue;
         }
         // What the log claims to be shows to be wrong where it does not fit.
@@ -150,7 +150,7 @@ async fn lines_of_an_export_that_are_not_in_their_place_are_found() {
     }
     tally("lines of an export removed, swapped, doubled, cut off", 60, found);
     let more = Files::joined(&[&lines[..], &lines[1..2]].concat());
-    assert!(files.verify(&more, &[]).1.contains("something after the end"));
+    assert!(files.verify(&more, &[]).1.contains("unexpected data after the end"));
 }
 
 #[tokio::test]
@@ -158,10 +158,12 @@ async fn an_export_is_whole_or_it_is_said_why_nobody_can_say() {
     let files = Files::new(20).await;
     let (whole, usual) = (Files::joined(&files.lines), ["log.jsonl", "--key", "keys.json"]);
     let (code, said) = files.verify(&whole, &[]);
-    let praise =
-        format!("The log is whole: {} events; events 1 to {}, signed by ", files.log.last, files.log.last);
+    let praise = format!(
+        "The audit log is intact: {} events; events 1 to {}, signed by ",
+        files.log.last, files.log.last
+    );
     assert!(code == Some(0) && said.starts_with(&praise), "{said}");
-    assert!(said.contains("\nThe last checkpoint is of event "), "{said}");
+    assert!(said.contains("\nLast checkpoint: event "), "{said}");
     for envs in [[("NO_COLOR", "1")], [("TERM", "xterm-256color")], [("CLICOLOR_FORCE", "1")]] {
         assert_eq!(files.run(&usual, &envs), (code, said.clone()));
     }
@@ -175,8 +177,8 @@ async fn an_export_is_whole_or_it_is_said_why_nobody_can_say() {
     // A point of the curve that is nobody's key: that of RFC 8032 §7.1, test 1.
     other["keys"][0]["x"] = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into();
     for (name, key, why) in [
-        ("other.json", other.to_string(), "is not genuine"),
-        ("none.json", r#"{"keys":[]}"#.to_owned(), "there is no Ed25519 key in it"),
+        ("other.json", other.to_string(), "signature of the log up to this event is invalid"),
+        ("none.json", r#"{"keys":[]}"#.to_owned(), "does not contain an Ed25519 key"),
         ("no.json", "-".to_owned(), "no.json: "),
     ] {
         std::fs::write(files.path(name), key).unwrap();
@@ -184,9 +186,9 @@ async fn an_export_is_whole_or_it_is_said_why_nobody_can_say() {
     }
     complains(&files.run(&["log.jsonl", "--key", "nowhere.json"], &[]), "nowhere.json: ");
     complains(&files.run(&["nowhere.jsonl", "--key", "keys.json"], &[]), "nowhere.jsonl: ");
-    complains(&files.verify(b"", &[]), "the first line of a whole log is missing");
-    complains(&files.verify(b"\n", &[]), "this is no line of an audit log");
-    complains(&files.verify(&whole, &["--selection"]), "leave `--selection` out");
+    complains(&files.verify(b"", &[]), "the first line of a complete log is missing");
+    complains(&files.verify(b"\n", &[]), "not a line of an audit log");
+    complains(&files.verify(&whole, &["--selection"]), "omit `--selection`");
 }
 
 #[tokio::test]
@@ -199,7 +201,10 @@ async fn of_a_part_of_a_log_each_event_is_looked_at_by_itself() {
     let lines: Vec<_> = part.text().lines().collect();
     assert!(lines.len() >= files.lines.len() - 11 && lines[0] == files.lines[10]);
     let (code, said) = files.verify(&part.body, &["--selection"]);
-    assert!(code == Some(0) && said.contains(&format!("Each of {} events fits", lines.len())), "{said}");
+    assert!(
+        code == Some(0) && said.contains(&format!("Each of the {} events matches", lines.len())),
+        "{said}"
+    );
     let (code, said) = files.verify(&part.body, &[]);
     assert!(code == Some(1) && said.contains("`--selection`"), "{said}");
     let altered = part.text().replacen("ada@example.com", "eve@example.com", 1);

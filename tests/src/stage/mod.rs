@@ -119,7 +119,7 @@ impl Stage {
         api.start().await?;
         let worker = |number: usize| {
             let name = format!("worker-{number}");
-            Mutex::new(Program::new(&name, &workplace, &["worker"], &envs, "Insula works"))
+            Mutex::new(Program::new(&name, &workplace, &["worker"], &envs, "Insula worker started"))
         };
         Ok(Self {
             database,

@@ -38,7 +38,7 @@ use test_email::hint;
 use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, Say, Sender, Smtp, Stage};
 
 /// Why no mail leaves.
-const NOWHERE: &str = "nothing sends mail here: INSULA_SMTP_URL";
+const NOWHERE: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
 
 /// Longest reason that is stored, in characters.
 const LONGEST: usize = 500;
@@ -170,8 +170,8 @@ impl Mailer {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
-                tracing::warn!(%error, job = %id, "could not look up what a mail says");
-                let why = Some("the database did not answer".into());
+                tracing::warn!(%error, job = %id, "could not load the data of an e-mail");
+                let why = Some("the database did not respond".into());
                 return Delivery::Tried(attempt(String::new(), Status::Deferred, why));
             }
         };
@@ -220,12 +220,12 @@ impl Mailer {
             invitation: None,
         };
         say(&match &office.sink {
-            Transport::Smtp(smtp) => format!("sending by {}", smtp.describe()),
+            Transport::Smtp(smtp) => format!("sending with {}", smtp.describe()),
             Transport::Folder(folder) => format!("writing to {}", folder.describe()),
             Transport::Memory(_) | Transport::Nowhere => {
-                let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to get files";
+                let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to write files";
                 return Err(TestEmailError {
-                    what: "nothing sends mail here".into(),
+                    what: "no e-mail is configured".into(),
                     hint,
                     is_nowhere: true,
                 });
@@ -246,7 +246,7 @@ impl Mailer {
 impl Inner {
     fn reached(&self) {
         if self.gate.reached() {
-            tracing::info!("mails can be handed over again");
+            tracing::info!("e-mails can be sent again");
         }
     }
 
@@ -254,7 +254,7 @@ impl Inner {
     fn unreachable(&self, error: &str) -> Duration {
         let (wait, is_news) = self.gate.unreachable(Instant::now());
         if is_news {
-            tracing::error!(error = shown(error), "mails cannot be handed over: they wait");
+            tracing::error!(error = shown(error), "e-mails cannot be sent: they are delayed");
         }
         wait
     }

@@ -32,8 +32,8 @@ impl EmailRateLimit {
         let chance = f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX);
         let wait = (wait + (verdict.quota.per / 10).mul_f64(chance)).max(Duration::from_secs(1));
         let why = match class {
-            RateClass::Sending => "its organization sends more mails than INSULA_LIMIT_SENDING allows",
-            _ => "its mailbox gets more mails than INSULA_LIMIT_RECIPIENT allows",
+            RateClass::Sending => "its organization sends more e-mails than INSULA_LIMIT_SENDING allows",
+            _ => "its recipient receives more e-mails than INSULA_LIMIT_RECIPIENT allows",
         };
         Err(Delivery::PutOff { wait, why: why.to_owned() })
     }

@@ -1,38 +1,41 @@
-//! What an operator is told of a mail that did not arrive.
+//! Errors of test e-mails, with hints for operators.
 
 use crate::smtp::Stage;
 
-/// Why a mail that was sent by hand did not arrive, and what to look at.
+/// Why a test e-mail could not be sent, and what to check.
 #[derive(Debug)]
 pub struct TestEmailError {
     /// What went wrong; one line.
     pub what: String,
     /// What to do next; one line.
     pub hint: &'static str,
-    /// Does the configuration send no mail at all?
+    /// Is no e-mail configured at all?
     pub is_nowhere: bool,
 }
 
-/// What to look at when a mail came no further than `stage`.
+/// What to check if sending failed at `stage`.
 pub(super) const fn hint(stage: Stage) -> &'static str {
     match stage {
-        Stage::Resolve => "no such host: look at the name in INSULA_SMTP_URL, and at the DNS of this machine",
+        Stage::Resolve => {
+            "host not found: check the host name in INSULA_SMTP_URL, and the DNS settings of this machine"
+        }
         Stage::Connect => {
-            "look at host and port in INSULA_SMTP_URL, at firewalls, and whether the server runs"
+            "check host and port in INSULA_SMTP_URL, firewalls, and whether the server is running"
         }
         Stage::Tls => {
-            "look whether the port speaks TLS (smtps:// is usually 465, smtp:// 587), and whether the certificate is for \
-             this host and not expired; a company's own authority is named by INSULA_CA_FILE; `?tls=none` asks for none"
+            "check whether the port uses TLS (usually 465 for smtps://, 587 for smtp://), and whether the certificate is for this host and has not expired; for your own certificate authority, set INSULA_CA_FILE; `?tls=none` disables TLS"
         }
         Stage::LogIn => {
-            "look at user and password in INSULA_SMTP_URL; special characters are percent-encoded"
+            "check user and password in INSULA_SMTP_URL; special characters must be percent-encoded"
         }
         Stage::Sender => {
-            "the server does not accept our address: look at INSULA_MAIL_FROM, and whether it wants a log-in"
+            "the server does not accept the sender: check INSULA_MAIL_FROM, and whether the server needs a user and password"
         }
-        Stage::Recipient => "look at the recipient's address, and whether the server may relay for you",
+        Stage::Recipient => {
+            "check the e-mail address of the recipient, and whether the server relays e-mails for you"
+        }
         Stage::Content => {
-            "the server did not take the mail itself: look at its log; of a folder, at its space and rights"
+            "the server did not accept the e-mail: check its log; for a folder, check its free space and permissions"
         }
     }
 }

@@ -29,7 +29,7 @@ impl Smtp {
     pub(super) async fn open(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let opened = timeout(TO_OPEN, self.connect(say)).await;
         opened.unwrap_or_else(|_| {
-            Err(refusal(Stage::Connect, &format!("{} did not answer in time", self.server.host)))
+            Err(refusal(Stage::Connect, &format!("{} did not respond in time", self.server.host)))
         })
     }
 
@@ -50,7 +50,7 @@ impl Smtp {
             SmtpTls::Required | SmtpTls::Opportunistic => self.start_tls(stream, unreachable).await?,
         };
         say(match is_encrypted {
-            true => "connected, and encrypted",
+            true => "connected, encrypted",
             false => "connected, not encrypted",
         });
         self.log_in(connection, is_encrypted, say).await
@@ -70,7 +70,7 @@ impl Smtp {
         if !connection.can_starttls() {
             return match self.server.tls {
                 SmtpTls::Required => {
-                    let text = "the server offers no STARTTLS";
+                    let text = "the server does not offer STARTTLS";
                     Err(part(connection, refusal(Stage::Tls, text)).await)
                 }
                 _ => Ok((connection, false)),
@@ -86,7 +86,7 @@ impl Smtp {
     }
 
     async fn encrypt(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, DeliveryFailure> {
-        let Some((tls, name)) = &self.tls else { return Err(refusal(Stage::Tls, "TLS is not wanted")) };
+        let Some((tls, name)) = &self.tls else { return Err(refusal(Stage::Tls, "TLS is disabled")) };
         let encrypted = tls.connect(name.clone(), stream).await;
         encrypted.map_err(|fault| refusal(Stage::Tls, &words(&fault)))
     }
@@ -100,7 +100,7 @@ impl Smtp {
         let Some((user, password)) = &self.server.login else { return Ok(connection) };
         // In clear only where nobody is between, or where the operator said so in as many words.
         if !(is_encrypted || self.server.tls == SmtpTls::None || self.server.is_local()) {
-            let text = "a password is not told on a connection that is not encrypted";
+            let text = "refusing to send a password over an unencrypted connection";
             return Err(part(connection, refusal(Stage::LogIn, text)).await);
         }
         let credentials = Credentials::new(user.clone(), password.expose().clone());

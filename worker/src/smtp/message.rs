@@ -70,7 +70,7 @@ pub(crate) fn pack(
     message_id: &str,
     at: DateTime<Utc>,
 ) -> Result<EncodedEmail, String> {
-    let to: Address = to.parse().map_err(|fault| format!("the address cannot be written to: {fault}"))?;
+    let to: Address = to.parse().map_err(|fault| format!("invalid e-mail address: {fault}"))?;
     let header = |name, value: &str| HeaderValue::new(name, value.to_owned());
     let message = Message::builder()
         .from(from.0.clone())
@@ -81,7 +81,7 @@ pub(crate) fn pack(
         .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"))
         .raw_header(header(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"))
         .multipart(MultiPart::alternative_plain_html(text.text.clone(), text.html.clone()))
-        .map_err(|fault| format!("the mail cannot be put together: {fault}"))?;
+        .map_err(|fault| format!("cannot build the e-mail: {fault}"))?;
     Ok(EncodedEmail { from: from.address().clone(), to, bytes: message.formatted() })
 }
 

@@ -104,7 +104,7 @@ impl Smtp {
     pub(crate) async fn send(&self, parcel: &EncodedEmail, say: Say<'_>) -> Result<String, DeliveryFailure> {
         // Held until the connection is kept or closed.
         let slot = timeout(TO_OPEN, self.slots.acquire()).await;
-        let _slot = slot.map_err(|_| refusal(Stage::Connect, "no connection became free in time"))?;
+        let _slot = slot.map_err(|_| refusal(Stage::Connect, "no connection became available in time"))?;
         let started = Instant::now();
         let mut connection = match self.take() {
             Some(mut kept) => match address(&mut kept, parcel, say).await {
@@ -140,12 +140,12 @@ impl Smtp {
         let answer = match timeout(TO_ACCEPT, connection.message(&parcel.bytes)).await {
             Ok(answer) => answer,
             Err(_) => {
-                return Err(refusal(Stage::Content, "the server did not say in time whether it took it"));
+                return Err(refusal(Stage::Content, "the server did not confirm the e-mail in time"));
             }
         };
         match answer {
             Ok(answer) if answer.code().severity == Severity::PositiveCompletion => {
-                say("the mail was taken");
+                say("the e-mail was accepted");
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push((connection, Instant::now()));
                 Ok(one_line(&answer.message().collect::<Vec<_>>().join(" ")))
@@ -182,7 +182,7 @@ async fn address(
     };
     match timeout(TO_ADDRESS, told).await {
         Ok(told) => told,
-        Err(_) => Err(refusal(stage, "the server did not answer in time")),
+        Err(_) => Err(refusal(stage, "the server did not respond in time")),
     }
 }
 
@@ -199,7 +199,7 @@ fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), DeliveryFail
 
 fn unexpected(stage: Stage, answer: &Response) -> DeliveryFailure {
     let reached = reply_class::reached(stage, Some(answer.code().into()));
-    DeliveryFailure { reached, ..refusal(stage, &format!("an unexpected answer: {}", answer.code())) }
+    DeliveryFailure { reached, ..refusal(stage, &format!("unexpected response: {}", answer.code())) }
 }
 
 /// What keeps us from handing anything over, whatever the mail is.

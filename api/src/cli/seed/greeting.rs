@@ -1,4 +1,4 @@
-//! What a server says on the terminal of whoever develops.
+//! What a development server prints to the terminal at start.
 
 use insula_api::pages::{dev_inbox, docs};
 use insula_core::runtime::config::Config;
@@ -6,7 +6,7 @@ use insula_core::runtime::config::Config;
 use super::{OPERATOR, PEOPLE, SLUG, email, password_file};
 use crate::cli::say;
 
-/// What empties the database, as an instruction.
+/// How to empty the database, as an instruction.
 pub(super) fn start_anew(config: &Config) -> String {
     match config.database_url {
         None => format!("delete the folder {}", config.data_dir.display()),
@@ -14,7 +14,7 @@ pub(super) fn start_anew(config: &Config) -> String {
     }
 }
 
-/// Where to look; and who can log in, or how somebody could. In production nothing: its operators know.
+/// Prints URLs and log-ins, or how to create one. Prints nothing in production.
 pub(in super::super) fn greet(config: &Config, address: &str) {
     if !config.is_production() {
         say(greeting(config, address, password_file(config).try_exists().unwrap_or_default()));
@@ -30,16 +30,16 @@ fn greeting(config: &Config, address: &str, has_demo: bool) -> String {
     }
     if has_demo {
         let people = PEOPLE.map(|(first, _, role)| (email(first), format!("{} of `{SLUG}`", role.key())));
-        let operator = (OPERATOR.to_owned(), "operator of the platform".to_owned());
+        let operator = (OPERATOR.to_owned(), "superuser".to_owned());
         for (place, (email, role)) in people.into_iter().chain([operator]).enumerate() {
             rows += &row(if place == 0 { "Log in as" } else { "" }, &format!("{email:<24}{role}"));
         }
         rows += &row("Password", &format!("in {}", password_file(config).display()));
     } else {
         rows += &row("Demo data", "insula seed demo");
-        rows += &row("First operator", "insula create-superuser --email you@example.com");
+        rows += &row("First superuser", "insula create-superuser --email you@example.com");
     }
-    rows += &row("To start anew", &start_anew(config));
+    rows += &row("Start over", &start_anew(config));
     format!("\n{rows}")
 }
 
@@ -61,7 +61,7 @@ mod tests {
             ("adam", "admin"),
             ("mia", "member"),
             ("victor", "viewer"),
-            ("root", "operator"),
+            ("root", "superuser"),
         ] {
             let line = demo.lines().find(|line| line.contains(person)).unwrap();
             assert!(line.contains(role), "{line}");

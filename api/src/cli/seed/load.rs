@@ -19,10 +19,10 @@ use super::{
 /// What is to be made.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
-    /// How many organizations
+    /// Number of organizations
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     organizations: u32,
-    /// How many time entries, in all of them together
+    /// Total number of time entries
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
     entries: u32,
 }
@@ -44,7 +44,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
     }
     bar.finish_and_clear();
     say(format_args!(
-        "{} organizations with {} time entries are ready: `load-{run}-0` and so on",
+        "created {} organizations with {} time entries: `load-{run}-0` and so on",
         args.organizations, args.entries
     ));
     Ok(())
@@ -52,7 +52,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
 
 async fn found(seed: &Seed<'_>, owner: UserId, slug: &str) -> Result<insula_core::base::ids::OrgId, Fault> {
     let (Ok(name), Ok(slug)) = (Name::parse(slug), Slug::parse(slug)) else {
-        return Err(Fault::failed("a name of the load is not sound"));
+        return Err(Fault::failed("a name of the load data is invalid"));
     };
     let tx = seed.db.begin_global(AuditOrigin::SYSTEM).await?;
     let organization = accounts::found(&tx, owner, NewOrganization { name, slug }).await?;

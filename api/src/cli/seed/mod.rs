@@ -42,9 +42,9 @@ use super::{Fault, create_superuser, database, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// The organization `demo`, its people and projects (not in production); safe to repeat
+    /// Create the organization `demo` with users and projects (not in production); safe to repeat
     Demo,
-    /// Many organizations with many time entries, all of one person (not in production); each time adds more
+    /// Create many organizations with many time entries of one user (not in production); each run adds more
     Load(load::Args),
 }
 
@@ -76,7 +76,7 @@ fn email(first_name: &str) -> String {
 pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
     if config.is_production() {
         return Err(Fault::config(
-            "`seed` makes accounts with a shared password; it is refused in production",
+            "`seed` creates accounts with a shared password; it is refused in production",
         ));
     }
     migrate::up(config).await?;
@@ -124,7 +124,7 @@ async fn demo(seed: &Seed<'_>) -> Result<(), Fault> {
     let made = seed.organization(&people).await?;
     say(match made {
         true => "the organization `demo` is ready",
-        false => "the organization `demo` is there already; nothing was changed",
+        false => "the organization `demo` already exists; nothing was changed",
     });
     Ok(())
 }
@@ -135,14 +135,14 @@ struct Seed<'a> {
     tokens: &'a Tokens,
     policy: SessionPolicy,
     password: &'a str,
-    /// Does everybody get an organization of his own?
+    /// Do users get a personal organization?
     personal: bool,
     /// What empties the database.
     again: &'a str,
 }
 
 impl Seed<'_> {
-    /// The person, registered unless he is.
+    /// The user; registers them if the account does not exist.
     async fn person(&self, first: &str, last: &str) -> Result<UserId, Fault> {
         let address = email(first);
         let hash = self.verifier.passwords.hash(Secret::new(self.password.to_owned())).await?;
@@ -162,7 +162,9 @@ impl Seed<'_> {
                 let proof = self.verifier.log_in(&address, password, nowhere, &RequestTrail::default()).await;
                 let again = self.again;
                 proof.map(|proof| proof.user).map_err(|_| {
-                    Fault::failed(format!("{address} exists with another password; {again} to start anew"))
+                    Fault::failed(format!(
+                        "{address} already exists with another password; to start over, {again}"
+                    ))
                 })
             }
             Err(error) => Err(error.into()),
@@ -172,9 +174,9 @@ impl Seed<'_> {
     /// The organization with its members, and what they work on. `false`: it is there already.
     async fn organization(&self, people: &[(UserId, BuiltinRole)]) -> Result<bool, Fault> {
         let (Ok(name), Ok(slug)) = (Name::parse("Demo"), Slug::parse(SLUG)) else {
-            return Err(Fault::failed("the demo's name is not sound"));
+            return Err(Fault::failed("the name of the demo organization is invalid"));
         };
-        let (owner, others) = people.split_first().ok_or(Fault::failed("the demo has no people"))?;
+        let (owner, others) = people.split_first().ok_or(Fault::failed("the demo has no users"))?;
         let tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let org = match accounts::found(&tx, owner.0, NewOrganization { name, slug }).await {
             Ok(organization) => organization.id,
@@ -220,7 +222,7 @@ impl Seed<'_> {
     async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), Fault> {
         let proof = authorization::authorize::<ProjectsCreate>(self.db, caller, &OrgRef::parse(SLUG)).await?;
         let (Ok(code), Ok(name)) = (ProjectCode::parse(code), Name::parse(name)) else {
-            return Err(Fault::failed("a project of the demo is not sound"));
+            return Err(Fault::failed("a project of the demo is invalid"));
         };
         let tx = self.db.begin(proof).await?;
         let color = Color::parse(color).ok();

@@ -25,7 +25,7 @@ impl fmt::Display for EntityTag {
     }
 }
 
-/// The versions of a member and of his person: either changes what is shown of him.
+/// The versions of a member and of their user: a change of either changes the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberTag(pub i64, pub i64);
 
@@ -51,7 +51,7 @@ impl IfMatch {
         Self::of(condition, number)
     }
 
-    /// The versions of a member and of his person that the client expects.
+    /// The versions of a member and of their user that the client expects.
     pub fn expected_member(condition: Option<Self>) -> Expected<(i64, i64)> {
         Self::of(condition, |tag| {
             let (member, user) = tag.split_once('.')?;
@@ -59,10 +59,10 @@ impl IfMatch {
         })
     }
 
-    /// As [`IfMatch::expected`], where the client must say which copy he is changing (RFC 6585 §3).
+    /// Like [`IfMatch::expected`], but the client must send the version (RFC 6585 §3).
     ///
     /// # Errors
-    /// `PRECONDITION_REQUIRED` where he does not.
+    /// `PRECONDITION_REQUIRED` without it.
     pub fn required(condition: Option<Self>) -> Result<Expected, Error> {
         match condition {
             Some(_) => Ok(Self::expected(condition)),
@@ -167,7 +167,7 @@ fn tags() -> MetaSchema {
 }
 
 scalar!(IfMatch, tags(), |text| {
-    Tags::parse(text).map(Self).ok_or_else(|| ParseError::custom("expected entity tags, or *"))
+    Tags::parse(text).map(Self).ok_or_else(|| ParseError::custom("expected an entity tag in quotes, or *"))
 });
 
 scalar!(IfNoneMatch, tag(), |text| Ok(Self::read(text)));

@@ -126,7 +126,7 @@ impl ProfileApi {
         })?;
         tx.commit().await?;
         Ok(Accepted(
-            "Your account is deleted. For 14 days an operator can bring it back; then it is forgotten.",
+            "Your account is deleted. The operator of this installation can restore it within 14 days. After that, your data is removed permanently.",
         ))
     }
 }

@@ -281,12 +281,12 @@ impl OrganizationDraft {
                 fields.take("owner_email", text::EmailAddress::parse(&email.0)).map(Owner::Email)
             }
             (Some(_), Some(_)) => {
-                let choice = "Give either the id of the owner or his address, not both.";
+                let choice = "Send either the id or the e-mail address of the owner, not both.";
                 fields.refuse("owner_email", "NOT_A_CHOICE", choice);
                 None
             }
             (None, None) => {
-                fields.refuse("owner_id", "REQUIRED", "Give the id of the owner or his address.");
+                fields.refuse("owner_id", "REQUIRED", "Send the id or the e-mail address of the owner.");
                 None
             }
         };

@@ -278,12 +278,12 @@ impl AccountDraft {
                 Some(Proof::Hash(hash.0))
             }
             (Some(_), Some(_)) => {
-                let choice = "Give either a password or the hash of one, not both.";
+                let choice = "Send either a password or a password hash, not both.";
                 fields.refuse("password_hash", "NOT_A_CHOICE", choice);
                 None
             }
             (None, None) => {
-                fields.refuse("password", "REQUIRED", "Give a password or the hash of one.");
+                fields.refuse("password", "REQUIRED", "Send a password or a password hash.");
                 None
             }
         };

@@ -26,8 +26,8 @@ pub struct UsersBulkApi(pub Arc<State>);
 crate::texts! {
     /// Names a kind of problem; stable, for programs.
     ProblemCode { length: 1..=50, pattern: "^[A-Z][A-Z_]*$", example: "LAST_OWNER" }
-    /// What happened and what to do, for people.
-    ProblemMessage { length: 1..=5000, example: "An organization needs an active owner. Make somebody else an owner first." }
+    /// Explanation for people: what happened, and what to do.
+    ProblemMessage { length: 1..=5000, example: "An organization needs an active owner. Make another member an owner first." }
 }
 
 /// What is done to an account.
@@ -93,7 +93,7 @@ impl UsersBulkApi {
                 Err(error) => {
                     let request_id = me.0.caller.inquiry.request_id.as_deref();
                     if error.code().kind() == ErrorKind::Internal {
-                        tracing::error!(request_id, %id, ?error, "one of several failed");
+                        tracing::error!(request_id, %id, ?error, "one item of a bulk request failed");
                     }
                     let problem = Problem(error);
                     (problem.status(), Some(problem))

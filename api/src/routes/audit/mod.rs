@@ -183,7 +183,7 @@ impl TryFrom<Wanted> for EventFilter {
             fields.refuse(
                 "ip",
                 "INVALID_FORMAT",
-                "Must be an address such as `203.0.113.7` or `2001:db8::7`.",
+                "Must be an IP address such as `203.0.113.7` or `2001:db8::7`.",
             );
         }
         if wanted.from.zip(wanted.to).is_some_and(|(from, to)| to <= from) {

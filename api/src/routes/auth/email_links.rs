@@ -70,10 +70,9 @@ impl EmailLinksApi {
 }
 
 /// What is said wherever the mailbox says the rest.
-pub(crate) const LOOK: Accepted =
-    Accepted("A mail is on its way. Look into your mailbox, and open the link in it.");
+pub(crate) const LOOK: Accepted = Accepted("We have sent you an e-mail. Check your inbox and open the link.");
 const IF_ANY: Accepted = Accepted(
-    "If there is such an account, a mail is on its way. Look into your mailbox, and open the link in it.",
+    "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox and open the link.",
 );
 
 /// How long an answer takes that must not tell by its time what was found; what is done is faster.

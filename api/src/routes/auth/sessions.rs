@@ -318,12 +318,12 @@ impl LogIn {
                 fields.refuse(
                     "username",
                     "NOT_A_CHOICE",
-                    "Give either an e-mail address or a username, not both.",
+                    "Send either an e-mail address or a username, not both.",
                 );
                 None
             }
             (None, None) => {
-                fields.refuse("email", "REQUIRED", "Give an e-mail address or a username.");
+                fields.refuse("email", "REQUIRED", "Send an e-mail address or a username.");
                 None
             }
         };

@@ -193,8 +193,7 @@ impl InvitationResponsesApi {
         let tx = self.0.db.begin_global(anybody.origin).await?;
         accounts::decline(&tx, &link, &opened).await?;
         tx.commit().await?;
-        let message =
-            Sentence("You have declined, and nothing has changed. You can close this page.".to_owned());
+        let message = Sentence("You have declined the invitation. You can close this page.".to_owned());
         Ok(Reply(InvitationDeclined { message }))
     }
 
@@ -250,13 +249,13 @@ impl InvitationAcceptance {
 impl NextStep {
     fn sentence(self, account: InvitedAccount, organization: &str) -> Sentence {
         Sentence(match (self, account) {
-            (Self::Continue, _) => format!("You belong to {organization} now."),
+            (Self::Continue, _) => format!("You are now a member of {organization}."),
             (Self::LogIn, InvitedAccount::Proved) => {
-                format!("You belong to {organization} now. Log in with the account you have.")
+                format!("You are now a member of {organization}. Log in with your existing account.")
             }
             (Self::LogIn, _) => {
                 format!(
-                    "You belong to {organization} now. Log in with your address and the password you chose."
+                    "You are now a member of {organization}. Log in with your e-mail address and the password you chose."
                 )
             }
         })

@@ -201,8 +201,9 @@ impl OrganizationsApi {
 }
 
 /// What whoever deletes an organization is told.
-pub(crate) const DELETED: Accepted =
-    Accepted("The organization is deleted. For 30 days it can be restored; then it is removed for good.");
+pub(crate) const DELETED: Accepted = Accepted(
+    "The organization is deleted. It can be restored within 30 days. After that, it is removed permanently.",
+);
 
 impl TryFrom<OrganizationPatch> for OrganizationChanges {
     type Error = insula_core::Error;

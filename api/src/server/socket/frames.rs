@@ -52,7 +52,7 @@ impl Frames {
     /// Notes what has arrived.
     ///
     /// # Errors
-    /// When there were too many frames that ask for nothing.
+    /// When there were too many frames without a request.
     pub(super) fn read(&mut self, mut bytes: &[u8], now: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
             let skipped = self.payload.min(bytes.len());
@@ -96,7 +96,7 @@ impl Frames {
                     self.left = self.left.max(FREE);
                 }
                 let left = self.left.checked_sub(1);
-                self.left = left.ok_or_else(|| io::Error::other("too many frames that ask for nothing"))?;
+                self.left = left.ok_or_else(|| io::Error::other("too many frames without a request"))?;
             }
         }
         Ok(())

@@ -1,34 +1,34 @@
-//! What is wrong with the fields of a request.
+//! Errors of the fields of a request.
 
 use serde::Serialize;
 
 use super::{Error, ErrorCode, Result};
 use crate::base::text::InvalidText;
 
-/// Most wrong fields that one answer lists: a body of nothing but faults must not make an answer many times its size.
+/// Maximum number of invalid fields in one response, so that a small request cannot cause a large response.
 pub const MOST_FAULTS: usize = 50;
 
-/// One wrong field of a request.
+/// One invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// Its path, such as `members[0].role`; a query parameter or header by its name.
+    /// Path of the field, such as `members[0].role`, or the name of a query parameter or header.
     pub field: String,
-    /// Stable, `UPPER_SNAKE`, for programs.
+    /// Stable error code for programs, in `UPPER_SNAKE`.
     pub code: &'static str,
-    /// One sentence, for people.
+    /// Explanation for people.
     pub message: String,
 }
 
-/// Collects what is wrong with the fields of one request, so that all are reported at once.
+/// Collects the errors of the fields of one request, so that all are reported at once.
 #[derive(Debug, Default)]
 pub struct FieldErrors {
     faults: Vec<FieldError>,
-    /// What they have in common.
+    /// The code of the errors, if all have the same one.
     code: Option<ErrorCode>,
 }
 
 impl FieldErrors {
-    /// The value, or a note of the fault under the field's name.
+    /// Returns the value, or records the error for the field.
     pub fn take<T>(&mut self, field: &str, value: Result<T, InvalidText>) -> Option<T> {
         value.map_err(|fault| self.refuse(field, fault.code, fault.message)).ok()
     }
@@ -38,16 +38,16 @@ impl FieldErrors {
         value.and_then(|value| self.take(field, value))
     }
 
-    /// Notes that a field is wrong.
+    /// Records an error for a field.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
         let fault = FieldError { field: field.to_owned(), code, message: message.into() };
         self.join(ErrorCode::ValidationFailed, [fault]);
     }
 
-    /// Takes in what another rule said of the fields.
+    /// Adds the field errors of another check.
     ///
     /// # Errors
-    /// Its refusal, when it is not about fields.
+    /// The error of the check, if it is not about fields.
     pub fn include(&mut self, outcome: Result<()>) -> Result<()> {
         match outcome {
             Err(Error::Invalid(code, faults)) => self.join(code, faults),
@@ -63,7 +63,7 @@ impl FieldErrors {
     }
 
     /// # Errors
-    /// Every fault noted, if there is any: under their code, if it is one, else under `VALIDATION_FAILED`.
+    /// All recorded errors, if there are any: with their common code, or `VALIDATION_FAILED`.
     pub fn finish(self) -> Result<()> {
         match self.code {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! Everything an operation can refuse or fail with. `api::problem` maps the kinds to HTTP, once.
+//! The errors of operations. `api::problem` is the only place that maps their kinds to HTTP.
 
 mod advice;
 mod fields;
@@ -14,47 +14,47 @@ use crate::base::{
     text::InvalidText,
 };
 
-/// The kinds of refusal; each is one HTTP status.
+/// The kinds of errors; each is one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The request cannot be read.
+    /// 400: the request cannot be read.
     Malformed,
-    /// Nobody is signed in, or not validly.
+    /// 401: the request has no valid credentials.
     Unauthenticated,
-    /// Signed in, and not allowed.
+    /// 403: signed in, but not allowed.
     Forbidden,
-    /// No such thing, or not yours: the same, on purpose.
+    /// 404: the object does not exist, or the caller may not see it; deliberately not distinguished.
     NotFound,
-    /// The path has no such method.
+    /// 405: the path does not support the method.
     WrongMethod,
-    /// The client was too slow.
+    /// 408: the client was too slow.
     TooSlow,
-    /// The thing is in another state, or the name is taken.
+    /// 409: the object is in another state, or the name is taken.
     Conflict,
-    /// It has another address now.
+    /// 308: the object has another URL now.
     Moved,
-    /// It was there, and is deleted.
+    /// 410: the object existed, and was deleted.
     Gone,
-    /// The client's copy is stale.
+    /// 412: the version in `If-Match` is outdated.
     Stale,
-    /// Whoever changes it must say which copy he has.
+    /// 428: the change needs `If-Match`.
     Unconditional,
-    /// The body is over the limit.
+    /// 413: the body is larger than the limit.
     TooLarge,
-    /// The body is of another type.
+    /// 415: the operation does not accept the media type of the body.
     WrongMediaType,
-    /// One or more fields are wrong.
+    /// 422: one or more fields are invalid.
     Invalid,
-    /// Too often.
+    /// 429: too many requests.
     Limited,
-    /// Our fault.
+    /// 500: an error of the server.
     Internal,
-    /// Not now; again later.
+    /// 503: temporarily unavailable.
     Unavailable,
 }
 
 macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal, $sentence:literal;)+) => {
-    /// A stable name for one refusal: the member `error` of a problem.
+    /// A stable code for one error: the member `error` of a problem.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum ErrorCode { $(#[doc = $sentence] $name),+ }
 
@@ -62,22 +62,22 @@ macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal
         /// Every code, in the order of the table.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-        /// As the API spells it: `UPPER_SNAKE`.
+        /// The code in the API, in `UPPER_SNAKE`.
         pub const fn as_str(self) -> &'static str {
             match self { $(Self::$name => $text),+ }
         }
 
-        /// Which kind of refusal it is.
+        /// The kind of the error, which determines the HTTP status.
         pub const fn kind(self) -> ErrorKind {
             match self { $(Self::$name => ErrorKind::$kind),+ }
         }
 
-        /// A few words that never change.
+        /// Short summary of the problem type.
         pub const fn title(self) -> &'static str {
             match self { $(Self::$name => $title),+ }
         }
 
-        /// What happened and what to do, for people.
+        /// Explanation for people: what happened, and what to do.
         pub const fn sentence(self) -> &'static str {
             match self { $(Self::$name => $sentence),+ }
         }
@@ -85,88 +85,88 @@ macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal
 }}
 
 codes! {
-    BadRequest           = "BAD_REQUEST",            Malformed,       "Bad request",            "The request could not be read.";
+    BadRequest           = "BAD_REQUEST",            Malformed,       "Bad request",            "The request could not be read. `errors` says what is wrong.";
     Unauthenticated      = "UNAUTHENTICATED",        Unauthenticated, "Not signed in",          "Sign in, and send the access token as `Authorization: Bearer …`.";
     InvalidToken         = "INVALID_TOKEN",          Unauthenticated, "Invalid token",          "The access token is not valid, or its session has ended. Sign in again.";
     InvalidCredentials   = "INVALID_CREDENTIALS",    Unauthenticated, "Invalid credentials",    "Invalid email or password. Please check your credentials and try again.";
-    Forbidden            = "FORBIDDEN",              Forbidden,       "Permission missing",     "You do not have the permission this needs.";
-    EmailUnverified      = "EMAIL_UNVERIFIED",       Forbidden,       "E-mail address not verified", "Verify your e-mail address first: open the link that was mailed to it, or ask for a new one at `POST /auth/email/resend`.";
-    InactiveUser         = "INACTIVE_USER",          Forbidden,       "Account inactive",       "This account is deactivated. Ask an administrator.";
-    CsrfFailed           = "CSRF_FAILED",            Forbidden,       "Forged request",         "The request does not come from a page of ours, or `X-CSRF-Token` is missing or wrong. Get one at `GET /auth/csrf`.";
+    Forbidden            = "FORBIDDEN",              Forbidden,       "Permission missing",     "You do not have permission to do this.";
+    EmailUnverified      = "EMAIL_UNVERIFIED",       Forbidden,       "E-mail address not verified", "Verify your e-mail address first. Open the link that was sent to it, or request a new one at `POST /auth/email/resend`.";
+    InactiveUser         = "INACTIVE_USER",          Forbidden,       "Account deactivated",    "This account is deactivated. Contact an administrator.";
+    CsrfFailed           = "CSRF_FAILED",            Forbidden,       "CSRF check failed",      "The origin of the request is not allowed, or `X-CSRF-Token` is missing or invalid. Get a token at `GET /auth/csrf`.";
     ReauthRequired       = "REAUTH_REQUIRED",        Forbidden,       "Recent log-in required", "This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.";
-    Escalation           = "ESCALATION",             Forbidden,       "Permission not yours to give", "You can only give permissions that you hold yourself; `missing` lists those you lack.";
-    OwnerProtected       = "OWNER_PROTECTED",        Forbidden,       "Owner protected",        "Only an owner can make, change or remove owners.";
-    OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended: it can be read, not changed.";
-    TransferNotYours     = "TRANSFER_NOT_YOURS",     Forbidden,       "Transfer not yours",     "Only the member to whom the organization is offered can take it; only he or an owner ends the offer.";
-    NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "There is nothing here.";
-    MethodNotAllowed     = "METHOD_NOT_ALLOWED",     WrongMethod,     "Method not allowed",     "This path does not have this method; `Allow` lists those it has.";
-    RequestTimeout       = "REQUEST_TIMEOUT",        TooSlow,         "Too slow",               "The request took too long to arrive or to answer.";
-    EmailTaken           = "EMAIL_TAKEN",            Conflict,        "E-mail address taken",   "An account with this e-mail address exists already.";
-    UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username exists already.";
-    SlugTaken            = "SLUG_TAKEN",             Conflict,        "Slug taken",             "An organization with this slug exists, or existed, already.";
-    ProjectCodeTaken     = "PROJECT_CODE_TAKEN",     Conflict,        "Project code taken",     "Another project of this organization has this code.";
-    ProjectArchived      = "PROJECT_ARCHIVED",       Conflict,        "Project archived",       "This project is archived: it takes no new work. Take it out of the archive first, or name another.";
-    TagNameTaken         = "TAG_NAME_TAKEN",         Conflict,        "Tag name taken",         "Another tag of this organization has this name.";
-    TagInUse             = "TAG_IN_USE",             Conflict,        "Tag in use",             "Tasks or time entries have this tag. Take it off them first, or rename it.";
-    ParentDeleted        = "PARENT_DELETED",         Conflict,        "Parent deleted",         "What this belongs to is deleted. Restore that first.";
-    TimerRunning         = "TIMER_RUNNING",          Conflict,        "Timer running",          "A timer of this member is running already. Stop it first.";
-    TimerNotRunning      = "TIMER_NOT_RUNNING",      Conflict,        "No timer running",       "No timer of yours is running. Start one at `POST …/timer/start`.";
-    TimeEntryOverlap     = "TIME_ENTRY_OVERLAP",     Conflict,        "Time entries overlap",   "This member has worked on something else at that time, and the organization wants no time counted twice.";
-    PeriodLocked         = "PERIOD_LOCKED",          Conflict,        "Period locked",          "This began in a period that is locked: what stands there can be changed no more.";
-    RoleNameTaken        = "ROLE_NAME_TAKEN",        Conflict,        "Role name taken",        "Another role of this organization has this name.";
-    RoleBuiltin          = "ROLE_BUILTIN",           Conflict,        "Built-in role",          "Built-in roles cannot be changed or deleted. Add a role of your own.";
-    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members hold this role, or open invitations give it: `members` and `invitations` list them. Name another role in `reassign_to`.";
-    NotAMember           = "NOT_A_MEMBER",           Conflict,        "Not a member",           "This is about the caller's own membership, and you are not a member of this organization.";
-    PersonalOrganization = "PERSONAL_ORGANIZATION",  Conflict,        "Personal organization",  "This organization is one person's own: nobody can be invited into it, and it can be neither left nor handed over, and goes with his account.";
-    AlreadyMember        = "ALREADY_MEMBER",         Conflict,        "Already a member",       "Whoever this invitation is for is a member of this organization already.";
-    InvitationPending    = "INVITATION_PENDING",     Conflict,        "Invitation pending",     "This address has been invited already, and has not answered. Send that invitation again instead.";
-    InvitationClosed     = "INVITATION_CLOSED",      Conflict,        "Invitation closed",      "This invitation was accepted, declined or withdrawn, or has expired. Invite again.";
-    InvitationEmailMismatch = "INVITATION_EMAIL_MISMATCH", Conflict,  "Invitation for another address", "This invitation is for another address than that of your account; `email_masked` hints at it. Log out, or log in with that address, and open the link again.";
-    InvitationUnsupported = "INVITATION_UNSUPPORTED", Conflict,       "Invitation unsupported", "Whoever sent this invitation may no longer give these roles. Ask the organization for a new one.";
-    LastOwner            = "LAST_OWNER",             Conflict,        "Last owner",             "An organization needs an active owner. Make somebody else an owner first.";
-    TransferPending      = "TRANSFER_PENDING",       Conflict,        "Transfer pending",       "This organization is being handed over already. Cancel that first.";
-    TransferVoid         = "TRANSFER_VOID",          Conflict,        "Transfer void",          "Whoever offered the organization is no active owner any more, or you are no active member. Ask an owner to offer it again.";
-    OrganizationLimit    = "ORGANIZATION_LIMIT",     Conflict,        "Too many organizations", "You own as many organizations as one person may found. Delete one or hand it over first, or ask an operator.";
-    LastSuperuser        = "LAST_SUPERUSER",         Conflict,        "Last operator",          "The platform needs an active operator. Make somebody else an operator first.";
-    JobFinished          = "JOB_FINISHED",           Conflict,        "Job finished",           "Only a job that was given up or cancelled can be retried, and only one that is still to be done cancelled.";
-    JobRunning           = "JOB_RUNNING",            Conflict,        "Job running",            "A worker is doing this job right now. Try again when it has finished.";
-    JobPending           = "JOB_PENDING",            Conflict,        "Job pending",            "This job is still to be done. Cancel it before you delete it.";
-    EmailNotKept         = "EMAIL_NOT_KEPT",         Conflict,        "E-mail not kept",        "The job that sent this mail is kept no longer, and mails themselves never are. Let whoever needs it ask for it again.";
-    Conflict             = "CONFLICT",               Conflict,        "Conflict",               "Something this refers to changed at the same time. Try again.";
-    PasswordRequired     = "PASSWORD_REQUIRED",      Conflict,        "Password required",      "Somebody set a password when this account was registered. Send it as `password` to keep it, or set another with `new_password`.";
-    IdempotencyInFlight  = "IDEMPOTENCY_IN_FLIGHT",  Conflict,        "Request in flight",      "A request with this Idempotency-Key is still being worked on. Try again.";
-    OrganizationMoved    = "ORGANIZATION_MOVED",     Moved,           "Organization renamed",   "This organization has another slug now; `Location` says which.";
-    LinkExpired          = "LINK_EXPIRED",           Gone,            "Link expired",           "This link was used or has expired. Ask for a new one.";
-    InvitationExpired    = "INVITATION_EXPIRED",     Gone,            "Invitation expired",     "This invitation was answered, withdrawn or sent again, or has expired. Open the newest mail, or ask whoever invited you for a new one.";
-    TransferExpired      = "TRANSFER_EXPIRED",       Gone,            "Transfer expired",       "This offer has expired. Ask an owner to offer the organization again.";
+    Escalation           = "ESCALATION",             Forbidden,       "Permission cannot be granted", "You can only grant permissions that you have yourself. `missing` lists the ones you lack.";
+    OwnerProtected       = "OWNER_PROTECTED",        Forbidden,       "Owner protected",        "Only an owner can add, change or remove owners.";
+    OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended. It can be read, but not changed.";
+    TransferNotYours     = "TRANSFER_NOT_YOURS",     Forbidden,       "Not your transfer",      "Only the member who was offered this organization can accept the transfer. That member or an owner can cancel it.";
+    NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "Not found.";
+    MethodNotAllowed     = "METHOD_NOT_ALLOWED",     WrongMethod,     "Method not allowed",     "This path does not support this method. `Allow` lists the methods that it supports.";
+    RequestTimeout       = "REQUEST_TIMEOUT",        TooSlow,         "Request timeout",        "The request took too long to arrive or to process.";
+    EmailTaken           = "EMAIL_TAKEN",            Conflict,        "E-mail address taken",   "An account with this e-mail address already exists.";
+    UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username already exists.";
+    SlugTaken            = "SLUG_TAKEN",             Conflict,        "Slug taken",             "This slug is taken. Choose another one.";
+    ProjectCodeTaken     = "PROJECT_CODE_TAKEN",     Conflict,        "Project code taken",     "Another project of this organization already has this code.";
+    ProjectArchived      = "PROJECT_ARCHIVED",       Conflict,        "Project archived",       "This project is archived and does not accept new work. Unarchive it first, or choose another project.";
+    TagNameTaken         = "TAG_NAME_TAKEN",         Conflict,        "Tag name taken",         "Another tag of this organization already has this name.";
+    TagInUse             = "TAG_IN_USE",             Conflict,        "Tag in use",             "Tasks or time entries use this tag. Remove it from them first, or rename it.";
+    ParentDeleted        = "PARENT_DELETED",         Conflict,        "Parent deleted",         "The project that this belongs to is deleted. Restore the project first.";
+    TimerRunning         = "TIMER_RUNNING",          Conflict,        "Timer running",          "This member already has a running timer. Stop it first.";
+    TimerNotRunning      = "TIMER_NOT_RUNNING",      Conflict,        "No timer running",       "You have no running timer. Start one at `POST …/timer/start`.";
+    TimeEntryOverlap     = "TIME_ENTRY_OVERLAP",     Conflict,        "Time entries overlap",   "This overlaps another time entry of the same member, and the organization does not allow overlapping entries.";
+    PeriodLocked         = "PERIOD_LOCKED",          Conflict,        "Period locked",          "This time entry starts in a locked period and cannot be changed.";
+    RoleNameTaken        = "ROLE_NAME_TAKEN",        Conflict,        "Role name taken",        "Another role of this organization already has this name.";
+    RoleBuiltin          = "ROLE_BUILTIN",           Conflict,        "Built-in role",          "Built-in roles cannot be changed or deleted. Create a role of your own instead.";
+    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members have this role, or open invitations grant it. `members` and `invitations` list them. Name another role in `reassign_to`.";
+    NotAMember           = "NOT_A_MEMBER",           Conflict,        "Not a member",           "This operation needs a membership, and you are not a member of this organization.";
+    PersonalOrganization = "PERSONAL_ORGANIZATION",  Conflict,        "Personal organization",  "This is a personal organization. You cannot invite members to it, leave it or transfer it. It is deleted with its owner's account.";
+    AlreadyMember        = "ALREADY_MEMBER",         Conflict,        "Already a member",       "This user is already a member of the organization.";
+    InvitationPending    = "INVITATION_PENDING",     Conflict,        "Invitation pending",     "This e-mail address has already been invited and has not answered yet. Send that invitation again instead.";
+    InvitationClosed     = "INVITATION_CLOSED",      Conflict,        "Invitation closed",      "This invitation was accepted, declined or withdrawn, or has expired. Send a new invitation.";
+    InvitationEmailMismatch = "INVITATION_EMAIL_MISMATCH", Conflict,  "Invitation for another e-mail address", "This invitation is for another e-mail address than the one of your account. `email_masked` shows a part of it. Log out, or log in with that address, and open the link again.";
+    InvitationUnsupported = "INVITATION_UNSUPPORTED", Conflict,       "Invitation no longer valid", "The sender of this invitation can no longer grant these roles. Ask the organization for a new invitation.";
+    LastOwner            = "LAST_OWNER",             Conflict,        "Last owner",             "An organization needs an active owner. Make another member an owner first.";
+    TransferPending      = "TRANSFER_PENDING",       Conflict,        "Transfer pending",       "A transfer of this organization is already pending. Cancel it first.";
+    TransferVoid         = "TRANSFER_VOID",          Conflict,        "Transfer no longer valid", "This transfer is no longer valid. Either the sender is no longer an active owner, or you are not an active member. Ask an owner for a new one.";
+    OrganizationLimit    = "ORGANIZATION_LIMIT",     Conflict,        "Too many organizations", "You own the maximum number of organizations. Delete or transfer one first, or contact the operator of this installation.";
+    LastSuperuser        = "LAST_SUPERUSER",         Conflict,        "Last superuser",         "The platform needs an active superuser. Make another account a superuser first.";
+    JobFinished          = "JOB_FINISHED",           Conflict,        "Job finished",           "Only dead or cancelled jobs can be retried, and only pending jobs can be cancelled.";
+    JobRunning           = "JOB_RUNNING",            Conflict,        "Job running",            "A worker is running this job. Try again when it has finished.";
+    JobPending           = "JOB_PENDING",            Conflict,        "Job pending",            "This job is still pending. Cancel it before you delete it.";
+    EmailNotKept         = "EMAIL_NOT_KEPT",         Conflict,        "E-mail no longer stored", "This e-mail cannot be sent again, because its job is no longer stored. The user can request a new one.";
+    Conflict             = "CONFLICT",               Conflict,        "Conflict",               "Something that this refers to was changed at the same time. Try again.";
+    PasswordRequired     = "PASSWORD_REQUIRED",      Conflict,        "Password required",      "A password was set when this account was registered. Send it as `password` to keep it, or set another one with `new_password`.";
+    IdempotencyInFlight  = "IDEMPOTENCY_IN_FLIGHT",  Conflict,        "Request in progress",    "A request with this Idempotency-Key is still being processed. Try again in a moment.";
+    OrganizationMoved    = "ORGANIZATION_MOVED",     Moved,           "Organization renamed",   "This organization has a new slug. `Location` contains the new URL.";
+    LinkExpired          = "LINK_EXPIRED",           Gone,            "Link expired",           "This link has been used or has expired. Request a new one.";
+    InvitationExpired    = "INVITATION_EXPIRED",     Gone,            "Invitation expired",     "This invitation was answered, withdrawn or sent again, or has expired. Open the most recent e-mail, or ask the person who invited you for a new invitation.";
+    TransferExpired      = "TRANSFER_EXPIRED",       Gone,            "Transfer expired",       "This transfer has expired. Ask an owner for a new one.";
     OrganizationDeleted  = "ORGANIZATION_DELETED",   Gone,            "Organization deleted",   "This organization was deleted.";
-    PreconditionFailed   = "PRECONDITION_FAILED",    Stale,           "Stale copy",             "It was changed since you read it. Read it again, then repeat your change.";
-    PreconditionRequired = "PRECONDITION_REQUIRED",  Unconditional,   "Condition required",     "Say which copy you are changing: send its `ETag` as `If-Match`.";
+    PreconditionFailed   = "PRECONDITION_FAILED",    Stale,           "Version outdated",       "Somebody changed this in the meantime. Reload it and try again.";
+    PreconditionRequired = "PRECONDITION_REQUIRED",  Unconditional,   "Precondition required",  "Send the `ETag` of the version you read as `If-Match`.";
     PayloadTooLarge      = "PAYLOAD_TOO_LARGE",      TooLarge,        "Body too large",         "The body is larger than 1 MiB.";
-    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8, not compressed.";
-    ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "One or more fields are not valid; `errors` names each.";
-    PasswordMismatch     = "PASSWORD_MISMATCH",      Invalid,         "Wrong password",         "The current password is not right.";
-    WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess; `errors` says why.";
-    InvalidCursor        = "INVALID_CURSOR",         Invalid,         "Invalid cursor",         "The cursor is not one of this list with these filters and this sort. Start without it.";
-    IdempotencyMismatch  = "IDEMPOTENCY_MISMATCH",   Invalid,         "Idempotency-Key reused", "This Idempotency-Key was used with another body. Use a new one.";
-    RateLimited          = "RATE_LIMITED",           Limited,         "Too many requests",      "This was asked for too often. Try again later; `Retry-After` says when.";
-    InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Tell us the request id.";
-    Unavailable          = "UNAVAILABLE",            Unavailable,     "Busy",                   "The service is busy. Try again in a moment.";
-    StorageUnavailable   = "STORAGE_UNAVAILABLE",    Unavailable,     "Cannot store",           "The service cannot store anything at the moment, so nothing was changed. What is stored can still be read. Try again later.";
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed.";
+    ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "Please correct the fields that are listed in `errors`.";
+    PasswordMismatch     = "PASSWORD_MISMATCH",      Invalid,         "Wrong password",         "The current password is wrong.";
+    WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess. `errors` says why.";
+    InvalidCursor        = "INVALID_CURSOR",         Invalid,         "Invalid cursor",         "This cursor belongs to another list, filter or sort order. Start again without it.";
+    IdempotencyMismatch  = "IDEMPOTENCY_MISMATCH",   Invalid,         "Idempotency-Key reused", "This Idempotency-Key was already used with another request body. Use a new key.";
+    RateLimited          = "RATE_LIMITED",           Limited,         "Too many requests",      "Too many requests. Try again later. `Retry-After` says when.";
+    InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Please report the request id.";
+    Unavailable          = "UNAVAILABLE",            Unavailable,     "Service unavailable",    "The service is busy. Try again in a moment.";
+    StorageUnavailable   = "STORAGE_UNAVAILABLE",    Unavailable,     "Storage unavailable",    "The service cannot store anything at the moment, so nothing was changed. You can still read data. Try again later.";
 }
 
 impl ErrorCode {
-    /// The refusal of this code, as a result's error.
+    /// The error with this code.
     pub const fn refuse(self) -> Error {
         Error::Refused(self)
     }
 
-    /// The refusal of this code because of one field, of which it says all there is to say.
+    /// The error with this code for one field, with the sentence of the code as its message.
     pub fn refuse_at(self, field: &str) -> Error {
         self.refuse_field(field, InvalidText { code: self.as_str(), message: self.sentence().to_owned() })
     }
 
-    /// The refusal of this code because of one field.
+    /// The error with this code for one field.
     pub fn refuse_field(self, field: &str, fault: InvalidText) -> Error {
         Error::Invalid(
             self,
@@ -175,87 +175,95 @@ impl ErrorCode {
     }
 }
 
-/// Why a member was refused: what was missing, what he has, what would do.
+/// Why a permission check failed: the missing permission, the member's roles, and the roles that grant it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPermission {
-    /// The permission asked for.
+    /// The permission that is needed.
     pub permission: Permission,
-    /// The keys of the roles the member holds.
+    /// The keys of the member's roles.
     pub roles_held: Vec<String>,
-    /// The keys of the roles of the organization that hold the permission.
+    /// The keys of the roles of the organization that grant the permission.
     pub roles_that_grant: Vec<String>,
 }
 
-/// Everything an operation can refuse or fail with.
+/// The errors of operations.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A rule said no.
+    /// A rule was violated.
     #[error("{}", .0.sentence())]
     Refused(ErrorCode),
-    /// Fields are wrong; the code is of [`ErrorKind::Invalid`] or [`ErrorKind::Malformed`].
+    /// Fields are invalid; the code is of [`ErrorKind::Invalid`] or [`ErrorKind::Malformed`].
     #[error("{}", .0.sentence())]
     Invalid(ErrorCode, Vec<FieldError>),
     /// The member lacks a permission.
-    #[error("This needs the permission `{}`.", .0.permission)]
+    #[error("You need the permission `{}` to do this.", .0.permission)]
     Forbidden(Box<MissingPermission>),
-    /// The caller would give permissions that he lacks.
+    /// The caller would grant permissions that they lack.
     #[error("{}", ErrorCode::Escalation.sentence())]
     Escalation(PermissionSet),
-    /// Members, by their ids, hold the role that is to go.
+    /// Members have the role that is to be deleted, or open invitations grant it.
     #[error("{}", ErrorCode::RoleInUse.sentence())]
     RoleInUse {
-        /// Who hold it.
+        /// The ids of the members.
         members: Vec<MemberId>,
-        /// The open invitations that give it.
+        /// The ids of the open invitations.
         invitations: Vec<InvitationId>,
     },
-    /// The invitation is for another address than the caller's; this is as much of it as he may see.
+    /// The invitation is for another e-mail address than the caller's; holds the masked address.
     #[error("{}", ErrorCode::InvitationEmailMismatch.sentence())]
     EmailMismatch(String),
-    /// The organization has this slug now.
+    /// The organization now has this slug.
     #[error("{}", ErrorCode::OrganizationMoved.sentence())]
     Moved(String),
-    /// Organizations, by their slugs, would be left without an active owner.
-    #[error("{} It concerns: {}.", ErrorCode::LastOwner.sentence(), .0.join(", "))]
+    /// Organizations, by their slugs, would have no active owner.
+    #[error("{} Organizations: {}.", ErrorCode::LastOwner.sentence(), .0.join(", "))]
     LastOwner(Vec<String>),
-    /// No such thing (named in lower case) where the caller may look.
+    /// An object of this type (in lower case) does not exist, or the caller may not see it.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
-    /// Too often.
-    #[error("{}", ErrorCode::RateLimited.sentence())]
+    /// Too many requests.
+    #[error("Too many requests. Try again in {}.", seconds(.retry_after))]
     Limited {
-        /// What to tell the client to wait.
+        /// How long the client should wait.
         retry_after: Duration,
     },
-    /// Not now; again after `retry_after`.
+    /// Temporarily unavailable.
     #[error("{}", ErrorCode::Unavailable.sentence())]
     Unavailable {
-        /// What to tell the client to wait.
+        /// How long the client should wait.
         retry_after: Duration,
     },
-    /// The database does not answer, or takes no connections. Whether a change that was being committed took place is unknown.
+    /// The database does not respond, or accepts no connections. It is unknown whether a change that was being committed took
+    /// place.
     #[error("{}", ErrorCode::Unavailable.sentence())]
     Away,
-    /// The process wants no work now, for this reason.
+    /// The process accepts no requests at the moment, for this reason.
     #[error("Not ready: {0}.")]
     NotReady(&'static str),
-    /// The database failed in a way that is nobody's refusal. Its text says why, for the log; clients are told
-    /// [`ErrorCode::InternalError`]'s sentence.
+    /// The database failed. The text is for the log; clients get the sentence of [`ErrorCode::InternalError`].
     #[error("storage failed: {0}")]
     Storage(#[source] DbErr),
-    /// The settings do not fit what is stored; says what to set.
+    /// The settings do not match what is stored; the text says what to set.
     #[error("{0}")]
     Misconfigured(&'static str),
-    /// A promise the program makes to itself was broken.
+    /// An invariant of the program was violated.
     #[error("{0}")]
     Broken(&'static str),
+}
+
+/// A time to wait in words, rounded up to whole seconds as in `Retry-After`.
+fn seconds(wait: &Duration) -> String {
+    match wait.as_secs() + u64::from(wait.subsec_nanos() > 0) {
+        1 => "1 second".to_owned(),
+        more => format!("{more} seconds"),
+    }
 }
 
 /// What operations return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The stable name of the refusal.
+    /// The stable code of the error.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Refused(code) | Self::Invalid(code, _) => *code,
@@ -278,6 +286,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn a_rate_limit_says_how_long_to_wait() {
+        for (milliseconds, wait) in [(1000, "1 second."), (1001, "2 seconds."), (60_000, "60 seconds.")] {
+            let limited = Error::Limited { retry_after: Duration::from_millis(milliseconds) };
+            assert_eq!(limited.to_string(), format!("Too many requests. Try again in {wait}"));
+        }
+    }
 
     #[test]
     fn codes_are_unique_and_spelled_alike() {

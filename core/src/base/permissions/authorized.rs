@@ -5,16 +5,16 @@ use std::marker::PhantomData;
 use super::{AuditOrigin, PermissionSet, PlatformRead, RequiredPermission};
 use crate::base::ids::{MemberId, OrgId};
 
-/// What was found out about whoever acts in an organization.
+/// What is known about the actor in an organization.
 #[derive(Clone, Copy, Debug)]
 pub struct ActorAccess {
     /// His membership; `None` for the platform and its operators.
     pub member: Option<MemberId>,
-    /// Everything he may do there.
+    /// The permissions of the actor there.
     pub held: PermissionSet,
-    /// Is he an owner, or does he count as one?
+    /// Is the actor an owner, or treated as one?
     pub is_owner: bool,
-    /// Did he prove who he is a short while ago?
+    /// Did the actor authenticate recently?
     pub is_recent: bool,
 }
 
@@ -62,7 +62,7 @@ impl<P: RequiredPermission> Authorized<P> {
         &self.origin
     }
 
-    /// What was found out about him.
+    /// What is known about the actor.
     pub fn facts(&self) -> &ActorAccess {
         &self.facts
     }

@@ -1,25 +1,26 @@
-//! The built-in roles: their names and what they allow. Sets come from code, so a new permission needs no data migration.
+//! The built-in roles, with their names and permissions. They are defined in code, so a new permission needs no data
+//! migration.
 
 use super::{Permission, PermissionSet};
 
-/// A role that every organization has from its foundation, and nobody can change.
+/// A role that every organization has from its creation, and that cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BuiltinRole {
-    /// Everything; at least one active member holds it.
+    /// All permissions; at least one active member is an owner.
     Owner,
-    /// Everything but to delete or hand over the organization, and but to touch its owners.
+    /// All permissions, except to delete or transfer the organization; cannot change its owners.
     Admin,
-    /// The daily work.
+    /// Works on tasks and tracks time.
     Member,
-    /// To look, not to touch.
+    /// Read-only access.
     Viewer,
 }
 
 impl BuiltinRole {
-    /// From the most to the least powerful.
+    /// All built-in roles, the most powerful first.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
 
-    /// Its stable key: what the API calls it and the database stores.
+    /// Stable key, used in the API and in the database.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -29,7 +30,7 @@ impl BuiltinRole {
         }
     }
 
-    /// Its name, for people.
+    /// Name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Owner => "Owner",
@@ -39,13 +40,13 @@ impl BuiltinRole {
         }
     }
 
-    /// What it is for, for people.
+    /// Description for people.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Owner => "May do everything, and answers for the organization",
+            Self::Owner => "Full access, including deletion and ownership",
             Self::Admin => "Manages members, roles, settings and all work data",
             Self::Member => "Works on tasks and tracks time",
-            Self::Viewer => "Looks, and changes nothing",
+            Self::Viewer => "Read-only access",
         }
     }
 
@@ -54,7 +55,7 @@ impl BuiltinRole {
         Self::ALL.into_iter().find(|role| role.key() == key)
     }
 
-    /// What it allows.
+    /// The permissions of the role.
     pub fn permissions(self) -> PermissionSet {
         Permission::ALL.iter().copied().filter(|permission| self.allows(*permission)).collect()
     }

@@ -1,4 +1,4 @@
-//! May somebody do something, and why? One rule, for requests and for whoever asks about them.
+//! Decides whether a member may do something, and why. The same rule serves requests, and questions about permissions.
 
 use super::{BuiltinRole, Permission, PermissionSet};
 use crate::base::ids::RoleId;
@@ -18,25 +18,25 @@ pub struct RoleGrants {
     pub permissions: PermissionSet,
 }
 
-/// What somebody is in an organization: all there is to know to decide what he may do there.
+/// The state of a membership: everything that the decision depends on.
 #[derive(Clone, Debug, Default)]
 pub struct MembershipAccess {
     /// Was the organization deleted?
     pub is_deleted: bool,
     /// Can the organization only be read?
     pub is_suspended: bool,
-    /// Is he suspended, or gone?
+    /// Is the member suspended or removed?
     pub is_inactive: bool,
-    /// The roles he holds.
+    /// The roles of the member.
     pub roles: Vec<RoleGrants>,
 }
 
 /// Why somebody may or may not do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecisionReason {
-    /// A role of his allows it, or it needs none.
+    /// A role of the member grants it, or it needs no permission.
     Granted,
-    /// None of his roles allows it.
+    /// No role of the member grants it.
     PermissionMissing,
     /// The organization can only be read.
     OrganizationSuspended,
@@ -51,12 +51,12 @@ pub enum DecisionReason {
 pub struct Decision {
     /// Why.
     pub reason: DecisionReason,
-    /// The keys of those of his roles that allow it.
+    /// The keys of the member's roles that grant it.
     pub granted_by: Vec<String>,
 }
 
 impl Decision {
-    /// May he?
+    /// Is it allowed?
     pub fn is_allowed(&self) -> bool {
         self.reason == DecisionReason::Granted
     }
@@ -78,17 +78,17 @@ impl RoleGrants {
 }
 
 impl MembershipAccess {
-    /// Everything that his roles allow.
+    /// All permissions that the member's roles grant.
     pub fn held(&self) -> PermissionSet {
         self.roles.iter().fold(PermissionSet::default(), |held, role| held.union(role.permissions))
     }
 
-    /// Is one of his roles that of owners?
+    /// Is one of the roles `owner`?
     pub fn is_owner(&self) -> bool {
         self.roles.iter().any(RoleGrants::is_owner)
     }
 
-    /// The keys of his roles.
+    /// The keys of the member's roles.
     pub fn keys(&self) -> Vec<String> {
         self.roles.iter().map(|role| role.key.clone()).collect()
     }

@@ -51,7 +51,7 @@ impl RequiredPermission for OwnMembership {
 }
 impl WritePermission for OwnMembership {}
 
-/// Brings a deleted organization back: for whoever may delete it.
+/// Restores a deleted organization; for those who may delete it.
 #[derive(Debug)]
 pub enum OrganizationRestore {}
 impl RequiredPermission for OrganizationRestore {
@@ -155,7 +155,7 @@ impl fmt::Debug for PermissionSet {
 pub enum Actor {
     /// A person, signed in.
     User(UserId),
-    /// An operator of the platform, in an organization to which he need not belong.
+    /// A superuser, in an organization of which they need not be a member.
     Superuser(UserId),
     /// Nobody yet: registration, a failed log-in.
     Anonymous,
@@ -209,7 +209,7 @@ impl RequestInfo {
 pub struct AuditOrigin {
     /// Who acts.
     pub actor: Actor,
-    /// What he was called then: his address.
+    /// Name of the actor at that time: their e-mail address.
     pub label: Option<String>,
     /// By which log-in.
     pub session: Option<SessionId>,

@@ -1,4 +1,4 @@
-//! The one list of permissions: the enum, its spelling, its marker types and what they need all come from it.
+//! The list of permissions. The enum, its text form, the marker types and their requirements are generated from it.
 
 use std::fmt;
 
@@ -15,31 +15,31 @@ macro_rules! permissions {
     (@write read $name:ident) => {};
     (@write $kind:ident $name:ident) => { impl WritePermission for $name {} };
     ($($kind:ident $name:ident = $text:literal, $about:literal;)+) => {
-        /// One thing a member may be allowed to do.
+        /// A permission of a member in an organization.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Permission { $(#[doc = $about] $name),+ }
 
         impl Permission {
-            /// Every permission, in the order they are shown.
+            /// All permissions, in display order.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// As the API spells it: `resource:action`.
+            /// The permission in the API: `resource:action`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
             }
 
-            /// What it allows, for people.
+            /// Description for people.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$name => $about),+ }
             }
 
-            /// Does it change the organization? To export does not, although every export is recorded.
+            /// Does it allow changes of the organization? Exports do not change it, although every export is recorded.
             pub const fn changes(self) -> bool {
                 match self { $(Self::$name => permissions!(@changes $kind)),+ }
             }
 
-            /// The permission that is spelled so.
+            /// The permission with this text form.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|permission| permission.as_str() == text)
             }
@@ -60,40 +60,40 @@ macro_rules! permissions {
     };
 }
 
-// `dear`: it changes things, and needs a log-in of a short while ago. `export`: it reads, and is recorded.
+// `dear`: it allows changes, and needs a recent log-in. `export`: it only reads, and each use is recorded.
 permissions! {
-    read  OrganizationRead     = "organization:read",        "See the organization";
-    write OrganizationUpdate   = "organization:update",      "Rename the organization and describe it";
+    read  OrganizationRead     = "organization:read",        "View the organization";
+    write OrganizationUpdate   = "organization:update",      "Change the name and description of the organization";
     dear  OrganizationDelete   = "organization:delete",      "Delete the organization";
-    dear  OrganizationTransfer = "organization:transfer",    "Hand the organization to another owner";
-    read  MembersRead          = "members:read",             "See who belongs to the organization";
-    write MembersInvite        = "members:invite",           "Invite people";
-    write MembersUpdate        = "members:update",           "Suspend members and bring them back";
+    dear  OrganizationTransfer = "organization:transfer",    "Transfer ownership of the organization";
+    read  MembersRead          = "members:read",             "View members";
+    write MembersInvite        = "members:invite",           "Invite members";
+    write MembersUpdate        = "members:update",           "Suspend and reactivate members";
     write MembersRemove        = "members:remove",           "Remove members";
-    read  RolesRead            = "roles:read",               "See the roles and what they allow";
-    write RolesCreate          = "roles:create",             "Add roles";
-    write RolesUpdate          = "roles:update",             "Change what roles allow";
+    read  RolesRead            = "roles:read",               "View roles and their permissions";
+    write RolesCreate          = "roles:create",             "Create roles";
+    write RolesUpdate          = "roles:update",             "Change roles";
     write RolesDelete          = "roles:delete",             "Delete roles";
-    write RolesAssign          = "roles:assign",             "Give roles to members";
-    read  ProjectsRead         = "projects:read",            "See the projects";
-    write ProjectsCreate       = "projects:create",          "Add projects";
+    write RolesAssign          = "roles:assign",             "Assign roles to members";
+    read  ProjectsRead         = "projects:read",            "View projects";
+    write ProjectsCreate       = "projects:create",          "Create projects";
     write ProjectsUpdate       = "projects:update",          "Change projects";
-    write ProjectsDelete       = "projects:delete",          "Delete projects and restore them";
-    read  TasksRead            = "tasks:read",               "See the tasks";
-    write TasksCreate          = "tasks:create",             "Add tasks";
+    write ProjectsDelete       = "projects:delete",          "Delete and restore projects";
+    read  TasksRead            = "tasks:read",               "View tasks";
+    write TasksCreate          = "tasks:create",             "Create tasks";
     write TasksUpdate          = "tasks:update",             "Change one's own tasks";
     write TasksDelete          = "tasks:delete",             "Delete one's own tasks";
-    write TasksManageAll       = "tasks:manage_all",         "Change and delete everybody's tasks";
-    read  TimeEntriesRead      = "time_entries:read",        "See one's own time entries";
-    write TimeEntriesCreate    = "time_entries:create",      "Track one's own time";
+    write TasksManageAll       = "tasks:manage_all",         "Change and delete all tasks";
+    read  TimeEntriesRead      = "time_entries:read",        "View one's own time entries";
+    write TimeEntriesCreate    = "time_entries:create",      "Create one's own time entries";
     write TimeEntriesUpdate    = "time_entries:update",      "Change one's own time entries";
     write TimeEntriesDelete    = "time_entries:delete",      "Delete one's own time entries";
-    read  TimeEntriesReadAll   = "time_entries:read_all",    "See everybody's time entries";
-    write TimeEntriesManageAll = "time_entries:manage_all",  "Change and delete everybody's time entries";
+    read  TimeEntriesReadAll   = "time_entries:read_all",    "View all time entries";
+    write TimeEntriesManageAll = "time_entries:manage_all",  "Change and delete all time entries";
     write TimeEntriesLock      = "time_entries:lock",        "Lock a period against changes";
-    read  ReportsRead          = "reports:read",             "See reports";
+    read  ReportsRead          = "reports:read",             "View reports";
     export ExportsCreate       = "exports:create",           "Export tasks and time entries";
-    read  AuditRead            = "audit:read",               "See the audit log";
+    read  AuditRead            = "audit:read",               "View the audit log";
     export AuditExport         = "audit:export",             "Export the audit log";
     write SettingsUpdate       = "settings:update",          "Change the settings";
 }

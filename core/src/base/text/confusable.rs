@@ -24,9 +24,10 @@ pub(super) fn refuse_mixed_scripts(text: &str) -> Result<(), InvalidText> {
         !word.is_single_script() && !word.check_restriction_level(RestrictionLevel::ModeratelyRestrictive)
     };
     match words.any(mixes) {
-        true => {
-            Err(InvalidText::new("MIXED_SCRIPTS", "Must not mix letters of different alphabets in one word."))
-        }
+        true => Err(InvalidText::new(
+            "MIXED_SCRIPTS",
+            "Must not mix letters of different alphabets within a word.",
+        )),
         false => Ok(()),
     }
 }

@@ -23,7 +23,8 @@ impl EmailAddress {
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let typed = text.trim();
         length(typed, 0..=Self::MAX)?;
-        let bad = || InvalidText::new("INVALID_FORMAT", "Write an e-mail address such as name@example.com.");
+        let bad =
+            || InvalidText::new("INVALID_FORMAT", "Must be an e-mail address such as name@example.com.");
         let canonical = Self::canonical(typed).ok_or_else(bad)?;
         Ok(Self { typed: typed.to_owned(), canonical })
     }
@@ -49,7 +50,7 @@ impl EmailAddress {
         &self.canonical
     }
 
-    /// As much of it as helps whoever knows it, and hardly anybody else: `a***@example.com`.
+    /// The masked e-mail address, which only helps those who know it: `a***@example.com`.
     pub fn masked(&self) -> String {
         let (local, domain) = self.typed.rsplit_once('@').unwrap_or_default();
         format!("{}***@{domain}", local.chars().take(1).collect::<String>())

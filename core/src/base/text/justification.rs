@@ -1,8 +1,8 @@
-//! Why somebody does what he need not explain to himself.
+//! The reason that a superuser gives for access to an organization.
 
 use super::{InvalidText, length, single_line};
 
-/// Why an operator of the platform looks into an organization: 3..=200 characters, trimmed, each of which shows.
+/// Why a superuser accesses an organization: 3..=200 characters, trimmed, no invisible characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Justification(String);
 

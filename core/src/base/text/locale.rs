@@ -29,7 +29,10 @@ impl Locale {
                 _ => (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             };
             if !sound {
-                return Err(InvalidText::new("INVALID_FORMAT", "Write a language tag such as en or de-CH."));
+                return Err(InvalidText::new(
+                    "INVALID_FORMAT",
+                    "Must be a language tag such as en or de-CH.",
+                ));
             }
             let part = part.to_ascii_lowercase();
             tag.push_str(if at > 0 { "-" } else { "" });
@@ -62,7 +65,7 @@ impl TimeZone {
         match text.parse::<Tz>() {
             Ok(zone) => Ok(Self(zone.name().to_owned())),
             Err(_) => {
-                Err(InvalidText::new("UNKNOWN_TIMEZONE", "Name a time zone such as Europe/Berlin or UTC."))
+                Err(InvalidText::new("UNKNOWN_TIMEZONE", "Must be a time zone such as Europe/Berlin or UTC."))
             }
         }
     }

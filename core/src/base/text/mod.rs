@@ -38,9 +38,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidText {
-    /// Stable, `UPPER_SNAKE`, for programs.
+    /// Stable error code for programs, in `UPPER_SNAKE`.
     pub code: &'static str,
-    /// One sentence, for people.
+    /// Explanation for people.
     pub message: String,
 }
 
@@ -80,7 +80,7 @@ fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText
         true => Ok(text.to_owned()),
         false => Err(InvalidText::new(
             "INVALID_FORMAT",
-            "Use letters, digits, dots, hyphens and underscores, with a letter or digit first.",
+            "Use letters, digits, dots, hyphens and underscores. The first character must be a letter or a digit.",
         )),
     }
 }
@@ -101,13 +101,13 @@ impl Name {
         Ok(Self(name))
     }
 
-    /// Of a person who has told none.
+    /// The default name of a personal organization.
     pub(crate) fn personal() -> Self {
         Self("Personal".to_owned())
     }
 }
 
-/// The address of an organization in URLs: lower-case letters, digits and single hyphens, 2..=63 characters.
+/// Identifier of an organization in URLs: lower-case letters, digits and single hyphens, 2..=63 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(String);
 
@@ -152,16 +152,16 @@ impl Slug {
         if !FORM.as_ref().is_some_and(|form| form.is_match(text)) {
             return Err(InvalidText::new(
                 "INVALID_FORMAT",
-                "Use lower-case letters, digits and single hyphens between them.",
+                "Use lower-case letters, digits and single hyphens, such as acme-labs.",
             ));
         }
         if Self::RESERVED.contains(&text) || uuid::Uuid::try_parse(text).is_ok() {
-            return Err(InvalidText::new("RESERVED", "This slug is reserved; choose another."));
+            return Err(InvalidText::new("RESERVED", "This slug is reserved. Choose another one."));
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// One made from what people call somebody, and a `suffix` of lower-case letters and digits that makes it unique.
+    /// Makes a slug from a display name, and a `suffix` of lower-case letters and digits that makes it unique.
     pub(crate) fn made_of(name: &str, suffix: &str) -> Self {
         let mut slug = String::new();
         for c in key(name).chars() {
@@ -236,7 +236,7 @@ impl Color {
             Some(hex) if hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()) => {
                 Ok(Self(text.to_ascii_lowercase()))
             }
-            _ => Err(InvalidText::new("INVALID_FORMAT", "Write a colour as #rrggbb.")),
+            _ => Err(InvalidText::new("INVALID_FORMAT", "Must be a colour such as #1f6feb.")),
         }
     }
 }

@@ -62,16 +62,14 @@ impl Currency {
     /// `INVALID_FORMAT`, `UNKNOWN_CURRENCY`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         if text.len() != 3 || !text.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Err(InvalidText::new(
-                "INVALID_FORMAT",
-                "Write a currency as its three letters, such as EUR.",
-            ));
+            return Err(InvalidText::new("INVALID_FORMAT", "Must be a currency code such as EUR."));
         }
         match Self::CODES.split_whitespace().any(|code| code == text) {
             true => Ok(Self(text.to_owned())),
-            false => {
-                Err(InvalidText::new("UNKNOWN_CURRENCY", "Name a currency of ISO 4217, such as EUR or USD."))
-            }
+            false => Err(InvalidText::new(
+                "UNKNOWN_CURRENCY",
+                "Must be a currency code of ISO 4217, such as EUR or USD.",
+            )),
         }
     }
 

@@ -62,7 +62,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Joiners belong between letters of many scripts and inside of emoji. Elsewhere they only hide (RFC 5892, appendix A).
 pub(super) fn refuse_invisible(text: &str) -> Result<(), InvalidText> {
-    let refused = || Err(InvalidText::new("INVALID_FORMAT", "Must not contain characters that do not show."));
+    let refused = || Err(InvalidText::new("INVALID_FORMAT", "Must not contain invisible characters."));
     if text.chars().any(is_invisible) {
         return refused();
     }

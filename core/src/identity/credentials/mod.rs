@@ -145,7 +145,7 @@ pub(crate) async fn verify(
         && let Err(error) = renew(db, user, &held, renewed).await
     {
         // No reason to shut anybody out: the next log-in tries again.
-        tracing::warn!(%error, %user, "an outdated password hash could not be replaced");
+        tracing::warn!(%error, %user, "could not upgrade an outdated password hash");
     }
     Ok(PasswordProof { user, changed_at: held.changed_at })
 }
@@ -185,7 +185,7 @@ async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Resul
 
 /// The refusal of a password that is another; `field` names it.
 pub(crate) fn mismatch(field: &str) -> Error {
-    let fault = InvalidText { code: "WRONG", message: "Is not your current password.".into() };
+    let fault = InvalidText { code: "WRONG", message: "Wrong password.".into() };
     ErrorCode::PasswordMismatch.refuse_field(field, fault)
 }
 

@@ -14,7 +14,7 @@ pub(crate) async fn note_presented(db: &Db, claims: &Claims, known: i64) {
     if claims.generation > known
         && let Err(error) = write(db, claims).await
     {
-        tracing::warn!(%error, session = %claims.session, "could not write down that a new token is in use");
+        tracing::warn!(%error, session = %claims.session, "could not record that a new refresh token is in use");
     }
 }
 

@@ -116,7 +116,11 @@ pub async fn change(
     let is_promoted = after.is_superuser && !before.is_superuser;
     if is_promoted && after.email_verified_at.is_none() {
         let mut fields = FieldErrors::default();
-        fields.refuse("is_superuser", "EMAIL_UNVERIFIED", "An operator's e-mail address must be verified.");
+        fields.refuse(
+            "is_superuser",
+            "EMAIL_UNVERIFIED",
+            "The e-mail address of a superuser must be verified.",
+        );
         fields.finish()?;
     }
     let Some((after, details)) = users::store(tx, &before, after).await? else { return Ok(before) };

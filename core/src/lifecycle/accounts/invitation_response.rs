@@ -125,7 +125,7 @@ async fn person(tx: &mut GlobalTx, email: EmailAddress, newcomer: Option<NewAcco
     };
     let mut fields = FieldErrors::default();
     if newcomer.is_none() {
-        fields.refuse("password", "REQUIRED", "Choose the password you will log in with.");
+        fields.refuse("password", "REQUIRED", "Choose a password to log in with.");
     }
     fields.finish()?;
     let newcomer = newcomer.ok_or(ErrorCode::ValidationFailed.refuse())?;

@@ -35,7 +35,7 @@ pub async fn change_profile(
         fields.refuse(
             "default_organization_id",
             "UNKNOWN_REFERENCE",
-            "There is no such organization of yours.",
+            "You are not a member of such an organization.",
         );
         fields.finish()?;
     }

@@ -74,7 +74,7 @@ pub async fn purge(db: &Db) -> Result<u64> {
             // Restored, or forgotten by another worker, now or in a moment.
             Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
             Err(error) => {
-                tracing::error!(%error, %user, "could not forget an account");
+                tracing::error!(%error, %user, "could not purge an account");
                 failure = Some(error);
             }
         }

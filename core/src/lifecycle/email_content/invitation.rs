@@ -35,7 +35,7 @@ impl Composer<'_> {
             _ => return needless("the invitation was answered, withdrawn, or has expired"),
         }
         let Some(url) = self.mail.link(self.public_url, &token) else {
-            return needless("its link was made with another INSULA_SECRET_KEY");
+            return needless("its link was created with another INSULA_SECRET_KEY");
         };
         let his = users::Column::EmailCanonical.eq(token.email_canonical.as_str());
         let person: Option<User> =

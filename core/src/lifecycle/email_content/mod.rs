@@ -110,7 +110,7 @@ impl Composer<'_> {
             return Ok(needless(&user, "the account was deleted"));
         }
         let session = self.one::<Session>(sessions::Entity, sessions::Column::Id.eq(session)).await?;
-        let Some(session) = session else { return Ok(needless(&user, "the session has ended")) };
+        let Some(session) = session else { return Ok(needless(&user, "the session no longer exists")) };
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
@@ -121,7 +121,7 @@ impl Composer<'_> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match user.is_living() {
             true => needless(&user, "the account was restored"),
-            false => Composed::Letter(EmailContent { until: user.purge_after, ..self.letter(&user) }),
+            false => Composed::EmailContent(EmailContent { until: user.purge_after, ..self.letter(&user) }),
         })
     }
 
@@ -136,11 +136,11 @@ impl Composer<'_> {
             None => None,
         };
         let reason = match &user {
-            _ if token.used_at.is_some() => "its link was used, or replaced by a newer one",
+            _ if token.used_at.is_some() => "its link was used or replaced by a newer one",
             _ if token.expires_at <= self.tx.now() => "its link has expired",
             Some(user) if is_for(user) => {
                 let Some(url) = self.mail.link(self.public_url, &token) else {
-                    let reason = "its link was made with another INSULA_SECRET_KEY";
+                    let reason = "its link was created with another INSULA_SECRET_KEY";
                     return Ok(Composed::Needless { to, reason });
                 };
                 let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();

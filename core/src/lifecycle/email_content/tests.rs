@@ -206,7 +206,7 @@ async fn a_log_in_is_told_of_with_what_is_known_of_the_device() {
         }
     }
     let (user, session) = (ada.user, SessionId::new(Clock::System.now()));
-    assert!(ada.needless(&Job::SendNewDevice { user, session }).await.1.contains("has ended"));
+    assert!(ada.needless(&Job::SendNewDevice { user, session }).await.1.contains("has longer exists"));
 }
 
 #[tokio::test]
@@ -214,7 +214,8 @@ async fn who_is_gone_gets_no_mail_but_that_his_account_was_deleted() {
     let ada = Ada::new(true).await;
     let (user, session) = (ada.user, ada.log_in(Seen::default()).await);
     let deleted = Job::SendAccountDeleted { user };
-    let undo = Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };
+    let undo =
+        Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };
     assert!(ada.needless(&deleted).await.1.contains("was restored"));
     ada.change(|row| row.is_active = Set(false)).await;
     assert!(ada.needless(&Job::SendWelcome { user }).await.1.contains("deactivated"));

@@ -34,8 +34,8 @@ impl Composer<'_> {
         let (Some(organization), Some(from), Some(to)) = (organization, from, to) else { return Ok(gone()) };
         let against = match () {
             () if organization.deleted_at.is_some() => Some("the organization was deleted"),
-            () if transfer.status != Status::Pending => Some("the offer was answered or cancelled"),
-            () if transfer.expires_at <= self.tx.now() => Some("the offer has expired"),
+            () if transfer.status != Status::Pending => Some("the transfer was answered or cancelled"),
+            () if transfer.expires_at <= self.tx.now() => Some("the transfer has expired"),
             () if !to.is_welcome() => Some("the account was deleted or deactivated"),
             () => None,
         };

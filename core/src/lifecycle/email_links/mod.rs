@@ -158,7 +158,7 @@ async fn take_over(tx: &GlobalTx, mail: &EmailTokens, user: &User, reason: &str)
     shut_out(tx, user, reason).await?;
     let token =
         one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?).await?;
-    mail.reveal(&token).ok_or(Error::Broken("a token made now cannot be revealed"))
+    mail.reveal(&token).ok_or(Error::Broken("cannot decrypt a token that was just created"))
 }
 
 /// Ends every session and every link but those that undo.
@@ -185,5 +185,5 @@ async fn asked(tx: &GlobalTx, action: Action, user: UserId, jobs: &[Job]) -> Res
 
 /// An address that was sound when it was stored.
 fn address(stored: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored address is none"))
+    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
 }

@@ -36,7 +36,11 @@ pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result
     let mut fields = FieldErrors::default();
     let owner = found.filter(|user| user.is_active);
     if owner.is_none() {
-        fields.refuse(field, "UNKNOWN_REFERENCE", "There is no such active account.");
+        fields.refuse(
+            field,
+            "UNKNOWN_REFERENCE",
+            "There is no active account with this id or e-mail address.",
+        );
     }
     fields.finish()?;
     let owner = owner.ok_or(crate::Error::NotFound("user"))?;

@@ -24,7 +24,7 @@ pub async fn purge(db: &Db) -> Result<u64> {
             // Restored, or removed by another worker, now or in a moment.
             Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
             Err(error) => {
-                tracing::error!(%error, %org, "could not remove an organization");
+                tracing::error!(%error, %org, "could not purge an organization");
                 failure = Some(error);
             }
         }

@@ -116,7 +116,7 @@ impl RedisPubSub {
             let fault = match self.connect().await {
                 Ok(conversation) => {
                     if was_away {
-                        tracing::info!("Redis is back");
+                        tracing::info!("Redis available again for cache invalidation");
                     }
                     was_away = false;
                     self.converse(conversation).await
@@ -124,7 +124,10 @@ impl RedisPubSub {
                 Err(fault) => fault,
             };
             if !was_away {
-                tracing::warn!(fault, "Redis is away: what other processes change is noticed by time alone");
+                tracing::warn!(
+                    fault,
+                    "Redis unavailable for cache invalidation: changes by other processes are noticed when cache entries expire"
+                );
             }
             was_away = true;
             attempt = if began.elapsed() > BEAT { 0 } else { attempt + 1 };
@@ -142,7 +145,7 @@ impl RedisPubSub {
             let mouth = self.client.get_multiplexed_async_connection_with_config(&config).await?;
             redis::RedisResult::Ok(Conversation { mouth, ears: ears.into_on_message() })
         });
-        let connected = connected.await.map_err(|_| "it does not answer".to_owned())?;
+        let connected = connected.await.map_err(|_| "it does not respond".to_owned())?;
         connected.map_err(|error| error.to_string())
     }
 
@@ -164,7 +167,7 @@ impl RedisPubSub {
                 1.. = self.waiting.recv_many(&mut touches, TOGETHER) => {}
                 _ = beat.tick() => {
                     if !std::mem::take(&mut is_heard) {
-                        return "it no longer answers".to_owned();
+                        return "it no longer responds".to_owned();
                     }
                 }
             }

@@ -138,11 +138,11 @@ impl RedisRateLimiter {
         let fault = match timeout(self.0.deadline, asked).await {
             Ok(Ok(answer)) => return Some(answer),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "it does not answer in time".to_owned(),
+            Err(_) => "it does not respond in time".to_owned(),
         };
         self.rest();
         *self.0.connection.lock().await = None;
-        tracing::warn!(fault, "Redis does not count: each process allows its own part");
+        tracing::warn!(fault, "Redis unavailable for rate limits: each process applies its own share");
         None
     }
 

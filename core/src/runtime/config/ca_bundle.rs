@@ -13,7 +13,7 @@ use super::value::Value;
 pub struct CaBundle(pub Vec<CertificateDer<'static>>);
 
 const EXPECTED: &str =
-    "one or more certificates in PEM, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+    "one or more PEM certificates, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
 
 /// Certificates as PEM (RFC 7468 §5).
 pub(crate) fn pem(certificates: &[CertificateDer<'_>]) -> String {

@@ -17,13 +17,10 @@ pub struct DatabaseUrl(Secret<String>);
 /// Schemes, each perhaps with the driver that other programs use (`postgresql+psycopg`).
 const SCHEMES: &str = "postgres://user:password@host:5432/database or sqlite://data/insula.db (relative; \
     sqlite:///var/lib/insula/insula.db is absolute)";
-const SQLITE: &str = "a file, such as sqlite://data/insula.db (relative to the working folder) or \
-    sqlite:///var/lib/insula/insula.db (absolute), with % spelled %25 and ? spelled %3F";
-const IN_MEMORY: &str = "a database that lasts: a file, such as sqlite://data/insula.db";
-const POSTGRES: &str = "postgres://user:password@host:5432/database (IPv6: @[::1]:5432; a socket: \
-    postgres:///database?host=/var/run/postgresql), with what is special in user and password percent-encoded, such as \
-    %40 for @, %2F for /, %23 for # and %25 for %";
-const ONE_HOST: &str = "one host: what leads to several stands in front of the database";
+const SQLITE: &str = "a file, such as sqlite://data/insula.db (relative to the working directory) or sqlite:///var/lib/insula/insula.db (absolute), with % written as %25 and ? as %3F";
+const IN_MEMORY: &str = "a persistent database: a file, such as sqlite://data/insula.db";
+const POSTGRES: &str = "postgres://user:password@host:5432/database (IPv6: @[::1]:5432; socket: postgres:///database?host=/var/run/postgresql), with special characters in user and password percent-encoded, such as %40 for @, %2F for /, %23 for # and %25 for %";
+const ONE_HOST: &str = "one host; for several database servers, use a proxy";
 const SSL_MODE: &str = "sslmode=disable, allow, prefer, require, verify-ca or verify-full";
 
 impl DatabaseUrl {

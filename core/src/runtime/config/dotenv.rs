@@ -47,11 +47,11 @@ fn value(text: &str) -> Result<String, &'static str> {
     match rest.trim_start() {
         "" => Ok(value),
         comment if comment.starts_with('#') && comment.len() < rest.len() => Ok(value),
-        _ => Err("expected nothing, or a space and a comment, after the closing quote"),
+        _ => Err("expected the end of the line, or a space and a comment, after the closing quote"),
     }
 }
 
-const OPEN: &str = "expected a closing quote in the same line";
+const OPEN: &str = "expected a closing quote on the same line";
 
 /// Up to a comment.
 fn plain(text: &str) -> &str {

@@ -23,7 +23,7 @@ impl HostName {
 
 impl Value for HostName {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        let expected = "the full name of a host, such as mail.example.com";
+        let expected = "a full host name, such as mail.example.com";
         let name = idna::domain_to_ascii_strict(text.trim_end_matches('.')).map_err(|_| expected)?;
         // A top-level domain is never a number: that would be an address (RFC 3696 §2).
         let top = name.rsplit_once('.').map(|(_, top)| top);

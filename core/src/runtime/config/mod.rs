@@ -1,7 +1,7 @@
-//! Every setting, in one table: name, default, meaning. Nothing else reads the environment.
+//! All settings, in one table: name, default, meaning. No other module reads the environment.
 //!
-//! Defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE` (the value
-//! stands in that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
+//! Precedence: defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE`
+//! (the value is read from that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
 
 mod ca_bundle;
 mod database_url;
@@ -32,13 +32,13 @@ use crate::base::{
 /// One row of the table of settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Its name in the environment.
+    /// Name in the environment.
     pub name: &'static str,
-    /// Its value when nobody sets it; empty: none.
+    /// Value if it is not set; empty if there is no default.
     pub default: &'static str,
-    /// What it does, and its unit.
+    /// Meaning and unit, for people.
     pub about: &'static str,
-    /// Must its value never be shown?
+    /// Is the value secret, so that it is never shown?
     pub secret: bool,
 }
 
@@ -48,13 +48,13 @@ macro_rules! settings { ($($field:ident: $kind:ty = $name:literal, $default:lite
     pub struct Config { $(#[doc = $about] pub $field: $kind),+ }
 
     impl Config {
-        /// Every setting, in the order they are shown.
+        /// All settings, in display order.
         pub const SETTINGS: &'static [Setting] = &[$(
             Setting { name: $name, default: $default, about: $about, secret: <$kind as Value>::SECRET }
         ),+];
 
         /// # Errors
-        /// Every setting that is unknown, set twice or not readable, one line each.
+        /// One line for each setting that is unknown, set twice or invalid.
         pub fn read(sources: &Sources) -> Result<Self, ConfigError> {
             let mut faults = sources.faults(Self::SETTINGS);
             $(let $field = sources.value::<$kind>($name, $default, &mut faults);)+
@@ -67,85 +67,85 @@ macro_rules! settings { ($($field:ident: $kind:ty = $name:literal, $default:lite
 }}
 
 settings! {
-    environment: Environment = "INSULA_ENVIRONMENT", "development", "`development` (forgiving, coloured logs) or `production` (refuses what is insecure, JSON logs)";
-    bind: SocketAddr = "INSULA_BIND", "127.0.0.1:8080", "Address and port to listen on; port 0 takes a free one";
-    ops_bind: SocketAddr = "INSULA_OPS_BIND", "127.0.0.1:9090", "Address and port of the ops port, for operators alone: `/metrics`, `/livez`, `/readyz`; port 0 takes a free one";
-    public_url: Option<String> = "INSULA_PUBLIC_URL", "", "Where people reach this installation, such as `https://insula.example`; none: the address listened on";
-    data_dir: PathBuf = "INSULA_DATA_DIR", "data", "Folder of the SQLite database and of generated secrets";
-    database_url: Option<DatabaseUrl> = "DATABASE_URL", "", "`postgres://user:password@host:5432/database`, or `sqlite://data/insula.db` (relative; `sqlite:///var/lib/insula/insula.db` is absolute), with special characters percent-encoded; none: SQLite in the data folder";
-    migration_database_url: Option<DatabaseUrl> = "INSULA_MIGRATION_DATABASE_URL", "", "The login that owns the tables, used by migrations alone; none: `DATABASE_URL`";
-    migrate_on_start: Option<bool> = "INSULA_MIGRATE_ON_START", "", "Apply migrations at start; none: true in development, false in production";
-    require_separate_database_login: Option<bool> = "INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN", "", "Refuse a PostgreSQL login that owns tables or passes row security; none: true in production";
-    database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Most PostgreSQL connections of one process";
-    database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a connection, or for rows that another one changes, before 503";
-    redis_url: Option<Secret<String>> = "REDIS_URL", "", "`redis://…` or `rediss://…`: tells the other processes at once who logged out and what he may no longer do; none: they notice within a second";
-    ca: Option<CaBundle> = "INSULA_CA", "", "Certificates (PEM) of authorities that vouch for mail server, Redis and PostgreSQL, besides Mozilla's and those of the operating system; usually the path of a file as `INSULA_CA_FILE`. PostgreSQL is asked for one with `?sslmode=verify-full`";
-    session_cache_ttl: Duration = "INSULA_SESSION_CACHE_TTL", "1", "Seconds that a read may believe in a session and in what its person may do without asking the database, unless a change is announced; 0 asks each time, production refuses more than 1";
-    secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which keys are derived, and by which those that sign are wrapped; none: made once in the data folder (development only)";
-    secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`: what it made is still accepted";
-    access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Seconds an access token lives";
-    key_rotation: Duration = "INSULA_KEY_ROTATION", "7776000", "Seconds the key of access tokens signs before its successor is published";
-    key_lead: Duration = "INSULA_KEY_LEAD", "600", "Seconds a new key is published before it signs; longer than `INSULA_KEY_RELOAD`, and than others cache the published keys";
-    key_reload: Duration = "INSULA_KEY_RELOAD", "60", "Seconds between two looks for changed keys: a key removed elsewhere is accepted no longer than that";
-    session_ttl: Duration = "INSULA_SESSION_TTL", "2592000", "Seconds a session lives at most";
-    session_idle_ttl: Duration = "INSULA_SESSION_IDLE_TTL", "604800", "Seconds a session lives without being refreshed";
-    refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds that the refresh token before the current one still gets the current one: for tabs that refresh at once";
-    cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "The domain whose hosts share the cookies of a browser, such as `insula.example`; none: the host of `INSULA_PUBLIC_URL` alone";
-    trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Origins besides our own whose pages may act with those cookies and read the answers (CORS), such as `https://console.insula.example`, separated by commas";
-    csp_mode: CspMode = "INSULA_CSP_MODE", "strict", "What pages may do in a browser (Content-Security-Policy): `strict` (only what they need), `relaxed` (also styles in line, and images, fonts and requests elsewhere by https) or `disabled` (says nothing: what stands in front has its own)";
-    max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
-    step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which the e-mail address may be changed, the account deleted and owners made without the password being asked for again";
-    password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
-    max_organizations: u64 = "INSULA_MAX_ORGANIZATIONS", "20", "Most organizations that one person may own before founding another; operators may give them more";
-    personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
-    smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://user:password@host:port` (STARTTLS; `?tls=opportunistic` or `?tls=none` asks for less) or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: `INSULA_MAIL_FOLDER`; without both no mail leaves, accounts verify themselves, and development shows the mails at `/dev/mail`";
-    mail_folder: Option<PathBuf> = "INSULA_MAIL_FOLDER", "", "Folder that mails are written to as files, where `INSULA_SMTP_URL` is not set; with it, new accounts must verify their address";
-    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Whom mails are from, such as `Acme <hello@acme.example>`; none: `Insula <no-reply@…>` at `INSULA_MAIL_DOMAIN`";
-    mail_domain: Option<HostName> = "INSULA_MAIL_DOMAIN", "", "The domain in the `Message-ID` of mails, such as `acme.example`; none: the host of `INSULA_PUBLIC_URL`";
-    mail_helo: Option<HostName> = "INSULA_MAIL_HELO", "", "The name given to the mail server (EHLO), such as `app1.acme.example`; none: `INSULA_MAIL_DOMAIN`, or the name of this machine where that is no full name";
-    mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Most connections of one process to the mail server";
-    mail_templates: Option<PathBuf> = "INSULA_MAIL_TEMPLATES", "", "Folder whose files replace the templates of mails, such as `en/verify.html`; those that are not there stay as they are";
-    abuse_contact: Option<String> = "INSULA_ABUSE_CONTACT", "", "Where people who are invited against their will report it, as their mail says; none: `abuse@…` at `INSULA_MAIL_DOMAIN`";
-    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Answer alike whether an address has an account or not, and tell its owner by mail; nobody logs in before the address is verified; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; none: true in production with one of them";
-    verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Seconds the mailed link lives that verifies an address";
-    reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Seconds the mailed link lives that sets a new password";
-    email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Seconds the link lives that confirms a new address";
-    email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Seconds the link lives that undoes a change of the address";
-    invitation_ttl: Duration = "INSULA_INVITATION_TTL", "604800", "Seconds an invitation can be accepted, after which it has to be sent again";
-    job_retention: Duration = "INSULA_JOB_RETENTION", "604800", "Seconds after which jobs that are done or cancelled are forgotten; those given up are kept for 30 days at least";
-    email_retention: Duration = "INSULA_EMAIL_RETENTION", "2592000", "Seconds after the last attempt for which it is known what became of a mail";
-    worker_concurrency: usize = "INSULA_WORKER_CONCURRENCY", "32", "Most jobs that one process does at a time";
-    first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "Creates this superuser at start, once";
-    first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "The password of that superuser; never resets an existing one";
-    max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Most open connections";
-    max_requests: usize = "INSULA_MAX_REQUESTS", "256", "Most requests worked on at a time, half of them from one address; more are answered 503 at once. Each may hold 1 MiB of body";
-    max_connections_per_peer: usize = "INSULA_MAX_CONNECTIONS_PER_PEER", "256", "Most open connections of one address (IPv6: of one /64); raise it behind a proxy";
-    trusted_proxies: Option<Networks> = "INSULA_TRUSTED_PROXIES", "", "Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`, separated by commas; none: the peer is the client";
-    redis_deadline: Duration = "INSULA_REDIS_DEADLINE", "0.05", "Seconds that a request waits for Redis to count it; then each server allows its own part";
-    replicas: u32 = "INSULA_REPLICAS", "1", "How many servers share the limits where no Redis counts for them all: each allows its part";
-    limit_address: Rate = "INSULA_LIMIT_ADDRESS", "3000/min", "Requests from one address (IPv6: from one /64), whatever they ask for";
-    limit_log_in: Rate = "INSULA_LIMIT_LOG_IN", "10/min", "Log-ins from one address";
-    limit_guesses: Rate = "INSULA_LIMIT_GUESSES", "5/15min", "Wrong passwords of one account before whoever goes on guessing waits, for at most a minute each time; where somebody logged in before, he waits for his own alone";
-    limit_register: Rate = "INSULA_LIMIT_REGISTER", "5/min", "Registrations from one address";
+    environment: Environment = "INSULA_ENVIRONMENT", "development", "`development` (permissive, coloured logs) or `production` (refuses insecure settings, JSON logs)";
+    bind: SocketAddr = "INSULA_BIND", "127.0.0.1:8080", "IP address and port to listen on; port 0 picks a free port";
+    ops_bind: SocketAddr = "INSULA_OPS_BIND", "127.0.0.1:9090", "IP address and port of the ops port, which is for operators only: `/metrics`, `/livez`, `/readyz`; port 0 picks a free port";
+    public_url: Option<String> = "INSULA_PUBLIC_URL", "", "Public URL of this installation, such as `https://insula.example`; if unset, the URL of the listen address";
+    data_dir: PathBuf = "INSULA_DATA_DIR", "data", "Folder for the SQLite database and generated secrets";
+    database_url: Option<DatabaseUrl> = "DATABASE_URL", "", "`postgres://user:password@host:5432/database`, or `sqlite://data/insula.db` (relative; `sqlite:///var/lib/insula/insula.db` is absolute), with special characters percent-encoded; if unset, SQLite in the data folder";
+    migration_database_url: Option<DatabaseUrl> = "INSULA_MIGRATION_DATABASE_URL", "", "Database URL with the login that owns the tables, used for migrations only; if unset, `DATABASE_URL`";
+    migrate_on_start: Option<bool> = "INSULA_MIGRATE_ON_START", "", "Apply migrations at start; if unset, true in development and false in production";
+    require_separate_database_login: Option<bool> = "INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN", "", "Refuse a PostgreSQL login that owns tables or bypasses row-level security; if unset, true in production";
+    database_pool_size: u32 = "INSULA_DATABASE_POOL_SIZE", "16", "Maximum PostgreSQL connections of one process";
+    database_acquire_timeout: Duration = "INSULA_DATABASE_ACQUIRE_TIMEOUT", "2", "Seconds a request waits for a database connection, or for rows locked by another request, before it is answered with 503";
+    redis_url: Option<Secret<String>> = "REDIS_URL", "", "`redis://…` or `rediss://…`: shared cache invalidation, rate limits and job wake-ups; if unset, other processes notice ended sessions and changed permissions within a second";
+    ca: Option<CaBundle> = "INSULA_CA", "", "Additional certificate authorities (PEM) for the mail server, Redis and PostgreSQL, besides Mozilla's and those of the operating system; usually set as the path of a file in `INSULA_CA_FILE`. The certificate of PostgreSQL is verified only with `?sslmode=verify-full`";
+    session_cache_ttl: Duration = "INSULA_SESSION_CACHE_TTL", "1", "Seconds for which reads use cached sessions and permissions without asking the database, unless a change is announced; 0 disables the cache, production allows at most 1";
+    secret_key: Option<Secret<String>> = "INSULA_SECRET_KEY", "", "At least 32 random bytes, from which other keys are derived and with which signing keys are encrypted; if unset, generated once in the data folder (development only)";
+    secret_key_previous: Option<Secret<String>> = "INSULA_SECRET_KEY_PREVIOUS", "", "The key before a change of `INSULA_SECRET_KEY`; tokens and keys made with it are still accepted";
+    access_token_ttl: Duration = "INSULA_ACCESS_TOKEN_TTL", "900", "Lifetime of an access token, in seconds";
+    key_rotation: Duration = "INSULA_KEY_ROTATION", "7776000", "Seconds for which a key signs access tokens before its successor is published";
+    key_lead: Duration = "INSULA_KEY_LEAD", "600", "Seconds for which a new key is published before it signs; must be longer than `INSULA_KEY_RELOAD`, and longer than other services cache the published keys";
+    key_reload: Duration = "INSULA_KEY_RELOAD", "60", "Seconds between two checks for changed keys; a key that another process removed is accepted for at most that long";
+    session_ttl: Duration = "INSULA_SESSION_TTL", "2592000", "Maximum lifetime of a session, in seconds";
+    session_idle_ttl: Duration = "INSULA_SESSION_IDLE_TTL", "604800", "Seconds after which a session ends if it is not refreshed";
+    refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds for which the previous refresh token still returns the current one, for browser tabs that refresh at the same time";
+    cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "Domain whose hosts share the cookies of a browser, such as `insula.example`; if unset, only the host of `INSULA_PUBLIC_URL`";
+    trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Additional origins whose pages may use the cookies and read the responses (CORS), such as `https://console.insula.example`, separated by commas";
+    csp_mode: CspMode = "INSULA_CSP_MODE", "strict", "Content-Security-Policy of pages: `strict` (only what the pages need), `relaxed` (also inline styles, and images, fonts and requests from elsewhere over https) or `disabled` (no header, for a reverse proxy that sets its own)";
+    max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Maximum sessions of one user; one more ends the oldest";
+    step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which users can change their e-mail address, delete their account and add owners without entering their password again";
+    password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Minimum length of a new password, in characters: 8 to 64";
+    max_organizations: u64 = "INSULA_MAX_ORGANIZATIONS", "20", "Maximum organizations that one user can own before creating another; superusers can give them more";
+    personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Create a personal organization at registration";
+    smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "Mail server: `smtp://user:password@host:port` (STARTTLS; less strict with `?tls=opportunistic` or `?tls=none`) or `smtps://…`; if set, new accounts must verify their e-mail address. If unset, `INSULA_MAIL_FOLDER`. Without both, no e-mail is sent, accounts are verified automatically, and development shows the e-mails at `/dev/mail`";
+    mail_folder: Option<PathBuf> = "INSULA_MAIL_FOLDER", "", "Folder to which e-mails are written as files if `INSULA_SMTP_URL` is not set; if set, new accounts must verify their e-mail address";
+    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Sender of e-mails, such as `Acme <hello@acme.example>`; if unset, `Insula <no-reply@…>` at `INSULA_MAIL_DOMAIN`";
+    mail_domain: Option<HostName> = "INSULA_MAIL_DOMAIN", "", "Domain in the `Message-ID` of e-mails, such as `acme.example`; if unset, the host of `INSULA_PUBLIC_URL`";
+    mail_helo: Option<HostName> = "INSULA_MAIL_HELO", "", "Host name sent to the mail server (EHLO), such as `app1.acme.example`; if unset, `INSULA_MAIL_DOMAIN`, or the name of this machine if that is not a full host name";
+    mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Maximum connections of one process to the mail server";
+    mail_templates: Option<PathBuf> = "INSULA_MAIL_TEMPLATES", "", "Folder with files that replace e-mail templates, such as `en/verify.html`; templates without a file there keep their default";
+    abuse_contact: Option<String> = "INSULA_ABUSE_CONTACT", "", "Where recipients can report unwanted invitations, as stated in the invitation e-mail; if unset, `abuse@…` at `INSULA_MAIL_DOMAIN`";
+    hide_existing_accounts: Option<bool> = "INSULA_HIDE_EXISTING_ACCOUNTS", "", "Give the same response whether an e-mail address has an account or not, and inform its owner by e-mail; users cannot log in before they have verified their e-mail address; needs `INSULA_SMTP_URL` or `INSULA_MAIL_FOLDER`; if unset, true in production with one of them";
+    verify_ttl: Duration = "INSULA_VERIFY_TTL", "86400", "Lifetime of the link that verifies an e-mail address, in seconds";
+    reset_ttl: Duration = "INSULA_RESET_TTL", "1800", "Lifetime of the link that sets a new password, in seconds";
+    email_change_ttl: Duration = "INSULA_EMAIL_CHANGE_TTL", "86400", "Lifetime of the link that confirms a new e-mail address, in seconds";
+    email_undo_ttl: Duration = "INSULA_EMAIL_UNDO_TTL", "604800", "Lifetime of the link that undoes a change of the e-mail address, in seconds";
+    invitation_ttl: Duration = "INSULA_INVITATION_TTL", "604800", "Seconds for which an invitation can be accepted; after that it must be sent again";
+    job_retention: Duration = "INSULA_JOB_RETENTION", "604800", "Seconds after which finished or cancelled jobs are deleted; dead jobs are kept for at least 30 days";
+    email_retention: Duration = "INSULA_EMAIL_RETENTION", "2592000", "Seconds for which the delivery status of an e-mail is kept after the last attempt";
+    worker_concurrency: usize = "INSULA_WORKER_CONCURRENCY", "32", "Maximum jobs that one process runs at the same time";
+    first_superuser_email: Option<String> = "INSULA_FIRST_SUPERUSER_EMAIL", "", "E-mail address of a superuser that is created once, at start";
+    first_superuser_password: Option<Secret<String>> = "INSULA_FIRST_SUPERUSER_PASSWORD", "", "Password of that superuser; never changes the password of an existing account";
+    max_connections: usize = "INSULA_MAX_CONNECTIONS", "10000", "Maximum open connections";
+    max_requests: usize = "INSULA_MAX_REQUESTS", "256", "Maximum requests handled at the same time, at most half of them from one IP address; further requests are answered with 503 immediately. Each request can use 1 MiB of memory for its body";
+    max_connections_per_peer: usize = "INSULA_MAX_CONNECTIONS_PER_PEER", "256", "Maximum open connections of one IP address (IPv6: of one /64); raise it behind a proxy";
+    trusted_proxies: Option<Networks> = "INSULA_TRUSTED_PROXIES", "", "Networks of proxies whose `X-Forwarded-For` is trusted, such as `10.0.0.0/8`, separated by commas; if unset, the peer is the client";
+    redis_deadline: Duration = "INSULA_REDIS_DEADLINE", "0.05", "Seconds that a request waits for Redis to count it; after that, each server applies its own share of the limit";
+    replicas: u32 = "INSULA_REPLICAS", "1", "Number of servers that share the rate limits if Redis does not count for all of them; each applies its share";
+    limit_address: Rate = "INSULA_LIMIT_ADDRESS", "3000/min", "All requests from one IP address (IPv6: from one /64)";
+    limit_log_in: Rate = "INSULA_LIMIT_LOG_IN", "10/min", "Log-ins from one IP address";
+    limit_guesses: Rate = "INSULA_LIMIT_GUESSES", "5/15min", "Wrong passwords for one account before further attempts must wait, for at most one minute each time; a device on which the user logged in before is counted separately";
+    limit_register: Rate = "INSULA_LIMIT_REGISTER", "5/min", "Registrations from one IP address";
     limit_refresh: Rate = "INSULA_LIMIT_REFRESH", "30/min", "Refreshes of one session";
-    limit_reset: Rate = "INSULA_LIMIT_RESET", "3/min", "Requests for mailed links from one address";
-    limit_mailbox: Rate = "INSULA_LIMIT_MAILBOX", "3/h", "Requests for mailed links to one mailbox";
-    limit_confirm: Rate = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of mailed links from one address";
-    limit_read: Rate = "INSULA_LIMIT_READ", "600/min", "Reads of one person";
-    limit_write: Rate = "INSULA_LIMIT_WRITE", "120/min", "Writes of one person";
+    limit_reset: Rate = "INSULA_LIMIT_RESET", "3/min", "Requests for e-mailed links from one IP address";
+    limit_mailbox: Rate = "INSULA_LIMIT_MAILBOX", "3/h", "Requests for e-mailed links to one e-mail address";
+    limit_confirm: Rate = "INSULA_LIMIT_CONFIRM", "5/min", "Uses of e-mailed links from one IP address";
+    limit_read: Rate = "INSULA_LIMIT_READ", "600/min", "Read requests of one user";
+    limit_write: Rate = "INSULA_LIMIT_WRITE", "120/min", "Write requests of one user";
     limit_mail: Rate = "INSULA_LIMIT_MAIL", "300/h", "Invitations of one organization";
-    limit_inviter: Rate = "INSULA_LIMIT_INVITER", "300/h", "Invitations of one person, in all organizations together";
-    limit_new_inviter: Rate = "INSULA_LIMIT_NEW_INVITER", "20/h", "The same, while the account is younger than `INSULA_NEW_ACCOUNT_AGE`";
-    new_account_age: Duration = "INSULA_NEW_ACCOUNT_AGE", "259200", "Seconds for which an account is new";
+    limit_inviter: Rate = "INSULA_LIMIT_INVITER", "300/h", "Invitations sent by one user, in all organizations together";
+    limit_new_inviter: Rate = "INSULA_LIMIT_NEW_INVITER", "20/h", "Invitations sent by one user whose account is younger than `INSULA_NEW_ACCOUNT_AGE`";
+    new_account_age: Duration = "INSULA_NEW_ACCOUNT_AGE", "259200", "Seconds for which an account counts as new";
     limit_bulk: Rate = "INSULA_LIMIT_BULK", "10/min", "Bulk requests of one organization";
     limit_export: Rate = "INSULA_LIMIT_EXPORT", "10/h", "Exports of one organization";
-    limit_admin: Rate = "INSULA_LIMIT_ADMIN", "300/min", "What one operator does for the platform";
-    limit_sending: Rate = "INSULA_LIMIT_SENDING", "500/h", "Mails that workers send for one organization; the others wait, and none is lost";
-    limit_recipient: Rate = "INSULA_LIMIT_RECIPIENT", "30/h", "Mails that workers send to one mailbox; the others wait, and none is lost";
-    drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds to go on accepting after SIGTERM, so that load balancers can look away; none: 5 in production, 0 in development";
-    drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in flight may take after that";
-    log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Which logs are written, as tracing directives";
-    no_color: Option<String> = "NO_COLOR", "", "Set to anything: no colours (no-color.org)";
+    limit_admin: Rate = "INSULA_LIMIT_ADMIN", "300/min", "Platform administration requests of one superuser";
+    limit_sending: Rate = "INSULA_LIMIT_SENDING", "500/h", "E-mails that workers send for one organization; further e-mails are delayed, not lost";
+    limit_recipient: Rate = "INSULA_LIMIT_RECIPIENT", "30/h", "E-mails that workers send to one e-mail address; further e-mails are delayed, not lost";
+    drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds for which new connections are still accepted after SIGTERM, so that load balancers can take the server out of rotation; if unset, 5 in production and 0 in development";
+    drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in progress can take after that";
+    log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Log filter, as tracing directives";
+    no_color: Option<String> = "NO_COLOR", "", "Set to any value to disable colours (no-color.org)";
 }
 
 impl Config {
@@ -183,63 +183,63 @@ impl Config {
         self.migrate_on_start.unwrap_or(!self.is_production())
     }
 
-    /// Is a login refused that owns tables or passes row security?
+    /// Is a database login refused that owns tables or bypasses row-level security?
     pub fn requires_separate_database_login(&self) -> bool {
         self.require_separate_database_login.unwrap_or(self.is_production())
     }
 
-    /// How long to go on accepting after SIGTERM.
+    /// How long new connections are accepted after SIGTERM.
     pub fn drain_delay(&self) -> Duration {
         self.drain_delay.unwrap_or(Duration::from_secs(if self.is_production() { 5 } else { 0 }))
     }
 
-    /// How often to look for changed keys; never so often that looking is all a process does.
+    /// Interval between two checks for changed keys; at least 100 ms.
     pub fn key_reload(&self) -> Duration {
         self.key_reload.max(Duration::from_millis(100))
     }
 
-    /// Is it hidden which addresses have an account?
+    /// Is it hidden which e-mail addresses have an account?
     pub fn hides_existing_accounts(&self) -> bool {
         self.hide_existing_accounts.unwrap_or(self.is_production() && self.sends_mail())
     }
 
-    /// Does mail leave this installation? Then new accounts must verify their address.
+    /// Does this installation send e-mail? Then new accounts must verify their e-mail address.
     pub fn sends_mail(&self) -> bool {
         self.smtp_url.is_some() || self.mail_folder.is_some()
     }
 
-    /// Are mails kept in memory, to be looked at? In development, while none leaves.
+    /// Are e-mails kept in memory and shown at `/dev/mail`? Only in development, if no e-mail is sent.
     pub fn keeps_mail(&self) -> bool {
         !self.sends_mail() && !self.is_production()
     }
 
     /// # Errors
-    /// What would make a production installation insecure, what nobody could register with, and addresses that do not fit
-    /// each other, one line each.
+    /// One line for each setting that makes a production installation insecure, prevents registration, or contradicts
+    /// another setting.
     pub fn refuse_insecure(&self) -> Result<(), ConfigError> {
         let mut faults = public_url::faults(self.public_url.as_deref(), self.cookie_domain.as_deref());
         if self.hides_existing_accounts() && !self.sends_mail() {
             faults.push(
-                "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL or INSULA_MAIL_FOLDER; without mail nobody learns whether he has an account".into(),
+                "INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL or INSULA_MAIL_FOLDER, because the answer is sent by e-mail".into(),
             );
         }
         if self.is_production() {
             match &self.secret_key {
-                None => faults.push(format!("INSULA_SECRET_KEY: production needs one; {MAKE_A_KEY}")),
+                None => faults.push(format!("INSULA_SECRET_KEY: required in production; {MAKE_A_KEY}")),
                 Some(key) => faults.extend(weakness("INSULA_SECRET_KEY", key.expose())),
             }
             let previous = self.secret_key_previous.as_ref();
             faults.extend(previous.and_then(|key| weakness("INSULA_SECRET_KEY_PREVIOUS", key.expose())));
             match &self.public_url {
                 None => faults
-                    .push("INSULA_PUBLIC_URL: production needs one, such as https://insula.example".into()),
+                    .push("INSULA_PUBLIC_URL: required in production, such as https://insula.example".into()),
                 Some(url) if !url.starts_with("https://") => {
-                    faults.push("INSULA_PUBLIC_URL: production needs https".into());
+                    faults.push("INSULA_PUBLIC_URL: must use https in production".into());
                 }
                 Some(_) => {}
             }
             if self.session_cache_ttl > Duration::from_secs(1) {
-                faults.push("INSULA_SESSION_CACHE_TTL: production needs 1 or less, so that who is logged out is out within a second".into());
+                faults.push("INSULA_SESSION_CACHE_TTL: must be 1 or less in production, so that ended sessions are refused within a second".into());
             }
         }
         match faults.is_empty() {
@@ -249,9 +249,9 @@ impl Config {
     }
 }
 
-const MAKE_A_KEY: &str = "make it with `openssl rand -base64 48`";
+const MAKE_A_KEY: &str = "generate one with `openssl rand -base64 48`";
 
-/// Why production does not accept a master key, if it does not.
+/// Why production refuses a master key, or `None` if it is accepted.
 fn weakness(name: &str, key: &str) -> Option<String> {
     let fault = match () {
         () if key.len() < MasterKey::MIN => "shorter than 32 bytes",
@@ -261,7 +261,7 @@ fn weakness(name: &str, key: &str) -> Option<String> {
     Some(format!("{name}: {fault}; {MAKE_A_KEY}"))
 }
 
-/// A key with few different characters, or with a word that examples use.
+/// Does the key have few different characters, or contain a word that examples use?
 fn is_guessable(key: &str) -> bool {
     let different = key.chars().collect::<std::collections::HashSet<_>>().len();
     let lower = key.to_lowercase();

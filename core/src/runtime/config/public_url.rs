@@ -14,7 +14,7 @@ pub(super) fn faults(public_url: Option<&str>, cookie_domain: Option<&str>) -> V
 
 fn host(text: &str) -> Result<Host, String> {
     let fault = || {
-        "INSULA_PUBLIC_URL: expected an address such as https://insula.example, without user, `?` and `#`"
+        "INSULA_PUBLIC_URL: expected a URL such as https://insula.example, without user, `?` and `#`"
             .to_owned()
     };
     let url = Url::parse(text).map_err(|_| fault())?;
@@ -33,13 +33,13 @@ fn domain_fault(domain: &str, host: Option<&Host>) -> Option<String> {
     let is_name =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
     if !is_name || !matches!(Host::parse(&name), Ok(Host::Domain(_))) {
-        return expected("expected a domain alone, such as `insula.example`, without scheme, port and path");
+        return expected("expected a domain such as `insula.example`, without scheme, port and path");
     }
     match host {
-        None => expected("needs INSULA_PUBLIC_URL, whose host must be in that domain"),
+        None => expected("needs INSULA_PUBLIC_URL, and its host must be in this domain"),
         Some(Host::Domain(host)) if *host == name || host.ends_with(&format!(".{name}")) => None,
         Some(host) => expected(&format!(
-            "the host of INSULA_PUBLIC_URL, {host}, is not in that domain: browsers would keep no cookie"
+            "the host of INSULA_PUBLIC_URL, {host}, is not in this domain, so browsers would reject the cookies"
         )),
     }
 }

@@ -31,9 +31,7 @@ pub enum SmtpTls {
     None,
 }
 
-const EXPECTED: &str = "an address such as smtps://user:password@mail.example:465 or \
-    smtp://mail.example:587?tls=required (or opportunistic, none), with what is special in user and password \
-    percent-encoded, such as %40 for @ and %2F for /";
+const EXPECTED: &str = "a URL such as smtps://user:password@mail.example:465 or smtp://mail.example:587?tls=required (or opportunistic, none), with special characters in user and password percent-encoded, such as %40 for @ and %2F for /";
 
 impl SmtpUrl {
     /// Is the server on this machine? Then nobody is between.

@@ -1,10 +1,10 @@
-//! Where settings come from, and which of several wins.
+//! Sources of settings and their precedence.
 
 use std::{collections::BTreeMap, fmt, fs, io::ErrorKind, path::Path};
 
 use super::{Setting, dotenv, kubernetes, value::Value};
 
-/// What is wrong with the configuration, one line each, with the name of the setting first.
+/// The errors of the configuration: one line each, starting with the name of the setting.
 #[derive(Debug)]
 pub struct ConfigError(pub Vec<String>);
 
@@ -16,15 +16,15 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// One place that sets settings.
+/// One source of settings.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What `insula config print` calls it.
+    /// Name of the source in the output of `insula config print`.
     pub name: String,
     values: BTreeMap<String, String>,
 }
 
-/// All places, the strongest last.
+/// All sources; later ones take precedence.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(Vec<Source>);
 
@@ -55,13 +55,13 @@ impl Sources {
         Ok(Self(sources))
     }
 
-    /// These settings and nothing else, for tests: what the machine has set must not reach them.
+    /// Only these settings, for tests that must not depend on the environment.
     pub fn only(values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self(vec![Source { name: "only".into(), values }])
     }
 
-    /// The text of a setting and the name of the place that set it; `None`: nobody did.
+    /// The text of a setting and the name of its source; `None` if it is not set.
     pub fn get(&self, name: &str) -> Option<(Result<String, String>, &str)> {
         self.0.iter().rev().find_map(|source| {
             let file = || source.values.get(&format!("{name}_FILE"));
@@ -78,7 +78,7 @@ impl Sources {
         })
     }
 
-    /// The value of a setting; what is wrong with it is added to `faults`.
+    /// The value of a setting; errors are added to `faults`.
     pub(super) fn value<T: Value>(&self, name: &str, default: &str, faults: &mut Vec<String>) -> Option<T> {
         let text = match self.get(name) {
             Some((Ok(text), _)) => text,
@@ -91,7 +91,7 @@ impl Sources {
         T::parse(&text).map_err(|expected| faults.push(format!("{name}: expected {expected}"))).ok()
     }
 
-    /// Names that look like ours and are not, and names set both as a value and as a file.
+    /// Unknown settings that start with `INSULA_`, and settings that are set both as a value and as a file.
     pub(super) fn faults(&self, known: &[Setting]) -> Vec<String> {
         let mut faults = Vec::new();
         for source in &self.0 {
@@ -112,7 +112,7 @@ impl Sources {
     }
 }
 
-/// What the environment sets. Variables that are not ours are left out, and so are those of Kubernetes' services.
+/// The settings in the environment. Other variables are ignored, and so are those that Kubernetes sets for services.
 fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -134,7 +134,7 @@ fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     }
 }
 
-/// Settings that keep the names that they have everywhere.
+/// Settings that use the common names of other programs.
 const USUAL: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "NO_COLOR"];
 
 fn suggestion(name: &str, known: &[Setting]) -> String {
@@ -142,23 +142,25 @@ fn suggestion(name: &str, known: &[Setting]) -> String {
         known.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min();
     match nearest {
         Some((distance, nearest)) if distance <= 4 => format!("; did you mean {nearest}?"),
-        _ => "; `insula config print` lists all".into(),
+        _ => "; `insula config print` lists all settings".into(),
     }
 }
 
 fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = fs::read_to_string(file).map_err(|fault| fault.to_string())?;
-    // Its own words would repeat the line, which may hold a secret.
+    // The message of the parser would repeat the line, which may hold a secret.
     let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| {
         let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        format!("line {}: not TOML", before.matches('\n').count() + 1)
+        format!("line {}: invalid TOML", before.matches('\n').count() + 1)
     })?;
     let entry = |(key, value): (String, toml::Value)| {
         let upper = key.to_uppercase();
         let name = if USUAL.contains(&upper.as_str()) { upper } else { format!("INSULA_{upper}") };
         match value {
             toml::Value::String(text) => Ok((name, text)),
-            toml::Value::Table(_) | toml::Value::Array(_) => Err(format!("{key}: expected a plain value")),
+            toml::Value::Table(_) | toml::Value::Array(_) => {
+                Err(format!("{key}: expected a string, number or boolean"))
+            }
             plain => Ok((name, plain.to_string())),
         }
     };
@@ -207,6 +209,6 @@ mod tests {
         assert_eq!(values["DATABASE_URL"], "sqlite://x");
         assert_eq!(values["INSULA_MAX_CONNECTIONS"], "5");
         fs::write(&path, "bind = \"x\"\n\nsecret_key = hunter2\n").unwrap();
-        assert_eq!(read_toml(&path).unwrap_err(), "line 3: not TOML");
+        assert_eq!(read_toml(&path).unwrap_err(), "line 3: invalid TOML");
     }
 }

@@ -85,7 +85,7 @@ impl Value for OriginList {
             })
         };
         let origins: Vec<_> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
-        let expected = "origins such as https://console.insula.example: scheme, host and port alone, in lower case, separated by commas";
+        let expected = "origins such as https://console.insula.example: only scheme, host and port, in lower case, separated by commas";
         origins.iter().all(|origin| is_origin(origin)).then_some(Self(origins)).ok_or(expected)
     }
 }
@@ -108,7 +108,9 @@ impl Value for Networks {
             text.parse().or_else(|_| address())
         };
         let networks: Result<Vec<_>, _> = text.split(',').map(|text| network(text.trim())).collect();
-        networks.map(Self).map_err(|_| "networks such as 10.0.0.0/8 or single addresses, separated by commas")
+        networks
+            .map(Self)
+            .map_err(|_| "networks such as 10.0.0.0/8 or single IP addresses, separated by commas")
     }
 }
 
@@ -124,19 +126,19 @@ impl Value for bool {
 
 impl Value for u32 {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number above 0")
+        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number greater than 0")
     }
 }
 
 impl Value for u64 {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number above 0")
+        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number greater than 0")
     }
 }
 
 impl Value for usize {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number above 0")
+        text.parse().ok().filter(|n| *n > 0).ok_or("a whole number greater than 0")
     }
 }
 
@@ -161,13 +163,13 @@ impl Value for Duration {
 
 impl Value for Rate {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        Self::parse(text).ok_or("so many in so long, such as `10/min`, `3/h` or `5/15min`")
+        Self::parse(text).ok_or("a number per period, such as `10/min`, `3/h` or `5/15min`")
     }
 }
 
 impl Value for SocketAddr {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        text.parse().map_err(|_| "an address and port, such as 127.0.0.1:8080")
+        text.parse().map_err(|_| "an IP address and port, such as 127.0.0.1:8080")
     }
 }
 

@@ -59,9 +59,9 @@ macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:
 classes! {
     /// Everything from one address.
     Address = "address", false, limit_address;
-    /// Log-ins from one address.
+    /// Log-ins from one IP address.
     LogIn = "log_in", true, limit_log_in;
-    /// Registrations from one address.
+    /// Registrations from one IP address.
     Register = "register", true, limit_register;
     /// Refreshes of one session.
     Refresh = "refresh", true, limit_refresh;
@@ -85,7 +85,7 @@ classes! {
     Bulk = "bulk", true, limit_bulk;
     /// Exports of one organization.
     Export = "export", true, limit_export;
-    /// What one operator does for the platform.
+    /// Platform administration requests of one superuser.
     Admin = "admin", false, limit_admin;
     /// Mails that are sent for one organization.
     Sending = "sending", true, limit_sending;

@@ -54,20 +54,20 @@ macro_rules! instruments { ($($field:ident: $kind:ident$(($bounds:ident))? = $na
 
 // docs/operations.md explains them to operators.
 instruments! {
-    requests: histogram(OF_REQUESTS) = "http.server.request.duration", "s", "How long requests took";
-    shed: counter = "insula.requests.shed", "{request}", "Requests refused because too many were worked on";
-    jobs: histogram(OF_REQUESTS) = "messaging.process.duration", "s", "How long attempts at jobs took";
-    retries: counter = "insula.jobs.retries", "{attempt}", "Attempts at jobs that failed and are made again";
-    dead: counter = "insula.jobs.dead", "{job}", "Jobs given up";
-    lapses: counter = "insula.jobs.lapses", "{job}", "Jobs taken from a worker that was never heard of again";
-    depth: count = "insula.jobs.depth", "{job}", "Jobs that wait, or were given up, in the whole database";
-    oldest: gauge = "insula.jobs.oldest_pending_age", "s", "How long the job has been due that has been due longest";
-    emails: counter = "insula.emails", "{email}", "Attempts to send a mail, by what came of them";
-    sealed: counter = "insula.audit.sealed", "{event}", "Audit events that this process sealed";
-    unsealed: gauge = "insula.audit.flush.lag", "s", "How long the audit event waits to be sealed that waits longest";
-    runs: counter = "insula.schedule.runs", "{run}", "Runs of periodic work that this process did";
-    durations: histogram(OF_SCHEDULES) = "insula.schedule.duration", "s", "How long periodic work took";
-    rows: counter = "insula.schedule.rows", "{row}", "Rows that periodic work removed";
+    requests: histogram(OF_REQUESTS) = "http.server.request.duration", "s", "Duration of HTTP requests";
+    shed: counter = "insula.requests.shed", "{request}", "Requests refused because too many were in progress";
+    jobs: histogram(OF_REQUESTS) = "messaging.process.duration", "s", "Duration of job attempts";
+    retries: counter = "insula.jobs.retries", "{attempt}", "Failed job attempts that will be retried";
+    dead: counter = "insula.jobs.dead", "{job}", "Jobs that failed permanently";
+    lapses: counter = "insula.jobs.lapses", "{job}", "Jobs whose lease expired because their worker stopped responding";
+    depth: count = "insula.jobs.depth", "{job}", "Pending and dead jobs in the whole database";
+    oldest: gauge = "insula.jobs.oldest_pending_age", "s", "Age of the oldest due job";
+    emails: counter = "insula.emails", "{email}", "Attempts to send an e-mail, by result";
+    sealed: counter = "insula.audit.sealed", "{event}", "Audit events sealed by this process";
+    unsealed: gauge = "insula.audit.flush.lag", "s", "Age of the oldest audit event that is not sealed yet";
+    runs: counter = "insula.schedule.runs", "{run}", "Runs of scheduled tasks by this process";
+    durations: histogram(OF_SCHEDULES) = "insula.schedule.duration", "s", "Duration of scheduled tasks";
+    rows: counter = "insula.schedule.rows", "{row}", "Rows removed by scheduled tasks";
 }
 
 /// Begins to count. Calling it again changes nothing.
@@ -81,7 +81,7 @@ pub fn init() -> Result<(), String> {
     let registry = Registry::new();
     let exporter =
         opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false);
-    let exporter = exporter.build().map_err(|error| format!("no metrics: {error}"))?;
+    let exporter = exporter.build().map_err(|error| format!("cannot initialize metrics: {error}"))?;
     // Nothing of it is read from the environment: only `config` does that.
     let service = Resource::builder_empty()
         .with_service_name("insula")
@@ -96,7 +96,7 @@ pub fn init() -> Result<(), String> {
 pub fn render() -> String {
     let Some(metrics) = METRICS.get() else { return String::new() };
     TextEncoder::new().encode_to_string(&metrics.registry.gather()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot write the metrics down");
+        tracing::warn!(%error, "cannot encode the metrics");
         String::new()
     })
 }

@@ -207,7 +207,7 @@ impl<P: RequiredPermission> AuditLogExport<P> {
     /// Whatever the database refuses; `Broken` when what was signed of the log cannot be read.
     pub async fn begin(db: &Db, proof: &Authorized<P>, filter: EventFilter) -> Result<Self> {
         let claims = read::claims(db, proof).await?;
-        let claims = claims.map_err(|_| Error::Broken("what was signed of an audit log cannot be read"))?;
+        let claims = claims.map_err(|_| Error::Broken("cannot read a signed statement of an audit log"))?;
         let after = claims.pruned;
         let (db, proof) = (db.clone(), proof.again());
         Ok(Self { db, proof, filter, claims, after, is_begun: false, is_over: false })

@@ -117,7 +117,7 @@ async fn walk<P: RequiredPermission>(
                 continue;
             }
             Err(Error::Storage(error)) => {
-                tracing::warn!(%error, seq = first, "an audit event cannot be read");
+                tracing::warn!(%error, seq = first, "cannot read an audit event");
                 return Ok(Err(ChainBreak { why: BreakReason::Altered, first, last: first }));
             }
             Err(error) => return Err(error),

@@ -228,7 +228,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, signed: &SignedStatement) -> 
         time = instant(statement.time),
         key_id,
         signature,
-        "an audit log was signed"
+        "audit log signed"
     );
     Ok(())
 }

@@ -35,14 +35,14 @@ impl BreakReason {
     /// A sentence, for people.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Altered => "This event is not what was sealed.",
-            Self::PersonalAltered => "The address, program or name beside this event is not what was sealed.",
-            Self::Missing => "Events that were sealed are not there.",
-            Self::Added => "There are events that were never sealed.",
-            Self::Rewritten => {
-                "Among these events some were written anew: they are not those that were signed."
+            Self::Altered => "This event was changed after it was sealed.",
+            Self::PersonalAltered => {
+                "The IP address, user agent or name of this event was changed after it was sealed."
             }
-            Self::Forged => "The signature over the log up to here is not genuine.",
+            Self::Missing => "Sealed events are missing.",
+            Self::Added => "There are events that were never sealed by this program.",
+            Self::Rewritten => "These events do not match the signed log. At least one of them was replaced.",
+            Self::Forged => "The signature of the log up to this event is invalid.",
         }
     }
 }

@@ -54,7 +54,9 @@ impl Db {
         let (before, after) = self.skew.learn(&answer);
         match (before.abs() >= NOTABLE, after.abs() >= NOTABLE) {
             (false, true) => tracing::warn!("{}", describe(after)),
-            (true, false) => tracing::info!("this server's clock agrees with the database's again"),
+            (true, false) => {
+                tracing::info!("the clock of this server agrees with the clock of the database again")
+            }
             _ => {}
         }
         Ok(())
@@ -71,7 +73,9 @@ fn describe(skew: TimeDelta) -> String {
         true => (-skew.num_seconds(), "ahead of"),
         false => (skew.num_seconds(), "behind"),
     };
-    format!("this server's clock is {seconds} s {direction} the database's: set it, or let NTP do so")
+    format!(
+        "the clock of this server is {seconds} s {direction} the clock of the database: correct it, for example with NTP"
+    )
 }
 
 #[cfg(test)]
@@ -99,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_warning_says_in_which_direction() {
-        assert!(describe(TimeDelta::seconds(25)).contains("25 s behind the database's"));
-        assert!(describe(TimeDelta::seconds(-7)).contains("7 s ahead of the database's"));
+        assert!(describe(TimeDelta::seconds(25)).contains("25 s behind the clock of the database"));
+        assert!(describe(TimeDelta::seconds(-7)).contains("7 s ahead of the clock of the database"));
     }
 
     #[tokio::test]

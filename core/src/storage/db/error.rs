@@ -201,7 +201,7 @@ fn refusal(fault: &dyn DatabaseError) -> Option<Error> {
         ErrorKind::CheckViolation => Some(Error::Invalid(ErrorCode::ValidationFailed, Vec::new())),
         _ => {
             if let Some(code) = fault.code().filter(|code| code == REFUSED_BY_WALL) {
-                tracing::error!(alarm = "row_security", %code, "the database's wall refused what the first wall let through");
+                tracing::error!(alarm = "row_security", %code, "row-level security rejected a statement");
             }
             None
         }

@@ -38,9 +38,9 @@ impl DatabaseTrouble {
     /// In a few words, for operators; names nothing internal.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Away => "the database does not answer",
+            Self::Away => "the database does not respond",
             Self::ReadOnly => "the database is read-only",
-            Self::Full => "the database has no room left",
+            Self::Full => "the database has no disk space left",
             Self::Failing => "the database cannot use its disk",
         }
     }

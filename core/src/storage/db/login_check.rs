@@ -30,7 +30,7 @@ impl Db {
         .fetch_one(pool)
         .await
         .map_err(query)?;
-        let named = ["is a superuser", "bypasses row security", "owns tables"];
+        let named = ["is a superuser", "bypasses row-level security", "owns tables"];
         let powers: Vec<_> = named
             .into_iter()
             .enumerate()

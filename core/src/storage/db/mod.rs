@@ -202,7 +202,7 @@ impl Db {
     /// What keeps the database from serving, as far as it shows by asking it and by what failed lately; `None`: nothing.
     pub async fn trouble(&self) -> Option<DatabaseTrouble> {
         self.pools.trouble().await.unwrap_or_else(|error| {
-            tracing::info!(%error, "the database was asked whether it serves");
+            tracing::info!(%error, "database health check failed");
             Some(DatabaseTrouble::Away)
         })
     }

@@ -69,7 +69,7 @@ async fn look_up(pools: &Pools) -> Result<Roles> {
     let row = within(session.patience(), asked.fetch_optional(session.enter().map_err(query)?)).await;
     let row = session.left(row).map_err(query)?;
     let row = row.ok_or(Error::Misconfigured(
-        "the database lacks the roles and policies of this installation: run `insula migrate up`",
+        "the roles and policies of this installation are missing in the database: run `insula migrate up`",
     ))?;
     Ok(Roles { app: row.get(0), system: row.get(1) })
 }

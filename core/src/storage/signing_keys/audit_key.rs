@@ -48,8 +48,7 @@ pub async fn audit_key(db: &Db, master: &MasterKey) -> Result<KeyPair> {
 fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
     unwrap(master, key).map(|unwrapped| unwrapped.pair).map_err(|_| {
         Error::Misconfigured(
-            "the key that signs audit logs does not open with INSULA_SECRET_KEY: set INSULA_SECRET_KEY_PREVIOUS to the key \
-             it was before; if that is lost, `insula keys rotate --audit` lets a new one sign",
+            "the signing key of audit logs cannot be decrypted with INSULA_SECRET_KEY: set INSULA_SECRET_KEY_PREVIOUS to the previous value; if it is lost, `insula keys rotate --audit` creates a new signing key",
         )
     })
 }

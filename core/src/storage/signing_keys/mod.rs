@@ -153,8 +153,7 @@ async fn locked(tx: &GlobalTx) -> Result<Vec<SigningKey>> {
 
 fn unwrap(master: &MasterKey, key: &SigningKey) -> Result<pair::Unwrapped> {
     KeyPair::unwrap(master, key).ok_or(Error::Misconfigured(
-        "a signing key in the database does not open with INSULA_SECRET_KEY: set INSULA_SECRET_KEY_PREVIOUS to the key \
-         it was before; if that is lost, `insula keys rotate --now` makes a new one, and every access token is renewed",
+        "a signing key in the database cannot be decrypted with INSULA_SECRET_KEY: set INSULA_SECRET_KEY_PREVIOUS to the previous value; if it is lost, `insula keys rotate --now` creates a new signing key, and all access tokens must be refreshed",
     ))
 }
 

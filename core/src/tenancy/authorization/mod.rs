@@ -123,7 +123,7 @@ async fn tell_of_access<P: RequiredPermission>(
     let facts = json!({ "reason": reason.map(String::from), "operation": caller.operation });
     let told = audit::note(db, proof.origin(), proof.org(), Action::PlatformAccess, Details::created(facts));
     told.await.map_err(|error| {
-        tracing::error!(%error, "an operator's access could not be written down");
+        tracing::error!(%error, "could not record a superuser's access to an organization");
         Error::Unavailable { retry_after: Duration::from_secs(1) }
     })
 }

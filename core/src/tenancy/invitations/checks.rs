@@ -60,7 +60,8 @@ impl InvitationChecks {
         for (at, name) in roles.iter().enumerate() {
             match self.role(name) {
                 None => {
-                    fields.refuse(&format!("roles[{at}]"), "UNKNOWN_REFERENCE", "There is no such role.");
+                    let message = format!("There is no role `{name}`.");
+                    fields.refuse(&format!("roles[{at}]"), "UNKNOWN_REFERENCE", message);
                 }
                 // By its key and by its id it is one.
                 Some(role) if given.iter().any(|known| known.id == role.id) => {}

@@ -162,7 +162,7 @@ async fn roles_of<P: RequiredPermission>(
 
 /// An address that was sound when it was stored.
 pub(crate) fn address(stored: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored address is none"))
+    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
 }
 
 impl From<RoleGrants> for RoleSummary {

@@ -73,7 +73,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     let other = roles::find(tx, to).await?;
     let message = match &other {
         None => Some("There is no such role."),
-        Some(other) if other.id == id => Some("Name another role than the one that goes."),
+        Some(other) if other.id == id => Some("Choose a role other than the one that is deleted."),
         Some(_) => None,
     };
     if let Some(message) = message {

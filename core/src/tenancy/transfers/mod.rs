@@ -77,11 +77,15 @@ async fn refuse_unfit<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: 
     let mut fields = FieldErrors::default();
     match members::active(tx, to).await {
         Ok(_) if to == from => {
-            fields.refuse("member_id", "NOT_A_CHOICE", "Name another member than yourself.");
+            fields.refuse("member_id", "NOT_A_CHOICE", "Choose a member other than yourself.");
         }
         Ok(_) => {}
         Err(Error::NotFound(_)) => {
-            fields.refuse("member_id", "UNKNOWN_REFERENCE", "There is no such active member.");
+            fields.refuse(
+                "member_id",
+                "UNKNOWN_REFERENCE",
+                "There is no such member, or the member is not active.",
+            );
         }
         Err(error) => return Err(error),
     }

@@ -39,7 +39,10 @@ impl PeriodLock {
     pub(crate) fn refuse(&self, started_at: DateTime<Utc>) -> Result<()> {
         match self.locked_until {
             Some(until) if started_at < until => {
-                let message = format!("Everything that began before {} is locked.", shown(until));
+                let message = format!(
+                    "Time entries that started before {} are locked and can no longer be changed.",
+                    shown(until)
+                );
                 let fault = InvalidText { code: ErrorCode::PeriodLocked.as_str(), message };
                 Err(ErrorCode::PeriodLocked.refuse_field("started_at", fault))
             }
@@ -98,7 +101,7 @@ pub async fn set(
     let before = found.clone().map(PeriodLock::from).unwrap_or_default();
     expected.check(&before.version)?;
     if until.is_some_and(|until| until > tx.now()) {
-        let fault = InvalidText { code: "IN_FUTURE", message: "Only what is past can be locked.".to_owned() };
+        let fault = InvalidText { code: "IN_FUTURE", message: "Must not be in the future.".to_owned() };
         return Err(ErrorCode::ValidationFailed.refuse_field("locked_until", fault));
     }
     if until == before.locked_until {

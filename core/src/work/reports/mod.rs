@@ -158,18 +158,19 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
     let levels = &wanted.levels[..];
     let mut fields = FieldErrors::default();
     if range.0 >= range.1 {
-        fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`, by a second at least.");
+        fields.refuse("to", "OUT_OF_RANGE", "Must be at least one second later than `from`.");
     }
     if levels.len() > 2 || matches!(levels, [one, other] if one == other) {
-        fields.refuse("group_by", "NOT_UNIQUE", "Name one or two different ones.");
+        fields.refuse("group_by", "NOT_UNIQUE", "Must be one or two different groupings.");
     }
     fields.finish()?;
 
     let (timezone, week_start) = days(tx, wanted.timezone.clone(), wanted.week_start).await?;
     let depths = plan::depths(levels, &Calendar::new(&timezone, week_start), range);
     let depths = depths.ok_or_else(|| {
-        let message =
-            format!("More than {MOST_BUCKETS} pieces of time: ask for less of it, or for longer ones.");
+        let message = format!(
+            "That is more than {MOST_BUCKETS} days, weeks or months. Choose a shorter range or a larger unit."
+        );
         ErrorCode::ValidationFailed
             .refuse_field("group_by", InvalidText { code: "TOO_MANY_BUCKETS", message })
     })?;

@@ -66,7 +66,7 @@ impl ResolvedReferences {
 
 /// Notes that a task is of another project than the one it is named with.
 pub(super) fn refuse_stray_task(fields: &mut FieldErrors) {
-    fields.refuse("task_id", "TASK_OF_OTHER_PROJECT", "This task is not one of that project.");
+    fields.refuse("task_id", "TASK_OF_OTHER_PROJECT", "This task does not belong to the given project.");
 }
 
 async fn find_task<P: RequiredPermission>(
@@ -94,7 +94,7 @@ pub(super) async fn tags<P: RequiredPermission>(
     tags.sort_unstable();
     tags.dedup();
     if tags.len() > MOST_TAGS {
-        fields.refuse("tags", "TOO_MANY", format!("An entry has {MOST_TAGS} tags at most."));
+        fields.refuse("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
     }
     Ok(tags)
 }

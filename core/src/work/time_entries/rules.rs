@@ -65,7 +65,9 @@ impl Rules {
             fields.refuse("ended_at", "ENDED_BEFORE_STARTED", "Must not be before `started_at`.");
         } else if ended_at - started_at > self.settled.longest() {
             let hours = self.settled.max_hours;
-            let sentence = format!("An entry lasts {hours} hours at most here; give an earlier `ended_at`.");
+            let sentence = format!(
+                "A time entry of this organization can last at most {hours} hours. Choose an earlier `ended_at`."
+            );
             fields.refuse("ended_at", "ENTRY_TOO_LONG", sentence);
         }
     }

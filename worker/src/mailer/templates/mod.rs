@@ -109,7 +109,7 @@ impl Templates {
                         let is_sound = !name.ends_with(".txt") || split(&text).is_some();
                         let missing = || {
                             format!(
-                                "INSULA_MAIL_TEMPLATES: {}, line 1: it must begin with `Subject: …`",
+                                "INSULA_MAIL_TEMPLATES: {}, line 1: must start with `Subject: …`",
                                 place(name)
                             )
                         };
@@ -184,7 +184,7 @@ fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
             let is_known =
                 BUILT_IN.iter().any(|(known, _)| known.split_once('/').is_some_and(|(_, file)| file == name));
             if !is_known {
-                return Err(format!("{}: there is no template of this name", file.display()));
+                return Err(format!("{}: there is no template with this name", file.display()));
             }
             let text = fs::read_to_string(&file).map_err(|error| fault(&file, error))?;
             found.push((format!("{tag}/{name}"), text));

@@ -141,7 +141,7 @@ fn a_broken_file_is_refused_with_its_name_and_line() {
         ("en/reset.txt", "Subject: x\n{% block %}\n", 2, ""),
         ("en/reset.txt", "{% extends \"bse.txt\" %}\n", 1, "bse.txt"),
         ("en/base.txt", "Subject: x\n{{ product | upperr }}\n", 2, "upperr"),
-        ("de/test.txt", "Betreff: x\n\nx\n", 1, "must begin with `Subject: …`"),
+        ("de/test.txt", "Betreff: x\n\nx\n", 1, "must start with `Subject: …`"),
     ] {
         let faults = faults(&[(name, text), ("en/welcome.txt", good)]);
         let line = format!(", line {}", if line == 0 { String::new() } else { format!("{line}: ") });
@@ -150,7 +150,10 @@ fn a_broken_file_is_refused_with_its_name_and_line() {
         assert!(faulty.contains(&line) && faulty.contains(what), "{faulty}");
     }
     let slip = faults(&[("en/verfy.html", "<p>")]);
-    assert!(slip.len() == 1 && slip[0].contains("verfy.html: there is no template of this name"), "{slip:?}");
+    assert!(
+        slip.len() == 1 && slip[0].contains("verfy.html: there is no template with this name"),
+        "{slip:?}"
+    );
     let missing = Templates::open(Some(Path::new("/nowhere/at/all")), house()).err().unwrap();
     assert!(missing[0].contains("/nowhere/at/all"), "{missing:?}");
 }

@@ -32,7 +32,7 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
     let (separator, text) = layout::separator(text);
     let mut reader =
         csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
-    let broken = |_| refuse("", "INVALID_FORMAT", "Must be CSV (RFC 4180), with a header.");
+    let broken = |_| refuse("", "INVALID_FORMAT", "Must be CSV (RFC 4180) with a header line.");
     let columns = Columns::read(reader.headers().map_err(broken)?)?;
     let mut file = File { rows: Vec::new(), faulty: 0, running: 0, faults: Vec::new() };
     let mut row = 0;
@@ -43,7 +43,7 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
         }
         row += 1;
         if row > MOST_ROWS {
-            return Err(refuse("", "TOO_MANY", format!("A file has {MOST_ROWS} rows at most.")));
+            return Err(refuse("", "TOO_MANY", format!("A file can have at most {MOST_ROWS} rows.")));
         }
         if is_running(&columns, &record) {
             file.running += 1;
@@ -82,7 +82,7 @@ fn entry(
 ) -> Result<ImportedEntry, Vec<FieldError>> {
     let mut fields = FieldErrors::default();
     if !columns.fit(record) {
-        fields.refuse("", "WRONG_LENGTH", "Must have as many cells as the header.");
+        fields.refuse("", "WRONG_LENGTH", "Must have the same number of cells as the header.");
     }
     let cell = |column: &str| columns.cell(record, column);
     let email = fields.take_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
@@ -128,7 +128,7 @@ fn malformed<T>(what: &str) -> Result<T, InvalidText> {
 }
 
 fn id(cell: &str) -> Result<Uuid, InvalidText> {
-    Uuid::try_parse(cell.trim()).or_else(|_| malformed("an id"))
+    Uuid::try_parse(cell.trim()).or_else(|_| malformed("a UUID"))
 }
 
 fn truth(cell: &str) -> Result<bool, InvalidText> {

@@ -65,9 +65,9 @@ impl Columns {
         for (place, name) in header.iter().take(width).enumerate() {
             let shown: String = name.trim().chars().take(100).collect();
             match column(name) {
-                None => fields.refuse(&shown, "UNKNOWN_COLUMN", "There is no such column."),
+                None => fields.refuse(&shown, "UNKNOWN_COLUMN", "This is not a known column."),
                 Some(column) if places.insert(column, place).is_some() => {
-                    fields.refuse(&shown, "DUPLICATE_COLUMN", "This column is there twice.");
+                    fields.refuse(&shown, "DUPLICATE_COLUMN", "This column occurs twice.");
                 }
                 Some(_) => {}
             }

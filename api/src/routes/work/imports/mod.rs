@@ -30,7 +30,7 @@ pub struct ImportsApi(pub Arc<State>);
 crate::texts! {
     /// The name of a column.
     ColumnName { length: 0..=100, example: "project_code" }
-    /// What is wrong; stable, for programs.
+    /// Stable error code for programs.
     FaultCode { length: 1..=50, example: "UNKNOWN_PROJECT" }
 }
 
@@ -52,7 +52,7 @@ struct ImportFault {
     row: usize,
     /// In which column.
     field: ColumnName,
-    /// What is wrong; stable, for programs.
+    /// Stable error code for programs.
     code: FaultCode,
     /// What is wrong, for people.
     message: Sentence,

@@ -179,11 +179,7 @@ fn project(
         (MaybeUndefined::Null, None) => Some(None),
         (MaybeUndefined::Value(id), None) => Some(Some(ProjectRef::Id(ProjectId(id)))),
         (_, Some(_)) => {
-            fields.refuse(
-                "project_code",
-                "AMBIGUOUS",
-                "Name the project by its id or by its code, not by both.",
-            );
+            fields.refuse("project_code", "AMBIGUOUS", "Name the project by its id or its code, not both.");
             None
         }
     }

@@ -78,7 +78,9 @@ impl Passwords {
 fn verify(typed: &str, hash: Option<&str>, memory: &mut Memory) -> Result<Verdict> {
     let stored = hash.and_then(Stored::parse);
     if stored.is_none() && hash.is_some() {
-        tracing::warn!("a stored password hash cannot be verified: its form is unknown, or it is too dear");
+        tracing::warn!(
+            "cannot verify a stored password hash: its format is unknown, or its cost is too high"
+        );
     }
     let somebody = stored.is_some();
     let Some(stored) = stored.or_else(Stored::of_nobody) else { return Ok(Verdict::Wrong) };

@@ -40,7 +40,7 @@ impl Pool {
             let thread = thread::Builder::new().name(format!("passwords-{number}"));
             thread
                 .spawn(move || serve(&queue))
-                .map_err(|_| Error::Broken("no thread to hash passwords on"))?;
+                .map_err(|_| Error::Broken("cannot start a thread for hashing passwords"))?;
         }
         Ok(Self { jobs })
     }
@@ -65,7 +65,7 @@ impl Pool {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(busy),
             Err(TrySendError::Disconnected(_)) => {
-                return Err(Error::Broken("the hashing threads have ended"));
+                return Err(Error::Broken("the password hashing threads have stopped"));
             }
         }
         // The turn alone is waited for so long: in a flood every turn comes late, and giving up what has begun would

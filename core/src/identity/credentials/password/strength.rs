@@ -58,7 +58,7 @@ fn weakness(password: &str, about: &[&str], min: usize) -> Option<(&'static str,
     if length < min {
         return Some((
             "TOO_SHORT",
-            format!("Must have at least {min} characters; a few random words are best."),
+            format!("Must have at least {min} characters. A few random words work best."),
         ));
     }
     if length > max {
@@ -68,12 +68,11 @@ fn weakness(password: &str, about: &[&str], min: usize) -> Option<(&'static str,
     if COMMON.as_ref().is_none_or(|common| common.contains(&password)) {
         return Some((
             "TOO_COMMON",
-            "This is one of the passwords that are tried first. Take another, such as a few random words."
-                .to_owned(),
+            "This is a common password. Choose another one, such as a few random words.".to_owned(),
         ));
     }
     is_mostly(&password, about).then(|| {
-        let message = "Must not be made of your e-mail address, your username or the name of this product.";
+        let message = "Must not be based on your e-mail address, your username or the name of this product.";
         ("TOO_SIMILAR", message.to_owned())
     })
 }

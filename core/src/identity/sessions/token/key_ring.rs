@@ -50,7 +50,9 @@ impl Ring {
             let same = known.keys.get(&row.kid).filter(|key| key.public == *row.public);
             match same.map_or_else(|| Key::open(master, row).map(Arc::new), |key| Ok(Arc::clone(key))) {
                 Ok(key) => drop(keys.insert(row.kid.clone(), key)),
-                Err(error) => tracing::error!(kid = row.kid, %error, "a signing key is not used"),
+                Err(error) => {
+                    tracing::error!(kid = row.kid, %error, "ignoring a signing key that cannot be used")
+                }
             }
         }
         let active = rows.iter().find(|row| row.state == State::Active).and_then(|row| keys.get(&row.kid));

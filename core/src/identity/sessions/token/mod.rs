@@ -174,7 +174,7 @@ impl Tokens {
         };
         let token = jsonwebtoken::encode(&header, &payload, &key.signs);
         Ok(AccessToken {
-            token: token.map_err(|_| Error::Broken("signing a token failed"))?,
+            token: token.map_err(|_| Error::Broken("could not sign a token"))?,
             expires_in: ttl,
         })
     }
@@ -183,7 +183,7 @@ impl Tokens {
     ///
     /// # Errors
     /// `INVALID_TOKEN` when it is of another type, algorithm, key, issuer or audience, altered, not yet or no longer valid;
-    /// `Unavailable` when its key is unknown and the database does not answer.
+    /// `Unavailable` when its key is unknown and the database does not respond.
     pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
         let ring = self.ring();
         let claims = match self.read(&ring, token, now) {

@@ -45,7 +45,7 @@ impl RefusalLog {
         }
         match self.write(refusal).await {
             Ok(()) => self.cap().written(&key),
-            Err(error) => tracing::warn!(%error, operation, "a refusal could not be written down yet"),
+            Err(error) => tracing::warn!(%error, operation, "could not record a refusal yet"),
         }
     }
 

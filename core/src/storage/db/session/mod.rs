@@ -172,7 +172,7 @@ async fn give_back<D: Driver>(mut connection: PoolConnection<D>, state: State, s
         Ok(())
     };
     if within(settle, back).await.is_err() {
-        tracing::warn!("a connection to the database did not answer and was closed");
+        tracing::warn!("closed a database connection that did not respond");
     }
 }
 

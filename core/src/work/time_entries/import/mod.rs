@@ -170,7 +170,8 @@ fn admit(
         None => registry.member(tx, row.member.as_ref(), &mut fields),
     };
     if member.is_some() && member != tx.member() && !tx.may(Permission::TimeEntriesManageAll) {
-        let sentence = "Time of other members needs `time_entries:manage_all`.";
+        let sentence =
+            "You need the permission `time_entries:manage_all` to import time entries of other members.";
         fields.refuse("member_email", "MANAGE_ALL_MISSING", sentence);
     }
     let (project, task) = match restated {
@@ -183,7 +184,7 @@ fn admit(
     };
     let tags = registry.tags(&row.tags, &mut fields);
     if tags.len() > MOST_TAGS {
-        fields.refuse("tags", "TOO_MANY", format!("An entry has {MOST_TAGS} tags at most."));
+        fields.refuse("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
     }
     let span = Span::new(row.started_at, Some(row.ended_at));
     rules.judge(span, tx.now(), &mut fields);
