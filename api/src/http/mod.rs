@@ -61,7 +61,7 @@ texts! {
     /// `resource:action`.
     Permission { length: 3..=50, pattern: "^[a-z_]+:[a-z_]+$", example: "projects:read" }
     /// A few words, for people.
-    RoleDescription { length: 0..=text::RoleDescription::MAX, pattern: text::LINE, example: "View projects" }
+    Description { length: 0..=text::RoleDescription::MAX, pattern: text::LINE, example: "View projects" }
     /// A part of what is looked for.
     SearchTerm { length: 1..=text::SearchTerm::MAX, pattern: text::WORDS, example: "ada" }
     /// Where a list goes on, as the page before said.

@@ -241,7 +241,7 @@ fn form(pattern: &str) -> Option<(&'static str, bool)> {
         text::Slug::PATTERN => {
             ("Use lower-case letters, digits and single hyphens, such as acme-labs.", false)
         }
-        text::SlugPart::PATTERN => ("Use lower-case letters, digits and hyphens.", false),
+        text::SlugFragment::PATTERN => ("Use lower-case letters, digits and hyphens.", false),
         text::Username::PATTERN => (
             "Use letters, digits, dots, hyphens and underscores. The first character must be a letter or a digit.",
             false,

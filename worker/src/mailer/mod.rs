@@ -165,8 +165,8 @@ impl Mailer {
             DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
         };
         let letter = match email_content::write(db, &office.mail, &office.public_url, job).await {
-            Ok(Composed::Letter(letter)) => letter,
-            Ok(Composed::Needless { to, reason }) => {
+            Ok(Composed::Send(letter)) => letter,
+            Ok(Composed::Skip { to, reason }) => {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {

@@ -77,9 +77,9 @@ impl Template {
 /// What came of looking up what a mail says.
 pub enum Composed {
     /// It is to be sent.
-    Letter(EmailContent),
+    Send(EmailContent),
     /// It is not to be sent, now or later.
-    Needless {
+    Skip {
         /// The mailbox; empty where nobody is left.
         to: String,
         /// Why, in words for operators.

@@ -25,7 +25,7 @@ impl Composer<'_> {
         let subject = invitations::Column::Id.eq(token.subject_id);
         let found: Option<invitations::Invitation> = self.one(invitations::Entity, subject).await?;
         let opened = invitations::companions(&self.tx, found.into_iter().collect()).await?;
-        let needless = |reason| Ok(Composed::Needless { to: to.clone(), reason });
+        let needless = |reason| Ok(Composed::Skip { to: to.clone(), reason });
         let Some(opened) = opened.into_iter().next() else {
             return needless("the organization was deleted");
         };
@@ -42,7 +42,7 @@ impl Composer<'_> {
             self.one(users::Entity, his.and(users::Column::DeletedAt.is_null())).await?;
         let person = person.filter(|person| person.email_verified_at.is_some());
         let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
-        Ok(Composed::Letter(EmailContent {
+        Ok(Composed::Send(EmailContent {
             to,
             template: self.template,
             locale: person.as_ref().unwrap_or(&opened.inviter).locale.clone(),

@@ -99,7 +99,7 @@ impl Composer<'_> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match against(&user) {
             Some(reason) => needless(&user, reason),
-            None => Composed::Letter(self.letter(&user)),
+            None => Composed::Send(self.letter(&user)),
         })
     }
 
@@ -114,14 +114,14 @@ impl Composer<'_> {
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
-        Ok(Composed::Letter(EmailContent { device, ..self.letter(&user) }))
+        Ok(Composed::Send(EmailContent { device, ..self.letter(&user) }))
     }
 
     async fn to_deleted(&self, user: UserId) -> Result<Composed> {
         let Some(user) = self.user(user).await? else { return Ok(gone()) };
         Ok(match user.is_living() {
             true => needless(&user, "the account was restored"),
-            false => Composed::EmailContent(EmailContent { until: user.purge_after, ..self.letter(&user) }),
+            false => Composed::Send(EmailContent { until: user.purge_after, ..self.letter(&user) }),
         })
     }
 
@@ -141,17 +141,17 @@ impl Composer<'_> {
             Some(user) if is_for(user) => {
                 let Some(url) = self.mail.link(self.public_url, &token) else {
                     let reason = "its link was created with another INSULA_SECRET_KEY";
-                    return Ok(Composed::Needless { to, reason });
+                    return Ok(Composed::Skip { to, reason });
                 };
                 let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
                 let link = Some(Link { url, lifetime, expires_at: token.expires_at });
                 // The mailbox of a new address is anybody's until he has followed the link.
                 let name = self.letter(user).name.filter(|_| token.email_canonical == user.email_canonical);
-                return Ok(Composed::Letter(EmailContent { to, link, name, ..self.letter(user) }));
+                return Ok(Composed::Send(EmailContent { to, link, name, ..self.letter(user) }));
             }
             _ => "the account was deleted or deactivated",
         };
-        Ok(Composed::Needless { to, reason })
+        Ok(Composed::Skip { to, reason })
     }
 
     fn letter(&self, user: &User) -> EmailContent {
@@ -186,11 +186,11 @@ impl Composer<'_> {
 
 /// Nobody is left to be written to.
 const fn gone() -> Composed {
-    Composed::Needless { to: String::new(), reason: "the object of this e-mail no longer exists" }
+    Composed::Skip { to: String::new(), reason: "the object of this e-mail no longer exists" }
 }
 
 fn needless(user: &User, reason: &'static str) -> Composed {
-    Composed::Needless { to: mailbox(&user.email, &user.email_canonical), reason }
+    Composed::Skip { to: mailbox(&user.email, &user.email_canonical), reason }
 }
 
 /// The names somebody gave himself; never a part of his address, which would greet him oddly.

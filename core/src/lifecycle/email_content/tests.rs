@@ -99,16 +99,16 @@ impl Ada {
 
     async fn letter(&self, job: &Job) -> EmailContent {
         match self.write(job).await {
-            Composed::Letter(letter) => letter,
-            Composed::Needless { reason, .. } => panic!("{job:?} is needless: {reason}"),
+            Composed::Send(letter) => letter,
+            Composed::Skip { reason, .. } => panic!("{job:?} is needless: {reason}"),
         }
     }
 
     /// The mailbox and why nothing is sent to it.
     async fn needless(&self, job: &Job) -> (String, &'static str) {
         match self.write(job).await {
-            Composed::Letter(_) => panic!("{job:?} is written"),
-            Composed::Needless { to, reason } => (to, reason),
+            Composed::Send(_) => panic!("{job:?} is written"),
+            Composed::Skip { to, reason } => (to, reason),
         }
     }
 
@@ -152,14 +152,10 @@ async fn a_link_is_written_while_it_is_good() {
         assert_eq!(letter.name.as_deref(), Some("Ada"));
 
         let other_key = write(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
-        assert!(
-            matches!(other_key, Composed::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY"))
-        );
+        assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
         let later = ada.sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(2)));
         let late = write(&later.db, &ada.mail, URL, &job).await.unwrap();
-        assert!(
-            matches!(late, Composed::Needless { reason, to } if reason.contains("expired") && to == MAILBOX)
-        );
+        assert!(matches!(late, Composed::Skip { reason, to } if reason.contains("expired") && to == MAILBOX));
         // A newer one replaces it.
         ada.link(purpose, "Ada@Bücher.example").await;
         assert!(ada.needless(&job).await.1.contains("replaced"));
@@ -260,15 +256,15 @@ async fn an_invitation_is_written_while_it_can_be_accepted() {
     let tenant = sandbox.tenant("acme").await;
     let write = async |job: &Job| write(&sandbox.db, &mail, URL, job).await.unwrap();
     let needless = async |job: &Job| match write(job).await {
-        Composed::Letter(_) => panic!("{job:?} is written"),
-        Composed::Needless { to, reason } => (to, reason),
+        Composed::Send(_) => panic!("{job:?} is written"),
+        Composed::Skip { to, reason } => (to, reason),
     };
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     let new = NewInvitation { email: address("Eve@Bücher.example"), roles: vec!["viewer".into()] };
     let sent = invitations::invite(&tx, &mail, vec![new]).await.unwrap().remove(0).unwrap();
     tx.commit().await.unwrap();
     let first = asked(&sandbox).await.remove(0);
-    let Composed::Letter(letter) = write(&first).await else { panic!("it is good") };
+    let Composed::Send(letter) = write(&first).await else { panic!("it is good") };
     let (link, told) = (letter.link.unwrap(), letter.invitation.unwrap());
     assert!(link.url.expose().starts_with("https://insula.example/accept#token="), "{}", link.url.expose());
     assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
@@ -279,12 +275,12 @@ async fn an_invitation_is_written_while_it_can_be_accepted() {
     tx.commit().await.unwrap();
     assert!(needless(&first).await.1.contains("sent again"));
     let second = asked(&sandbox).await.remove(1);
-    assert!(matches!(write(&second).await, Composed::Letter(_)));
+    assert!(matches!(write(&second).await, Composed::Send(_)));
     let later = sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(8)));
     let late = super::write(&later.db, &mail, URL, &second).await.unwrap();
-    assert!(matches!(late, Composed::Needless { reason, .. } if reason.contains("expired")));
+    assert!(matches!(late, Composed::Skip { reason, .. } if reason.contains("expired")));
     let other_key = super::write(&sandbox.db, &mail_of("x"), URL, &second).await.unwrap();
-    assert!(matches!(other_key, Composed::Needless { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
+    assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
 
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     invitations::revoke(&tx, sent.invitation.id).await.unwrap();

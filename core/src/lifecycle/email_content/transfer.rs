@@ -44,11 +44,7 @@ impl Composer<'_> {
         }
         let invitation = Invitation::new(&organization.name, &from.display_name());
         let until = Some(transfer.expires_at);
-        Ok(Composed::Letter(EmailContent {
-            until,
-            invitation: Some(Box::new(invitation)),
-            ..self.letter(&to)
-        }))
+        Ok(Composed::Send(EmailContent { until, invitation: Some(Box::new(invitation)), ..self.letter(&to) }))
     }
 }
 
