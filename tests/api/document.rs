@@ -33,7 +33,7 @@ async fn of_members_that_exclude_each_other_it_asks_for_one() {
         members.iter().for_each(|(member, value)| body[*member] = (*value).clone());
         body
     };
-    let mut schema = json!({"$ref": "#/components/schemas/OrganizationDraft"});
+    let mut schema = json!({"$ref": "#/components/schemas/AdminOrganizationCreate"});
     schema["components"] = document["components"].clone();
     let (id, email) = (("owner_id", &asked), ("owner_email", &json!("root@example.com")));
     for (body, status) in [

@@ -16,7 +16,7 @@ use super::{Permission, Reply, responses::JSON};
 #[derive(Object, Serialize)]
 pub struct Preview {
     /// Those for whom anything would change.
-    effects: Vec<MemberEffect>,
+    effects: Vec<MemberPermissionDiff>,
     /// The open invitations that would give another role; of the deletion of a role.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct Preview {
 
 /// What a change would do to one member.
 #[derive(Object, Serialize)]
-struct MemberEffect {
+struct MemberPermissionDiff {
     /// To whom.
     member_id: Uuid,
     /// What he could do then, and cannot do now.
@@ -48,7 +48,7 @@ impl<R> OrPreview<R> {
         let names = |set: insula_core::base::permissions::PermissionSet| {
             set.iter().map(|permission| Permission(permission.to_string())).collect()
         };
-        let effect = |effect: PermissionDiff| MemberEffect {
+        let effect = |effect: PermissionDiff| MemberPermissionDiff {
             member_id: effect.member.0,
             gains: names(effect.gains),
             loses: names(effect.loses),

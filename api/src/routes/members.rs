@@ -43,7 +43,7 @@ pub struct MembersApi(pub Arc<State>);
 
 /// A role that a member holds.
 #[derive(Object, Serialize)]
-pub(super) struct RoleHeld {
+pub(super) struct RoleSummary {
     /// The role.
     id: Uuid,
     /// Its stable name, for programs.
@@ -54,7 +54,7 @@ pub(super) struct RoleHeld {
 
 /// Who a member is.
 #[derive(Object, Serialize)]
-struct Person {
+struct UserSummary {
     /// The person.
     id: Uuid,
     /// His address.
@@ -69,9 +69,9 @@ struct Member {
     /// The membership.
     id: Uuid,
     /// Who it is.
-    user: Person,
+    user: UserSummary,
     /// The roles he holds.
-    roles: Vec<RoleHeld>,
+    roles: Vec<RoleSummary>,
     /// Can he do anything here?
     status: MemberStatus,
     /// Since when he belongs to it.
@@ -106,7 +106,7 @@ enum NewMemberStatus {
 
 /// What is to change: absent is unchanged.
 #[derive(Object)]
-struct MemberPatch {
+struct MemberUpdate {
     /// Can he do anything here?
     status: Option<NewMemberStatus>,
     /// All the roles that he is to hold, by keys or ids. Needs `roles:assign`.
@@ -125,7 +125,7 @@ enum MemberSort {
 
 /// A permission that a member holds.
 #[derive(Object, Serialize)]
-struct PermissionHeld {
+struct GrantedPermission {
     /// The permission: `resource:action`.
     permission: Permission,
     /// What it allows, for people.
@@ -136,13 +136,13 @@ struct PermissionHeld {
 
 /// What a member may do in an organization, and why.
 #[derive(Object, Serialize)]
-struct Effective {
+struct EffectivePermissions {
     /// The membership.
     member_id: Uuid,
     /// The roles he holds.
-    roles: Vec<RoleHeld>,
+    roles: Vec<RoleSummary>,
     /// What they allow together.
-    permissions: Vec<PermissionHeld>,
+    permissions: Vec<GrantedPermission>,
 }
 
 #[OpenApi(tag = "Tag::Members")]
@@ -204,7 +204,7 @@ impl MembersApi {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         /// Only tell who would gain and who would lose what.
         dry_run: Query<Option<bool>>,
-        patch: MergePatch<MemberPatch>,
+        patch: MergePatch<MemberUpdate>,
     ) -> Result<OrPreview<Tagged<Member, MemberTag>>> {
         let id = MemberId(member.0.0);
         let changes = match patch.body() {
@@ -248,14 +248,17 @@ impl MembersApi {
         &self,
         org: tenant::Path<MembersRead>,
         member: Path<Id>,
-    ) -> Result<Reply<Effective>> {
+    ) -> Result<Reply<EffectivePermissions>> {
         let tx = self.0.db.begin(org.0).await?;
         Ok(Reply(members::permissions(&tx, MemberId(member.0.0)).await?.into()))
     }
 
     /// Look at what I may do
     #[oai(path = "/organizations/:org/me/permissions", method = "get", operation_id = "getMyPermissions")]
-    async fn my_permissions(&self, org: tenant::Path<Membership>) -> Result<Reply<Effective>, Conflicting> {
+    async fn my_permissions(
+        &self,
+        org: tenant::Path<Membership>,
+    ) -> Result<Reply<EffectivePermissions>, Conflicting> {
         let tx = self.0.db.begin(org.0).await?;
         Ok(Reply(members::my_permissions(&tx).await?.into()))
     }
@@ -288,8 +291,8 @@ impl From<MemberStatus> for Status {
     }
 }
 
-impl From<MemberPatch> for MemberChanges {
-    fn from(patch: MemberPatch) -> Self {
+impl From<MemberUpdate> for MemberChanges {
+    fn from(patch: MemberUpdate) -> Self {
         let roles = patch.roles.map(|roles| roles.iter().map(|role| RoleRef::parse(&role.0)).collect());
         let is_suspended = patch.status.map(|status| matches!(status, NewMemberStatus::Suspended));
         Self { is_suspended, roles }
@@ -313,8 +316,8 @@ impl From<members::MemberDetails> for Member {
         let display_name = DisplayName(user.display_name());
         Self {
             id: member.id.0,
-            user: Person { id: user.id.0, email: Email(user.email), display_name },
-            roles: roles.into_iter().map(RoleHeld::from).collect(),
+            user: UserSummary { id: user.id.0, email: Email(user.email), display_name },
+            roles: roles.into_iter().map(RoleSummary::from).collect(),
             status,
             joined_at: member.joined_at,
             removed_at: member.removed_at,
@@ -322,26 +325,26 @@ impl From<members::MemberDetails> for Member {
     }
 }
 
-impl From<members::EffectivePermissions> for Effective {
+impl From<members::EffectivePermissions> for EffectivePermissions {
     fn from(effective: members::EffectivePermissions) -> Self {
-        let permissions = effective.permissions().into_iter().map(|(permission, roles)| PermissionHeld {
+        let permissions = effective.permissions().into_iter().map(|(permission, roles)| GrantedPermission {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),
             roles: roles.into_iter().map(|key| RoleKey(key.to_owned())).collect(),
         });
         let permissions = permissions.collect();
-        let roles = effective.roles.into_iter().map(RoleHeld::from).collect();
+        let roles = effective.roles.into_iter().map(RoleSummary::from).collect();
         Self { member_id: effective.member.0, roles, permissions }
     }
 }
 
-impl From<RoleGrants> for RoleHeld {
+impl From<RoleGrants> for RoleSummary {
     fn from(role: RoleGrants) -> Self {
         Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
     }
 }
 
-impl From<members::RoleSummary> for RoleHeld {
+impl From<members::RoleSummary> for RoleSummary {
     fn from(role: members::RoleSummary) -> Self {
         Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
     }

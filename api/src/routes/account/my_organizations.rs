@@ -9,7 +9,7 @@ use poem_openapi::{Enum, Object, OpenApi, param::Query};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::routes::{Tag, members::RoleHeld, organizations::Organization};
+use crate::routes::{Tag, members::RoleSummary, organizations::Organization};
 use crate::{
     auth::extractors::SignedIn,
     http::{Cursor, Limit, Listed, Paging},
@@ -27,7 +27,7 @@ struct Membership {
     /// The organization.
     organization: Organization,
     /// The roles he holds there.
-    roles: Vec<RoleHeld>,
+    roles: Vec<RoleSummary>,
     /// Can he do anything there?
     status: MembershipStatus,
     /// Since when.
@@ -71,7 +71,7 @@ impl From<members::UserMembership> for Membership {
         Self {
             member_id: mine.member.0,
             organization: mine.organization.into(),
-            roles: mine.roles.into_iter().map(RoleHeld::from).collect(),
+            roles: mine.roles.into_iter().map(RoleSummary::from).collect(),
             status: match mine.status == members::ACTIVE {
                 true => MembershipStatus::Active,
                 false => MembershipStatus::Suspended,

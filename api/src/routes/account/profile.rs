@@ -35,7 +35,7 @@ pub struct ProfileApi(pub Arc<State>);
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
-pub(crate) struct ProfilePatch {
+pub(crate) struct ProfileUpdate {
     /// Given name.
     #[oai(nullable)]
     pub(crate) first_name: MaybeUndefined<Name>,
@@ -73,7 +73,7 @@ impl ProfileApi {
         &self,
         me: Unverified,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<ProfilePatch>,
+        patch: MergePatch<ProfileUpdate>,
     ) -> Result<Tagged<User>, Conflicting> {
         let changes = ProfileChanges::try_from(patch.body()?)?;
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
@@ -161,7 +161,7 @@ fn change<T, U>(
     }
 }
 
-impl ProfilePatch {
+impl ProfileUpdate {
     /// What it says; what is wrong is noted in `fields`.
     pub(crate) fn read(self, fields: &mut FieldErrors) -> ProfileChanges {
         let name = |name: Name| text::Name::parse(&name.0);
@@ -183,10 +183,10 @@ impl ProfilePatch {
     }
 }
 
-impl TryFrom<ProfilePatch> for ProfileChanges {
+impl TryFrom<ProfileUpdate> for ProfileChanges {
     type Error = Error;
 
-    fn try_from(patch: ProfilePatch) -> Result<Self, Self::Error> {
+    fn try_from(patch: ProfileUpdate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let changes = patch.read(&mut fields);
         fields.finish()?;

@@ -11,7 +11,7 @@ use poem_openapi::{OpenApi, param::Query};
 use super::super::{
     Tag,
     audit::{
-        ActionName, AuditEvent, EventSort, IpAddress, Outcome, ResourceId, ResourceName, Wanted, page,
+        ActionName, AuditEvent, EventQuery, EventSort, IpAddress, Outcome, ResourceId, ResourceName, page,
         verification::Verification,
     },
 };
@@ -55,7 +55,7 @@ impl PlatformAuditApi {
         /// Only what happened before this instant.
         to: Query<Option<DateTime<Utc>>>,
     ) -> Result<Listed<AuditEvent>> {
-        let wanted = Wanted {
+        let wanted = EventQuery {
             actor: actor.0,
             action: action.0,
             resource: resource.0,

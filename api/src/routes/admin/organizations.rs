@@ -43,7 +43,7 @@ pub struct AdminOrganizationsApi(pub Arc<State>);
 
 /// An organization for somebody, who is named by one of the two.
 #[derive(Object)]
-struct OrganizationDraft {
+struct AdminOrganizationCreate {
     /// Its name, for people.
     name: Name,
     /// Its address in URLs; unique for ever.
@@ -58,7 +58,7 @@ struct OrganizationDraft {
 
 /// An organization, as operators see it.
 #[derive(Object, Serialize)]
-struct Tenant {
+struct AdminOrganization {
     #[oai(flatten)]
     #[serde(flatten)]
     organization: Organization,
@@ -112,7 +112,7 @@ impl AdminOrganizationsApi {
         q: Query<Option<SlugPart>>,
         /// `true`: only those that were deleted; otherwise only those that were not.
         deleted: Query<Option<bool>>,
-    ) -> Result<Listed<Tenant>> {
+    ) -> Result<Listed<AdminOrganization>> {
         let mut fields = FieldErrors::default();
         let part = fields.take_optional("q", q.0.map(|part| text::SlugFragment::parse(&part.0)));
         fields.finish()?;
@@ -132,7 +132,7 @@ impl AdminOrganizationsApi {
         let list = format!("listOrganizations {sort:?} {filter:?}");
         let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = organizations::list(&self.0.db, filter, paging.listing.clone()).await?;
-        Ok(paging.reply(page, Tenant::from))
+        Ok(paging.reply(page, AdminOrganization::from))
     }
 
     /// Found an organization for somebody
@@ -143,8 +143,8 @@ impl AdminOrganizationsApi {
         &self,
         me: Superuser,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<OrganizationDraft>,
-    ) -> Result<Answer<Tenant>, Conflicting> {
+        draft: StrictJson<AdminOrganizationCreate>,
+    ) -> Result<Answer<AdminOrganization>, Conflicting> {
         let origin = me.origin();
         let once = key.once(&origin, &draft);
         let (new, owner) = draft.value.parse()?;
@@ -154,7 +154,11 @@ impl AdminOrganizationsApi {
         };
         let organization = organization_lifecycle::create(&tx, owner, new).await?;
         let location = format!("/api/v1/admin/organizations/{}", organization.id);
-        let answer = Answer::created(location, EntityTag(organization.version), &Tenant::from(organization))?;
+        let answer = Answer::created(
+            location,
+            EntityTag(organization.version),
+            &AdminOrganization::from(organization),
+        )?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -168,7 +172,7 @@ impl AdminOrganizationsApi {
         _me: Superuser,
         organization: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Tenant>> {
+    ) -> Result<Tagged<AdminOrganization>> {
         let organization = organizations::find(&self.0.db, OrgId(organization.0.0)).await?;
         Ok(Tagged::new(EntityTag(organization.version), known.0, || organization.into()))
     }
@@ -185,7 +189,7 @@ impl AdminOrganizationsApi {
         organization: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<OrganizationPatch>,
-    ) -> Result<Tagged<Tenant>, Ended> {
+    ) -> Result<Tagged<AdminOrganization>, Ended> {
         let id = OrgId(organization.0.0);
         let changes = match patch.body().and_then(|patch| Ok(OrganizationChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -229,7 +233,11 @@ impl AdminOrganizationsApi {
         method = "post",
         operation_id = "restoreAnyOrganization"
     )]
-    async fn restore(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
+    async fn restore(
+        &self,
+        me: Superuser,
+        organization: Path<Id>,
+    ) -> Result<Tagged<AdminOrganization>, Ended> {
         let tx = self.begin(&me).await?;
         let organization = organization_lifecycle::restore(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
@@ -241,7 +249,11 @@ impl AdminOrganizationsApi {
         method = "post",
         operation_id = "suspendOrganization"
     )]
-    async fn suspend(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
+    async fn suspend(
+        &self,
+        me: Superuser,
+        organization: Path<Id>,
+    ) -> Result<Tagged<AdminOrganization>, Ended> {
         let tx = self.begin(&me).await?;
         let organization = organization_lifecycle::suspend(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
@@ -253,7 +265,11 @@ impl AdminOrganizationsApi {
         method = "post",
         operation_id = "resumeOrganization"
     )]
-    async fn resume(&self, me: Superuser, organization: Path<Id>) -> Result<Tagged<Tenant>, Ended> {
+    async fn resume(
+        &self,
+        me: Superuser,
+        organization: Path<Id>,
+    ) -> Result<Tagged<AdminOrganization>, Ended> {
         let tx = self.begin(&me).await?;
         let organization = organization_lifecycle::resume(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
@@ -266,12 +282,15 @@ impl AdminOrganizationsApi {
     }
 }
 
-async fn finish(tx: GlobalTx, organization: organizations::Organization) -> Result<Tagged<Tenant>, Ended> {
+async fn finish(
+    tx: GlobalTx,
+    organization: organizations::Organization,
+) -> Result<Tagged<AdminOrganization>, Ended> {
     tx.commit().await?;
     Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
 }
 
-impl OrganizationDraft {
+impl AdminOrganizationCreate {
     fn parse(self) -> Result<(NewOrganization, Owner), insula_core::Error> {
         let mut fields = FieldErrors::default();
         let new = foundation(&mut fields, &self.name, &self.slug);
@@ -309,7 +328,7 @@ impl From<OrganizationSort> for Sort<OrganizationKey> {
     }
 }
 
-impl From<organizations::Organization> for Tenant {
+impl From<organizations::Organization> for AdminOrganization {
     fn from(row: organizations::Organization) -> Self {
         let (deleted_at, purge_after) = (row.deleted_at, row.purge_after);
         Self { organization: row.into(), deleted_at, purge_after }

@@ -51,7 +51,7 @@ crate::texts! {
 
 /// An account for somebody: with a `password`, or with the hash of one.
 #[derive(Object)]
-struct AccountDraft {
+struct AdminUserCreate {
     /// To log in with.
     email: Email,
     /// To log in with.
@@ -76,7 +76,7 @@ struct AccountDraft {
 
 /// An account, as operators see it.
 #[derive(Object, Serialize)]
-pub(super) struct Account {
+pub(super) struct AdminUser {
     #[oai(flatten)]
     #[serde(flatten)]
     user: User,
@@ -129,7 +129,7 @@ impl AdminUsersApi {
         is_verified: Query<Option<bool>>,
         /// The deleted ones that can be restored, instead of the others.
         deleted: Query<Option<bool>>,
-    ) -> Result<Listed<Account>> {
+    ) -> Result<Listed<AdminUser>> {
         let mut fields = FieldErrors::default();
         let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.finish()?;
@@ -144,7 +144,7 @@ impl AdminUsersApi {
         let list = format!("listUsers {sort:?} {filter:?}");
         let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = accounts::list(&self.0.db, filter, paging.listing.clone()).await?;
-        Ok(paging.reply(page, Account::from))
+        Ok(paging.reply(page, AdminUser::from))
     }
 
     /// Make an account for somebody
@@ -153,8 +153,8 @@ impl AdminUsersApi {
         &self,
         me: Superuser,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<AccountDraft>,
-    ) -> Result<Answer<Account>, Conflicting> {
+        draft: StrictJson<AdminUserCreate>,
+    ) -> Result<Answer<AdminUser>, Conflicting> {
         let origin = me.origin();
         let once = key.once(&origin, &draft).map(|once| once.keyed(&self.0.bodies));
         let (new, proof) = draft.value.parse()?;
@@ -168,7 +168,7 @@ impl AdminUsersApi {
         };
         let user = accounts::create(&tx, new, hash, self.0.personal_organizations).await?;
         let location = format!("/api/v1/admin/users/{}", user.id);
-        let answer = Answer::created(location, EntityTag(user.version), &Account::from(user))?;
+        let answer = Answer::created(location, EntityTag(user.version), &AdminUser::from(user))?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -182,7 +182,7 @@ impl AdminUsersApi {
         _me: Superuser,
         user: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Account>> {
+    ) -> Result<Tagged<AdminUser>> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::new(EntityTag(user.version), known.0, || user.into()))
@@ -190,7 +190,7 @@ impl AdminUsersApi {
 
     /// Let somebody log in again
     #[oai(path = "/admin/users/:user/activate", method = "post", operation_id = "activateUser")]
-    async fn activate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<Account>, Conflicting> {
+    async fn activate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<AdminUser>, Conflicting> {
         let tx = self.begin(&me).await?;
         let user = accounts::activate(&tx, UserId(user.0.0)).await?;
         self.finish(tx, user).await
@@ -200,7 +200,7 @@ impl AdminUsersApi {
     ///
     /// Every log-in of his ends at once. The only active owner of an organization, and the only active operator, stay.
     #[oai(path = "/admin/users/:user/deactivate", method = "post", operation_id = "deactivateUser")]
-    async fn deactivate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<Account>, Conflicting> {
+    async fn deactivate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<AdminUser>, Conflicting> {
         let tx = self.begin(&me).await?;
         let user = accounts::deactivate(&tx, UserId(user.0.0)).await?;
         self.finish(tx, user).await
@@ -221,7 +221,7 @@ impl AdminUsersApi {
     ///
     /// With its own organization and its memberships.
     #[oai(path = "/admin/users/:user/restore", method = "post", operation_id = "restoreUser")]
-    async fn restore(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<Account>, Conflicting> {
+    async fn restore(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<AdminUser>, Conflicting> {
         let tx = self.begin(&me).await?;
         let user = accounts::restore(&tx, UserId(user.0.0)).await?;
         self.finish(tx, user).await
@@ -251,7 +251,7 @@ impl AdminUsersApi {
         self.0.db.begin_global(me.origin()).await
     }
 
-    async fn finish(&self, tx: GlobalTx, user: users::User) -> Result<Tagged<Account>, Conflicting> {
+    async fn finish(&self, tx: GlobalTx, user: users::User) -> Result<Tagged<AdminUser>, Conflicting> {
         tx.commit().await?;
         let user = accounts::shown(&self.0.db, user).await?;
         Ok(Tagged::Present(EntityTag(user.version), user.into()))
@@ -264,7 +264,7 @@ enum Proof {
     Hash(String),
 }
 
-impl AccountDraft {
+impl AdminUserCreate {
     fn parse(self) -> Result<(NewAccount, Proof), insula_core::Error> {
         let mut fields = FieldErrors::default();
         let proof = match (self.password, self.password_hash) {
@@ -310,7 +310,7 @@ impl From<UserSort> for Sort<UserKey> {
     }
 }
 
-impl From<users::User> for Account {
+impl From<users::User> for AdminUser {
     fn from(user: users::User) -> Self {
         let (deleted_at, purge_after) = (user.deleted_at, user.purge_after);
         Self { user: user.into(), deleted_at, purge_after }

@@ -13,8 +13,8 @@ use poem_openapi::{
     types::MaybeUndefined,
 };
 
-use super::{super::Tag, users::Account};
-use crate::routes::account::{me::WeekStart, profile::ProfilePatch};
+use super::{super::Tag, users::AdminUser};
+use crate::routes::account::{me::WeekStart, profile::ProfileUpdate};
 use crate::{
     auth::extractors::Superuser,
     body::MergePatch,
@@ -27,7 +27,7 @@ pub struct UserUpdatesApi(pub Arc<State>);
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
-struct AccountPatch {
+struct AdminUserUpdate {
     /// To log in with; the operator answers for it being the person's.
     email: Option<Email>,
     /// Given name.
@@ -61,8 +61,8 @@ impl UserUpdatesApi {
         me: Superuser,
         user: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<AccountPatch>,
-    ) -> Result<Tagged<Account>, Conflicting> {
+        patch: MergePatch<AdminUserUpdate>,
+    ) -> Result<Tagged<AdminUser>, Conflicting> {
         let user = UserId(user.0.0);
         let changes = match patch.body().and_then(|patch| Ok(AccountChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -88,11 +88,11 @@ impl UserUpdatesApi {
     }
 }
 
-impl TryFrom<AccountPatch> for AccountChanges {
+impl TryFrom<AdminUserUpdate> for AccountChanges {
     type Error = insula_core::Error;
 
-    fn try_from(patch: AccountPatch) -> Result<Self, Self::Error> {
-        let AccountPatch {
+    fn try_from(patch: AdminUserUpdate) -> Result<Self, Self::Error> {
+        let AdminUserUpdate {
             email,
             first_name,
             last_name,
@@ -103,7 +103,7 @@ impl TryFrom<AccountPatch> for AccountChanges {
             is_superuser,
         } = patch;
         let default_organization_id = MaybeUndefined::Undefined;
-        let profile = ProfilePatch {
+        let profile = ProfileUpdate {
             first_name,
             last_name,
             username,

@@ -12,7 +12,7 @@ use insula_core::{
 };
 use poem_openapi::{OpenApi, param::Query};
 
-use super::{super::Tag, Wanted};
+use super::{super::Tag, EventQuery};
 use crate::{
     auth::tenant,
     http::{Csv, Download, JsonLines, Table},
@@ -82,7 +82,7 @@ impl AuditExportsApi {
         from: Option<DateTime<Utc>>,
         to: Option<DateTime<Utc>>,
     ) -> Result<AuditLogExport<AuditExport>> {
-        let filter = EventFilter::try_from(Wanted { from, to, ..Wanted::default() })?;
+        let filter = EventFilter::try_from(EventQuery { from, to, ..EventQuery::default() })?;
         let export = AuditLogExport::begin(&self.0.db, &proof, filter.clone()).await?;
         let tx = self.0.db.begin(proof).await?;
         audit_chain::note_export(&tx, format, &filter).await?;

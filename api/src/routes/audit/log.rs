@@ -14,7 +14,8 @@ use poem_openapi::{
 };
 
 use super::{
-    super::Tag, ActionName, AuditEvent, EventSort, IpAddress, Outcome, ResourceId, ResourceName, Wanted, page,
+    super::Tag, ActionName, AuditEvent, EventQuery, EventSort, IpAddress, Outcome, ResourceId, ResourceName,
+    page,
 };
 use crate::{
     auth::tenant,
@@ -56,7 +57,7 @@ impl AuditLogApi {
         /// Only what happened before this instant.
         to: Query<Option<DateTime<Utc>>>,
     ) -> Result<Listed<AuditEvent>> {
-        let wanted = Wanted {
+        let wanted = EventQuery {
             actor: actor.0,
             action: action.0,
             resource: resource.0,

@@ -79,7 +79,7 @@ pub(super) struct EventActor {
 
 /// What changed: the facts that differ. Without `before` there was nothing before; without `after` there is nothing any more.
 #[derive(Object, Default, Serialize, Deserialize)]
-struct Change {
+struct EventChanges {
     /// What was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Any<Value>>,
@@ -114,7 +114,7 @@ pub(super) struct AuditEvent {
     /// How it ended.
     outcome: Outcome,
     /// What changed.
-    details: Change,
+    details: EventChanges,
     /// From which address; `null` also when it was erased.
     #[oai(nullable)]
     ip: Option<String>,
@@ -157,7 +157,7 @@ impl EventSort {
 
 /// Which events are wanted, as a query says it.
 #[derive(Default)]
-pub(super) struct Wanted {
+pub(super) struct EventQuery {
     pub(super) actor: Option<Id>,
     pub(super) action: Option<ActionName>,
     pub(super) resource: Option<ResourceName>,
@@ -168,10 +168,10 @@ pub(super) struct Wanted {
     pub(super) to: Option<DateTime<Utc>>,
 }
 
-impl TryFrom<Wanted> for EventFilter {
+impl TryFrom<EventQuery> for EventFilter {
     type Error = Error;
 
-    fn try_from(wanted: Wanted) -> std::result::Result<Self, Error> {
+    fn try_from(wanted: EventQuery) -> std::result::Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let action = wanted.action.map(|action| Action::parse(&action.0));
         if action == Some(None) {
@@ -208,7 +208,7 @@ pub(super) async fn page<P: RequiredPermission>(
     state: &State,
     request: &Request,
     proof: &Authorized<P>,
-    wanted: Wanted,
+    wanted: EventQuery,
     (limit, sort, cursor): (Option<Limit>, Option<EventSort>, Option<Cursor>),
 ) -> Result<Listed<AuditEvent>> {
     let filter = EventFilter::try_from(wanted)?;

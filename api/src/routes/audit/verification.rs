@@ -63,7 +63,7 @@ struct Checkpoints {
 
 /// The end of a log.
 #[derive(Object, Serialize)]
-struct Head {
+struct AuditLogHead {
     /// The number of its last event.
     seq: i64,
     /// The hash of that.
@@ -74,7 +74,7 @@ struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-enum Why {
+enum BreakReason {
     Altered,
     PersonalAltered,
     Missing,
@@ -102,13 +102,13 @@ pub(in crate::routes) struct Verification {
     last_bad_seq: Option<i64>,
     /// What is wrong.
     #[oai(nullable)]
-    reason: Option<Why>,
+    reason: Option<BreakReason>,
     /// That in a sentence, for people.
     #[oai(nullable)]
     message: Option<Sentence>,
     /// The end of the log; `null`: nothing is sealed yet, or its signature is not genuine.
     #[oai(nullable)]
-    head: Option<Head>,
+    head: Option<AuditLogHead>,
     /// The last checkpoint that was verified.
     #[oai(nullable)]
     checkpoint: Option<Checkpoint>,
@@ -150,7 +150,7 @@ impl From<SignedStatement> for Checkpoint {
     }
 }
 
-impl From<audit_chain::BreakReason> for Why {
+impl From<audit_chain::BreakReason> for BreakReason {
     fn from(why: audit_chain::BreakReason) -> Self {
         match why {
             audit_chain::BreakReason::Altered => Self::Altered,
@@ -175,7 +175,9 @@ impl From<VerificationReport> for Verification {
             last_bad_seq: broken.map(|ChainBreak { last, .. }| last),
             reason: broken.map(|ChainBreak { why, .. }| why.into()),
             message: broken.map(|ChainBreak { why, .. }| Sentence(why.sentence().to_owned())),
-            head: report.head.map(|head| Head { seq: head.statement.seq, hash: Hash(head.statement.hash) }),
+            head: report
+                .head
+                .map(|head| AuditLogHead { seq: head.statement.seq, hash: Hash(head.statement.hash) }),
             checkpoint: report.checkpoint.map(Into::into),
         }
     }

@@ -90,7 +90,7 @@ crate::texts! {
 
 /// A mailed link.
 #[derive(Object)]
-pub(crate) struct Link {
+pub(crate) struct EmailLinkToken {
     /// What stands in its fragment.
     pub(crate) token: LinkToken,
 }
@@ -111,7 +111,7 @@ struct Verification {
 
 /// A mailbox.
 #[derive(Object)]
-struct Mailbox {
+struct EmailAddressRequest {
     /// Its address.
     email: Email,
 }
@@ -127,7 +127,7 @@ struct PasswordReset {
 
 /// What following a link came to.
 #[derive(Object, Serialize)]
-struct Followed {
+struct LinkResult {
     /// The address that is verified now.
     email: Email,
     /// Sets a new password at `POST /auth/password/reset`; null where there is one that is good.
@@ -149,7 +149,7 @@ impl EmailLinksApi {
         request: &Request,
         anybody: Anybody,
         verification: StrictJson<Verification>,
-    ) -> Result<Reply<Followed>, Linked<409, 401>> {
+    ) -> Result<Reply<LinkResult>, Linked<409, 401>> {
         let State { db, mail, .. } = &*self.0;
         let me = extractors::if_any(&self.0, request).await?;
         let token = &verification.value.token.0;
@@ -170,7 +170,11 @@ impl EmailLinksApi {
     /// By the token of the link that was mailed to the old address, which comes back. Password and sessions end, since
     /// whoever changed it had both; `password_reset_token` of the answer sets a new password.
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
-    async fn undo(&self, anybody: Anybody, link: StrictJson<Link>) -> Result<Reply<Followed>, Linked<409>> {
+    async fn undo(
+        &self,
+        anybody: Anybody,
+        link: StrictJson<EmailLinkToken>,
+    ) -> Result<Reply<LinkResult>, Linked<409>> {
         let State { db, mail, .. } = &*self.0;
         let link = one_time_tokens::find(db, &link.value.token.0, &[TokenPurpose::Undo]).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
@@ -187,7 +191,7 @@ impl EmailLinksApi {
         &self,
         request: &Request,
         anybody: Anybody,
-        mailbox: StrictJson<Mailbox>,
+        mailbox: StrictJson<EmailAddressRequest>,
     ) -> Result<Accepted, Guarded> {
         let email = mailbox.value.parse()?;
         self.count(request, &email).await?;
@@ -208,7 +212,7 @@ impl EmailLinksApi {
         &self,
         request: &Request,
         anybody: Anybody,
-        mailbox: StrictJson<Mailbox>,
+        mailbox: StrictJson<EmailAddressRequest>,
     ) -> Result<Accepted, Guarded> {
         let email = mailbox.value.parse()?;
         self.count(request, &email).await?;
@@ -229,7 +233,7 @@ impl EmailLinksApi {
         &self,
         anybody: Anybody,
         reset: StrictJson<PasswordReset>,
-    ) -> Result<Reply<Followed>, Linked> {
+    ) -> Result<Reply<LinkResult>, Linked> {
         let State { db, passwords, .. } = &*self.0;
         let PasswordReset { token, password } = reset.value;
         // First: whoever has no link shall not make us hash.
@@ -251,7 +255,7 @@ impl EmailLinksApi {
         &self,
         request: &Request,
         me: Recent,
-        mailbox: StrictJson<Mailbox>,
+        mailbox: StrictJson<EmailAddressRequest>,
     ) -> Result<OrAccepted<Tagged<User>>, Conflicting> {
         let Recent(me) = me;
         let email = mailbox.value.parse()?;
@@ -272,7 +276,7 @@ impl EmailLinksApi {
     }
 }
 
-impl Mailbox {
+impl EmailAddressRequest {
     fn parse(self) -> Result<EmailAddress, insula_core::Error> {
         let mut fields = FieldErrors::default();
         let email = fields.take("email", EmailAddress::parse(&self.email.0));
@@ -281,7 +285,7 @@ impl Mailbox {
     }
 }
 
-impl From<LinkOutcome> for Followed {
+impl From<LinkOutcome> for LinkResult {
     fn from(LinkOutcome { user, reset }: LinkOutcome) -> Self {
         Self {
             email: Email(user.email),

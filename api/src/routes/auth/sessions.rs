@@ -112,7 +112,7 @@ enum Transport {
 
 /// What is exchanged for a new pair of tokens; a browser sends the cookie instead.
 #[derive(Object)]
-struct Refreshing {
+struct TokenRefresh {
     /// The refresh token; absent: that of the cookie.
     #[oai(nullable)]
     refresh_token: Option<RefreshToken>,
@@ -120,7 +120,7 @@ struct Refreshing {
 
 /// What a page of ours sends with what changes something.
 #[derive(Object, Serialize)]
-struct Csrf {
+struct CsrfTokenResponse {
     /// Send it as `X-CSRF-Token`.
     csrf_token: CsrfToken,
 }
@@ -176,7 +176,7 @@ impl SessionsApi {
         &self,
         request: &Request,
         anybody: Anybody,
-        body: OptionalJson<Refreshing>,
+        body: OptionalJson<TokenRefresh>,
     ) -> Result<WithCookies<Reply<SignedIn>>, Challenging> {
         let State { db, policy, refresh, cookies, origins, .. } = &*self.0;
         let given = body.0.and_then(|body| body.refresh_token);
@@ -197,11 +197,11 @@ impl SessionsApi {
     ///
     /// For a page of ours that has lost the one of its log-in.
     #[oai(path = "/auth/csrf", method = "get", operation_id = "getCsrfToken")]
-    async fn csrf(&self, me: extractors::Unverified) -> Result<WithCookies<Reply<Csrf>>> {
+    async fn csrf(&self, me: extractors::Unverified) -> Result<WithCookies<Reply<CsrfTokenResponse>>> {
         let extractors::Unverified(me) = me;
         let token = self.0.csrf.issue(me.caller.claims.session);
         let cookie = self.0.cookies.csrf(&token).filter(|_| me.carrier == Carrier::Cookie);
-        let reply = Reply(Csrf { csrf_token: CsrfToken(token) });
+        let reply = Reply(CsrfTokenResponse { csrf_token: CsrfToken(token) });
         Ok(WithCookies { reply, cookies: cookie.into_iter().collect() })
     }
 

@@ -26,7 +26,7 @@ use poem_openapi::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Tag, members::RoleHeld};
+use super::{Tag, members::RoleSummary};
 use crate::{
     auth::tenant,
     body::StrictJson,
@@ -52,7 +52,7 @@ crate::texts! {
 
 /// A new invitation.
 #[derive(Object)]
-struct InvitationDraft {
+struct InvitationCreate {
     /// Whom to invite.
     email: GivenEmail,
     /// What he will hold there; nobody gives more than he holds himself. None makes a member who may do nothing yet.
@@ -62,10 +62,10 @@ struct InvitationDraft {
 
 /// New invitations, each with an outcome of its own.
 #[derive(Object)]
-struct InvitationDrafts {
+struct InvitationBatchCreate {
     /// Up to a hundred.
     #[oai(validator(min_items = 1, max_items = 100))]
-    invitations: Vec<InvitationDraft>,
+    invitations: Vec<InvitationCreate>,
 }
 
 /// An invitation into an organization. Its token is in the mail alone.
@@ -80,7 +80,7 @@ struct Invitation {
     /// Where it stands.
     status: Standing,
     /// What he will hold.
-    roles: Vec<RoleHeld>,
+    roles: Vec<RoleSummary>,
     /// Who invites.
     invited_by: Inviter,
     /// Until when it can be accepted.
@@ -153,7 +153,7 @@ impl InvitationsApi {
         &self,
         org: tenant::Path<MembersInvite>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<InvitationDraft>,
+        draft: StrictJson<InvitationCreate>,
     ) -> Result<Answer<Invitation>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewInvitation::try_from(draft.value)?;
@@ -181,7 +181,7 @@ impl InvitationsApi {
         request: &Request,
         org: tenant::Path<MembersInvite>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        drafts: StrictJson<InvitationDrafts>,
+        drafts: StrictJson<InvitationBatchCreate>,
     ) -> Result<Several<InvitationOutcomes>> {
         let once = key.once(org.0.origin(), &drafts);
         let emails: Vec<_> = drafts.value.invitations.iter().map(|draft| draft.email.clone()).collect();
@@ -269,10 +269,10 @@ impl InvitationsApi {
     }
 }
 
-impl TryFrom<InvitationDraft> for NewInvitation {
+impl TryFrom<InvitationCreate> for NewInvitation {
     type Error = Error;
 
-    fn try_from(draft: InvitationDraft) -> Result<Self, Self::Error> {
+    fn try_from(draft: InvitationCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let email = fields.take("email", text::EmailAddress::parse(&draft.email.0));
         fields.finish()?;
@@ -289,7 +289,7 @@ impl Invitation {
             organization_id: invitation.organization_id.0,
             status: invitation.status_at(now).into(),
             email: Email(invitation.email),
-            roles: roles.into_iter().map(RoleHeld::from).collect(),
+            roles: roles.into_iter().map(RoleSummary::from).collect(),
             invited_by: Inviter {
                 member_id: invitation.invited_by.map(|member| member.0),
                 display_name: DisplayName(inviter.display_name()),

@@ -18,10 +18,10 @@ use uuid::Uuid;
 use crate::routes::{
     Tag,
     auth::{
-        email_links::{Link, LinkToken},
+        email_links::{EmailLinkToken, LinkToken},
         registration,
     },
-    members::RoleHeld,
+    members::RoleSummary,
     organizations::Organization,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub struct InvitationResponsesApi(pub Arc<State>);
 
 /// An organization, as strangers see it who are invited.
 #[derive(Object, Serialize)]
-struct Host {
+struct OrganizationSummary {
     /// The organization.
     id: Uuid,
     /// Its address in URLs.
@@ -51,13 +51,13 @@ struct MyInvitation {
     /// The invitation.
     id: Uuid,
     /// Into which organization.
-    organization: Host,
+    organization: OrganizationSummary,
     /// Who invites.
     inviter: DisplayName,
     /// Who is invited.
     email: Email,
     /// What he will hold there.
-    roles: Vec<RoleHeld>,
+    roles: Vec<RoleSummary>,
     /// Until when it can be accepted.
     expires_at: DateTime<Utc>,
     /// When it was made.
@@ -94,13 +94,13 @@ struct InvitationAcceptance {
 
 /// What somebody has joined, and what he does next.
 #[derive(Object, Serialize)]
-struct Joined {
+struct InvitationAccepted {
     /// The organization.
     organization: Organization,
     /// His membership.
     member_id: Uuid,
     /// What he holds there.
-    roles: Vec<RoleHeld>,
+    roles: Vec<RoleSummary>,
     /// His address, which is verified now.
     email: Email,
     /// What he does next.
@@ -136,7 +136,7 @@ impl InvitationResponsesApi {
     async fn preview(
         &self,
         _anybody: Anybody,
-        link: StrictJson<Link>,
+        link: StrictJson<EmailLinkToken>,
     ) -> Result<Reply<InvitationPreview>, Linked> {
         let (_, opened, account) = invitations::open(&self.0.db, &link.value.token.0).await?;
         Ok(Reply(InvitationPreview {
@@ -157,7 +157,7 @@ impl InvitationResponsesApi {
         request: &Request,
         anybody: Anybody,
         acceptance: StrictJson<InvitationAcceptance>,
-    ) -> Result<Reply<Joined>, Linked<409, 401>> {
+    ) -> Result<Reply<InvitationAccepted>, Linked<409, 401>> {
         let State { db, passwords, .. } = &*self.0;
         let me = extractors::if_any(&self.0, request).await?;
         // First: whoever has no token shall not make us hash.
@@ -172,10 +172,10 @@ impl InvitationResponsesApi {
         tx.commit().await?;
         let next = if signed_in.is_some() { NextStep::Continue } else { NextStep::LogIn };
         let message = next.sentence(account, &opened.organization.name);
-        Ok(Reply(Joined {
+        Ok(Reply(InvitationAccepted {
             organization: opened.organization.into(),
             member_id: member.id.0,
-            roles: opened.roles.into_iter().map(RoleHeld::from).collect(),
+            roles: opened.roles.into_iter().map(RoleSummary::from).collect(),
             email: Email(user.email),
             next,
             message,
@@ -187,7 +187,7 @@ impl InvitationResponsesApi {
     async fn decline(
         &self,
         anybody: Anybody,
-        link: StrictJson<Link>,
+        link: StrictJson<EmailLinkToken>,
     ) -> Result<Reply<InvitationDeclined>, Linked> {
         let (link, opened, _) = invitations::open(&self.0.db, &link.value.token.0).await?;
         let tx = self.0.db.begin_global(anybody.origin).await?;
@@ -266,14 +266,14 @@ impl From<InvitationView> for MyInvitation {
     fn from(InvitationView { invitation, organization, inviter, roles }: InvitationView) -> Self {
         Self {
             id: invitation.id.0,
-            organization: Host {
+            organization: OrganizationSummary {
                 id: organization.id.0,
                 slug: Slug(organization.slug),
                 name: Name(organization.name),
             },
             inviter: DisplayName(inviter.display_name()),
             email: Email(invitation.email),
-            roles: roles.into_iter().map(RoleHeld::from).collect(),
+            roles: roles.into_iter().map(RoleSummary::from).collect(),
             expires_at: invitation.expires_at,
             created_at: invitation.created_at,
         }

@@ -39,7 +39,7 @@ pub struct OrganizationsApi(pub Arc<State>);
 
 /// A new organization.
 #[derive(Object)]
-struct Foundation {
+struct OrganizationCreate {
     /// Its name, for people.
     name: Name,
     /// Its address in URLs; unique for ever.
@@ -48,6 +48,7 @@ struct Foundation {
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
+#[oai(rename = "OrganizationUpdate")]
 pub(crate) struct OrganizationPatch {
     /// Its name, for people.
     name: Option<Name>,
@@ -114,7 +115,7 @@ impl OrganizationsApi {
         &self,
         me: SignedIn,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        new: StrictJson<Foundation>,
+        new: StrictJson<OrganizationCreate>,
     ) -> Result<Answer<Organization>, Conflicting> {
         let origin = me.caller.origin();
         let once = key.once(&origin, &new);
@@ -224,10 +225,10 @@ impl TryFrom<OrganizationPatch> for OrganizationChanges {
     }
 }
 
-impl TryFrom<Foundation> for NewOrganization {
+impl TryFrom<OrganizationCreate> for NewOrganization {
     type Error = insula_core::Error;
 
-    fn try_from(new: Foundation) -> Result<Self, Self::Error> {
+    fn try_from(new: OrganizationCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let new = foundation(&mut fields, &new.name, &new.slug);
         fields.finish()?;

@@ -66,6 +66,7 @@ struct OrganizationSettings {
 
 /// What is to change: absent is unchanged.
 #[derive(Object)]
+#[oai(rename = "SettingsUpdate")]
 struct SettingsPatch {
     /// In which it reckons.
     currency: Option<Currency>,

@@ -27,7 +27,7 @@ pub struct TransfersApi(pub Arc<State>);
 
 /// To whom an organization is offered.
 #[derive(Object)]
-struct Offer {
+struct TransferCreate {
     /// The member who is to own it.
     member_id: Uuid,
 }
@@ -82,7 +82,7 @@ impl TransfersApi {
     async fn offer(
         &self,
         org: tenant::Path<OrganizationTransfer>,
-        offer: StrictJson<Offer>,
+        offer: StrictJson<TransferCreate>,
     ) -> Result<Answer<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
         let transfer = transfers::offer(&tx, MemberId(offer.value.member_id)).await?;

@@ -50,7 +50,7 @@ crate::texts! {
 
 /// A new role.
 #[derive(Object)]
-struct RoleDraft {
+struct RoleCreate {
     /// Its name, for people; unique in the organization, without regard to case.
     name: RoleTitle,
     /// What it is for.
@@ -63,7 +63,7 @@ struct RoleDraft {
 
 /// What is to change: absent is unchanged.
 #[derive(Object)]
-struct RolePatch {
+struct RoleUpdate {
     /// Its name, for people; unique in the organization, without regard to case.
     name: Option<RoleTitle>,
     /// What it is for.
@@ -145,7 +145,7 @@ impl RolesApi {
         &self,
         org: tenant::Path<RolesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<RoleDraft>,
+        draft: StrictJson<RoleCreate>,
     ) -> Result<Answer<Role>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewRole::try_from(draft.value)?;
@@ -182,7 +182,7 @@ impl RolesApi {
         org: tenant::Path<RolesUpdate>,
         role: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<RolePatch>,
+        patch: MergePatch<RoleUpdate>,
     ) -> Result<Tagged<Role>, Conditional> {
         let id = RoleId(role.0.0);
         let changes = match patch.body().and_then(|patch| Ok(RoleChanges::try_from(patch)?)) {
@@ -292,10 +292,10 @@ fn take(fields: &mut FieldErrors, field: &str, names: &[Permission]) -> Permissi
     names.iter().enumerate().filter_map(known).collect()
 }
 
-impl TryFrom<RoleDraft> for NewRole {
+impl TryFrom<RoleCreate> for NewRole {
     type Error = insula_core::Error;
 
-    fn try_from(draft: RoleDraft) -> Result<Self, Self::Error> {
+    fn try_from(draft: RoleCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let name = fields.take("name", text::RoleName::parse(&draft.name.0));
         let description = draft.description.map(|text| text::RoleDescription::parse(&text.0));
@@ -307,10 +307,10 @@ impl TryFrom<RoleDraft> for NewRole {
     }
 }
 
-impl TryFrom<RolePatch> for RoleChanges {
+impl TryFrom<RoleUpdate> for RoleChanges {
     type Error = insula_core::Error;
 
-    fn try_from(patch: RolePatch) -> Result<Self, Self::Error> {
+    fn try_from(patch: RoleUpdate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let name = fields.take_optional("name", patch.name.map(|name| text::RoleName::parse(&name.0)));
         let description = patch.description.map(|text| text::RoleDescription::parse(&text.0));

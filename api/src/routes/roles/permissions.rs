@@ -37,7 +37,7 @@ crate::texts! {
 
 /// Something that a role can allow.
 #[derive(Object, Serialize)]
-struct CataloguedPermission {
+struct PermissionInfo {
     /// Its name: `resource:action`.
     permission: Permission,
     /// What it allows, for people.
@@ -50,14 +50,14 @@ struct CataloguedPermission {
 
 /// Everything that a role can allow.
 #[derive(Object, Serialize)]
-struct Catalogue {
+struct PermissionList {
     /// In a fixed order.
-    data: Vec<CataloguedPermission>,
+    data: Vec<PermissionInfo>,
 }
 
 /// What is asked about.
 #[derive(Object)]
-struct Question {
+struct PermissionQuery {
     /// May he do this?
     permission: Permission,
     /// Who; absent: I. To ask about others needs `members:read`.
@@ -72,7 +72,7 @@ struct Explanation {
     /// What was asked about.
     permission: Permission,
     /// Why.
-    reason: Because,
+    reason: CheckReason,
     /// Those of his roles that allow it.
     granted_by: Vec<RoleKey>,
     /// The roles he holds.
@@ -85,7 +85,8 @@ struct Explanation {
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-enum Because {
+#[oai(rename = "DecisionReason")]
+enum CheckReason {
     /// A role of his allows it.
     Granted,
     /// None of his roles allows it.
@@ -108,8 +109,8 @@ impl PermissionsApi {
     ///
     /// All of them, with the operations that need each.
     #[oai(path = "/permissions", method = "get", operation_id = "listPermissions")]
-    async fn list(&self, _me: SignedIn) -> Reply<Catalogue> {
-        let data = permissions::Permission::ALL.iter().map(|permission| CataloguedPermission {
+    async fn list(&self, _me: SignedIn) -> Reply<PermissionList> {
+        let data = permissions::Permission::ALL.iter().map(|permission| PermissionInfo {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),
             writes: permission.changes(),
@@ -121,7 +122,7 @@ impl PermissionsApi {
                 .map(OperationId)
                 .collect(),
         });
-        Reply(Catalogue { data: data.collect() })
+        Reply(PermissionList { data: data.collect() })
     }
 
     /// Ask whether a member may do something
@@ -129,7 +130,7 @@ impl PermissionsApi {
     async fn check(
         &self,
         org: tenant::Path<Membership>,
-        question: StrictJson<Question>,
+        question: StrictJson<PermissionQuery>,
     ) -> Result<Reply<Explanation>, Conflicting> {
         self.answer(org, question.value).await
     }
@@ -141,7 +142,7 @@ impl PermissionsApi {
     async fn explain(
         &self,
         org: tenant::Path<Membership>,
-        question: StrictJson<Question>,
+        question: StrictJson<PermissionQuery>,
     ) -> Result<Reply<Explanation>, Conflicting> {
         self.answer(org, question.value).await
     }
@@ -151,7 +152,7 @@ impl PermissionsApi {
     async fn answer(
         &self,
         org: tenant::Path<Membership>,
-        question: Question,
+        question: PermissionQuery,
     ) -> Result<Reply<Explanation>, Conflicting> {
         let mut fields = FieldErrors::default();
         let asked = permissions::Permission::parse(&question.permission.0);
@@ -166,7 +167,7 @@ impl PermissionsApi {
     }
 }
 
-impl From<DecisionReason> for Because {
+impl From<DecisionReason> for CheckReason {
     fn from(reason: DecisionReason) -> Self {
         match reason {
             DecisionReason::Granted => Self::Granted,

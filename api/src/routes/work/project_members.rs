@@ -29,7 +29,7 @@ pub struct ProjectMembersApi(pub Arc<State>);
 
 /// Who is to work on a project.
 #[derive(Object)]
-struct ProjectTeamDraft {
+struct ProjectMembersUpdate {
     /// All of them, each once.
     #[oai(validator(max_items = 500, unique_items))]
     members: Vec<Uuid>,
@@ -37,7 +37,7 @@ struct ProjectTeamDraft {
 
 /// Who works on a project.
 #[derive(Object, Serialize)]
-struct ProjectTeam {
+struct ProjectMemberList {
     /// The members, in the order of their ids.
     members: Vec<Uuid>,
     /// That of the project, whose part they are; the `ETag`.
@@ -57,7 +57,7 @@ impl ProjectMembersApi {
         org: tenant::Path<ProjectsRead>,
         project: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<ProjectTeam>> {
+    ) -> Result<Tagged<ProjectMemberList>> {
         let tx = self.0.db.begin(org.0).await?;
         let team = projects::team(&tx, ProjectId(project.0.0)).await?;
         Ok(Tagged::new(EntityTag(team.version), known.0, || team.into()))
@@ -77,8 +77,8 @@ impl ProjectMembersApi {
         org: tenant::Path<ProjectsUpdate>,
         project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        wanted: Replacement<ProjectTeamDraft>,
-    ) -> Result<Tagged<ProjectTeam>> {
+        wanted: Replacement<ProjectMembersUpdate>,
+    ) -> Result<Tagged<ProjectMemberList>> {
         let id = ProjectId(project.0.0);
         let wanted = match wanted.body() {
             Ok(wanted) => wanted.members.into_iter().map(MemberId).collect(),
@@ -95,7 +95,7 @@ impl ProjectMembersApi {
     }
 }
 
-impl From<ProjectMembers> for ProjectTeam {
+impl From<ProjectMembers> for ProjectMemberList {
     fn from(team: ProjectMembers) -> Self {
         Self { members: team.members.into_iter().map(|member| member.0).collect(), version: team.version }
     }

@@ -41,14 +41,14 @@ pub struct TagsApi(pub Arc<State>);
 
 /// A new tag.
 #[derive(Object)]
-struct TagDraft {
+struct TagCreate {
     /// Its name; unique in the organization, without regard to case.
     name: TagName,
 }
 
 /// What is to change: absent is unchanged.
 #[derive(Object)]
-struct TagPatch {
+struct TagUpdate {
     /// Its name; unique in the organization, without regard to case.
     name: Option<TagName>,
 }
@@ -114,7 +114,7 @@ impl TagsApi {
         &self,
         org: tenant::Path<TasksCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<TagDraft>,
+        draft: StrictJson<TagCreate>,
     ) -> Result<Answer<Tag>> {
         let once = key.once(org.0.origin(), &draft);
         let name = parse(Some(draft.value.name))?.ok_or(ErrorCode::ValidationFailed.refuse())?;
@@ -138,7 +138,7 @@ impl TagsApi {
         org: tenant::Path<TasksUpdate>,
         tag: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<TagPatch>,
+        patch: MergePatch<TagUpdate>,
     ) -> Result<Tagged<Tag>> {
         let id = TagId(tag.0.0);
         let name = match patch.body().and_then(|patch| Ok(parse(patch.name)?)) {

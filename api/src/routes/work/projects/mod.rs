@@ -46,7 +46,7 @@ pub struct ProjectsApi(pub Arc<State>);
 
 /// A new project.
 #[derive(Object)]
-struct ProjectDraft {
+struct ProjectCreate {
     /// Its short name; unique in the organization, without regard to case.
     code: ProjectCode,
     /// Its name, for people.
@@ -63,7 +63,7 @@ struct ProjectDraft {
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
-struct ProjectPatch {
+struct ProjectUpdate {
     /// Its short name; unique in the organization, without regard to case.
     code: Option<ProjectCode>,
     /// Its name, for people.
@@ -142,7 +142,7 @@ impl ProjectsApi {
         &self,
         org: tenant::Path<ProjectsCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<ProjectDraft>,
+        draft: StrictJson<ProjectCreate>,
     ) -> Result<Answer<Project>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewProject::try_from(draft.value)?;
@@ -177,7 +177,7 @@ impl ProjectsApi {
         org: tenant::Path<ProjectsUpdate>,
         project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<ProjectPatch>,
+        patch: MergePatch<ProjectUpdate>,
     ) -> Result<Tagged<Project>> {
         let changes = match patch.body().and_then(|patch| Ok(ProjectChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -286,10 +286,10 @@ fn filter(code: Option<ProjectCode>, is_archived: Option<bool>) -> Result<Projec
     Ok(ProjectFilter { code, is_archived })
 }
 
-impl TryFrom<ProjectDraft> for NewProject {
+impl TryFrom<ProjectCreate> for NewProject {
     type Error = insula_core::Error;
 
-    fn try_from(draft: ProjectDraft) -> Result<Self, Self::Error> {
+    fn try_from(draft: ProjectCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let code = fields.take("code", text::ProjectCode::parse(&draft.code.0));
         let name = fields.take("name", text::Name::parse(&draft.name.0));
@@ -301,10 +301,10 @@ impl TryFrom<ProjectDraft> for NewProject {
     }
 }
 
-impl TryFrom<ProjectPatch> for ProjectChanges {
+impl TryFrom<ProjectUpdate> for ProjectChanges {
     type Error = insula_core::Error;
 
-    fn try_from(patch: ProjectPatch) -> Result<Self, Self::Error> {
+    fn try_from(patch: ProjectUpdate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let code = fields.take_optional("code", patch.code.map(|code| text::ProjectCode::parse(&code.0)));
         let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));

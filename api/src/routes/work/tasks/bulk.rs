@@ -11,7 +11,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::schema::TaskDraft;
+use super::schema::TaskCreate;
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
@@ -25,10 +25,10 @@ pub struct TasksBulkApi(pub Arc<State>);
 
 /// New tasks, each with an outcome of its own.
 #[derive(Object)]
-struct TaskDrafts {
+struct TaskBatchCreate {
     /// Up to a hundred.
     #[oai(validator(min_items = 1, max_items = 100))]
-    tasks: Vec<TaskDraft>,
+    tasks: Vec<TaskCreate>,
 }
 
 /// What became of several tasks.
@@ -62,7 +62,7 @@ impl TasksBulkApi {
         &self,
         org: tenant::Path<TasksCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        drafts: StrictJson<TaskDrafts>,
+        drafts: StrictJson<TaskBatchCreate>,
     ) -> Result<Several<TaskOutcomes>> {
         let once = key.once(org.0.origin(), &drafts);
         let parsed: Vec<_> = drafts.value.tasks.into_iter().map(NewTask::try_from).collect();

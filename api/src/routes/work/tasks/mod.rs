@@ -34,7 +34,7 @@ use crate::{
     state::State,
 };
 pub(crate) use schema::TaskStatus;
-use schema::{Task, TaskDraft, TaskPatch, TaskPriority};
+use schema::{Task, TaskCreate, TaskPriority, TaskUpdate};
 use sort::TaskSort;
 
 pub struct TasksApi(pub Arc<State>);
@@ -92,7 +92,7 @@ impl TasksApi {
         &self,
         org: tenant::Path<TasksCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<TaskDraft>,
+        draft: StrictJson<TaskCreate>,
     ) -> Result<Answer<Task>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTask::try_from(draft.value)?;
@@ -130,7 +130,7 @@ impl TasksApi {
         org: tenant::Path<TasksUpdate>,
         task: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<TaskPatch>,
+        patch: MergePatch<TaskUpdate>,
     ) -> Result<Tagged<Task>> {
         let id = TaskId(task.0.0);
         let changes = match patch.body().and_then(|patch| Ok(TaskChanges::try_from(patch)?)) {

@@ -22,7 +22,7 @@ crate::texts! {
 
 /// A new task.
 #[derive(Object)]
-pub(crate) struct TaskDraft {
+pub(crate) struct TaskCreate {
     /// What is to be done.
     title: TaskTitle,
     /// More about it.
@@ -51,7 +51,7 @@ pub(crate) struct TaskDraft {
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
-pub(crate) struct TaskPatch {
+pub(crate) struct TaskUpdate {
     /// What is to be done.
     title: Option<TaskTitle>,
     /// More about it.
@@ -151,10 +151,10 @@ pub(crate) enum TaskPriority {
     Urgent,
 }
 
-impl TryFrom<TaskDraft> for NewTask {
+impl TryFrom<TaskCreate> for NewTask {
     type Error = Error;
 
-    fn try_from(draft: TaskDraft) -> Result<Self, Error> {
+    fn try_from(draft: TaskCreate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let title = fields.take("title", text::TaskTitle::parse(&draft.title.0));
         let description = draft.description.map(|text| text::TaskDescription::parse(&text.0));
@@ -174,10 +174,10 @@ impl TryFrom<TaskDraft> for NewTask {
     }
 }
 
-impl TryFrom<TaskPatch> for TaskChanges {
+impl TryFrom<TaskUpdate> for TaskChanges {
     type Error = Error;
 
-    fn try_from(patch: TaskPatch) -> Result<Self, Error> {
+    fn try_from(patch: TaskUpdate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let title = patch.title.map(|title| text::TaskTitle::parse(&title.0));
         let title = fields.take_optional("title", title);

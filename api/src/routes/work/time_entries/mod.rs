@@ -37,7 +37,7 @@ use crate::{
     problem::{Conflicting, Problem, Result},
     state::State,
 };
-use schema::{TimeEntry, TimeEntryDraft, TimeEntryPatch};
+use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
 
 pub struct TimeEntriesApi(pub Arc<State>);
 
@@ -116,7 +116,7 @@ impl TimeEntriesApi {
         &self,
         org: tenant::Path<TimeEntriesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<TimeEntryDraft>,
+        draft: StrictJson<TimeEntryCreate>,
     ) -> Result<Answer<TimeEntry>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTimeEntry::try_from(draft.value)?;
@@ -155,7 +155,7 @@ impl TimeEntriesApi {
         org: tenant::Path<TimeEntriesUpdate>,
         entry: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        patch: MergePatch<TimeEntryPatch>,
+        patch: MergePatch<TimeEntryUpdate>,
     ) -> Result<Tagged<TimeEntry>> {
         let id = TimeEntryId(entry.0.0);
         let changes = match patch.body().and_then(|patch| Ok(TimeEntryChanges::try_from(patch)?)) {

@@ -33,7 +33,7 @@ struct PeriodLock {
 
 /// Up to when time is to be settled.
 #[derive(Object)]
-struct PeriodLockDraft {
+struct PeriodLockUpdate {
     /// What began before this instant can be changed no more; `null` unlocks everything.
     #[oai(nullable)]
     locked_until: Nullable<DateTime<Utc>>,
@@ -61,7 +61,7 @@ impl PeriodLocksApi {
         &self,
         org: tenant::Path<TimeEntriesLock>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        draft: StrictJson<PeriodLockDraft>,
+        draft: StrictJson<PeriodLockUpdate>,
     ) -> Result<Tagged<PeriodLock>> {
         let until = draft.value.locked_until.0.map(|until| until.trunc_subsecs(0));
         let tx = self.0.db.begin(org.0).await?;

@@ -82,7 +82,7 @@ pub(in crate::routes) struct TimeEntry {
 
 /// Time that somebody worked.
 #[derive(Object)]
-pub(super) struct TimeEntryDraft {
+pub(super) struct TimeEntryCreate {
     /// Who worked; left out: the caller. Of others it needs `time_entries:manage_all`.
     member_id: Option<Uuid>,
     /// On which project; left out: on that of the task, if one is named.
@@ -113,7 +113,7 @@ pub(super) struct TimeEntryDraft {
 
 /// Work that begins.
 #[derive(Object)]
-pub(super) struct TimerDraft {
+pub(super) struct TimerStart {
     /// On which project; left out: on that of the task, if one is named.
     #[oai(nullable)]
     project_id: Option<Uuid>,
@@ -140,7 +140,7 @@ pub(super) struct TimerDraft {
 
 /// What is to change: absent is unchanged, `null` is cleared.
 #[derive(Object)]
-pub(super) struct TimeEntryPatch {
+pub(super) struct TimeEntryUpdate {
     /// On which project.
     #[oai(nullable)]
     project_id: MaybeUndefined<Uuid>,
@@ -217,10 +217,10 @@ macro_rules! about {
     }};
 }
 
-impl TryFrom<TimeEntryDraft> for NewTimeEntry {
+impl TryFrom<TimeEntryCreate> for NewTimeEntry {
     type Error = Error;
 
-    fn try_from(draft: TimeEntryDraft) -> Result<Self, Error> {
+    fn try_from(draft: TimeEntryCreate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
         fields.finish()?;
@@ -229,10 +229,10 @@ impl TryFrom<TimeEntryDraft> for NewTimeEntry {
     }
 }
 
-impl TryFrom<TimerDraft> for NewTimer {
+impl TryFrom<TimerStart> for NewTimer {
     type Error = Error;
 
-    fn try_from(draft: TimerDraft) -> Result<Self, Error> {
+    fn try_from(draft: TimerStart) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
         fields.finish()?;
@@ -240,10 +240,10 @@ impl TryFrom<TimerDraft> for NewTimer {
     }
 }
 
-impl TryFrom<TimeEntryPatch> for TimeEntryChanges {
+impl TryFrom<TimeEntryUpdate> for TimeEntryChanges {
     type Error = Error;
 
-    fn try_from(patch: TimeEntryPatch) -> Result<Self, Error> {
+    fn try_from(patch: TimeEntryUpdate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let changes = Self {
             project: project(patch.project_id, patch.project_code, &mut fields),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     created,
-    schema::{TimeEntry, TimerDraft},
+    schema::{TimeEntry, TimerStart},
 };
 use crate::routes::Tag;
 use crate::{
@@ -51,7 +51,7 @@ impl TimerApi {
         &self,
         org: tenant::Path<TimeEntriesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        draft: StrictJson<TimerDraft>,
+        draft: StrictJson<TimerStart>,
     ) -> Result<Answer<TimeEntry>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTimer::try_from(draft.value)?;
