@@ -156,6 +156,28 @@ async fn every_wrong_field_is_named_at_once() {
     }
 }
 
+/// A body of nothing but faults must not make an answer many times its size.
+#[tokio::test]
+async fn of_many_wrong_fields_the_first_are_named() {
+    let server = Server::start().await;
+    let doors = doors(&server).await;
+    for door in &doors {
+        let mut body = door.good.clone();
+        for n in 0..2_000 {
+            body[format!("wrong{n}")] = json!(n);
+        }
+        let reply = door.json(body.to_string()).await;
+        let problem = reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"].as_array().map(Vec::len), Some(50), "{}", door.path);
+        assert!(reply.body.len() < 16 * 1024, "{}", reply.body.len());
+    }
+    // What is sound by its form, and wrong by the rules.
+    let unknown: Vec<_> = (0..90).map(|n| format!("x:{n}")).collect();
+    let role = json!({ "name": "Lead", "permissions": unknown });
+    let refused = doors[2].caller.post("/api/v1/organizations/acme/roles", role).await;
+    assert_eq!(refused.problem(422, "VALIDATION_FAILED")["errors"].as_array().map(Vec::len), Some(50));
+}
+
 #[tokio::test]
 async fn what_is_required_is_named_when_it_is_missing() {
     let server = Server::start().await;

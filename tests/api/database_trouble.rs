@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Client, Relay, Reply, Server, Vault, Workplace, eventually};
+use insula_tests::{Client, Relay, Reply, Server, Vault, Workplace, eventually, together};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 
@@ -164,18 +164,23 @@ async fn a_server_without_a_free_connection_is_waited_for() {
     place.recovers().await;
 }
 
-#[tokio::test]
-async fn a_server_that_hangs_is_waited_for() {
+/// What reaches its PostgreSQL through a relay; `None` where the suite runs on SQLite.
+async fn behind_a_relay() -> Option<(Relay, Place)> {
     let workplace = Workplace::new().await;
     if !workplace.is_postgres() {
-        return;
+        return None;
     }
     let (head, tail) = workplace.database_url().rsplit_once('@').unwrap();
     let (address, name) = tail.split_once('/').unwrap();
     let relay = Relay::to(address).await;
     let url = format!("{head}@{}/{name}", relay.address());
     let server = Server::builder().workplace(&workplace).database_url(&url).start().await;
-    let mut place = Place::of(server).await;
+    Some((relay, Place::of(server).await))
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_waited_for() {
+    let Some((relay, mut place)) = behind_a_relay().await else { return };
     for _ in 0..2 {
         relay.stop();
         for _ in 0..3 {
@@ -188,6 +193,34 @@ async fn a_server_that_hangs_is_waited_for() {
         relay.mend();
         place.recovers().await;
     }
+}
+
+/// Of so many at the same time some wait for an answer to BEGIN, to a statement and to COMMIT.
+#[tokio::test]
+async fn whoever_is_in_the_middle_when_a_server_hangs_is_answered() {
+    const LANES: usize = 12;
+    let Some((relay, mut place)) = behind_a_relay().await else { return };
+    let ada = place.ada.clone();
+    let work = together(LANES, move |lane| {
+        let ada = ada.clone();
+        async move {
+            for n in 0.. {
+                let project = json!({ "code": format!("L{lane}-{n}"), "name": "Engine" });
+                let reply = timeout(SECONDS, ada.post(PROJECTS, project).into_future()).await;
+                let reply = reply.expect("an answer within seconds");
+                if reply.status != 201 {
+                    return is_put_off(&reply, "UNAVAILABLE");
+                }
+            }
+        }
+    });
+    let hang = async {
+        sleep(Duration::from_millis(500)).await;
+        relay.stop();
+    };
+    tokio::join!(work, hang);
+    relay.mend();
+    place.recovers().await;
 }
 
 /// Raised by a trigger, so that the program meets each.

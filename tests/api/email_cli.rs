@@ -1,6 +1,10 @@
 //! `insula email test`, the mailbox of development, and what keeps a server from starting for its mails' sake.
 
-use std::net::TcpListener;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
 
 use insula_tests::{Server, Workplace, insula};
 use serde_json::json;
@@ -57,6 +61,35 @@ fn a_test_mail_that_cannot_be_sent_says_what_to_look_at_and_tells_no_password() 
         insula(&["email", "test", "ada@example.com"], &[("INSULA_SMTP_URL", "smtp://nowhere.invalid")]);
     assert_eq!(output.status.code(), Some(69));
     assert!(text(&output.stderr).contains("DNS"), "{output:?}");
+}
+
+/// Mail servers look the name up, and many refuse whoever gives none.
+#[test]
+fn a_mail_server_is_told_the_name_of_the_installation() {
+    let home = ("INSULA_PUBLIC_URL", "https://app.acme.example:8443");
+    let domain = ("INSULA_MAIL_DOMAIN", "acme.example");
+    for (envs, name) in [
+        (vec![home], "app.acme.example"),
+        (vec![home, domain], "acme.example"),
+        (vec![home, domain, ("INSULA_MAIL_HELO", "mx1.acme.example")], "mx1.acme.example"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let url = format!("smtp://{address}?tls=none");
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"220 mail.example\r\n").unwrap();
+            let mut greeting = String::new();
+            BufReader::new(stream).read_line(&mut greeting).unwrap();
+            greeting
+        });
+        let envs = [&envs[..], &[("INSULA_SMTP_URL", &*url)]].concat();
+        let output = insula(&["email", "test", "ada@example.com"], &envs);
+        assert!(!output.status.success(), "the server hangs up: {output:?}");
+        // Where nobody came, the server is not waited for either.
+        drop(TcpStream::connect(address));
+        assert_eq!(server.join().unwrap(), format!("EHLO {name}\r\n"));
+    }
 }
 
 #[test]

@@ -32,6 +32,10 @@ const PASSES: [(&str, bool, &str); 4] = [
 /// What the memory of the server may grow by under requests that it has not seen before.
 const GROWTH: u64 = 64 << 20;
 
+/// One answer in so many may be a 401: to a wrong password, or to a session that has just ended. With more of them the callers
+/// were not who they are to be, and little was tried.
+const STRANGERS: u64 = 5;
+
 /// Until the server has everything that it keeps: threads that hash, connections, what is remembered.
 const WARM: Duration = Duration::from_secs(300);
 
@@ -139,6 +143,10 @@ fn judge(warm: Option<&Measure>, end: &Measure) -> Vec<String> {
     end.show();
     for (status, count) in end.statuses.range(500..).filter(|(status, _)| **status != 503) {
         findings.push(format!("{count} requests were answered with {status}"));
+    }
+    let strangers = end.statuses.get(&401).copied().unwrap_or_default();
+    if strangers * STRANGERS > end.requests() {
+        findings.push(format!("{strangers} requests were answered with 401: the callers were not signed in"));
     }
     let Some(warm) = warm else { return findings };
     let grown = end.memory.saturating_sub(warm.memory);
