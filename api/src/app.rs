@@ -79,7 +79,8 @@ pub fn build(
         true => UnknownPaths::Shown,
         false => UnknownPaths::Hidden,
     };
-    let load = Arc::new(middleware::load_shed::Load::new(limits.requests, state.trusted_proxies.clone()));
+    let load =
+        Arc::new(middleware::load_shed::LoadShedder::new(limits.requests, state.trusted_proxies.clone()));
     let listed = Arc::new(origins.clone());
     let inner = inner
         .around(auth::refusal_log::write_down)

@@ -98,7 +98,7 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
         return Err("no name".into());
     };
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
-    accounts::found(&tx, user, NewOrganization { name, slug }).await?;
+    accounts::create_organization(&tx, user, NewOrganization { name, slug }).await?;
     tx.commit().await?;
     let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let (session, _) = sessions::create(&mut tx, user, Device::default(), &POLICY).await?;

@@ -82,7 +82,7 @@ pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> p
 
 /// How a token came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
+pub enum TokenSource {
     /// `Authorization: Bearer …` (RFC 6750).
     Bearer,
     /// A cookie.
@@ -94,16 +94,18 @@ pub enum Carrier {
 /// # Errors
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
 /// page may have forged.
-pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (caller, carrier) = named(state, request).await?;
     refuse_forged(state, request, &caller, carrier)?;
     Ok((caller, carrier))
 }
 
-async fn named(state: &State, request: &Request) -> Result<(Caller, Carrier), Error> {
+async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (token, carrier) = match request.headers().contains_key(header::AUTHORIZATION) {
-        true => (bearer(request).ok_or(ErrorCode::InvalidToken.refuse())?, Carrier::Bearer),
-        false => (state.cookies.access(request).ok_or(ErrorCode::Unauthenticated.refuse())?, Carrier::Cookie),
+        true => (bearer(request).ok_or(ErrorCode::InvalidToken.refuse())?, TokenSource::Bearer),
+        false => {
+            (state.cookies.access(request).ok_or(ErrorCode::Unauthenticated.refuse())?, TokenSource::Cookie)
+        }
     };
     let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
@@ -130,8 +132,13 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, Carrier), Er
 ///
 /// # Errors
 /// `CSRF_FAILED`.
-fn refuse_forged(state: &State, request: &Request, caller: &Caller, carrier: Carrier) -> Result<(), Error> {
-    if carrier == Carrier::Bearer || request.method().is_safe() {
+fn refuse_forged(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    carrier: TokenSource,
+) -> Result<(), Error> {
+    if carrier == TokenSource::Bearer || request.method().is_safe() {
         return Ok(());
     }
     state.origins.require(request)?;
@@ -164,7 +171,7 @@ fn bearer(request: &Request) -> Option<&str> {
 }
 
 /// The argument of a handler that is open to anybody, except to the pages of others.
-pub struct Anybody {
+pub struct Anonymous {
     /// The origin of the caller's actions, for the audit log.
     pub origin: AuditOrigin,
     /// The device of the caller.
@@ -173,7 +180,7 @@ pub struct Anybody {
     pub trail: RequestTrail,
 }
 
-impl<'a> FromRequest<'a> for Anybody {
+impl<'a> FromRequest<'a> for Anonymous {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         state.origins.refuse_foreign(request).map_err(Problem)?;
@@ -214,11 +221,11 @@ pub struct SignedIn {
     /// His token and this request.
     pub caller: Caller,
     /// How the token came.
-    pub carrier: Carrier,
+    pub carrier: TokenSource,
 }
 
 impl SignedIn {
-    fn found(user: User, caller: Caller, carrier: Carrier) -> Self {
+    fn found(user: User, caller: Caller, carrier: TokenSource) -> Self {
         caller.trail.called(&user.email);
         let caller = Caller { label: Some(user.email.clone()), ..caller };
         Self { user, caller, carrier }
@@ -254,9 +261,9 @@ impl SignedIn {
 
 /// The argument of the few handlers for which it does not matter whether the address of who is signed in is verified:
 /// looking at oneself, logging out.
-pub struct Unverified(pub SignedIn);
+pub struct SignedInUnverified(pub SignedIn);
 
-impl Unverified {
+impl SignedInUnverified {
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
@@ -270,9 +277,9 @@ impl Unverified {
 
 /// The argument of a handler that needs a recent log-in (`INSULA_STEP_UP_TTL`).
 /// `VERIFIED`: and whose address is verified, where mail can be sent.
-pub struct Recent<const VERIFIED: bool = true>(pub SignedIn);
+pub struct RecentLogin<const VERIFIED: bool = true>(pub SignedIn);
 
-impl<const VERIFIED: bool> Recent<VERIFIED> {
+impl<const VERIFIED: bool> RecentLogin<VERIFIED> {
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
@@ -290,9 +297,9 @@ impl<const VERIFIED: bool> Recent<VERIFIED> {
 }
 
 /// The argument of a handler that is for superusers only.
-pub struct Superuser(pub SignedIn);
+pub struct SuperuserOnly(pub SignedIn);
 
-impl Superuser {
+impl SuperuserOnly {
     /// 403, not 404: the document lists these paths, so there is nothing to hide.
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let me = SignedIn::admitted(request, body).await?;
@@ -305,7 +312,7 @@ impl Superuser {
     }
 }
 
-impl Superuser {
+impl SuperuserOnly {
     /// The origin of the superuser's actions: audit logs of organizations show a superuser as the actor, who need not be a
     /// member.
     pub fn origin(&self) -> AuditOrigin {
@@ -350,4 +357,4 @@ macro_rules! extractors { ($($name:ident $(<const $flag:ident>)?),+) => {$(
         }
     }
 )+}}
-extractors!(SignedIn, Unverified, Recent<const VERIFIED>, Superuser);
+extractors!(SignedIn, SignedInUnverified, RecentLogin<const VERIFIED>, SuperuserOnly);

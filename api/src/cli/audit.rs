@@ -15,7 +15,7 @@ use insula_core::storage::{
 };
 use serde::Deserialize;
 
-use super::{Fault, say};
+use super::{CliError, say};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -35,7 +35,7 @@ pub(super) struct Verify {
     selection: bool,
 }
 
-pub(super) fn run(command: &Command) -> Result<(), Fault> {
+pub(super) fn run(command: &Command) -> Result<(), CliError> {
     let Command::Verify(verify) = command;
     let keys = keys(&verify.key)?;
     let mut lines = Lines::open(&verify.file)?;
@@ -60,8 +60,8 @@ struct Key {
 }
 
 /// The keys of a JSON Web Key Set, or the one of a JSON Web Key (RFC 7517).
-fn keys(file: &Path) -> Result<Vec<PublicKey>, Fault> {
-    let named = |fault: &dyn std::fmt::Display| Fault::failed(format!("{}: {fault}", file.display()));
+fn keys(file: &Path) -> Result<Vec<PublicKey>, CliError> {
+    let named = |fault: &dyn std::fmt::Display| CliError::failed(format!("{}: {fault}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|fault| named(&fault))?;
     let keys = match serde_json::from_str::<KeySet>(&text) {
         Ok(KeySet { keys }) => keys,
@@ -83,8 +83,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(path: &Path) -> Result<Self, Fault> {
-        let named = |fault| Fault::failed(format!("{}: {fault}", path.display()));
+    fn open(path: &Path) -> Result<Self, CliError> {
+        let named = |fault| CliError::failed(format!("{}: {fault}", path.display()));
         let file = File::open(path).map_err(named)?;
         // Shown on a terminal only, and without colours.
         let bar = ProgressBar::new(file.metadata().map_err(named)?.len());
@@ -95,11 +95,11 @@ impl Lines {
         Ok(Self { file: path.to_owned(), reader: BufReader::new(file), number: 0, bar })
     }
 
-    fn fault(&self, fault: impl std::fmt::Display) -> Fault {
-        Fault::failed(format!("{}, line {}: {fault}", self.file.display(), self.number))
+    fn fault(&self, fault: impl std::fmt::Display) -> CliError {
+        CliError::failed(format!("{}, line {}: {fault}", self.file.display(), self.number))
     }
 
-    fn next(&mut self) -> Result<Option<ExportLine>, Fault> {
+    fn next(&mut self) -> Result<Option<ExportLine>, CliError> {
         let mut text = String::new();
         self.number += 1;
         let read = self.reader.read_line(&mut text).map_err(|fault| self.fault(fault))?;
@@ -111,7 +111,7 @@ impl Lines {
         line.map(Some).map_err(|fault| self.fault(format!("not a line of an audit log: {fault}")))
     }
 
-    fn told(&self, line: ExportLine) -> Result<EventRecord, Fault> {
+    fn told(&self, line: ExportLine) -> Result<EventRecord, CliError> {
         match line {
             ExportLine::Event(event) => event.told().map_err(|fault| self.fault(fault)),
             ExportLine::Log { .. } => Err(self.fault("another log starts here")),
@@ -120,7 +120,7 @@ impl Lines {
     }
 }
 
-fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, Fault> {
+fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliError> {
     let Some(ExportLine::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
         return Err(lines.fault(
             "the first line of a complete log is missing. To check a part of a log that was exported with `from` or `to`, use `--selection`, which compares each event with its own hash",
@@ -170,7 +170,7 @@ fn praise(report: VerificationReport) -> String {
     format!("The audit log is intact: {events} events{erased}; {head}.{checkpoint}")
 }
 
-fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> Fault {
+fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> CliError {
     let which = match first == last {
         true => format!("event {first}"),
         false => format!("events {first} to {last}"),
@@ -178,7 +178,7 @@ fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> Faul
     lines.fault(format!("verification failed at {which}. {}", why.sentence()))
 }
 
-fn selection(lines: &mut Lines) -> Result<String, Fault> {
+fn selection(lines: &mut Lines) -> Result<String, CliError> {
     let mut events = 0_u64;
     while let Some(line) = lines.next()? {
         if matches!(line, ExportLine::Log { .. } | ExportLine::Head(_)) {
@@ -186,7 +186,7 @@ fn selection(lines: &mut Lines) -> Result<String, Fault> {
         }
         let told = lines.told(line)?;
         let seq = told.event.seq.unwrap_or_default();
-        if !audit_chain::fits_its_seal(&told) {
+        if !audit_chain::matches_own_hash(&told) {
             return Err(broken_at(lines, ChainBreak { why: BreakReason::Altered, first: seq, last: seq }));
         }
         events += 1;

@@ -44,7 +44,7 @@ pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) 
     let mut is_over = false;
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
-        if let Err(error) = state.callers.write_down_seen().await {
+        if let Err(error) = state.callers.record_last_seen().await {
             tracing::warn!(%error, "could not record which sessions were used");
         }
     }
@@ -55,7 +55,7 @@ pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToke
     let mut is_over = false;
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(COUNT_EVERY)).await.is_none();
-        if let Err(error) = state.refusals.write_down_counts(is_over).await {
+        if let Err(error) = state.refusals.flush_counts(is_over).await {
             tracing::warn!(%error, "could not record repeated refusals");
         }
     }
@@ -66,6 +66,6 @@ pub(super) async fn tidy(limits: RateLimiter, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
         let limits = limits.clone();
         // Of a million buckets it takes a tenth of a second.
-        drop(tokio::task::spawn_blocking(move || limits.tidy()).await);
+        drop(tokio::task::spawn_blocking(move || limits.evict_idle()).await);
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 
-use super::{Cli, Fault};
+use super::{Cli, CliError};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -10,7 +10,7 @@ pub(super) struct Args {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Fault> {
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "insula", &mut script);
     super::say(String::from_utf8_lossy(&script).trim_end());

@@ -5,7 +5,7 @@ use insula_core::runtime::{
     config::{Config, Sources},
 };
 
-use super::{Fault, say};
+use super::{CliError, say};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -22,7 +22,7 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), Fault> {
+pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Print { markdown: true, .. } => say(markdown()),
         Command::Print { env: true, .. } => say(env_example()),

@@ -11,7 +11,7 @@ use insula_core::{
     storage::db::Db,
 };
 
-use super::{Fault, database, say};
+use super::{CliError, database, say};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -23,16 +23,16 @@ pub(super) struct Args {
     password_stdin: bool,
 }
 
-pub(super) async fn run(config: &Config, args: Args) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, args: Args) -> Result<(), CliError> {
     let email = match args.email {
         Some(email) => email,
         None if stdin().is_terminal() => ask("E-mail address: ")?,
-        None => return Err(Fault::failed("pass the e-mail address with --email")),
+        None => return Err(CliError::failed("pass the e-mail address with --email")),
     };
     let password = match args.password_stdin {
         true => first_line()?,
         false if stdin().is_terminal() => rpassword::prompt_password("Password: ")?,
-        false => return Err(Fault::failed("pass the password on stdin, with --password-stdin")),
+        false => return Err(CliError::failed("pass the password on stdin, with --password-stdin")),
     };
     if config.migrates_on_start() {
         super::migrate::up(config).await?;
@@ -53,10 +53,10 @@ pub(super) async fn ensure(
     passwords: &Passwords,
     email: &str,
     password: Secret<String>,
-) -> Result<bool, Fault> {
+) -> Result<bool, CliError> {
     credentials::refuse_weak("password", &password, &[email])?;
     let email = EmailAddress::parse(email)
-        .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
+        .map_err(|fault| CliError::failed(format!("e-mail address: {}", fault.message)))?;
     let hash = passwords.hash(password).await?;
     let ensure = async || {
         let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
@@ -72,12 +72,12 @@ pub(super) async fn ensure(
 }
 
 #[expect(clippy::print_stderr, reason = "a prompt, which a pipe must not see")]
-fn ask(question: &str) -> Result<String, Fault> {
+fn ask(question: &str) -> Result<String, CliError> {
     eprint!("{question}");
     first_line()
 }
 
-fn first_line() -> Result<String, Fault> {
+fn first_line() -> Result<String, CliError> {
     let mut line = String::new();
     stdin().lock().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

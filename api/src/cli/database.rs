@@ -9,10 +9,10 @@ use insula_core::{
     storage::db::{Db, Options},
 };
 
-use super::{Fault, migrate, serve::data_folder};
+use super::{CliError, migrate, serve::data_folder};
 
 /// Is the database as it must be? Migrates first, where the configuration says so.
-pub(super) async fn is_current(config: &Config) -> Result<bool, Fault> {
+pub(super) async fn is_current(config: &Config) -> Result<bool, CliError> {
     if !config.migrates_on_start() {
         return Ok(migrate::shortfall(config).await.map_err(migrate::fault_of(config))?.is_none());
     }
@@ -27,7 +27,7 @@ pub(super) async fn is_current(config: &Config) -> Result<bool, Fault> {
 }
 
 /// What this installation is called in a Redis. The database's file is made where it is missing: it has its id.
-pub(super) async fn namespace(config: &Config) -> Result<Namespace, Fault> {
+pub(super) async fn namespace(config: &Config) -> Result<Namespace, CliError> {
     // Nobody else counts, or is told anything: there is nothing to call.
     if config.redis_url.is_none() {
         return Ok(Namespace::of("alone"));
@@ -36,7 +36,7 @@ pub(super) async fn namespace(config: &Config) -> Result<Namespace, Fault> {
         data_folder(config)?;
     }
     let id = insula_migrations::installation(&config.database_url()).await;
-    Ok(Namespace::of(&id.map_err(|error| Fault::of_database("DATABASE_URL", &error))?))
+    Ok(Namespace::of(&id.map_err(|error| CliError::of_database("DATABASE_URL", &error))?))
 }
 
 /// Warns of access between this installation and others in the same PostgreSQL cluster.
@@ -51,7 +51,7 @@ pub(super) async fn warn_of_sharing(config: &Config) {
 
 /// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
 /// `bell`: who is told of new jobs.
-pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) -> Result<Db, Fault> {
+pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) -> Result<Db, CliError> {
     let url = config.database_url();
     if config.database_url.is_none() {
         data_folder(config)?;
@@ -67,7 +67,7 @@ pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) 
 }
 
 /// Refuses a login that could bypass or disable row-level security.
-pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
+pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), CliError> {
     let Some(fault) = db.login_fault().await? else { return Ok(()) };
     let text = format!(
         "DATABASE_URL: the login `{0}` {1}; use a login for the application that owns no tables:\n\
@@ -77,7 +77,7 @@ pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), Fault> {
         fault.powers.join(" and ")
     );
     match config.requires_separate_database_login() {
-        true => Err(Fault::config(text)),
+        true => Err(CliError::config(text)),
         false => {
             tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login has more privileges than production allows");
             Ok(())

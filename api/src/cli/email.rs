@@ -7,7 +7,7 @@ use insula_core::{
 };
 use insula_worker::Mailer;
 
-use super::{Fault, say};
+use super::{CliError, say};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -18,10 +18,10 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     let Command::Test { address } = command;
     let address = EmailAddress::parse(address)
-        .map_err(|fault| Fault::failed(format!("e-mail address: {}", fault.message)))?;
+        .map_err(|fault| CliError::failed(format!("e-mail address: {}", fault.message)))?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     // The test e-mail has no link, so any key works.
     let mail = EmailTokens::new(&MasterKey::new(String::new()), config);
@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         }
         Err(trouble) => {
             let text = format!("{}\n{}", trouble.what, trouble.hint);
-            Err(if trouble.is_nowhere { Fault::config(text) } else { Fault::unavailable(text) })
+            Err(if trouble.is_nowhere { CliError::config(text) } else { CliError::unavailable(text) })
         }
     }
 }

@@ -6,12 +6,12 @@ use insula_core::runtime::config::ConfigError;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct CliError {
     code: u8,
     text: String,
 }
 
-impl Fault {
+impl CliError {
     /// The command failed.
     pub(super) fn failed(text: impl fmt::Display) -> Self {
         Self { code: 1, text: text.to_string() }
@@ -47,25 +47,25 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl From<ConfigError> for Fault {
+impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self::config(error)
     }
 }
 
-impl From<std::io::Error> for Fault {
+impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error)
     }
 }
 
-impl From<insula_core::Error> for Fault {
+impl From<insula_core::Error> for CliError {
     fn from(error: insula_core::Error) -> Self {
         use insula_core::Error;
         match &error {

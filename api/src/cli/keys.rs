@@ -10,7 +10,7 @@ use insula_core::{
     },
 };
 
-use super::{Fault, database, migrate, say, serve};
+use super::{CliError, database, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -29,7 +29,7 @@ pub(super) enum Command {
     List,
 }
 
-pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Rotate { now, audit } => {
             // Before anything is wrapped with a key that servers would not start with.
@@ -53,7 +53,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     Ok(())
 }
 
-async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), Fault> {
+async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), CliError> {
     let master = serve::master_key(config)?;
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let key = match now {
@@ -72,7 +72,7 @@ async fn rotate(config: &Config, db: &Db, now: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn rotate_audit(config: &Config, db: &Db) -> Result<(), Fault> {
+async fn rotate_audit(config: &Config, db: &Db) -> Result<(), CliError> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let key = signing_keys::replace_audit_key(&tx, &serve::master_key(config)?).await?;
     tx.commit().await?;
@@ -80,7 +80,7 @@ async fn rotate_audit(config: &Config, db: &Db) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn list(db: &Db) -> Result<(), Fault> {
+async fn list(db: &Db) -> Result<(), CliError> {
     for key in signing_keys::list(db).await? {
         let (signs, made) = (instant(key.activates_at), instant(key.created_at));
         say(format_args!("{}  {:6}  {:8}  {signs}  {made}", key.kid, key.purpose, key.state.as_str()));

@@ -3,7 +3,7 @@
 use insula_core::runtime::config::Config;
 use insula_migrations::Upgrade;
 
-use super::{Fault, say, serve};
+use super::{CliError, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -21,7 +21,7 @@ pub(super) enum Command {
     Fresh,
 }
 
-pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     let url = config.migration_url();
     match command {
         Command::Up => {
@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
         }
         Command::Status => return status(config).await,
         Command::Fresh if config.is_production() => {
-            return Err(Fault::config("`migrate fresh` drops all tables; it is refused in production"));
+            return Err(CliError::config("`migrate fresh` drops all tables; it is refused in production"));
         }
         Command::Fresh => {
             let applied =
@@ -49,7 +49,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
 }
 
 /// Shows what is applied, pending and missing. That something is missing is a failure; that migrations are pending is not.
-async fn status(config: &Config) -> Result<(), Fault> {
+async fn status(config: &Config) -> Result<(), CliError> {
     let missing = insula_migrations::missing(&config.migration_url(), login(config).as_deref()).await;
     let missing = missing.map_err(fault_of(config))?;
     match insula_migrations::status(&config.migration_url()).await {
@@ -65,14 +65,14 @@ async fn status(config: &Config) -> Result<(), Fault> {
     missing.iter().for_each(|what| say(format_args!("missing {what}")));
     match missing.len() {
         0 => Ok(()),
-        count => Err(Fault::failed(format_args!("{count} items are missing; {REPAIR}"))),
+        count => Err(CliError::failed(format_args!("{count} items are missing; {REPAIR}"))),
     }
 }
 
 const REPAIR: &str = "`insula migrate up` repairs them";
 
 /// Applies what is pending, and repairs.
-pub(super) async fn up(config: &Config) -> Result<Upgrade, Fault> {
+pub(super) async fn up(config: &Config) -> Result<Upgrade, CliError> {
     if config.database_url.is_none() {
         serve::data_folder(config)?;
     }
@@ -81,9 +81,9 @@ pub(super) async fn up(config: &Config) -> Result<Upgrade, Fault> {
 }
 
 /// A fault of migrations, with the setting that names their database.
-pub(super) fn fault_of(config: &Config) -> impl Fn(insula_migrations::Error) -> Fault {
+pub(super) fn fault_of(config: &Config) -> impl Fn(insula_migrations::Error) -> CliError {
     let setting = config.migration_setting();
-    move |error| Fault::of_database(setting, &error)
+    move |error| CliError::of_database(setting, &error)
 }
 
 /// What keeps the database from serving and `insula migrate up` would put right, in a sentence.

@@ -23,7 +23,7 @@ mod worker;
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use error::Fault;
+use error::CliError;
 use insula_core::runtime::config::{Config, Sources};
 
 /// Insula: the multi-tenant backend.
@@ -94,7 +94,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
+fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
     // These need no settings.
     match command {
         Command::Openapi => return openapi::run(),
@@ -126,7 +126,10 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), Fault> {
     })
 }
 
-fn sources(flags: &Flags, more: impl IntoIterator<Item = (&'static str, String)>) -> Result<Sources, Fault> {
+fn sources(
+    flags: &Flags,
+    more: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<Sources, CliError> {
     let general = [("DATABASE_URL", &flags.database_url), ("INSULA_DATA_DIR", &flags.data_dir)];
     let general = general.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
     let flagged: BTreeMap<String, String> =

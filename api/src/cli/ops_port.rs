@@ -7,10 +7,10 @@ use insula_core::runtime::{config::Config, telemetry::metrics};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Fault, say};
+use super::{CliError, say};
 
 /// Begins to count, and binds `INSULA_OPS_BIND`, or a free port where `is_any`. In development a process does without one that is taken.
-pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, Fault> {
+pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, CliError> {
     if let Err(error) = metrics::init() {
         tracing::warn!(error, "metrics are not available");
     }
@@ -20,7 +20,7 @@ pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpLi
     }
     match TcpListener::bind(bind).await {
         Ok(listener) => Ok(Some(listener)),
-        Err(fault) if config.is_production() => Err(Fault::unavailable(format!(
+        Err(fault) if config.is_production() => Err(CliError::unavailable(format!(
             "INSULA_OPS_BIND: cannot listen on {bind}: {fault}; stop the process that uses this port, or choose another port"
         ))),
         Err(fault) => {

@@ -51,7 +51,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Fault, background_tasks, create_superuser, database, migrate, open_files, ops_port, say, seed, worker,
+    CliError, background_tasks, create_superuser, database, migrate, open_files, ops_port, say, seed, worker,
 };
 
 /// Connections that may wait to be accepted; the system allows no more than `net.core.somaxconn`. Of a burst over that some
@@ -81,7 +81,7 @@ impl Args {
     }
 }
 
-pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     config.refuse_insecure()?;
     let mut bind = config.bind;
     bind.set_port(args.port.unwrap_or(bind.port()));
@@ -105,7 +105,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Fault> {
     }
     let limits = limits(config, open_files::connections(config.max_connections));
     let headers = Headers::new(&public_url, config.csp_mode);
-    let app = insula_api::app::build(Arc::clone(&state), limits, headers).map_err(Fault::failed)?;
+    let app = insula_api::app::build(Arc::clone(&state), limits, headers).map_err(CliError::failed)?;
 
     // Not before: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
@@ -194,7 +194,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
 }
 
 /// What can be done only when the schema is current, and must be before the first request.
-async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(), Fault> {
+async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(), CliError> {
     if let (Some(email), Some(password)) = (&config.first_superuser_email, &config.first_superuser_password) {
         create_superuser::ensure(&state.db, &state.passwords, email, password.clone()).await?;
     }
@@ -227,23 +227,23 @@ async fn when_migrated(
 }
 
 /// The configured key; without one, in development, a key made once and kept in the data folder.
-pub(super) fn master_key(config: &Config) -> Result<MasterKey, Fault> {
+pub(super) fn master_key(config: &Config) -> Result<MasterKey, CliError> {
     let key = match &config.secret_key {
         Some(key) => key.expose().clone(),
         None => seed::private_file(&data_folder(config)?.join("secret.key"), || seed::random_word(32))?,
     };
-    Ok(MasterKey::new(key).after(config.secret_key_previous.clone()))
+    Ok(MasterKey::new(key).with_previous(config.secret_key_previous.clone()))
 }
 
 /// The data folder; made when it is missing, for its owner alone: it holds password hashes and keys.
-pub(super) fn data_folder(config: &Config) -> Result<&Path, Fault> {
+pub(super) fn data_folder(config: &Config) -> Result<&Path, CliError> {
     let folder = config.data_dir.as_path();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|fault| Fault::unavailable(format!("the data folder {}: {fault}", folder.display())))?;
+    made.map_err(|fault| CliError::unavailable(format!("the data folder {}: {fault}", folder.display())))?;
     Ok(folder)
 }
 
-fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
+fn listen(bind: SocketAddr) -> Result<TcpListener, CliError> {
     let listen = || {
         let socket = if bind.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // As every server does: connections of the one before may still be closing.
@@ -252,13 +252,13 @@ fn listen(bind: SocketAddr) -> Result<TcpListener, Fault> {
         socket.listen(BACKLOG)
     };
     listen().map_err(|fault| match fault.kind() {
-        io::ErrorKind::AddrInUse => Fault::unavailable(format!(
+        io::ErrorKind::AddrInUse => CliError::unavailable(format!(
             "port {0} of {1} is in use: stop the process that uses it, or choose another port with `--port {2}` (`--port 0` picks a free port)",
             bind.port(),
             bind.ip(),
             bind.port().wrapping_add(1)
         )),
-        _ => Fault::unavailable(format!("cannot listen on {bind}: {fault}")),
+        _ => CliError::unavailable(format!("cannot listen on {bind}: {fault}")),
     })
 }
 

@@ -21,11 +21,11 @@ use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Fault, background_tasks, database, migrate, ops_port, say,
+    CliError, background_tasks, database, migrate, ops_port, say,
     serve::{self, LOOK_EVERY, Stop},
 };
 
-pub(super) async fn run(config: &Config) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     config.refuse_insecure()?;
     let ops_listener = ops_port::listen(config, false).await?;
     let is_migrated = database::is_current(config).await?;
@@ -92,7 +92,7 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, p
 }
 
 /// The way to the Redis of the settings, where there is one.
-pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, Fault> {
+pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, CliError> {
     let line = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
-    line.transpose().map_err(|fault| Fault::config(format!("REDIS_URL: {fault}")))
+    line.transpose().map_err(|fault| CliError::config(format!("REDIS_URL: {fault}")))
 }

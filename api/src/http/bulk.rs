@@ -14,15 +14,15 @@ use serde::Serialize;
 use super::responses::{JSON, bytes};
 
 /// 207 (RFC 4918 §13) with the outcome of each: made once, remembered, and given again to who asks again.
-pub struct Several<T, const STATUS: u16 = 207> {
+pub struct BulkResponse<T, const STATUS: u16 = 207> {
     stored: idempotency::StoredResponse,
     body: PhantomData<fn() -> T>,
 }
 
 /// 200 with the outcome of all: remembered likewise.
-pub type Kept<T> = Several<T, 200>;
+pub type Replayable<T> = BulkResponse<T, 200>;
 
-impl<T: Serialize, const STATUS: u16> Several<T, STATUS> {
+impl<T: Serialize, const STATUS: u16> BulkResponse<T, STATUS> {
     /// # Errors
     /// Only when the body cannot be written.
     pub fn new(body: &T) -> Result<Self, Error> {
@@ -35,7 +35,7 @@ impl<T: Serialize, const STATUS: u16> Several<T, STATUS> {
     }
 }
 
-impl<T, const STATUS: u16> Several<T, STATUS> {
+impl<T, const STATUS: u16> BulkResponse<T, STATUS> {
     /// The answer given before.
     pub fn again(stored: idempotency::StoredResponse) -> Self {
         Self { stored, body: PhantomData }
@@ -47,7 +47,7 @@ impl<T, const STATUS: u16> Several<T, STATUS> {
     }
 }
 
-impl<T: Send, const STATUS: u16> IntoResponse for Several<T, STATUS> {
+impl<T: Send, const STATUS: u16> IntoResponse for BulkResponse<T, STATUS> {
     fn into_response(self) -> Response {
         let response = Response::builder()
             .status(StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK))
@@ -56,7 +56,7 @@ impl<T: Send, const STATUS: u16> IntoResponse for Several<T, STATUS> {
     }
 }
 
-impl<T: Type + Serialize, const STATUS: u16> ApiResponse for Several<T, STATUS> {
+impl<T: Type + Serialize, const STATUS: u16> ApiResponse for BulkResponse<T, STATUS> {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {

@@ -1,7 +1,7 @@
 //! Why one of several things was refused: what a problem says of one thing by itself.
 
 use insula_core::base::{
-    error::{Error, FieldError, MOST_FAULTS},
+    error::{Error, FieldError, MAX_FIELD_ERRORS},
     permissions,
 };
 use poem_openapi::Object;
@@ -19,7 +19,7 @@ crate::texts! {
 
 /// Why one of several things was refused.
 #[derive(Object, Serialize)]
-pub struct Refusal {
+pub struct BulkError {
     /// Names the kind of problem; stable, for programs.
     error: RefusalCode,
     /// Explanation for people: what happened, and what to do.
@@ -41,14 +41,14 @@ struct WrongField {
     message: Sentence,
 }
 
-impl Refusal {
+impl BulkError {
     /// The status that this would have had by itself, and why.
     pub fn of(error: Error) -> (u16, Self) {
         (problem::status(error.code().kind()).as_u16(), error.into())
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for BulkError {
     fn from(error: Error) -> Self {
         let problem = Problem(error);
         let (message, error) = (problem.sentence(), problem.0);
@@ -63,7 +63,7 @@ impl From<Error> for Refusal {
         Self {
             error: RefusalCode(code.as_str().to_owned()),
             message: Sentence(message),
-            errors: errors.into_iter().take(MOST_FAULTS).map(WrongField::from).collect(),
+            errors: errors.into_iter().take(MAX_FIELD_ERRORS).map(WrongField::from).collect(),
             missing: missing.into_iter().map(|permission| Permission(permission.to_owned())).collect(),
         }
     }

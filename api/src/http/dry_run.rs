@@ -10,11 +10,11 @@ use poem_openapi::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Permission, Reply, responses::JSON};
+use super::{JsonResponse, Permission, responses::JSON};
 
 /// Who would gain and who would lose what. Nothing was changed.
 #[derive(Object, Serialize)]
-pub struct Preview {
+pub struct DryRun {
     /// Those for whom anything would change.
     effects: Vec<MemberPermissionDiff>,
     /// The open invitations that would give another role; of the deletion of a role.
@@ -35,14 +35,14 @@ struct MemberPermissionDiff {
 }
 
 /// The answer, or what it would have changed.
-pub enum OrPreview<R> {
+pub enum OrDryRun<R> {
     /// It was done.
     Done(R),
     /// It was only tried.
-    Tried(Preview),
+    Tried(DryRun),
 }
 
-impl<R> OrPreview<R> {
+impl<R> OrDryRun<R> {
     /// It was only tried.
     pub fn tried(effects: Vec<PermissionDiff>) -> Self {
         let names = |set: insula_core::base::permissions::PermissionSet| {
@@ -53,7 +53,7 @@ impl<R> OrPreview<R> {
             gains: names(effect.gains),
             loses: names(effect.loses),
         };
-        Self::Tried(Preview { effects: effects.into_iter().map(effect).collect(), invitations: None })
+        Self::Tried(DryRun { effects: effects.into_iter().map(effect).collect(), invitations: None })
     }
 
     /// As it is, with the open invitations that would give another role.
@@ -62,31 +62,31 @@ impl<R> OrPreview<R> {
         match self {
             Self::Tried(preview) => {
                 let invitations = invitations.into_iter().map(|invitation| invitation.0).collect();
-                Self::Tried(Preview { invitations: Some(invitations), ..preview })
+                Self::Tried(DryRun { invitations: Some(invitations), ..preview })
             }
             done @ Self::Done(_) => done,
         }
     }
 }
 
-impl<R: IntoResponse> IntoResponse for OrPreview<R> {
+impl<R: IntoResponse> IntoResponse for OrDryRun<R> {
     fn into_response(self) -> Response {
         match self {
             Self::Done(answer) => answer.into_response(),
-            Self::Tried(preview) => Reply(preview).into_response(),
+            Self::Tried(preview) => JsonResponse(preview).into_response(),
         }
     }
 }
 
 /// 200 is either; where the change itself answers otherwise, 200 is the preview.
-impl<R: ApiResponse> ApiResponse for OrPreview<R> {
+impl<R: ApiResponse> ApiResponse for OrDryRun<R> {
     fn meta() -> MetaResponses {
         let mut meta = R::meta();
         let content = |schema| MetaMediaType { content_type: JSON, schema };
         match meta.responses.iter_mut().find(|response| response.status == Some(200)) {
             Some(done) => {
                 for media in &mut done.content {
-                    let any_of = vec![media.schema.clone(), Preview::schema_ref()];
+                    let any_of = vec![media.schema.clone(), DryRun::schema_ref()];
                     media.schema = MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, ..MetaSchema::ANY }));
                 }
                 for header in &mut done.headers {
@@ -97,7 +97,7 @@ impl<R: ApiResponse> ApiResponse for OrPreview<R> {
                 description: "What would be changed.",
                 status: Some(200),
                 status_range: None,
-                content: vec![content(Preview::schema_ref())],
+                content: vec![content(DryRun::schema_ref())],
                 headers: Vec::new(),
             }),
         }
@@ -106,6 +106,6 @@ impl<R: ApiResponse> ApiResponse for OrPreview<R> {
 
     fn register(registry: &mut Registry) {
         R::register(registry);
-        <Preview as Type>::register(registry);
+        <DryRun as Type>::register(registry);
     }
 }

@@ -15,7 +15,7 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use super::{Cursor, Reply};
+use super::{Cursor, JsonResponse};
 use crate::schema::scalar;
 
 /// How many rows of a list: 1..=100.
@@ -40,7 +40,7 @@ pub struct Page<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
 }
 
 /// A list as one request asks for it.
-pub struct Paging<'a, K> {
+pub struct ListRequest<'a, K> {
     cursors: &'a CursorCodec,
     request: &'a Request,
     list: String,
@@ -48,7 +48,7 @@ pub struct Paging<'a, K> {
     pub listing: pagination::PageRequest<K>,
 }
 
-impl<'a, K: Copy> Paging<'a, K> {
+impl<'a, K: Copy> ListRequest<'a, K> {
     /// `list`: everything that makes the list this one: operation, organization, sort and filters. A cursor of one list
     /// is no cursor of another.
     ///
@@ -66,14 +66,14 @@ impl<'a, K: Copy> Paging<'a, K> {
     }
 
     /// The page that the operation gave, its rows as the wire shows them.
-    pub fn reply<R, T>(&self, page: pagination::Page<R>, show: impl Fn(R) -> T) -> Listed<T>
+    pub fn reply<R, T>(&self, page: pagination::Page<R>, show: impl Fn(R) -> T) -> PageResponse<T>
     where
         T: Send + Sync + ParseFromJSON + ToJSON + Type,
     {
         let next_cursor = page.next.map(|after| self.cursors.encode(&self.list, &after));
         let link = next_cursor.as_deref().and_then(|cursor| self.link(cursor));
         let data = page.data.into_iter().map(show).collect();
-        Listed { page: Page { data, has_more: next_cursor.is_some(), next_cursor }, link }
+        PageResponse { page: Page { data, has_more: next_cursor.is_some(), next_cursor }, link }
     }
 
     /// `Link` to the next page: this request with another cursor (RFC 8288 §3).
@@ -92,14 +92,14 @@ fn next(query: &str, cursor: &str) -> String {
 }
 
 /// 200 with one page, and `Link` to the next one.
-pub struct Listed<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
+pub struct PageResponse<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
     page: Page<T>,
     link: Option<HeaderValue>,
 }
 
-impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> IntoResponse for Listed<T> {
+impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> IntoResponse for PageResponse<T> {
     fn into_response(self) -> Response {
-        let mut response = Reply(self.page).into_response();
+        let mut response = JsonResponse(self.page).into_response();
         if let Some(link) = self.link {
             response.headers_mut().insert(header::LINK, link);
         }
@@ -107,9 +107,9 @@ impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> IntoResponse fo
     }
 }
 
-impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for Listed<T> {
+impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for PageResponse<T> {
     fn meta() -> MetaResponses {
-        Reply::<Page<T>>::meta()
+        JsonResponse::<Page<T>>::meta()
     }
 
     fn register(registry: &mut Registry) {

@@ -19,17 +19,17 @@ use super::{EntityTag, IfNoneMatch, etag};
 pub(super) const JSON: &str = "application/json";
 
 /// 200 with a body.
-pub struct Reply<T>(pub T);
+pub struct JsonResponse<T>(pub T);
 
 /// 200 with a body and its `ETag`, or 304 when the client has it already.
-pub enum Tagged<T, Tag = EntityTag> {
+pub enum WithEtag<T, Tag = EntityTag> {
     /// The client's copy is the present one (RFC 9110 §15.4.5).
     Unchanged(Tag),
     /// The present one.
     Present(Tag, T),
 }
 
-impl<T, Tag: fmt::Display> Tagged<T, Tag> {
+impl<T, Tag: fmt::Display> WithEtag<T, Tag> {
     /// The present one, unless the client says that he has it.
     pub fn new(tag: Tag, known: Option<IfNoneMatch>, body: impl FnOnce() -> T) -> Self {
         match known.is_some_and(|known| known.has(&tag)) {
@@ -40,7 +40,7 @@ impl<T, Tag: fmt::Display> Tagged<T, Tag> {
 }
 
 /// 201 with `Location`, `ETag` and a body: made once, remembered, and given again to who asks again.
-pub struct Answer<T> {
+pub struct CreatedResponse<T> {
     stored: idempotency::StoredResponse,
     body: PhantomData<fn() -> T>,
 }
@@ -57,7 +57,7 @@ pub struct WithCookies<R> {
 }
 
 /// 202 with what was asked for: it will be done, and is not yet.
-pub struct Queued<T>(pub T);
+pub struct AcceptedJob<T>(pub T);
 
 /// 207 with what came of each of several things, in the order in which they were asked for (RFC 4918 §13).
 pub struct MultiStatus<T>(pub T);
@@ -100,7 +100,7 @@ fn json<T: Serialize>(body: &T) -> Response {
     }
 }
 
-impl<T: Serialize> Answer<T> {
+impl<T: Serialize> CreatedResponse<T> {
     /// Something new, at `location`.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl<T: Serialize> Answer<T> {
     }
 }
 
-impl<T> Answer<T> {
+impl<T> CreatedResponse<T> {
     /// The answer given before.
     pub fn again(stored: idempotency::StoredResponse) -> Self {
         Self { stored, body: PhantomData }
@@ -128,13 +128,13 @@ impl<T> Answer<T> {
     }
 }
 
-impl<T: Serialize + Send> IntoResponse for Reply<T> {
+impl<T: Serialize + Send> IntoResponse for JsonResponse<T> {
     fn into_response(self) -> Response {
         json(&self.0)
     }
 }
 
-impl<T: Serialize + Send> IntoResponse for Queued<T> {
+impl<T: Serialize + Send> IntoResponse for AcceptedJob<T> {
     fn into_response(self) -> Response {
         let mut response = json(&self.0);
         response.set_status(StatusCode::ACCEPTED);
@@ -150,7 +150,7 @@ impl<T: Serialize + Send> IntoResponse for MultiStatus<T> {
     }
 }
 
-impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for Tagged<T, Tag> {
+impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for WithEtag<T, Tag> {
     fn into_response(self) -> Response {
         let (tag, mut response) = match self {
             Self::Unchanged(tag) => (tag, StatusCode::NOT_MODIFIED.into()),
@@ -161,7 +161,7 @@ impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for Tagged<T, T
     }
 }
 
-impl<T: Send> IntoResponse for Answer<T> {
+impl<T: Send> IntoResponse for CreatedResponse<T> {
     fn into_response(self) -> Response {
         let idempotency::StoredResponse { status, location, etag, body } = self.stored;
         let mut response = Response::builder()
@@ -179,7 +179,7 @@ impl<T: Send> IntoResponse for Answer<T> {
 
 impl IntoResponse for Accepted {
     fn into_response(self) -> Response {
-        Queued(Acceptance { message: Sentence(self.0.to_owned()) }).into_response()
+        AcceptedJob(Acceptance { message: Sentence(self.0.to_owned()) }).into_response()
     }
 }
 
@@ -234,7 +234,7 @@ fn response<T: Type>(
     }
 }
 
-impl<T: Type + Serialize> ApiResponse for Reply<T> {
+impl<T: Type + Serialize> ApiResponse for JsonResponse<T> {
     fn meta() -> MetaResponses {
         response::<T>(StatusCode::OK, "OK", Vec::new())
     }
@@ -244,7 +244,7 @@ impl<T: Type + Serialize> ApiResponse for Reply<T> {
     }
 }
 
-impl<T: Type + Serialize> ApiResponse for Queued<T> {
+impl<T: Type + Serialize> ApiResponse for AcceptedJob<T> {
     fn meta() -> MetaResponses {
         response::<T>(StatusCode::ACCEPTED, "Accepted", Vec::new())
     }
@@ -264,7 +264,7 @@ impl<T: Type + Serialize> ApiResponse for MultiStatus<T> {
     }
 }
 
-impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for Tagged<T, Tag> {
+impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for WithEtag<T, Tag> {
     fn meta() -> MetaResponses {
         response::<T>(StatusCode::OK, "OK", vec![text_header("ETag", "Its version; send it as `If-Match`.")])
     }
@@ -274,7 +274,7 @@ impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for Tagged<T, Ta
     }
 }
 
-impl<T: Type + Serialize> ApiResponse for Answer<T> {
+impl<T: Type + Serialize> ApiResponse for CreatedResponse<T> {
     fn meta() -> MetaResponses {
         let location = text_header("Location", "Its path.");
         response::<T>(StatusCode::CREATED, "Created", vec![location, text_header("ETag", "Its version.")])
@@ -287,7 +287,7 @@ impl<T: Type + Serialize> ApiResponse for Answer<T> {
 
 impl ApiResponse for Accepted {
     fn meta() -> MetaResponses {
-        Queued::<Acceptance>::meta()
+        AcceptedJob::<Acceptance>::meta()
     }
 
     fn register(registry: &mut Registry) {

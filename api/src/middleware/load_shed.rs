@@ -27,26 +27,26 @@ use crate::{
     operations::Operation,
     problem::Problem,
     request::client_ip,
-    server::activity::{Peers, Place},
+    server::activity::{PeerLimiter, PeerPermit},
 };
 
 /// When to come again.
 const SOON: Duration = Duration::from_secs(1);
 
 /// A request's place; given back on drop.
-type Held = (OwnedSemaphorePermit, Place);
+type Held = (OwnedSemaphorePermit, PeerPermit);
 
 /// The requests of one server.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub(crate) struct LoadShedder {
     slots: Arc<Semaphore>,
-    addresses: Arc<Peers>,
+    addresses: Arc<PeerLimiter>,
     /// Most of one IPv4 address or IPv6 /64: nobody shuts the others out by sending slowly.
     share: usize,
     trusted_proxies: Option<Networks>,
 }
 
-impl Load {
+impl LoadShedder {
     /// At most so many requests, half of them from one address, which these proxies tell.
     pub(crate) fn new(requests: usize, trusted_proxies: Option<Networks>) -> Self {
         Self {
@@ -84,18 +84,18 @@ impl Load {
         };
         let mut response = endpoint.call(request).await?;
         let inner = response.take_body().into();
-        response.set_body(BoxBody::new(Holding { inner, _held: held }));
+        response.set_body(BoxBody::new(PermitBody { inner, _held: held }));
         Ok(response)
     }
 }
 
 /// A body that keeps the place of its request.
-struct Holding {
+struct PermitBody {
     inner: BoxBody<Bytes, io::Error>,
     _held: Held,
 }
 
-impl HttpBody for Holding {
+impl HttpBody for PermitBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_the_places_of_the_others() {
-        let load = Load::new(5, None);
+        let load = LoadShedder::new(5, None);
         let client = |text: &str| Some(text.parse().unwrap());
         let mut held: Vec<_> = (0..9).filter_map(|_| load.enter(client("203.0.113.7"))).collect();
         assert_eq!(held.len(), 3);
@@ -139,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_written_while_it_is_read_keeps_its_place() {
-        let load = Arc::new(Load::new(1, None));
+        let load = Arc::new(LoadShedder::new(1, None));
         let file = poem::endpoint::make_sync(|_| {
             let piece = futures_util::stream::once(async { Ok::<_, io::Error>("a piece") });
             Response::builder().body(Body::from_bytes_stream(piece))

@@ -193,16 +193,16 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<ErrorKind> {
         (ErrorKind::Unauthenticated, is_secured),
         (ErrorKind::Forbidden, is_secured),
         (ErrorKind::NotFound, any_in("path")),
-        (ErrorKind::TooSlow, true),
+        (ErrorKind::RequestTimeout, true),
         (ErrorKind::Conflict, in_organization && method != "get"),
         (ErrorKind::Moved, in_organization),
         (ErrorKind::Gone, in_organization),
-        (ErrorKind::Stale, header("If-Match")),
+        (ErrorKind::PreconditionFailed, header("If-Match")),
         (ErrorKind::TooLarge, has_body),
         (ErrorKind::WrongMediaType, has_body),
         // Extractors refuse query parameters that the document does not list, and headers they cannot read.
         (ErrorKind::Invalid, is_secured || has_body || any_in("query") || any_in("header")),
-        (ErrorKind::Limited, true),
+        (ErrorKind::TooManyRequests, true),
         (ErrorKind::Internal, true),
         (ErrorKind::Unavailable, true),
     ];
@@ -224,7 +224,7 @@ fn response(kind: ErrorKind) -> Value {
     let header = match kind {
         ErrorKind::Moved => Some(("Location", json!({"type": "string", "format": "uri-reference"}))),
         ErrorKind::Unauthenticated => Some(("WWW-Authenticate", json!({"type": "string"}))),
-        ErrorKind::Limited | ErrorKind::Unavailable => {
+        ErrorKind::TooManyRequests | ErrorKind::Unavailable => {
             Some(("Retry-After", json!({"type": "integer", "minimum": 1})))
         }
         _ => None,

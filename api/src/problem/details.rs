@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insula_core::base::{
-    error::{Error, ErrorCode, ErrorKind, FieldError, MOST_FAULTS, MissingPermission},
+    error::{Error, ErrorCode, ErrorKind, FieldError, MAX_FIELD_ERRORS, MissingPermission},
     permissions::Permission,
 };
 use serde::Serialize;
@@ -67,7 +67,7 @@ impl<'a> Details<'a> {
             instance,
             error: code.as_str(),
             errors: match error {
-                Error::Invalid(_, errors) => &errors[..errors.len().min(MOST_FAULTS)],
+                Error::Invalid(_, errors) => &errors[..errors.len().min(MAX_FIELD_ERRORS)],
                 _ => &[],
             },
             request_id,
@@ -161,7 +161,7 @@ pub(crate) fn schema() -> Value {
             "errors": {
                 "type": "array",
                 "description": "All invalid fields; only the first 50 if there are more.",
-                "maxItems": MOST_FAULTS,
+                "maxItems": MAX_FIELD_ERRORS,
                 "items": {
                     "type": "object",
                     "required": ["field", "code", "message"],

@@ -37,21 +37,21 @@ pub struct Problem(pub Error);
 
 /// A [`Problem`] of an operation that says itself which statuses it may have besides those that follow from its form.
 #[derive(Debug)]
-pub struct Also<const STATUS: u16, const OTHER: u16 = 0, const THIRD: u16 = 0, const FOURTH: u16 = 0>(
+pub struct ProblemWith<const STATUS: u16, const OTHER: u16 = 0, const THIRD: u16 = 0, const FOURTH: u16 = 0>(
     Problem,
 );
 
 /// It may be a conflict, though the operation is outside of an organization.
-pub type Conflicting = Also<409>;
+pub type WithConflict = ProblemWith<409>;
 
 /// It may be about where the request comes from, though the operation is open to anybody.
-pub type Guarded<const OTHER: u16 = 0> = Also<403, OTHER>;
+pub type WithForbidden<const OTHER: u16 = 0> = ProblemWith<403, OTHER>;
 
 /// It may be about who signs in, or from where, though the operation is open to anybody.
-pub type Challenging = Guarded<401>;
+pub type WithLoginErrors = WithForbidden<401>;
 
 /// It may be about a mailed link, or where the request comes from.
-pub type Linked<const OTHER: u16 = 0, const THIRD: u16 = 0> = Also<403, 410, OTHER, THIRD>;
+pub type WithLinkErrors<const OTHER: u16 = 0, const THIRD: u16 = 0> = ProblemWith<403, 410, OTHER, THIRD>;
 
 /// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
 #[derive(Clone, Debug)]
@@ -64,17 +64,17 @@ pub const fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Moved => StatusCode::PERMANENT_REDIRECT,
         ErrorKind::Gone => StatusCode::GONE,
-        ErrorKind::Unconditional => StatusCode::PRECONDITION_REQUIRED,
-        ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+        ErrorKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::Limited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -180,7 +180,7 @@ impl From<Error> for Problem {
 }
 
 impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16> From<E>
-    for Also<STATUS, OTHER, THIRD, FOURTH>
+    for ProblemWith<STATUS, OTHER, THIRD, FOURTH>
 {
     fn from(error: E) -> Self {
         Self(error.into())
@@ -188,9 +188,9 @@ impl<E: Into<Problem>, const STATUS: u16, const OTHER: u16, const THIRD: u16, co
 }
 
 impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16>
-    From<Also<STATUS, OTHER, THIRD, FOURTH>> for poem::Error
+    From<ProblemWith<STATUS, OTHER, THIRD, FOURTH>> for poem::Error
 {
-    fn from(Also(problem): Also<STATUS, OTHER, THIRD, FOURTH>) -> Self {
+    fn from(ProblemWith(problem): ProblemWith<STATUS, OTHER, THIRD, FOURTH>) -> Self {
         problem.into()
     }
 }
@@ -214,7 +214,7 @@ impl ApiResponse for Problem {
 }
 
 impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16> ApiResponse
-    for Also<STATUS, OTHER, THIRD, FOURTH>
+    for ProblemWith<STATUS, OTHER, THIRD, FOURTH>
 {
     fn meta() -> MetaResponses {
         let response = |status| MetaResponse {

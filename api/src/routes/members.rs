@@ -32,10 +32,11 @@ use crate::{
     auth::tenant,
     body::MergePatch,
     http::{
-        Cursor, Description, DisplayName, Email, Id, IfMatch, IfNoneMatch, Limit, Listed, MemberTag, Name,
-        NoContent, OrPreview, Paging, Permission, Reply, RoleKey, RoleName, SearchTerm, Tagged,
+        Cursor, Description, DisplayName, Email, Id, IfMatch, IfNoneMatch, JsonResponse, Limit, ListRequest,
+        MemberTag, Name, NoContent, OrDryRun, PageResponse, Permission, RoleKey, RoleName, SearchTerm,
+        WithEtag,
     },
-    problem::{Conflicting, Problem, Result},
+    problem::{Problem, Result, WithConflict},
     state::State,
 };
 
@@ -165,15 +166,15 @@ impl MembersApi {
         status: Query<Option<MemberStatus>>,
         /// Only those whose address or username contains this, without regard to case.
         q: Query<Option<SearchTerm>>,
-    ) -> Result<Listed<Member>> {
+    ) -> Result<PageResponse<Member>> {
         let mut fields = FieldErrors::default();
-        let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.finish()?;
+        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.into_result()?;
         let role = role.0.map(|role| RoleRef::parse(&role.0));
         let filter = MemberFilter { role, status: status.0.map(Status::from), term };
         let sort = sort.0.unwrap_or(MemberSort::JoinedAt).into();
         let list = format!("listMembers {} {sort:?} {filter:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = members::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Member::from))
@@ -186,10 +187,10 @@ impl MembersApi {
         org: tenant::Path<MembersRead>,
         member: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Member, MemberTag>> {
+    ) -> Result<WithEtag<Member, MemberTag>> {
         let tx = self.0.db.begin(org.0).await?;
         let member = members::get(&tx, MemberId(member.0.0)).await?;
-        Ok(Tagged::new(tag(&member), known.0, || member.into()))
+        Ok(WithEtag::new(tag(&member), known.0, || member.into()))
     }
 
     /// Change a member
@@ -205,7 +206,7 @@ impl MembersApi {
         /// Only tell who would gain and who would lose what.
         dry_run: Query<Option<bool>>,
         patch: MergePatch<MemberUpdate>,
-    ) -> Result<OrPreview<Tagged<Member, MemberTag>>> {
+    ) -> Result<OrDryRun<WithEtag<Member, MemberTag>>> {
         let id = MemberId(member.0.0);
         let changes = match patch.body() {
             Ok(patch) => MemberChanges::from(patch),
@@ -214,11 +215,11 @@ impl MembersApi {
         let expected = IfMatch::expected_member(expected.0);
         let tx = self.0.db.begin(org.0).await?;
         if dry_run.0 == Some(true) {
-            return Ok(OrPreview::tried(members::try_change(&tx, id, changes, &expected).await?));
+            return Ok(OrDryRun::tried(members::try_change(&tx, id, changes, &expected).await?));
         }
         let member = offboarding::change(&tx, id, changes, &expected).await?;
         tx.commit().await?;
-        Ok(OrPreview::Done(Tagged::Present(tag(&member), member.into())))
+        Ok(OrDryRun::Done(WithEtag::Present(tag(&member), member.into())))
     }
 
     /// Remove a member
@@ -248,9 +249,9 @@ impl MembersApi {
         &self,
         org: tenant::Path<MembersRead>,
         member: Path<Id>,
-    ) -> Result<Reply<EffectivePermissions>> {
+    ) -> Result<JsonResponse<EffectivePermissions>> {
         let tx = self.0.db.begin(org.0).await?;
-        Ok(Reply(members::permissions(&tx, MemberId(member.0.0)).await?.into()))
+        Ok(JsonResponse(members::permissions(&tx, MemberId(member.0.0)).await?.into()))
     }
 
     /// Look at what I may do
@@ -258,9 +259,9 @@ impl MembersApi {
     async fn my_permissions(
         &self,
         org: tenant::Path<Membership>,
-    ) -> Result<Reply<EffectivePermissions>, Conflicting> {
+    ) -> Result<JsonResponse<EffectivePermissions>, WithConflict> {
         let tx = self.0.db.begin(org.0).await?;
-        Ok(Reply(members::my_permissions(&tx).await?.into()))
+        Ok(JsonResponse(members::my_permissions(&tx).await?.into()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use insula_core::base::{
-    error::{FieldError, MOST_FAULTS},
+    error::{FieldError, MAX_FIELD_ERRORS},
     text,
 };
 use serde_json::{Number, Value};
@@ -68,7 +68,7 @@ struct Walk<'s, 'v> {
 
 impl<'s: 'v, 'v> Walk<'s, 'v> {
     fn fail(&mut self, code: &'static str, message: impl Into<String>) {
-        if self.errors.len() < MOST_FAULTS {
+        if self.errors.len() < MAX_FIELD_ERRORS {
             let field = path(self.place.iter());
             self.errors.push(FieldError { field, code, message: message.into() });
         }
@@ -249,8 +249,8 @@ fn form(pattern: &str) -> Option<(&'static str, bool)> {
         text::Locale::PATTERN => ("Must be a language tag such as en or de-CH.", false),
         text::Currency::PATTERN => ("Must be a currency code such as EUR.", true),
         text::Color::PATTERN => ("Must be a colour such as #1f6feb.", true),
-        text::LINE => ("Must not contain control characters or invisible characters.", false),
-        text::WORDS => {
+        text::NO_CONTROLS_PATTERN => ("Must not contain control characters or invisible characters.", false),
+        text::NOT_BLANK_PATTERN => {
             ("Must not be blank, and must not contain control characters or invisible characters.", false)
         }
         r"^[a-z_]+\.[a-z_]+$" => ("Must be an action such as project.updated.", false),

@@ -299,5 +299,5 @@ impl Node {
 /// Is it for the schema to say? What people are to read is looked at by its type alone, which tells it together with all that
 /// only types see; that type and form agree is proved in `core::base::text`.
 fn is_checked(pattern: &&str) -> bool {
-    ![text::LINE, text::WORDS].contains(pattern)
+    ![text::NO_CONTROLS_PATTERN, text::NOT_BLANK_PATTERN].contains(pattern)
 }

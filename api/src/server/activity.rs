@@ -22,30 +22,30 @@ use crate::server::Limits;
 
 /// Open connections per peer prefix: IPv4 address, IPv6 /64 (what one customer is given, RFC 6177 §2).
 #[derive(Debug, Default)]
-pub(crate) struct Peers(Mutex<HashMap<IpAddr, usize>>);
+pub(crate) struct PeerLimiter(Mutex<HashMap<IpAddr, usize>>);
 
 /// One connection's place among its peer's; given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Peers>, IpAddr);
+pub(crate) struct PeerPermit(Arc<PeerLimiter>, IpAddr);
 
-impl Peers {
+impl PeerLimiter {
     fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for one more connection of `peer`, unless it holds `cap` already.
-    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, cap: usize) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, cap: usize) -> Option<PeerPermit> {
         let key = network(peer);
         let mut open = self.open();
         let count = open.entry(key).or_default();
         (*count < cap).then(|| {
             *count += 1;
-            Place(self.clone(), key)
+            PeerPermit(self.clone(), key)
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for PeerPermit {
     fn drop(&mut self) {
         let mut open = self.0.open();
         if let Some(count) = open.get_mut(&self.1) {
@@ -196,20 +196,20 @@ impl Drop for InFlight {
 
 pin_project! {
     /// The body of an answer, which keeps its request in flight until the last piece is handed over.
-    pub(crate) struct Watched<B> {
+    pub(crate) struct TrackedBody<B> {
         #[pin]
         inner: B,
         in_flight: InFlight,
     }
 }
 
-impl<B> Watched<B> {
+impl<B> TrackedBody<B> {
     pub(crate) fn new(inner: B, in_flight: InFlight) -> Self {
         Self { inner, in_flight }
     }
 }
 
-impl<B: HttpBody> HttpBody for Watched<B> {
+impl<B: HttpBody> HttpBody for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_peer_is_an_ipv4_address_or_an_ipv6_network() {
-        let peers = Arc::new(Peers::default());
+        let peers = Arc::new(PeerLimiter::default());
         let enter = |ip: &str| peers.enter(ip.parse().unwrap(), 2);
         let held =
             [enter("192.0.2.1"), enter("::ffff:192.0.2.1"), enter("2001:db8::1"), enter("2001:db8::ffff:1")];

@@ -43,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Limits, Readiness, unread_body};
 use crate::server::{
-    activity::{Activity, Watched},
+    activity::{Activity, TrackedBody},
     socket::Socket,
 };
 
@@ -51,7 +51,7 @@ use crate::server::{
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// What a peer is sent.
-type Answer = Response<Watched<BoxBody<Bytes, io::Error>>>;
+type Answer = Response<TrackedBody<BoxBody<Bytes, io::Error>>>;
 
 /// What all connections of one server share.
 pub(super) struct Server<E> {
@@ -213,7 +213,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         let in_flight = self.activity.request(request.version());
         Box::pin(async move {
             let response = self.server.respond(request, self.address).await;
-            Ok(response.map(|body| Watched::new(body, in_flight)))
+            Ok(response.map(|body| TrackedBody::new(body, in_flight)))
         })
     }
 }

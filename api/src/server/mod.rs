@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::connection::Server;
-use crate::server::activity::Peers;
+use crate::server::activity::PeerLimiter;
 
 /// What one client may cost.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +118,7 @@ where
         drain: CancellationToken::new(),
     });
     let slots = Arc::new(Semaphore::new(limits.connections));
-    let peers = Arc::new(Peers::default());
+    let peers = Arc::new(PeerLimiter::default());
     let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
     let mut stopping = pin!(async {
         stop.await;

@@ -31,7 +31,7 @@ use crate::{
     body::{MergePatch, StrictJson},
     browser::origins::Origins,
     middleware::headers::Headers,
-    problem::{Challenging, Conflicting, Result},
+    problem::{Result, WithConflict, WithLoginErrors},
     server::Limits,
     texts,
 };
@@ -234,7 +234,7 @@ impl Demo {
 
     /// Do something with a project
     #[oai(path = "/actions", method = "post", operation_id = "act", tag = "Tag::Projects")]
-    async fn act(&self, action: StrictJson<Action>) -> Result<Json<Project>, Challenging> {
+    async fn act(&self, action: StrictJson<Action>) -> Result<Json<Project>, WithLoginErrors> {
         match action.value {
             Action::Archive(archive) => Ok(Project::named(archive.reason)),
             Action::Rename(rename) => Ok(Project::named(rename.name)),
@@ -243,7 +243,7 @@ impl Demo {
 
     /// Register
     #[oai(path = "/register", method = "post", operation_id = "register", tag = "Tag::Accounts")]
-    async fn register(&self, new: StrictJson<ProjectChange>) -> Result<Json<Project>, Conflicting> {
+    async fn register(&self, new: StrictJson<ProjectChange>) -> Result<Json<Project>, WithConflict> {
         let name = new.value.name.ok_or(ErrorCode::EmailTaken.refuse())?;
         Ok(Project::named(name))
     }

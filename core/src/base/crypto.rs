@@ -77,7 +77,7 @@ impl MasterKey {
 
     /// The same key, which also accepts what `previous` made.
     #[must_use]
-    pub fn after(self, previous: Option<Secret<String>>) -> Self {
+    pub fn with_previous(self, previous: Option<Secret<String>>) -> Self {
         Self { previous, ..self }
     }
 
@@ -142,13 +142,13 @@ impl<const N: usize> MacKey<N> {
     }
 
     /// A token that says `claims` of a subject which it does not name: base64url of the claims and the tag of both.
-    pub(crate) fn token(&self, subject: Uuid, claims: &[u8]) -> String {
+    pub(crate) fn sign_token(&self, subject: Uuid, claims: &[u8]) -> String {
         let tag = self.tag(&[subject.as_bytes(), claims].concat());
         URL_SAFE_NO_PAD.encode([claims, &tag].concat())
     }
 
     /// What `token` says, if it is one of this subject.
-    pub(crate) fn claims(&self, subject: Uuid, token: &str) -> Option<Vec<u8>> {
+    pub(crate) fn verify_token(&self, subject: Uuid, token: &str) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let tag = bytes.split_off(bytes.len().checked_sub(N)?);
         self.verify(&[subject.as_bytes(), &*bytes].concat(), &tag).then_some(bytes)
@@ -171,7 +171,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// # Panics
 /// When the system has none: nothing secret can be made then.
 #[expect(clippy::expect_used, reason = "without randomness no secret may be made")]
-pub fn random<const N: usize>() -> [u8; N] {
+pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system's random source answers");
     bytes
@@ -208,8 +208,10 @@ mod tests {
             MacKey::<8>::derive(&key("a"), KeyPurpose::Cursor),
             MacKey::<8>::derive(&key("b"), KeyPurpose::Cursor),
         );
-        let both =
-            MacKey::<8>::derive(&key("b").after(Some(Secret::new("a".repeat(32)))), KeyPurpose::Cursor);
+        let both = MacKey::<8>::derive(
+            &key("b").with_previous(Some(Secret::new("a".repeat(32)))),
+            KeyPurpose::Cursor,
+        );
         assert!(both.verify(b"m", &old.tag(b"m")) && both.verify(b"m", &new.tag(b"m")));
         assert_eq!(both.tag(b"m"), new.tag(b"m"));
         assert!(!new.verify(b"m", &old.tag(b"m")));

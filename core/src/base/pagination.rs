@@ -31,7 +31,7 @@ pub enum SortValue {
     /// Of a column of numbers.
     Number(i64),
     /// Of a row that has none.
-    Nothing,
+    Null,
 }
 
 /// The place after which a page starts: the last row of the page before.

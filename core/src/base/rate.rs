@@ -35,7 +35,7 @@ impl Rate {
 
     /// What one of so many processes may allow; at least one.
     #[must_use]
-    pub fn part(self, processes: u32) -> Self {
+    pub fn share_of(self, processes: u32) -> Self {
         Self { count: (self.count / processes.max(1)).max(1), ..self }
     }
 }
@@ -101,7 +101,7 @@ mod tests {
             if let Some(quota) = Rate::parse(&text) {
                 prop_assert_eq!(Rate::parse(&quota.to_string()), Some(quota));
                 prop_assert!(!quota.interval().is_zero() && quota.interval() <= quota.per);
-                let part = quota.part(processes);
+                let part = quota.share_of(processes);
                 prop_assert!((1..=quota.count).contains(&part.count) && part.per == quota.per);
             }
         }

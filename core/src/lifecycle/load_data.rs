@@ -38,7 +38,7 @@ pub async fn fill(db: &Db, org: OrgId, entries: u32, done: impl Fn(u32)) -> Resu
         let until = entries.min(from + TRANSACTION);
         let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
         #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
-        let scope = tx.enter(org).await?;
+        let scope = tx.enter_org(org).await?;
         let members = active(&scope).await?;
         for first in (from..until).step_by(STATEMENT as usize) {
             let rows = first..until.min(first + STATEMENT);
@@ -63,7 +63,7 @@ async fn active(tx: &OrgTx<Platform>) -> Result<Vec<MemberId>> {
 async fn add_projects(db: &Db, org: OrgId) -> Result<Vec<ProjectId>> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
-    let scope = tx.enter(org).await?;
+    let scope = tx.enter_org(org).await?;
     let (now, mut ids, mut rows) = (tx.now(), Vec::new(), Vec::new());
     for number in 1..=PROJECTS {
         let (id, code) = (ProjectId::new(now), format!("LOAD-{number}"));

@@ -31,7 +31,7 @@ impl JobWakeup {
     }
 
     /// Rings once for each job. Waits for nothing.
-    pub(crate) fn ring(&self, rings: &[JobRef]) {
+    pub(crate) fn notify(&self, rings: &[JobRef]) {
         let Some(sender) = &self.0 else { return };
         for ring in rings {
             if sender.try_send(*ring).is_err() {
@@ -52,11 +52,11 @@ mod tests {
         let rings: Vec<_> =
             (0..=WAITING).map(|_| JobRef { org: OrgId::PLATFORM, job: JobId::new(now) }).collect();
         let (bell, mut heard) = JobWakeup::new();
-        bell.ring(&rings);
+        bell.notify(&rings);
         let got: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
         assert_eq!(got, rings[..WAITING]);
         drop(heard);
-        bell.ring(&rings);
-        JobWakeup::default().ring(&rings);
+        bell.notify(&rings);
+        JobWakeup::default().notify(&rings);
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn lock(tx: &GlobalTx, memberships: &[Belonging]) -> Result<()>
 
 async fn enter(tx: &GlobalTx, membership: &Belonging) -> Result<OrgTx<Platform>> {
     #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its person")]
-    tx.enter(membership.organization).await
+    tx.enter_org(membership.organization).await
 }
 
 /// What ends with a membership; the member is locked.

@@ -164,7 +164,7 @@ impl Mailer {
             let error = error.map(|error| shown(&error));
             DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
         };
-        let letter = match email_content::write(db, &office.mail, &office.public_url, job).await {
+        let letter = match email_content::compose(db, &office.mail, &office.public_url, job).await {
             Ok(Composed::Send(letter)) => letter,
             Ok(Composed::Skip { to, reason }) => {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));

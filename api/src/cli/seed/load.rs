@@ -12,7 +12,7 @@ use insula_core::{
 };
 
 use super::{
-    super::{Fault, say},
+    super::{CliError, say},
     Seed, random_word,
 };
 
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
 }
 
 /// Makes them, all owned by one person.
-pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
+pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), CliError> {
     let owner = seed.person("Lola", "Load").await?;
     let run = random_word(5);
     // Draws nothing where nobody looks.
@@ -50,12 +50,16 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn found(seed: &Seed<'_>, owner: UserId, slug: &str) -> Result<insula_core::base::ids::OrgId, Fault> {
+async fn found(
+    seed: &Seed<'_>,
+    owner: UserId,
+    slug: &str,
+) -> Result<insula_core::base::ids::OrgId, CliError> {
     let (Ok(name), Ok(slug)) = (Name::parse(slug), Slug::parse(slug)) else {
-        return Err(Fault::failed("a name of the load data is invalid"));
+        return Err(CliError::failed("a name of the load data is invalid"));
     };
     let tx = seed.db.begin_global(AuditOrigin::SYSTEM).await?;
-    let organization = accounts::found(&tx, owner, NewOrganization { name, slug }).await?;
+    let organization = accounts::create_organization(&tx, owner, NewOrganization { name, slug }).await?;
     tx.commit().await?;
     Ok(organization.id)
 }

@@ -14,7 +14,7 @@ use std::{
 
 use insula_core::{
     base::{
-        crypto::{Secret, random},
+        crypto::{Secret, random_bytes},
         error::ErrorCode,
         ids::UserId,
         permissions::{AuditOrigin, BuiltinRole, ProjectsCreate, RequestInfo},
@@ -38,7 +38,7 @@ use insula_core::{
 pub(super) use greeting::greet;
 use greeting::start_anew;
 
-use super::{Fault, create_superuser, database, migrate, say, serve};
+use super::{CliError, create_superuser, database, migrate, say, serve};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -73,9 +73,9 @@ fn email(first_name: &str) -> String {
     format!("{}@demo.example", first_name.to_lowercase())
 }
 
-pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault> {
+pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     if config.is_production() {
-        return Err(Fault::config(
+        return Err(CliError::config(
             "`seed` creates accounts with a shared password; it is refused in production",
         ));
     }
@@ -116,7 +116,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), Fault>
     outcome
 }
 
-async fn demo(seed: &Seed<'_>) -> Result<(), Fault> {
+async fn demo(seed: &Seed<'_>) -> Result<(), CliError> {
     let mut people = Vec::new();
     for (first, last, role) in PEOPLE {
         people.push((seed.person(first, last).await?, role));
@@ -143,12 +143,12 @@ struct Seed<'a> {
 
 impl Seed<'_> {
     /// The user; registers them if the account does not exist.
-    async fn person(&self, first: &str, last: &str) -> Result<UserId, Fault> {
+    async fn person(&self, first: &str, last: &str) -> Result<UserId, CliError> {
         let address = email(first);
         let hash = self.verifier.passwords.hash(Secret::new(self.password.to_owned())).await?;
         let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let name = |name| Name::parse(name).ok();
-        let email = EmailAddress::parse(&address).map_err(|fault| Fault::failed(fault.message))?;
+        let email = EmailAddress::parse(&address).map_err(|fault| CliError::failed(fault.message))?;
         let new = NewUser { email, username: None, first_name: name(first), last_name: name(last) };
         match accounts::register(&mut tx, new, hash, self.personal, None).await {
             Ok(user) => {
@@ -162,7 +162,7 @@ impl Seed<'_> {
                 let proof = self.verifier.log_in(&address, password, nowhere, &RequestTrail::default()).await;
                 let again = self.again;
                 proof.map(|proof| proof.user).map_err(|_| {
-                    Fault::failed(format!(
+                    CliError::failed(format!(
                         "{address} already exists with another password; to start over, {again}"
                     ))
                 })
@@ -172,13 +172,13 @@ impl Seed<'_> {
     }
 
     /// The organization with its members, and what they work on. `false`: it is there already.
-    async fn organization(&self, people: &[(UserId, BuiltinRole)]) -> Result<bool, Fault> {
+    async fn organization(&self, people: &[(UserId, BuiltinRole)]) -> Result<bool, CliError> {
         let (Ok(name), Ok(slug)) = (Name::parse("Demo"), Slug::parse(SLUG)) else {
-            return Err(Fault::failed("the name of the demo organization is invalid"));
+            return Err(CliError::failed("the name of the demo organization is invalid"));
         };
-        let (owner, others) = people.split_first().ok_or(Fault::failed("the demo has no users"))?;
+        let (owner, others) = people.split_first().ok_or(CliError::failed("the demo has no users"))?;
         let tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
-        let org = match accounts::found(&tx, owner.0, NewOrganization { name, slug }).await {
+        let org = match accounts::create_organization(&tx, owner.0, NewOrganization { name, slug }).await {
             Ok(organization) => organization.id,
             Err(error) if error.code() == ErrorCode::SlugTaken => return Ok(false),
             Err(error) => return Err(error.into()),
@@ -200,7 +200,7 @@ impl Seed<'_> {
     }
 
     /// Logs a person in, as the API would: projects are added by the same rules as everybody's.
-    async fn caller(&self, user: UserId) -> Result<Caller, Fault> {
+    async fn caller(&self, user: UserId) -> Result<Caller, CliError> {
         let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
         let now = tx.now();
@@ -219,10 +219,10 @@ impl Seed<'_> {
         })
     }
 
-    async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), Fault> {
+    async fn project(&self, caller: &Caller, code: &str, name: &str, color: &str) -> Result<(), CliError> {
         let proof = authorization::authorize::<ProjectsCreate>(self.db, caller, &OrgRef::parse(SLUG)).await?;
         let (Ok(code), Ok(name)) = (ProjectCode::parse(code), Name::parse(name)) else {
-            return Err(Fault::failed("a project of the demo is invalid"));
+            return Err(CliError::failed("a project of the demo is invalid"));
         };
         let tx = self.db.begin(proof).await?;
         let color = Color::parse(color).ok();
@@ -238,8 +238,8 @@ fn password_file(config: &Config) -> PathBuf {
 
 /// The first line of a file that only its owner may read; made with `content` when it is missing. Of several processes
 /// that make it at once one wins, and all read its line: it is written in full before it has its name.
-pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Result<String, Fault> {
-    let fault = |fault: std::io::Error| Fault::unavailable(format!("{}: {fault}", path.display()));
+pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Result<String, CliError> {
+    let fault = |fault: std::io::Error| CliError::unavailable(format!("{}: {fault}", path.display()));
     if !path.try_exists().map_err(fault)? {
         let draft = path.with_extension(format!("{}.new", std::process::id()));
         let mut file = OpenOptions::new()
@@ -258,12 +258,12 @@ pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Res
     }
     let text = fs::read_to_string(path).map_err(fault)?;
     let line = text.lines().next().filter(|line| !line.is_empty());
-    line.map(str::to_owned).ok_or_else(|| Fault::failed(format!("{} is empty; delete it", path.display())))
+    line.map(str::to_owned).ok_or_else(|| CliError::failed(format!("{} is empty; delete it", path.display())))
 }
 
 /// `bytes` random bytes as text without look-alikes.
 pub(super) fn random_word(bytes: usize) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let letters = random::<64>();
+    let letters = random_bytes::<64>();
     letters.iter().take(bytes * 8 / 5 + 1).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }

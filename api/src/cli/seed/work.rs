@@ -20,7 +20,7 @@ use insula_core::{
     },
 };
 
-use super::{super::Fault, SLUG, Seed};
+use super::{super::CliError, SLUG, Seed};
 
 const TAGS: [&str; 3] = ["Meeting", "Design", "Remote"];
 
@@ -43,7 +43,7 @@ const DAY: [(u32, i64, &str); 3] = [(8, 150, "Design"), (11, 60, "Meeting"), (13
 const WEEKS: u64 = 4;
 
 /// Adds tags and tasks, and the time of each of `people`; nothing of what they did today.
-pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), Fault> {
+pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), CliError> {
     let Some(owner) = people.first() else { return Ok(()) };
     let projects = projects_of(seed, owner).await?;
     let mut assignees = Vec::new();
@@ -60,12 +60,12 @@ pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), Fault>
 async fn authorize<P: insula_core::base::permissions::RequiredPermission>(
     seed: &Seed<'_>,
     caller: &Caller,
-) -> Result<insula_core::base::permissions::Authorized<P>, Fault> {
+) -> Result<insula_core::base::permissions::Authorized<P>, CliError> {
     Ok(authorization::authorize::<P>(seed.db, caller, &OrgRef::parse(SLUG)).await?)
 }
 
 /// The projects of the demo, in the order in which they were made.
-async fn projects_of(seed: &Seed<'_>, owner: &Caller) -> Result<Vec<ProjectId>, Fault> {
+async fn projects_of(seed: &Seed<'_>, owner: &Caller) -> Result<Vec<ProjectId>, CliError> {
     let tx = seed.db.begin(authorize::<ProjectsRead>(seed, owner).await?).await?;
     let sort = Sort { key: ProjectKey::CreatedAt, descending: false };
     let listing = PageRequest { limit: 100, sort, after: None };
@@ -78,7 +78,7 @@ async fn add_tasks(
     owner: &Caller,
     projects: &[ProjectId],
     assignees: &[MemberId],
-) -> Result<Vec<TagId>, Fault> {
+) -> Result<Vec<TagId>, CliError> {
     let tx = seed.db.begin(authorize::<TasksCreate>(seed, owner).await?).await?;
     let mut tags = Vec::new();
     for name in TAGS {
@@ -112,7 +112,7 @@ async fn track(
     place: usize,
     projects: &[ProjectId],
     tags: &[TagId],
-) -> Result<(), Fault> {
+) -> Result<(), CliError> {
     let tx = seed.db.begin(authorize::<TimeEntriesCreate>(seed, person).await?).await?;
     let today = tx.now().date_naive();
     for ago in (1..=7 * WEEKS).rev() {
@@ -144,6 +144,6 @@ fn turn<T: Copy>(things: &[T], number: usize) -> Option<T> {
     things.get(number % things.len().max(1)).copied()
 }
 
-fn sound<T>(text: Result<T, insula_core::base::text::InvalidText>) -> Result<T, Fault> {
-    text.map_err(|fault| Fault::failed(fault.message))
+fn sound<T>(text: Result<T, insula_core::base::text::InvalidText>) -> Result<T, CliError> {
+    text.map_err(|fault| CliError::failed(fault.message))
 }

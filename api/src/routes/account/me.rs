@@ -17,8 +17,11 @@ use uuid::Uuid;
 
 use crate::routes::Tag;
 use crate::{
-    auth::extractors::{SignedIn, Unverified},
-    http::{DisplayName, Email, EntityTag, Id, Locale, Name, NoContent, Reply, Tagged, TimeZone, Username},
+    auth::extractors::{SignedIn, SignedInUnverified},
+    http::{
+        DisplayName, Email, EntityTag, Id, JsonResponse, Locale, Name, NoContent, TimeZone, Username,
+        WithEtag,
+    },
     problem::Result,
     state::State,
 };
@@ -139,29 +142,29 @@ impl Sessions {
 impl MeApi {
     /// Look at myself
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
-    async fn get(&self, me: Unverified) -> Result<Tagged<User>> {
-        let Unverified(me) = me;
-        let user = accounts::shown(&self.0.db, me.user).await?;
-        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+    async fn get(&self, me: SignedInUnverified) -> Result<WithEtag<User>> {
+        let SignedInUnverified(me) = me;
+        let user = accounts::with_default_organization(&self.0.db, me.user).await?;
+        Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
     /// List where I am logged in
     #[oai(path = "/users/me/sessions", method = "get", operation_id = "listMySessions")]
-    async fn sessions(&self, me: Unverified) -> Result<Reply<Sessions>> {
-        let Unverified(me) = me;
+    async fn sessions(&self, me: SignedInUnverified) -> Result<JsonResponse<Sessions>> {
+        let SignedInUnverified(me) = me;
         let sessions = sessions::list(&self.0.db, me.user.id).await?;
-        Ok(Reply(Sessions::new(sessions, me.caller.claims.session)))
+        Ok(JsonResponse(Sessions::new(sessions, me.caller.claims.session)))
     }
 
     /// Log out everywhere else
     #[oai(path = "/users/me/sessions", method = "delete", operation_id = "revokeMyOtherSessions")]
-    async fn revoke_others(&self, me: Unverified) -> Result<NoContent> {
+    async fn revoke_others(&self, me: SignedInUnverified) -> Result<NoContent> {
         self.0.revoke(&me.0, RevokeScope::Others(me.0.caller.claims.session), "revoked").await
     }
 
     /// Log out one device
     #[oai(path = "/users/me/sessions/:session", method = "delete", operation_id = "revokeMySession")]
-    async fn revoke(&self, me: Unverified, session: Path<Id>) -> Result<NoContent> {
+    async fn revoke(&self, me: SignedInUnverified, session: Path<Id>) -> Result<NoContent> {
         self.0.revoke(&me.0, RevokeScope::One(SessionId(session.0.0)), "revoked").await
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::routes::{Tag, members::RoleSummary, organizations::Organization};
 use crate::{
     auth::extractors::SignedIn,
-    http::{Cursor, Limit, Listed, Paging},
+    http::{Cursor, Limit, ListRequest, PageResponse},
     problem::Result,
     state::State,
 };
@@ -57,10 +57,10 @@ impl MyOrganizationsApi {
         me: SignedIn,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Listed<Membership>> {
+    ) -> Result<PageResponse<Membership>> {
         let list = format!("listMyOrganizations {}", me.user.id);
         let oldest_first = Sort { key: (), descending: false };
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
         let page = members::list_mine(&self.0.db, me.user.id, paging.listing.clone()).await?;
         Ok(paging.reply(page, Membership::from))
     }

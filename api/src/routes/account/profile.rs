@@ -24,10 +24,10 @@ use uuid::Uuid;
 use super::me::{User, WeekStart};
 use crate::routes::{Tag, auth::sessions::LoginPassword};
 use crate::{
-    auth::extractors::{Recent, SignedIn, Unverified},
+    auth::extractors::{RecentLogin, SignedIn, SignedInUnverified},
     body::{MergePatch, StrictJson},
-    http::{Accepted, EntityTag, IfMatch, Locale, Name, Password, Tagged, TimeZone, Username},
-    problem::{Conflicting, Result},
+    http::{Accepted, EntityTag, IfMatch, Locale, Name, Password, TimeZone, Username, WithEtag},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -71,17 +71,17 @@ impl ProfileApi {
     #[oai(path = "/users/me", method = "patch", operation_id = "updateMe")]
     async fn change(
         &self,
-        me: Unverified,
+        me: SignedInUnverified,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProfileUpdate>,
-    ) -> Result<Tagged<User>, Conflicting> {
+    ) -> Result<WithEtag<User>, WithConflict> {
         let changes = ProfileChanges::try_from(patch.body()?)?;
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
         let expected = IfMatch::expected(expected.0);
         let user = accounts::change_profile(&tx, me.0.user.id, changes, &expected).await?;
         tx.commit().await?;
-        let user = accounts::shown(&self.0.db, user).await?;
-        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+        let user = accounts::with_default_organization(&self.0.db, user).await?;
+        Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
     /// Change my password
@@ -94,7 +94,7 @@ impl ProfileApi {
         request: &Request,
         me: SignedIn,
         body: StrictJson<PasswordChange>,
-    ) -> Result<Tagged<User>> {
+    ) -> Result<WithEtag<User>> {
         let State { db, passwords, .. } = &*self.0;
         let PasswordChange { current_password, password } = body.value;
         let (field, current) = ("current_password", Secret::new(current_password.0));
@@ -107,8 +107,8 @@ impl ProfileApi {
         let tx = db.begin_global(caller.origin()).await?;
         let user = accounts::change_password(&tx, &proof, field, caller.claims.session, hash).await?;
         tx.commit().await?;
-        let user = accounts::shown(db, user).await?;
-        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+        let user = accounts::with_default_organization(db, user).await?;
+        Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
     /// Delete my account
@@ -116,9 +116,9 @@ impl ProfileApi {
     /// Every log-in ends at once, and my own organization is deleted with it. For 14 days an operator can bring both back;
     /// then they are forgotten. Needs a recent log-in; the only owner of an organization makes somebody else an owner first.
     #[oai(path = "/users/me", method = "delete", operation_id = "deleteMe")]
-    async fn remove(&self, me: Recent<false>) -> Result<Accepted, Conflicting> {
+    async fn remove(&self, me: RecentLogin<false>) -> Result<Accepted, WithConflict> {
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
-        let removed = accounts::remove(&tx, me.0.user.id, accounts::BY_ONESELF).await;
+        let removed = accounts::remove(&tx, me.0.user.id, accounts::SELF_DELETE_GRACE).await;
         removed.map_err(|error| match error {
             // Deleted by another request in this moment, which ended this session, too.
             Error::NotFound(_) => ErrorCode::InvalidToken.refuse(),
@@ -157,7 +157,7 @@ fn change<T, U>(
     match value {
         MaybeUndefined::Undefined => None,
         MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => fields.take(field, parse(value)).map(Some),
+        MaybeUndefined::Value(value) => fields.parse(field, parse(value)).map(Some),
     }
 }
 
@@ -169,9 +169,9 @@ impl ProfileUpdate {
             first_name: change(fields, "first_name", self.first_name, name),
             last_name: change(fields, "last_name", self.last_name, name),
             username: change(fields, "username", self.username, |name| text::Username::parse(&name.0)),
-            locale: fields.take_optional("locale", self.locale.map(|tag| text::Locale::parse(&tag.0))),
+            locale: fields.parse_optional("locale", self.locale.map(|tag| text::Locale::parse(&tag.0))),
             timezone: fields
-                .take_optional("timezone", self.timezone.map(|zone| text::TimeZone::parse(&zone.0))),
+                .parse_optional("timezone", self.timezone.map(|zone| text::TimeZone::parse(&zone.0))),
             week_start: self.week_start.map(Into::into),
             default_organization: change(
                 fields,
@@ -189,7 +189,7 @@ impl TryFrom<ProfileUpdate> for ProfileChanges {
     fn try_from(patch: ProfileUpdate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let changes = patch.read(&mut fields);
-        fields.finish()?;
+        fields.into_result()?;
         Ok(changes)
     }
 }

@@ -16,8 +16,8 @@ use super::super::{
     },
 };
 use crate::{
-    auth::extractors::Superuser,
-    http::{Cursor, Id, Limit, Listed, Reply},
+    auth::extractors::SuperuserOnly,
+    http::{Cursor, Id, JsonResponse, Limit, PageResponse},
     problem::Result,
     state::State,
 };
@@ -34,7 +34,7 @@ impl PlatformAuditApi {
     async fn list(
         &self,
         request: &Request,
-        me: Superuser,
+        me: SuperuserOnly,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<EventSort>>,
@@ -54,7 +54,7 @@ impl PlatformAuditApi {
         from: Query<Option<DateTime<Utc>>>,
         /// Only what happened before this instant.
         to: Query<Option<DateTime<Utc>>>,
-    ) -> Result<Listed<AuditEvent>> {
+    ) -> Result<PageResponse<AuditEvent>> {
         let wanted = EventQuery {
             actor: actor.0,
             action: action.0,
@@ -71,8 +71,8 @@ impl PlatformAuditApi {
 
     /// Prove that the platform's log is whole
     #[oai(path = "/admin/audit/verify", method = "get", operation_id = "verifyPlatformAuditLog")]
-    async fn verify(&self, me: Superuser) -> Result<Reply<Verification>> {
+    async fn verify(&self, me: SuperuserOnly) -> Result<JsonResponse<Verification>> {
         let proof = audit::of_the_platform(me.origin());
-        Ok(Reply(audit_chain::verify(&self.0.db, &self.0.signer, &proof).await?.into()))
+        Ok(JsonResponse(audit_chain::verify(&self.0.db, &self.0.signer, &proof).await?.into()))
     }
 }

@@ -25,9 +25,9 @@ use uuid::Uuid;
 
 use super::{super::Tag, jobs::Job};
 use crate::{
-    auth::extractors::Superuser,
-    http::{Cursor, Email as Address, Id, Limit, Listed, Paging, Queued},
-    problem::{Conflicting, Result},
+    auth::extractors::SuperuserOnly,
+    http::{AcceptedJob, Cursor, Email as Address, Id, Limit, ListRequest, PageResponse},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -107,7 +107,7 @@ impl EmailsApi {
     async fn list(
         &self,
         request: &Request,
-        _me: Superuser,
+        _me: SuperuserOnly,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<EmailSort>>,
@@ -119,10 +119,10 @@ impl EmailsApi {
         to: Query<Option<Address>>,
         /// Only mails of this organization; `00000000-0000-0000-0000-000000000000`: only the platform's own.
         organization_id: Query<Option<Id>>,
-    ) -> Result<Listed<Email>> {
+    ) -> Result<PageResponse<Email>> {
         let mut fields = FieldErrors::default();
-        let to = fields.take_optional("to", to.0.map(|to| text::EmailAddress::parse(&to.0)));
-        fields.finish()?;
+        let to = fields.parse_optional("to", to.0.map(|to| text::EmailAddress::parse(&to.0)));
+        fields.into_result()?;
         let filter = EmailFilter {
             status: status.0.map(Into::into),
             template: template.0.map(Into::into),
@@ -131,7 +131,7 @@ impl EmailsApi {
         };
         let sort = sort.0.unwrap_or(EmailSort::CreatedAtDescending).into();
         let list = format!("listEmails {sort:?} {filter:?}");
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = emails::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Email::from))
     }
@@ -141,11 +141,11 @@ impl EmailsApi {
     /// By a new job like the one that sent it; the answer is that job. A mail that is still being tried is tried now
     /// instead.
     #[oai(path = "/admin/emails/:email/resend", method = "post", operation_id = "resendEmail")]
-    async fn resend(&self, me: Superuser, email: Path<Id>) -> Result<Queued<Job>, Conflicting> {
+    async fn resend(&self, me: SuperuserOnly, email: Path<Id>) -> Result<AcceptedJob<Job>, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
         let job = outbox::resend(&tx, JobId(email.0.0)).await?;
         tx.commit().await?;
-        Ok(Queued(Job::new(job, self.0.db.now())))
+        Ok(AcceptedJob(Job::new(job, self.0.db.now())))
     }
 }
 

@@ -21,9 +21,9 @@ use uuid::Uuid;
 
 use super::super::Tag;
 use crate::{
-    auth::extractors::Superuser,
-    http::{Cursor, Id, Limit, Listed, NoContent, Paging, Queued, Reply},
-    problem::{Conflicting, Result},
+    auth::extractors::SuperuserOnly,
+    http::{AcceptedJob, Cursor, Id, JsonResponse, Limit, ListRequest, NoContent, PageResponse},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -120,7 +120,7 @@ impl JobsApi {
     async fn list(
         &self,
         request: &Request,
-        _me: Superuser,
+        _me: SuperuserOnly,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<JobSort>>,
@@ -132,7 +132,7 @@ impl JobsApi {
         kind: Query<Option<JobKind>>,
         /// Only jobs of this organization; `00000000-0000-0000-0000-000000000000`: only the platform's own.
         organization_id: Query<Option<Id>>,
-    ) -> Result<Listed<Job>> {
+    ) -> Result<PageResponse<Job>> {
         let filter = JobFilter {
             state: state.0.map(Into::into),
             queue: queue.0.map(Into::into),
@@ -141,23 +141,23 @@ impl JobsApi {
         };
         let sort = sort.0.unwrap_or(JobSort::CreatedAtDescending).into();
         let list = format!("listJobs {sort:?} {filter:?}");
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = outbox::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, |job| self.show(job)))
     }
 
     /// Look at a job
     #[oai(path = "/admin/jobs/:job", method = "get", operation_id = "getJob")]
-    async fn get(&self, _me: Superuser, job: Path<Id>) -> Result<Reply<Job>> {
+    async fn get(&self, _me: SuperuserOnly, job: Path<Id>) -> Result<JsonResponse<Job>> {
         let job = outbox::get(&self.0.db, JobId(job.0.0)).await?;
-        Ok(Reply(self.show(job)))
+        Ok(JsonResponse(self.show(job)))
     }
 
     /// Delete a job
     ///
     /// One that is done, dead or cancelled. Its mail cannot be sent again then.
     #[oai(path = "/admin/jobs/:job", method = "delete", operation_id = "deleteJob")]
-    async fn remove(&self, me: Superuser, job: Path<Id>) -> Result<NoContent, Conflicting> {
+    async fn remove(&self, me: SuperuserOnly, job: Path<Id>) -> Result<NoContent, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
         outbox::remove(&tx, JobId(job.0.0)).await?;
         tx.commit().await?;
@@ -169,22 +169,22 @@ impl JobsApi {
     /// One that is dead or cancelled starts anew; one that waits for its next attempt waits no longer. One that is due
     /// or being done stays as it is.
     #[oai(path = "/admin/jobs/:job/retry", method = "post", operation_id = "retryJob")]
-    async fn retry(&self, me: Superuser, job: Path<Id>) -> Result<Queued<Job>, Conflicting> {
+    async fn retry(&self, me: SuperuserOnly, job: Path<Id>) -> Result<AcceptedJob<Job>, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
         let job = outbox::retry(&tx, JobId(job.0.0)).await?;
         tx.commit().await?;
-        Ok(Queued(self.show(job)))
+        Ok(AcceptedJob(self.show(job)))
     }
 
     /// Cancel a job
     ///
     /// One that no worker is at. It can be retried.
     #[oai(path = "/admin/jobs/:job/cancel", method = "post", operation_id = "cancelJob")]
-    async fn cancel(&self, me: Superuser, job: Path<Id>) -> Result<Reply<Job>, Conflicting> {
+    async fn cancel(&self, me: SuperuserOnly, job: Path<Id>) -> Result<JsonResponse<Job>, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
         let job = outbox::cancel(&tx, JobId(job.0.0)).await?;
         tx.commit().await?;
-        Ok(Reply(self.show(job)))
+        Ok(JsonResponse(self.show(job)))
     }
 }
 

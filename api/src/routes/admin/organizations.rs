@@ -29,13 +29,13 @@ use super::super::{
     organizations::{DELETED, Organization, OrganizationKind, OrganizationPatch, Status, foundation},
 };
 use crate::{
-    auth::extractors::Superuser,
+    auth::extractors::SuperuserOnly,
     body::{MergePatch, StrictJson},
     http::{
-        Accepted, Answer, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed,
-        Name, Paging, Slug, SlugPart, Tagged,
+        Accepted, CreatedResponse, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
+        ListRequest, Name, PageResponse, Slug, SlugPart, WithEtag,
     },
-    problem::{Also, Conflicting, Result},
+    problem::{ProblemWith, Result, WithConflict},
     state::State,
 };
 
@@ -88,7 +88,7 @@ enum OrganizationSort {
 }
 
 /// What an organization may answer that was deleted, or of which there is another one.
-type Ended = Also<409, 410>;
+type Ended = ProblemWith<409, 410>;
 
 #[OpenApi(tag = "Tag::Platform")]
 impl AdminOrganizationsApi {
@@ -100,7 +100,7 @@ impl AdminOrganizationsApi {
     async fn list(
         &self,
         request: &Request,
-        _me: Superuser,
+        _me: SuperuserOnly,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<OrganizationSort>>,
@@ -112,10 +112,10 @@ impl AdminOrganizationsApi {
         q: Query<Option<SlugPart>>,
         /// `true`: only those that were deleted; otherwise only those that were not.
         deleted: Query<Option<bool>>,
-    ) -> Result<Listed<AdminOrganization>> {
+    ) -> Result<PageResponse<AdminOrganization>> {
         let mut fields = FieldErrors::default();
-        let part = fields.take_optional("q", q.0.map(|part| text::SlugFragment::parse(&part.0)));
-        fields.finish()?;
+        let part = fields.parse_optional("q", q.0.map(|part| text::SlugFragment::parse(&part.0)));
+        fields.into_result()?;
         let filter = OrganizationFilter {
             status: status.0.map(|status| match status {
                 Status::Active => organizations::ACTIVE,
@@ -130,7 +130,7 @@ impl AdminOrganizationsApi {
         };
         let sort = sort.0.unwrap_or(OrganizationSort::CreatedAtDescending).into();
         let list = format!("listOrganizations {sort:?} {filter:?}");
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = organizations::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, AdminOrganization::from))
     }
@@ -141,20 +141,20 @@ impl AdminOrganizationsApi {
     #[oai(path = "/admin/organizations", method = "post", operation_id = "createOrganizationFor")]
     async fn create(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<AdminOrganizationCreate>,
-    ) -> Result<Answer<AdminOrganization>, Conflicting> {
+    ) -> Result<CreatedResponse<AdminOrganization>, WithConflict> {
         let origin = me.origin();
         let once = key.once(&origin, &draft);
         let (new, owner) = draft.value.parse()?;
-        let tx = match self.0.db.begin_global_once(origin, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_global_idempotent(origin, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let organization = organization_lifecycle::create(&tx, owner, new).await?;
         let location = format!("/api/v1/admin/organizations/{}", organization.id);
-        let answer = Answer::created(
+        let answer = CreatedResponse::created(
             location,
             EntityTag(organization.version),
             &AdminOrganization::from(organization),
@@ -169,12 +169,12 @@ impl AdminOrganizationsApi {
     #[oai(path = "/admin/organizations/:organization", method = "get", operation_id = "getAnyOrganization")]
     async fn get(
         &self,
-        _me: Superuser,
+        _me: SuperuserOnly,
         organization: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<AdminOrganization>> {
+    ) -> Result<WithEtag<AdminOrganization>> {
         let organization = organizations::find(&self.0.db, OrgId(organization.0.0)).await?;
-        Ok(Tagged::new(EntityTag(organization.version), known.0, || organization.into()))
+        Ok(WithEtag::new(EntityTag(organization.version), known.0, || organization.into()))
     }
 
     /// Change any organization
@@ -185,11 +185,11 @@ impl AdminOrganizationsApi {
     )]
     async fn change(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         organization: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<OrganizationPatch>,
-    ) -> Result<Tagged<AdminOrganization>, Ended> {
+    ) -> Result<WithEtag<AdminOrganization>, Ended> {
         let id = OrgId(organization.0.0);
         let changes = match patch.body().and_then(|patch| Ok(OrganizationChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -215,7 +215,7 @@ impl AdminOrganizationsApi {
     )]
     async fn remove(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         organization: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<Accepted, Ended> {
@@ -235,9 +235,9 @@ impl AdminOrganizationsApi {
     )]
     async fn restore(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         organization: Path<Id>,
-    ) -> Result<Tagged<AdminOrganization>, Ended> {
+    ) -> Result<WithEtag<AdminOrganization>, Ended> {
         let tx = self.begin(&me).await?;
         let organization = organization_lifecycle::restore(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
@@ -251,9 +251,9 @@ impl AdminOrganizationsApi {
     )]
     async fn suspend(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         organization: Path<Id>,
-    ) -> Result<Tagged<AdminOrganization>, Ended> {
+    ) -> Result<WithEtag<AdminOrganization>, Ended> {
         let tx = self.begin(&me).await?;
         let organization = organization_lifecycle::suspend(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
@@ -267,9 +267,9 @@ impl AdminOrganizationsApi {
     )]
     async fn resume(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         organization: Path<Id>,
-    ) -> Result<Tagged<AdminOrganization>, Ended> {
+    ) -> Result<WithEtag<AdminOrganization>, Ended> {
         let tx = self.begin(&me).await?;
         let organization = organization_lifecycle::resume(&tx, OrgId(organization.0.0)).await?;
         finish(tx, organization).await
@@ -277,7 +277,7 @@ impl AdminOrganizationsApi {
 }
 
 impl AdminOrganizationsApi {
-    async fn begin(&self, me: &Superuser) -> Result<GlobalTx, insula_core::Error> {
+    async fn begin(&self, me: &SuperuserOnly) -> Result<GlobalTx, insula_core::Error> {
         self.0.db.begin_global(me.origin()).await
     }
 }
@@ -285,9 +285,9 @@ impl AdminOrganizationsApi {
 async fn finish(
     tx: GlobalTx,
     organization: organizations::Organization,
-) -> Result<Tagged<AdminOrganization>, Ended> {
+) -> Result<WithEtag<AdminOrganization>, Ended> {
     tx.commit().await?;
-    Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
+    Ok(WithEtag::Present(EntityTag(organization.version), organization.into()))
 }
 
 impl AdminOrganizationCreate {
@@ -297,19 +297,19 @@ impl AdminOrganizationCreate {
         let owner = match (self.owner_id, self.owner_email) {
             (Some(id), None) => Some(Owner::Id(UserId(id))),
             (None, Some(email)) => {
-                fields.take("owner_email", text::EmailAddress::parse(&email.0)).map(Owner::Email)
+                fields.parse("owner_email", text::EmailAddress::parse(&email.0)).map(Owner::Email)
             }
             (Some(_), Some(_)) => {
                 let choice = "Send either the id or the e-mail address of the owner, not both.";
-                fields.refuse("owner_email", "NOT_A_CHOICE", choice);
+                fields.add("owner_email", "NOT_A_CHOICE", choice);
                 None
             }
             (None, None) => {
-                fields.refuse("owner_id", "REQUIRED", "Send the id or the e-mail address of the owner.");
+                fields.add("owner_id", "REQUIRED", "Send the id or the e-mail address of the owner.");
                 None
             }
         };
-        fields.finish()?;
+        fields.into_result()?;
         new.zip(owner).ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }

@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
 
 use super::{super::Tag, jobs::QueueName};
-use crate::{auth::extractors::Superuser, http::Reply, problem::Result, state::State};
+use crate::{auth::extractors::SuperuserOnly, http::JsonResponse, problem::Result, state::State};
 
 pub struct QueuesApi(pub Arc<State>);
 
@@ -53,31 +53,31 @@ impl QueuesApi {
     ///
     /// All of them, with how many jobs stand where.
     #[oai(path = "/admin/queues", method = "get", operation_id = "listQueues")]
-    async fn list(&self, _me: Superuser) -> Result<Reply<QueueList>> {
+    async fn list(&self, _me: SuperuserOnly) -> Result<JsonResponse<QueueList>> {
         let queues = outbox::queues(&self.0.db).await?;
-        Ok(Reply(QueueList { data: queues.into_iter().map(Into::into).collect() }))
+        Ok(JsonResponse(QueueList { data: queues.into_iter().map(Into::into).collect() }))
     }
 
     /// Pause a queue
     ///
     /// Workers begin nothing of it any more, and finish what they are at. What waits is kept.
     #[oai(path = "/admin/queues/:queue/pause", method = "post", operation_id = "pauseQueue")]
-    async fn pause(&self, me: Superuser, queue: Path<String>) -> Result<Reply<Queue>> {
+    async fn pause(&self, me: SuperuserOnly, queue: Path<String>) -> Result<JsonResponse<Queue>> {
         let standing = outbox::standing(&self.0.db, &queue.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let standing = outbox::pause(&tx, standing).await?;
         tx.commit().await?;
-        Ok(Reply(standing.into()))
+        Ok(JsonResponse(standing.into()))
     }
 
     /// Let a queue go on
     #[oai(path = "/admin/queues/:queue/resume", method = "post", operation_id = "resumeQueue")]
-    async fn resume(&self, me: Superuser, queue: Path<String>) -> Result<Reply<Queue>> {
+    async fn resume(&self, me: SuperuserOnly, queue: Path<String>) -> Result<JsonResponse<Queue>> {
         let standing = outbox::standing(&self.0.db, &queue.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let standing = outbox::resume(&tx, standing).await?;
         tx.commit().await?;
-        Ok(Reply(standing.into()))
+        Ok(JsonResponse(standing.into()))
     }
 }
 

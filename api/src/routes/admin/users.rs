@@ -32,13 +32,13 @@ use crate::routes::{
     auth::registration,
 };
 use crate::{
-    auth::extractors::Superuser,
+    auth::extractors::SuperuserOnly,
     body::StrictJson,
     http::{
-        Answer, Cursor, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, Limit, Listed, Name, NoContent,
-        Paging, Password, Reply, SearchTerm, Tagged, Username,
+        CreatedResponse, Cursor, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, JsonResponse, Limit,
+        ListRequest, Name, NoContent, PageResponse, Password, SearchTerm, Username, WithEtag,
     },
-    problem::{Conflicting, Result},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -115,7 +115,7 @@ impl AdminUsersApi {
     async fn list(
         &self,
         request: &Request,
-        _me: Superuser,
+        _me: SuperuserOnly,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<UserSort>>,
@@ -129,10 +129,10 @@ impl AdminUsersApi {
         is_verified: Query<Option<bool>>,
         /// The deleted ones that can be restored, instead of the others.
         deleted: Query<Option<bool>>,
-    ) -> Result<Listed<AdminUser>> {
+    ) -> Result<PageResponse<AdminUser>> {
         let mut fields = FieldErrors::default();
-        let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.finish()?;
+        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.into_result()?;
         let filter = UserFilter {
             term,
             is_active: is_active.0,
@@ -142,7 +142,7 @@ impl AdminUsersApi {
         };
         let sort = sort.0.unwrap_or(UserSort::CreatedAtDescending).into();
         let list = format!("listUsers {sort:?} {filter:?}");
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = accounts::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, AdminUser::from))
     }
@@ -151,10 +151,10 @@ impl AdminUsersApi {
     #[oai(path = "/admin/users", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<AdminUserCreate>,
-    ) -> Result<Answer<AdminUser>, Conflicting> {
+    ) -> Result<CreatedResponse<AdminUser>, WithConflict> {
         let origin = me.origin();
         let once = key.once(&origin, &draft).map(|once| once.keyed(&self.0.bodies));
         let (new, proof) = draft.value.parse()?;
@@ -162,13 +162,13 @@ impl AdminUsersApi {
             Proof::Hash(hash) => hash,
             Proof::Password(password) => self.0.passwords.hash(password).await?,
         };
-        let tx = match self.0.db.begin_global_once(origin, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_global_idempotent(origin, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let user = accounts::create(&tx, new, hash, self.0.personal_organizations).await?;
         let location = format!("/api/v1/admin/users/{}", user.id);
-        let answer = Answer::created(location, EntityTag(user.version), &AdminUser::from(user))?;
+        let answer = CreatedResponse::created(location, EntityTag(user.version), &AdminUser::from(user))?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -179,18 +179,18 @@ impl AdminUsersApi {
     #[oai(path = "/admin/users/:user", method = "get", operation_id = "getUser")]
     async fn get(
         &self,
-        _me: Superuser,
+        _me: SuperuserOnly,
         user: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<AdminUser>> {
+    ) -> Result<WithEtag<AdminUser>> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
-        let user = accounts::shown(&self.0.db, user).await?;
-        Ok(Tagged::new(EntityTag(user.version), known.0, || user.into()))
+        let user = accounts::with_default_organization(&self.0.db, user).await?;
+        Ok(WithEtag::new(EntityTag(user.version), known.0, || user.into()))
     }
 
     /// Let somebody log in again
     #[oai(path = "/admin/users/:user/activate", method = "post", operation_id = "activateUser")]
-    async fn activate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<AdminUser>, Conflicting> {
+    async fn activate(&self, me: SuperuserOnly, user: Path<Id>) -> Result<WithEtag<AdminUser>, WithConflict> {
         let tx = self.begin(&me).await?;
         let user = accounts::activate(&tx, UserId(user.0.0)).await?;
         self.finish(tx, user).await
@@ -200,7 +200,11 @@ impl AdminUsersApi {
     ///
     /// Every log-in of his ends at once. The only active owner of an organization, and the only active operator, stay.
     #[oai(path = "/admin/users/:user/deactivate", method = "post", operation_id = "deactivateUser")]
-    async fn deactivate(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<AdminUser>, Conflicting> {
+    async fn deactivate(
+        &self,
+        me: SuperuserOnly,
+        user: Path<Id>,
+    ) -> Result<WithEtag<AdminUser>, WithConflict> {
         let tx = self.begin(&me).await?;
         let user = accounts::deactivate(&tx, UserId(user.0.0)).await?;
         self.finish(tx, user).await
@@ -210,9 +214,9 @@ impl AdminUsersApi {
     ///
     /// For 30 days it can be restored. The only active owner of an organization, and the only active operator, stay.
     #[oai(path = "/admin/users/:user", method = "delete", operation_id = "deleteUser")]
-    async fn remove(&self, me: Superuser, user: Path<Id>) -> Result<NoContent, Conflicting> {
+    async fn remove(&self, me: SuperuserOnly, user: Path<Id>) -> Result<NoContent, WithConflict> {
         let tx = self.begin(&me).await?;
-        accounts::remove(&tx, UserId(user.0.0), accounts::BY_OPERATOR).await?;
+        accounts::remove(&tx, UserId(user.0.0), accounts::ADMIN_DELETE_GRACE).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -221,7 +225,7 @@ impl AdminUsersApi {
     ///
     /// With its own organization and its memberships.
     #[oai(path = "/admin/users/:user/restore", method = "post", operation_id = "restoreUser")]
-    async fn restore(&self, me: Superuser, user: Path<Id>) -> Result<Tagged<AdminUser>, Conflicting> {
+    async fn restore(&self, me: SuperuserOnly, user: Path<Id>) -> Result<WithEtag<AdminUser>, WithConflict> {
         let tx = self.begin(&me).await?;
         let user = accounts::restore(&tx, UserId(user.0.0)).await?;
         self.finish(tx, user).await
@@ -229,15 +233,15 @@ impl AdminUsersApi {
 
     /// List where somebody is logged in
     #[oai(path = "/admin/users/:user/sessions", method = "get", operation_id = "listUserSessions")]
-    async fn sessions(&self, me: Superuser, user: Path<Id>) -> Result<Reply<Sessions>> {
+    async fn sessions(&self, me: SuperuserOnly, user: Path<Id>) -> Result<JsonResponse<Sessions>> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let sessions = sessions::list(&self.0.db, user.id).await?;
-        Ok(Reply(Sessions::new(sessions, me.0.caller.claims.session)))
+        Ok(JsonResponse(Sessions::new(sessions, me.0.caller.claims.session)))
     }
 
     /// Log somebody out everywhere
     #[oai(path = "/admin/users/:user/sessions", method = "delete", operation_id = "revokeUserSessions")]
-    async fn revoke(&self, me: Superuser, user: Path<Id>) -> Result<NoContent> {
+    async fn revoke(&self, me: SuperuserOnly, user: Path<Id>) -> Result<NoContent> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
         let tx = self.begin(&me).await?;
         sessions::revoke(&tx, user.id, RevokeScope::All, "revoked-by-operator").await?;
@@ -247,14 +251,14 @@ impl AdminUsersApi {
 }
 
 impl AdminUsersApi {
-    async fn begin(&self, me: &Superuser) -> Result<GlobalTx, insula_core::Error> {
+    async fn begin(&self, me: &SuperuserOnly) -> Result<GlobalTx, insula_core::Error> {
         self.0.db.begin_global(me.origin()).await
     }
 
-    async fn finish(&self, tx: GlobalTx, user: users::User) -> Result<Tagged<AdminUser>, Conflicting> {
+    async fn finish(&self, tx: GlobalTx, user: users::User) -> Result<WithEtag<AdminUser>, WithConflict> {
         tx.commit().await?;
-        let user = accounts::shown(&self.0.db, user).await?;
-        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+        let user = accounts::with_default_organization(&self.0.db, user).await?;
+        Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 }
 
@@ -274,22 +278,22 @@ impl AdminUserCreate {
                 Some(Proof::Password(password))
             }
             (None, Some(hash)) => {
-                fields.include(credentials::check_imported_hash("password_hash", &hash.0))?;
+                fields.merge(credentials::check_imported_hash("password_hash", &hash.0))?;
                 Some(Proof::Hash(hash.0))
             }
             (Some(_), Some(_)) => {
                 let choice = "Send either a password or a password hash, not both.";
-                fields.refuse("password_hash", "NOT_A_CHOICE", choice);
+                fields.add("password_hash", "NOT_A_CHOICE", choice);
                 None
             }
             (None, None) => {
-                fields.refuse("password", "REQUIRED", "Send a password or a password hash.");
+                fields.add("password", "REQUIRED", "Send a password or a password hash.");
                 None
             }
         };
         let user =
             registration::person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
-        fields.finish()?;
+        fields.into_result()?;
         let (user, proof) = user.zip(proof).ok_or(ErrorCode::ValidationFailed.refuse())?;
         let is_imported = matches!(proof, Proof::Hash(_));
         Ok((NewAccount { user, is_superuser: self.is_superuser, is_imported }, proof))

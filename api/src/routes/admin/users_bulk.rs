@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::super::Tag;
 use crate::{
-    auth::extractors::Superuser,
+    auth::extractors::SuperuserOnly,
     body::StrictJson,
     http::MultiStatus,
     problem::{Problem, Result},
@@ -84,7 +84,7 @@ impl UsersBulkApi {
     /// others. Safe to repeat, so it takes no `Idempotency-Key`: what is done already changes nothing, and what was deleted,
     /// or restored, before is answered 404.
     #[oai(path = "/admin/users/bulk", method = "post", operation_id = "changeUsers")]
-    async fn act(&self, me: Superuser, asked: StrictJson<UserBulk>) -> Result<MultiStatus<UserOutcomes>> {
+    async fn act(&self, me: SuperuserOnly, asked: StrictJson<UserBulk>) -> Result<MultiStatus<UserOutcomes>> {
         let UserBulk { action, ids } = asked.value;
         let mut data = Vec::with_capacity(ids.len());
         for id in ids {
@@ -109,16 +109,16 @@ impl UsersBulkApi {
 
 impl UsersBulkApi {
     /// In a transaction of its own, if he who asks still may: he may have been among those before.
-    async fn one(&self, me: &Superuser, action: UserAction, user: UserId) -> Result<StatusCode, Error> {
+    async fn one(&self, me: &SuperuserOnly, action: UserAction, user: UserId) -> Result<StatusCode, Error> {
         me.ask_again(&self.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let status = match action {
             UserAction::Activate => accounts::activate(&tx, user).await.map(|_| StatusCode::OK),
             UserAction::Deactivate => accounts::deactivate(&tx, user).await.map(|_| StatusCode::OK),
             UserAction::Restore => accounts::restore(&tx, user).await.map(|_| StatusCode::OK),
-            UserAction::Delete => {
-                accounts::remove(&tx, user, accounts::BY_OPERATOR).await.map(|()| StatusCode::NO_CONTENT)
-            }
+            UserAction::Delete => accounts::remove(&tx, user, accounts::ADMIN_DELETE_GRACE)
+                .await
+                .map(|()| StatusCode::NO_CONTENT),
         }?;
         tx.commit().await?;
         Ok(status)

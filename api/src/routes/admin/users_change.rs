@@ -16,10 +16,10 @@ use poem_openapi::{
 use super::{super::Tag, users::AdminUser};
 use crate::routes::account::{me::WeekStart, profile::ProfileUpdate};
 use crate::{
-    auth::extractors::Superuser,
+    auth::extractors::SuperuserOnly,
     body::MergePatch,
-    http::{Email, EntityTag, Id, IfMatch, Locale, Name, Tagged, TimeZone, Username},
-    problem::{Conflicting, Problem, Result},
+    http::{Email, EntityTag, Id, IfMatch, Locale, Name, TimeZone, Username, WithEtag},
+    problem::{Problem, Result, WithConflict},
     state::State,
 };
 
@@ -58,11 +58,11 @@ impl UserUpdatesApi {
     #[oai(path = "/admin/users/:user", method = "patch", operation_id = "updateUser")]
     async fn change(
         &self,
-        me: Superuser,
+        me: SuperuserOnly,
         user: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<AdminUserUpdate>,
-    ) -> Result<Tagged<AdminUser>, Conflicting> {
+    ) -> Result<WithEtag<AdminUser>, WithConflict> {
         let user = UserId(user.0.0);
         let changes = match patch.body().and_then(|patch| Ok(AccountChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -72,8 +72,8 @@ impl UserUpdatesApi {
         let expected = IfMatch::expected(expected.0);
         let user = accounts::change(&tx, user, changes, &expected).await?;
         tx.commit().await?;
-        let user = accounts::shown(&self.0.db, user).await?;
-        Ok(Tagged::Present(EntityTag(user.version), user.into()))
+        let user = accounts::with_default_organization(&self.0.db, user).await?;
+        Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 }
 
@@ -114,8 +114,8 @@ impl TryFrom<AdminUserUpdate> for AccountChanges {
         };
         let mut fields = FieldErrors::default();
         let profile = profile.read(&mut fields);
-        let email = fields.take_optional("email", email.map(|email| text::EmailAddress::parse(&email.0)));
-        fields.finish()?;
+        let email = fields.parse_optional("email", email.map(|email| text::EmailAddress::parse(&email.0)));
+        fields.into_result()?;
         Ok(Self { profile, email, is_superuser })
     }
 }

@@ -9,7 +9,7 @@ use poem_openapi::{OpenApi, param::Query};
 use super::{super::Tag, AuditEvent, EventSort};
 use crate::{
     auth::extractors::SignedIn,
-    http::{Cursor, Limit, Listed, Paging},
+    http::{Cursor, Limit, ListRequest, PageResponse},
     problem::Result,
     state::State,
 };
@@ -28,10 +28,10 @@ impl ActivityApi {
         me: SignedIn,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Listed<AuditEvent>> {
+    ) -> Result<PageResponse<AuditEvent>> {
         let sort = EventSort::or_usual(None);
         let list = format!("listMyActivity {}", me.user.id);
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = members::activity(&self.0.db, me.user.id, paging.listing.clone()).await?;
         Ok(paging.reply(page, AuditEvent::from))
     }

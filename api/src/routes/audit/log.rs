@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     auth::tenant,
-    http::{Cursor, Id, Limit, Listed, Reply},
+    http::{Cursor, Id, JsonResponse, Limit, PageResponse},
     problem::Result,
     state::State,
 };
@@ -56,7 +56,7 @@ impl AuditLogApi {
         from: Query<Option<DateTime<Utc>>>,
         /// Only what happened before this instant.
         to: Query<Option<DateTime<Utc>>>,
-    ) -> Result<Listed<AuditEvent>> {
+    ) -> Result<PageResponse<AuditEvent>> {
         let wanted = EventQuery {
             actor: actor.0,
             action: action.0,
@@ -72,8 +72,8 @@ impl AuditLogApi {
 
     /// Look at something that happened
     #[oai(path = "/organizations/:org/audit-events/:event", method = "get", operation_id = "getAuditEvent")]
-    async fn get(&self, org: tenant::Path<AuditRead>, event: Path<Id>) -> Result<Reply<AuditEvent>> {
+    async fn get(&self, org: tenant::Path<AuditRead>, event: Path<Id>) -> Result<JsonResponse<AuditEvent>> {
         let tx = self.0.db.begin(org.0).await?;
-        Ok(Reply(audit::get(&tx, EventId(event.0.0)).await?.into()))
+        Ok(JsonResponse(audit::get(&tx, EventId(event.0.0)).await?.into()))
     }
 }

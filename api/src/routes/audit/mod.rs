@@ -24,7 +24,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    http::{Cursor, Id, Limit, Listed, Paging},
+    http::{Cursor, Id, Limit, ListRequest, PageResponse},
     problem::Result,
     state::State,
 };
@@ -58,7 +58,7 @@ pub(super) enum Outcome {
 #[serde(rename_all = "snake_case")]
 pub(super) enum ActorKind {
     User,
-    Superuser,
+    SuperuserOnly,
     Worker,
     System,
     Anonymous,
@@ -175,21 +175,21 @@ impl TryFrom<EventQuery> for EventFilter {
         let mut fields = FieldErrors::default();
         let action = wanted.action.map(|action| Action::parse(&action.0));
         if action == Some(None) {
-            fields.refuse("action", "UNKNOWN_REFERENCE", "There is no such action.");
+            fields.add("action", "UNKNOWN_REFERENCE", "There is no such action.");
         }
         // As it is written down: an address has many spellings.
         let ip = wanted.ip.map(|ip| ip.0.parse::<IpAddr>().map(|ip| ip.to_canonical().to_string()));
         if matches!(ip, Some(Err(_))) {
-            fields.refuse(
+            fields.add(
                 "ip",
                 "INVALID_FORMAT",
                 "Must be an IP address such as `203.0.113.7` or `2001:db8::7`.",
             );
         }
         if wanted.from.zip(wanted.to).is_some_and(|(from, to)| to <= from) {
-            fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
+            fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
         }
-        fields.finish()?;
+        fields.into_result()?;
         Ok(Self {
             actor: wanted.actor.map(|id| UserId(id.0)),
             action: action.flatten(),
@@ -210,13 +210,13 @@ pub(super) async fn page<P: RequiredPermission>(
     proof: &Authorized<P>,
     wanted: EventQuery,
     (limit, sort, cursor): (Option<Limit>, Option<EventSort>, Option<Cursor>),
-) -> Result<Listed<AuditEvent>> {
+) -> Result<PageResponse<AuditEvent>> {
     let filter = EventFilter::try_from(wanted)?;
     let sort = EventSort::or_usual(sort);
     // The platform's own has an id too: its cursors are no tenant's.
     let list = format!("listAuditEvents {} {sort:?} {filter:?}", proof.org());
-    let paging = Paging::new(&state.cursors, request, list, (limit, sort, cursor))?;
-    let tx = audit::look(&state.db, proof).await?;
+    let paging = ListRequest::new(&state.cursors, request, list, (limit, sort, cursor))?;
+    let tx = audit::begin_read(&state.db, proof).await?;
     let page = audit::list(&tx, &filter, paging.listing.clone()).await?;
     Ok(paging.reply(page, AuditEvent::from))
 }
@@ -237,7 +237,7 @@ impl From<EventRecord> for AuditEvent {
             personal.map_or_else(Default::default, |it| (it.ip, it.user_agent, it.label));
         let kind = match event.actor_kind.as_str() {
             "user" => ActorKind::User,
-            "superuser" => ActorKind::Superuser,
+            "superuser" => ActorKind::SuperuserOnly,
             "worker" => ActorKind::Worker,
             "anonymous" => ActorKind::Anonymous,
             _ => ActorKind::System,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{super::Tag, Hash};
 use crate::{
     auth::tenant,
-    http::{Reply, Sentence},
+    http::{JsonResponse, Sentence},
     problem::Result,
     state::State,
 };
@@ -120,8 +120,8 @@ impl AuditVerificationApi {
     ///
     /// Every event is compared with its seal, and the log with what was signed of it.
     #[oai(path = "/organizations/:org/audit/verify", method = "get", operation_id = "verifyAuditLog")]
-    async fn verify(&self, org: tenant::Path<AuditRead>) -> Result<Reply<Verification>> {
-        Ok(Reply(audit_chain::verify(&self.0.db, &self.0.signer, &org.0).await?.into()))
+    async fn verify(&self, org: tenant::Path<AuditRead>) -> Result<JsonResponse<Verification>> {
+        Ok(JsonResponse(audit_chain::verify(&self.0.db, &self.0.signer, &org.0).await?.into()))
     }
 
     /// List what was signed of the log
@@ -130,10 +130,10 @@ impl AuditVerificationApi {
         method = "get",
         operation_id = "listAuditCheckpoints"
     )]
-    async fn checkpoints(&self, org: tenant::Path<AuditRead>) -> Result<Reply<Checkpoints>> {
+    async fn checkpoints(&self, org: tenant::Path<AuditRead>) -> Result<JsonResponse<Checkpoints>> {
         let checkpoints = audit_chain::checkpoints(&self.0.db.begin(org.0).await?).await?;
         let data = checkpoints.into_iter().map(|row| SignedStatement::from(row).into()).collect();
-        Ok(Reply(Checkpoints { data }))
+        Ok(JsonResponse(Checkpoints { data }))
     }
 }
 

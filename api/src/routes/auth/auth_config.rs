@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::routes::Tag;
 use crate::{
-    http::Reply,
+    http::JsonResponse,
     operations::check_query,
-    problem::{Also, Result},
+    problem::{ProblemWith, Result},
     state::State,
 };
 
@@ -34,10 +34,10 @@ struct AuthConfig {
 impl AuthConfigApi {
     /// Look at how accounts work here
     #[oai(path = "/auth/config", method = "get", operation_id = "getAuthConfig")]
-    async fn get(&self, request: &Request) -> Result<Reply<AuthConfig>, Also<422>> {
+    async fn get(&self, request: &Request) -> Result<JsonResponse<AuthConfig>, ProblemWith<422>> {
         check_query(request)?;
         let mail = &self.0.mail;
-        Ok(Reply(AuthConfig {
+        Ok(JsonResponse(AuthConfig {
             mail: mail.is_configured,
             hide_existing_accounts: mail.hides_accounts,
             password_min_length: shortest(),

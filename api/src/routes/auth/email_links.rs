@@ -26,11 +26,11 @@ use tokio::time::sleep;
 use super::sessions::LoginPassword;
 use crate::routes::{Tag, account::me::User};
 use crate::{
-    auth::extractors::{self, Anybody, Recent},
+    auth::extractors::{self, Anonymous, RecentLogin},
     body::StrictJson,
-    http::{Accepted, Email, EntityTag, OrAccepted, Password, Reply, Tagged},
+    http::{Accepted, Email, EntityTag, JsonResponse, OrAccepted, Password, WithEtag},
     middleware::rate_limit,
-    problem::{Conflicting, Guarded, Linked, Problem, Result},
+    problem::{Problem, Result, WithConflict, WithForbidden, WithLinkErrors},
     state::State,
 };
 
@@ -47,7 +47,7 @@ impl EmailLinksApi {
     async fn ownership(
         &self,
         request: &Request,
-        anybody: &Anybody,
+        anybody: &Anonymous,
         link: &OneTimeToken,
         Verification { password, new_password, .. }: Verification,
     ) -> Result<Ownership> {
@@ -147,9 +147,9 @@ impl EmailLinksApi {
     async fn verify(
         &self,
         request: &Request,
-        anybody: Anybody,
+        anybody: Anonymous,
         verification: StrictJson<Verification>,
-    ) -> Result<Reply<LinkResult>, Linked<409, 401>> {
+    ) -> Result<JsonResponse<LinkResult>, WithLinkErrors<409, 401>> {
         let State { db, mail, .. } = &*self.0;
         let me = extractors::if_any(&self.0, request).await?;
         let token = &verification.value.token.0;
@@ -162,7 +162,7 @@ impl EmailLinksApi {
         let mut tx = db.begin_global(origin).await?;
         let proved = email_links::verify(&mut tx, mail, &link, ownership).await?;
         tx.commit().await?;
-        Ok(Reply(proved.into()))
+        Ok(JsonResponse(proved.into()))
     }
 
     /// Undo a change of my e-mail address
@@ -172,15 +172,15 @@ impl EmailLinksApi {
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
     async fn undo(
         &self,
-        anybody: Anybody,
+        anybody: Anonymous,
         link: StrictJson<EmailLinkToken>,
-    ) -> Result<Reply<LinkResult>, Linked<409>> {
+    ) -> Result<JsonResponse<LinkResult>, WithLinkErrors<409>> {
         let State { db, mail, .. } = &*self.0;
         let link = one_time_tokens::find(db, &link.value.token.0, &[TokenPurpose::Undo]).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
         let proved = email_links::undo(&mut tx, mail, &link).await?;
         tx.commit().await?;
-        Ok(Reply(proved.into()))
+        Ok(JsonResponse(proved.into()))
     }
 
     /// Ask for the verification mail again
@@ -190,9 +190,9 @@ impl EmailLinksApi {
     async fn resend(
         &self,
         request: &Request,
-        anybody: Anybody,
+        anybody: Anonymous,
         mailbox: StrictJson<EmailAddressRequest>,
-    ) -> Result<Accepted, Guarded> {
+    ) -> Result<Accepted, WithForbidden> {
         let email = mailbox.value.parse()?;
         self.count(request, &email).await?;
         evenly(async {
@@ -211,14 +211,14 @@ impl EmailLinksApi {
     async fn forgot(
         &self,
         request: &Request,
-        anybody: Anybody,
+        anybody: Anonymous,
         mailbox: StrictJson<EmailAddressRequest>,
-    ) -> Result<Accepted, Guarded> {
+    ) -> Result<Accepted, WithForbidden> {
         let email = mailbox.value.parse()?;
         self.count(request, &email).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
-            email_links::forgot(&tx, &self.0.mail, &email).await?;
+            email_links::request_password_reset(&tx, &self.0.mail, &email).await?;
             tx.commit().await
         })
         .await?;
@@ -231,9 +231,9 @@ impl EmailLinksApi {
     #[oai(path = "/auth/password/reset", method = "post", operation_id = "resetPassword")]
     async fn reset(
         &self,
-        anybody: Anybody,
+        anybody: Anonymous,
         reset: StrictJson<PasswordReset>,
-    ) -> Result<Reply<LinkResult>, Linked> {
+    ) -> Result<JsonResponse<LinkResult>, WithLinkErrors> {
         let State { db, passwords, .. } = &*self.0;
         let PasswordReset { token, password } = reset.value;
         // First: whoever has no link shall not make us hash.
@@ -243,7 +243,7 @@ impl EmailLinksApi {
         let mut tx = db.begin_global(anybody.origin).await?;
         let proved = email_links::reset(&mut tx, &link, &password, hash).await?;
         tx.commit().await?;
-        Ok(Reply(proved.into()))
+        Ok(JsonResponse(proved.into()))
     }
 
     /// Change my e-mail address
@@ -254,10 +254,10 @@ impl EmailLinksApi {
     async fn change(
         &self,
         request: &Request,
-        me: Recent,
+        me: RecentLogin,
         mailbox: StrictJson<EmailAddressRequest>,
-    ) -> Result<OrAccepted<Tagged<User>>, Conflicting> {
-        let Recent(me) = me;
+    ) -> Result<OrAccepted<WithEtag<User>>, WithConflict> {
+        let RecentLogin(me) = me;
         let email = mailbox.value.parse()?;
         self.count(request, &email).await?;
         let changed = async {
@@ -268,8 +268,8 @@ impl EmailLinksApi {
         };
         match evenly(changed).await? {
             Some(user) => {
-                let user = accounts::shown(&self.0.db, user).await?;
-                Ok(OrAccepted::Done(Tagged::Present(EntityTag(user.version), user.into())))
+                let user = accounts::with_default_organization(&self.0.db, user).await?;
+                Ok(OrAccepted::Done(WithEtag::Present(EntityTag(user.version), user.into())))
             }
             None => Ok(OrAccepted::Accepted(LOOK)),
         }
@@ -279,8 +279,8 @@ impl EmailLinksApi {
 impl EmailAddressRequest {
     fn parse(self) -> Result<EmailAddress, insula_core::Error> {
         let mut fields = FieldErrors::default();
-        let email = fields.take("email", EmailAddress::parse(&self.email.0));
-        fields.finish()?;
+        let email = fields.parse("email", EmailAddress::parse(&self.email.0));
+        fields.into_result()?;
         email.ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }

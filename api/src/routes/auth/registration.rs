@@ -18,10 +18,10 @@ use poem_openapi::{Object, OpenApi};
 use super::email_links;
 use crate::routes::{Tag, account::me::User};
 use crate::{
-    auth::extractors::Anybody,
+    auth::extractors::Anonymous,
     body::StrictJson,
-    http::{Answer, Email, EntityTag, Name, OrAccepted, Password, Username},
-    problem::{Guarded, Result},
+    http::{CreatedResponse, Email, EntityTag, Name, OrAccepted, Password, Username},
+    problem::{Result, WithForbidden},
     state::State,
 };
 
@@ -55,9 +55,9 @@ impl RegistrationApi {
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
-        anybody: Anybody,
+        anybody: Anonymous,
         new: StrictJson<Registration>,
-    ) -> Result<OrAccepted<Answer<User>>, Guarded<409>> {
+    ) -> Result<OrAccepted<CreatedResponse<User>>, WithForbidden<409>> {
         let (new, password) = new.value.parse()?;
         let State { db, passwords, mail, personal_organizations, .. } = &*self.0;
         let hash = passwords.hash(password).await?;
@@ -69,7 +69,7 @@ impl RegistrationApi {
         let user = accounts::register(&mut tx, new, hash, *personal_organizations, mail.to_prove()).await?;
         tx.commit().await?;
         let place = "/api/v1/users/me".to_owned();
-        Ok(OrAccepted::Done(Answer::created(place, EntityTag(user.version), &user.into())?))
+        Ok(OrAccepted::Done(CreatedResponse::created(place, EntityTag(user.version), &user.into())?))
     }
 }
 
@@ -100,7 +100,7 @@ impl Registration {
         let password = Secret::new(self.password.0);
         refuse_weak(&mut fields, &password, &self.email, self.username.as_ref())?;
         let user = person(&mut fields, &self.email, self.username, self.first_name, self.last_name);
-        fields.finish()?;
+        fields.into_result()?;
         Ok((user.ok_or(ErrorCode::ValidationFailed.refuse())?, password))
     }
 }
@@ -114,7 +114,7 @@ pub(crate) fn refuse_weak(
 ) -> Result<(), Error> {
     let about = [Some(email.0.as_str()), username.map(|name| name.0.as_str())];
     let about: Vec<_> = about.into_iter().flatten().collect();
-    fields.include(credentials::refuse_weak("password", password, &about))
+    fields.merge(credentials::refuse_weak("password", password, &about))
 }
 
 /// A person as an account begins; what is wrong is noted in `fields`.
@@ -125,10 +125,10 @@ pub(crate) fn person(
     first_name: Option<Name>,
     last_name: Option<Name>,
 ) -> Option<NewUser> {
-    let email = fields.take("email", text::EmailAddress::parse(&email.0));
-    let username = fields.take_optional("username", username.map(|name| text::Username::parse(&name.0)));
+    let email = fields.parse("email", text::EmailAddress::parse(&email.0));
+    let username = fields.parse_optional("username", username.map(|name| text::Username::parse(&name.0)));
     let mut name =
-        |field, name: Option<Name>| fields.take_optional(field, name.map(|name| text::Name::parse(&name.0)));
+        |field, name: Option<Name>| fields.parse_optional(field, name.map(|name| text::Name::parse(&name.0)));
     let (first_name, last_name) = (name("first_name", first_name), name("last_name", last_name));
     Some(NewUser { email: email?, username, first_name, last_name })
 }

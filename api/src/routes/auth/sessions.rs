@@ -23,12 +23,12 @@ use uuid::Uuid;
 
 use crate::routes::{Tag, account::me::User};
 use crate::{
-    auth::extractors::{self, Anybody, Carrier},
+    auth::extractors::{self, Anonymous, TokenSource},
     body::{OptionalJson, StrictJson},
     browser::cookies::Tokens,
-    http::{NoContent, Reply, WithCookies},
+    http::{JsonResponse, NoContent, WithCookies},
     middleware::rate_limit,
-    problem::{Challenging, Problem, Result},
+    problem::{Problem, Result, WithLoginErrors},
     state::State,
 };
 
@@ -63,7 +63,7 @@ crate::texts! {
     /// A CSRF token: opaque.
     CsrfToken { length: 1..=200, example: "6m0Jc1k0N3xqz2gVb9h8Yw" }
     /// What somebody calls a device of his.
-    DeviceName { length: 1..=text::Name::MAX, pattern: text::WORDS, example: "Ada's laptop" }
+    DeviceName { length: 1..=text::Name::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Ada's laptop" }
     /// What somebody typed as his password.
     LoginPassword { length: 1..=512, example: "a long and lovely passphrase" }
 }
@@ -145,9 +145,9 @@ impl SessionsApi {
     async fn log_in(
         &self,
         request: &Request,
-        anybody: Anybody,
+        anybody: Anonymous,
         who: StrictJson<LogIn>,
-    ) -> Result<WithCookies<Reply<SignedIn>>, Challenging> {
+    ) -> Result<WithCookies<JsonResponse<SignedIn>>, WithLoginErrors> {
         let transport = who.value.transport;
         if transport == Transport::Cookie {
             self.0.origins.require(request)?;
@@ -175,9 +175,9 @@ impl SessionsApi {
     async fn refresh(
         &self,
         request: &Request,
-        anybody: Anybody,
+        anybody: Anonymous,
         body: OptionalJson<TokenRefresh>,
-    ) -> Result<WithCookies<Reply<SignedIn>>, Challenging> {
+    ) -> Result<WithCookies<JsonResponse<SignedIn>>, WithLoginErrors> {
         let State { db, policy, refresh, cookies, origins, .. } = &*self.0;
         let given = body.0.and_then(|body| body.refresh_token);
         let (token, transport) = match &given {
@@ -197,11 +197,14 @@ impl SessionsApi {
     ///
     /// For a page of ours that has lost the one of its log-in.
     #[oai(path = "/auth/csrf", method = "get", operation_id = "getCsrfToken")]
-    async fn csrf(&self, me: extractors::Unverified) -> Result<WithCookies<Reply<CsrfTokenResponse>>> {
-        let extractors::Unverified(me) = me;
+    async fn csrf(
+        &self,
+        me: extractors::SignedInUnverified,
+    ) -> Result<WithCookies<JsonResponse<CsrfTokenResponse>>> {
+        let extractors::SignedInUnverified(me) = me;
         let token = self.0.csrf.issue(me.caller.claims.session);
-        let cookie = self.0.cookies.csrf(&token).filter(|_| me.carrier == Carrier::Cookie);
-        let reply = Reply(CsrfTokenResponse { csrf_token: CsrfToken(token) });
+        let cookie = self.0.cookies.csrf(&token).filter(|_| me.carrier == TokenSource::Cookie);
+        let reply = JsonResponse(CsrfTokenResponse { csrf_token: CsrfToken(token) });
         Ok(WithCookies { reply, cookies: cookie.into_iter().collect() })
     }
 
@@ -228,15 +231,15 @@ impl SessionsApi {
     ///
     /// The access token is worth nothing from then on.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
-    async fn log_out(&self, me: extractors::Unverified) -> Result<WithCookies<NoContent>> {
-        let extractors::Unverified(me) = me;
+    async fn log_out(&self, me: extractors::SignedInUnverified) -> Result<WithCookies<NoContent>> {
+        let extractors::SignedInUnverified(me) = me;
         self.0.log_out(&me, RevokeScope::One(me.caller.claims.session)).await
     }
 
     /// Log out everywhere
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
-    async fn log_out_everywhere(&self, me: extractors::Unverified) -> Result<WithCookies<NoContent>> {
-        let extractors::Unverified(me) = me;
+    async fn log_out_everywhere(&self, me: extractors::SignedInUnverified) -> Result<WithCookies<NoContent>> {
+        let extractors::SignedInUnverified(me) = me;
         self.0.log_out(&me, RevokeScope::All).await
     }
 }
@@ -248,9 +251,9 @@ impl SessionsApi {
         transport: Transport,
         session: &sessions::Session,
         user: users::User,
-    ) -> Result<WithCookies<Reply<SignedIn>>, Error> {
+    ) -> Result<WithCookies<JsonResponse<SignedIn>>, Error> {
         let State { db, tokens, refresh, csrf, cookies, .. } = &*self.0;
-        let user = accounts::shown(db, user).await?;
+        let user = accounts::with_default_organization(db, user).await?;
         let access = tokens.issue(user.id, (session.id, session.refresh_counter), db.now())?;
         let refresh = refresh.issue(session.id, session.refresh_counter);
         let mut signed_in = SignedIn {
@@ -276,7 +279,7 @@ impl SessionsApi {
                 lines
             }
         };
-        Ok(WithCookies { reply: Reply(signed_in), cookies })
+        Ok(WithCookies { reply: JsonResponse(signed_in), cookies })
     }
 }
 
@@ -289,8 +292,8 @@ impl State {
             reply => reply?,
         };
         let cookies = match me.carrier {
-            Carrier::Cookie => self.cookies.signed_out(),
-            Carrier::Bearer => Vec::new(),
+            TokenSource::Cookie => self.cookies.signed_out(),
+            TokenSource::Bearer => Vec::new(),
         };
         Ok(WithCookies { reply, cookies })
     }
@@ -315,7 +318,7 @@ impl LogIn {
         let login = match (self.email, self.username) {
             (Some(login), None) | (None, Some(login)) => Some(login.0),
             (Some(_), Some(_)) => {
-                fields.refuse(
+                fields.add(
                     "username",
                     "NOT_A_CHOICE",
                     "Send either an e-mail address or a username, not both.",
@@ -323,13 +326,13 @@ impl LogIn {
                 None
             }
             (None, None) => {
-                fields.refuse("email", "REQUIRED", "Send an e-mail address or a username.");
+                fields.add("email", "REQUIRED", "Send an e-mail address or a username.");
                 None
             }
         };
         let device_name =
-            fields.take_optional("device_name", self.device_name.map(|name| text::Name::parse(&name.0)));
-        fields.finish()?;
+            fields.parse_optional("device_name", self.device_name.map(|name| text::Name::parse(&name.0)));
+        fields.into_result()?;
         let login = login.ok_or(ErrorCode::ValidationFailed.refuse())?;
         Ok(Parsed { login, password: Secret::new(self.password.0), device_name })
     }

@@ -5,7 +5,7 @@ use poem_openapi::Object;
 use serde::Serialize;
 
 use super::{GivenEmail, Invitation};
-use crate::http::Refusal;
+use crate::http::BulkError;
 
 /// What became of several invitations.
 #[derive(Object, Serialize)]
@@ -26,7 +26,7 @@ pub(super) struct InvitationOutcome {
     pub(super) invitation: Option<Invitation>,
     /// Why it was refused; `null` where it was not.
     #[oai(nullable)]
-    error: Option<Refusal>,
+    error: Option<BulkError>,
 }
 
 impl InvitationOutcome {
@@ -34,7 +34,7 @@ impl InvitationOutcome {
         match outcome {
             Ok(invitation) => Self { email, status: 201, invitation: Some(invitation), error: None },
             Err(error) => {
-                let (status, refusal) = Refusal::of(error);
+                let (status, refusal) = BulkError::of(error);
                 Self { email, status, invitation: None, error: Some(refusal) }
             }
         }

@@ -31,8 +31,8 @@ use crate::{
     auth::tenant,
     body::StrictJson,
     http::{
-        Answer, Cursor, DisplayName, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, Limit, Listed,
-        NoContent, Paging, Several, Tagged,
+        BulkResponse, CreatedResponse, Cursor, DisplayName, Email, EntityTag, Id, IdempotencyKey,
+        IfNoneMatch, Limit, ListRequest, NoContent, PageResponse, WithEtag,
     },
     middleware::rate_limit,
     problem::Result,
@@ -135,11 +135,11 @@ impl InvitationsApi {
         sort: Query<Option<InvitationSort>>,
         /// Only those that stand there.
         status: Query<Option<Standing>>,
-    ) -> Result<Listed<Invitation>> {
+    ) -> Result<PageResponse<Invitation>> {
         let status = status.0.map(InvitationStatus::from);
         let sort = sort.0.unwrap_or(InvitationSort::CreatedAt).into();
         let list = format!("listInvitations {} {sort:?} {status:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = invitations::list(&tx, status, paging.listing.clone()).await?;
         Ok(paging.reply(page, |shown| Invitation::of(shown, tx.now())))
@@ -154,11 +154,11 @@ impl InvitationsApi {
         org: tenant::Path<MembersInvite>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<InvitationCreate>,
-    ) -> Result<Answer<Invitation>> {
+    ) -> Result<CreatedResponse<Invitation>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewInvitation::try_from(draft.value)?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let outcome = invitations::invite(&tx, &self.0.mail, vec![new]).await?.pop();
@@ -166,7 +166,7 @@ impl InvitationsApi {
             Invitation::of(outcome.ok_or(Error::Broken("an invitation has no outcome"))??, tx.now());
         let location =
             format!("/api/v1/organizations/{}/invitations/{}", invitation.organization_id, invitation.id);
-        let answer = Answer::created(location, EntityTag(invitation.version), &invitation)?;
+        let answer = CreatedResponse::created(location, EntityTag(invitation.version), &invitation)?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -182,14 +182,14 @@ impl InvitationsApi {
         org: tenant::Path<MembersInvite>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         drafts: StrictJson<InvitationBatchCreate>,
-    ) -> Result<Several<InvitationOutcomes>> {
+    ) -> Result<BulkResponse<InvitationOutcomes>> {
         let once = key.once(org.0.origin(), &drafts);
         let emails: Vec<_> = drafts.value.invitations.iter().map(|draft| draft.email.clone()).collect();
         let mut parsed: Vec<_> = drafts.value.invitations.into_iter().map(NewInvitation::try_from).collect();
         let (inviter, organization) = (org.0.origin().actor.user(), org.0.org());
         let inviter = inviter.ok_or(Error::Broken("nobody invites"))?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Several::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(BulkResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         for new in parsed.iter_mut().filter(|new| new.is_ok()) {
@@ -207,7 +207,7 @@ impl InvitationsApi {
             data.push(InvitationOutcome::of(email, outcome.map(|shown| Invitation::of(shown, tx.now()))));
         }
         let is_any = data.iter().any(|outcome| outcome.invitation.is_some());
-        let answer = Several::new(&InvitationOutcomes { data })?;
+        let answer = BulkResponse::new(&InvitationOutcomes { data })?;
         // Where all were refused nothing was done, and whoever asks again is told the same.
         if is_any {
             tx.commit_with(answer.stored()).await?;
@@ -226,11 +226,11 @@ impl InvitationsApi {
         org: tenant::Path<InvitationsRead>,
         invitation: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Invitation>> {
+    ) -> Result<WithEtag<Invitation>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = invitations::get(&tx, InvitationId(invitation.0.0)).await?;
         let tag = EntityTag(shown.invitation.version);
-        Ok(Tagged::new(tag, known.0, || Invitation::of(shown, tx.now())))
+        Ok(WithEtag::new(tag, known.0, || Invitation::of(shown, tx.now())))
     }
 
     /// Send an invitation again
@@ -245,12 +245,12 @@ impl InvitationsApi {
         &self,
         org: tenant::Path<MembersInvite>,
         invitation: Path<Id>,
-    ) -> Result<Tagged<Invitation>> {
+    ) -> Result<WithEtag<Invitation>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = invitations::resend(&tx, &self.0.mail, InvitationId(invitation.0.0)).await?;
         let invitation = Invitation::of(shown, tx.now());
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(invitation.version), invitation))
+        Ok(WithEtag::Present(EntityTag(invitation.version), invitation))
     }
 
     /// Take an invitation back
@@ -274,8 +274,8 @@ impl TryFrom<InvitationCreate> for NewInvitation {
 
     fn try_from(draft: InvitationCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
-        let email = fields.take("email", text::EmailAddress::parse(&draft.email.0));
-        fields.finish()?;
+        let email = fields.parse("email", text::EmailAddress::parse(&draft.email.0));
+        fields.into_result()?;
         let roles = draft.roles.into_iter().map(String::from).collect();
         email.map(|email| Self { email, roles }).ok_or(ErrorCode::ValidationFailed.refuse())
     }

@@ -25,10 +25,13 @@ use crate::routes::{
     organizations::Organization,
 };
 use crate::{
-    auth::extractors::{self, Anybody, SignedIn},
+    auth::extractors::{self, Anonymous, SignedIn},
     body::StrictJson,
-    http::{Cursor, DisplayName, Email, Limit, Listed, Name, Paging, Password, Reply, Sentence, Slug},
-    problem::{Linked, Result},
+    http::{
+        Cursor, DisplayName, Email, JsonResponse, Limit, ListRequest, Name, PageResponse, Password, Sentence,
+        Slug,
+    },
+    problem::{Result, WithLinkErrors},
     state::State,
 };
 
@@ -135,11 +138,11 @@ impl InvitationResponsesApi {
     #[oai(path = "/invitations/preview", method = "post", operation_id = "previewInvitation")]
     async fn preview(
         &self,
-        _anybody: Anybody,
+        _anybody: Anonymous,
         link: StrictJson<EmailLinkToken>,
-    ) -> Result<Reply<InvitationPreview>, Linked> {
+    ) -> Result<JsonResponse<InvitationPreview>, WithLinkErrors> {
         let (_, opened, account) = invitations::open(&self.0.db, &link.value.token.0).await?;
-        Ok(Reply(InvitationPreview {
+        Ok(JsonResponse(InvitationPreview {
             invitation: opened.into(),
             has_account: account != InvitedAccount::None,
             needs_password: account != InvitedAccount::Proved,
@@ -155,9 +158,9 @@ impl InvitationResponsesApi {
     async fn accept(
         &self,
         request: &Request,
-        anybody: Anybody,
+        anybody: Anonymous,
         acceptance: StrictJson<InvitationAcceptance>,
-    ) -> Result<Reply<InvitationAccepted>, Linked<409, 401>> {
+    ) -> Result<JsonResponse<InvitationAccepted>, WithLinkErrors<409, 401>> {
         let State { db, passwords, .. } = &*self.0;
         let me = extractors::if_any(&self.0, request).await?;
         // First: whoever has no token shall not make us hash.
@@ -172,7 +175,7 @@ impl InvitationResponsesApi {
         tx.commit().await?;
         let next = if signed_in.is_some() { NextStep::Continue } else { NextStep::LogIn };
         let message = next.sentence(account, &opened.organization.name);
-        Ok(Reply(InvitationAccepted {
+        Ok(JsonResponse(InvitationAccepted {
             organization: opened.organization.into(),
             member_id: member.id.0,
             roles: opened.roles.into_iter().map(RoleSummary::from).collect(),
@@ -186,15 +189,15 @@ impl InvitationResponsesApi {
     #[oai(path = "/invitations/decline", method = "post", operation_id = "declineInvitation")]
     async fn decline(
         &self,
-        anybody: Anybody,
+        anybody: Anonymous,
         link: StrictJson<EmailLinkToken>,
-    ) -> Result<Reply<InvitationDeclined>, Linked> {
+    ) -> Result<JsonResponse<InvitationDeclined>, WithLinkErrors> {
         let (link, opened, _) = invitations::open(&self.0.db, &link.value.token.0).await?;
         let tx = self.0.db.begin_global(anybody.origin).await?;
         accounts::decline(&tx, &link, &opened).await?;
         tx.commit().await?;
         let message = Sentence("You have declined the invitation. You can close this page.".to_owned());
-        Ok(Reply(InvitationDeclined { message }))
+        Ok(JsonResponse(InvitationDeclined { message }))
     }
 
     /// List my invitations
@@ -212,11 +215,11 @@ impl InvitationResponsesApi {
         me: SignedIn,
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Listed<MyInvitation>> {
+    ) -> Result<PageResponse<MyInvitation>> {
         let list = format!("listMyInvitations {}", me.user.id);
         let oldest_first = Sort { key: InvitationKey::CreatedAt, descending: false };
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
-        let page = invitations::mine(&self.0.db, &me.user, paging.listing.clone()).await?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
+        let page = invitations::list_for_recipient(&self.0.db, &me.user, paging.listing.clone()).await?;
         Ok(paging.reply(page, MyInvitation::from))
     }
 }
@@ -236,11 +239,11 @@ impl InvitationAcceptance {
             registration::refuse_weak(&mut fields, password, &Email(opened.invitation.email.clone()), None)?;
         }
         let mut name = |field, name: Option<Name>| {
-            fields.take_optional(field, name.map(|name| text::Name::parse(&name.0)))
+            fields.parse_optional(field, name.map(|name| text::Name::parse(&name.0)))
         };
         let (first_name, last_name) =
             (name("first_name", self.first_name), name("last_name", self.last_name));
-        fields.finish()?;
+        fields.into_result()?;
         let Some(password) = password else { return Ok(None) };
         Ok(Some(NewAccountDetails { secret_hash: passwords.hash(password).await?, first_name, last_name }))
     }

@@ -28,10 +28,10 @@ use crate::{
     auth::{extractors::SignedIn, tenant},
     body::{MergePatch, StrictJson},
     http::{
-        About, Accepted, Answer, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Name, NoContent, Slug,
-        Tagged,
+        About, Accepted, CreatedResponse, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Name, NoContent,
+        Slug, WithEtag,
     },
-    problem::{Conflicting, Result},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -116,18 +116,22 @@ impl OrganizationsApi {
         me: SignedIn,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         new: StrictJson<OrganizationCreate>,
-    ) -> Result<Answer<Organization>, Conflicting> {
+    ) -> Result<CreatedResponse<Organization>, WithConflict> {
         let origin = me.caller.origin();
         let once = key.once(&origin, &new);
         let new = NewOrganization::try_from(new.value)?;
-        let tx = match self.0.db.begin_global_once(origin, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_global_idempotent(origin, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
-        let organization = accounts::found_within(&tx, me.user.id, new, self.0.max_organizations).await?;
+        let organization =
+            accounts::create_organization_within(&tx, me.user.id, new, self.0.max_organizations).await?;
         let location = format!("/api/v1/organizations/{}", organization.id);
-        let answer =
-            Answer::created(location, EntityTag(organization.version), &Organization::from(organization))?;
+        let answer = CreatedResponse::created(
+            location,
+            EntityTag(organization.version),
+            &Organization::from(organization),
+        )?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -138,10 +142,10 @@ impl OrganizationsApi {
         &self,
         org: tenant::Path<OrganizationRead>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Organization>> {
+    ) -> Result<WithEtag<Organization>> {
         let tx = self.0.db.begin(org.0).await?;
         let organization = organizations::get(&tx).await?;
-        Ok(Tagged::new(EntityTag(organization.version), known.0, || organization.into()))
+        Ok(WithEtag::new(EntityTag(organization.version), known.0, || organization.into()))
     }
 
     /// Change an organization
@@ -153,13 +157,13 @@ impl OrganizationsApi {
         org: tenant::Path<OrganizationUpdate>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<OrganizationPatch>,
-    ) -> Result<Tagged<Organization>> {
+    ) -> Result<WithEtag<Organization>> {
         let changes = OrganizationChanges::try_from(patch.body()?)?;
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
         let organization = organizations::change(&tx, changes, &expected).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
+        Ok(WithEtag::Present(EntityTag(organization.version), organization.into()))
     }
 
     /// Delete an organization
@@ -182,11 +186,11 @@ impl OrganizationsApi {
     ///
     /// With everything in it. One that was not deleted stays as it is.
     #[oai(path = "/organizations/:org/restore", method = "post", operation_id = "restoreOrganization")]
-    async fn restore(&self, org: tenant::Path<OrganizationRestore>) -> Result<Tagged<Organization>> {
+    async fn restore(&self, org: tenant::Path<OrganizationRestore>) -> Result<WithEtag<Organization>> {
         let tx = self.0.db.begin(org.0).await?;
         let organization = organization_lifecycle::reopen(&tx).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(organization.version), organization.into()))
+        Ok(WithEtag::Present(EntityTag(organization.version), organization.into()))
     }
 
     /// Leave an organization
@@ -211,16 +215,16 @@ impl TryFrom<OrganizationPatch> for OrganizationChanges {
 
     fn try_from(patch: OrganizationPatch) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
-        let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
-        let slug = fields.take_optional("slug", patch.slug.map(|slug| text::Slug::parse(&slug.0)));
+        let name = fields.parse_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
+        let slug = fields.parse_optional("slug", patch.slug.map(|slug| text::Slug::parse(&slug.0)));
         let description = match patch.description {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(about) => {
-                fields.take("description", text::OrganizationDescription::parse(&about.0)).map(Some)
+                fields.parse("description", text::OrganizationDescription::parse(&about.0)).map(Some)
             }
         };
-        fields.finish()?;
+        fields.into_result()?;
         Ok(Self { name, slug, description })
     }
 }
@@ -231,15 +235,15 @@ impl TryFrom<OrganizationCreate> for NewOrganization {
     fn try_from(new: OrganizationCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let new = foundation(&mut fields, &new.name, &new.slug);
-        fields.finish()?;
+        fields.into_result()?;
         new.ok_or(ErrorCode::ValidationFailed.refuse())
     }
 }
 
 /// An organization as it begins; what is wrong is noted in `fields`.
 pub(crate) fn foundation(fields: &mut FieldErrors, name: &Name, slug: &Slug) -> Option<NewOrganization> {
-    let name = fields.take("name", text::Name::parse(&name.0));
-    let slug = fields.take("slug", text::Slug::parse(&slug.0));
+    let name = fields.parse("name", text::Name::parse(&name.0));
+    let slug = fields.parse("slug", text::Slug::parse(&slug.0));
     name.zip(slug).map(|(name, slug)| NewOrganization { name, slug })
 }
 

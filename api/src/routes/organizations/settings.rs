@@ -17,8 +17,8 @@ use crate::routes::{Tag, account::me::WeekStart};
 use crate::{
     auth::tenant,
     body::MergePatch,
-    http::{Currency, EntityTag, IfMatch, IfNoneMatch, Tagged},
-    problem::{Also, Result},
+    http::{Currency, EntityTag, IfMatch, IfNoneMatch, WithEtag},
+    problem::{ProblemWith, Result},
     state::State,
 };
 
@@ -92,10 +92,10 @@ impl SettingsApi {
         &self,
         org: tenant::Path<OrganizationRead>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<OrganizationSettings>> {
+    ) -> Result<WithEtag<OrganizationSettings>> {
         let tx = self.0.db.begin(org.0).await?;
         let settings = settings::get(&tx).await?;
-        Ok(Tagged::new(EntityTag(settings.version), known.0, || settings.into()))
+        Ok(WithEtag::new(EntityTag(settings.version), known.0, || settings.into()))
     }
 
     /// Change the settings
@@ -107,13 +107,13 @@ impl SettingsApi {
         org: tenant::Path<SettingsUpdate>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<SettingsPatch>,
-    ) -> Result<Tagged<OrganizationSettings>, Also<428>> {
+    ) -> Result<WithEtag<OrganizationSettings>, ProblemWith<428>> {
         let changes = SettingsChanges::try_from(patch.body()?)?;
         let expected = IfMatch::required(expected.0)?;
         let tx = self.0.db.begin(org.0).await?;
         let settings = settings::change(&tx, changes, &expected).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(settings.version), settings.into()))
+        Ok(WithEtag::Present(EntityTag(settings.version), settings.into()))
     }
 }
 
@@ -123,8 +123,8 @@ impl TryFrom<SettingsPatch> for SettingsChanges {
     fn try_from(patch: SettingsPatch) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
         let currency = patch.currency.map(|currency| text::Currency::parse(&currency.0));
-        let currency = fields.take_optional("currency", currency);
-        fields.finish()?;
+        let currency = fields.parse_optional("currency", currency);
+        fields.into_result()?;
         let week_start = patch.week_start.map(Into::into);
         Ok(Self {
             currency,

@@ -18,7 +18,7 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::StrictJson,
-    http::{Answer, EntityTag, IfNoneMatch, Tagged},
+    http::{CreatedResponse, EntityTag, IfNoneMatch, WithEtag},
     problem::Result,
     state::State,
 };
@@ -83,11 +83,12 @@ impl TransfersApi {
         &self,
         org: tenant::Path<OrganizationTransfer>,
         offer: StrictJson<TransferCreate>,
-    ) -> Result<Answer<Transfer>> {
+    ) -> Result<CreatedResponse<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
         let transfer = transfers::offer(&tx, MemberId(offer.value.member_id)).await?;
         let location = format!("/api/v1/organizations/{}/transfer", transfer.organization_id);
-        let answer = Answer::created(location, EntityTag(transfer.version), &Transfer::from(transfer))?;
+        let answer =
+            CreatedResponse::created(location, EntityTag(transfer.version), &Transfer::from(transfer))?;
         tx.commit().await?;
         Ok(answer)
     }
@@ -100,32 +101,32 @@ impl TransfersApi {
         &self,
         org: tenant::Path<Membership>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Transfer>> {
+    ) -> Result<WithEtag<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
         let transfer = transfers::pending(&tx).await?;
-        Ok(Tagged::new(EntityTag(transfer.version), known.0, || transfer.into()))
+        Ok(WithEtag::new(EntityTag(transfer.version), known.0, || transfer.into()))
     }
 
     /// Take an organization that is offered to me
     ///
     /// I become an owner, and whoever offered it an admin, at one instant. Needs a recent log-in.
     #[oai(path = "/organizations/:org/transfer/accept", method = "post", operation_id = "acceptTransfer")]
-    async fn accept(&self, org: tenant::Path<OwnMembership>) -> Result<Tagged<Transfer>> {
+    async fn accept(&self, org: tenant::Path<OwnMembership>) -> Result<WithEtag<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
         let transfer = transfers::accept(&tx).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(transfer.version), transfer.into()))
+        Ok(WithEtag::Present(EntityTag(transfer.version), transfer.into()))
     }
 
     /// Take the offer of an organization back, or decline it
     ///
     /// An owner takes it back; the member to whom it was made declines it.
     #[oai(path = "/organizations/:org/transfer/cancel", method = "post", operation_id = "cancelTransfer")]
-    async fn cancel(&self, org: tenant::Path<OwnMembership>) -> Result<Tagged<Transfer>> {
+    async fn cancel(&self, org: tenant::Path<OwnMembership>) -> Result<WithEtag<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
         let transfer = transfers::cancel(&tx).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(transfer.version), transfer.into()))
+        Ok(WithEtag::Present(EntityTag(transfer.version), transfer.into()))
     }
 }
 

@@ -34,10 +34,10 @@ use crate::{
     auth::tenant,
     body::{MergePatch, Replacement, StrictJson},
     http::{
-        Answer, Cursor, Description, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed,
-        NoContent, OrPreview, Paging, Permission, RoleKey, RoleName, Tagged,
+        CreatedResponse, Cursor, Description, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
+        ListRequest, NoContent, OrDryRun, PageResponse, Permission, RoleKey, RoleName, WithEtag,
     },
-    problem::{Also, Problem, Result},
+    problem::{Problem, ProblemWith, Result},
     state::State,
 };
 
@@ -45,7 +45,7 @@ pub struct RolesApi(pub Arc<State>);
 
 crate::texts! {
     /// The name of a role, for people.
-    RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::WORDS, example: "Project lead" }
+    RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Project lead" }
 }
 
 /// A new role.
@@ -115,7 +115,7 @@ enum RoleSort {
 }
 
 /// Who changes a role says which copy he has: others may be giving it to people at the same time.
-type Conditional = Also<428>;
+type Conditional = ProblemWith<428>;
 
 #[OpenApi(tag = "Tag::Roles")]
 impl RolesApi {
@@ -130,10 +130,10 @@ impl RolesApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<RoleSort>>,
-    ) -> Result<Listed<Role>> {
+    ) -> Result<PageResponse<Role>> {
         let sort = sort.0.unwrap_or(RoleSort::CreatedAt).into();
         let list = format!("listRoles {} {sort:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = roles::list(&tx, paging.listing.clone()).await?;
         Ok(paging.reply(page, Role::from))
@@ -146,16 +146,16 @@ impl RolesApi {
         org: tenant::Path<RolesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<RoleCreate>,
-    ) -> Result<Answer<Role>> {
+    ) -> Result<CreatedResponse<Role>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewRole::try_from(draft.value)?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let made = roles::create(&tx, new).await?;
         let location = format!("/api/v1/organizations/{}/roles/{}", made.role.organization_id, made.role.id);
-        let answer = Answer::created(location, EntityTag(made.role.version), &Role::from(made))?;
+        let answer = CreatedResponse::created(location, EntityTag(made.role.version), &Role::from(made))?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -167,10 +167,10 @@ impl RolesApi {
         org: tenant::Path<RolesRead>,
         role: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Role>> {
+    ) -> Result<WithEtag<Role>> {
         let tx = self.0.db.begin(org.0).await?;
         let found = roles::get(&tx, RoleId(role.0.0)).await?;
-        Ok(Tagged::new(EntityTag(found.role.version), known.0, || found.into()))
+        Ok(WithEtag::new(EntityTag(found.role.version), known.0, || found.into()))
     }
 
     /// Rename or describe a role
@@ -183,7 +183,7 @@ impl RolesApi {
         role: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<RoleUpdate>,
-    ) -> Result<Tagged<Role>, Conditional> {
+    ) -> Result<WithEtag<Role>, Conditional> {
         let id = RoleId(role.0.0);
         let changes = match patch.body().and_then(|patch| Ok(RoleChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -191,9 +191,9 @@ impl RolesApi {
         };
         let tx = self.0.db.begin(org.0).await?;
         roles::exists(&tx, id).await?;
-        let changed = roles::change(&tx, id, changes, &IfMatch::required(expected.0)?).await?;
+        let changed = roles::update(&tx, id, changes, &IfMatch::required(expected.0)?).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(changed.role.version), changed.into()))
+        Ok(WithEtag::Present(EntityTag(changed.role.version), changed.into()))
     }
 
     /// Say what a role allows
@@ -212,7 +212,7 @@ impl RolesApi {
         /// Only tell who would gain and who would lose what.
         dry_run: Query<Option<bool>>,
         wanted: Replacement<RolePermissions>,
-    ) -> Result<OrPreview<Tagged<Role>>, Conditional> {
+    ) -> Result<OrDryRun<WithEtag<Role>>, Conditional> {
         let id = RoleId(role.0.0);
         let wanted = match wanted.body().and_then(|wanted| Ok(set("permissions", &wanted.permissions)?)) {
             Ok(wanted) => wanted,
@@ -222,11 +222,11 @@ impl RolesApi {
         roles::exists(&tx, id).await?;
         let expected = IfMatch::required(expected.0)?;
         if dry_run.0 == Some(true) {
-            return Ok(OrPreview::tried(members::try_set_permissions(&tx, id, wanted, &expected).await?));
+            return Ok(OrDryRun::tried(members::try_set_permissions(&tx, id, wanted, &expected).await?));
         }
         let changed = roles::set_permissions(&tx, id, wanted, &expected).await?;
         tx.commit().await?;
-        Ok(OrPreview::Done(Tagged::Present(EntityTag(changed.role.version), changed.into())))
+        Ok(OrDryRun::Done(WithEtag::Present(EntityTag(changed.role.version), changed.into())))
     }
 
     /// Delete a role
@@ -243,7 +243,7 @@ impl RolesApi {
         reassign_to: Query<Option<RoleName>>,
         /// Only tell who would gain and who would lose what.
         dry_run: Query<Option<bool>>,
-    ) -> Result<OrPreview<NoContent>, Conditional> {
+    ) -> Result<OrDryRun<NoContent>, Conditional> {
         let id = RoleId(role.0.0);
         let other = reassign_to.0.map(|other| RoleRef::parse(&other.0));
         let tx = self.0.db.begin(org.0).await?;
@@ -251,11 +251,11 @@ impl RolesApi {
         let expected = IfMatch::required(expected.0)?;
         if dry_run.0 == Some(true) {
             let removal = invitations::try_remove_role(&tx, id, other.as_ref(), &expected).await?;
-            return Ok(OrPreview::tried(removal.effects).with_invitations(removal.invitations));
+            return Ok(OrDryRun::tried(removal.effects).with_invitations(removal.invitations));
         }
         invitations::remove_role(&tx, id, other.as_ref(), &expected).await?;
         tx.commit().await?;
-        Ok(OrPreview::Done(NoContent))
+        Ok(OrDryRun::Done(NoContent))
     }
 }
 
@@ -276,7 +276,7 @@ impl RolesApi {
 fn set(field: &str, names: &[Permission]) -> Result<PermissionSet, insula_core::Error> {
     let mut fields = FieldErrors::default();
     let set = take(&mut fields, field, names);
-    fields.finish()?;
+    fields.into_result()?;
     Ok(set)
 }
 
@@ -285,7 +285,7 @@ fn take(fields: &mut FieldErrors, field: &str, names: &[Permission]) -> Permissi
         let known = insula_core::base::permissions::Permission::parse(name);
         if known.is_none() {
             let message = format!("There is no permission `{name}`; `GET /permissions` lists them.");
-            fields.refuse(&format!("{field}[{place}]"), "UNKNOWN_PERMISSION", message);
+            fields.add(&format!("{field}[{place}]"), "UNKNOWN_PERMISSION", message);
         }
         known
     };
@@ -297,11 +297,11 @@ impl TryFrom<RoleCreate> for NewRole {
 
     fn try_from(draft: RoleCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
-        let name = fields.take("name", text::RoleName::parse(&draft.name.0));
+        let name = fields.parse("name", text::RoleName::parse(&draft.name.0));
         let description = draft.description.map(|text| text::RoleDescription::parse(&text.0));
-        let description = fields.take_optional("description", description).unwrap_or_default();
+        let description = fields.parse_optional("description", description).unwrap_or_default();
         let permissions = take(&mut fields, "permissions", &draft.permissions);
-        fields.finish()?;
+        fields.into_result()?;
         let name = name.ok_or(ErrorCode::ValidationFailed.refuse())?;
         Ok(Self { name, description, permissions })
     }
@@ -312,10 +312,10 @@ impl TryFrom<RoleUpdate> for RoleChanges {
 
     fn try_from(patch: RoleUpdate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
-        let name = fields.take_optional("name", patch.name.map(|name| text::RoleName::parse(&name.0)));
+        let name = fields.parse_optional("name", patch.name.map(|name| text::RoleName::parse(&name.0)));
         let description = patch.description.map(|text| text::RoleDescription::parse(&text.0));
-        let description = fields.take_optional("description", description);
-        fields.finish()?;
+        let description = fields.parse_optional("description", description);
+        fields.into_result()?;
         Ok(Self { name, description })
     }
 }

@@ -22,9 +22,9 @@ use crate::{
     BASE,
     auth::{extractors::SignedIn, tenant},
     body::StrictJson,
-    http::{Description, Permission, Reply, RoleKey},
+    http::{Description, JsonResponse, Permission, RoleKey},
     operations::Operations,
-    problem::{Conflicting, Result},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -109,7 +109,7 @@ impl PermissionsApi {
     ///
     /// All of them, with the operations that need each.
     #[oai(path = "/permissions", method = "get", operation_id = "listPermissions")]
-    async fn list(&self, _me: SignedIn) -> Reply<PermissionList> {
+    async fn list(&self, _me: SignedIn) -> JsonResponse<PermissionList> {
         let data = permissions::Permission::ALL.iter().map(|permission| PermissionInfo {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),
@@ -122,7 +122,7 @@ impl PermissionsApi {
                 .map(OperationId)
                 .collect(),
         });
-        Reply(PermissionList { data: data.collect() })
+        JsonResponse(PermissionList { data: data.collect() })
     }
 
     /// Ask whether a member may do something
@@ -131,7 +131,7 @@ impl PermissionsApi {
         &self,
         org: tenant::Path<Membership>,
         question: StrictJson<PermissionQuery>,
-    ) -> Result<Reply<Explanation>, Conflicting> {
+    ) -> Result<JsonResponse<Explanation>, WithConflict> {
         self.answer(org, question.value).await
     }
 
@@ -143,7 +143,7 @@ impl PermissionsApi {
         &self,
         org: tenant::Path<Membership>,
         question: StrictJson<PermissionQuery>,
-    ) -> Result<Reply<Explanation>, Conflicting> {
+    ) -> Result<JsonResponse<Explanation>, WithConflict> {
         self.answer(org, question.value).await
     }
 }
@@ -153,17 +153,17 @@ impl PermissionsApi {
         &self,
         org: tenant::Path<Membership>,
         question: PermissionQuery,
-    ) -> Result<Reply<Explanation>, Conflicting> {
+    ) -> Result<JsonResponse<Explanation>, WithConflict> {
         let mut fields = FieldErrors::default();
         let asked = permissions::Permission::parse(&question.permission.0);
         if asked.is_none() {
             let message = "There is no such permission; `GET /permissions` lists them.";
-            fields.refuse("permission", "UNKNOWN_PERMISSION", message);
+            fields.add("permission", "UNKNOWN_PERMISSION", message);
         }
-        fields.finish()?;
+        fields.into_result()?;
         let asked = asked.ok_or(insula_core::base::error::ErrorCode::ValidationFailed.refuse())?;
         let tx = self.0.db.begin(org.0).await?;
-        Ok(Reply(authorization::explain(&tx, asked, question.member_id.map(MemberId)).await?.into()))
+        Ok(JsonResponse(authorization::explain(&tx, asked, question.member_id.map(MemberId)).await?.into()))
     }
 }
 

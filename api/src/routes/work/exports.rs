@@ -161,10 +161,10 @@ fn entries(
 ) -> Result<EntrySelection> {
     let mut fields = FieldErrors::default();
     if from.zip(to).is_some_and(|(from, to)| to <= from) {
-        fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
+        fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
     }
     let zone = zone(timezone, &mut fields);
-    fields.finish()?;
+    fields.into_result()?;
     let (member, project) = (member.map(|id| MemberId(id.0)), project.map(|id| ProjectId(id.0)));
     Ok(EntrySelection { from, to, member, project, zone })
 }
@@ -176,12 +176,12 @@ fn tasks(
 ) -> Result<TaskSelection> {
     let mut fields = FieldErrors::default();
     let zone = zone(timezone, &mut fields);
-    fields.finish()?;
+    fields.into_result()?;
     Ok(TaskSelection { project: project.map(|id| ProjectId(id.0)), status: status.map(Into::into), zone })
 }
 
 fn zone(timezone: Option<TimeZone>, fields: &mut FieldErrors) -> Option<text::TimeZone> {
-    fields.take_optional("timezone", timezone.map(|zone| text::TimeZone::parse(&zone.0)))
+    fields.parse_optional("timezone", timezone.map(|zone| text::TimeZone::parse(&zone.0)))
 }
 
 /// Batch by batch, each read when the one before has been sent.

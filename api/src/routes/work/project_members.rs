@@ -20,7 +20,7 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::Replacement,
-    http::{EntityTag, Id, IfMatch, IfNoneMatch, Tagged},
+    http::{EntityTag, Id, IfMatch, IfNoneMatch, WithEtag},
     problem::{Problem, Result},
     state::State,
 };
@@ -57,10 +57,10 @@ impl ProjectMembersApi {
         org: tenant::Path<ProjectsRead>,
         project: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<ProjectMemberList>> {
+    ) -> Result<WithEtag<ProjectMemberList>> {
         let tx = self.0.db.begin(org.0).await?;
         let team = projects::team(&tx, ProjectId(project.0.0)).await?;
-        Ok(Tagged::new(EntityTag(team.version), known.0, || team.into()))
+        Ok(WithEtag::new(EntityTag(team.version), known.0, || team.into()))
     }
 
     /// Say who the members of a project are
@@ -78,7 +78,7 @@ impl ProjectMembersApi {
         project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         wanted: Replacement<ProjectMembersUpdate>,
-    ) -> Result<Tagged<ProjectMemberList>> {
+    ) -> Result<WithEtag<ProjectMemberList>> {
         let id = ProjectId(project.0.0);
         let wanted = match wanted.body() {
             Ok(wanted) => wanted.members.into_iter().map(MemberId).collect(),
@@ -91,7 +91,7 @@ impl ProjectMembersApi {
         let tx = self.0.db.begin(org.0).await?;
         let team = projects::set_team(&tx, id, wanted, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(team.version), team.into()))
+        Ok(WithEtag::Present(EntityTag(team.version), team.into()))
     }
 }
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::routes::{Tag, account::me::WeekStart};
 use crate::{
     auth::tenant,
-    http::{Id, Reply, TimeZone},
+    http::{Id, JsonResponse, TimeZone},
     problem::Result,
     state::State,
 };
@@ -119,11 +119,11 @@ impl ReportsApi {
         tag: Query<Option<Id>>,
         /// Only time that is to be paid for, or that is not.
         billable: Query<Option<bool>>,
-    ) -> Result<Reply<Summary>> {
+    ) -> Result<JsonResponse<Summary>> {
         let mut fields = FieldErrors::default();
         let timezone = timezone.0.map(|zone| text::TimeZone::parse(&zone.0));
-        let timezone = fields.take_optional("timezone", timezone);
-        fields.finish()?;
+        let timezone = fields.parse_optional("timezone", timezone);
+        fields.into_result()?;
         let levels =
             group_by.0.iter().flat_map(|group_by| group_by.0.split(',')).filter_map(GroupLevel::parse);
         let wanted = SummaryRequest {
@@ -139,7 +139,7 @@ impl ReportsApi {
             billable: billable.0,
         };
         let tx = self.0.db.begin(org.0).await?;
-        Ok(Reply(reports::summary(&tx, wanted).await?.into()))
+        Ok(JsonResponse(reports::summary(&tx, wanted).await?.into()))
     }
 }
 

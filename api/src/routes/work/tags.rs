@@ -30,8 +30,8 @@ use crate::{
     auth::tenant,
     body::{MergePatch, StrictJson},
     http::{
-        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, Limit, Listed, NoContent, Paging, SearchTerm,
-        TagName, Tagged,
+        CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, Limit, ListRequest, NoContent,
+        PageResponse, SearchTerm, TagName, WithEtag,
     },
     problem::{Problem, Result},
     state::State,
@@ -96,13 +96,13 @@ impl TagsApi {
         sort: Query<Option<TagSort>>,
         /// Only those whose name contains this, without regard to case.
         q: Query<Option<SearchTerm>>,
-    ) -> Result<Listed<Tag>> {
+    ) -> Result<PageResponse<Tag>> {
         let mut fields = FieldErrors::default();
-        let term = fields.take_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.finish()?;
+        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.into_result()?;
         let sort = sort.0.unwrap_or(TagSort::Name).into();
         let list = format!("listTags {} {sort:?} {term:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = tags::list(&tx, term, paging.listing.clone()).await?;
         Ok(paging.reply(page, Tag::from))
@@ -115,16 +115,16 @@ impl TagsApi {
         org: tenant::Path<TasksCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<TagCreate>,
-    ) -> Result<Answer<Tag>> {
+    ) -> Result<CreatedResponse<Tag>> {
         let once = key.once(org.0.origin(), &draft);
         let name = parse(Some(draft.value.name))?.ok_or(ErrorCode::ValidationFailed.refuse())?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let tag = tags::create(&tx, name).await?;
         let location = format!("/api/v1/organizations/{}/tags/{}", tag.organization_id, tag.id);
-        let answer = Answer::created(location, EntityTag(tag.version), &Tag::from(tag))?;
+        let answer = CreatedResponse::created(location, EntityTag(tag.version), &Tag::from(tag))?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -139,16 +139,16 @@ impl TagsApi {
         tag: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<TagUpdate>,
-    ) -> Result<Tagged<Tag>> {
+    ) -> Result<WithEtag<Tag>> {
         let id = TagId(tag.0.0);
         let name = match patch.body().and_then(|patch| Ok(parse(patch.name)?)) {
             Ok(name) => name,
             Err(refused) => return Err(self.refuse(org.0, id, refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
-        let tag = tags::change(&tx, id, name, &IfMatch::expected(expected.0)).await?;
+        let tag = tags::update(&tx, id, name, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(tag.version), tag.into()))
+        Ok(WithEtag::Present(EntityTag(tag.version), tag.into()))
     }
 
     /// Delete a tag
@@ -163,7 +163,7 @@ impl TagsApi {
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
-        time_entries::remove_tag(&tx, TagId(tag.0.0), &expected).await?;
+        time_entries::delete_tag(&tx, TagId(tag.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -184,8 +184,8 @@ impl TagsApi {
 
 fn parse(name: Option<TagName>) -> Result<Option<text::TagName>, Error> {
     let mut fields = FieldErrors::default();
-    let name = fields.take_optional("name", name.map(|name| text::TagName::parse(&name.0)));
-    fields.finish()?;
+    let name = fields.parse_optional("name", name.map(|name| text::TagName::parse(&name.0)));
+    fields.into_result()?;
     Ok(name)
 }
 

@@ -6,7 +6,7 @@ use super::{Error, ErrorCode, Result};
 use crate::base::text::InvalidText;
 
 /// Maximum number of invalid fields in one response, so that a small request cannot cause a large response.
-pub const MOST_FAULTS: usize = 50;
+pub const MAX_FIELD_ERRORS: usize = 50;
 
 /// One invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,17 +29,17 @@ pub struct FieldErrors {
 
 impl FieldErrors {
     /// Returns the value, or records the error for the field.
-    pub fn take<T>(&mut self, field: &str, value: Result<T, InvalidText>) -> Option<T> {
-        value.map_err(|fault| self.refuse(field, fault.code, fault.message)).ok()
+    pub fn parse<T>(&mut self, field: &str, value: Result<T, InvalidText>) -> Option<T> {
+        value.map_err(|fault| self.add(field, fault.code, fault.message)).ok()
     }
 
     /// Like [`Fields::take`], for a field that may be absent.
-    pub fn take_optional<T>(&mut self, field: &str, value: Option<Result<T, InvalidText>>) -> Option<T> {
-        value.and_then(|value| self.take(field, value))
+    pub fn parse_optional<T>(&mut self, field: &str, value: Option<Result<T, InvalidText>>) -> Option<T> {
+        value.and_then(|value| self.parse(field, value))
     }
 
     /// Records an error for a field.
-    pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
+    pub fn add(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
         let fault = FieldError { field: field.to_owned(), code, message: message.into() };
         self.join(ErrorCode::ValidationFailed, [fault]);
     }
@@ -48,7 +48,7 @@ impl FieldErrors {
     ///
     /// # Errors
     /// The error of the check, if it is not about fields.
-    pub fn include(&mut self, outcome: Result<()>) -> Result<()> {
+    pub fn merge(&mut self, outcome: Result<()>) -> Result<()> {
         match outcome {
             Err(Error::Invalid(code, faults)) => self.join(code, faults),
             other => return other,
@@ -64,7 +64,7 @@ impl FieldErrors {
 
     /// # Errors
     /// All recorded errors, if there are any: with their common code, or `VALIDATION_FAILED`.
-    pub fn finish(self) -> Result<()> {
+    pub fn into_result(self) -> Result<()> {
         match self.code {
             None => Ok(()),
             Some(code) => Err(Error::Invalid(code, self.faults)),
@@ -83,14 +83,14 @@ mod tests {
                 .refuse_field("password", InvalidText { code: "TOO_COMMON", message: String::new() }))
         };
         let (mut fields, mut mixed) = (FieldErrors::default(), FieldErrors::default());
-        fields.include(Ok(())).unwrap();
-        fields.include(weak()).unwrap();
-        assert_eq!(fields.finish().unwrap_err().code(), ErrorCode::WeakPassword);
-        mixed.include(weak()).unwrap();
-        mixed.refuse("email", "REQUIRED", "");
-        let Err(Error::Invalid(code, faults)) = mixed.finish() else { panic!("nothing was wrong") };
+        fields.merge(Ok(())).unwrap();
+        fields.merge(weak()).unwrap();
+        assert_eq!(fields.into_result().unwrap_err().code(), ErrorCode::WeakPassword);
+        mixed.merge(weak()).unwrap();
+        mixed.add("email", "REQUIRED", "");
+        let Err(Error::Invalid(code, faults)) = mixed.into_result() else { panic!("nothing was wrong") };
         assert_eq!((code, faults.len()), (ErrorCode::ValidationFailed, 2));
-        assert!(FieldErrors::default().include(Err(ErrorCode::NotFound.refuse())).is_err());
-        assert!(FieldErrors::default().finish().is_ok());
+        assert!(FieldErrors::default().merge(Err(ErrorCode::NotFound.refuse())).is_err());
+        assert!(FieldErrors::default().into_result().is_ok());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-pub use self::fields::{FieldError, FieldErrors, MOST_FAULTS};
+pub use self::fields::{FieldError, FieldErrors, MAX_FIELD_ERRORS};
 use crate::base::{
     ids::{InvitationId, MemberId},
     permissions::{Permission, PermissionSet},
@@ -26,9 +26,9 @@ pub enum ErrorKind {
     /// 404: the object does not exist, or the caller may not see it; deliberately not distinguished.
     NotFound,
     /// 405: the path does not support the method.
-    WrongMethod,
+    MethodNotAllowed,
     /// 408: the client was too slow.
-    TooSlow,
+    RequestTimeout,
     /// 409: the object is in another state, or the name is taken.
     Conflict,
     /// 308: the object has another URL now.
@@ -36,9 +36,9 @@ pub enum ErrorKind {
     /// 410: the object existed, and was deleted.
     Gone,
     /// 412: the version in `If-Match` is outdated.
-    Stale,
+    PreconditionFailed,
     /// 428: the change needs `If-Match`.
-    Unconditional,
+    PreconditionRequired,
     /// 413: the body is larger than the limit.
     TooLarge,
     /// 415: the operation does not accept the media type of the body.
@@ -46,7 +46,7 @@ pub enum ErrorKind {
     /// 422: one or more fields are invalid.
     Invalid,
     /// 429: too many requests.
-    Limited,
+    TooManyRequests,
     /// 500: an error of the server.
     Internal,
     /// 503: temporarily unavailable.
@@ -99,8 +99,8 @@ codes! {
     OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended. It can be read, but not changed.";
     TransferNotYours     = "TRANSFER_NOT_YOURS",     Forbidden,       "Not your transfer",      "Only the member who was offered this organization can accept the transfer. That member or an owner can cancel it.";
     NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "Not found.";
-    MethodNotAllowed     = "METHOD_NOT_ALLOWED",     WrongMethod,     "Method not allowed",     "This path does not support this method. `Allow` lists the methods that it supports.";
-    RequestTimeout       = "REQUEST_TIMEOUT",        TooSlow,         "Request timeout",        "The request took too long to arrive or to process.";
+    MethodNotAllowed     = "METHOD_NOT_ALLOWED",     MethodNotAllowed,     "Method not allowed",     "This path does not support this method. `Allow` lists the methods that it supports.";
+    RequestTimeout       = "REQUEST_TIMEOUT",        RequestTimeout,         "Request timeout",        "The request took too long to arrive or to process.";
     EmailTaken           = "EMAIL_TAKEN",            Conflict,        "E-mail address taken",   "An account with this e-mail address already exists.";
     UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username already exists.";
     SlugTaken            = "SLUG_TAKEN",             Conflict,        "Slug taken",             "This slug is taken. Choose another one.";
@@ -140,8 +140,8 @@ codes! {
     InvitationExpired    = "INVITATION_EXPIRED",     Gone,            "Invitation expired",     "This invitation was answered, withdrawn or sent again, or has expired. Open the most recent e-mail, or ask the person who invited you for a new invitation.";
     TransferExpired      = "TRANSFER_EXPIRED",       Gone,            "Transfer expired",       "This transfer has expired. Ask an owner for a new one.";
     OrganizationDeleted  = "ORGANIZATION_DELETED",   Gone,            "Organization deleted",   "This organization was deleted.";
-    PreconditionFailed   = "PRECONDITION_FAILED",    Stale,           "Version outdated",       "Somebody changed this in the meantime. Reload it and try again.";
-    PreconditionRequired = "PRECONDITION_REQUIRED",  Unconditional,   "Precondition required",  "Send the `ETag` of the version you read as `If-Match`.";
+    PreconditionFailed   = "PRECONDITION_FAILED",    PreconditionFailed,           "Version outdated",       "Somebody changed this in the meantime. Reload it and try again.";
+    PreconditionRequired = "PRECONDITION_REQUIRED",  PreconditionRequired,   "Precondition required",  "Send the `ETag` of the version you read as `If-Match`.";
     PayloadTooLarge      = "PAYLOAD_TOO_LARGE",      TooLarge,        "Body too large",         "The body is larger than 1 MiB.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed.";
     ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "Please correct the fields that are listed in `errors`.";
@@ -149,7 +149,7 @@ codes! {
     WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess. `errors` says why.";
     InvalidCursor        = "INVALID_CURSOR",         Invalid,         "Invalid cursor",         "This cursor belongs to another list, filter or sort order. Start again without it.";
     IdempotencyMismatch  = "IDEMPOTENCY_MISMATCH",   Invalid,         "Idempotency-Key reused", "This Idempotency-Key was already used with another request body. Use a new key.";
-    RateLimited          = "RATE_LIMITED",           Limited,         "Too many requests",      "Too many requests. Try again later. `Retry-After` says when.";
+    RateLimited          = "RATE_LIMITED",           TooManyRequests,         "Too many requests",      "Too many requests. Try again later. `Retry-After` says when.";
     InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Please report the request id.";
     Unavailable          = "UNAVAILABLE",            Unavailable,     "Service unavailable",    "The service is busy. Try again in a moment.";
     StorageUnavailable   = "STORAGE_UNAVAILABLE",    Unavailable,     "Storage unavailable",    "The service cannot store anything at the moment, so nothing was changed. You can still read data. Try again later.";

@@ -38,17 +38,17 @@ pub struct Authorized<P> {
 
 impl<P: RequiredPermission> Authorized<P> {
     /// States that the right was looked up; the callers are counted (`.clippy.toml`).
-    pub(crate) fn checked(org: OrgId, origin: AuditOrigin, facts: ActorAccess) -> Self {
+    pub(crate) fn from_lookup(org: OrgId, origin: AuditOrigin, facts: ActorAccess) -> Self {
         Self { org, origin, facts, permission: PhantomData }
     }
 
     /// The platform's right to look at what is its own, and no tenant's.
-    pub(crate) fn to_look_at_the_platform(origin: AuditOrigin) -> Authorized<PlatformRead> {
+    pub(crate) fn platform_read(origin: AuditOrigin) -> Authorized<PlatformRead> {
         Authorized { org: OrgId::PLATFORM, origin, facts: ActorAccess::platform(), permission: PhantomData }
     }
 
     /// The same proof, for the next of several transactions of one request.
-    pub(crate) fn again(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         Self { org: self.org, origin: self.origin.clone(), facts: self.facts, permission: PhantomData }
     }
 

@@ -41,7 +41,7 @@ impl BuiltinRole {
     }
 
     /// Description for people.
-    pub const fn about(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Owner => "Full access, including deletion and ownership",
             Self::Admin => "Manages members, roles, settings and all work data",

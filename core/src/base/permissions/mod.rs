@@ -26,7 +26,7 @@ pub trait RequiredPermission: Send + Sync + 'static {
     /// Does it change the organization? Then a suspended organization refuses it.
     const CHANGES: bool = Self::WRITES;
     /// Does it need a log-in of a short while ago?
-    const NEEDS_RECENT: bool = false;
+    const REQUIRES_RECENT_LOGIN: bool = false;
     /// Is it for organizations that are deleted, too?
     const ALLOWS_DELETED: bool = false;
 }

@@ -6,12 +6,12 @@ use super::{RequiredPermission, WritePermission};
 
 macro_rules! permissions {
     (@changes write) => { true };
-    (@changes dear) => { true };
+    (@changes sensitive) => { true };
     (@changes $kind:ident) => { false };
     (@writes read) => { false };
     (@writes $kind:ident) => { true };
-    (@is_dear dear) => { true };
-    (@is_dear $kind:ident) => { false };
+    (@is_sensitive sensitive) => { true };
+    (@is_sensitive $kind:ident) => { false };
     (@write read $name:ident) => {};
     (@write $kind:ident $name:ident) => { impl WritePermission for $name {} };
     ($($kind:ident $name:ident = $text:literal, $about:literal;)+) => {
@@ -53,19 +53,19 @@ macro_rules! permissions {
                 const PERMISSION: Option<Permission> = Some(Permission::$name);
                 const WRITES: bool = permissions!(@writes $kind);
                 const CHANGES: bool = permissions!(@changes $kind);
-                const NEEDS_RECENT: bool = permissions!(@is_dear $kind);
+                const REQUIRES_RECENT_LOGIN: bool = permissions!(@is_sensitive $kind);
             }
             permissions!(@write $kind $name);
         )+
     };
 }
 
-// `dear`: it allows changes, and needs a recent log-in. `export`: it only reads, and each use is recorded.
+// `sensitive`: it allows changes, and needs a recent log-in. `export`: it only reads, and each use is recorded.
 permissions! {
     read  OrganizationRead     = "organization:read",        "View the organization";
     write OrganizationUpdate   = "organization:update",      "Change the name and description of the organization";
-    dear  OrganizationDelete   = "organization:delete",      "Delete the organization";
-    dear  OrganizationTransfer = "organization:transfer",    "Transfer ownership of the organization";
+    sensitive OrganizationDelete   = "organization:delete",      "Delete the organization";
+    sensitive OrganizationTransfer = "organization:transfer",    "Transfer ownership of the organization";
     read  MembersRead          = "members:read",             "View members";
     write MembersInvite        = "members:invite",           "Invite members";
     write MembersUpdate        = "members:update",           "Suspend and reactivate members";

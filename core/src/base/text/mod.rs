@@ -29,8 +29,8 @@ pub use password::opaque;
 use regex::Regex;
 pub use role_name::{RoleDescription, RoleName};
 pub use search_term::SearchTerm;
-pub use single_line::{LINE, WORDS};
-use single_line::{line, lines, without_controls};
+pub use single_line::{NO_CONTROLS_PATTERN, NOT_BLANK_PATTERN};
+use single_line::{multi_line, single_line, without_controls};
 pub use task::{TagName, TaskDescription, TaskTitle};
 pub use time_entry::{Activity, Notes};
 use unicode_normalization::UnicodeNormalization;
@@ -70,7 +70,7 @@ fn nfc(text: &str) -> String {
 }
 
 /// The form of what [`word`] takes.
-const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+const IDENTIFIER_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 
 /// ASCII letters, digits, `.`, `_` and `-`, with a letter or digit first.
 fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
@@ -96,7 +96,7 @@ impl Name {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `MIXED_SCRIPTS`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let name = line(text, 1..=Self::MAX)?;
+        let name = single_line(text, 1..=Self::MAX)?;
         confusable::refuse_mixed_scripts(&name)?;
         Ok(Self(name))
     }
@@ -162,7 +162,7 @@ impl Slug {
     }
 
     /// Makes a slug from a display name, and a `suffix` of lower-case letters and digits that makes it unique.
-    pub(crate) fn made_of(name: &str, suffix: &str) -> Self {
+    pub(crate) fn from_display_name(name: &str, suffix: &str) -> Self {
         let mut slug = String::new();
         for c in key(name).chars() {
             match c {
@@ -183,7 +183,7 @@ pub struct ProjectCode(String);
 
 impl ProjectCode {
     /// The form of a code, as the API documents it.
-    pub const PATTERN: &'static str = WORD;
+    pub const PATTERN: &'static str = IDENTIFIER_PATTERN;
     /// Longest code, in characters.
     pub const MAX: usize = 20;
 
@@ -205,7 +205,7 @@ pub struct Username(String);
 
 impl Username {
     /// The form of a username, as the API documents it.
-    pub const PATTERN: &'static str = WORD;
+    pub const PATTERN: &'static str = IDENTIFIER_PATTERN;
     /// Shortest and longest username, in characters.
     pub const LENGTH: RangeInclusive<usize> = 3..=30;
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{InvalidText, length, line};
+use super::{InvalidText, length, single_line};
 
 /// A few sentences about something: trimmed, NFC, 1..=500 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl OrganizationDescription {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        line(text, 1..=Self::MAX).map(Self)
+        single_line(text, 1..=Self::MAX).map(Self)
     }
 }
 
@@ -74,7 +74,7 @@ impl Currency {
     }
 
     /// Of an organization that has chosen none.
-    pub(crate) fn usual() -> Self {
+    pub(crate) fn default_currency() -> Self {
         Self("EUR".to_owned())
     }
 }
@@ -102,7 +102,7 @@ mod tests {
         }
         assert!(Currency::CODES.split_whitespace().is_sorted());
         assert!(Currency::CODES.split_whitespace().all(|code| Currency::parse(code).is_ok()));
-        assert!(Currency::parse(&Currency::usual().0).is_ok());
+        assert!(Currency::parse(&Currency::default_currency().0).is_ok());
     }
 
     #[test]

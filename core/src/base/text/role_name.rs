@@ -1,6 +1,6 @@
 //! What a role is called, and what it is for.
 
-use super::{InvalidText, confusable, key, line};
+use super::{InvalidText, confusable, key, single_line};
 
 /// The name of a role, for people: trimmed, NFC, 1..=50 characters, none that do not show, no word of mixed scripts; unique
 /// without regard to case, and to letters that look alike.
@@ -14,7 +14,7 @@ impl RoleName {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `MIXED_SCRIPTS`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let name = line(text, 1..=Self::MAX)?;
+        let name = single_line(text, 1..=Self::MAX)?;
         confusable::refuse_mixed_scripts(&name)?;
         Ok(Self(name))
     }
@@ -65,7 +65,7 @@ impl RoleDescription {
     /// # Errors
     /// `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        line(text, 0..=Self::MAX).map(Self)
+        single_line(text, 0..=Self::MAX).map(Self)
     }
 }
 

@@ -6,15 +6,15 @@ use super::{InvalidText, length, nfc};
 
 /// The form of a text for people, as the API documents it: no control characters (U+0000 to U+001F, U+007F to U+009F), and
 /// none of the characters that change the direction of a text or do not show.
-pub const LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFD]*$";
+pub const NO_CONTROLS_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFD]*$";
 
 /// As [`LINE`], with something in it that is no space (Unicode's `White_Space`, spelled out: programs disagree about `\s`).
-pub const WORDS: &str = "^[^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u180E\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\uFEFF\\uFFF9-\\uFFFD]*\
+pub const NOT_BLANK_PATTERN: &str = "^[^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u180E\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\uFEFF\\uFFF9-\\uFFFD]*\
     [^\\u0000-\\u0020\\u007F-\\u00A0\\u00AD\\u061C\\u1680\\u180E\\u2000-\\u200B\\u200E\\u200F\\u2028-\\u202F\\u205F-\\u206F\\u3000\\uFEFF\\uFFF9-\\uFFFD]\
     [^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u180E\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\uFEFF\\uFFF9-\\uFFFD]*$";
 
 /// A text for people in one line: trimmed, NFC, so long, without control characters and characters that do not show.
-pub(super) fn line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
+pub(super) fn single_line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
     without_controls(text)?;
     refuse_invisible(text)?;
     let line = nfc(text.trim());
@@ -31,7 +31,7 @@ pub(super) fn without_controls(text: &str) -> Result<(), InvalidText> {
 
 /// A text for people in as many lines as it takes: as [`line`], but with line breaks, tabs and characters that do not show.
 /// Characters that override the direction of a text are refused here, too (UTS 55).
-pub(super) fn lines(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
+pub(super) fn multi_line(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         let message = "Must not contain control characters other than line breaks and tabs.";
         return Err(InvalidText::new("INVALID_FORMAT", message));
@@ -90,7 +90,7 @@ mod tests {
     fn a_line_shows_all_that_it_is() {
         for good in ["Ada", "Müller & Söhne", "می‌خواهم", "👩‍💻 Team", "שלום", "日本", "❤\u{FE0F}", "a\u{301}"]
         {
-            assert!(line(good, 1..=100).is_ok(), "{good:?}");
+            assert!(single_line(good, 1..=100).is_ok(), "{good:?}");
         }
         for bad in [
             "Ow\u{200B}ner",
@@ -108,15 +108,15 @@ mod tests {
             "a\nb",
             "a\u{7f}",
         ] {
-            assert_eq!(line(bad, 1..=100).unwrap_err().code, "INVALID_FORMAT", "{bad:?}");
+            assert_eq!(single_line(bad, 1..=100).unwrap_err().code, "INVALID_FORMAT", "{bad:?}");
         }
     }
 
     #[test]
     fn many_lines_keep_their_order() {
-        assert_eq!(lines(" a\n\tb\u{200F} ", 0..=100).unwrap(), "a\n\tb\u{200F}");
+        assert_eq!(multi_line(" a\n\tb\u{200F} ", 0..=100).unwrap(), "a\n\tb\u{200F}");
         for bad in ["a\u{202E}b", "a\u{2067}b", "a\0b"] {
-            assert_eq!(lines(bad, 0..=100).unwrap_err().code, "INVALID_FORMAT", "{bad:?}");
+            assert_eq!(multi_line(bad, 0..=100).unwrap_err().code, "INVALID_FORMAT", "{bad:?}");
         }
     }
 }

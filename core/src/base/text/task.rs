@@ -1,6 +1,6 @@
 //! What is written of tasks: their titles, what is told of them, and their tags.
 
-use super::{InvalidText, key, line, lines};
+use super::{InvalidText, key, multi_line, single_line};
 
 /// The name of a tag: trimmed, NFC, 1..=50 characters, no control characters; unique without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ impl TagName {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        line(text, 1..=Self::MAX).map(Self)
+        single_line(text, 1..=Self::MAX).map(Self)
     }
 
     /// What uniqueness is judged by.
@@ -33,7 +33,7 @@ impl TaskTitle {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        line(text, 1..=Self::MAX).map(Self)
+        single_line(text, 1..=Self::MAX).map(Self)
     }
 }
 
@@ -48,7 +48,7 @@ impl TaskDescription {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        lines(text, 1..=Self::MAX).map(Self)
+        multi_line(text, 1..=Self::MAX).map(Self)
     }
 }
 

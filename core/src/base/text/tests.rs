@@ -32,7 +32,7 @@ fn a_made_slug_is_one() {
         ("+++", "user-abc234"),
         (&"a-".repeat(40), &format!("{}-abc234", &"a-".repeat(28)[..55])),
     ] {
-        let made = Slug::made_of(name, "abc234");
+        let made = Slug::from_display_name(name, "abc234");
         assert_eq!((made.as_str(), Slug::parse(made.as_str()).is_ok()), (slug, true));
     }
 }
@@ -100,7 +100,7 @@ proptest! {
     }
     #[test]
     fn a_text_for_people_is_what_its_form_says(text in prop_oneof![any::<String>(), "[\\pZ\\pCab]{0,4}"]) {
-        static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| [LINE, WORDS].map(|form| Regex::new(form).unwrap()));
+        static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| [NO_CONTROLS_PATTERN, NOT_BLANK_PATTERN].map(|form| Regex::new(form).unwrap()));
         let [line, words] = &*FORMS;
         // No form can tell what stands beside a joiner, and of which script a letter is.
         let (description, name) = (RoleDescription::parse(&text), Name::parse(&text));
@@ -122,7 +122,7 @@ proptest! {
 
     #[test]
     fn a_slug_can_be_made_of_any_name(name in any::<String>(), suffix in "[a-z2-7]{6}") {
-        let made = Slug::made_of(&name, &suffix);
+        let made = Slug::from_display_name(&name, &suffix);
         prop_assert_eq!(Slug::parse(made.as_str()), Ok(made));
     }
 

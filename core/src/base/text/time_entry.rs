@@ -1,6 +1,6 @@
 //! What people write of their work.
 
-use super::{InvalidText, line, lines};
+use super::{InvalidText, multi_line, single_line};
 
 /// What kind of work it was: trimmed, NFC, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ impl Activity {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        line(text, 1..=Self::MAX).map(Self)
+        single_line(text, 1..=Self::MAX).map(Self)
     }
 }
 
@@ -28,7 +28,7 @@ impl Notes {
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        lines(text, 1..=Self::MAX).map(Self)
+        multi_line(text, 1..=Self::MAX).map(Self)
     }
 }
 

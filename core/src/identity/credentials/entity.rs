@@ -48,5 +48,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "credential";
-    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
+    const INVALIDATES: Option<fn(&Model) -> Invalidation> = None;
 }

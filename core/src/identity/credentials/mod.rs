@@ -91,7 +91,7 @@ pub(crate) struct LoginCandidate {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn named(db: &Db, login: &str) -> Result<Option<LoginCandidate>> {
+pub(crate) async fn find_login(db: &Db, login: &str) -> Result<Option<LoginCandidate>> {
     // A username has no @.
     let column = match EmailAddress::parse(login) {
         Ok(_) => users::Column::EmailCanonical,
@@ -134,13 +134,13 @@ pub(crate) async fn verify(
     let Some(LoginCandidate { id: user, is_active, held: Some(held), .. }) =
         claimed.filter(|_| verdict.is_right())
     else {
-        attempt.wrong().await;
+        attempt.record_failure().await;
         return Err(ErrorCode::InvalidCredentials.refuse());
     };
     if !is_active {
         return Err(ErrorCode::InactiveUser.refuse());
     }
-    attempt.right().await;
+    attempt.record_success().await;
     if let Verdict::Outdated { renewed } = verdict
         && let Err(error) = renew(db, user, &held, renewed).await
     {
@@ -161,7 +161,7 @@ pub struct PasswordProof {
 
 /// Is the password that was proved still the person's? To be asked while his row is locked, which whoever sets another
 /// password locks first.
-pub(crate) async fn holds(tx: &GlobalTx, proof: &PasswordProof) -> Result<bool> {
+pub(crate) async fn is_current(tx: &GlobalTx, proof: &PasswordProof) -> Result<bool> {
     let same = password_of(proof.user).add(entity::Column::ChangedAt.eq(proof.changed_at));
     Ok(tx.find::<entity::Entity>().filter(same).one().await?.is_some())
 }

@@ -77,7 +77,7 @@ impl EmailTokens {
 
     /// The token of a row, for the mail that carries it. `None` when it can be used no more: it was made with another
     /// key.
-    pub fn reveal(&self, row: &OneTimeToken) -> Option<Secret<String>> {
+    pub fn token_for(&self, row: &OneTimeToken) -> Option<Secret<String>> {
         let token = self.token(row.purpose()?, row.id);
         (row.token_hash == hash(token.expose())).then_some(token)
     }
@@ -90,7 +90,7 @@ impl EmailTokens {
             TokenPurpose::Undo => "verify#undo",
             TokenPurpose::Invitation => "accept#token",
         };
-        let token = self.reveal(row)?;
+        let token = self.token_for(row)?;
         Some(Secret::new(format!("{}/{place}={}", public_url.trim_end_matches('/'), token.expose())))
     }
 }
@@ -132,12 +132,12 @@ mod tests {
     fn a_token_is_the_id_and_a_proof_of_key_and_purpose() {
         let (a, b) = (mail("a"), mail("b"));
         let row = row(&a, TokenPurpose::Reset);
-        let token = a.reveal(&row).unwrap().expose().clone();
+        let token = a.token_for(&row).unwrap().expose().clone();
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         assert_eq!((bytes.len(), &bytes[..16]), (48, &row.id.0.as_bytes()[..]));
         assert_eq!(token, *a.token(TokenPurpose::Reset, row.id).expose());
         assert_ne!(token, *a.token(TokenPurpose::Undo, row.id).expose());
-        assert!(b.reveal(&row).is_none());
+        assert!(b.token_for(&row).is_none());
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
             (TokenPurpose::Invitation, "https://insula.example/accept#token="),
         ] {
             let row = row(&mail, purpose);
-            let token = mail.reveal(&row).unwrap().expose().clone();
+            let token = mail.token_for(&row).unwrap().expose().clone();
             let link = mail.link("https://insula.example/", &row).unwrap();
             assert_eq!(*link.expose(), format!("{start}{token}"));
         }

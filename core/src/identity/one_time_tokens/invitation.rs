@@ -19,7 +19,7 @@ pub(crate) async fn issue_invitation(
     invitation: InvitationId,
     email: &EmailAddress,
 ) -> Result<OneTimeToken> {
-    kill_invitation(tx, invitation, email.key()).await?;
+    revoke_invitation(tx, invitation, email.key()).await?;
     let (id, now) = (OneTimeTokenId::new(tx.now()), tx.now());
     tx.insert(entity::ActiveModel {
         id: Set(id),
@@ -38,7 +38,7 @@ pub(crate) async fn issue_invitation(
 }
 
 /// Ends the token of an invitation of the canonical address `email`: nobody joins by it any more.
-pub(crate) async fn kill_invitation(tx: &GlobalTx, invitation: InvitationId, email: &str) -> Result<()> {
+pub(crate) async fn revoke_invitation(tx: &GlobalTx, invitation: InvitationId, email: &str) -> Result<()> {
     let its = good(tx.now())
         // Implied; but by it there is an index.
         .add(Column::EmailCanonical.eq(email))

@@ -16,7 +16,7 @@ use sea_orm::{
 pub use email::EmailTokens;
 pub use entity::Model as OneTimeToken;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use invitation::{issue_invitation, kill_invitation};
+pub(crate) use invitation::{issue_invitation, revoke_invitation};
 
 use crate::{
     Error, Result,
@@ -79,7 +79,7 @@ pub(crate) async fn issue(
     email: &EmailAddress,
 ) -> Result<OneTimeToken> {
     if purpose != TokenPurpose::Undo {
-        kill(tx, user, &[purpose]).await?;
+        revoke(tx, user, &[purpose]).await?;
     }
     let (id, now) = (OneTimeTokenId::new(tx.now()), tx.now());
     tx.insert(entity::ActiveModel {
@@ -128,14 +128,14 @@ pub(crate) async fn consume(tx: &GlobalTx, token: &OneTimeToken) -> Result<()> {
 }
 
 /// Ends the tokens of a person that are good for `purposes`: they were made for a state that is no more.
-pub(crate) async fn kill(tx: &GlobalTx, user: UserId, purposes: &[TokenPurpose]) -> Result<()> {
+pub(crate) async fn revoke(tx: &GlobalTx, user: UserId, purposes: &[TokenPurpose]) -> Result<()> {
     let purposes = purposes.iter().map(|purpose| purpose.as_str());
     let condition = good(tx.now()).add(Column::UserId.eq(user)).add(Column::Purpose.is_in(purposes));
     tx.update_where(spent(tx), condition).await.map(drop)
 }
 
 /// Ends what could undo the return to the address of `token`: changes made after it.
-pub(crate) async fn kill_later_undos(tx: &GlobalTx, user: UserId, token: &OneTimeToken) -> Result<()> {
+pub(crate) async fn revoke_later_undos(tx: &GlobalTx, user: UserId, token: &OneTimeToken) -> Result<()> {
     let condition = good(tx.now())
         .add(Column::UserId.eq(user))
         .add(Column::Purpose.eq(TokenPurpose::Undo.as_str()))
@@ -144,7 +144,7 @@ pub(crate) async fn kill_later_undos(tx: &GlobalTx, user: UserId, token: &OneTim
 }
 
 /// Whose the address was, and may be again: those who can still undo the change away from it.
-pub(crate) async fn kept_for(tx: &GlobalTx, email: &EmailAddress) -> Result<Vec<UserId>> {
+pub(crate) async fn reserved_for(tx: &GlobalTx, email: &EmailAddress) -> Result<Vec<UserId>> {
     let condition = good(tx.now())
         .add(Column::Purpose.eq(TokenPurpose::Undo.as_str()))
         .add(Column::EmailCanonical.eq(email.key()));

@@ -49,7 +49,7 @@ pub async fn log_in(
         Error::NotFound(_) => ErrorCode::InvalidCredentials.refuse(),
         error => error,
     })?;
-    if !credentials::holds(tx, proof).await? {
+    if !credentials::is_current(tx, proof).await? {
         return Err(ErrorCode::InvalidCredentials.refuse());
     }
     if !user.is_active {
@@ -73,7 +73,7 @@ pub async fn create(
     let agent: Option<String> = device.user_agent.map(|agent| agent.chars().take(500).collect());
     // First, since it locks the person: of two log-ins on a new device the second one knows it.
     let user = users::logged_in(tx, user).await?;
-    tx.acting(Actor::User(user.id), Some(&user.email));
+    tx.set_actor(Actor::User(user.id), Some(&user.email));
     let is_new = is_new_device(tx, user.id, agent.as_deref()).await?;
     evict(tx, user.id, policy).await?;
     let session = tx

@@ -2,7 +2,7 @@
 //! prevention cheat sheet).
 
 use crate::base::{
-    crypto::{KeyPurpose, MacKey, MasterKey, random},
+    crypto::{KeyPurpose, MacKey, MasterKey, random_bytes},
     ids::SessionId,
 };
 
@@ -21,12 +21,12 @@ impl CsrfTokens {
 
     /// A token of a session; each call gives another one, and all stay good as long as the session.
     pub fn issue(&self, session: SessionId) -> String {
-        self.0.token(session.0, &random::<RANDOM>())
+        self.0.sign_token(session.0, &random_bytes::<RANDOM>())
     }
 
     /// Is it a token of this session? In constant time.
     pub fn verify(&self, session: SessionId, token: &str) -> bool {
-        self.0.claims(session.0, token).is_some()
+        self.0.verify_token(session.0, token).is_some()
     }
 }
 

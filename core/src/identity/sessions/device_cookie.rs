@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::base::{
-    crypto::{KeyPurpose, MacKey, MasterKey, hex, random},
+    crypto::{KeyPurpose, MacKey, MasterKey, hex, random_bytes},
     ids::UserId,
 };
 
@@ -27,13 +27,13 @@ impl DeviceCookies {
 
     /// A token of a device that has just logged in to the account of `user`; each call gives another one.
     pub fn issue(&self, user: UserId, now: DateTime<Utc>) -> String {
-        let claims = [&random::<RANDOM>()[..], &now.timestamp().to_be_bytes()].concat();
-        self.0.token(user.0, &claims)
+        let claims = [&random_bytes::<RANDOM>()[..], &now.timestamp().to_be_bytes()].concat();
+        self.0.sign_token(user.0, &claims)
     }
 
     /// What stands for the device, if `token` is one of this account and was made in the last 30 days.
     pub(super) fn read(&self, user: UserId, token: &str, now: DateTime<Utc>) -> Option<String> {
-        let claims = self.0.claims(user.0, token)?;
+        let claims = self.0.verify_token(user.0, token)?;
         let (device, made) = claims.split_at_checked(RANDOM)?;
         let made = DateTime::from_timestamp(i64::from_be_bytes(made.try_into().ok()?), 0)?;
         (now - made < KNOWN).then(|| hex(device))

@@ -65,5 +65,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "session";
-    const TOUCH: Option<fn(&Model) -> Invalidation> = Some(|session| Invalidation::Session(session.id));
+    const INVALIDATES: Option<fn(&Model) -> Invalidation> = Some(|session| Invalidation::Session(session.id));
 }

@@ -63,12 +63,12 @@ impl Verifier<'_> {
         whence: LoginSource<'_>,
         trail: &RequestTrail,
     ) -> Result<PasswordProof> {
-        let claimed = credentials::named(self.db, login).await?;
+        let claimed = credentials::find_login(self.db, login).await?;
         let user = claimed.as_ref().map(|claimed| claimed.id);
         let name = credentials::canonical(login);
         // The same name before and after somebody registers with it, so that the count does not tell whether it was new.
         let strangers = claimed.as_ref().map_or(&name, |claimed| &claimed.email_canonical);
-        let strangers = self.guesses.named(strangers);
+        let strangers = self.guesses.unknown_account_key(strangers);
         trail.claims(name, user);
         let attempt = self.guesses.attempt(self.bucket(user, whence, strangers).await?).await?;
         let claimed = claimed.filter(|claimed| claimed.email_verified_at.is_some() || !self.hides_unproved);
@@ -90,7 +90,7 @@ impl Verifier<'_> {
         let claimed = credentials::of(self.db, user).await?;
         let elsewhere = match (session, &claimed) {
             (Some(session), _) => format!("{user}@{session}"),
-            (None, Some(claimed)) => self.guesses.named(&claimed.email_canonical),
+            (None, Some(claimed)) => self.guesses.unknown_account_key(&claimed.email_canonical),
             (None, None) => user.to_string(),
         };
         trail.claims(user.to_string(), Some(user));

@@ -116,7 +116,7 @@ pub async fn refresh(
             return give_again(tx, &session, policy).await;
         }
     }
-    tx.acting(Actor::User(session.user_id), None);
+    tx.set_actor(Actor::User(session.user_id), None);
     let ended = Column::Id.eq(session.id);
     let (_, platform) = end(&tx, ended, Action::SessionRefreshReuse, "refresh token reused").await?;
     platform.enqueue(&Job::SendRefreshReuse { user: session.user_id, session: session.id }).await?;

@@ -41,7 +41,7 @@ pub async fn reauthenticate(
 ) -> Result<()> {
     users::lock(tx, proof.user).await?;
     super::still_signed_in(tx).await?;
-    if !credentials::holds(tx, proof).await? {
+    if !credentials::is_current(tx, proof).await? {
         return Err(credentials::mismatch(field));
     }
     let now = tx.now();

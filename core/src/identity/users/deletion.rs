@@ -57,7 +57,7 @@ pub(crate) async fn is_any_living(tx: &GlobalTx, users: &[UserId]) -> Result<boo
 ///
 /// # Errors
 /// `INVITATION_UNSUPPORTED`.
-pub(crate) async fn refuse_powerless(tx: &GlobalTx, user: UserId) -> Result<()> {
+pub(crate) async fn require_superuser(tx: &GlobalTx, user: UserId) -> Result<()> {
     let operator = Condition::all()
         .add(Column::Id.eq(user))
         .add(Column::IsSuperuser.eq(true))
@@ -72,8 +72,8 @@ pub(crate) async fn refuse_powerless(tx: &GlobalTx, user: UserId) -> Result<()> 
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER` when he is the only active operator.
-pub(crate) async fn lock_dispensable(tx: &GlobalTx, user: UserId) -> Result<User> {
-    match lock_among_operators(tx, user).await? {
+pub(crate) async fn lock_deletable(tx: &GlobalTx, user: UserId) -> Result<User> {
+    match lock_with_superusers(tx, user).await? {
         (_, true) => Err(ErrorCode::LastSuperuser.refuse()),
         (user, false) => Ok(user),
     }
@@ -84,7 +84,7 @@ pub(crate) async fn lock_dispensable(tx: &GlobalTx, user: UserId) -> Result<User
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn lock_among_operators(tx: &GlobalTx, user: UserId) -> Result<(User, bool)> {
+pub(crate) async fn lock_with_superusers(tx: &GlobalTx, user: UserId) -> Result<(User, bool)> {
     let operators = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
     let concerned = Condition::any().add(Column::Id.eq(user)).add(operators);
     let locked = tx.find::<Entity>().filter(concerned).all_locked(Column::Id).await?;

@@ -64,5 +64,5 @@ impl ActiveModelBehavior for ActiveModel {}
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "user";
-    const TOUCH: Option<fn(&Model) -> Invalidation> = Some(|user| Invalidation::User(user.id));
+    const INVALIDATES: Option<fn(&Model) -> Invalidation> = Some(|user| Invalidation::User(user.id));
 }

@@ -67,7 +67,7 @@ pub(crate) async fn page(
     });
     let wanted = Condition::all()
         .add(lives)
-        .add_option(filter.term.as_ref().map(called))
+        .add_option(filter.term.as_ref().map(matches_search))
         .add_option(filter.is_active.map(|is_active| Column::IsActive.eq(is_active)))
         .add_option(filter.is_superuser.map(|is_superuser| Column::IsSuperuser.eq(is_superuser)))
         .add_option(is_verified);
@@ -75,7 +75,7 @@ pub(crate) async fn page(
 }
 
 /// Those whose address or username contains the term.
-pub(crate) fn called(term: &SearchTerm) -> Condition {
+pub(crate) fn matches_search(term: &SearchTerm) -> Condition {
     let names = [Column::EmailCanonical, Column::UsernameCanonical];
     names.into_iter().fold(Condition::any(), |any, name| any.add(contains(name, term.key())))
 }

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 pub use deletion::find;
 pub(crate) use deletion::{
-    anonymize, delete, due, find_due, is_any_living, lock, lock_among_operators, lock_dispensable,
-    refuse_powerless, restore, set_active,
+    anonymize, delete, due, find_due, is_any_living, lock, lock_deletable, lock_with_superusers,
+    require_superuser, restore, set_active,
 };
 pub use entity::Model as User;
 pub(crate) use entity::{Column, Entity};
 pub use list::{UserFilter, UserKey};
-pub(crate) use list::{called, page};
+pub(crate) use list::{matches_search, page};
 pub use profile::{ProfileChanges, WeekStart};
 pub(crate) use profile::{change, store};
 
@@ -153,7 +153,7 @@ pub(crate) async fn is_username_taken(tx: &GlobalTx, username: &str) -> Result<b
 ///
 /// # Errors
 /// `EMAIL_TAKEN`; `USERNAME_TAKEN` when somebody else gets the username they wished for in this very moment: try again.
-pub(crate) async fn prove(tx: &GlobalTx, mut user: User, email: EmailAddress) -> Result<User> {
+pub(crate) async fn set_verified_email(tx: &GlobalTx, mut user: User, email: EmailAddress) -> Result<User> {
     if owner_of(tx, email.key()).await?.is_some_and(|other| other.id != user.id) {
         return Err(ErrorCode::EmailTaken.refuse());
     }

@@ -100,7 +100,7 @@ pub async fn change(
     expected: &Expected,
 ) -> Result<User> {
     let (before, is_last_operator) = match changes.is_superuser {
-        Some(false) => users::lock_among_operators(tx, user).await?,
+        Some(false) => users::lock_with_superusers(tx, user).await?,
         _ => (users::lock(tx, user).await?, false),
     };
     expected.check(&before.version)?;
@@ -116,12 +116,8 @@ pub async fn change(
     let is_promoted = after.is_superuser && !before.is_superuser;
     if is_promoted && after.email_verified_at.is_none() {
         let mut fields = FieldErrors::default();
-        fields.refuse(
-            "is_superuser",
-            "EMAIL_UNVERIFIED",
-            "The e-mail address of a superuser must be verified.",
-        );
-        fields.finish()?;
+        fields.add("is_superuser", "EMAIL_UNVERIFIED", "The e-mail address of a superuser must be verified.");
+        fields.into_result()?;
     }
     let Some((after, details)) = users::store(tx, &before, after).await? else { return Ok(before) };
     let action = match () {
@@ -142,7 +138,7 @@ async fn readdress(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Resul
         if users::owner_of(tx, email.key()).await?.is_some() {
             return Err(ErrorCode::EmailTaken.refuse());
         }
-        one_time_tokens::kill(tx, user.id, TokenPurpose::ALL).await?;
+        one_time_tokens::revoke(tx, user.id, TokenPurpose::ALL).await?;
         sessions::revoke(tx, user.id, RevokeScope::All, "address-changed-by-operator").await?;
         if user.email_verified_at.is_none() {
             credentials::clear(tx, user.id).await?;
@@ -182,7 +178,7 @@ pub async fn deactivate(tx: &GlobalTx, user: UserId) -> Result<User> {
         return Ok(before);
     }
     sessions::revoke(tx, user, RevokeScope::All, "account-deactivated").await?;
-    one_time_tokens::kill(tx, user, TokenPurpose::MAILED_TO_ACT).await?;
+    one_time_tokens::revoke(tx, user, TokenPurpose::MAILED_TO_ACT).await?;
     let after = users::set_active(tx, before.clone(), false).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
     record(tx, Action::UserDeactivated, user, details).await?;

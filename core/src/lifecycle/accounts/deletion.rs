@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// How long an account can be restored that its person deleted.
-pub const BY_ONESELF: TimeDelta = TimeDelta::days(14);
+pub const SELF_DELETE_GRACE: TimeDelta = TimeDelta::days(14);
 /// How long an account can be restored that an operator deleted.
-pub const BY_OPERATOR: TimeDelta = TimeDelta::days(30);
+pub const ADMIN_DELETE_GRACE: TimeDelta = TimeDelta::days(30);
 
 /// Deletes an account; for the time of `grace` it can be restored. Every log-in ends, and his own organization is
 /// deleted with it. His other memberships stay until he is forgotten: an owner whose account is deleted counts for none.
@@ -37,7 +37,7 @@ pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()>
     sessions::still_signed_in(tx).await?;
     let purge_after = tx.now() + grace;
     sessions::revoke(tx, user.id, RevokeScope::All, "account-deleted").await?;
-    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
+    one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     users::delete(tx, &user, purge_after).await?;
     for org in personal(tx, user.id).await? {
         close(tx, org, purge_after).await?;
@@ -55,7 +55,7 @@ pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()>
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER`.
 pub(super) async fn leave(tx: &GlobalTx, user: UserId) -> Result<User> {
     let organizations = members::lock_organizations(tx, user).await?;
-    let user = users::lock_dispensable(tx, user).await?;
+    let user = users::lock_deletable(tx, user).await?;
     members::refuse_last(tx, user.id, &organizations).await?;
     offboarding::stop_timers(tx, user.id).await?;
     Ok(user)
@@ -69,7 +69,7 @@ pub(super) async fn personal(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> 
 
 async fn close(tx: &GlobalTx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "a person's own organization goes with his account")]
-    let scope = tx.enter(org).await?;
+    let scope = tx.enter_org(org).await?;
     let organization = organizations::lock(&scope).await?;
     organizations::remove(&scope, organization, purge_after).await
 }
@@ -89,7 +89,7 @@ pub async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
             clippy::disallowed_methods,
             reason = "a person's own organization comes back with his account"
         )]
-        let scope = tx.enter(org).await?;
+        let scope = tx.enter_org(org).await?;
         let organization = organizations::lock_deleted(&scope).await?;
         organizations::restore(&scope, organization).await?;
     }

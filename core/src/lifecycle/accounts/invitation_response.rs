@@ -70,7 +70,7 @@ pub async fn accept(
     let given = invitations::grants(&scope, invitation).await?;
     match invitation.invited_by {
         Some(inviter) => join::refuse_unsupported(&scope, inviter, &given).await?,
-        None => users::refuse_powerless(tx, invitation.inviter_id).await?,
+        None => users::require_superuser(tx, invitation.inviter_id).await?,
     }
     drop(scope);
     let user = person(tx, email, newcomer).await?;
@@ -95,7 +95,7 @@ pub async fn decline(tx: &GlobalTx, link: &OneTimeToken, opened: &InvitationView
 
 async fn inside(tx: &GlobalTx, opened: &InvitationView) -> Result<OrgTx<Platform>> {
     #[expect(clippy::disallowed_methods, reason = "who has the token of an invitation is no member yet")]
-    tx.enter(opened.organization.id).await
+    tx.enter_org(opened.organization.id).await
 }
 
 async fn lock(scope: &OrgTx<Platform>) -> Result<Organization> {
@@ -125,9 +125,9 @@ async fn person(tx: &mut GlobalTx, email: EmailAddress, newcomer: Option<NewAcco
     };
     let mut fields = FieldErrors::default();
     if newcomer.is_none() {
-        fields.refuse("password", "REQUIRED", "Choose a password to log in with.");
+        fields.add("password", "REQUIRED", "Choose a password to log in with.");
     }
-    fields.finish()?;
+    fields.into_result()?;
     let newcomer = newcomer.ok_or(ErrorCode::ValidationFailed.refuse())?;
     match user {
         None => open_account(tx, email, newcomer).await,
@@ -157,9 +157,9 @@ async fn claim_account(
     act(tx, &user);
     credentials::clear(tx, user.id).await?;
     credentials::create(tx, user.id, newcomer.secret_hash).await?;
-    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
+    one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     sessions::revoke(tx, user.id, RevokeScope::All, "mailbox proved by an invitation").await?;
-    let user = users::prove(tx, user, email).await?;
+    let user = users::set_verified_email(tx, user, email).await?;
     let facts = |is_verified: bool| json!({ "email_verified": is_verified });
     record(tx, Action::UserPasswordReset, user.id, Details::changed(facts(false), facts(true))).await?;
     let platform = tx.platform().await?;
@@ -170,6 +170,6 @@ async fn claim_account(
 
 fn act(tx: &mut GlobalTx, user: &User) {
     if tx.origin().actor == Actor::Anonymous {
-        tx.acting(Actor::User(user.id), Some(&user.email));
+        tx.set_actor(Actor::User(user.id), Some(&user.email));
     }
 }

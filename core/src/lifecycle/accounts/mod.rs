@@ -10,10 +10,10 @@ mod deletion;
 mod tests;
 
 pub use admin::{AccountChanges, NewAccount, activate, change, create, deactivate, list};
-pub use deletion::{BY_ONESELF, BY_OPERATOR, remove, restore};
+pub use deletion::{ADMIN_DELETE_GRACE, SELF_DELETE_GRACE, remove, restore};
 pub use invitation_response::{NewAccountDetails, accept, decline};
 pub use password::change_password;
-pub use profile::{change_profile, shown};
+pub use profile::{change_profile, with_default_organization};
 pub(crate) use purge::erase;
 pub use purge::purge;
 
@@ -71,7 +71,7 @@ pub async fn register(
         }
         None => Job::SendWelcome { user: user.id },
     };
-    tx.acting(Actor::User(user.id), Some(&user.email));
+    tx.set_actor(Actor::User(user.id), Some(&user.email));
     let platform = tx.platform().await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     platform.enqueue(&first_mail).await?;
@@ -88,7 +88,7 @@ pub async fn register(
 /// # Errors
 /// `EMAIL_TAKEN` if so.
 pub(crate) async fn refuse_reserved(tx: &GlobalTx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
-    let mut kept = one_time_tokens::kept_for(tx, email).await?;
+    let mut kept = one_time_tokens::reserved_for(tx, email).await?;
     kept.retain(|user| Some(*user) != but);
     match users::is_any_living(tx, &kept).await? {
         true => Err(ErrorCode::EmailTaken.refuse()),
@@ -115,8 +115,8 @@ pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: S
             // Whoever opened the account need not be the one who is made an operator.
             credentials::set(tx, user.id, secret_hash).await?;
             sessions::revoke(tx, user.id, RevokeScope::All, "promoted").await?;
-            one_time_tokens::kill(tx, user.id, TokenPurpose::ALL).await?;
-            (users::prove(tx, user, email).await?, Action::UserPromoted)
+            one_time_tokens::revoke(tx, user.id, TokenPurpose::ALL).await?;
+            (users::set_verified_email(tx, user, email).await?, Action::UserPromoted)
         }
         None => {
             let new = NewUser { email, username: None, first_name: None, last_name: None };
@@ -134,7 +134,7 @@ pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: S
 ///
 /// # Errors
 /// `SLUG_TAKEN`; `NotFound` when his account was deleted at the same time.
-pub async fn found(tx: &GlobalTx, user: UserId, new: NewOrganization) -> Result<Organization> {
+pub async fn create_organization(tx: &GlobalTx, user: UserId, new: NewOrganization) -> Result<Organization> {
     // Whoever is leaving founds nothing that would then have no owner.
     users::lock(tx, user).await?;
     establish(tx, user, new, organizations::TEAM).await
@@ -145,7 +145,7 @@ pub async fn found(tx: &GlobalTx, user: UserId, new: NewOrganization) -> Result<
 ///
 /// # Errors
 /// `ORGANIZATION_LIMIT`, and those of [`found`].
-pub async fn found_within(
+pub async fn create_organization_within(
     tx: &GlobalTx,
     user: UserId,
     new: NewOrganization,
@@ -161,7 +161,7 @@ pub async fn found_within(
 
 async fn establish(tx: &GlobalTx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
     #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
-    let org = tx.enter(OrgId::new(tx.now())).await?;
+    let org = tx.enter_org(OrgId::new(tx.now())).await?;
     let organization = organizations::create(&org, new, kind).await?;
     roles::create_builtin(&org).await?;
     members::add(&org, owner, BuiltinRole::Owner).await?;
@@ -174,7 +174,7 @@ async fn establish(tx: &GlobalTx, owner: UserId, new: NewOrganization, kind: &st
 /// `CONFLICT` when he belongs to it already.
 pub async fn join(tx: &GlobalTx, org: OrgId, user: UserId, role: BuiltinRole) -> Result<Member> {
     #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
-    let org = tx.enter(org).await?;
+    let org = tx.enter_org(org).await?;
     members::add(&org, user, role).await
 }
 

@@ -34,13 +34,13 @@ pub async fn change_password(
     let person = users::lock(tx, proof.user).await?;
     let user = person.id;
     sessions::still_signed_in(tx).await?;
-    if !credentials::holds(tx, proof).await? {
+    if !credentials::is_current(tx, proof).await? {
         return Err(credentials::mismatch(field));
     }
     credentials::set(tx, user, secret_hash).await?;
     sessions::revoke(tx, user, RevokeScope::Others(session), "password-changed").await?;
     // Whoever knew the old one may have asked for them.
-    one_time_tokens::kill(tx, user, &[TokenPurpose::Reset, TokenPurpose::Email]).await?;
+    one_time_tokens::revoke(tx, user, &[TokenPurpose::Reset, TokenPurpose::Email]).await?;
     let platform = tx.platform().await?;
     let details = Details::created(json!({ "kind": "password" }));
     platform.record(Action::UserPasswordChanged, user, details).await?;

@@ -12,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn shown(db: &Db, user: User) -> Result<User> {
+pub async fn with_default_organization(db: &Db, user: User) -> Result<User> {
     let default_organization_id = members::default_organization(db, &user).await?;
     Ok(User { default_organization_id, ..user })
 }
@@ -32,12 +32,12 @@ pub async fn change_profile(
         && !members::belongs(tx, user, org).await?
     {
         let mut fields = FieldErrors::default();
-        fields.refuse(
+        fields.add(
             "default_organization_id",
             "UNKNOWN_REFERENCE",
             "You are not a member of such an organization.",
         );
-        fields.finish()?;
+        fields.into_result()?;
     }
     let (user, event) = users::change(tx, user, changes, expected).await?;
     if let Some((action, details)) = event {

@@ -100,14 +100,14 @@ async fn forget(db: &Db, user: UserId) -> Result<()> {
     offboarding::lock(&tx, &memberships).await?;
     for membership in memberships {
         #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
-        let scope = tx.enter(membership.organization).await?;
+        let scope = tx.enter_org(membership.organization).await?;
         if membership.is_personal() {
             erase(&scope, &membership.kind).await?;
         } else if !membership.is_over() {
             offboarding::depart(&scope, &membership).await?;
         }
     }
-    invitations::forget(&tx, &was.email_canonical).await?;
+    invitations::erase(&tx, &was.email_canonical).await?;
     let platform = tx.platform().await?;
     // What he asked for once says who he was.
     let asked = Condition::all().add(idempotency::Column::UserId.eq(user));

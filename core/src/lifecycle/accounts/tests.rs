@@ -129,7 +129,7 @@ async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
     assert!(change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await.is_ok());
     drop(tx);
     let tx = ada.begin().await;
-    assert!(remove(&tx, ada.user, BY_ONESELF).await.is_ok());
+    assert!(remove(&tx, ada.user, SELF_DELETE_GRACE).await.is_ok());
     drop(tx);
 
     ada.reset().await;
@@ -140,5 +140,5 @@ async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
     assert_eq!(refused(password), Some(ErrorCode::InvalidToken));
     let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
     assert_eq!(refused(again), Some(ErrorCode::InvalidToken));
-    assert_eq!(refused(remove(&tx, ada.user, BY_ONESELF).await), Some(ErrorCode::InvalidToken));
+    assert_eq!(refused(remove(&tx, ada.user, SELF_DELETE_GRACE).await), Some(ErrorCode::InvalidToken));
 }

@@ -38,7 +38,7 @@ const LONGEST: usize = 80;
 ///
 /// # Errors
 /// Whatever the database refuses; nothing is known then, and the job is to be tried again.
-pub async fn write(db: &Db, mail: &EmailTokens, public_url: &str, job: &Job) -> Result<Composed> {
+pub async fn compose(db: &Db, mail: &EmailTokens, public_url: &str, job: &Job) -> Result<Composed> {
     #[expect(
         clippy::disallowed_methods,
         reason = "people, their log-ins and links belong to no organization; whom a link invites is in none"

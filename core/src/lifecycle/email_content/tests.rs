@@ -94,7 +94,7 @@ impl Ada {
     }
 
     async fn write(&self, job: &Job) -> Composed {
-        write(self.db(), &self.mail, URL, job).await.unwrap()
+        compose(self.db(), &self.mail, URL, job).await.unwrap()
     }
 
     async fn letter(&self, job: &Job) -> EmailContent {
@@ -151,10 +151,10 @@ async fn a_link_is_written_while_it_is_good() {
         assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (lifetime, MAILBOX));
         assert_eq!(letter.name.as_deref(), Some("Ada"));
 
-        let other_key = write(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
+        let other_key = compose(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
         assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
         let later = ada.sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(2)));
-        let late = write(&later.db, &ada.mail, URL, &job).await.unwrap();
+        let late = compose(&later.db, &ada.mail, URL, &job).await.unwrap();
         assert!(matches!(late, Composed::Skip { reason, to } if reason.contains("expired") && to == MAILBOX));
         // A newer one replaces it.
         ada.link(purpose, "Ada@Bücher.example").await;
@@ -254,7 +254,7 @@ async fn asked(sandbox: &TestDb) -> Vec<Job> {
 async fn an_invitation_is_written_while_it_can_be_accepted() {
     let (sandbox, mail) = (TestDb::new().await, mail_of("k"));
     let tenant = sandbox.tenant("acme").await;
-    let write = async |job: &Job| write(&sandbox.db, &mail, URL, job).await.unwrap();
+    let write = async |job: &Job| compose(&sandbox.db, &mail, URL, job).await.unwrap();
     let needless = async |job: &Job| match write(job).await {
         Composed::Send(_) => panic!("{job:?} is written"),
         Composed::Skip { to, reason } => (to, reason),
@@ -277,9 +277,9 @@ async fn an_invitation_is_written_while_it_can_be_accepted() {
     let second = asked(&sandbox).await.remove(1);
     assert!(matches!(write(&second).await, Composed::Send(_)));
     let later = sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(8)));
-    let late = super::write(&later.db, &mail, URL, &second).await.unwrap();
+    let late = compose(&later.db, &mail, URL, &second).await.unwrap();
     assert!(matches!(late, Composed::Skip { reason, .. } if reason.contains("expired")));
-    let other_key = super::write(&sandbox.db, &mail_of("x"), URL, &second).await.unwrap();
+    let other_key = compose(&sandbox.db, &mail_of("x"), URL, &second).await.unwrap();
     assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
 
     let tx = sandbox.begin::<MembersInvite>(tenant).await;

@@ -63,9 +63,9 @@ pub(super) async fn confirm(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<Li
 
 async fn changed(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<User> {
     accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
-    let user = users::prove(tx, user, email).await?;
+    let user = users::set_verified_email(tx, user, email).await?;
     // Those were mailed to the address that is no longer his.
-    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
+    one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     let details = Details::changed(json!({}), json!({ "version": user.version }));
     tx.platform().await?.record(Action::UserEmailChanged, user.id, details).await?;
     Ok(user)
@@ -78,8 +78,8 @@ async fn changed(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<User>
 /// `LINK_EXPIRED`; `EMAIL_TAKEN` when the old address has got another account meanwhile: the link stays good.
 pub async fn undo(tx: &mut GlobalTx, mail: &EmailTokens, link: &OneTimeToken) -> Result<LinkOutcome> {
     let user = follow(tx, link).await?;
-    let user = users::prove(tx, user, address(&link.email)?).await?;
-    one_time_tokens::kill_later_undos(tx, user.id, link).await?;
+    let user = users::set_verified_email(tx, user, address(&link.email)?).await?;
+    one_time_tokens::revoke_later_undos(tx, user.id, link).await?;
     let reset = take_over(tx, mail, &user, "address change undone").await?;
     let details = Details::changed(json!({ "has_password": true }), json!({ "has_password": false }));
     tx.platform().await?.record(Action::UserEmailChangeUndone, user.id, details).await?;

@@ -77,7 +77,7 @@ pub async fn resend(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> 
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn forgot(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
+pub async fn request_password_reset(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
     match users::with_email(tx, email).await? {
         Some(user) if user.is_active => {
             let token =
@@ -139,7 +139,7 @@ async fn follow(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
     }
     one_time_tokens::consume(tx, link).await?;
     if tx.origin().actor == Actor::Anonymous {
-        tx.acting(Actor::User(user.id), Some(&user.email));
+        tx.set_actor(Actor::User(user.id), Some(&user.email));
     }
     Ok(user)
 }
@@ -147,8 +147,8 @@ async fn follow(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
 /// Notes that the mailbox of a person's present address is his.
 async fn prove(tx: &GlobalTx, user: User) -> Result<User> {
     let email = address(&user.email)?;
-    one_time_tokens::kill(tx, user.id, &[TokenPurpose::Verify]).await?;
-    users::prove(tx, user, email).await
+    one_time_tokens::revoke(tx, user.id, &[TokenPurpose::Verify]).await?;
+    users::set_verified_email(tx, user, email).await
 }
 
 /// Ends what anybody but the owner of the mailbox may hold: the password, every session, every other link. Gives the
@@ -158,12 +158,12 @@ async fn take_over(tx: &GlobalTx, mail: &EmailTokens, user: &User, reason: &str)
     shut_out(tx, user, reason).await?;
     let token =
         one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?).await?;
-    mail.reveal(&token).ok_or(Error::Broken("cannot decrypt a token that was just created"))
+    mail.token_for(&token).ok_or(Error::Broken("cannot decrypt a token that was just created"))
 }
 
 /// Ends every session and every link but those that undo.
 async fn shut_out(tx: &GlobalTx, user: &User, reason: &str) -> Result<()> {
-    one_time_tokens::kill(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
+    one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     sessions::revoke(tx, user.id, RevokeScope::All, reason).await
 }
 

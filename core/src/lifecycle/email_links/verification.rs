@@ -105,10 +105,12 @@ async fn settle(
             sessions::still_signed_in(tx).await?;
             Ok(Outcome::Kept)
         }
-        Ownership::Password(proof) if proof.user == user.id => match credentials::holds(tx, &proof).await? {
-            true => Ok(Outcome::Kept),
-            false => Err(credentials::mismatch("password")),
-        },
+        Ownership::Password(proof) if proof.user == user.id => {
+            match credentials::is_current(tx, &proof).await? {
+                true => Ok(Outcome::Kept),
+                false => Err(credentials::mismatch("password")),
+            }
+        }
         Ownership::NewPassword { password, secret_hash } => {
             let about = [user.email.as_str(), user.username.as_deref().unwrap_or_default()];
             credentials::refuse_weak("new_password", &password, &about)?;

@@ -74,7 +74,7 @@ pub async fn expire_tokens(db: &Db) -> Result<u64> {
 ///
 /// # Errors
 /// As [`expire_sessions`].
-pub async fn expire_answers(db: &Db) -> Result<u64> {
+pub async fn expire_idempotency_keys(db: &Db) -> Result<u64> {
     let expiry = idempotency::Column::ExpiresAt;
     delete_inside::<idempotency::Entity>(db, expiry, expiry.lte(db.now()).into()).await
 }
@@ -93,7 +93,7 @@ pub async fn expire_slugs(db: &Db) -> Result<u64> {
 ///
 /// # Errors
 /// As [`expire_sessions`].
-pub async fn forget_jobs(db: &Db, kept: Duration) -> Result<u64> {
+pub async fn purge_jobs(db: &Db, kept: Duration) -> Result<u64> {
     use outbox::{Column, State};
     let settled = |states: &[State], kept| {
         let before = before(db.now(), kept);
@@ -113,7 +113,7 @@ pub async fn forget_jobs(db: &Db, kept: Duration) -> Result<u64> {
 ///
 /// # Errors
 /// As [`expire_sessions`].
-pub async fn forget_emails(db: &Db, kept: Duration) -> Result<u64> {
+pub async fn purge_emails(db: &Db, kept: Duration) -> Result<u64> {
     use emails::Column;
     let before = before(db.now(), kept);
     let due = Condition::all().add(Column::UpdatedAt.lte(before)).add(Column::CreatedAt.lte(before));
@@ -244,7 +244,7 @@ async fn delete_inside<E: TenantTable>(db: &Db, order: E::Column, due: Condition
     let (tx, mut deleted) = (db.begin_global(AuditOrigin::SYSTEM).await?, 0);
     for (org, ids) in found {
         #[expect(clippy::disallowed_methods, reason = "cleaning up is nobody's right but the platform's")]
-        let scope = tx.enter(org).await?;
+        let scope = tx.enter_org(org).await?;
         // Asked again: what was found may live again, such as a dead job that somebody retries.
         deleted += scope.delete::<E>(Condition::all().add(E::ID.is_in(ids)).add(due.clone())).await?;
     }

@@ -41,7 +41,7 @@ async fn of_settled_jobs_those_go_that_were_kept_long_enough() {
     }
     let after = async |days| {
         let later = sandbox.at(Clock::Fixed(sandbox.db.now() + TimeDelta::days(days)));
-        let gone = forget_jobs(&later.db, WEEK).await.unwrap();
+        let gone = purge_jobs(&later.db, WEEK).await.unwrap();
         let left = jobs(&sandbox, acme).await;
         (gone, ids.iter().map(|id| left.contains(id)).collect::<Vec<_>>())
     };
@@ -51,7 +51,7 @@ async fn of_settled_jobs_those_go_that_were_kept_long_enough() {
     assert_eq!(after(31).await, (2, vec![true, false, false, false]));
     assert_eq!(after(400).await, (0, vec![true, false, false, false]));
     // Longer than a life is for ever, and no overflow.
-    assert_eq!(forget_jobs(&sandbox.db, Duration::MAX).await.unwrap(), 0);
+    assert_eq!(purge_jobs(&sandbox.db, Duration::MAX).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn much_goes_by_batches() {
     let later = sandbox.at(Clock::Fixed(sandbox.db.now() + TimeDelta::days(8)));
     let mut gone = Vec::new();
     loop {
-        gone.push(forget_emails(&later.db, WEEK).await.unwrap());
+        gone.push(purge_emails(&later.db, WEEK).await.unwrap());
         if gone.ends_with(&[0]) {
             break;
         }

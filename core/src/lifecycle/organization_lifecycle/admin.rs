@@ -36,15 +36,11 @@ pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result
     let mut fields = FieldErrors::default();
     let owner = found.filter(|user| user.is_active);
     if owner.is_none() {
-        fields.refuse(
-            field,
-            "UNKNOWN_REFERENCE",
-            "There is no active account with this id or e-mail address.",
-        );
+        fields.add(field, "UNKNOWN_REFERENCE", "There is no active account with this id or e-mail address.");
     }
-    fields.finish()?;
+    fields.into_result()?;
     let owner = owner.ok_or(crate::Error::NotFound("user"))?;
-    accounts::found(tx, owner.id, new).await
+    accounts::create_organization(tx, owner.id, new).await
 }
 
 /// Changes an organization, as its owner may.
@@ -102,5 +98,5 @@ async fn enter(tx: &GlobalTx, org: OrgId) -> Result<OrgTx<Platform>> {
         clippy::disallowed_methods,
         reason = "operators change every organization, which sees it in its log"
     )]
-    tx.enter(org).await
+    tx.enter_org(org).await
 }

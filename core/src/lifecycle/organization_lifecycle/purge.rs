@@ -38,7 +38,7 @@ pub async fn purge(db: &Db) -> Result<u64> {
 async fn remove(db: &Db, org: OrgId) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     #[expect(clippy::disallowed_methods, reason = "what is deleted has nobody any more who could remove it")]
-    let scope = tx.enter(org).await?;
+    let scope = tx.enter_org(org).await?;
     // Asked again, and locked: it may have been restored.
     let due = organizations::Column::PurgeAfter.lte(scope.now());
     let organization =

@@ -56,12 +56,12 @@ where
     }
 
     /// To be called before a look-up whose answer is to be kept.
-    pub fn ask(&self) -> CacheLookup {
+    pub fn begin_lookup(&self) -> CacheLookup {
         CacheLookup { moment: self.cluster.touched.now(), at: Instant::now() }
     }
 
     /// Keeps an answer until one of the things that it `depends_on` is touched.
-    pub fn keep(&self, key: K, value: V, asked: CacheLookup, depends_on: &[Invalidation]) {
+    pub fn insert(&self, key: K, value: V, asked: CacheLookup, depends_on: &[Invalidation]) {
         if !self.ttl.is_zero() {
             self.answers.insert(key, Arc::new(Answer { value, asked, depends_on: depends_on.into() }));
         }
@@ -84,11 +84,11 @@ mod tests {
         let cluster = Cluster::default();
         let remembered = InvalidatingCache::new(&cluster, LONG);
         let (ada, eve) = (somebody(), somebody());
-        remembered.keep("ada", 1, remembered.ask(), &[ada]);
-        remembered.keep("eve", 2, remembered.ask(), &[eve]);
+        remembered.insert("ada", 1, remembered.begin_lookup(), &[ada]);
+        remembered.insert("eve", 2, remembered.begin_lookup(), &[eve]);
         cluster.publish(&[ada]);
         assert_eq!((remembered.get(&"ada"), remembered.get(&"eve")), (None, Some(2)));
-        remembered.keep("ada", 3, remembered.ask(), &[ada]);
+        remembered.insert("ada", 3, remembered.begin_lookup(), &[ada]);
         assert_eq!(remembered.get(&"ada"), Some(3));
         cluster.publish(&[Invalidation::Everything]);
         assert_eq!((remembered.get(&"ada"), remembered.get(&"eve")), (None, None));
@@ -99,9 +99,9 @@ mod tests {
         let cluster = Cluster::default();
         let remembered = InvalidatingCache::new(&cluster, LONG);
         let ada = somebody();
-        let asked = remembered.ask();
+        let asked = remembered.begin_lookup();
         cluster.publish(&[ada]);
-        remembered.keep("ada", "as she was", asked, &[ada]);
+        remembered.insert("ada", "as she was", asked, &[ada]);
         assert_eq!(remembered.get(&"ada"), None);
     }
 
@@ -110,8 +110,9 @@ mod tests {
         let cluster = Cluster::default();
         for ttl in [Duration::ZERO, Duration::from_secs(1)] {
             let remembered = InvalidatingCache::new(&cluster, ttl);
-            let asked = CacheLookup { at: Instant::now() - Duration::from_secs(1), ..remembered.ask() };
-            remembered.keep("old", 1, asked, &[]);
+            let asked =
+                CacheLookup { at: Instant::now() - Duration::from_secs(1), ..remembered.begin_lookup() };
+            remembered.insert("old", 1, asked, &[]);
             assert_eq!(remembered.get(&"old"), None);
         }
     }

@@ -53,12 +53,12 @@ pub(crate) struct LoginAttempt<'a> {
 
 impl LoginAttempt<'_> {
     /// It was wrong.
-    pub(crate) async fn wrong(self) {
+    pub(crate) async fn record_failure(self) {
         self.guesses.wrong(&self.account).await;
     }
 
     /// It was right: what was wrong before is forgotten.
-    pub(crate) async fn right(self) {
+    pub(crate) async fn record_success(self) {
         self.guesses.right(&self.account).await;
     }
 }
@@ -84,7 +84,7 @@ impl LoginThrottle {
     }
 
     /// What stands for the account of this canonical name, whether there is one or not.
-    pub(crate) fn named(&self, name: &str) -> String {
+    pub(crate) fn unknown_account_key(&self, name: &str) -> String {
         hex(&self.key.tag(name.as_bytes())[..16])
     }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     async fn guess_wrong(guesses: &LoginThrottle, account: &str) {
-        guesses.attempt(account.to_owned()).await.unwrap().wrong().await;
+        guesses.attempt(account.to_owned()).await.unwrap().record_failure().await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ mod tests {
         guess_wrong(&guesses, "ada").await;
         assert_eq!(refused(&guesses, "ada").await, Some(Duration::from_secs(2)));
         tokio::time::advance(Duration::from_secs(2)).await;
-        guesses.attempt("ada".to_owned()).await.unwrap().right().await;
+        guesses.attempt("ada".to_owned()).await.unwrap().record_success().await;
         assert_eq!(refused(&guesses, "ada").await, None);
         guess_wrong(&guesses, "ada").await;
         assert_eq!(refused(&guesses, "ada").await, None);
@@ -187,7 +187,7 @@ mod tests {
             Ok(attempt) => {
                 // As long as a hash takes.
                 tokio::time::sleep(Duration::from_millis(25)).await;
-                attempt.wrong().await;
+                attempt.record_failure().await;
                 true
             }
             Err(_) => false,

@@ -129,7 +129,7 @@ impl RateLimiter {
     pub fn new(config: &Config, counters: Option<RedisRateLimiter>) -> Self {
         let limit = |class: RateClass| {
             let quota = class.quota(config);
-            let part = quota.part(config.replicas);
+            let part = quota.share_of(config.replicas);
             Limit { class, quota, whole: Buckets::new(quota), part: Buckets::new(part) }
         };
         Self { classes: RateClass::ALL.iter().copied().map(limit).collect(), counters }
@@ -160,7 +160,7 @@ impl RateLimiter {
     }
 
     /// Forgets buckets that are full again.
-    pub fn tidy(&self) {
+    pub fn evict_idle(&self) {
         for limit in self.classes.iter() {
             limit.whole.tidy();
             limit.part.tidy();

@@ -31,9 +31,9 @@ fn a_quota_is_read_as_it_is_written() {
 
 #[test]
 fn a_process_allows_its_part_and_at_least_one() {
-    assert_eq!(quota("10/min").part(3).count, 3);
-    assert_eq!(quota("10/min").part(1).count, 10);
-    assert_eq!(quota("2/min").part(9).count, 1);
+    assert_eq!(quota("10/min").share_of(3).count, 3);
+    assert_eq!(quota("10/min").share_of(1).count, 10);
+    assert_eq!(quota("2/min").share_of(9).count, 1);
 }
 
 #[test]

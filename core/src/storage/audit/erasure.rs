@@ -27,15 +27,15 @@ pub(crate) async fn erase(tx: &GlobalTx, user: UserId) -> Result<()> {
     let mut query = Query::select();
     query.columns([Column::OrganizationId, Column::Id]).from(Entity).cond_where(his);
     #[expect(clippy::disallowed_methods, reason = "finds the logs that a person who is forgotten is in")]
-    let found: Vec<Found> = tx.across(&query).await?;
+    let found: Vec<Found> = tx.query_across_orgs(&query).await?;
     let mut logs: BTreeMap<OrgId, Vec<EventId>> = BTreeMap::new();
     for Found { organization_id, id } in found {
         logs.entry(organization_id).or_default().push(id);
     }
     for (org, events) in logs {
         #[expect(clippy::disallowed_methods, reason = "whoever is forgotten is forgotten everywhere")]
-        let scope = tx.enter(org).await?;
-        scope.delete_those::<PersonalEntity>(PersonalColumn::Id, events).await?;
+        let scope = tx.enter_org(org).await?;
+        scope.delete_in_chunks::<PersonalEntity>(PersonalColumn::Id, events).await?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ impl EventFilter {
         let until = self.to.map(|to| Column::OccurredAt.lt(to));
         let events = events.filter(Condition::all().add_option(since).add_option(until));
         match &self.ip {
-            Some(ip) => events.whose::<PersonalEntity>(
+            Some(ip) => events.where_in::<PersonalEntity>(
                 Column::Id,
                 PersonalColumn::Id,
                 PersonalColumn::Ip.eq(ip.as_str()),
@@ -136,13 +136,13 @@ pub(super) fn joined(events: Vec<Event>, personal: Vec<Personal>) -> Vec<EventRe
 
 /// Proof for the log of what belongs to no organization: for operators of the platform, which the caller has seen to.
 pub fn of_the_platform(origin: AuditOrigin) -> Authorized<PlatformRead> {
-    Authorized::<PlatformRead>::to_look_at_the_platform(origin)
+    Authorized::<PlatformRead>::platform_read(origin)
 }
 
 /// Begins to look into the log that `proof` is for.
 ///
 /// # Errors
 /// `Unavailable` when no connection is free in time.
-pub async fn look<P: RequiredPermission>(db: &Db, proof: &Authorized<P>) -> Result<OrgTx<P>> {
+pub async fn begin_read<P: RequiredPermission>(db: &Db, proof: &Authorized<P>) -> Result<OrgTx<P>> {
     db.begin_read(proof).await
 }

@@ -19,7 +19,7 @@ pub use entity::Model as Event;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use erasure::erase;
 pub(crate) use list::with_personal;
-pub use list::{EventFilter, EventKey, EventRecord, get, list, look, of_the_platform};
+pub use list::{EventFilter, EventKey, EventRecord, begin_read, get, list, of_the_platform};
 pub use personal::Model as Personal;
 pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
 pub(crate) use refusal_log::Place;
@@ -232,7 +232,7 @@ pub(crate) async fn note(
 ) -> Result<()> {
     let tx = db.begin_global(origin.clone()).await?;
     #[expect(clippy::disallowed_methods, reason = "adds an event, and touches nothing else")]
-    let scope = tx.enter(org).await?;
+    let scope = tx.enter_org(org).await?;
     scope.record(action, org, details).await?;
     drop(scope);
     tx.commit().await

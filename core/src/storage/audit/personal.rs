@@ -9,7 +9,7 @@ use super::canonical;
 use crate::{
     Result,
     base::{
-        crypto::{hex, random},
+        crypto::{hex, random_bytes},
         ids::{EventId, OrgId},
         permissions::AuditOrigin,
     },
@@ -50,7 +50,7 @@ impl Model {
         let personal = Self {
             id: event,
             organization_id: OrgId::PLATFORM,
-            salt: hex(&random::<16>()),
+            salt: hex(&random_bytes::<16>()),
             ip: inquiry.ip.clone(),
             user_agent: inquiry.user_agent.clone(),
             label: origin.label.clone(),
@@ -81,5 +81,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "audit event";
-    const DECIDES_ACCESS: bool = false;
+    const AFFECTS_ACCESS: bool = false;
 }

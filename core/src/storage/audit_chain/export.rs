@@ -209,7 +209,7 @@ impl<P: RequiredPermission> AuditLogExport<P> {
         let claims = read::claims(db, proof).await?;
         let claims = claims.map_err(|_| Error::Broken("cannot read a signed statement of an audit log"))?;
         let after = claims.pruned;
-        let (db, proof) = (db.clone(), proof.again());
+        let (db, proof) = (db.clone(), proof.duplicate());
         Ok(Self { db, proof, filter, claims, after, is_begun: false, is_over: false })
     }
 

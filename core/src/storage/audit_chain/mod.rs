@@ -26,4 +26,4 @@ pub(crate) use prune::prune;
 pub use read::{checkpoints, verify};
 pub use seal::{FlushStats, Signer, Unsealed, flush, unsealed};
 pub use statement::{Kind, SignedStatement, Statement};
-pub use verifier::{BreakReason, ChainBreak, VerificationReport, Verifier, fits_its_seal};
+pub use verifier::{BreakReason, ChainBreak, VerificationReport, Verifier, matches_own_hash};

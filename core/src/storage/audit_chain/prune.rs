@@ -40,7 +40,7 @@ pub(crate) async fn prune(db: &Db, signer: &Signer, org: OrgId, cutoff: DateTime
     let key = signer.key(db).await?;
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     #[expect(clippy::disallowed_methods, reason = "a log is pruned by nobody but the platform")]
-    let scope = tx.enter(org).await?;
+    let scope = tx.enter_org(org).await?;
     let pruned = prune_batch(&scope, &key, cutoff).await?;
     drop(scope);
     match pruned {
@@ -73,9 +73,9 @@ async fn prune_batch(scope: &OrgTx<Platform>, key: &KeyPair, cutoff: DateTime<Ut
     head.pruned_seq = last;
     keep(scope, head).await?;
     let gone = || Condition::all().add(Column::Seq.lte(last));
-    let ids = scope.find::<audit::Entity>().filter(gone()).views::<Id>(Column::Seq).await?;
+    let ids = scope.find::<audit::Entity>().filter(gone()).select_as::<Id>(Column::Seq).await?;
     let ids = ids.into_iter().map(|Id { id }| id);
-    scope.delete_those::<audit::PersonalEntity>(audit::PersonalColumn::Id, ids).await?;
+    scope.delete_in_chunks::<audit::PersonalEntity>(audit::PersonalColumn::Id, ids).await?;
     let pruned = scope.delete::<audit::Entity>(gone()).await?;
     let details = Details::removed(json!({ "events": pruned, "through_seq": last }));
     scope.record(Action::AuditPruned, scope.org(), details).await?;

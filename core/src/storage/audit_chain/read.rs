@@ -94,7 +94,7 @@ async fn verify_once<P: RequiredPermission>(
 async fn stray<P: RequiredPermission>(db: &Db, proof: &Authorized<P>, from: i64) -> Result<Option<i64>> {
     let tx = db.begin_read(proof).await?;
     let before = tx.find::<audit::Entity>().filter(Column::Seq.lt(from));
-    Ok(before.views::<Place>(Column::Seq).await?.first().and_then(|place| place.seq))
+    Ok(before.select_as::<Place>(Column::Seq).await?.first().and_then(|place| place.seq))
 }
 
 /// Tells `verifier` of every event up to `last`, the number of one that is there.
@@ -177,7 +177,7 @@ pub(super) async fn claims<P: RequiredPermission>(
 
 async fn last<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<i64> {
     let sealed = tx.find::<audit::Entity>().filter(Column::Seq.is_not_null());
-    Ok(sealed.last_view::<Place>(Column::Seq).await?.and_then(|place| place.seq).unwrap_or(0))
+    Ok(sealed.last_as::<Place>(Column::Seq).await?.and_then(|place| place.seq).unwrap_or(0))
 }
 
 /// Every checkpoint of the chain, the first one first. They are few: one a day, or one of 10,000 events.

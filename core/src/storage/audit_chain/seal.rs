@@ -151,7 +151,7 @@ async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
 async fn seal(db: &Db, key: &KeyPair, org: OrgId) -> Result<u64> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     #[expect(clippy::disallowed_methods, reason = "a log is sealed by nobody but the platform")]
-    let scope = tx.enter(org).await?;
+    let scope = tx.enter_org(org).await?;
     let sealed = seal_batch(&scope, key).await?;
     drop(scope);
     #[expect(clippy::disallowed_methods, reason = "what an event says stays as it is")]
@@ -176,7 +176,7 @@ async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
         (head.last_seq, head.last_hash) = (seq, hash);
     }
     let columns = [audit::Column::Seq, audit::Column::PrevHash, audit::Column::Hash];
-    let sealed = scope.set_each::<audit::Entity>(&columns, rows).await?;
+    let sealed = scope.update_each::<audit::Entity>(&columns, rows).await?;
     if sealed != events.len() as u64 {
         return Err(Error::Broken("an event was not there to be sealed"));
     }
@@ -253,7 +253,7 @@ pub(super) async fn lock_head(scope: &OrgTx<Platform>) -> Result<head::Model> {
                 updated_at: Set(now),
                 ..Default::default()
             };
-            scope.insert_absent(row, &[head::Column::Id]).await?;
+            scope.insert_if_absent(row, &[head::Column::Id]).await?;
             find().await
         }
         found => found,

@@ -76,7 +76,7 @@ pub struct VerificationReport {
 }
 
 /// Is the event what was sealed, by itself? Whether it is in the chain is not asked.
-pub fn fits_its_seal(EventRecord { event, personal }: &EventRecord) -> bool {
+pub fn matches_own_hash(EventRecord { event, personal }: &EventRecord) -> bool {
     let before = event.prev_hash.as_deref().unwrap_or_default();
     let sealed = event.seq.and_then(|seq| hash(event, seq, before).ok());
     sealed.is_some() && sealed == event.hash && fits_personal(event, personal.as_ref())

@@ -7,7 +7,7 @@ use sea_orm::{
 
 use super::{
     OrgTx, TenantTable,
-    chunks::{pieces, tuples},
+    chunks::{chunks, tuples},
 };
 use crate::{Result, base::permissions::WritePermission};
 
@@ -16,34 +16,34 @@ const EACH: &str = "each";
 
 impl<P: WritePermission> OrgTx<P> {
     /// Sets columns of the rows with these ids inside the organization, however many they are; gives their number.
-    pub(crate) async fn set_those<E: TenantTable>(
+    pub(crate) async fn update_in_chunks<E: TenantTable>(
         &self,
         columns: impl IntoIterator<Item = (E::Column, Expr)>,
         ids: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<u64> {
         let columns: Vec<_> = columns.into_iter().collect();
         let mut changed = 0;
-        for ids in pieces(ids) {
-            changed += self.set_where::<E>(columns.clone(), E::ID.is_in(ids)).await?;
+        for ids in chunks(ids) {
+            changed += self.update_where::<E>(columns.clone(), E::ID.is_in(ids)).await?;
         }
         Ok(changed)
     }
 
     /// Deletes for good the rows whose `column` is one of these values, however many they are; gives their number.
-    pub(crate) async fn delete_those<E: TenantTable>(
+    pub(crate) async fn delete_in_chunks<E: TenantTable>(
         &self,
         column: E::Column,
         values: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<u64> {
         let mut deleted = 0;
-        for values in pieces(values) {
+        for values in chunks(values) {
             deleted += self.delete::<E>(column.is_in(values)).await?;
         }
         Ok(deleted)
     }
 
     /// Sets `columns` of each row, which is given by its id and the values of its columns; gives the number of rows changed.
-    pub(crate) async fn set_each<E: TenantTable>(
+    pub(crate) async fn update_each<E: TenantTable>(
         &self,
         columns: &[E::Column],
         rows: impl IntoIterator<Item = (Value, Vec<Value>)>,

@@ -10,7 +10,7 @@ const MOST: usize = 32_766;
 const MOST_OF_LIST: usize = 32_000;
 
 /// Cuts a list, in its order, into pieces that one statement can name.
-pub(crate) fn pieces<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
+pub(crate) fn chunks<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
     cut(list, MOST_OF_LIST)
 }
 
@@ -57,6 +57,6 @@ mod tests {
         assert_eq!(lengths(32_000, 1), [32_000]);
         assert_eq!(lengths(40_000, 1), [32_000, 8_000]);
         assert_eq!(lengths(5, 16_000), [2, 2, 1]);
-        assert_eq!(pieces(0..40_000).flatten().collect::<Vec<_>>(), (0..40_000).collect::<Vec<_>>());
+        assert_eq!(chunks(0..40_000).flatten().collect::<Vec<_>>(), (0..40_000).collect::<Vec<_>>());
     }
 }

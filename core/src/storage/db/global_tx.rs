@@ -49,7 +49,7 @@ impl GlobalTx {
 
     /// Says who acts once it is known: a registration makes its own actor.
     /// `label`: his address, where it has been looked up.
-    pub(crate) fn acting(&mut self, actor: Actor, label: Option<&str>) {
+    pub(crate) fn set_actor(&mut self, actor: Actor, label: Option<&str>) {
         self.origin.actor = actor;
         self.origin.label = label.map(str::to_owned);
     }
@@ -77,7 +77,7 @@ impl GlobalTx {
 
     /// Inserts a row unless one with the same unique `key` is there. Waits for another transaction that is inserting it.
     /// `true`: inserted.
-    pub(crate) async fn insert_absent<A>(
+    pub(crate) async fn insert_if_absent<A>(
         &self,
         row: A,
         key: &[<A::Entity as EntityTrait>::Column],
@@ -104,7 +104,7 @@ impl GlobalTx {
     {
         self.open.wrote();
         let row = row.update(&self.open.transaction).await?;
-        if let Some(touch) = <A::Entity as GlobalTable>::TOUCH {
+        if let Some(touch) = <A::Entity as GlobalTable>::INVALIDATES {
             self.open.touch(touch(&row));
         }
         Ok(row)
@@ -138,7 +138,7 @@ impl GlobalTx {
         if !changed.is_empty() {
             self.open.wrote();
         }
-        if let Some(touch) = <A::Entity as GlobalTable>::TOUCH {
+        if let Some(touch) = <A::Entity as GlobalTable>::INVALIDATES {
             changed.iter().for_each(|row| self.open.touch(touch(row)));
         }
         Ok(changed)
@@ -149,7 +149,7 @@ impl GlobalTx {
         self.open.wrote();
         let delete = E::delete_many().filter(condition.into_condition());
         let deleted = delete.exec(&self.open.transaction).await?.rows_affected;
-        if E::TOUCH.is_some() && deleted > 0 {
+        if E::INVALIDATES.is_some() && deleted > 0 {
             self.open.touch(Invalidation::Everything);
         }
         Ok(deleted)
@@ -157,10 +157,10 @@ impl GlobalTx {
 
     /// Steps into an organization on the same connection, as the platform. One at a time: on PostgreSQL the scope of an
     /// earlier one ends, and what it still did would be refused.
-    pub(crate) async fn enter(&self, org: OrgId) -> Result<OrgTx<Platform>> {
+    pub(crate) async fn enter_org(&self, org: OrgId) -> Result<OrgTx<Platform>> {
         self.open.scope(org).await?;
         #[expect(clippy::disallowed_methods, reason = "the platform's own proof; `enter` itself is counted")]
-        let proof = Authorized::checked(org, self.origin.clone(), ActorAccess::platform());
+        let proof = Authorized::from_lookup(org, self.origin.clone(), ActorAccess::platform());
         Ok(OrgTx::new(Arc::clone(&self.open), proof))
     }
 
@@ -168,12 +168,12 @@ impl GlobalTx {
     /// mails. No tenant's row is in it. An organization that was entered before is left.
     pub(crate) async fn platform(&self) -> Result<OrgTx<Platform>> {
         #[expect(clippy::disallowed_methods, reason = "no organization is entered")]
-        self.enter(OrgId::PLATFORM).await
+        self.enter_org(OrgId::PLATFORM).await
     }
 
     /// The rows of a query across organizations, read inside this transaction: what it has locked stays as it reads.
     /// It *finds*; what is changed is changed in an [`OrgTx`].
-    pub(crate) async fn across<M: FromQueryResult + Send + Sync>(
+    pub(crate) async fn query_across_orgs<M: FromQueryResult + Send + Sync>(
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
@@ -264,9 +264,9 @@ pub(super) async fn across<M: FromQueryResult + Send + Sync>(
     hat: DatabaseRole,
     query: &SelectStatement,
 ) -> Result<Vec<M>> {
-    open.wear(DatabaseRole::System).await?;
+    open.set_role(DatabaseRole::System).await?;
     let rows = rows(open, query).await?;
-    open.wear(hat).await?;
+    open.set_role(hat).await?;
     Ok(rows)
 }
 

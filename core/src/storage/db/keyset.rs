@@ -109,7 +109,7 @@ fn after<E: EntityTrait>(row: &E::Model, key: E::Column) -> Result<CursorPositio
         Value::ChronoDateTimeUtc(Some(instant)) => SortValue::Instant(instant),
         Value::BigInt(Some(number)) => SortValue::Number(number),
         Value::Int(Some(number)) => SortValue::Number(number.into()),
-        Value::String(None) | Value::ChronoDateTimeUtc(None) => SortValue::Nothing,
+        Value::String(None) | Value::ChronoDateTimeUtc(None) => SortValue::Null,
         _ => {
             return Err(Error::Broken(
                 "a list is sorted by a key that is neither text nor number nor instant",
@@ -134,6 +134,6 @@ fn value(key: SortValue) -> Option<Value> {
         SortValue::Text(text) => Some(text.into()),
         SortValue::Instant(instant) => Some(instant.into()),
         SortValue::Number(number) => Some(number.into()),
-        SortValue::Nothing => None,
+        SortValue::Null => None,
     }
 }

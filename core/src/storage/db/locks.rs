@@ -40,7 +40,7 @@ use sea_orm::{
     sea_query::{LockType, Order},
 };
 
-use super::{ScopedQuery, TenantTable, chunks::pieces};
+use super::{ScopedQuery, TenantTable, chunks::chunks};
 use crate::{Error, Result};
 
 /// Of rows that are to be changed.
@@ -75,7 +75,7 @@ where
 
     async fn one_under(self, lock: LockType) -> Result<E::Model> {
         let tx = self.tx;
-        self.sealed().lock(lock).one(tx).await?.ok_or(Error::NotFound(E::NAME))
+        self.with_scope().lock(lock).one(tx).await?.ok_or(Error::NotFound(E::NAME))
     }
 
     /// Every row, locked in the order of the ids: whoever locks several at once does it in one order.
@@ -114,14 +114,14 @@ where
         lock: LockType,
     ) -> Result<Vec<E::Model>> {
         let mut locked = Vec::new();
-        for ids in pieces(ids.into_iter().collect::<BTreeSet<_>>()) {
-            locked.extend(self.again().filter(E::ID.is_in(ids)).all_under(lock).await?);
+        for ids in chunks(ids.into_iter().collect::<BTreeSet<_>>()) {
+            locked.extend(self.duplicate().filter(E::ID.is_in(ids)).all_under(lock).await?);
         }
         Ok(locked)
     }
 
     async fn all_under(self, lock: LockType) -> Result<Vec<E::Model>> {
         let tx = self.tx;
-        Ok(self.sealed().order_by(E::ID, Order::Asc).lock(lock).all(tx).await?)
+        Ok(self.with_scope().order_by(E::ID, Order::Asc).lock(lock).all(tx).await?)
     }
 }

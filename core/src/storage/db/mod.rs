@@ -29,7 +29,7 @@ mod version;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use aggregate::{Aggregation, GroupKey, IntervalTable, TimeBucket};
-pub(crate) use chunks::pieces;
+pub(crate) use chunks::chunks;
 use clock_skew::ClockSkew;
 pub use global_tx::{GlobalQuery, GlobalTx, Unscoped};
 pub use health::DatabaseTrouble;
@@ -68,7 +68,7 @@ pub trait TenantTable: EntityTrait {
     const NAME: &'static str;
     /// Does a row help to decide what members may do? Then with every change whatever is remembered of the organization
     /// is forgotten ([`crate::runtime::cluster`]).
-    const DECIDES_ACCESS: bool;
+    const AFFECTS_ACCESS: bool;
 }
 
 /// A table that no organization owns: users and what belongs to them.
@@ -79,7 +79,7 @@ pub trait GlobalTable: EntityTrait {
     const NAME: &'static str;
     /// What a change of a row makes everybody ask about again ([`crate::runtime::cluster`]); `None`: nobody remembers anything of
     /// it. That a row is new touches nothing, and that rows were deleted touches everything.
-    const TOUCH: Option<fn(&Self::Model) -> Invalidation>;
+    const INVALIDATES: Option<fn(&Self::Model) -> Invalidation>;
 }
 
 /// The database of one process. Cheap to clone.
@@ -147,7 +147,7 @@ impl Db {
     /// `Unavailable` when no connection is free in time.
     pub(crate) async fn begin_read<P: RequiredPermission>(&self, proof: &Authorized<P>) -> Result<OrgTx<P>> {
         let open = self.open(DatabaseRole::App(Some(proof.org())), false).await?;
-        Ok(OrgTx::new(open, proof.again()))
+        Ok(OrgTx::new(open, proof.duplicate()))
     }
 
     /// Begins a write on the tables that no organization owns.

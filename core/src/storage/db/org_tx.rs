@@ -109,7 +109,7 @@ impl<P: RequiredPermission> OrgTx<P> {
 
     /// The rows of a query across organizations, read inside this transaction: what it has written counts. It *finds*, and
     /// the scope stays.
-    pub(crate) async fn across<M: FromQueryResult + Send + Sync>(
+    pub(crate) async fn query_across_orgs<M: FromQueryResult + Send + Sync>(
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
@@ -120,15 +120,19 @@ impl<P: RequiredPermission> OrgTx<P> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` naming the field.
-    pub(crate) async fn live<E: TenantTable>(&self, field: &str, id: impl Into<Value>) -> Result<()>
+    pub(crate) async fn require_existing<E: TenantTable>(
+        &self,
+        field: &str,
+        id: impl Into<Value>,
+    ) -> Result<()>
     where
         E::Model: Send + Sync,
     {
         let mut fields = FieldErrors::default();
         if !self.find::<E>().filter(E::ID.eq(id)).exists().await? {
-            fields.refuse(field, "UNKNOWN_REFERENCE", format!("There is no such {}.", E::NAME));
+            fields.add(field, "UNKNOWN_REFERENCE", format!("There is no such {}.", E::NAME));
         }
-        fields.finish()
+        fields.into_result()
     }
 
     /// Refuses a name that another living row of `E` has in `column`. To be asked before a row is renamed: two that exchange
@@ -156,14 +160,14 @@ impl<P: WritePermission> OrgTx<P> {
     /// Notes that rows of `E` change.
     fn wrote<E: TenantTable>(&self) {
         self.open.wrote();
-        if E::DECIDES_ACCESS {
+        if E::AFFECTS_ACCESS {
             self.open.touch(Invalidation::Org(self.org()));
         }
     }
 
     /// The tables that no organization owns, in this transaction: mailed tokens, and the people they are for. To be
     /// dropped before the commit; whoever steps into another organization from there leaves this one.
-    pub(crate) fn beside(&self) -> GlobalTx {
+    pub(crate) fn global(&self) -> GlobalTx {
         GlobalTx::new(Arc::clone(&self.open), self.origin().clone())
     }
 
@@ -197,7 +201,7 @@ impl<P: WritePermission> OrgTx<P> {
 
     /// Inserts a row unless one with the same `key` is there, which is unique *within* an organization.
     /// `true`: inserted.
-    pub(crate) async fn insert_absent<A>(
+    pub(crate) async fn insert_if_absent<A>(
         &self,
         mut row: A,
         key: &[<A::Entity as EntityTrait>::Column],
@@ -237,7 +241,7 @@ impl<P: WritePermission> OrgTx<P> {
     }
 
     /// Sets columns of the rows that `condition` names inside the organization, by one statement; gives their number.
-    pub(crate) async fn set_where<E: TenantTable>(
+    pub(crate) async fn update_where<E: TenantTable>(
         &self,
         columns: impl IntoIterator<Item = (E::Column, Expr)>,
         condition: impl IntoCondition,
@@ -248,7 +252,7 @@ impl<P: WritePermission> OrgTx<P> {
     }
 
     /// As [`OrgTx::set_where`], but passes over what somebody else is changing at this moment; gives the changed rows.
-    pub(crate) async fn set_free<E: TenantTable>(
+    pub(crate) async fn update_skip_locked<E: TenantTable>(
         &self,
         columns: impl IntoIterator<Item = (E::Column, Expr)>,
         condition: impl IntoCondition,
@@ -268,7 +272,7 @@ impl<P: WritePermission> OrgTx<P> {
     }
 
     /// Inserts rows; of those whose id is there already it overwrites `columns` instead.
-    pub(crate) async fn insert_or_overwrite<A>(
+    pub(crate) async fn upsert<A>(
         &self,
         mut rows: Vec<A>,
         columns: &[<A::Entity as EntityTrait>::Column],

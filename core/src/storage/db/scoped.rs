@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{
     GlobalTable, TenantTable,
-    chunks::pieces,
+    chunks::chunks,
     keyset::{self, SortKey},
     subquery::subquery,
     transaction::Transaction,
@@ -40,7 +40,7 @@ where
     }
 
     /// Deleted rows, too: what was done still names them.
-    pub fn ever(self) -> Self {
+    pub fn including_deleted(self) -> Self {
         Self { deleted: None, ..self }
     }
 
@@ -75,7 +75,7 @@ where
 
     /// Only rows whose `column` stands in `theirs` of a row of `R` in the same organization that fulfils `condition`. By a
     /// subquery that is scoped like the query itself.
-    pub fn whose<R: TenantTable>(
+    pub fn where_in<R: TenantTable>(
         self,
         column: E::Column,
         theirs: R::Column,
@@ -92,10 +92,10 @@ where
         R::Model: Send + Sync,
     {
         let tx = self.tx;
-        ScopedWith { tx, select: self.sealed().find_also_related(R::default()) }
+        ScopedWith { tx, select: self.with_scope().find_also_related(R::default()) }
     }
 
-    pub(super) fn sealed(self) -> Select<E> {
+    pub(super) fn with_scope(self) -> Select<E> {
         let lives = E::DELETED.zip(self.deleted).map(|(column, deleted)| match deleted {
             true => column.is_not_null(),
             false => column.is_null(),
@@ -109,7 +109,7 @@ where
     /// Whatever the database refuses.
     pub async fn all(self) -> Result<Vec<E::Model>> {
         let tx = self.tx;
-        Ok(self.sealed().all(tx).await?)
+        Ok(self.with_scope().all(tx).await?)
     }
 
     /// The rows whose `column` is one of these values, however many they are.
@@ -122,14 +122,14 @@ where
         values: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<Vec<E::Model>> {
         let mut found = Vec::new();
-        for values in pieces(values) {
-            found.extend(self.again().filter(column.is_in(values)).all().await?);
+        for values in chunks(values) {
+            found.extend(self.duplicate().filter(column.is_in(values)).all().await?);
         }
         Ok(found)
     }
 
     /// The same query once more.
-    pub(super) fn again(&self) -> Self {
+    pub(super) fn duplicate(&self) -> Self {
         Self { select: self.select.clone(), ..*self }
     }
 
@@ -139,16 +139,16 @@ where
     /// Whatever the database refuses.
     pub async fn first(self, column: E::Column, limit: u64) -> Result<Vec<E::Model>> {
         let tx = self.tx;
-        Ok(self.sealed().order_by(column, Order::Asc).limit(limit).all(tx).await?)
+        Ok(self.with_scope().order_by(column, Order::Asc).limit(limit).all(tx).await?)
     }
 
     /// Of the last row, ordered by `column`, the columns that `V` names; `None`: there is no row.
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub async fn last_view<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Option<V>> {
+    pub async fn last_as<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Option<V>> {
         let tx = self.tx;
-        let last = self.sealed().order_by(column, Order::Desc).limit(1);
+        let last = self.with_scope().order_by(column, Order::Desc).limit(1);
         Ok(last.into_partial_model::<V>().one(tx).await?)
     }
 
@@ -162,7 +162,7 @@ where
         of: E::Column,
     ) -> Result<Vec<V>> {
         let tx = self.tx;
-        let groups = self.sealed().select_only().column(by).column_as(of.max(), "greatest").group_by(by);
+        let groups = self.with_scope().select_only().column(by).column_as(of.max(), "greatest").group_by(by);
         Ok(groups.into_model::<V>().all(tx).await?)
     }
 
@@ -172,7 +172,7 @@ where
     /// `NotFound` when there is none.
     pub async fn one(self) -> Result<E::Model> {
         let tx = self.tx;
-        self.sealed().one(tx).await?.ok_or(Error::NotFound(E::NAME))
+        self.with_scope().one(tx).await?.ok_or(Error::NotFound(E::NAME))
     }
 
     /// How many rows there are.
@@ -181,7 +181,7 @@ where
     /// Whatever the database refuses.
     pub async fn count(self) -> Result<u64> {
         let tx = self.tx;
-        Ok(self.sealed().count(tx).await?)
+        Ok(self.with_scope().count(tx).await?)
     }
 
     /// Is there any row?
@@ -190,16 +190,16 @@ where
     /// Whatever the database refuses.
     pub async fn exists(self) -> Result<bool> {
         let tx = self.tx;
-        Ok(self.sealed().exists(tx).await?)
+        Ok(self.with_scope().exists(tx).await?)
     }
 
     /// Only the columns that `V` names, nested ones from joined tables too, ordered by `column`.
     ///
     /// # Errors
     /// Whatever the database refuses.
-    pub async fn views<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Vec<V>> {
+    pub async fn select_as<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Vec<V>> {
         let tx = self.tx;
-        Ok(self.sealed().order_by(column, Order::Asc).into_partial_model::<V>().all(tx).await?)
+        Ok(self.with_scope().order_by(column, Order::Asc).into_partial_model::<V>().all(tx).await?)
     }
 
     /// One page of the list, by keyset.
@@ -208,7 +208,7 @@ where
     /// Whatever the database refuses.
     pub async fn page<K: SortKey<Table = E>>(self, listing: PageRequest<K>) -> Result<Page<E::Model>> {
         let tx = self.tx;
-        keyset::page(self.sealed(), tx, listing).await
+        keyset::page(self.with_scope(), tx, listing).await
     }
 }
 
@@ -248,7 +248,7 @@ where
         values: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<Vec<(E::Model, R::Model)>> {
         let mut found = Vec::new();
-        for values in pieces(values) {
+        for values in chunks(values) {
             let one = Self { tx: self.tx, select: self.select.clone() };
             found.extend(one.filter(column.is_in(values)).all().await?);
         }

@@ -11,7 +11,7 @@ use crate::base::{ids::OrgId, permissions::RequiredPermission};
 impl<P: RequiredPermission> OrgTx<P> {
     /// Does `column` stand in `theirs` of a living row of `R` in the organization that fulfils `condition`? To be combined
     /// with others; [`super::Scoped::whose`] where it stands alone.
-    pub(crate) fn among<R: TenantTable>(
+    pub(crate) fn in_rows_of<R: TenantTable>(
         &self,
         column: impl ColumnTrait,
         theirs: R::Column,
@@ -21,7 +21,7 @@ impl<P: RequiredPermission> OrgTx<P> {
     }
 
     /// As [`OrgTx::among`], where deleted rows count, too.
-    pub(crate) fn among_ever<R: TenantTable>(
+    pub(crate) fn in_rows_of_including_deleted<R: TenantTable>(
         &self,
         column: impl ColumnTrait,
         theirs: R::Column,

@@ -71,7 +71,7 @@ impl TestDb {
         let new = NewUser { email, username: None, first_name: None, last_name: None };
         let owner = accounts::register(&mut tx, new, "no hash".into(), false, None).await?.id;
         let new = NewOrganization { name: Name::parse(slug).unwrap(), slug: Slug::parse(slug).unwrap() };
-        let org = accounts::found(&tx, owner, new).await?.id;
+        let org = accounts::create_organization(&tx, owner, new).await?.id;
         tx.commit().await?;
         Ok(TestTenant { org, owner })
     }
@@ -86,7 +86,7 @@ impl TestTenant {
     pub(crate) fn proof<P: RequiredPermission>(self) -> Authorized<P> {
         let origin = AuditOrigin::of(Actor::User(self.owner));
         #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
-        Authorized::checked(self.org, origin, ActorAccess::platform())
+        Authorized::from_lookup(self.org, origin, ActorAccess::platform())
     }
 }
 

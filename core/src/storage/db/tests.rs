@@ -71,14 +71,17 @@ async fn another_organizations_row_is_not_found_by_any_door() {
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
     assert!(!tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await.unwrap());
     assert!(matches!(projects::get(&tx, id).await, Err(Error::NotFound("project"))));
-    assert_eq!(tx.live::<Entity>("project_id", id).await.unwrap_err().code(), ErrorCode::ValidationFailed);
+    assert_eq!(
+        tx.require_existing::<Entity>("project_id", id).await.unwrap_err().code(),
+        ErrorCode::ValidationFailed
+    );
     // However a condition is written, the scope is joined to it by AND.
     let wide = Condition::any().add(Column::Id.eq(id)).add(Column::OrganizationId.eq(theirs.org));
     assert_eq!(tx.find::<Entity>().filter(wide).all().await.unwrap(), []);
     drop(tx);
 
     let tx = sandbox.begin::<ProjectsUpdate>(ours).await;
-    let changed = projects::change(&tx, id, projects::ProjectChanges::default(), &Expected::Any).await;
+    let changed = projects::update(&tx, id, projects::ProjectChanges::default(), &Expected::Any).await;
     assert!(matches!(changed, Err(Error::NotFound("project"))));
     let update = ActiveModel { id: Set(id), name: Set("stolen".into()), ..Default::default() };
     assert!(matches!(tx.update(update).await, Err(Error::NotFound("project"))));
@@ -132,14 +135,14 @@ async fn any_number_of_rows_is_added_found_changed_and_removed() {
     let locked = tx.find::<Entity>().all_locked_of(ids.iter().rev().copied()).await.unwrap();
     assert!(locked.len() == MANY && locked.is_sorted_by_key(|project| project.id));
     let columns = [(Column::Version, Expr::value(7))];
-    assert_eq!(tx.set_those::<Entity>(columns, ids.iter().copied()).await.unwrap(), MANY as u64);
+    assert_eq!(tx.update_in_chunks::<Entity>(columns, ids.iter().copied()).await.unwrap(), MANY as u64);
     let each = ids.iter().map(|id| ((*id).into(), vec![8_i64.into()]));
-    assert_eq!(tx.set_each::<Entity>(&[Column::Version], each).await.unwrap(), MANY as u64);
+    assert_eq!(tx.update_each::<Entity>(&[Column::Version], each).await.unwrap(), MANY as u64);
     assert_eq!(tx.find::<Entity>().filter(Column::Version.eq(8)).count().await.unwrap(), MANY as u64);
     // Whoever names so many in one statement is told, on both databases.
     let uncut = tx.find::<Entity>().filter(Column::Id.is_in(ids.iter().copied())).all().await;
     assert!(matches!(uncut, Err(Error::Storage(_))));
-    assert_eq!(tx.delete_those::<Entity>(Column::Id, ids).await.unwrap(), MANY as u64);
+    assert_eq!(tx.delete_in_chunks::<Entity>(Column::Id, ids).await.unwrap(), MANY as u64);
 }
 
 #[tokio::test]
@@ -183,10 +186,10 @@ async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
     let id = project(&sandbox, ours, "X", |project| project.id).await;
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
     assert!(matches!(projects::restore(&tx, id).await, Err(Error::NotFound("project"))));
-    projects::remove(&tx, id, &Expected::OneOf(vec![1])).await.unwrap();
+    projects::delete(&tx, id, &Expected::OneOf(vec![1])).await.unwrap();
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
     assert_eq!(tx.find_deleted::<Entity>().count().await.unwrap(), 1);
-    assert!(tx.live::<Entity>("project_id", id).await.is_err());
+    assert!(tx.require_existing::<Entity>("project_id", id).await.is_err());
     tx.commit().await.unwrap();
     // Its code is free again, and then it cannot come back.
     let other = project(&sandbox, ours, "x", |project| project.id).await;
@@ -194,7 +197,7 @@ async fn what_is_deleted_is_behind_one_door_and_comes_back_through_it() {
     assert_eq!(projects::restore(&tx, id).await.unwrap_err().code(), ErrorCode::ProjectCodeTaken);
     drop(tx);
     let tx = sandbox.begin::<ProjectsDelete>(ours).await;
-    projects::remove(&tx, other, &Expected::Any).await.unwrap();
+    projects::delete(&tx, other, &Expected::Any).await.unwrap();
     assert_eq!(projects::restore(&tx, id).await.unwrap().version, 3);
     tx.commit().await.unwrap();
 }
@@ -230,7 +233,7 @@ async fn one_transaction_enters_several_organizations_one_after_the_other() {
 async fn forgets(sandbox: &TestDb, tenant: TestTenant, change: impl AsyncFnOnce()) -> (bool, bool) {
     let remembered = InvalidatingCache::new(sandbox.db.cluster(), Duration::from_secs(3600));
     for touch in [Invalidation::Org(tenant.org), Invalidation::User(tenant.owner)] {
-        remembered.keep(touch, (), remembered.ask(), &[touch]);
+        remembered.insert(touch, (), remembered.begin_lookup(), &[touch]);
     }
     change().await;
     let is_gone = |touch| remembered.get(&touch).is_none();

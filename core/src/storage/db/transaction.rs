@@ -178,7 +178,7 @@ impl Drop for CommitEffects {
     fn drop(&mut self) {
         if self.are_due {
             self.cluster.publish(self.touches.get_mut().unwrap_or_else(PoisonError::into_inner));
-            self.bell.ring(self.rings.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.bell.notify(self.rings.get_mut().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -244,7 +244,7 @@ impl OpenTransaction {
     }
 
     /// Puts on another hat, on the same connection; the scope stays.
-    pub(super) async fn wear(&self, hat: DatabaseRole) -> Result<()> {
+    pub(super) async fn set_role(&self, hat: DatabaseRole) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
             self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role(&self.roles))).await?;
         }

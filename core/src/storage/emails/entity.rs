@@ -87,5 +87,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "email";
-    const DECIDES_ACCESS: bool = false;
+    const AFFECTS_ACCESS: bool = false;
 }

@@ -90,7 +90,7 @@ impl Db {
     /// # Errors
     /// `IDEMPOTENCY_MISMATCH`: the key was used with another body. `IDEMPOTENCY_IN_FLIGHT`: the first one takes longer
     /// than 2 s.
-    pub async fn begin_once<P: WritePermission>(
+    pub async fn begin_idempotent<P: WritePermission>(
         &self,
         proof: Authorized<P>,
         once: Option<IdempotentRequest>,
@@ -107,7 +107,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::begin_once`].
-    pub async fn begin_global_once(
+    pub async fn begin_global_idempotent(
         &self,
         origin: AuditOrigin,
         once: Option<IdempotentRequest>,
@@ -158,7 +158,7 @@ async fn attempt<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> 
     };
     // Waits here while another transaction holds the same key.
     let key = [Column::UserId, Column::OperationId, Column::Key];
-    let inserted = tx.insert_absent(row.clone(), &key).await.map_err(|error| match error {
+    let inserted = tx.insert_if_absent(row.clone(), &key).await.map_err(|error| match error {
         Error::Unavailable { .. } => ErrorCode::IdempotencyInFlight.refuse(),
         error => error,
     })?;

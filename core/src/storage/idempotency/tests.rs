@@ -29,7 +29,7 @@ async fn create(
     once: Option<IdempotentRequest>,
     code: &str,
 ) -> Result<StoredResponse, Error> {
-    let tx = match sandbox.db.begin_once::<ProjectsCreate>(tenant.proof(), once).await? {
+    let tx = match sandbox.db.begin_idempotent::<ProjectsCreate>(tenant.proof(), once).await? {
         IdempotentBegin::Replay(answer) => return Ok(answer),
         IdempotentBegin::Fresh(tx) => tx,
     };
@@ -92,10 +92,10 @@ async fn an_answer_is_forgotten_after_a_day_and_swept_away() {
     let sandbox = TestDb::new().await;
     let ours = sandbox.tenant("ours").await;
     let first = create(&sandbox, ours, once(ours.owner, 1), "A").await.unwrap();
-    assert_eq!(maintenance::expire_answers(&sandbox.db).await.unwrap(), 0);
+    assert_eq!(maintenance::expire_idempotency_keys(&sandbox.db).await.unwrap(), 0);
     let tomorrow = sandbox.at(Clock::Fixed(sandbox.db.now() + Duration::from_secs(25 * 3600)));
     assert_ne!(create(&tomorrow, ours, once(ours.owner, 2), "B").await.unwrap(), first);
     let later = sandbox.at(Clock::Fixed(sandbox.db.now() + Duration::from_secs(80 * 3600)));
-    assert_eq!(maintenance::expire_answers(&later.db).await.unwrap(), 1);
-    assert_eq!(maintenance::expire_answers(&later.db).await.unwrap(), 0);
+    assert_eq!(maintenance::expire_idempotency_keys(&later.db).await.unwrap(), 1);
+    assert_eq!(maintenance::expire_idempotency_keys(&later.db).await.unwrap(), 0);
 }

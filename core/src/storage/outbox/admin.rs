@@ -94,11 +94,11 @@ pub async fn get(db: &Db, id: JobId) -> Result<Envelope> {
 pub async fn retry(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
-    hasten(&scope, job).await
+    retry_now(&scope, job).await
 }
 
 /// [`retry`], of a job that is locked.
-pub(super) async fn hasten(scope: &OrgTx<Platform>, job: Envelope) -> Result<Envelope> {
+pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: Envelope) -> Result<Envelope> {
     let now = scope.now();
     // Somebody who began later may have had it done meanwhile: due when it was last changed is due.
     let is_due = job.run_at <= now.max(job.updated_at);
@@ -189,8 +189,8 @@ pub(super) async fn scope_of<E: TenantTable>(tx: &GlobalTx, id: JobId) -> Result
     let mut query = Query::select();
     query.column(E::ORG).from(E::default()).and_where(E::ID.eq(id));
     #[expect(clippy::disallowed_methods, reason = "finds whose a row is that an operator names by its id")]
-    let owners: Vec<Owner> = tx.across(&query).await?;
+    let owners: Vec<Owner> = tx.query_across_orgs(&query).await?;
     let owner = owners.into_iter().next().ok_or(Error::NotFound(E::NAME))?;
     #[expect(clippy::disallowed_methods, reason = "operators change the jobs of every organization")]
-    tx.enter(owner.organization_id).await
+    tx.enter_org(owner.organization_id).await
 }

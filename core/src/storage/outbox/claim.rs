@@ -117,7 +117,7 @@ pub async fn settle_and_claim(
     let mut claimed = Vec::new();
     for (org, (settled, wanted)) in orgs {
         #[expect(clippy::disallowed_methods, reason = "whoever asked for a job asked for it in there")]
-        let scope = tx.enter(org).await?;
+        let scope = tx.enter_org(org).await?;
         if !settled.is_empty() {
             complete::write(&scope, holder, &settled).await?;
         }
@@ -148,7 +148,7 @@ async fn take(
     if !paused.is_empty() {
         free = free.add(Column::Queue.is_not_in(paused));
     }
-    scope.set_free::<Entity>(columns, free).await
+    scope.update_skip_locked::<Entity>(columns, free).await
 }
 
 /// Which jobs are due and nobody's. Those of a kind that this program does not know are left for one that does.

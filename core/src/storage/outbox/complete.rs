@@ -11,7 +11,7 @@ use sea_orm::{
 use super::{Column, Entity, State};
 use crate::{
     Result,
-    base::{crypto::random, ids::JobId, permissions::Platform},
+    base::{crypto::random_bytes, ids::JobId, permissions::Platform},
     runtime::job_wakeup::JobRef,
     storage::{
         db::OrgTx,
@@ -71,7 +71,7 @@ impl JobResult {
 fn wait(attempt: i32) -> Duration {
     let doublings = u32::try_from(attempt - 1).unwrap_or_default().clamp(0, 20);
     let wait = Duration::from_secs(1 << doublings).min(LONGEST_WAIT);
-    let chance = f64::from(u16::from_le_bytes(random())) / f64::from(u16::MAX);
+    let chance = f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX);
     wait.mul_f64(0.8 + 0.4 * chance)
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
             ],
         };
         let ours = ours(holder, settled.attempt, [settled.ring.job]);
-        scope.set_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
+        scope.update_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
     }
     if !done.is_empty() {
         let columns = [
@@ -117,7 +117,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
         ];
         let ours = done.into_iter().map(|(attempt, jobs)| ours(holder, attempt, jobs));
         let ours = ours.fold(Condition::any(), Condition::add);
-        scope.set_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
+        scope.update_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
     }
     note(scope, settled).await
 }
@@ -167,7 +167,7 @@ async fn note(scope: &OrgTx<Platform>, settled: &[&JobResult]) -> Result<()> {
         return Ok(());
     }
     use emails::Column::{Attempts, LastError, SentAt, Status as MailStatus, To, UpdatedAt};
-    scope.insert_or_overwrite(rows, &[To, MailStatus, Attempts, LastError, SentAt, UpdatedAt]).await
+    scope.upsert(rows, &[To, MailStatus, Attempts, LastError, SentAt, UpdatedAt]).await
 }
 
 #[cfg(test)]

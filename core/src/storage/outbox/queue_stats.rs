@@ -117,7 +117,7 @@ pub async fn pause(tx: &GlobalTx, standing: QueueStats) -> Result<QueueStats> {
         created_at: Set(tx.now()),
         updated_at: Set(tx.now()),
     };
-    tx.insert_absent(row, &[queue::Column::Name]).await?;
+    tx.insert_if_absent(row, &[queue::Column::Name]).await?;
     let row = lock(tx, &standing).await?.ok_or(Error::NotFound(queue::Entity::NAME))?;
     match row.paused_at {
         Some(since) => Ok(QueueStats { paused_at: Some(since), ..standing }),

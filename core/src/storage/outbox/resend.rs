@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Envelope, State,
-    admin::{hasten, lock, scope_of},
+    admin::{lock, retry_now, scope_of},
 };
 use crate::{
     Error, Result,
@@ -28,7 +28,7 @@ pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<Envelope> {
         error => error,
     })?;
     if job.state == State::Pending {
-        return hasten(&scope, job).await;
+        return retry_now(&scope, job).await;
     }
     let again = scope.add(job.queue, job.kind, job.payload).await?;
     let details = Details::created(json!({ "job_id": again.id, "kind": again.kind }));

@@ -64,7 +64,9 @@ async fn row(sandbox: &TestDb, tenant: TestTenant, ring: JobRef) -> Envelope {
 async fn lapse(sandbox: &TestDb, tenant: TestTenant) {
     let tx = sandbox.begin::<Platform>(tenant).await;
     let before = Expr::value(tx.now() - Duration::from_secs(1));
-    tx.set_where::<Entity>([(Column::LeaseUntil, before)], Column::LeaseUntil.is_not_null()).await.unwrap();
+    tx.update_where::<Entity>([(Column::LeaseUntil, before)], Column::LeaseUntil.is_not_null())
+        .await
+        .unwrap();
     commit(tx).await;
 }
 
@@ -160,7 +162,7 @@ async fn what_stands_still_or_is_not_understood_is_left_alone() {
     let acme = sandbox.tenant("acme").await;
     let rings = jobs(&sandbox, acme, 2).await;
     let tx = sandbox.begin::<Platform>(acme).await;
-    tx.set_where::<Entity>([(Column::Kind, Expr::value("brew_coffee"))], Column::Id.eq(rings[0].job))
+    tx.update_where::<Entity>([(Column::Kind, Expr::value("brew_coffee"))], Column::Id.eq(rings[0].job))
         .await
         .unwrap();
     commit(tx).await;
@@ -203,7 +205,7 @@ async fn what_became_of_a_mail_is_written_with_its_job() {
         };
         let tx = sandbox.begin::<Platform>(acme).await;
         let now = Expr::value(tx.now());
-        tx.set_where::<Entity>([(Column::RunAt, now)], Column::Id.eq(ring.job)).await.unwrap();
+        tx.update_where::<Entity>([(Column::RunAt, now)], Column::Id.eq(ring.job)).await.unwrap();
         commit(tx).await;
         let claimed = claim(&sandbox, "worker", &[ring]).await.remove(0);
         let settled = JobResult { ring, attempt: claimed.attempt, outcome, email: Some(attempt) };

@@ -56,7 +56,7 @@ pub async fn claim(db: &Db, name: &str, next: DateTime<Utc>) -> Result<bool> {
         created_at: Set(now),
         updated_at: Set(now),
     };
-    tx.insert_absent(new, &[Column::Name]).await?;
+    tx.insert_if_absent(new, &[Column::Name]).await?;
     let taken = ActiveModel {
         next_run: Set(next),
         last_run: Set(Some(now)),

@@ -76,6 +76,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;
-    const TOUCH: Option<fn(&Model) -> Invalidation> = None;
+    const INVALIDATES: Option<fn(&Model) -> Invalidation> = None;
     const NAME: &'static str = "signing key";
 }

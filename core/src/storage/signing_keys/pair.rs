@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::entity;
 use crate::{
     Error, Result,
-    base::crypto::{KeyPurpose, MasterKey, Secret, random},
+    base::crypto::{KeyPurpose, MasterKey, Secret, random_bytes},
 };
 
 /// Bytes of a nonce of AES-GCM. Random: far fewer than 2^32 keys are ever wrapped (NIST SP 800-38D §8.3).
@@ -72,7 +72,7 @@ impl KeyPair {
     /// # Errors
     /// Only when its public part cannot be encoded.
     pub fn generate() -> Result<Self> {
-        Self::of(&random())
+        Self::of(&random_bytes())
     }
 
     fn of(seed: &[u8; 32]) -> Result<Self> {
@@ -113,7 +113,7 @@ impl KeyPair {
 
     /// Nonce, encrypted private part and tag; fits no row of another kid or purpose.
     pub(super) fn wrap(&self, master: &MasterKey, purpose: &str) -> Result<Vec<u8>> {
-        let (nonce, seed) = (random::<NONCE>(), self.key.to_bytes());
+        let (nonce, seed) = (random_bytes::<NONCE>(), self.key.to_bytes());
         let payload = Payload { msg: &seed, aad: &bound_to(purpose, &self.kid) };
         let sealed = cipher(&master.derive(KeyPurpose::Wrap)).encrypt(&nonce.into(), payload);
         Ok([&nonce[..], &sealed.map_err(|_| Error::Broken("a signing key cannot be wrapped"))?].concat())

@@ -88,7 +88,7 @@ fn a_wrapped_key_opens_with_its_master_key_alone() {
     let row = row(&pair, &master("a"));
     assert_eq!(open(&master("a"), &row).unwrap().public(), pair.public());
     assert!(matches!(open(&master("b"), &row), Err(Error::Misconfigured(_))));
-    let both = master("b").after(Some(Secret::new("a".repeat(32))));
+    let both = master("b").with_previous(Some(Secret::new("a".repeat(32))));
     let unwrapped = KeyPair::unwrap(&both, &row).unwrap();
     assert!(unwrapped.is_outdated && unwrapped.pair.public() == pair.public());
     assert_ne!(pair.wrap(&both, ACCESS).unwrap(), pair.wrap(&both, ACCESS).unwrap());
@@ -175,7 +175,7 @@ async fn keys_are_replaced_also_when_they_do_not_open() {
 async fn a_new_master_key_wraps_anew() {
     let shelf = Shelf::new().await;
     let before = shelf.keys().await.remove(0);
-    let both = master("n").after(Some(Secret::new("k".repeat(32))));
+    let both = master("n").with_previous(Some(Secret::new("k".repeat(32))));
     let tx = shelf.tx(10).await;
     advance(&tx, &both, &SCHEDULE).await.unwrap();
     tx.commit().await.unwrap();
@@ -239,7 +239,7 @@ async fn an_audit_key_is_wrapped_anew_for_a_new_master_key_and_stays_the_same() 
     let before = audit_key(db, &master("k")).await.unwrap();
     assert!(matches!(audit_key(db, &master("n")).await, Err(Error::Misconfigured(_))));
     assert!(audit_public_keys(db, &master("n")).await.unwrap().is_empty());
-    let both = master("n").after(Some(Secret::new("k".repeat(32))));
+    let both = master("n").with_previous(Some(Secret::new("k".repeat(32))));
     for master in [&both, &both, &master("n")] {
         assert_eq!(audit_key(db, master).await.unwrap().public(), before.public());
         assert_eq!(audit_public_keys(db, master).await.unwrap(), [before.public_key()]);
@@ -261,7 +261,7 @@ async fn what_a_replaced_audit_key_signed_is_verified_for_ever() {
         assert_eq!(audit_key(db, &master("k")).await.unwrap().kid(), replaced.kid);
     }
     // Also those of before are wrapped for the master key of tomorrow.
-    let both = master("n").after(Some(Secret::new("k".repeat(32))));
+    let both = master("n").with_previous(Some(Secret::new("k".repeat(32))));
     audit_key(db, &both).await.unwrap();
     let keys = audit_public_keys(db, &master("n")).await.unwrap();
     assert_eq!(keys.len(), 3);

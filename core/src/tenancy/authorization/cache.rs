@@ -73,10 +73,10 @@ impl AccessCache {
             self.see(claims.session);
             return Ok(User::clone(&user));
         }
-        let asked = self.people.ask();
+        let asked = self.people.begin_lookup();
         let user = self.authenticate(claims).await?;
         let depends_on = [Invalidation::Session(claims.session), Invalidation::User(claims.user)];
-        self.people.keep(key, Arc::new(user.clone()), asked, &depends_on);
+        self.people.insert(key, Arc::new(user.clone()), asked, &depends_on);
         Ok(user)
     }
 
@@ -111,7 +111,7 @@ impl AccessCache {
             standing.note(caller);
             return Ok(proof);
         }
-        let asked = self.standings.ask();
+        let asked = self.standings.begin_lookup();
         let standing = CallerAccess::look_up(&self.db, caller, org).await?;
         let proof = standing.decide(&self.db, caller).await?;
         let depends_on = [
@@ -119,7 +119,7 @@ impl AccessCache {
             Invalidation::User(claims.user),
             Invalidation::Org(standing.organization),
         ];
-        self.standings.keep(key, Arc::new(standing), asked, &depends_on);
+        self.standings.insert(key, Arc::new(standing), asked, &depends_on);
         Ok(proof)
     }
 
@@ -134,7 +134,7 @@ impl AccessCache {
     ///
     /// # Errors
     /// Whatever the database refuses; who calls again is seen again.
-    pub async fn write_down_seen(&self) -> Result<()> {
+    pub async fn record_last_seen(&self) -> Result<()> {
         let seen = mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         match seen.is_empty() {
             true => Ok(()),

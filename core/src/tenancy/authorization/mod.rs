@@ -118,8 +118,8 @@ async fn tell_of_access<P: RequiredPermission>(
 ) -> Result<()> {
     let reason = caller.platform_access.as_deref().map(Justification::parse);
     let mut fields = FieldErrors::default();
-    let reason = fields.take_optional(PLATFORM_ACCESS, reason);
-    fields.finish()?;
+    let reason = fields.parse_optional(PLATFORM_ACCESS, reason);
+    fields.into_result()?;
     let facts = json!({ "reason": reason.map(String::from), "operation": caller.operation });
     let told = audit::note(db, proof.origin(), proof.org(), Action::PlatformAccess, Details::created(facts));
     told.await.map_err(|error| {
@@ -203,7 +203,7 @@ impl CallerAccess {
             DecisionReason::Granted => {
                 let origin = AuditOrigin { actor, label: Some(self.label.clone()), ..caller.origin() };
                 #[expect(clippy::disallowed_methods, reason = "the right was looked up")]
-                Ok(Authorized::checked(self.organization, origin, facts))
+                Ok(Authorized::from_lookup(self.organization, origin, facts))
             }
             reason => Err(reason),
         }
@@ -216,7 +216,9 @@ impl CallerAccess {
         caller: &Caller,
     ) -> Result<Authorized<P>> {
         match (self.grants::<P>(caller), P::PERMISSION) {
-            (Ok(_), _) if P::NEEDS_RECENT && !self.is_recent => Err(ErrorCode::ReauthRequired.refuse()),
+            (Ok(_), _) if P::REQUIRES_RECENT_LOGIN && !self.is_recent => {
+                Err(ErrorCode::ReauthRequired.refuse())
+            }
             (Ok(proof), _) => Ok(proof),
             (Err(DecisionReason::OrganizationDeleted), _) => Err(ErrorCode::OrganizationDeleted.refuse()),
             (Err(DecisionReason::OrganizationSuspended), _) => Err(ErrorCode::OrganizationSuspended.refuse()),
@@ -237,7 +239,8 @@ impl CallerAccess {
             clippy::disallowed_methods,
             reason = "a member is told which roles of his organization would do"
         )]
-        let proof: Authorized<Membership> = Authorized::checked(self.organization, caller.origin(), facts);
+        let proof: Authorized<Membership> =
+            Authorized::from_lookup(self.organization, caller.origin(), facts);
         let roles_that_grant = roles::that_grant(&db.begin(proof).await?, permission).await?;
         let roles_held = self.position.keys();
         Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))

@@ -61,14 +61,14 @@ impl InvitationChecks {
             match self.role(name) {
                 None => {
                     let message = format!("There is no role `{name}`.");
-                    fields.refuse(&format!("roles[{at}]"), "UNKNOWN_REFERENCE", message);
+                    fields.add(&format!("roles[{at}]"), "UNKNOWN_REFERENCE", message);
                 }
                 // By its key and by its id it is one.
                 Some(role) if given.iter().any(|known| known.id == role.id) => {}
                 Some(role) => given.push(role.clone()),
             }
         }
-        fields.finish()?;
+        fields.into_result()?;
         let position = MembershipAccess { roles: given, ..MembershipAccess::default() };
         facts.refuse_escalation(position.held(), position.is_owner())?;
         match () {
@@ -94,7 +94,7 @@ pub(super) async fn members_among<P: WritePermission>(
     emails: &[&str],
 ) -> Result<HashSet<String>> {
     let theirs = users::Column::EmailCanonical.is_in(emails.iter().copied());
-    let people = tx.beside().find::<users::Entity>().filter(theirs).all().await?;
+    let people = tx.global().find::<users::Entity>().filter(theirs).all().await?;
     let people: HashMap<_, _> = people.into_iter().map(|user| (user.id, user.email_canonical)).collect();
     let members = join::belonging(tx, people.keys().copied().collect()).await?;
     Ok(members.into_iter().filter_map(|member| people.get(&member).cloned()).collect())

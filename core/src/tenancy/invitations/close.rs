@@ -34,7 +34,7 @@ pub async fn revoke(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<()> {
         InvitationStatus::Pending => {}
         _ => return Err(ErrorCode::InvitationClosed.refuse()),
     }
-    one_time_tokens::kill_invitation(&tx.beside(), id, &before.email_canonical).await?;
+    one_time_tokens::revoke_invitation(&tx.global(), id, &before.email_canonical).await?;
     close(tx, &before, InvitationStatus::Revoked, Action::InvitationRevoked).await
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn close<P: WritePermission>(
         (Column::Version, Expr::col(Column::Version).add(1)),
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
-    if tx.set_where::<Entity>(closed, open).await? == 0 {
+    if tx.update_where::<Entity>(closed, open).await? == 0 {
         return Err(ErrorCode::InvitationExpired.refuse());
     }
     let facts = |status: InvitationStatus| json!({ "status": status.as_str() });

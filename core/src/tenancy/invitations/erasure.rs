@@ -30,12 +30,12 @@ async fn of_address(tx: &GlobalTx, email: &str) -> Result<Vec<Found>> {
         .from(Entity)
         .and_where(Column::EmailCanonical.eq(email));
     #[expect(clippy::disallowed_methods, reason = "finds who invited a person that is forgotten")]
-    tx.across(&query).await
+    tx.query_across_orgs(&query).await
 }
 
 /// Removes every invitation for this canonical address, with its tokens: it says who he was. The organizations that have
 /// invited it are locked.
-pub(crate) async fn forget(tx: &GlobalTx, email: &str) -> Result<()> {
+pub(crate) async fn erase(tx: &GlobalTx, email: &str) -> Result<()> {
     let mut invitations = BTreeMap::<_, Vec<_>>::new();
     for Found { organization_id, id } in of_address(tx, email).await? {
         invitations.entry(organization_id).or_default().push(id);
@@ -45,14 +45,14 @@ pub(crate) async fn forget(tx: &GlobalTx, email: &str) -> Result<()> {
             clippy::disallowed_methods,
             reason = "who is forgotten is forgotten wherever he was invited"
         )]
-        let scope = tx.enter(org).await?;
+        let scope = tx.enter_org(org).await?;
         scope
-            .delete_those::<invitation_roles::Entity>(
+            .delete_in_chunks::<invitation_roles::Entity>(
                 invitation_roles::Column::InvitationId,
                 ids.iter().copied(),
             )
             .await?;
-        scope.delete_those::<Entity>(Column::Id, ids).await?;
+        scope.delete_in_chunks::<Entity>(Column::Id, ids).await?;
     }
     let mailed = one_time_tokens::Column::EmailCanonical.eq(email);
     tx.delete::<one_time_tokens::Entity>(mailed).await.map(drop)

@@ -35,7 +35,7 @@ pub(super) async fn expire<P: WritePermission>(tx: &OrgTx<P>, condition: Conditi
         (Column::Version, Expr::col(Column::Version).add(1)),
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
-    let expired = tx.set_free::<Entity>(expired, overdue).await?;
+    let expired = tx.update_skip_locked::<Entity>(expired, overdue).await?;
     let facts = |status: InvitationStatus| json!({ "status": status.as_str() });
     let details = Details::changed(facts(InvitationStatus::Pending), facts(InvitationStatus::Expired));
     let ids = expired.iter().map(|invitation| invitation.id);
@@ -77,7 +77,7 @@ pub async fn expire_overdue(db: &Db) -> Result<u64> {
             clippy::disallowed_methods,
             reason = "that time is over is nobody's right but the platform's"
         )]
-        let scope = tx.enter(org).await?;
+        let scope = tx.enter_org(org).await?;
         ended += expire(&scope, Condition::all().add(Column::Id.is_in(ids))).await?;
     }
     // Another process was faster: nothing happened that a log would tell.

@@ -22,10 +22,10 @@ pub(crate) use close::close;
 pub use close::revoke;
 pub(crate) use entity::{Column, Entity};
 pub use entity::{InvitationStatus, Model as Invitation};
-pub(crate) use erasure::{forget, inviting};
+pub(crate) use erasure::{erase, inviting};
 pub use expiry::expire_overdue;
 pub(crate) use recipient::companions;
-pub use recipient::{InvitationView, InvitedAccount, mine, open};
+pub use recipient::{InvitationView, InvitedAccount, list_for_recipient, open};
 pub use role_removal::{RoleRemoval, remove_role, try_remove_role};
 pub use send::{invite, resend};
 
@@ -154,7 +154,7 @@ async fn roles_of<P: RequiredPermission>(
     let of_these = invitation_roles::Column::InvitationId.is_in(invitations);
     let given = tx.find::<invitation_roles::Entity>().filter(of_these).join::<roles::Entity>();
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for Given { invitation_id, role } in given.views(invitation_roles::Column::Id).await? {
+    for Given { invitation_id, role } in given.select_as(invitation_roles::Column::Id).await? {
         roles.entry(invitation_id).or_default().extend(role);
     }
     Ok(roles)

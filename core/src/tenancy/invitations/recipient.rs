@@ -85,7 +85,11 @@ pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, InvitationView,
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub async fn mine(db: &Db, user: &User, listing: PageRequest<InvitationKey>) -> Result<Page<InvitationView>> {
+pub async fn list_for_recipient(
+    db: &Db,
+    user: &User,
+    listing: PageRequest<InvitationKey>,
+) -> Result<Page<InvitationView>> {
     if user.email_verified_at.is_none() {
         return Ok(Page { data: Vec::new(), next: None });
     }

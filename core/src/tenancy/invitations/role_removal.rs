@@ -18,7 +18,7 @@ use crate::{
     },
     storage::{
         audit::{Action, Details},
-        db::{Expected, OrgTx, pieces},
+        db::{Expected, OrgTx, chunks},
     },
     tenancy::{
         members::{self, PermissionDiff, join},
@@ -96,7 +96,7 @@ async fn giving(tx: &OrgTx<RolesDelete>, role: RoleId) -> Result<Vec<Invitation>
     let giving = tx
         .find::<Entity>()
         .filter(Column::Status.is_in(standing))
-        .whose::<invitation_roles::Entity>(Column::Id, invitation_roles::Column::InvitationId, by_role)
+        .where_in::<invitation_roles::Entity>(Column::Id, invitation_roles::Column::InvitationId, by_role)
         .all();
     let mut giving = giving.await?;
     giving.sort_unstable_by_key(|invitation| invitation.id);
@@ -117,7 +117,7 @@ async fn give_instead(
     let links = tx.find::<invitation_roles::Entity>().filter(invitation_roles::Column::RoleId.eq(other));
     let known = links.all_of(invitation_roles::Column::InvitationId, invitations.iter().copied()).await?;
     let known: HashSet<_> = known.into_iter().map(|link| link.invitation_id).collect();
-    for some in pieces(invitations.iter().copied()) {
+    for some in chunks(invitations.iter().copied()) {
         let gone = invitation_roles::Column::InvitationId.is_in(some);
         tx.delete::<invitation_roles::Entity>(
             Condition::all().add(invitation_roles::Column::RoleId.eq(role)).add(gone),
@@ -135,7 +135,7 @@ async fn give_instead(
     tx.insert_many(new.collect()).await?;
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
-    tx.set_those::<Entity>(columns, invitations.iter().copied()).await?;
+    tx.update_in_chunks::<Entity>(columns, invitations.iter().copied()).await?;
     let details = Details::changed(json!({ "role_id": role }), json!({ "role_id": other }));
     tx.record_all(Action::InvitationUpdated, invitations.iter().copied(), &details).await
 }

@@ -67,7 +67,7 @@ async fn send(
     roles: Vec<RoleGrants>,
 ) -> Result<InvitationDetails> {
     let (id, now) = (InvitationId::new(tx.now()), tx.now());
-    let token = one_time_tokens::issue_invitation(&tx.beside(), mail, id, email).await?;
+    let token = one_time_tokens::issue_invitation(&tx.global(), mail, id, email).await?;
     let invitation = tx
         .insert(ActiveModel {
             id: Set(id),
@@ -129,7 +129,7 @@ pub async fn resend(
     let others = Condition::all().add(Column::EmailCanonical.eq(email.key())).add(Column::Id.ne(id));
     expiry::expire(tx, others).await?;
     let inviter = inviter(tx).await?;
-    let token = one_time_tokens::issue_invitation(&tx.beside(), mail, id, &email).await?;
+    let token = one_time_tokens::issue_invitation(&tx.global(), mail, id, &email).await?;
     let invitation = tx
         .update(ActiveModel {
             id: Set(id),
@@ -153,7 +153,7 @@ pub async fn resend(
 /// The person who acts.
 async fn inviter<P: WritePermission>(tx: &OrgTx<P>) -> Result<User> {
     let actor = tx.origin().actor.user().ok_or(Error::Broken("nobody invites"))?;
-    let found = tx.beside().find::<users::Entity>().filter(users::Column::Id.eq(actor)).one().await?;
+    let found = tx.global().find::<users::Entity>().filter(users::Column::Id.eq(actor)).one().await?;
     // Deleted in this moment.
     found.ok_or(ErrorCode::InvalidToken.refuse())
 }

@@ -11,7 +11,7 @@ use crate::{
         ids::{MemberId, RoleId},
         permissions::{PermissionSet, RequiredPermission, RoleGrants},
     },
-    storage::db::{OrgTx, pieces},
+    storage::db::{OrgTx, chunks},
     tenancy::roles::{self, Role},
 };
 
@@ -49,10 +49,10 @@ pub(crate) async fn rights<P: RequiredPermission>(tx: &OrgTx<P>, concerned: &[Me
     let active = active.all_of(Column::Id, concerned.iter().copied()).await?;
     let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
     let mut held = Vec::new();
-    for members in pieces(active.iter().copied()) {
+    for members in chunks(active.iter().copied()) {
         let theirs = member_roles::Column::MemberId.is_in(members);
         let theirs = tx.find::<member_roles::Entity>().filter(theirs).join::<roles::Entity>();
-        held.extend(theirs.views::<Held>(member_roles::Column::Id).await?);
+        held.extend(theirs.select_as::<Held>(member_roles::Column::Id).await?);
     }
     let mut distinct = BTreeMap::<RoleId, Role>::new();
     for role in held.iter().filter_map(|held| held.role.clone()) {

@@ -55,5 +55,5 @@ impl TenantTable for Entity {
     // Removed members keep their row: what they did still names them.
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "member";
-    const DECIDES_ACCESS: bool = true;
+    const AFFECTS_ACCESS: bool = true;
 }

@@ -99,11 +99,11 @@ pub async fn list(
             return Ok(Page { data: Vec::new(), next: None });
         };
         let held = member_roles::Column::RoleId.eq(role.id);
-        members = members.whose::<member_roles::Entity>(Column::Id, member_roles::Column::MemberId, held);
+        members = members.where_in::<member_roles::Entity>(Column::Id, member_roles::Column::MemberId, held);
     }
     let mut members = members.with::<users::Entity>();
     if let Some(term) = &filter.term {
-        members = members.filter(users::called(term));
+        members = members.filter(users::matches_search(term));
     }
     let page = members.page(listing).await?;
     let mut roles = roles_of(tx, page.data.iter().map(|(member, _)| member.id)).await?;
@@ -150,7 +150,7 @@ async fn roles_of<P: RequiredPermission>(
     members: impl Iterator<Item = MemberId>,
 ) -> Result<HashMap<MemberId, Vec<RoleSummary>>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
-    let held = held.join::<roles::Entity>().views::<Held>(member_roles::Column::Id).await?;
+    let held = held.join::<roles::Entity>().select_as::<Held>(member_roles::Column::Id).await?;
     let mut roles = HashMap::<_, Vec<_>>::new();
     for Held { member_id, role } in held {
         roles.entry(member_id).or_default().extend(role);

@@ -52,5 +52,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "role of a member";
-    const DECIDES_ACCESS: bool = true;
+    const AFFECTS_ACCESS: bool = true;
 }

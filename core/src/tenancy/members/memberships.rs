@@ -163,6 +163,6 @@ pub(crate) async fn belongs(tx: &GlobalTx, user: UserId, org: OrgId) -> Result<b
     let mut query = workplaces([user]);
     query.and_where(Expr::col(organization(organizations::Column::Id)).eq(org));
     #[expect(clippy::disallowed_methods, reason = "a person names an organization of his")]
-    let places: Vec<Place> = tx.across(&query).await?;
+    let places: Vec<Place> = tx.query_across_orgs(&query).await?;
     Ok(!places.is_empty())
 }

@@ -93,7 +93,7 @@ pub(crate) async fn add(tx: &OrgTx<Platform>, user: UserId, role: BuiltinRole) -
 }
 
 async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<()> {
-    tx.live::<roles::Entity>("role_id", role).await?;
+    tx.require_existing::<roles::Entity>("role_id", role).await?;
     tx.insert(member_roles::ActiveModel {
         id: Set(MemberRoleId::new(tx.now())),
         member_id: Set(member),
@@ -144,7 +144,7 @@ pub(crate) async fn grants_of<P: RequiredPermission>(
         .find::<member_roles::Entity>()
         .filter(member_roles::Column::MemberId.eq(member))
         .join::<roles::Entity>()
-        .views::<Held>(member_roles::Column::Id)
+        .select_as::<Held>(member_roles::Column::Id)
         .await?;
     roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
 }

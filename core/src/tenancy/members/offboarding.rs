@@ -56,7 +56,7 @@ pub(crate) async fn of(tx: &GlobalTx, user: UserId) -> Result<Vec<Belonging>> {
         )
         .and_where(Expr::col(member(entity::Column::UserId)).eq(user));
     #[expect(clippy::disallowed_methods, reason = "finds where a person belongs; each is then entered")]
-    let mut found: Vec<Belonging> = tx.across(&query).await?;
+    let mut found: Vec<Belonging> = tx.query_across_orgs(&query).await?;
     found.sort_unstable_by_key(|membership| membership.member);
     Ok(found)
 }

@@ -60,7 +60,7 @@ async fn active_owners<P: RequiredPermission>(tx: &OrgTx<P>, condition: Conditio
     let owners = tx
         .find::<entity::Entity>()
         .filter(condition.add(entity::Column::Status.eq(super::ACTIVE)))
-        .whose::<member_roles::Entity>(
+        .where_in::<member_roles::Entity>(
             entity::Column::Id,
             member_roles::Column::MemberId,
             member_roles::Column::RoleId.eq(role.id),
@@ -91,7 +91,7 @@ pub(crate) async fn refuse_last(tx: &GlobalTx, user: UserId, locked: &[OrgId]) -
         return Err(ErrorCode::Conflict.refuse());
     }
     #[expect(clippy::disallowed_methods, reason = "counts the owners of every organization the person is in")]
-    let owners: Vec<Owner> = tx.across(&owners_beside(user)).await?;
+    let owners: Vec<Owner> = tx.query_across_orgs(&owners_beside(user)).await?;
     let mut by_slug = BTreeMap::<String, Vec<UserId>>::new();
     for owner in owners {
         by_slug.entry(owner.slug).or_default().push(owner.user_id);
@@ -107,7 +107,7 @@ pub(crate) async fn refuse_last(tx: &GlobalTx, user: UserId, locked: &[OrgId]) -
 /// How many living teams the person owns.
 pub(crate) async fn owned(tx: &GlobalTx, user: UserId) -> Result<u64> {
     #[expect(clippy::disallowed_methods, reason = "counts what one person owns, wherever that is")]
-    let owners: Vec<Owner> = tx.across(&owners_beside(user)).await?;
+    let owners: Vec<Owner> = tx.query_across_orgs(&owners_beside(user)).await?;
     Ok(owners.iter().filter(|owner| owner.user_id == user).count() as u64)
 }
 
@@ -121,7 +121,7 @@ async fn belongings(tx: &GlobalTx, condition: Condition) -> Result<Vec<OrgId>> {
         .cond_where(condition)
         .order_by((organizations::Entity, organizations::Column::Id), Order::Asc);
     #[expect(clippy::disallowed_methods, reason = "finds the organizations a person belongs to")]
-    let found: Vec<Belonging> = tx.across(&query).await?;
+    let found: Vec<Belonging> = tx.query_across_orgs(&query).await?;
     Ok(found.into_iter().map(|belonging| belonging.id).collect())
 }
 

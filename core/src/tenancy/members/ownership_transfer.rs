@@ -74,7 +74,7 @@ async fn exchange<P: WritePermission>(
         created_at: Set(tx.now()),
         ..Default::default()
     };
-    tx.insert_absent(row, &[member_roles::Column::MemberId, member_roles::Column::RoleId]).await?;
+    tx.insert_if_absent(row, &[member_roles::Column::MemberId, member_roles::Column::RoleId]).await?;
     if let Some(loss) = loss {
         let lost = member_roles::Column::MemberId.eq(member).and(member_roles::Column::RoleId.eq(loss));
         tx.delete::<member_roles::Entity>(lost).await?;

@@ -77,9 +77,9 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
         Some(_) => None,
     };
     if let Some(message) = message {
-        fields.refuse(FIELD, "UNKNOWN_REFERENCE", message);
+        fields.add(FIELD, "UNKNOWN_REFERENCE", message);
     }
-    fields.finish()?;
+    fields.into_result()?;
     let Some(other) = other else { return Err(ErrorCode::ValidationFailed.refuse()) };
     if !tx.may(Permission::RolesAssign) {
         return Err(super::lack(tx, Permission::RolesAssign).await?);
@@ -107,7 +107,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     tx.insert_many(given.collect()).await?;
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
-    tx.set_those::<Entity>(columns, members.iter().copied()).await?;
+    tx.update_in_chunks::<Entity>(columns, members.iter().copied()).await?;
     let details = Details::changed(json!({ "role_id": id }), json!({ "role_id": other.id }));
     tx.record_all(Action::MemberUpdated, members.iter().copied(), &details).await?;
     Ok(other.id)

@@ -40,7 +40,7 @@ impl ReferencedMembers {
 pub(crate) fn refuse_standing(is_active: Option<bool>, field: &str, fields: &mut FieldErrors) {
     match is_active {
         Some(true) => {}
-        Some(false) => fields.refuse(field, "INACTIVE_MEMBER", "This member is not active."),
-        None => fields.refuse(field, "UNKNOWN_MEMBER", "There is no such member."),
+        Some(false) => fields.add(field, "INACTIVE_MEMBER", "This member is not active."),
+        None => fields.add(field, "UNKNOWN_MEMBER", "There is no such member."),
     }
 }

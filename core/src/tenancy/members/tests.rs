@@ -84,7 +84,7 @@ impl Place {
             people.push(users::create(&tx, new, false, Address::Proved).await.unwrap().id);
         }
         #[expect(clippy::disallowed_methods, reason = "tests need members before anybody can be invited")]
-        let scope = tx.enter(tenant.org).await.unwrap();
+        let scope = tx.enter_org(tenant.org).await.unwrap();
         let mut members = Vec::new();
         for user in people {
             members.push(add(&scope, user, BuiltinRole::Viewer).await.unwrap().id);
@@ -114,7 +114,7 @@ impl Place {
         let origin = AuditOrigin::of(Actor::User(self.tenant.owner));
         let org: OrgId = self.tenant.org;
         #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
-        let proof = Authorized::checked(org, origin, facts);
+        let proof = Authorized::from_lookup(org, origin, facts);
         P::PERMISSION.is_some_and(|permission| held.contains(permission)).then_some(proof)
     }
 

@@ -53,8 +53,8 @@ pub(crate) async fn lock_each(tx: &GlobalTx, organizations: BTreeSet<OrgId>) -> 
     let mut locked = Vec::new();
     for org in organizations {
         #[expect(clippy::disallowed_methods, reason = "locks what a change of an account will change, too")]
-        let scope = tx.enter(org).await?;
-        match scope.find::<Entity>().ever().one_locked().await {
+        let scope = tx.enter_org(org).await?;
+        match scope.find::<Entity>().including_deleted().one_locked().await {
             Ok(_) => locked.push(org),
             Err(Error::NotFound(_)) => {}
             Err(error) => return Err(error),

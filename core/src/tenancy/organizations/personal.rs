@@ -3,7 +3,7 @@
 use super::NewOrganization;
 use crate::{
     base::{
-        crypto::random,
+        crypto::random_bytes,
         text::{Name, Slug},
     },
     identity::users::User,
@@ -15,11 +15,14 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// What it is called: by his username or the local part of his address, which six random characters make unique.
 pub(crate) fn personal(user: &User) -> NewOrganization {
     let suffix: String =
-        random::<6>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+        random_bytes::<6>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     let local = user.email.split('@').next().unwrap_or_default();
     let called = user.username.as_deref().unwrap_or(local);
     let named = user.first_name.as_deref().unwrap_or(called);
     // A name as long as a name may be has no room for more.
     let name = Name::parse(&format!("{named}'s")).or_else(|_| Name::parse(named));
-    NewOrganization { name: name.unwrap_or_else(|_| Name::personal()), slug: Slug::made_of(called, &suffix) }
+    NewOrganization {
+        name: name.unwrap_or_else(|_| Name::personal()),
+        slug: Slug::from_display_name(called, &suffix),
+    }
 }

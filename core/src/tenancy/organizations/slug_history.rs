@@ -36,5 +36,5 @@ impl TenantTable for Entity {
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "former slug";
     // It leads to where rights are asked again.
-    const DECIDES_ACCESS: bool = false;
+    const AFFECTS_ACCESS: bool = false;
 }

@@ -141,7 +141,7 @@ async fn refuse_slug<E: EntityTrait, P: RequiredPermission>(
     let mut query = Query::select();
     query.column(column).from(E::default()).and_where(column.eq(slug)).limit(1);
     #[expect(clippy::disallowed_methods, reason = "the names of organizations are one space for all")]
-    let known: Vec<Known> = tx.across(&query).await?;
+    let known: Vec<Known> = tx.query_across_orgs(&query).await?;
     match known.is_empty() {
         true => Ok(()),
         false => Err(ErrorCode::SlugTaken.refuse()),

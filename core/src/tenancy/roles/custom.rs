@@ -9,7 +9,7 @@ use super::{Column, Entity, Role, entity::ActiveModel, grants, role_permissions}
 use crate::{
     Error, Result,
     base::{
-        crypto::{hex, random},
+        crypto::{hex, random_bytes},
         error::ErrorCode,
         ids::{RoleId, RolePermissionId},
         pagination::{Page, PageRequest},
@@ -194,7 +194,7 @@ async fn free_key<P: WritePermission>(tx: &OrgTx<P>, wanted: String) -> Result<S
     let is_it = || Column::Key.eq(wanted.as_str());
     let is_taken = tx.find::<Entity>().filter(is_it()).exists().await?
         || tx.find_deleted::<Entity>().filter(is_it()).exists().await?;
-    let key = if is_taken { format!("{wanted}-{}", hex(&random::<4>())) } else { wanted };
+    let key = if is_taken { format!("{wanted}-{}", hex(&random_bytes::<4>())) } else { wanted };
     Ok(key.chars().take(KEY_MAX).collect())
 }
 
@@ -202,7 +202,7 @@ async fn free_key<P: WritePermission>(tx: &OrgTx<P>, wanted: String) -> Result<S
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_NAME_TAKEN`.
-pub async fn change(
+pub async fn update(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     changes: RoleChanges,

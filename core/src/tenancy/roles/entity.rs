@@ -47,5 +47,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "role";
-    const DECIDES_ACCESS: bool = true;
+    const AFFECTS_ACCESS: bool = true;
 }

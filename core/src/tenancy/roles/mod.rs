@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 pub use custom::{
-    NewRole, RoleChanges, RoleKey, RoleWithPermissions, change, create, exists, get, list, set_permissions,
+    NewRole, RoleChanges, RoleKey, RoleWithPermissions, create, exists, get, list, set_permissions, update,
 };
 pub(crate) use custom::{facts, lock};
 pub use entity::Model as Role;
@@ -38,7 +38,7 @@ pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
         key: Set(role.key().to_owned()),
         name: Set(role.name().to_owned()),
         name_key: Set(text::key(role.name())),
-        description: Set(role.about().to_owned()),
+        description: Set(role.description().to_owned()),
         is_builtin: Set(true),
         version: Set(1),
         deleted_at: Set(None),
@@ -105,7 +105,7 @@ pub(crate) async fn that_grant<P: RequiredPermission>(
     let grants = |role: &BuiltinRole| role.permissions().contains(permission);
     let builtin = BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned());
     let allowed = role_permissions::Column::Permission.eq(permission.as_str());
-    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).whose::<role_permissions::Entity>(
+    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).where_in::<role_permissions::Entity>(
         Column::Id,
         role_permissions::Column::RoleId,
         allowed,

@@ -35,5 +35,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = None;
     const NAME: &'static str = "permission of a role";
-    const DECIDES_ACCESS: bool = true;
+    const AFFECTS_ACCESS: bool = true;
 }

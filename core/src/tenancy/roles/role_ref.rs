@@ -60,10 +60,10 @@ pub(crate) async fn resolve<P: RequiredPermission>(
     let mut fields = FieldErrors::default();
     for (place, wanted) in wanted.iter().enumerate() {
         if !roles.iter().any(|role| wanted.names(role)) {
-            fields.refuse(&format!("{field}[{place}]"), "UNKNOWN_REFERENCE", "There is no such role.");
+            fields.add(&format!("{field}[{place}]"), "UNKNOWN_REFERENCE", "There is no such role.");
         }
     }
-    fields.finish()?;
+    fields.into_result()?;
     let distinct: BTreeMap<_, _> = roles.into_iter().map(|role| (role.id, role)).collect();
     grants(tx, distinct.into_values().collect()).await
 }

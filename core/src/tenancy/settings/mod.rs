@@ -74,7 +74,7 @@ impl Settings {
         let text = |name: &str| stored.get(name).and_then(Value::as_str);
         let currency = text(CURRENCY).and_then(|code| Currency::parse(code).ok());
         Self {
-            currency: currency.unwrap_or_else(Currency::usual),
+            currency: currency.unwrap_or_else(Currency::default_currency),
             week_start: text(WEEK_START).and_then(WeekStart::parse).unwrap_or(WeekStart::Monday),
             audit_retention_days: audit_retention_days(&stored),
             time: TimeRules::of(&stored),

@@ -77,11 +77,11 @@ async fn refuse_unfit<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: 
     let mut fields = FieldErrors::default();
     match members::active(tx, to).await {
         Ok(_) if to == from => {
-            fields.refuse("member_id", "NOT_A_CHOICE", "Choose a member other than yourself.");
+            fields.add("member_id", "NOT_A_CHOICE", "Choose a member other than yourself.");
         }
         Ok(_) => {}
         Err(Error::NotFound(_)) => {
-            fields.refuse(
+            fields.add(
                 "member_id",
                 "UNKNOWN_REFERENCE",
                 "There is no such member, or the member is not active.",
@@ -89,7 +89,7 @@ async fn refuse_unfit<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: 
         }
         Err(error) => return Err(error),
     }
-    fields.finish()
+    fields.into_result()
 }
 
 /// The offer that can be accepted now.

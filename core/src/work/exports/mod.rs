@@ -65,7 +65,7 @@ impl<S: ExportSelection> WorkExport<S> {
     /// Whatever the database refuses; `NOT_A_MEMBER` for whoever has no rows of his own and sees nobody else's.
     pub async fn begin(db: &Db, proof: &Authorized<ExportsCreate>, selection: S) -> Result<Self> {
         let rows = selection.count(&db.begin_read(proof).await?).await?;
-        Ok(Self { db: db.clone(), proof: proof.again(), selection, rows, rest: Some(None) })
+        Ok(Self { db: db.clone(), proof: proof.duplicate(), selection, rows, rest: Some(None) })
     }
 
     /// How many rows there were when it began.

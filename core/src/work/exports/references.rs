@@ -35,7 +35,7 @@ impl ExportReferences {
         let (members, projects, tags) = (distinct(members), distinct(projects), distinct(tags));
         let people = tx.find::<members::Entity>().with::<users::Entity>();
         let people = people.all_of(members::Column::Id, members).await?;
-        let seen = tx.find::<projects::Entity>().ever().filter(projects::visible(tx));
+        let seen = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
         let seen = seen.all_of(projects::Column::Id, projects).await?;
         let tags = tx.find::<tags::Entity>().all_of(tags::Column::Id, tags).await?;
         Ok(Self {

@@ -36,7 +36,7 @@ fn limited<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<MemberId> {
 
 fn joined<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Expr {
     let his = project_members_entity::Column::MemberId.eq(member);
-    tx.among::<project_members_entity::Entity>(
+    tx.in_rows_of::<project_members_entity::Entity>(
         entity::Column::Id,
         project_members_entity::Column::ProjectId,
         his,

@@ -197,7 +197,7 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `PROJECT_CODE_TAKEN`.
-pub async fn change(
+pub async fn update(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     changes: ProjectChanges,
@@ -252,7 +252,7 @@ async fn refuse_taken<P: RequiredPermission>(tx: &OrgTx<P>, code_key: &str) -> R
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn remove(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expected) -> Result<()> {
     let before = seen(tx, id).one_locked().await?;
     expected.check(&before.version)?;
     let removed = ActiveModel {

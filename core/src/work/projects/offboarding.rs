@@ -32,7 +32,7 @@ pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) 
     }
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
-    tx.set_those::<Entity>(columns, living.iter().copied()).await?;
+    tx.update_in_chunks::<Entity>(columns, living.iter().copied()).await?;
     let details = Details::changed(json!({ "member_id": member }), json!({ "member_id": null }));
     tx.record_all(Action::ProjectUpdated, living, &details).await
 }

@@ -15,7 +15,7 @@ use crate::{
     },
     storage::{
         audit::{Action, Details},
-        db::{Expected, OrgTx, pieces},
+        db::{Expected, OrgTx, chunks},
     },
     tenancy::members::ReferencedMembers,
 };
@@ -59,12 +59,12 @@ pub async fn set_team(
     for (place, member) in wanted.iter().enumerate().filter(|(_, member)| added.contains(member)) {
         standings.check(&format!("members[{place}]"), *member, &mut fields);
     }
-    fields.finish()?;
+    fields.into_result()?;
     expected.check(&project.version)?;
     if new == old {
         return Ok(ProjectMembers { members: before, version: project.version });
     }
-    for gone in pieces(old.difference(&new).copied()) {
+    for gone in chunks(old.difference(&new).copied()) {
         let gone = project_members_entity::Column::MemberId.is_in(gone);
         let links = Condition::all().add(project_members_entity::Column::ProjectId.eq(id)).add(gone);
         tx.delete::<project_members_entity::Entity>(links).await?;

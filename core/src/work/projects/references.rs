@@ -25,7 +25,7 @@ pub(crate) async fn given<P: RequiredPermission>(
 ) -> Result<Option<Project>> {
     match seen(tx, id).one().await {
         Err(Error::NotFound(_)) => {
-            fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
+            fields.add("project_id", "UNKNOWN_PROJECT", "There is no such project.");
             Ok(None)
         }
         found => found.map(Some),
@@ -43,7 +43,7 @@ pub(crate) async fn given_by_code<P: RequiredPermission>(
 ) -> Result<Option<Project>> {
     match tx.find::<Entity>().filter(Column::CodeKey.eq(code.key())).filter(visible(tx)).one().await {
         Err(Error::NotFound(_)) => {
-            fields.refuse("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
+            fields.add("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
             Ok(None)
         }
         found => found.map(Some),

@@ -33,16 +33,19 @@ pub(super) async fn labels<P: RequiredPermission>(
             people.into_iter().map(|(member, user)| (member.id.to_string(), user.display_name())).collect()
         }
         GroupLevel::Project => {
-            let found = tx.find::<projects::Entity>().ever().filter(projects::visible(tx));
+            let found = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
             let found = found.all_of(projects::Column::Id, ids).await?;
             found.into_iter().map(|project| (project.id.to_string(), project.name)).collect()
         }
         GroupLevel::Task => {
             let project = tasks::Column::ProjectId;
-            let seen =
-                tx.among_ever::<projects::Entity>(project, projects::Column::Id, projects::visible(tx));
+            let seen = tx.in_rows_of_including_deleted::<projects::Entity>(
+                project,
+                projects::Column::Id,
+                projects::visible(tx),
+            );
             let seen = Condition::any().add(project.is_null()).add(seen);
-            let found = tx.find::<tasks::Entity>().ever().filter(seen);
+            let found = tx.find::<tasks::Entity>().including_deleted().filter(seen);
             let found = found.all_of(tasks::Column::Id, ids).await?;
             found.into_iter().map(|task| (task.id.to_string(), task.title)).collect()
         }

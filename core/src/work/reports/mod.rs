@@ -158,12 +158,12 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
     let levels = &wanted.levels[..];
     let mut fields = FieldErrors::default();
     if range.0 >= range.1 {
-        fields.refuse("to", "OUT_OF_RANGE", "Must be at least one second later than `from`.");
+        fields.add("to", "OUT_OF_RANGE", "Must be at least one second later than `from`.");
     }
     if levels.len() > 2 || matches!(levels, [one, other] if one == other) {
-        fields.refuse("group_by", "NOT_UNIQUE", "Must be one or two different groupings.");
+        fields.add("group_by", "NOT_UNIQUE", "Must be one or two different groupings.");
     }
-    fields.finish()?;
+    fields.into_result()?;
 
     let (timezone, week_start) = days(tx, wanted.timezone.clone(), wanted.week_start).await?;
     let depths = plan::depths(levels, &Calendar::new(&timezone, week_start), range);
@@ -243,7 +243,7 @@ fn picked<P: RequiredPermission>(
 ) -> Result<Condition> {
     let runs = (tx.now() > from).then(|| Column::EndedAt.is_null());
     let tagged = wanted.tag.map(|tag| {
-        tx.among::<time_entry_tags::Entity>(
+        tx.in_rows_of::<time_entry_tags::Entity>(
             Column::Id,
             time_entry_tags::Column::TimeEntryId,
             time_entry_tags::Column::TagId.eq(tag),

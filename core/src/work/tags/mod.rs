@@ -103,7 +103,7 @@ pub async fn create(tx: &OrgTx<TasksCreate>, name: TagName) -> Result<Tag> {
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_NAME_TAKEN`.
-pub async fn change(
+pub async fn update(
     tx: &OrgTx<TasksUpdate>,
     id: TagId,
     name: Option<TagName>,
@@ -141,7 +141,7 @@ pub(crate) async fn known<P: RequiredPermission>(tx: &OrgTx<P>, tags: Vec<TagId>
 /// Notes in `fields` which of `tags`, given as `tags[0]` and so on, are not `known`.
 pub(crate) fn refuse_unknown(known: &HashSet<TagId>, tags: &[TagId], fields: &mut FieldErrors) {
     for (at, _) in tags.iter().enumerate().filter(|(_, tag)| !known.contains(tag)) {
-        fields.refuse(&format!("tags[{at}]"), "UNKNOWN_TAG", "There is no such tag.");
+        fields.add(&format!("tags[{at}]"), "UNKNOWN_TAG", "There is no such tag.");
     }
 }
 

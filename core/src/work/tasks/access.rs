@@ -8,6 +8,6 @@ use crate::{base::permissions::RequiredPermission, storage::db::OrgTx, work::pro
 /// The tasks that the caller sees: of no project, or of a living one that he sees.
 pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Condition {
     let project =
-        tx.among::<projects::Entity>(Column::ProjectId, projects::Column::Id, projects::visible(tx));
+        tx.in_rows_of::<projects::Entity>(Column::ProjectId, projects::Column::Id, projects::visible(tx));
     Condition::any().add(Column::ProjectId.is_null()).add(project)
 }

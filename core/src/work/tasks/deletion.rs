@@ -18,7 +18,7 @@ use crate::{
 /// # Errors
 /// `NotFound`, also when it is on a project that the caller does not see; `FORBIDDEN` when it is not his;
 /// `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn remove(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) -> Result<()> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     own::refuse_others(tx, &task).await?;
     expected.check(&task.version)?;
@@ -42,7 +42,7 @@ pub async fn remove(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) ->
 pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags> {
     // Deleted projects too: that his is one of them is what he is told.
     let theirs = (Column::ProjectId, projects::Column::Id, projects::visible(tx));
-    let project = tx.among_ever::<projects::Entity>(theirs.0, theirs.1, theirs.2);
+    let project = tx.in_rows_of_including_deleted::<projects::Entity>(theirs.0, theirs.1, theirs.2);
     let seen = Condition::any().add(Column::ProjectId.is_null()).add(project);
     let task = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(seen).one_locked().await?;
     own::refuse_others(tx, &task).await?;

@@ -117,5 +117,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "task";
-    const DECIDES_ACCESS: bool = false;
+    const AFFECTS_ACCESS: bool = false;
 }

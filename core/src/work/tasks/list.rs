@@ -85,7 +85,7 @@ pub async fn list(
     let mut tasks = tasks.filter_some(Column::AssigneeId, assignee);
     if let Some(tag) = filter.tag {
         let has_it = task_tags::Column::TagId.eq(tag);
-        tasks = tasks.whose::<task_tags::Entity>(Column::Id, task_tags::Column::TaskId, has_it);
+        tasks = tasks.where_in::<task_tags::Entity>(Column::Id, task_tags::Column::TaskId, has_it);
     }
     let page = tasks.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|task| task.id).collect()).await?;

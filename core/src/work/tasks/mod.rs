@@ -24,12 +24,12 @@ use serde_json::{Value, json};
 
 pub(crate) use access::visible;
 pub use create::{NewTask, create};
-pub use deletion::{remove, restore};
+pub use deletion::{delete, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as Task, Priority, TaskStatus};
 pub use list::{TaskFilter, TaskKey, get, list};
 pub use own::may;
-pub use update::{TaskChanges, change};
+pub use update::{TaskChanges, update};
 
 use crate::{
     Result,

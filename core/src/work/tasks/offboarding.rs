@@ -30,7 +30,7 @@ pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) 
         (Column::Version, Expr::col(Column::Version).add(1)),
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
-    tx.set_those::<Entity>(columns, ids.iter().copied()).await?;
+    tx.update_in_chunks::<Entity>(columns, ids.iter().copied()).await?;
     let details = Details::changed(json!({ "assignee_id": member }), json!({ "assignee_id": null }));
     tx.record_all(Action::TaskUpdated, ids, &details).await
 }

@@ -66,13 +66,13 @@ impl Book {
         let mut fields = FieldErrors::default();
         let project = new.project_id.map(|id| self.projects.get(&id));
         if let Some(None) = project {
-            fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
+            fields.add("project_id", "UNKNOWN_PROJECT", "There is no such project.");
         }
         if let Some(assignee) = new.assignee_id {
             self.members.check("assignee_id", assignee, &mut fields);
         }
         tags::refuse_unknown(&self.tags, &new.tags, &mut fields);
-        fields.finish()?;
+        fields.into_result()?;
         project.flatten().map_or(Ok(()), projects::refuse_archived)?;
         let last = self.last.entry(new.project_id).or_default();
         let position = new.position.unwrap_or(last.saturating_add(STEP).min(POSITION_MAX));

@@ -55,7 +55,7 @@ pub struct TaskChanges {
 /// `NotFound`, also when it is on a project that the caller does not see; `FORBIDDEN` when it is not his; `VALIDATION_FAILED`
 /// naming a project, member or tag that is not there, or a member who is not active; `PRECONDITION_FAILED` when `expected` is
 /// not its version; `PROJECT_ARCHIVED` when it is to go to such a one.
-pub async fn change(
+pub async fn update(
     tx: &OrgTx<TasksUpdate>,
     id: TaskId,
     changes: TaskChanges,
@@ -76,14 +76,14 @@ pub async fn change(
         assignees.check("assignee_id", member, &mut fields);
     }
     tags::check(tx, changes.tags.as_deref().unwrap_or_default(), &mut fields).await?;
-    fields.finish()?;
+    fields.into_result()?;
     expected.check(&before.task.version)?;
     project.as_ref().map_or(Ok(()), projects::refuse_archived)?;
     if after == before {
         return Ok(before);
     }
     retag(tx, id, &before.tags, &after.tags).await?;
-    let task = update(tx, after.task).await?;
+    let task = store(tx, after.task).await?;
     let after = TaskWithTags { task, tags: after.tags };
     tx.record(Action::TaskUpdated, id, Details::changed(facts(&before), facts(&after))).await?;
     Ok(after)
@@ -107,7 +107,7 @@ impl TaskChanges {
     }
 }
 
-async fn update(tx: &OrgTx<TasksUpdate>, task: Task) -> Result<Task> {
+async fn store(tx: &OrgTx<TasksUpdate>, task: Task) -> Result<Task> {
     tx.update(ActiveModel {
         id: Set(task.id),
         project_id: Set(task.project_id),

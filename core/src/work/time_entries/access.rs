@@ -20,7 +20,8 @@ pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Condition>
         return Ok(Condition::all().add(Column::MemberId.eq(tx.own_member()?)));
     }
     let Some(hidden) = projects::hidden(tx) else { return Ok(Condition::all()) };
-    let hidden = tx.among_ever::<projects::Entity>(Column::ProjectId, projects::Column::Id, hidden);
+    let hidden =
+        tx.in_rows_of_including_deleted::<projects::Entity>(Column::ProjectId, projects::Column::Id, hidden);
     let open = Condition::any().add(Column::ProjectId.is_null()).add(hidden.not());
     Ok(open.add_option(tx.member().map(|member| Column::MemberId.eq(member))))
 }

@@ -90,7 +90,7 @@ pub(super) async fn write<P: WritePermission>(
     let work = ResolvedReferences::look_up(tx, about.project, about.task, &mut fields).await?;
     let tags = references::tags(tx, about.tags, &mut fields).await?;
     rules.judge(span, tx.now(), &mut fields);
-    fields.finish()?;
+    fields.into_result()?;
     rules.refuse_locked(span.started_at)?;
     work.project.as_ref().map_or(Ok(()), projects::refuse_archived)?;
     rules.refuse_overlap(tx, member, span, None).await?;

@@ -27,7 +27,7 @@ use crate::{
 /// # Errors
 /// `NotFound`; `Forbidden` for the time of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when `expected` is
 /// not its version; `PERIOD_LOCKED`.
-pub async fn remove(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &Expected) -> Result<()> {
     let before = held(tx, id).await?;
     expected.check(&before.entry.version)?;
     Rules::of(tx).await?.refuse_locked(before.entry.started_at)?;

@@ -70,5 +70,5 @@ impl TenantTable for Entity {
     const ID: Column = Column::Id;
     const DELETED: Option<Column> = Some(Column::DeletedAt);
     const NAME: &'static str = "time entry";
-    const DECIDES_ACCESS: bool = false;
+    const AFFECTS_ACCESS: bool = false;
 }

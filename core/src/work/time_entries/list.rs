@@ -77,7 +77,7 @@ impl TimeEntryFilter {
         Ok(match self.tag {
             Some(tag) => {
                 let has = time_entry_tags::Column::TagId.eq(tag);
-                entries.whose::<time_entry_tags::Entity>(
+                entries.where_in::<time_entry_tags::Entity>(
                     Column::Id,
                     time_entry_tags::Column::TimeEntryId,
                     has,

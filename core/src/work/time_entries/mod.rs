@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 pub(crate) use access::visible;
 pub use create::{NewTimeEntry, TimeEntryFields, create};
-pub use deletion::{remove, restore};
+pub use deletion::{delete, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as TimeEntry, Source};
 pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
@@ -34,9 +34,9 @@ pub(crate) use list::window;
 pub use list::{TimeEntryFilter, TimeEntryKey, list};
 pub(crate) use offboarding::{depart, depart_all};
 pub use references::ProjectRef;
-pub use tag_deletion::remove_tag;
+pub use tag_deletion::delete_tag;
 pub use timer::{NewTimer, running, start, stop};
-pub use update::{TimeEntryChanges, change};
+pub use update::{TimeEntryChanges, update};
 
 use crate::{
     Result,

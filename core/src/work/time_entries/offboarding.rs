@@ -39,6 +39,6 @@ async fn end<P: WritePermission>(tx: &OrgTx<P>, whose: impl IntoCondition) -> Re
         after.entry.ended_at = Some(ended_at);
         events.push((id, Details::changed(before.facts(), after.facts())));
     }
-    tx.set_each::<Entity>(&[Column::EndedAt, Column::Version, Column::UpdatedAt], rows).await?;
+    tx.update_each::<Entity>(&[Column::EndedAt, Column::Version, Column::UpdatedAt], rows).await?;
     tx.record_each(Action::TimeEntryStopped, events).await
 }

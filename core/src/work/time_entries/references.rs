@@ -66,7 +66,7 @@ impl ResolvedReferences {
 
 /// Notes that a task is of another project than the one it is named with.
 pub(super) fn refuse_stray_task(fields: &mut FieldErrors) {
-    fields.refuse("task_id", "TASK_OF_OTHER_PROJECT", "This task does not belong to the given project.");
+    fields.add("task_id", "TASK_OF_OTHER_PROJECT", "This task does not belong to the given project.");
 }
 
 async fn find_task<P: RequiredPermission>(
@@ -77,7 +77,7 @@ async fn find_task<P: RequiredPermission>(
     let found = tx.find::<tasks::Entity>().filter(tasks::Column::Id.eq(id)).filter(tasks::visible(tx));
     match found.one().await {
         Err(Error::NotFound(_)) => {
-            fields.refuse("task_id", "UNKNOWN_TASK", "There is no such task.");
+            fields.add("task_id", "UNKNOWN_TASK", "There is no such task.");
             Ok(None)
         }
         found => found.map(Some),
@@ -94,7 +94,7 @@ pub(super) async fn tags<P: RequiredPermission>(
     tags.sort_unstable();
     tags.dedup();
     if tags.len() > MOST_TAGS {
-        fields.refuse("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
+        fields.add("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
     }
     Ok(tags)
 }

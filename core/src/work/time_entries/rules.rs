@@ -50,25 +50,25 @@ impl Rules {
     pub(super) fn judge(&self, span: Span, now: DateTime<Utc>, fields: &mut FieldErrors) {
         let Span { started_at, ended_at } = span;
         if !(1970..=2199).contains(&started_at.year()) {
-            fields.refuse("started_at", "OUT_OF_RANGE", "Must be between the years 1970 and 2199.");
+            fields.add("started_at", "OUT_OF_RANGE", "Must be between the years 1970 and 2199.");
         }
         if !self.settled.future {
             let ahead = |instant: DateTime<Utc>| instant > now + CLOCK_SKEW;
             for (field, instant) in [("started_at", Some(started_at)), ("ended_at", ended_at)] {
                 if instant.is_some_and(ahead) {
-                    fields.refuse(field, "IN_FUTURE", "Must not be in the future.");
+                    fields.add(field, "IN_FUTURE", "Must not be in the future.");
                 }
             }
         }
         let Some(ended_at) = ended_at else { return };
         if ended_at < started_at {
-            fields.refuse("ended_at", "ENDED_BEFORE_STARTED", "Must not be before `started_at`.");
+            fields.add("ended_at", "ENDED_BEFORE_STARTED", "Must not be before `started_at`.");
         } else if ended_at - started_at > self.settled.longest() {
             let hours = self.settled.max_hours;
             let sentence = format!(
                 "A time entry of this organization can last at most {hours} hours. Choose an earlier `ended_at`."
             );
-            fields.refuse("ended_at", "ENTRY_TOO_LONG", sentence);
+            fields.add("ended_at", "ENTRY_TOO_LONG", sentence);
         }
     }
 
@@ -123,7 +123,7 @@ mod tests {
     fn faults(span: Span, settled: TimeRules) -> Vec<String> {
         let mut fields = FieldErrors::default();
         Rules { settled, lock: PeriodLock::default() }.judge(span, at(12), &mut fields);
-        match fields.finish() {
+        match fields.into_result() {
             Err(crate::Error::Invalid(_, faults)) => {
                 faults.into_iter().map(|fault| format!("{} {}", fault.field, fault.code)).collect()
             }

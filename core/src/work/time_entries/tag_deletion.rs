@@ -20,17 +20,17 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has it.
-pub async fn remove_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
+pub async fn delete_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
     // Locked first: whoever gives it to something meanwhile waits, and then finds it gone.
     let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked_to_delete().await?;
     expected.check(&before.version)?;
     let (of_task, of_entry) = (tagged_tasks::Column::TagId.eq(id), time_entry_tags::Column::TagId.eq(id));
-    let tasks = tx.find::<tasks::Entity>().whose::<tagged_tasks::Entity>(
+    let tasks = tx.find::<tasks::Entity>().where_in::<tagged_tasks::Entity>(
         tasks::Column::Id,
         tagged_tasks::Column::TaskId,
         of_task.clone(),
     );
-    let entries = tx.find::<super::Entity>().whose::<time_entry_tags::Entity>(
+    let entries = tx.find::<super::Entity>().where_in::<time_entry_tags::Entity>(
         super::Column::Id,
         time_entry_tags::Column::TimeEntryId,
         of_entry.clone(),

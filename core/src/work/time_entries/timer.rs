@@ -86,7 +86,7 @@ pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<TimeEntryWithTags> {
     let ended_at = tx.now().trunc_subsecs(0).max(started_at);
     let mut fields = FieldErrors::default();
     rules.judge(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
-    fields.finish()?;
+    fields.into_result()?;
     // Also where its beginning was locked meanwhile: what runs has counted there all along, and nothing of that changes.
     end(tx, before, ended_at).await
 }

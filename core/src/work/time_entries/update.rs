@@ -54,7 +54,7 @@ pub struct TimeEntryChanges {
 /// `NotFound`; `Forbidden` for the time of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when `expected` is
 /// not its version; `VALIDATION_FAILED`; `PERIOD_LOCKED` where it began, or would begin, in a period that is locked;
 /// `PROJECT_ARCHIVED` where it moves to such a project; `TIME_ENTRY_OVERLAP`.
-pub async fn change(
+pub async fn update(
     tx: &OrgTx<TimeEntriesUpdate>,
     id: TimeEntryId,
     changes: TimeEntryChanges,
@@ -83,7 +83,7 @@ pub async fn change(
     if span != was {
         rules.judge(span, tx.now(), &mut fields);
     }
-    fields.finish()?;
+    fields.into_result()?;
     if after == before {
         return Ok(before);
     }

@@ -2,7 +2,7 @@
 
 use insula_core::{
     base::{
-        error::{Error, FieldError, FieldErrors, MOST_FAULTS},
+        error::{Error, FieldError, FieldErrors, MAX_FIELD_ERRORS},
         ids::{MemberId, ProjectId, TaskId, TimeEntryId},
         text::{self, InvalidText},
     },
@@ -54,7 +54,7 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
             Err(faults) => {
                 file.faulty += 1;
                 // Those of later rows would not be told.
-                if file.faults.len() < MOST_FAULTS {
+                if file.faults.len() < MAX_FIELD_ERRORS {
                     file.faults.extend(faults.into_iter().map(|fault| RowFault { row, fault }));
                 }
             }
@@ -82,25 +82,25 @@ fn entry(
 ) -> Result<ImportedEntry, Vec<FieldError>> {
     let mut fields = FieldErrors::default();
     if !columns.fit(record) {
-        fields.refuse("", "WRONG_LENGTH", "Must have the same number of cells as the header.");
+        fields.add("", "WRONG_LENGTH", "Must have the same number of cells as the header.");
     }
     let cell = |column: &str| columns.cell(record, column);
-    let email = fields.take_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
+    let email = fields.parse_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
     let member =
-        fields.take_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
-    let code = fields.take_optional("project_code", cell("project_code").map(text::ProjectCode::parse));
-    let project = fields.take_optional("project_id", cell("project_id").map(id));
-    let task = fields.take_optional("task_id", cell("task_id").map(id)).map(TaskId);
-    let activity = fields.take_optional("activity", cell("activity").map(text::Activity::parse));
-    let notes = fields.take_optional("notes", cell("notes").map(text::Notes::parse));
+        fields.parse_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
+    let code = fields.parse_optional("project_code", cell("project_code").map(text::ProjectCode::parse));
+    let project = fields.parse_optional("project_id", cell("project_id").map(id));
+    let task = fields.parse_optional("task_id", cell("task_id").map(id)).map(TaskId);
+    let activity = fields.parse_optional("activity", cell("activity").map(text::Activity::parse));
+    let notes = fields.parse_optional("notes", cell("notes").map(text::Notes::parse));
     let started_at =
-        fields.take("started_at", required(cell("started_at")).and_then(|cell| text::instant(cell.trim())));
+        fields.parse("started_at", required(cell("started_at")).and_then(|cell| text::instant(cell.trim())));
     let ended_at =
-        fields.take("ended_at", required(cell("ended_at")).and_then(|cell| text::instant(cell.trim())));
-    let billable = fields.take_optional("billable", cell("billable").map(truth)).unwrap_or_default();
+        fields.parse("ended_at", required(cell("ended_at")).and_then(|cell| text::instant(cell.trim())));
+    let billable = fields.parse_optional("billable", cell("billable").map(truth)).unwrap_or_default();
     let tags = cell("tags").map(names).unwrap_or_default();
-    let tags: Vec<_> = tags.iter().filter_map(|it| fields.take("tags", text::TagName::parse(it))).collect();
-    match (fields.finish(), started_at, ended_at) {
+    let tags: Vec<_> = tags.iter().filter_map(|it| fields.parse("tags", text::TagName::parse(it))).collect();
+    match (fields.into_result(), started_at, ended_at) {
         (Ok(()), Some(started_at), Some(ended_at)) => Ok(ImportedEntry {
             row,
             id: entry_id(columns, record),

@@ -65,19 +65,19 @@ impl Columns {
         for (place, name) in header.iter().take(width).enumerate() {
             let shown: String = name.trim().chars().take(100).collect();
             match column(name) {
-                None => fields.refuse(&shown, "UNKNOWN_COLUMN", "This is not a known column."),
+                None => fields.add(&shown, "UNKNOWN_COLUMN", "This is not a known column."),
                 Some(column) if places.insert(column, place).is_some() => {
-                    fields.refuse(&shown, "DUPLICATE_COLUMN", "This column occurs twice.");
+                    fields.add(&shown, "DUPLICATE_COLUMN", "This column occurs twice.");
                 }
                 Some(_) => {}
             }
         }
         for needed in ["started_at", "ended_at"] {
             if !places.contains_key(needed) {
-                fields.refuse(needed, "REQUIRED", "This column is required.");
+                fields.add(needed, "REQUIRED", "This column is required.");
             }
         }
-        fields.finish().map(|()| Self { places, width })
+        fields.into_result().map(|()| Self { places, width })
     }
 
     /// Has a row as many cells as there are columns? More only where they are empty.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
-        error::{Error, MOST_FAULTS},
+        error::{Error, MAX_FIELD_ERRORS},
         permissions::TimeEntriesCreate,
     },
     storage::idempotency::IdempotentBegin,
@@ -20,7 +20,7 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::CsvBody,
-    http::{IdempotencyKey, Kept, Sentence},
+    http::{IdempotencyKey, Replayable, Sentence},
     problem::Result,
     state::State,
 };
@@ -86,25 +86,25 @@ impl ImportsApi {
         /// Only say what would come of it.
         dry_run: Query<Option<bool>>,
         body: CsvBody,
-    ) -> Result<Kept<ImportOutcome>> {
+    ) -> Result<Replayable<ImportOutcome>> {
         let is_tried = dry_run.0 == Some(true);
         let file = file::read(&body.text)?;
         let rows = file.rows.len() + file.faulty + file.running;
         let once = key.once_bytes(org.0.origin(), body.digest).filter(|_| !is_tried);
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Kept::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(Replayable::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let mut import = Import::examine(&tx, file.rows).await?;
         import.faults.extend(file.faults);
         import.faults.sort_by_key(|fault| fault.row);
-        import.faults.truncate(MOST_FAULTS);
+        import.faults.truncate(MAX_FIELD_ERRORS);
         if is_tried {
             let errors = import.faults.into_iter().map(ImportFault::from).collect();
-            return Ok(Kept::new(&ImportOutcome { rows, imported: 0, errors })?);
+            return Ok(Replayable::new(&ImportOutcome { rows, imported: 0, errors })?);
         }
         let imported = import.write(&tx).await?;
-        let answer = Kept::new(&ImportOutcome { rows, imported, errors: Vec::new() })?;
+        let answer = Replayable::new(&ImportOutcome { rows, imported, errors: Vec::new() })?;
         // Of a file without rows nothing is to be kept, and whoever asks again is told the same.
         if imported > 0 {
             tx.commit_with(answer.stored()).await?;

@@ -34,8 +34,8 @@ use crate::{
     auth::tenant,
     body::{MergePatch, StrictJson},
     http::{
-        Answer, Color, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, Name,
-        NoContent, Paging, ProjectCode, Tagged,
+        Color, CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
+        ListRequest, Name, NoContent, PageResponse, ProjectCode, WithEtag,
     },
     problem::{Problem, Result},
     state::State,
@@ -126,11 +126,11 @@ impl ProjectsApi {
         code: Query<Option<ProjectCode>>,
         /// Only those that are archived, or those that are not.
         archived: Query<Option<bool>>,
-    ) -> Result<Listed<Project>> {
+    ) -> Result<PageResponse<Project>> {
         let filter = filter(code.0, archived.0)?;
         let sort = sort.0.unwrap_or(ProjectSort::CreatedAt).into();
         let list = format!("listProjects {} {sort:?} {filter:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = projects::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Project::from))
@@ -143,16 +143,19 @@ impl ProjectsApi {
         org: tenant::Path<ProjectsCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<ProjectCreate>,
-    ) -> Result<Answer<Project>> {
+    ) -> Result<CreatedResponse<Project>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewProject::try_from(draft.value)?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let project = projects::create(&tx, new).await?;
-        let answer =
-            Answer::created(location(&project), EntityTag(project.version), &Project::from(project))?;
+        let answer = CreatedResponse::created(
+            location(&project),
+            EntityTag(project.version),
+            &Project::from(project),
+        )?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -164,10 +167,10 @@ impl ProjectsApi {
         org: tenant::Path<ProjectsRead>,
         project: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Project>> {
+    ) -> Result<WithEtag<Project>> {
         let tx = self.0.db.begin(org.0).await?;
         let project = projects::get(&tx, ProjectId(project.0.0)).await?;
-        Ok(Tagged::new(EntityTag(project.version), known.0, || project.into()))
+        Ok(WithEtag::new(EntityTag(project.version), known.0, || project.into()))
     }
 
     /// Change a project
@@ -178,16 +181,16 @@ impl ProjectsApi {
         project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProjectUpdate>,
-    ) -> Result<Tagged<Project>> {
+    ) -> Result<WithEtag<Project>> {
         let changes = match patch.body().and_then(|patch| Ok(ProjectChanges::try_from(patch)?)) {
             Ok(changes) => changes,
             Err(refused) => return Err(self.refuse(org.0, ProjectId(project.0.0), refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
-        let project = projects::change(&tx, ProjectId(project.0.0), changes, &expected).await?;
+        let project = projects::update(&tx, ProjectId(project.0.0), changes, &expected).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+        Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
 
     /// Delete a project
@@ -201,7 +204,7 @@ impl ProjectsApi {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        projects::remove(&tx, ProjectId(project.0.0), &IfMatch::expected(expected.0)).await?;
+        projects::delete(&tx, ProjectId(project.0.0), &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -219,12 +222,12 @@ impl ProjectsApi {
         org: tenant::Path<ProjectsUpdate>,
         project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-    ) -> Result<Tagged<Project>> {
+    ) -> Result<WithEtag<Project>> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
         let project = projects::archive(&tx, ProjectId(project.0.0), &expected).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+        Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
 
     /// Take a project out of the archive
@@ -240,12 +243,12 @@ impl ProjectsApi {
         org: tenant::Path<ProjectsUpdate>,
         project: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-    ) -> Result<Tagged<Project>> {
+    ) -> Result<WithEtag<Project>> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
         let project = projects::unarchive(&tx, ProjectId(project.0.0), &expected).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+        Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
 
     /// Restore a deleted project
@@ -254,11 +257,15 @@ impl ProjectsApi {
         method = "post",
         operation_id = "restoreProject"
     )]
-    async fn restore(&self, org: tenant::Path<ProjectsDelete>, project: Path<Id>) -> Result<Tagged<Project>> {
+    async fn restore(
+        &self,
+        org: tenant::Path<ProjectsDelete>,
+        project: Path<Id>,
+    ) -> Result<WithEtag<Project>> {
         let tx = self.0.db.begin(org.0).await?;
         let project = projects::restore(&tx, ProjectId(project.0.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(project.version), project.into()))
+        Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
 }
 
@@ -281,8 +288,8 @@ fn location(project: &projects::Project) -> String {
 
 fn filter(code: Option<ProjectCode>, is_archived: Option<bool>) -> Result<ProjectFilter, insula_core::Error> {
     let mut fields = FieldErrors::default();
-    let code = fields.take_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
-    fields.finish()?;
+    let code = fields.parse_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
+    fields.into_result()?;
     Ok(ProjectFilter { code, is_archived })
 }
 
@@ -291,10 +298,10 @@ impl TryFrom<ProjectCreate> for NewProject {
 
     fn try_from(draft: ProjectCreate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
-        let code = fields.take("code", text::ProjectCode::parse(&draft.code.0));
-        let name = fields.take("name", text::Name::parse(&draft.name.0));
-        let color = fields.take_optional("color", draft.color.map(|color| text::Color::parse(&color.0)));
-        fields.finish()?;
+        let code = fields.parse("code", text::ProjectCode::parse(&draft.code.0));
+        let name = fields.parse("name", text::Name::parse(&draft.name.0));
+        let color = fields.parse_optional("color", draft.color.map(|color| text::Color::parse(&color.0)));
+        fields.into_result()?;
         let (is_private, estimate_seconds) = (draft.is_private.unwrap_or_default(), draft.estimate_seconds);
         let (code, name) = code.zip(name).ok_or(ErrorCode::ValidationFailed.refuse())?;
         Ok(Self { code, name, color, is_private, estimate_seconds })
@@ -306,14 +313,14 @@ impl TryFrom<ProjectUpdate> for ProjectChanges {
 
     fn try_from(patch: ProjectUpdate) -> Result<Self, Self::Error> {
         let mut fields = FieldErrors::default();
-        let code = fields.take_optional("code", patch.code.map(|code| text::ProjectCode::parse(&code.0)));
-        let name = fields.take_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
+        let code = fields.parse_optional("code", patch.code.map(|code| text::ProjectCode::parse(&code.0)));
+        let name = fields.parse_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
         let color = match patch.color {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(color) => fields.take("color", text::Color::parse(&color.0)).map(Some),
+            MaybeUndefined::Value(color) => fields.parse("color", text::Color::parse(&color.0)).map(Some),
         };
-        fields.finish()?;
+        fields.into_result()?;
         let estimate_seconds = patch.estimate_seconds.into();
         Ok(Self { code, name, color, is_private: patch.is_private, estimate_seconds })
     }

@@ -16,7 +16,7 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::StrictJson,
-    http::{IdempotencyKey, Refusal, Several},
+    http::{BulkError, BulkResponse, IdempotencyKey},
     problem::Result,
     state::State,
 };
@@ -48,7 +48,7 @@ struct TaskOutcome {
     id: Option<Uuid>,
     /// Why it was refused; `null` where it was not.
     #[oai(nullable)]
-    error: Option<Refusal>,
+    error: Option<BulkError>,
 }
 
 #[OpenApi(tag = "Tag::Tasks")]
@@ -63,11 +63,11 @@ impl TasksBulkApi {
         org: tenant::Path<TasksCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         drafts: StrictJson<TaskBatchCreate>,
-    ) -> Result<Several<TaskOutcomes>> {
+    ) -> Result<BulkResponse<TaskOutcomes>> {
         let once = key.once(org.0.origin(), &drafts);
         let parsed: Vec<_> = drafts.value.tasks.into_iter().map(NewTask::try_from).collect();
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Several::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(BulkResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let sound = parsed.iter().filter_map(|new| new.as_ref().ok().cloned()).collect();
@@ -76,7 +76,7 @@ impl TasksBulkApi {
         let outcomes = parsed.into_iter().map(|new| new.and_then(|_| made.next().unwrap_or_else(lost)));
         let data: Vec<_> = outcomes.map(TaskOutcome::from).collect();
         let is_any = data.iter().any(|outcome| outcome.id.is_some());
-        let answer = Several::new(&TaskOutcomes { data })?;
+        let answer = BulkResponse::new(&TaskOutcomes { data })?;
         // Where all were refused nothing was done, and whoever asks again is told the same.
         if is_any {
             tx.commit_with(answer.stored()).await?;
@@ -90,7 +90,7 @@ impl From<Result<TaskWithTags, Error>> for TaskOutcome {
         match outcome {
             Ok(shown) => Self { status: 201, id: Some(shown.task.id.0), error: None },
             Err(error) => {
-                let (status, refusal) = Refusal::of(error);
+                let (status, refusal) = BulkError::of(error);
                 Self { status, id: None, error: Some(refusal) }
             }
         }

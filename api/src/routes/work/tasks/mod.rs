@@ -27,10 +27,10 @@ use crate::{
     auth::tenant,
     body::{MergePatch, StrictJson},
     http::{
-        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, MemberOrMe,
-        NoContent, Paging, Tagged,
+        CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
+        MemberOrMe, NoContent, PageResponse, WithEtag,
     },
-    problem::{Conflicting, Problem, Result},
+    problem::{Problem, Result, WithConflict},
     state::State,
 };
 pub(crate) use schema::TaskStatus;
@@ -67,7 +67,7 @@ impl TasksApi {
         due_after: Query<Option<DateTime<Utc>>>,
         /// Only those due before this instant.
         due_before: Query<Option<DateTime<Utc>>>,
-    ) -> Result<Listed<Task>, Conflicting> {
+    ) -> Result<PageResponse<Task>, WithConflict> {
         let statuses = status.0.map(|statuses| statuses.into_iter().map(Into::into).collect());
         let filter = TaskFilter {
             project: project_id.0.map(|id| ProjectId(id.0)),
@@ -80,7 +80,7 @@ impl TasksApi {
         };
         let sort = sort.0.unwrap_or(TaskSort::CreatedAt).into();
         let list = format!("listTasks {} {sort:?} {filter:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = tasks::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Task::from))
@@ -93,17 +93,17 @@ impl TasksApi {
         org: tenant::Path<TasksCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<TaskCreate>,
-    ) -> Result<Answer<Task>> {
+    ) -> Result<CreatedResponse<Task>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTask::try_from(draft.value)?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let made = tasks::create(&tx, vec![new]).await?.pop();
         let task = Task::from(made.ok_or(Error::Broken("a task has no outcome"))??);
         let location = format!("/api/v1/organizations/{}/tasks/{}", task.organization_id, task.id);
-        let answer = Answer::created(location, EntityTag(task.version), &task)?;
+        let answer = CreatedResponse::created(location, EntityTag(task.version), &task)?;
         tx.commit_with(answer.stored()).await?;
         Ok(answer)
     }
@@ -115,10 +115,10 @@ impl TasksApi {
         org: tenant::Path<TasksRead>,
         task: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<Task>> {
+    ) -> Result<WithEtag<Task>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = tasks::get(&tx, TaskId(task.0.0)).await?;
-        Ok(Tagged::new(EntityTag(shown.task.version), known.0, || shown.into()))
+        Ok(WithEtag::new(EntityTag(shown.task.version), known.0, || shown.into()))
     }
 
     /// Change a task
@@ -131,16 +131,16 @@ impl TasksApi {
         task: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<TaskUpdate>,
-    ) -> Result<Tagged<Task>> {
+    ) -> Result<WithEtag<Task>> {
         let id = TaskId(task.0.0);
         let changes = match patch.body().and_then(|patch| Ok(TaskChanges::try_from(patch)?)) {
             Ok(changes) => changes,
             Err(refused) => return Err(self.refuse(org.0, id, refused).await),
         };
         let tx = self.0.db.begin(org.0).await?;
-        let shown = tasks::change(&tx, id, changes, &IfMatch::expected(expected.0)).await?;
+        let shown = tasks::update(&tx, id, changes, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(shown.task.version), shown.into()))
+        Ok(WithEtag::Present(EntityTag(shown.task.version), shown.into()))
     }
 
     /// Delete a task
@@ -154,7 +154,7 @@ impl TasksApi {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
-        tasks::remove(&tx, TaskId(task.0.0), &IfMatch::expected(expected.0)).await?;
+        tasks::delete(&tx, TaskId(task.0.0), &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -163,11 +163,11 @@ impl TasksApi {
     ///
     /// One that the caller made or is to do; with `tasks:manage_all` any. Its project has to be there.
     #[oai(path = "/organizations/:org/tasks/:task/restore", method = "post", operation_id = "restoreTask")]
-    async fn restore(&self, org: tenant::Path<TasksDelete>, task: Path<Id>) -> Result<Tagged<Task>> {
+    async fn restore(&self, org: tenant::Path<TasksDelete>, task: Path<Id>) -> Result<WithEtag<Task>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = tasks::restore(&tx, TaskId(task.0.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(shown.task.version), shown.into()))
+        Ok(WithEtag::Present(EntityTag(shown.task.version), shown.into()))
     }
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 crate::texts! {
     /// What is to be done, in a line.
-    TaskTitle { length: 1..=text::TaskTitle::MAX, pattern: text::WORDS, example: "Oil the bearings" }
+    TaskTitle { length: 1..=text::TaskTitle::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Oil the bearings" }
     /// More about a task, in as many lines as it takes.
     TaskDescription { length: 1..=text::TaskDescription::MAX, example: "Those of the second mill, too." }
 }
@@ -156,10 +156,10 @@ impl TryFrom<TaskCreate> for NewTask {
 
     fn try_from(draft: TaskCreate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
-        let title = fields.take("title", text::TaskTitle::parse(&draft.title.0));
+        let title = fields.parse("title", text::TaskTitle::parse(&draft.title.0));
         let description = draft.description.map(|text| text::TaskDescription::parse(&text.0));
-        let description = fields.take_optional("description", description);
-        fields.finish()?;
+        let description = fields.parse_optional("description", description);
+        fields.into_result()?;
         Ok(Self {
             title: title.ok_or(ErrorCode::ValidationFailed.refuse())?,
             description,
@@ -180,15 +180,15 @@ impl TryFrom<TaskUpdate> for TaskChanges {
     fn try_from(patch: TaskUpdate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let title = patch.title.map(|title| text::TaskTitle::parse(&title.0));
-        let title = fields.take_optional("title", title);
+        let title = fields.parse_optional("title", title);
         let description = match patch.description {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(text) => {
-                fields.take("description", text::TaskDescription::parse(&text.0)).map(Some)
+                fields.parse("description", text::TaskDescription::parse(&text.0)).map(Some)
             }
         };
-        fields.finish()?;
+        fields.into_result()?;
         let (project, assignee): (Option<Option<Uuid>>, Option<Option<Uuid>>) =
             (patch.project_id.into(), patch.assignee_id.into());
         Ok(Self {

@@ -31,10 +31,10 @@ use crate::{
     auth::tenant,
     body::{MergePatch, StrictJson},
     http::{
-        Answer, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, Listed, MemberOrMe,
-        NoContent, Paging, Tagged,
+        CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
+        MemberOrMe, NoContent, PageResponse, WithEtag,
     },
-    problem::{Conflicting, Problem, Result},
+    problem::{Problem, Result, WithConflict},
     state::State,
 };
 use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
@@ -85,12 +85,12 @@ impl TimeEntriesApi {
         billable: Query<Option<bool>>,
         /// Only what runs, or what has ended.
         running: Query<Option<bool>>,
-    ) -> Result<Listed<TimeEntry>, Conflicting> {
+    ) -> Result<PageResponse<TimeEntry>, WithConflict> {
         let (from, to) = (from.0, to.0);
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
             let mut fields = FieldErrors::default();
-            fields.refuse("to", "OUT_OF_RANGE", "Must be later than `from`.");
-            fields.finish()?;
+            fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
+            fields.into_result()?;
         }
         let filter = TimeEntryFilter {
             from,
@@ -104,7 +104,7 @@ impl TimeEntriesApi {
         };
         let sort = sort.0.unwrap_or(TimeEntrySort::StartedAtDescending).into();
         let list = format!("listTimeEntries {} {sort:?} {filter:?}", org.0.org());
-        let paging = Paging::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = time_entries::list(&tx, &filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, TimeEntry::from))
@@ -117,11 +117,11 @@ impl TimeEntriesApi {
         org: tenant::Path<TimeEntriesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<TimeEntryCreate>,
-    ) -> Result<Answer<TimeEntry>> {
+    ) -> Result<CreatedResponse<TimeEntry>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTimeEntry::try_from(draft.value)?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let answer = created(&time_entries::create(&tx, new).await?.into())?;
@@ -136,10 +136,10 @@ impl TimeEntriesApi {
         org: tenant::Path<TimeEntriesRead>,
         entry: Path<Id>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<TimeEntry>> {
+    ) -> Result<WithEtag<TimeEntry>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = time_entries::get(&tx, TimeEntryId(entry.0.0)).await?;
-        Ok(Tagged::new(EntityTag(shown.entry.version), known.0, || shown.into()))
+        Ok(WithEtag::new(EntityTag(shown.entry.version), known.0, || shown.into()))
     }
 
     /// Change a time entry
@@ -156,7 +156,7 @@ impl TimeEntriesApi {
         entry: Path<Id>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<TimeEntryUpdate>,
-    ) -> Result<Tagged<TimeEntry>> {
+    ) -> Result<WithEtag<TimeEntry>> {
         let id = TimeEntryId(entry.0.0);
         let changes = match patch.body().and_then(|patch| Ok(TimeEntryChanges::try_from(patch)?)) {
             Ok(changes) => changes,
@@ -164,9 +164,9 @@ impl TimeEntriesApi {
         };
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
-        let shown = time_entries::change(&tx, id, changes, &expected).await?;
+        let shown = time_entries::update(&tx, id, changes, &expected).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
+        Ok(WithEtag::Present(EntityTag(shown.entry.version), shown.into()))
     }
 
     /// Delete a time entry
@@ -185,7 +185,7 @@ impl TimeEntriesApi {
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
-        time_entries::remove(&tx, TimeEntryId(entry.0.0), &expected).await?;
+        time_entries::delete(&tx, TimeEntryId(entry.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -200,11 +200,11 @@ impl TimeEntriesApi {
         &self,
         org: tenant::Path<TimeEntriesDelete>,
         entry: Path<Id>,
-    ) -> Result<Tagged<TimeEntry>> {
+    ) -> Result<WithEtag<TimeEntry>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = time_entries::restore(&tx, TimeEntryId(entry.0.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
+        Ok(WithEtag::Present(EntityTag(shown.entry.version), shown.into()))
     }
 }
 
@@ -222,9 +222,9 @@ impl TimeEntriesApi {
 }
 
 /// 201 with an entry.
-fn created(entry: &TimeEntry) -> Result<Answer<TimeEntry>, Error> {
+fn created(entry: &TimeEntry) -> Result<CreatedResponse<TimeEntry>, Error> {
     let location = format!("/api/v1/organizations/{}/time-entries/{}", entry.organization_id, entry.id);
-    Answer::created(location, EntityTag(entry.version), entry)
+    CreatedResponse::created(location, EntityTag(entry.version), entry)
 }
 
 impl From<TimeEntrySort> for Sort<TimeEntryKey> {

@@ -14,7 +14,7 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::{Nullable, StrictJson},
-    http::{EntityTag, IfMatch, IfNoneMatch, Tagged},
+    http::{EntityTag, IfMatch, IfNoneMatch, WithEtag},
     problem::Result,
     state::State,
 };
@@ -47,10 +47,10 @@ impl PeriodLocksApi {
         &self,
         org: tenant::Path<TimeEntriesRead>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<Tagged<PeriodLock>> {
+    ) -> Result<WithEtag<PeriodLock>> {
         let tx = self.0.db.begin(org.0).await?;
         let lock = period_locks::get(&tx).await?;
-        Ok(Tagged::new(EntityTag(lock.version), known.0, || lock.into()))
+        Ok(WithEtag::new(EntityTag(lock.version), known.0, || lock.into()))
     }
 
     /// Lock a period
@@ -62,12 +62,12 @@ impl PeriodLocksApi {
         org: tenant::Path<TimeEntriesLock>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         draft: StrictJson<PeriodLockUpdate>,
-    ) -> Result<Tagged<PeriodLock>> {
+    ) -> Result<WithEtag<PeriodLock>> {
         let until = draft.value.locked_until.0.map(|until| until.trunc_subsecs(0));
         let tx = self.0.db.begin(org.0).await?;
         let lock = period_locks::set(&tx, until, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(lock.version), lock.into()))
+        Ok(WithEtag::Present(EntityTag(lock.version), lock.into()))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::http::ProjectCode;
 
 crate::texts! {
     /// What kind of work it was.
-    Activity { length: 1..=text::Activity::MAX, pattern: text::WORDS, example: "Design" }
+    Activity { length: 1..=text::Activity::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Design" }
     /// What was done.
     Notes { length: 1..=text::Notes::MAX, example: "Drew the store and the mill" }
 }
@@ -172,14 +172,14 @@ fn project(
     code: Option<ProjectCode>,
     fields: &mut FieldErrors,
 ) -> Option<Option<ProjectRef>> {
-    let code = fields.take_optional("project_code", code.map(|code| text::ProjectCode::parse(&code.0)));
+    let code = fields.parse_optional("project_code", code.map(|code| text::ProjectCode::parse(&code.0)));
     match (id, code) {
         (MaybeUndefined::Undefined, None) => None,
         (MaybeUndefined::Undefined, Some(code)) => Some(Some(ProjectRef::Code(code))),
         (MaybeUndefined::Null, None) => Some(None),
         (MaybeUndefined::Value(id), None) => Some(Some(ProjectRef::Id(ProjectId(id)))),
         (_, Some(_)) => {
-            fields.refuse("project_code", "AMBIGUOUS", "Name the project by its id or its code, not both.");
+            fields.add("project_code", "AMBIGUOUS", "Name the project by its id or its code, not both.");
             None
         }
     }
@@ -209,8 +209,8 @@ macro_rules! about {
         TimeEntryFields {
             project,
             task: $draft.task_id.map(TaskId),
-            activity: $fields.take_optional("activity", activity),
-            notes: $fields.take_optional("notes", $draft.notes.map(|notes| text::Notes::parse(&notes.0))),
+            activity: $fields.parse_optional("activity", activity),
+            notes: $fields.parse_optional("notes", $draft.notes.map(|notes| text::Notes::parse(&notes.0))),
             billable: $draft.billable,
             tags: tags($draft.tags),
         }
@@ -223,7 +223,7 @@ impl TryFrom<TimeEntryCreate> for NewTimeEntry {
     fn try_from(draft: TimeEntryCreate) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
-        fields.finish()?;
+        fields.into_result()?;
         let member = draft.member_id.map(MemberId);
         Ok(Self { member, about, started_at: draft.started_at, ended_at: draft.ended_at })
     }
@@ -235,7 +235,7 @@ impl TryFrom<TimerStart> for NewTimer {
     fn try_from(draft: TimerStart) -> Result<Self, Error> {
         let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
-        fields.finish()?;
+        fields.into_result()?;
         Ok(Self { about, started_at: draft.started_at })
     }
 }
@@ -248,14 +248,14 @@ impl TryFrom<TimeEntryUpdate> for TimeEntryChanges {
         let changes = Self {
             project: project(patch.project_id, patch.project_code, &mut fields),
             task: change(patch.task_id, |task| Some(TaskId(task))),
-            activity: change(patch.activity, |it| fields.take("activity", text::Activity::parse(&it.0))),
-            notes: change(patch.notes, |it| fields.take("notes", text::Notes::parse(&it.0))),
+            activity: change(patch.activity, |it| fields.parse("activity", text::Activity::parse(&it.0))),
+            notes: change(patch.notes, |it| fields.parse("notes", text::Notes::parse(&it.0))),
             started_at: patch.started_at,
             ended_at: patch.ended_at,
             billable: patch.billable,
             tags: patch.tags.map(tags),
         };
-        fields.finish()?;
+        fields.into_result()?;
         Ok(changes)
     }
 }

@@ -18,8 +18,8 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::StrictJson,
-    http::{Answer, EntityTag, IdempotencyKey, Reply, Tagged},
-    problem::{Conflicting, Result},
+    http::{CreatedResponse, EntityTag, IdempotencyKey, JsonResponse, WithEtag},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -37,10 +37,13 @@ struct TimerState {
 impl TimerApi {
     /// Look at my timer
     #[oai(path = "/organizations/:org/timer", method = "get", operation_id = "getTimer")]
-    async fn get(&self, org: tenant::Path<TimeEntriesRead>) -> Result<Reply<TimerState>, Conflicting> {
+    async fn get(
+        &self,
+        org: tenant::Path<TimeEntriesRead>,
+    ) -> Result<JsonResponse<TimerState>, WithConflict> {
         let tx = self.0.db.begin(org.0).await?;
         let running = time_entries::running(&tx).await?.map(TimeEntry::from);
-        Ok(Reply(TimerState { running }))
+        Ok(JsonResponse(TimerState { running }))
     }
 
     /// Start my timer
@@ -52,11 +55,11 @@ impl TimerApi {
         org: tenant::Path<TimeEntriesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<TimerStart>,
-    ) -> Result<Answer<TimeEntry>> {
+    ) -> Result<CreatedResponse<TimeEntry>> {
         let once = key.once(org.0.origin(), &draft);
         let new = NewTimer::try_from(draft.value)?;
-        let tx = match self.0.db.begin_once(org.0, once).await? {
-            IdempotentBegin::Replay(answer) => return Ok(Answer::again(answer)),
+        let tx = match self.0.db.begin_idempotent(org.0, once).await? {
+            IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         let answer = created(&time_entries::start(&tx, new).await?.into())?;
@@ -68,10 +71,10 @@ impl TimerApi {
     ///
     /// What ran longer than an entry may last is ended by changing it: `ended_at` says when.
     #[oai(path = "/organizations/:org/timer/stop", method = "post", operation_id = "stopTimer")]
-    async fn stop(&self, org: tenant::Path<TimeEntriesUpdate>) -> Result<Tagged<TimeEntry>> {
+    async fn stop(&self, org: tenant::Path<TimeEntriesUpdate>) -> Result<WithEtag<TimeEntry>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = time_entries::stop(&tx).await?;
         tx.commit().await?;
-        Ok(Tagged::Present(EntityTag(shown.entry.version), shown.into()))
+        Ok(WithEtag::Present(EntityTag(shown.entry.version), shown.into()))
     }
 }

@@ -151,7 +151,7 @@ async fn a_process_without_the_new_master_key_goes_on_with_the_keys_it_knows() {
     let kid = tokens.ring().signer().unwrap().kid.clone();
     let schedule = Schedule { rotation: Duration::ZERO, lead: Duration::ZERO, retention: TTL };
     let changed =
-        MasterKey::new("n".repeat(32)).after(Some(crate::base::crypto::Secret::new("k".repeat(32))));
+        MasterKey::new("n".repeat(32)).with_previous(Some(crate::base::crypto::Secret::new("k".repeat(32))));
     for _ in 0..2 {
         maintenance::advance_keys(&sandbox.db, &changed, &schedule).await.unwrap();
         tokens.reload().await.unwrap();

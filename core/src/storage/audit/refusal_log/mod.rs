@@ -54,7 +54,7 @@ impl RefusalLog {
     ///
     /// # Errors
     /// Whatever the database refuses; what could not be written is tried again the next time.
-    pub async fn write_down_counts(&self, is_last: bool) -> Result<()> {
+    pub async fn flush_counts(&self, is_last: bool) -> Result<()> {
         let now = Instant::now();
         let over = self.cap().over(if is_last { now + WINDOW } else { now });
         let writing = over.into_iter().map(|(key, window)| self.write_down(key, window));
@@ -75,7 +75,7 @@ impl RefusalLog {
         let (outcome, details) = (refusal.outcome(), refusal.details());
         let tx = self.db.begin_global(refusal.origin).await?;
         #[expect(clippy::disallowed_methods, reason = "adds an event, and touches nothing else")]
-        let scope = tx.enter(refusal.log).await?;
+        let scope = tx.enter_org(refusal.log).await?;
         scope.record_attempt(refusal.action, refusal.resource_id, outcome, &details).await?;
         drop(scope);
         tx.commit().await

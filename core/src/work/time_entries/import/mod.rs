@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Error, Result,
     base::{
-        error::{ErrorCode, FieldError, FieldErrors, MOST_FAULTS},
+        error::{ErrorCode, FieldError, FieldErrors, MAX_FIELD_ERRORS},
         ids::{MemberId, TaskId, TimeEntryId, TimeEntryTagId},
         permissions::{Permission, TimeEntriesCreate},
         text::{Activity, EmailAddress, Notes, TagName},
@@ -106,7 +106,7 @@ impl Import {
                     sound.push(shown);
                 }
                 // Those of later rows would not be told.
-                Err(_) if faults.len() >= MOST_FAULTS => {}
+                Err(_) if faults.len() >= MAX_FIELD_ERRORS => {}
                 Err(wrong) => faults.extend(wrong.into_iter().map(|fault| RowFault { row: place, fault })),
             }
         }
@@ -117,7 +117,7 @@ impl Import {
             faults.push(RowFault { row: places[double], fault });
         }
         faults.sort_by_key(|fault| fault.row);
-        faults.truncate(MOST_FAULTS);
+        faults.truncate(MAX_FIELD_ERRORS);
         Ok(Self { sound, faults })
     }
 
@@ -172,7 +172,7 @@ fn admit(
     if member.is_some() && member != tx.member() && !tx.may(Permission::TimeEntriesManageAll) {
         let sentence =
             "You need the permission `time_entries:manage_all` to import time entries of other members.";
-        fields.refuse("member_email", "MANAGE_ALL_MISSING", sentence);
+        fields.add("member_email", "MANAGE_ALL_MISSING", sentence);
     }
     let (project, task) = match restated {
         Some(entry) => (entry.project_id, entry.task_id),
@@ -184,13 +184,13 @@ fn admit(
     };
     let tags = registry.tags(&row.tags, &mut fields);
     if tags.len() > MOST_TAGS {
-        fields.refuse("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
+        fields.add("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
     }
     let span = Span::new(row.started_at, Some(row.ended_at));
     rules.judge(span, tx.now(), &mut fields);
     note(&mut fields, rules.refuse_locked(span.started_at));
     let (now, billable) = (tx.now(), row.billable);
-    match (fields.finish(), member) {
+    match (fields.into_result(), member) {
         (Ok(()), Some(member_id)) => Ok(TimeEntryWithTags {
             tags,
             entry: TimeEntry {
@@ -219,6 +219,6 @@ fn admit(
 /// Takes in the refusal of a field, whatever its kind.
 fn note(fields: &mut FieldErrors, outcome: Result<()>) {
     if let Err(Error::Invalid(_, faults)) = outcome {
-        faults.into_iter().for_each(|fault| fields.refuse(&fault.field, fault.code, fault.message));
+        faults.into_iter().for_each(|fault| fields.add(&fault.field, fault.code, fault.message));
     }
 }

@@ -70,7 +70,7 @@ impl ImportReferences {
                 Some(member) => return Some(member),
                 None => {
                     let code = ErrorCode::NotAMember;
-                    fields.refuse("member_email", code.as_str(), code.sentence());
+                    fields.add("member_email", code.as_str(), code.sentence());
                     return None;
                 }
             },
@@ -96,16 +96,16 @@ impl ImportReferences {
         };
         match (project, found) {
             (Some(ProjectRef::Id(_)), None) => {
-                fields.refuse("project_id", "UNKNOWN_PROJECT", "There is no such project.");
+                fields.add("project_id", "UNKNOWN_PROJECT", "There is no such project.");
             }
             (Some(ProjectRef::Code(_)), None) => {
-                fields.refuse("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
+                fields.add("project_code", "UNKNOWN_PROJECT", "There is no project with this code.");
             }
             _ => {}
         }
         let Some(id) = task else { return (found, None) };
         let Some(task) = self.tasks.get(&id) else {
-            fields.refuse("task_id", "UNKNOWN_TASK", "There is no such task.");
+            fields.add("task_id", "UNKNOWN_TASK", "There is no such task.");
             return (found, None);
         };
         match (project, found) {
@@ -125,7 +125,7 @@ impl ImportReferences {
             match self.tags.get(&name.key()) {
                 Some(tag) => found.push(*tag),
                 None => {
-                    fields.refuse("tags", "UNKNOWN_TAG", format!("There is no tag `{}`.", name.as_str()));
+                    fields.add("tags", "UNKNOWN_TAG", format!("There is no tag `{}`.", name.as_str()));
                 }
             }
         }

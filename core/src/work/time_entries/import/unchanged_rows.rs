@@ -36,13 +36,17 @@ impl ExistingEntries {
         for ids in ids.chunks(BATCH) {
             // Whoever sees no time at all restates none.
             let Ok(seen) = visible(tx) else { break };
-            let found = tx.find::<Entity>().ever().filter(Column::Id.is_in(ids.iter().copied())).filter(seen);
+            let found = tx
+                .find::<Entity>()
+                .including_deleted()
+                .filter(Column::Id.is_in(ids.iter().copied()))
+                .filter(seen);
             held.entries.extend(found.all().await?.into_iter().map(|entry| (entry.id, entry)));
         }
         let projects: HashSet<_> = held.entries.values().filter_map(|entry| entry.project_id).collect();
         let projects: Vec<_> = projects.into_iter().collect();
         for ids in projects.chunks(BATCH) {
-            let seen = tx.find::<projects::Entity>().ever().filter(projects::visible(tx));
+            let seen = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
             let found = seen.filter(projects::Column::Id.is_in(ids.iter().copied())).all().await?;
             held.codes.extend(found.into_iter().map(|project| (project.id, project.code_key)));
         }

@@ -10,7 +10,7 @@ use argon2::{
 
 use crate::{
     Error, Result,
-    base::{crypto::random, error::FieldErrors},
+    base::{crypto::random_bytes, error::FieldErrors},
 };
 
 /// 19 MiB, two passes, one lane.
@@ -52,7 +52,7 @@ impl Memory {
 
 /// The PHC string of a password.
 pub(super) fn hash(password: &[u8], memory: &mut Memory) -> Result<String> {
-    let (salt, mut out) = (random::<16>(), [0; Params::DEFAULT_OUTPUT_LEN]);
+    let (salt, mut out) = (random_bytes::<16>(), [0; Params::DEFAULT_OUTPUT_LEN]);
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, PRESENT);
     let computed = memory.compute(&argon2, password, &salt, &mut out).is_ok();
     let hash = present(&salt, &out).filter(|_| computed);
@@ -103,7 +103,7 @@ impl Stored {
 
     /// Of a password that nobody has; as dear as any that is made today.
     pub(super) fn of_nobody() -> Option<Self> {
-        Self::argon2id(&present(&random::<16>(), &random::<32>())?)
+        Self::argon2id(&present(&random_bytes::<16>(), &random_bytes::<32>())?)
     }
 
     /// Is it the hash of `password`? Compared in constant time.
@@ -148,12 +148,12 @@ pub fn check_imported_hash(field: &str, hash: &str) -> Result<()> {
         return Ok(());
     }
     let mut fields = FieldErrors::default();
-    fields.refuse(
+    fields.add(
         field,
         "INVALID_FORMAT",
         "Must be an Argon2id PHC string (at most m=65536, t=10, p=4) or a bcrypt hash `$2b$` of cost 4 to 12.",
     );
-    fields.finish()
+    fields.into_result()
 }
 
 #[cfg(test)]
