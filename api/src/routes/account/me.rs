@@ -41,8 +41,8 @@ pub(crate) struct User {
     /// Family name of the user. `null` if not set.
     #[oai(nullable)]
     last_name: Option<Name>,
-    /// Name shown to others: first and last name, or else the username, or else the local part of the
-    /// e-mail address.
+    /// Name shown to others: first and last name, or else the username, or else the local
+    /// part of the e-mail address.
     display_name: DisplayName,
     /// Language of the e-mails to the user, as a BCP 47 language tag.
     locale: Locale,
@@ -150,8 +150,8 @@ impl MeApi {
 
     /// List your sessions
     ///
-    /// Returns all sessions of yours that have not ended, newest first. `is_current` marks the session of
-    /// this request.
+    /// Returns all sessions of yours that have not ended, newest first. `is_current` marks the
+    /// session of this request.
     #[oai(path = "/users/me/sessions", method = "get", operation_id = "listMySessions")]
     async fn sessions(&self, me: Unverified) -> Result<Reply<Sessions>> {
         let Unverified(me) = me;
@@ -169,8 +169,8 @@ impl MeApi {
 
     /// Revoke one of your sessions
     ///
-    /// Logs you out on one device. The tokens of that session no longer work. You can also revoke the current
-    /// session.
+    /// Logs you out on one device. The tokens of that session no longer work. You can also
+    /// revoke the current session.
     #[oai(path = "/users/me/sessions/:session", method = "delete", operation_id = "revokeMySession")]
     async fn revoke(
         &self,

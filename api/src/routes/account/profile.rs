@@ -141,8 +141,8 @@ impl ProfileApi {
 }
 
 impl State {
-    /// Verifies the password of the signed-in user. `field` is the name of the body's field for error
-    /// messages.
+    /// Verifies the password of the signed-in user. `field` is the name of the body's
+    /// field for error messages.
     pub(crate) async fn confirm(
         &self,
         request: &Request,

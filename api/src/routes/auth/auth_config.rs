@@ -23,8 +23,8 @@ struct AuthConfig {
     /// Whether the installation sends e-mail. If so, new users must verify their e-mail address before they
     /// can do anything else.
     mail: bool,
-    /// Whether the API hides which e-mail addresses have an account. If so, registration is always answered
-    /// with 202.
+    /// Whether the API hides which e-mail addresses have an account. If so, registration is
+    /// always answered with 202.
     hide_existing_accounts: bool,
     /// Minimum length of a password, in characters.
     password_min_length: usize,

@@ -172,8 +172,8 @@ impl EmailLinksApi {
     /// Undo a change of e-mail address
     ///
     /// Uses the token of the link that was sent to the previous e-mail address, and restores that address.
-    /// The password and all sessions are revoked, because the person who changed the address had access to both.
-    /// Set a new password with the `password_reset_token` of the response.
+    /// The password and all sessions are revoked, because the person who changed the address had access to
+    /// both. Set a new password with the `password_reset_token` of the response.
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
     async fn undo(
         &self,

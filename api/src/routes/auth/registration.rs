@@ -34,8 +34,7 @@ struct Registration {
     email: Email,
     /// Password to log in with. Weak passwords are refused.
     password: Password,
-    /// Username, which you can log in with instead of the e-mail address. It is unique without regard to
-    /// case.
+    /// Username to log in with instead of the e-mail address. It is unique without regard to case.
     #[oai(nullable)]
     username: Option<Username>,
     /// Given name of the user. It can be absent.
@@ -50,11 +49,11 @@ struct Registration {
 impl RegistrationApi {
     /// Register an account
     ///
-    /// Creates an account. If the installation sends e-mail, you get a link to verify the e-mail address, and
-    /// the account cannot be used before that. If existing accounts are hidden (`hide_existing_accounts` of
-    /// `GET /auth/config`), the response is 202 whether or not the e-mail address has an account already. In
-    /// that case you can log in only after verification, and the username is assigned then if it is still
-    /// free.
+    /// Creates an account. If the installation sends e-mail, you get a link to verify the e-mail address,
+    /// and most operations are refused before that. If existing accounts are hidden
+    /// (`hide_existing_accounts` of `GET /auth/config`), the response is 202 whether or not the e-mail
+    /// address has an account already. In that case you can log in only after verification, and the username
+    /// is assigned then if it is still free.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,

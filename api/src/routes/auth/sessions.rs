@@ -79,17 +79,17 @@ struct Reauthentication {
 /// absent here; only then `csrf_token` is present.
 #[derive(Object, Serialize)]
 struct SignedIn {
-    /// Access token. Send it as `Authorization: Bearer …`. Absent with `transport: cookie`.
+    /// Access token. Send it as `Authorization: Bearer …`. Absent if the tokens are cookies.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<AccessToken>,
-    /// Refresh token. Exchange it for a new pair of tokens at `POST /auth/refresh`. Absent with `transport:
-    /// cookie`.
+    /// Refresh token. Exchange it for a new pair of tokens at `POST /auth/refresh`. Absent
+    /// if the tokens are cookies.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<RefreshToken>,
-    /// CSRF token. Send it as `X-CSRF-Token` with every request that changes something. Present only with
-    /// `transport: cookie`.
+    /// CSRF token. Send it as `X-CSRF-Token` with every request that changes something. Present only if the
+    /// tokens are cookies.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<CsrfToken>,
@@ -290,8 +290,8 @@ impl SessionsApi {
 }
 
 impl State {
-    /// Ends sessions of the user who makes the request, including the current one. Cookies of a browser are
-    /// cleared.
+    /// Ends sessions of the user who makes the request, including the current one. Cookies
+    /// of a browser are cleared.
     async fn log_out(&self, me: &extractors::SignedIn, which: RevokeScope) -> Result<WithCookies<NoContent>> {
         let reply = match self.revoke(me, which, "log-out").await {
             // Another request ended the session at the same time.
