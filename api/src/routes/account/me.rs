@@ -25,7 +25,7 @@ use crate::{
 
 pub struct MeApi(pub Arc<State>);
 
-/// A user account.
+/// The account of a user.
 #[derive(Object, Serialize)]
 pub(crate) struct User {
     /// Unique id of the user.

@@ -48,7 +48,7 @@ crate::texts! {
     RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::WORDS, example: "Project lead" }
 }
 
-/// A new role.
+/// A custom role to create.
 #[derive(Object)]
 struct RoleCreate {
     /// Name of the role, for display. It is unique in the organization without regard to case.
@@ -174,7 +174,7 @@ impl RolesApi {
     async fn get(
         &self,
         org: tenant::Path<RolesRead>,
-        /// Id of the role.
+        /// Unique id of the role.
         role: Path<Id>,
         /// `ETag` of the version that you have. The response is 304 if it is still current.
         #[oai(name = "If-None-Match")]
@@ -193,7 +193,7 @@ impl RolesApi {
     async fn change(
         &self,
         org: tenant::Path<RolesUpdate>,
-        /// Id of the role.
+        /// Unique id of the role.
         role: Path<Id>,
         /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
         #[oai(name = "If-Match")]
@@ -224,7 +224,7 @@ impl RolesApi {
     async fn set_permissions(
         &self,
         org: tenant::Path<RolesUpdate>,
-        /// Id of the role.
+        /// Unique id of the role.
         role: Path<Id>,
         /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
         #[oai(name = "If-Match")]
@@ -258,7 +258,7 @@ impl RolesApi {
     async fn remove(
         &self,
         org: tenant::Path<RolesDelete>,
-        /// Id of the role.
+        /// Unique id of the role.
         role: Path<Id>,
         /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
         #[oai(name = "If-Match")]
