@@ -217,7 +217,7 @@ pub(crate) async fn retire(pool: &PgPool, place: &Place) {
         match dropped {
             Ok(_) => tracing::info!(role, "removed a database role that is no longer used"),
             Err(error) => {
-                tracing::info!(role, %error, "kept a database role that this installation no longer uses, because something else needs it")
+                tracing::info!(role, %error, "kept a database role that this installation no longer uses, because something else needs it");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Who calls: the token of a header or of a cookie, verified.
+//! Authentication: the token of a header or a cookie, verified.
 
 use std::sync::Arc;
 
@@ -36,19 +36,19 @@ use crate::{
     state::State,
 };
 
-/// The ways to sign in, as the document calls them.
+/// The names of the authentication schemes in the document.
 pub const SCHEMES: [&str; 2] = ["bearer", "cookie"];
 
-/// Where a page sends its CSRF token.
+/// The header with the CSRF token of a browser page.
 const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// The header in which a superuser gives the reason for access to an organization.
 pub const X_PLATFORM_ACCESS: HeaderName = HeaderName::from_static("x-platform-access");
 
-/// Most characters of a `User-Agent` that are kept.
+/// Maximum number of characters of a `User-Agent` that are stored.
 const MOST_OF_AN_AGENT: usize = 500;
 
-/// Tells the document how to sign in.
+/// Adds the authentication schemes to the document.
 pub fn register_schemes(registry: &mut Registry) {
     let [bearer, cookie] = SCHEMES;
     let scheme = |ty, description| MetaSecurityScheme {
@@ -74,26 +74,26 @@ pub fn register_schemes(registry: &mut Registry) {
     );
 }
 
-/// What everybody shares.
+/// The shared state of the application.
 pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> poem::Result<&'a Arc<State>> {
     let Data(state) = <Data<&Arc<State>> as FromRequest>::from_request(request, body).await?;
     Ok(state)
 }
 
-/// How a token came.
+/// How the token was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenSource {
-    /// `Authorization: Bearer …` (RFC 6750).
+    /// In the header `Authorization: Bearer …` (RFC 6750).
     Bearer,
-    /// A cookie.
+    /// In a cookie of a browser.
     Cookie,
 }
 
 /// The caller, as named by the token. Whether the session is still valid is checked in the database.
 ///
 /// # Errors
-/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` where a cookie signs what another
-/// page may have forged.
+/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` if the token is a cookie and
+/// another site may have forged the request.
 pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (caller, carrier) = named(state, request).await?;
     refuse_forged(state, request, &caller, carrier)?;
@@ -118,7 +118,8 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource)
         operation: request.data::<Arc<Operation>>().map_or("", |operation| operation.id),
         needs_verified: state.mail.is_configured,
         step_up: state.policy.step_up,
-        // What is no text is told so to whom it concerns: an operator who wrote it is not taken for a member.
+        // Invalid UTF-8 is replaced, not ignored: the reason is then refused, and the superuser is not treated as a
+        // member.
         platform_access: request
             .headers()
             .get(X_PLATFORM_ACCESS)
@@ -128,7 +129,7 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource)
     Ok((caller, carrier))
 }
 
-/// Refuses what a browser's cookies sign and another page may have forged.
+/// Refuses requests that are authenticated by a cookie and that another site may have forged.
 ///
 /// # Errors
 /// `CSRF_FAILED`.
@@ -149,7 +150,7 @@ fn refuse_forged(
     }
 }
 
-/// What is known about a request, whether signed in or not.
+/// Data about the request, with or without authentication.
 pub(crate) fn inquiry(state: &State, request: &Request) -> RequestInfo {
     let address = client_ip::address(request, state.trusted_proxies.as_ref());
     let agent = request.headers().get(header::USER_AGENT);
@@ -162,7 +163,8 @@ pub(crate) fn inquiry(state: &State, request: &Request) -> RequestInfo {
     }
 }
 
-/// The token of the one header there may be: of two, a proxy before us may have believed the other.
+/// The token of the only `Authorization` header. Two headers are refused, because a proxy may
+/// have checked the other one.
 fn bearer(request: &Request) -> Option<&str> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
@@ -170,13 +172,13 @@ fn bearer(request: &Request) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// The argument of a handler that is open to anybody, except to the pages of others.
+/// The argument of a handler that needs no authentication. Requests from pages of other sites are refused.
 pub struct Anonymous {
     /// The origin of the caller's actions, for the audit log.
     pub origin: AuditOrigin,
     /// The device of the caller.
     pub device: Device,
-    /// Records what is found out about the caller, for the audit log.
+    /// Records the actor for the audit log.
     pub trail: RequestTrail,
 }
 
@@ -198,13 +200,13 @@ pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<Si
     let known = async {
         let (caller, carrier) = named(state, request).await?;
         let user = state.callers.authenticate(&caller.claims).await?;
-        // Last: of a session that has ended no page has a CSRF token, and it signs nothing.
+        // This check is last: a page has no valid CSRF token for a session that has ended.
         refuse_forged(state, request, &caller, carrier)?;
         Ok(SignedIn::found(user, caller, carrier))
     };
     let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
     match known.await {
-        // A browser sends its cookies whether they are still good or not.
+        // A browser sends its cookies even if they are no longer valid.
         Err(Error::Refused(ErrorCode::Unauthenticated | ErrorCode::InvalidToken)) if is_silent => {
             trail(request).by(Actor::Anonymous, None);
             Ok(None)
@@ -213,14 +215,14 @@ pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<Si
     }
 }
 
-/// The argument of a handler that needs somebody signed in, and no organization. His address is verified, where mail can
-/// be sent.
+/// The argument of a handler that needs authentication, but no organization. The user's e-mail address must
+/// be verified if the installation sends e-mail.
 pub struct SignedIn {
-    /// The person.
+    /// The signed-in user.
     pub user: User,
-    /// His token and this request.
+    /// The claims of the token, and data about the request.
     pub caller: Caller,
-    /// How the token came.
+    /// How the token was sent.
     pub carrier: TokenSource,
 }
 
@@ -238,7 +240,7 @@ impl SignedIn {
         Ok(me)
     }
 
-    /// The second stage of the limits.
+    /// The second stage of the rate limits.
     async fn count(&self, request: &Request, body: &mut RequestBody) -> poem::Result<()> {
         let state = state(request, body).await?;
         let counted = rate_limit::by_person_and_organization(state, request, self.user.id, None);
@@ -248,7 +250,7 @@ impl SignedIn {
     async fn admitted(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
-        // What changes something believes no memory.
+        // Requests that change something do not use the cache.
         let user = match request.method().is_safe() {
             true => state.callers.recognize(&caller.claims).await,
             false => state.callers.authenticate(&caller.claims).await,
@@ -259,8 +261,8 @@ impl SignedIn {
     }
 }
 
-/// The argument of the few handlers for which it does not matter whether the address of who is signed in is verified:
-/// looking at oneself, logging out.
+/// The argument of the few handlers that do not need a verified e-mail address: reading one's
+/// own account, logging out.
 pub struct SignedInUnverified(pub SignedIn);
 
 impl SignedInUnverified {
@@ -275,8 +277,8 @@ impl SignedInUnverified {
     }
 }
 
-/// The argument of a handler that needs a recent log-in (`INSULA_STEP_UP_TTL`).
-/// `VERIFIED`: and whose address is verified, where mail can be sent.
+/// The argument of a handler that needs a recent login (`INSULA_STEP_UP_TTL`). `VERIFIED`: the e-mail address
+/// must also be verified, if the installation sends e-mail.
 pub struct RecentLogin<const VERIFIED: bool = true>(pub SignedIn);
 
 impl<const VERIFIED: bool> RecentLogin<VERIFIED> {
@@ -313,8 +315,8 @@ impl SuperuserOnly {
 }
 
 impl SuperuserOnly {
-    /// The origin of the superuser's actions: audit logs of organizations show a superuser as the actor, who need not be a
-    /// member.
+    /// The origin of the superuser's actions: audit logs of organizations show a superuser as the actor,
+    /// who need not be a member.
     pub fn origin(&self) -> AuditOrigin {
         AuditOrigin { actor: Actor::Superuser(self.0.user.id), ..self.0.caller.origin() }
     }
@@ -332,7 +334,7 @@ impl SuperuserOnly {
     }
 }
 
-/// Each of them is asked for by its type, and documented as what needs to be signed in.
+/// Implements the extractors, which are documented as needing authentication.
 macro_rules! extractors { ($($name:ident $(<const $flag:ident>)?),+) => {$(
     impl<'a $(, const $flag: bool)?> ApiExtractor<'a> for $name $(<$flag>)? {
         const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];

@@ -1,4 +1,4 @@
-//! The answer to a request about several things, each of which has an outcome of its own.
+//! The response to a bulk request, in which each item has a result of its own.
 
 use std::marker::PhantomData;
 
@@ -13,18 +13,21 @@ use serde::Serialize;
 
 use super::responses::{JSON, bytes};
 
-/// 207 (RFC 4918 §13) with the outcome of each: made once, remembered, and given again to who asks again.
+/// 207 (RFC 4918 §13) with a result per item. It is stored and returned again for a retry with the same
+/// idempotency key.
 pub struct BulkResponse<T, const STATUS: u16 = 207> {
     stored: idempotency::StoredResponse,
     body: PhantomData<fn() -> T>,
 }
 
-/// 200 with the outcome of all: remembered likewise.
+/// 200 with one result for the whole request, stored like [`BulkResponse`].
 pub type Replayable<T> = BulkResponse<T, 200>;
 
 impl<T: Serialize, const STATUS: u16> BulkResponse<T, STATUS> {
+    /// Serializes the body.
+    ///
     /// # Errors
-    /// Only when the body cannot be written.
+    /// Only when the body cannot be serialized.
     pub fn new(body: &T) -> Result<Self, Error> {
         Ok(Self::again(idempotency::StoredResponse {
             status: STATUS,
@@ -36,12 +39,12 @@ impl<T: Serialize, const STATUS: u16> BulkResponse<T, STATUS> {
 }
 
 impl<T, const STATUS: u16> BulkResponse<T, STATUS> {
-    /// The answer given before.
+    /// The stored response of an earlier request.
     pub fn again(stored: idempotency::StoredResponse) -> Self {
         Self { stored, body: PhantomData }
     }
 
-    /// What is remembered of it.
+    /// The response to store.
     pub fn stored(&self) -> &idempotency::StoredResponse {
         &self.stored
     }
@@ -60,7 +63,7 @@ impl<T: Type + Serialize, const STATUS: u16> ApiResponse for BulkResponse<T, STA
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {
-                description: "Each has an outcome of its own.",
+                description: "The results, one per item. Each item has a status of its own.",
                 status: Some(STATUS),
                 status_range: None,
                 content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],

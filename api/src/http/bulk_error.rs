@@ -1,4 +1,4 @@
-//! Why one of several things was refused: what a problem says of one thing by itself.
+//! Why one item of a bulk request was refused, like the problem details of a single request.
 
 use insula_core::base::{
     error::{Error, FieldError, MAX_FIELD_ERRORS},
@@ -11,38 +11,38 @@ use super::{Permission, Sentence};
 use crate::problem::{self, Problem};
 
 crate::texts! {
-    /// The stable name of a refusal.
+    /// The stable code of an error.
     RefusalCode { length: 1..=50, example: "ALREADY_MEMBER" }
-    /// The path of a field.
+    /// The path of a field in the body.
     FieldPath { length: 0..=1000, example: "roles[0]" }
 }
 
-/// Why one of several things was refused.
+/// Why one item of a bulk request was refused.
 #[derive(Object, Serialize)]
 pub struct BulkError {
-    /// Names the kind of problem; stable, for programs.
+    /// Stable error code for programs.
     error: RefusalCode,
-    /// Explanation for people: what happened, and what to do.
+    /// Message for users: what happened, and what to do.
     message: Sentence,
-    /// Every wrong field, from here.
+    /// All invalid fields of the item. The paths are relative to the item.
     errors: Vec<WrongField>,
-    /// The permissions that the caller lacks himself.
+    /// The permissions that you lack, for `ESCALATION`. Otherwise empty.
     missing: Vec<Permission>,
 }
 
-/// A wrong field.
+/// An invalid field, and what is wrong with it.
 #[derive(Object, Serialize)]
 struct WrongField {
-    /// Its path.
+    /// Path of the field, such as `roles[0]`.
     field: FieldPath,
     /// Stable error code for programs.
     code: RefusalCode,
-    /// Explanation for people.
+    /// Message for users: what is wrong with the field.
     message: Sentence,
 }
 
 impl BulkError {
-    /// The status that this would have had by itself, and why.
+    /// The HTTP status that a request of its own would have got, and why it was refused.
     pub fn of(error: Error) -> (u16, Self) {
         (problem::status(error.code().kind()).as_u16(), error.into())
     }

@@ -1,4 +1,4 @@
-//! Files that are written while they are read: of any length, and never whole in memory.
+//! File downloads that are streamed: of any length, and never completely in memory.
 
 use std::{io, marker::PhantomData};
 
@@ -17,36 +17,36 @@ use serde::Serialize;
 
 /// How a file is written.
 pub trait Format: Send + 'static {
-    /// What it is made of.
+    /// The type of its parts.
     type Part: Send + 'static;
-    /// Its media type.
+    /// The media type of the file.
     const MEDIA_TYPE: &'static str;
 
-    /// What comes first.
+    /// The start of the file.
     ///
     /// # Errors
     /// Only when it cannot be written.
     fn head() -> io::Result<Vec<u8>>;
 
-    /// Some parts.
+    /// Writes some parts.
     ///
     /// # Errors
-    /// Only when one cannot be written.
+    /// Only when a part cannot be written.
     fn write(parts: Vec<Self::Part>) -> io::Result<Vec<u8>>;
 }
 
-/// One JSON text a line.
+/// One JSON text per line.
 pub struct JsonLines<T = insula_core::storage::audit_chain::ExportLine>(PhantomData<fn() -> T>);
 
 /// Comma-separated values (RFC 4180), with a header.
 pub struct Csv<T>(PhantomData<fn() -> T>);
 
-/// What has rows.
+/// A type whose values are rows of a table.
 pub trait Table: Send + 'static {
-    /// What its columns are called.
+    /// The names of the columns.
     const HEADER: &'static [&'static str];
 
-    /// A row, as many cells as there are columns.
+    /// The cells of the row, one per column.
     fn cells(self) -> Vec<String>;
 }
 
@@ -87,8 +87,9 @@ impl<T: Table> Format for Csv<T> {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula (OWASP: CSV injection): an apostrophe stands before whatever could be one,
-/// and before an apostrophe. So whoever reads the file back takes away one, where there is any.
+/// A cell that spreadsheets do not take for a formula (OWASP: CSV injection). A cell that could be one, or
+/// that starts with an apostrophe, gets an apostrophe in front. Programs that read the file back remove one
+/// leading apostrophe.
 fn harmless(cell: String) -> String {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']) {
         true => format!("'{cell}"),
@@ -96,7 +97,7 @@ fn harmless(cell: String) -> String {
     }
 }
 
-/// How many rows a file will have.
+/// The header with the number of rows of a file.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// 200 with a file.
@@ -108,7 +109,8 @@ pub struct Download<F> {
 }
 
 impl<F: Format> Download<F> {
-    /// A file of this name, made of these parts. One that cannot be read cuts it off: what is there is no whole file.
+    /// A file with this name and these parts. If a part cannot be read, the response is cut off, so that
+    /// clients notice that the file is incomplete.
     pub fn new(
         name: &'static str,
         parts: impl Stream<Item = Result<Vec<F::Part>, Error>> + Send + 'static,
@@ -125,7 +127,7 @@ impl<F: Format> Download<F> {
         Self { name, rows: None, body, format: PhantomData }
     }
 
-    /// The same, with a byte order mark before it, where one is wanted: spreadsheets take a CSV for UTF-8 by it.
+    /// Adds a byte order mark at the start if `is_wanted`. Spreadsheets then read the CSV as UTF-8.
     pub fn marked(self, is_wanted: bool) -> Self {
         if !is_wanted {
             return self;
@@ -134,7 +136,7 @@ impl<F: Format> Download<F> {
         Self { body: Body::from_bytes_stream(mark.chain(self.body.into_bytes_stream())), ..self }
     }
 
-    /// The same, which says how many rows will come, so that its reader can say how far it is.
+    /// Adds the number of rows, so that clients can show the progress.
     pub fn of(self, rows: u64) -> Self {
         Self { rows: Some(rows), ..self }
     }
@@ -159,11 +161,11 @@ impl<F: Format> ApiResponse for Download<F> {
     fn meta() -> MetaResponses {
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
         let content = vec![MetaMediaType { content_type: F::MEDIA_TYPE, schema }];
-        let description = "The file, as it is written.";
+        let description = "The file, streamed.";
         let rows = MetaHeader {
             name: "X-Total-Count".to_owned(),
             description: Some(
-                "How many rows there were when it was begun, where that was counted.".to_owned(),
+                "Number of rows when the download started. Absent if they were not counted.".to_owned(),
             ),
             required: false,
             deprecated: false,

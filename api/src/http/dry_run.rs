@@ -1,4 +1,4 @@
-//! `?dry_run=true`: what a change would do, without doing it.
+//! `?dry_run=true`: shows what a change would do, without doing it.
 
 use insula_core::{base::ids::InvitationId, tenancy::members::PermissionDiff};
 use poem::{IntoResponse, Response};
@@ -12,38 +12,38 @@ use uuid::Uuid;
 
 use super::{JsonResponse, Permission, responses::JSON};
 
-/// Who would gain and who would lose what. Nothing was changed.
+/// Permissions that members would gain or lose. Nothing was changed.
 #[derive(Object, Serialize)]
 pub struct DryRun {
-    /// Those for whom anything would change.
+    /// The members whose permissions would change.
     effects: Vec<MemberPermissionDiff>,
-    /// The open invitations that would give another role; of the deletion of a role.
+    /// Ids of the pending invitations that would grant another role. Present only for the deletion of a role.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     invitations: Option<Vec<Uuid>>,
 }
 
-/// What a change would do to one member.
+/// How a change would affect the permissions of one member.
 #[derive(Object, Serialize)]
 struct MemberPermissionDiff {
-    /// To whom.
+    /// Id of the member.
     member_id: Uuid,
-    /// What he could do then, and cannot do now.
+    /// Permissions that the member would gain.
     gains: Vec<Permission>,
-    /// What he can do now, and could not do then.
+    /// Permissions that the member would lose.
     loses: Vec<Permission>,
 }
 
-/// The answer, or what it would have changed.
+/// The response to a change, or a preview of its effects.
 pub enum OrDryRun<R> {
-    /// It was done.
+    /// The change was made.
     Done(R),
-    /// It was only tried.
+    /// The change was only tried.
     Tried(DryRun),
 }
 
 impl<R> OrDryRun<R> {
-    /// It was only tried.
+    /// The preview of a change with these effects.
     pub fn tried(effects: Vec<PermissionDiff>) -> Self {
         let names = |set: insula_core::base::permissions::PermissionSet| {
             set.iter().map(|permission| Permission(permission.to_string())).collect()
@@ -56,7 +56,7 @@ impl<R> OrDryRun<R> {
         Self::Tried(DryRun { effects: effects.into_iter().map(effect).collect(), invitations: None })
     }
 
-    /// As it is, with the open invitations that would give another role.
+    /// Adds the pending invitations that would grant another role.
     #[must_use]
     pub fn with_invitations(self, invitations: Vec<InvitationId>) -> Self {
         match self {
@@ -78,7 +78,7 @@ impl<R: IntoResponse> IntoResponse for OrDryRun<R> {
     }
 }
 
-/// 200 is either; where the change itself answers otherwise, 200 is the preview.
+/// 200 is the response to the change or the preview. If the change has another status, 200 is only the preview.
 impl<R: ApiResponse> ApiResponse for OrDryRun<R> {
     fn meta() -> MetaResponses {
         let mut meta = R::meta();
@@ -94,7 +94,7 @@ impl<R: ApiResponse> ApiResponse for OrDryRun<R> {
                 }
             }
             None => meta.responses.push(MetaResponse {
-                description: "What would be changed.",
+                description: "A preview of the change (`dry_run=true`).",
                 status: Some(200),
                 status_range: None,
                 content: vec![content(DryRun::schema_ref())],

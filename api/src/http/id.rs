@@ -1,4 +1,5 @@
-//! Ids in paths: a UUID in its one canonical spelling (RFC 9562 §4). Any other would name a second path to the same thing.
+//! Ids in paths: a UUID in its canonical form (RFC 9562 §4). Other forms are refused, so that every resource
+//! has exactly one path.
 
 use insula_core::{base::ids::MemberId, tenancy::members::MemberRef};
 use poem_openapi::{registry::MetaSchema, types::ParseError};
@@ -15,10 +16,10 @@ scalar!(Id, MetaSchema::new_with_format("string", "uuid"), |text| {
     id.map(Self).ok_or_else(|| ParseError::custom("expected a UUID in lower case"))
 });
 
-/// A member in a query: by his id, or `me`.
+/// A member in a query: an id, or `me`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberOrMe {
-    /// The caller.
+    /// The member who makes the request.
     Me,
     /// The member with this id.
     Member(Uuid),

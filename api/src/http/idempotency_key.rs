@@ -1,4 +1,4 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the wish to have a request done once.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried request is executed once.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use poem_openapi::{
 
 use crate::{body::StrictJson, operations::Operation, problem::Problem};
 
-/// Longest key, in characters.
+/// Maximum length of a key, in characters.
 const MAX: usize = 255;
 
 /// The key of the request, if it has one. Its argument must be named `Idempotency-Key`.
@@ -27,12 +27,12 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The wish to have this request from `origin`, with this body, done once.
+    /// The key with `origin` and the digest of the body, to execute the request once.
     pub fn once<T>(self, origin: &AuditOrigin, body: &StrictJson<T>) -> Option<IdempotentRequest> {
         self.once_bytes(origin, body.digest?)
     }
 
-    /// As [`IdempotencyKey::once`], of a body with this SHA-256.
+    /// Like [`IdempotencyKey::once`], for a body with this SHA-256 digest.
     pub fn once_bytes(self, origin: &AuditOrigin, body_sha256: [u8; 32]) -> Option<IdempotentRequest> {
         let (user, operation_id) = (origin.actor.user()?, self.operation?.id);
         Some(IdempotentRequest { user, operation_id, key: self.key?, body_sha256 })
@@ -58,7 +58,8 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
             max_length: Some(MAX),
             pattern: Some("^[!-~]+$".into()),
             description: Some(
-                "Of two requests with the same key and body one is done, and both get its answer; kept 24 hours.",
+                "A unique key for this request, chosen by you. A retry with the same key and body gets the stored \
+                 response instead of a second execution. Keys are kept for 24 hours.",
             ),
             example: Some("0d6f2c9e-order-17".into()),
             ..MetaSchema::new("string")

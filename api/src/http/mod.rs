@@ -1,4 +1,4 @@
-//! Shapes that several nouns share, and how answers are written.
+//! Types that several routes share, and how responses are written.
 
 mod etag;
 mod download;
@@ -29,42 +29,42 @@ use insula_core::base::text;
 texts! {
     /// An e-mail address.
     Email { length: 3..=text::EmailAddress::MAX, format: "idn-email", example: "ada@example.com" }
-    /// A password. Its characters are counted in NFC.
+    /// A password. Its length is counted in characters after NFC normalization.
     Password { length: insula_core::identity::credentials::Passwords::LENGTH, format: "password", example: "a long and lovely passphrase" }
     /// A name to log in with.
     Username { length: text::Username::LENGTH, pattern: text::Username::PATTERN, example: "ada" }
-    /// A name shown to people.
+    /// A name, for display.
     Name { length: 1..=text::Name::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Analytical Engine" }
-    /// What a person is called by others.
+    /// The name of a user, as shown to others.
     DisplayName { length: 1..=201, example: "Ada Lovelace" }
     /// A language tag (BCP 47).
     Locale { length: text::Locale::LENGTH, pattern: text::Locale::PATTERN, example: "en-GB" }
-    /// A time zone (IANA).
+    /// The name of a time zone (IANA).
     TimeZone { length: 1..=text::TimeZone::MAX, example: "Europe/London" }
-    /// A few sentences, for people.
+    /// A short description, for display.
     About { length: 1..=text::OrganizationDescription::MAX, pattern: text::NOT_BLANK_PATTERN, example: "We build engines that reckon." }
-    /// A currency (ISO 4217).
+    /// A currency code (ISO 4217).
     Currency { length: text::Currency::LENGTH, pattern: text::Currency::PATTERN, example: "EUR" }
-    /// The address of an organization in URLs.
+    /// The short name of an organization in URLs.
     Slug { length: text::Slug::LENGTH, pattern: text::Slug::PATTERN, example: "acme" }
-    /// A part of such an address.
+    /// A part of a slug, to search for.
     SlugPart { length: text::SlugFragment::LENGTH, pattern: text::SlugFragment::PATTERN, example: "acm" }
     /// The short code of a project.
     ProjectCode { length: 1..=text::ProjectCode::MAX, pattern: text::ProjectCode::PATTERN, example: "ENGINE" }
     /// The name of a tag.
     TagName { length: 1..=text::TagName::MAX, pattern: text::NOT_BLANK_PATTERN, example: "urgent" }
-    /// A colour.
+    /// A colour, as `#rrggbb`.
     Color { length: 7..=7, pattern: text::Color::PATTERN, example: "#1f6feb" }
-    /// The stable name of a role.
+    /// The stable key of a role, for programs.
     RoleKey { length: 1..=50, example: "owner" }
-    /// A role, by its key or its id.
+    /// A role, by key or id.
     RoleName { length: 1..=50, example: "member" }
-    /// `resource:action`.
+    /// A permission, as `resource:action`.
     Permission { length: 3..=50, pattern: "^[a-z_]+:[a-z_]+$", example: "projects:read" }
-    /// A few words, for people.
+    /// A short text, for display.
     Description { length: 0..=text::RoleDescription::MAX, pattern: text::NO_CONTROLS_PATTERN, example: "View projects" }
-    /// A part of what is looked for.
+    /// A text to search for.
     SearchTerm { length: 1..=text::SearchTerm::MAX, pattern: text::NOT_BLANK_PATTERN, example: "ada" }
-    /// Where a list goes on, as the page before said.
+    /// A position in a list, from `next_cursor` of the previous page.
     Cursor { length: 1..=1000, example: "eyJ2IjoxLCJzIjoiZ3U4Y2Zl" }
 }

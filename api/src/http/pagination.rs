@@ -1,4 +1,4 @@
-//! Pages of lists: what the client asks for, and what he gets.
+//! Pages of lists: the parameters and the response.
 
 use insula_core::base::{
     error::Error,
@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::{Cursor, JsonResponse};
 use crate::schema::scalar;
 
-/// How many rows of a list: 1..=100.
+/// Maximum number of items per page: 1..=100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u64);
 
@@ -30,27 +30,27 @@ impl Limit {
 /// One page of a list.
 #[derive(Object, Serialize)]
 pub struct Page<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
-    /// The rows.
+    /// The items of the page.
     pub data: Vec<T>,
-    /// Where the list goes on; `null`: this is its last page.
+    /// Send it as `cursor` to get the next page; `null` on the last page.
     #[oai(nullable)]
     pub next_cursor: Option<String>,
-    /// Is there another page?
+    /// Whether there is another page.
     pub has_more: bool,
 }
 
-/// A list as one request asks for it.
+/// The paging of one list request.
 pub struct ListRequest<'a, K> {
     cursors: &'a CursorCodec,
     request: &'a Request,
     list: String,
-    /// Which page, for the operation.
+    /// The requested page, for the operation.
     pub listing: pagination::PageRequest<K>,
 }
 
 impl<'a, K: Copy> ListRequest<'a, K> {
-    /// `list`: everything that makes the list this one: operation, organization, sort and filters. A cursor of one list
-    /// is no cursor of another.
+    /// `list` is everything that identifies the list: operation, organization, sort order and filters. A
+    /// cursor of one list is not valid for another.
     ///
     /// # Errors
     /// `INVALID_CURSOR`.
@@ -65,7 +65,7 @@ impl<'a, K: Copy> ListRequest<'a, K> {
         Ok(Self { cursors, request, list, listing: pagination::PageRequest { limit, sort, after } })
     }
 
-    /// The page that the operation gave, its rows as the wire shows them.
+    /// The response with the page of the operation; `show` converts its rows.
     pub fn reply<R, T>(&self, page: pagination::Page<R>, show: impl Fn(R) -> T) -> PageResponse<T>
     where
         T: Send + Sync + ParseFromJSON + ToJSON + Type,
@@ -76,7 +76,7 @@ impl<'a, K: Copy> ListRequest<'a, K> {
         PageResponse { page: Page { data, has_more: next_cursor.is_some(), next_cursor }, link }
     }
 
-    /// `Link` to the next page: this request with another cursor (RFC 8288 §3).
+    /// The `Link` header with the next page: the URL of this request with another cursor (RFC 8288 §3).
     fn link(&self, cursor: &str) -> Option<HeaderValue> {
         let uri = self.request.original_uri();
         let link =
@@ -85,13 +85,13 @@ impl<'a, K: Copy> ListRequest<'a, K> {
     }
 }
 
-/// `query` with this cursor instead of its own, however that is spelled.
+/// `query` with `cursor` in place of its own cursor, whatever the percent-encoding of that parameter.
 fn next(query: &str, cursor: &str) -> String {
     let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
     form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish()
 }
 
-/// 200 with one page, and `Link` to the next one.
+/// 200 with one page, and a `Link` to the next one.
 pub struct PageResponse<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
     page: Page<T>,
     link: Option<HeaderValue>,

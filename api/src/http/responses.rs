@@ -1,4 +1,4 @@
-//! Answers: written by serde straight to bytes, documented by poem-openapi.
+//! Responses: serialized by serde directly to bytes, documented by poem-openapi.
 
 use std::{fmt, marker::PhantomData};
 
@@ -21,16 +21,16 @@ pub(super) const JSON: &str = "application/json";
 /// 200 with a body.
 pub struct JsonResponse<T>(pub T);
 
-/// 200 with a body and its `ETag`, or 304 when the client has it already.
+/// 200 with a body and its `ETag`, or 304 if the client has the current version.
 pub enum WithEtag<T, Tag = EntityTag> {
-    /// The client's copy is the present one (RFC 9110 §15.4.5).
+    /// The client has the current version (RFC 9110 §15.4.5).
     Unchanged(Tag),
-    /// The present one.
+    /// The current version.
     Present(Tag, T),
 }
 
 impl<T, Tag: fmt::Display> WithEtag<T, Tag> {
-    /// The present one, unless the client says that he has it.
+    /// The current version, or 304 if `known` contains its tag.
     pub fn new(tag: Tag, known: Option<IfNoneMatch>, body: impl FnOnce() -> T) -> Self {
         match known.is_some_and(|known| known.has(&tag)) {
             true => Self::Unchanged(tag),
@@ -39,50 +39,51 @@ impl<T, Tag: fmt::Display> WithEtag<T, Tag> {
     }
 }
 
-/// 201 with `Location`, `ETag` and a body: made once, remembered, and given again to who asks again.
+/// 201 with `Location`, `ETag` and a body. It is stored and returned again for a retry with the same
+/// idempotency key.
 pub struct CreatedResponse<T> {
     stored: idempotency::StoredResponse,
     body: PhantomData<fn() -> T>,
 }
 
-/// 204.
+/// 204 without a body.
 pub struct NoContent;
 
-/// An answer that sets cookies.
+/// A response that sets cookies.
 pub struct WithCookies<R> {
-    /// The answer.
+    /// The response without cookies.
     pub reply: R,
     /// Values of `Set-Cookie`.
     pub cookies: Vec<HeaderValue>,
 }
 
-/// 202 with what was asked for: it will be done, and is not yet.
+/// 202 with the requested resource, which is completed later.
 pub struct AcceptedJob<T>(pub T);
 
-/// 207 with what came of each of several things, in the order in which they were asked for (RFC 4918 §13).
+/// 207 with a result per item, in the order of the request (RFC 4918 §13).
 pub struct MultiStatus<T>(pub T);
 
-/// 202: something was asked for, and this is all that is said of it.
+/// 202 with only a message.
 #[derive(Clone, Copy)]
 pub struct Accepted(pub &'static str);
 
-/// The answer, or 202 where it is given elsewhere.
+/// The response of a completed operation, or 202 if it is completed later.
 pub enum OrAccepted<T> {
-    /// It was done.
+    /// The operation is completed.
     Done(T),
-    /// It was asked for.
+    /// The operation is accepted.
     Accepted(Accepted),
 }
 
-/// What 202 says.
+/// Confirmation that a request was accepted.
 #[derive(Object, Serialize)]
 struct Acceptance {
-    /// What to do next, for people.
+    /// Message for users: what happens next, and what to do.
     message: Sentence,
 }
 
 crate::texts! {
-    /// A sentence for people.
+    /// A message for users.
     Sentence { length: 1..=500, example: "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox." }
 }
 
@@ -101,10 +102,10 @@ fn json<T: Serialize>(body: &T) -> Response {
 }
 
 impl<T: Serialize> CreatedResponse<T> {
-    /// Something new, at `location`.
+    /// The response for something new at `location`.
     ///
     /// # Errors
-    /// Only when the body cannot be written.
+    /// Only when the body cannot be serialized.
     pub fn created(location: String, tag: EntityTag, body: &T) -> Result<Self, Error> {
         let stored = idempotency::StoredResponse {
             status: StatusCode::CREATED.as_u16(),
@@ -117,12 +118,12 @@ impl<T: Serialize> CreatedResponse<T> {
 }
 
 impl<T> CreatedResponse<T> {
-    /// The answer given before.
+    /// The stored response of an earlier request.
     pub fn again(stored: idempotency::StoredResponse) -> Self {
         Self { stored, body: PhantomData }
     }
 
-    /// What is remembered of it.
+    /// The response to store.
     pub fn stored(&self) -> &idempotency::StoredResponse {
         &self.stored
     }
@@ -256,7 +257,11 @@ impl<T: Type + Serialize> ApiResponse for AcceptedJob<T> {
 
 impl<T: Type + Serialize> ApiResponse for MultiStatus<T> {
     fn meta() -> MetaResponses {
-        response::<T>(StatusCode::MULTI_STATUS, "What came of each.", Vec::new())
+        response::<T>(
+            StatusCode::MULTI_STATUS,
+            "The results, one per item. Each item has a status of its own.",
+            Vec::new(),
+        )
     }
 
     fn register(registry: &mut Registry) {
@@ -266,7 +271,11 @@ impl<T: Type + Serialize> ApiResponse for MultiStatus<T> {
 
 impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for WithEtag<T, Tag> {
     fn meta() -> MetaResponses {
-        response::<T>(StatusCode::OK, "OK", vec![text_header("ETag", "Its version; send it as `If-Match`.")])
+        response::<T>(
+            StatusCode::OK,
+            "OK",
+            vec![text_header("ETag", "Version of the resource. Send it as `If-Match` when you change it.")],
+        )
     }
 
     fn register(registry: &mut Registry) {
@@ -276,8 +285,12 @@ impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for WithEtag<T, 
 
 impl<T: Type + Serialize> ApiResponse for CreatedResponse<T> {
     fn meta() -> MetaResponses {
-        let location = text_header("Location", "Its path.");
-        response::<T>(StatusCode::CREATED, "Created", vec![location, text_header("ETag", "Its version.")])
+        let location = text_header("Location", "Path of the new resource.");
+        response::<T>(
+            StatusCode::CREATED,
+            "Created",
+            vec![location, text_header("ETag", "Version of the new resource.")],
+        )
     }
 
     fn register(registry: &mut Registry) {
@@ -310,7 +323,7 @@ impl<T: ApiResponse> ApiResponse for OrAccepted<T> {
 
 impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
-        let description = "Done; there is nothing to say.";
+        let description = "The operation succeeded. There is no body.";
         let status = Some(StatusCode::NO_CONTENT.as_u16());
         MetaResponses {
             responses: vec![MetaResponse {

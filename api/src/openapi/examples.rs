@@ -1,13 +1,13 @@
-//! An example of every JSON body, as its type states it or put together from those of its members.
+//! An example for every JSON body, from its type or composed of the examples of its members.
 
 use serde_json::{Map, Value};
 
 use super::schemas::reference;
 
-/// How far to follow a type that contains itself.
+/// Maximum depth, for types that contain themselves.
 const DEEPEST: usize = 12;
 
-/// Gives each request body and each successful answer an example.
+/// Gives each request body and each successful response an example.
 pub(super) fn add(doc: &mut Value) -> Result<(), String> {
     let schemas = doc["components"]["schemas"].clone();
     for (.., operation) in super::operations(doc) {
@@ -76,7 +76,7 @@ impl Sampler<'_> {
     fn object(&self, schema: &Value, depth: usize) -> Result<Value, String> {
         let mut object = Map::new();
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
-        // Of members that exclude each other, the first.
+        // If members exclude each other, only the first one is in the example.
         let others: Vec<_> = schema["oneOf"].as_array().into_iter().flatten().skip(1).collect();
         let is_other = |name: &str| others.iter().any(|arm| arm["required"][0] == name);
         let properties = schema["properties"].as_object().into_iter().flatten();
@@ -97,7 +97,7 @@ impl Sampler<'_> {
     }
 }
 
-/// A number that is allowed: 1, or the bound nearest to it.
+/// An allowed number: 1, or the bound nearest to it.
 fn number(schema: &Value) -> Value {
     let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
     let lowest = bound("minimum").max(bound("exclusiveMinimum").map(|n| n.saturating_add(1))).unwrap_or(1);

@@ -1,32 +1,33 @@
-//! The headers that answers carry whatever they say, described once.
+//! The headers of all responses, described once.
 
 use serde_json::{Value, json};
 
-/// Name in the document, name of the header, what it says, an example.
+/// Name in the document, name of the header, description, example.
 const CARRIED: [(&str, &str, &str, &str); 3] = [
     (
         "RateLimit",
         "RateLimit",
-        "Of each limit that this request counted against: how many requests are left (`r`), and in how many seconds \
-         there will be more (`t`).",
+        "For each limit that this request counted against: the number of requests left (`r`) and the seconds until \
+         more are allowed (`t`).",
         "\"address\";r=2999;t=1, \"read\";r=599;t=1",
     ),
     (
         "RateLimitPolicy",
         "RateLimit-Policy",
-        "Of each of these limits: how many requests (`q`) are allowed in how many seconds (`w`). `x-limit` names the \
-         narrowest one of each operation.",
+        "For each of these limits: the number of requests (`q`) allowed within a number of seconds (`w`). `x-limit` \
+         of an operation names its narrowest limit.",
         "\"address\";q=3000;w=60, \"read\";q=600;w=60",
     ),
     (
         "RequestId",
         "X-Request-Id",
-        "Names this request in our logs: the one that was sent, or a new one.",
+        "Id of this request in the logs: the one that you sent, or a new one.",
         "4f0c2b1d9a7e4c3f8b6a5d4e3c2b1a09",
     ),
 ];
 
-/// Adds them to every answer. Those of the limits are absent where a request was refused before it was counted.
+/// Adds the headers to every response. Those of the limits are absent if a request was
+/// refused before it was counted.
 pub(super) fn add(doc: &mut Value) {
     for (name, _, about, example) in CARRIED {
         let schema = json!({"type": "string", "examples": [example]});

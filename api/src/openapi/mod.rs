@@ -1,20 +1,20 @@
-//! The published document, in version 3.1 of the specification: made from the routes, and true.
+//! The published OpenAPI document, in version 3.1 of the specification, generated from the routes.
 //!
-//! poem-openapi writes 3.0 and leaves out what the edge does. [`publish`] adds it: closed request bodies, `null`, the
-//! problems each operation can really answer with, its permission (`x-permission`) and examples.
+//! poem-openapi writes 3.0 and does not know the middleware. [`publish`] adds what is missing: closed request
+//! bodies, `null`, the errors that each operation can really return, its permission (`x-permission`) and examples.
 //!
-//! What the author of a route writes:
+//! The author of a route writes:
 //! - the operation: a doc comment (its first paragraph is the summary), `operation_id`, `tag`; the return type
 //!   [`crate::problem::Result`]; or `Result<T, Conflicting>` if 409 can occur outside of an organization, and
-//!   `Result<T, Challenging>` if 401 and 403 can occur without being signed in;
+//!   `Result<T, Challenging>` if 401 and 403 can occur without authentication;
 //! - a request body: [`crate::body::StrictJson`] or [`crate::body::MergePatch`] of a type that derives `Object`.
-//!   `Option<T>` and `MaybeUndefined<T>` may be absent; whatever may be null says `#[oai(nullable)]`;
-//! - an answer: a type that derives `Object`. A member that is always written is not an `Option` unless it is
+//!   `Option<T>` and `MaybeUndefined<T>` may be absent; a field that may be null has `#[oai(nullable)]`;
+//! - a response: a type that derives `Object`. A field that is always written is not an `Option` unless it is
 //!   `#[oai(nullable)]`;
 //! - an example of each body, in one of two ways. Either `#[oai(example)]` on the type with an
-//!   `impl poem_openapi::types::Example`, or nothing: an example is put together from the members, where numbers,
-//!   booleans, enums, UUIDs, dates, defaults and the types made by `texts!` speak for themselves. A required plain
-//!   `String` does not, and [`publish`] says which one.
+//!   `impl poem_openapi::types::Example`, or nothing: an example is composed of the fields. Numbers, booleans,
+//!   enums, UUIDs, dates, defaults and the types made by `texts!` have examples. A required plain `String` has
+//!   none, and [`publish`] reports it.
 
 mod one_of;
 mod examples;
@@ -49,10 +49,10 @@ const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 /// The document of the routes of `T` under the path `base`.
 ///
 /// # Errors
-/// When an operation has no `operationId` of its own, no summary, path parameters other than its path, or a body
+/// When an operation has no unique `operationId`, no summary, other path parameters than its path, or a body
 /// without an example.
 pub fn publish<T: OpenApi>(base: &str) -> Result<Value, String> {
-    // Two operations in one place would be one in the document.
+    // Two operations with the same path and method would be one in the document.
     Operations::new::<T>(base)?;
     let spec = OpenApiService::new(Shape::<T>(PhantomData), "Insula", VERSION)
         .license(LicenseObject::new(LICENSE).identifier(LICENSE))
@@ -78,7 +78,8 @@ pub fn publish<T: OpenApi>(base: &str) -> Result<Value, String> {
 struct Shape<T>(PhantomData<fn() -> T>);
 
 impl<T: OpenApi> OpenApi for Shape<T> {
-    /// One entry per path: two would be two equal keys in the document, of which the last one wins.
+    /// One entry per path: two entries would be equal keys in the document, and only
+    /// the last one would count.
     fn meta() -> Vec<MetaApi> {
         let mut paths = BTreeMap::<String, Vec<MetaOperation>>::new();
         for MetaPath { path, operations } in T::meta().into_iter().flat_map(|api| api.paths) {
@@ -95,7 +96,7 @@ impl<T: OpenApi> OpenApi for Shape<T> {
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-/// Completes one operation; notes in `kinds` which problems it can answer with.
+/// Completes one operation; adds the errors that it can return to `kinds`.
 fn describe(
     path: &str,
     method: &str,
@@ -122,7 +123,7 @@ fn describe(
         parameters.push(platform_access());
     }
     if operation.get("security").is_none() {
-        // Said, not forgotten: anybody may.
+        // An explicit empty list: the operation needs no authentication.
         operation["security"] = json!([]);
     }
     let mut problems = problems(path, method, operation);
@@ -152,20 +153,20 @@ fn describe(
     Ok(())
 }
 
-/// The header that each operation inside of an organization takes, whoever handles it.
+/// The header parameter that every operation inside of an organization accepts.
 fn platform_access() -> Value {
     json!({
         "name": "X-Platform-Access",
         "in": "header",
         "required": false,
-        "description": "Why an operator of the platform looks into an organization to which he need not belong. He then may \
-            everything that an owner may, and is no member: what is about the caller's own membership answers 409 \
-            `NOT_A_MEMBER`. The organization's log tells of each such request. Ignored from anybody else.",
+        "description": "For superusers: the reason for accessing an organization without being a member. They then \
+            have all permissions of an owner. Operations about the caller's own membership return 409 \
+            `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users.",
         "schema": {"type": "string", "minLength": 3, "maxLength": 200, "examples": ["Ticket 4711: cannot log in"]},
     })
 }
 
-/// The permission the extractor of the organization left in the title of its parameter.
+/// The permission, which the extractor of the organization left in the title of its parameter.
 fn take_permission(operation: &mut Value) -> Value {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
     let mut schemas =
@@ -173,7 +174,8 @@ fn take_permission(operation: &mut Value) -> Value {
     schemas.find_map(|schema| schema.as_object_mut()?.remove("title")).unwrap_or_default()
 }
 
-/// The problems the edge, the extractors and core can answer this operation with; handlers declare further ones.
+/// The errors that the middleware, the extractors and core can return for this operation;
+/// handlers declare further ones.
 fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<ErrorKind> {
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     let any_in = |place: &str| parameters.iter().any(|parameter| parameter["in"] == place);
@@ -182,13 +184,13 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<ErrorKind> {
         names.any(|other| other.eq_ignore_ascii_case(name))
     };
     if header("If-None-Match") {
-        operation["responses"]["304"] = json!({"description": "The client's copy is current."});
+        operation["responses"]["304"] = json!({"description": "You have the current version."});
     }
     let has_body = operation.get("requestBody").is_some();
     let is_secured = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
     let in_organization = path.contains("/{org}");
     let kinds = [
-        // A header that may be there once is there twice.
+        // For example, a header that is allowed once is sent twice.
         (ErrorKind::Malformed, true),
         (ErrorKind::Unauthenticated, is_secured),
         (ErrorKind::Forbidden, is_secured),
@@ -209,7 +211,7 @@ fn problems(path: &str, method: &str, operation: &mut Value) -> Vec<ErrorKind> {
     kinds.into_iter().filter_map(|(kind, can_occur)| can_occur.then_some(kind)).collect()
 }
 
-/// The answer that all problems of one kind share.
+/// The response that all errors of one kind share.
 fn response(kind: ErrorKind) -> Value {
     let codes: Vec<_> = ErrorCode::ALL.iter().filter(|code| code.kind() == kind).collect();
     let lines = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.sentence()));
@@ -244,7 +246,7 @@ fn operations(doc: &mut Value) -> impl Iterator<Item = (String, String, &mut Val
     })
 }
 
-/// The values right inside of `value`.
+/// The values directly inside of `value`.
 fn children(value: &mut Value) -> Box<dyn Iterator<Item = (&str, &mut Value)> + '_> {
     match value {
         Value::Object(map) => Box::new(map.iter_mut().map(|(key, value)| (&**key, value))),

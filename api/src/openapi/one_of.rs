@@ -1,15 +1,16 @@
-//! Members of a body of which exactly one is given: the routes refuse none and both, and so does the schema.
+//! Fields of a body of which exactly one is required: the routes refuse none and
+//! both, and so does the schema.
 
 use serde_json::{Value, json};
 
-/// Schema, the member of its example, and the other one.
+/// Schema, the field in its example, and the other one.
 const EITHER: [(&str, &str, &str); 3] = [
     ("LogIn", "email", "username"),
-    ("AccountDraft", "password", "password_hash"),
-    ("OrganizationDraft", "owner_email", "owner_id"),
+    ("AdminUserCreate", "password", "password_hash"),
+    ("AdminOrganizationCreate", "owner_email", "owner_id"),
 ];
 
-/// Says it of those schemas that the document has. A member that is `null` is not given.
+/// Adds the rule to those schemas that the document has. A field that is `null` counts as absent.
 pub(super) fn add(doc: &mut Value) {
     for (name, one, other) in EITHER {
         if let Some(schema) = doc["components"]["schemas"].get_mut(name) {

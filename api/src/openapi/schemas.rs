@@ -1,4 +1,4 @@
-//! Schemas as the check of `schema` reads them, in the words of JSON Schema 2020-12.
+//! Converts schemas to JSON Schema 2020-12, as the validation in `schema` reads them.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::schema::integer_range;
 
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// Turns every schema of a 3.0 document into what is really read and written.
+/// Converts every schema of a 3.0 document into one that describes exactly what is read and written.
 pub(super) fn tell_the_truth(doc: &mut Value) {
     plain_media_types(&mut doc["paths"]);
     flatten_arms(doc);
@@ -35,8 +35,8 @@ fn plain_media_types(value: &mut Value) {
     children(value).for_each(|(_, child)| plain_media_types(child));
 }
 
-/// An arm of a tagged union is `allOf: [{tag}, {$ref}]`: two closed parts would refuse each other's fields, so it
-/// becomes one object.
+/// An arm of a tagged union is `allOf: [{tag}, {$ref}]`: two closed parts would refuse each other's fields,
+/// so it becomes one object.
 fn flatten_arms(doc: &mut Value) {
     let schemas = doc["components"]["schemas"].clone();
     for (_, schema) in children(&mut doc["components"]["schemas"]) {
@@ -79,8 +79,8 @@ fn close(value: &mut Value, names: &mut BTreeSet<String>) {
     });
 }
 
-/// Visits `value` and everything in it that can be a schema, inner ones first. Names of properties are not keywords,
-/// and examples hold data, whatever their members are called.
+/// Visits `value` and everything in it that can be a schema, inner ones first. Names of properties are not
+/// keywords, and examples are data, whatever the names of their fields.
 fn each_schema(value: &mut Value, visit: &mut impl FnMut(&mut Value)) {
     for (key, child) in children(value) {
         match key {
@@ -92,7 +92,7 @@ fn each_schema(value: &mut Value, visit: &mut impl FnMut(&mut Value)) {
     visit(value);
 }
 
-/// One schema from version 3.0 to 3.1 of the specification.
+/// Converts one schema from version 3.0 to 3.1 of the specification.
 fn modernise(value: &mut Value) {
     let Value::Object(schema) = value else { return };
     // `allOf: [{$ref}, {description}]` is 3.0's way to annotate a reference; 3.1 lets them stand side by side.
@@ -116,7 +116,8 @@ fn modernise(value: &mut Value) {
     }
 }
 
-/// Numbers as they are meant (`100`, not `100.0`), the range of the integer type, exclusive bounds of their own.
+/// Writes whole numbers as such (`100`, not `100.0`), adds the range of the integer type, and converts
+/// exclusive bounds.
 fn bounds(schema: &mut Map<String, Value>) {
     if schema.get("type").is_some_and(|ty| ty == "integer") {
         let (lowest, highest) =
@@ -143,7 +144,7 @@ fn bounds(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Formats that others know (<https://spec.openapis.org/registry/format/>).
+/// Keeps only formats that are registered (<https://spec.openapis.org/registry/format/>).
 fn format(schema: &mut Map<String, Value>) {
     match schema.get("format").and_then(Value::as_str) {
         Some("naive-date") => schema.insert("format".into(), "date".into()),
@@ -151,7 +152,7 @@ fn format(schema: &mut Map<String, Value>) {
             schema.remove("format");
             schema.insert("contentMediaType".into(), "application/octet-stream".into())
         }
-        // Their range says it.
+        // Their range is in `minimum` and `maximum`.
         Some("int8" | "int16" | "uint8" | "uint16" | "uint32" | "uint64") => schema.remove("format"),
         _ => None,
     };
@@ -176,7 +177,7 @@ fn nullable(mut schema: Map<String, Value>) -> Value {
     outer.into()
 }
 
-/// Flattening leaves schemas behind that nothing refers to.
+/// Removes schemas that nothing refers to any more after flattening.
 fn drop_unused(doc: &mut Value) {
     fn names(value: &Value, into: &mut BTreeSet<String>) {
         into.extend(reference(value).map(str::to_owned));

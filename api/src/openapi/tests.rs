@@ -233,7 +233,7 @@ fn paths_of_several_groups_meet() {
     struct Other;
     #[OpenApi]
     impl Other {
-        /// Forget every action
+        /// Delete all actions
         #[oai(path = "/actions", method = "delete", operation_id = "forgetActions")]
         async fn forget(&self) {}
     }

@@ -1,4 +1,4 @@
-//! The body of a problem, and what the document says of it.
+//! The body of an error response, and its schema in the document.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use insula_core::base::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What to wait where the failure names no time: a full pool needs no longer to clear.
+/// The default time to wait, if the error has none: a full pool is free again quickly.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The members in the order of RFC 9457 §3.1, then our own.
+/// The members of problem details in the order of RFC 9457 §3.1, then those of this API.
 #[derive(Serialize)]
 pub(super) struct Details<'a> {
     r#type: String,
@@ -38,7 +38,7 @@ pub(super) struct Details<'a> {
     email_masked: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// Whole seconds.
+    /// Seconds to wait, rounded up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after: Option<u64>,
 }
@@ -95,11 +95,11 @@ impl<'a> Details<'a> {
     }
 }
 
-/// Explanation for people: what happened, and what to do.
+/// Message for users: what happened, and what to do.
 pub(super) fn sentence(error: &Error) -> String {
     let code = error.code();
     match code.kind() {
-        // What went wrong inside is for the log.
+        // The cause of an internal error is only for the log.
         ErrorKind::Internal => code.sentence().to_owned(),
         _ => error.to_string(),
     }
@@ -111,7 +111,7 @@ impl<'a> From<&'a MissingPermission> for Lack<'a> {
     }
 }
 
-/// A problem of this code, as the document shows it.
+/// An error with this code, as an example in the document.
 pub(crate) fn example(code: ErrorCode) -> Value {
     let missing = MissingPermission {
         permission: Permission::ProjectsCreate,
@@ -134,7 +134,7 @@ pub(crate) fn example(code: ErrorCode) -> Value {
     json!(Details::new(&error, "/api/v1/organizations/acme/projects", "0190b3a07c1e7d2a9f003a5c6e7f8091"))
 }
 
-/// The schema of every problem.
+/// The schema of every error response.
 pub(crate) fn schema() -> Value {
     let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     let meanings: Vec<_> =
@@ -150,7 +150,7 @@ pub(crate) fn schema() -> Value {
             "type": text("URI of the problem type; the same information as `error`."),
             "title": text("Short summary of the problem type."),
             "status": {"type": "integer", "description": "HTTP status code."},
-            "detail": text("Explanation for people: what happened, and what to do."),
+            "detail": text("Message for users: what happened, and what to do."),
             "instance": text("Path of the request."),
             "error": {
                 "type": "string",
@@ -168,12 +168,12 @@ pub(crate) fn schema() -> Value {
                     "properties": {
                         "field": text("Path of the field, such as `members[0].role`, or the name of a parameter; empty for the whole body."),
                         "code": text("Stable error code for programs."),
-                        "message": text("Explanation for people."),
+                        "message": text("Message for users: what is wrong with the field."),
                     },
                 },
             },
             "request_id": text("Id of the request, as written to the log."),
-            "permission": text("The permission that the request needs."),
+            "permission": text("The permission that the request needs; for `FORBIDDEN`."),
             "missing": texts("The missing permissions."),
             "members": texts("Ids of the members who have the role."),
             "invitations": texts("Ids of the open invitations that grant the role."),

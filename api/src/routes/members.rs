@@ -1,4 +1,4 @@
-//! `/organizations/{org}/members`: who belongs to an organization, and what each may do there.
+//! `/organizations/{org}/members`: members of an organization, their roles and permissions.
 
 use std::sync::Arc;
 
@@ -42,80 +42,80 @@ use crate::{
 
 pub struct MembersApi(pub Arc<State>);
 
-/// A role that a member holds.
+/// A role of a member, in short.
 #[derive(Object, Serialize)]
 pub(super) struct RoleSummary {
-    /// The role.
+    /// Unique id of the role.
     id: Uuid,
-    /// Its stable name, for programs.
+    /// Stable key of the role, for programs.
     key: RoleKey,
-    /// Its name, for people.
+    /// Name of the role, for display.
     name: Name,
 }
 
-/// Who a member is.
+/// The user of a membership.
 #[derive(Object, Serialize)]
 struct UserSummary {
-    /// The person.
+    /// Unique id of the user.
     id: Uuid,
-    /// His address.
+    /// E-mail address of the user.
     email: Email,
-    /// What he is called by others.
+    /// Name of the user, as shown to others.
     display_name: DisplayName,
 }
 
-/// A person's belonging to one organization.
+/// A user as a member of one organization.
 #[derive(Object, Serialize)]
 struct Member {
-    /// The membership.
+    /// Unique id of the member. It differs from the id of the user.
     id: Uuid,
-    /// Who it is.
+    /// The user who is the member.
     user: UserSummary,
-    /// The roles he holds.
+    /// Roles of the member in the organization.
     roles: Vec<RoleSummary>,
-    /// Can he do anything here?
+    /// Status of the member.
     status: MemberStatus,
-    /// Since when he belongs to it.
+    /// When the member joined the organization.
     joined_at: DateTime<Utc>,
-    /// Since when he does no more.
+    /// When the member was removed or left; `null` for other members.
     #[oai(nullable)]
     removed_at: Option<DateTime<Utc>>,
 }
 
-/// Can a member do anything?
+/// Status of a member.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 enum MemberStatus {
-    /// What his roles allow.
+    /// The member can do what their roles allow.
     Active,
-    /// Nothing, until he is brought back.
+    /// The member cannot do anything until they are reactivated.
     Suspended,
-    /// He belongs to it no more.
+    /// The member was removed from the organization or left it.
     Removed,
 }
 
-/// What a member can be made.
+/// Status that a member can be given.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename_all = "snake_case")]
 enum NewMemberStatus {
-    /// He may do what his roles allow.
+    /// The member can do what their roles allow.
     Active,
-    /// He may do nothing, until he is brought back.
+    /// The member cannot do anything until they are reactivated.
     Suspended,
 }
 
-/// What is to change: absent is unchanged.
+/// Changes to a member. Absent fields stay unchanged.
 #[derive(Object)]
 struct MemberUpdate {
-    /// Can he do anything here?
+    /// New status: `suspended` suspends the member, `active` reactivates them.
     status: Option<NewMemberStatus>,
-    /// All the roles that he is to hold, by keys or ids. Needs `roles:assign`.
+    /// All roles of the member, by keys or ids; replaces the current roles. Needs `roles:assign`.
     #[oai(validator(max_items = 50))]
     roles: Option<Vec<RoleName>>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum MemberSort {
     #[oai(rename = "joined_at")]
@@ -124,47 +124,50 @@ enum MemberSort {
     JoinedAtDescending,
 }
 
-/// A permission that a member holds.
+/// A permission of a member, and where it comes from.
 #[derive(Object, Serialize)]
 struct GrantedPermission {
-    /// The permission: `resource:action`.
+    /// The permission, as `resource:action`.
     permission: Permission,
-    /// What it allows, for people.
+    /// What the permission allows, for display.
     description: Description,
-    /// The keys of the roles it comes from.
+    /// Keys of the member's roles that include the permission.
     roles: Vec<RoleKey>,
 }
 
-/// What a member may do in an organization, and why.
+/// All permissions of a member in an organization, and the roles that they come from.
 #[derive(Object, Serialize)]
 struct EffectivePermissions {
-    /// The membership.
+    /// Id of the member.
     member_id: Uuid,
-    /// The roles he holds.
+    /// Roles of the member.
     roles: Vec<RoleSummary>,
-    /// What they allow together.
+    /// All permissions that the roles include together.
     permissions: Vec<GrantedPermission>,
 }
 
 #[OpenApi(tag = "Tag::Members")]
 impl MembersApi {
-    /// List the members
+    /// List members
     ///
-    /// Those who were removed are listed for `status=removed` alone.
+    /// Returns active and suspended members. Removed members are returned only with `status=removed`.
     #[oai(path = "/organizations/:org/members", method = "get", operation_id = "listMembers")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(
         &self,
         request: &Request,
         org: tenant::Path<MembersRead>,
+        /// Maximum number of items per page.
         limit: Query<Option<Limit>>,
+        /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
+        /// Sort order of the list. The default is `joined_at`.
         sort: Query<Option<MemberSort>>,
-        /// Only those who hold this role, by its key or its id.
+        /// Only members with this role, by key or id.
         role: Query<Option<RoleName>>,
-        /// Only those with this status.
+        /// Only members with this status.
         status: Query<Option<MemberStatus>>,
-        /// Only those whose address or username contains this, without regard to case.
+        /// Only members whose e-mail address or username contains this text, without regard to case.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Member>> {
         let mut fields = FieldErrors::default();
@@ -180,30 +183,40 @@ impl MembersApi {
         Ok(paging.reply(page, Member::from))
     }
 
-    /// Look at a member
+    /// Get a member
+    ///
+    /// Returns one member with their user and roles. Removed members are returned too.
     #[oai(path = "/organizations/:org/members/:member", method = "get", operation_id = "getMember")]
     async fn get(
         &self,
         org: tenant::Path<MembersRead>,
+        /// Id of the member.
         member: Path<Id>,
-        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+        /// `ETag` of the version that you have. The response is 304 if it is still current.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<Member, MemberTag>> {
         let tx = self.0.db.begin(org.0).await?;
         let member = members::get(&tx, MemberId(member.0.0)).await?;
         Ok(WithEtag::new(tag(&member), known.0, || member.into()))
     }
 
-    /// Change a member
+    /// Update a member
     ///
-    /// Suspends him, which stops his timer, brings him back, gives him other roles. Only an owner makes, changes or suspends owners, and only with
-    /// a recent log-in; and nobody gives what he does not hold himself.
+    /// Suspends or reactivates a member, or replaces their roles. Suspending stops a running timer. Only an
+    /// owner can make, change or suspend an owner; this requires a login or re-authentication within the last
+    /// 10 minutes (by default). You cannot grant permissions that you do not have (`ESCALATION`), and the
+    /// last owner cannot be suspended or lose the role (`LAST_OWNER`).
     #[oai(path = "/organizations/:org/members/:member", method = "patch", operation_id = "updateMember")]
     async fn change(
         &self,
         org: tenant::Path<MembersUpdate>,
+        /// Id of the member.
         member: Path<Id>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        /// Only tell who would gain and who would lose what.
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
+        /// If `true`, nothing is changed. The response shows who would gain or lose which permissions.
         dry_run: Query<Option<bool>>,
         patch: MergePatch<MemberUpdate>,
     ) -> Result<OrDryRun<WithEtag<Member, MemberTag>>> {
@@ -224,13 +237,18 @@ impl MembersApi {
 
     /// Remove a member
     ///
-    /// What he did stays, and he can be invited again. He is out at once.
+    /// The member loses access at once. Their work stays, and they can be invited again. Only an owner can
+    /// remove an owner; this requires a login or re-authentication within the last 10 minutes (by default). The
+    /// last owner cannot be removed (`LAST_OWNER`).
     #[oai(path = "/organizations/:org/members/:member", method = "delete", operation_id = "removeMember")]
     async fn remove(
         &self,
         org: tenant::Path<MembersRemove>,
+        /// Id of the member.
         member: Path<Id>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
     ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected_member(expected.0);
@@ -239,7 +257,9 @@ impl MembersApi {
         Ok(NoContent)
     }
 
-    /// Look at what a member may do
+    /// List a member's permissions
+    ///
+    /// Returns the permissions that the member's roles include together, with the roles that each comes from.
     #[oai(
         path = "/organizations/:org/members/:member/permissions",
         method = "get",
@@ -248,13 +268,17 @@ impl MembersApi {
     async fn permissions(
         &self,
         org: tenant::Path<MembersRead>,
+        /// Id of the member.
         member: Path<Id>,
     ) -> Result<JsonResponse<EffectivePermissions>> {
         let tx = self.0.db.begin(org.0).await?;
         Ok(JsonResponse(members::permissions(&tx, MemberId(member.0.0)).await?.into()))
     }
 
-    /// Look at what I may do
+    /// List your permissions in an organization
+    ///
+    /// Returns the permissions that your roles include together, with the roles that each comes from.
+    /// Superusers who are not members get 409 `NOT_A_MEMBER`.
     #[oai(path = "/organizations/:org/me/permissions", method = "get", operation_id = "getMyPermissions")]
     async fn my_permissions(
         &self,
@@ -266,7 +290,8 @@ impl MembersApi {
 }
 
 impl MembersApi {
-    /// The refusal of a body, where there is such a member; otherwise there was nothing to change.
+    /// The refusal of an invalid body if the member exists; otherwise the refusal because
+    /// there is no such member.
     async fn refuse<P: RequiredPermission>(
         &self,
         org: Authorized<P>,

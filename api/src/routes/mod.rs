@@ -1,4 +1,4 @@
-//! The routes: each translates wire to core, begins, calls one operation, commits.
+//! The routes. Each one parses the request, begins a transaction, calls one operation of core and commits.
 
 mod account;
 mod admin;
@@ -14,21 +14,21 @@ use std::sync::Arc;
 
 use crate::state::State;
 
-/// Declares groups of routes, each a tuple (of 16 at most), and all of them as one.
+/// Declares groups of routes, each a tuple (of 16 at most), and one type for all of them.
 macro_rules! route_groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)* . $routes:ident),+;)+) => {
     $($(#[$doc])* type $group = ($($module $(:: $inner)* ::$routes,)+);)+
 
     /// Every operation of the API.
     pub type Routes = ($($group,)+);
 
-    /// The routes, over what they share.
+    /// The routes with their shared state.
     pub fn routes(state: &Arc<State>) -> Routes {
         ($(($($module $(:: $inner)* ::$routes(Arc::clone(state)),)+),)+)
     }
 }}
 
 route_groups! {
-    /// What people do for themselves.
+    /// Operations of users on their own account.
     People =
         auth::registration.RegistrationApi,
         auth::sessions.SessionsApi,
@@ -38,7 +38,7 @@ route_groups! {
         account::profile.ProfileApi,
         account::my_organizations.MyOrganizationsApi,
         audit::activity.ActivityApi;
-    /// What is inside of organizations.
+    /// Organizations, their members, invitations, roles and audit logs.
     Tenants =
         organizations.OrganizationsApi,
         organizations::transfers.TransfersApi,
@@ -51,7 +51,7 @@ route_groups! {
         audit::log.AuditLogApi,
         audit::verification.AuditVerificationApi,
         audit::exports.AuditExportsApi;
-    /// What people work on, and what comes of it.
+    /// Projects, tasks, time entries, reports and exports.
     Work =
         work::projects.ProjectsApi,
         work::project_members.ProjectMembersApi,
@@ -64,7 +64,7 @@ route_groups! {
         work::imports.ImportsApi,
         work::reports.ReportsApi,
         work::exports.ExportsApi;
-    /// What operators do.
+    /// Operations of superusers.
     Platform =
         admin::organizations.AdminOrganizationsApi,
         admin::users.AdminUsersApi,
@@ -76,33 +76,33 @@ route_groups! {
         admin::audit.PlatformAuditApi;
 }
 
-/// How the document groups the operations.
+/// The tags that group the operations in the document.
 #[derive(poem_openapi::Tags)]
 enum Tag {
-    /// Registration and log-in.
+    /// Registration, login, sessions and e-mailed links.
     Authentication,
-    /// The person who is signed in.
+    /// The signed-in user: profile, sessions, organizations and invitations.
     Me,
-    /// Tenants.
+    /// Organizations, their settings and the transfer of their ownership.
     Organizations,
-    /// Who belongs to an organization, and what each may do there.
+    /// Members of an organization and their permissions.
     Members,
-    /// Who is invited into an organization, and what he answers.
+    /// Invitations to an organization and the responses to them.
     Invitations,
-    /// What roles there are, and what each allows.
+    /// Roles of an organization and the permissions that they include.
     Roles,
-    /// Projects of an organization.
+    /// Projects of an organization and their members.
     Projects,
-    /// What is to be done, and what it is tagged with.
+    /// Tasks of an organization and their tags.
     Tasks,
-    /// Who worked when on what.
+    /// Time entries and their import, timers and locked periods.
     TimeEntries,
-    /// What the time of an organization comes to.
+    /// Reports on the tracked time of an organization.
     Reports,
-    /// Work data as files.
+    /// Downloads of tasks and time entries as files.
     Exports,
-    /// What happened in an organization, and the proof of it.
+    /// Audit log of an organization and its verification.
     Audit,
-    /// What operators of the platform do.
+    /// Administration of the platform by superusers.
     Platform,
 }

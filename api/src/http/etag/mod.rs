@@ -1,8 +1,8 @@
 //! Conditional requests (RFC 9110 §13): a version is a strong entity tag, `"7"`.
 //!
-//! Proxies that compress an answer change its tag: nginx makes it weak, `W/"7"`, and others append the name of the coding,
-//! `"7-gzip"`. Clients send back what they were shown, so both are read as ours. Nothing is lost by that: what is compared is
-//! the version, octet by octet, inside of the transaction that changes it.
+//! Proxies that compress a response change its tag: nginx makes it weak, `W/"7"`, and others append the name
+//! of the coding, `"7-gzip"`. Clients return the tag that they received, so both forms are accepted. This is
+//! safe, because the version itself is compared exactly, in the transaction that changes it.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use poem_openapi::{registry::MetaSchema, types::ParseError};
 
 use crate::schema::scalar;
 
-/// The version of a resource, as `ETag` says it.
+/// The version of a resource, as in its `ETag`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag(pub i64);
 
@@ -35,13 +35,13 @@ impl fmt::Display for MemberTag {
     }
 }
 
-/// As the header `ETag` says it.
+/// The value of the `ETag` header.
 pub(super) fn header(tag: &impl fmt::Display) -> HeaderValue {
     // Digits, dots and quotes are always a header's value.
     HeaderValue::from_str(&tag.to_string()).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Only if the present version is one of these.
+/// The condition that the current version is one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(Tags);
 
@@ -70,7 +70,7 @@ impl IfMatch {
         }
     }
 
-    /// A tag that is none of ours is passed over: no version has it.
+    /// Reads the versions from the tags. A tag of unknown form is skipped, because no version has it.
     fn of<V>(condition: Option<Self>, read: impl Fn(&str) -> Option<V>) -> Expected<V> {
         match condition {
             None | Some(Self(Tags::Any)) => Expected::Any,
@@ -81,12 +81,12 @@ impl IfMatch {
     }
 }
 
-/// Only if the client does not have the present version.
+/// The condition that the client does not have the current version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfNoneMatch(Tags);
 
 impl IfNoneMatch {
-    /// As a header says it; what is no entity tag is passed over.
+    /// Parses the header; anything that is not an entity tag is skipped.
     pub fn read(text: &str) -> Self {
         Self(match text.trim() {
             "*" => Tags::Any,
@@ -94,7 +94,7 @@ impl IfNoneMatch {
         })
     }
 
-    /// Does the client have this version? Compared weakly (RFC 9110 §13.1.2).
+    /// Whether the client has this version. Tags are compared weakly (RFC 9110 §13.1.2).
     pub fn has(&self, tag: &impl fmt::Display) -> bool {
         match &self.0 {
             Tags::Any => true,
@@ -106,12 +106,12 @@ impl IfNoneMatch {
     }
 }
 
-/// What a condition names.
+/// The tags of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Tags {
-    /// `*`: whichever there is.
+    /// `*`: any version.
     Any,
-    /// The opaque part of each tag, as we would have sent it.
+    /// The opaque part of each tag, in the form that we send.
     These(Vec<String>),
 }
 
@@ -137,21 +137,21 @@ impl Tags {
     }
 }
 
-/// What stands between the quotes of a tag, without what a proxy has done to it; `None`: it is no tag.
+/// The text between the quotes of a tag, without the changes of a proxy; `None` if it is not a tag.
 fn opaque(tag: &str) -> Option<String> {
     let strong = tag.strip_prefix("W/").unwrap_or(tag);
     let opaque = strong.strip_prefix('"')?.strip_suffix('"')?;
     (!opaque.contains('"')).then(|| without_coding(opaque).to_owned())
 }
 
-/// Without the coding that a proxy appended: `7-gzip` and `7-br` (Apache), `7--gzip` (Jetty), `7;gzip`.
+/// Removes the coding that a proxy appended: `7-gzip` and `7-br` (Apache), `7--gzip` (Jetty), `7;gzip`.
 fn without_coding(opaque: &str) -> &str {
     let coded = ["gzip", "br", "zstd", "deflate"].iter().find_map(|coding| opaque.strip_suffix(coding));
     let plain = coded.and_then(|coded| ["--", "-", ";"].iter().find_map(|mark| coded.strip_suffix(mark)));
     plain.unwrap_or(opaque)
 }
 
-/// A version, spelled as we spell it: tags are compared octet by octet (RFC 9110 §8.8.3.2).
+/// A version in exactly the form that we send, because tags are compared octet by octet (RFC 9110 §8.8.3.2).
 fn number(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text)
 }
@@ -160,7 +160,7 @@ fn tag() -> MetaSchema {
     MetaSchema { example: Some("\"7\"".into()), ..MetaSchema::new("string") }
 }
 
-/// `*`, or entity tags.
+/// The schema of `*` or a list of entity tags.
 fn tags() -> MetaSchema {
     let pattern = "^(\\*|(W/)?\"[^\"]*\"( *, *(W/)?\"[^\"]*\")*)$";
     MetaSchema { pattern: Some(pattern.to_owned()), ..tag() }

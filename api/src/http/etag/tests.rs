@@ -11,7 +11,7 @@ fn expected_member(text: &str) -> Option<Expected<(i64, i64)>> {
     IfMatch::parse_from_parameter(text).ok().map(|condition| IfMatch::expected_member(Some(condition)))
 }
 
-/// What a proxy makes of `7`.
+/// Forms that proxies make of `7`.
 const SEVEN: [&str; 12] = [
     "\"7\"",
     " \"7\"\t",
@@ -27,7 +27,7 @@ const SEVEN: [&str; 12] = [
     ",, \"7\" ,",
 ];
 
-/// Tags of nothing that we ever showed.
+/// Tags that we never send.
 const FOREIGN: [&str; 19] = [
     "\"+7\"",
     "\"07\"",

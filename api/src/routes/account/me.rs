@@ -1,4 +1,4 @@
-//! `/users/me`: the person who is signed in, and where.
+//! `/users/me`: the signed-in user and their sessions.
 
 use std::sync::Arc;
 
@@ -28,100 +28,101 @@ use crate::{
 
 pub struct MeApi(pub Arc<State>);
 
-/// A person with an account.
+/// The account of a user.
 #[derive(Object, Serialize)]
 pub(crate) struct User {
-    /// The person.
+    /// Unique id of the user.
     id: Uuid,
-    /// To log in with.
+    /// E-mail address, which the user can log in with.
     email: Email,
-    /// To log in with, too.
+    /// Username, which the user can log in with instead of the e-mail address. `null` if they have none.
     #[oai(nullable)]
     username: Option<Username>,
-    /// Given name.
+    /// Given name of the user. `null` if not set.
     #[oai(nullable)]
     first_name: Option<Name>,
-    /// Family name.
+    /// Family name of the user. `null` if not set.
     #[oai(nullable)]
     last_name: Option<Name>,
-    /// What others call him: his names, else his username, else the local part of his address.
+    /// Name shown to others: first and last name, or else the username, or else the local
+    /// part of the e-mail address.
     display_name: DisplayName,
-    /// The language of what is written to him.
+    /// Language of the e-mails to the user, as a BCP 47 language tag.
     locale: Locale,
-    /// The time zone that times are shown in; data stay in UTC.
+    /// IANA time zone in which times are shown to the user. The API always uses UTC.
     timezone: TimeZone,
-    /// The first day of his week.
+    /// First day of the user's week.
     week_start: WeekStart,
-    /// Where he works unless he says otherwise: what he chose, while he is a member there, else where he has been for the
-    /// longest time; `null`: he belongs nowhere.
+    /// Default organization: the one that the user chose while they are a member of it, or else the oldest
+    /// membership. `null` if the user is not a member of any organization.
     #[oai(nullable)]
     default_organization_id: Option<Uuid>,
-    /// May the person log in?
+    /// Whether the user can log in.
     is_active: bool,
-    /// Is it an operator of the platform?
+    /// Whether the user is a superuser, who administers the platform.
     is_superuser: bool,
-    /// When the mailbox was proved.
+    /// When the e-mail address was verified. `null` if it is not verified.
     #[oai(nullable)]
     email_verified_at: Option<DateTime<Utc>>,
-    /// When the person last logged in.
+    /// When the user last logged in. `null` if they never have.
     #[oai(nullable)]
     last_login_at: Option<DateTime<Utc>>,
-    /// Counts its changes; the `ETag`.
+    /// Version number, increased by every change. It is also the `ETag`.
     version: i64,
-    /// When the account was made.
+    /// When the account was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the account was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// The first day of a week.
+/// First day of the week.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WeekStart {
-    /// ISO 8601.
+    /// The week starts on Monday (ISO 8601).
     Monday,
-    /// As in much of the Arab world.
+    /// The week starts on Saturday, as in much of the Arab world.
     Saturday,
-    /// As in North America.
+    /// The week starts on Sunday, as in North America.
     Sunday,
 }
 
-/// A log-in on one device.
+/// One login on one device, until logout or expiry.
 #[derive(Object, Serialize)]
 pub(crate) struct Session {
-    /// The log-in.
+    /// Unique id of the session.
     id: Uuid,
-    /// From where.
+    /// IP address from which the user logged in. `null` if unknown.
     #[oai(nullable)]
     ip: Option<String>,
-    /// With what.
+    /// `User-Agent` header of the login, cut to 500 characters. `null` if there was none.
     #[oai(nullable)]
     user_agent: Option<String>,
-    /// What its owner calls it.
+    /// Name of the device, as given at login. `null` if none was given.
     #[oai(nullable)]
     device_name: Option<Name>,
-    /// Is it this one?
+    /// Whether this is the session of the current request.
     is_current: bool,
-    /// When it began.
+    /// When the user logged in.
     created_at: DateTime<Utc>,
-    /// When it was last used, to about a minute.
+    /// When the session was last used, accurate to about a minute.
     last_seen_at: DateTime<Utc>,
-    /// Ends then unless it is refreshed.
+    /// When the session ends unless it is refreshed before.
     idle_expires_at: DateTime<Utc>,
-    /// Ends then at the latest.
+    /// When the session ends at the latest.
     expires_at: DateTime<Utc>,
 }
 
-/// Every log-in that has not ended.
+/// All sessions of a user that have not ended.
 #[derive(Object, Serialize)]
 pub(crate) struct Sessions {
-    /// The newest first.
+    /// The sessions, newest first.
     data: Vec<Session>,
 }
 
 impl Sessions {
-    /// `current`: the one that asks.
+    /// `current`: the session of the request.
     pub(crate) fn new(sessions: Vec<sessions::Session>, current: SessionId) -> Self {
         let show = |session: sessions::Session| Session {
             id: session.id.0,
@@ -140,7 +141,9 @@ impl Sessions {
 
 #[OpenApi(tag = "Tag::Me")]
 impl MeApi {
-    /// Look at myself
+    /// Get the current user
+    ///
+    /// Returns your own account. This also works before your e-mail address is verified.
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
     async fn get(&self, me: SignedInUnverified) -> Result<WithEtag<User>> {
         let SignedInUnverified(me) = me;
@@ -148,7 +151,10 @@ impl MeApi {
         Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
-    /// List where I am logged in
+    /// List your sessions
+    ///
+    /// Returns all sessions of yours that have not ended, newest first. `is_current` marks the
+    /// session of this request.
     #[oai(path = "/users/me/sessions", method = "get", operation_id = "listMySessions")]
     async fn sessions(&self, me: SignedInUnverified) -> Result<JsonResponse<Sessions>> {
         let SignedInUnverified(me) = me;
@@ -156,21 +162,31 @@ impl MeApi {
         Ok(JsonResponse(Sessions::new(sessions, me.caller.claims.session)))
     }
 
-    /// Log out everywhere else
+    /// Revoke your other sessions
+    ///
+    /// Logs you out on all other devices. The current session stays valid.
     #[oai(path = "/users/me/sessions", method = "delete", operation_id = "revokeMyOtherSessions")]
     async fn revoke_others(&self, me: SignedInUnverified) -> Result<NoContent> {
         self.0.revoke(&me.0, RevokeScope::Others(me.0.caller.claims.session), "revoked").await
     }
 
-    /// Log out one device
+    /// Revoke one of your sessions
+    ///
+    /// Logs you out on one device. The tokens of that session no longer work. You can also
+    /// revoke the current session.
     #[oai(path = "/users/me/sessions/:session", method = "delete", operation_id = "revokeMySession")]
-    async fn revoke(&self, me: SignedInUnverified, session: Path<Id>) -> Result<NoContent> {
+    async fn revoke(
+        &self,
+        me: SignedInUnverified,
+        /// Id of the session.
+        session: Path<Id>,
+    ) -> Result<NoContent> {
         self.0.revoke(&me.0, RevokeScope::One(SessionId(session.0.0)), "revoked").await
     }
 }
 
 impl State {
-    /// Ends sessions of the person who asks.
+    /// Ends sessions of the user who makes the request.
     pub(crate) async fn revoke(&self, me: &SignedIn, which: RevokeScope, reason: &str) -> Result<NoContent> {
         let tx = self.db.begin_global(me.caller.origin()).await?;
         sessions::revoke(&tx, me.user.id, which, reason).await?;
@@ -179,7 +195,7 @@ impl State {
     }
 }
 
-/// `default_organization_id` as it is: [`accounts::shown`] makes it true.
+/// Copies `default_organization_id` unchanged; [`accounts::shown`] resolves it.
 impl From<users::User> for User {
     fn from(user: users::User) -> Self {
         Self {

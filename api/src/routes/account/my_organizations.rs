@@ -1,4 +1,4 @@
-//! `/users/me/organizations`: where the person who is signed in belongs.
+//! `/users/me/organizations`: the memberships of the signed-in user.
 
 use std::sync::Arc;
 
@@ -19,43 +19,46 @@ use crate::{
 
 pub struct MyOrganizationsApi(pub Arc<State>);
 
-/// A person's place in one organization.
+/// Your membership in one organization.
 #[derive(Object, Serialize)]
 struct Membership {
-    /// The membership.
+    /// Your member id in the organization.
     member_id: Uuid,
-    /// The organization.
+    /// The organization that you are a member of.
     organization: Organization,
-    /// The roles he holds there.
+    /// Your roles in the organization.
     roles: Vec<RoleSummary>,
-    /// Can he do anything there?
+    /// Status of your membership.
     status: MembershipStatus,
-    /// Since when.
+    /// When you joined the organization.
     joined_at: DateTime<Utc>,
 }
 
-/// Can a member do anything?
+/// Status of a membership.
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 enum MembershipStatus {
-    /// What his roles allow.
+    /// The member can do what their roles allow.
     Active,
-    /// Nothing, until he is brought back.
+    /// The member cannot do anything until they are reactivated.
     Suspended,
 }
 
 #[OpenApi(tag = "Tag::Me")]
 impl MyOrganizationsApi {
-    /// List my organizations
+    /// List your organizations
     ///
-    /// The one I joined first comes first.
+    /// Returns your memberships with the organizations and your roles, oldest membership first. Suspended
+    /// memberships are included.
     #[oai(path = "/users/me/organizations", method = "get", operation_id = "listMyOrganizations")]
     async fn list(
         &self,
         request: &Request,
         me: SignedIn,
+        /// Maximum number of items per page.
         limit: Query<Option<Limit>>,
+        /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
     ) -> Result<PageResponse<Membership>> {
         let list = format!("listMyOrganizations {}", me.user.id);

@@ -1,4 +1,4 @@
-//! `/users/me`: what a person does with his own account.
+//! `/users/me`: users update their profile, change their password and delete their account.
 
 use std::sync::Arc;
 
@@ -33,46 +33,52 @@ use crate::{
 
 pub struct ProfileApi(pub Arc<State>);
 
-/// What is to change: absent is unchanged, `null` is cleared.
+/// Changes to a user's profile. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
 pub(crate) struct ProfileUpdate {
-    /// Given name.
+    /// Given name of the user; `null` clears it.
     #[oai(nullable)]
     pub(crate) first_name: MaybeUndefined<Name>,
-    /// Family name.
+    /// Family name of the user; `null` clears it.
     #[oai(nullable)]
     pub(crate) last_name: MaybeUndefined<Name>,
-    /// To log in with, too; unique without regard to case.
+    /// Username to log in with, unique without regard to case; `null` clears it.
     #[oai(nullable)]
     pub(crate) username: MaybeUndefined<Username>,
-    /// The language of what is written to the person.
+    /// Language of the e-mails to the user, as a BCP 47 language tag.
     pub(crate) locale: Option<Locale>,
-    /// The time zone that times are shown in; data stay in UTC.
+    /// IANA time zone in which times are shown to the user. The API always uses UTC.
     pub(crate) timezone: Option<TimeZone>,
-    /// The first day of the week.
+    /// First day of the user's week.
     pub(crate) week_start: Option<WeekStart>,
-    /// An organization of his; `null`: where he has been for the longest time.
+    /// Id of the default organization, of which the user must be an active member. With `null`, the default
+    /// is the organization of the oldest membership.
     #[oai(nullable)]
     pub(crate) default_organization_id: MaybeUndefined<Uuid>,
 }
 
-/// Another password.
+/// A password change.
 #[derive(Object)]
 struct PasswordChange {
-    /// The one that is to be replaced.
+    /// The current password, as proof of identity.
     current_password: LoginPassword,
-    /// The one to log in with from now on.
+    /// The new password. Weak passwords are refused.
     password: Password,
 }
 
 #[OpenApi(tag = "Tag::Me")]
 impl ProfileApi {
-    /// Change my profile
+    /// Update your profile
+    ///
+    /// Changes only the fields that you send. This also works before your e-mail address is verified. A
+    /// username that another user has is refused with 409 `USERNAME_TAKEN`.
     #[oai(path = "/users/me", method = "patch", operation_id = "updateMe")]
     async fn change(
         &self,
         me: SignedInUnverified,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProfileUpdate>,
     ) -> Result<WithEtag<User>, WithConflict> {
         let changes = ProfileChanges::try_from(patch.body()?)?;
@@ -84,10 +90,11 @@ impl ProfileApi {
         Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
-    /// Change my password
+    /// Change your password
     ///
-    /// Every other log-in ends, and a notice is mailed. The current password is the proof: no recent log-in is needed. A wrong
-    /// one counts as one at log-in does: after five in 15 minutes each one has to wait.
+    /// Ends all your other sessions and sends you a notice by e-mail. The current password is the proof of
+    /// identity, so no recent login is needed. A wrong one counts like a failed login: after five in 15
+    /// minutes, each further attempt has to wait.
     #[oai(path = "/users/me/password", method = "put", operation_id = "changeMyPassword")]
     async fn change_password(
         &self,
@@ -111,16 +118,18 @@ impl ProfileApi {
         Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
-    /// Delete my account
+    /// Delete your account
     ///
-    /// Every log-in ends at once, and my own organization is deleted with it. For 14 days an operator can bring both back;
-    /// then they are forgotten. Needs a recent log-in; the only owner of an organization makes somebody else an owner first.
+    /// Ends all your sessions at once and deletes your personal organization with the account. A superuser
+    /// can restore both within 14 days; after that, your data is removed permanently. Requires a login or
+    /// re-authentication within the last 10 minutes (by default). If you are the only owner of an
+    /// organization, you must first make another member an owner (409 `LAST_OWNER`).
     #[oai(path = "/users/me", method = "delete", operation_id = "deleteMe")]
     async fn remove(&self, me: RecentLogin<false>) -> Result<Accepted, WithConflict> {
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
         let removed = accounts::remove(&tx, me.0.user.id, accounts::SELF_DELETE_GRACE).await;
         removed.map_err(|error| match error {
-            // Deleted by another request in this moment, which ended this session, too.
+            // Another request deleted the account at the same time, which also ended this session.
             Error::NotFound(_) => ErrorCode::InvalidToken.refuse(),
             error => error,
         })?;
@@ -132,7 +141,8 @@ impl ProfileApi {
 }
 
 impl State {
-    /// The proof that `password`, which the body calls `field`, is that of the person who is signed in.
+    /// Verifies the password of the signed-in user. `field` is the name of the body's
+    /// field for error messages.
     pub(crate) async fn confirm(
         &self,
         request: &Request,
@@ -147,7 +157,7 @@ impl State {
     }
 }
 
-/// `None`: unchanged; `Some(None)`: cleared.
+/// Parses one field of a merge patch. `None`: unchanged; `Some(None)`: cleared.
 fn change<T, U>(
     fields: &mut FieldErrors,
     field: &str,
@@ -162,7 +172,7 @@ fn change<T, U>(
 }
 
 impl ProfileUpdate {
-    /// What it says; what is wrong is noted in `fields`.
+    /// Parses the changes; invalid fields are added to `fields`.
     pub(crate) fn read(self, fields: &mut FieldErrors) -> ProfileChanges {
         let name = |name: Name| text::Name::parse(&name.0);
         ProfileChanges {

@@ -1,4 +1,4 @@
-//! `/auth/config`: what a console must know before anybody logs in.
+//! `/auth/config`: settings that a client needs before login.
 
 use std::sync::Arc;
 
@@ -17,22 +17,27 @@ use crate::{
 
 pub struct AuthConfigApi(pub Arc<State>);
 
-/// How accounts work on this installation.
+/// Authentication settings of this installation.
 #[derive(Object, Serialize)]
 struct AuthConfig {
-    /// Does it send mail? Then new accounts must verify their address before they can do anything.
+    /// Whether the installation sends e-mail. If so, new users must verify their e-mail address before they
+    /// can do anything else.
     mail: bool,
-    /// Is it hidden which addresses have an account? Then a registration is answered with 202.
+    /// Whether the API hides which e-mail addresses have an account. If so, registration is
+    /// always answered with 202.
     hide_existing_accounts: bool,
-    /// Fewest characters of a password.
+    /// Minimum length of a password, in characters.
     password_min_length: usize,
-    /// Most characters of a password.
+    /// Maximum length of a password, in characters.
     password_max_length: usize,
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
 impl AuthConfigApi {
-    /// Look at how accounts work here
+    /// Get the authentication settings
+    ///
+    /// Returns what a client needs to know before login, such as the length limits of passwords. No
+    /// authentication is needed.
     #[oai(path = "/auth/config", method = "get", operation_id = "getAuthConfig")]
     async fn get(&self, request: &Request) -> Result<JsonResponse<AuthConfig>, ProblemWith<422>> {
         check_query(request)?;

@@ -1,7 +1,7 @@
-//! Mailed links: what asks for one, and what following one does.
+//! E-mailed links: operations that request one and operations that use one.
 //!
-//! Who asks is told the same, after the same time, whether there is an account. A link works without being signed in: its
-//! token is the proof.
+//! Requests for a link get the same response after the same time, whether or not there is an account. A link
+//! works without authentication, because its token is the proof.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,13 +37,15 @@ use crate::{
 pub struct EmailLinksApi(pub Arc<State>);
 
 impl EmailLinksApi {
-    /// Nor is a mailbox filled by many who ask. By its pseudonym: what is counted may be stored elsewhere.
+    /// Limits the e-mails to one e-mail address, also if many clients request them. Counts by a pseudonym,
+    /// because the counters may be stored in another system.
     async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
         let pseudonym = self.0.mail.pseudonym(email.as_str());
         Ok(rate_limit::take(&self.0, request, RateClass::Mailbox, &pseudonym).await?)
     }
 
-    /// How somebody who follows a link shows that the password of the account is theirs. Hashed is only what a link is for.
+    /// How the user of a link proves that they know the account's password. Passwords are hashed only for
+    /// links that are used to verify an account.
     async fn ownership(
         &self,
         request: &Request,
@@ -69,68 +71,69 @@ impl EmailLinksApi {
     }
 }
 
-/// What is said wherever the mailbox says the rest.
+/// The message after an e-mail with a link has been sent.
 pub(crate) const LOOK: Accepted = Accepted("We have sent you an e-mail. Check your inbox and open the link.");
 const IF_ANY: Accepted = Accepted(
     "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox and open the link.",
 );
 
-/// How long an answer takes that must not tell by its time what was found; what is done is faster.
+/// Duration of a response that must not reveal by its timing what was found. The work itself is faster.
 const EVEN: Duration = Duration::from_millis(250);
 
-/// Does `work`, and takes the same time whatever it finds to do.
+/// Does `work`, and takes the same time whatever the result.
 pub(crate) async fn evenly<T>(work: impl Future<Output = T>) -> T {
     tokio::join!(work, sleep(EVEN)).0
 }
 
 crate::texts! {
-    /// What stands in the fragment of a mailed link.
+    /// The token of an e-mailed link, which is in the fragment of its URL.
     LinkToken { length: 1..=512, example: "AZCzoHwefSqfADpcbn-Akam1Qm8xS0nNQe0dX1p3cWJ0Yk5vU1pHeUx3T2J1d2Rn" }
 }
 
-/// A mailed link.
+/// The token of an e-mailed link.
 #[derive(Object)]
 pub(crate) struct EmailLinkToken {
-    /// What stands in its fragment.
+    /// Token from the fragment of the link's URL.
     pub(crate) token: LinkToken,
 }
 
-/// A mailed link, and what keeps a new account or gives it another password.
+/// The token of an e-mailed link and, for a new account, its current or a new password.
 #[derive(Object)]
 #[oai(rename = "EmailVerification")]
 struct Verification {
-    /// What stands in the fragment of the link.
+    /// Token from the fragment of the link's URL.
     token: LinkToken,
-    /// The password that was set at registration: it stays.
+    /// The password that was set at registration. It stays valid.
     #[oai(nullable)]
     password: Option<LoginPassword>,
-    /// Or another one: every session of the account ends. It is preferred to `password`.
+    /// A new password. Every session of the account ends. Takes precedence over `password`.
     #[oai(nullable)]
     new_password: Option<Password>,
 }
 
-/// A mailbox.
+/// An e-mail address to send a link to.
 #[derive(Object)]
 struct EmailAddressRequest {
-    /// Its address.
+    /// The e-mail address.
     email: Email,
 }
 
-/// A mailed link, and a new password.
+/// The token of an e-mailed link and a new password.
 #[derive(Object)]
 struct PasswordReset {
-    /// What stands in its fragment.
+    /// Token from the fragment of the link's URL.
     token: LinkToken,
-    /// To log in with from now on.
+    /// The new password. Weak passwords are refused.
     password: Password,
 }
 
-/// What following a link came to.
+/// The result of using an e-mailed link.
 #[derive(Object, Serialize)]
 struct LinkResult {
-    /// The address that is verified now.
+    /// The e-mail address, which is now verified.
     email: Email,
-    /// Sets a new password at `POST /auth/password/reset`; null where there is one that is good.
+    /// Token to set a new password at `POST /auth/password/reset`. `null` if the
+    /// account has a valid password.
     #[oai(nullable)]
     password_reset_token: Option<LinkToken>,
 }
@@ -139,10 +142,11 @@ struct LinkResult {
 impl EmailLinksApi {
     /// Verify an e-mail address
     ///
-    /// By the token of a mailed link: of a new account, or of a new address of an account. A new account keeps its
-    /// password and its sessions if one of its sessions asks, or if `password` is the one that was set at registration.
-    /// Otherwise somebody else may have registered it: 409 `PASSWORD_REQUIRED`, and the link stays good. `new_password` sets
-    /// another password and ends every session. A wrong `password` counts as one at log-in does.
+    /// Uses the token of an e-mailed link to verify the address of a new account, or a new address of an
+    /// existing account. A new account keeps its password and sessions if you are logged in to it, or if
+    /// `password` is the one that was set at registration. Otherwise another person may have registered the
+    /// account: the response is 409 `PASSWORD_REQUIRED`, and the link stays valid. `new_password` sets
+    /// another password and ends every session. A wrong `password` counts like a failed login.
     #[oai(path = "/auth/email/verify", method = "post", operation_id = "verifyEmail")]
     async fn verify(
         &self,
@@ -165,10 +169,11 @@ impl EmailLinksApi {
         Ok(JsonResponse(proved.into()))
     }
 
-    /// Undo a change of my e-mail address
+    /// Undo a change of e-mail address
     ///
-    /// By the token of the link that was mailed to the old address, which comes back. Password and sessions end, since
-    /// whoever changed it had both; `password_reset_token` of the answer sets a new password.
+    /// Uses the token of the link that was sent to the previous e-mail address, and restores that address.
+    /// The password and all sessions are revoked, because the person who changed the address had access to
+    /// both. Set a new password with the `password_reset_token` of the response.
     #[oai(path = "/auth/email/undo", method = "post", operation_id = "undoEmailChange")]
     async fn undo(
         &self,
@@ -183,9 +188,10 @@ impl EmailLinksApi {
         Ok(JsonResponse(proved.into()))
     }
 
-    /// Ask for the verification mail again
+    /// Resend the verification e-mail
     ///
-    /// The answer is the same, and takes as long, whether there is an account to be verified.
+    /// Sends a new verification link, if an account with this e-mail address is waiting for verification. The
+    /// response and its duration are the same if there is none.
     #[oai(path = "/auth/email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend(
         &self,
@@ -204,9 +210,10 @@ impl EmailLinksApi {
         Ok(IF_ANY)
     }
 
-    /// Ask for a link that sets a new password
+    /// Request a password reset
     ///
-    /// The answer is the same, and takes as long, whether there is an account.
+    /// Sends a link to set a new password, if there is an account with this e-mail address. The response and
+    /// its duration are the same if there is none.
     #[oai(path = "/auth/password/forgot", method = "post", operation_id = "forgotPassword")]
     async fn forgot(
         &self,
@@ -225,9 +232,10 @@ impl EmailLinksApi {
         Ok(IF_ANY)
     }
 
-    /// Set a new password by a mailed link
+    /// Reset a password
     ///
-    /// It verifies the address too, and ends every session. A password that is refused does not use up the link.
+    /// Uses the token of an e-mailed link to set a new password. This also verifies the e-mail address and
+    /// ends every session of the account. The link stays valid if the new password is refused.
     #[oai(path = "/auth/password/reset", method = "post", operation_id = "resetPassword")]
     async fn reset(
         &self,
@@ -236,7 +244,7 @@ impl EmailLinksApi {
     ) -> Result<JsonResponse<LinkResult>, WithLinkErrors> {
         let State { db, passwords, .. } = &*self.0;
         let PasswordReset { token, password } = reset.value;
-        // First: whoever has no link shall not make us hash.
+        // The link first: without a valid one, no password is hashed.
         let link = one_time_tokens::find(db, &token.0, &[TokenPurpose::Reset]).await?;
         let password = Secret::new(password.0);
         let hash = passwords.hash(password.clone()).await?;
@@ -246,10 +254,12 @@ impl EmailLinksApi {
         Ok(JsonResponse(proved.into()))
     }
 
-    /// Change my e-mail address
+    /// Change your e-mail address
     ///
-    /// Needs a recent log-in. Where mail can be sent, the new address is asked to confirm (202), and the old one is told,
-    /// with a link that undoes it for a week; elsewhere it is changed at once (200).
+    /// If the installation sends e-mail, the new address gets a link to confirm the change, and the response
+    /// is 202. The previous address gets a notice with a link that undoes the change for a week. Otherwise
+    /// the address is changed at once, and the response is 200. Requires a login or re-authentication within
+    /// the last 10 minutes (by default).
     #[oai(path = "/users/me/email", method = "post", operation_id = "changeMyEmail", tag = "Tag::Me")]
     async fn change(
         &self,

@@ -1,4 +1,4 @@
-//! Registration, log-in and mailed links.
+//! Registration, login and e-mailed links.
 
 pub(crate) mod registration;
 pub(crate) mod auth_config;

@@ -1,4 +1,4 @@
-//! `/auth/register`: accounts.
+//! `/auth/register`: account registration.
 
 use std::sync::Arc;
 
@@ -27,31 +27,33 @@ use crate::{
 
 pub struct RegistrationApi(pub Arc<State>);
 
-/// A new account.
+/// A registration of a new account.
 #[derive(Object)]
 struct Registration {
-    /// To log in with.
+    /// E-mail address to log in with.
     email: Email,
-    /// To log in with later; one that is easy to guess is refused.
+    /// Password to log in with. Weak passwords are refused.
     password: Password,
-    /// To log in with instead of the e-mail address.
+    /// Username to log in with instead of the e-mail address. It is unique without regard to case.
     #[oai(nullable)]
     username: Option<Username>,
-    /// Given name.
+    /// Given name of the user. It can be absent.
     #[oai(nullable)]
     first_name: Option<Name>,
-    /// Family name.
+    /// Family name of the user. It can be absent.
     #[oai(nullable)]
     last_name: Option<Name>,
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
 impl RegistrationApi {
-    /// Open an account
+    /// Register an account
     ///
-    /// Where mail can be sent, the account waits for its address to be verified. Where it is hidden which addresses have
-    /// an account (`hide_existing_accounts` of `GET /auth/config`), the answer is 202 whether this one has; nobody logs in
-    /// before the address is verified, and the username becomes theirs then, if it is free.
+    /// Creates an account. If the installation sends e-mail, you get a link to verify the e-mail address,
+    /// and most operations are refused before that. If existing accounts are hidden
+    /// (`hide_existing_accounts` of `GET /auth/config`), the response is 202 whether or not the e-mail
+    /// address has an account already. In that case you can log in only after verification, and the username
+    /// is assigned then if it is still free.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
@@ -74,7 +76,8 @@ impl RegistrationApi {
 }
 
 impl RegistrationApi {
-    /// Registers, or tells the owner of the address by mail; whoever is a moment too late finds him the second time.
+    /// Registers, or informs the owner of the existing account by e-mail. If another request registers the
+    /// same e-mail address at the same time, the second attempt finds that account.
     async fn register_hidden(&self, origin: &AuditOrigin, new: NewUser, hash: String) -> Result<()> {
         let State { db, mail, personal_organizations, .. } = &*self.0;
         for _ in 0..2 {
@@ -105,7 +108,7 @@ impl Registration {
     }
 }
 
-/// Notes in `fields` that `password` is too easy to guess, of who is called so.
+/// Adds an error to `fields` if `password` is easy to guess for a user with this e-mail address and username.
 pub(crate) fn refuse_weak(
     fields: &mut FieldErrors,
     password: &Secret<String>,
@@ -117,7 +120,7 @@ pub(crate) fn refuse_weak(
     fields.merge(credentials::refuse_weak("password", password, &about))
 }
 
-/// A person as an account begins; what is wrong is noted in `fields`.
+/// Parses the data of a new account; invalid fields are added to `fields`.
 pub(crate) fn person(
     fields: &mut FieldErrors,
     email: &Email,

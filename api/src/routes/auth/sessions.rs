@@ -1,4 +1,4 @@
-//! `/auth`: log-ins, from the first proof to the last.
+//! `/auth`: login, token refresh, re-authentication and logout.
 
 use std::sync::Arc;
 
@@ -34,103 +34,106 @@ use crate::{
 
 pub struct SessionsApi(pub Arc<State>);
 
-/// Who logs in: by `email` or by `username`.
+/// Credentials for a login: a password with either `email` or `username`.
 #[derive(Object)]
 struct LogIn {
-    /// The e-mail address of the account.
+    /// E-mail address of the account. Send this or `username`, not both.
     #[oai(nullable)]
     email: Option<LoginName>,
-    /// Or its username.
+    /// Username of the account. Send this or `email`, not both.
     #[oai(nullable)]
     username: Option<LoginName>,
-    /// The password of the account.
+    /// Password of the account.
     password: LoginPassword,
-    /// How to keep the tokens.
+    /// How the tokens are returned.
     #[oai(default = "Transport::bearer")]
     transport: Transport,
-    /// What to call this device in the list of sessions.
+    /// Name of this device, shown in the list of sessions.
     #[oai(nullable)]
     device_name: Option<DeviceName>,
 }
 
 crate::texts! {
-    /// What somebody typed as his e-mail address or username.
+    /// An e-mail address or username, as typed by the user.
     LoginName { length: 1..=254, example: "ada@example.com" }
     /// An access token (RFC 9068).
     AccessToken { length: 1..=4096, example: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpbnN1bGEifQ.c2lnbmF0dXJl" }
-    /// A refresh token: opaque.
+    /// A refresh token, an opaque string.
     RefreshToken { length: 1..=4096, example: "rt_AZOd5u2gc1KoHk3m1yPq8QAAAAAAAAAB5cT0c8Hc0mCq2k5xWm0o8d1o4mL9c6fY0r7sJ2uV3wU" }
-    /// A CSRF token: opaque.
+    /// A CSRF token, an opaque string.
     CsrfToken { length: 1..=200, example: "6m0Jc1k0N3xqz2gVb9h8Yw" }
-    /// What somebody calls a device of his.
+    /// A name that the user gives a device.
     DeviceName { length: 1..=text::Name::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Ada's laptop" }
-    /// What somebody typed as his password.
+    /// A password, as typed by the user.
     LoginPassword { length: 1..=512, example: "a long and lovely passphrase" }
 }
 
-/// A proof that it is still the same person.
+/// Proof of identity for a session that has started already.
 #[derive(Object)]
 struct Reauthentication {
-    /// The current password.
+    /// The current password of the account.
     password: LoginPassword,
 }
 
-/// A log-in. The tokens are absent where they are cookies; the CSRF token is absent where they are not.
+/// A session and its tokens. With `transport: cookie`, the access and refresh tokens are set as cookies and
+/// absent here; only then `csrf_token` is present.
 #[derive(Object, Serialize)]
 struct SignedIn {
-    /// Send it as `Authorization: Bearer …`.
+    /// Access token. Send it as `Authorization: Bearer …`. Absent if the tokens are cookies.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<AccessToken>,
-    /// Exchange it at `POST /auth/refresh` for the next pair.
+    /// Refresh token. Exchange it for a new pair of tokens at `POST /auth/refresh`. Absent
+    /// if the tokens are cookies.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<RefreshToken>,
-    /// Send it as `X-CSRF-Token` with what changes something.
+    /// CSRF token. Send it as `X-CSRF-Token` with every request that changes something. Present only if the
+    /// tokens are cookies.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<CsrfToken>,
-    /// How to send the access token, where it is sent in a header.
+    /// How to send the access token in a header.
     token_type: TokenType,
-    /// Seconds the access token lives.
+    /// Lifetime of the access token, in seconds.
     expires_in: u64,
-    /// This log-in.
+    /// Id of the session that the tokens belong to.
     session_id: Uuid,
-    /// Who logged in.
+    /// The user who is logged in.
     user: User,
 }
 
-/// How a browser or program keeps its tokens.
+/// How the tokens are returned.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 enum Transport {
-    /// By itself: they are in the body.
+    /// In the response body. The client stores the tokens.
     Bearer,
-    /// As cookies, which no script can read.
+    /// As cookies that scripts cannot read, for browsers.
     Cookie,
 }
 
-/// What is exchanged for a new pair of tokens; a browser sends the cookie instead.
+/// A refresh token to exchange for a new pair of tokens. Browsers send the cookie instead.
 #[derive(Object)]
 struct TokenRefresh {
-    /// The refresh token; absent: that of the cookie.
+    /// The refresh token. If it is absent, the token of the cookie is used.
     #[oai(nullable)]
     refresh_token: Option<RefreshToken>,
 }
 
-/// What a page of ours sends with what changes something.
+/// A CSRF token for requests that change something.
 #[derive(Object, Serialize)]
 struct CsrfTokenResponse {
-    /// Send it as `X-CSRF-Token`.
+    /// The CSRF token. Send it as `X-CSRF-Token`.
     csrf_token: CsrfToken,
 }
 
-/// How a token is sent.
+/// How an access token is sent.
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 enum TokenType {
-    /// `Authorization: Bearer …` (RFC 6750).
+    /// In the header `Authorization: Bearer …` (RFC 6750).
     Bearer,
 }
 
@@ -138,9 +141,10 @@ enum TokenType {
 impl SessionsApi {
     /// Log in
     ///
-    /// The answer is the same, and takes as long, whether the account or the password is wrong; so it is for an account whose
-    /// address is not verified, where it is hidden which addresses have one. With the transport
-    /// `cookie` the tokens are cookies, which a page of ours must ask for.
+    /// Starts a session. The response and its duration are the same for an unknown account and for a wrong
+    /// password. If existing accounts are hidden, they are also the same for an account with an unverified
+    /// e-mail address. With `transport: cookie`, the tokens are set as cookies, and the request needs an
+    /// `Origin` that is this service or listed in `INSULA_TRUSTED_ORIGINS`.
     #[oai(path = "/auth/login", method = "post", operation_id = "logIn")]
     async fn log_in(
         &self,
@@ -166,11 +170,12 @@ impl SessionsApi {
         Ok(reply)
     }
 
-    /// Go on with new tokens
+    /// Refresh tokens
     ///
-    /// Each refresh token is exchanged once. Tabs that do it at the same time all get the same new one, and so does a client
-    /// whose answer was lost: as long as neither the new refresh token nor an access token that came with it was used. After
-    /// that an old one ends the session, because it has been stolen.
+    /// Exchanges a refresh token for a new pair of tokens. Each refresh token can be exchanged once.
+    /// Concurrent requests with the same token, and retries after a lost response, get the same new refresh
+    /// token until that token or its access token is used. After that, use of an old token ends the session,
+    /// because the token may have been stolen.
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(
         &self,
@@ -195,7 +200,8 @@ impl SessionsApi {
 
     /// Get a CSRF token
     ///
-    /// For a page of ours that has lost the one of its log-in.
+    /// Returns a CSRF token for the current session, for a browser page that has lost the token from login.
+    /// If you authenticate with a cookie, the token is also set as a cookie.
     #[oai(path = "/auth/csrf", method = "get", operation_id = "getCsrfToken")]
     async fn csrf(
         &self,
@@ -208,10 +214,11 @@ impl SessionsApi {
         Ok(WithCookies { reply, cookies: cookie.into_iter().collect() })
     }
 
-    /// Prove again who I am
+    /// Confirm your password
     ///
-    /// What is dear (e-mail address, deletion, owners) wants a proof that is a few minutes old at most. A wrong password
-    /// counts as one at log-in does: after five in 15 minutes each one has to wait.
+    /// Sensitive operations require a login or re-authentication within the last 10 minutes (by default): for
+    /// example changing your e-mail address, deleting your account or organization, and changes of owners. A
+    /// wrong password counts like a failed login: after five in 15 minutes, each further attempt has to wait.
     #[oai(path = "/auth/reauthenticate", method = "post", operation_id = "reauthenticate")]
     async fn reauthenticate(
         &self,
@@ -229,7 +236,7 @@ impl SessionsApi {
 
     /// Log out
     ///
-    /// The access token is worth nothing from then on.
+    /// Ends the current session. Its tokens no longer work, and cookies are cleared.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
     async fn log_out(&self, me: extractors::SignedInUnverified) -> Result<WithCookies<NoContent>> {
         let extractors::SignedInUnverified(me) = me;
@@ -237,6 +244,8 @@ impl SessionsApi {
     }
 
     /// Log out everywhere
+    ///
+    /// Ends all your sessions on all devices, including this one. Cookies are cleared.
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logOutEverywhere")]
     async fn log_out_everywhere(&self, me: extractors::SignedInUnverified) -> Result<WithCookies<NoContent>> {
         let extractors::SignedInUnverified(me) = me;
@@ -245,7 +254,7 @@ impl SessionsApi {
 }
 
 impl SessionsApi {
-    /// What a browser or program gets that is signed in by `session` from now on.
+    /// The response to a login or token refresh: tokens in the body or as cookies, depending on `transport`.
     async fn signed_in(
         &self,
         transport: Transport,
@@ -284,10 +293,11 @@ impl SessionsApi {
 }
 
 impl State {
-    /// Ends sessions of the person who asks, this one among them; a browser forgets its cookies.
+    /// Ends sessions of the user who makes the request, including the current one. Cookies
+    /// of a browser are cleared.
     async fn log_out(&self, me: &extractors::SignedIn, which: RevokeScope) -> Result<WithCookies<NoContent>> {
         let reply = match self.revoke(me, which, "log-out").await {
-            // Another tab was faster.
+            // Another request ended the session at the same time.
             Err(Problem(Error::NotFound(_))) => NoContent,
             reply => reply?,
         };
@@ -305,7 +315,7 @@ impl Transport {
     }
 }
 
-/// Who logs in, from a device of which name.
+/// Validated credentials of a login, and the name of the device.
 struct Parsed {
     login: String,
     password: Secret<String>,

@@ -1,4 +1,4 @@
-//! What became of several invitations: each has the outcome it would have got by itself.
+//! Results of a bulk request for invitations: each invitation has a result of its own.
 
 use insula_core::Error;
 use poem_openapi::Object;
@@ -7,24 +7,24 @@ use serde::Serialize;
 use super::{GivenEmail, Invitation};
 use crate::http::BulkError;
 
-/// What became of several invitations.
+/// Results of a bulk request for invitations.
 #[derive(Object, Serialize)]
 pub(super) struct InvitationOutcomes {
-    /// In the order given.
+    /// One result per invitation, in the order of the request.
     pub(super) data: Vec<InvitationOutcome>,
 }
 
-/// What became of one of several invitations.
+/// Result for one invitation of a bulk request.
 #[derive(Object, Serialize)]
 pub(super) struct InvitationOutcome {
-    /// The address, as it was given.
+    /// The e-mail address, as it was sent in the request.
     email: GivenEmail,
-    /// The status it would have got by itself.
+    /// HTTP status of this invitation, as a request of its own would have got.
     status: u16,
-    /// The invitation; `null` where it was refused.
+    /// The invitation; `null` if it was refused.
     #[oai(nullable)]
     pub(super) invitation: Option<Invitation>,
-    /// Why it was refused; `null` where it was not.
+    /// Why the invitation was refused; `null` if it was created.
     #[oai(nullable)]
     error: Option<BulkError>,
 }

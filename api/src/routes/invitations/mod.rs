@@ -1,4 +1,4 @@
-//! `/organizations/{org}/invitations`: whom an organization invites.
+//! `/organizations/{org}/invitations`: invitations that an organization sends.
 
 mod sort;
 mod bulk;
@@ -44,96 +44,104 @@ use sort::InvitationSort;
 pub struct InvitationsApi(pub Arc<State>);
 
 crate::texts! {
-    /// A role of the organization, by its key or its id.
+    /// A role of the organization, by key or id.
     RoleName { length: 1..=50, example: "member" }
-    /// An e-mail address as it is given: of several invitations, a wrong one is an outcome of its own.
+    /// An e-mail address as sent in the request. In a bulk request, an invalid one fails
+    /// only its own invitation.
     GivenEmail { length: 3..=text::EmailAddress::MAX, example: "ada@example.com" }
 }
 
-/// A new invitation.
+/// A new invitation to an organization.
 #[derive(Object)]
 struct InvitationCreate {
-    /// Whom to invite.
+    /// E-mail address of the person to invite.
     email: GivenEmail,
-    /// What he will hold there; nobody gives more than he holds himself. None makes a member who may do nothing yet.
+    /// Roles that the invited person gets, by keys or ids. You cannot grant permissions that you do not have.
+    /// With an empty list, the new member has no permissions yet.
     #[oai(validator(max_items = 20))]
     roles: Vec<RoleName>,
 }
 
-/// New invitations, each with an outcome of its own.
+/// New invitations, each with a result of its own.
 #[derive(Object)]
 struct InvitationBatchCreate {
-    /// Up to a hundred.
+    /// The invitations to create, 1 to 100.
     #[oai(validator(min_items = 1, max_items = 100))]
     invitations: Vec<InvitationCreate>,
 }
 
-/// An invitation into an organization. Its token is in the mail alone.
+/// An invitation to an organization. Its token is only in the e-mail.
 #[derive(Object, Serialize)]
 struct Invitation {
-    /// The invitation; the same, however often it is sent.
+    /// Unique id of the invitation. It stays the same when the invitation is resent.
     id: Uuid,
-    /// Into which organization.
+    /// Id of the organization to join.
     organization_id: Uuid,
-    /// Who is invited.
+    /// E-mail address of the invited person.
     email: Email,
-    /// Where it stands.
+    /// Status of the invitation.
     status: Standing,
-    /// What he will hold.
+    /// Roles that the invited person gets.
     roles: Vec<RoleSummary>,
-    /// Who invites.
+    /// Who sent the invitation, or resent it last.
     invited_by: Inviter,
-    /// Until when it can be accepted.
+    /// When the invitation expires. It cannot be accepted after that.
     expires_at: DateTime<Utc>,
-    /// How often it was sent again.
+    /// How many times the invitation was resent.
     resend_count: i32,
-    /// Counts its changes; the `ETag`.
+    /// Version number, increased by every change. It is also the `ETag`.
     version: i64,
-    /// When it was made.
+    /// When the invitation was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the invitation was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// Who invites.
+/// The sender of an invitation.
 #[derive(Object, Serialize)]
 struct Inviter {
-    /// His membership; `null`: an operator of the platform.
+    /// Member id of the sender; `null` if the sender is a superuser.
     #[oai(nullable)]
     member_id: Option<Uuid>,
-    /// What he is called.
+    /// Display name of the sender.
     display_name: DisplayName,
 }
 
-/// Where an invitation stands.
+/// Status of an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "InvitationStatus")]
 #[serde(rename_all = "snake_case")]
 enum Standing {
-    /// Nobody has answered yet.
+    /// The invitation waits for a response.
     Pending,
-    /// Whoever was invited joined by it.
+    /// The invited person accepted and is a member.
     Accepted,
-    /// Whoever was invited said no.
+    /// The invited person declined.
     Declined,
-    /// The organization took it back.
+    /// The organization revoked the invitation.
     Revoked,
-    /// Nobody answered in time; it can be sent again.
+    /// There was no response in time. The invitation can be resent.
     Expired,
 }
 
 #[OpenApi(tag = "Tag::Invitations")]
 impl InvitationsApi {
-    /// List the invitations
+    /// List invitations
+    ///
+    /// Returns the invitations of the organization, including those that are accepted,
+    /// declined, revoked or expired.
     #[oai(path = "/organizations/:org/invitations", method = "get", operation_id = "listInvitations")]
     async fn list(
         &self,
         request: &Request,
         org: tenant::Path<InvitationsRead>,
+        /// Maximum number of items per page.
         limit: Query<Option<Limit>>,
+        /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
+        /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<InvitationSort>>,
-        /// Only those that stand there.
+        /// Only invitations with this status.
         status: Query<Option<Standing>>,
     ) -> Result<PageResponse<Invitation>> {
         let status = status.0.map(InvitationStatus::from);
@@ -145,9 +153,12 @@ impl InvitationsApi {
         Ok(paging.reply(page, |shown| Invitation::of(shown, tx.now())))
     }
 
-    /// Invite somebody
+    /// Create an invitation
     ///
-    /// He gets a mail with a link, by which he joins with these roles, whether he has an account or not.
+    /// Sends an e-mail with a link to join the organization with these roles. The invited person can join
+    /// with an existing account or create one. You cannot grant permissions that you do not have
+    /// (`ESCALATION`). A member cannot be invited (`ALREADY_MEMBER`), nor an e-mail address that has a
+    /// pending invitation (`INVITATION_PENDING`).
     #[oai(path = "/organizations/:org/invitations", method = "post", operation_id = "createInvitation")]
     async fn create(
         &self,
@@ -171,10 +182,11 @@ impl InvitationsApi {
         Ok(answer)
     }
 
-    /// Invite several people
+    /// Create several invitations
     ///
-    /// Up to a hundred. What is refused to one is granted to the others: `status` of each says what it would have got by
-    /// itself.
+    /// Creates up to 100 invitations and sends an e-mail for each. Each invitation is handled
+    /// separately; one failure does not stop the others. `status` of each result is the HTTP status that
+    /// a request of its own would have got.
     #[oai(path = "/organizations/:org/invitations/bulk", method = "post", operation_id = "createInvitations")]
     async fn create_several(
         &self,
@@ -187,13 +199,13 @@ impl InvitationsApi {
         let emails: Vec<_> = drafts.value.invitations.iter().map(|draft| draft.email.clone()).collect();
         let mut parsed: Vec<_> = drafts.value.invitations.into_iter().map(NewInvitation::try_from).collect();
         let (inviter, organization) = (org.0.origin().actor.user(), org.0.org());
-        let inviter = inviter.ok_or(Error::Broken("nobody invites"))?;
+        let inviter = inviter.ok_or(Error::Broken("an invitation has no sender"))?;
         let tx = match self.0.db.begin_idempotent(org.0, once).await? {
             IdempotentBegin::Replay(answer) => return Ok(BulkResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
         };
         for new in parsed.iter_mut().filter(|new| new.is_ok()) {
-            // Each is a mail; those that are too many are refused one by one.
+            // Each invitation is an e-mail. Those above the limit are refused one by one.
             if let Err(refused) = rate_limit::by_invitation(&self.0, request, inviter, organization).await {
                 *new = Err(refused);
             }
@@ -208,14 +220,16 @@ impl InvitationsApi {
         }
         let is_any = data.iter().any(|outcome| outcome.invitation.is_some());
         let answer = BulkResponse::new(&InvitationOutcomes { data })?;
-        // Where all were refused nothing was done, and whoever asks again is told the same.
+        // If all were refused, nothing was changed, and a retry gets the same response.
         if is_any {
             tx.commit_with(answer.stored()).await?;
         }
         Ok(answer)
     }
 
-    /// Look at an invitation
+    /// Get an invitation
+    ///
+    /// Returns one invitation of the organization, whatever its status.
     #[oai(
         path = "/organizations/:org/invitations/:invitation",
         method = "get",
@@ -224,8 +238,11 @@ impl InvitationsApi {
     async fn get(
         &self,
         org: tenant::Path<InvitationsRead>,
+        /// Id of the invitation.
         invitation: Path<Id>,
-        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+        /// `ETag` of the version that you have. The response is 304 if it is still current.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<Invitation>> {
         let tx = self.0.db.begin(org.0).await?;
         let shown = invitations::get(&tx, InvitationId(invitation.0.0)).await?;
@@ -233,9 +250,10 @@ impl InvitationsApi {
         Ok(WithEtag::new(tag, known.0, || Invitation::of(shown, tx.now())))
     }
 
-    /// Send an invitation again
+    /// Resend an invitation
     ///
-    /// By a new link; the old one is worth nothing. Whoever sends it invites from now on. One that has expired lives again.
+    /// Sends a new link; the old link no longer works. You become the sender of the invitation, so you must
+    /// be able to grant its roles. An expired invitation is valid again.
     #[oai(
         path = "/organizations/:org/invitations/:invitation/resend",
         method = "post",
@@ -244,6 +262,7 @@ impl InvitationsApi {
     async fn resend(
         &self,
         org: tenant::Path<MembersInvite>,
+        /// Id of the invitation.
         invitation: Path<Id>,
     ) -> Result<WithEtag<Invitation>> {
         let tx = self.0.db.begin(org.0).await?;
@@ -253,15 +272,21 @@ impl InvitationsApi {
         Ok(WithEtag::Present(EntityTag(invitation.version), invitation))
     }
 
-    /// Take an invitation back
+    /// Revoke an invitation
     ///
-    /// Its link is worth nothing from then on.
+    /// The link in the e-mail no longer works. An invitation that was answered or has expired cannot be
+    /// revoked (`INVITATION_CLOSED`).
     #[oai(
         path = "/organizations/:org/invitations/:invitation",
         method = "delete",
         operation_id = "revokeInvitation"
     )]
-    async fn revoke(&self, org: tenant::Path<MembersInvite>, invitation: Path<Id>) -> Result<NoContent> {
+    async fn revoke(
+        &self,
+        org: tenant::Path<MembersInvite>,
+        /// Id of the invitation.
+        invitation: Path<Id>,
+    ) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
         invitations::revoke(&tx, InvitationId(invitation.0.0)).await?;
         tx.commit().await?;
@@ -282,7 +307,7 @@ impl TryFrom<InvitationCreate> for NewInvitation {
 }
 
 impl Invitation {
-    /// As it is at the instant `now`.
+    /// The invitation as it is at the instant `now`.
     fn of(InvitationDetails { invitation, inviter, roles }: InvitationDetails, now: DateTime<Utc>) -> Self {
         Self {
             id: invitation.id.0,

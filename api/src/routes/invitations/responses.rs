@@ -1,4 +1,5 @@
-//! `/invitations`, `/users/me/invitations`: what whoever is invited does. The token of the mailed link is the proof.
+//! `/invitations`, `/users/me/invitations`: operations of the invited person. The token of the
+//! e-mailed link is the proof.
 
 use std::sync::Arc;
 
@@ -37,54 +38,54 @@ use crate::{
 
 pub struct InvitationResponsesApi(pub Arc<State>);
 
-/// An organization, as strangers see it who are invited.
+/// An organization, as an invited person sees it.
 #[derive(Object, Serialize)]
 struct OrganizationSummary {
-    /// The organization.
+    /// Unique id of the organization.
     id: Uuid,
-    /// Its address in URLs.
+    /// Short name of the organization in URLs.
     slug: Slug,
-    /// Its name, for people.
+    /// Name of the organization, for display.
     name: Name,
 }
 
-/// An invitation, as whoever is invited sees it.
+/// An invitation, as the invited person sees it.
 #[derive(Object, Serialize)]
 struct MyInvitation {
-    /// The invitation.
+    /// Unique id of the invitation.
     id: Uuid,
-    /// Into which organization.
+    /// The organization to join.
     organization: OrganizationSummary,
-    /// Who invites.
+    /// Display name of the sender.
     inviter: DisplayName,
-    /// Who is invited.
+    /// E-mail address of the invited person.
     email: Email,
-    /// What he will hold there.
+    /// Roles that the invited person gets.
     roles: Vec<RoleSummary>,
-    /// Until when it can be accepted.
+    /// When the invitation expires. It cannot be accepted after that.
     expires_at: DateTime<Utc>,
-    /// When it was made.
+    /// When the invitation was created.
     created_at: DateTime<Utc>,
 }
 
-/// An invitation, and what accepting it takes.
+/// An invitation, and what is needed to accept it.
 #[derive(Object, Serialize)]
 struct InvitationPreview {
-    /// The invitation.
+    /// The invitation of the link.
     invitation: MyInvitation,
-    /// Has the address an account already?
+    /// Whether the e-mail address already has an account.
     has_account: bool,
-    /// Must a password be chosen to accept it? So where there is no account, or where nobody has proved yet that its
-    /// address is his.
+    /// Whether a password must be chosen to accept. This is so if there is no account, or if the e-mail
+    /// address of the account is not verified.
     needs_password: bool,
 }
 
-/// A yes to an invitation.
+/// Acceptance of an invitation.
 #[derive(Object)]
 struct InvitationAcceptance {
-    /// What stands in the fragment of the mailed link.
+    /// Token from the fragment of the link's URL.
     token: LinkToken,
-    /// To log in with, where the address has no account yet; elsewhere it is not looked at.
+    /// Password to log in with, required if the preview says `needs_password`. Ignored otherwise.
     #[oai(nullable)]
     password: Option<Password>,
     /// Given name, for a new account.
@@ -95,46 +96,47 @@ struct InvitationAcceptance {
     last_name: Option<Name>,
 }
 
-/// What somebody has joined, and what he does next.
+/// The new membership, and the next step.
 #[derive(Object, Serialize)]
 struct InvitationAccepted {
-    /// The organization.
+    /// The organization that was joined.
     organization: Organization,
-    /// His membership.
+    /// Id of the new membership.
     member_id: Uuid,
-    /// What he holds there.
+    /// Roles of the new member.
     roles: Vec<RoleSummary>,
-    /// His address, which is verified now.
+    /// E-mail address of the member, which is now verified.
     email: Email,
-    /// What he does next.
+    /// The next step of the user.
     next: NextStep,
-    /// The same, for people.
+    /// The next step, as a message for the user.
     message: Sentence,
 }
 
-/// What somebody does next.
+/// What the user does after accepting an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 enum NextStep {
-    /// Go on: he is signed in.
+    /// Go on, because the user is logged in.
     Continue,
-    /// Log in.
+    /// Log in to the account.
     LogIn,
 }
 
-/// That an invitation was declined.
+/// Confirmation that an invitation was declined.
 #[derive(Object, Serialize)]
 struct InvitationDeclined {
-    /// What follows, for people.
+    /// Confirmation, as a message for the user.
     message: Sentence,
 }
 
 #[OpenApi(tag = "Tag::Invitations")]
 impl InvitationResponsesApi {
-    /// Look at an invitation by its token
+    /// Preview an invitation
     ///
-    /// Whoever has the token has the mailbox, so he is told whether it has an account.
+    /// Returns the invitation for the token of an e-mailed link. Only the recipient of the
+    /// e-mail has the token, so the response also tells whether the e-mail address has an account.
     #[oai(path = "/invitations/preview", method = "post", operation_id = "previewInvitation")]
     async fn preview(
         &self,
@@ -151,9 +153,10 @@ impl InvitationResponsesApi {
 
     /// Accept an invitation
     ///
-    /// Nobody need be signed in: the token proves the mailbox. Whoever is must be signed in with the invited address.
-    /// Where it has no account, one is opened with `password`; where it has one, whoever the mailbox belongs to joins with
-    /// it. An account whose address nobody has proved gets `password`, and loses the one it had and every session.
+    /// You need not be logged in, because the token was sent to the invited e-mail address. If you are logged
+    /// in, your account must have the invited e-mail address. If the address has no account, one is created
+    /// with `password`. If it has a verified account, that account joins the organization. If it has an
+    /// unverified account, `password` replaces the old password, and every session of the account ends.
     #[oai(path = "/invitations/accept", method = "post", operation_id = "acceptInvitation")]
     async fn accept(
         &self,
@@ -163,10 +166,10 @@ impl InvitationResponsesApi {
     ) -> Result<JsonResponse<InvitationAccepted>, WithLinkErrors<409, 401>> {
         let State { db, passwords, .. } = &*self.0;
         let me = extractors::if_any(&self.0, request).await?;
-        // First: whoever has no token shall not make us hash.
+        // The token first: without a valid one, no password is hashed.
         let (link, opened, account) = invitations::open(db, &acceptance.value.token.0).await?;
         let newcomer = acceptance.value.newcomer(passwords, account, &opened).await?;
-        // A session of an account whose address is not proved may be anybody's.
+        // If the e-mail address is not verified, the session may belong to another person.
         let signed_in = me.as_ref().filter(|me| me.user.email_verified_at.is_some());
         let origin = signed_in.map_or(anybody.origin, |me| me.caller.origin());
         let mut tx = db.begin_global(origin).await?;
@@ -186,6 +189,9 @@ impl InvitationResponsesApi {
     }
 
     /// Decline an invitation
+    ///
+    /// Declines the invitation with the token of the e-mailed link. No authentication is needed. The link no
+    /// longer works after that.
     #[oai(path = "/invitations/decline", method = "post", operation_id = "declineInvitation")]
     async fn decline(
         &self,
@@ -200,9 +206,10 @@ impl InvitationResponsesApi {
         Ok(JsonResponse(InvitationDeclined { message }))
     }
 
-    /// List my invitations
+    /// List your invitations
     ///
-    /// Those for my address that wait for an answer. Each is answered by the link that was mailed.
+    /// Returns the pending invitations for your e-mail address, oldest first. Use the link in the e-mail to
+    /// accept or decline one.
     #[oai(
         path = "/users/me/invitations",
         method = "get",
@@ -213,7 +220,9 @@ impl InvitationResponsesApi {
         &self,
         request: &Request,
         me: SignedIn,
+        /// Maximum number of items per page.
         limit: Query<Option<Limit>>,
+        /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
     ) -> Result<PageResponse<MyInvitation>> {
         let list = format!("listMyInvitations {}", me.user.id);
@@ -225,7 +234,7 @@ impl InvitationResponsesApi {
 }
 
 impl InvitationAcceptance {
-    /// Who comes, where he needs a password and has chosen one.
+    /// The data of a new account, if a password is needed and was sent.
     async fn newcomer(
         self,
         passwords: &Passwords,

@@ -1,9 +1,9 @@
-//! In which order invitations are listed.
+//! Sort orders of the list of invitations.
 
 use insula_core::{base::pagination::Sort, tenancy::invitations::InvitationKey};
 use poem_openapi::Enum;
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 pub(super) enum InvitationSort {
     #[oai(rename = "created_at")]

@@ -1,4 +1,4 @@
-//! `/organizations`: tenants, from their foundation to their end.
+//! `/organizations`: organizations, from creation to deletion.
 
 pub(crate) mod settings;
 pub(crate) mod transfers;
@@ -40,76 +40,77 @@ pub struct OrganizationsApi(pub Arc<State>);
 /// A new organization.
 #[derive(Object)]
 struct OrganizationCreate {
-    /// Its name, for people.
+    /// Name of the organization, for display.
     name: Name,
-    /// Its address in URLs; unique for ever.
+    /// Short name of the organization in URLs. It is unique, also among deleted organizations.
     slug: Slug,
 }
 
-/// What is to change: absent is unchanged, `null` is cleared.
+/// Changes to an organization. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
 #[oai(rename = "OrganizationUpdate")]
 pub(crate) struct OrganizationPatch {
-    /// Its name, for people.
+    /// Name of the organization, for display.
     name: Option<Name>,
-    /// Its address in URLs; the one before leads its members to it for 90 days.
+    /// Short name of the organization in URLs. The previous slug redirects members for 90 days.
     slug: Option<Slug>,
-    /// What it is, for people.
+    /// Short description of the organization, for display; `null` clears it.
     #[oai(nullable)]
     description: MaybeUndefined<About>,
 }
 
-/// A tenant.
+/// An organization: one tenant, with its own data and members.
 #[derive(Object, Serialize)]
 pub(crate) struct Organization {
-    /// The organization.
+    /// Unique id of the organization.
     id: Uuid,
-    /// Its address in URLs.
+    /// Short name of the organization in URLs.
     slug: Slug,
-    /// Its name, for people.
+    /// Name of the organization, for display.
     name: Name,
-    /// What it is, for people.
+    /// Short description of the organization, for display; `null` if not set.
     #[oai(nullable)]
     description: Option<About>,
-    /// Can it be changed?
+    /// Status of the organization.
     status: Status,
-    /// Whose it is.
+    /// Kind of the organization.
     kind: OrganizationKind,
-    /// Counts its changes; the `ETag`.
+    /// Version number, increased by every change. It is also the `ETag`.
     version: i64,
-    /// When it was founded.
+    /// When the organization was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the organization was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// Can an organization be changed?
+/// Status of an organization.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "OrganizationStatus")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
-    /// Yes.
+    /// The organization can be used without restriction.
     Active,
-    /// It can only be read.
+    /// The organization is read-only.
     Suspended,
 }
 
-/// Whose an organization is.
+/// Kind of an organization.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OrganizationKind {
-    /// Of the people who were invited.
+    /// An organization to which members can be invited.
     Team,
-    /// Of one person alone.
+    /// The personal organization of one user.
     Personal,
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
 impl OrganizationsApi {
-    /// Found an organization
+    /// Create an organization
     ///
-    /// Whoever founds it becomes its owner.
+    /// Creates an organization and makes you its owner. The number of organizations that you can own is
+    /// limited by the installation.
     #[oai(path = "/organizations", method = "post", operation_id = "createOrganization")]
     async fn create(
         &self,
@@ -136,26 +137,33 @@ impl OrganizationsApi {
         Ok(answer)
     }
 
-    /// Look at an organization
+    /// Get an organization
+    ///
+    /// Returns one organization by its id or slug.
     #[oai(path = "/organizations/:org", method = "get", operation_id = "getOrganization")]
     async fn get(
         &self,
         org: tenant::Path<OrganizationRead>,
-        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+        /// `ETag` of the version that you have. The response is 304 if it is still current.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<Organization>> {
         let tx = self.0.db.begin(org.0).await?;
         let organization = organizations::get(&tx).await?;
         Ok(WithEtag::new(EntityTag(organization.version), known.0, || organization.into()))
     }
 
-    /// Change an organization
+    /// Update an organization
     ///
-    /// Under its former slug its members are led to the new one (308) for 90 days, in which nobody else can have it.
+    /// Changes only the fields that you send. If you change the slug, requests of members with the previous
+    /// slug are redirected (308) for 90 days, and no other organization can take it in that time.
     #[oai(path = "/organizations/:org", method = "patch", operation_id = "updateOrganization")]
     async fn change(
         &self,
         org: tenant::Path<OrganizationUpdate>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
         patch: MergePatch<OrganizationPatch>,
     ) -> Result<WithEtag<Organization>> {
         let changes = OrganizationChanges::try_from(patch.body()?)?;
@@ -168,13 +176,17 @@ impl OrganizationsApi {
 
     /// Delete an organization
     ///
-    /// Nobody gets in any more (410). For 30 days it can be restored; then it is removed with everything in it but its
-    /// audit log. Needs a recent log-in. What is one person's own goes with his account alone.
+    /// The organization can no longer be used (410). It can be restored within 30 days; after that, it is
+    /// removed permanently with everything in it except its audit log. Requires a login or re-authentication
+    /// within the last 10 minutes (by default). A personal organization cannot be deleted by itself; it is
+    /// deleted with its owner's account.
     #[oai(path = "/organizations/:org", method = "delete", operation_id = "deleteOrganization")]
     async fn remove(
         &self,
         org: tenant::Path<OrganizationDelete>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
     ) -> Result<Accepted> {
         let tx = self.0.db.begin(org.0).await?;
         organization_lifecycle::close(&tx, &IfMatch::expected(expected.0)).await?;
@@ -182,9 +194,10 @@ impl OrganizationsApi {
         Ok(DELETED)
     }
 
-    /// Restore a deleted organization
+    /// Restore an organization
     ///
-    /// With everything in it. One that was not deleted stays as it is.
+    /// Restores a deleted organization with everything in it, within 30 days of its deletion. If the
+    /// organization is not deleted, nothing changes.
     #[oai(path = "/organizations/:org/restore", method = "post", operation_id = "restoreOrganization")]
     async fn restore(&self, org: tenant::Path<OrganizationRestore>) -> Result<WithEtag<Organization>> {
         let tx = self.0.db.begin(org.0).await?;
@@ -195,7 +208,8 @@ impl OrganizationsApi {
 
     /// Leave an organization
     ///
-    /// Its only owner hands it over, or makes somebody else an owner, first.
+    /// Ends your membership. The only owner must first transfer the organization or make another member an
+    /// owner (`LAST_OWNER`). You cannot leave your personal organization.
     #[oai(path = "/organizations/:org/leave", method = "post", operation_id = "leaveOrganization")]
     async fn leave(&self, org: tenant::Path<OwnMembership>) -> Result<NoContent> {
         let tx = self.0.db.begin(org.0).await?;
@@ -205,7 +219,7 @@ impl OrganizationsApi {
     }
 }
 
-/// What whoever deletes an organization is told.
+/// The message after an organization has been deleted.
 pub(crate) const DELETED: Accepted = Accepted(
     "The organization is deleted. It can be restored within 30 days. After that, it is removed permanently.",
 );
@@ -240,7 +254,7 @@ impl TryFrom<OrganizationCreate> for NewOrganization {
     }
 }
 
-/// An organization as it begins; what is wrong is noted in `fields`.
+/// Parses the data of a new organization; invalid fields are added to `fields`.
 pub(crate) fn foundation(fields: &mut FieldErrors, name: &Name, slug: &Slug) -> Option<NewOrganization> {
     let name = fields.parse("name", text::Name::parse(&name.0));
     let slug = fields.parse("slug", text::Slug::parse(&slug.0));

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/settings`: what an organization has settled for itself.
+//! `/organizations/{org}/settings`: settings of an organization.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ use crate::{
 
 pub struct SettingsApi(pub Arc<State>);
 
-/// Is something allowed?
+/// `allow` or `refuse`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "SettledRule")]
 #[serde(rename_all = "snake_case")]
 enum Rule {
-    /// It is.
+    /// What the setting describes is allowed.
     Allow,
-    /// It is not.
+    /// What the setting describes is refused.
     Refuse,
 }
 
@@ -45,67 +45,73 @@ impl Rule {
     }
 }
 
-/// What holds in an organization. What it has not settled is what is usual.
+/// Settings of an organization. Anything that is not set has its default.
 #[derive(Object, Serialize)]
 struct OrganizationSettings {
-    /// In which it reckons.
+    /// Currency of the organization, as an ISO 4217 code.
     currency: Currency,
-    /// The first day of its week.
+    /// First day of the organization's week.
     week_start: WeekStart,
-    /// For how many days its audit log is kept.
+    /// How long audit events are kept, in days.
     audit_retention_days: u16,
-    /// May a member have two time entries at the same time?
+    /// Whether time entries of the same member may overlap.
     time_entry_overlap: Rule,
-    /// How many hours a time entry may last.
+    /// Maximum duration of a time entry, in hours.
     time_entry_max_hours: u16,
-    /// May time be written down before it happened?
+    /// Whether time entries may lie in the future.
     time_entry_future: Rule,
-    /// That of the organization, whose part they are; the `ETag`.
+    /// Version number of the organization, which the settings are part of. It is also the `ETag`.
     version: i64,
 }
 
-/// What is to change: absent is unchanged.
+/// Changes to the settings. Absent fields stay unchanged.
 #[derive(Object)]
 #[oai(rename = "SettingsUpdate")]
 struct SettingsPatch {
-    /// In which it reckons.
+    /// Currency of the organization, as an ISO 4217 code.
     currency: Option<Currency>,
-    /// The first day of its week.
+    /// First day of the organization's week.
     week_start: Option<WeekStart>,
-    /// For how many days its audit log is kept; what is older goes within a day.
+    /// How long audit events are kept, in days (30 to 3650). Older events are removed within a day.
     #[oai(validator(minimum(value = "30"), maximum(value = "3650")))]
     audit_retention_days: Option<u16>,
-    /// May a member have two time entries at the same time? What there is already stays as it is.
+    /// Whether time entries of the same member may overlap. Existing entries stay as they are.
     time_entry_overlap: Option<Rule>,
-    /// How many hours a time entry may last: up to 31 days.
+    /// Maximum duration of a time entry, in hours (1 to 744, which is 31 days).
     #[oai(validator(minimum(value = "1"), maximum(value = "744")))]
     time_entry_max_hours: Option<u16>,
-    /// May time be written down before it happened?
+    /// Whether time entries may lie in the future.
     time_entry_future: Option<Rule>,
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
 impl SettingsApi {
-    /// Look at the settings
+    /// Get the settings
+    ///
+    /// Returns all settings of the organization. A setting that is not set has its default.
     #[oai(path = "/organizations/:org/settings", method = "get", operation_id = "getSettings")]
     async fn get(
         &self,
         org: tenant::Path<OrganizationRead>,
-        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+        /// `ETag` of the version that you have. The response is 304 if it is still current.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<OrganizationSettings>> {
         let tx = self.0.db.begin(org.0).await?;
         let settings = settings::get(&tx).await?;
         Ok(WithEtag::new(EntityTag(settings.version), known.0, || settings.into()))
     }
 
-    /// Change the settings
+    /// Update the settings
     ///
-    /// Whoever does says which ones he knows: `If-Match` is required.
+    /// Changes only the settings that you send. `If-Match` is required.
     #[oai(path = "/organizations/:org/settings", method = "patch", operation_id = "updateSettings")]
     async fn change(
         &self,
         org: tenant::Path<SettingsUpdate>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
         patch: MergePatch<SettingsPatch>,
     ) -> Result<WithEtag<OrganizationSettings>, ProblemWith<428>> {
         let changes = SettingsChanges::try_from(patch.body()?)?;

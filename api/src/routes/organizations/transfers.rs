@@ -1,4 +1,5 @@
-//! `/organizations/{org}/transfer`: an organization passes from an owner to a member, who accepts it.
+//! `/organizations/{org}/transfer`: transfer of an organization from an owner to another
+//! member, who must accept it.
 
 use std::sync::Arc;
 
@@ -25,59 +26,60 @@ use crate::{
 
 pub struct TransfersApi(pub Arc<State>);
 
-/// To whom an organization is offered.
+/// An offer to transfer an organization to a member.
 #[derive(Object)]
 struct TransferCreate {
-    /// The member who is to own it.
+    /// Id of the member who is to become an owner.
     member_id: Uuid,
 }
 
-/// The offer of an organization.
+/// An offer to transfer an organization to a member.
 #[derive(Object, Serialize)]
 struct Transfer {
-    /// The offer.
+    /// Unique id of the transfer.
     id: Uuid,
-    /// What is offered.
+    /// Id of the organization that is offered.
     organization_id: Uuid,
-    /// The owner who hands it over.
+    /// Id of the owner who made the offer.
     from_member_id: Uuid,
-    /// The member who is to own it.
+    /// Id of the member who is to become an owner.
     to_member_id: Uuid,
-    /// Where it stands.
+    /// Status of the transfer.
     status: TransferStatus,
-    /// Until when it can be accepted.
+    /// When the offer expires. It cannot be accepted after that.
     expires_at: DateTime<Utc>,
-    /// Counts its changes; the `ETag`.
+    /// Version number, increased by every change. It is also the `ETag`.
     version: i64,
-    /// When it was offered.
+    /// When the offer was made.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the transfer was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// Where an offer stands.
+/// Status of a transfer.
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 enum TransferStatus {
-    /// It waits for an answer.
+    /// The offer waits for a response.
     Pending,
-    /// The member owns the organization.
+    /// The member accepted and is an owner.
     Accepted,
-    /// The member does not want it.
+    /// The member declined the offer.
     Declined,
-    /// An owner took it back.
+    /// An owner cancelled the offer.
     Cancelled,
-    /// It was not answered in time.
+    /// There was no response in time.
     Expired,
 }
 
 #[OpenApi(tag = "Tag::Organizations")]
 impl TransfersApi {
-    /// Offer an organization to a member
+    /// Offer a transfer
     ///
-    /// He is told by mail, and has 7 days. When he accepts, he becomes an owner and the caller, who must be one, an admin.
-    /// Needs a recent log-in.
+    /// The member is notified by e-mail and has 7 days to accept. On acceptance they become an owner and you
+    /// become an admin. Only an owner can offer a transfer, and a personal organization cannot be
+    /// transferred. Requires a login or re-authentication within the last 10 minutes (by default).
     #[oai(path = "/organizations/:org/transfer", method = "post", operation_id = "offerOrganization")]
     async fn offer(
         &self,
@@ -93,23 +95,26 @@ impl TransfersApi {
         Ok(answer)
     }
 
-    /// Look at the offer of an organization
+    /// Get the pending transfer
     ///
-    /// The one that can be accepted now.
+    /// Returns the offer that can be accepted now. The response is 404 if there is none.
     #[oai(path = "/organizations/:org/transfer", method = "get", operation_id = "getTransfer")]
     async fn get(
         &self,
         org: tenant::Path<Membership>,
-        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+        /// `ETag` of the version that you have. The response is 304 if it is still current.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
         let transfer = transfers::pending(&tx).await?;
         Ok(WithEtag::new(EntityTag(transfer.version), known.0, || transfer.into()))
     }
 
-    /// Take an organization that is offered to me
+    /// Accept a transfer
     ///
-    /// I become an owner, and whoever offered it an admin, at one instant. Needs a recent log-in.
+    /// You become an owner, and the owner who made the offer becomes an admin. Only the member it was offered
+    /// to can accept. Requires a login or re-authentication within the last 10 minutes (by default).
     #[oai(path = "/organizations/:org/transfer/accept", method = "post", operation_id = "acceptTransfer")]
     async fn accept(&self, org: tenant::Path<OwnMembership>) -> Result<WithEtag<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;
@@ -118,9 +123,9 @@ impl TransfersApi {
         Ok(WithEtag::Present(EntityTag(transfer.version), transfer.into()))
     }
 
-    /// Take the offer of an organization back, or decline it
+    /// Cancel or decline a transfer
     ///
-    /// An owner takes it back; the member to whom it was made declines it.
+    /// If you are an owner, the offer is cancelled. If it was made to you, it is declined.
     #[oai(path = "/organizations/:org/transfer/cancel", method = "post", operation_id = "cancelTransfer")]
     async fn cancel(&self, org: tenant::Path<OwnMembership>) -> Result<WithEtag<Transfer>> {
         let tx = self.0.db.begin(org.0).await?;

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/roles`: what there is to hold, and what each role allows.
+//! `/organizations/{org}/roles`: roles of an organization and the permissions that they include.
 
 pub(crate) mod permissions;
 
@@ -44,36 +44,36 @@ use crate::{
 pub struct RolesApi(pub Arc<State>);
 
 crate::texts! {
-    /// The name of a role, for people.
+    /// The name of a role, for display.
     RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Project lead" }
 }
 
-/// A new role.
+/// A custom role to create.
 #[derive(Object)]
 struct RoleCreate {
-    /// Its name, for people; unique in the organization, without regard to case.
+    /// Name of the role, for display. It is unique in the organization without regard to case.
     name: RoleTitle,
-    /// What it is for.
+    /// Purpose of the role, for display. It can be absent.
     #[oai(nullable)]
     description: Option<Description>,
-    /// What it allows: nothing that you do not hold yourself.
+    /// Permissions that the role includes. You must have each of them.
     #[oai(validator(max_items = 100))]
     permissions: Vec<Permission>,
 }
 
-/// What is to change: absent is unchanged.
+/// Changes to a role. Absent fields stay unchanged.
 #[derive(Object)]
 struct RoleUpdate {
-    /// Its name, for people; unique in the organization, without regard to case.
+    /// Name of the role, for display. It is unique in the organization without regard to case.
     name: Option<RoleTitle>,
-    /// What it is for.
+    /// Purpose of the role, for display.
     description: Option<Description>,
 }
 
-/// All that a role is to allow.
+/// All permissions of a role.
 #[derive(Object)]
 struct RolePermissions {
-    /// What is added must be held by you.
+    /// All permissions that the role is to include. You must have each one that is added.
     #[oai(validator(max_items = 100))]
     permissions: Vec<Permission>,
 }
@@ -81,27 +81,27 @@ struct RolePermissions {
 /// A named set of permissions.
 #[derive(Object, Serialize)]
 struct Role {
-    /// The role.
+    /// Unique id of the role.
     id: Uuid,
-    /// Its stable name, for programs.
+    /// Stable key of the role, for programs.
     key: RoleKey,
-    /// Its name, for people.
+    /// Name of the role, for display.
     name: RoleTitle,
-    /// What it is for.
+    /// Purpose of the role, for display; may be empty.
     description: Description,
-    /// Has every organization this role? Then nobody can change it.
+    /// Whether the role is built-in. Every organization has the built-in roles, and they cannot be changed.
     is_builtin: bool,
-    /// What it allows.
+    /// Permissions that the role includes.
     permissions: Vec<Permission>,
-    /// Counts its changes; the `ETag`.
+    /// Version number, increased by every change. It is also the `ETag`.
     version: i64,
-    /// When it was made.
+    /// When the role was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the role was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum RoleSort {
     #[oai(rename = "created_at")]
@@ -114,21 +114,25 @@ enum RoleSort {
     NameDescending,
 }
 
-/// Who changes a role says which copy he has: others may be giving it to people at the same time.
+/// Updates of roles require `If-Match`, because others may assign the role at the same time.
 type Conditional = ProblemWith<428>;
 
 #[OpenApi(tag = "Tag::Roles")]
 impl RolesApi {
-    /// List the roles
+    /// List roles
     ///
-    /// The built-in ones come first.
+    /// Returns the built-in and custom roles of the organization. In the default order, the
+    /// built-in roles come first.
     #[oai(path = "/organizations/:org/roles", method = "get", operation_id = "listRoles")]
     async fn list(
         &self,
         request: &Request,
         org: tenant::Path<RolesRead>,
+        /// Maximum number of items per page.
         limit: Query<Option<Limit>>,
+        /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
+        /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<RoleSort>>,
     ) -> Result<PageResponse<Role>> {
         let sort = sort.0.unwrap_or(RoleSort::CreatedAt).into();
@@ -139,7 +143,10 @@ impl RolesApi {
         Ok(paging.reply(page, Role::from))
     }
 
-    /// Add a role
+    /// Create a role
+    ///
+    /// Creates a custom role. You cannot include permissions that you do not have (`ESCALATION`). The name
+    /// must not be taken in the organization (`ROLE_NAME_TAKEN`).
     #[oai(path = "/organizations/:org/roles", method = "post", operation_id = "createRole")]
     async fn create(
         &self,
@@ -160,28 +167,37 @@ impl RolesApi {
         Ok(answer)
     }
 
-    /// Look at a role
+    /// Get a role
+    ///
+    /// Returns one role with its permissions.
     #[oai(path = "/organizations/:org/roles/:role", method = "get", operation_id = "getRole")]
     async fn get(
         &self,
         org: tenant::Path<RolesRead>,
+        /// Unique id of the role.
         role: Path<Id>,
-        #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
+        /// `ETag` of the version that you have. The response is 304 if it is still current.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<Role>> {
         let tx = self.0.db.begin(org.0).await?;
         let found = roles::get(&tx, RoleId(role.0.0)).await?;
         Ok(WithEtag::new(EntityTag(found.role.version), known.0, || found.into()))
     }
 
-    /// Rename or describe a role
+    /// Update a role
     ///
-    /// `If-Match` is required.
+    /// Changes the name or description of a custom role. Its key stays the same. `If-Match` is required.
+    /// Built-in roles cannot be changed (`ROLE_BUILTIN`).
     #[oai(path = "/organizations/:org/roles/:role", method = "patch", operation_id = "updateRole")]
     async fn change(
         &self,
         org: tenant::Path<RolesUpdate>,
+        /// Unique id of the role.
         role: Path<Id>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
         patch: MergePatch<RoleUpdate>,
     ) -> Result<WithEtag<Role>, Conditional> {
         let id = RoleId(role.0.0);
@@ -196,9 +212,10 @@ impl RolesApi {
         Ok(WithEtag::Present(EntityTag(changed.role.version), changed.into()))
     }
 
-    /// Say what a role allows
+    /// Replace a role's permissions
     ///
-    /// `If-Match` is required. Who holds the role may do so with his next request.
+    /// Replaces all permissions of a custom role. The change takes effect with the next request of its
+    /// holders. You cannot add permissions that you do not have (`ESCALATION`). `If-Match` is required.
     #[oai(
         path = "/organizations/:org/roles/:role/permissions",
         method = "put",
@@ -207,9 +224,12 @@ impl RolesApi {
     async fn set_permissions(
         &self,
         org: tenant::Path<RolesUpdate>,
+        /// Unique id of the role.
         role: Path<Id>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        /// Only tell who would gain and who would lose what.
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
+        /// If `true`, nothing is changed. The response shows who would gain or lose which permissions.
         dry_run: Query<Option<bool>>,
         wanted: Replacement<RolePermissions>,
     ) -> Result<OrDryRun<WithEtag<Role>>, Conditional> {
@@ -231,17 +251,22 @@ impl RolesApi {
 
     /// Delete a role
     ///
-    /// `If-Match` is required. Members who hold it get the role `reassign_to` instead, and invitations that give it give that
-    /// one; without it, a role that is held, or that an open invitation gives, stays.
+    /// Members with the role and pending invitations that grant it get the role `reassign_to` instead.
+    /// Without `reassign_to`, a role that a member has or a pending invitation grants is not deleted
+    /// (`ROLE_IN_USE`). `If-Match` is required. Built-in roles cannot be deleted (`ROLE_BUILTIN`).
     #[oai(path = "/organizations/:org/roles/:role", method = "delete", operation_id = "deleteRole")]
     async fn remove(
         &self,
         org: tenant::Path<RolesDelete>,
+        /// Unique id of the role.
         role: Path<Id>,
-        #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
-        /// What those who hold it, or are invited to it, get instead, by key or id. Needs `roles:assign`.
+        /// `ETag` of the version that you read. The request fails with 412 if it has changed since.
+        #[oai(name = "If-Match")]
+        expected: Header<Option<IfMatch>>,
+        /// The role, by key or id, for members and invitations that have the deleted
+        /// one. Needs `roles:assign`.
         reassign_to: Query<Option<RoleName>>,
-        /// Only tell who would gain and who would lose what.
+        /// If `true`, nothing is changed. The response shows who would gain or lose which permissions.
         dry_run: Query<Option<bool>>,
     ) -> Result<OrDryRun<NoContent>, Conditional> {
         let id = RoleId(role.0.0);
@@ -260,7 +285,8 @@ impl RolesApi {
 }
 
 impl RolesApi {
-    /// The refusal of a body, where there is such a role; otherwise there was nothing to change.
+    /// The refusal of an invalid body if the role exists; otherwise the refusal
+    /// because there is no such role.
     async fn refuse<P: RequiredPermission>(
         &self,
         org: Authorized<P>,
@@ -272,7 +298,7 @@ impl RolesApi {
     }
 }
 
-/// The permissions that a field names, each once.
+/// The set of permissions with these names. Duplicates count once.
 fn set(field: &str, names: &[Permission]) -> Result<PermissionSet, insula_core::Error> {
     let mut fields = FieldErrors::default();
     let set = take(&mut fields, field, names);

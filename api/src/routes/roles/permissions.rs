@@ -1,4 +1,4 @@
-//! `/permissions` and `/organizations/{org}/authz`: what can be allowed, and why somebody may or may not do something.
+//! `/permissions` and `/organizations/{org}/authz`: all permissions, and why a member has or lacks one.
 
 use std::{
     collections::BTreeMap,
@@ -31,53 +31,55 @@ use crate::{
 pub struct PermissionsApi(pub Arc<State>);
 
 crate::texts! {
-    /// Names an operation of this document.
+    /// The `operationId` of an operation of this document.
     OperationId { length: 1..=100, example: "createProject" }
 }
 
-/// Something that a role can allow.
+/// A permission that a role can include.
 #[derive(Object, Serialize)]
 struct PermissionInfo {
-    /// Its name: `resource:action`.
+    /// The permission, as `resource:action`.
     permission: Permission,
-    /// What it allows, for people.
+    /// What the permission allows, for display.
     description: Description,
-    /// Does it allow to change anything?
+    /// Whether the permission allows changes. Otherwise it only allows reading.
     writes: bool,
-    /// The operations that need it, by their `operationId`. Empty: it is asked for inside of others.
+    /// Operations that need the permission, by `operationId`. Empty if it is only checked
+    /// within other operations.
     operations: Vec<OperationId>,
 }
 
-/// Everything that a role can allow.
+/// All permissions that a role can include.
 #[derive(Object, Serialize)]
 struct PermissionList {
-    /// In a fixed order.
+    /// The permissions, in a fixed order.
     data: Vec<PermissionInfo>,
 }
 
-/// What is asked about.
+/// A question whether a member has a permission.
 #[derive(Object)]
 struct PermissionQuery {
-    /// May he do this?
+    /// The permission to ask about.
     permission: Permission,
-    /// Who; absent: I. To ask about others needs `members:read`.
+    /// Id of the member to ask about. If it is absent, you ask about yourself. Needs
+    /// `members:read` for other members.
     member_id: Option<Uuid>,
 }
 
-/// Whether a member may do something, and why.
+/// Whether a member has a permission, and why.
 #[derive(Object, Serialize)]
 struct Explanation {
-    /// May he?
+    /// Whether the member may do it.
     allowed: bool,
-    /// What was asked about.
+    /// The permission that was asked about.
     permission: Permission,
-    /// Why.
+    /// Reason of the decision.
     reason: CheckReason,
-    /// Those of his roles that allow it.
+    /// Keys of the member's roles that include the permission.
     granted_by: Vec<RoleKey>,
-    /// The roles he holds.
+    /// Keys of all roles of the member.
     roles_held: Vec<RoleKey>,
-    /// The roles of the organization that would do.
+    /// Keys of all roles of the organization that include the permission.
     roles_that_grant: Vec<RoleKey>,
 }
 
@@ -87,15 +89,15 @@ struct Explanation {
 #[serde(rename_all = "snake_case")]
 #[oai(rename = "DecisionReason")]
 enum CheckReason {
-    /// A role of his allows it.
+    /// A role of the member includes the permission.
     Granted,
-    /// None of his roles allows it.
+    /// No role of the member includes the permission.
     PermissionMissing,
-    /// The organization is suspended: it can only be read.
+    /// The organization is suspended and read-only.
     OrganizationSuspended,
-    /// The organization was deleted.
+    /// The organization is deleted.
     OrganizationDeleted,
-    /// The member is suspended, or was removed.
+    /// The member is suspended or was removed.
     MembershipInactive,
 }
 
@@ -105,9 +107,9 @@ static NEEDED: LazyLock<BTreeMap<String, Vec<String>>> =
 
 #[OpenApi(tag = "Tag::Roles")]
 impl PermissionsApi {
-    /// List the permissions
+    /// List permissions
     ///
-    /// All of them, with the operations that need each.
+    /// Returns all permissions with a description and the operations that need each.
     #[oai(path = "/permissions", method = "get", operation_id = "listPermissions")]
     async fn list(&self, _me: SignedIn) -> JsonResponse<PermissionList> {
         let data = permissions::Permission::ALL.iter().map(|permission| PermissionInfo {
@@ -125,7 +127,10 @@ impl PermissionsApi {
         JsonResponse(PermissionList { data: data.collect() })
     }
 
-    /// Ask whether a member may do something
+    /// Check a permission
+    ///
+    /// Returns whether a member has a permission in the organization, with the same decision as for
+    /// a request of that member.
     #[oai(path = "/organizations/:org/authz/check", method = "post", operation_id = "checkPermission")]
     async fn check(
         &self,
@@ -135,9 +140,10 @@ impl PermissionsApi {
         self.answer(org, question.value).await
     }
 
-    /// Ask why a member may or may not do something
+    /// Explain a permission
     ///
-    /// Decided as his request would be.
+    /// Returns why a member has or lacks a permission in the organization, with the same decision as for a
+    /// request of that member.
     #[oai(path = "/organizations/:org/authz/explain", method = "post", operation_id = "explainPermission")]
     async fn explain(
         &self,

@@ -3,7 +3,7 @@
 use super::ErrorCode;
 
 impl ErrorCode {
-    /// What a client can do about this error. ErrorCode is in backticks.
+    /// What a client can do about this error. Code is in backticks.
     pub const fn advice(self) -> &'static str {
         match self {
             Self::BadRequest => {

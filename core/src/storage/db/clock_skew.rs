@@ -55,7 +55,7 @@ impl Db {
         match (before.abs() >= NOTABLE, after.abs() >= NOTABLE) {
             (false, true) => tracing::warn!("{}", describe(after)),
             (true, false) => {
-                tracing::info!("the clock of this server agrees with the clock of the database again")
+                tracing::info!("the clock of this server agrees with the clock of the database again");
             }
             _ => {}
         }

@@ -51,7 +51,7 @@ impl Ring {
             match same.map_or_else(|| Key::open(master, row).map(Arc::new), |key| Ok(Arc::clone(key))) {
                 Ok(key) => drop(keys.insert(row.kid.clone(), key)),
                 Err(error) => {
-                    tracing::error!(kid = row.kid, %error, "ignoring a signing key that cannot be used")
+                    tracing::error!(kid = row.kid, %error, "ignoring a signing key that cannot be used");
                 }
             }
         }
