@@ -22,7 +22,7 @@ pub use host_name::HostName;
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
-pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength};
+pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength, PasswordMemory};
 
 use crate::{
     quota::Quota,
@@ -96,6 +96,7 @@ settings! {
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Most sessions of one person; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which the e-mail address may be changed, the account deleted and owners made without the password being asked for again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Fewest characters of a new password: 8 to 64";
+    password_memory: PasswordMemory = "INSULA_PASSWORD_MEMORY", "19456", "KiB of memory that the hash of a password takes (Argon2id, two passes): up to 65536; production refuses fewer than 19456. Older hashes are made anew at the next log-in";
     max_organizations: u64 = "INSULA_MAX_ORGANIZATIONS", "20", "Most organizations that one person may own before founding another; operators may give them more";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Give everybody who registers an organization of his own";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "`smtp://user:password@host:port` (STARTTLS; `?tls=opportunistic` or `?tls=none` asks for less) or `smtps://…`, where mail is handed over; with it, new accounts must verify their address. None: `INSULA_MAIL_FOLDER`; without both no mail leaves, accounts verify themselves, and development shows the mails at `/dev/mail`";
@@ -237,6 +238,9 @@ impl Config {
                     faults.push("INSULA_PUBLIC_URL: production needs https".into());
                 }
                 Some(_) => {}
+            }
+            if self.password_memory.0 < PasswordMemory::SAFE {
+                faults.push("INSULA_PASSWORD_MEMORY: production needs 19456 or more, so that passwords are dear to guess".into());
             }
             if self.session_cache_ttl > Duration::from_secs(1) {
                 faults.push("INSULA_SESSION_CACHE_TTL: production needs 1 or less, so that who is logged out is out within a second".into());
