@@ -286,7 +286,7 @@ pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let url = "https://insula.example";
     let (headers, origins) = (Headers::new(url, CspMode::Strict), Origins::new(url, &[]));
     let unknown = crate::trace::UnknownPaths::Shown;
-    crate::edge::<Demo>(crate::mount(Demo, outside).unwrap(), limits, headers, origins, unknown).unwrap()
+    crate::edge::<Demo>(crate::mount(Demo, outside), limits, headers, origins, unknown).unwrap()
 }
 
 /// A request with what most need.

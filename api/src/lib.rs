@@ -55,17 +55,13 @@ use crate::{headers::Headers, operation::Operations, origins::Origins, serve::Li
 pub const BASE: &str = "/api/v1";
 
 /// The routes of `api` under [`BASE`], their document and its page beside what is in `outside` (probes, pages).
-///
-/// # Errors
-/// What keeps the document from being true: [`openapi::publish`].
-fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
-    let document = openapi::publish::<T>(BASE)?;
+fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
     let service = OpenApiService::new(api, "", "").into_endpoint().around(operation::found);
-    Ok(outside
-        .at(format!("{BASE}/openapi.json"), docs::document(&document))
+    outside
+        .at(format!("{BASE}/openapi.json"), docs::document(|| openapi::publish::<T>(BASE)))
         .nest_no_strip(docs::PATH, docs::page())
         .nest_no_strip(docs::REFERENCE, docs::reference())
-        .nest(BASE, service))
+        .nest(BASE, service)
 }
 
 /// `inner`, what [`mount`] made of `T`, behind everything a request passes first; a layer that needs the [`operation::Match`]
@@ -103,13 +99,13 @@ fn edge<T: OpenApi>(
 /// The product: every route over `state`.
 ///
 /// # Errors
-/// What keeps the document from being true, or two operations from being told apart.
+/// When two operations cannot be told apart.
 pub fn build(
     state: Arc<state::State>,
     limits: Limits,
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
-    let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())))?;
+    let inner = mount(routes::routes(&state), dev_mail::beside(page::beside(health::routes())));
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
     let unknown = match state.environment == Environment::Development.as_str() {
         true => UnknownPaths::Shown,
