@@ -187,7 +187,13 @@ async fn a_copy_of_a_database_gets_roles_of_its_own_and_a_renamed_one_keeps_its_
 async fn a_redis_in_common_counts_for_each_installation() {
     let Some(redis) = redis() else { return };
     let url = format!("redis://{redis}");
-    let start = || Server::builder().env("REDIS_URL", &url).env("INSULA_LIMIT_LOG_IN", "1/h").start();
+    let start = || {
+        Server::builder()
+            .env("REDIS_URL", &url)
+            .env("INSULA_LIMIT_LOG_IN", "1/h")
+            .env("INSULA_REDIS_DEADLINE", "5")
+            .start()
+    };
     let (a, b) = (start().await, start().await);
     let wrong = json!({ "email": "ada@example.com", "password": "a wrong guess" });
     for server in [&a, &b] {

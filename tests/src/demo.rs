@@ -17,7 +17,7 @@ impl Demo {
 
     /// Makes it and serves it.
     pub async fn start() -> Self {
-        let workplace = Workplace::new().await;
+        let workplace = Workplace::migrated().await;
         let output = workplace.insula(&["seed", "demo"], &[]);
         assert!(output.status.success(), "seed demo: {}", String::from_utf8_lossy(&output.stderr));
         let file = workplace.folder().join("demo.txt");

@@ -9,9 +9,10 @@ use std::{
     },
 };
 
+use rustix::fs::statvfs;
 use tempfile::TempDir;
 
-use crate::Vault;
+use crate::{Vault, template};
 
 /// Where one installation of Insula lives: a folder for its data and an empty database, both removed with the last
 /// clone. `INSULA_TEST_DATABASE=postgres` makes the database in the cluster of `INSULA_TEST_POSTGRES_URL`; otherwise
@@ -45,9 +46,38 @@ impl Workplace {
         }
     }
 
+    /// As [`Workplace::new`], with today's schema in the database: a copy of one that was migrated once.
+    pub async fn migrated() -> Self {
+        let admin = setting("INSULA_TEST_POSTGRES_ADMIN_URL");
+        match (setting("INSULA_TEST_DATABASE").as_deref(), setting("INSULA_TEST_POSTGRES_URL"), admin) {
+            (Some("postgres"), Some(cluster), Some(admin)) => {
+                let database = Database::copy(template::postgres().await, &cluster, admin).await;
+                Self(Arc::new(Place { folder: folder(), database }))
+            }
+            // Only a superuser can give a copy what it needs: the program migrates an empty one itself.
+            (Some("postgres"), ..) => Self::new().await,
+            _ => {
+                let (workplace, empty) = (Self::new().await, template::sqlite().await);
+                let file = template::file(workplace.folder());
+                std::fs::write(&file, empty).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+                workplace
+            }
+        }
+    }
+
     /// With a SQLite file.
     pub fn on_sqlite() -> Self {
-        let folder = folder();
+        Self::in_folder(folder())
+    }
+
+    /// With a SQLite file on a disk, for those who measure.
+    pub fn on_disk() -> Self {
+        Self::in_folder(
+            tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder"),
+        )
+    }
+
+    fn in_folder(folder: TempDir) -> Self {
         let url = format!("sqlite://{}", folder.path().join("insula.db").display());
         Self(Arc::new(Place { folder, database: Database::Sqlite { url } }))
     }
@@ -97,10 +127,23 @@ impl Workplace {
 
     /// Runs one command in this place to its end.
     pub fn insula(&self, arguments: &[&str], envs: &[(&str, &str)]) -> Output {
-        let output = self.command(arguments).envs(envs.iter().copied()).output();
+        let output = self.command(arguments).envs(cheap_passwords(envs)).envs(envs.iter().copied()).output();
         output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
     }
 }
+
+/// What keeps the hashes of passwords from taking most of a test's time: nobody is to guess these passwords. None where the
+/// command is that of production, which refuses it.
+pub(crate) fn cheap_passwords<N: AsRef<str>, V: AsRef<str>>(
+    envs: &[(N, V)],
+) -> Option<(&'static str, &'static str)> {
+    let is_production =
+        |(name, value): &(N, V)| name.as_ref() == "INSULA_ENVIRONMENT" && value.as_ref() == "production";
+    (!envs.iter().any(is_production)).then_some(("INSULA_PASSWORD_MEMORY", "64"))
+}
+
+/// How much room there must be where files are kept in memory, in bytes: a few of these folders at a time hold some MiB each.
+const ROOM: u64 = 1 << 30;
 
 /// Tests ask from one address, and more often than people do. Those about a limit set it.
 const GENEROUS: [&str; 18] = [
@@ -156,7 +199,21 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 fn folder() -> TempDir {
-    tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder")
+    let mut folder = tempfile::Builder::new();
+    let folder = folder.prefix("insula-test-");
+    memory(ROOM)
+        .map_or_else(|| folder.tempdir(), |memory| folder.tempdir_in(memory))
+        .expect("a temporary folder")
+}
+
+/// Where files are kept in memory, on systems that have such a place with so many bytes to spare: nothing of a test
+/// outlives the machine, so nothing needs to wait for a disk.
+pub(crate) fn memory(room: u64) -> Option<&'static Path> {
+    let place = Path::new("/dev/shm");
+    let is_spacious = |place: &&Path| {
+        statvfs(*place).is_ok_and(|place| place.f_bavail.saturating_mul(place.f_frsize) >= room)
+    };
+    Some(place).filter(is_spacious)
 }
 
 /// A variable of the tests' own environment.
@@ -169,13 +226,29 @@ pub fn setting(name: &str) -> Option<String> {
 }
 
 impl Database {
-    /// A database of its own in the cluster.
+    /// An empty database of its own in the cluster.
     async fn create(cluster: &str, admin: String) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        Self::make(cluster, admin, number(), "").await
+    }
+
+    /// A copy of this database of the cluster, with roles of its own.
+    async fn copy(template: &str, cluster: &str, admin: String) -> Self {
+        let number = number();
+        let database = Self::make(cluster, admin, number, &format!(" TEMPLATE {template}")).await;
+        if let Self::Postgres { admin_url, .. } = &database {
+            let (_, rest) = cluster.split_once("://").expect("a URL");
+            let login = rest.split(['@', ':']).next().expect("a login");
+            let number = u64::from(std::process::id()) << 24 | u64::from(number);
+            template::own_roles(admin_url, login, number).await;
+        }
+        database
+    }
+
+    async fn make(cluster: &str, admin: String, number: u32, how: &str) -> Self {
+        let name = format!("test_{}_{number}", std::process::id());
         let vault = Vault::connect(cluster).await;
         vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        vault.execute(&format!("CREATE DATABASE {name}")).await;
+        vault.execute(&format!("CREATE DATABASE {name}{how}")).await;
         vault.close().await;
         Self::Postgres {
             url: in_database(cluster, &name),
@@ -184,6 +257,12 @@ impl Database {
             name,
         }
     }
+}
+
+/// What no other database of this process is named by.
+fn number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The same URL with another database: `postgres://host/old?x=y` -> `postgres://host/new?x=y`.
