@@ -21,6 +21,10 @@ const READY: &str = "Insula listens on ";
 /// What it prints then, followed by the address of its ops port.
 const OPS: &str = "Insula's ops port is ";
 
+/// On a machine that does much else a database is waited for longer than for the 2 s that people wait. Tests about who waits
+/// too long set it.
+const PATIENT: (&str, &str) = ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "20");
+
 /// How long it may take to be ready, and to end after SIGTERM.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -105,7 +109,7 @@ impl Builder {
             None => Workplace::migrated().await,
         };
         let mut command = workplace.command(&["serve", "--port", "0"]);
-        command.args(&self.arguments).envs(cheap_passwords(&self.envs)).envs(self.envs);
+        command.args(&self.arguments).envs([PATIENT]).envs(cheap_passwords(&self.envs)).envs(self.envs);
         let mut farewell = "KILL";
         if self.ends_with_us {
             // It ends when its input does.

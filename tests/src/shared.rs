@@ -30,14 +30,10 @@ pub struct SharedServer {
 
 impl Server {
     /// The one server of this process for every test that needs no setting of its own, nor exact numbers of the whole
-    /// installation; with the defaults of the program but for the time that it waits for its database, and with an operator. The first that asks starts it.
+    /// installation; with the defaults of every server here, and an operator. The first that asks starts it.
     pub async fn shared() -> SharedServer {
         static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
-        // All wait for one writer on SQLite, on whatever machine this is.
-        let builder = || {
-            let builder = Self::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
-            builder.until_we_end().with_first_operator()
-        };
+        let builder = || Self::builder().until_we_end().with_first_operator();
         let start = || async { Arc::new(builder().start().await) };
         let server = Arc::clone(SHARED.get_or_init(start).await);
         SharedServer { server, domain: format!("{}.example.com", unique("host")) }

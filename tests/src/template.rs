@@ -1,8 +1,7 @@
-//! A database as the migrations leave it, made once for all tests of a process, and copied for each that needs a server.
+//! What the program leaves in a database and a folder, made once for all tests of a process, and copied for each that needs
+//! it.
 
-use std::path::{Path, PathBuf};
-
-use tokio::sync::OnceCell;
+use std::{ffi::OsString, fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{Vault, Workplace};
 
@@ -34,28 +33,52 @@ BEGIN
     END LOOP;
 END $do$";
 
-/// A SQLite file with today's schema and nothing in it.
-pub(crate) async fn sqlite() -> &'static [u8] {
-    static EMPTY: OnceCell<Vec<u8>> = OnceCell::const_new();
-    let migrated = || async {
-        let workplace = Workplace::on_sqlite();
-        migrate(&workplace);
-        std::fs::read(file(workplace.folder())).expect("the database")
-    };
-    EMPTY.get_or_init(migrated).await
+/// What a command left in an empty place, to be copied.
+pub(crate) struct Template {
+    /// Its folder: names and contents.
+    files: Vec<(OsString, Vec<u8>)>,
+    /// The name of its PostgreSQL database, with which nobody is connected, as those who copy it need it. It goes with the
+    /// cluster.
+    pub(crate) database: Option<String>,
 }
 
-/// The name of a PostgreSQL database with today's schema and nothing in it, in the cluster of the tests. Nobody is connected
-/// with it, as those who copy it need it. Goes with the cluster.
-pub(crate) async fn postgres() -> &'static str {
-    static EMPTY: OnceCell<(Workplace, String)> = OnceCell::const_new();
-    let migrated = || async {
+impl Template {
+    /// Runs the command in a place like those of the tests.
+    pub(crate) async fn after(command: &[&str]) -> Self {
         let workplace = Workplace::new().await;
-        migrate(&workplace);
-        let name = workplace.database_url().rsplit('/').next().expect("a name").to_owned();
-        (workplace, name)
-    };
-    &EMPTY.get_or_init(migrated).await.1
+        run(&workplace, command);
+        let file = |name: OsString| {
+            let content = std::fs::read(workplace.folder().join(&name)).expect("a file of the program's");
+            (name, content)
+        };
+        let folder = workplace.folder().read_dir().expect("the folder");
+        let files = folder.map(|entry| file(entry.expect("an entry").file_name())).collect();
+        let database = workplace.is_postgres().then(|| {
+            let name = workplace.database_url().rsplit('/').next().expect("a name").to_owned();
+            std::fs::remove_dir_all(workplace.folder()).expect("the folder is ours");
+            // Its end would drop the database.
+            std::mem::forget(workplace.clone());
+            name
+        });
+        Self { files, database }
+    }
+
+    /// Writes its files into a folder.
+    pub(crate) fn write(&self, folder: &Path) {
+        for (name, content) in &self.files {
+            let file = folder.join(name);
+            let written = std::fs::write(&file, content)
+                // Secrets are refused that others can read.
+                .and_then(|()| std::fs::set_permissions(&file, Permissions::from_mode(0o600)));
+            written.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        }
+    }
+}
+
+/// Runs a command in this place; panics when it fails.
+pub(crate) fn run(workplace: &Workplace, command: &[&str]) {
+    let output = workplace.insula(command, &[]);
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Gives the copy that `url` names, for a superuser, roles of its own, which nobody has in whose names this number stands.
@@ -65,14 +88,4 @@ pub(crate) async fn own_roles(url: &str, login: &str, number: u64) {
     let vault = Vault::connect(url).await;
     vault.execute(&sql).await;
     vault.close().await;
-}
-
-fn migrate(workplace: &Workplace) {
-    let output = workplace.insula(&["migrate", "up"], &[]);
-    assert!(output.status.success(), "migrate up: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Where a workplace has its SQLite database.
-pub(crate) fn file(folder: &Path) -> PathBuf {
-    folder.join("insula.db")
 }

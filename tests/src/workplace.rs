@@ -1,18 +1,23 @@
 //! A folder and a database of a test's own, and the program run in them.
 
+mod database;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 
 use rustix::fs::statvfs;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
-use crate::{Vault, template};
+use self::database::Database;
+pub use self::database::in_database;
+use crate::{
+    Vault,
+    template::{self, Template},
+};
 
 /// Where one installation of Insula lives: a folder for its data and an empty database, both removed with the last
 /// clone. `INSULA_TEST_DATABASE=postgres` makes the database in the cluster of `INSULA_TEST_POSTGRES_URL`; otherwise
@@ -23,12 +28,6 @@ pub struct Workplace(Arc<Place>);
 struct Place {
     folder: TempDir,
     database: Database,
-}
-
-/// `admin` is the superuser's door to the cluster, `admin_url` the one to this database.
-enum Database {
-    Sqlite { url: String },
-    Postgres { admin: String, name: String, url: String, admin_url: String },
 }
 
 impl Workplace {
@@ -48,20 +47,33 @@ impl Workplace {
 
     /// As [`Workplace::new`], with today's schema in the database: a copy of one that was migrated once.
     pub async fn migrated() -> Self {
-        let admin = setting("INSULA_TEST_POSTGRES_ADMIN_URL");
-        match (setting("INSULA_TEST_DATABASE").as_deref(), setting("INSULA_TEST_POSTGRES_URL"), admin) {
-            (Some("postgres"), Some(cluster), Some(admin)) => {
-                let database = Database::copy(template::postgres().await, &cluster, admin).await;
-                Self(Arc::new(Place { folder: folder(), database }))
+        static MIGRATED: OnceCell<Template> = OnceCell::const_new();
+        Self::after(&["migrate", "up"], &MIGRATED).await
+    }
+
+    /// As [`Workplace::new`], with the demo in the database: a copy of one that was filled once.
+    pub async fn with_demo() -> Self {
+        static SEEDED: OnceCell<Template> = OnceCell::const_new();
+        Self::after(&["seed", "demo"], &SEEDED).await
+    }
+
+    async fn after(command: &[&str], once: &OnceCell<Template>) -> Self {
+        let is_postgres = setting("INSULA_TEST_DATABASE").is_some_and(|database| database == "postgres");
+        let cluster = setting("INSULA_TEST_POSTGRES_URL").zip(setting("INSULA_TEST_POSTGRES_ADMIN_URL"));
+        if is_postgres && cluster.is_none() {
+            // Only a superuser can give a copy what it needs.
+            let workplace = Self::new().await;
+            template::run(&workplace, command);
+            return workplace;
+        }
+        let (template, folder) = (once.get_or_init(|| Template::after(command)).await, folder());
+        template.write(folder.path());
+        match template.database.as_ref().zip(cluster) {
+            Some((name, (cluster, admin))) => {
+                let database = Database::copy(name, &cluster, admin).await;
+                Self(Arc::new(Place { folder, database }))
             }
-            // Only a superuser can give a copy what it needs: the program migrates an empty one itself.
-            (Some("postgres"), ..) => Self::new().await,
-            _ => {
-                let (workplace, empty) = (Self::new().await, template::sqlite().await);
-                let file = template::file(workplace.folder());
-                std::fs::write(&file, empty).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-                workplace
-            }
+            None => Self::in_folder(folder),
         }
     }
 
@@ -223,85 +235,4 @@ pub fn setting(name: &str) -> Option<String> {
         reason = "tests are told by their environment which database to try"
     )]
     std::env::var(name).ok()
-}
-
-impl Database {
-    /// An empty database of its own in the cluster.
-    async fn create(cluster: &str, admin: String) -> Self {
-        Self::make(cluster, admin, number(), "").await
-    }
-
-    /// A copy of this database of the cluster, with roles of its own.
-    async fn copy(template: &str, cluster: &str, admin: String) -> Self {
-        let number = number();
-        let database = Self::make(cluster, admin, number, &format!(" TEMPLATE {template}")).await;
-        if let Self::Postgres { admin_url, .. } = &database {
-            let (_, rest) = cluster.split_once("://").expect("a URL");
-            let login = rest.split(['@', ':']).next().expect("a login");
-            let number = u64::from(std::process::id()) << 24 | u64::from(number);
-            template::own_roles(admin_url, login, number).await;
-        }
-        database
-    }
-
-    async fn make(cluster: &str, admin: String, number: u32, how: &str) -> Self {
-        let name = format!("test_{}_{number}", std::process::id());
-        let vault = Vault::connect(cluster).await;
-        vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        vault.execute(&format!("CREATE DATABASE {name}{how}")).await;
-        vault.close().await;
-        Self::Postgres {
-            url: in_database(cluster, &name),
-            admin_url: in_database(&admin, &name),
-            admin,
-            name,
-        }
-    }
-}
-
-/// What no other database of this process is named by.
-fn number() -> u32 {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    NUMBER.fetch_add(1, Ordering::Relaxed)
-}
-
-/// The same URL with another database: `postgres://host/old?x=y` -> `postgres://host/new?x=y`.
-pub fn in_database(url: &str, name: &str) -> String {
-    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
-    let (scheme, rest) = address.split_once("://").expect("a URL");
-    let host = rest.split('/').next().unwrap_or(rest);
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{scheme}://{host}/{name}{query}")
-}
-
-impl Drop for Place {
-    /// Best effort: what is left goes with the cluster.
-    fn drop(&mut self) {
-        let Database::Postgres { admin, name, .. } = &self.database else { return };
-        // A test may end inside a runtime, where waiting for another one is only possible in a thread of its own.
-        let dropped = std::thread::scope(|scope| {
-            let removal = scope.spawn(|| {
-                let runtime =
-                    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(async {
-                    // The superuser: a vault that is still open is its session, which nobody else may end.
-                    let vault = Vault::connect(admin).await;
-                    let roles = format!(
-                        "SELECT DISTINCT r.rolname::text FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
-                         JOIN pg_database b ON b.oid = d.dbid WHERE b.datname = '{name}' AND d.deptype = 'r'"
-                    );
-                    let roles = vault.texts(&roles).await;
-                    vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-                    for role in roles {
-                        // A copy of the database may use it still.
-                        drop(vault.attempt(&[&format!("DROP ROLE \"{role}\""), "COMMIT", "SELECT ''"]).await);
-                    }
-                });
-            });
-            removal.join()
-        });
-        if dropped.is_err() {
-            eprintln!("the database {name} could not be dropped");
-        }
-    }
 }

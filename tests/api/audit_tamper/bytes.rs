@@ -57,7 +57,7 @@ impl Cell {
         let instant = |text: &str| {
             let text = text.trim_matches('\'');
             let strict = DateTime::parse_from_rfc3339(text).ok();
-            strict.or_else(|| DateTime::parse_from_str(text, "%F %T%.f%#z").ok())
+            strict.or_else(|| DateTime::parse_from_str(&text.replacen('T', " ", 1), "%F %T%.f%#z").ok())
         };
         self.column.ends_with("_at")
             && std::str::from_utf8(bytes).is_ok_and(|text| instant(text) == instant(&self.value))
