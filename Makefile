@@ -7,6 +7,9 @@ REDOCLY := 2.77.0
 SECRETLINT := 11.2.5
 LLVM_COV := 0.9.1
 
+# Tests wait more than they compute.
+export RUST_TEST_THREADS ?= 4
+
 .PHONY: help run test test-crash test-edge fuzz bench scale coverage lint fmt openapi env-example clean reset
 
 help: ## List all commands

@@ -18,17 +18,13 @@ use crate::{
 };
 
 /// The routes of `api` under [`BASE`], their document and its page beside what is in `outside` (probes, pages).
-///
-/// # Errors
-/// What keeps the document from being true: [`openapi::publish`].
-pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
-    let document = openapi::publish::<T>(BASE)?;
+pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
     let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::found);
-    Ok(outside
-        .at(format!("{BASE}/openapi.json"), pages::docs::document(&document))
+    outside
+        .at(format!("{BASE}/openapi.json"), pages::docs::document(|| openapi::publish::<T>(BASE)))
         .nest_no_strip(pages::docs::PATH, pages::docs::page())
         .nest_no_strip(pages::docs::REFERENCE, pages::docs::reference())
-        .nest(BASE, service))
+        .nest(BASE, service)
 }
 
 /// `inner`, what [`mount`] made of `T`, behind everything a request passes first; a layer that needs the [`operations::Match`]
@@ -66,14 +62,14 @@ pub(crate) fn edge<T: OpenApi>(
 /// The product: every route over `state`.
 ///
 /// # Errors
-/// What keeps the document from being true, or two operations from being told apart.
+/// Two operations that cannot be told apart.
 pub fn build(
     state: Arc<state::State>,
     limits: Limits,
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner =
-        mount(routes::routes(&state), pages::dev_inbox::beside(pages::beside(ops::health::routes())))?;
+        mount(routes::routes(&state), pages::dev_inbox::beside(pages::beside(ops::health::routes())));
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
     let unknown = match state.environment == Environment::Development.as_str() {
         true => UnknownPaths::Shown,

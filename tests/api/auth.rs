@@ -182,7 +182,8 @@ async fn one_logs_in_by_one_name() {
 
 #[tokio::test]
 async fn a_password_is_kept_as_an_argon2id_hash() {
-    let (server, _) = with_ada().await;
+    let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
+    server.client().register("ada@example.com").await;
     let vault = server.vault().await;
     let hash = vault.text("SELECT secret_hash FROM credentials").await;
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");

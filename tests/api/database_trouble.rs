@@ -82,7 +82,12 @@ async fn on_postgres() -> Option<Place> {
     if !workplace.is_postgres() {
         return None;
     }
-    Some(Place::of(Server::builder().workplace(&workplace).start().await).await)
+    Some(
+        Place::of(
+            Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2").workplace(&workplace).start().await,
+        )
+        .await,
+    )
 }
 
 /// As the end of a server does: every connection of the program is ended.
@@ -101,7 +106,10 @@ async fn alter(vault: &Vault, change: &str) {
 #[tokio::test]
 async fn a_full_disk_is_survived_without_a_restart() {
     let workplace = Workplace::on_sqlite();
-    let mut place = Place::of(Server::builder().workplace(&workplace).start().await).await;
+    let mut place = Place::of(
+        Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2").workplace(&workplace).start().await,
+    )
+    .await;
     for _ in 0..2 {
         place.writes().await.expect(201);
         place.server.limit_files(Some(4096));
@@ -174,7 +182,12 @@ async fn behind_a_relay() -> Option<(Relay, Place)> {
     let (address, name) = tail.split_once('/').unwrap();
     let relay = Relay::to(address).await;
     let url = format!("{head}@{}/{name}", relay.address());
-    let server = Server::builder().workplace(&workplace).database_url(&url).start().await;
+    let server = Server::builder()
+        .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2")
+        .workplace(&workplace)
+        .database_url(&url)
+        .start()
+        .await;
     Some((relay, Place::of(server).await))
 }
 

@@ -41,7 +41,7 @@ fn nothing_but_what_was_done(how: &str) -> Value {
 
 #[tokio::test]
 async fn who_is_removed_leaves_nothing_running() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let vault = busy(&guild).await;
     let mia = guild.member(&guild.mia).await;
     guild.admin.delete(&guild.path(&format!("/members/{mia}"))).await.expect(204);
@@ -56,7 +56,7 @@ async fn who_is_removed_leaves_nothing_running() {
 
 #[tokio::test]
 async fn who_leaves_leaves_nothing_running() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let vault = busy(&guild).await;
     guild.mia.request("POST", &guild.path("/leave")).await.expect(204);
     assert_eq!(left(&guild, &vault).await, nothing_but_what_was_done("member.left"));
@@ -64,7 +64,7 @@ async fn who_leaves_leaves_nothing_running() {
 
 #[tokio::test]
 async fn who_is_forgotten_leaves_nothing_running() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let vault = busy(&guild).await;
     guild.mia.delete("/api/v1/users/me").await.expect(202);
     let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
@@ -93,7 +93,7 @@ async fn running(vault: &Vault) -> i64 {
 /// A suspended member can be reactivated, so their tasks and projects stay.
 #[tokio::test]
 async fn the_timer_of_who_is_suspended_stops() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let vault = busy(&guild).await;
     guild.max.post(&guild.path("/timer/start"), json!({})).await.expect(201);
     let mia = guild.path(&format!("/members/{}", guild.member(&guild.mia).await));
@@ -137,7 +137,7 @@ async fn the_timers_of_who_is_shut_out_stop_everywhere() {
 
 #[tokio::test]
 async fn the_timer_of_who_deletes_their_account_stops() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let vault = busy(&guild).await;
     guild.mia.delete("/api/v1/users/me").await.expect(202);
     assert_eq!((running(&vault).await, stopped(&vault).await), (0, vec![by("mia")]));
@@ -170,7 +170,7 @@ async fn all_timers_of_an_organization_that_stands_still_stop() {
 /// What was deleted while it ran comes back as something that is over, where nobody could stop it.
 #[tokio::test]
 async fn no_timer_comes_back_to_who_can_act_no_more() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let entry = id(&guild.mia.post(&guild.path("/timer/start"), json!({})).await.expect(201));
     let entry = guild.path(&format!("/time-entries/{entry}"));
     let restore = || guild.admin.request("POST", &format!("{entry}/restore"));
@@ -186,7 +186,7 @@ async fn no_timer_comes_back_to_who_can_act_no_more() {
 /// A timer that was forgotten for months ends within one: no entry is longer than an entry may be anywhere.
 #[tokio::test]
 async fn what_was_forgotten_ends_within_a_month() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     guild
         .mia
         .post(&guild.path("/timer/start"), json!({ "started_at": "2026-03-01T00:00:00Z" }))

@@ -54,7 +54,13 @@ async fn is_served(ada: &Client, who: usize) {
 
 #[tokio::test]
 async fn who_hangs_up_leaves_nothing_behind() {
-    let server = Arc::new(Server::builder().env("INSULA_MAX_REQUESTS", "4096").start().await);
+    let server = Arc::new(
+        Server::builder()
+            .env("INSULA_MAX_REQUESTS", "4096")
+            .env("INSULA_MAX_CONNECTIONS_PER_PEER", "4096")
+            .start()
+            .await,
+    );
     let vault = server.vault().await;
     let ada = server.client().register("ada@example.com").await;
     ada.found("acme").await;

@@ -3,20 +3,19 @@
 use std::collections::HashSet;
 
 use chrono::DateTime;
-use insula_tests::{Client, Reply, Server};
+use insula_tests::{Acme, Client, Reply, unique};
 use serde_json::{Value, json};
 
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 const SORTS: [&str; 6] = ["created_at", "-created_at", "name", "-name", "code", "-code"];
 
 /// Names that put an order to the test: equal ones, cases, letters beyond ASCII.
 const NAMES: [&str; 7] = ["apple", "Apple", "Äpfel", "apple", "zebra", "10", "9"];
 
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
-    (server, owner)
+async fn acme() -> (Acme, Client) {
+    let acme = Acme::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 async fn make(owner: &Client, number: usize) -> Value {
@@ -114,11 +113,11 @@ async fn the_link_header_leads_through_every_page() {
 /// Whatever a parameter's name is spelled like, there is one cursor (RFC 3986 §2.1).
 #[tokio::test]
 async fn the_link_header_replaces_a_cursor_however_it_is_spelled() {
-    let (_server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     let all = make_many(&owner, 4).await;
     let first = owner.get(&format!("{PROJECTS}?&&limit=1&")).await;
     let cursor = first.expect(200)["next_cursor"].as_str().unwrap().to_owned();
-    assert_eq!(link(&first), Some(&*format!("{PROJECTS}?limit=1&cursor={cursor}")));
+    assert_eq!(link(&first), Some(&*acme.path(&format!("/projects?limit=1&cursor={cursor}"))));
     for name in ["cursor", "%63ursor", "%63%75%72%73%6F%72", "curso%72"] {
         let mut walked = vec![all[0].clone()];
         let mut path = Some(format!("{PROJECTS}?limit=1&{name}={cursor}"));
@@ -165,8 +164,7 @@ async fn a_filter_picks_by_code_without_regard_to_case() {
 async fn a_list_shows_one_organization_alone() {
     let (_server, owner) = acme().await;
     make_many(&owner, 2).await;
-    owner.found("second").await;
-    let second = PROJECTS.replace("acme", "second");
+    let second = PROJECTS.replace("{org}", &owner.found(&unique("second")).await.slug);
     let only = owner.post(&second, json!({ "code": "x0", "name": "Only" })).await.expect(201);
     assert_eq!(owner.get(&second).await.expect(200)["data"], json!([only]));
 }
@@ -175,7 +173,6 @@ async fn a_list_shows_one_organization_alone() {
 async fn a_cursor_fits_the_list_it_was_made_for_alone() {
     let (_server, owner) = acme().await;
     make_many(&owner, 3).await;
-    owner.found("second").await;
     let page = owner.get(&format!("{PROJECTS}?limit=1&sort=name")).await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();
     owner.get(&format!("{PROJECTS}?limit=2&sort=name&cursor={cursor}")).await.expect(200);
@@ -186,7 +183,7 @@ async fn a_cursor_fits_the_list_it_was_made_for_alone() {
         text.replace_range(at..=at, other);
         text
     };
-    let second = PROJECTS.replace("acme", "second");
+    let second = PROJECTS.replace("{org}", &owner.found(&unique("second")).await.slug);
     let mut lists = vec![
         format!("{PROJECTS}?sort=-name&cursor={cursor}"),
         format!("{PROJECTS}?sort=code&cursor={cursor}"),

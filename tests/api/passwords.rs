@@ -83,7 +83,7 @@ async fn an_installation_may_ask_for_longer_passwords_of_new_people_alone() {
 
 #[tokio::test]
 async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
-    let server = Server::start().await;
+    let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
     register(&server, PASSWORD).await.expect(201);
     let vault = server.vault().await;
     for (password, hash) in [BCRYPT, OLD_ARGON2] {
@@ -168,7 +168,8 @@ async fn a_hash_that_cannot_be_verified_is_nobodys() {
 #[tokio::test]
 async fn a_flood_of_log_ins_is_served_or_sent_away_and_disturbs_no_reader() {
     // All ask from one address: they shall meet the queue of those who hash, not the cap of requests.
-    let server = Server::builder().env("INSULA_MAX_REQUESTS", "1000").start().await;
+    let builder = Server::builder().env("INSULA_MAX_REQUESTS", "1000");
+    let server = builder.env("INSULA_PASSWORD_MEMORY", "19456").start().await;
     let reader = server.client().register("jane.doe@example.com").await;
     let client = server.client();
     let flood = together(150, |number| {

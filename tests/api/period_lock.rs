@@ -87,12 +87,15 @@ async fn a_lock_has_versions_and_leaves_events() {
     put("2026-02-01T00:00:00Z").await.expect(200);
     lock(&guild, Value::Null).await;
     guild.viewer.get(&path).header("if-none-match", "\"3\"").await.expect(304);
-    let told = "SELECT action || ' ' || details FROM audit_events WHERE resource = 'period' ORDER BY occurred_at, id";
+    let told = format!(
+        "SELECT action || ' ' || details FROM audit_events WHERE resource = 'period' AND {} ORDER BY occurred_at, id",
+        guild.own()
+    );
     let change = |before: Value, after: Value| {
         json!({ "after": { "locked_until": after }, "before": { "locked_until": before } }).to_string()
     };
     assert_eq!(
-        guild.server.vault().await.texts(told).await,
+        guild.server.vault().await.texts(&told).await,
         [
             format!("period.locked {}", change(Value::Null, json!(UNTIL))),
             format!("period.unlocked {}", change(json!(UNTIL), json!("2026-02-01T00:00:00Z"))),

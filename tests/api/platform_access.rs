@@ -15,7 +15,8 @@ const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
 /// A superuser, and Ada's organization `acme`, of which the superuser is not a member.
 async fn acme() -> (Server, Client, Client, Vault) {
-    let (server, operator) = Server::with_operator().await;
+    let builder = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2");
+    let (server, operator) = builder.start_with_operator().await;
     let ada = server.client().register("ada@example.com").await;
     ada.found("acme").await;
     let vault = server.vault().await;
@@ -309,7 +310,10 @@ async fn a_member_gains_and_loses_nothing_by_the_header() {
         let caller = demo.person(name).await;
         for operation in inside(&demo.server).await {
             let path = path(&operation, Demo::SLUG);
-            vault.sealed().await;
+            // What the log shows changes once more when it is sealed, which takes up to a second.
+            if path.contains("audit") {
+                vault.sealed().await;
+            }
             let plain = operation.broken_request(&caller, &path).await.told();
             bring_back(&vault).await;
             let with = operation.broken_request(&caller, &path).header(HEADER, REASON).await.told();

@@ -45,6 +45,7 @@ async fn never_finishes(server: &Server) -> Reply {
 #[tokio::test]
 async fn every_documented_code_can_be_met() {
     let builder = Server::builder()
+        .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2")
         .env("INSULA_LIMIT_EXPORT", "1/h")
         .env("INSULA_MAX_ORGANIZATIONS", &MOST.to_string());
     let (server, operator) = builder.start_with_operator().await;

@@ -1,6 +1,6 @@
 //! `/organizations/{org}/projects/{project}/members`: replaced as a whole, by those who may change projects.
 
-use insula_tests::{Client, Guild};
+use insula_tests::{Client, Guild, unique};
 use serde_json::{Value, json};
 
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
@@ -68,9 +68,10 @@ async fn whoever_is_no_active_member_is_named_by_his_place() {
     let guild = Guild::start().await;
     let (_, members) = project(&guild).await;
     let vault = guild.server.vault().await;
-    let foreigner = guild.server.client().register("eve@example.com").await;
-    foreigner.found("elsewhere").await;
-    let mine = foreigner.get("/api/v1/organizations/elsewhere/me/permissions").await.expect(200);
+    let foreigner = guild.stranger("eve").await;
+    let elsewhere = foreigner.found(&unique("elsewhere")).await.slug;
+    let mine = format!("/api/v1/organizations/{elsewhere}/me/permissions");
+    let mine = foreigner.get(&mine).await.expect(200);
     let foreign = mine["member_id"].as_str().unwrap();
     let (mia, max) = (guild.member(&guild.mia).await, guild.member(&guild.max).await);
     let victor = guild.member(&guild.viewer).await;
@@ -79,7 +80,8 @@ async fn whoever_is_no_active_member_is_named_by_his_place() {
         .patch(&guild.path(&format!("/members/{max}")), json!({ "status": "suspended" }))
         .await
         .expect(200);
-    vault.execute("UPDATE users SET is_active = false WHERE email = 'victor@example.com'").await;
+    let blocked = format!("UPDATE users SET is_active = false WHERE email = '{}'", guild.email("victor"));
+    vault.execute(&blocked).await;
 
     let reply = set(&guild.owner, &members, &[&mia, NOTHING, &max, foreign, &victor]).await;
     reply.problem(422, "VALIDATION_FAILED");

@@ -1,17 +1,16 @@
 //! `/organizations/{org}/projects`: made, read, changed, deleted, restored; conditions and conflicts.
 
 use chrono::DateTime;
-use insula_tests::{Client, Reply, Server};
+use insula_tests::{Acme, Client, Reply, unique};
 use serde_json::{Value, json};
 
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
-/// A server with the organization `acme`, and its owner.
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
-    (server, owner)
+/// An organization and its owner.
+async fn acme() -> (Acme, Client) {
+    let acme = Acme::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 /// Makes a project; gives its path and body.
@@ -26,14 +25,15 @@ fn etag(reply: &Reply) -> &str {
 }
 
 /// What the audit log knows of projects.
-async fn events(server: &Server) -> i64 {
-    server.vault().await.scalar("SELECT count(*) FROM audit_events WHERE resource = 'project'").await
+async fn events(acme: &Acme) -> i64 {
+    let events = format!("SELECT count(*) FROM audit_events WHERE resource = 'project' AND {}", acme.own());
+    acme.vault().await.scalar(&events).await
 }
 
 #[tokio::test]
 async fn a_new_project_tells_where_it_is_and_what_it_is() {
     let (_server, owner) = acme().await;
-    let acme = owner.get("/api/v1/organizations/acme").await.expect(200);
+    let acme = owner.get("/api/v1/organizations/{org}").await.expect(200);
     let made = owner.post(PROJECTS, json!({ "code": "Eng", "name": "  Engine ", "color": "#1F6FEB" })).await;
     let body = made.expect(201);
     let (id, org) = (body["id"].as_str().unwrap(), acme["id"].as_str().unwrap());
@@ -83,7 +83,7 @@ async fn a_color_may_be_left_out() {
 async fn an_organization_is_named_by_id_or_slug() {
     let (_server, owner) = acme().await;
     let (path, body) = make(&owner, "ENGINE").await;
-    let by_id = path.replace("acme", body["organization_id"].as_str().unwrap());
+    let by_id = path.replace("{org}", body["organization_id"].as_str().unwrap());
     assert_eq!(owner.get(&by_id).await.expect(200), owner.get(&path).await.expect(200));
 }
 
@@ -98,7 +98,7 @@ async fn known_content_is_not_sent_again() {
     for other in ["\"2\"", "1", ""] {
         owner.get(&path).header("if-none-match", other).await.expect(200);
     }
-    let stranger = server.client().register("eve@example.com").await;
+    let stranger = server.stranger("eve").await;
     stranger.get(&path).header("if-none-match", "*").await.problem(404, "NOT_FOUND");
     server.client().get(&path).header("if-none-match", "*").await.problem(401, "UNAUTHENTICATED");
 }
@@ -206,8 +206,7 @@ async fn a_code_is_unique_in_its_organization_without_regard_to_case() {
         owner.post(PROJECTS, json!({ "code": same, "name": "x" })).await.problem(409, "PROJECT_CODE_TAKEN");
         owner.patch(&other, json!({ "code": same })).await.problem(409, "PROJECT_CODE_TAKEN");
     }
-    owner.found("second").await;
-    let elsewhere = PROJECTS.replace("acme", "second");
+    let elsewhere = PROJECTS.replace("{org}", &owner.found(&unique("second")).await.slug);
     owner.post(&elsewhere, json!({ "code": "ENGINE", "name": "x" })).await.expect(201);
 }
 
@@ -248,7 +247,8 @@ async fn a_project_whose_code_was_given_away_cannot_be_restored() {
 async fn a_suspended_organization_is_read_only() {
     let (server, owner) = acme().await;
     let (path, before) = make(&owner, "ENGINE").await;
-    server.vault().await.execute("UPDATE organizations SET status = 'suspended'").await;
+    let suspended = format!("UPDATE organizations SET status = 'suspended' WHERE slug = '{}'", server.slug);
+    server.vault().await.execute(&suspended).await;
     assert_eq!(owner.get(&path).await.expect(200), before);
     for request in [owner.patch(&path, json!({ "name": "x" })), owner.delete(&path)] {
         request.await.problem(403, "ORGANIZATION_SUSPENDED");

@@ -195,14 +195,15 @@ async fn a_role_that_invitations_give_goes_only_for_another() {
         id(&guild.owner.post(&guild.path("/roles"), role).await.expect(201))
     );
     let invite = async |name: &str, roles: &[&str]| {
-        id(&guild.owner.invite("acme", &format!("{name}@example.com"), roles).await.expect(201))
+        id(&guild.owner.invite(&guild.slug, &guild.email(name), roles).await.expect(201))
     };
     let (nina, both) = (invite("nina", &["lead"]).await, invite("both", &["lead", "viewer"]).await);
     let (closed, late) = (invite("closed", &["lead"]).await, invite("late", &["lead"]).await);
     let invitation = |id: &str| guild.path(&format!("/invitations/{id}"));
     guild.owner.delete(&invitation(&closed)).await.expect(204);
-    let over = "UPDATE invitations SET expires_at = created_at WHERE email = 'late@example.com'";
-    guild.server.vault().await.execute(over).await;
+    let over =
+        format!("UPDATE invitations SET expires_at = created_at WHERE email = '{}'", guild.email("late"));
+    guild.server.vault().await.execute(&over).await;
     let delete =
         async |query: &str| guild.owner.delete(&format!("{path}{query}")).header("if-match", "*").await;
 
@@ -223,8 +224,8 @@ async fn a_role_that_invitations_give_goes_only_for_another() {
     }
     assert_eq!(guild.events("invitation.updated").await.len(), 3);
 
-    let invited = guild.server.client().register("nina@example.com").await;
-    let token = guild.server.invitation("nina@example.com", 1).await;
+    let invited = guild.stranger("nina").await;
+    let token = guild.server.invitation(&guild.email("nina"), 1).await;
     invited.accept(&token, json!({})).await.expect(200);
     let mine = invited.get(&guild.path("/me/permissions")).await.expect(200);
     assert_eq!(mine["roles"][0]["key"], "viewer");
@@ -240,11 +241,11 @@ async fn invitations_that_are_over_keep_no_role() {
         guild.path("/roles"),
         id(&guild.owner.post(&guild.path("/roles"), role).await.expect(201))
     );
-    guild.owner.invite("acme", "late@example.com", &["lead"]).await.expect(201);
+    guild.owner.invite(&guild.slug, &guild.email("late"), &["lead"]).await.expect(201);
     let swap = format!("{path}?reassign_to=owner");
     guild.admin.delete(&swap).header("if-match", "*").await.problem(403, "OWNER_PROTECTED");
-    let over = "UPDATE invitations SET expires_at = created_at";
-    assert_eq!(guild.server.vault().await.execute(over).await, 1);
+    let over = format!("UPDATE invitations SET expires_at = created_at WHERE {}", guild.own());
+    assert_eq!(guild.server.vault().await.execute(&over).await, 1);
     guild.admin.delete(&path).header("if-match", "*").await.expect(204);
 }
 

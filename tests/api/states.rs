@@ -117,7 +117,7 @@ async fn ask(guild: &Guild, operation: &Operation, project: &str, own: &[(&str, 
 
 #[tokio::test]
 async fn an_archived_project_takes_no_new_work() {
-    let guild = Guild::start().await;
+    let guild = Guild::alone().await;
     let old = guild.project("OLD").await;
     let (_, task) = guild.make("/tasks", json!({ "title": "Elsewhere" })).await;
     let entry = guild.track(&guild.owner, ("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"), json!({})).await;

@@ -1,6 +1,6 @@
 //! `/organizations/{org}/tags`: made, listed, renamed, deleted while nothing has them.
 
-use insula_tests::{Client, Guild, Reply};
+use insula_tests::{Client, Guild, Reply, unique};
 use serde_json::{Value, json};
 
 async fn tag(guild: &Guild, name: &str) -> (String, Value) {
@@ -33,10 +33,9 @@ async fn a_tag_has_a_name_of_its_own() {
             reply.problem(409, "TAG_NAME_TAKEN");
         }
     }
-    guild.owner.found("second").await;
-    let elsewhere = "/api/v1/organizations/second/tags";
-    guild.owner.post(elsewhere, json!({ "name": "Zoë" })).await.expect(201);
-    assert_eq!(names(&guild.owner, elsewhere).await, ["Zoë"]);
+    let elsewhere = format!("/api/v1/organizations/{}/tags", guild.owner.found(&unique("second")).await.slug);
+    guild.owner.post(&elsewhere, json!({ "name": "Zoë" })).await.expect(201);
+    assert_eq!(names(&guild.owner, &elsewhere).await, ["Zoë"]);
 
     let again = |key: &str| {
         guild.mia.post(&guild.path("/tags"), json!({ "name": "once" })).header("idempotency-key", key)

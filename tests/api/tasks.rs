@@ -1,6 +1,6 @@
 //! `/organizations/{org}/tasks`: made, read, changed, deleted, restored; and what they may name.
 
-use insula_tests::{Guild, Reply};
+use insula_tests::{Guild, Reply, unique};
 use serde_json::{Value, json};
 
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
@@ -62,7 +62,10 @@ async fn the_same_request_twice_is_one_task() {
     let again = ask("Oil it").await;
     assert_eq!((again.expect(201), etag(&again)), (first.expect(201), "\"1\""));
     ask("Mend it").await.problem(422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!(guild.server.vault().await.scalar("SELECT count(*) FROM tasks").await, 1);
+    assert_eq!(
+        guild.server.vault().await.scalar(&format!("SELECT count(*) FROM tasks WHERE {}", guild.own())).await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -182,7 +185,10 @@ async fn every_wrong_field_is_named() {
     assert_eq!(stale.faults(), expected);
     guild.owner.post(&guild.path("/tasks"), json!({})).await.problem(422, "VALIDATION_FAILED");
     assert_eq!(guild.owner.get(&path).await.expect(200), before);
-    assert_eq!(guild.server.vault().await.scalar("SELECT count(*) FROM tasks").await, 1);
+    assert_eq!(
+        guild.server.vault().await.scalar(&format!("SELECT count(*) FROM tasks WHERE {}", guild.own())).await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -270,8 +276,8 @@ async fn a_deleted_task_is_gone_until_it_is_restored() {
 #[tokio::test]
 async fn what_is_another_organizations_is_not_there() {
     let guild = Guild::start().await;
-    guild.owner.found("other").await;
-    let other = |rest: &str| format!("/api/v1/organizations/other{rest}");
+    let slug = guild.owner.found(&unique("other")).await.slug;
+    let other = |rest: &str| format!("/api/v1/organizations/{slug}{rest}");
     let make = async |list: &str, draft: Value| guild.owner.post(&other(list), draft).await.expect(201);
     let project = make("/projects", json!({ "code": "A", "name": "A" })).await;
     let tag = make("/tags", json!({ "name": "urgent" })).await;

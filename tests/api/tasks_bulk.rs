@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
 async fn count(guild: &Guild) -> (i64, usize) {
-    let tasks = guild.server.vault().await.scalar("SELECT count(*) FROM tasks").await;
+    let tasks =
+        guild.server.vault().await.scalar(&format!("SELECT count(*) FROM tasks WHERE {}", guild.own())).await;
     (tasks, guild.events("task.created").await.len())
 }
 

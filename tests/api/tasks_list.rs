@@ -3,17 +3,16 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use insula_tests::{Client, Guild, Server};
+use insula_tests::{Acme, Client, Guild};
 use serde_json::{Value, json};
 
-const TASKS: &str = "/api/v1/organizations/acme/tasks";
+const TASKS: &str = "/api/v1/organizations/{org}/tasks";
 const SORTS: [&str; 5] = ["created_at", "updated_at", "due_at", "priority", "position"];
 
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
-    (server, owner)
+async fn acme() -> (Acme, Client) {
+    let acme = Acme::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 fn data(page: &Value) -> Vec<Value> {
@@ -166,10 +165,8 @@ async fn a_cursor_is_of_one_list() {
 
 #[tokio::test]
 async fn an_operator_has_no_tasks_of_his_own() {
-    let (server, operator) = Server::with_operator().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
-    let operator = operator.with("x-platform-access", "ticket 7");
+    let (acme, _) = acme().await;
+    let operator = acme.operator().await.with("x-platform-access", "ticket 7");
     operator.get(&format!("{TASKS}?assignee_id=me")).await.problem(409, "NOT_A_MEMBER");
     let made = operator.post(TASKS, json!({ "title": "A" })).await.expect(201);
     assert_eq!(made["created_by"], Value::Null);

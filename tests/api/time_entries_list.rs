@@ -113,10 +113,10 @@ async fn time_of_others_on_a_private_project_is_not_there() {
     guild.track(&guild.mia, span, json!({ "project_id": project, "notes": "mia's" })).await;
     guild.track(&guild.owner, span, json!({ "notes": "open" })).await;
     let vault = guild.server.vault().await;
-    vault.execute("UPDATE projects SET is_private = TRUE").await;
+    vault.execute(&format!("UPDATE projects SET is_private = TRUE WHERE {}", guild.own())).await;
     let role = json!({ "name": "Reader", "permissions": ["time_entries:read", "time_entries:read_all", "time_entries:create"] });
     guild.owner.post(&guild.path("/roles"), role).await.expect(201);
-    vault.appoint("acme", "mia@example.com", "reader").await;
+    vault.appoint(&guild.slug, &guild.email("mia"), "reader").await;
     let path = guild.path(&format!("/time-entries/{}", id(&entry)));
 
     assert_eq!(notes(&guild, &guild.mia, "sort=created_at").await, ["mia's", "open"]);
@@ -126,17 +126,19 @@ async fn time_of_others_on_a_private_project_is_not_there() {
     reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["project_id UNKNOWN_PROJECT"]);
     // Also when the project is deleted.
-    vault.execute("UPDATE projects SET deleted_at = created_at").await;
+    vault.execute(&format!("UPDATE projects SET deleted_at = created_at WHERE {}", guild.own())).await;
     assert_eq!(notes(&guild, &guild.mia, "sort=created_at").await, ["mia's", "open"]);
-    vault.execute("UPDATE projects SET deleted_at = NULL").await;
+    vault.execute(&format!("UPDATE projects SET deleted_at = NULL WHERE {}", guild.own())).await;
     assert_eq!(notes(&guild, &guild.admin, "sort=created_at").await.len(), 3, "he may change projects");
 
     let member = guild.member(&guild.mia).await;
     let joined = format!(
         "INSERT INTO project_members (id, organization_id, project_id, member_id, created_at)
-         SELECT {}, p.organization_id, p.id, m.id, p.created_at FROM projects p, members m WHERE m.id = {}",
+         SELECT {}, p.organization_id, p.id, m.id, p.created_at FROM projects p, members m WHERE m.id = {}
+         AND p.{}",
         vault.fresh_id(),
         vault.id(&member),
+        guild.own(),
     );
     assert_eq!(vault.execute(&joined).await, 1);
     assert_eq!(notes(&guild, &guild.mia, "sort=created_at").await, ["ada's", "mia's", "open"]);

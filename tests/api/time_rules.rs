@@ -1,6 +1,6 @@
 //! The rules for time entries: each invalid input has its own code and field; overlaps, also of concurrent requests.
 
-use insula_tests::{Client, Guild, id, together};
+use insula_tests::{Client, Guild, id, together, unique};
 use serde_json::{Value, json};
 
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
@@ -60,17 +60,25 @@ async fn each_wrong_thing_has_its_own_code() {
         refused(&guild, &guild.mia, bad).await,
         ["ended_at ENDED_BEFORE_STARTED", "project_id UNKNOWN_PROJECT", "tags[0] UNKNOWN_TAG"]
     );
-    assert_eq!(guild.server.vault().await.scalar("SELECT count(*) FROM time_entries").await, 0);
+    assert_eq!(
+        guild
+            .server
+            .vault()
+            .await
+            .scalar(&format!("SELECT count(*) FROM time_entries WHERE {}", guild.own()))
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
 async fn what_is_anothers_is_unknown() {
     let guild = Guild::start().await;
-    let eve = guild.server.client().register("eve@example.com").await;
-    eve.found("evil").await;
-    let theirs = eve.post("/api/v1/organizations/evil/projects", json!({ "code": "E", "name": "E" })).await;
+    let eve = guild.stranger("eve").await;
+    let evil = format!("/api/v1/organizations/{}", eve.found(&unique("evil")).await.slug);
+    let theirs = eve.post(&format!("{evil}/projects"), json!({ "code": "E", "name": "E" })).await;
     let theirs = id(&theirs.expect(201));
-    let me = eve.get("/api/v1/organizations/evil/me/permissions").await.expect(200);
+    let me = eve.get(&format!("{evil}/me/permissions")).await.expect(200);
     let draft =
         json!({ "started_at": FROM, "ended_at": TO, "project_id": theirs, "member_id": me["member_id"] });
     assert_eq!(
@@ -139,7 +147,8 @@ async fn an_archived_project_takes_no_new_work() {
     let project = guild.project("ENGINE").await;
     let entry = guild.track(&guild.mia, (FROM, TO), json!({ "project_id": project })).await;
     let free = guild.track(&guild.mia, (FROM, TO), json!({})).await;
-    guild.server.vault().await.execute("UPDATE projects SET archived_at = created_at").await;
+    let archived = format!("UPDATE projects SET archived_at = created_at WHERE {}", guild.own());
+    guild.server.vault().await.execute(&archived).await;
     let draft = json!({ "started_at": FROM, "ended_at": TO, "project_code": "ENGINE" });
     for asked in [
         guild.mia.post(&guild.path("/time-entries"), draft),

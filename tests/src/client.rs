@@ -20,6 +20,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     headers: HeaderMap,
+    organization: Option<String>,
 }
 
 /// What [`Client::found`] made.
@@ -37,7 +38,12 @@ impl Client {
     pub(crate) fn new(base: &str) -> Self {
         let http =
             reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().expect("an HTTP client");
-        Self { http, base: base.to_owned(), headers: HeaderMap::new() }
+        Self { http, base: base.to_owned(), headers: HeaderMap::new(), organization: None }
+    }
+
+    /// The same caller, for whom `{org}` in paths is the organization with this slug.
+    pub fn in_organization(&self, slug: &str) -> Self {
+        Self { organization: Some(slug.to_owned()), ..self.clone() }
     }
 
     /// The same caller with one more header on every request.
@@ -64,7 +70,7 @@ impl Client {
         Request {
             client: self.clone(),
             method,
-            path: path.to_owned(),
+            path: self.organization.as_ref().map_or(path.to_owned(), |slug| path.replace("{org}", slug)),
             headers: self.headers.clone(),
             body: Vec::new(),
         }

@@ -17,9 +17,7 @@ impl Demo {
 
     /// Makes it and serves it.
     pub async fn start() -> Self {
-        let workplace = Workplace::new().await;
-        let output = workplace.insula(&["seed", "demo"], &[]);
-        assert!(output.status.success(), "seed demo: {}", String::from_utf8_lossy(&output.stderr));
+        let workplace = Workplace::with_demo().await;
         let file = workplace.folder().join("demo.txt");
         let password = std::fs::read_to_string(file).expect("demo.txt").trim().to_owned();
         Self { server: Server::builder().workplace(&workplace).start().await, password }

@@ -1,15 +1,14 @@
 //! An organization with somebody of each kind: for what depends on who asks.
 
+use std::ops::Deref;
+
 use serde_json::{Value, json};
 
-use crate::{Client, Reply, Server};
+use crate::{Acme, Client, Reply, Server};
 
-/// The organization `acme`, served, and its people.
+/// An organization with its people, served.
 pub struct Guild {
-    /// Serves it.
-    pub server: Server,
-    /// May do everything.
-    pub owner: Client,
+    acme: Acme,
     /// An admin.
     pub admin: Client,
     /// A member.
@@ -21,30 +20,25 @@ pub struct Guild {
 }
 
 impl Guild {
-    /// Makes it, on a server of its own.
+    /// Makes it on the shared server, under a name that no other test has.
     pub async fn start() -> Self {
-        Self::on(Server::start().await).await
+        Self::of(Acme::start().await).await
     }
 
-    /// Makes it on this server.
+    /// Makes `acme` on a server of its own.
+    pub async fn alone() -> Self {
+        Self::of(Acme::alone().await).await
+    }
+
+    /// Makes `acme` on this server, with people of `example.com`.
     pub async fn on(server: Server) -> Self {
-        let register = async |name: &str| server.client().register(&format!("{name}@example.com")).await;
-        let owner = register("ada").await;
-        owner.found("acme").await;
-        let vault = server.vault().await;
-        let join = async |name: &str, role: &str| {
-            let client = register(name).await;
-            vault.join("acme", &format!("{name}@example.com"), role).await;
-            client
-        };
-        let (admin, mia) = (join("adam", "admin").await, join("mia", "member").await);
-        let (max, viewer) = (join("max", "member").await, join("victor", "viewer").await);
-        Self { server, owner, admin, mia, max, viewer }
+        Self::of(Acme::on(server).await).await
     }
 
-    /// A path inside of it, such as `/tasks`.
-    pub fn path(&self, rest: &str) -> String {
-        format!("/api/v1/organizations/acme{rest}")
+    async fn of(acme: Acme) -> Self {
+        let (admin, mia) = (acme.join("adam", "admin").await, acme.join("mia", "member").await);
+        let (max, viewer) = (acme.join("max", "member").await, acme.join("victor", "viewer").await);
+        Self { acme, admin, mia, max, viewer }
     }
 
     /// The member that somebody is.
@@ -55,9 +49,7 @@ impl Guild {
 
     /// Somebody with a role of the organization's own, which allows just this.
     pub async fn narrow(&self, name: &str, permissions: &[&str]) -> Client {
-        let email = format!("{name}@example.com");
-        let client = self.server.client().register(&email).await;
-        self.server.vault().await.join("acme", &email, "viewer").await;
+        let client = self.join(name, "viewer").await;
         let role = json!({ "name": name, "permissions": permissions });
         let role = self.owner.post(&self.path("/roles"), role).await.expect(201);
         let member = format!("{}/{}", self.path("/members"), self.member(&client).await);
@@ -78,7 +70,9 @@ impl Guild {
 
     /// The events of this action, each as the facts it tells, the oldest first.
     pub async fn events(&self, action: &str) -> Vec<Value> {
-        let events = format!("SELECT details FROM audit_events WHERE action = '{action}' ORDER BY id");
+        let own = self.own();
+        let events =
+            format!("SELECT details FROM audit_events WHERE action = '{action}' AND {own} ORDER BY id");
         let events = self.server.vault().await.texts(&events).await;
         events.iter().map(|event| serde_json::from_str(event).expect("facts")).collect()
     }
@@ -99,6 +93,14 @@ impl Guild {
         let mut draft = json!({ "started_at": from, "ended_at": to });
         draft.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         who.post(&self.path("/time-entries"), draft).await.expect(201)
+    }
+}
+
+impl Deref for Guild {
+    type Target = Acme;
+
+    fn deref(&self) -> &Acme {
+        &self.acme
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "this is what a test and its runner tell the one who waits for them"
 )]
 
+mod acme;
 mod browser;
 mod client;
 mod contract;
@@ -26,13 +27,16 @@ mod relay;
 pub mod screen;
 mod server;
 pub mod services;
+mod shared;
 mod stage;
 mod standing;
 mod tampering;
+mod template;
 mod vault;
 pub mod worked;
 mod workplace;
 
+pub use acme::Acme;
 pub use browser::{Browser, set_cookies};
 pub use client::{Client, Organization, PASSWORD, Reply, Request};
 pub use crowd::{eventually, together};
@@ -46,6 +50,7 @@ pub use postbox::{Mail, Mood, Postbox};
 pub use process::Process;
 pub use relay::Relay;
 pub use server::{Builder, Server};
+pub use shared::{SharedServer, unique};
 pub use stage::{Database, Deliveries, Delivery, LOOK, Plan, Program, Servers, Stage};
 pub use vault::{Held, Vault};
 pub use workplace::{Workplace, binary, in_database, insula, redis, setting};

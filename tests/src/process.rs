@@ -1,12 +1,12 @@
 //! A program that runs beside the tests and never outlives them.
 
 use std::{
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 /// How long a program may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,6 +66,10 @@ impl Drop for Process {
         if self.ended().is_some() {
             return;
         }
+        if self.farewell == "KILL" {
+            return self.kill();
+        }
+        drop(self.child.stdin.take());
         self.signal(self.farewell);
         if self.wait(PATIENCE).is_none() {
             self.kill();
@@ -73,20 +77,26 @@ impl Drop for Process {
     }
 }
 
-/// Sends a signal to a process that we started.
+/// Sends a signal to a process that we started, by its name without `SIG`.
 pub(crate) fn signal(pid: u32, name: &str) {
     signal_all(&[pid], name);
 }
 
-/// Sends a signal to processes that we started. By the shell's own `kill`: a call of ours would need `unsafe`, and slim
-/// images have no program of that name.
+/// Sends a signal to processes that we started; one that has ended gets none.
 pub(crate) fn signal_all(pids: &[u32], name: &str) {
-    let kill = Command::new("sh")
-        .args(["-c", r#"name=$0; kill -s "$name" "$@""#, name])
-        .args(pids.iter().map(u32::to_string))
-        .stderr(Stdio::null())
-        .status();
-    drop(kill);
+    let signal = match name {
+        "CONT" => Signal::CONT,
+        "INT" => Signal::INT,
+        "KILL" => Signal::KILL,
+        "QUIT" => Signal::QUIT,
+        "STOP" => Signal::STOP,
+        "TERM" => Signal::TERM,
+        other => panic!("no test sends SIG{other}"),
+    };
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
+        // It may have ended by itself.
+        kill_process(pid, signal).unwrap_or_default();
+    }
 }
 
 /// The memory of a process in bytes, by the name that `/proc` has for it: `VmRSS` now, `VmHWM` at most.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process, process::Process, services,
+    shared, workplace::cheap_passwords,
 };
 
 /// What the program prints when it is ready, followed by its address.
@@ -19,6 +20,10 @@ const READY: &str = "Insula listens on ";
 
 /// What it prints then, followed by the address of its ops port.
 const OPS: &str = "Insula's ops port is ";
+
+/// On a machine that does much else a database is waited for longer than for the 2 s that people wait. Tests about who waits
+/// too long set it.
+const PATIENT: (&str, &str) = ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "20");
 
 /// How long it may take to be ready, and to end after SIGTERM.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,6 +45,7 @@ pub struct Builder {
     arguments: Vec<String>,
     envs: Vec<(String, String)>,
     has_mail: bool,
+    ends_with_us: bool,
 }
 
 impl Builder {
@@ -77,6 +83,12 @@ impl Builder {
             .env("FAKETIME", &format!("{seconds:+}"))
     }
 
+    /// For one that is never dropped: it ends with this process.
+    pub(crate) fn until_we_end(mut self) -> Self {
+        self.ends_with_us = true;
+        self
+    }
+
     /// Serves what lies in this place, instead of in a new one.
     pub fn workplace(mut self, workplace: &Workplace) -> Self {
         self.workplace = Some(workplace.clone());
@@ -94,12 +106,18 @@ impl Builder {
         }
         let workplace = match self.workplace {
             Some(workplace) => workplace,
-            None => Workplace::new().await,
+            None => Workplace::migrated().await,
         };
         let mut command = workplace.command(&["serve", "--port", "0"]);
-        command.args(&self.arguments).envs(self.envs).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&self.arguments).envs([PATIENT]).envs(cheap_passwords(&self.envs)).envs(self.envs);
+        let mut farewell = "KILL";
+        if self.ends_with_us {
+            // It ends when its input does.
+            (command, farewell) = (shared::until_we_end(&command), "CONT");
+        }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process =
-            Process::start(&mut command, "KILL").unwrap_or_else(|error| panic!("insula serve: {error}"));
+            Process::start(&mut command, farewell).unwrap_or_else(|error| panic!("insula serve: {error}"));
         let (ready, listens) = oneshot::channel();
         let stdout = Capture::of(process.pipes().stdout.take(), Some(ready));
         let stderr = Capture::of(process.pipes().stderr.take(), None);
@@ -119,10 +137,15 @@ impl Builder {
 impl Builder {
     /// As [`Builder::start`], with an operator of the platform, who is signed in.
     pub async fn start_with_operator(self) -> (Server, Client) {
-        let builder = self.env("INSULA_FIRST_SUPERUSER_EMAIL", Server::OPERATOR);
-        let server = builder.env("INSULA_FIRST_SUPERUSER_PASSWORD", PASSWORD).start().await;
+        let server = self.with_first_operator().start().await;
         let operator = server.client().log_in(Server::OPERATOR, PASSWORD).await;
         (server, operator)
+    }
+
+    /// Has it make the operator, whose password is [`PASSWORD`].
+    pub(crate) fn with_first_operator(self) -> Self {
+        self.env("INSULA_FIRST_SUPERUSER_EMAIL", Server::OPERATOR)
+            .env("INSULA_FIRST_SUPERUSER_PASSWORD", PASSWORD)
     }
 }
 

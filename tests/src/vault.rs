@@ -1,8 +1,11 @@
 //! The only one that opens the database: for what no door shows, and for what no door may do.
 
+use std::time::Duration;
+
 use sqlx::{
-    AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction, postgres::PgPoolOptions,
-    sqlite::SqlitePoolOptions,
+    AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use uuid::Uuid;
 
@@ -56,7 +59,10 @@ impl Vault {
         if url.starts_with("postgres") {
             return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect(url).await?));
         }
-        Ok(Self::Sqlite(SqlitePoolOptions::new().max_connections(1).connect(url).await?))
+        // Others write as long as it takes them, on whatever machine this is.
+        let options: SqliteConnectOptions = url.parse()?;
+        let options = options.busy_timeout(Duration::from_secs(60));
+        Ok(Self::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
     }
 
     /// The one number that a query answers with; `count(*)` is one.
@@ -104,7 +110,7 @@ impl Vault {
             if self.execute(&due).await == 1 {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("`{schedule}` was never run");
     }

@@ -1,17 +1,23 @@
 //! A folder and a database of a test's own, and the program run in them.
 
+mod database;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 
+use rustix::fs::statvfs;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
-use crate::Vault;
+use self::database::Database;
+pub use self::database::in_database;
+use crate::{
+    Vault,
+    template::{self, Template},
+};
 
 /// Where one installation of Insula lives: a folder for its data and an empty database, both removed with the last
 /// clone. `INSULA_TEST_DATABASE=postgres` makes the database in the cluster of `INSULA_TEST_POSTGRES_URL`; otherwise
@@ -22,12 +28,6 @@ pub struct Workplace(Arc<Place>);
 struct Place {
     folder: TempDir,
     database: Database,
-}
-
-/// `admin` is the superuser's door to the cluster, `admin_url` the one to this database.
-enum Database {
-    Sqlite { url: String },
-    Postgres { admin: String, name: String, url: String, admin_url: String },
 }
 
 impl Workplace {
@@ -45,9 +45,51 @@ impl Workplace {
         }
     }
 
+    /// As [`Workplace::new`], with today's schema in the database: a copy of one that was migrated once.
+    pub async fn migrated() -> Self {
+        static MIGRATED: OnceCell<Template> = OnceCell::const_new();
+        Self::after(&["migrate", "up"], &MIGRATED).await
+    }
+
+    /// As [`Workplace::new`], with the demo in the database: a copy of one that was filled once.
+    pub async fn with_demo() -> Self {
+        static SEEDED: OnceCell<Template> = OnceCell::const_new();
+        Self::after(&["seed", "demo"], &SEEDED).await
+    }
+
+    async fn after(command: &[&str], once: &OnceCell<Template>) -> Self {
+        let is_postgres = setting("INSULA_TEST_DATABASE").is_some_and(|database| database == "postgres");
+        let cluster = setting("INSULA_TEST_POSTGRES_URL").zip(setting("INSULA_TEST_POSTGRES_ADMIN_URL"));
+        if is_postgres && cluster.is_none() {
+            // Only a superuser can give a copy what it needs.
+            let workplace = Self::new().await;
+            template::run(&workplace, command);
+            return workplace;
+        }
+        let (template, folder) = (once.get_or_init(|| Template::after(command)).await, folder());
+        template.write(folder.path());
+        match template.database.as_ref().zip(cluster) {
+            Some((name, (cluster, admin))) => {
+                let database = Database::copy(name, &cluster, admin).await;
+                Self(Arc::new(Place { folder, database }))
+            }
+            None => Self::in_folder(folder),
+        }
+    }
+
     /// With a SQLite file.
     pub fn on_sqlite() -> Self {
-        let folder = folder();
+        Self::in_folder(folder())
+    }
+
+    /// With a SQLite file on a disk, for those who measure.
+    pub fn on_disk() -> Self {
+        Self::in_folder(
+            tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder"),
+        )
+    }
+
+    fn in_folder(folder: TempDir) -> Self {
         let url = format!("sqlite://{}", folder.path().join("insula.db").display());
         Self(Arc::new(Place { folder, database: Database::Sqlite { url } }))
     }
@@ -97,10 +139,23 @@ impl Workplace {
 
     /// Runs one command in this place to its end.
     pub fn insula(&self, arguments: &[&str], envs: &[(&str, &str)]) -> Output {
-        let output = self.command(arguments).envs(envs.iter().copied()).output();
+        let output = self.command(arguments).envs(cheap_passwords(envs)).envs(envs.iter().copied()).output();
         output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
     }
 }
+
+/// What keeps the hashes of passwords from taking most of a test's time: nobody is to guess these passwords. None where the
+/// command is that of production, which refuses it.
+pub(crate) fn cheap_passwords<N: AsRef<str>, V: AsRef<str>>(
+    envs: &[(N, V)],
+) -> Option<(&'static str, &'static str)> {
+    let is_production =
+        |(name, value): &(N, V)| name.as_ref() == "INSULA_ENVIRONMENT" && value.as_ref() == "production";
+    (!envs.iter().any(is_production)).then_some(("INSULA_PASSWORD_MEMORY", "64"))
+}
+
+/// How much room there must be where files are kept in memory, in bytes: a few of these folders at a time hold some MiB each.
+const ROOM: u64 = 1 << 30;
 
 /// Tests ask from one address, and more often than people do. Those about a limit set it.
 const GENEROUS: [&str; 18] = [
@@ -156,7 +211,21 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 fn folder() -> TempDir {
-    tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder")
+    let mut folder = tempfile::Builder::new();
+    let folder = folder.prefix("insula-test-");
+    memory(ROOM)
+        .map_or_else(|| folder.tempdir(), |memory| folder.tempdir_in(memory))
+        .expect("a temporary folder")
+}
+
+/// Where files are kept in memory, on systems that have such a place with so many bytes to spare: nothing of a test
+/// outlives the machine, so nothing needs to wait for a disk.
+pub(crate) fn memory(room: u64) -> Option<&'static Path> {
+    let place = Path::new("/dev/shm");
+    let is_spacious = |place: &&Path| {
+        statvfs(*place).is_ok_and(|place| place.f_bavail.saturating_mul(place.f_frsize) >= room)
+    };
+    Some(place).filter(is_spacious)
 }
 
 /// A variable of the tests' own environment.
@@ -166,63 +235,4 @@ pub fn setting(name: &str) -> Option<String> {
         reason = "tests are told by their environment which database to try"
     )]
     std::env::var(name).ok()
-}
-
-impl Database {
-    /// A database of its own in the cluster.
-    async fn create(cluster: &str, admin: String) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let vault = Vault::connect(cluster).await;
-        vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        vault.execute(&format!("CREATE DATABASE {name}")).await;
-        vault.close().await;
-        Self::Postgres {
-            url: in_database(cluster, &name),
-            admin_url: in_database(&admin, &name),
-            admin,
-            name,
-        }
-    }
-}
-
-/// The same URL with another database: `postgres://host/old?x=y` -> `postgres://host/new?x=y`.
-pub fn in_database(url: &str, name: &str) -> String {
-    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
-    let (scheme, rest) = address.split_once("://").expect("a URL");
-    let host = rest.split('/').next().unwrap_or(rest);
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{scheme}://{host}/{name}{query}")
-}
-
-impl Drop for Place {
-    /// Best effort: what is left goes with the cluster.
-    fn drop(&mut self) {
-        let Database::Postgres { admin, name, .. } = &self.database else { return };
-        // A test may end inside a runtime, where waiting for another one is only possible in a thread of its own.
-        let dropped = std::thread::scope(|scope| {
-            let removal = scope.spawn(|| {
-                let runtime =
-                    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(async {
-                    // The superuser: a vault that is still open is its session, which nobody else may end.
-                    let vault = Vault::connect(admin).await;
-                    let roles = format!(
-                        "SELECT DISTINCT r.rolname::text FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
-                         JOIN pg_database b ON b.oid = d.dbid WHERE b.datname = '{name}' AND d.deptype = 'r'"
-                    );
-                    let roles = vault.texts(&roles).await;
-                    vault.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-                    for role in roles {
-                        // A copy of the database may use it still.
-                        drop(vault.attempt(&[&format!("DROP ROLE \"{role}\""), "COMMIT", "SELECT ''"]).await);
-                    }
-                });
-            });
-            removal.join()
-        });
-        if dropped.is_err() {
-            eprintln!("the database {name} could not be dropped");
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! The documentation pages (Swagger UI, Redoc) and the document they show. Embedded, so that nothing is fetched from other hosts.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use poem::{
-    Endpoint, IntoEndpoint, Request, Response, Result,
+    Endpoint, IntoEndpoint, Request, Response,
     endpoint::make_sync,
     error::NotFoundError,
     get,
@@ -40,7 +42,7 @@ pub fn reference() -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 
 }
 
 /// One of `Files`, which stand at `place`.
-fn file<Files: RustEmbed>(request: &Request, place: &str, policy: Policy) -> Result<Response> {
+fn file<Files: RustEmbed>(request: &Request, place: &str, policy: Policy) -> poem::Result<Response> {
     let name = match request.uri().path().strip_prefix(place).ok_or(NotFoundError)? {
         // The links of the page are relative to its directory, and so is this one: a path prefix does no harm.
         "" => {
@@ -70,13 +72,26 @@ fn file<Files: RustEmbed>(request: &Request, place: &str, policy: Policy) -> Res
     Ok(response)
 }
 
-/// The document, as it was published at start.
+/// The document that `publish` makes: when it is asked for the first time, since making it takes longer than all else that
+/// a server does at its start. That it can be made is what the tests of [`crate::openapi`] say.
 pub fn document(
-    document: &serde_json::Value,
-) -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> + use<> {
-    let bytes = Bytes::from(document.to_string());
-    let hash: [u8; 32] = Sha256::digest(&bytes).into();
-    get(make_sync(move |request: Request| versioned(&request, bytes.clone(), "application/json", &hash)))
+    publish: fn() -> Result<serde_json::Value, String>,
+) -> impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static> {
+    let published = OnceLock::new();
+    get(make_sync(move |request: Request| {
+        let published = published.get_or_init(|| {
+            let bytes = Bytes::from(publish()?.to_string());
+            let hash: [u8; 32] = Sha256::digest(&bytes).into();
+            Ok((bytes, hash))
+        });
+        match published {
+            Ok((bytes, hash)) => Ok(versioned(&request, bytes.clone(), "application/json", hash)),
+            Err(fault) => {
+                let fault = String::clone(fault);
+                Err(poem::Error::from_string(fault, StatusCode::INTERNAL_SERVER_ERROR))
+            }
+        }
+    }))
 }
 
 /// Bytes that change with the program only: kept by clients, and asked for again by their hash (RFC 9110 §13.1.2).

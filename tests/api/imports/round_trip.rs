@@ -43,10 +43,10 @@ async fn worked() -> Guild {
         ..Job::default()
     };
     let tasks: Vec<_> = projects.iter().map(|project| task(project, "Oil it")).collect();
-    vault.plant_tasks("acme", &tasks).await;
+    vault.plant_tasks(&guild.slug, &tasks).await;
     let mut tags = Vec::new();
     for name in [r"a;b\", "'quoted", "=1+1", "comma, \"quote\"", "plain", "-", "日本"] {
-        tags.push(vault.plant_tag("acme", name).await);
+        tags.push(vault.plant_tag(&guild.slug, name).await);
     }
     let members =
         [guild.member(&guild.owner).await, guild.member(&guild.mia).await, guild.member(&guild.max).await];
@@ -70,7 +70,7 @@ async fn worked() -> Guild {
     let mut entries: Vec<_> = (0..40).map(entry).collect();
     let runs = Worked { member: members[1].clone(), ended: None, ..entries[0].clone() };
     entries.push(Worked { id: new_id(), started: seconds("2026-04-30T00:00:00Z"), tags: vec![], ..runs });
-    vault.plant_entries("acme", &entries).await;
+    vault.plant_entries(&guild.slug, &entries).await;
 
     let [open, old, gone, secret] = &projects[1..] else { panic!("four projects") };
     let at = |project: &Option<String>| guild.path(&format!("/projects/{}", project.as_ref().unwrap()));

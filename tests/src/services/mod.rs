@@ -27,13 +27,16 @@ pub use self::{
     programs::install,
     redis::Redis,
 };
-use crate::process;
+use crate::{process, workplace::memory};
 
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(60);
 
 /// How long the command may take to end after a signal before it gets a stronger one.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How much room there must be where files are kept in memory, in bytes: `make scale` fills some of it.
+const ROOM: u64 = 4 << 30;
 
 /// `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -126,11 +129,12 @@ impl Services {
     /// A sentence for the user, when one is missing or does not start.
     pub async fn start(durability: Durability) -> Result<Self, String> {
         let programs = Programs::find_or_install()?;
-        let folder = tempfile::Builder::new()
-            .prefix("insula-services-")
-            // The account of PostgreSQL passes through to its own folder.
-            .permissions(std::fs::Permissions::from_mode(0o711))
-            .tempdir()
+        let mut folder = tempfile::Builder::new();
+        // The account of PostgreSQL passes through to its own folder.
+        folder.prefix("insula-services-").permissions(std::fs::Permissions::from_mode(0o711));
+        let folder = memory(ROOM)
+            .filter(|_| durability == Durability::Forgetful)
+            .map_or_else(|| folder.tempdir(), |memory| folder.tempdir_in(memory))
             .map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         let mut redis = Redis::start(&programs.redis, folder.path())?;
         let postgres = Postgres::start(&programs.postgres, folder.path(), durability).await?;

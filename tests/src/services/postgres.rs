@@ -32,7 +32,13 @@ pub enum Durability {
 impl Durability {
     fn settings(self) -> &'static [&'static str] {
         match self {
-            Self::Forgetful => &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+            Self::Forgetful => &[
+                "fsync=off",
+                "synchronous_commit=off",
+                "full_page_writes=off",
+                "wal_level=minimal",
+                "max_wal_senders=0",
+            ],
             Self::Lasting => &["fsync=off"],
             Self::Synced => &[],
         }

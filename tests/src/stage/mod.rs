@@ -91,7 +91,7 @@ impl Stage {
     pub async fn start(plan: Plan) -> Result<Self, String> {
         let Plan { database, durability, has_redis, workers, is_alone, log } = plan;
         let (workplace, servers, redis) = match database {
-            Database::Sqlite => (Workplace::on_sqlite(), None, None),
+            Database::Sqlite => (Workplace::on_disk(), None, None),
             Database::Postgres => {
                 let Services { postgres, redis, folder } = Services::start(durability).await?;
                 let workplace = Workplace::in_cluster(&postgres.url, postgres.admin_url.clone()).await;

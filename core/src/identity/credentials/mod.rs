@@ -12,7 +12,9 @@ use sea_orm::{
 };
 
 use password::Verdict;
-pub use password::{Passwords, check_imported_hash, length, refuse_weak, require_length, shortest};
+pub use password::{
+    Passwords, check_imported_hash, length, refuse_weak, require_length, require_memory, shortest,
+};
 
 use crate::{
     Error, Result,

@@ -22,7 +22,7 @@ pub use host_name::HostName;
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, Source, Sources};
 use value::Value;
-pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength};
+pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength, PasswordMemory};
 
 use crate::base::{
     crypto::{MasterKey, Secret},
@@ -96,6 +96,7 @@ settings! {
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Maximum sessions of one user; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which users can change their e-mail address, delete their account and add owners without entering their password again";
     password_min_length: PasswordLength = "INSULA_PASSWORD_MIN_LENGTH", "8", "Minimum length of a new password, in characters: 8 to 64";
+    password_memory: PasswordMemory = "INSULA_PASSWORD_MEMORY", "19456", "KiB of memory for each password hash (Argon2id with two passes), from 8 to 65536. Production requires at least 19456. Older hashes are replaced at the next login";
     max_organizations: u64 = "INSULA_MAX_ORGANIZATIONS", "20", "Maximum organizations that one user can own before creating another; superusers can give them more";
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Create a personal organization at registration";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "Mail server: `smtp://user:password@host:port` (STARTTLS; less strict with `?tls=opportunistic` or `?tls=none`) or `smtps://…`; if set, new accounts must verify their e-mail address. If unset, `INSULA_MAIL_FOLDER`. Without both, no e-mail is sent, accounts are verified automatically, and development shows the e-mails at `/dev/mail`";
@@ -237,6 +238,9 @@ impl Config {
                     faults.push("INSULA_PUBLIC_URL: must use https in production".into());
                 }
                 Some(_) => {}
+            }
+            if self.password_memory.0 < PasswordMemory::SAFE {
+                faults.push("INSULA_PASSWORD_MEMORY: production requires at least 19456 KiB, so that guessing passwords is expensive".into());
             }
             if self.session_cache_ttl > Duration::from_secs(1) {
                 faults.push("INSULA_SESSION_CACHE_TTL: must be 1 or less in production, so that ended sessions are refused within a second".into());

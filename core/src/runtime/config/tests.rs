@@ -47,6 +47,20 @@ fn nobody_may_ask_for_short_passwords() {
 }
 
 #[test]
+fn cheap_hashes_are_for_development() {
+    let memory = |text| config(&[("INSULA_PASSWORD_MEMORY", text)]).map(|config| config.password_memory.0);
+    assert_eq!((memory("8").ok(), memory("65536").ok()), (Some(8), Some(65_536)));
+    assert!(["7", "65537", "0", "-8", "much"].iter().all(|text| memory(text).is_err()));
+    let refused = |environment, text| {
+        let settings = [("INSULA_ENVIRONMENT", environment), ("INSULA_PASSWORD_MEMORY", text)];
+        let faults = config(&settings).unwrap().refuse_insecure().err().map(|error| error.to_string());
+        faults.unwrap_or_default().contains("INSULA_PASSWORD_MEMORY")
+    };
+    assert!(refused("production", "19455") && !refused("production", "19456"));
+    assert!(!refused("development", "8"));
+}
+
+#[test]
 fn accounts_are_hidden_where_mail_can_tell_their_owners() {
     let hides = |settings: &[(&str, &str)]| {
         let config = config(settings).unwrap();

@@ -152,6 +152,22 @@ impl Value for PasswordLength {
     }
 }
 
+/// The memory of a password's hash, in KiB: what Argon2 needs at least, and no more than what is still verified.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordMemory(pub u32);
+
+impl PasswordMemory {
+    /// The least that production takes, which OWASP's Password Storage Cheat Sheet asks for with two passes.
+    pub const SAFE: u32 = 19_456;
+}
+
+impl Value for PasswordMemory {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let parsed = text.parse().ok().filter(|n| (8..=65_536).contains(n));
+        parsed.map(Self).ok_or("a whole number from 8 to 65536")
+    }
+}
+
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, &'static str> {
         /// Ten years: what is added to an instant must still be one.

@@ -6,8 +6,8 @@ mod strength;
 
 use std::thread::available_parallelism;
 
-pub use phc::check_imported_hash;
 use phc::{Memory, Stored};
+pub use phc::{check_imported_hash, require_memory};
 use pool::Pool;
 pub use strength::{length, refuse_weak, require_length, shortest};
 

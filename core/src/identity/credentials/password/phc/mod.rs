@@ -1,7 +1,10 @@
 //! What is stored of a password: Argon2id (RFC 9106) as a PHC string, with the parameters of OWASP's Password Storage
 //! Cheat Sheet; or, of people who were imported, other parameters or bcrypt. What costs too much is never computed.
 
-use std::ops::RangeInclusive;
+use std::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use argon2::{
     ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, PasswordHash, Version,
@@ -13,11 +16,18 @@ use crate::{
     base::{crypto::random_bytes, error::FieldErrors},
 };
 
-/// 19 MiB, two passes, one lane.
-const PRESENT: Params = match Params::new(19_456, 2, 1, None) {
-    Ok(params) => params,
-    Err(_) => panic!("Argon2 refuses its parameters"),
-};
+/// KiB of memory of new hashes; of a process, like the setting it comes from.
+static MEMORY: AtomicU32 = AtomicU32::new(19_456);
+
+/// Gives new hashes so much memory (`INSULA_PASSWORD_MEMORY`), in KiB. Once, at start.
+pub fn require_memory(kibibytes: u32) {
+    MEMORY.store(kibibytes, Relaxed);
+}
+
+/// What new hashes are made with: two passes, one lane.
+fn parameters() -> Params {
+    Params::new(MEMORY.load(Relaxed), 2, 1, None).unwrap_or_default()
+}
 
 /// Most memory (KiB), passes and lanes of an imported hash; about a quarter of a second together.
 const DEAREST: (u32, u32, u32) = (65_536, 10, 4);
@@ -41,11 +51,12 @@ impl Memory {
         salt: &[u8],
         out: &mut [u8],
     ) -> argon2::Result<()> {
-        if argon2.params().block_count() > PRESENT.block_count() {
+        let blocks = parameters().block_count();
+        if argon2.params().block_count() > blocks {
             // An imported hash, this once.
             return argon2.hash_password_into(password, salt, out);
         }
-        self.0.resize(PRESENT.block_count(), Block::new());
+        self.0.resize(blocks, Block::new());
         argon2.hash_password_into_with_memory(password, salt, out, &mut *self.0)
     }
 }
@@ -53,7 +64,7 @@ impl Memory {
 /// The PHC string of a password.
 pub(super) fn hash(password: &[u8], memory: &mut Memory) -> Result<String> {
     let (salt, mut out) = (random_bytes::<16>(), [0; Params::DEFAULT_OUTPUT_LEN]);
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, PRESENT);
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters());
     let computed = memory.compute(&argon2, password, &salt, &mut out).is_ok();
     let hash = present(&salt, &out).filter(|_| computed);
     hash.map(|hash| hash.to_string()).ok_or(Error::Broken("Argon2 refuses a password"))
@@ -63,7 +74,7 @@ fn present(salt: &[u8], out: &[u8]) -> Option<PasswordHash> {
     Some(PasswordHash {
         algorithm: ARGON2ID_IDENT,
         version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(&PRESENT).ok()?,
+        params: ParamsString::try_from(&parameters()).ok()?,
         salt: Some(Salt::new(salt).ok()?),
         hash: Some(Output::new(out).ok()?),
     })
@@ -76,7 +87,7 @@ pub(super) enum Stored {
 }
 
 impl Stored {
-    /// `None`: in another form, or too dear.
+    /// `None`: in another form, or too expensive.
     pub(super) fn parse(hash: &str) -> Option<Self> {
         if hash.starts_with("$2b$") {
             let parts: bcrypt::HashParts = hash.parse().ok()?;
@@ -97,7 +108,8 @@ impl Stored {
             argon2: Box::new(Argon2::new(Algorithm::Argon2id, version, params)),
             salt: hash.salt?,
             output: hash.hash?,
-            is_present: version == Version::V0x13 && ParamsString::try_from(&PRESENT).ok()? == hash.params,
+            is_present: version == Version::V0x13
+                && ParamsString::try_from(&parameters()).ok()? == hash.params,
         })
     }
 
