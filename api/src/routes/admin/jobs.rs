@@ -64,7 +64,7 @@ struct JobActor {
 /// A background job, such as sending an e-mail.
 #[derive(Object, Serialize)]
 pub(super) struct Job {
-    /// Id of the job.
+    /// Unique id of the job.
     id: Uuid,
     /// The organization it belongs to. `null`: the platform.
     #[oai(nullable)]

@@ -21,7 +21,7 @@ struct JobCounts {
     done: i64,
     /// Jobs that failed for good.
     dead: i64,
-    /// Cancelled jobs.
+    /// Jobs that were cancelled.
     cancelled: i64,
 }
 

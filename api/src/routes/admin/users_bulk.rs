@@ -58,7 +58,7 @@ struct UserBulk {
 /// The result for one user.
 #[derive(Object, Serialize)]
 struct UserOutcome {
-    /// Id of the user.
+    /// Unique id of the user.
     id: Uuid,
     /// HTTP status of this user: the one that a request for this user alone would have had.
     status: u16,

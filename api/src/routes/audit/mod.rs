@@ -69,7 +69,7 @@ pub(super) enum ActorKind {
 /// The actor of an audit event.
 #[derive(Object, Serialize)]
 pub(super) struct EventActor {
-    /// Kind of actor.
+    /// Kind of the actor.
     kind: ActorKind,
     /// Id of the user. `null`: the actor is not a user.
     #[oai(nullable)]
@@ -94,7 +94,7 @@ struct EventChanges {
 /// An audit event: an entry of the audit log.
 #[derive(Object, Serialize)]
 pub(super) struct AuditEvent {
-    /// Id of the event.
+    /// Unique id of the event.
     id: Uuid,
     /// The organization whose audit log has the event. `null`: the audit log of the platform.
     #[oai(nullable)]
@@ -103,9 +103,9 @@ pub(super) struct AuditEvent {
     /// `/users/me/activity`, this and the hashes are `null` for events of the platform's log.
     #[oai(nullable)]
     seq: Option<i64>,
-    /// When it happened.
+    /// When the event happened.
     occurred_at: DateTime<Utc>,
-    /// Who did it.
+    /// The actor: who caused the event.
     actor: EventActor,
     /// What happened, such as `project.updated`.
     action: ActionName,

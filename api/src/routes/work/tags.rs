@@ -60,7 +60,7 @@ struct Tag {
     id: Uuid,
     /// The organization it belongs to.
     organization_id: Uuid,
-    /// Name of the tag.
+    /// Display name of the tag.
     name: TagName,
     /// Version number, which is also the `ETag`. Every change increases it.
     version: i64,

@@ -82,7 +82,7 @@ struct ProjectUpdate {
 /// A project, which groups tasks and time entries.
 #[derive(Object, Serialize)]
 struct Project {
-    /// Id of the project.
+    /// Unique id of the project.
     id: Uuid,
     /// The organization it belongs to.
     organization_id: Uuid,

@@ -82,7 +82,7 @@ pub(crate) struct TaskUpdate {
 /// A task: work to be done in an organization.
 #[derive(Object, Serialize)]
 pub(crate) struct Task {
-    /// Id of the task.
+    /// Unique id of the task.
     pub(crate) id: Uuid,
     /// The organization it belongs to.
     pub(crate) organization_id: Uuid,
@@ -128,13 +128,13 @@ pub(crate) struct Task {
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TaskStatus {
-    /// Not started.
+    /// Work has not started.
     Todo,
-    /// Being worked on.
+    /// Work is in progress.
     InProgress,
-    /// Completed.
+    /// The task is completed.
     Done,
-    /// No longer needed.
+    /// The task is no longer needed.
     Cancelled,
 }
 
@@ -143,11 +143,11 @@ pub(crate) enum TaskStatus {
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TaskPriority {
-    /// Below normal.
+    /// Lower than the default.
     Low,
-    /// The default.
+    /// The default priority.
     Normal,
-    /// Above normal.
+    /// Higher than the default.
     High,
     /// The highest priority.
     Urgent,
