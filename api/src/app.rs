@@ -17,8 +17,13 @@ use crate::{
     state,
 };
 
-/// The routes of `api` under [`BASE`], their document and its page beside what is in `outside` (probes, pages).
-pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
+/// Mounts the routes of `api` under [`BASE`], with their document and its page, in addition to `outside`
+/// (probes, pages).
+///
+/// # Errors
+/// Those of [`openapi::publish`], if the document would be wrong.
+pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
+    let document = openapi::publish::<T>(BASE)?;
     let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::found);
     outside
         .at(format!("{BASE}/openapi.json"), pages::docs::document(|| openapi::publish::<T>(BASE)))
@@ -27,11 +32,11 @@ pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
         .nest(BASE, service)
 }
 
-/// `inner`, what [`mount`] made of `T`, behind everything a request passes first; a layer that needs the [`operations::Match`]
-/// but must come before the routes goes around `inner`.
+/// Adds the middleware around `inner`, which [`mount`] built from `T`. A layer that needs the
+/// [`operations::Match`] but must come before the routes goes around `inner`.
 ///
 /// # Errors
-/// When two operations cannot be told apart: [`Operations::new`].
+/// Those of [`Operations::new`], if two operations cannot be distinguished.
 pub(crate) fn edge<T: OpenApi>(
     inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
     limits: Limits,
@@ -41,7 +46,7 @@ pub(crate) fn edge<T: OpenApi>(
 ) -> Result<BoxEndpoint<'static>, String> {
     let operations = Arc::new(Operations::new::<T>(BASE)?);
     let origins = Arc::new(origins);
-    // The last one is the outermost. Boxed on the way, or the compiler loses its patience with the type.
+    // The last one is the outermost. Boxed in between, because the type would be too large for the compiler.
     Ok(inner
         .into_endpoint()
         .boxed()
@@ -59,10 +64,10 @@ pub(crate) fn edge<T: OpenApi>(
         .boxed())
 }
 
-/// The product: every route over `state`.
+/// Builds the application: every route with `state`.
 ///
 /// # Errors
-/// Two operations that cannot be told apart.
+/// If the document would be wrong, or if two operations cannot be distinguished.
 pub fn build(
     state: Arc<state::State>,
     limits: Limits,
@@ -91,10 +96,10 @@ pub fn build(
     edge::<routes::Routes>(inner, limits, headers, origins, unknown)
 }
 
-/// The OpenAPI document of the product.
+/// The OpenAPI document of the application.
 ///
 /// # Errors
-/// What keeps it from being true: [`openapi::publish`].
+/// Those of [`openapi::publish`], if the document would be wrong.
 pub fn document() -> Result<serde_json::Value, String> {
     openapi::publish::<routes::Routes>(BASE)
 }

@@ -1,4 +1,4 @@
-//! What every request shares.
+//! The state that all requests share.
 
 use std::{
     sync::Arc,
@@ -31,78 +31,79 @@ use crate::{
     server::Readiness,
 };
 
-/// What every request shares; made once at start.
+/// The state that all requests share. It is created once at start.
 pub struct State {
-    /// The database.
+    /// The database connection pool.
     pub db: Db,
-    /// Who callers are and what they may do.
+    /// Cache of sessions and permissions of callers.
     pub callers: AccessCache,
-    /// Writes down what is refused.
+    /// Records refused requests in the audit log.
     pub refusals: RefusalLog,
-    /// Makes access tokens and verifies them.
+    /// Creates and verifies access tokens.
     pub tokens: Tokens,
-    /// Makes refresh tokens and reads them.
+    /// Creates and parses refresh tokens.
     pub refresh: RefreshTokens,
-    /// Makes CSRF tokens and verifies them.
+    /// Creates and verifies CSRF tokens.
     pub csrf: CsrfTokens,
-    /// Makes the tokens by which a browser is known again.
+    /// Creates and verifies device cookies, which identify a known browser.
     pub devices: DeviceCookies,
-    /// How a browser keeps the tokens.
+    /// Names and attributes of cookies.
     pub cookies: Cookies,
-    /// Whose pages may act with those cookies.
+    /// Origins whose pages can use these cookies.
     pub origins: Origins,
-    /// Hashes passwords and verifies them.
+    /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// Makes list cursors and reads them.
+    /// Creates and parses list cursors.
     pub cursors: CursorCodec,
-    /// Signs what audit logs have come to, and knows the keys.
+    /// Signs the checkpoints of audit logs, and has the keys.
     pub signer: Signer,
-    /// Compares bodies that hold a password.
+    /// Key to compare bodies that contain a password.
     pub bodies: MacKey<32>,
-    /// Makes the tokens that are mailed; knows whether anything sends mail.
+    /// Creates the tokens in e-mails, and knows whether e-mail is configured.
     pub mail: EmailTokens,
-    /// Keeps the mails, where none leaves.
+    /// Captured e-mails, if none are sent. `None`: e-mails are sent.
     pub dev_mail: Option<DevInbox>,
-    /// How often clients may ask.
+    /// Rate limits of clients.
     pub limits: RateLimiter,
-    /// Who guesses at passwords.
+    /// Throttles password guessing.
     pub guesses: LoginThrottle,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted. `None`: no proxy is trusted.
     pub trusted_proxies: Option<Networks>,
-    /// How long sessions live, and how many.
+    /// Lifetime and maximum number of sessions.
     pub policy: SessionPolicy,
-    /// How young an account is new; what it may do is bounded more tightly.
+    /// Age up to which an account is new. New accounts have lower limits.
     pub new_account_age: Duration,
-    /// Most organizations that one person may found.
+    /// Maximum number of organizations that one user can create.
     pub max_organizations: u64,
-    /// Does everybody who registers get an organization of his own?
+    /// Whether each user gets a personal organization at registration.
     pub personal_organizations: bool,
-    /// Should load balancers send requests?
+    /// Whether load balancers should send requests.
     pub readiness: Readiness,
-    /// Is the schema the one this program knows? Set once.
+    /// Whether the schema is current. It is set once.
     pub migrated: AtomicBool,
     /// `development` or `production`.
     pub environment: &'static str,
 }
 
 impl State {
-    /// What verifies passwords.
+    /// The verifier of passwords.
     pub fn verifier(&self) -> Verifier<'_> {
         let Self { db, passwords, guesses, devices, mail, .. } = self;
         Verifier { db, passwords, guesses, devices, hides_unproved: mail.hides_accounts }
     }
 
-    /// From where a password comes: the device is known by a cookie of `request`, which came from `address`.
+    /// The source of a password: the device, identified by a cookie of `request`, and its IP address
+    /// `address`.
     pub fn whence<'a>(&self, request: &'a Request, address: Option<&'a str>) -> LoginSource<'a> {
         LoginSource { address, device: self.cookies.device(request) }
     }
 
-    /// Is the schema the one this program knows?
+    /// Returns whether the schema is current.
     pub fn is_migrated(&self) -> bool {
         self.migrated.load(Relaxed)
     }
 
-    /// Why load balancers should send nothing now, where they should not.
+    /// Why load balancers should send no requests now. `None`: they should send requests.
     pub fn refusal(&self) -> Option<&'static str> {
         match () {
             () if !self.readiness.is_ready() => Some("draining"),
@@ -112,7 +113,7 @@ impl State {
     }
 }
 
-/// Middleware: no operation runs on a schema that this program does not know; probes and pages do.
+/// Middleware: operations run only when the schema is current; probes and pages always run.
 ///
 /// # Errors
 /// `UNAVAILABLE` until the migrations are applied, and those of `endpoint`.

@@ -1,5 +1,5 @@
-//! CSV bodies (RFC 4180) with a header, in whatever encoding spreadsheets write them. What they say is their handler's to
-//! read.
+//! CSV bodies (RFC 4180) with a header, in any encoding that spreadsheets write. The handler parses their
+//! content.
 
 use encoding_rs::{Encoding, UTF_8};
 use insula_core::base::error::{Error, ErrorCode, FieldError};
@@ -16,24 +16,25 @@ use sha2::{Digest, Sha256};
 use super::bytes_of;
 use crate::problem::Problem;
 
-/// What programs call a CSV; browsers on Windows know only the second one.
+/// Content types that programs use for CSV. Browsers on Windows know only the second one.
 const TYPES: [&str; 4] = ["text/csv", "application/vnd.ms-excel", "application/csv", "text/plain"];
 
-/// A CSV body.
+/// The body of a request with a CSV file.
 #[derive(Debug)]
 pub struct CsvBody {
-    /// What it says, without a byte order mark.
+    /// Decoded text, without a byte order mark.
     pub text: String,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the bytes of the body.
     pub digest: [u8; 32],
 }
 
-/// The encoding that a content type names (WHATWG Encoding §4.2), or UTF-8; `None`: it is no CSV, or the encoding is unknown.
+/// The encoding named by a content type (WHATWG Encoding §4.2), or UTF-8. `None`: the type is not CSV, or the
+/// encoding is unknown.
 fn named(content_type: &str) -> Option<&'static Encoding> {
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next()?;
     TYPES.iter().find(|accepted| essence.eq_ignore_ascii_case(accepted))?;
-    // Whatever else it says (`header=present`), the file says itself.
+    // Other parameters, such as `header=present`, are ignored: the file shows this itself.
     let mut parameters = parts.filter_map(|part| part.split_once('='));
     match parameters.rfind(|(name, _)| name.trim().eq_ignore_ascii_case("charset")) {
         None => Some(UTF_8),
@@ -41,14 +42,14 @@ fn named(content_type: &str) -> Option<&'static Encoding> {
     }
 }
 
-/// The text that `bytes` spell: in the encoding of their byte order mark, else in the `named` one.
+/// Decodes `bytes` with the encoding of their byte order mark, or else with the `named` one.
 fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> {
     let (encoding, bytes) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (encoding, &bytes[length..]),
         None => (named, bytes),
     };
     let fault = |code, message| FieldError { field: String::new(), code, message };
-    // Of UTF-16 read as UTF-8, every other byte is U+0000, and the rest need not be UTF-8.
+    // In UTF-16 decoded as UTF-8, every other byte is U+0000, and the rest may be invalid UTF-8.
     let nul = || {
         let message = "Must not contain the character U+0000. If the file is UTF-16, start it with a byte order mark, or name its encoding, as in `Content-Type: text/csv; charset=utf-16le`.";
         fault("NUL_CHARACTER", message.to_owned())
@@ -85,7 +86,7 @@ impl<'a> ApiExtractor<'a> for CsvBody {
         let example = "started_at,ended_at,project_code\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,ENGINE\n";
         let schema = MetaSchema { example: Some(example.into()), ..MetaSchema::new("string") };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
-        // The proper one; the operation says in words which others it takes.
+        // The standard type; the description of the operation names the others.
         let content = vec![MetaMediaType { content_type: TYPES[0], schema }];
         Some(MetaRequest { description: None, content, required: true })
     }

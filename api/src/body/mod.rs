@@ -1,14 +1,15 @@
-//! Request bodies: read once, strictly, and checked against the very schema the document publishes.
+//! Request bodies, parsed strictly and once, and checked against the schema that the document publishes.
 //!
-//! `poem_openapi::payload::Json` takes numbers for strings, lets the last of two equal keys win, ignores what it does
-//! not know and stops at the first fault. [`StrictJson`] and [`MergePatch`] refuse all of that and report every wrong
-//! field at once.
+//! `poem_openapi::payload::Json` accepts numbers for strings, uses the last of two equal keys, ignores
+//! unknown fields and stops at the first error. [`StrictJson`] and [`MergePatch`] refuse all of that and
+//! report every wrong field at once.
 //!
-//! **The rule of null**: it is accepted where the schema says so and nowhere else. A field that may be null says
-//! `#[oai(nullable)]`, also when its type is `Option` or `MaybeUndefined`: those alone mean "may be absent".
+//! **Rule for null**: it is accepted only where the schema allows it. A field that can be null has
+//! `#[oai(nullable)]`, even if its type is `Option` or `MaybeUndefined`, which only mean "may be absent".
 //!
-//! Forms: `#[oai(validator(pattern = …))]` compiles its expression once more for every request. String types made by
-//! [`texts!`](crate::texts) carry length, form and example in their schema, and only the check looks at them.
+//! **Patterns**: `#[oai(validator(pattern = …))]` compiles its expression again for every request. String
+//! types made by [`texts!`](crate::texts) have length, pattern and example in their schema, and only the
+//! compiled schema checks them.
 
 mod csv;
 mod nullable;
@@ -34,32 +35,33 @@ use crate::{operations, problem::Problem, schema::read};
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A JSON body that fits the schema of `T` (RFC 8259).
+/// A JSON body that matches the schema of `T` (RFC 8259).
 #[derive(Debug)]
 pub struct StrictJson<T> {
-    /// What the body says.
+    /// The parsed body.
     pub value: T,
-    /// SHA-256 of the bytes, if the request has an `Idempotency-Key`: two requests are the same if it is.
+    /// SHA-256 of the bytes, if the request has an `Idempotency-Key`. Two requests are the same if it is
+    /// equal.
     pub digest: Option<[u8; 32]>,
 }
 
-/// A JSON merge patch that fits the schema of `T`: absent is unchanged, null is cleared (RFC 7396).
+/// A JSON merge patch that matches the schema of `T`: absent fields stay unchanged, null clears (RFC 7396).
 ///
-/// Its refusal waits for the handler, since a patch is of something, and who asks for what is not his learns nothing of
-/// the body he sent. To look for it first would cost every good request a query.
+/// The handler decides when to report an error of the body. A caller who cannot see the object to patch must
+/// learn nothing about the body. Looking for the object first would cost every valid request a query.
 #[derive(Debug)]
 pub struct MergePatch<T>(poem::Result<T>);
 
-/// A JSON body that fits the schema of `T` and takes the place of what is there. Its refusal waits for the handler, as that
-/// of a [`MergePatch`].
+/// A JSON body that matches the schema of `T` and replaces the stored value. The handler reports its error,
+/// as for a [`MergePatch`].
 #[derive(Debug)]
 pub struct Replacement<T>(poem::Result<T>);
 
-/// A JSON body that fits the schema of `T`, or none.
+/// An optional JSON body that matches the schema of `T`.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
-/// Is `content_type` one of `accepted`, in UTF-8 (RFC 9110 §8.3)?
+/// Returns whether `content_type` is one of `accepted`, in UTF-8 (RFC 9110 §8.3).
 fn is_accepted(content_type: &str, accepted: &[&str]) -> bool {
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let parameters = parameters.trim().to_ascii_lowercase();
@@ -67,12 +69,12 @@ fn is_accepted(content_type: &str, accepted: &[&str]) -> bool {
         && matches!(&*parameters, "" | "charset=utf-8" | "charset=\"utf-8\"")
 }
 
-/// The bytes of a body of one of the `accepted` types.
+/// Reads the bytes of a body with one of the `accepted` types.
 async fn bytes(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> poem::Result<Bytes> {
     bytes_of(request, body, |content_type| is_accepted(content_type, accepted)).await
 }
 
-/// The bytes of a body whose type is a `sound` one.
+/// Reads the bytes of a body whose type is `sound`.
 async fn bytes_of(
     request: &Request,
     body: &mut RequestBody,
@@ -81,7 +83,7 @@ async fn bytes_of(
     let unsupported = || Problem(ErrorCode::UnsupportedMediaType.refuse());
     let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
     let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(&sound);
-    // Of two types, somebody else may have believed the other.
+    // With two types, a proxy may have used the other one.
     let types: Vec<_> = request.headers().get_all(header::CONTENT_TYPE).iter().collect();
     let is_sound = types.len() < 2 && types.iter().all(|value| is_typed(value));
     if !is_sound || !request.headers().get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
@@ -89,7 +91,7 @@ async fn bytes_of(
     }
     operations::check_query(request).map_err(Problem)?;
     let bytes = body.take()?.into_bytes().await?;
-    // No body at all is a forgotten body, not one of an unknown type.
+    // A missing body is reported as such, not as one of an unknown type.
     match !types.is_empty() || bytes.is_empty() {
         true => Ok(bytes),
         false => Err(unsupported().into()),
@@ -119,10 +121,10 @@ impl<T: ParseFromJSON + 'static> Replacement<T> {
         Ok(Self(bytes.and_then(|bytes| Ok(read(&bytes).map_err(Problem)?))))
     }
 
-    /// What the body says.
+    /// The parsed body.
     ///
     /// # Errors
-    /// Why it is refused: to be told only to who may know of what he replaces.
+    /// The error of the body. Report it only to callers who can see the object that they replace.
     pub fn body(self) -> Result<T, Problem> {
         Ok(self.0?)
     }
@@ -134,10 +136,10 @@ impl<T: ParseFromJSON + 'static> MergePatch<T> {
         Ok(Self(bytes.and_then(|bytes| Ok(read(&bytes).map_err(Problem)?))))
     }
 
-    /// What the body says.
+    /// The parsed body.
     ///
     /// # Errors
-    /// Why it is refused: to be told only to who may know of what he patches.
+    /// The error of the body. Report it only to callers who can see the object that they patch.
     pub fn body(self) -> Result<T, Problem> {
         Ok(self.0?)
     }

@@ -1,4 +1,4 @@
-//! What must be said, and may be null: absent is not null where null does something.
+//! Required fields that can be null. An absent field is not the same as null where null has an effect.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-/// A member that is required and may be null. A field of this type says `#[oai(nullable)]`.
+/// A required value that can be null. A field of this type needs `#[oai(nullable)]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nullable<T>(pub Option<T>);
 

@@ -14,7 +14,7 @@ use crate::{
 const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 const GOOD: &str = r#"{"name":"n","slug":"ab","budget":1,"members":[]}"#;
 
-/// The good project with other members.
+/// A valid project with these fields replaced.
 fn project(changes: &Value) -> Value {
     let mut project: Value = serde_json::from_str(GOOD).unwrap();
     project.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -184,7 +184,7 @@ async fn a_tagged_union_is_checked_against_the_arm_it_names() {
     }
 }
 
-/// What the document publishes must be exactly what the check accepts.
+/// The published schema must accept exactly what the check accepts.
 #[test]
 fn the_published_schema_and_the_check_agree() {
     let doc = publish::<Demo>(BASE).unwrap();

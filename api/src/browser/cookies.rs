@@ -1,5 +1,6 @@
-//! The cookies of a browser that is signed in (RFC 6265bis): the two tokens, which no script reads, and the CSRF token,
-//! which a page of ours sends back in `X-CSRF-Token`. One more stays when it signs out: by that it is known again.
+//! The cookies of a logged-in browser (RFC 6265bis): the two tokens, which scripts cannot read, and the CSRF
+//! token, which pages send back in `X-CSRF-Token`. A device cookie stays after logout and identifies the
+//! browser at the next login.
 
 use std::time::Duration;
 
@@ -14,23 +15,24 @@ const REFRESH: &str = "rt";
 const CSRF: &str = "csrf";
 const DEVICE: &str = "dt";
 
-/// How cookies are named and kept; one of a process.
+/// Names and attributes of cookies. There is one per process.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    /// `__Host-`, `__Secure-` or nothing: browsers hold the first two to what they promise (RFC 6265bis §4.1.3).
+    /// `__Host-`, `__Secure-` or empty. Browsers enforce the restrictions of the first two (RFC 6265bis
+    /// §4.1.3).
     prefix: &'static str,
-    /// What follows each cookie's own attributes.
+    /// Attributes that all cookies have in common.
     suffix: String,
-    /// Seconds that the refresh token can be used.
+    /// Lifetime of the refresh token in seconds.
     idle: u64,
 }
 
-/// What a browser that signs in is given.
+/// The tokens that a browser gets at login.
 #[derive(Debug)]
 pub struct Tokens<'a> {
     /// The access token.
     pub access: &'a str,
-    /// Seconds it lives.
+    /// Lifetime of the access token in seconds.
     pub expires_in: u64,
     /// The refresh token.
     pub refresh: &'a str,
@@ -39,7 +41,8 @@ pub struct Tokens<'a> {
 }
 
 impl Cookies {
-    /// For a product reached at `public_url`, also from other hosts of `domain`. `idle`: how long a refresh token lives.
+    /// Cookies for an installation at `public_url`, shared with the hosts of `domain` if it is set. `idle` is
+    /// the lifetime of a refresh token.
     pub fn new(public_url: &str, domain: Option<&str>, idle: Duration) -> Self {
         let is_https = public_url.starts_with("https://");
         let prefix = match (is_https, domain) {
@@ -62,16 +65,16 @@ impl Cookies {
         self.read(request, REFRESH)
     }
 
-    /// The token of a device that has logged in before.
+    /// The device cookie of a request, set at an earlier login.
     pub fn device<'a>(&self, request: &'a Request) -> Option<&'a str> {
         self.read(request, DEVICE)
     }
 
-    /// The value of our cookie `name`; none when there are two, whatever their order: one of them was set by another host of
-    /// our domain, and the browser does not say which.
+    /// The value of the cookie `name`. `None` if there are two, in any order: another host of the domain set
+    /// one of them, and the browser does not say which.
     ///
-    /// Read byte by byte: a pair that is none of ours may hold anything, and one of our name that is no cookie
-    /// (RFC 6265 §4.1.1) was not written by us. Neither spoils the others.
+    /// Parses bytes, not text: other cookies can contain anything, and a cookie of this name with an invalid
+    /// value (RFC 6265 §4.1.1) was not set by this program. Neither invalidates the other cookies.
     fn read<'a>(&self, request: &'a Request, name: &str) -> Option<&'a str> {
         let lines = request.headers().get_all(header::COOKIE).into_iter();
         let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -84,7 +87,7 @@ impl Cookies {
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// `Set-Cookie` for a browser that signs in, or goes on.
+    /// `Set-Cookie` values for a login or a token refresh.
     pub fn signed_in(&self, tokens: &Tokens<'_>) -> Vec<HeaderValue> {
         [
             self.write(ACCESS, tokens.access, tokens.expires_in, "; HttpOnly; SameSite=Lax"),
@@ -96,17 +99,17 @@ impl Cookies {
         .collect()
     }
 
-    /// `Set-Cookie` for a fresh CSRF token alone.
+    /// `Set-Cookie` value for a new CSRF token.
     pub fn csrf(&self, token: &str) -> Option<HeaderValue> {
         self.write(CSRF, token, self.idle, "; SameSite=Strict")
     }
 
-    /// `Set-Cookie` for a browser to be known again.
+    /// `Set-Cookie` value of the device cookie.
     pub fn known(&self, token: &str) -> Option<HeaderValue> {
         self.write(DEVICE, token, KNOWN.num_seconds().unsigned_abs(), "; HttpOnly; SameSite=Strict")
     }
 
-    /// `Set-Cookie` for a browser that signs out.
+    /// `Set-Cookie` values for a logout, which delete the cookies of the session.
     pub fn signed_out(&self) -> Vec<HeaderValue> {
         let gone = |name| self.write(name, "", 0, "; HttpOnly; SameSite=Strict");
         [ACCESS, REFRESH, CSRF].into_iter().filter_map(gone).collect()
@@ -122,7 +125,7 @@ impl Cookies {
     }
 }
 
-/// May a cookie's value hold this byte (RFC 6265 §4.1.1)?
+/// Returns whether the value of a cookie can contain this byte (RFC 6265 §4.1.1).
 fn is_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }

@@ -1,39 +1,41 @@
-//! What a browser may do with an answer (CSP Level 3): every policy, in every mode.
+//! Content security policies (CSP Level 3) of all kinds of responses, in every mode.
 
 use insula_core::runtime::config::CspMode;
 use poem::{Response, http::HeaderValue};
 
-/// What kind of thing an answer is to a browser. A handler says it in the data of its answer ([`Response::set_data`]).
+/// The policy for a kind of response. A handler sets it as data of its response ([`Response::set_data`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// Data: it runs, shows and asks nothing.
+    /// Data: no scripts, no content and no requests.
     #[default]
     Data,
-    /// A page of the product, or a part of one: it runs and shows what this origin serves, and asks this origin only. No
-    /// text becomes a script or markup (Trusted Types).
+    /// A page of the product, or a part of one. It can load content from this origin only and send requests
+    /// to this origin only. Text cannot become a script or markup (Trusted Types).
     Page,
-    /// The documentation page, or a part of it: like a page, but its scripts write markup.
+    /// The documentation page, or a part of it. Like a page, but its scripts can write markup.
     Docs,
-    /// The reference page, or a part of it: like the documentation page, but its scripts write styles too.
+    /// The reference page, or a part of it. Like the documentation page, but its scripts can write styles
+    /// too.
     Reference,
-    /// The mailbox of development: it runs nothing, and shows mails in frames of their own.
+    /// The development inbox. It runs no scripts, and shows each e-mail in a frame.
     Mailbox,
-    /// A mail is a stranger's document: it may have its own looks and links that open elsewhere, and nothing else.
+    /// An e-mail, which is untrusted content. It can have its own styles and links that open in another tab,
+    /// and nothing else.
     Mail,
 }
 
 impl Policy {
-    /// That of `response`.
+    /// The policy of `response`.
     pub fn of(response: &Response) -> Self {
         response.data::<Self>().copied().unwrap_or_default()
     }
 
-    /// Is it a page that must not be held on to by those which open it, or which it opens?
+    /// Returns whether it is a page that must be isolated from pages that open it or that it opens.
     pub fn stands_alone(self) -> bool {
         matches!(self, Self::Page | Self::Docs | Self::Reference | Self::Mailbox)
     }
 
-    /// What the answer says; `None`: nothing. A stranger's document is kept in bounds in every mode.
+    /// The value of the header. `None`: no header is sent. Untrusted content is restricted in every mode.
     pub fn header(self, mode: CspMode) -> Option<HeaderValue> {
         let policy = match (self, mode) {
             (Self::Mail, _) => {
@@ -55,7 +57,7 @@ impl Policy {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             }
-            // The hashes are those of the two style elements of Redoc's bundle; its README says more.
+            // The hashes are those of the two style elements in the bundle of Redoc; see its README.
             (Self::Reference, CspMode::Strict) => {
                 "default-src 'none'; script-src 'self'; \
                  style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' \
@@ -71,8 +73,8 @@ impl Policy {
         Some(HeaderValue::from_static(policy))
     }
 
-    /// Who may show the answer in a frame, for browsers that know no `frame-ancestors` (RFC 7034): the same as
-    /// [`Policy::header`] says.
+    /// The value of `X-Frame-Options` (RFC 7034), for browsers that do not support `frame-ancestors`. It has
+    /// the same meaning as [`Policy::header`].
     pub fn frames(self, mode: CspMode) -> Option<HeaderValue> {
         let who = match (self, mode) {
             (Self::Mail, _) => "SAMEORIGIN",

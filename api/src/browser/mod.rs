@@ -1,4 +1,4 @@
-//! What concerns browsers alone: cookies, allowed origins and the content security policy.
+//! Browser security: cookies, allowed origins and the content security policy.
 
 pub mod cookies;
 pub mod origins;

@@ -1,4 +1,4 @@
-//! Where a request of a browser comes from, and whether that is a place of ours (Fetch Metadata; RFC 6454).
+//! Checks whether a request of a browser comes from an allowed origin (Fetch Metadata; RFC 6454).
 
 use insula_core::base::error::{Error, ErrorCode};
 use poem::{
@@ -6,27 +6,25 @@ use poem::{
     http::{HeaderName, HeaderValue, header},
 };
 
-/// Says how the page that asks stands to us; no script can set it.
+/// The header with the relation between the requesting page and this server. Scripts cannot set it.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The origins whose pages may act for a person: our own and those that were listed.
-///
-/// Ours comes first.
+/// The origins whose pages can act for a user: this server's own and the listed ones.
 #[derive(Clone, Debug)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// Our own is that of `public_url`.
+    /// The allowed origins: that of `public_url` and the `listed` ones.
     pub fn new(public_url: &str, listed: &[String]) -> Self {
         let mut own = public_url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         own.make_ascii_lowercase();
         Self([own].into_iter().chain(listed.iter().cloned()).collect())
     }
 
-    /// For what a browser's cookies make possible: `request` must say that it comes from a place of ours.
+    /// Requires that `request` comes from an allowed origin. For requests that use the cookies of a browser.
     ///
     /// # Errors
-    /// `CSRF_FAILED` otherwise, also when it says nothing.
+    /// `CSRF_FAILED` otherwise, also if the request names no origin.
     pub fn require(&self, request: &Request) -> Result<(), Error> {
         match self.is_ours(request) {
             Some(true) => Ok(()),
@@ -34,10 +32,11 @@ impl Origins {
         }
     }
 
-    /// For what anybody may ask: programs say nothing of where they come from, and pages of others do not get in.
+    /// Refuses `request` if it comes from another origin. For public operations, which programs call without
+    /// an origin.
     ///
     /// # Errors
-    /// `CSRF_FAILED` when `request` says that it comes from elsewhere.
+    /// `CSRF_FAILED` if `request` names an origin that is not allowed.
     pub fn refuse_foreign(&self, request: &Request) -> Result<(), Error> {
         match self.is_ours(request) {
             Some(true) | None => Ok(()),
@@ -45,19 +44,19 @@ impl Origins {
         }
     }
 
-    /// Are there any besides our own?
+    /// Returns whether there are listed origins.
     pub fn has_listed(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// The origin that `request` names, if it is one of those listed besides our own.
+    /// The origin that `request` names, if it is one of the listed ones.
     pub fn listed<'a>(&self, request: &'a Request) -> Option<&'a HeaderValue> {
         let mut origins = request.headers().get_all(header::ORIGIN).iter();
         let (origin, None) = (origins.next()?, origins.next()) else { return None };
         self.0.iter().skip(1).any(|listed| origin == listed.as_str()).then_some(origin)
     }
 
-    /// `None`: it does not say.
+    /// Returns whether the request comes from an allowed origin. `None`: it does not name one.
     fn is_ours(&self, request: &Request) -> Option<bool> {
         let site = request.headers().get(SEC_FETCH_SITE);
         if site.is_some_and(|site| site == "same-origin") {

@@ -1,4 +1,5 @@
-//! `insula audit`: verifies an exported audit log. Needs neither the database nor the program that wrote the log.
+//! `insula audit`: verifies an exported audit log. Needs neither the database nor the program that wrote the
+//! log.
 
 use std::{
     fs::File,
@@ -59,7 +60,7 @@ struct Key {
     x: String,
 }
 
-/// The keys of a JSON Web Key Set, or the one of a JSON Web Key (RFC 7517).
+/// Reads the keys of a JSON Web Key Set, or the key of a JSON Web Key (RFC 7517).
 fn keys(file: &Path) -> Result<Vec<PublicKey>, CliError> {
     let named = |fault: &dyn std::fmt::Display| CliError::failed(format!("{}: {fault}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|fault| named(&fault))?;
@@ -74,7 +75,7 @@ fn keys(file: &Path) -> Result<Vec<PublicKey>, CliError> {
     }
 }
 
-/// The lines of an export, read one after the other, with a progress bar.
+/// Reads the lines of an export one after the other, with a progress bar.
 struct Lines {
     file: PathBuf,
     reader: BufReader<File>,
@@ -86,7 +87,7 @@ impl Lines {
     fn open(path: &Path) -> Result<Self, CliError> {
         let named = |fault| CliError::failed(format!("{}: {fault}", path.display()));
         let file = File::open(path).map_err(named)?;
-        // Shown on a terminal only, and without colours.
+        // Shown only on a terminal, and without colours.
         let bar = ProgressBar::new(file.metadata().map_err(named)?.len());
         let style =
             ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes}/{total_bytes}, {eta} left");

@@ -1,4 +1,4 @@
-//! What a server does beside answering, until it stops.
+//! The background tasks of a server, which run until it stops.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,19 +7,19 @@ use insula_core::{runtime::rate_limit::RateLimiter, storage::db::Db};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// How often buckets that are full again are forgotten.
+/// Interval to remove full rate limit buckets.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
-/// How often the database is told which sessions were used.
+/// Interval to store which sessions were used.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
 
-/// How often it is looked what was refused again and again for a minute.
+/// Interval to record requests that were refused repeatedly for a minute.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
-/// How often the database is asked for its clock.
+/// Interval to measure the clock of the database.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
-/// Follows the database's clock.
+/// Measures the clock of the database regularly.
 pub(super) async fn follow_clock(db: Db, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(MEASURE_EVERY)).await.is_some() {
         if let Err(error) = db.measure_skew().await {
@@ -28,7 +28,7 @@ pub(super) async fn follow_clock(db: Db, stop: CancellationToken) {
     }
 }
 
-/// Learns of keys that were added, changed their turn or were removed, by whichever process.
+/// Loads keys that any process added, activated or removed.
 pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(every)).await.is_some() {
         if state.is_migrated()
@@ -39,7 +39,7 @@ pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: Cancel
     }
 }
 
-/// Now and then, and at the end.
+/// Stores which sessions were used, regularly and at the end.
 pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
@@ -50,7 +50,7 @@ pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) 
     }
 }
 
-/// Now and then, and at the end.
+/// Records repeated refusals, regularly and at the end.
 pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
@@ -61,11 +61,12 @@ pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToke
     }
 }
 
-/// Buckets that are full again are forgotten, so that memory is bounded by who asks, not by who ever asked.
+/// Removes full buckets regularly, so that memory depends on the active clients and not on all clients ever
+/// seen.
 pub(super) async fn tidy(limits: RateLimiter, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
         let limits = limits.clone();
-        // Of a million buckets it takes a tenth of a second.
+        // It takes a tenth of a second for a million buckets.
         drop(tokio::task::spawn_blocking(move || limits.evict_idle()).await);
     }
 }

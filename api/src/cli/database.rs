@@ -11,7 +11,7 @@ use insula_core::{
 
 use super::{CliError, migrate, serve::data_folder};
 
-/// Is the database as it must be? Migrates first, where the configuration says so.
+/// Returns whether the schema of the database is current. Migrates first if the configuration says so.
 pub(super) async fn is_current(config: &Config) -> Result<bool, CliError> {
     if !config.migrates_on_start() {
         return Ok(migrate::shortfall(config).await.map_err(migrate::fault_of(config))?.is_none());
@@ -26,9 +26,10 @@ pub(super) async fn is_current(config: &Config) -> Result<bool, CliError> {
     Ok(true)
 }
 
-/// What this installation is called in a Redis. The database's file is made where it is missing: it has its id.
+/// The namespace of this installation in Redis. Creates the database file if it is missing, because it
+/// contains the id of the installation.
 pub(super) async fn namespace(config: &Config) -> Result<Namespace, CliError> {
-    // Nobody else counts, or is told anything: there is nothing to call.
+    // Without Redis the namespace is not used.
     if config.redis_url.is_none() {
         return Ok(Namespace::of("alone"));
     }
@@ -49,8 +50,8 @@ pub(super) async fn warn_of_sharing(config: &Config) {
     }
 }
 
-/// Opens the database of the configuration; makes the data folder when it is needed. `cluster`: who is told of changes.
-/// `bell`: who is told of new jobs.
+/// Opens the configured database, and creates the data folder if it is needed. `cluster` gets changes to
+/// share with other processes, and `bell` gets new jobs.
 pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) -> Result<Db, CliError> {
     let url = config.database_url();
     if config.database_url.is_none() {
@@ -59,7 +60,7 @@ pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) 
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
     let options = Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() };
     let db = Db::connect(&url, &options).await?;
-    // Before anything is judged by the time. A failure is told by what needs the database next.
+    // Before any time is compared. The next use of the database reports a failure.
     if let Err(error) = db.measure_skew().await {
         tracing::debug!(%error, "cannot read the clock of the database");
     }

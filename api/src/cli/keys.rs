@@ -16,12 +16,12 @@ use super::{CliError, database, migrate, say, serve};
 pub(super) enum Command {
     /// Publish a new key, which starts to sign after `INSULA_KEY_LEAD`; existing tokens stay valid
     Rotate {
-        /// Remove all keys and sign with a new key immediately, for keys that were stolen or cannot be decrypted. All
-        /// access tokens signed so far are refused
+        /// Remove all keys and sign with a new key immediately, for keys that were stolen or cannot be
+        /// decrypted. All access tokens signed so far are refused
         #[arg(long)]
         now: bool,
-        /// Replace the key that signs audit logs instead, if it cannot be decrypted or may have been stolen. The old key
-        /// still verifies what it signed, if it can be decrypted
+        /// Replace the key that signs audit logs instead, if it cannot be decrypted or may have been stolen.
+        /// The old key still verifies what it signed, if it can be decrypted
         #[arg(long, conflicts_with = "now")]
         audit: bool,
     },
@@ -32,7 +32,7 @@ pub(super) enum Command {
 pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Rotate { now, audit } => {
-            // Before anything is wrapped with a key that servers would not start with.
+            // Before a key is encrypted with a master key that servers would refuse.
             config.refuse_insecure()?;
             if config.migrates_on_start() {
                 migrate::up(config).await?;

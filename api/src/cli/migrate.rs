@@ -48,7 +48,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     Ok(())
 }
 
-/// Shows what is applied, pending and missing. That something is missing is a failure; that migrations are pending is not.
+/// Shows what is applied, pending and missing. Missing parts are an error; pending migrations are not.
 async fn status(config: &Config) -> Result<(), CliError> {
     let missing = insula_migrations::missing(&config.migration_url(), login(config).as_deref()).await;
     let missing = missing.map_err(fault_of(config))?;
@@ -58,7 +58,7 @@ async fn status(config: &Config) -> Result<(), CliError> {
                 say(format_args!("{} {name}", if applied { "applied" } else { "pending" }));
             }
         }
-        // What is missing says why.
+        // The list of missing parts explains this.
         Err(insula_migrations::Error::Unreadable) if !missing.is_empty() => {}
         Err(error) => return Err(fault_of(config)(error)),
     }
@@ -71,7 +71,7 @@ async fn status(config: &Config) -> Result<(), CliError> {
 
 const REPAIR: &str = "`insula migrate up` repairs them";
 
-/// Applies what is pending, and repairs.
+/// Applies pending migrations, and repairs roles and policies.
 pub(super) async fn up(config: &Config) -> Result<Upgrade, CliError> {
     if config.database_url.is_none() {
         serve::data_folder(config)?;
@@ -80,13 +80,13 @@ pub(super) async fn up(config: &Config) -> Result<Upgrade, CliError> {
     upgraded.map_err(fault_of(config))
 }
 
-/// A fault of migrations, with the setting that names their database.
+/// Returns a function that adds the setting of the database to an error of migrations.
 pub(super) fn fault_of(config: &Config) -> impl Fn(insula_migrations::Error) -> CliError {
     let setting = config.migration_setting();
     move |error| CliError::of_database(setting, &error)
 }
 
-/// What keeps the database from serving and `insula migrate up` would put right, in a sentence.
+/// What is missing in the database and `insula migrate up` would add, as a sentence. `None`: nothing.
 pub(super) async fn shortfall(config: &Config) -> Result<Option<String>, insula_migrations::Error> {
     let url = config.migration_url();
     let missing = insula_migrations::missing(&url, login(config).as_deref()).await?;
@@ -100,7 +100,7 @@ pub(super) async fn shortfall(config: &Config) -> Result<Option<String>, insula_
     Ok(pending.then(|| "migrations are pending: run `insula migrate up`".to_owned()))
 }
 
-/// Can the database be used? Says in the log why not.
+/// Returns whether the database can be used. Logs the reason if it cannot.
 pub(super) async fn is_current(config: &Config) -> bool {
     match shortfall(config).await {
         Ok(None) => return true,
@@ -110,7 +110,7 @@ pub(super) async fn is_current(config: &Config) -> bool {
     false
 }
 
-/// The login of the running application, where migrations have another one.
+/// The database login of the application, if migrations use another one.
 fn login(config: &Config) -> Option<String> {
     config.migration_database_url.as_ref()?;
     config.database_url.as_ref()?.login()

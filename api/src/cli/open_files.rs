@@ -1,12 +1,13 @@
-//! How many files the process may open: each connection is one.
+//! The limit of open files of the process. Each connection is one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are no connection of a client: the database, mail, Redis, the ops port.
+/// Number of files reserved for other uses than connections of clients: the database, e-mail, Redis, the ops
+/// port.
 const OWN: u64 = 256;
 
-/// How many connections there can be of the `wish`. Raises the process's soft limit to its hard one, as it may by itself:
-/// what shells and init systems set by default (1,024) is for programs that use `select`.
+/// The number of connections that are possible, at most `wish`. Raises the soft limit of the process to its
+/// hard limit, which needs no privileges. The usual default (1,024) is for programs that use `select`.
 pub(super) fn connections(wish: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let most = match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
@@ -16,7 +17,7 @@ pub(super) fn connections(wish: usize) -> usize {
             limit.current
         }
     };
-    // None: there is no limit.
+    // `None`: there is no limit.
     let room = most.map_or(usize::MAX, room);
     if room < wish {
         tracing::warn!(
@@ -29,7 +30,7 @@ pub(super) fn connections(wish: usize) -> usize {
     wish.min(room)
 }
 
-/// What is left for clients.
+/// The number of files left for clients.
 fn room(files: u64) -> usize {
     usize::try_from(files - OWN.min(files / 2)).unwrap_or(usize::MAX)
 }

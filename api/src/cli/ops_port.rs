@@ -1,4 +1,4 @@
-//! How a process opens its ops port.
+//! Opens the ops port of a process.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{CliError, say};
 
-/// Begins to count, and binds `INSULA_OPS_BIND`, or a free port where `is_any`. In development a process does without one that is taken.
+/// Starts the metrics, and binds `INSULA_OPS_BIND`, or a free port if `is_any`. In development a process runs
+/// without the ops port if the port is in use.
 pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, CliError> {
     if let Err(error) = metrics::init() {
         tracing::warn!(error, "metrics are not available");
@@ -30,7 +31,7 @@ pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpLi
     }
 }
 
-/// Says where it is, and answers there until `stop`.
+/// Logs the address of the ops port, and serves it until `stop`.
 pub(super) fn open(listener: Option<TcpListener>, ops: Ops, tasks: &TaskTracker, stop: &CancellationToken) {
     let Some(listener) = listener else { return };
     if let Ok(address) = listener.local_addr() {

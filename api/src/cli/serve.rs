@@ -54,11 +54,11 @@ use super::{
     CliError, background_tasks, create_superuser, database, migrate, open_files, ops_port, say, seed, worker,
 };
 
-/// Connections that may wait to be accepted; the system allows no more than `net.core.somaxconn`. Of a burst over that some
-/// are reset.
+/// Maximum number of connections that wait to be accepted. The system limits it to `net.core.somaxconn`. Of a
+/// larger burst some connections are reset.
 const BACKLOG: u32 = 4096;
 
-/// How often a server that may not migrate looks whether somebody else did.
+/// Interval in which a server that does not migrate checks whether another process did.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
@@ -75,7 +75,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// What the flags set.
+    /// The settings that the flags override.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         self.bind.map(|bind| ("INSULA_BIND", bind.to_string())).into_iter().collect()
     }
@@ -85,7 +85,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     config.refuse_insecure()?;
     let mut bind = config.bind;
     bind.set_port(args.port.unwrap_or(bind.port()));
-    // First: a port that is taken is no reason to migrate anything.
+    // First: nothing is migrated if the port is in use.
     let listener = listen(bind)?;
     let address = listener.local_addr()?;
     let ops_listener = ops_port::listen(config, args.port == Some(0)).await?;
@@ -107,7 +107,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let headers = Headers::new(&public_url, config.csp_mode);
     let app = insula_api::app::build(Arc::clone(&state), limits, headers).map_err(CliError::failed)?;
 
-    // Not before: until then a signal simply ends the process.
+    // Not earlier: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     let pulse = Heartbeat::default();
@@ -125,7 +125,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
                 let stop = background.clone();
                 Box::pin(async move { stop.run_until_cancelled(line.carry(rings)).await.unwrap_or_default() })
             }
-            // Nobody hears the bell: whoever works looks for the jobs.
+            // No Redis and no worker: other processes poll for the jobs.
             (true, None) => Box::pin(async { drop(rings) }),
         };
     let ready = when_migrated(config.clone(), Arc::clone(&state), master, background.clone());
@@ -159,7 +159,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Everything every request shares. A token's issuer is where people reach the installation, when it says so.
+/// The state that all requests share. The issuer of tokens is the public URL, if one is configured.
 fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> State {
     let issuer = config.public_url.as_deref().unwrap_or("insula");
     let trusted = config.trusted_origins.as_ref().map_or(&[][..], |OriginList(origins)| origins);
@@ -193,7 +193,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
     }
 }
 
-/// What can be done only when the schema is current, and must be before the first request.
+/// Prepares the server after the schema is current and before the first request.
 async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(), CliError> {
     if let (Some(email), Some(password)) = (&config.first_superuser_email, &config.first_superuser_password) {
         create_superuser::ensure(&state.db, &state.passwords, email, password.clone()).await?;
@@ -204,8 +204,8 @@ async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(
     Ok(())
 }
 
-/// Waits until the schema is current, which on a server that may not migrate is somebody else's doing. `false`: until
-/// `stop`.
+/// Waits until the schema is current. If the server does not migrate, another process does. Returns `false`
+/// if `stop` came first.
 async fn when_migrated(
     config: Config,
     state: Arc<State>,
@@ -226,7 +226,8 @@ async fn when_migrated(
     true
 }
 
-/// The configured key; without one, in development, a key made once and kept in the data folder.
+/// The configured master key. Without one, in development, a key that is created once and kept in the data
+/// folder.
 pub(super) fn master_key(config: &Config) -> Result<MasterKey, CliError> {
     let key = match &config.secret_key {
         Some(key) => key.expose().clone(),
@@ -235,7 +236,8 @@ pub(super) fn master_key(config: &Config) -> Result<MasterKey, CliError> {
     Ok(MasterKey::new(key).with_previous(config.secret_key_previous.clone()))
 }
 
-/// The data folder; made when it is missing, for its owner alone: it holds password hashes and keys.
+/// The data folder. If it is missing, it is created with access for its owner only, because it contains
+/// password hashes and keys.
 pub(super) fn data_folder(config: &Config) -> Result<&Path, CliError> {
     let folder = config.data_dir.as_path();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -246,7 +248,7 @@ pub(super) fn data_folder(config: &Config) -> Result<&Path, CliError> {
 fn listen(bind: SocketAddr) -> Result<TcpListener, CliError> {
     let listen = || {
         let socket = if bind.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // As every server does: connections of the one before may still be closing.
+        // Connections of a previous process may still be closing.
         socket.set_reuseaddr(true)?;
         socket.bind(bind)?;
         socket.listen(BACKLOG)
@@ -273,15 +275,15 @@ fn limits(config: &Config, connections: usize) -> Limits {
     }
 }
 
-/// SIGTERM and SIGINT.
+/// The signals that stop the process: SIGTERM and SIGINT.
 pub(super) struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Stop {
-    /// From now on SIGXFSZ does not end the process either: a write beyond the limit of a file's size (`ulimit -f`) fails,
-    /// and is survived like a full disk.
+    /// Listens for the signals. From now on SIGXFSZ does not end the process either: a write over the file
+    /// size limit (`ulimit -f`) fails like a write to a full disk.
     pub(super) fn listen() -> io::Result<Self> {
         drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })

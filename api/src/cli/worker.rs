@@ -64,7 +64,7 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Begins when the schema is current.
+/// Runs the worker when the schema is current.
 async fn work(config: Config, worker: Worker, is_migrated: bool, stop: CancellationToken) {
     if !is_migrated {
         while !migrate::is_current(&config).await {
@@ -77,7 +77,7 @@ async fn work(config: Config, worker: Worker, is_migrated: bool, stop: Cancellat
     worker.run(stop).await;
 }
 
-/// As the settings say, without news from anybody.
+/// Builds a worker from the settings, without notifications from other processes.
 pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, pulse: Heartbeat) -> Worker {
     Worker {
         db: db.clone(),
@@ -91,7 +91,7 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, p
     }
 }
 
-/// The way to the Redis of the settings, where there is one.
+/// The connection to the configured Redis. `None`: there is none.
 pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, CliError> {
     let line = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
     line.transpose().map_err(|fault| CliError::config(format!("REDIS_URL: {fault}")))

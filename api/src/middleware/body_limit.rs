@@ -1,4 +1,4 @@
-//! A request body that is counted and timed, whatever extractor reads it, and the deadline of the whole request.
+//! Limits the size and time of request bodies, for all extractors, and the time of the whole request.
 
 use std::{
     io,
@@ -18,12 +18,12 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::{problem::Problem, server::Limits};
 
-/// Where the body leaves word why it failed: to extractors every fault is one I/O error.
+/// Where the body stores why it failed, because extractors see only an I/O error.
 type Fault = Arc<OnceLock<ErrorCode>>;
 
 pin_project! {
-    /// Fails once more than `left` bytes arrive or `deadline` passes. Counts real bytes, so that chunked and HTTP/2
-    /// bodies are bounded like any other.
+    /// A body that fails when more than `left` bytes arrive or `deadline` passes. It counts the actual bytes,
+    /// so that chunked and HTTP/2 bodies are limited like any other.
     struct Bounded<B> {
         #[pin]
         inner: B,
@@ -46,7 +46,7 @@ where
         let fail = |code: ErrorCode| {
             Poll::Ready(Some(Err(io::Error::other(this.fault.get_or_init(|| code).as_str()))))
         };
-        // The clock first: a client that always has one more byte ready must not outrun it.
+        // Check the deadline first: otherwise a client that always has one more byte ready could avoid it.
         if this.deadline.poll(cx).is_ready() {
             return fail(ErrorCode::RequestTimeout);
         }
@@ -79,7 +79,7 @@ fn bound(request: &mut Request, bytes: u64, time: Duration) -> Fault {
     fault
 }
 
-/// Middleware: the request's body within `limits`, and its answer too; 413 and 408 otherwise.
+/// Middleware: limits the size and time of the body and the time to the response; 413 and 408 otherwise.
 ///
 /// # Errors
 /// `PAYLOAD_TOO_LARGE`, `REQUEST_TIMEOUT`, and those of `endpoint`.
@@ -98,7 +98,7 @@ where
     }
     let fault = bound(&mut request, limits.body_bytes, limits.body_time);
     let answer = timeout(limits.request_time, endpoint.call(request)).await;
-    // Whatever the extractor made of the broken body, the client hears what was wrong with it.
+    // Report why the body failed instead of the error that the extractor made of it.
     match (fault.get(), answer) {
         (Some(code), _) => refuse(*code),
         (None, Ok(answer)) => answer,

@@ -1,5 +1,5 @@
-//! Pages of other origins that may ask with the cookies of a browser, and read what is answered (Fetch §3.3): those of
-//! `INSULA_TRUSTED_ORIGINS`, each by its name, and nobody else.
+//! Cross-origin requests (CORS, Fetch §3.3): pages of the origins in `INSULA_TRUSTED_ORIGINS`, and no others,
+//! can send requests with cookies and read the responses.
 
 use std::sync::Arc;
 
@@ -10,18 +10,19 @@ use poem::{
 
 use crate::{BASE, browser::origins::Origins, operations::Match};
 
-/// What a page may send besides what every page may.
+/// Request headers that a page can send in addition to the safelisted ones.
 const SENT: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, \
                     x-csrf-token, x-platform-access, x-request-id";
 
-/// What a page may read besides what every page may.
+/// Response headers that a page can read in addition to the safelisted ones.
 const READ: &str = "Allow, Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
      X-Request-Id, X-Total-Count";
 
-/// How long a browser may remember what it was allowed.
+/// Seconds that a browser can cache the result of a preflight request.
 const REMEMBERED: &str = "600";
 
-/// Middleware around everything that answers, refusals too, or a page could not read why it was refused.
+/// Middleware around everything that responds. It includes errors, because otherwise a page could not read
+/// them.
 ///
 /// # Errors
 /// Those of `endpoint`.
@@ -29,7 +30,7 @@ pub async fn around<E>(origins: Arc<Origins>, endpoint: Arc<E>, request: Request
 where
     E: Endpoint<Output = Response>,
 {
-    // Probes and pages are nothing that other pages read.
+    // Other pages do not read probes and pages.
     if !origins.has_listed() || !request.uri().path().starts_with(BASE) {
         return endpoint.call(request).await;
     }
@@ -37,7 +38,7 @@ where
     let is_asked_before = origin.is_some() && asked_before(&request).is_some();
     let mut response = endpoint.call(request).await?;
     let headers = response.headers_mut();
-    // Without a known origin too: what a cache keeps for one page is not the answer for another.
+    // Also without a known origin: a cached response for one page is not the response for another.
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -49,8 +50,8 @@ where
     Ok(response)
 }
 
-/// Middleware behind the limits by address, which count questions too: answers what a browser asks before a page of a listed
-/// origin asks.
+/// Middleware that answers preflight requests for pages of listed origins. It is inside the rate limits by IP
+/// address, which count preflight requests too.
 ///
 /// # Errors
 /// Those of `endpoint`.
@@ -64,7 +65,7 @@ where
     }
 }
 
-/// The methods of the path, where a browser asks before it sends one of them.
+/// The methods of the path, if `request` is a preflight request for one of them.
 fn asked_before(request: &Request) -> Option<HeaderValue> {
     let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD)?.to_str().ok()?;
     match request.data() {

@@ -1,4 +1,4 @@
-//! The headers that every response carries, whatever produced it.
+//! The headers of every response, including errors.
 
 use std::sync::Arc;
 
@@ -25,16 +25,16 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// For a product reached at `public_url`: with `https`, browsers are told to keep to it (RFC 6797). `csp`: how much its
-    /// pages may do in them.
+    /// The headers for an installation at `public_url`. With `https`, browsers are told to use only that (RFC
+    /// 6797). `csp` is the mode of the content security policy.
     pub fn new(public_url: &str, csp: CspMode) -> Self {
         Self { is_https: public_url.starts_with("https://"), csp }
     }
 
-    /// Passes `request` on to `endpoint`, with its [`RequestId`].
+    /// Passes `request` on to `endpoint` with its [`RequestId`], and completes the headers of the response.
     ///
     /// # Errors
-    /// Those of `endpoint`, which answers failures itself ([`crate::problem::render`]).
+    /// Those of `endpoint`, which renders errors itself ([`crate::problem::render`]).
     pub async fn around<E>(self, endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
     where
         E: Endpoint<Output = Response>,

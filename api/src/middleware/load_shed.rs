@@ -1,8 +1,9 @@
-//! How many requests are worked on at a time. Who comes then is told at once to come again, before he costs anything.
+//! Limits the number of concurrent requests. A request over the limit is refused at once, before it uses
+//! resources.
 //!
-//! What waits for the database, or for the rest of a body, holds memory; and a queue that is longer than what is served
-//! within the time-outs only makes everybody fail late. Probes and pages are not counted: whoever looks why it is busy gets
-//! through.
+//! Requests that wait for the database or for the rest of a body use memory. A queue that is longer than what
+//! can be served within the time-outs only makes all requests fail late. Probes and pages are not counted, so
+//! that a busy server can be inspected.
 
 use std::{
     io,
@@ -30,24 +31,26 @@ use crate::{
     server::activity::{PeerLimiter, PeerPermit},
 };
 
-/// When to come again.
+/// Value of `Retry-After` for a refused request.
 const SOON: Duration = Duration::from_secs(1);
 
-/// A request's place; given back on drop.
+/// The slot of one request, released on drop.
 type Held = (OwnedSemaphorePermit, PeerPermit);
 
-/// The requests of one server.
+/// The concurrent requests of one server.
 #[derive(Debug)]
 pub(crate) struct LoadShedder {
     slots: Arc<Semaphore>,
     addresses: Arc<PeerLimiter>,
-    /// Most of one IPv4 address or IPv6 /64: nobody shuts the others out by sending slowly.
+    /// Maximum for one IPv4 address or IPv6 /64, so that one client with slow requests cannot block the
+    /// others.
     share: usize,
     trusted_proxies: Option<Networks>,
 }
 
 impl LoadShedder {
-    /// At most so many requests, half of them from one address, which these proxies tell.
+    /// Allows this number of requests, and half of it from one IP address. Proxies in `trusted_proxies`
+    /// report the IP address.
     pub(crate) fn new(requests: usize, trusted_proxies: Option<Networks>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(requests)),
@@ -57,19 +60,20 @@ impl LoadShedder {
         }
     }
 
-    /// A place for one more request of `client`; `None`: there is none.
+    /// Takes a slot for one more request of `client`. `None`: the limit is reached.
     fn enter(&self, client: Option<IpAddr>) -> Option<Held> {
         let slot = self.slots.clone().try_acquire_owned().ok()?;
-        // Those of whom no address is known share one.
+        // Clients without a known IP address share one.
         let client = client.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
         Some((slot, self.addresses.enter(client, self.share)?))
     }
 
-    /// Middleware: an operation runs only while there is a place for it, and keeps it until the last piece of its answer is
-    /// handed over or nobody wants it any more: a file is read from the database while it is sent.
+    /// Middleware: an operation runs only with a free slot. It keeps the slot until the last part of its
+    /// response is handed over or the response is dropped, because a file is read from the database while it
+    /// is sent.
     ///
     /// # Errors
-    /// `UNAVAILABLE` where there is none, and those of `endpoint`.
+    /// `UNAVAILABLE` if there is no free slot, and those of `endpoint`.
     pub(crate) async fn shed<E: Endpoint<Output = Response>>(
         self: Arc<Self>,
         endpoint: Arc<E>,
@@ -89,7 +93,7 @@ impl LoadShedder {
     }
 }
 
-/// A body that keeps the place of its request.
+/// A response body that keeps the slot of its request.
 struct PermitBody {
     inner: BoxBody<Bytes, io::Error>,
     _held: Held,

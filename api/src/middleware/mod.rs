@@ -1,4 +1,4 @@
-//! What every request passes before its handler, one file each. `app.rs` lists them in order.
+//! The middleware of every request, one file each. `app.rs` lists them in order.
 
 pub mod headers;
 pub mod access_log;

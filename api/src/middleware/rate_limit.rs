@@ -1,7 +1,7 @@
-//! How often clients may ask: which classes an operation falls in, and what the answer says of it. The counting is core's.
+//! Rate limits: the classes of each operation, and the headers of the response. `core` does the counting.
 //!
-//! Two stages: the address before anything is looked at, the person and the organization once it is known who they are. What
-//! counts is the operation, never how a path is written.
+//! There are two stages. The IP address is counted first, before anything else; the user and the organization
+//! are counted when they are known. The operation determines the class, never the spelling of the path.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,11 +19,11 @@ use poem::{
 
 use crate::{operations::Operation, problem::Problem, request::client_ip, state::State};
 
-/// What there may be, and what is left of it (draft-ietf-httpapi-ratelimit-headers-09).
+/// Headers with the quota and what is left of it (draft-ietf-httpapi-ratelimit-headers-09).
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// What is counted by address, beside everything.
+/// Operations counted by IP address in a class of their own, in addition to the class of all requests.
 const BY_ADDRESS: &[(&str, RateClass)] = &[
     ("logIn", RateClass::LogIn),
     ("reauthenticate", RateClass::LogIn),
@@ -39,7 +39,7 @@ const BY_ADDRESS: &[(&str, RateClass)] = &[
     ("declineInvitation", RateClass::Confirm),
 ];
 
-/// What is counted by organization, beside its person.
+/// Operations counted by organization, in addition to the user.
 const BY_ORGANIZATION: &[(&str, RateClass)] = &[
     ("createInvitation", RateClass::Mail),
     ("resendInvitation", RateClass::Mail),
@@ -54,14 +54,14 @@ const BY_ORGANIZATION: &[(&str, RateClass)] = &[
     ("exportTasksAsCsv", RateClass::Export),
 ];
 
-/// What is counted by session, by its handler.
+/// Operations counted by session, in their handlers.
 const BY_SESSION: &[(&str, RateClass)] = &[("refresh", RateClass::Refresh)];
 
 fn listed(table: &[(&str, RateClass)], id: &str) -> Option<RateClass> {
     table.iter().find(|(operation, _)| *operation == id).map(|(_, class)| *class)
 }
 
-/// The class of a person's requests for an operation.
+/// The class in which an operation is counted for a user.
 fn by_person(method: &Method, path: &str) -> RateClass {
     match path.contains("/admin/") {
         true => RateClass::Admin,
@@ -70,17 +70,17 @@ fn by_person(method: &Method, path: &str) -> RateClass {
     }
 }
 
-/// The class that the document names: the narrowest.
+/// The class that the document names, which is the one with the lowest limit.
 pub(crate) fn class(id: &str, method: &Method, path: &str) -> RateClass {
     let narrow = [BY_ADDRESS, BY_ORGANIZATION, BY_SESSION].iter().find_map(|table| listed(table, id));
     narrow.unwrap_or(by_person(method, path))
 }
 
-/// What was counted for a request; put into it by [`show`].
+/// The counted limits of a request. [`show`] puts it into the request.
 #[derive(Clone, Debug, Default)]
 pub struct Counted(Arc<Mutex<Vec<RateStatus>>>);
 
-/// Middleware around everything that answers: says what was counted.
+/// Middleware around everything that responds: adds the rate limit headers.
 ///
 /// # Errors
 /// Those of `endpoint`.
@@ -110,7 +110,7 @@ where
     Ok(response)
 }
 
-/// Middleware around the routes: the first stage.
+/// Middleware around the routes: the first stage, which counts the IP address.
 ///
 /// # Errors
 /// `RATE_LIMITED`, and those of `endpoint`.
@@ -126,7 +126,7 @@ where
     endpoint.call(request).await
 }
 
-/// The second stage, once it is known who asks, and in which organization.
+/// The second stage, which counts the user and the organization.
 ///
 /// # Errors
 /// `RATE_LIMITED`.
@@ -145,8 +145,8 @@ pub(crate) async fn by_person_and_organization(
     }
 }
 
-/// Counts an invitation by `user` into `org`: of the organization, and of the person wherever they invite. A new account has
-/// a smaller quota, so that nobody registers to send mails to strangers.
+/// Counts an invitation by `user` into `org`, for the organization and for the user across all organizations.
+/// A new account has a lower limit, so that nobody registers to send e-mails to strangers.
 ///
 /// # Errors
 /// `RATE_LIMITED`.
@@ -165,7 +165,7 @@ pub(crate) async fn by_invitation(
     take(state, request, RateClass::Mail, &org.to_string()).await
 }
 
-/// Takes a token of the class for `key`, and lets the answer say so.
+/// Takes a token of the class for `key`, and records it for the response headers.
 ///
 /// # Errors
 /// `RATE_LIMITED`.

@@ -1,9 +1,9 @@
-//! Headers that a request has more than once. A proxy in front of this server may have used the other one, so a request is
-//! refused when a header that decides something is repeated (RFC 9110 §5.3).
+//! Refuses repeated headers. A proxy in front of this server may have used the other value, so a request is
+//! refused if an important header is repeated (RFC 9110 §5.3).
 //!
-//! Refused where they are read, because they have an answer of their own: `Authorization` (401, [`crate::auth::extractors`]),
-//! `Content-Type` (415, [`crate::body`]) and `Host` (400, [`crate::server`]). `Cookie` may be sent in several lines;
-//! [`crate::browser::cookies`] says what two cookies of one name are.
+//! Some headers are refused where they are read, because they have another status: `Authorization` (401,
+//! [`crate::auth::extractors`]), `Content-Type` (415, [`crate::body`]) and `Host` (400, [`crate::server`]).
+//! `Cookie` can be sent in several lines; [`crate::browser::cookies`] handles two cookies of one name.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use poem::{
 
 use crate::problem::Problem;
 
-/// A request has each of them once at most.
+/// Headers that a request can have at most once.
 const ONCE: [&str; 6] = [
     "X-Platform-Access",
     "X-CSRF-Token",
@@ -25,10 +25,10 @@ const ONCE: [&str; 6] = [
     "Access-Control-Request-Method",
 ];
 
-/// Lists, which may be sent in several lines.
+/// Headers with lists, which can be sent in several lines.
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
 
-/// Middleware: refuses headers that are there twice, and joins lists that are there in parts.
+/// Middleware: refuses repeated headers, and joins lists that are sent in several lines.
 ///
 /// # Errors
 /// `BAD_REQUEST`, naming each header, and those of `endpoint`.
@@ -56,8 +56,9 @@ fn twice(headers: &HeaderMap) -> Vec<FieldError> {
     repeated.map(fault).collect()
 }
 
-/// Makes one line of a list. Bytes that are no text may stand in an entity tag; the framework takes a header that holds them
-/// for one that is not there, and a condition must not get lost. No tag of ours has them, so any other byte will do.
+/// Joins the lines of a list. An entity tag can contain bytes that are not text. The framework treats a
+/// header with such bytes as absent, and a condition must not get lost. No tag of this server contains them,
+/// so they are replaced by another byte.
 fn join(headers: &mut HeaderMap, name: &'static str) {
     let lines: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     let is_plain = lines.iter().flat_map(|line| line.iter()).all(|byte| is_text(*byte));

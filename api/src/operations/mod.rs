@@ -1,8 +1,9 @@
-//! Which operation a request asks for: one table, made from the routes themselves.
+//! The table of operations, built from the routes, which finds the operation of a request.
 //!
-//! poem knows the route only once it is inside of it; limits, spans and the access log need it before. And the table
-//! is stricter than a router: a path that is not written as the document writes it is not found, never repaired into
-//! another one, so that every layer in front of us that looks at paths sees what we see.
+//! poem knows the route only after routing, but rate limits, spans and the access log need it before. The
+//! table is also stricter than a router: a path that is not spelled as in the document is not found and never
+//! normalized into another one. So proxies in front of this server that inspect paths see the same path as
+//! this server.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -27,13 +28,13 @@ use crate::{
 /// One operation of the API.
 #[derive(Debug)]
 pub struct Operation {
-    /// Its `operationId`.
+    /// The `operationId` of the document.
     pub id: &'static str,
-    /// Its method; `HEAD` is answered by `GET`'s (RFC 9110 §9.3.2).
+    /// HTTP method. A `HEAD` request uses the operation of `GET` (RFC 9110 §9.3.2).
     pub method: Method,
-    /// Its path as the document spells it: `/api/v1/organizations/{org}`.
+    /// Path as in the document: `/api/v1/organizations/{org}`.
     pub template: String,
-    /// The permission it needs; `None` where membership, or nothing at all, is enough.
+    /// The permission it requires. `None`: it requires only a membership, or nothing at all.
     pub permission: Option<String>,
     query: BTreeMap<String, Parameter>,
 }
@@ -44,16 +45,17 @@ struct Parameter {
     required: bool,
 }
 
-/// What the table knows about a request; in its extensions, beside the `Arc<Operation>` that was found.
+/// The result of looking up a request. It is stored in the extensions of the request, together with the
+/// `Arc<Operation>` that was found.
 #[derive(Clone, Debug)]
 pub enum Match {
-    /// It asks for this operation.
+    /// The request is for this operation.
     Found(Arc<Operation>),
-    /// The path has these methods only.
+    /// The path exists, but only with these methods.
     WrongMethod(HeaderValue),
-    /// The path is none of the API's.
+    /// The path is not part of the API.
     Unknown,
-    /// The path is not written as any document would write it.
+    /// The path is not in canonical form.
     NotCanonical,
 }
 
@@ -61,7 +63,7 @@ pub enum Match {
 #[derive(Debug, Default)]
 pub struct Operations(Node);
 
-/// One segment of the paths; a literal comes before a parameter, as in the router.
+/// One path segment. Literals take precedence over parameters, as in the router.
 #[derive(Debug, Default)]
 struct Node {
     literals: BTreeMap<String, Node>,
@@ -70,10 +72,10 @@ struct Node {
 }
 
 impl Operations {
-    /// The table of the routes of `T` under the path `base`.
+    /// Builds the table of the routes of `T` under the path `base`.
     ///
     /// # Errors
-    /// When an operation has no `operationId`, or two have the same one or the same place.
+    /// If an operation has no `operationId`, or if two have the same one or the same path and method.
     pub fn new<T: OpenApi>(base: &str) -> Result<Self, String> {
         let mut registry = Registry::new();
         T::register(&mut registry);
@@ -91,7 +93,7 @@ impl Operations {
         Ok(Self(root))
     }
 
-    /// What a request for `path` asks for.
+    /// Finds the operation for `method` and `path`.
     pub fn matched(&self, method: &Method, path: &str) -> Match {
         if !is_canonical(path) {
             return Match::NotCanonical;
@@ -105,7 +107,7 @@ impl Operations {
         }
     }
 
-    /// The `operationId`s of the operations that need each permission, sorted.
+    /// For each permission, the sorted `operationId`s of the operations that require it.
     pub fn by_permission(&self) -> BTreeMap<String, Vec<String>> {
         fn walk(node: &Node, out: &mut BTreeMap<String, Vec<String>>) {
             for operation in &node.operations {
@@ -121,7 +123,7 @@ impl Operations {
         needed
     }
 
-    /// Middleware: tells every layer inside what `request` asks for.
+    /// Middleware: looks up the operation of `request` and stores the result in its extensions.
     ///
     /// # Errors
     /// Those of `endpoint`.
@@ -146,7 +148,7 @@ impl Operation {
         let mut query = BTreeMap::new();
         for param in meta.params {
             match (param.in_type, &param.schema) {
-                // Left there by the extractor of the organization; the document shows it as `x-permission`.
+                // Set by the extractor of the organization; the document shows it as `x-permission`.
                 (MetaParamIn::Path, MetaSchemaRef::Inline(schema)) if schema.title.is_some() => {
                     permission.clone_from(&schema.title);
                 }
@@ -160,7 +162,7 @@ impl Operation {
         Ok(Self { id, method: meta.method, template, permission, query })
     }
 
-    /// Everything that is wrong with the query string of `request`: no parameter is ignored.
+    /// All errors of the query string of `request`. No parameter is ignored.
     fn query_errors(&self, request: &Request) -> Vec<FieldError> {
         let fault = |field: &str, code, message: &str| FieldError {
             field: field.chars().take(100).collect(),
@@ -183,12 +185,13 @@ impl Operation {
     }
 }
 
-/// The query string of `request` against the parameters its operation documents.
+/// Checks the query string of `request` against the documented parameters of its operation.
 ///
-/// Extractors call it once they know that the caller may ask at all: nobody learns about parameters he may not send.
+/// Extractors call this after they have checked the permission, so that callers without permission learn
+/// nothing about the parameters.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` with every parameter that is unknown, repeated, missing or ill-typed.
+/// `VALIDATION_FAILED` with every parameter that is unknown, repeated, missing or of the wrong type.
 pub fn check_query(request: &Request) -> Result<(), Error> {
     let errors = match request.data::<Arc<Operation>>() {
         Some(operation) => operation.query_errors(request),
@@ -200,7 +203,7 @@ pub fn check_query(request: &Request) -> Result<(), Error> {
     }
 }
 
-/// Middleware around everything: a path that is not canonical is not found.
+/// Middleware around everything: refuses paths that are not canonical.
 ///
 /// # Errors
 /// `NOT_FOUND`, and those of `endpoint`.
@@ -214,7 +217,7 @@ where
     }
 }
 
-/// Middleware around the routes of the API: only what the table found reaches them.
+/// Middleware around the routes of the API: passes on only requests for operations that the table found.
 ///
 /// # Errors
 /// `METHOD_NOT_ALLOWED`, `NOT_FOUND`, and those of `endpoint`.
@@ -257,7 +260,7 @@ impl Node {
         literal.or_else(|| self.parameter.as_ref().filter(|_| !first.is_empty())?.find(rest))
     }
 
-    /// The value of `Allow` (RFC 9110 §10.2.1).
+    /// The value of the `Allow` header (RFC 9110 §10.2.1).
     fn allow(&self) -> HeaderValue {
         let mut methods: BTreeSet<_> =
             self.operations.iter().map(|operation| operation.method.as_str()).collect();
@@ -269,13 +272,13 @@ impl Node {
     }
 }
 
-/// Is `path` in the one form that names its resource (RFC 3986 §6.2.2)? No empty or dot segments, and nothing
-/// percent-encoded that need not be, or that would be a separator or a control character once decoded.
+/// Returns whether `path` is in canonical form (RFC 3986 §6.2.2). It has no empty or dot segments. It has no
+/// percent-encoding that is unnecessary, or that decodes to a separator or a control character.
 fn is_canonical(path: &str) -> bool {
     let Some(inner) = path.strip_prefix('/') else { return false };
     let mut segments = inner.split('/').peekable();
     while let Some(segment) = segments.next() {
-        // The last one may be empty: whether a path ends in a slash is for its route to say.
+        // The last segment can be empty: the route decides whether a path ends in a slash.
         let is_empty = segment.is_empty() && segments.peek().is_some();
         if is_empty || matches!(segment, "." | "..") || !is_canonically_encoded(segment) {
             return false;
@@ -289,7 +292,7 @@ fn is_canonically_encoded(segment: &str) -> bool {
     let mut bytes = segment.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
-            // Some readers take it for a slash.
+            // Some parsers treat it as a slash.
             if byte == b'\\' {
                 return false;
             }

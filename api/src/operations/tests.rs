@@ -84,7 +84,7 @@ fn only_one_spelling_of_a_path_is_canonical() {
 }
 
 proptest! {
-    /// Whatever is canonical decodes to segments that encode back to it, and hides no separator.
+    /// A canonical path decodes to segments that encode back to it, and hides no separator.
     #[test]
     fn a_canonical_path_hides_nothing(path in "(/([a-z.~]|%[0-9A-F]{2}){0,4}){1,4}") {
         let segments: Vec<&str> = path.split('/').skip(1).collect();

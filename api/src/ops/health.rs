@@ -1,4 +1,4 @@
-//! What operators and load balancers ask: is it alive, is it ready, which version is it; and the public keys of tokens.
+//! Probes for operators and load balancers (alive, ready, version), and the public keys of tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-/// How long the database may take to answer a probe.
+/// Time for the database to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The probes, outside of the API's base path.
@@ -42,7 +42,7 @@ fn timestamp(now: DateTime<Utc>) -> String {
     now.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// What keeps the database from serving, which has 2 s to answer; `None`: nothing.
+/// Why the database cannot be used; it has 2 s to answer. `None`: it can be used.
 pub(crate) async fn database_trouble(db: &Db) -> Option<&'static str> {
     timeout(PATIENCE, db.trouble()).await.unwrap_or(Some(DatabaseTrouble::Away)).map(DatabaseTrouble::reason)
 }
@@ -72,7 +72,7 @@ async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
     })))
 }
 
-/// Not while draining, not before the schema is current, not without a database that stores what it is given.
+/// Ready unless the server is draining, the schema is not current, or the database cannot store data.
 #[handler]
 async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
     let reason = match state.refusal() {
@@ -85,7 +85,7 @@ async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
     }
 }
 
-/// `body`, and what an operator should know although the process serves.
+/// Adds warnings for operators to `body`, which do not make the process unready.
 pub(crate) fn with_warnings(db: &Db, mut body: Value) -> Value {
     if let Some(warning) = db.clock_warning() {
         body["warnings"] = json!([warning]);
@@ -93,7 +93,7 @@ pub(crate) fn with_warnings(db: &Db, mut body: Value) -> Value {
     body
 }
 
-/// 503 with the reason.
+/// The response 503 with the reason.
 fn not_ready(reason: &'static str) -> Problem {
     tracing::info!(reason, "not ready");
     Problem(Error::NotReady(reason))
@@ -104,7 +104,7 @@ fn version() -> Json<Value> {
     Json(json!({ "name": "insula", "version": VERSION }))
 }
 
-/// The public keys of audit logs (RFC 7517, RFC 8037 §2), those of before too.
+/// The public keys of audit logs (RFC 7517, RFC 8037 §2), including earlier ones.
 #[handler]
 async fn audit_keys(state: Data<&Arc<State>>) -> poem::Result<Response> {
     let keys = state.signer.public_keys(&state.db).await.map_err(Problem)?;

@@ -1,7 +1,7 @@
-//! The ops port: what operators and their machines ask one process, on a port that the internet does not reach.
+//! The ops port of one process, for operators and their tools. It must not be reachable from the internet.
 //!
-//! `/metrics` in Prometheus' text format, `/livez` (restart it when this fails), `/readyz` (send it nothing while this
-//! fails). Nothing here says anything about a person or an organization.
+//! It has `/metrics` in the text format of Prometheus, `/livez` (restart the process if it fails) and
+//! `/readyz` (send no requests while it fails). It reveals nothing about users or organizations.
 
 pub mod health;
 
@@ -25,24 +25,24 @@ use crate::{
     server::{Limits, Readiness, serve as accept},
 };
 
-/// Most connections: a scraper, a few probes, somebody who looks.
+/// Maximum number of connections: a scraper, a few probes, and some more for people.
 const CONNECTIONS: usize = 64;
 
-/// What one process tells of itself.
+/// The state of one process that the ops port reports.
 #[derive(Clone)]
 pub struct Ops {
-    /// Of its background work.
+    /// Heartbeat of its background work.
     pub pulse: Heartbeat,
-    /// Without it the process is not ready.
+    /// The database. The process is not ready without it.
     pub db: Db,
-    /// Says why the process wants no work now, such as `draining`; `None`: it does.
+    /// Returns why the process accepts no work now, such as `draining`. `None`: it accepts work.
     pub refusal: Arc<dyn Fn() -> Option<&'static str> + Send + Sync>,
 }
 
-/// Answers on `listener` until `stop`.
+/// Serves on `listener` until `stop`.
 ///
 /// # Errors
-/// When `listener` has no address.
+/// If `listener` has no IP address.
 pub async fn serve(listener: TcpListener, ops: Ops, stop: CancellationToken) -> io::Result<()> {
     let limits = Limits {
         connections: CONNECTIONS,
@@ -79,7 +79,7 @@ async fn readyz(ops: Data<&Ops>) -> Response {
     told(reason.map_or_else(|| Ok(with_warnings(&ops.db, json!({ "status": "ok" }))), Err))
 }
 
-/// Who asks here may know why.
+/// The response of a probe. The ops port can report the reason of a failure.
 fn told(answer: Result<Value, &'static str>) -> Response {
     let (status, body) = match answer {
         Ok(body) => (StatusCode::OK, body),

@@ -1,19 +1,20 @@
-//! From which address a request comes: that of the peer, unless it is a proxy of ours.
+//! The IP address of the client of a request: that of the peer, or the one reported by a trusted proxy.
 
 use std::net::IpAddr;
 
 use insula_core::runtime::{config::Networks, rate_limit::network};
 use poem::{Request, http::header::HeaderName};
 
-/// Where proxies write down whom they speak for, each behind those before it.
+/// The header in which each proxy appends the IP address of its client.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client: the peer's; where that is in `trusted`, the rightmost one of `X-Forwarded-For` that is not.
-/// What stands left of it anybody can write. `None`: there is no peer.
+/// The IP address of the client. It is that of the peer; if that is in `trusted`, it is the rightmost one of
+/// `X-Forwarded-For` that is not. Anybody can forge the entries left of it. `None`: there is no peer.
 pub(crate) fn address(request: &Request, trusted: Option<&Networks>) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr()?.ip().to_canonical();
     let values = request.headers().get_all(X_FORWARDED_FOR);
-    // A hop that is not text spoils only itself. Its writer must not hide the hops behind it.
+    // An entry that is not text invalidates only itself. A client must not be able to hide the entries after
+    // it.
     let hops: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     Some(behind(peer, &hops.join(","), trusted))
 }
@@ -27,7 +28,7 @@ fn behind(peer: IpAddr, forwarded_for: &str, trusted: Option<&Networks>) -> IpAd
         }
         match parse(hop.trim()) {
             Some(address) => client = address,
-            // Whoever wrote that is the last one who is known.
+            // The proxy that added this entry is the last known hop.
             None => break,
         }
     }
@@ -43,7 +44,7 @@ fn parse(hop: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What is counted together. Those of whom no address is known share one.
+/// The prefix by which clients are counted. Clients without a known IP address share one.
 pub(crate) fn prefix(address: Option<IpAddr>) -> String {
     address.map_or_else(|| "unknown".to_owned(), |address| network(address).to_string())
 }
@@ -67,7 +68,7 @@ mod tests {
     fn a_client_is_who_the_last_proxy_of_ours_speaks_for() {
         for (peer, forwarded_for, expected) in [
             ("203.0.113.7", "", "203.0.113.7"),
-            // Anybody can write the header.
+            // Anybody can send the header.
             ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
             ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
             ("10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
@@ -83,7 +84,7 @@ mod tests {
             assert_eq!(client(peer, forwarded_for), expected, "{peer} {forwarded_for}");
         }
         let peer = "10.0.0.1".parse().unwrap();
-        assert_eq!(behind(peer, "198.51.100.1", None), peer, "nobody is trusted by himself");
+        assert_eq!(behind(peer, "198.51.100.1", None), peer, "no peer is trusted by default");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use poem::{Request, http::HeaderName};
 /// The id of one request, in its response, the log and the audit events.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names the trace that a request is part of (W3C Trace Context §3.2).
+/// The header with the trace that a request is part of (W3C Trace Context §3.2).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The id of a request, in its extensions.
@@ -15,12 +15,14 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// Of `request`, which passed [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
+    /// The id in `request`, which has passed
+    /// [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
     pub fn of(request: &Request) -> Self {
         request.data::<Self>().cloned().unwrap_or_default()
     }
 
-    /// The client's, if it is 1 to 128 letters, digits, `.`, `_` or `-`; a random one otherwise.
+    /// The id sent by the client, if it has 1 to 128 letters, digits, `.`, `_` or `-`; a random one
+    /// otherwise.
     pub(crate) fn choose(request: &Request) -> Self {
         let is_sane = |id: &&str| {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -46,12 +48,14 @@ impl Deref for RequestId {
 pub struct TraceId(Arc<str>);
 
 impl TraceId {
-    /// Of `request`, which passed [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
+    /// The id in `request`, which has passed
+    /// [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
     pub fn of(request: &Request) -> Self {
         request.data::<Self>().cloned().unwrap_or_default()
     }
 
-    /// That of the client's `traceparent` (W3C Trace Context §3.2.2), if it is one; a random one otherwise.
+    /// The trace id of the client's `traceparent` (W3C Trace Context §3.2.2), if it is valid; a random one
+    /// otherwise.
     pub(crate) fn choose(request: &Request) -> Self {
         let sent = request.header(TRACEPARENT).and_then(Self::parse);
         sent.unwrap_or_else(|| Self(random_hex().into()))
@@ -78,7 +82,7 @@ impl Deref for TraceId {
     }
 }
 
-/// 16 random bytes.
+/// 16 random bytes in hexadecimal.
 fn random_hex() -> String {
     let mut bytes = [0; 16];
     if let Err(err) = getrandom::fill(&mut bytes) {

@@ -1,4 +1,4 @@
-//! What a request says of itself and of its client: its id, its trace id and its IP address.
+//! Properties of a request: its id, its trace id and the IP address of its client.
 
 pub(crate) mod client_ip;
 pub mod id;

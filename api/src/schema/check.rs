@@ -1,4 +1,4 @@
-//! A value against its schema: every fault at once, each with its place.
+//! Checks a value against its schema, and reports all errors at once with their paths.
 
 use std::collections::HashSet;
 
@@ -15,14 +15,14 @@ use super::{
 };
 
 impl Schema {
-    /// Everything that is wrong with `value`.
+    /// All errors of `value`.
     pub(crate) fn check(&self, value: &Value) -> Vec<FieldError> {
         let mut walk = Walk { schema: self, place: vec![], errors: vec![] };
         walk.node(&self.root, value);
         walk.errors
     }
 
-    /// Everything that is wrong with the parameter `name`, given as `texts`.
+    /// All errors of the parameter `name`, whose values are `texts`.
     pub(crate) fn check_parameter(&self, name: &str, texts: &[&str]) -> Vec<FieldError> {
         let root = self.resolve(&self.root);
         let value = match (&root.kind, texts) {
@@ -50,7 +50,7 @@ impl Schema {
 }
 
 impl Node {
-    /// The value that `text` spells where this node is asked for; a string if it spells none.
+    /// Parses `text` as a value of this node. A text that cannot be parsed stays a string.
     fn value_of(&self, text: &str) -> Value {
         let value = match self.kind {
             Kind::Bool | Kind::Number { .. } => parse(text.as_bytes()).ok(),
@@ -147,7 +147,7 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
                 self.fail("INVALID_FORMAT", form.map_or("Has an invalid format.", |(sentence, _)| sentence));
             }
             (_, Some(sentence)) => self.fail("INVALID_FORMAT", sentence),
-            // Only parameters can bring one here; databases refuse it in text.
+            // Only parameters can contain U+0000 here; databases refuse it in text.
             _ if text.contains('\0') => self.fail("INVALID_FORMAT", "Must not contain U+0000."),
             _ => {}
         }
@@ -235,7 +235,7 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
     }
 }
 
-/// What a text of this pattern must look like, and whether that also explains a wrong length.
+/// The message for a text that does not match this pattern, and whether it also explains a wrong length.
 fn form(pattern: &str) -> Option<(&'static str, bool)> {
     Some(match pattern {
         text::Slug::PATTERN => {

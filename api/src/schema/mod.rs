@@ -1,4 +1,5 @@
-//! `MetaSchema` compiled once: references resolved to indexes, `allOf` folded, patterns built.
+//! Compiled schemas: a `MetaSchema` with its references resolved to indexes, `allOf` merged and patterns
+//! compiled.
 
 mod check;
 mod parse;
@@ -25,7 +26,7 @@ use regex::Regex;
 pub(crate) use scalar::scalar;
 use serde_json::Value;
 
-/// What a value must look like; its check is in `check.rs`.
+/// A compiled schema. The check against it is in `check.rs`.
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(super) root: Node,
@@ -47,7 +48,7 @@ pub(super) enum Kind {
     Text {
         min: usize,
         max: usize,
-        /// An expression that does not compile refuses everything (`Some(None)`).
+        /// `Some(None)` if the expression does not compile, which refuses every value.
         pattern: Option<Option<Regex>>,
         format: Option<Format>,
     },
@@ -94,7 +95,7 @@ pub(super) enum Format {
     Uuid,
     DateTime,
     Date,
-    /// Any text, whose characters are counted in the one form of passwords.
+    /// Any text. Its characters are counted after the normalization of passwords.
     Password,
 }
 
@@ -109,8 +110,8 @@ impl Format {
         }
     }
 
-    /// Why `text` is not of this form (RFC 9562 §4, RFC 3339 §5.6), if it is not. The crates accept more than the
-    /// documented form.
+    /// Why `text` does not have this format (RFC 9562 §4, RFC 3339 §5.6); `None` if it does. Stricter than
+    /// the parsing crates, which accept more than the documented format.
     pub(super) fn fault(self, text: &str) -> Option<String> {
         let unless = |is_sound: bool, sentence: &str| (!is_sound).then(|| sentence.to_owned());
         match self {
@@ -127,7 +128,7 @@ impl Format {
         }
     }
 
-    /// How many characters `text` counts as.
+    /// Number of characters of `text` that count for the length.
     pub(super) fn length(format: Option<Self>, text: &str) -> usize {
         match format {
             Some(Self::Password) => credentials::length(text),
@@ -145,14 +146,14 @@ pub(crate) fn integer_range(format: &str) -> (i128, i128) {
         "uint8" => (0, u8::MAX.into()),
         "uint16" => (0, u16::MAX.into()),
         "uint32" => (0, u32::MAX.into()),
-        // Beyond i64 no client language and no database column follows.
+        // Client languages and database columns do not support more than i64.
         "uint64" => (0, i64::MAX.into()),
         _ => (i64::MIN.into(), i64::MAX.into()),
     }
 }
 
 impl Schema {
-    /// The schema of `T`, compiled at its first use.
+    /// The schema of `T`, compiled at first use.
     pub(crate) fn of<T: ParseFromJSON + 'static>() -> Arc<Self> {
         static COMPILED: LazyLock<RwLock<HashMap<TypeId, Arc<Schema>>>> = LazyLock::new(RwLock::default);
         let id = TypeId::of::<T>();
@@ -165,7 +166,7 @@ impl Schema {
         COMPILED.write().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert(schema).clone()
     }
 
-    /// `schema`, whose references are in `registry`.
+    /// Compiles `schema`, whose references are in `registry`.
     pub(crate) fn compile(registry: &Registry, schema: &MetaSchemaRef) -> Self {
         let mut compiler = Compiler { registry, index: HashMap::new(), named: vec![] };
         let root = compiler.node(schema);
@@ -193,7 +194,7 @@ impl<'a> Compiler<'a> {
         }
         let at = self.named.len();
         self.index.insert(name, at);
-        // A place for recursive types to refer to.
+        // A node that recursive types can refer to.
         self.named.push(Node::new(Kind::Any));
         if let Some(schema) = self.registry.schemas.get(name) {
             self.named[at] = self.schema(schema);
@@ -203,7 +204,7 @@ impl<'a> Compiler<'a> {
 
     fn schema(&mut self, s: &'a MetaSchema) -> Node {
         let kind = match s.ty {
-            // A union of poem-openapi says `type: object` as well.
+            // A union of poem-openapi has `type: object` as well.
             _ if !s.one_of.is_empty() || !s.any_of.is_empty() => self.one_of(s),
             "boolean" => Kind::Bool,
             "string" => Kind::Text {
@@ -232,7 +233,7 @@ impl<'a> Compiler<'a> {
             "object" => self.record(s),
             _ => match &s.all_of[..] {
                 [] => Kind::Any,
-                // What `MetaSchemaRef::merge` makes of a reference with a description or a default.
+                // The result of `MetaSchemaRef::merge` for a reference with a description or a default.
                 [reference @ MetaSchemaRef::Reference(_), MetaSchemaRef::Inline(extra)]
                     if extra.properties.is_empty() =>
                 {
@@ -255,7 +256,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The fields of `s` and of everything it is put together from.
+    /// Collects the fields of `s` and of all schemas it is composed of.
     fn fold(&mut self, s: &'a MetaSchema, into: &mut BTreeMap<&'static str, Field>) {
         for (name, property) in &s.properties {
             let read_only = matches!(property, MetaSchemaRef::Inline(property) if property.read_only);
@@ -296,8 +297,8 @@ impl Node {
     }
 }
 
-/// Is it for the schema to say? What people are to read is looked at by its type alone, which tells it together with all that
-/// only types see; that type and form agree is proved in `core::base::text`.
+/// Returns whether the schema checks this pattern. Texts for people are checked only by their types, which
+/// report all errors of a text together. The tests of `core::base::text` prove that type and pattern agree.
 fn is_checked(pattern: &&str) -> bool {
     ![text::NO_CONTROLS_PATTERN, text::NOT_BLANK_PATTERN].contains(pattern)
 }

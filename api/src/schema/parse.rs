@@ -1,6 +1,7 @@
-//! One reading of the bytes: UTF-8, no repeated keys, no NUL, no lone surrogates, bounded depth.
+//! Strict JSON parser: UTF-8, no repeated keys, no NUL, no lone surrogates, limited depth.
 //!
-//! JSON readers disagree on all of these (RFC 8259 §4, §8.2, §9); what one checks and another then uses must be the same.
+//! JSON parsers disagree on all of these (RFC 8259 §4, §8.2, §9). The value that one parser checks must be
+//! the value that another one uses.
 
 use std::{cell::RefCell, fmt};
 
@@ -10,10 +11,10 @@ use serde_json::{Map, Value};
 
 use super::path::{Step, path};
 
-/// Arrays and objects inside of each other.
+/// Maximum nesting depth of arrays and objects.
 const MAX_DEPTH: u8 = 32;
 
-/// The value that `bytes` spell, or why they spell none, and where.
+/// Parses `bytes`, or returns the error and its path.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, FieldError> {
     let text = std::str::from_utf8(bytes).map_err(|err| FieldError {
         field: String::new(),
@@ -37,7 +38,7 @@ fn sentence(text: &str) -> String {
     first.into_iter().flatten().chain(chars).chain(['.']).collect()
 }
 
-/// What is wrong; the place grows from the inside out while the error travels up.
+/// An error. Its path grows from the inside out while the error is returned upwards.
 struct Fault {
     code: &'static str,
     place: Vec<Step<'static>>,
@@ -109,7 +110,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
-        /// Every whole number up to here is one `f64` only (2^53).
+        /// Up to this number, every integer has exactly one `f64` (2^53).
         const EXACT: f64 = 9_007_199_254_740_992.0;
         // `1.0` is an integer too (JSON Schema 2020-12 §4.2.3).
         match v.fract() == 0.0 && v.abs() <= EXACT {
@@ -161,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// Values of every kind, without NUL, three levels deep; numbers as this reader keeps them.
+    /// Values of every kind, without NUL, three levels deep, with numbers as this parser represents them.
     fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

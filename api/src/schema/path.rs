@@ -1,17 +1,17 @@
-//! Places in a body.
+//! Paths in a body.
 
 use std::{borrow::Cow, fmt::Write};
 
-/// One step on the way from the root of a body to a place in it.
+/// One step of a path in a body: a key or an index.
 #[derive(Clone, Debug)]
 pub(crate) enum Step<'a> {
     Key(Cow<'a, str>),
     Index(usize),
 }
 
-/// The place as the API spells it: `members[0].role`.
+/// The path in the notation of the API: `members[0].role`.
 pub(crate) fn path<'a>(steps: impl Iterator<Item = &'a Step<'a>>) -> String {
-    /// A key can be as long as the body; nobody needs to read it back in full.
+    /// A key can be as long as the body, so it is shortened in errors.
     const LONGEST: usize = 100;
     let mut path = String::new();
     for step in steps {

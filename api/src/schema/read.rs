@@ -1,18 +1,18 @@
-//! Reading a value of a type from JSON: well-formed, as its schema says, then as the type itself says.
+//! Parses a typed value from JSON. Checks the syntax, then the schema, then the type itself.
 
 use insula_core::base::error::{Error, ErrorCode, FieldError};
 use poem_openapi::types::ParseFromJSON;
 
 use super::{Schema, parse::parse};
 
-/// Reads `bytes` as a `T`.
+/// Parses `bytes` as a `T`.
 pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error> {
     let value = parse(bytes).map_err(|fault| Error::Invalid(ErrorCode::BadRequest, vec![fault]))?;
     let errors = Schema::of::<T>().check(&value);
     if !errors.is_empty() {
         return Err(Error::Invalid(ErrorCode::ValidationFailed, errors));
     }
-    // What a schema cannot say, a type says itself, though not where.
+    // Errors that a schema cannot express come from the type itself, without a path.
     T::parse_from_json(Some(value)).map_err(|err| {
         let message = own_words(err.message()).to_owned();
         let field = FieldError { field: String::new(), code: "INVALID_FORMAT", message };
@@ -20,7 +20,8 @@ pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error>
     })
 }
 
-/// The message without the framework's frame: `failed to parse "T": … (occurred while parsing "U")`.
+/// The message without the framework's prefix and suffix: `failed to parse "T": … (occurred while parsing
+/// "U")`.
 fn own_words(message: &str) -> &str {
     let inner = message.split(" (occurred while parsing").next().unwrap_or(message);
     match inner.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {

@@ -1,6 +1,7 @@
-//! Types of one JSON value with a form of their own.
+//! Macro for types of a single JSON value with their own format.
 
-/// Says how a type is documented and read as a parameter; without this, 20 lines for each.
+/// Implements the documentation of a type and its parsing as a parameter, which would take 20 lines for each
+/// type.
 macro_rules! scalar {
     ($name:ident, $schema:expr, |$text:ident| $parse:expr) => {
         impl ::poem_openapi::types::Type for $name {

@@ -1,15 +1,15 @@
-//! String types of the wire, whose schema carries their form.
+//! String types of the API, whose length and pattern are part of their schema.
 
-/// Declares string types with a length in characters, a form and an example:
+/// Declares string types with a length in characters, a pattern or format, and an example:
 ///
 /// ```text
 /// texts! {
-///     /// The address of an organization.
+///     /// The slug of an organization.
 ///     Slug { length: 2..=63, pattern: "^[a-z0-9](-?[a-z0-9])*$", example: "acme" }
 /// }
 /// ```
 ///
-/// The schema's check is the only one: take them from [`StrictJson`](crate::body::StrictJson),
+/// Only the schema checks them, so take them from [`StrictJson`](crate::body::StrictJson),
 /// [`MergePatch`](crate::body::MergePatch) or a query parameter.
 #[macro_export]
 macro_rules! texts { ($(

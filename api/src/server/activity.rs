@@ -1,4 +1,4 @@
-//! How many connections a peer may hold, and which connection has stopped doing anything.
+//! Counts the connections of each peer, and detects inactive connections.
 
 use std::{
     collections::HashMap,
@@ -20,11 +20,12 @@ use tokio::time::Instant;
 
 use crate::server::Limits;
 
-/// Open connections per peer prefix: IPv4 address, IPv6 /64 (what one customer is given, RFC 6177 §2).
+/// Number of open connections per peer: an IPv4 address or an IPv6 /64, which one customer gets (RFC 6177
+/// §2).
 #[derive(Debug, Default)]
 pub(crate) struct PeerLimiter(Mutex<HashMap<IpAddr, usize>>);
 
-/// One connection's place among its peer's; given back on drop.
+/// One counted connection of a peer. It is released on drop.
 #[derive(Debug)]
 pub(crate) struct PeerPermit(Arc<PeerLimiter>, IpAddr);
 
@@ -33,7 +34,7 @@ impl PeerLimiter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more connection of `peer`, unless it holds `cap` already.
+    /// Counts one more connection of `peer`. `None` if it has `cap` already.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, cap: usize) -> Option<PeerPermit> {
         let key = network(peer);
         let mut open = self.open();
@@ -57,27 +58,30 @@ impl Drop for PeerPermit {
     }
 }
 
-/// No instant.
+/// The value for "no time".
 const NONE: u64 = u64::MAX;
 
-/// What one connection has done lately.
+/// The recent activity of one connection.
 ///
-/// hyper's own timers leave gaps: none runs before the version of HTTP is known, none ends an idle HTTP/2 connection,
-/// none watches a client that does not read its answer, and the one for a head of HTTP/1.1 runs while nothing is asked, too.
+/// The timers of hyper have gaps. None runs before the version of HTTP is known, none ends an idle HTTP/2
+/// connection, and none watches a client that does not read its response. The one for the head of an HTTP/1.1
+/// request also runs between requests.
 #[derive(Debug)]
 pub(crate) struct Activity {
     born: Instant,
     has_asked: AtomicBool,
     is_http1: AtomicBool,
-    /// When the head began to arrive that is not complete yet; [`NONE`]: there is none.
+    /// When the first byte of the incomplete head of a request arrived. [`NONE`]: there is no incomplete
+    /// head.
     head_ms: AtomicU64,
-    /// Requests without a complete answer.
+    /// Number of requests without a complete response.
     open: AtomicUsize,
-    /// Answers of which a piece was handed over and the next not yet asked for: the client owes us reading.
+    /// Number of responses that wait for the client: a part was handed over, and the next one was not
+    /// requested yet.
     owed: AtomicUsize,
-    /// Is something of an answer waiting until the peer reads what was sent before?
+    /// Whether a write waits until the peer has read what was sent before.
     is_blocked: AtomicBool,
-    /// Has hyper wanted to read since the last answer was complete, and nothing was there?
+    /// Whether hyper has tried to read since the last response was complete, and nothing was there.
     is_waiting: AtomicBool,
     last_ms: AtomicU64,
 }
@@ -97,7 +101,7 @@ impl Activity {
         })
     }
 
-    /// Notes that a request has arrived.
+    /// Records that a request has arrived.
     pub(crate) fn request(self: &Arc<Self>, version: Version) -> InFlight {
         self.has_asked.store(true, Relaxed);
         self.is_http1.store(version < Version::HTTP_2, Relaxed);
@@ -108,7 +112,8 @@ impl Activity {
         InFlight { activity: self.clone(), is_owed: false }
     }
 
-    /// Notes that bytes have arrived: between two requests of HTTP/1.1 they are of a head. HTTP/2 says other things, too.
+    /// Records that bytes have arrived. Between two requests of HTTP/1.1 they belong to a head; HTTP/2 also
+    /// has other frames.
     pub(crate) fn hear(&self) {
         self.is_waiting.store(false, Relaxed);
         if self.is_between() && self.head_ms.load(Relaxed) == NONE {
@@ -116,18 +121,19 @@ impl Activity {
         }
     }
 
-    /// Notes whether the last piece we wrote has to wait for the peer.
+    /// Records whether the last write has to wait for the peer.
     pub(crate) fn blocks(&self, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Relaxed);
     }
 
-    /// Notes that hyper wanted to read and nothing was there.
+    /// Records that hyper tried to read and nothing was there.
     pub(crate) fn waits(&self) {
         self.is_waiting.store(self.is_between(), Relaxed);
     }
 
-    /// Ready when hyper waits for the head of the next request: it has read the whole of the one before, and sent its answer.
-    /// Whoever is about to hang up does not wait. Wakes nobody.
+    /// Ready when hyper waits for the head of the next request: it has read the previous request completely
+    /// and sent its response. A connection that is about to close does not count as waiting. Registers no
+    /// waker.
     pub(crate) fn poll_idle(&self) -> Poll<()> {
         let is_idle = self.is_waiting.load(Relaxed)
             && self.head_ms.load(Relaxed) == NONE
@@ -135,7 +141,7 @@ impl Activity {
         if is_idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Is every request of HTTP/1.1 so far answered?
+    /// Returns whether every HTTP/1.1 request so far has its response.
     fn is_between(&self) -> bool {
         self.is_http1.load(Relaxed) && self.open.load(Relaxed) == 0
     }
@@ -148,14 +154,14 @@ impl Activity {
         self.last_ms.store(self.age_ms(), Relaxed);
     }
 
-    /// Has the peer been silent for longer than `limits` allow at this point?
+    /// Returns whether the peer has been silent for longer than `limits` allow in this state.
     pub(crate) fn is_stale(&self, limits: &Limits) -> bool {
         let age = self.born.elapsed();
         if !self.has_asked.load(Relaxed) {
             return age > limits.header_time;
         }
         let since = |ms: &AtomicU64| age.saturating_sub(Duration::from_millis(ms.load(Relaxed)));
-        // Zero where there is no head: it would have begun after the end of time.
+        // Zero if there is no head, because [`NONE`] is later than any time.
         if since(&self.head_ms) > limits.header_time {
             return true;
         }
@@ -167,7 +173,7 @@ impl Activity {
     }
 }
 
-/// One request whose answer is not complete; ends on drop.
+/// One request without a complete response. It ends on drop.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     activity: Arc<Activity>,
@@ -175,7 +181,7 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Notes that a piece of the answer was asked for (`false`) or handed over (`true`).
+    /// Records that a part of the response was requested (`false`) or handed over (`true`).
     fn owes(&mut self, is_owed: bool) {
         match (self.is_owed, is_owed) {
             (false, true) => self.activity.owed.fetch_add(1, Relaxed),
@@ -195,7 +201,7 @@ impl Drop for InFlight {
 }
 
 pin_project! {
-    /// The body of an answer, which keeps its request in flight until the last piece is handed over.
+    /// The body of a response. It keeps its request in flight until the last part is handed over.
     pub(crate) struct TrackedBody<B> {
         #[pin]
         inner: B,

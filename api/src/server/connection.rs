@@ -1,8 +1,8 @@
-//! One connection: silent, then speaking, then silent again.
+//! Serves one connection: idle, then active, then idle again.
 //!
-//! A silent one is a socket and a few hundred bytes. What speaks HTTP/1.1 for it, hyper's state with its buffers, is made
-//! when something arrives and let go when the answer is sent: whoever holds many connections open holds little else. HTTP/2
-//! has much to remember between two requests; such a connection keeps what it has.
+//! An idle connection needs only a socket and a few hundred bytes. The HTTP/1.1 state of hyper with its
+//! buffers is created when something arrives, and dropped when the response is sent. So many open connections
+//! use little memory. HTTP/2 has state between requests, so an HTTP/2 connection keeps its state.
 
 use std::{
     convert::Infallible,
@@ -47,23 +47,23 @@ use crate::server::{
     socket::Socket,
 };
 
-/// Why a connection ended that should not have.
+/// The error that ended a connection.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What a peer is sent.
+/// A response as it is sent to a peer.
 type Answer = Response<TrackedBody<BoxBody<Bytes, io::Error>>>;
 
-/// What all connections of one server share.
+/// State that all connections of one server share.
 pub(super) struct Server<E> {
     pub(super) app: E,
     pub(super) local: SocketAddr,
     pub(super) limits: Limits,
     pub(super) ready: Readiness,
-    /// Finish what is in flight, and begin nothing.
+    /// Cancelled when connections must finish requests in flight and accept no new ones.
     pub(super) drain: CancellationToken,
 }
 
-/// Who is at the other end of one connection.
+/// The peer of one connection.
 struct Peer<E> {
     server: Arc<Server<E>>,
     address: SocketAddr,
@@ -71,7 +71,7 @@ struct Peer<E> {
 }
 
 impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
-    /// Serves one peer until either side has enough.
+    /// Serves one peer until either side closes the connection.
     pub(super) async fn connection(self: Arc<Self>, socket: TcpStream, address: SocketAddr) {
         if let Err(err) = socket.set_nodelay(true) {
             tracing::debug!(peer = %address, %err, "no TCP_NODELAY");
@@ -79,12 +79,12 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         let activity = Activity::new();
         let peer = Arc::new(Peer { server: self, address, activity: activity.clone() });
         tokio::select! {
-            // What has arrived counts before it is asked whether anything has: on a busy machine both are late.
+            // Handle arrived data before timers: on a busy machine both are late.
             biased;
             ended = peer.clone().talk(Socket::new(socket, activity)) => if let Err(err) = ended {
                 tracing::debug!(peer = %address, err, "connection failed");
             },
-            // Cut, do not drain: a peer that sends nothing will not read a GOAWAY either.
+            // Close without draining: a peer that sends nothing does not read a GOAWAY either.
             () = peer.is_stale() => {}
         }
     }
@@ -103,10 +103,10 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         let unread = has_body.then(|| unread_body::watch(&mut request));
         let mut response = match names_one_host {
             true => self.app.get_response(request).await,
-            // As hyper refuses what is no request: without a word.
+            // Without a body, as hyper refuses an invalid request.
             false => StatusCode::BAD_REQUEST.into(),
         };
-        // A client that is too slow is not waited for again (RFC 9110 §15.5.9).
+        // Close the connection of a client that was too slow (RFC 9110 §15.5.9).
         let may_go_on = names_one_host && response.status() != StatusCode::REQUEST_TIMEOUT;
         let is_read = match unread {
             None => true,
@@ -121,7 +121,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
 }
 
 impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
-    /// Resolves when the peer has been silent for longer than it may.
+    /// Resolves when the peer has been silent for longer than allowed.
     async fn is_stale(&self) {
         let limits = &self.server.limits;
         let mut tick = interval(limits.header_time.min(limits.stall).min(limits.idle) / 10);
@@ -134,7 +134,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
     async fn talk(self: Arc<Self>, mut socket: Socket) -> Result<(), Failure> {
         let drain = &self.server.drain;
         let Some(version) = drain.run_until_cancelled(socket.version()).await else { return Ok(()) };
-        // Boxed: freed as soon as it is over, while the connection goes on.
+        // Boxed, so that it is freed as soon as it ends, while the connection continues.
         if version? == Version::HTTP_2 {
             return Box::pin(self.clone().http2(socket)).await;
         }
@@ -147,12 +147,12 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         }
     }
 
-    /// Answers requests until none is left. `Some`: the peer may ask again later.
+    /// Answers requests until there are no more. `Some`: the peer can send another request later.
     async fn http1(self: Arc<Self>, socket: Socket) -> Result<Option<Socket>, Failure> {
         let peer = self.clone();
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            // Ours knows an idle connection from a slow one.
+            // `Activity` distinguishes an idle connection from a slow one.
             .header_read_timeout(None)
             .max_headers(self.server.limits.headers)
             .max_buf_size(self.server.limits.head_bytes as usize)
@@ -166,11 +166,11 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
                     is_ending = true;
                     pin::Pin::new(&mut connection).graceful_shutdown();
                 }
-                // Nobody is woken for it: a connection becomes idle by what hyper has just done above.
+                // This needs no waker: a connection becomes idle through what hyper has just done above.
                 () = poll_fn(|_| self.activity.poll_idle()), if !is_ending => {
                     is_ending = true;
                     pin::Pin::new(&mut connection).graceful_shutdown();
-                    // With nothing to do it ends at once, and the peer hears nothing of it. If it was not so, it ends later.
+                    // If there is nothing to do, it ends at once and silently. Otherwise it ends later.
                     if let Some(ended) = poll_fn(|cx| connection.poll_without_shutdown(cx)).now_or_never() {
                         break (ended, true);
                     }
@@ -183,7 +183,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
             socket.unread(&parts.read_buf);
             return Ok(Some(socket));
         }
-        // Also when it failed: the peer may still have to read why.
+        // Also after an error: the peer may still have to read the response.
         let hung_up = socket.shutdown().await;
         ended?;
         Ok(hung_up.map(|()| None)?)
@@ -218,8 +218,8 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
     }
 }
 
-/// Of two hosts a proxy before us may have believed the other one (RFC 9112 §3.2). HTTP/1.0 need not name any, and HTTP/2
-/// names it elsewhere.
+/// Returns whether the request has exactly one `Host`. With two, a proxy may have used the other one (RFC
+/// 9112 §3.2). HTTP/1.0 requires none, and HTTP/2 has it in another place.
 fn names_one_host(request: &Request<Incoming>) -> bool {
     let is_host = |value: &HeaderValue| {
         let host = value.to_str().unwrap_or("/");

@@ -1,6 +1,7 @@
-//! The accept loop: poem's router on hyper's connections, with the deadlines and caps poem's own server has no knobs for.
+//! The accept loop: the router of poem on connections of hyper, with time-outs and limits that the server of
+//! poem does not offer.
 //!
-//! What a request may cost once it has arrived is bounded in [`crate::middleware::body_limit`]; this module bounds its connection.
+//! This module limits connections; [`crate::middleware::body_limit`] limits requests.
 
 mod connection;
 mod unread_body;
@@ -26,37 +27,39 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::connection::Server;
 use crate::server::activity::PeerLimiter;
 
-/// What one client may cost.
+/// Limits on the resources of the server and of one client.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For the head of a request to arrive, from its first byte; that of the first one from the beginning of the connection.
+    /// Time for the head of a request to arrive, from its first byte. For the first request, from the start
+    /// of the connection.
     pub header_time: Duration,
-    /// Of a connection with nothing in flight, between two requests. Longer than load balancers keep theirs (60 s, most of
-    /// them): whoever lets go first must be the one who asks, or he asks a connection that has just been closed.
+    /// Time that a connection without requests in flight stays open. It is longer than that of load balancers
+    /// (usually 60 s): the load balancer must close first, or it sends a request on a connection that was
+    /// just closed.
     pub idle: Duration,
-    /// For a client to take the next piece of its answer.
+    /// Time for a client to read the next part of its response.
     pub stall: Duration,
-    /// For the body of a request to arrive.
+    /// Time for the body of a request to arrive.
     pub body_time: Duration,
-    /// From the head of a request to that of its answer.
+    /// Time from the head of a request to the head of its response.
     pub request_time: Duration,
-    /// Headers of one request.
+    /// Number of headers of one request.
     pub headers: usize,
-    /// Bytes of the head of one request.
+    /// Size of the head of one request, in bytes.
     pub head_bytes: u32,
-    /// Bytes of the body of one request.
+    /// Size of the body of one request, in bytes.
     pub body_bytes: u64,
-    /// Requests at a time on one HTTP/2 connection.
+    /// Concurrent requests on one HTTP/2 connection.
     pub streams: u32,
-    /// Requests at a time, of all clients: [`crate::middleware::load_shed`] says who counts.
+    /// Concurrent requests of all clients; see [`crate::middleware::load_shed`].
     pub requests: usize,
-    /// Connections at a time.
+    /// Concurrent connections of all clients.
     pub connections: usize,
-    /// Connections at a time of one IPv4 address or IPv6 /64; behind a proxy, of the proxy.
+    /// Concurrent connections of one IPv4 address or IPv6 /64. Behind a proxy, those of the proxy.
     pub connections_per_peer: usize,
-    /// How long to keep accepting after the stop signal, so that load balancers can look away.
+    /// Time to continue accepting after the stop signal, so that load balancers can remove the server.
     pub drain_delay: Duration,
-    /// How long requests in flight may take once accepting has stopped.
+    /// Time for requests in flight to finish after accepting has stopped.
     pub drain_time: Duration,
 }
 
@@ -86,7 +89,7 @@ impl Default for Limits {
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Is it accepting, and not about to stop?
+    /// Returns whether the server accepts connections and is not about to stop.
     pub fn is_ready(&self) -> bool {
         self.0.load(Relaxed)
     }
@@ -96,10 +99,11 @@ impl Readiness {
     }
 }
 
-/// Serves `app` until `stop` resolves and the drain is over; returns how many connections had to be cut.
+/// Serves `app` until `stop` resolves and the drain is over. Returns the number of connections that were
+/// closed early.
 ///
 /// # Errors
-/// When `listener` has no address.
+/// If `listener` has no IP address.
 pub async fn serve<E>(
     listener: TcpListener,
     app: E,
@@ -133,20 +137,21 @@ where
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(err) => {
-                    // Out of file descriptors, mostly: do not spin.
+                    // Usually out of file descriptors: do not spin.
                     tracing::warn!(%err, "accept failed");
                     sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
         };
-        // Over a cap the socket is closed: an answer would cost what the cap is to save.
+        // Over the limit the socket is closed without a response, which would need the resources that the
+        // limit saves.
         let Ok(slot) = slots.clone().try_acquire_owned() else { continue };
         let Some(place) = peers.enter(peer.ip(), limits.connections_per_peer) else { continue };
         let (server, cut) = (server.clone(), cut.clone());
         tasks.spawn(async move {
             let _held = (slot, place);
-            // Boxed: moved into the other one it would be there twice, for as long as the connection lasts.
+            // Boxed: moved into the other future it would exist twice while the connection lasts.
             cut.run_until_cancelled(Box::pin(server.connection(socket, peer))).await;
         });
     }

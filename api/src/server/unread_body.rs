@@ -1,9 +1,10 @@
-//! The part of a request's body that is unread when its answer is ready.
+//! The part of a request body that is unread when the response is ready.
 //!
-//! On HTTP/1.1 it stands before the next request of the connection, for which it must never be taken (CWE-444). A short rest
-//! is read and dropped, so that the connection goes on; otherwise the answer announces that the connection ends
-//! (RFC 9112 §9.3, §9.6). On HTTP/2 the stream of a long rest is reset with `NO_ERROR` (RFC 9113 §8.1); many clients fail when
-//! that happens while they still send, so a short rest is read there, too.
+//! On HTTP/1.1 it precedes the next request of the connection, and must never be read as that request
+//! (CWE-444). A short rest is read and dropped, so that the connection can continue. Otherwise the response
+//! announces the end of the connection (RFC 9112 §9.3, §9.6). On HTTP/2 the stream of a long rest is reset
+//! with `NO_ERROR` (RFC 9113 §8.1). Many clients fail if that happens while they send, so a short rest is
+//! read there, too.
 
 use std::{
     io,
@@ -18,31 +19,31 @@ use http_body_util::{BodyExt, combinators::BoxBody};
 use poem::{Request, http::header};
 use tokio::{sync::oneshot, time::timeout};
 
-/// Most bytes of a rest that are read.
+/// Maximum number of unread bytes that are read and dropped.
 const MOST: u64 = 64 * 1024;
 
-/// How long a rest may take to arrive, once the answer is ready.
+/// Time for the rest of a body to arrive after the response is ready.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the application has left of a body.
+/// The rest of a body that the application did not read.
 struct Rest {
     inner: BoxBody<Bytes, io::Error>,
-    /// Was any of it asked for? Where the client waits for `100 Continue`, that is when it is told to send.
+    /// Whether any of it was read. If the client waits for `100 Continue`, that tells the client to send.
     is_asked: bool,
     is_broken: bool,
 }
 
-/// A body that is handed on when its reader drops it.
+/// A body that is returned when its reader drops it.
 struct Lent {
-    /// `None`: it was read to its end.
+    /// The rest of the body. `None`: it was read to its end.
     rest: Option<Rest>,
     back: Option<oneshot::Sender<Rest>>,
 }
 
-/// Where the rest of a body arrives when the application has dropped its request.
+/// Receives the rest of a body after the application has dropped the request.
 pub(super) struct Unread {
     rest: oneshot::Receiver<Rest>,
-    /// Does the client wait for `100 Continue` before it sends (RFC 9110 §10.1.1)?
+    /// Whether the client waits for `100 Continue` before it sends (RFC 9110 §10.1.1).
     waits: bool,
 }
 
@@ -56,20 +57,20 @@ pub(super) fn watch(request: &mut Request) -> Unread {
 }
 
 impl Unread {
-    /// Reads what the application left, if it is short and comes soon. Is nothing left then?
+    /// Reads the rest, if it is short and arrives soon. Returns whether nothing is left.
     pub(super) async fn drain(mut self) -> bool {
         match self.rest.try_recv() {
             Ok(rest) if rest.is_broken || (self.waits && !rest.is_asked) => false,
             Ok(rest) => timeout(PATIENCE, rest.read()).await.unwrap_or(false),
             Err(oneshot::error::TryRecvError::Closed) => true,
-            // Its reader still has it, and outlives the answer's head.
+            // Its reader still has it, and outlives the head of the response.
             Err(oneshot::error::TryRecvError::Empty) => false,
         }
     }
 }
 
 impl Rest {
-    /// Reads to the end, unless there are too many bytes before it. Was it reached?
+    /// Reads up to the maximum number of bytes. Returns whether the end was reached.
     async fn read(mut self) -> bool {
         let mut left = MOST;
         if self.inner.size_hint().lower() > left {

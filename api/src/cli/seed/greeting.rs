@@ -14,7 +14,7 @@ pub(super) fn start_anew(config: &Config) -> String {
     }
 }
 
-/// Prints URLs and log-ins, or how to create one. Prints nothing in production.
+/// Prints URLs and demo logins, or how to create demo data. Prints nothing in production.
 pub(in super::super) fn greet(config: &Config, address: &str) {
     if !config.is_production() {
         say(greeting(config, address, password_file(config).try_exists().unwrap_or_default()));

@@ -1,4 +1,5 @@
-//! `insula seed load`: organizations and time entries by the thousand, to see that size costs nothing.
+//! `insula seed load`: creates thousands of organizations and time entries, to test that size does not
+//! matter.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::{
@@ -16,7 +17,7 @@ use super::{
     Seed, random_word,
 };
 
-/// What is to be made.
+/// The amount of data to create.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
     /// Number of organizations
@@ -27,17 +28,17 @@ pub(in crate::cli) struct Args {
     entries: u32,
 }
 
-/// Makes them, all owned by one person.
+/// Creates the data, all owned by one user.
 pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), CliError> {
     let owner = seed.person("Lola", "Load").await?;
     let run = random_word(5);
-    // Draws nothing where nobody looks.
+    // The bar draws nothing if stderr is not a terminal.
     let bar = ProgressBar::new(args.entries.into());
     let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     for number in 0..args.organizations {
         let org = found(seed, owner, &format!("load-{run}-{number}")).await?;
-        // Each gets its share, and those of the first ones are the larger by one.
+        // Each organization gets its share. The shares of the first ones are larger by one.
         let (share, rest) = (args.entries / args.organizations, args.entries % args.organizations);
         let entries = share + u32::from(number < rest);
         load_data::fill(seed.db, org, entries, |done| bar.inc(done.into())).await?;

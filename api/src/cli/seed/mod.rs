@@ -1,4 +1,4 @@
-//! `insula seed`: data to try things out. `demo`: an organization with people of every role.
+//! `insula seed`: creates data to try things out. `demo` creates an organization with users of every role.
 
 mod greeting;
 mod load;
@@ -135,9 +135,9 @@ struct Seed<'a> {
     tokens: &'a Tokens,
     policy: SessionPolicy,
     password: &'a str,
-    /// Do users get a personal organization?
+    /// Whether users get a personal organization.
     personal: bool,
-    /// What empties the database.
+    /// The instruction to empty the database.
     again: &'a str,
 }
 
@@ -171,7 +171,7 @@ impl Seed<'_> {
         }
     }
 
-    /// The organization with its members, and what they work on. `false`: it is there already.
+    /// Creates the organization with its members and their work. Returns `false` if it exists already.
     async fn organization(&self, people: &[(UserId, BuiltinRole)]) -> Result<bool, CliError> {
         let (Ok(name), Ok(slug)) = (Name::parse("Demo"), Slug::parse(SLUG)) else {
             return Err(CliError::failed("the name of the demo organization is invalid"));
@@ -199,7 +199,7 @@ impl Seed<'_> {
         Ok(true)
     }
 
-    /// Logs a person in, as the API would: projects are added by the same rules as everybody's.
+    /// Logs a user in as the API would, so that the same rules apply to the demo data.
     async fn caller(&self, user: UserId) -> Result<Caller, CliError> {
         let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
@@ -236,8 +236,9 @@ fn password_file(config: &Config) -> PathBuf {
     config.data_dir.join("demo.txt")
 }
 
-/// The first line of a file that only its owner may read; made with `content` when it is missing. Of several processes
-/// that make it at once one wins, and all read its line: it is written in full before it has its name.
+/// The first line of a file that only its owner can read. If the file is missing, it is created with
+/// `content`. If several processes create it at once, one wins and all read its line, because the file is
+/// complete before it gets its name.
 pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Result<String, CliError> {
     let fault = |fault: std::io::Error| CliError::unavailable(format!("{}: {fault}", path.display()));
     if !path.try_exists().map_err(fault)? {
@@ -261,7 +262,7 @@ pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Res
     line.map(str::to_owned).ok_or_else(|| CliError::failed(format!("{} is empty; delete it", path.display())))
 }
 
-/// `bytes` random bytes as text without look-alikes.
+/// `bytes` random bytes as text, without similar-looking characters.
 pub(super) fn random_word(bytes: usize) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let letters = random_bytes::<64>();

@@ -1,4 +1,4 @@
-//! What the people of the demo work on: tasks with tags, and four weeks of time.
+//! The work of the demo users: tasks with tags, and four weeks of time entries.
 
 use chrono::{Datelike, Days, NaiveTime, TimeDelta, Weekday};
 use insula_core::{
@@ -24,7 +24,7 @@ use super::{super::CliError, SLUG, Seed};
 
 const TAGS: [&str; 3] = ["Meeting", "Design", "Remote"];
 
-/// Title, where it stands, how much it matters, the place of its project.
+/// Title, status, priority, index of the project.
 const TASKS: [(&str, TaskStatus, Priority, usize); 9] = [
     ("Collect what the pages must say", TaskStatus::Done, Priority::Normal, 0),
     ("Draw the start page", TaskStatus::InProgress, Priority::High, 0),
@@ -37,12 +37,12 @@ const TASKS: [(&str, TaskStatus, Priority, usize); 9] = [
     ("Plan the summer", TaskStatus::Todo, Priority::Normal, 5),
 ];
 
-/// From which hour, how many minutes, what kind of work.
+/// Start hour, minutes, activity.
 const DAY: [(u32, i64, &str); 3] = [(8, 150, "Design"), (11, 60, "Meeting"), (13, 210, "Development")];
 
 const WEEKS: u64 = 4;
 
-/// Adds tags and tasks, and the time of each of `people`; nothing of what they did today.
+/// Adds tags, tasks and the time entries of `people`. There are no time entries of today.
 pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), CliError> {
     let Some(owner) = people.first() else { return Ok(()) };
     let projects = projects_of(seed, owner).await?;
@@ -64,7 +64,7 @@ async fn authorize<P: insula_core::base::permissions::RequiredPermission>(
     Ok(authorization::authorize::<P>(seed.db, caller, &OrgRef::parse(SLUG)).await?)
 }
 
-/// The projects of the demo, in the order in which they were made.
+/// The projects of the demo, oldest first.
 async fn projects_of(seed: &Seed<'_>, owner: &Caller) -> Result<Vec<ProjectId>, CliError> {
     let tx = seed.db.begin(authorize::<ProjectsRead>(seed, owner).await?).await?;
     let sort = Sort { key: ProjectKey::CreatedAt, descending: false };
@@ -105,7 +105,7 @@ async fn add_tasks(
     Ok(tags)
 }
 
-/// Four weeks of one person, weekends off.
+/// Adds four weeks of time entries of one user, without weekends.
 async fn track(
     seed: &Seed<'_>,
     person: &Caller,

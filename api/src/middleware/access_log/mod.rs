@@ -1,4 +1,4 @@
-//! One span and one line in the log per request; and a panic is one more failure.
+//! One span and one log line per request, and the handling of panics.
 
 use std::{
     any::Any,
@@ -16,12 +16,13 @@ use tracing::Instrument;
 
 use crate::{operations::Operation, request::id::RequestId};
 
-/// Who asked, once somebody found out: put into the request by [`access`], filled in by the extractor of the caller.
+/// The user who sent the request. [`access`] puts it into the request, and the extractor of the caller sets
+/// it.
 #[derive(Clone, Debug, Default)]
 pub struct Subject(Arc<OnceLock<String>>);
 
 impl Subject {
-    /// Notes that `request` comes from `user`.
+    /// Records that `request` comes from `user`.
     pub fn note(request: &Request, user: impl Display + Copy) {
         if let Some(Self(subject)) = request.data() {
             subject.get_or_init(|| user.to_string());
@@ -29,16 +30,16 @@ impl Subject {
     }
 }
 
-/// What an access line says of a path that has no template, since there is nothing there.
+/// How an access line shows an unknown path, which has no template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownPaths {
-    /// Itself: whoever develops sees what was misspelled.
+    /// The path itself, so that developers see typing errors.
     Shown,
-    /// `-`: whatever stands in it has no business in a log.
+    /// `-`, because an unknown path can contain confidential data.
     Hidden,
 }
 
-/// The characters of an unknown path that are shown.
+/// Maximum number of characters of an unknown path in the log.
 const SHOWN: usize = 200;
 
 impl UnknownPaths {
@@ -50,11 +51,11 @@ impl UnknownPaths {
     }
 }
 
-/// Middleware: a span around the request, and one access line when its answer is known.
+/// Middleware: a span around the request, and one access line when its response is known.
 ///
-/// The line stands outside of the span, whose name of the request it has itself. It names the path by its template, and nothing
-/// else of what the client sent, but for `unknown` paths: ids of other people, query strings, headers and bodies have no business
-/// in a log.
+/// The line is outside of the span and has the request id itself. Of the request it contains only the
+/// template of the path, except for `unknown` paths: ids of other users, query strings, headers and bodies
+/// must not be logged.
 ///
 /// # Errors
 /// Those of `endpoint`.
@@ -94,7 +95,7 @@ where
     Ok(response)
 }
 
-/// Middleware: a panic of `endpoint` is a failure of this request only.
+/// Middleware: a panic of `endpoint` fails only this request.
 ///
 /// # Errors
 /// `INTERNAL_ERROR`, and those of `endpoint`.
@@ -104,7 +105,7 @@ where
 {
     let mut call = pin!(endpoint.call(request));
     std::future::poll_fn(|cx| {
-        // The future is dropped right after, and what it shares with others is behind locks that say so.
+        // The future is dropped immediately, and its shared state is behind locks that report poisoning.
         catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))).unwrap_or_else(|panic| {
             let text = format!("a handler panicked: {}", text_of(&*panic));
             Poll::Ready(Err(poem::Error::from_string(text, StatusCode::INTERNAL_SERVER_ERROR)))

@@ -31,10 +31,10 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-/// What the log says of one request.
+/// The log lines of one request.
 async fn log(request: Request) -> Vec<Value> {
-    // A call site first met by another test, in whose thread nobody listens, would be deaf for ever (tracing-core keeps
-    // the interest of the first thread while there is one subscriber only).
+    // A call site first reached by another test, in a thread without a subscriber, would stay disabled
+    // (tracing-core keeps the interest of the first thread while there is only one subscriber).
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
         drop(tracing::subscriber::set_global_default(tracing_subscriber::registry()));
@@ -54,7 +54,7 @@ async fn a_request_is_one_line_of_what_is_ours_to_tell() {
     let log = log(request(Method::GET, path).header("x-secret", "secret").finish()).await;
     let [line] = &*log else { panic!("{log:?}") };
     let fields = &line["fields"];
-    // The request is named once, by a field of the line itself.
+    // The request id occurs once, as a field of the line itself.
     assert_eq!((line["target"].as_str(), &line["span"]), (Some("insula::access"), &Value::Null));
     assert_eq!(line.to_string().matches("request_id").count(), 1, "{line}");
     assert_eq!(fields["path"], "/api/v1/organizations/{org}/projects");

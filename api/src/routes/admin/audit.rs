@@ -1,5 +1,5 @@
-//! `/admin/audit-events`: the log of what belongs to no organization: accounts, log-ins, keys, and what was refused to
-//! strangers.
+//! `/admin/audit-events`: the audit log of the platform. It has the events that belong to no organization:
+//! accounts, logins, keys, and requests refused to anonymous clients and non-members.
 
 use std::sync::Arc;
 
@@ -26,9 +26,10 @@ pub struct PlatformAuditApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Platform")]
 impl PlatformAuditApi {
-    /// List what happened outside of organizations
+    /// List platform audit events
     ///
-    /// The newest first.
+    /// Returns the events that belong to no organization, such as logins and changes of accounts. Newest
+    /// first by default.
     #[oai(path = "/admin/audit-events", method = "get", operation_id = "listPlatformAuditEvents")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list(
@@ -38,21 +39,21 @@ impl PlatformAuditApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<EventSort>>,
-        /// Only what this person did.
+        /// Only events of this user.
         actor: Query<Option<Id>>,
-        /// Only this.
+        /// Only events with this action.
         action: Query<Option<ActionName>>,
-        /// Only what happened to this noun.
+        /// Only events of this type of object.
         resource: Query<Option<ResourceName>>,
-        /// Only what happened to this one.
+        /// Only events of this object.
         resource_id: Query<Option<ResourceId>>,
-        /// Only what came from this address.
+        /// Only events from this IP address. The spelling of IPv6 addresses does not matter.
         ip: Query<Option<IpAddress>>,
-        /// Only what ended so.
+        /// Only events with this outcome.
         outcome: Query<Option<Outcome>>,
-        /// Only what happened at this instant or later.
+        /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what happened before this instant.
+        /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
     ) -> Result<PageResponse<AuditEvent>> {
         let wanted = EventQuery {
@@ -69,7 +70,9 @@ impl PlatformAuditApi {
         page(&self.0, request, &proof, wanted, (limit.0, sort.0, cursor.0)).await
     }
 
-    /// Prove that the platform's log is whole
+    /// Verify the platform audit log
+    ///
+    /// Compares every event of the platform's log with its hash, and the log with its signed checkpoints.
     #[oai(path = "/admin/audit/verify", method = "get", operation_id = "verifyPlatformAuditLog")]
     async fn verify(&self, me: SuperuserOnly) -> Result<JsonResponse<Verification>> {
         let proof = audit::of_the_platform(me.origin());

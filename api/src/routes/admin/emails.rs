@@ -1,4 +1,4 @@
-//! `/admin/emails`: what became of every mail, and sending one again.
+//! `/admin/emails`: the delivery status of e-mails, and sending one again.
 
 use std::sync::Arc;
 
@@ -34,16 +34,17 @@ use crate::{
 pub struct EmailsApi(pub Arc<State>);
 
 crate::texts! {
-    /// The name of a template.
+    /// Name of an e-mail template.
     TemplateName { length: 1..=100, pattern: "^[a-z][a-z0-9_]*$", example: "welcome" }
-    /// A mailbox; empty where nobody was left to be written to.
+    /// E-mail address of the recipient. Empty if the recipient no longer exists.
     Mailbox { length: 0..=text::EmailAddress::MAX, example: "ada@example.com" }
-    /// The name of a mail (RFC 5322 §3.6.4).
+    /// `Message-ID` of an e-mail (RFC 5322 §3.6.4).
     MessageId { length: 1..=998, example: "<0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091@insula.example>" }
 }
 
-/// What became of a mail. `deferred`: it is tried again; `bounced`: it was refused for good; `dead`: it was tried for too
-/// long; `suppressed`: it was not sent on purpose.
+/// Delivery status of an e-mail: `sent` (the mail server accepted it), `deferred` (it failed and will be
+/// tried again), `bounced` (the mail server refused it permanently), `dead` (it failed too often and is not
+/// tried again) or `suppressed` (it was deliberately not sent, for example because its link has expired).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -55,40 +56,40 @@ enum EmailStatus {
     Suppressed,
 }
 
-/// What became of a mail. What it said is nowhere kept.
+/// An e-mail and its delivery status. The text of e-mails is never stored.
 #[derive(Object, Serialize)]
 struct Email {
-    /// The mail, and the job that sent it.
+    /// Id of the e-mail, which is also the id of the job that sent it.
     id: Uuid,
-    /// For whom it was sent; `null`: the platform itself.
+    /// The organization for which it was sent. `null`: the platform.
     #[oai(nullable)]
     organization_id: Option<Uuid>,
-    /// To which mailbox; empty where nobody was left to be written to.
+    /// E-mail address of the recipient. Empty if the recipient no longer exists.
     to: Mailbox,
-    /// What it said: the name of its template.
+    /// Name of the template of the e-mail.
     template: TemplateName,
-    /// What became of it.
+    /// Delivery status of the e-mail.
     status: EmailStatus,
-    /// Its `Message-ID`, the same for every attempt.
+    /// `Message-ID` header, the same for every attempt.
     message_id: MessageId,
-    /// How often it was tried.
+    /// Number of attempts to send it.
     attempts: i32,
-    /// Why it was not sent.
+    /// Why the last attempt failed. `null`: no attempt failed.
     #[oai(nullable)]
     last_error: Option<String>,
-    /// When the mail server took it.
+    /// When the mail server accepted it. `null`: not sent.
     #[oai(nullable)]
     sent_at: Option<DateTime<Utc>>,
-    /// The trace of the request that asked for it.
+    /// Id of the trace of the request that caused it (W3C Trace Context). `null`: no trace.
     #[oai(nullable)]
     trace_id: Option<String>,
-    /// When it was tried first.
+    /// When the first attempt was made.
     created_at: DateTime<Utc>,
-    /// When it was tried last.
+    /// When the last attempt was made.
     updated_at: DateTime<Utc>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum EmailSort {
     #[oai(rename = "created_at")]
@@ -99,9 +100,10 @@ enum EmailSort {
 
 #[OpenApi(tag = "Tag::Platform")]
 impl EmailsApi {
-    /// List the mails
+    /// List e-mails
     ///
-    /// Of every organization, the newest first. What waits for its first attempt is not among them, but among the jobs.
+    /// Returns the e-mails of all organizations, newest first by default. E-mails that wait for their first
+    /// attempt are listed only as jobs.
     #[oai(path = "/admin/emails", method = "get", operation_id = "listEmails")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list(
@@ -111,13 +113,14 @@ impl EmailsApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<EmailSort>>,
-        /// Only mails of which this became.
+        /// Only e-mails with this status.
         status: Query<Option<EmailStatus>>,
-        /// Only mails of this template.
+        /// Only e-mails of this template.
         template: Query<Option<TemplateName>>,
-        /// Only mails to this address.
+        /// Only e-mails to this e-mail address.
         to: Query<Option<Address>>,
-        /// Only mails of this organization; `00000000-0000-0000-0000-000000000000`: only the platform's own.
+        /// Only e-mails of this organization. `00000000-0000-0000-0000-000000000000` means only those of the
+        /// platform.
         organization_id: Query<Option<Id>>,
     ) -> Result<PageResponse<Email>> {
         let mut fields = FieldErrors::default();
@@ -136,10 +139,11 @@ impl EmailsApi {
         Ok(paging.reply(page, Email::from))
     }
 
-    /// Send a mail again
+    /// Resend an e-mail
     ///
-    /// By a new job like the one that sent it; the answer is that job. A mail that is still being tried is tried now
-    /// instead.
+    /// Creates a new job that sends the e-mail again, and returns that job. If the e-mail is still being
+    /// tried, its job runs now instead. The error is `EMAIL_NOT_KEPT` if the original job is no longer
+    /// stored.
     #[oai(path = "/admin/emails/:email/resend", method = "post", operation_id = "resendEmail")]
     async fn resend(&self, me: SuperuserOnly, email: Path<Id>) -> Result<AcceptedJob<Job>, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;

@@ -1,4 +1,4 @@
-//! `/admin/jobs`: what is still to be done, what was done, and what could not be.
+//! `/admin/jobs`: background jobs, including finished and dead ones.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -30,15 +30,17 @@ use crate::{
 pub struct JobsApi(pub Arc<State>);
 
 crate::texts! {
-    /// The name of a queue.
+    /// Name of a queue of background jobs.
     QueueName { length: 1..=100, pattern: "^[a-z][a-z0-9_]*$", example: "mail" }
-    /// What kind of job.
+    /// Kind of a background job.
     JobKind { length: 1..=100, pattern: "^[a-z][a-z0-9_]*$", example: "send_welcome" }
-    /// What kind of actor.
+    /// Kind of actor for which a job runs.
     ActorKind { length: 1..=50, example: "user" }
 }
 
-/// Where a job stands in its life. `dead`: it was tried for long, or can never succeed, and waits for an operator.
+/// State of a job: `pending` (waits or is running), `done` (finished), `dead` (failed too often or can never
+/// succeed, and is not tried again unless a superuser retries it) or `cancelled` (will not run unless it is
+/// retried).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -49,59 +51,60 @@ enum JobState {
     Cancelled,
 }
 
-/// On whose behalf a job is done.
+/// The actor for which a job runs.
 #[derive(Object, Serialize)]
 struct JobActor {
-    /// Who: `user`, `superuser` (an operator in an organization), `system` or `anonymous`.
+    /// Kind of actor: `user`, `superuser` (a superuser acting in an organization), `system` or `anonymous`.
     kind: ActorKind,
-    /// The person, where there is one.
+    /// Id of the user. `null`: the actor is not a user.
     #[oai(nullable)]
     id: Option<Uuid>,
 }
 
-/// A job.
+/// A background job, such as sending an e-mail.
 #[derive(Object, Serialize)]
 pub(super) struct Job {
-    /// The job.
+    /// Unique id of the job.
     id: Uuid,
-    /// Whose; `null`: the platform's own.
+    /// The organization it belongs to. `null`: the platform.
     #[oai(nullable)]
     organization_id: Option<Uuid>,
-    /// In which queue it stands.
+    /// Name of its queue.
     queue: QueueName,
-    /// What kind of job; also one that this version does not know, and leaves to a newer one.
+    /// Kind of job. It can be a kind that only a newer version of the program knows and runs.
     kind: JobKind,
-    /// What it is about: ids. Any text is shown as `[redacted]`.
+    /// Parameters of the job, usually ids. Any other text is shown as `[redacted]`. `null`: the parameters
+    /// cannot be read.
     #[oai(nullable)]
     payload: Option<BTreeMap<String, Value>>,
-    /// On whose behalf.
+    /// The actor for which the job runs.
     actor: JobActor,
-    /// Where it stands in its life.
+    /// State of the job.
     state: JobState,
-    /// Is a worker at it? One that vanished counts until `lease_until`.
+    /// Whether a worker is running the job. If the worker has crashed, this stays `true` until `lease_until`.
     is_running: bool,
-    /// How often it was tried.
+    /// Number of attempts to run it.
     attempts: i32,
-    /// How often a worker took it and was never heard of again.
+    /// Number of times that a worker claimed the job and its lease expired without a result.
     lapses: i32,
-    /// Not before this instant.
+    /// The job does not run before this time.
     run_at: DateTime<Utc>,
-    /// Until when the worker that took it has it.
+    /// When the lease of the worker that claimed the job expires. `null`: no worker has claimed it.
     #[oai(nullable)]
     lease_until: Option<DateTime<Utc>>,
-    /// Why the last attempt failed.
+    /// Error of the last failed attempt. `null`: no attempt failed.
     #[oai(nullable)]
     last_error: Option<String>,
-    /// When it was done.
+    /// When the job finished. `null`: not finished.
     #[oai(nullable)]
     done_at: Option<DateTime<Utc>>,
-    /// When it was asked for.
+    /// When the job was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the job was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum JobSort {
     #[oai(rename = "created_at")]
@@ -112,9 +115,10 @@ enum JobSort {
 
 #[OpenApi(tag = "Tag::Platform")]
 impl JobsApi {
-    /// List the jobs
+    /// List jobs
     ///
-    /// Of every organization, the newest first. Dead letters are those with `state=dead`.
+    /// Returns the jobs of all organizations, newest first by default. Use `state=dead` for the jobs that
+    /// failed for good.
     #[oai(path = "/admin/jobs", method = "get", operation_id = "listJobs")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list(
@@ -124,13 +128,14 @@ impl JobsApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<JobSort>>,
-        /// Only jobs that stand there.
+        /// Only jobs in this state.
         state: Query<Option<JobState>>,
         /// Only jobs of this queue.
         queue: Query<Option<QueueName>>,
         /// Only jobs of this kind.
         kind: Query<Option<JobKind>>,
-        /// Only jobs of this organization; `00000000-0000-0000-0000-000000000000`: only the platform's own.
+        /// Only jobs of this organization. `00000000-0000-0000-0000-000000000000` means only those of the
+        /// platform.
         organization_id: Query<Option<Id>>,
     ) -> Result<PageResponse<Job>> {
         let filter = JobFilter {
@@ -146,7 +151,9 @@ impl JobsApi {
         Ok(paging.reply(page, |job| self.show(job)))
     }
 
-    /// Look at a job
+    /// Get a job
+    ///
+    /// Returns one job of any organization. Its parameters are redacted.
     #[oai(path = "/admin/jobs/:job", method = "get", operation_id = "getJob")]
     async fn get(&self, _me: SuperuserOnly, job: Path<Id>) -> Result<JsonResponse<Job>> {
         let job = outbox::get(&self.0.db, JobId(job.0.0)).await?;
@@ -155,7 +162,8 @@ impl JobsApi {
 
     /// Delete a job
     ///
-    /// One that is done, dead or cancelled. Its mail cannot be sent again then.
+    /// Permanently deletes a job that is done, dead or cancelled; otherwise the error is `JOB_PENDING`. The
+    /// e-mail of a deleted job cannot be sent again.
     #[oai(path = "/admin/jobs/:job", method = "delete", operation_id = "deleteJob")]
     async fn remove(&self, me: SuperuserOnly, job: Path<Id>) -> Result<NoContent, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
@@ -164,10 +172,10 @@ impl JobsApi {
         Ok(NoContent)
     }
 
-    /// Have a job done now
+    /// Retry a job
     ///
-    /// One that is dead or cancelled starts anew; one that waits for its next attempt waits no longer. One that is due
-    /// or being done stays as it is.
+    /// A dead or cancelled job starts again with no attempts counted. A job that waits for its next attempt
+    /// runs now. A job that is due or running stays as it is. The error is `JOB_FINISHED` if the job is done.
     #[oai(path = "/admin/jobs/:job/retry", method = "post", operation_id = "retryJob")]
     async fn retry(&self, me: SuperuserOnly, job: Path<Id>) -> Result<AcceptedJob<Job>, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
@@ -178,7 +186,8 @@ impl JobsApi {
 
     /// Cancel a job
     ///
-    /// One that no worker is at. It can be retried.
+    /// Cancels a pending job. It can be retried later. The error is `JOB_RUNNING` while a worker runs it, and
+    /// `JOB_FINISHED` if it is done or dead.
     #[oai(path = "/admin/jobs/:job/cancel", method = "post", operation_id = "cancelJob")]
     async fn cancel(&self, me: SuperuserOnly, job: Path<Id>) -> Result<JsonResponse<Job>, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
@@ -195,7 +204,7 @@ impl JobsApi {
 }
 
 impl Job {
-    /// As it is at the instant `now`.
+    /// The job as it is at the time `now`.
     pub(super) fn new(job: Envelope, now: DateTime<Utc>) -> Self {
         let (kind, id) = job.actor_shown();
         Self {

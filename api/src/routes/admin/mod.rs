@@ -1,4 +1,4 @@
-//! `/admin`: what operators of the platform may ask.
+//! `/admin`: the operations of superusers, who administer the platform.
 
 pub(super) mod audit;
 pub(super) mod emails;
@@ -12,7 +12,7 @@ pub(super) mod users_change;
 use insula_core::base::ids::OrgId;
 use uuid::Uuid;
 
-/// The organization, as operators are shown whose a row is; `None`: the platform's own.
+/// The organization of a row, as superusers see it. `None`: the row belongs to the platform.
 fn tenant(org: OrgId) -> Option<Uuid> {
     (org != OrgId::PLATFORM).then_some(org.0)
 }

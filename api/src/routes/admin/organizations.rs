@@ -1,4 +1,4 @@
-//! `/admin/organizations`: tenants, as operators of the platform find, make and end them.
+//! `/admin/organizations`: list, create, update, suspend, delete and restore any organization.
 
 use std::sync::Arc;
 
@@ -41,36 +41,36 @@ use crate::{
 
 pub struct AdminOrganizationsApi(pub Arc<State>);
 
-/// An organization for somebody, who is named by one of the two.
+/// An organization to create for a user. The owner is named by either `owner_id` or `owner_email`.
 #[derive(Object)]
 struct AdminOrganizationCreate {
-    /// Its name, for people.
+    /// Display name of the organization.
     name: Name,
-    /// Its address in URLs; unique for ever.
+    /// Short name in URLs. Unique, also among slugs that were used before.
     slug: Slug,
-    /// Who is to own it: the id of his account.
+    /// Id of the user who becomes the owner. Send either this or `owner_email`.
     #[oai(nullable)]
     owner_id: Option<Uuid>,
-    /// Who is to own it: the address of his account.
+    /// E-mail address of the user who becomes the owner. Send either this or `owner_id`.
     #[oai(nullable)]
     owner_email: Option<Email>,
 }
 
-/// An organization, as operators see it.
+/// An organization, as superusers see it.
 #[derive(Object, Serialize)]
 struct AdminOrganization {
     #[oai(flatten)]
     #[serde(flatten)]
     organization: Organization,
-    /// When it was deleted.
+    /// When the organization was deleted. `null`: not deleted.
     #[oai(nullable)]
     deleted_at: Option<DateTime<Utc>>,
-    /// When it will be removed for good; until then it can be restored.
+    /// When the deleted organization will be purged. Until then it can be restored. `null`: not deleted.
     #[oai(nullable)]
     purge_after: Option<DateTime<Utc>>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum OrganizationSort {
     #[oai(rename = "created_at")]
@@ -87,14 +87,15 @@ enum OrganizationSort {
     SlugDescending,
 }
 
-/// What an organization may answer that was deleted, or of which there is another one.
+/// The additional errors of these operations: 409 and 410, the latter for a deleted organization.
 type Ended = ProblemWith<409, 410>;
 
 #[OpenApi(tag = "Tag::Platform")]
 impl AdminOrganizationsApi {
-    /// List the organizations
+    /// List all organizations
     ///
-    /// Of everybody, the newest first.
+    /// Returns the organizations of all users, newest first by default. Deleted organizations are listed only
+    /// with `deleted=true`.
     #[oai(path = "/admin/organizations", method = "get", operation_id = "listOrganizations")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list(
@@ -104,13 +105,13 @@ impl AdminOrganizationsApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<OrganizationSort>>,
-        /// Only those that can be changed, or those that can only be read.
+        /// Only active organizations (`active`), or only suspended, read-only ones (`suspended`).
         status: Query<Option<Status>>,
-        /// Only those of this kind.
+        /// Only organizations of this kind.
         kind: Query<Option<OrganizationKind>>,
-        /// Only those whose slug contains this.
+        /// Only organizations whose slug contains this text.
         q: Query<Option<SlugPart>>,
-        /// `true`: only those that were deleted; otherwise only those that were not.
+        /// With `true`, only deleted organizations; otherwise only organizations that are not deleted.
         deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<AdminOrganization>> {
         let mut fields = FieldErrors::default();
@@ -135,9 +136,10 @@ impl AdminOrganizationsApi {
         Ok(paging.reply(page, AdminOrganization::from))
     }
 
-    /// Found an organization for somebody
+    /// Create an organization for a user
     ///
-    /// He becomes its owner.
+    /// The user becomes the owner of the new organization, and their account must be active. The error is
+    /// `SLUG_TAKEN` if the slug is or was used by another organization.
     #[oai(path = "/admin/organizations", method = "post", operation_id = "createOrganizationFor")]
     async fn create(
         &self,
@@ -163,9 +165,9 @@ impl AdminOrganizationsApi {
         Ok(answer)
     }
 
-    /// Look at any organization
+    /// Get any organization
     ///
-    /// Also at a deleted one, until it is removed for good.
+    /// Returns any organization. Deleted organizations are included until they are purged.
     #[oai(path = "/admin/organizations/:organization", method = "get", operation_id = "getAnyOrganization")]
     async fn get(
         &self,
@@ -177,7 +179,10 @@ impl AdminOrganizationsApi {
         Ok(WithEtag::new(EntityTag(organization.version), known.0, || organization.into()))
     }
 
-    /// Change any organization
+    /// Update any organization
+    ///
+    /// Changes an organization as its owner could. The audit log of the organization records the change. A
+    /// deleted organization gets `ORGANIZATION_DELETED`.
     #[oai(
         path = "/admin/organizations/:organization",
         method = "patch",
@@ -193,7 +198,7 @@ impl AdminOrganizationsApi {
         let id = OrgId(organization.0.0);
         let changes = match patch.body().and_then(|patch| Ok(OrganizationChanges::try_from(patch)?)) {
             Ok(changes) => changes,
-            // Of what is not there nothing can be wrong.
+            // Report a missing organization before an invalid body.
             Err(refused) => {
                 organizations::find(&self.0.db, id).await?;
                 return Err(refused.into());
@@ -207,7 +212,8 @@ impl AdminOrganizationsApi {
 
     /// Delete any organization
     ///
-    /// For 30 days it can be restored. What is one person's own goes with his account alone.
+    /// The organization can be restored for 30 days, and is purged then. A personal organization is deleted
+    /// only together with the account of its user (`PERSONAL_ORGANIZATION`).
     #[oai(
         path = "/admin/organizations/:organization",
         method = "delete",
@@ -225,9 +231,10 @@ impl AdminOrganizationsApi {
         Ok(DELETED)
     }
 
-    /// Restore any deleted organization
+    /// Restore any organization
     ///
-    /// With everything in it. One that was not deleted stays as it is.
+    /// Brings back a deleted organization with everything in it. An organization that is not deleted stays as
+    /// it is. The error is `LAST_OWNER` if it would have no active owner.
     #[oai(
         path = "/admin/organizations/:organization/restore",
         method = "post",
@@ -243,7 +250,10 @@ impl AdminOrganizationsApi {
         finish(tx, organization).await
     }
 
-    /// Let an organization only be read
+    /// Suspend an organization
+    ///
+    /// The organization becomes read-only, and running timers of its members stop. Suspending a suspended
+    /// organization changes nothing. A deleted organization gets `ORGANIZATION_DELETED`.
     #[oai(
         path = "/admin/organizations/:organization/suspend",
         method = "post",
@@ -259,7 +269,10 @@ impl AdminOrganizationsApi {
         finish(tx, organization).await
     }
 
-    /// Let a suspended organization be changed again
+    /// Resume an organization
+    ///
+    /// A suspended organization can be changed again. Resuming an active organization changes nothing. A
+    /// deleted organization gets `ORGANIZATION_DELETED`.
     #[oai(
         path = "/admin/organizations/:organization/resume",
         method = "post",

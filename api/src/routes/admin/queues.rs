@@ -1,4 +1,4 @@
-//! `/admin/queues`: how much waits where, and what is to stand still.
+//! `/admin/queues`: the queues of background jobs, and pausing them.
 
 use std::sync::Arc;
 
@@ -12,46 +12,46 @@ use crate::{auth::extractors::SuperuserOnly, http::JsonResponse, problem::Result
 
 pub struct QueuesApi(pub Arc<State>);
 
-/// How many jobs of a queue stand where.
+/// Number of jobs of a queue by state.
 #[derive(Object, Serialize)]
 struct JobCounts {
-    /// Still to be done.
+    /// Jobs that wait or are running.
     pending: i64,
-    /// Done, and still kept.
+    /// Finished jobs that are still stored.
     done: i64,
-    /// Given up.
+    /// Jobs that failed for good.
     dead: i64,
-    /// Not to be done.
+    /// Jobs that were cancelled.
     cancelled: i64,
 }
 
-/// A queue.
+/// A queue of background jobs.
 #[derive(Object, Serialize)]
 struct Queue {
-    /// Which one.
+    /// Name of the queue.
     name: QueueName,
-    /// Since when nothing of it is begun; `null`: it runs.
+    /// When the queue was paused. `null`: it is not paused.
     #[oai(nullable)]
     paused_at: Option<DateTime<Utc>>,
-    /// How many jobs stand where.
+    /// Number of jobs by state.
     jobs: JobCounts,
-    /// When the oldest of those still to be done was asked for.
+    /// When the oldest pending job was created. `null`: no job is pending.
     #[oai(nullable)]
     oldest_pending_at: Option<DateTime<Utc>>,
 }
 
-/// Every queue.
+/// The queues of background jobs.
 #[derive(Object, Serialize)]
 struct QueueList {
-    /// By their names.
+    /// The queues, sorted by name.
     data: Vec<Queue>,
 }
 
 #[OpenApi(tag = "Tag::Platform")]
 impl QueuesApi {
-    /// List the queues
+    /// List queues
     ///
-    /// All of them, with how many jobs stand where.
+    /// Returns all queues with the number of their jobs by state, including empty queues.
     #[oai(path = "/admin/queues", method = "get", operation_id = "listQueues")]
     async fn list(&self, _me: SuperuserOnly) -> Result<JsonResponse<QueueList>> {
         let queues = outbox::queues(&self.0.db).await?;
@@ -60,7 +60,8 @@ impl QueuesApi {
 
     /// Pause a queue
     ///
-    /// Workers begin nothing of it any more, and finish what they are at. What waits is kept.
+    /// Workers start no more jobs of this queue, and finish the jobs that are running. Waiting jobs are kept.
+    /// Pausing a paused queue changes nothing.
     #[oai(path = "/admin/queues/:queue/pause", method = "post", operation_id = "pauseQueue")]
     async fn pause(&self, me: SuperuserOnly, queue: Path<String>) -> Result<JsonResponse<Queue>> {
         let standing = outbox::standing(&self.0.db, &queue.0).await?;
@@ -70,7 +71,9 @@ impl QueuesApi {
         Ok(JsonResponse(standing.into()))
     }
 
-    /// Let a queue go on
+    /// Resume a queue
+    ///
+    /// Workers start jobs of this queue again. Resuming a queue that is not paused changes nothing.
     #[oai(path = "/admin/queues/:queue/resume", method = "post", operation_id = "resumeQueue")]
     async fn resume(&self, me: SuperuserOnly, queue: Path<String>) -> Result<JsonResponse<Queue>> {
         let standing = outbox::standing(&self.0.db, &queue.0).await?;

@@ -1,4 +1,4 @@
-//! `/admin/users`: accounts, as operators of the platform make and end them.
+//! `/admin/users`: list, create, deactivate, delete and restore accounts of users.
 
 use std::sync::Arc;
 
@@ -45,50 +45,52 @@ use crate::{
 pub struct AdminUsersApi(pub Arc<State>);
 
 crate::texts! {
-    /// The hash of a password: a PHC string of Argon2id, or bcrypt's `$2b$`.
+    /// Hash of a password: a PHC string of Argon2id, or a bcrypt hash that begins with `$2b$`.
     PasswordHash { length: 1..=512, example: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$SqlVijFGiPG+935vDSGEsA" }
 }
 
-/// An account for somebody: with a `password`, or with the hash of one.
+/// An account to create, with either a `password` or a `password_hash`.
 #[derive(Object)]
 struct AdminUserCreate {
-    /// To log in with.
+    /// E-mail address, used to log in. It counts as verified.
     email: Email,
-    /// To log in with.
+    /// Password, used to log in. Send either this or `password_hash`.
     #[oai(nullable)]
     password: Option<Password>,
-    /// Instead of a password: its hash, made elsewhere.
+    /// Hash of a password from another system. Send either this or `password`.
     #[oai(nullable)]
     password_hash: Option<PasswordHash>,
-    /// To log in with instead of the e-mail address.
+    /// Username, which can be used to log in instead of the e-mail address. Unique regardless of case.
+    /// `null`: no username.
     #[oai(nullable)]
     username: Option<Username>,
-    /// Given name.
+    /// Given name of the user. `null`: not specified.
     #[oai(nullable)]
     first_name: Option<Name>,
-    /// Family name.
+    /// Family name of the user. `null`: not specified.
     #[oai(nullable)]
     last_name: Option<Name>,
-    /// Is he to be an operator of the platform?
+    /// Whether the user is a superuser, who administers the platform. Defaults to `false`.
     #[oai(default)]
     is_superuser: bool,
 }
 
-/// An account, as operators see it.
+/// The account of a user, as superusers see it.
 #[derive(Object, Serialize)]
 pub(super) struct AdminUser {
     #[oai(flatten)]
     #[serde(flatten)]
     user: User,
-    /// When the account was deleted.
+    /// When the account was deleted. `null`: not deleted.
     #[oai(nullable)]
     deleted_at: Option<DateTime<Utc>>,
-    /// When it will be forgotten; until then it can be restored.
+    /// When the deleted account will be purged. Until then it can be restored. `null`: not deleted.
     #[oai(nullable)]
     purge_after: Option<DateTime<Utc>>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first. Who never logged in comes last, and first in the reverse.
+/// Sort order. `-` means descending. With `last_login_at`, users who never logged in come last; with
+/// `-last_login_at`, they come first.
 #[derive(Clone, Copy, Debug, Enum)]
 enum UserSort {
     #[oai(rename = "created_at")]
@@ -107,9 +109,10 @@ enum UserSort {
 
 #[OpenApi(tag = "Tag::Platform")]
 impl AdminUsersApi {
-    /// List the accounts
+    /// List users
     ///
-    /// The newest first. Deleted ones are in a list of their own, until they are forgotten.
+    /// Returns all accounts, newest first by default. Deleted accounts are listed only with `deleted=true`,
+    /// until they are purged.
     #[oai(path = "/admin/users", method = "get", operation_id = "listUsers")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list(
@@ -119,15 +122,15 @@ impl AdminUsersApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<UserSort>>,
-        /// Only accounts whose e-mail address or username contains this, without regard to case.
+        /// Only users whose e-mail address or username contains this text, regardless of case.
         q: Query<Option<SearchTerm>>,
-        /// Only those that may log in; `false`: only those that may not.
+        /// Only users who can log in (`true`), or only deactivated users (`false`).
         is_active: Query<Option<bool>>,
-        /// Only operators of the platform; `false`: only everybody else.
+        /// Only superusers (`true`), or only other users (`false`).
         is_superuser: Query<Option<bool>>,
-        /// Only those whose address is verified; `false`: only those whose is not.
+        /// Only users with a verified (`true`) or an unverified (`false`) e-mail address.
         is_verified: Query<Option<bool>>,
-        /// The deleted ones that can be restored, instead of the others.
+        /// With `true`, only deleted users who can be restored; otherwise only users who are not deleted.
         deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<AdminUser>> {
         let mut fields = FieldErrors::default();
@@ -147,7 +150,11 @@ impl AdminUsersApi {
         Ok(paging.reply(page, AdminUser::from))
     }
 
-    /// Make an account for somebody
+    /// Create a user
+    ///
+    /// Creates an account with a verified e-mail address. No e-mail is sent. Unless the user is a superuser,
+    /// they get a personal organization if the installation has this enabled. The error is `EMAIL_TAKEN` or
+    /// `USERNAME_TAKEN` if another account has the e-mail address or username.
     #[oai(path = "/admin/users", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
@@ -173,9 +180,9 @@ impl AdminUsersApi {
         Ok(answer)
     }
 
-    /// Look at an account
+    /// Get a user
     ///
-    /// Also at a deleted one, until it is forgotten.
+    /// Returns any account. Deleted accounts are included until they are purged.
     #[oai(path = "/admin/users/:user", method = "get", operation_id = "getUser")]
     async fn get(
         &self,
@@ -188,7 +195,9 @@ impl AdminUsersApi {
         Ok(WithEtag::new(EntityTag(user.version), known.0, || user.into()))
     }
 
-    /// Let somebody log in again
+    /// Activate a user
+    ///
+    /// A deactivated user can log in again. Activating an active user changes nothing.
     #[oai(path = "/admin/users/:user/activate", method = "post", operation_id = "activateUser")]
     async fn activate(&self, me: SuperuserOnly, user: Path<Id>) -> Result<WithEtag<AdminUser>, WithConflict> {
         let tx = self.begin(&me).await?;
@@ -196,9 +205,11 @@ impl AdminUsersApi {
         self.finish(tx, user).await
     }
 
-    /// Shut somebody out
+    /// Deactivate a user
     ///
-    /// Every log-in of his ends at once. The only active owner of an organization, and the only active operator, stay.
+    /// The user can no longer log in. All their sessions are revoked at once, and their timers stop. You
+    /// cannot deactivate the only active owner of an organization (`LAST_OWNER`) or the only active superuser
+    /// (`LAST_SUPERUSER`).
     #[oai(path = "/admin/users/:user/deactivate", method = "post", operation_id = "deactivateUser")]
     async fn deactivate(
         &self,
@@ -210,9 +221,11 @@ impl AdminUsersApi {
         self.finish(tx, user).await
     }
 
-    /// Delete an account
+    /// Delete a user
     ///
-    /// For 30 days it can be restored. The only active owner of an organization, and the only active operator, stay.
+    /// Deletes the account and its personal organization. Both can be restored for 30 days. All sessions of
+    /// the user are revoked, and they are notified by e-mail. You cannot delete the only active owner of an
+    /// organization (`LAST_OWNER`) or the only active superuser (`LAST_SUPERUSER`).
     #[oai(path = "/admin/users/:user", method = "delete", operation_id = "deleteUser")]
     async fn remove(&self, me: SuperuserOnly, user: Path<Id>) -> Result<NoContent, WithConflict> {
         let tx = self.begin(&me).await?;
@@ -221,9 +234,11 @@ impl AdminUsersApi {
         Ok(NoContent)
     }
 
-    /// Restore a deleted account
+    /// Restore a user
     ///
-    /// With its own organization and its memberships.
+    /// Brings back a deleted account with its personal organization and its memberships. The user has to log
+    /// in again. The error is `EMAIL_TAKEN` or `USERNAME_TAKEN` if another account has the e-mail address or
+    /// username by now.
     #[oai(path = "/admin/users/:user/restore", method = "post", operation_id = "restoreUser")]
     async fn restore(&self, me: SuperuserOnly, user: Path<Id>) -> Result<WithEtag<AdminUser>, WithConflict> {
         let tx = self.begin(&me).await?;
@@ -231,7 +246,9 @@ impl AdminUsersApi {
         self.finish(tx, user).await
     }
 
-    /// List where somebody is logged in
+    /// List the sessions of a user
+    ///
+    /// Returns the active sessions of the user, one for each login.
     #[oai(path = "/admin/users/:user/sessions", method = "get", operation_id = "listUserSessions")]
     async fn sessions(&self, me: SuperuserOnly, user: Path<Id>) -> Result<JsonResponse<Sessions>> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
@@ -239,7 +256,9 @@ impl AdminUsersApi {
         Ok(JsonResponse(Sessions::new(sessions, me.0.caller.claims.session)))
     }
 
-    /// Log somebody out everywhere
+    /// Revoke all sessions of a user
+    ///
+    /// Logs the user out on all devices at once. They can log in again.
     #[oai(path = "/admin/users/:user/sessions", method = "delete", operation_id = "revokeUserSessions")]
     async fn revoke(&self, me: SuperuserOnly, user: Path<Id>) -> Result<NoContent> {
         let user = users::find(&self.0.db, UserId(user.0.0)).await?;
@@ -262,7 +281,7 @@ impl AdminUsersApi {
     }
 }
 
-/// How somebody will prove who he is.
+/// The credential of a new account.
 enum Proof {
     Password(Secret<String>),
     Hash(String),

@@ -1,4 +1,4 @@
-//! `/admin/users/bulk`: the same thing done to several accounts, each by itself.
+//! `/admin/users/bulk`: apply one action to several users, each handled separately.
 
 use std::sync::Arc;
 
@@ -24,65 +24,66 @@ use crate::{
 pub struct UsersBulkApi(pub Arc<State>);
 
 crate::texts! {
-    /// Names a kind of problem; stable, for programs.
+    /// Stable error code, for programs.
     ProblemCode { length: 1..=50, pattern: "^[A-Z][A-Z_]*$", example: "LAST_OWNER" }
-    /// Explanation for people: what happened, and what to do.
+    /// Explanation for people: what happened and what to do.
     ProblemMessage { length: 1..=5000, example: "An organization needs an active owner. Make another member an owner first." }
 }
 
-/// What is done to an account.
+/// What to do with a user: `activate` (allow logins again), `deactivate` (revoke all sessions and allow no
+/// login), `delete` (delete the account) or `restore` (bring back a deleted account).
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename_all = "snake_case")]
 enum UserAction {
-    /// Let him log in again.
+    /// Allow the user to log in again.
     Activate,
-    /// Shut him out.
+    /// Revoke all sessions and allow no login.
     Deactivate,
-    /// Delete the account.
+    /// Delete the account; it can be restored for 30 days.
     Delete,
-    /// Restore the deleted account.
+    /// Bring back the deleted account.
     Restore,
 }
 
-/// The same thing, to be done to several accounts.
+/// An action to apply to several users.
 #[derive(Object)]
 struct UserBulk {
-    /// What is to be done.
+    /// What to do with each user.
     action: UserAction,
-    /// To which accounts: each once.
+    /// Ids of the users, each once, 1 to 100.
     #[oai(validator(min_items = 1, max_items = 100, unique_items))]
     ids: Vec<Uuid>,
 }
 
-/// What came of one account.
+/// The result for one user.
 #[derive(Object, Serialize)]
 struct UserOutcome {
-    /// The account.
+    /// Unique id of the user.
     id: Uuid,
-    /// The status that the same request for this account alone would have had.
+    /// HTTP status of this user: the one that a request for this user alone would have had.
     status: u16,
-    /// Why it was refused; `null`: it was done.
+    /// Error code. `null`: the action succeeded.
     #[oai(nullable)]
     error: Option<ProblemCode>,
-    /// The same, for people.
+    /// Explanation of the error, for people. `null`: the action succeeded.
     #[oai(nullable)]
     message: Option<ProblemMessage>,
 }
 
-/// What came of each account.
+/// The results of a bulk action.
 #[derive(Object, Serialize)]
 struct UserOutcomes {
-    /// In the order of `ids`.
+    /// One result for each user, in the order of `ids`.
     data: Vec<UserOutcome>,
 }
 
 #[OpenApi(tag = "Tag::Platform")]
 impl UsersBulkApi {
-    /// Do the same to several accounts
+    /// Update several users
     ///
-    /// At most 100, one after the other, each by itself as by a request of its own: what is refused of one is done of the
-    /// others. Safe to repeat, so it takes no `Idempotency-Key`: what is done already changes nothing, and what was deleted,
-    /// or restored, before is answered 404.
+    /// Applies one action to up to 100 users, one after the other. Each user is handled separately, and one
+    /// failure does not stop the others. The request is safe to repeat and takes no `Idempotency-Key`:
+    /// repeated actions change nothing, and users already deleted or restored get status 404.
     #[oai(path = "/admin/users/bulk", method = "post", operation_id = "changeUsers")]
     async fn act(&self, me: SuperuserOnly, asked: StrictJson<UserBulk>) -> Result<MultiStatus<UserOutcomes>> {
         let UserBulk { action, ids } = asked.value;
@@ -108,7 +109,8 @@ impl UsersBulkApi {
 }
 
 impl UsersBulkApi {
-    /// In a transaction of its own, if he who asks still may: he may have been among those before.
+    /// Handles one user in a separate transaction. Checks the caller again first, because a previous item may
+    /// have changed the caller.
     async fn one(&self, me: &SuperuserOnly, action: UserAction, user: UserId) -> Result<StatusCode, Error> {
         me.ask_again(&self.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;

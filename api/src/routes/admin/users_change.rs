@@ -1,4 +1,4 @@
-//! `PATCH /admin/users/{user}`: what operators of the platform change of an account.
+//! `PATCH /admin/users/{user}`: update the account of a user.
 
 use std::sync::Arc;
 
@@ -25,36 +25,39 @@ use crate::{
 
 pub struct UserUpdatesApi(pub Arc<State>);
 
-/// What is to change: absent is unchanged, `null` is cleared.
+/// Changes to the account of a user. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
 struct AdminUserUpdate {
-    /// To log in with; the operator answers for it being the person's.
+    /// E-mail address, used to log in. It counts as verified, so make sure that it belongs to the user.
     email: Option<Email>,
-    /// Given name.
+    /// Given name of the user. `null` removes it.
     #[oai(nullable)]
     first_name: MaybeUndefined<Name>,
-    /// Family name.
+    /// Family name of the user. `null` removes it.
     #[oai(nullable)]
     last_name: MaybeUndefined<Name>,
-    /// To log in with, too; unique without regard to case.
+    /// Username, which can be used to log in instead of the e-mail address. Unique regardless of case. `null`
+    /// removes it.
     #[oai(nullable)]
     username: MaybeUndefined<Username>,
-    /// The language of what is written to the person.
+    /// Language of e-mails to the user (BCP 47).
     locale: Option<Locale>,
-    /// The time zone that times are shown in; data stay in UTC.
+    /// Time zone in which times are shown to the user (IANA name). Stored times are in UTC.
     timezone: Option<TimeZone>,
-    /// The first day of the week.
+    /// First day of the week of the user.
     week_start: Option<WeekStart>,
-    /// Is he to be an operator of the platform? Only whose address is verified can be.
+    /// Whether the user is a superuser, who administers the platform. This requires a verified e-mail
+    /// address.
     is_superuser: Option<bool>,
 }
 
 #[OpenApi(tag = "Tag::Platform")]
 impl UserUpdatesApi {
-    /// Change an account
+    /// Update a user
     ///
-    /// With another `email`, which counts as verified, every log-in and every mailed link of his ends; if the address before
-    /// was never verified, so does the password, and he asks for a new one. The only active operator stays one.
+    /// A new `email` counts as verified. It revokes all sessions of the user and invalidates all links
+    /// e-mailed to them. If the previous e-mail address was never verified, the password is removed too, and
+    /// the user has to request a new one. The only active superuser must stay one (`LAST_SUPERUSER`).
     #[oai(path = "/admin/users/:user", method = "patch", operation_id = "updateUser")]
     async fn change(
         &self,
@@ -78,7 +81,7 @@ impl UserUpdatesApi {
 }
 
 impl UserUpdatesApi {
-    /// The refusal of a body, where there is such an account; otherwise there was nothing to change.
+    /// Returns the error of the body, or `NotFound` if there is no such account.
     async fn refuse(&self, user: UserId, refused: Problem) -> Problem {
         match users::find(&self.0.db, user).await {
             Ok(user) if user.deleted_at.is_none() => refused,

@@ -1,4 +1,4 @@
-//! `/users/me/activity`: what the person who is signed in did, and what was tried with his account.
+//! `/users/me/activity`: the audit events of the current user, and failed logins to their account.
 
 use std::sync::Arc;
 
@@ -18,9 +18,10 @@ pub struct ActivityApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Me")]
 impl ActivityApi {
-    /// List what I did
+    /// List your activity
     ///
-    /// In the organizations I belong to and outside of them, and log-ins to my account that failed; the newest first.
+    /// Returns what you did in the organizations you are a member of and outside of organizations, and failed
+    /// logins to your account. Newest first.
     #[oai(path = "/users/me/activity", method = "get", operation_id = "listMyActivity")]
     async fn list(
         &self,

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/exports/audit-events.…`: the log as a file.
+//! `/organizations/{org}/exports/audit-events.…`: export the audit log as a file.
 
 use std::sync::Arc;
 
@@ -24,10 +24,11 @@ pub struct AuditExportsApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Audit")]
 impl AuditExportsApi {
-    /// Export the log as JSON lines
+    /// Export the audit log as JSON Lines
     ///
-    /// What is sealed, in its order. Without `from` and `to` it is the whole log, with what was signed of it:
-    /// `insula audit verify` proves it without the database. That it was exported stands in the log.
+    /// Exports the sealed audit events in their order. Without `from` and `to` the file has the whole log and
+    /// its signed checkpoints, and `insula audit verify` can verify it without the database. The export is
+    /// recorded in the audit log.
     #[oai(
         path = "/organizations/:org/exports/audit-events.jsonl",
         method = "get",
@@ -36,9 +37,9 @@ impl AuditExportsApi {
     async fn json_lines(
         &self,
         org: tenant::Path<AuditExport>,
-        /// Only what happened at this instant or later.
+        /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what happened before this instant.
+        /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
     ) -> Result<Download<JsonLines>> {
         let export = self.begin(org.0, "jsonl", from.0, to.0).await?;
@@ -48,9 +49,10 @@ impl AuditExportsApi {
         Ok(Download::new("audit-events.jsonl", lines))
     }
 
-    /// Export the log as CSV
+    /// Export the audit log as CSV
     ///
-    /// What is sealed, in its order, for spreadsheets. That it was exported stands in the log.
+    /// Exports the sealed audit events in their order, for spreadsheets. The export is recorded in the audit
+    /// log.
     #[oai(
         path = "/organizations/:org/exports/audit-events.csv",
         method = "get",
@@ -59,11 +61,12 @@ impl AuditExportsApi {
     async fn csv(
         &self,
         org: tenant::Path<AuditExport>,
-        /// Only what happened at this instant or later.
+        /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what happened before this instant.
+        /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
-        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        /// Whether the file begins with a byte order mark, which tells spreadsheets that it is UTF-8.
+        /// Defaults to `false`.
         bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<EventRecord>>> {
         let export = self.begin(org.0, "csv", from.0, to.0).await?;

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/audit-events`: what happened in an organization.
+//! `/organizations/{org}/audit-events`: the audit events of an organization.
 
 use std::sync::Arc;
 
@@ -28,9 +28,10 @@ pub struct AuditLogApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Audit")]
 impl AuditLogApi {
-    /// List what happened
+    /// List audit events
     ///
-    /// The newest first. What was refused to members is among it, each kind of it once a minute with its number.
+    /// Newest first by default. Refused requests of members are included; repeated ones are recorded once a
+    /// minute with their number.
     #[oai(path = "/organizations/:org/audit-events", method = "get", operation_id = "listAuditEvents")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list(
@@ -40,21 +41,21 @@ impl AuditLogApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<EventSort>>,
-        /// Only what this person did.
+        /// Only events of this user.
         actor: Query<Option<Id>>,
-        /// Only this.
+        /// Only events with this action.
         action: Query<Option<ActionName>>,
-        /// Only what happened to this noun.
+        /// Only events of this type of object.
         resource: Query<Option<ResourceName>>,
-        /// Only what happened to this one.
+        /// Only events of this object.
         resource_id: Query<Option<ResourceId>>,
-        /// Only what came from this address.
+        /// Only events from this IP address. The spelling of IPv6 addresses does not matter.
         ip: Query<Option<IpAddress>>,
-        /// Only what ended so.
+        /// Only events with this outcome.
         outcome: Query<Option<Outcome>>,
-        /// Only what happened at this instant or later.
+        /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what happened before this instant.
+        /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
     ) -> Result<PageResponse<AuditEvent>> {
         let wanted = EventQuery {
@@ -70,7 +71,10 @@ impl AuditLogApi {
         page(&self.0, request, &org.0, wanted, (limit.0, sort.0, cursor.0)).await
     }
 
-    /// Look at something that happened
+    /// Get an audit event
+    ///
+    /// Returns one event of the audit log. `seq` and the hashes are `null` until it is sealed, a few seconds
+    /// after it happened.
     #[oai(path = "/organizations/:org/audit-events/:event", method = "get", operation_id = "getAuditEvent")]
     async fn get(&self, org: tenant::Path<AuditRead>, event: Path<Id>) -> Result<JsonResponse<AuditEvent>> {
         let tx = self.0.db.begin(org.0).await?;

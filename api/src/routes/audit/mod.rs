@@ -1,4 +1,4 @@
-//! The audit log: looking into it, proving that it is whole, taking it along.
+//! The audit log: read, verify and export it.
 
 pub(super) mod activity;
 pub(super) mod exports;
@@ -30,19 +30,20 @@ use crate::{
 };
 
 crate::texts! {
-    /// `noun.verb`.
+    /// What happened, as type of object and verb, such as `project.updated`.
     ActionName { length: 3..=100, pattern: r"^[a-z_]+\.[a-z_]+$", example: "project.updated" }
-    /// A noun.
+    /// Type of an object, such as `project`.
     ResourceName { length: 1..=100, pattern: "^[a-z_]+$", example: "project" }
-    /// Which one of that noun; mostly an id.
+    /// Id of the object. Some types of objects are identified by another text.
     ResourceId { length: 1..=255, example: "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091" }
-    /// An address of the internet protocol.
+    /// An IP address, IPv4 or IPv6.
     IpAddress { length: 2..=45, example: "203.0.113.7" }
-    /// SHA-256, in hexadecimal.
+    /// SHA-256 hash in lower-case hexadecimal.
     Hash { length: 64..=64, pattern: "^[0-9a-f]{64}$", example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }
 }
 
-/// How it ended. `failure`: it was tried, and did not work; `denied`: it was refused to whoever may not do it.
+/// Outcome of an event: `success` (it was done), `failure` (it was tried and did not work) or `denied` (it
+/// was refused because a permission was missing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -52,7 +53,8 @@ pub(super) enum Outcome {
     Denied,
 }
 
-/// Who acts. `superuser`: an operator of the platform; `worker`, `system`: the program itself.
+/// Kind of actor: `user`, `superuser` (a platform administrator), `worker` (a background job), `system` (the
+/// program itself) or `anonymous` (a request without login).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -64,81 +66,82 @@ pub(super) enum ActorKind {
     Anonymous,
 }
 
-/// Who acted.
+/// The actor of an audit event.
 #[derive(Object, Serialize)]
 pub(super) struct EventActor {
-    /// What he is.
+    /// Kind of the actor.
     kind: ActorKind,
-    /// The person, where there is one.
+    /// Id of the user. `null`: the actor is not a user.
     #[oai(nullable)]
     id: Option<Uuid>,
-    /// What he was called then; `null` also when it was erased.
+    /// Name of the actor at that time. `null`: there was none, or it was erased.
     #[oai(nullable)]
     label: Option<String>,
 }
 
-/// What changed: the facts that differ. Without `before` there was nothing before; without `after` there is nothing any more.
+/// What an event changed: the fields that differ. `before` is absent if the object was created, and `after`
+/// if it was deleted.
 #[derive(Object, Default, Serialize, Deserialize)]
 struct EventChanges {
-    /// What was before.
+    /// Values before the event. Absent if the object was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Any<Value>>,
-    /// What is now; of what was tried: what it was.
+    /// Values after the event, or details of a failed or denied attempt. Absent if the object was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Any<Value>>,
 }
 
-/// Something that happened.
+/// An audit event: an entry of the audit log.
 #[derive(Object, Serialize)]
 pub(super) struct AuditEvent {
-    /// The event.
+    /// Unique id of the event.
     id: Uuid,
-    /// In whose log it stands; `null`: in the platform's own.
+    /// The organization whose audit log has the event. `null`: the audit log of the platform.
     #[oai(nullable)]
     organization_id: Option<Uuid>,
-    /// Its place in the log; `null` until it is sealed, seconds later. Among one's own events (`/users/me/activity`), this and
-    /// the hashes are `null` for those of the platform's log.
+    /// Sequence number in the log. `null` until the event is sealed, a few seconds later. In
+    /// `/users/me/activity`, this and the hashes are `null` for events of the platform's log.
     #[oai(nullable)]
     seq: Option<i64>,
-    /// When.
+    /// When the event happened.
     occurred_at: DateTime<Utc>,
-    /// Who.
+    /// The actor: who caused the event.
     actor: EventActor,
-    /// What.
+    /// What happened, such as `project.updated`.
     action: ActionName,
-    /// To which noun.
+    /// Type of the object.
     resource: ResourceName,
-    /// To which one.
+    /// Id of the object. `null`: the event concerns no single object.
     #[oai(nullable)]
     resource_id: Option<String>,
-    /// How it ended.
+    /// Outcome of the event.
     outcome: Outcome,
-    /// What changed.
+    /// What the event changed.
     details: EventChanges,
-    /// From which address; `null` also when it was erased.
+    /// IP address of the client. `null`: there was none, or it was erased.
     #[oai(nullable)]
     ip: Option<String>,
-    /// With which program; `null` also when it was erased.
+    /// `User-Agent` header of the client. `null`: there was none, or it was erased.
     #[oai(nullable)]
     user_agent: Option<String>,
-    /// By which log-in.
+    /// The session in which it was done. `null`: no session.
     #[oai(nullable)]
     session_id: Option<Uuid>,
-    /// In which request.
+    /// Id of the request. `null`: it did not happen in a request.
     #[oai(nullable)]
     request_id: Option<String>,
-    /// In which trace (W3C Trace Context).
+    /// Id of the trace (W3C Trace Context). `null`: no trace.
     #[oai(nullable)]
     trace_id: Option<String>,
-    /// The hash of the event before; `null` until it is sealed.
+    /// Hash of the previous event. `null` until the event is sealed.
     #[oai(nullable)]
     prev_hash: Option<Hash>,
-    /// Its own, by which it is sealed; `null` until then.
+    /// Hash of this event, which seals it. `null` until the event is sealed.
     #[oai(nullable)]
     hash: Option<Hash>,
 }
 
-/// What a log is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 pub(super) enum EventSort {
     #[oai(rename = "occurred_at")]
@@ -148,14 +151,14 @@ pub(super) enum EventSort {
 }
 
 impl EventSort {
-    /// The newest first, unless it is said otherwise.
+    /// The requested sort order, or newest first.
     pub(super) fn or_usual(sort: Option<Self>) -> Sort<EventKey> {
         let descending = !matches!(sort, Some(Self::OccurredAt));
         Sort { key: EventKey::OccurredAt, descending }
     }
 }
 
-/// Which events are wanted, as a query says it.
+/// The filters of a query for audit events.
 #[derive(Default)]
 pub(super) struct EventQuery {
     pub(super) actor: Option<Id>,
@@ -177,7 +180,7 @@ impl TryFrom<EventQuery> for EventFilter {
         if action == Some(None) {
             fields.add("action", "UNKNOWN_REFERENCE", "There is no such action.");
         }
-        // As it is written down: an address has many spellings.
+        // In canonical form, as it is stored: an IP address has several spellings.
         let ip = wanted.ip.map(|ip| ip.0.parse::<IpAddr>().map(|ip| ip.to_canonical().to_string()));
         if matches!(ip, Some(Err(_))) {
             fields.add(
@@ -203,7 +206,7 @@ impl TryFrom<EventQuery> for EventFilter {
     }
 }
 
-/// One page of the log that `proof` is for.
+/// One page of the audit log that `proof` gives access to.
 pub(super) async fn page<P: RequiredPermission>(
     state: &State,
     request: &Request,
@@ -213,7 +216,7 @@ pub(super) async fn page<P: RequiredPermission>(
 ) -> Result<PageResponse<AuditEvent>> {
     let filter = EventFilter::try_from(wanted)?;
     let sort = EventSort::or_usual(sort);
-    // The platform's own has an id too: its cursors are no tenant's.
+    // The log of the platform has an id of its own, so its cursors fit no organization.
     let list = format!("listAuditEvents {} {sort:?} {filter:?}", proof.org());
     let paging = ListRequest::new(&state.cursors, request, list, (limit, sort, cursor))?;
     let tx = audit::begin_read(&state.db, proof).await?;

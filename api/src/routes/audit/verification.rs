@@ -1,4 +1,4 @@
-//! `/organizations/{org}/audit/…`: is the log whole?
+//! `/organizations/{org}/audit/…`: verification of the audit log.
 
 use std::sync::Arc;
 
@@ -21,13 +21,14 @@ use crate::{
 pub struct AuditVerificationApi(pub Arc<State>);
 
 crate::texts! {
-    /// The name of a key.
+    /// Id of a signing key, as in `/.well-known/audit-keys.json`.
     KeyId { length: 11..=11, example: "x3Vb2h0Jk1E" }
-    /// Ed25519, base64url.
+    /// Ed25519 signature in base64url.
     Signature { length: 86..=86, example: "kEm3u5v0n4b7Dq2bYp0lqg3x2yC5c1Vn2n8o3rXyKqf1T5m9wJb0aQ4eZs6uHt7LdR8iGjPkN2vWxCyB1oM_Aw" }
 }
 
-/// What is stated. `periodic`: this event is in the log; `pruning`: and those up to it may be gone.
+/// What a checkpoint states: `periodic` (this event is in the log), `pruning` (this event is in the log, and
+/// the events up to it may have been removed) or `head` (this is the last event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -37,40 +38,43 @@ enum StatementKind {
     Head,
 }
 
-/// A signed statement of what a log had come to: Ed25519 (RFC 8032), with a key of `/.well-known/audit-keys.json`.
+/// A signed statement about the state of an audit log. It is signed with Ed25519 (RFC 8032) and a key of
+/// `/.well-known/audit-keys.json`.
 #[derive(Object, Serialize)]
 struct Checkpoint {
-    /// What is stated.
+    /// What the checkpoint states.
     kind: StatementKind,
-    /// The number of an event.
+    /// Sequence number of the event.
     seq: i64,
-    /// Its hash.
+    /// Hash of the event.
     hash: Hash,
-    /// When it was stated.
+    /// When the checkpoint was signed.
     time: DateTime<Utc>,
-    /// Which key signed it.
+    /// Id of the key that signed it.
     key_id: KeyId,
-    /// The signature, base64url.
+    /// Ed25519 signature in base64url.
     signature: Signature,
 }
 
-/// Every checkpoint, the first one first.
+/// The checkpoints of an audit log.
 #[derive(Object, Serialize)]
 struct Checkpoints {
-    /// The checkpoints.
+    /// The checkpoints, oldest first.
     data: Vec<Checkpoint>,
 }
 
-/// The end of a log.
+/// The last sealed event of an audit log.
 #[derive(Object, Serialize)]
 struct AuditLogHead {
-    /// The number of its last event.
+    /// Sequence number of the last event.
     seq: i64,
-    /// The hash of that.
+    /// Hash of the last event.
     hash: Hash,
 }
 
-/// What is wrong.
+/// Why an audit log is invalid: `altered` (an event was changed), `personal_altered` (the IP address, user
+/// agent or name of an event was changed), `missing` (events are missing), `added` (there are events that
+/// were never sealed), `rewritten` (events do not match the signed log) or `forged` (a signature is invalid).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -83,48 +87,53 @@ enum BreakReason {
     Forged,
 }
 
-/// Is a log whole, and where is it not?
+/// The result of verifying an audit log.
 #[derive(Object, Serialize)]
 pub(in crate::routes) struct Verification {
-    /// Is it whole? What waits to be sealed, for seconds, is not in it yet.
+    /// Whether the audit log is complete and unchanged. Events of the last seconds that are not sealed yet
+    /// are not included.
     valid: bool,
-    /// How many events were looked at: up to where it is broken.
+    /// Number of events verified, up to the first invalid one.
     events: u64,
-    /// Of how many of them what was personal has been erased, which is no fault.
+    /// Number of verified events whose personal data was erased. This is not an error.
     erased: u64,
-    /// The number of the first event there should be: those before are not kept any more.
+    /// Sequence number of the first event that is still stored. Earlier events are past their retention time.
     from_seq: i64,
-    /// The first event that is, or may be, wrong.
+    /// Sequence number of the first event that is or may be wrong. `null`: the log is valid.
     #[oai(nullable)]
     first_bad_seq: Option<i64>,
-    /// The last one that may be wrong for the same reason.
+    /// Sequence number of the last event that may be wrong for the same reason. `null`: the log is valid.
     #[oai(nullable)]
     last_bad_seq: Option<i64>,
-    /// What is wrong.
+    /// Why the log is invalid. `null`: the log is valid.
     #[oai(nullable)]
     reason: Option<BreakReason>,
-    /// That in a sentence, for people.
+    /// The reason as a sentence, for people. `null`: the log is valid.
     #[oai(nullable)]
     message: Option<Sentence>,
-    /// The end of the log; `null`: nothing is sealed yet, or its signature is not genuine.
+    /// The last sealed event. `null`: nothing is sealed yet, or its signature is invalid.
     #[oai(nullable)]
     head: Option<AuditLogHead>,
-    /// The last checkpoint that was verified.
+    /// The last verified checkpoint. `null`: no checkpoint was verified.
     #[oai(nullable)]
     checkpoint: Option<Checkpoint>,
 }
 
 #[OpenApi(tag = "Tag::Audit")]
 impl AuditVerificationApi {
-    /// Prove that the log is whole
+    /// Verify the audit log
     ///
-    /// Every event is compared with its seal, and the log with what was signed of it.
+    /// Compares every event with its hash, and the log with its signed checkpoints. The response says whether
+    /// the log is complete and unchanged, and otherwise where it is not.
     #[oai(path = "/organizations/:org/audit/verify", method = "get", operation_id = "verifyAuditLog")]
     async fn verify(&self, org: tenant::Path<AuditRead>) -> Result<JsonResponse<Verification>> {
         Ok(JsonResponse(audit_chain::verify(&self.0.db, &self.0.signer, &org.0).await?.into()))
     }
 
-    /// List what was signed of the log
+    /// List audit checkpoints
+    ///
+    /// Returns all signed checkpoints of the audit log, oldest first. You can verify them with the keys of
+    /// `/.well-known/audit-keys.json`.
     #[oai(
         path = "/organizations/:org/audit/checkpoints",
         method = "get",

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/exports/{time-entries,tasks}.…`: work data as files.
+//! `/organizations/{org}/exports/{time-entries,tasks}.…`: export work data as files.
 
 use std::sync::Arc;
 
@@ -28,15 +28,18 @@ use crate::{
 
 pub struct ExportsApi(pub Arc<State>);
 
-/// Each answer says in `X-Total-Count` how many rows will come, and that there was one stands in the audit log.
+/// Each response has the number of rows in `X-Total-Count`, and each export is recorded in the audit log.
 #[OpenApi(tag = "Tag::Exports")]
 impl ExportsApi {
     /// Export time entries as CSV
     ///
-    /// Those that the caller sees, from the first that began to the last. `tags` holds the names of the tags with `;`
-    /// between them; a `;` or `\` in a name has a `\` before it. A cell that a spreadsheet could take for a formula has an
-    /// apostrophe before it, and so has one that begins with an apostrophe: whoever reads it back takes away one. The import
-    /// reads such a file as it is, with or without `bom` and in any `timezone`.
+    /// Exports the time entries that you can see, in ascending order of `started_at`. `X-Total-Count` has the
+    /// number of rows. The export is recorded in the audit log.
+    ///
+    /// The column `tags` has the names of the tags, separated by `;`. A `;` or `\` in a name is escaped with
+    /// `\`. A cell that a spreadsheet could take for a formula, or that begins with an apostrophe, gets an
+    /// apostrophe in front; remove one apostrophe when you read it. The import accepts such a file unchanged,
+    /// with or without `bom` and in any `timezone`.
     #[oai(
         path = "/organizations/:org/exports/time-entries.csv",
         method = "get",
@@ -46,17 +49,19 @@ impl ExportsApi {
     async fn entries_as_csv(
         &self,
         org: tenant::Path<ExportsCreate>,
-        /// Only what ended after this instant, or runs: for 31 days at most.
+        /// Only time entries that ended after this time, or are running. A running entry counts as lasting at
+        /// most 31 days.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what began before this instant.
+        /// Only time entries that started before this time.
         to: Query<Option<DateTime<Utc>>>,
-        /// Only the time of this member.
+        /// Only time entries of this member.
         member_id: Query<Option<Id>>,
-        /// Only time on this project.
+        /// Only time entries of this project.
         project_id: Query<Option<Id>>,
-        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
-        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        /// Whether the file begins with a byte order mark, which tells spreadsheets that it is UTF-8.
+        /// Defaults to `false`.
         bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<ExportedEntry>>> {
         let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
@@ -65,9 +70,11 @@ impl ExportsApi {
         Ok(Download::new("time-entries.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
     }
 
-    /// Export time entries as JSON lines
+    /// Export time entries as JSON Lines
     ///
-    /// As the CSV, one object a line; `tags` are names, `tag_ids` the tags themselves, in the same order.
+    /// Exports the same time entries as the CSV export, one JSON object per line. `tags` has the names of the
+    /// tags and `tag_ids` their ids, in the same order. `X-Total-Count` has the number of rows. The export is
+    /// recorded in the audit log.
     #[oai(
         path = "/organizations/:org/exports/time-entries.jsonl",
         method = "get",
@@ -76,15 +83,16 @@ impl ExportsApi {
     async fn entries_as_json_lines(
         &self,
         org: tenant::Path<ExportsCreate>,
-        /// Only what ended after this instant, or runs: for 31 days at most.
+        /// Only time entries that ended after this time, or are running. A running entry counts as lasting at
+        /// most 31 days.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what began before this instant.
+        /// Only time entries that started before this time.
         to: Query<Option<DateTime<Utc>>>,
-        /// Only the time of this member.
+        /// Only time entries of this member.
         member_id: Query<Option<Id>>,
-        /// Only time on this project.
+        /// Only time entries of this project.
         project_id: Query<Option<Id>>,
-        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedEntry>>> {
         let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
@@ -95,18 +103,21 @@ impl ExportsApi {
 
     /// Export tasks as CSV
     ///
-    /// Those that the caller sees, from the first that was made to the last; written as the time entries are.
+    /// Exports the tasks that you can see, in ascending order of `created_at`. The format is that of the CSV
+    /// export of time entries. `X-Total-Count` has the number of rows. The export is recorded in the audit
+    /// log.
     #[oai(path = "/organizations/:org/exports/tasks.csv", method = "get", operation_id = "exportTasksAsCsv")]
     async fn tasks_as_csv(
         &self,
         org: tenant::Path<ExportsCreate>,
-        /// Only those of this project.
+        /// Only tasks of this project.
         project_id: Query<Option<Id>>,
-        /// Only those that stand there.
+        /// Only tasks with this status.
         status: Query<Option<TaskStatus>>,
-        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
-        /// Begin with a byte order mark, by which spreadsheets know that the file is UTF-8.
+        /// Whether the file begins with a byte order mark, which tells spreadsheets that it is UTF-8.
+        /// Defaults to `false`.
         bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<ExportedTask>>> {
         let export = self.begin(org.0, "csv", tasks(project_id.0, status.0, timezone.0)?).await?;
@@ -114,9 +125,11 @@ impl ExportsApi {
         Ok(Download::new("tasks.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
     }
 
-    /// Export tasks as JSON lines
+    /// Export tasks as JSON Lines
     ///
-    /// As the CSV, one object a line; `tags` are names, `tag_ids` the tags themselves, in the same order.
+    /// Exports the same tasks as the CSV export, one JSON object per line. `tags` has the names of the tags
+    /// and `tag_ids` their ids, in the same order. `X-Total-Count` has the number of rows. The export is
+    /// recorded in the audit log.
     #[oai(
         path = "/organizations/:org/exports/tasks.jsonl",
         method = "get",
@@ -125,11 +138,11 @@ impl ExportsApi {
     async fn tasks_as_json_lines(
         &self,
         org: tenant::Path<ExportsCreate>,
-        /// Only those of this project.
+        /// Only tasks of this project.
         project_id: Query<Option<Id>>,
-        /// Only those that stand there.
+        /// Only tasks with this status.
         status: Query<Option<TaskStatus>>,
-        /// By whose clocks instants are written, with their offset; UTC where it is not said.
+        /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedTask>>> {
         let export = self.begin(org.0, "jsonl", tasks(project_id.0, status.0, timezone.0)?).await?;
@@ -184,7 +197,7 @@ fn zone(timezone: Option<TimeZone>, fields: &mut FieldErrors) -> Option<text::Ti
     fields.parse_optional("timezone", timezone.map(|zone| text::TimeZone::parse(&zone.0)))
 }
 
-/// Batch by batch, each read when the one before has been sent.
+/// Streams the rows in batches. Each batch is read after the previous one was sent.
 fn parts<S: ExportSelection>(
     export: WorkExport<S>,
 ) -> impl Stream<Item = std::result::Result<Vec<S::Row>, insula_core::Error>> + Send + 'static {
@@ -267,7 +280,7 @@ impl Table for ExportedTask {
     }
 }
 
-/// Empty for nothing.
+/// The value as text; empty for `None`.
 fn cell(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
@@ -276,7 +289,7 @@ fn instant(instant: DateTime<FixedOffset>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// Names with `;` between them.
+/// Joins names with `;`, and escapes `;` and `\` in them with `\`.
 pub(crate) fn list(names: &[String]) -> String {
     let escaped = names.iter().map(|name| name.replace('\\', r"\\").replace(';', r"\;"));
     escaped.collect::<Vec<_>>().join(";")

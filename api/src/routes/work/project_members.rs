@@ -1,4 +1,5 @@
-//! `/organizations/{org}/projects/{project}/members`: who works on a project, and sees it where it is private.
+//! `/organizations/{org}/projects/{project}/members`: the members of a project, who can see it while it is
+//! private.
 
 use std::sync::Arc;
 
@@ -27,26 +28,28 @@ use crate::{
 
 pub struct ProjectMembersApi(pub Arc<State>);
 
-/// Who is to work on a project.
+/// The new members of a project.
 #[derive(Object)]
 struct ProjectMembersUpdate {
-    /// All of them, each once.
+    /// Ids of all members of the project, each once. Members that are left out are removed from the project.
     #[oai(validator(max_items = 500, unique_items))]
     members: Vec<Uuid>,
 }
 
-/// Who works on a project.
+/// The members of a project.
 #[derive(Object, Serialize)]
 struct ProjectMemberList {
-    /// The members, in the order of their ids.
+    /// Ids of the members, in ascending order.
     members: Vec<Uuid>,
-    /// That of the project, whose part they are; the `ETag`.
+    /// The version of the project, which is also the `ETag`. It increases when the members change.
     version: i64,
 }
 
 #[OpenApi(tag = "Tag::Projects")]
 impl ProjectMembersApi {
-    /// Look at the members of a project
+    /// List the members of a project
+    ///
+    /// Returns the ids of all members of the project. The `ETag` is that of the project.
     #[oai(
         path = "/organizations/:org/projects/:project/members",
         method = "get",
@@ -63,10 +66,11 @@ impl ProjectMembersApi {
         Ok(WithEtag::new(EntityTag(team.version), known.0, || team.into()))
     }
 
-    /// Say who the members of a project are
+    /// Replace the members of a project
     ///
-    /// These, and nobody else. They are active members of the organization; whoever is among them already may stay, also
-    /// while he is suspended. Of a private project nobody else sees anything, but for those who may change projects.
+    /// The project has exactly these members afterwards. New members must be active members of the
+    /// organization; suspended members can stay if they are members of the project already. Only its members
+    /// and members with `projects:update` can see a private project and its tasks.
     #[oai(
         path = "/organizations/:org/projects/:project/members",
         method = "put",
@@ -82,7 +86,7 @@ impl ProjectMembersApi {
         let id = ProjectId(project.0.0);
         let wanted = match wanted.body() {
             Ok(wanted) => wanted.members.into_iter().map(MemberId).collect(),
-            // Where there is no such project there was nothing to change.
+            // Report a missing project before an invalid body.
             Err(refused) => {
                 let found = async { projects::exists(&self.0.db.begin(org.0).await?, id).await };
                 return Err(found.await.map_or_else(Problem::from, |()| refused));

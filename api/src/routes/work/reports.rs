@@ -1,4 +1,4 @@
-//! `/organizations/{org}/reports`: what the time comes to.
+//! `/organizations/{org}/reports`: totals of tracked time.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ use crate::{
 pub struct ReportsApi(pub Arc<State>);
 
 crate::texts! {
-    /// What time is grouped by: one or two different ones of `day`, `week`, `month`, `member`, `project`, `task` and `tag`,
-    /// with a comma between them.
+    /// How to group the time: one or two different values of `day`, `week`, `month`, `member`, `project`,
+    /// `task` and `tag`, separated by a comma.
     GroupBy {
         length: 3..=14,
         pattern: "^(day|week|month|member|project|task|tag)(,(day|week|month|member|project|task|tag))?$",
@@ -35,89 +35,94 @@ crate::texts! {
     }
 }
 
-/// What the time of an organization comes to, as far as the caller sees it.
+/// Totals of the tracked time of an organization that you can see.
 #[derive(Object, Serialize)]
 struct Summary {
-    /// From this instant on, to the second.
+    /// Start of the range, inclusive, in whole seconds.
     from: DateTime<Utc>,
-    /// Up to this instant, which is not in it.
+    /// End of the range, exclusive, in whole seconds.
     to: DateTime<Utc>,
-    /// In whose days.
+    /// The time zone in which days, weeks and months begin (IANA name).
     timezone: TimeZone,
-    /// The first day of its weeks.
+    /// The first day of the week.
     week_start: WeekStart,
-    /// Whole seconds, each entry's once.
+    /// Total time in seconds. Each time entry is counted once.
     total_seconds: i64,
-    /// How many entries have a part in it.
+    /// Number of time entries that contribute to this total.
     entries: i64,
-    /// The groups that have any entry; none where nothing was to be grouped.
+    /// Groups with at least one time entry. Empty without `group_by`.
     groups: Vec<SummaryGroup>,
 }
 
-/// Entries that have something in common.
+/// A group of a summary report and its totals.
 #[derive(Object, Serialize)]
 struct SummaryGroup {
-    /// A day (`2026-03-29`), the first day of a week, a month (`2026-03`), or an id; `null`: of what has none.
+    /// What identifies the group: a day (`2026-03-29`), the first day of a week, a month (`2026-03`) or the
+    /// id of a member, project, task or tag. `null` groups the entries that have none.
     #[oai(nullable)]
     key: Option<String>,
-    /// What it is called; `null` also where the caller does not see what it is.
+    /// Name of the member, project, task or tag. `null` if there is none, or if you cannot see it.
     #[oai(nullable)]
     label: Option<String>,
-    /// Whole seconds, each entry's once.
+    /// Total time in seconds. Each time entry is counted once.
     seconds: i64,
-    /// How many entries have a part in it.
+    /// Number of time entries that contribute to this total.
     entries: i64,
-    /// The groups in it, where there are two levels.
+    /// Groups inside this group. Present only if `group_by` has two values.
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<SummaryPart>>,
 }
 
-/// Entries of one group that have something else in common, too.
+/// An inner group of a summary report and its totals.
 #[derive(Object, Serialize)]
 struct SummaryPart {
-    /// As that of a group.
+    /// What identifies the inner group, in the same form as `key` of the outer group.
     #[oai(nullable)]
     key: Option<String>,
-    /// As that of a group.
+    /// Name of the inner group, in the same form as `label` of the outer group.
     #[oai(nullable)]
     label: Option<String>,
-    /// Whole seconds.
+    /// Total time in seconds.
     seconds: i64,
-    /// How many entries have a part in it.
+    /// Number of time entries that contribute to this total.
     entries: i64,
 }
 
 #[OpenApi(tag = "Tag::Reports")]
 impl ReportsApi {
-    /// Sum up the time
+    /// Get a time report
     ///
-    /// Of all entries that the caller sees and that have a part between `from` and `to`, only that part. An entry that
-    /// crosses the end of a day, a week or a month is split and counted in each; one that runs lasts until now; one with
-    /// several tags counts in the group of each. In whatever is around such groups it is counted once. Days, weeks and
-    /// months come one after the other, other groups from the most time to the least. Not more than 400 pieces of time.
+    /// Sums the time entries that you can see. Only the part between `from` and `to` counts, and a running
+    /// entry lasts until now. An entry that crosses the end of a day, week or month is split and counted in
+    /// each. An entry with several tags counts in the group of each tag; totals count it once.
+    ///
+    /// Days, weeks and months are sorted by date, other groups by time in descending order. A report has at
+    /// most 400 days, weeks or months.
     #[oai(path = "/organizations/:org/reports/summary", method = "get", operation_id = "getReportSummary")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn summary(
         &self,
         org: tenant::Path<ReportsRead>,
-        /// From this instant on.
+        /// Start of the range, inclusive.
         from: Query<DateTime<Utc>>,
-        /// Up to this instant, which is not in it.
+        /// End of the range, exclusive.
         to: Query<DateTime<Utc>>,
         group_by: Query<Option<GroupBy>>,
-        /// In whose days; the caller's where it is not said.
+        /// The time zone in which days, weeks and months begin. Defaults to the one in your profile, or to
+        /// UTC if you are a superuser and not a member.
         timezone: Query<Option<TimeZone>>,
-        /// The first day of weeks; the caller's where it is not said.
+        /// The first day of the week. Defaults to the one in your profile, or to Monday if you are a
+        /// superuser and not a member.
         week_start: Query<Option<WeekStart>>,
-        /// Only the time of this member.
+        /// Only time entries of this member.
         member_id: Query<Option<Id>>,
-        /// Only time on this project.
+        /// Only time entries of this project.
         project_id: Query<Option<Id>>,
-        /// Only time on this task.
+        /// Only time entries of this task.
         task_id: Query<Option<Id>>,
-        /// Only time with this tag, by its id.
+        /// Only time entries with this tag (its id).
         tag: Query<Option<Id>>,
-        /// Only time that is to be paid for, or that is not.
+        /// Only billable (`true`) or only non-billable (`false`) time entries.
         billable: Query<Option<bool>>,
     ) -> Result<JsonResponse<Summary>> {
         let mut fields = FieldErrors::default();
@@ -159,7 +164,8 @@ impl From<SummaryReport> for Summary {
 
 impl From<reports::ReportGroup> for SummaryGroup {
     fn from(group: reports::ReportGroup) -> Self {
-        // A group has an entry, and that entry is in a group inside, where there are any.
+        // Every group has an entry, and with two levels that entry is in an inner group: empty means one
+        // level.
         let groups: Vec<_> = group.groups.into_iter().map(Into::into).collect();
         Self {
             key: group.key,

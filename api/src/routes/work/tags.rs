@@ -1,4 +1,4 @@
-//! `/organizations/{org}/tags`: what tasks and time entries are called beside their project.
+//! `/organizations/{org}/tags`: labels for tasks and time entries.
 
 use std::sync::Arc;
 
@@ -39,38 +39,38 @@ use crate::{
 
 pub struct TagsApi(pub Arc<State>);
 
-/// A new tag.
+/// A tag to create.
 #[derive(Object)]
 struct TagCreate {
-    /// Its name; unique in the organization, without regard to case.
+    /// Name of the tag, unique in the organization regardless of case.
     name: TagName,
 }
 
-/// What is to change: absent is unchanged.
+/// Changes to a tag. Absent fields stay unchanged.
 #[derive(Object)]
 struct TagUpdate {
-    /// Its name; unique in the organization, without regard to case.
+    /// Name of the tag, unique in the organization regardless of case.
     name: Option<TagName>,
 }
 
-/// A tag: what tasks and time entries are called beside their project.
+/// A tag: a label for tasks and time entries.
 #[derive(Object, Serialize)]
 struct Tag {
-    /// The tag; tasks and time entries name it so.
+    /// Id of the tag, which tasks and time entries refer to.
     id: Uuid,
-    /// Whose.
+    /// The organization it belongs to.
     organization_id: Uuid,
-    /// Its name, for people.
+    /// Display name of the tag.
     name: TagName,
-    /// Counts its changes; the `ETag`.
+    /// Version number, which is also the `ETag`. Every change increases it.
     version: i64,
-    /// When it was made.
+    /// When the tag was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the tag was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum TagSort {
     #[oai(rename = "name")]
@@ -85,7 +85,9 @@ enum TagSort {
 
 #[OpenApi(tag = "Group::Tasks")]
 impl TagsApi {
-    /// List the tags
+    /// List tags
+    ///
+    /// Returns the tags of the organization, by default sorted by name.
     #[oai(path = "/organizations/:org/tags", method = "get", operation_id = "listTags")]
     async fn list(
         &self,
@@ -94,7 +96,7 @@ impl TagsApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<TagSort>>,
-        /// Only those whose name contains this, without regard to case.
+        /// Only tags whose name contains this text, regardless of case.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Tag>> {
         let mut fields = FieldErrors::default();
@@ -108,7 +110,9 @@ impl TagsApi {
         Ok(paging.reply(page, Tag::from))
     }
 
-    /// Add a tag
+    /// Create a tag
+    ///
+    /// The name must be unique in the organization; otherwise the error is `TAG_NAME_TAKEN`.
     #[oai(path = "/organizations/:org/tags", method = "post", operation_id = "createTag")]
     async fn create(
         &self,
@@ -129,9 +133,10 @@ impl TagsApi {
         Ok(answer)
     }
 
-    /// Rename a tag
+    /// Update a tag
     ///
-    /// What has it has it still: tasks and time entries name it by its id.
+    /// Changes the name of the tag. Tasks and time entries keep the tag. The error is `TAG_NAME_TAKEN` if
+    /// another tag has the new name.
     #[oai(path = "/organizations/:org/tags/:tag", method = "patch", operation_id = "updateTag")]
     async fn change(
         &self,
@@ -153,7 +158,8 @@ impl TagsApi {
 
     /// Delete a tag
     ///
-    /// For good, and only one that no task and no time entry has. Deleted ones that had it come back without it.
+    /// Deletion is permanent. Only unused tags can be deleted; otherwise the error is `TAG_IN_USE`. Deleted
+    /// tasks and time entries lose the tag, also if they are restored later.
     #[oai(path = "/organizations/:org/tags/:tag", method = "delete", operation_id = "deleteTag")]
     async fn remove(
         &self,
@@ -170,7 +176,7 @@ impl TagsApi {
 }
 
 impl TagsApi {
-    /// The refusal of a body, where there is such a tag; otherwise there was nothing to change.
+    /// Returns the error of the body, or `NotFound` if there is no such tag.
     async fn refuse<P: RequiredPermission>(
         &self,
         org: Authorized<P>,

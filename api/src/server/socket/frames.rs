@@ -1,27 +1,27 @@
-//! The frames that a peer of HTTP/2 sends (RFC 9113 §4.1), counted: those that ask for nothing cost us work, and most of
-//! them an answer (CVE-2019-9512 PING, CVE-2019-9515 SETTINGS, CVE-2019-9513 PRIORITY).
+//! Counts the HTTP/2 frames of a peer (RFC 9113 §4.1). Frames that are not part of a request cost work, and
+//! most of them a reply (CVE-2019-9512 PING, CVE-2019-9515 SETTINGS, CVE-2019-9513 PRIORITY).
 //!
-//! h2 itself bounds streams that are reset, CONTINUATION and small DATA frames, and nothing else.
+//! h2 itself limits only reset streams, CONTINUATION and small DATA frames.
 
 use std::io;
 
 use tokio::time::{Duration, Instant};
 
-/// Frames that ask for nothing, of which each [`WINDOW`] admits so many. Clients and proxies send a few for each connection,
-/// and then one PING in some seconds.
+/// Number of control frames allowed per [`WINDOW`]. Clients and proxies send a few for each connection, and
+/// then a PING every few seconds.
 const FREE: u32 = 1_000;
 
-/// How long until there are [`FREE`] ones again.
+/// Time until [`FREE`] frames are allowed again.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// As many more for each request: its stream may be prioritized, given more window, and reset.
+/// Additional frames for each request: its stream can be prioritized, get more window, and be reset.
 const PER_REQUEST: u32 = 20;
 
-/// One more for so many bytes that we wrote, which the peer acknowledges by `WINDOW_UPDATE`. More than the answer to a PING
-/// has, so that none pays for the next one.
+/// Bytes written per additional frame, because the peer acknowledges them with `WINDOW_UPDATE`. More than the
+/// reply to a PING has, so that a PING does not allow the next one.
 const BYTES_PER_FRAME: usize = 128;
 
-/// Most of them that are admitted at a time.
+/// Maximum number of frames that are allowed at a time.
 const MOST: u32 = 20_000;
 
 const HEADER: usize = 9;
@@ -29,18 +29,18 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
 
-/// Follows what is read and written on one connection, after its preface.
+/// Tracks the bytes read and written on one connection, after its preface.
 #[derive(Debug)]
 pub(super) struct Frames {
-    /// The header that is being read, and how much of it has arrived.
+    /// The frame header that is being read, and the number of its bytes that have arrived.
     header: [u8; HEADER],
     arrived: usize,
-    /// Bytes of a payload that are still to come.
+    /// Remaining bytes of the current payload.
     payload: usize,
-    /// Frames that are still admitted.
+    /// Number of frames that are still allowed.
     left: u32,
     since: Instant,
-    /// Bytes that we wrote and that have not admitted a frame yet.
+    /// Bytes written that have not yet allowed another frame.
     written: usize,
 }
 
@@ -49,10 +49,10 @@ impl Frames {
         Self { header: [0; HEADER], arrived: 0, payload: 0, left: FREE, since: now, written: 0 }
     }
 
-    /// Notes what has arrived.
+    /// Records bytes that have arrived.
     ///
     /// # Errors
-    /// When there were too many frames without a request.
+    /// If there were too many frames without a request.
     pub(super) fn read(&mut self, mut bytes: &[u8], now: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
             let skipped = self.payload.min(bytes.len());
@@ -70,7 +70,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Notes that we wrote so many bytes.
+    /// Records the number of bytes written.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
         let more = u32::try_from(self.written / BYTES_PER_FRAME).unwrap_or(MOST);
@@ -82,13 +82,13 @@ impl Frames {
         self.left = self.left.saturating_add(more).min(MOST);
     }
 
-    /// A frame begins, with this header.
+    /// Handles the start of a frame with this header.
     fn begins(&mut self, now: Instant) -> io::Result<()> {
         let [a, b, c, kind, flags, ..] = self.header;
         self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
         match kind {
             HEADERS => self.admit(PER_REQUEST),
-            // A body, or the end of one.
+            // Part of a body, or its end.
             DATA if self.payload > 0 || flags & END_STREAM != 0 => {}
             _ => {
                 if now.duration_since(self.since) >= WINDOW {
@@ -114,7 +114,7 @@ mod tests {
         [&[0, 0, length, kind, flags, 0, 0, 0, 1][..], &vec![0; payload]].concat()
     }
 
-    /// How many of these frames are admitted at once, when they arrive in pieces of so many bytes.
+    /// The number of these frames allowed at once, if they arrive in parts of `pieces` bytes.
     fn admitted(frames: &mut Frames, frame: &[u8], pieces: usize, now: Instant) -> usize {
         let many = frame.repeat(30_000);
         let read = many.chunks(pieces).take_while(|piece| frames.read(piece, now).is_ok()).count();
@@ -150,11 +150,11 @@ mod tests {
         for _ in 0..50_000 {
             frames.read(&request.concat(), start).unwrap();
         }
-        // A PING a second, for a day.
+        // One PING per second for a day.
         for second in 0..86_400 {
             frames.read(&frame(PING, 0, 8), start + Duration::from_secs(second)).unwrap();
         }
-        // A large answer: a WINDOW_UPDATE of the stream and one of the connection for each of its frames.
+        // A large response: one WINDOW_UPDATE of the stream and one of the connection for each of its frames.
         for _ in 0..100_000 {
             frames.wrote(16 * 1024 + HEADER);
             frames.read(&frame(8, 0, 4).repeat(2), start).unwrap();
@@ -172,7 +172,7 @@ mod tests {
             frames.read(&ping, now).is_ok()
         });
         assert!(answered.count() < 2_000);
-        // Nothing more is read of a connection that was cut.
+        // A closed connection is not read any more.
         let mut frames = Frames::new(now);
         frames.wrote(1 << 40);
         assert!(admitted(&mut frames, &ping, ping.len(), now) <= 20_000);

@@ -1,4 +1,4 @@
-//! A client's socket: it notes when something arrives, which hyper does not tell, and it hangs up in stages.
+//! The socket of a client. It records when bytes arrive, which hyper does not report, and closes in stages.
 
 mod frames;
 
@@ -21,41 +21,41 @@ use tokio::{
 use self::frames::Frames;
 use crate::server::activity::Activity;
 
-/// How long a peer that goes on sending is listened to after our last word.
+/// Time to read from a peer that continues to send after the response.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// How long one that sends nothing is.
+/// Time to wait for a peer that sends nothing after the response.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What HTTP/2 begins with (RFC 9113 §3.4).
+/// The first bytes of an HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Passes everything on.
+/// A socket that passes all bytes on.
 #[derive(Debug)]
 pub(crate) struct Socket {
     inner: TcpStream,
     activity: Arc<Activity>,
-    /// What has arrived and is still to be read, before the rest.
+    /// Bytes that have arrived and are read before the rest.
     unread: Bytes,
-    /// Of HTTP/2: what its frames are.
+    /// The counted frames of an HTTP/2 connection. `None` for HTTP/1.1.
     frames: Option<Box<Frames>>,
-    /// When we hang up on a peer that is silent, and when on every other one; set by our last word.
+    /// The deadline for a silent peer and the deadline for any peer. Set when the response is complete.
     linger: Option<(Pin<Box<Sleep>>, Instant)>,
 }
 
 impl Socket {
-    /// `activity` hears of what arrives.
+    /// A socket that reports arriving bytes to `activity`.
     pub(crate) fn new(inner: TcpStream, activity: Arc<Activity>) -> Self {
         Self { inner, activity, unread: Bytes::new(), frames: None, linger: None }
     }
 
-    /// Gives back what was read too early.
+    /// Returns bytes that were read too early.
     pub(crate) fn unread(&mut self, bytes: &[u8]) {
-        // Not the buffer that it was in.
+        // A copy, so that the larger buffer can be freed.
         self.unread = Bytes::copy_from_slice(bytes);
     }
 
-    /// Waits for the first words of the peer, which say what it speaks: HTTP/2, or else HTTP/1.1.
+    /// Waits for the first bytes of the peer, and returns the version: HTTP/2 or else HTTP/1.1.
     pub(crate) async fn version(&mut self) -> io::Result<Version> {
         let (mut words, mut count) = ([0; PREFACE.len()], 0);
         while count < words.len() && words[..count] == PREFACE[..count] {
@@ -72,12 +72,12 @@ impl Socket {
         Ok(Version::HTTP_2)
     }
 
-    /// Waits until there is something to read, be it the end.
+    /// Waits until there is something to read, or the connection is closed.
     pub(crate) async fn speaks(&self) -> io::Result<()> {
         if self.unread.is_empty() { self.inner.readable().await } else { Ok(()) }
     }
 
-    /// Notes how much was written, and whether hyper has to wait until the peer reads.
+    /// Records the number of bytes written, and whether hyper has to wait until the peer reads.
     fn note(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.activity.blocks(written.is_pending());
         if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, &written) {
@@ -137,8 +137,8 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
-    /// In stages (RFC 9112 §9.6): whoever is refused in the middle of a body goes on sending it for a moment, and a socket that is
-    /// closed with something unread takes back what was just said.
+    /// Closes in stages (RFC 9112 §9.6). A client whose body is refused continues to send for a moment, and a
+    /// socket that is closed with unread bytes discards the response that was just sent.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { inner, linger, .. } = &mut *self;
         let (linger, end) = match linger {
@@ -152,7 +152,7 @@ impl AsyncWrite for Socket {
         loop {
             let mut unread = ReadBuf::new(&mut unread);
             let is_over = linger.as_mut().poll(cx).is_ready();
-            // Too late, at its end, or broken: in each case nothing is lost.
+            // Timed out, ended or failed: in each case nothing is lost.
             if is_over
                 || ready!(Pin::new(&mut *inner).poll_read(cx, &mut unread)).is_err()
                 || unread.filled().is_empty()

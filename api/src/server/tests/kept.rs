@@ -1,14 +1,15 @@
-//! Requests that are answered before their body is read: the connection goes on, or its end is announced.
+//! Requests that are answered before their body is read: the connection continues, or its end is announced.
 
 use std::{future::poll_fn, task::Poll};
 
 use super::*;
 
-/// A request that is refused, up to the lines that say how long its body is.
+/// A request that is refused, up to the headers with the length of its body.
 const REFUSED: &str = "POST /nowhere HTTP/1.1\r\nhost: a\r\n";
 const GET: &[u8] = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// The next answer whose body is counted; empty when the server hung up, and an error when it reset the connection.
+/// The next response with a `Content-Length`. Empty if the server closed the connection, and an error if it
+/// reset it.
 async fn next_answer(socket: &mut TcpStream) -> io::Result<String> {
     let mut answer = Vec::new();
     loop {
@@ -81,7 +82,7 @@ async fn what_follows_an_unread_body_is_answered_in_its_turn() {
     }
 }
 
-/// Bounded in time and in bytes; and what comes then is no request (CWE-444).
+/// Limited in time and in bytes; and the rest is not read as a request (CWE-444).
 #[tokio::test]
 async fn a_connection_that_ends_with_a_body_says_so_and_is_not_reset() {
     let server = start(Limits { idle: ms(5000), ..limits() }).await;
@@ -107,7 +108,7 @@ async fn a_connection_that_ends_with_a_body_says_so_and_is_not_reset() {
         let took = started.elapsed();
         assert_eq!((status(&answer), is_last(&answer)), ("404", true), "{head}{answer}");
         assert!(took >= least && took < most, "{head}{took:?}");
-        // A client that goes on sending for a while still reads the end, and no reset.
+        // A client that continues to send for a while still reads the end of the response, without a reset.
         for piece in body[at_once..].chunks(50 * 1024) {
             socket.write_all(piece).await.unwrap();
             sleep(ms(100)).await;
@@ -117,7 +118,8 @@ async fn a_connection_that_ends_with_a_body_says_so_and_is_not_reset() {
     }
 }
 
-/// Sends a request with a body in pieces of 16 KiB; gives the status, and why its stream was reset, if it was.
+/// Sends a request with a body in parts of 16 KiB. Returns the status, and the reason if its stream was
+/// reset.
 async fn post(
     client: &mut h2::client::SendRequest<bytes::Bytes>,
     length: usize,
@@ -156,7 +158,8 @@ async fn an_http2_stream_outlives_an_unread_body() {
     for pause in [ZERO, ms(20), ms(300)] {
         assert_eq!(post(&mut client, 60 * 1024, pause).await, (404, None), "{pause:?}");
     }
-    // A longer one is told to stop, without an error (RFC 9113 §8.1); more of them than a connection may have in flight.
+    // A longer body is stopped without an error (RFC 9113 §8.1); more of them than a connection can have in
+    // flight.
     for _ in 0..20 {
         let (status, reset) = post(&mut client, 1024 * 1024, ms(20)).await;
         assert!(status == 404 && reset.is_none_or(|reason| reason == h2::Reason::NO_ERROR), "{reset:?}");

@@ -19,7 +19,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Short enough for tests, far enough apart to tell which one struck.
+/// Short enough for tests, and different enough to tell which one applied.
 fn limits() -> Limits {
     Limits {
         header_time: ms(400),
@@ -59,7 +59,8 @@ impl Running {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Everything the server says to `head` and, after `pause` each, the `pieces` of a body; and how long it took.
+    /// Sends `head` and, after `pause` each, the `pieces` of a body. Returns the whole response and the time
+    /// it took.
     async fn say(&self, head: &str, pieces: &[&[u8]], pause: Duration) -> (String, Duration) {
         let started = Instant::now();
         let (mut read, mut write) = self.connect().await.into_split();
@@ -115,7 +116,7 @@ async fn an_idle_connection_is_closed_and_a_working_one_is_not() {
     assert!(took > ms(350) && took < ms(3000), "{took:?}");
 }
 
-/// What a load balancer keeps: longer than a head may take.
+/// A connection kept by a load balancer, for longer than a head can take.
 #[tokio::test]
 async fn between_two_requests_a_connection_may_be_idle_and_not_slow() {
     let server = start(Limits { header_time: ms(400), idle: ms(60_000), ..limits() }).await;
@@ -167,7 +168,7 @@ async fn bodies_are_bounded_by_what_arrives() {
     assert_eq!(problem(&answer)["error"], "PAYLOAD_TOO_LARGE");
 }
 
-/// Closed with something unread, a socket would take the answer back.
+/// A socket closed with unread bytes would discard the response.
 #[tokio::test]
 async fn who_is_refused_while_he_sends_can_read_why() {
     let server = start(limits()).await;
@@ -261,12 +262,13 @@ async fn stopping_finishes_what_is_in_flight_and_cuts_what_hangs() {
     assert_eq!(server.cut.await.unwrap().unwrap(), 1);
 }
 
-/// How many answers there are in what came.
+/// Number of responses in the received text.
 fn answers(said: &str) -> usize {
     said.matches("HTTP/1.1 200").count() + said.matches("HTTP/1.1 404").count()
 }
 
-/// Between two requests nothing is left of the one before, and its unread body is not the next one (CWE-444).
+/// Nothing of a request is left before the next one, and its unread body is not read as the next request
+/// (CWE-444).
 #[tokio::test]
 async fn what_nobody_reads_of_a_body_is_no_request() {
     let server = start(limits()).await;
@@ -290,7 +292,7 @@ async fn requests_follow_each_other_however_they_arrive() {
     let post = "POST /count HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc";
     let (said, _) = server.say(&get.repeat(40), &[], ZERO).await;
     assert_eq!(answers(&said), 40);
-    // The second one ends in the middle of what arrives at once, the last one later.
+    // The second request ends in the middle of the bytes that arrive at once, the last one later.
     let all = [get, post, get, post].concat();
     for cut in [1, get.len() - 1, get.len() + 3, all.len() - 30, all.len() - 1] {
         let (first, rest) = all.split_at(cut);

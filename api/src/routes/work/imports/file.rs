@@ -1,4 +1,4 @@
-//! Reading the CSV of an import: cell by cell into what the rows mean.
+//! Parses the CSV file of an import into rows.
 
 use insula_core::{
     base::{
@@ -15,19 +15,19 @@ use super::{
     refuse,
 };
 
-/// A file: its sound rows, how many others there are, and what is wrong with the first of those.
+/// A parsed file: its valid rows, the number of invalid rows, and the first problems.
 pub(super) struct File {
     pub(super) rows: Vec<ImportedEntry>,
     pub(super) faulty: usize,
-    /// How many were running when they were exported: nothing is to become of these.
+    /// Number of rows that were running when they were exported. They are skipped.
     pub(super) running: usize,
     pub(super) faults: Vec<RowFault>,
 }
 
-/// Reads a file. Rows without anything in them are passed over, and not counted.
+/// Parses a file. Empty rows are skipped and not counted.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` when it has a column that is unknown or there twice, lacks one, or has too many rows.
+/// `VALIDATION_FAILED` if a column is unknown, duplicate or missing, or if there are too many rows.
 pub(super) fn read(text: &str) -> Result<File, Error> {
     let (separator, text) = layout::separator(text);
     let mut reader =
@@ -53,7 +53,7 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
             Ok(entry) => file.rows.push(entry),
             Err(faults) => {
                 file.faulty += 1;
-                // Those of later rows would not be told.
+                // Problems of later rows would not be reported.
                 if file.faults.len() < MAX_FIELD_ERRORS {
                     file.faults.extend(faults.into_iter().map(|fault| RowFault { row, fault }));
                 }
@@ -63,18 +63,18 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Is it the row of an export whose entry was running?
+/// Returns whether the row is a time entry that was running when it was exported.
 fn is_running(columns: &Columns, record: &csv::StringRecord) -> bool {
     let cell = |column| columns.cell(record, column);
     entry_id(columns, record).is_some() && cell("started_at").is_some() && cell("ended_at").is_none()
 }
 
-/// The entry that a row was exported from; what another program calls its rows means nothing here.
+/// The id of the time entry that the row was exported from. Ids of other programs are ignored.
 fn entry_id(columns: &Columns, record: &csv::StringRecord) -> Option<TimeEntryId> {
     columns.cell(record, "id").and_then(|cell| id(cell).ok()).map(TimeEntryId)
 }
 
-/// What a row means, or everything that is wrong with it.
+/// Parses one row, or returns all its problems.
 fn entry(
     row: usize,
     columns: &Columns,
@@ -139,7 +139,7 @@ fn truth(cell: &str) -> Result<bool, InvalidText> {
     }
 }
 
-/// The names between semicolons; a backslash takes the next character as it is.
+/// Splits names at semicolons. A backslash escapes the next character.
 fn names(cell: &str) -> Vec<String> {
     let (mut names, mut name, mut escaped) = (Vec::new(), String::new(), false);
     for c in cell.chars() {

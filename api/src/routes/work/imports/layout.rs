@@ -1,10 +1,10 @@
-//! How a CSV is laid out: what stands between its cells, and which column is where.
+//! The layout of a CSV file: its separator and the positions of its columns.
 
 use std::collections::HashMap;
 
 use insula_core::base::error::{Error, FieldErrors};
 
-/// The columns that there may be; those of the export.
+/// The known columns, which are those of the export.
 const COLUMNS: [&str; 13] = [
     "id",
     "member_id",
@@ -21,17 +21,17 @@ const COLUMNS: [&str; 13] = [
     "tags",
 ];
 
-/// What spreadsheets put between cells, by the country they are in.
+/// The separators that spreadsheets use, depending on the locale.
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
-/// Which column is where.
+/// The position of each column.
 pub(super) struct Columns {
     places: HashMap<&'static str, usize>,
     width: usize,
 }
 
-/// What stands between the cells of a file, and the file from its header on: the separator that a first line `sep=;` names,
-/// as Excel has it, else the one by which most columns are known.
+/// Returns the separator of a file, and the file from its header on. The separator is the one in a first line
+/// such as `sep=;`, as Excel writes it; otherwise the one with which most columns are known.
 pub(super) fn separator(text: &str) -> (u8, &str) {
     let (first, rest) = text.split_once(['\r', '\n']).unwrap_or((text, ""));
     if let Some([separator]) = first.strip_prefix("sep=").map(str::as_bytes) {
@@ -42,22 +42,22 @@ pub(super) fn separator(text: &str) -> (u8, &str) {
         let header = reader.headers().map(|header| header.iter().filter_map(column).count());
         header.unwrap_or_default()
     };
-    // Of equal ones the first.
+    // Of equal ones, `max_by_key` returns the last: reversed, that is the first.
     let separator = SEPARATORS.iter().rev().max_by_key(|separator| known(separator));
     (separator.copied().unwrap_or(b','), text)
 }
 
-/// The column that a header names, in whatever case.
+/// The known column with this name, regardless of case.
 fn column(name: &str) -> Option<&'static str> {
     let name = name.trim().to_ascii_lowercase().replace(' ', "_");
     COLUMNS.into_iter().find(|column| *column == name)
 }
 
 impl Columns {
-    /// Reads the header. What is empty at its end is no column: spreadsheets leave such traces.
+    /// Parses the header. Empty names at its end, as some spreadsheets write them, are ignored.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` when it has a column that is unknown or there twice, or lacks one.
+    /// `VALIDATION_FAILED` if a column is unknown, duplicate or missing.
     pub(super) fn read(header: &csv::StringRecord) -> Result<Self, Error> {
         let named = header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty());
         let width = named.last().map_or(0, |(last, _)| last + 1);
@@ -80,15 +80,15 @@ impl Columns {
         fields.into_result().map(|()| Self { places, width })
     }
 
-    /// Has a row as many cells as there are columns? More only where they are empty.
+    /// Returns whether a row has as many cells as there are columns. Additional cells must be empty.
     pub(super) fn fit(&self, row: &csv::StringRecord) -> bool {
         row.len() >= self.width && row.iter().skip(self.width).all(|cell| cell.trim().is_empty())
     }
 
-    /// The cell of a row in a column; `None`: it is empty, and says nothing.
+    /// The cell of a row in a column. `None` if it is empty or there is no such column.
     pub(super) fn cell<'row>(&self, row: &'row csv::StringRecord, column: &str) -> Option<&'row str> {
         let cell = self.places.get(column).and_then(|place| row.get(*place))?;
-        // Without the apostrophe that keeps spreadsheets from taking it for a formula.
+        // Remove the apostrophe that keeps spreadsheets from reading the cell as a formula.
         let cell = cell.strip_prefix('\'').unwrap_or(cell);
         Some(cell).filter(|cell| !cell.trim().is_empty())
     }

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/imports/…`: work data from files.
+//! `/organizations/{org}/imports/…`: import work data from files.
 
 mod file;
 mod layout;
@@ -28,33 +28,34 @@ use crate::{
 pub struct ImportsApi(pub Arc<State>);
 
 crate::texts! {
-    /// The name of a column.
+    /// Name of a column. Empty if the problem concerns the whole row.
     ColumnName { length: 0..=100, example: "project_code" }
-    /// Stable error code for programs.
+    /// Stable error code of a row, for programs.
     FaultCode { length: 1..=50, example: "UNKNOWN_PROJECT" }
 }
 
-/// What came of an import, or would.
+/// The result of an import or of a dry run.
 #[derive(Object, Serialize)]
 struct ImportOutcome {
-    /// How many rows the file has; those without anything in them do not count.
+    /// Number of rows in the file, without the header and without empty rows.
     rows: usize,
-    /// How many were written down: all, but for those that were running when they were exported, or none.
+    /// Number of time entries created: all rows except those that were running when they were exported. 0 for
+    /// a dry run and if any row is invalid.
     imported: usize,
-    /// What is wrong: the first 50 faults, in the order of the rows.
+    /// The first 50 problems, in the order of the rows.
     errors: Vec<ImportFault>,
 }
 
-/// What is wrong with one row.
+/// A problem in one row of the file.
 #[derive(Object, Serialize)]
 struct ImportFault {
-    /// Which row, from 1; the header is none, nor are rows without anything in them.
+    /// Number of the row, starting at 1. The header and empty rows do not count.
     row: usize,
-    /// In which column.
+    /// The column with the problem. Empty if the problem concerns the whole row.
     field: ColumnName,
-    /// Stable error code for programs.
+    /// Stable error code, for programs.
     code: FaultCode,
-    /// What is wrong, for people.
+    /// Description of the problem, for people.
     message: Sentence,
 }
 
@@ -62,18 +63,24 @@ struct ImportFault {
 impl ImportsApi {
     /// Import time entries
     ///
-    /// From a CSV such as the export writes: `started_at` and `ended_at`; and where they are there `member_email` or
-    /// `member_id`, `project_code` or `project_id`, `task_id`, `activity`, `notes`, `billable`, `tags`. Where both are given
-    /// the address and the code count. A row that names nobody is the caller's own; those of others need
-    /// `time_entries:manage_all`. Every row becomes a new entry, and `duration_seconds` is passed over. A row whose `id` is an
-    /// entry of this organization may keep its member, project and task even where these take no new time any more, as long as
-    /// it says the same of them and of when it was; with an `id` and without `ended_at` it was running, and is passed over. One
-    /// bad row imports nothing; with `dry_run=true` nothing is imported at all, and what is wrong is listed:
-    /// the first 50 faults.
+    /// Imports a CSV file in the format of the export, with at most 10,000 rows. If any row is invalid,
+    /// nothing is imported. With `dry_run=true` nothing is imported either, and the response lists the first
+    /// 50 problems.
     ///
-    /// What spreadsheets write is read: `,`, `;` or tabs between cells, any line ends, headers and `TRUE` in any case, empty
-    /// rows and columns at the end, UTF-8, UTF-16 with a byte order mark, and every encoding that `charset` names. The type may
-    /// also be `application/csv`, `application/vnd.ms-excel` or `text/plain`.
+    /// The columns `started_at` and `ended_at` are required. Optional columns are `member_email` or
+    /// `member_id`, `project_code` or `project_id`, `task_id`, `activity`, `notes`, `billable` and `tags`. If
+    /// a row has both, the e-mail address and the project code are used. A row without a member is your own;
+    /// rows of other members need `time_entries:manage_all`.
+    ///
+    /// Every row becomes a new time entry. `duration_seconds` is ignored. If `id` is a time entry of this
+    /// organization with the same times, the row can keep the member, project and task of that entry, even if
+    /// they accept no new time entries. A row with an `id` but without `ended_at` was running when it was
+    /// exported, and is skipped.
+    ///
+    /// Files from spreadsheets are accepted: cells separated by `,`, `;` or tabs, any line endings, headers
+    /// and `TRUE` in any case, empty rows and columns at the end, UTF-8, UTF-16 with a byte order mark, and
+    /// every encoding named in `charset`. The content type can also be `application/csv`,
+    /// `application/vnd.ms-excel` or `text/plain`.
     #[oai(
         path = "/organizations/:org/imports/time-entries",
         method = "post",
@@ -83,7 +90,7 @@ impl ImportsApi {
         &self,
         org: tenant::Path<TimeEntriesCreate>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
-        /// Only say what would come of it.
+        /// Whether to check the file without importing it. Defaults to `false`.
         dry_run: Query<Option<bool>>,
         body: CsvBody,
     ) -> Result<Replayable<ImportOutcome>> {
@@ -105,7 +112,8 @@ impl ImportsApi {
         }
         let imported = import.write(&tx).await?;
         let answer = Replayable::new(&ImportOutcome { rows, imported, errors: Vec::new() })?;
-        // Of a file without rows nothing is to be kept, and whoever asks again is told the same.
+        // A file without rows changes nothing, so there is nothing to store: a repeated request gets the same
+        // result.
         if imported > 0 {
             tx.commit_with(answer.stored()).await?;
         }
@@ -120,7 +128,7 @@ impl From<RowFault> for ImportFault {
     }
 }
 
-/// The refusal of a whole file, because of one column.
+/// The error that refuses the whole file because of one column.
 fn refuse(column: &str, code: &'static str, message: impl Into<String>) -> Error {
     let fault = insula_core::base::text::InvalidText { code, message: message.into() };
     insula_core::base::error::ErrorCode::ValidationFailed.refuse_field(column, fault)

@@ -1,7 +1,8 @@
-//! `/organizations/{org}/projects`: the file to copy.
+//! `/organizations/{org}/projects`: the file to copy for a new resource.
 //!
-//! In each handler the organization comes first and the body last: who may not ask learns nothing of the body, and no
-//! slow client holds a transaction. The transaction begins when everything the client sent is parsed.
+//! Each handler takes the organization first and the body last, so that a caller without permission learns
+//! nothing about the body and a slow client holds no transaction. The transaction begins after everything the
+//! client sent is parsed.
 
 mod sort;
 
@@ -44,75 +45,76 @@ use sort::ProjectSort;
 
 pub struct ProjectsApi(pub Arc<State>);
 
-/// A new project.
+/// A project to create.
 #[derive(Object)]
 struct ProjectCreate {
-    /// Its short name; unique in the organization, without regard to case.
+    /// Short name, unique in the organization regardless of case.
     code: ProjectCode,
-    /// Its name, for people.
+    /// Display name of the project.
     name: Name,
-    /// How it is shown.
+    /// Display colour as `#rrggbb`. `null` or absent: no colour.
     #[oai(nullable)]
     color: Option<Color>,
-    /// Do only its members see it, and those who may change projects? By itself it is open to all.
+    /// Whether only its members and members with `projects:update` can see it. Defaults to `false`.
     is_private: Option<bool>,
-    /// How long it may take, in seconds: up to 100,000 hours.
+    /// Estimated duration in seconds, at most 360000000 (100,000 hours). `null` or absent: no estimate.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "360000000")))]
     estimate_seconds: Option<i64>,
 }
 
-/// What is to change: absent is unchanged, `null` is cleared.
+/// Changes to a project. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
 struct ProjectUpdate {
-    /// Its short name; unique in the organization, without regard to case.
+    /// Short name, unique in the organization regardless of case.
     code: Option<ProjectCode>,
-    /// Its name, for people.
+    /// Display name of the project.
     name: Option<Name>,
-    /// How it is shown.
+    /// Display colour as `#rrggbb`. `null` removes it.
     #[oai(nullable)]
     color: MaybeUndefined<Color>,
-    /// Do only its members see it, and those who may change projects?
+    /// Whether only its members and members with `projects:update` can see it.
     is_private: Option<bool>,
-    /// How long it may take, in seconds: up to 100,000 hours.
+    /// Estimated duration in seconds, at most 360000000 (100,000 hours). `null` removes it.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "360000000")))]
     estimate_seconds: MaybeUndefined<i64>,
 }
 
-/// A project.
+/// A project, which groups tasks and time entries.
 #[derive(Object, Serialize)]
 struct Project {
-    /// The project.
+    /// Unique id of the project.
     id: Uuid,
-    /// Whose.
+    /// The organization it belongs to.
     organization_id: Uuid,
-    /// Its short name.
+    /// Short name, unique in the organization regardless of case.
     code: ProjectCode,
-    /// Its name, for people.
+    /// Display name of the project.
     name: Name,
-    /// How it is shown: `#rrggbb`.
+    /// Display colour as `#rrggbb`. `null`: no colour.
     #[oai(nullable)]
     color: Option<Color>,
-    /// Do only its members see it, and those who may change projects?
+    /// Whether only its members and members with `projects:update` can see it.
     is_private: bool,
-    /// Since when it is archived, and takes no new work; `null`: it is not.
+    /// When it was archived. An archived project accepts no new tasks or time entries. `null`: not archived.
     #[oai(nullable)]
     archived_at: Option<DateTime<Utc>>,
-    /// How long it may take, in seconds.
+    /// Estimated duration in seconds. `null`: no estimate.
     #[oai(nullable)]
     estimate_seconds: Option<i64>,
-    /// Counts its changes; the `ETag`.
+    /// Version number, which is also the `ETag`. Every change increases it.
     version: i64,
-    /// When it was made.
+    /// When the project was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the project was last changed.
     updated_at: DateTime<Utc>,
 }
 
 #[OpenApi(tag = "Tag::Projects")]
 impl ProjectsApi {
-    /// List the projects
+    /// List projects
     ///
-    /// Those that the caller sees: of the private ones only those he is a member of, unless he may change projects.
+    /// Returns the projects that you can see. Private projects are included only if you are a member of them
+    /// or have `projects:update`.
     #[oai(path = "/organizations/:org/projects", method = "get", operation_id = "listProjects")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(
@@ -124,7 +126,7 @@ impl ProjectsApi {
         sort: Query<Option<ProjectSort>>,
         /// Only the project with this code.
         code: Query<Option<ProjectCode>>,
-        /// Only those that are archived, or those that are not.
+        /// Only archived (`true`) or only active (`false`) projects.
         archived: Query<Option<bool>>,
     ) -> Result<PageResponse<Project>> {
         let filter = filter(code.0, archived.0)?;
@@ -136,7 +138,10 @@ impl ProjectsApi {
         Ok(paging.reply(page, Project::from))
     }
 
-    /// Add a project
+    /// Create a project
+    ///
+    /// The code must be unique in the organization; otherwise the error is `PROJECT_CODE_TAKEN`. If the
+    /// project is private and you do not have `projects:update`, you become its first member.
     #[oai(path = "/organizations/:org/projects", method = "post", operation_id = "createProject")]
     async fn create(
         &self,
@@ -160,7 +165,9 @@ impl ProjectsApi {
         Ok(answer)
     }
 
-    /// Look at a project
+    /// Get a project
+    ///
+    /// Private projects that you cannot see are answered with 404.
     #[oai(path = "/organizations/:org/projects/:project", method = "get", operation_id = "getProject")]
     async fn get(
         &self,
@@ -173,7 +180,10 @@ impl ProjectsApi {
         Ok(WithEtag::new(EntityTag(project.version), known.0, || project.into()))
     }
 
-    /// Change a project
+    /// Update a project
+    ///
+    /// Changes only the fields that you send. The error is `PROJECT_CODE_TAKEN` if another project has the
+    /// new code.
     #[oai(path = "/organizations/:org/projects/:project", method = "patch", operation_id = "updateProject")]
     async fn change(
         &self,
@@ -195,7 +205,7 @@ impl ProjectsApi {
 
     /// Delete a project
     ///
-    /// It can be restored.
+    /// The project can be restored. Its tasks are hidden while it is deleted.
     #[oai(path = "/organizations/:org/projects/:project", method = "delete", operation_id = "deleteProject")]
     async fn remove(
         &self,
@@ -211,7 +221,8 @@ impl ProjectsApi {
 
     /// Archive a project
     ///
-    /// It takes no new tasks and no new time; what is there stays. Safe to repeat.
+    /// An archived project accepts no new tasks or time entries. Existing ones stay. Archiving an archived
+    /// project changes nothing.
     #[oai(
         path = "/organizations/:org/projects/:project/archive",
         method = "post",
@@ -230,9 +241,10 @@ impl ProjectsApi {
         Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
 
-    /// Take a project out of the archive
+    /// Unarchive a project
     ///
-    /// Safe to repeat.
+    /// The project accepts new tasks and time entries again. Unarchiving a project that is not archived
+    /// changes nothing.
     #[oai(
         path = "/organizations/:org/projects/:project/unarchive",
         method = "post",
@@ -251,7 +263,10 @@ impl ProjectsApi {
         Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
 
-    /// Restore a deleted project
+    /// Restore a project
+    ///
+    /// Brings back a deleted project with its id and its tasks. The error is `PROJECT_CODE_TAKEN` if another
+    /// project has its code by now.
     #[oai(
         path = "/organizations/:org/projects/:project/restore",
         method = "post",
@@ -270,7 +285,7 @@ impl ProjectsApi {
 }
 
 impl ProjectsApi {
-    /// The refusal of a body, where there is such a project; otherwise there was nothing to change.
+    /// Returns the error of the body, or `NotFound` if the caller cannot see such a project.
     async fn refuse<P: RequiredPermission>(
         &self,
         org: Authorized<P>,

@@ -1,9 +1,9 @@
-//! In which order projects are listed.
+//! Sort orders of the list of projects.
 
 use insula_core::{base::pagination::Sort, work::projects::ProjectKey};
 use poem_openapi::Enum;
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 pub(super) enum ProjectSort {
     #[oai(rename = "created_at")]

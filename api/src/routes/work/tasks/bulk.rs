@@ -1,4 +1,4 @@
-//! `/organizations/{org}/tasks/bulk`: many new tasks at once, each with an outcome of its own.
+//! `/organizations/{org}/tasks/bulk`: create several tasks in one request, each with its own result.
 
 use std::sync::Arc;
 
@@ -23,40 +23,42 @@ use crate::{
 
 pub struct TasksBulkApi(pub Arc<State>);
 
-/// New tasks, each with an outcome of its own.
+/// Tasks to create, each handled separately.
 #[derive(Object)]
 struct TaskBatchCreate {
-    /// Up to a hundred.
+    /// The tasks to create, 1 to 100.
     #[oai(validator(min_items = 1, max_items = 100))]
     tasks: Vec<TaskCreate>,
 }
 
-/// What became of several tasks.
+/// The results of creating several tasks.
 #[derive(Object, Serialize)]
 struct TaskOutcomes {
-    /// In the order given.
+    /// One result for each task, in the order of the request.
     data: Vec<TaskOutcome>,
 }
 
-/// What became of one of several tasks. No more than its id: the whole answer has to be short enough to be remembered.
+/// The result for one task. It contains only the id, so that the whole response can be stored for an
+/// `Idempotency-Key`.
 #[derive(Object, Serialize)]
 struct TaskOutcome {
-    /// The status it would have got by itself.
+    /// HTTP status of this task: the one that a request for this task alone would have had.
     status: u16,
-    /// The new task; `null` where it was refused.
+    /// Id of the new task. `null` if it was not created.
     #[oai(nullable)]
     id: Option<Uuid>,
-    /// Why it was refused; `null` where it was not.
+    /// Why the task was not created. `null` if it was created.
     #[oai(nullable)]
     error: Option<BulkError>,
 }
 
 #[OpenApi(tag = "Tag::Tasks")]
 impl TasksBulkApi {
-    /// Add several tasks
+    /// Create several tasks
     ///
-    /// Up to a hundred. What is refused to one is granted to the others: `status` of each says what it would have got by
-    /// itself. A body that does not fit its schema is refused as a whole.
+    /// Creates up to 100 tasks. Each task is handled separately, and one failure does not stop the others.
+    /// `status` in each result is what a request for this task alone would have had. A body that does not
+    /// match the schema is refused as a whole.
     #[oai(path = "/organizations/:org/tasks/bulk", method = "post", operation_id = "createTasks")]
     async fn create(
         &self,
@@ -77,7 +79,8 @@ impl TasksBulkApi {
         let data: Vec<_> = outcomes.map(TaskOutcome::from).collect();
         let is_any = data.iter().any(|outcome| outcome.id.is_some());
         let answer = BulkResponse::new(&TaskOutcomes { data })?;
-        // Where all were refused nothing was done, and whoever asks again is told the same.
+        // If every task was refused, nothing changed, and a repeated request gets the same result without
+        // being stored.
         if is_any {
             tx.commit_with(answer.stored()).await?;
         }

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/tasks`: what is to be done, and who is to do it.
+//! `/organizations/{org}/tasks`: the tasks of an organization.
 
 pub(crate) mod bulk;
 mod sort;
@@ -41,9 +41,10 @@ pub struct TasksApi(pub Arc<State>);
 
 #[OpenApi(tag = "Tag::Tasks")]
 impl TasksApi {
-    /// List the tasks
+    /// List tasks
     ///
-    /// Those of no project, and of the projects that the caller sees. A filter that names what is not there finds none.
+    /// Returns tasks without a project and tasks of projects that you can see. A filter with an unknown id
+    /// returns an empty list.
     #[oai(path = "/organizations/:org/tasks", method = "get", operation_id = "listTasks")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(
@@ -53,19 +54,19 @@ impl TasksApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<TaskSort>>,
-        /// Only those of this project.
+        /// Only tasks of this project.
         project_id: Query<Option<Id>>,
-        /// Only those that this member is to do; `me`: whoever asks.
+        /// Only tasks assigned to this member, by id. `me` means yourself.
         assignee_id: Query<Option<MemberOrMe>>,
-        /// Only those that stand there; given several times, at any of them.
+        /// Only tasks with this status. Repeat it for several.
         status: Query<Option<Vec<TaskStatus>>>,
-        /// Only those that matter so much.
+        /// Only tasks with this priority.
         priority: Query<Option<TaskPriority>>,
-        /// Only those with this tag, by its id.
+        /// Only tasks with this tag (its id).
         tag: Query<Option<Id>>,
-        /// Only those due at this instant or later.
+        /// Only tasks due at or after this time.
         due_after: Query<Option<DateTime<Utc>>>,
-        /// Only those due before this instant.
+        /// Only tasks due before this time.
         due_before: Query<Option<DateTime<Utc>>>,
     ) -> Result<PageResponse<Task>, WithConflict> {
         let statuses = status.0.map(|statuses| statuses.into_iter().map(Into::into).collect());
@@ -86,7 +87,10 @@ impl TasksApi {
         Ok(paging.reply(page, Task::from))
     }
 
-    /// Add a task
+    /// Create a task
+    ///
+    /// The project and the tags must exist, and the assignee must be an active member. The error is
+    /// `PROJECT_ARCHIVED` if the project is archived.
     #[oai(path = "/organizations/:org/tasks", method = "post", operation_id = "createTask")]
     async fn create(
         &self,
@@ -108,7 +112,9 @@ impl TasksApi {
         Ok(answer)
     }
 
-    /// Look at a task
+    /// Get a task
+    ///
+    /// Tasks of projects that you cannot see are answered with 404.
     #[oai(path = "/organizations/:org/tasks/:task", method = "get", operation_id = "getTask")]
     async fn get(
         &self,
@@ -121,9 +127,11 @@ impl TasksApi {
         Ok(WithEtag::new(EntityTag(shown.task.version), known.0, || shown.into()))
     }
 
-    /// Change a task
+    /// Update a task
     ///
-    /// One that the caller made or is to do; with `tasks:manage_all` any. `completed_at` follows `status`.
+    /// You can do this only with tasks that you created or that are assigned to you; with `tasks:manage_all`
+    /// with any task. `completed_at` is set and cleared with `status`. A task can stay in an archived project
+    /// and stay assigned to a suspended member, but cannot be moved or assigned to one.
     #[oai(path = "/organizations/:org/tasks/:task", method = "patch", operation_id = "updateTask")]
     async fn change(
         &self,
@@ -145,7 +153,8 @@ impl TasksApi {
 
     /// Delete a task
     ///
-    /// One that the caller made or is to do; with `tasks:manage_all` any. It can be restored.
+    /// You can do this only with tasks that you created or that are assigned to you; with `tasks:manage_all`
+    /// with any task. A deleted task can be restored.
     #[oai(path = "/organizations/:org/tasks/:task", method = "delete", operation_id = "deleteTask")]
     async fn remove(
         &self,
@@ -159,9 +168,11 @@ impl TasksApi {
         Ok(NoContent)
     }
 
-    /// Restore a deleted task
+    /// Restore a task
     ///
-    /// One that the caller made or is to do; with `tasks:manage_all` any. Its project has to be there.
+    /// Brings back a deleted task with its id, and with those of its tags that still exist. You can do this
+    /// only with tasks that you created or that are assigned to you; with `tasks:manage_all` with any task.
+    /// The error is `PARENT_DELETED` if its project is deleted.
     #[oai(path = "/organizations/:org/tasks/:task/restore", method = "post", operation_id = "restoreTask")]
     async fn restore(&self, org: tenant::Path<TasksDelete>, task: Path<Id>) -> Result<WithEtag<Task>> {
         let tx = self.0.db.begin(org.0).await?;
@@ -172,7 +183,7 @@ impl TasksApi {
 }
 
 impl TasksApi {
-    /// The refusal of a body, where the caller may change such a task; otherwise there was nothing to change.
+    /// Returns the error of the body, or the reason why the caller cannot change such a task.
     async fn refuse<P: RequiredPermission>(
         &self,
         org: Authorized<P>,

@@ -1,4 +1,4 @@
-//! How tasks look on the wire.
+//! Request and response bodies of tasks.
 
 use chrono::{DateTime, Utc};
 use insula_core::{
@@ -14,140 +14,142 @@ use serde::Serialize;
 use uuid::Uuid;
 
 crate::texts! {
-    /// What is to be done, in a line.
+    /// Title of a task, on one line.
     TaskTitle { length: 1..=text::TaskTitle::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Oil the bearings" }
-    /// More about a task, in as many lines as it takes.
+    /// Description of a task. It can have several lines.
     TaskDescription { length: 1..=text::TaskDescription::MAX, example: "Those of the second mill, too." }
 }
 
-/// A new task.
+/// A task to create.
 #[derive(Object)]
 pub(crate) struct TaskCreate {
-    /// What is to be done.
+    /// Title of the task, on one line.
     title: TaskTitle,
-    /// More about it.
+    /// Longer description. `null`: no description.
     #[oai(nullable)]
     description: Option<TaskDescription>,
-    /// Where it stands; by itself `todo`.
+    /// Status of the task. Defaults to `todo`.
     status: Option<TaskStatus>,
-    /// How much it matters; by itself `normal`.
+    /// Priority of the task. Defaults to `normal`.
     priority: Option<TaskPriority>,
-    /// Until when.
+    /// When the task is due. `null`: no due date.
     #[oai(nullable)]
     due_at: Option<DateTime<Utc>>,
-    /// Of which project; one that is archived takes none.
+    /// The project of the task, which must not be archived. `null` or absent: no project.
     #[oai(nullable)]
     project_id: Option<Uuid>,
-    /// Who is to do it: an active member.
+    /// The assigned member, who must be active. `null` or absent: unassigned.
     #[oai(nullable)]
     assignee_id: Option<Uuid>,
-    /// Its place in the order that people give; by itself behind the last one of its project.
+    /// Position in the manual order; lower numbers come first. Defaults to the end of its project.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     position: Option<i64>,
-    /// Its tags, by their ids, each once.
+    /// Ids of its tags, each once, at most 20.
     #[oai(validator(max_items = 20, unique_items))]
     tags: Option<Vec<Uuid>>,
 }
 
-/// What is to change: absent is unchanged, `null` is cleared.
+/// Changes to a task. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
 pub(crate) struct TaskUpdate {
-    /// What is to be done.
+    /// Title of the task, on one line.
     title: Option<TaskTitle>,
-    /// More about it.
+    /// Longer description. `null` removes it.
     #[oai(nullable)]
     description: MaybeUndefined<TaskDescription>,
-    /// Where it stands.
+    /// Status of the task. Changing it sets or clears `completed_at`.
     status: Option<TaskStatus>,
-    /// How much it matters.
+    /// Priority of the task.
     priority: Option<TaskPriority>,
-    /// Until when.
+    /// When the task is due. `null` removes the due date.
     #[oai(nullable)]
     due_at: MaybeUndefined<DateTime<Utc>>,
-    /// Of which project; one that is archived takes none.
+    /// The project of the task. You cannot move a task to an archived project. `null` removes it from its
+    /// project.
     #[oai(nullable)]
     project_id: MaybeUndefined<Uuid>,
-    /// Who is to do it: an active member.
+    /// The assigned member, who must be active. `null` removes the assignment.
     #[oai(nullable)]
     assignee_id: MaybeUndefined<Uuid>,
-    /// Its place in the order that people give.
+    /// Position in the manual order; lower numbers come first.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     position: Option<i64>,
-    /// All its tags, by their ids, each once.
+    /// Ids of all its tags, each once, at most 20. They replace the present tags.
     #[oai(validator(max_items = 20, unique_items))]
     tags: Option<Vec<Uuid>>,
 }
 
-/// A task.
+/// A task: work to be done in an organization.
 #[derive(Object, Serialize)]
 pub(crate) struct Task {
-    /// The task.
+    /// Unique id of the task.
     pub(crate) id: Uuid,
-    /// Whose.
+    /// The organization it belongs to.
     pub(crate) organization_id: Uuid,
-    /// What is to be done.
+    /// Title of the task, on one line.
     title: TaskTitle,
-    /// More about it.
+    /// Longer description. `null`: no description.
     #[oai(nullable)]
     description: Option<TaskDescription>,
-    /// Where it stands.
+    /// Status of the task.
     status: TaskStatus,
-    /// How much it matters.
+    /// Priority of the task.
     priority: TaskPriority,
-    /// Until when.
+    /// When the task is due. `null`: no due date.
     #[oai(nullable)]
     due_at: Option<DateTime<Utc>>,
-    /// Of which project; `null`: of none.
+    /// The project of the task. `null`: no project.
     #[oai(nullable)]
     project_id: Option<Uuid>,
-    /// The member who is to do it; `null`: nobody yet.
+    /// The assigned member. `null`: unassigned.
     #[oai(nullable)]
     assignee_id: Option<Uuid>,
-    /// The member who wrote it down; `null`: an operator of the platform.
+    /// The member who created the task. `null`: a superuser who is not a member created it.
     #[oai(nullable)]
     created_by: Option<Uuid>,
-    /// Its place in the order that people give.
+    /// Position in the manual order; lower numbers come first.
     position: i64,
-    /// Its tags, in the order of their ids.
+    /// Ids of its tags, in ascending order.
     tags: Vec<Uuid>,
-    /// When it was done; `null`: it is not.
+    /// When its status became `done`. `null`: the status is not `done`.
     #[oai(nullable)]
     completed_at: Option<DateTime<Utc>>,
-    /// Counts its changes; the `ETag`.
+    /// Version number, which is also the `ETag`. Every change increases it.
     pub(crate) version: i64,
-    /// When it was made.
+    /// When the task was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the task was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// Where a task stands.
+/// Status of a task: `todo` (not started), `in_progress` (being worked on), `done` (completed) or `cancelled`
+/// (no longer needed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TaskStatus {
-    /// Nobody has begun.
+    /// Work has not started.
     Todo,
-    /// Somebody works on it.
+    /// Work is in progress.
     InProgress,
-    /// It is done.
+    /// The task is completed.
     Done,
-    /// It is not to be done any more.
+    /// The task is no longer needed.
     Cancelled,
 }
 
-/// How much a task matters.
+/// Priority of a task, from lowest to highest: `low`, `normal`, `high`, `urgent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TaskPriority {
-    /// It can wait.
+    /// Lower than the default.
     Low,
-    /// As most.
+    /// The default priority.
     Normal,
-    /// Before most.
+    /// Higher than the default.
     High,
-    /// Before all.
+    /// The highest priority.
     Urgent,
 }
 
@@ -228,7 +230,7 @@ impl From<TaskWithTags> for Task {
     }
 }
 
-/// The same names on either side.
+/// Implements conversions in both directions between two enums with the same variants.
 macro_rules! alike { ($($core:path = $wire:ident: $($name:ident)+;)+) => {$(
     impl From<$wire> for $core {
         fn from(wire: $wire) -> Self {

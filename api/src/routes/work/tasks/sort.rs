@@ -1,9 +1,9 @@
-//! In which order tasks are listed.
+//! Sort orders of the list of tasks.
 
 use insula_core::{base::pagination::Sort, work::tasks::TaskKey};
 use poem_openapi::Enum;
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending. `position` is the manual order of the tasks.
 #[derive(Clone, Copy, Debug, Enum)]
 pub(super) enum TaskSort {
     #[oai(rename = "created_at")]

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/time-entries`: who worked when on what.
+//! `/organizations/{org}/time-entries`: the tracked time of an organization.
 
 pub(crate) mod period_lock;
 mod schema;
@@ -41,7 +41,7 @@ use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
 
 pub struct TimeEntriesApi(pub Arc<State>);
 
-/// What the list is ordered by; `-`: from the last to the first.
+/// Sort order. `-` means descending.
 #[derive(Clone, Copy, Debug, Enum)]
 enum TimeEntrySort {
     #[oai(rename = "started_at")]
@@ -58,8 +58,8 @@ enum TimeEntrySort {
 impl TimeEntriesApi {
     /// List time entries
     ///
-    /// One's own; everybody's with `time_entries:read_all`. What only touches the window `from`..`to` is listed, too, and
-    /// what runs is taken to run on, for 31 days at most.
+    /// Returns your own time entries, and those of all members with `time_entries:read_all`. Entries that lie
+    /// only partly between `from` and `to` are included. A running entry counts as lasting at most 31 days.
     #[oai(path = "/organizations/:org/time-entries", method = "get", operation_id = "listTimeEntries")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn list(
@@ -69,21 +69,21 @@ impl TimeEntriesApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<TimeEntrySort>>,
-        /// Only what ended after this instant.
+        /// Only time entries that ended after this time.
         from: Query<Option<DateTime<Utc>>>,
-        /// Only what began before this instant.
+        /// Only time entries that started before this time.
         to: Query<Option<DateTime<Utc>>>,
-        /// Only what this member worked, by his id; or what the caller worked: `me`.
+        /// Only time entries of this member, by id. `me` means yourself.
         member_id: Query<Option<MemberOrMe>>,
-        /// Only on this project.
+        /// Only time entries of this project.
         project_id: Query<Option<Id>>,
-        /// Only on this task.
+        /// Only time entries of this task.
         task_id: Query<Option<Id>>,
-        /// Only with this tag, by its id.
+        /// Only time entries with this tag (its id).
         tag: Query<Option<Id>>,
-        /// Only what is to be paid for, or what is not.
+        /// Only billable (`true`) or only non-billable (`false`) time entries.
         billable: Query<Option<bool>>,
-        /// Only what runs, or what has ended.
+        /// Only running (`true`) or only ended (`false`) time entries.
         running: Query<Option<bool>>,
     ) -> Result<PageResponse<TimeEntry>, WithConflict> {
         let (from, to) = (from.0, to.0);
@@ -110,7 +110,11 @@ impl TimeEntriesApi {
         Ok(paging.reply(page, TimeEntry::from))
     }
 
-    /// Write time down
+    /// Create a time entry
+    ///
+    /// The settings of the organization decide how long an entry can be, whether it can lie in the future and
+    /// whether the entries of a member can overlap (`TIME_ENTRY_OVERLAP`). It must not start in a locked
+    /// period (`PERIOD_LOCKED`) and must not be in an archived project (`PROJECT_ARCHIVED`).
     #[oai(path = "/organizations/:org/time-entries", method = "post", operation_id = "createTimeEntry")]
     async fn create(
         &self,
@@ -129,7 +133,9 @@ impl TimeEntriesApi {
         Ok(answer)
     }
 
-    /// Look at a time entry
+    /// Get a time entry
+    ///
+    /// Time entries of other members need `time_entries:read_all`; otherwise they are answered with 404.
     #[oai(path = "/organizations/:org/time-entries/:entry", method = "get", operation_id = "getTimeEntry")]
     async fn get(
         &self,
@@ -142,9 +148,10 @@ impl TimeEntriesApi {
         Ok(WithEtag::new(EntityTag(shown.entry.version), known.0, || shown.into()))
     }
 
-    /// Change a time entry
+    /// Update a time entry
     ///
-    /// One's own; of others it needs `time_entries:manage_all`.
+    /// Time entries of other members need `time_entries:manage_all`. Setting `ended_at` ends a running entry.
+    /// Entries that start in a locked period cannot be changed (`PERIOD_LOCKED`).
     #[oai(
         path = "/organizations/:org/time-entries/:entry",
         method = "patch",
@@ -171,7 +178,8 @@ impl TimeEntriesApi {
 
     /// Delete a time entry
     ///
-    /// One's own; of others it needs `time_entries:manage_all`. It can be restored.
+    /// Time entries of other members need `time_entries:manage_all`. A deleted entry can be restored. Entries
+    /// that start in a locked period cannot be deleted (`PERIOD_LOCKED`).
     #[oai(
         path = "/organizations/:org/time-entries/:entry",
         method = "delete",
@@ -190,7 +198,12 @@ impl TimeEntriesApi {
         Ok(NoContent)
     }
 
-    /// Restore a deleted time entry
+    /// Restore a time entry
+    ///
+    /// Brings back a deleted entry with its id. Time entries of other members need `time_entries:manage_all`.
+    /// An entry that was running continues to run, unless its member is no longer active; the error is
+    /// `TIMER_RUNNING` if another one is running. The error is `PARENT_DELETED` if its project or task is
+    /// deleted.
     #[oai(
         path = "/organizations/:org/time-entries/:entry/restore",
         method = "post",
@@ -209,7 +222,7 @@ impl TimeEntriesApi {
 }
 
 impl TimeEntriesApi {
-    /// The refusal of a body, where the caller sees such an entry; otherwise there was nothing to change.
+    /// Returns the error of the body, or `NotFound` if the caller cannot see such an entry.
     async fn refuse<P: RequiredPermission>(
         &self,
         org: Authorized<P>,
@@ -221,7 +234,7 @@ impl TimeEntriesApi {
     }
 }
 
-/// 201 with an entry.
+/// The response 201 with a time entry.
 fn created(entry: &TimeEntry) -> Result<CreatedResponse<TimeEntry>, Error> {
     let location = format!("/api/v1/organizations/{}/time-entries/{}", entry.organization_id, entry.id);
     CreatedResponse::created(location, EntityTag(entry.version), entry)

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/period-lock`: up to when time is settled.
+//! `/organizations/{org}/period-lock`: the time up to which time entries are locked.
 
 use std::sync::Arc;
 
@@ -21,27 +21,32 @@ use crate::{
 
 pub struct PeriodLocksApi(pub Arc<State>);
 
-/// Up to when time is settled.
+/// The period lock of an organization.
 #[derive(Object, Serialize)]
 struct PeriodLock {
-    /// What began before this instant can be changed no more; `null`: everything can.
+    /// Time entries that started before this time cannot be changed. Whole seconds. `null`: nothing is
+    /// locked.
     #[oai(nullable)]
     locked_until: Option<DateTime<Utc>>,
-    /// Counts its changes, from 0; the `ETag`.
+    /// Version number, starting at 0, which is also the `ETag`. Every change increases it.
     version: i64,
 }
 
-/// Up to when time is to be settled.
+/// A new period lock.
 #[derive(Object)]
 struct PeriodLockUpdate {
-    /// What began before this instant can be changed no more; `null` unlocks everything.
+    /// Time entries that started before this time can no longer be changed. Fractions of a second are cut
+    /// off. `null` unlocks everything.
     #[oai(nullable)]
     locked_until: Nullable<DateTime<Utc>>,
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
 impl PeriodLocksApi {
-    /// Look at the period lock
+    /// Get the period lock
+    ///
+    /// Returns the time before which time entries cannot be changed. An organization that never locked a
+    /// period has version 0.
     #[oai(path = "/organizations/:org/period-lock", method = "get", operation_id = "getPeriodLock")]
     async fn get(
         &self,
@@ -53,9 +58,10 @@ impl PeriodLocksApi {
         Ok(WithEtag::new(EntityTag(lock.version), known.0, || lock.into()))
     }
 
-    /// Lock a period
+    /// Set the period lock
     ///
-    /// Nobody adds, changes or deletes time that began in it, until it is unlocked.
+    /// Nobody can add, change or delete time entries that start in the locked period until it is unlocked. An
+    /// earlier time or `null` unlocks.
     #[oai(path = "/organizations/:org/period-lock", method = "put", operation_id = "setPeriodLock")]
     async fn set(
         &self,

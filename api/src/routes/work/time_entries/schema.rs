@@ -1,4 +1,4 @@
-//! Time as the wire shows it, and takes it.
+//! Request and response bodies of time entries.
 
 use chrono::{DateTime, Utc};
 use insula_core::{
@@ -18,155 +18,156 @@ use uuid::Uuid;
 use crate::http::ProjectCode;
 
 crate::texts! {
-    /// What kind of work it was.
+    /// Kind of work, on one line.
     Activity { length: 1..=text::Activity::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Design" }
-    /// What was done.
+    /// Notes about the work. They can have several lines.
     Notes { length: 1..=text::Notes::MAX, example: "Drew the store and the mill" }
 }
 
-/// How an entry came to be.
+/// How a time entry was created: `manual` (entered by a user), `timer` (by the timer) or `import` (imported
+/// from a file).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "TimeEntrySource")]
 #[serde(rename_all = "snake_case")]
 enum Source {
-    /// Somebody wrote it down.
+    /// Entered by a user.
     Manual,
-    /// A timer ran.
+    /// Created by the timer.
     Timer,
-    /// It was imported.
+    /// Imported from a file.
     Import,
 }
 
-/// A stretch of time that a member worked.
+/// A time entry: a period in which a member worked.
 #[derive(Object, Serialize)]
 pub(in crate::routes) struct TimeEntry {
-    /// The entry.
+    /// Id of the time entry.
     pub(super) id: Uuid,
-    /// Whose.
+    /// The organization it belongs to.
     pub(super) organization_id: Uuid,
-    /// Who worked.
+    /// The member who worked.
     member_id: Uuid,
-    /// On which project.
+    /// The project. `null`: no project.
     #[oai(nullable)]
     project_id: Option<Uuid>,
-    /// On which task.
+    /// The task. `null`: no task.
     #[oai(nullable)]
     task_id: Option<Uuid>,
-    /// What kind of work it was.
+    /// Kind of work. `null`: not specified.
     #[oai(nullable)]
     activity: Option<Activity>,
-    /// What was done.
+    /// Notes about the work. `null`: no notes.
     #[oai(nullable)]
     notes: Option<Notes>,
-    /// When it began.
+    /// When the work started.
     started_at: DateTime<Utc>,
-    /// When it ended; `null`: it is running.
+    /// When the work ended. `null`: still running.
     #[oai(nullable)]
     ended_at: Option<DateTime<Utc>>,
-    /// How long it took, in seconds; `null` while it is running.
+    /// Duration in seconds. `null`: still running.
     #[oai(nullable)]
     duration_seconds: Option<i64>,
-    /// Is it to be paid for?
+    /// Whether the time is billable.
     billable: bool,
-    /// Its tags, by their ids.
+    /// Ids of its tags, at most 20.
     tags: Vec<Uuid>,
-    /// How it came to be.
+    /// How the time entry was created.
     source: Source,
-    /// Counts its changes; the `ETag`.
+    /// Version number, which is also the `ETag`. Every change increases it.
     pub(super) version: i64,
-    /// When it was written down.
+    /// When the time entry was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// When the time entry was last changed.
     updated_at: DateTime<Utc>,
 }
 
-/// Time that somebody worked.
+/// A time entry to create.
 #[derive(Object)]
 pub(super) struct TimeEntryCreate {
-    /// Who worked; left out: the caller. Of others it needs `time_entries:manage_all`.
+    /// The member who worked. Defaults to yourself. Other members need `time_entries:manage_all`.
     member_id: Option<Uuid>,
-    /// On which project; left out: on that of the task, if one is named.
+    /// The project. Defaults to the project of the task, if you name a task.
     #[oai(nullable)]
     project_id: Option<Uuid>,
-    /// The project by its code, instead of its id.
+    /// Code of the project, instead of its id. Send only one of the two.
     project_code: Option<ProjectCode>,
-    /// On which task.
+    /// The task. `null`: no task.
     #[oai(nullable)]
     task_id: Option<Uuid>,
-    /// What kind of work it was.
+    /// Kind of work. `null`: not specified.
     #[oai(nullable)]
     activity: Option<Activity>,
-    /// What was done.
+    /// Notes about the work. `null`: no notes.
     #[oai(nullable)]
     notes: Option<Notes>,
-    /// When it began; fractions of a second are cut off.
+    /// When the work started. Fractions of a second are cut off.
     started_at: DateTime<Utc>,
-    /// When it ended.
+    /// When the work ended. Fractions of a second are cut off.
     ended_at: DateTime<Utc>,
-    /// Is it to be paid for?
+    /// Whether the time is billable.
     #[oai(default)]
     billable: bool,
-    /// Its tags, by their ids.
+    /// Ids of its tags, at most 20.
     #[oai(default, validator(max_items = 20, unique_items))]
     tags: Vec<Uuid>,
 }
 
-/// Work that begins.
+/// A timer to start.
 #[derive(Object)]
 pub(super) struct TimerStart {
-    /// On which project; left out: on that of the task, if one is named.
+    /// The project. Defaults to the project of the task, if you name a task.
     #[oai(nullable)]
     project_id: Option<Uuid>,
-    /// The project by its code, instead of its id.
+    /// Code of the project, instead of its id. Send only one of the two.
     project_code: Option<ProjectCode>,
-    /// On which task.
+    /// The task. `null`: no task.
     #[oai(nullable)]
     task_id: Option<Uuid>,
-    /// What kind of work it is.
+    /// Kind of work. `null` or absent: not specified.
     #[oai(nullable)]
     activity: Option<Activity>,
-    /// What is done.
+    /// Notes about the work. `null` or absent: no notes.
     #[oai(nullable)]
     notes: Option<Notes>,
-    /// When it began; left out: now.
+    /// When the work started. Defaults to now. Fractions of a second are cut off.
     started_at: Option<DateTime<Utc>>,
-    /// Is it to be paid for?
+    /// Whether the time is billable.
     #[oai(default)]
     billable: bool,
-    /// Its tags, by their ids.
+    /// Ids of its tags, at most 20.
     #[oai(default, validator(max_items = 20, unique_items))]
     tags: Vec<Uuid>,
 }
 
-/// What is to change: absent is unchanged, `null` is cleared.
+/// Changes to a time entry. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
 pub(super) struct TimeEntryUpdate {
-    /// On which project.
+    /// The project. `null` removes it.
     #[oai(nullable)]
     project_id: MaybeUndefined<Uuid>,
-    /// The project by its code, instead of its id.
+    /// Code of the project, instead of its id. Send only one of the two.
     project_code: Option<ProjectCode>,
-    /// On which task.
+    /// The task. `null` removes it.
     #[oai(nullable)]
     task_id: MaybeUndefined<Uuid>,
-    /// What kind of work it was.
+    /// Kind of work. `null` removes it.
     #[oai(nullable)]
     activity: MaybeUndefined<Activity>,
-    /// What was done.
+    /// Notes about the work. `null` removes them.
     #[oai(nullable)]
     notes: MaybeUndefined<Notes>,
-    /// When it began.
+    /// When the work started.
     started_at: Option<DateTime<Utc>>,
-    /// When it ended; ends what is running.
+    /// When the work ended. Setting it ends a running entry.
     ended_at: Option<DateTime<Utc>>,
-    /// Is it to be paid for?
+    /// Whether the time is billable.
     billable: Option<bool>,
-    /// All its tags, by their ids.
+    /// Ids of all its tags, at most 20. They replace the present tags.
     #[oai(validator(max_items = 20, unique_items))]
     tags: Option<Vec<Uuid>>,
 }
 
-/// A project is named once: by its id or by its code.
+/// The project that a request names by its id or by its code. It is an error to send both.
 fn project(
     id: MaybeUndefined<Uuid>,
     code: Option<ProjectCode>,
@@ -201,7 +202,7 @@ fn change<T, U>(given: MaybeUndefined<T>, change: impl FnOnce(T) -> Option<U>) -
     }
 }
 
-/// What a draft says of time, whichever it is: they have these members in common.
+/// Parses the fields that `TimeEntryCreate` and `TimerStart` have in common.
 macro_rules! about {
     ($draft:ident, $fields:ident) => {{
         let project = project(given($draft.project_id), $draft.project_code, &mut $fields).flatten();

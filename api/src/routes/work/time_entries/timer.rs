@@ -1,4 +1,4 @@
-//! `/organizations/{org}/timer`: what the caller works on at this moment.
+//! `/organizations/{org}/timer`: the running time entry of the caller.
 
 use std::sync::Arc;
 
@@ -25,17 +25,19 @@ use crate::{
 
 pub struct TimerApi(pub Arc<State>);
 
-/// The timer of a member.
+/// The state of your timer.
 #[derive(Object, Serialize)]
 struct TimerState {
-    /// What is running; `null`: nothing is.
+    /// Your running time entry. `null`: no timer is running.
     #[oai(nullable)]
     running: Option<TimeEntry>,
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
 impl TimerApi {
-    /// Look at my timer
+    /// Get the timer
+    ///
+    /// Returns your running time entry, if there is one. Superusers who are not members get `NOT_A_MEMBER`.
     #[oai(path = "/organizations/:org/timer", method = "get", operation_id = "getTimer")]
     async fn get(
         &self,
@@ -46,9 +48,10 @@ impl TimerApi {
         Ok(JsonResponse(TimerState { running }))
     }
 
-    /// Start my timer
+    /// Start the timer
     ///
-    /// One runs at a time.
+    /// Creates a running time entry for you. Each member can have one running entry; the error is
+    /// `TIMER_RUNNING` if you have one already. The rules for new time entries apply.
     #[oai(path = "/organizations/:org/timer/start", method = "post", operation_id = "startTimer")]
     async fn start(
         &self,
@@ -67,9 +70,10 @@ impl TimerApi {
         Ok(answer)
     }
 
-    /// Stop my timer
+    /// Stop the timer
     ///
-    /// What ran longer than an entry may last is ended by changing it: `ended_at` says when.
+    /// Ends your running time entry now. The error is `TIMER_NOT_RUNNING` if there is none. A timer that ran
+    /// longer than allowed cannot be stopped; set `ended_at` of the entry with `PATCH`.
     #[oai(path = "/organizations/:org/timer/stop", method = "post", operation_id = "stopTimer")]
     async fn stop(&self, org: tenant::Path<TimeEntriesUpdate>) -> Result<WithEtag<TimeEntry>> {
         let tx = self.0.db.begin(org.0).await?;
