@@ -17,13 +17,8 @@ use crate::{
     state,
 };
 
-/// Mounts the routes of `api` under [`BASE`], with their document and its page, in addition to `outside`
-/// (probes, pages).
-///
-/// # Errors
-/// Those of [`openapi::publish`], if the document would be wrong.
-pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Result<Route, String> {
-    let document = openapi::publish::<T>(BASE)?;
+/// The routes of `api` under [`BASE`], with their document and its pages. `outside` are the routes beside them: probes, pages.
+pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
     let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::found);
     outside
         .at(format!("{BASE}/openapi.json"), pages::docs::document(|| openapi::publish::<T>(BASE)))
@@ -73,8 +68,7 @@ pub fn build(
     limits: Limits,
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
-    let inner =
-        mount(routes::routes(&state), pages::dev_inbox::beside(pages::beside(ops::health::routes())));
+    let inner = mount(routes::routes(&state), pages::dev_inbox::beside(pages::beside(ops::health::routes())));
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
     let unknown = match state.environment == Environment::Development.as_str() {
         true => UnknownPaths::Shown,
