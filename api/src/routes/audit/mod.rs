@@ -60,7 +60,7 @@ pub(super) enum Outcome {
 #[serde(rename_all = "snake_case")]
 pub(super) enum ActorKind {
     User,
-    SuperuserOnly,
+    Superuser,
     Worker,
     System,
     Anonymous,
@@ -240,7 +240,7 @@ impl From<EventRecord> for AuditEvent {
             personal.map_or_else(Default::default, |it| (it.ip, it.user_agent, it.label));
         let kind = match event.actor_kind.as_str() {
             "user" => ActorKind::User,
-            "superuser" => ActorKind::SuperuserOnly,
+            "superuser" => ActorKind::Superuser,
             "worker" => ActorKind::Worker,
             "anonymous" => ActorKind::Anonymous,
             _ => ActorKind::System,
