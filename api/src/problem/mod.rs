@@ -256,7 +256,7 @@ where
     match err.status() {
         // Whoever asks too early or too much; a probe does so by profession.
         StatusCode::SERVICE_UNAVAILABLE => {
-            tracing::warn!(request_id = &*request_id, error = ?err, "temporary failure")
+            tracing::warn!(request_id = &*request_id, error = ?err, "temporary failure");
         }
         status if status.is_server_error() => {
             tracing::error!(request_id = &*request_id, error = ?err, "request failed");
