@@ -202,7 +202,7 @@ async fn a_log_in_is_told_of_with_what_is_known_of_the_device() {
         }
     }
     let (user, session) = (ada.user, SessionId::new(Clock::System.now()));
-    assert!(ada.needless(&Job::SendNewDevice { user, session }).await.1.contains("has longer exists"));
+    assert!(ada.needless(&Job::SendNewDevice { user, session }).await.1.contains("no longer exists"));
 }
 
 #[tokio::test]
