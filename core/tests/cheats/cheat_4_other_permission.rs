@@ -1,6 +1,10 @@
 //! An operation with the unit of work of another permission.
 
-use insula_core::{base::permissions::ProjectsRead, storage::db::OrgTx, work::projects::{self, NewProject}};
+use insula_core::{
+    base::permissions::ProjectsRead,
+    storage::db::OrgTx,
+    work::projects::{self, NewProject},
+};
 
 async fn create(tx: &OrgTx<ProjectsRead>, new: NewProject) {
     let _ = projects::create(tx, new).await;

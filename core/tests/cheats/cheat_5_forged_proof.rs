@@ -2,13 +2,16 @@
 
 use std::marker::PhantomData;
 
-use insula_core::base::{permissions::{Authorized, Facts, Origin, PermissionSet, ProjectsCreate}, ids::OrgId};
+use insula_core::base::{
+    ids::OrgId,
+    permissions::{ActorAccess, AuditOrigin, Authorized, PermissionSet, ProjectsCreate},
+};
 
 fn by_hand(org: OrgId) -> Authorized<ProjectsCreate> {
     Authorized {
         org,
-        origin: Origin::SYSTEM,
-        facts: Facts { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true },
+        origin: AuditOrigin::SYSTEM,
+        facts: ActorAccess { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true },
         permission: PhantomData,
     }
 }
