@@ -45,7 +45,7 @@ pub(super) async fn warn_of_sharing(config: &Config) {
     match insula_migrations::shared(&config.database_url()).await {
         Ok(sentences) => sentences.iter().for_each(|sentence| tracing::warn!("{sentence}")),
         Err(error) => {
-            tracing::warn!(%error, "cannot check whether other installations share the database roles")
+            tracing::warn!(%error, "cannot check whether other installations share the database roles");
         }
     }
 }
