@@ -78,7 +78,7 @@ pub fn build(
         Arc::new(middleware::load_shed::LoadShedder::new(limits.requests, state.trusted_proxies.clone()));
     let listed = Arc::new(origins.clone());
     let inner = inner
-        .around(auth::refusal_log::write_down)
+        .around(auth::refusal_log::record)
         .around(state::when_migrated)
         .data(state)
         .map_to_response()

@@ -46,9 +46,9 @@ pub(crate) fn open(db: Db, holder: String) -> (ClaimBatcher, BatchWriter) {
 
 impl ClaimBatcher {
     /// Takes a job; `None` when it is not to be had.
-    pub(crate) async fn claim(&self, ring: JobRef) -> Option<ClaimedJob> {
+    pub(crate) async fn claim(&self, job_ref: JobRef) -> Option<ClaimedJob> {
         let (answer, claimed) = oneshot::channel();
-        self.0.send(Entry::Claim(ring, answer)).await.ok()?;
+        self.0.send(Entry::Claim(job_ref, answer)).await.ok()?;
         claimed.await.ok()
     }
 
@@ -70,7 +70,7 @@ impl BatchWriter {
         while self.entries.recv_many(&mut entries, TOGETHER).await > 0 {
             for entry in entries.drain(..) {
                 match entry {
-                    Entry::Claim(ring, answer) => claims.push((ring, answer)),
+                    Entry::Claim(job_ref, answer) => claims.push((job_ref, answer)),
                     Entry::Settle(done, answer) => settled.push((done, answer)),
                 }
             }
@@ -89,14 +89,14 @@ impl BatchWriter {
         claims: &mut Vec<(JobRef, oneshot::Sender<ClaimedJob>)>,
     ) -> Result<()> {
         let done: Vec<_> = settled.iter().map(|(settled, _)| settled.clone()).collect();
-        let wanted: Vec<_> = claims.iter().map(|(ring, _)| *ring).collect();
+        let wanted: Vec<_> = claims.iter().map(|(job_ref, _)| *job_ref).collect();
         let claimed = outbox::settle_and_claim(&self.db, &self.holder, &done, &wanted).await?;
         for (_, written) in settled.drain(..) {
             // Nobody waits any more: then nobody needs it.
             written.send(()).unwrap_or_default();
         }
         for claimed in claimed {
-            if let Some(at) = claims.iter().position(|(ring, _)| *ring == claimed.ring) {
+            if let Some(at) = claims.iter().position(|(job_ref, _)| *job_ref == claimed.job_ref) {
                 drop(claims.swap_remove(at).1.send(claimed));
             }
         }

@@ -42,16 +42,16 @@ pub(crate) async fn run(
 }
 
 /// In a task of its own: on whichever core is free, and to its end whatever becomes of the worker.
-async fn take(ring: JobRef, hands: Data<Arc<JobHandler>>) -> Result<(), BoxDynError> {
+async fn take(job_ref: JobRef, hands: Data<Arc<JobHandler>>) -> Result<(), BoxDynError> {
     let own = Arc::clone(&hands);
-    Ok(hands.tasks.spawn(async move { own.handle(ring).await }).await?)
+    Ok(hands.tasks.spawn(async move { own.handle(job_ref).await }).await?)
 }
 
 /// Apalis' memory backend over our queue, whose turns its own has not. Nothing is put in from its other end.
 fn memory(queue: FairQueue) -> MemoryStorage<JobRef> {
     let next = |queue: FairQueue| async move {
-        let ring = queue.next().await;
-        Some((Task::new(ring), queue))
+        let job_ref = queue.next().await;
+        Some((Task::new(job_ref), queue))
     };
     let none: Box<dyn Sink<Task<JobRef>, Error = MemoryStorageError> + Send + Sync + Unpin> =
         Box::new(sink::drain().sink_map_err(|never| match never {}));

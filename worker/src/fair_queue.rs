@@ -37,18 +37,18 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn push(&mut self, ring: JobRef) {
-        if !self.known.insert(ring.job) {
+    fn push(&mut self, job_ref: JobRef) {
+        if !self.known.insert(job_ref.job) {
             return;
         }
         if self.length == MOST {
             self.forget_one();
         }
-        let jobs = self.jobs.entry(ring.org).or_default();
+        let jobs = self.jobs.entry(job_ref.org).or_default();
         if jobs.is_empty() {
-            self.turns.push_back(ring.org);
+            self.turns.push_back(job_ref.org);
         }
-        jobs.push_back(ring.job);
+        jobs.push_back(job_ref.job);
         self.length += 1;
     }
 
@@ -80,9 +80,9 @@ impl Waiting {
 
 impl FairQueue {
     /// Adds what is not there yet.
-    pub(crate) fn push(&self, rings: impl IntoIterator<Item = JobRef>) {
+    pub(crate) fn push(&self, job_refs: impl IntoIterator<Item = JobRef>) {
         let mut waiting = self.waiting();
-        rings.into_iter().for_each(|ring| waiting.push(ring));
+        job_refs.into_iter().for_each(|job_ref| waiting.push(job_ref));
         drop(waiting);
         self.0.news.notify_one();
     }
@@ -95,9 +95,9 @@ impl FairQueue {
     /// The next one, of the organization whose turn it is; waits for one.
     pub(crate) async fn next(&self) -> JobRef {
         loop {
-            let ring = self.waiting().pop();
-            match ring {
-                Some(ring) => return ring,
+            let job_ref = self.waiting().pop();
+            match job_ref {
+                Some(job_ref) => return job_ref,
                 None => self.0.news.notified().await,
             }
         }
@@ -117,7 +117,7 @@ impl FairQueue {
 mod tests {
     use super::*;
 
-    fn ring(org: u128, job: u128) -> JobRef {
+    fn job_ref(org: u128, job: u128) -> JobRef {
         JobRef { org: OrgId(uuid::Uuid::from_u128(org)), job: JobId(uuid::Uuid::from_u128(job)) }
     }
 
@@ -128,11 +128,18 @@ mod tests {
     #[test]
     fn organizations_take_turns() {
         let queue = FairQueue::default();
-        queue.push((0..4).map(|job| ring(1, job)));
-        queue.push([ring(2, 10), ring(3, 20), ring(2, 11)]);
+        queue.push((0..4).map(|job| job_ref(1, job)));
+        queue.push([job_ref(2, 10), job_ref(3, 20), job_ref(2, 11)]);
         assert_eq!(queue.len(), 7);
-        let expected =
-            [ring(1, 0), ring(2, 10), ring(3, 20), ring(1, 1), ring(2, 11), ring(1, 2), ring(1, 3)];
+        let expected = [
+            job_ref(1, 0),
+            job_ref(2, 10),
+            job_ref(3, 20),
+            job_ref(1, 1),
+            job_ref(2, 11),
+            job_ref(1, 2),
+            job_ref(1, 3),
+        ];
         assert_eq!(drain(&queue), expected);
         assert_eq!(queue.len(), 0);
     }
@@ -140,26 +147,26 @@ mod tests {
     #[test]
     fn what_waits_or_is_being_done_is_not_taken_again() {
         let queue = FairQueue::default();
-        queue.push([ring(1, 1), ring(1, 1)]);
-        assert_eq!(drain(&queue), [ring(1, 1)]);
-        queue.push([ring(1, 1)]);
+        queue.push([job_ref(1, 1), job_ref(1, 1)]);
+        assert_eq!(drain(&queue), [job_ref(1, 1)]);
+        queue.push([job_ref(1, 1)]);
         assert_eq!(queue.len(), 0);
-        queue.forget(ring(1, 1).job);
-        queue.push([ring(1, 1)]);
-        assert_eq!(drain(&queue), [ring(1, 1)]);
+        queue.forget(job_ref(1, 1).job);
+        queue.push([job_ref(1, 1)]);
+        assert_eq!(drain(&queue), [job_ref(1, 1)]);
     }
 
     #[test]
     fn whoever_has_the_most_waiting_gives_way() {
         let queue = FairQueue::default();
-        queue.push((0..2 * MOST as u128).map(|job| ring(1, job)));
-        queue.push([ring(2, u128::MAX)]);
+        queue.push((0..2 * MOST as u128).map(|job| job_ref(1, job)));
+        queue.push([job_ref(2, u128::MAX)]);
         assert_eq!(queue.len(), MOST);
         let drained = drain(&queue);
-        assert_eq!(drained[1], ring(2, u128::MAX));
+        assert_eq!(drained[1], job_ref(2, u128::MAX));
         assert_eq!(drained.len(), MOST);
         // What was forgotten may be heard of again.
-        queue.push([ring(1, 2 * MOST as u128 - 2)]);
+        queue.push([job_ref(1, 2 * MOST as u128 - 2)]);
         assert_eq!(queue.len(), 1);
     }
 }

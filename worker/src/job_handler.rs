@@ -48,20 +48,20 @@ impl JobHandler {
         &self.name
     }
 
-    /// Does the job that `ring` tells of, if it is still to be had.
-    pub(crate) async fn handle(&self, ring: JobRef) {
+    /// Does the job that `job_ref` tells of, if it is still to be had.
+    pub(crate) async fn handle(&self, job_ref: JobRef) {
         // Every job is a mail. While none can be handed over they stay where they are, and cost no attempt.
         if let Some(_pass) = self.post.enter()
-            && let Some(claimed) = self.ledger.claim(ring).await
+            && let Some(claimed) = self.ledger.claim(job_ref).await
         {
-            tracing::debug!(job = %ring.job, kind = claimed.kind, attempt = claimed.attempt, "begun");
+            tracing::debug!(job = %job_ref.job, kind = claimed.kind, attempt = claimed.attempt, "begun");
             let started = Instant::now();
             let (outcome, email) = self.guarded(&claimed).await;
             tell(&claimed, &outcome);
             count(&claimed, &outcome, email.as_ref(), started.elapsed());
-            self.ledger.settle(JobResult { ring, attempt: claimed.attempt, outcome, email }).await;
+            self.ledger.settle(JobResult { job_ref, attempt: claimed.attempt, outcome, email }).await;
         }
-        self.queue.forget(ring.job);
+        self.queue.forget(job_ref.job);
     }
 
     /// A job that hangs or panics costs an attempt, and nothing else.
@@ -101,7 +101,7 @@ impl JobHandler {
             | Job::SendEmailChangeNotice { .. }
             | Job::SendInvitation { .. }
             | Job::SendOwnershipOffered { .. } => {
-                match self.post.deliver(&self.db, claimed.ring, job).await {
+                match self.post.deliver(&self.db, claimed.job_ref, job).await {
                     Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
                     Delivery::PutOff { wait, why } => (ClaimOutcome::PutOff(wait, why), None),
                     Delivery::Outage { wait, attempt } => {
@@ -114,7 +114,7 @@ impl JobHandler {
 }
 
 fn tell(claimed: &ClaimedJob, outcome: &ClaimOutcome) {
-    let (job, kind, attempt) = (claimed.ring.job, &claimed.kind, claimed.attempt);
+    let (job, kind, attempt) = (claimed.job_ref.job, &claimed.kind, claimed.attempt);
     match outcome {
         ClaimOutcome::Done => tracing::debug!(%job, kind, attempt, "done"),
         ClaimOutcome::Released => tracing::info!(%job, kind, attempt, "job released"),

@@ -1,6 +1,6 @@
 //! Background work: what nobody waits for. Runs inside the server, or in a process of its own.
 //!
-//! A worker hears of jobs by a channel from the server around it ([`Worker::rings`]), by Redis ([`redis_wakeup`]) and by
+//! A worker hears of jobs by a channel from the server around it ([`Worker::job_refs`]), by Redis ([`redis_wakeup`]) and by
 //! polling the outbox (`poller`). They wait in one `fair_queue`, from which the `executor` takes them.
 
 #![forbid(unsafe_code)]
@@ -56,7 +56,7 @@ pub struct Worker {
     /// Beats while it is looked for jobs.
     pub pulse: Heartbeat,
     /// News from the server around it, where there is one.
-    pub rings: Option<mpsc::Receiver<JobRef>>,
+    pub job_refs: Option<mpsc::Receiver<JobRef>>,
     /// News from other processes, where there is a Redis.
     pub line: Option<redis_wakeup::RedisWakeup>,
     /// Most jobs at a time.
@@ -66,7 +66,7 @@ pub struct Worker {
 impl Worker {
     /// Works until `stop`; what is being done then is finished, or given back after 20 seconds.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { db, post, keys, kept, pulse, rings, line, concurrency } = self;
+        let Self { db, post, keys, kept, pulse, job_refs, line, concurrency } = self;
         // Unique for each start: who comes after must not be taken for who was before.
         let name = format!("{}-{}", process::id(), JobId::new(db.now()));
         let signer = Signer::new(keys.master.clone());
@@ -88,7 +88,7 @@ impl Worker {
             tokio::join!(
                 executor::run(&queue, Arc::new(hands), concurrency, &stop),
                 poller::run(&db, &queue, &post, &pulse, &stop),
-                hear_server(rings, &queue, &stop),
+                hear_server(job_refs, &queue, &stop),
                 hear_others(line, &queue, &stop),
                 scheduler::run(&db, TaskContext { kept, signer: signer.clone() }, &stop),
                 key_rotation::take_turns(&db, &keys, &stop),
@@ -123,10 +123,10 @@ async fn drain(
     }
 }
 
-async fn hear_server(rings: Option<mpsc::Receiver<JobRef>>, queue: &FairQueue, stop: &CancellationToken) {
-    let Some(mut rings) = rings else { return };
-    while let Some(Some(ring)) = stop.run_until_cancelled(rings.recv()).await {
-        queue.push([ring]);
+async fn hear_server(job_refs: Option<mpsc::Receiver<JobRef>>, queue: &FairQueue, stop: &CancellationToken) {
+    let Some(mut job_refs) = job_refs else { return };
+    while let Some(Some(job_ref)) = stop.run_until_cancelled(job_refs.recv()).await {
+        queue.push([job_ref]);
     }
 }
 

@@ -19,11 +19,11 @@ use tokio::{
 
 use crate::fair_queue::FairQueue;
 
-/// Where the rings of an installation lie.
+/// The Redis list of an installation.
 const LIST: &str = "jobs";
-/// Most rings that lie there; the oldest are dropped.
+/// Most jobs in the list. The oldest are dropped.
 const LONGEST: isize = 4096;
-/// Most rings that are carried at once.
+/// Most jobs sent at once.
 const TOGETHER: usize = 256;
 /// How long Redis may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -48,10 +48,10 @@ impl RedisWakeup {
         Ok(Self { client: redis_client(url, config)?, list: namespace.name(LIST) })
     }
 
-    /// Carries rings to the workers, for ever. While Redis is away they are dropped.
-    pub async fn carry(self, mut rings: mpsc::Receiver<JobRef>) {
+    /// Sends jobs to the workers until the process ends. While Redis is unavailable they are dropped.
+    pub async fn carry(self, mut job_refs: mpsc::Receiver<JobRef>) {
         let (mut state, mut waiting) = (Connection::default(), Vec::new());
-        while rings.recv_many(&mut waiting, TOGETHER).await > 0 {
+        while job_refs.recv_many(&mut waiting, TOGETHER).await > 0 {
             let words: Vec<_> = waiting.drain(..).map(encode).collect();
             let outcome = match state.open(&self.client).await {
                 Ok(connection) => push(connection, &self.list, words).await,
@@ -132,8 +132,8 @@ async fn pop(connection: &mut MultiplexedConnection, list: &str) -> RedisResult<
     Ok(std::iter::once(first).chain(more.unwrap_or_default()).collect())
 }
 
-fn encode(ring: JobRef) -> String {
-    format!("{}/{}", ring.org, ring.job)
+fn encode(job_ref: JobRef) -> String {
+    format!("{}/{}", job_ref.org, job_ref.job)
 }
 
 /// `None` when it is none of ours.
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_ring_is_heard_as_it_was_rung() {
-        let ring = JobRef { org: OrgId::PLATFORM, job: JobId(uuid::Uuid::from_u128(7)) };
-        assert_eq!(decode(&encode(ring)), Some(ring));
+        let job_ref = JobRef { org: OrgId::PLATFORM, job: JobId(uuid::Uuid::from_u128(7)) };
+        assert_eq!(decode(&encode(job_ref)), Some(job_ref));
         assert!(
             ["", "/", "a/b", "00000000-0000-0000-0000-000000000000"]
                 .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use insula_core::{
     base::{
         error::{Error, ErrorCode},
-        permissions::{Actor, AuditOrigin, RequestInfo},
+        permissions::{Actor, AuditOrigin},
     },
     identity::{
         sessions::{self, Device},
@@ -17,7 +17,6 @@ use insula_core::{
 use poem::{
     FromRequest, Request, RequestBody,
     http::{HeaderName, header},
-    web::Data,
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -25,14 +24,10 @@ use poem_openapi::{
 };
 
 use crate::{
-    auth::refusal_log::trail,
+    auth::context::{request_info, state, trail},
     middleware::{access_log::Subject, rate_limit},
     operations::{Operation, check_query},
     problem::Problem,
-    request::{
-        client_ip,
-        id::{RequestId, TraceId},
-    },
     state::State,
 };
 
@@ -44,9 +39,6 @@ const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// The header in which a superuser gives the reason for access to an organization.
 pub const X_PLATFORM_ACCESS: HeaderName = HeaderName::from_static("x-platform-access");
-
-/// Maximum number of characters of a `User-Agent` that are stored.
-const MOST_OF_AN_AGENT: usize = 500;
 
 /// Adds the authentication schemes to the document.
 pub fn register_schemes(registry: &mut Registry) {
@@ -74,12 +66,6 @@ pub fn register_schemes(registry: &mut Registry) {
     );
 }
 
-/// The shared state of the application.
-pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> poem::Result<&'a Arc<State>> {
-    let Data(state) = <Data<&Arc<State>> as FromRequest>::from_request(request, body).await?;
-    Ok(state)
-}
-
 /// How the token was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenSource {
@@ -95,13 +81,13 @@ pub enum TokenSource {
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` if the token is a cookie and
 /// another site may have forged the request.
 pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
-    let (caller, carrier) = named(state, request).await?;
-    refuse_forged(state, request, &caller, carrier)?;
-    Ok((caller, carrier))
+    let (caller, source) = named(state, request).await?;
+    refuse_forged(state, request, &caller, source)?;
+    Ok((caller, source))
 }
 
 async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
-    let (token, carrier) = match request.headers().contains_key(header::AUTHORIZATION) {
+    let (token, source) = match request.headers().contains_key(header::AUTHORIZATION) {
         true => (bearer(request).ok_or(ErrorCode::InvalidToken.refuse())?, TokenSource::Bearer),
         false => {
             (state.cookies.access(request).ok_or(ErrorCode::Unauthenticated.refuse())?, TokenSource::Cookie)
@@ -114,7 +100,7 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource)
     let caller = Caller {
         claims,
         label: None,
-        inquiry: inquiry(state, request),
+        inquiry: request_info(state, request),
         operation: request.data::<Arc<Operation>>().map_or("", |operation| operation.id),
         needs_verified: state.mail.is_configured,
         step_up: state.policy.step_up,
@@ -126,7 +112,7 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource)
             .map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned()),
         trail,
     };
-    Ok((caller, carrier))
+    Ok((caller, source))
 }
 
 /// Refuses requests that are authenticated by a cookie and that another site may have forged.
@@ -137,9 +123,9 @@ fn refuse_forged(
     state: &State,
     request: &Request,
     caller: &Caller,
-    carrier: TokenSource,
+    source: TokenSource,
 ) -> Result<(), Error> {
-    if carrier == TokenSource::Bearer || request.method().is_safe() {
+    if source == TokenSource::Bearer || request.method().is_safe() {
         return Ok(());
     }
     state.origins.require(request)?;
@@ -147,19 +133,6 @@ fn refuse_forged(
     match proof.is_some_and(|proof| state.csrf.verify(caller.claims.session, proof)) {
         true => Ok(()),
         false => Err(ErrorCode::CsrfFailed.refuse()),
-    }
-}
-
-/// Data about the request, with or without authentication.
-pub(crate) fn inquiry(state: &State, request: &Request) -> RequestInfo {
-    let address = client_ip::address(request, state.trusted_proxies.as_ref());
-    let agent = request.headers().get(header::USER_AGENT);
-    let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
-    RequestInfo {
-        request_id: Some(RequestId::of(request).to_string()),
-        trace_id: Some(TraceId::of(request).to_string()),
-        ip: address.map(|address| address.to_string()),
-        user_agent: agent.map(|agent| agent.chars().take(MOST_OF_AN_AGENT).collect()),
     }
 }
 
@@ -186,9 +159,9 @@ impl<'a> FromRequest<'a> for Anonymous {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         state.origins.refuse_foreign(request).map_err(Problem)?;
-        let inquiry = inquiry(state, request);
-        let device = Device { ip: inquiry.ip.clone(), user_agent: inquiry.user_agent.clone(), name: None };
-        Ok(Self { origin: AuditOrigin::anonymous(inquiry), device, trail: trail(request) })
+        let info = request_info(state, request);
+        let device = Device { ip: info.ip.clone(), user_agent: info.user_agent.clone(), name: None };
+        Ok(Self { origin: AuditOrigin::anonymous(info), device, trail: trail(request) })
     }
 }
 
@@ -196,13 +169,13 @@ impl<'a> FromRequest<'a> for Anonymous {
 ///
 /// # Errors
 /// `INVALID_TOKEN` if a token in the header is invalid; `CSRF_FAILED`.
-pub(crate) async fn if_any(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
+pub(crate) async fn optional(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
     let known = async {
-        let (caller, carrier) = named(state, request).await?;
+        let (caller, source) = named(state, request).await?;
         let user = state.callers.authenticate(&caller.claims).await?;
         // This check is last: a page has no valid CSRF token for a session that has ended.
-        refuse_forged(state, request, &caller, carrier)?;
-        Ok(SignedIn::found(user, caller, carrier))
+        refuse_forged(state, request, &caller, source)?;
+        Ok(SignedIn::found(user, caller, source))
     };
     let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
     match known.await {
@@ -223,14 +196,14 @@ pub struct SignedIn {
     /// The claims of the token, and data about the request.
     pub caller: Caller,
     /// How the token was sent.
-    pub carrier: TokenSource,
+    pub source: TokenSource,
 }
 
 impl SignedIn {
-    fn found(user: User, caller: Caller, carrier: TokenSource) -> Self {
+    fn found(user: User, caller: Caller, source: TokenSource) -> Self {
         caller.trail.called(&user.email);
         let caller = Caller { label: Some(user.email.clone()), ..caller };
-        Self { user, caller, carrier }
+        Self { user, caller, source }
     }
 
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
@@ -249,13 +222,13 @@ impl SignedIn {
 
     async fn admitted(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let (caller, source) = caller(state, request).await.map_err(Problem)?;
         // Requests that change something do not use the cache.
         let user = match request.method().is_safe() {
             true => state.callers.recognize(&caller.claims).await,
             false => state.callers.authenticate(&caller.claims).await,
         };
-        let me = Self::found(user.map_err(Problem)?, caller, carrier);
+        let me = Self::found(user.map_err(Problem)?, caller, source);
         me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
         Ok(me)
     }
@@ -268,9 +241,9 @@ pub struct SignedInUnverified(pub SignedIn);
 impl SignedInUnverified {
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let (caller, source) = caller(state, request).await.map_err(Problem)?;
         let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
-        let me = SignedIn::found(user, caller, carrier);
+        let me = SignedIn::found(user, caller, source);
         me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
         Ok(Self(me))
@@ -284,10 +257,10 @@ pub struct RecentLogin<const VERIFIED: bool = true>(pub SignedIn);
 impl<const VERIFIED: bool> RecentLogin<VERIFIED> {
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
-        let (caller, carrier) = caller(state, request).await.map_err(Problem)?;
+        let (caller, source) = caller(state, request).await.map_err(Problem)?;
         let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
         let (user, is_recent) = proved.await.map_err(Problem)?;
-        let me = SignedIn::found(user, caller, carrier);
+        let me = SignedIn::found(user, caller, source);
         me.caller.admit(!VERIFIED || me.user.email_verified_at.is_some()).map_err(Problem)?;
         if !is_recent {
             return Err(Problem(ErrorCode::ReauthRequired.refuse()).into());

@@ -1,20 +1,21 @@
-//! What was refused stands in an audit log.
+//! Records refused requests in the audit log.
 
 use std::sync::Arc;
 
 use insula_core::storage::audit::RequestTrail;
 use poem::{Endpoint, Request};
 
-use crate::{auth::extractors::inquiry, operations::Operation, problem::Problem, state::State};
+use crate::{auth::context::request_info, operations::Operation, problem::Problem, state::State};
 
-/// Middleware around the operations: writes down, before it is answered, what one of them refused. It gives the request a
-/// [`Trail`], on which the extractors note the users they found.
+/// Middleware around the operations: records a refusal in the audit log before the response is sent. It gives the request
+/// a [`RequestTrail`], on which the extractors note the user they found.
 ///
 /// # Errors
 /// Those of `endpoint`.
-pub async fn write_down<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<E::Output> {
+pub async fn record<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<E::Output> {
     let state = request.data::<Arc<State>>().cloned();
-    let trail = state.as_ref().map(|state| RequestTrail::new(inquiry(state, &request))).unwrap_or_default();
+    let trail =
+        state.as_ref().map(|state| RequestTrail::new(request_info(state, &request))).unwrap_or_default();
     request.set_data(trail.clone());
     let operation = request.data::<Arc<Operation>>().map(|operation| operation.id);
     let answer = endpoint.call(request).await;
@@ -23,9 +24,4 @@ pub async fn write_down<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> 
         state.refusals.note(&trail, operation, error).await;
     }
     answer
-}
-
-/// Where is noted what is found out about `request`.
-pub(crate) fn trail(request: &Request) -> RequestTrail {
-    request.data().cloned().unwrap_or_default()
 }

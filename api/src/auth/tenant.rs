@@ -14,7 +14,10 @@ use poem_openapi::{
 };
 
 use crate::{
-    auth::extractors::{self, SCHEMES},
+    auth::{
+        context,
+        extractors::{self, SCHEMES},
+    },
     middleware::rate_limit,
     operations::check_query,
     problem::Problem,
@@ -66,7 +69,7 @@ impl<'a, P: RequiredPermission> ApiExtractor<'a> for Path<P> {
         body: &mut RequestBody,
         options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
-        let state = extractors::state(request, body).await?;
+        let state = context::state(request, body).await?;
         let (caller, _) = extractors::caller(state, request).await.map_err(Problem)?;
         let org = OrgRef::parse(request.raw_path_param(options.name).unwrap_or_default());
         let proof = state.callers.authorize(&caller, &org).await.map_err(Problem)?;

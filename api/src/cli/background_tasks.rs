@@ -40,7 +40,7 @@ pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: Cancel
 }
 
 /// Stores which sessions were used, regularly and at the end.
-pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn record_last_seen(state: Arc<State>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
@@ -51,7 +51,7 @@ pub(super) async fn write_down_seen(state: Arc<State>, stop: CancellationToken) 
 }
 
 /// Records repeated refusals, regularly and at the end.
-pub(super) async fn write_down_refused(state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn record_refusals(state: Arc<State>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(COUNT_EVERY)).await.is_none();

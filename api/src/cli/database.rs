@@ -51,14 +51,14 @@ pub(super) async fn warn_of_sharing(config: &Config) {
 }
 
 /// Opens the configured database, and creates the data folder if it is needed. `cluster` gets changes to
-/// share with other processes, and `bell` gets new jobs.
-pub(super) async fn connect(config: &Config, cluster: Cluster, bell: JobWakeup) -> Result<Db, CliError> {
+/// share with other processes, and `wakeup` gets new jobs.
+pub(super) async fn connect(config: &Config, cluster: Cluster, wakeup: JobWakeup) -> Result<Db, CliError> {
     let url = config.database_url();
     if config.database_url.is_none() {
         data_folder(config)?;
     }
     let (pool_size, acquire_timeout) = (config.database_pool_size, config.database_acquire_timeout);
-    let options = Options { pool_size, acquire_timeout, cluster, bell, ..Options::default() };
+    let options = Options { pool_size, acquire_timeout, cluster, wakeup, ..Options::default() };
     let db = Db::connect(&url, &options).await?;
     // Before any time is compared. The next use of the database reports a failure.
     if let Err(error) = db.measure_skew().await {

@@ -92,8 +92,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let is_migrated = database::is_current(config).await?;
     let namespace = database::namespace(config).await?;
     let (cluster, link) = Cluster::new(config, &namespace)?;
-    let (bell, rings) = JobWakeup::new();
-    let db = database::connect(config, cluster, bell).await?;
+    let (wakeup, job_refs) = JobWakeup::new();
+    let db = database::connect(config, cluster, wakeup).await?;
     database::check_login(config, &db).await?;
     database::warn_of_sharing(config).await;
     let passwords = Passwords::new()?;
@@ -118,15 +118,17 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
                     (state.mail.clone(), state.dev_mail.clone(), state.limits.clone());
                 let post = Mailer::open(config, mail, &public_url, memory, limits)?;
                 let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
-                let worker = Worker { rings: Some(rings), line, ..worker };
+                let worker = Worker { job_refs: Some(job_refs), line, ..worker };
                 Box::pin(worker.run(background.clone()))
             }
             (true, Some(line)) => {
                 let stop = background.clone();
-                Box::pin(async move { stop.run_until_cancelled(line.carry(rings)).await.unwrap_or_default() })
+                Box::pin(
+                    async move { stop.run_until_cancelled(line.carry(job_refs)).await.unwrap_or_default() },
+                )
             }
             // No Redis and no worker: other processes poll for the jobs.
-            (true, None) => Box::pin(async { drop(rings) }),
+            (true, None) => Box::pin(async { drop(job_refs) }),
         };
     let ready = when_migrated(config.clone(), Arc::clone(&state), master, background.clone());
     tasks.spawn(async move {
@@ -136,8 +138,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     });
     tasks.spawn(background_tasks::follow_keys(config.key_reload(), Arc::clone(&state), background.clone()));
     tasks.spawn(background_tasks::follow_clock(db.clone(), background.clone()));
-    tasks.spawn(background_tasks::write_down_seen(Arc::clone(&state), background.clone()));
-    tasks.spawn(background_tasks::write_down_refused(Arc::clone(&state), background.clone()));
+    tasks.spawn(background_tasks::record_last_seen(Arc::clone(&state), background.clone()));
+    tasks.spawn(background_tasks::record_refusals(Arc::clone(&state), background.clone()));
     tasks.spawn(background_tasks::tidy(state.limits.clone(), background.clone()));
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));

@@ -85,7 +85,7 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, p
         keys: Keys { master, schedule: Schedule::of(config), every: config.key_reload() },
         kept: Retention::of(config),
         pulse,
-        rings: None,
+        job_refs: None,
         line: None,
         concurrency: config.worker_concurrency.clamp(1, 1000),
     }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::base::ids::{JobId, OrgId};
 
-/// Most rings that wait for somebody to hear them; what is more is lost, and found by looking.
+/// Most jobs that wait in the channel. Further ones are dropped, and the poller finds them.
 const WAITING: usize = 4096;
 
 /// A new job, and whose.
@@ -19,22 +19,22 @@ pub struct JobRef {
     pub job: JobId,
 }
 
-/// The end that rings. Cheap to clone; the default one nobody hears.
+/// The sending end. Cheap to clone. The default one has no receiver.
 #[derive(Clone, Debug, Default)]
 pub struct JobWakeup(Option<Arc<mpsc::Sender<JobRef>>>);
 
 impl JobWakeup {
-    /// A bell, and the end that hears it.
+    /// The sending and the receiving end.
     pub fn new() -> (Self, mpsc::Receiver<JobRef>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Self(Some(Arc::new(sender))), receiver)
     }
 
     /// Rings once for each job. Waits for nothing.
-    pub(crate) fn notify(&self, rings: &[JobRef]) {
+    pub(crate) fn notify(&self, job_refs: &[JobRef]) {
         let Some(sender) = &self.0 else { return };
-        for ring in rings {
-            if sender.try_send(*ring).is_err() {
+        for job_ref in job_refs {
+            if sender.try_send(*job_ref).is_err() {
                 return;
             }
         }
@@ -49,14 +49,14 @@ mod tests {
     #[test]
     fn what_nobody_hears_is_lost_and_nobody_waits() {
         let now = Clock::System.now();
-        let rings: Vec<_> =
+        let job_refs: Vec<_> =
             (0..=WAITING).map(|_| JobRef { org: OrgId::PLATFORM, job: JobId::new(now) }).collect();
-        let (bell, mut heard) = JobWakeup::new();
-        bell.notify(&rings);
+        let (wakeup, mut heard) = JobWakeup::new();
+        wakeup.notify(&job_refs);
         let got: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
-        assert_eq!(got, rings[..WAITING]);
+        assert_eq!(got, job_refs[..WAITING]);
         drop(heard);
-        bell.notify(&rings);
-        JobWakeup::default().notify(&rings);
+        wakeup.notify(&job_refs);
+        JobWakeup::default().notify(&job_refs);
     }
 }

@@ -155,7 +155,7 @@ impl EmailLinksApi {
         verification: StrictJson<Verification>,
     ) -> Result<JsonResponse<LinkResult>, WithLinkErrors<409, 401>> {
         let State { db, mail, .. } = &*self.0;
-        let me = extractors::if_any(&self.0, request).await?;
+        let me = extractors::optional(&self.0, request).await?;
         let token = &verification.value.token.0;
         let link = one_time_tokens::find(db, token, &[TokenPurpose::Verify, TokenPurpose::Email]).await?;
         let ownership = match &me {

@@ -209,7 +209,7 @@ impl SessionsApi {
     ) -> Result<WithCookies<JsonResponse<CsrfTokenResponse>>> {
         let extractors::SignedInUnverified(me) = me;
         let token = self.0.csrf.issue(me.caller.claims.session);
-        let cookie = self.0.cookies.csrf(&token).filter(|_| me.carrier == TokenSource::Cookie);
+        let cookie = self.0.cookies.csrf(&token).filter(|_| me.source == TokenSource::Cookie);
         let reply = JsonResponse(CsrfTokenResponse { csrf_token: CsrfToken(token) });
         Ok(WithCookies { reply, cookies: cookie.into_iter().collect() })
     }
@@ -301,7 +301,7 @@ impl State {
             Err(Problem(Error::NotFound(_))) => NoContent,
             reply => reply?,
         };
-        let cookies = match me.carrier {
+        let cookies = match me.source {
             TokenSource::Cookie => self.cookies.signed_out(),
             TokenSource::Bearer => Vec::new(),
         };

@@ -4,7 +4,7 @@ use insula_core::Error;
 use poem_openapi::Object;
 use serde::Serialize;
 
-use super::{GivenEmail, Invitation};
+use super::schema::{GivenEmail, Invitation};
 use crate::http::BulkError;
 
 /// Results of a bulk request for invitations.

@@ -3,36 +3,32 @@
 mod sort;
 mod bulk;
 pub(crate) mod responses;
+mod schema;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
     base::{
-        error::{ErrorCode, FieldErrors},
         ids::InvitationId,
         permissions::{InvitationsRead, MembersInvite},
-        text,
     },
     storage::idempotency::IdempotentBegin,
-    tenancy::invitations::{self, InvitationDetails, InvitationStatus, NewInvitation},
+    tenancy::invitations::{self, InvitationStatus, NewInvitation},
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    OpenApi,
     param::{Header, Path, Query},
 };
-use serde::Serialize;
-use uuid::Uuid;
 
-use super::{Tag, members::RoleSummary};
+use super::Tag;
 use crate::{
     auth::tenant,
     body::StrictJson,
     http::{
-        BulkResponse, CreatedResponse, Cursor, DisplayName, Email, EntityTag, Id, IdempotencyKey,
-        IfNoneMatch, Limit, ListRequest, NoContent, PageResponse, WithEtag,
+        BulkResponse, CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfNoneMatch, Limit,
+        ListRequest, NoContent, PageResponse, WithEtag,
     },
     middleware::rate_limit,
     problem::Result,
@@ -41,88 +37,9 @@ use crate::{
 use bulk::{InvitationOutcome, InvitationOutcomes};
 use sort::InvitationSort;
 
+use schema::{Invitation, InvitationBatchCreate, InvitationCreate, Standing};
+
 pub struct InvitationsApi(pub Arc<State>);
-
-crate::texts! {
-    /// A role of the organization, by key or id.
-    RoleName { length: 1..=50, example: "member" }
-    /// An e-mail address as sent in the request. In a bulk request, an invalid one fails
-    /// only its own invitation.
-    GivenEmail { length: 3..=text::EmailAddress::MAX, example: "ada@example.com" }
-}
-
-/// A new invitation to an organization.
-#[derive(Object)]
-struct InvitationCreate {
-    /// E-mail address of the person to invite.
-    email: GivenEmail,
-    /// Roles that the invited person gets, by keys or ids. You cannot grant permissions that you do not have.
-    /// With an empty list, the new member has no permissions yet.
-    #[oai(validator(max_items = 20))]
-    roles: Vec<RoleName>,
-}
-
-/// New invitations, each with a result of its own.
-#[derive(Object)]
-struct InvitationBatchCreate {
-    /// The invitations to create, 1 to 100.
-    #[oai(validator(min_items = 1, max_items = 100))]
-    invitations: Vec<InvitationCreate>,
-}
-
-/// An invitation to an organization. Its token is only in the e-mail.
-#[derive(Object, Serialize)]
-struct Invitation {
-    /// Unique id of the invitation. It stays the same when the invitation is resent.
-    id: Uuid,
-    /// Id of the organization to join.
-    organization_id: Uuid,
-    /// E-mail address of the invited person.
-    email: Email,
-    /// Status of the invitation.
-    status: Standing,
-    /// Roles that the invited person gets.
-    roles: Vec<RoleSummary>,
-    /// Who sent the invitation, or resent it last.
-    invited_by: Inviter,
-    /// When the invitation expires. It cannot be accepted after that.
-    expires_at: DateTime<Utc>,
-    /// How many times the invitation was resent.
-    resend_count: i32,
-    /// Version number, increased by every change. It is also the `ETag`.
-    version: i64,
-    /// When the invitation was created.
-    created_at: DateTime<Utc>,
-    /// When the invitation was last changed.
-    updated_at: DateTime<Utc>,
-}
-
-/// The sender of an invitation.
-#[derive(Object, Serialize)]
-struct Inviter {
-    /// Member id of the sender; `null` if the sender is a superuser.
-    #[oai(nullable)]
-    member_id: Option<Uuid>,
-    /// Display name of the sender.
-    display_name: DisplayName,
-}
-
-/// Status of an invitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "snake_case", rename = "InvitationStatus")]
-#[serde(rename_all = "snake_case")]
-enum Standing {
-    /// The invitation waits for a response.
-    Pending,
-    /// The invited person accepted and is a member.
-    Accepted,
-    /// The invited person declined.
-    Declined,
-    /// The organization revoked the invitation.
-    Revoked,
-    /// There was no response in time. The invitation can be resent.
-    Expired,
-}
 
 #[OpenApi(tag = "Tag::Invitations")]
 impl InvitationsApi {
@@ -291,63 +208,5 @@ impl InvitationsApi {
         invitations::revoke(&tx, InvitationId(invitation.0.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
-    }
-}
-
-impl TryFrom<InvitationCreate> for NewInvitation {
-    type Error = Error;
-
-    fn try_from(draft: InvitationCreate) -> Result<Self, Self::Error> {
-        let mut fields = FieldErrors::default();
-        let email = fields.parse("email", text::EmailAddress::parse(&draft.email.0));
-        fields.into_result()?;
-        let roles = draft.roles.into_iter().map(String::from).collect();
-        email.map(|email| Self { email, roles }).ok_or(ErrorCode::ValidationFailed.refuse())
-    }
-}
-
-impl Invitation {
-    /// The invitation as it is at the instant `now`.
-    fn of(InvitationDetails { invitation, inviter, roles }: InvitationDetails, now: DateTime<Utc>) -> Self {
-        Self {
-            id: invitation.id.0,
-            organization_id: invitation.organization_id.0,
-            status: invitation.status_at(now).into(),
-            email: Email(invitation.email),
-            roles: roles.into_iter().map(RoleSummary::from).collect(),
-            invited_by: Inviter {
-                member_id: invitation.invited_by.map(|member| member.0),
-                display_name: DisplayName(inviter.display_name()),
-            },
-            expires_at: invitation.expires_at,
-            resend_count: invitation.resend_count,
-            version: invitation.version,
-            created_at: invitation.created_at,
-            updated_at: invitation.updated_at,
-        }
-    }
-}
-
-impl From<InvitationStatus> for Standing {
-    fn from(status: InvitationStatus) -> Self {
-        match status {
-            InvitationStatus::Pending => Self::Pending,
-            InvitationStatus::Accepted => Self::Accepted,
-            InvitationStatus::Declined => Self::Declined,
-            InvitationStatus::Revoked => Self::Revoked,
-            InvitationStatus::Expired => Self::Expired,
-        }
-    }
-}
-
-impl From<Standing> for InvitationStatus {
-    fn from(status: Standing) -> Self {
-        match status {
-            Standing::Pending => Self::Pending,
-            Standing::Accepted => Self::Accepted,
-            Standing::Declined => Self::Declined,
-            Standing::Revoked => Self::Revoked,
-            Standing::Expired => Self::Expired,
-        }
     }
 }

@@ -165,7 +165,7 @@ impl InvitationResponsesApi {
         acceptance: StrictJson<InvitationAcceptance>,
     ) -> Result<JsonResponse<InvitationAccepted>, WithLinkErrors<409, 401>> {
         let State { db, passwords, .. } = &*self.0;
-        let me = extractors::if_any(&self.0, request).await?;
+        let me = extractors::optional(&self.0, request).await?;
         // The token first: without a valid one, no password is hashed.
         let (link, opened, account) = invitations::open(db, &acceptance.value.token.0).await?;
         let newcomer = acceptance.value.newcomer(passwords, account, &opened).await?;

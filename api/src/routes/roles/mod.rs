@@ -1,118 +1,42 @@
 //! `/organizations/{org}/roles`: roles of an organization and the permissions that they include.
 
 pub(crate) mod permissions;
+mod schema;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{ErrorCode, FieldErrors},
         ids::RoleId,
-        pagination::Sort,
-        permissions::{
-            Authorized, PermissionSet, RequiredPermission, RolesCreate, RolesDelete, RolesRead, RolesUpdate,
-        },
-        text,
+        permissions::{Authorized, RequiredPermission, RolesCreate, RolesDelete, RolesRead, RolesUpdate},
     },
     storage::idempotency::IdempotentBegin,
     tenancy::{
         invitations, members,
-        roles::{self, NewRole, RoleChanges, RoleKey as Key, RoleRef, RoleWithPermissions},
+        roles::{self, NewRole, RoleChanges, RoleRef},
     },
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    OpenApi,
     param::{Header, Path, Query},
 };
-use serde::Serialize;
-use uuid::Uuid;
 
 use super::Tag;
 use crate::{
     auth::tenant,
     body::{MergePatch, Replacement, StrictJson},
     http::{
-        CreatedResponse, Cursor, Description, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
-        ListRequest, NoContent, OrDryRun, PageResponse, Permission, RoleKey, RoleName, WithEtag,
+        CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
+        NoContent, OrDryRun, PageResponse, RoleName, WithEtag,
     },
     problem::{Problem, ProblemWith, Result},
     state::State,
 };
 
+use schema::{Role, RoleCreate, RolePermissions, RoleSort, RoleUpdate, set};
+
 pub struct RolesApi(pub Arc<State>);
-
-crate::texts! {
-    /// The name of a role, for display.
-    RoleTitle { length: 1..=text::RoleName::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Project lead" }
-}
-
-/// A custom role to create.
-#[derive(Object)]
-struct RoleCreate {
-    /// Name of the role, for display. It is unique in the organization without regard to case.
-    name: RoleTitle,
-    /// Purpose of the role, for display. It can be absent.
-    #[oai(nullable)]
-    description: Option<Description>,
-    /// Permissions that the role includes. You must have each of them.
-    #[oai(validator(max_items = 100))]
-    permissions: Vec<Permission>,
-}
-
-/// Changes to a role. Absent fields stay unchanged.
-#[derive(Object)]
-struct RoleUpdate {
-    /// Name of the role, for display. It is unique in the organization without regard to case.
-    name: Option<RoleTitle>,
-    /// Purpose of the role, for display.
-    description: Option<Description>,
-}
-
-/// All permissions of a role.
-#[derive(Object)]
-struct RolePermissions {
-    /// All permissions that the role is to include. You must have each one that is added.
-    #[oai(validator(max_items = 100))]
-    permissions: Vec<Permission>,
-}
-
-/// A named set of permissions.
-#[derive(Object, Serialize)]
-struct Role {
-    /// Unique id of the role.
-    id: Uuid,
-    /// Stable key of the role, for programs.
-    key: RoleKey,
-    /// Name of the role, for display.
-    name: RoleTitle,
-    /// Purpose of the role, for display; may be empty.
-    description: Description,
-    /// Whether the role is built-in. Every organization has the built-in roles, and they cannot be changed.
-    is_builtin: bool,
-    /// Permissions that the role includes.
-    permissions: Vec<Permission>,
-    /// Version number, increased by every change. It is also the `ETag`.
-    version: i64,
-    /// When the role was created.
-    created_at: DateTime<Utc>,
-    /// When the role was last changed.
-    updated_at: DateTime<Utc>,
-}
-
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum RoleSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
-    #[oai(rename = "name")]
-    Name,
-    #[oai(rename = "-name")]
-    NameDescending,
-}
 
 /// Updates of roles require `If-Match`, because others may assign the role at the same time.
 type Conditional = ProblemWith<428>;
@@ -295,81 +219,5 @@ impl RolesApi {
     ) -> Problem {
         let found = async { roles::exists(&self.0.db.begin(org).await?, role).await };
         found.await.map_or_else(Problem::from, |()| refused)
-    }
-}
-
-/// The set of permissions with these names. Duplicates count once.
-fn set(field: &str, names: &[Permission]) -> Result<PermissionSet, insula_core::Error> {
-    let mut fields = FieldErrors::default();
-    let set = take(&mut fields, field, names);
-    fields.into_result()?;
-    Ok(set)
-}
-
-fn take(fields: &mut FieldErrors, field: &str, names: &[Permission]) -> PermissionSet {
-    let known = |(place, Permission(name)): (usize, &Permission)| {
-        let known = insula_core::base::permissions::Permission::parse(name);
-        if known.is_none() {
-            let message = format!("There is no permission `{name}`; `GET /permissions` lists them.");
-            fields.add(&format!("{field}[{place}]"), "UNKNOWN_PERMISSION", message);
-        }
-        known
-    };
-    names.iter().enumerate().filter_map(known).collect()
-}
-
-impl TryFrom<RoleCreate> for NewRole {
-    type Error = insula_core::Error;
-
-    fn try_from(draft: RoleCreate) -> Result<Self, Self::Error> {
-        let mut fields = FieldErrors::default();
-        let name = fields.parse("name", text::RoleName::parse(&draft.name.0));
-        let description = draft.description.map(|text| text::RoleDescription::parse(&text.0));
-        let description = fields.parse_optional("description", description).unwrap_or_default();
-        let permissions = take(&mut fields, "permissions", &draft.permissions);
-        fields.into_result()?;
-        let name = name.ok_or(ErrorCode::ValidationFailed.refuse())?;
-        Ok(Self { name, description, permissions })
-    }
-}
-
-impl TryFrom<RoleUpdate> for RoleChanges {
-    type Error = insula_core::Error;
-
-    fn try_from(patch: RoleUpdate) -> Result<Self, Self::Error> {
-        let mut fields = FieldErrors::default();
-        let name = fields.parse_optional("name", patch.name.map(|name| text::RoleName::parse(&name.0)));
-        let description = patch.description.map(|text| text::RoleDescription::parse(&text.0));
-        let description = fields.parse_optional("description", description);
-        fields.into_result()?;
-        Ok(Self { name, description })
-    }
-}
-
-impl From<RoleSort> for Sort<Key> {
-    fn from(sort: RoleSort) -> Self {
-        let (key, descending) = match sort {
-            RoleSort::CreatedAt => (Key::CreatedAt, false),
-            RoleSort::CreatedAtDescending => (Key::CreatedAt, true),
-            RoleSort::Name => (Key::Name, false),
-            RoleSort::NameDescending => (Key::Name, true),
-        };
-        Self { key, descending }
-    }
-}
-
-impl From<RoleWithPermissions> for Role {
-    fn from(RoleWithPermissions { role, permissions }: RoleWithPermissions) -> Self {
-        Self {
-            id: role.id.0,
-            key: RoleKey(role.key),
-            name: RoleTitle(role.name),
-            description: Description(role.description),
-            is_builtin: role.is_builtin,
-            permissions: permissions.iter().map(|permission| Permission(permission.to_string())).collect(),
-            version: role.version,
-            created_at: role.created_at,
-            updated_at: role.updated_at,
-        }
     }
 }

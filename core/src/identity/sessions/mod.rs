@@ -128,7 +128,7 @@ async fn look_up(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
 pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a person reads his own; sessions belong to no organization"
+        reason = "a user reads their own sessions; they belong to no organization"
     )]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
@@ -168,11 +168,11 @@ pub enum RevokeScope {
 /// # Errors
 /// `NotFound` when the one to end is not his, or has ended.
 pub async fn revoke(tx: &GlobalTx, user: UserId, which: RevokeScope, reason: &str) -> Result<()> {
-    let his = living(tx.now()).add(Column::UserId.eq(user));
+    let active = living(tx.now()).add(Column::UserId.eq(user));
     let ended = match which {
-        RevokeScope::One(id) => his.add(Column::Id.eq(id)),
-        RevokeScope::Others(id) => his.add(Column::Id.ne(id)),
-        RevokeScope::All => his,
+        RevokeScope::One(id) => active.add(Column::Id.eq(id)),
+        RevokeScope::Others(id) => active.add(Column::Id.ne(id)),
+        RevokeScope::All => active,
     };
     let (ended, _) = end(tx, ended, Action::SessionRevoked, reason).await?;
     match (which, ended) {

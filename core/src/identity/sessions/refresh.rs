@@ -160,8 +160,8 @@ async fn give_again(tx: GlobalTx, session: &Session, policy: &SessionPolicy) -> 
 }
 
 async fn person(tx: &GlobalTx, session: &Session) -> Result<User> {
-    let his = tx.find::<users::Entity>().filter(users::Column::Id.eq(session.user_id));
-    his.filter(users::Column::IsActive.eq(true)).one().await?.ok_or(Error::Refused(ErrorCode::InvalidToken))
+    let owner = tx.find::<users::Entity>().filter(users::Column::Id.eq(session.user_id));
+    owner.filter(users::Column::IsActive.eq(true)).one().await?.ok_or(Error::Refused(ErrorCode::InvalidToken))
 }
 
 #[cfg(test)]

@@ -49,8 +49,8 @@ pub(crate) async fn lock(tx: &GlobalTx, user: UserId) -> Result<User> {
 
 /// Is one of these people neither deleted nor forgotten?
 pub(crate) async fn is_any_living(tx: &GlobalTx, users: &[UserId]) -> Result<bool> {
-    let his = Column::Id.is_in(users.iter().copied());
-    Ok(!users.is_empty() && tx.find::<Entity>().filter(his).one().await?.is_some())
+    let condition = Column::Id.is_in(users.iter().copied());
+    Ok(!users.is_empty() && tx.find::<Entity>().filter(condition).one().await?.is_some())
 }
 
 /// Refuses what only an operator of the platform stands behind, unless he is still one.
@@ -89,8 +89,8 @@ pub(crate) async fn lock_with_superusers(tx: &GlobalTx, user: UserId) -> Result<
     let concerned = Condition::any().add(Column::Id.eq(user)).add(operators);
     let locked = tx.find::<Entity>().filter(concerned).all_locked(Column::Id).await?;
     let is_operator = |user: &User| user.is_superuser && user.is_active;
-    let (his, others): (Vec<_>, Vec<_>) = locked.into_iter().partition(|locked| locked.id == user);
-    let user = his.into_iter().next().ok_or(Error::NotFound(Entity::NAME))?;
+    let (own, others): (Vec<_>, Vec<_>) = locked.into_iter().partition(|locked| locked.id == user);
+    let user = own.into_iter().next().ok_or(Error::NotFound(Entity::NAME))?;
     let is_last = is_operator(&user) && !others.iter().any(is_operator);
     Ok((user, is_last))
 }

@@ -47,7 +47,7 @@ fn a_bucket_gives_what_it_holds_and_says_when_there_is_more() {
     let wait = refused.wait.unwrap();
     assert!(wait <= twenty_minutes && wait > twenty_minutes - Duration::from_secs(60), "{wait:?}");
     assert_eq!(refused.reset, Duration::from_secs(3600));
-    assert!(buckets.take("eve").wait.is_none(), "somebody else has a bucket of his own");
+    assert!(buckets.take("eve").wait.is_none(), "another user has their own bucket");
 }
 
 /// As when an attacker has many addresses.

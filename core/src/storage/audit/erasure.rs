@@ -23,9 +23,9 @@ struct Found {
 /// # Errors
 /// Whatever the database refuses.
 pub(crate) async fn erase(tx: &GlobalTx, user: UserId) -> Result<()> {
-    let his = Condition::any().add(Column::ActorId.eq(user.0)).add(tried_with(user));
+    let condition = Condition::any().add(Column::ActorId.eq(user.0)).add(tried_with(user));
     let mut query = Query::select();
-    query.columns([Column::OrganizationId, Column::Id]).from(Entity).cond_where(his);
+    query.columns([Column::OrganizationId, Column::Id]).from(Entity).cond_where(condition);
     #[expect(clippy::disallowed_methods, reason = "finds the logs that a person who is forgotten is in")]
     let found: Vec<Found> = tx.query_across_orgs(&query).await?;
     let mut logs: BTreeMap<OrgId, Vec<EventId>> = BTreeMap::new();

@@ -258,15 +258,15 @@ where
     }
 }
 
-/// Reads with the eyes of the system, then puts `hat` on again; the scope stays as it is.
+/// Reads with the eyes of the system, then puts `database_role` on again; the scope stays as it is.
 pub(super) async fn across<M: FromQueryResult + Send + Sync>(
     open: &OpenTransaction,
-    hat: DatabaseRole,
+    database_role: DatabaseRole,
     query: &SelectStatement,
 ) -> Result<Vec<M>> {
     open.set_role(DatabaseRole::System).await?;
     let rows = rows(open, query).await?;
-    open.set_role(hat).await?;
+    open.set_role(database_role).await?;
     Ok(rows)
 }
 

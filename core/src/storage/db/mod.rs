@@ -90,7 +90,7 @@ pub struct Db {
     clock: Clock,
     skew: ClockSkew,
     cluster: Cluster,
-    bell: JobWakeup,
+    wakeup: JobWakeup,
 }
 
 /// How to reach a database.
@@ -105,7 +105,7 @@ pub struct Options {
     /// Who is told of changes that decide who may do what.
     pub cluster: Cluster,
     /// Who is told of new jobs.
-    pub bell: JobWakeup,
+    pub wakeup: JobWakeup,
 }
 
 impl Default for Options {
@@ -115,7 +115,7 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(2),
             clock: Clock::System,
             cluster: Cluster::default(),
-            bell: JobWakeup::default(),
+            wakeup: JobWakeup::default(),
         }
     }
 }
@@ -126,10 +126,10 @@ impl Db {
     /// # Errors
     /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
-        let (cluster, bell) = (options.cluster.clone(), options.bell.clone());
+        let (cluster, wakeup) = (options.cluster.clone(), options.wakeup.clone());
         let (clock, skew) = (options.clock, ClockSkew::default());
         let (pools, roles) = (Pools::open(url, options).await?, KnownRoles::default());
-        Ok(Self { pools, roles, clock, skew, cluster, bell })
+        Ok(Self { pools, roles, clock, skew, cluster, wakeup })
     }
 
     /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
@@ -166,17 +166,17 @@ impl Db {
         Ok(Unscoped::new(self.open(DatabaseRole::System, false).await?))
     }
 
-    async fn open(&self, hat: DatabaseRole, writes: bool) -> Result<Arc<OpenTransaction>> {
+    async fn open(&self, database_role: DatabaseRole, writes: bool) -> Result<Arc<OpenTransaction>> {
         let roles = self.roles.get(&self.pools).await?;
-        let begun = match self.pools.begin(hat, &roles, writes).await {
+        let begun = match self.pools.begin(database_role, &roles, writes).await {
             // Migrations may have given the installation other roles since they were looked up.
             Err(error) if self.roles.doubt(&error) => {
                 let roles = self.roles.get(&self.pools).await?;
-                (self.pools.begin(hat, &roles, writes).await?, roles)
+                (self.pools.begin(database_role, &roles, writes).await?, roles)
             }
             begun => (begun?, roles),
         };
-        Ok(Arc::new(OpenTransaction::new(begun, self.now(), self.cluster.clone(), self.bell.clone())))
+        Ok(Arc::new(OpenTransaction::new(begun, self.now(), self.cluster.clone(), self.wakeup.clone())))
     }
 
     /// Who is told of what its transactions change.

@@ -309,8 +309,8 @@ impl<P: WritePermission> OrgTx<P> {
     }
 
     /// Tells workers of a job once this is committed.
-    pub(crate) fn ring(&self, job: JobId) {
-        self.open.ring(JobRef { org: self.org(), job });
+    pub(crate) fn job_ref(&self, job: JobId) {
+        self.open.job_ref(JobRef { org: self.org(), job });
     }
 
     pub(crate) fn recorded(&self) {

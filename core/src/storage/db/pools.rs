@@ -40,10 +40,15 @@ impl Pools {
     }
 
     /// Begins with hat and scope in the same message: one round trip.
-    pub(super) async fn begin(&self, hat: DatabaseRole, roles: &Roles, writes: bool) -> Result<Transaction> {
+    pub(super) async fn begin(
+        &self,
+        database_role: DatabaseRole,
+        roles: &Roles,
+        writes: bool,
+    ) -> Result<Transaction> {
         let begun = match self {
             Self::Postgres { pool, patience, health } => {
-                let message = hat.begin_message(roles, writes);
+                let message = database_role.begin_message(roles, writes);
                 Session::begin(pool, health, Some(*patience), &message, writes).await.map(Transaction::from)
             }
             // IMMEDIATE: a read that becomes a write later would fail at once when another writer was faster.

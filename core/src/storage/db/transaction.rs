@@ -169,8 +169,8 @@ pub(super) struct OpenTransaction {
 struct CommitEffects {
     cluster: Cluster,
     touches: SyncMutex<Vec<Invalidation>>,
-    bell: JobWakeup,
-    rings: SyncMutex<Vec<JobRef>>,
+    wakeup: JobWakeup,
+    job_refs: SyncMutex<Vec<JobRef>>,
     are_due: bool,
 }
 
@@ -178,7 +178,7 @@ impl Drop for CommitEffects {
     fn drop(&mut self) {
         if self.are_due {
             self.cluster.publish(self.touches.get_mut().unwrap_or_else(PoisonError::into_inner));
-            self.bell.notify(self.rings.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.wakeup.notify(self.job_refs.get_mut().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -188,10 +188,10 @@ impl OpenTransaction {
         (transaction, roles): (Transaction, Arc<Roles>),
         now: DateTime<Utc>,
         cluster: Cluster,
-        bell: JobWakeup,
+        wakeup: JobWakeup,
     ) -> Self {
-        let (touches, rings) = Default::default();
-        let news = CommitEffects { cluster, touches, bell, rings, are_due: false };
+        let (touches, job_refs) = Default::default();
+        let news = CommitEffects { cluster, touches, wakeup, job_refs, are_due: false };
         Self { transaction, roles, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
     }
 
@@ -204,8 +204,8 @@ impl OpenTransaction {
     }
 
     /// Notes a job that workers are told of once this is committed.
-    pub(super) fn ring(&self, ring: JobRef) {
-        self.news.rings.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+    pub(super) fn job_ref(&self, job_ref: JobRef) {
+        self.news.job_refs.lock().unwrap_or_else(PoisonError::into_inner).push(job_ref);
     }
 
     /// The present instant as SQL: the database's own clock where it has one that compares with what is stored, so that
@@ -244,9 +244,11 @@ impl OpenTransaction {
     }
 
     /// Puts on another hat, on the same connection; the scope stays.
-    pub(super) async fn set_role(&self, hat: DatabaseRole) -> Result<()> {
+    pub(super) async fn set_role(&self, database_role: DatabaseRole) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
-            self.transaction.execute_unprepared(&format!("SET LOCAL ROLE {}", hat.role(&self.roles))).await?;
+            self.transaction
+                .execute_unprepared(&format!("SET LOCAL ROLE {}", database_role.role(&self.roles)))
+                .await?;
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: Envelope) -> Result<
     };
     let after = scope.update(row).await?;
     scope.record(Action::JobRetried, job.id, Details::changed(facts(&job), facts(&after))).await?;
-    scope.ring(job.id);
+    scope.job_ref(job.id);
     Ok(after)
 }
 

@@ -33,7 +33,7 @@ const MAX_LAPSES: i32 = 10;
 #[derive(Clone, Debug)]
 pub struct ClaimedJob {
     /// Which.
-    pub ring: JobRef,
+    pub job_ref: JobRef,
     /// What is to be done; `None` when nobody can read it.
     pub job: Option<Job>,
     /// Its kind, as it is stored.
@@ -53,9 +53,9 @@ impl ClaimedJob {
 
 impl From<Envelope> for ClaimedJob {
     fn from(row: Envelope) -> Self {
-        let ring = JobRef { org: row.organization_id, job: row.id };
+        let job_ref = JobRef { org: row.organization_id, job: row.id };
         let (attempt, lapses) = (row.attempts, row.lapses);
-        Self { ring, job: row.job(), kind: row.kind, attempt, lapses }
+        Self { job_ref, job: row.job(), kind: row.kind, attempt, lapses }
     }
 }
 
@@ -106,8 +106,8 @@ pub async fn settle_and_claim(
     wanted: &[JobRef],
 ) -> Result<Vec<ClaimedJob>> {
     let mut orgs: BTreeMap<OrgId, (Vec<&JobResult>, Vec<JobId>)> = BTreeMap::new();
-    settled.iter().for_each(|settled| orgs.entry(settled.ring.org).or_default().0.push(settled));
-    wanted.iter().for_each(|ring| orgs.entry(ring.org).or_default().1.push(ring.job));
+    settled.iter().for_each(|settled| orgs.entry(settled.job_ref.org).or_default().0.push(settled));
+    wanted.iter().for_each(|job_ref| orgs.entry(job_ref.org).or_default().1.push(job_ref.job));
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let paused = match wanted {
         [] => Vec::new(),

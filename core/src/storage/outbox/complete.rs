@@ -45,7 +45,7 @@ pub enum ClaimOutcome {
 #[derive(Clone, Debug)]
 pub struct JobResult {
     /// Which.
-    pub ring: JobRef,
+    pub job_ref: JobRef,
     /// Which attempt; if somebody else has begun another since, this one decides nothing.
     pub attempt: i32,
     /// What came of it.
@@ -88,7 +88,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
     for settled in settled {
         let columns = match settled.verdict() {
             ClaimOutcome::Done => {
-                done.entry(settled.attempt).or_default().push(settled.ring.job);
+                done.entry(settled.attempt).or_default().push(settled.job_ref.job);
                 continue;
             }
             ClaimOutcome::Retry(error) => vec![
@@ -106,7 +106,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
                 (Column::LastError, Expr::value(shortened(&why))),
             ],
         };
-        let ours = ours(holder, settled.attempt, [settled.ring.job]);
+        let ours = ours(holder, settled.attempt, [settled.job_ref.job]);
         scope.update_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
     }
     if !done.is_empty() {
@@ -148,7 +148,7 @@ async fn note(scope: &OrgTx<Platform>, settled: &[&JobResult]) -> Result<()> {
             (status, _) => status,
         };
         Some(emails::ActiveModel {
-            id: Set(settled.ring.job),
+            id: Set(settled.job_ref.job),
             to: Set(email.to),
             template: Set(email.template.to_owned()),
             status: Set(status),
@@ -189,8 +189,8 @@ mod tests {
             (1..MAX_ATTEMPTS).map(|attempt| (1_u64 << (attempt - 1).clamp(0, 20)).clamp(1, 900)).sum();
         let hours = Duration::from_secs(72 * 60 * 60).as_secs();
         assert!((hours..hours + 900).contains(&total), "{total}");
-        let ring = JobRef { org: crate::base::ids::OrgId::PLATFORM, job: JobId(uuid::Uuid::nil()) };
-        let settled = |attempt, outcome| JobResult { ring, attempt, outcome, email: None };
+        let job_ref = JobRef { org: crate::base::ids::OrgId::PLATFORM, job: JobId(uuid::Uuid::nil()) };
+        let settled = |attempt, outcome| JobResult { job_ref, attempt, outcome, email: None };
         let busy = || ClaimOutcome::Retry("busy".to_owned());
         assert_eq!(settled(MAX_ATTEMPTS - 1, busy()).verdict(), busy());
         assert_eq!(

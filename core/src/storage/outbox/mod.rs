@@ -187,7 +187,7 @@ impl<P: WritePermission> OrgTx<P> {
                 ..Default::default()
             })
             .await?;
-        self.ring(id);
+        self.job_ref(id);
         Ok(job)
     }
 }

@@ -237,7 +237,7 @@ impl CallerAccess {
         };
         #[expect(
             clippy::disallowed_methods,
-            reason = "a member is told which roles of his organization would do"
+            reason = "a member is told which roles of their organization would do"
         )]
         let proof: Authorized<Membership> =
             Authorized::from_lookup(self.organization, caller.origin(), facts);

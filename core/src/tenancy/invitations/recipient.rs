@@ -95,8 +95,8 @@ pub async fn list_for_recipient(
     }
     #[expect(clippy::disallowed_methods, reason = "a person reads who invites him, across organizations")]
     let tx = db.unscoped().await?;
-    let his = Column::EmailCanonical.eq(user.email_canonical.as_str());
-    let page = tx.page(Condition::all().add(his.and(open_at(tx.now()))), listing).await?;
+    let condition = Column::EmailCanonical.eq(user.email_canonical.as_str());
+    let page = tx.page(Condition::all().add(condition.and(open_at(tx.now()))), listing).await?;
     Ok(Page { data: companions(&tx, page.data).await?, next: page.next })
 }
 

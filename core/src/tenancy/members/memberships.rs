@@ -162,7 +162,7 @@ pub(crate) async fn default_organizations(tx: &Unscoped, users: &[User]) -> Resu
 pub(crate) async fn belongs(tx: &GlobalTx, user: UserId, org: OrgId) -> Result<bool> {
     let mut query = workplaces([user]);
     query.and_where(Expr::col(organization(organizations::Column::Id)).eq(org));
-    #[expect(clippy::disallowed_methods, reason = "a person names an organization of his")]
+    #[expect(clippy::disallowed_methods, reason = "a user names one of their organizations")]
     let places: Vec<Place> = tx.query_across_orgs(&query).await?;
     Ok(!places.is_empty())
 }

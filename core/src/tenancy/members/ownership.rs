@@ -77,8 +77,8 @@ async fn active_owners<P: RequiredPermission>(tx: &OrgTx<P>, condition: Conditio
 /// # Errors
 /// `Unavailable` when another writer holds one too long.
 pub(crate) async fn lock_organizations(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
-    let his = belongings(tx, active(user)).await?;
-    organizations::lock_each(tx, his.into_iter().collect()).await
+    let memberships = belongings(tx, active(user)).await?;
+    organizations::lock_each(tx, memberships.into_iter().collect()).await
 }
 
 /// Refuses to take an active person away where he is the only active owner. `locked`: what [`lock_organizations`]

@@ -23,9 +23,10 @@ use crate::{
 /// # Errors
 /// `NotFound`.
 pub(crate) async fn active<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<Member> {
-    let his = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
+    let condition = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
     let living = users::Column::IsActive.eq(true).and(users::Column::DeletedAt.is_null());
-    let found = tx.find::<entity::Entity>().filter(his).with::<users::Entity>().filter(living).one().await;
+    let found =
+        tx.find::<entity::Entity>().filter(condition).with::<users::Entity>().filter(living).one().await;
     found.map(|(member, _)| member)
 }
 

@@ -39,8 +39,8 @@ pub(crate) async fn go<P: WritePermission>(tx: &OrgTx<P>, before: Member, action
 pub(crate) async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
     let member = tx.own_member()?;
     organizations::refuse_personal(&ownership::lock(tx).await?)?;
-    let his = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
-    let before = tx.find::<entity::Entity>().filter(his).one_locked().await?;
+    let condition = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
+    let before = tx.find::<entity::Entity>().filter(condition).one_locked().await?;
     go(tx, before, Action::MemberLeft).await?;
     ownership::refuse_none_left(tx).await
 }

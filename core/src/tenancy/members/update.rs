@@ -40,8 +40,8 @@ pub type Expected = db::Expected<(i64, i64)>;
 /// The member, locked, with the organization locked before him: owners are counted after every change.
 async fn lock<P: WritePermission>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Result<MemberDetails> {
     ownership::lock(tx).await?;
-    let his = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
-    his.one_locked().await?;
+    let member = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
+    member.one_locked().await?;
     let listed = get(tx, id).await?;
     expected.check(&(listed.member.version, listed.user.version))?;
     Ok(listed)

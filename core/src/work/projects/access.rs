@@ -35,10 +35,10 @@ fn limited<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<MemberId> {
 }
 
 fn joined<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Expr {
-    let his = project_members_entity::Column::MemberId.eq(member);
+    let condition = project_members_entity::Column::MemberId.eq(member);
     tx.in_rows_of::<project_members_entity::Entity>(
         entity::Column::Id,
         project_members_entity::Column::ProjectId,
-        his,
+        condition,
     )
 }

@@ -18,15 +18,15 @@ use crate::{
 
 /// Takes a member off the projects that he worked on.
 pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
-    let his = project_members_entity::Column::MemberId.eq(member);
-    let joined = tx.find::<project_members_entity::Entity>().filter(his.clone()).all().await?;
+    let condition = project_members_entity::Column::MemberId.eq(member);
+    let joined = tx.find::<project_members_entity::Entity>().filter(condition.clone()).all().await?;
     if joined.is_empty() {
         return Ok(());
     }
     let projects = joined.into_iter().map(|link| link.project_id);
     let living = tx.find::<Entity>().all_locked_of(projects).await?;
     let living: Vec<_> = living.into_iter().map(|project| project.id).collect();
-    tx.delete::<project_members_entity::Entity>(his).await?;
+    tx.delete::<project_members_entity::Entity>(condition).await?;
     if living.is_empty() {
         return Ok(());
     }

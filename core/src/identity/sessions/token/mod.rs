@@ -92,7 +92,7 @@ pub struct Tokens {
     issuer: String,
     ttl: Duration,
     /// Replaced as a whole; nobody holds the lock for longer than it takes to copy the pointer.
-    ring: RwLock<Arc<Ring>>,
+    job_ref: RwLock<Arc<Ring>>,
     /// One look for new keys at a time; when the last one began.
     looked: Mutex<Option<Instant>>,
 }
@@ -105,7 +105,7 @@ impl Tokens {
             master: master.clone(),
             issuer: issuer.to_owned(),
             ttl,
-            ring: RwLock::default(),
+            job_ref: RwLock::default(),
             looked: Mutex::default(),
         }
     }
@@ -121,26 +121,26 @@ impl Tokens {
     async fn look(&self, looked: &mut Option<Instant>) -> Result<()> {
         *looked = Some(Instant::now());
         let rows = signing_keys::of_access(&self.db).await?;
-        let known = self.ring();
+        let known = self.job_ref();
         if !known.is_of(&rows) {
-            let ring = Arc::new(Ring::of(&rows, &self.master, &known, self.ttl));
-            *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+            let job_ref = Arc::new(Ring::of(&rows, &self.master, &known, self.ttl));
+            *self.job_ref.write().unwrap_or_else(PoisonError::into_inner) = job_ref;
         }
         Ok(())
     }
 
-    fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    fn job_ref(&self) -> Arc<Ring> {
+        Arc::clone(&self.job_ref.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The ring after `known` failed: whoever comes while another looks waits for what he finds.
     async fn ring_after(&self, known: &Arc<Ring>) -> Result<Arc<Ring>> {
         let mut looked = self.looked.lock().await;
         let is_recent = looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN);
-        if Arc::ptr_eq(&self.ring(), known) && !is_recent {
+        if Arc::ptr_eq(&self.job_ref(), known) && !is_recent {
             self.look(&mut looked).await?;
         }
-        Ok(self.ring())
+        Ok(self.job_ref())
     }
 
     /// A token for a session of `user`, valid from `now`. `generation`: the session's refresh counter.
@@ -165,8 +165,8 @@ impl Tokens {
             exp: iat.saturating_add_unsigned(ttl),
             jti: SessionId::new(now).0,
         };
-        let ring = self.ring();
-        let key = ring.signer().ok_or(Error::Unavailable { retry_after: LOOK_AGAIN })?;
+        let job_ref = self.job_ref();
+        let key = job_ref.signer().ok_or(Error::Unavailable { retry_after: LOOK_AGAIN })?;
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(key.kid.clone()),
@@ -185,9 +185,9 @@ impl Tokens {
     /// `INVALID_TOKEN` when it is of another type, algorithm, key, issuer or audience, altered, not yet or no longer valid;
     /// `Unavailable` when its key is unknown and the database does not respond.
     pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
-        let ring = self.ring();
-        let claims = match self.read(&ring, token, now) {
-            Err(Doubt::UnknownKey) => self.read(&*self.ring_after(&ring).await?, token, now),
+        let job_ref = self.job_ref();
+        let claims = match self.read(&job_ref, token, now) {
+            Err(Doubt::UnknownKey) => self.read(&*self.ring_after(&job_ref).await?, token, now),
             read => read,
         };
         match claims {
@@ -196,16 +196,16 @@ impl Tokens {
         }
     }
 
-    fn read(&self, ring: &Ring, token: &str, now: DateTime<Utc>) -> Result<Claims, Doubt> {
+    fn read(&self, job_ref: &Ring, token: &str, now: DateTime<Utc>) -> Result<Claims, Doubt> {
         let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(claims) = ring.verified.get(&digest) {
+        if let Some(claims) = job_ref.verified.get(&digest) {
             return Ok(claims);
         }
         // The header is believed in nothing: its `kid` only chooses among our own keys (RFC 8725 §3.10).
         let header = jsonwebtoken::decode_header(token).map_err(|_| Doubt::Invalid)?;
         let kid =
             header.kid.filter(|_| header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA);
-        let key = ring.key(&kid.ok_or(Doubt::Invalid)?).ok_or(Doubt::UnknownKey)?;
+        let key = job_ref.key(&kid.ok_or(Doubt::Invalid)?).ok_or(Doubt::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[AUDIENCE]);
@@ -223,13 +223,13 @@ impl Tokens {
             generation: payload.generation,
             expires: payload.exp,
         };
-        ring.verified.insert(digest, claims);
+        job_ref.verified.insert(digest, claims);
         Ok(claims)
     }
 
     /// The public keys, for whoever verifies tokens (RFC 7517 §5): also the one that will sign next, and those that have
     /// signed tokens that are still good.
     pub fn jwks(&self) -> serde_json::Value {
-        self.ring().jwks()
+        self.job_ref().jwks()
     }
 }

@@ -78,8 +78,8 @@ async fn other_keys_issuers_and_altered_tokens_are_refused() {
 async fn other_algorithms_and_types_are_refused() {
     let sandbox = TestDb::new().await;
     let tokens = tokens(&sandbox, ISSUER).await;
-    let (ring, token) = (tokens.ring(), issue(&tokens));
-    let key = ring.signer().unwrap();
+    let (job_ref, token) = (tokens.job_ref(), issue(&tokens));
+    let key = job_ref.signer().unwrap();
     let body = token.split('.').nth(1).unwrap();
     let header = json!({ "typ": TYPE, "alg": "none", "kid": key.kid }).to_string();
     let unsigned = format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header));
@@ -106,13 +106,13 @@ async fn a_header_that_brings_its_own_key_is_refused() {
     let jwk = serde_json::from_value(theirs.jwks()["keys"][0].clone()).unwrap();
     let forged = Header {
         typ: Some(TYPE.into()),
-        kid: Some(here.ring().signer().unwrap().kid.clone()),
+        kid: Some(here.job_ref().signer().unwrap().kid.clone()),
         jwk: Some(jwk),
         jku: Some("https://eve.example/jwks.json".into()),
         x5u: Some("https://eve.example/x5u".into()),
         ..Header::new(Algorithm::EdDSA)
     };
-    let forged = jsonwebtoken::encode(&forged, &payload, &theirs.ring().signer().unwrap().signs).unwrap();
+    let forged = jsonwebtoken::encode(&forged, &payload, &theirs.job_ref().signer().unwrap().signs).unwrap();
     assert!(here.verify(&forged, now()).await.is_err());
 }
 
@@ -148,14 +148,14 @@ async fn an_unknown_key_is_looked_for_once_a_second_at_most() {
 async fn a_process_without_the_new_master_key_goes_on_with_the_keys_it_knows() {
     let sandbox = TestDb::new().await;
     let tokens = tokens(&sandbox, ISSUER).await;
-    let kid = tokens.ring().signer().unwrap().kid.clone();
+    let kid = tokens.job_ref().signer().unwrap().kid.clone();
     let schedule = Schedule { rotation: Duration::ZERO, lead: Duration::ZERO, retention: TTL };
     let changed =
         MasterKey::new("n".repeat(32)).with_previous(Some(crate::base::crypto::Secret::new("k".repeat(32))));
     for _ in 0..2 {
         maintenance::advance_keys(&sandbox.db, &changed, &schedule).await.unwrap();
         tokens.reload().await.unwrap();
-        assert_eq!(tokens.ring().signer().unwrap().kid, kid);
+        assert_eq!(tokens.job_ref().signer().unwrap().kid, kid);
         tokens.verify(&issue(&tokens), now()).await.unwrap();
     }
 }

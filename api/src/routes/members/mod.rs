@@ -1,150 +1,46 @@
 //! `/organizations/{org}/members`: members of an organization, their roles and permissions.
 
+mod schema;
+
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
         error::FieldErrors,
         ids::MemberId,
-        pagination::Sort,
         permissions::{
-            Authorized, MembersRead, MembersRemove, MembersUpdate, Membership, RequiredPermission, RoleGrants,
+            Authorized, MembersRead, MembersRemove, MembersUpdate, Membership, RequiredPermission,
         },
         text,
     },
     tenancy::{
-        members::{self, MemberChanges, MemberFilter, MemberKey, Status},
+        members::{self, MemberChanges, MemberFilter, Status},
         roles::RoleRef,
     },
     work::offboarding,
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    OpenApi,
     param::{Header, Path, Query},
 };
-use serde::Serialize;
-use uuid::Uuid;
 
 use super::Tag;
 use crate::{
     auth::tenant,
     body::MergePatch,
     http::{
-        Cursor, Description, DisplayName, Email, Id, IfMatch, IfNoneMatch, JsonResponse, Limit, ListRequest,
-        MemberTag, Name, NoContent, OrDryRun, PageResponse, Permission, RoleKey, RoleName, SearchTerm,
-        WithEtag,
+        Cursor, Id, IfMatch, IfNoneMatch, JsonResponse, Limit, ListRequest, MemberTag, NoContent, OrDryRun,
+        PageResponse, RoleName, SearchTerm, WithEtag,
     },
     problem::{Problem, Result, WithConflict},
     state::State,
 };
 
+pub(super) use schema::RoleSummary;
+use schema::{EffectivePermissions, Member, MemberSort, MemberStatus, MemberUpdate};
+
 pub struct MembersApi(pub Arc<State>);
-
-/// A role of a member, in short.
-#[derive(Object, Serialize)]
-pub(super) struct RoleSummary {
-    /// Unique id of the role.
-    id: Uuid,
-    /// Stable key of the role, for programs.
-    key: RoleKey,
-    /// Name of the role, for display.
-    name: Name,
-}
-
-/// The user of a membership.
-#[derive(Object, Serialize)]
-struct UserSummary {
-    /// Unique id of the user.
-    id: Uuid,
-    /// E-mail address of the user.
-    email: Email,
-    /// Name of the user, as shown to others.
-    display_name: DisplayName,
-}
-
-/// A user as a member of one organization.
-#[derive(Object, Serialize)]
-struct Member {
-    /// Unique id of the member. It differs from the id of the user.
-    id: Uuid,
-    /// The user who is the member.
-    user: UserSummary,
-    /// Roles of the member in the organization.
-    roles: Vec<RoleSummary>,
-    /// Status of the member.
-    status: MemberStatus,
-    /// When the member joined the organization.
-    joined_at: DateTime<Utc>,
-    /// When the member was removed or left; `null` for other members.
-    #[oai(nullable)]
-    removed_at: Option<DateTime<Utc>>,
-}
-
-/// Status of a member.
-#[derive(Clone, Copy, Debug, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-enum MemberStatus {
-    /// The member can do what their roles allow.
-    Active,
-    /// The member cannot do anything until they are reactivated.
-    Suspended,
-    /// The member was removed from the organization or left it.
-    Removed,
-}
-
-/// Status that a member can be given.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-enum NewMemberStatus {
-    /// The member can do what their roles allow.
-    Active,
-    /// The member cannot do anything until they are reactivated.
-    Suspended,
-}
-
-/// Changes to a member. Absent fields stay unchanged.
-#[derive(Object)]
-struct MemberUpdate {
-    /// New status: `suspended` suspends the member, `active` reactivates them.
-    status: Option<NewMemberStatus>,
-    /// All roles of the member, by keys or ids; replaces the current roles. Needs `roles:assign`.
-    #[oai(validator(max_items = 50))]
-    roles: Option<Vec<RoleName>>,
-}
-
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum MemberSort {
-    #[oai(rename = "joined_at")]
-    JoinedAt,
-    #[oai(rename = "-joined_at")]
-    JoinedAtDescending,
-}
-
-/// A permission of a member, and where it comes from.
-#[derive(Object, Serialize)]
-struct GrantedPermission {
-    /// The permission, as `resource:action`.
-    permission: Permission,
-    /// What the permission allows, for display.
-    description: Description,
-    /// Keys of the member's roles that include the permission.
-    roles: Vec<RoleKey>,
-}
-
-/// All permissions of a member in an organization, and the roles that they come from.
-#[derive(Object, Serialize)]
-struct EffectivePermissions {
-    /// Id of the member.
-    member_id: Uuid,
-    /// Roles of the member.
-    roles: Vec<RoleSummary>,
-    /// All permissions that the roles include together.
-    permissions: Vec<GrantedPermission>,
-}
 
 #[OpenApi(tag = "Tag::Members")]
 impl MembersApi {
@@ -305,73 +201,4 @@ impl MembersApi {
 
 fn tag(listed: &members::MemberDetails) -> MemberTag {
     MemberTag(listed.member.version, listed.user.version)
-}
-
-impl From<MemberStatus> for Status {
-    fn from(status: MemberStatus) -> Self {
-        match status {
-            MemberStatus::Active => Self::Active,
-            MemberStatus::Suspended => Self::Suspended,
-            MemberStatus::Removed => Self::Removed,
-        }
-    }
-}
-
-impl From<MemberUpdate> for MemberChanges {
-    fn from(patch: MemberUpdate) -> Self {
-        let roles = patch.roles.map(|roles| roles.iter().map(|role| RoleRef::parse(&role.0)).collect());
-        let is_suspended = patch.status.map(|status| matches!(status, NewMemberStatus::Suspended));
-        Self { is_suspended, roles }
-    }
-}
-
-impl From<MemberSort> for Sort<MemberKey> {
-    fn from(sort: MemberSort) -> Self {
-        Self { key: MemberKey::JoinedAt, descending: matches!(sort, MemberSort::JoinedAtDescending) }
-    }
-}
-
-impl From<members::MemberDetails> for Member {
-    fn from(listed: members::MemberDetails) -> Self {
-        let members::MemberDetails { member, user, roles } = listed;
-        let status = match () {
-            () if member.status == Status::Active.as_str() => MemberStatus::Active,
-            () if member.status == Status::Suspended.as_str() => MemberStatus::Suspended,
-            () => MemberStatus::Removed,
-        };
-        let display_name = DisplayName(user.display_name());
-        Self {
-            id: member.id.0,
-            user: UserSummary { id: user.id.0, email: Email(user.email), display_name },
-            roles: roles.into_iter().map(RoleSummary::from).collect(),
-            status,
-            joined_at: member.joined_at,
-            removed_at: member.removed_at,
-        }
-    }
-}
-
-impl From<members::EffectivePermissions> for EffectivePermissions {
-    fn from(effective: members::EffectivePermissions) -> Self {
-        let permissions = effective.permissions().into_iter().map(|(permission, roles)| GrantedPermission {
-            permission: Permission(permission.to_string()),
-            description: Description(permission.about().to_owned()),
-            roles: roles.into_iter().map(|key| RoleKey(key.to_owned())).collect(),
-        });
-        let permissions = permissions.collect();
-        let roles = effective.roles.into_iter().map(RoleSummary::from).collect();
-        Self { member_id: effective.member.0, roles, permissions }
-    }
-}
-
-impl From<RoleGrants> for RoleSummary {
-    fn from(role: RoleGrants) -> Self {
-        Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
-    }
-}
-
-impl From<members::RoleSummary> for RoleSummary {
-    fn from(role: members::RoleSummary) -> Self {
-        Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
-    }
 }
