@@ -29,10 +29,8 @@ const SHARED_NAMES: &[&str] = &[
     "Key",
     "Kind",
     "MemberRef",
-    "NewProject",
     "Outcome",
     "Page",
-    "Path",
     "Place",
     "Result",
     "RoleSummary",
@@ -60,8 +58,17 @@ fn a_type_name_is_unique_in_the_workspace() {
     for source in
         ["core/src", "api/src", "worker/src", "migrations/src"].iter().flat_map(|folder| sources(folder))
     {
+        // The API of unit tests is no part of the program.
+        if source.path.starts_with("api/src/test_api/") {
+            continue;
+        }
         for line in source.text.lines().filter(|line| line.starts_with("pub")) {
-            let mut words = line.split_whitespace().skip(1);
+            let rest = &line["pub".len()..];
+            let item = match rest.strip_prefix('(') {
+                Some(visibility) => visibility.split_once(") ").map_or("", |(_, item)| item),
+                None => rest,
+            };
+            let mut words = item.split_whitespace();
             if !words.next().is_some_and(|kind| ["struct", "enum", "trait", "type", "union"].contains(&kind))
             {
                 continue;

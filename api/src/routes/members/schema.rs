@@ -162,8 +162,8 @@ impl From<members::MemberDetails> for Member {
     }
 }
 
-impl From<members::EffectivePermissions> for EffectivePermissions {
-    fn from(effective: members::EffectivePermissions) -> Self {
+impl From<members::MemberPermissions> for EffectivePermissions {
+    fn from(effective: members::MemberPermissions) -> Self {
         let permissions = effective.permissions().into_iter().map(|(permission, roles)| GrantedPermission {
             permission: Permission(permission.to_string()),
             description: Description(permission.about().to_owned()),

@@ -105,16 +105,16 @@ pub struct EmailContent {
     /// Until when a deleted account can be brought back, or an offer accepted.
     pub until: Option<DateTime<Utc>>,
     /// Who invites whom into what.
-    pub invitation: Option<Box<Invitation>>,
+    pub invitation: Option<Box<InvitationNames>>,
 }
 
 /// What an invitation tells. Whoever gets it need not know either, so that their names carry no links.
-pub struct Invitation {
+pub struct InvitationNames {
     organization: String,
     inviter: String,
 }
 
-impl Invitation {
+impl InvitationNames {
     /// Into what, and by whom, as they are called.
     pub fn new(organization: &str, inviter: &str) -> Self {
         Self { organization: without_links(organization), inviter: without_links(inviter) }

@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, sea_query::ExprTrait};
 
-use super::{Composed, Composer, EmailContent, Invitation, Link, gone, mailbox, name};
+use super::{Composed, Composer, EmailContent, InvitationNames, Link, gone, mailbox, name};
 use crate::{
     Result,
     base::ids::OneTimeTokenId,
@@ -50,7 +50,7 @@ impl Composer<'_> {
             link: Some(Link { url, lifetime, expires_at: token.expires_at }),
             device: None,
             until: None,
-            invitation: Some(Box::new(Invitation::new(
+            invitation: Some(Box::new(InvitationNames::new(
                 &opened.organization.name,
                 &opened.inviter.display_name(),
             ))),

@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Asterisk, Query, SimpleExpr},
 };
 
-pub use content::{Composed, Device, EmailContent, Invitation, Link, Template};
+pub use content::{Composed, Device, EmailContent, InvitationNames, Link, Template};
 
 use crate::{
     Result,

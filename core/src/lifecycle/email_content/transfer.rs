@@ -5,7 +5,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
 };
 
-use super::{Composed, Composer, EmailContent, Invitation, gone, needless};
+use super::{Composed, Composer, EmailContent, InvitationNames, gone, needless};
 use crate::{
     Result,
     base::ids::{MemberId, OwnerTransferId},
@@ -42,7 +42,7 @@ impl Composer<'_> {
         if let Some(reason) = against {
             return Ok(needless(&to, reason));
         }
-        let invitation = Invitation::new(&organization.name, &from.display_name());
+        let invitation = InvitationNames::new(&organization.name, &from.display_name());
         let until = Some(transfer.expires_at);
         Ok(Composed::Send(EmailContent { until, invitation: Some(Box::new(invitation)), ..self.letter(&to) }))
     }

@@ -116,14 +116,14 @@ struct Held {
 
 /// What a member may do, and why.
 #[derive(Clone, Debug)]
-pub struct EffectivePermissions {
+pub struct MemberPermissions {
     /// Who.
     pub member: MemberId,
     /// The roles he holds.
     pub roles: Vec<RoleGrants>,
 }
 
-impl EffectivePermissions {
+impl MemberPermissions {
     /// Every permission the member holds, with the keys of the roles it comes from.
     pub fn permissions(&self) -> Vec<(Permission, Vec<&str>)> {
         let from = |permission: Permission| -> Vec<&str> {
@@ -153,9 +153,9 @@ pub(crate) async fn grants_of<P: RequiredPermission>(
 ///
 /// # Errors
 /// `NotFound`, also when he is another organization's.
-pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<EffectivePermissions> {
+pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<MemberPermissions> {
     exists(tx, member).await?;
-    Ok(EffectivePermissions { member, roles: grants_of(tx, member).await? })
+    Ok(MemberPermissions { member, roles: grants_of(tx, member).await? })
 }
 
 /// The refusal of what whoever acts lacks within an operation: what he has, and what would do.
@@ -172,7 +172,7 @@ pub(crate) async fn lack<P: RequiredPermission>(tx: &OrgTx<P>, permission: Permi
 ///
 /// # Errors
 /// `NOT_A_MEMBER` for operators of the platform.
-pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<EffectivePermissions> {
+pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<MemberPermissions> {
     let member = tx.own_member()?;
-    Ok(EffectivePermissions { member, roles: grants_of(tx, member).await? })
+    Ok(MemberPermissions { member, roles: grants_of(tx, member).await? })
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use insula_core::{
     base::{clock::Clock, crypto::Secret},
-    lifecycle::email_content::{self, Invitation, Link},
+    lifecycle::email_content::{self, InvitationNames, Link},
 };
 
 use super::*;
@@ -31,7 +31,7 @@ fn letter(template: Template) -> EmailContent {
         link: Some(Link { url, lifetime: Duration::from_secs(1800), expires_at: now }),
         device: Some(device),
         until: Some(now),
-        invitation: Some(Box::new(Invitation::new("<b>Acme</b>\r\nX: y", "<script>alert(1)</script>"))),
+        invitation: Some(Box::new(InvitationNames::new("<b>Acme</b>\r\nX: y", "<script>alert(1)</script>"))),
     }
 }
 
