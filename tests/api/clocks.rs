@@ -51,18 +51,21 @@ async fn a_clock_that_is_ahead_ends_no_grace() {
     here.client().bearer(token(&second, "access_token")).get(ME).await.expect(200);
 }
 
+/// How many seconds `text` says that this server is behind.
+fn seconds_behind(text: &str) -> Option<u32> {
+    let (before, _) = text.split_once(" s behind the clock of the database")?;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
 #[tokio::test]
-async fn whoever_operates_a_server_is_told_that_its_clock_differs() {
+async fn operators_are_told_that_the_clock_of_a_server_differs() {
     let Some((here, there)) = two(-20).await else { return };
-    let sentence = "clock of this server is 20 s behind the clock of the database";
+    let is_told = |text: &str| seconds_behind(text).is_some_and(|seconds| (18..=22).contains(&seconds));
     let ready = there.client().get("/readyz").await.expect(200);
-    assert!(
-        ready["status"] == "ready" && ready["warnings"][0].as_str().unwrap().contains(sentence),
-        "{ready}"
-    );
+    assert!(ready["status"] == "ready" && is_told(ready["warnings"][0].as_str().unwrap()), "{ready}");
     let ops = there.operations().await.get("/readyz").await.expect(200);
-    assert_eq!((&ops["status"], &ops["warnings"]), (&json!("ok"), &ready["warnings"]));
-    assert!(there.log().contains(sentence), "{}", there.log());
+    assert!(ops["status"] == "ok" && is_told(ops["warnings"][0].as_str().unwrap()), "{ops}");
+    assert!(is_told(&there.log()), "{}", there.log());
     assert_eq!(here.client().get("/readyz").await.expect(200), json!({ "status": "ready" }));
     assert!(!here.log().contains("clock of the database"), "{}", here.log());
 }

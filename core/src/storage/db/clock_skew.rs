@@ -69,10 +69,8 @@ impl Db {
 }
 
 fn describe(skew: TimeDelta) -> String {
-    let (seconds, direction) = match skew < TimeDelta::zero() {
-        true => (-skew.num_seconds(), "ahead of"),
-        false => (skew.num_seconds(), "behind"),
-    };
+    let direction = if skew < TimeDelta::zero() { "ahead of" } else { "behind" };
+    let seconds = (skew.abs() + TimeDelta::milliseconds(500)).num_seconds();
     format!(
         "the clock of this server is {seconds} s {direction} the clock of the database: correct it, for example with NTP"
     )
@@ -105,6 +103,7 @@ mod tests {
     fn a_warning_says_in_which_direction() {
         assert!(describe(TimeDelta::seconds(25)).contains("25 s behind the clock of the database"));
         assert!(describe(TimeDelta::seconds(-7)).contains("7 s ahead of the clock of the database"));
+        assert!(describe(TimeDelta::milliseconds(19_980)).contains(" 20 s behind"), "rounded, not cut off");
     }
 
     #[tokio::test]
