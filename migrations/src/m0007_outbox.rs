@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
             .column(text("dedupe_key").optional())
             .column(text("state").one_of(["pending", "done", "dead", "cancelled"]))
             .column(integer("attempts"))
-            .column(integer("lapses"))
+            .column(integer("lease_expirations"))
             .column(instant("run_at"))
             .column(text("lease_by").optional())
             .column(instant("lease_until").optional())

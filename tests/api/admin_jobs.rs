@@ -171,7 +171,8 @@ async fn each_verb_does_what_the_state_of_a_job_allows() {
             continue;
         }
         let now = now.expect(200);
-        let stands = format!("{} {} {}", now["state"].as_str().unwrap(), now["attempts"], now["lapses"]);
+        let stands =
+            format!("{} {} {}", now["state"].as_str().unwrap(), now["attempts"], now["lease_expirations"]);
         assert_eq!((&*stands, &now["last_error"]), (after, &json!("no wind")), "{verb} {job:?}");
         if reply.status < 300 {
             assert_eq!(reply.json(), now, "{verb} {job:?}");

@@ -44,7 +44,7 @@ impl Door {
 
 /// Where five wrong ones are free. `X-Forwarded-For` is believed.
 async fn start() -> Server {
-    let builder = Server::builder().env("INSULA_LIMIT_GUESSES", "5/15min");
+    let builder = Server::builder().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min");
     builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await
 }
 

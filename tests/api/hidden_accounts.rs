@@ -121,7 +121,7 @@ async fn an_invitation_tells_its_inviter_nothing() {
 #[tokio::test]
 async fn guesses_count_the_same_whether_an_address_is_new() {
     let (server, _) =
-        start(&[("INSULA_LIMIT_GUESSES", "1/15min"), ("INSULA_TRUSTED_PROXIES", "127.0.0.1")]).await;
+        start(&[("INSULA_LIMIT_FAILED_LOGINS", "1/15min"), ("INSULA_TRUSTED_PROXIES", "127.0.0.1")]).await;
     let stranger = server.client().with("x-forwarded-for", "198.51.100.7");
     let waits = async |email: &str| {
         // Eight seconds to wait after the fourth.

@@ -32,9 +32,9 @@ async fn register(client: &Client) {
 }
 
 /// Lets the one job of this kind be due, as often tried and as often lapsed as that.
-async fn due(vault: &Vault, kind: &str, attempts: u32, lapses: u32) {
+async fn due(vault: &Vault, kind: &str, attempts: u32, lease_expirations: u32) {
     let changed = format!(
-        "UPDATE outbox SET attempts = {attempts}, lapses = {lapses}, run_at = created_at, lease_by = NULL, lease_until = NULL
+        "UPDATE outbox SET attempts = {attempts}, lease_expirations = {lease_expirations}, run_at = created_at, lease_by = NULL, lease_until = NULL
          WHERE kind = '{kind}' AND state = 'pending'"
     );
     assert_eq!(vault.execute(&changed).await, 1);

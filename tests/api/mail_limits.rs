@@ -29,7 +29,7 @@ async fn all_are_due(vault: &Vault) {
 async fn a_mailbox_gets_its_share_and_the_rest_later() {
     let place = Workplace::new().await;
     let start = || Server::builder().workplace(&place).with_mail();
-    let (server, operator) = start().env("INSULA_LIMIT_RECIPIENT", "2/h").start_with_operator().await;
+    let (server, operator) = start().env("INSULA_LIMIT_RECIPIENT_EMAILS", "2/h").start_with_operator().await;
     let (anybody, inbox) = (server.client(), Inbox::of(&server).await);
     let forgot = async |spelling: &str| {
         let asked = anybody.post("/api/v1/auth/password/forgot", json!({ "email": spelling })).await;
@@ -41,11 +41,11 @@ async fn a_mailbox_gets_its_share_and_the_rest_later() {
     inbox.last("send_password_reset").await;
     // However it is spelled.
     forgot("ADA@example.com").await;
-    come_to_wait(&operator, 1, "INSULA_LIMIT_RECIPIENT").await;
+    come_to_wait(&operator, 1, "INSULA_LIMIT_RECIPIENT_EMAILS").await;
     // Nobody else waits.
     server.client().register("bob@example.com").await;
     assert_eq!(inbox.last("send_verification").await.to, "bob@example.com");
-    come_to_wait(&operator, 1, "INSULA_LIMIT_RECIPIENT").await;
+    come_to_wait(&operator, 1, "INSULA_LIMIT_RECIPIENT_EMAILS").await;
 
     server.terminate().await;
     let server = start().start().await;
@@ -57,7 +57,8 @@ async fn a_mailbox_gets_its_share_and_the_rest_later() {
 async fn an_organization_sends_its_share_and_the_rest_later() {
     let place = Workplace::new().await;
     let start = || Server::builder().workplace(&place).with_mail();
-    let (server, operator) = start().env("INSULA_LIMIT_SENDING", "2/h").start_with_operator().await;
+    let (server, operator) =
+        start().env("INSULA_LIMIT_ORGANIZATION_EMAILS", "2/h").start_with_operator().await;
     let ada = server.client().register("ada@example.com").await;
     server.vault().await.execute("UPDATE users SET email_verified_at = created_at").await;
     for slug in ["acme", "globex"] {
@@ -67,7 +68,7 @@ async fn an_organization_sends_its_share_and_the_rest_later() {
     for guest in &guests {
         ada.invite("acme", guest, &["viewer"]).await.expect(201);
     }
-    come_to_wait(&operator, 2, "INSULA_LIMIT_SENDING").await;
+    come_to_wait(&operator, 2, "INSULA_LIMIT_ORGANIZATION_EMAILS").await;
     // Another organization has a share of its own.
     ada.invite("globex", "five@example.com", &["viewer"]).await.expect(201);
     let mail = Inbox::of(&server).await.last("send_invitation").await;

@@ -188,7 +188,7 @@ async fn a_redis_in_common_counts_for_each_installation() {
     let Some(redis) = redis() else { return };
     let url = format!("redis://{redis}");
     // However slow Redis is: otherwise each server would count for itself.
-    let settings = [("REDIS_URL", &*url), ("INSULA_LIMIT_LOG_IN", "1/h"), ("INSULA_REDIS_DEADLINE", "30")];
+    let settings = [("REDIS_URL", &*url), ("INSULA_LIMIT_LOG_IN", "1/h"), ("INSULA_REDIS_TIMEOUT", "30")];
     let start =
         || settings.iter().fold(Server::builder(), |server, (name, value)| server.env(name, value)).start();
     let (a, b) = (start().await, start().await);

@@ -80,7 +80,7 @@ async fn a_person_reads_and_writes_by_quotas_of_his_own() {
 
 #[tokio::test]
 async fn an_organization_has_quotas_that_its_members_share() {
-    let builder = Server::builder().env("INSULA_LIMIT_MAIL", "3/h").env("INSULA_LIMIT_EXPORT", "1/h");
+    let builder = Server::builder().env("INSULA_LIMIT_INVITATIONS", "3/h").env("INSULA_LIMIT_EXPORT", "1/h");
     let server = builder.start().await;
     let ada = server.client().register("ada@example.com").await;
     ada.found("acme").await;
@@ -182,7 +182,7 @@ async fn two_processes_share_what_there_is() {
             None => builder.env("INSULA_REPLICAS", "2"),
         };
         // On a busy machine Redis takes its time; and other tests use it too.
-        builder = builder.env("INSULA_REDIS_DEADLINE", "30");
+        builder = builder.env("INSULA_REDIS_TIMEOUT", "30");
         servers.push(builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await);
     }
     let address = format!("198.51.100.{}", std::process::id() % 250);
@@ -233,7 +233,7 @@ async fn guess_on(server: &Server, email: &str) -> u32 {
 /// After five wrong passwords, whether the account exists or not. Its user can still log in from a known network.
 #[tokio::test]
 async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
-    let builder = Server::builder().env("INSULA_LIMIT_GUESSES", "5/15min");
+    let builder = Server::builder().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min");
     let server = builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await;
     let (home, thief) = ("203.0.113.1", "198.51.100.1");
     let from = |address: &str| server.client().with("x-forwarded-for", address);
@@ -266,7 +266,7 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
 /// On any network: a laptop moves, and guesses by others must not affect its user.
 #[tokio::test]
 async fn a_browser_that_has_logged_in_waits_for_its_own_guesses_alone() {
-    let builder = Server::builder().env("INSULA_LIMIT_GUESSES", "5/15min");
+    let builder = Server::builder().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min");
     let server = builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await;
     let home = server.client().with("x-forwarded-for", "203.0.113.1");
     let mut tokens = Vec::new();

@@ -45,7 +45,7 @@ async fn of_three_processes_one_does_what_is_due() {
     for server in &servers {
         operators.push(server.operations().await);
     }
-    for schedule in ["forget-jobs", "forget-emails"] {
+    for schedule in ["purge-jobs", "purge-emails"] {
         eventually("at the first start at once", async || counted(&operators, &runs(schedule)).await == 1)
             .await;
         assert_eq!(runs_of_one_tick(&vault, &operators, schedule).await, 1, "{schedule}");
@@ -54,13 +54,13 @@ async fn of_three_processes_one_does_what_is_due() {
     assert_eq!(
         vault.texts(names).await,
         [
-            "expire-answers",
+            "expire-idempotency-keys",
             "expire-invitations",
             "expire-sessions",
             "expire-slugs",
             "expire-tokens",
-            "forget-emails",
-            "forget-jobs",
+            "purge-emails",
+            "purge-jobs",
             "prune-audit-logs",
             "purge-accounts",
             "purge-organizations"
@@ -77,10 +77,10 @@ async fn what_was_kept_long_enough_is_forgotten_and_counted() {
     assert!(rows("outbox").await > 0);
     // Whatever else becomes of them.
     vault.execute("UPDATE outbox SET state = 'done', lease_by = NULL, lease_until = NULL").await;
-    vault.due("forget-jobs").await;
+    vault.due("purge-jobs").await;
     vault.mailed("new@example.com").await;
-    vault.due("forget-emails").await;
-    for schedule in ["forget-jobs", "forget-emails"] {
+    vault.due("purge-emails").await;
+    for schedule in ["purge-jobs", "purge-emails"] {
         assert!(runs_of_one_tick(&vault, &operators, schedule).await >= 1);
     }
     let (jobs, new) = (rows("outbox").await, "emails WHERE message_id = '<a@test>'");
@@ -89,11 +89,11 @@ async fn what_was_kept_long_enough_is_forgotten_and_counted() {
     for table in ["outbox", "emails"] {
         vault.execute(&format!("UPDATE {table} SET created_at = {LONG_AGO}, updated_at = {LONG_AGO}")).await;
     }
-    vault.due("forget-jobs").await;
-    vault.due("forget-emails").await;
+    vault.due("purge-jobs").await;
+    vault.due("purge-emails").await;
     eventually("the old ones are gone", async || rows("outbox").await + rows(new).await == 0).await;
     let (forgotten, line) =
-        (u64::try_from(jobs).unwrap(), r#"insula_schedule_rows_total{name="forget-jobs"}"#);
+        (u64::try_from(jobs).unwrap(), r#"insula_schedule_rows_total{name="purge-jobs"}"#);
     eventually("they are counted", async || counted(&operators, line).await == forgotten).await;
 }
 
@@ -101,15 +101,15 @@ async fn what_was_kept_long_enough_is_forgotten_and_counted() {
 async fn what_fails_is_told_and_done_when_it_can_be() {
     let server = Server::start().await;
     let (vault, operators) = (server.vault().await, [server.operations().await]);
-    eventually("the first run", async || counted(&operators, &runs("forget-emails")).await == 1).await;
+    eventually("the first run", async || counted(&operators, &runs("purge-emails")).await == 1).await;
     let (away, back) = ("ALTER TABLE emails RENAME TO away", "ALTER TABLE away RENAME TO emails");
     vault.execute(away).await;
-    vault.due("forget-emails").await;
-    let failed = r#"insula_schedule_runs_total{name="forget-emails",outcome="failed"}"#;
+    vault.due("purge-emails").await;
+    let failed = r#"insula_schedule_runs_total{name="purge-emails",outcome="failed"}"#;
     eventually("it failed", async || counted(&operators, failed).await == 1).await;
-    let error = "SELECT coalesce(last_error, '') FROM schedules WHERE name = 'forget-emails'";
+    let error = "SELECT coalesce(last_error, '') FROM schedules WHERE name = 'purge-emails'";
     eventually("it is told why", async || vault.text(error).await.contains("emails")).await;
     vault.execute(back).await;
-    vault.due("forget-emails").await;
+    vault.due("purge-emails").await;
     eventually("no error is left", async || vault.text(error).await.is_empty()).await;
 }

@@ -11,7 +11,7 @@ const NEW: &str = "Violet-harbour-92-lamp";
 
 /// A server, and a person who registered there, is signed in, and was mailed a link: its token.
 async fn registered() -> (Server, Client, String) {
-    let server = Server::builder().with_mail().env("INSULA_LIMIT_GUESSES", "5/15min").start().await;
+    let server = Server::builder().with_mail().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min").start().await;
     let inbox = Inbox::of(&server).await;
     let ada = server.client().register("ada@example.com").await;
     let token = inbox.last("send_verification").await.token;

@@ -73,7 +73,7 @@ impl Vault {
         };
         let payload = serde_json::json!({ "user": user });
         let insert = format!(
-            "INSERT INTO outbox (id, organization_id, queue, kind, payload, actor, state, attempts, lapses, run_at, created_at, updated_at)
+            "INSERT INTO outbox (id, organization_id, queue, kind, payload, actor, state, attempts, lease_expirations, run_at, created_at, updated_at)
              {numbers}
              SELECT {id}, {owner}, o.queue, 'send_welcome', '{payload}', o.actor, 'pending', 0, 0, o.created_at, o.created_at, o.created_at
              FROM numbers, (SELECT * FROM outbox WHERE kind = 'send_verification' LIMIT 1) o"
@@ -129,7 +129,7 @@ impl Vault {
         let run_at = if job.is_waiting { LATER } else { &created_at };
         let Planted { kind, payload, state, attempts, .. } = job;
         let sql = format!(
-            "INSERT INTO outbox (id, organization_id, queue, kind, payload, actor, state, attempts, lapses, run_at,
+            "INSERT INTO outbox (id, organization_id, queue, kind, payload, actor, state, attempts, lease_expirations, run_at,
              lease_by, lease_until, last_error, created_at, updated_at)
              VALUES ({id}, {owner}, 'mail', '{kind}', '{payload}', '{{\"kind\":\"system\",\"id\":null}}', '{state}',
              {attempts}, 1, {run_at}, {lease_by}, {lease_until}, 'no wind', {created_at}, {created_at})"

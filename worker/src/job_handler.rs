@@ -71,7 +71,10 @@ impl JobHandler {
         };
         if claimed.is_harmful() {
             return (
-                ClaimOutcome::Dead(format!("{} workers stopped while they ran this job", claimed.lapses)),
+                ClaimOutcome::Dead(format!(
+                    "{} workers stopped while they ran this job",
+                    claimed.lease_expirations
+                )),
                 None,
             );
         }
@@ -141,8 +144,8 @@ fn count(claimed: &ClaimedJob, outcome: &ClaimOutcome, email: Option<&DeliveryAt
         ClaimOutcome::Released | ClaimOutcome::PutOff(..) => return,
     };
     metrics::job_finished(queue, kind, outcome, took.as_secs_f64());
-    if claimed.lapses > 0 {
-        metrics::jobs_lapsed(queue, 1);
+    if claimed.lease_expirations > 0 {
+        metrics::jobs_lease_expired(queue, 1);
     }
 }
 

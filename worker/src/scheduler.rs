@@ -43,13 +43,13 @@ type Batch = for<'a> fn(&'a Db, &'a TaskContext) -> Pin<Box<dyn Future<Output = 
 const TABLE: &[(&str, &str, Batch)] = &[
     ("expire-sessions", "* * * * *", |db, _| Box::pin(maintenance::expire_sessions(db))),
     ("expire-tokens", "* * * * *", |db, _| Box::pin(maintenance::expire_tokens(db))),
-    ("expire-answers", "* * * * *", |db, _| Box::pin(maintenance::expire_idempotency_keys(db))),
+    ("expire-idempotency-keys", "* * * * *", |db, _| Box::pin(maintenance::expire_idempotency_keys(db))),
     ("expire-invitations", "* * * * *", |db, _| Box::pin(invitations::expire_overdue(db))),
     ("purge-accounts", "*/5 * * * *", |db, _| Box::pin(accounts::purge(db))),
     ("purge-organizations", "*/5 * * * *", |db, _| Box::pin(organization_lifecycle::purge(db))),
     ("expire-slugs", "27 * * * *", |db, _| Box::pin(maintenance::expire_slugs(db))),
-    ("forget-jobs", "7 * * * *", |db, means| Box::pin(maintenance::purge_jobs(db, means.kept.jobs))),
-    ("forget-emails", "17 * * * *", |db, means| Box::pin(maintenance::purge_emails(db, means.kept.emails))),
+    ("purge-jobs", "7 * * * *", |db, means| Box::pin(maintenance::purge_jobs(db, means.kept.jobs))),
+    ("purge-emails", "17 * * * *", |db, means| Box::pin(maintenance::purge_emails(db, means.kept.emails))),
     ("prune-audit-logs", "37 * * * *", |db, means| {
         Box::pin(maintenance::prune_audit_logs(db, &means.signer))
     }),

@@ -183,7 +183,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         mail: EmailTokens::new(master, config),
         dev_mail: DevInbox::of(config),
         limits: RateLimiter::new(config, db.counters()),
-        guesses: LoginThrottle::new(master, config.limit_guesses, db.counters()),
+        guesses: LoginThrottle::new(master, config.limit_failed_logins, db.counters()),
         trusted_proxies: config.trusted_proxies.clone(),
         policy: SessionPolicy::from(config),
         new_account_age: config.new_account_age,

@@ -31,18 +31,18 @@ const BY_ADDRESS: &[(&str, RateClass)] = &[
     ("register", RateClass::Register),
     ("forgotPassword", RateClass::Reset),
     ("resendVerification", RateClass::Reset),
-    ("resetPassword", RateClass::Confirm),
-    ("verifyEmail", RateClass::Confirm),
-    ("undoEmailChange", RateClass::Confirm),
-    ("previewInvitation", RateClass::Confirm),
-    ("acceptInvitation", RateClass::Confirm),
-    ("declineInvitation", RateClass::Confirm),
+    ("resetPassword", RateClass::EmailLinks),
+    ("verifyEmail", RateClass::EmailLinks),
+    ("undoEmailChange", RateClass::EmailLinks),
+    ("previewInvitation", RateClass::EmailLinks),
+    ("acceptInvitation", RateClass::EmailLinks),
+    ("declineInvitation", RateClass::EmailLinks),
 ];
 
 /// Operations counted by organization, in addition to the user.
 const BY_ORGANIZATION: &[(&str, RateClass)] = &[
-    ("createInvitation", RateClass::Mail),
-    ("resendInvitation", RateClass::Mail),
+    ("createInvitation", RateClass::Invitations),
+    ("resendInvitation", RateClass::Invitations),
     ("createInvitations", RateClass::Bulk),
     ("importTimeEntries", RateClass::Bulk),
     ("createTasks", RateClass::Bulk),
@@ -139,7 +139,7 @@ pub(crate) async fn by_person_and_organization(
     let Some(operation) = request.data::<Arc<Operation>>() else { return Ok(()) };
     take(state, request, by_person(&operation.method, &operation.template), &user.to_string()).await?;
     match (listed(BY_ORGANIZATION, operation.id), org) {
-        (Some(RateClass::Mail), Some(org)) => by_invitation(state, request, user, org).await,
+        (Some(RateClass::Invitations), Some(org)) => by_invitation(state, request, user, org).await,
         (Some(class), Some(org)) => take(state, request, class, &org.to_string()).await,
         _ => Ok(()),
     }
@@ -162,7 +162,7 @@ pub(crate) async fn by_invitation(
         false => RateClass::Inviter,
     };
     take(state, request, class, &user.to_string()).await?;
-    take(state, request, RateClass::Mail, &org.to_string()).await
+    take(state, request, RateClass::Invitations, &org.to_string()).await
 }
 
 /// Takes a token of the class for `key`, and records it for the response headers.

@@ -185,7 +185,7 @@ impl Stage {
                 return Ok(from.elapsed());
             }
             if from.elapsed() > PATIENCE {
-                let jobs = vault.texts("SELECT kind || ' attempts=' || attempts || ' lapses=' || lapses || ' ' || coalesce(last_error, '') FROM outbox WHERE state = 'pending' LIMIT 5").await;
+                let jobs = vault.texts("SELECT kind || ' attempts=' || attempts || ' lease_expirations=' || lease_expirations || ' ' || coalesce(last_error, '') FROM outbox WHERE state = 'pending' LIMIT 5").await;
                 return Err(format!(
                     "{left} jobs still wait and {unsealed} events are not sealed after {PATIENCE:?}, such as {jobs:#?}"
                 ));

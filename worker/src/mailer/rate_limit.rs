@@ -20,9 +20,9 @@ impl EmailRateLimit {
     /// [`Delivery::PutOff`] when it must wait.
     pub(super) async fn take(&self, org: OrgId, mailbox: String) -> Result<(), Delivery> {
         if org != OrgId::PLATFORM {
-            self.count(RateClass::Sending, &org.0.to_string()).await?;
+            self.count(RateClass::OrganizationEmails, &org.0.to_string()).await?;
         }
-        self.count(RateClass::Recipient, &mailbox).await
+        self.count(RateClass::RecipientEmails, &mailbox).await
     }
 
     async fn count(&self, class: RateClass, key: &str) -> Result<(), Delivery> {
@@ -32,8 +32,10 @@ impl EmailRateLimit {
         let chance = f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX);
         let wait = (wait + (verdict.quota.per / 10).mul_f64(chance)).max(Duration::from_secs(1));
         let why = match class {
-            RateClass::Sending => "its organization sends more e-mails than INSULA_LIMIT_SENDING allows",
-            _ => "its recipient receives more e-mails than INSULA_LIMIT_RECIPIENT allows",
+            RateClass::OrganizationEmails => {
+                "its organization sends more e-mails than INSULA_LIMIT_ORGANIZATION_EMAILS allows"
+            }
+            _ => "its recipient receives more e-mails than INSULA_LIMIT_RECIPIENT_EMAILS allows",
         };
         Err(Delivery::PutOff { wait, why: why.to_owned() })
     }

@@ -89,7 +89,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
-    let guesses = LoginThrottle::new(&master, config.limit_guesses, None);
+    let guesses = LoginThrottle::new(&master, config.limit_failed_logins, None);
     let devices = DeviceCookies::new(&master);
     let verifier = Verifier {
         db: &db,

@@ -86,7 +86,7 @@ pub(super) struct Job {
     /// Number of attempts to run it.
     attempts: i32,
     /// Number of times that a worker claimed the job and its lease expired without a result.
-    lapses: i32,
+    lease_expirations: i32,
     /// The job does not run before this time.
     run_at: DateTime<Utc>,
     /// When the lease of the worker that claimed the job expires. `null`: no worker has claimed it.
@@ -217,7 +217,7 @@ impl Job {
             queue: QueueName(job.queue),
             kind: JobKind(job.kind),
             attempts: job.attempts,
-            lapses: job.lapses,
+            lease_expirations: job.lease_expirations,
             run_at: job.run_at,
             lease_until: job.lease_until,
             last_error: job.last_error,

@@ -70,7 +70,7 @@ impl Cluster {
         let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
         let linked = redis_pubsub::link(url.expose(), config, namespace.clone(), Arc::clone(&touched));
         let (others, link) = linked.map_err(unreadable)?;
-        let counters = Some(link.counters(config.redis_deadline));
+        let counters = Some(link.counters(config.redis_timeout));
         Ok((Self { touched, others: Some(others), counters }, Some(link)))
     }
 

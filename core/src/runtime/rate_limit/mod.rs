@@ -70,13 +70,13 @@ classes! {
     /// Mails of that kind to one mailbox.
     Mailbox = "mailbox", true, limit_mailbox;
     /// Uses of mailed links, from one address.
-    Confirm = "confirm", true, limit_confirm;
+    EmailLinks = "email_links", true, limit_email_links;
     /// Reads of one person.
     Read = "read", false, limit_read;
     /// Writes of one person.
     Write = "write", false, limit_write;
     /// Invitations of one organization.
-    Mail = "mail", true, limit_mail;
+    Invitations = "invitations", true, limit_invitations;
     /// Invitations of one person, wherever they invite.
     Inviter = "inviter", true, limit_inviter;
     /// The same, of a person whose account is new.
@@ -88,9 +88,9 @@ classes! {
     /// Platform administration requests of one superuser.
     Admin = "admin", false, limit_admin;
     /// Mails that are sent for one organization.
-    Sending = "sending", true, limit_sending;
+    OrganizationEmails = "organization_emails", true, limit_organization_emails;
     /// Mails that are sent to one mailbox.
-    Recipient = "recipient", true, limit_recipient;
+    RecipientEmails = "recipient_emails", true, limit_recipient_emails;
 }
 
 /// What came of asking.

@@ -59,7 +59,7 @@ instruments! {
     jobs: histogram(OF_REQUESTS) = "messaging.process.duration", "s", "Duration of job attempts";
     retries: counter = "insula.jobs.retries", "{attempt}", "Failed job attempts that will be retried";
     dead: counter = "insula.jobs.dead", "{job}", "Jobs that failed permanently";
-    lapses: counter = "insula.jobs.lapses", "{job}", "Jobs whose lease expired because their worker stopped responding";
+    lease_expired: counter = "insula.jobs.lease_expired", "{job}", "Jobs whose lease expired because their worker stopped responding";
     depth: count = "insula.jobs.depth", "{job}", "Pending and dead jobs in the whole database";
     oldest: gauge = "insula.jobs.oldest_pending_age", "s", "Age of the oldest due job";
     emails: counter = "insula.emails", "{email}", "Attempts to send an e-mail, by result";
@@ -166,9 +166,9 @@ pub fn job_finished(queue: &'static str, kind: &'static str, outcome: JobOutcome
 }
 
 /// So many jobs of a queue were taken back from workers that vanished.
-pub fn jobs_lapsed(queue: &'static str, jobs: u64) {
+pub fn jobs_lease_expired(queue: &'static str, jobs: u64) {
     if let Some(instruments) = instruments() {
-        instruments.lapses.add(jobs, &[label("messaging.destination.name", queue)]);
+        instruments.lease_expired.add(jobs, &[label("messaging.destination.name", queue)]);
     }
 }
 
@@ -230,7 +230,7 @@ mod tests {
         job_finished("mail", "brew", JobOutcome::Retry("deferred"), 0.5);
         job_finished("mail", "brew", JobOutcome::Dead("bounced"), 0.5);
         request_shed();
-        jobs_lapsed("tea", 3);
+        jobs_lease_expired("tea", 3);
         jobs_counted("tea", "pending", 7);
         jobs_counted("tea", "pending", 0);
         oldest_job("tea", 12.5);
@@ -245,7 +245,7 @@ mod tests {
             r#"messaging_process_duration_seconds_count{messaging_destination_name="mail",messaging_operation_name="brew",messaging_system="insula"} 1"#,
             r#"insula_jobs_retries_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
             r#"insula_jobs_dead_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,
-            r#"insula_jobs_lapses_total{messaging_destination_name="tea"} 3"#,
+            r#"insula_jobs_lease_expired_total{messaging_destination_name="tea"} 3"#,
             r#"insula_jobs_depth{queue="tea",state="pending"} 0"#,
             r#"insula_jobs_oldest_pending_age_seconds{queue="tea"} 12.5"#,
             r#"insula_emails_total{status="sent",template="tea"} 1"#,

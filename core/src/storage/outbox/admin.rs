@@ -102,17 +102,17 @@ pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: Envelope) -> Result<
     let now = scope.now();
     // Somebody who began later may have had it done meanwhile: due when it was last changed is due.
     let is_due = job.run_at <= now.max(job.updated_at);
-    let (attempts, lapses) = match job.state {
+    let (attempts, lease_expirations) = match job.state {
         State::Done => return Err(ErrorCode::JobFinished.refuse()),
         State::Pending if is_due || job.is_running(now) => return Ok(job),
-        State::Pending => (job.attempts, job.lapses),
+        State::Pending => (job.attempts, job.lease_expirations),
         State::Dead | State::Cancelled => (0, 0),
     };
     let row = ActiveModel {
         id: Set(job.id),
         state: Set(State::Pending),
         attempts: Set(attempts),
-        lapses: Set(lapses),
+        lease_expirations: Set(lease_expirations),
         run_at: Set(now),
         lease_by: Set(None),
         lease_until: Set(None),

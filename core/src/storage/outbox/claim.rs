@@ -27,7 +27,7 @@ use crate::{
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// How often a job may take its worker with it before it is given up.
-const MAX_LAPSES: i32 = 10;
+const MAX_LEASE_EXPIRATIONS: i32 = 10;
 
 /// A job that is ours for [`LEASE`].
 #[derive(Clone, Debug)]
@@ -41,21 +41,21 @@ pub struct ClaimedJob {
     /// Which attempt this is, from 1.
     pub attempt: i32,
     /// How often it took its worker with it.
-    pub lapses: i32,
+    pub lease_expirations: i32,
 }
 
 impl ClaimedJob {
     /// Has it ended so many workers that it must not be tried again?
     pub fn is_harmful(&self) -> bool {
-        self.lapses >= MAX_LAPSES
+        self.lease_expirations >= MAX_LEASE_EXPIRATIONS
     }
 }
 
 impl From<Envelope> for ClaimedJob {
     fn from(row: Envelope) -> Self {
         let job_ref = JobRef { org: row.organization_id, job: row.id };
-        let (attempt, lapses) = (row.attempts, row.lapses);
-        Self { job_ref, job: row.job(), kind: row.kind, attempt, lapses }
+        let (attempt, lease_expirations) = (row.attempts, row.lease_expirations);
+        Self { job_ref, job: row.job(), kind: row.kind, attempt, lease_expirations }
     }
 }
 
@@ -141,7 +141,7 @@ async fn take(
         (Column::LeaseBy, Expr::value(holder)),
         (Column::LeaseUntil, scope.sql_after(LEASE)),
         (Column::Attempts, Expr::col(Column::Attempts).add(1)),
-        (Column::Lapses, Expr::col(Column::Lapses).add(lapsed)),
+        (Column::LeaseExpirations, Expr::col(Column::LeaseExpirations).add(lapsed)),
         (Column::UpdatedAt, scope.sql_now()),
     ];
     let mut free = free(&scope.sql_now()).add(Column::Id.is_in(wanted));

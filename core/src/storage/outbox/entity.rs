@@ -64,7 +64,7 @@ pub struct Model {
     /// How often it was tried.
     pub attempts: i32,
     /// How often a worker took it and was never heard of again.
-    pub lapses: i32,
+    pub lease_expirations: i32,
     /// Not before this instant.
     pub run_at: DateTimeUtc,
     /// Which worker has it.

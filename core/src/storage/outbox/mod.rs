@@ -180,7 +180,7 @@ impl<P: WritePermission> OrgTx<P> {
                 dedupe_key: Set(None),
                 state: Set(State::Pending),
                 attempts: Set(0),
-                lapses: Set(0),
+                lease_expirations: Set(0),
                 run_at: Set(now),
                 created_at: Set(now),
                 updated_at: Set(now),

@@ -99,11 +99,11 @@ async fn who_lost_his_lease_decides_nothing() {
     let acme = sandbox.tenant("acme").await;
     let job_ref = jobs(&sandbox, acme, 1).await[0];
     let slow = claim(&sandbox, "slow", &[job_ref]).await.remove(0);
-    assert_eq!((slow.attempt, slow.lapses), (1, 0));
+    assert_eq!((slow.attempt, slow.lease_expirations), (1, 0));
     assert!(claim(&sandbox, "quick", &[job_ref]).await.is_empty());
     lapse(&sandbox, acme).await;
     let quick = claim(&sandbox, "quick", &[job_ref]).await.remove(0);
-    assert_eq!((quick.attempt, quick.lapses), (2, 1));
+    assert_eq!((quick.attempt, quick.lease_expirations), (2, 1));
     settle(&sandbox, "slow", &slow, ClaimOutcome::Dead("too late".into())).await;
     assert_eq!(row(&sandbox, acme, job_ref).await.state, State::Pending);
     // Not even by the same name: he may have taken it twice.
@@ -120,9 +120,9 @@ async fn a_job_that_ends_its_worker_again_and_again_is_found_out() {
     let sandbox = TestDb::new().await;
     let acme = sandbox.tenant("acme").await;
     let job_ref = jobs(&sandbox, acme, 1).await[0];
-    for lapses in 0..10 {
+    for lease_expirations in 0..10 {
         let claimed = claim(&sandbox, "victim", &[job_ref]).await.remove(0);
-        assert_eq!((claimed.lapses, claimed.is_harmful()), (lapses, false));
+        assert_eq!((claimed.lease_expirations, claimed.is_harmful()), (lease_expirations, false));
         lapse(&sandbox, acme).await;
     }
     let claimed = claim(&sandbox, "victim", &[job_ref]).await.remove(0);
@@ -146,7 +146,7 @@ async fn what_failed_waits_what_was_given_back_does_not() {
     // The waiting and the dead are nobody's.
     let again = claim(&sandbox, "worker", &job_refs).await;
     assert_eq!(again.iter().map(|claimed| claimed.job_ref).collect::<Vec<_>>(), [claimed[2].job_ref]);
-    assert_eq!((again[0].attempt, again[0].lapses), (1, 0));
+    assert_eq!((again[0].attempt, again[0].lease_expirations), (1, 0));
 }
 
 #[tokio::test]
