@@ -1,60 +1,75 @@
-//! Runs jobs: an apalis worker takes them from the queue and gives each to the job handler (docs/decisions.md).
+//! The apalis worker: which layers surround a job.
 
 use std::{sync::Arc, time::Duration};
 
-use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
-use apalis_core::{
-    backend::memory::{MemorySink, MemoryStorage, MemoryStorageError},
-    task::Task,
+use apalis::{
+    layers::{catch_panic::CatchPanicLayer, tracing::TraceLayer},
+    prelude::{WorkerBuilder, WorkerBuilderExt, WorkerError},
 };
-use futures_util::{FutureExt, Sink, SinkExt, StreamExt, lock::Mutex as AsyncMutex, sink, stream};
-use insula_core::runtime::job_wakeup::JobRef;
+use apalis_core::{
+    task::Task,
+    worker::ext::{ack::AcknowledgeLayer, parallelize::ParallelizeLayer},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use insula_core::storage::outbox::LEASE;
 use tokio_util::sync::CancellationToken;
 
-use crate::{fair_queue::FairQueue, job_handler::JobHandler};
+use crate::{
+    acknowledgement::OutcomeRecorder,
+    job_handler::{JobHandler, handle},
+    outbox_backend::{Claim, OutboxBackend},
+};
+
+/// How long a job may take: less than its lease, so that no other worker begins it meanwhile.
+pub(crate) const JOB_TIMEOUT: Duration = Duration::from_secs(45);
+const _: () = assert!(JOB_TIMEOUT.as_secs() + 10 < LEASE.as_secs());
 
 /// How long to wait before a worker that stopped by itself is started again.
-const PAUSE: Duration = Duration::from_secs(1);
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Has `hands` take jobs, at most `concurrency` at a time, until `stop`; what was taken by then runs on in their tasks.
+/// Runs the jobs of `backend` until `stop`, then until the running jobs are done and the backend is closed. `name` is unique
+/// among all workers.
 pub(crate) async fn run(
-    queue: &FairQueue,
-    hands: Arc<JobHandler>,
-    concurrency: usize,
+    name: &str,
+    backend: impl Fn() -> OutboxBackend,
+    recorder: OutcomeRecorder,
+    handler: Arc<JobHandler>,
     stop: &CancellationToken,
 ) {
-    let mut start = 0_u32;
+    let mut starts = 0_u32;
     while !stop.is_cancelled() {
-        let name = format!("{}-{start}", hands.name());
-        let worker = WorkerBuilder::new(name.as_str())
-            .backend(memory(queue.clone()))
-            .data(Arc::clone(&hands))
-            .concurrency(concurrency)
-            .build(take);
-        // It has to be told: that nothing comes any more does not end it.
-        let told = stop.clone().cancelled_owned().map(Ok::<(), WorkerError>);
-        if let Err(error) = worker.run_until(told).await {
+        let name = format!("{name}-{starts}");
+        let worker = worker(&name, backend(), recorder.clone(), Arc::clone(&handler), stop.clone());
+        if let Err(error) = worker.await {
             tracing::error!(%error, worker = name, "job executor stopped");
         }
-        start += 1;
-        stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+        starts += 1;
+        stop.run_until_cancelled(tokio::time::sleep(RESTART_DELAY)).await;
     }
 }
 
-/// In a task of its own: on whichever core is free, and to its end whatever becomes of the worker.
-async fn take(job_ref: JobRef, hands: Data<Arc<JobHandler>>) -> Result<(), BoxDynError> {
-    let own = Arc::clone(&hands);
-    Ok(hands.tasks.spawn(async move { own.handle(job_ref).await }).await?)
+/// An apalis worker and its layers; the first layer is the outermost. Each job is a tokio task of its own, which runs on any
+/// core.
+fn worker(
+    name: &str,
+    backend: OutboxBackend,
+    recorder: OutcomeRecorder,
+    handler: Arc<JobHandler>,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<(), WorkerError>> {
+    let worker = WorkerBuilder::new(name)
+        .backend(backend)
+        .data(handler)
+        .layer(ParallelizeLayer::new(tokio::spawn))
+        .layer(TraceLayer::new().make_span_with(span))
+        .layer(AcknowledgeLayer::new(recorder))
+        .timeout(JOB_TIMEOUT)
+        .layer(CatchPanicLayer::new())
+        .build(handle);
+    worker.run_until(stop.cancelled_owned().map(Ok::<(), WorkerError>)).boxed()
 }
 
-/// Apalis' memory backend over our queue, whose turns its own has not. Nothing is put in from its other end.
-fn memory(queue: FairQueue) -> MemoryStorage<JobRef> {
-    let next = |queue: FairQueue| async move {
-        let job_ref = queue.next().await;
-        Some((Task::new(job_ref), queue))
-    };
-    let none: Box<dyn Sink<Task<JobRef>, Error = MemoryStorageError> + Send + Sync + Unpin> =
-        Box::new(sink::drain().sink_map_err(|never| match never {}));
-    let none = MemorySink::new(Arc::new(AsyncMutex::new(none)));
-    MemoryStorage::new_with(none, stream::unfold(queue, next).boxed())
+fn span(task: &Task<Claim>) -> tracing::Span {
+    let claim = &task.args;
+    tracing::info_span!("job", id = %claim.job_ref.job, kind = claim.kind, attempt = claim.attempt)
 }

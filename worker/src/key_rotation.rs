@@ -1,4 +1,4 @@
-//! The keys that sign access tokens take turns.
+//! Replaces the keys that sign access tokens.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::every;
 
-/// How the keys that sign take turns.
-pub struct Keys {
-    /// Wraps their private parts.
+/// When signing keys are replaced.
+pub struct KeyRotation {
+    /// Encrypts the private keys.
     pub master: MasterKey,
-    /// How long each stage lasts.
+    /// How long each stage of a key lasts.
     pub schedule: Schedule,
-    /// How often it is looked whether one is over.
+    /// How often to check whether a stage is over.
     pub every: Duration,
 }
 
-/// Looks after them until `stop`. Every process does: who is second finds nothing to do.
-pub(crate) async fn take_turns(db: &Db, keys: &Keys, stop: &CancellationToken) {
+/// Rotates keys that are due until `stop`. Every process does this; the first one to claim a rotation makes it.
+pub(crate) async fn run(db: &Db, keys: &KeyRotation, stop: &CancellationToken) {
     let mut tick = every(keys.every);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         if let Err(error) = maintenance::advance_keys(db, &keys.master, &keys.schedule).await {

@@ -1,7 +1,8 @@
-//! Background work: what nobody waits for. Runs inside the server, or in a process of its own.
+//! Background work, inside the server or in a process of its own.
 //!
-//! A worker hears of jobs by a channel from the server around it ([`Worker::job_refs`]), by Redis ([`redis_wakeup`]) and by
-//! polling the outbox (`poller`). They wait in one `fair_queue`, from which the `executor` takes them.
+//! A worker learns of jobs through a channel from the server in its process ([`Worker::job_refs`]), through Redis
+//! ([`redis_wakeup`]) and by polling the outbox (`poller`). They wait in one `fair_queue`. The `outbox_backend` claims them
+//! from there for the apalis worker of the `executor`, which gives each to the `job_handler`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -12,6 +13,8 @@ mod fair_queue;
 pub mod redis_wakeup;
 mod poller;
 mod claim_batcher;
+mod outbox_backend;
+mod acknowledgement;
 mod job_handler;
 mod executor;
 mod queue_metrics;
@@ -21,6 +24,7 @@ mod scheduler;
 
 use std::{process, sync::Arc, time::Duration};
 
+use acknowledgement::OutcomeRecorder;
 use fair_queue::FairQueue;
 use insula_core::{
     base::ids::JobId,
@@ -29,113 +33,122 @@ use insula_core::{
     storage::{audit_chain::Signer, db::Db},
 };
 use job_handler::JobHandler;
-pub use key_rotation::Keys;
+pub use key_rotation::KeyRotation;
 pub use mailer::{Mailer, TestEmailError};
+use outbox_backend::OutboxBackend;
 use scheduler::TaskContext;
 use tokio::{
+    select,
     sync::mpsc,
     time::{Interval, MissedTickBehavior, interval, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-/// How long what was begun may take after the stop; then it is given back.
-const DRAIN: Duration = Duration::from_secs(20);
-/// How long the last words may take after that.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long running jobs may take after the stop; then they are released.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long storing the last results may take after that.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a worker works with.
+/// A background worker and what it needs.
 pub struct Worker {
-    /// Where the jobs are.
+    /// The database with the jobs.
     pub db: Db,
-    /// Sends mails.
-    pub post: Mailer,
-    /// How the keys that sign take turns.
-    pub keys: Keys,
-    /// How long what is over is kept.
-    pub kept: Retention,
-    /// Beats while it is looked for jobs.
-    pub pulse: Heartbeat,
-    /// News from the server around it, where there is one.
+    /// Sends the e-mails.
+    pub mailer: Mailer,
+    /// When signing keys are replaced.
+    pub keys: KeyRotation,
+    /// How long finished jobs, e-mails and the like are kept.
+    pub retention: Retention,
+    /// Beats each time the outbox is polled.
+    pub heartbeat: Heartbeat,
+    /// New jobs of the server in this process, where there is one.
     pub job_refs: Option<mpsc::Receiver<JobRef>>,
-    /// News from other processes, where there is a Redis.
-    pub line: Option<redis_wakeup::RedisWakeup>,
+    /// New jobs of other processes, where Redis is configured.
+    pub redis: Option<redis_wakeup::RedisWakeup>,
     /// Most jobs at a time.
     pub concurrency: usize,
 }
 
 impl Worker {
-    /// Works until `stop`; what is being done then is finished, or given back after 20 seconds.
+    /// Works until `stop`. Jobs that run then are finished, or released after 20 seconds.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { db, post, keys, kept, pulse, job_refs, line, concurrency } = self;
-        // Unique for each start: who comes after must not be taken for who was before.
+        let Self { db, mailer, keys, retention, heartbeat, job_refs, redis, concurrency } = self;
+        // Unique for each start: the leases of an earlier process are not its own.
         let name = format!("{}-{}", process::id(), JobId::new(db.now()));
         let signer = Signer::new(keys.master.clone());
-        let (queue, tasks) = (FairQueue::default(), TaskTracker::new());
-        let (hurry, end) = (CancellationToken::new(), CancellationToken::new());
-        let (ledger, writer) = claim_batcher::open(db.clone(), name.clone());
-        let hands = JobHandler {
-            post: post.clone(),
-            name,
-            db: db.clone(),
-            queue: queue.clone(),
-            ledger,
-            tasks: tasks.clone(),
-            hurry: hurry.clone(),
+        let queue = FairQueue::default();
+        let (hard_stop, writer_stop) = (CancellationToken::new(), CancellationToken::new());
+        let (batcher, writer) = claim_batcher::open(db.clone(), name.clone());
+        let handler = JobHandler { db: db.clone(), mailer: mailer.clone(), hard_stop: hard_stop.clone() };
+        let recorder = OutcomeRecorder(batcher.clone());
+        let backend = {
+            let (queue, mailer) = (queue.clone(), mailer.clone());
+            move || OutboxBackend::new(queue.clone(), batcher.clone(), mailer.clone(), concurrency)
         };
-        let writing = end.run_until_cancelled(writer.run(hurry.clone()));
-        // On the heap: whoever waits for a worker need not have room for all that it does.
+        let writing = writer_stop.run_until_cancelled(writer.run(hard_stop.clone()));
+        // On the heap, because the future is large.
         let working = Box::pin(async {
+            let executing = executor::run(&name, backend, recorder, Arc::new(handler), &stop);
             tokio::join!(
-                executor::run(&queue, Arc::new(hands), concurrency, &stop),
-                poller::run(&db, &queue, &post, &pulse, &stop),
-                hear_server(job_refs, &queue, &stop),
-                hear_others(line, &queue, &stop),
-                scheduler::run(&db, TaskContext { kept, signer: signer.clone() }, &stop),
-                key_rotation::take_turns(&db, &keys, &stop),
-                queue_metrics::count(&db, &stop),
+                finish(executing, &stop, &hard_stop, &writer_stop),
+                poller::run(&db, &queue, &mailer, &heartbeat, &stop),
+                receive_from_server(job_refs, &queue, &stop),
+                receive_from_redis(redis, &queue, &stop),
+                scheduler::run(&db, TaskContext { retention, signer: signer.clone() }, &stop),
+                key_rotation::run(&db, &keys, &stop),
+                queue_metrics::run(&db, &stop),
                 audit_flush::run(&db, &signer, &stop),
-                drain(&tasks, &stop, &hurry, &end),
             );
         });
         tokio::join!(writing, working);
     }
 }
 
-/// After the stop: waits for what was begun, then hurries it, then leaves it behind.
-async fn drain(
-    tasks: &TaskTracker,
+/// Waits for the executor. Some time after the stop it releases the running jobs, and later it leaves them to their leases.
+async fn finish(
+    executing: impl Future<Output = ()>,
     stop: &CancellationToken,
-    hurry: &CancellationToken,
-    end: &CancellationToken,
+    hard_stop: &CancellationToken,
+    writer_stop: &CancellationToken,
 ) {
-    stop.cancelled().await;
-    tasks.close();
-    if timeout(DRAIN, tasks.wait()).await.is_err() {
-        tracing::warn!(jobs = tasks.len(), "jobs did not finish before shutdown: released");
-        hurry.cancel();
-        if timeout(LAST_WORDS, tasks.wait()).await.is_err() {
-            tracing::error!(
-                jobs = tasks.len(),
-                "jobs could not be released: they run again when their leases expire"
-            );
-            end.cancel();
-        }
+    let mut executing = Box::pin(executing);
+    select! {
+        () = &mut executing => return,
+        () = stop.cancelled() => {}
+    }
+    if timeout(DRAIN_TIMEOUT, &mut executing).await.is_ok() {
+        return;
+    }
+    tracing::warn!("jobs did not finish before shutdown: released");
+    hard_stop.cancel();
+    if timeout(RELEASE_TIMEOUT, executing).await.is_err() {
+        tracing::error!("jobs could not be released: they run again when their leases expire");
+        writer_stop.cancel();
     }
 }
 
-async fn hear_server(job_refs: Option<mpsc::Receiver<JobRef>>, queue: &FairQueue, stop: &CancellationToken) {
+async fn receive_from_server(
+    job_refs: Option<mpsc::Receiver<JobRef>>,
+    queue: &FairQueue,
+    stop: &CancellationToken,
+) {
     let Some(mut job_refs) = job_refs else { return };
     while let Some(Some(job_ref)) = stop.run_until_cancelled(job_refs.recv()).await {
         queue.push([job_ref]);
     }
 }
 
-async fn hear_others(line: Option<redis_wakeup::RedisWakeup>, queue: &FairQueue, stop: &CancellationToken) {
-    if let Some(line) = line {
-        stop.run_until_cancelled(line.hear(queue.clone())).await;
+async fn receive_from_redis(
+    redis: Option<redis_wakeup::RedisWakeup>,
+    queue: &FairQueue,
+    stop: &CancellationToken,
+) {
+    if let Some(redis) = redis {
+        stop.run_until_cancelled(redis.receive(queue.clone())).await;
     }
 }
 
+/// Ticks each `period`. A late tick delays those after it.
 fn every(period: Duration) -> Interval {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! Counts what waits, for operators.
+//! Measures the queues: pending and dead jobs, and the age of the oldest one.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::every;
 
-/// How often: about as often as somebody looks.
+/// About as often as monitoring systems read metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 
-/// Counts the jobs of each queue until `stop`.
-pub(crate) async fn count(db: &Db, stop: &CancellationToken) {
+/// Measures each queue until `stop`.
+pub(crate) async fn run(db: &Db, stop: &CancellationToken) {
     let mut tick = every(COUNT_EVERY);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         match outbox::depths(db).await {

@@ -1,5 +1,5 @@
-//! Rings carried from the servers to the workers by Redis: one short list, on which servers push and from which one
-//! worker each takes. It may lose them all: workers look for jobs too.
+//! Tells workers in other processes of new jobs: servers push to one short Redis list, and each entry wakes one worker.
+//! Entries may be lost, because workers also poll the outbox.
 
 use std::time::Duration;
 
@@ -22,17 +22,18 @@ use crate::fair_queue::FairQueue;
 /// The Redis list of an installation.
 const LIST: &str = "jobs";
 /// Most jobs in the list. The oldest are dropped.
-const LONGEST: isize = 4096;
-/// Most jobs sent at once.
-const TOGETHER: usize = 256;
+const MAX_LENGTH: isize = 4096;
+/// Most jobs of one command.
+const BATCH: usize = 256;
 /// How long Redis may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long to wait for a ring before asking anew: a connection can be dead without saying so.
-const WAIT: Duration = Duration::from_secs(5);
-/// How long to wait before connecting again, the first time and later.
-const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(500), PATIENCE];
+const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one `BLPOP` waits. After that it is sent again, because a broken connection does not always report itself.
+const POP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before the first, second and later reconnections.
+const RECONNECT_DELAYS: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(500), REPLY_TIMEOUT];
 
-/// The way to Redis, and the list there.
+/// The Redis list of an installation. Cheap to clone.
 #[derive(Clone)]
 pub struct RedisWakeup {
     client: Client,
@@ -40,21 +41,21 @@ pub struct RedisWakeup {
 }
 
 impl RedisWakeup {
-    /// To the Redis that `url` names, by the names of this installation; no connection is made before there is something to carry.
+    /// The list at `url`, with the key prefix of this installation. Connects when it is first used.
     ///
     /// # Errors
-    /// A URL that cannot be read, as a sentence that does not repeat it: it may hold a password.
+    /// An invalid URL, as a sentence that does not repeat the URL, which may hold a password.
     pub fn new(url: &str, config: &Config, namespace: &Namespace) -> Result<Self, String> {
         Ok(Self { client: redis_client(url, config)?, list: namespace.name(LIST) })
     }
 
     /// Sends jobs to the workers until the process ends. While Redis is unavailable they are dropped.
-    pub async fn carry(self, mut job_refs: mpsc::Receiver<JobRef>) {
+    pub async fn send(self, mut job_refs: mpsc::Receiver<JobRef>) {
         let (mut state, mut waiting) = (Connection::default(), Vec::new());
-        while job_refs.recv_many(&mut waiting, TOGETHER).await > 0 {
-            let words: Vec<_> = waiting.drain(..).map(encode).collect();
+        while job_refs.recv_many(&mut waiting, BATCH).await > 0 {
+            let entries: Vec<_> = waiting.drain(..).map(encode).collect();
             let outcome = match state.open(&self.client).await {
-                Ok(connection) => push(connection, &self.list, words).await,
+                Ok(connection) => push(connection, &self.list, entries).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
@@ -63,8 +64,8 @@ impl RedisWakeup {
         }
     }
 
-    /// Hears what servers tell, for ever.
-    pub(crate) async fn hear(self, queue: FairQueue) {
+    /// Puts the jobs that servers announce into `queue`. Never returns.
+    pub(crate) async fn receive(self, queue: FairQueue) {
         let mut state = Connection::default();
         loop {
             let outcome = match state.open(&self.client).await {
@@ -72,14 +73,14 @@ impl RedisWakeup {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(words) => queue.push(words.iter().filter_map(|word| decode(word))),
+                Ok(entries) => queue.push(entries.iter().filter_map(|entry| decode(entry))),
                 Err(error) => state.lost(&error, "jobs are found by polling").await,
             }
         }
     }
 }
 
-/// A connection that is made when it is needed, and again when it was lost.
+/// A connection that is opened when it is needed, and again after it was lost.
 #[derive(Default)]
 struct Connection {
     open: Option<MultiplexedConnection>,
@@ -90,11 +91,12 @@ impl Connection {
     async fn open(&mut self, client: &Client) -> RedisResult<&mut MultiplexedConnection> {
         if self.open.is_none() {
             let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(WAIT + PATIENCE));
+                .set_connection_timeout(Some(REPLY_TIMEOUT))
+                .set_response_timeout(Some(POP_TIMEOUT + REPLY_TIMEOUT));
             let connecting = client.get_multiplexed_async_connection_with_config(&config);
-            let connected =
-                timeout(PATIENCE, connecting).await.map_err(|_| std::io::Error::other("no response"))??;
+            let connected = timeout(REPLY_TIMEOUT, connecting)
+                .await
+                .map_err(|_| std::io::Error::other("no response"))??;
             self.open = Some(connected);
             if std::mem::take(&mut self.failures) > 0 {
                 tracing::info!("Redis available again for job wake-ups");
@@ -103,32 +105,31 @@ impl Connection {
         self.open.as_mut().ok_or_else(|| std::io::Error::other("no connection").into())
     }
 
-    /// Says so once, and waits a little.
+    /// Logs the first failure, and waits before the next connection.
     async fn lost(&mut self, error: &redis::RedisError, meanwhile: &str) {
         if self.failures == 0 {
             tracing::warn!(%error, meanwhile, "Redis unavailable for job wake-ups");
         }
-        let pause = PAUSES.get(self.failures).unwrap_or(&PATIENCE);
+        let pause = RECONNECT_DELAYS.get(self.failures).unwrap_or(&REPLY_TIMEOUT);
         self.failures += 1;
         self.open = None;
         sleep(*pause).await;
     }
 }
 
-async fn push(connection: &mut MultiplexedConnection, list: &str, words: Vec<String>) -> RedisResult<()> {
+async fn push(connection: &mut MultiplexedConnection, list: &str, entries: Vec<String>) -> RedisResult<()> {
     let mut pipe = redis::pipe();
-    pipe.rpush(list, words).ignore().ltrim(list, -LONGEST, -1).ignore();
-    let pushed = timeout(PATIENCE, pipe.query_async::<()>(connection));
+    pipe.rpush(list, entries).ignore().ltrim(list, -MAX_LENGTH, -1).ignore();
+    let pushed = timeout(REPLY_TIMEOUT, pipe.query_async::<()>(connection));
     pushed.await.map_err(|_| std::io::Error::other("no response"))?
 }
 
-/// Waits for one, and takes what lies there with it.
+/// Waits for an entry, and takes those that are there too.
 async fn pop(connection: &mut MultiplexedConnection, list: &str) -> RedisResult<Vec<String>> {
     let first: Option<(String, String)> =
-        redis::cmd("BLPOP").arg(list).arg(WAIT.as_secs()).query_async(connection).await?;
+        redis::cmd("BLPOP").arg(list).arg(POP_TIMEOUT.as_secs()).query_async(connection).await?;
     let Some((_, first)) = first else { return Ok(Vec::new()) };
-    let more: Option<Vec<String>> =
-        redis::cmd("LPOP").arg(list).arg(TOGETHER).query_async(connection).await?;
+    let more: Option<Vec<String>> = redis::cmd("LPOP").arg(list).arg(BATCH).query_async(connection).await?;
     Ok(std::iter::once(first).chain(more.unwrap_or_default()).collect())
 }
 
@@ -136,9 +137,9 @@ fn encode(job_ref: JobRef) -> String {
     format!("{}/{}", job_ref.org, job_ref.job)
 }
 
-/// `None` when it is none of ours.
-fn decode(word: &str) -> Option<JobRef> {
-    let (org, job) = word.split_once('/')?;
+/// `None` for an entry that is not one of ours.
+fn decode(entry: &str) -> Option<JobRef> {
+    let (org, job) = entry.split_once('/')?;
     Some(JobRef { org: OrgId(org.parse().ok()?), job: JobId(job.parse().ok()?) })
 }
 
@@ -147,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ring_is_heard_as_it_was_rung() {
+    fn a_job_is_decoded_as_it_was_encoded() {
         let job_ref = JobRef { org: OrgId::PLATFORM, job: JobId(uuid::Uuid::from_u128(7)) };
         assert_eq!(decode(&encode(job_ref)), Some(job_ref));
         assert!(
             ["", "/", "a/b", "00000000-0000-0000-0000-000000000000"]
                 .iter()
-                .all(|word| decode(word).is_none())
+                .all(|entry| decode(entry).is_none())
         );
     }
 

@@ -31,7 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// What the work needs beside the database.
 pub(crate) struct TaskContext {
     /// How long what is over is kept.
-    pub(crate) kept: Retention,
+    pub(crate) retention: Retention,
     /// Signs what audit logs have come to.
     pub(crate) signer: Signer,
 }
@@ -48,10 +48,12 @@ const TABLE: &[(&str, &str, Batch)] = &[
     ("purge-accounts", "*/5 * * * *", |db, _| Box::pin(accounts::purge(db))),
     ("purge-organizations", "*/5 * * * *", |db, _| Box::pin(organization_lifecycle::purge(db))),
     ("expire-slugs", "27 * * * *", |db, _| Box::pin(maintenance::expire_slugs(db))),
-    ("purge-jobs", "7 * * * *", |db, means| Box::pin(maintenance::purge_jobs(db, means.kept.jobs))),
-    ("purge-emails", "17 * * * *", |db, means| Box::pin(maintenance::purge_emails(db, means.kept.emails))),
-    ("prune-audit-logs", "37 * * * *", |db, means| {
-        Box::pin(maintenance::prune_audit_logs(db, &means.signer))
+    ("purge-jobs", "7 * * * *", |db, context| Box::pin(maintenance::purge_jobs(db, context.retention.jobs))),
+    ("purge-emails", "17 * * * *", |db, context| {
+        Box::pin(maintenance::purge_emails(db, context.retention.emails))
+    }),
+    ("prune-audit-logs", "37 * * * *", |db, context| {
+        Box::pin(maintenance::prune_audit_logs(db, &context.signer))
     }),
 ];
 
@@ -76,13 +78,13 @@ struct PeriodicTask {
 /// What every run needs.
 struct Scheduler {
     db: Db,
-    means: TaskContext,
+    context: TaskContext,
     stop: CancellationToken,
 }
 
 /// Does what is due until `stop`, then ends between two batches.
-pub(crate) async fn run(db: &Db, means: TaskContext, stop: &CancellationToken) {
-    let clockwork = Arc::new(Scheduler { db: db.clone(), means, stop: stop.clone() });
+pub(crate) async fn run(db: &Db, context: TaskContext, stop: &CancellationToken) {
+    let scheduler = Arc::new(Scheduler { db: db.clone(), context, stop: stop.clone() });
     let (planned, tasks) = (planned(), TaskTracker::new());
     loop {
         let pause = match schedules::list(db).await {
@@ -93,7 +95,7 @@ pub(crate) async fn run(db: &Db, means: TaskContext, stop: &CancellationToken) {
                         continue;
                     }
                     if let Ok(turn) = Arc::clone(&planned.turn).try_lock_owned() {
-                        let run = Arc::clone(&clockwork).run(Arc::clone(planned), tasks.clone());
+                        let run = Arc::clone(&scheduler).run(Arc::clone(planned), tasks.clone());
                         tasks.spawn(async move {
                             run.await;
                             drop(turn);
@@ -190,7 +192,7 @@ impl Scheduler {
                 sleep(GRACE).await;
             };
             let outcome = tokio::select! {
-                outcome = batch(&self.db, &self.means) => outcome,
+                outcome = batch(&self.db, &self.context) => outcome,
                 () = given_up => return (rows, Err("the process was stopped".into())),
             };
             match outcome {

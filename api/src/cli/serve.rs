@@ -110,21 +110,21 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     // Not earlier: until then a signal simply ends the process.
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let pulse = Heartbeat::default();
+    let heartbeat = Heartbeat::default();
     let work: Pin<Box<dyn Future<Output = ()> + Send>> =
-        match (args.no_worker, worker::line(config, &namespace)?) {
-            (false, line) => {
+        match (args.no_worker, worker::redis_wakeup(config, &namespace)?) {
+            (false, redis) => {
                 let (mail, memory, limits) =
                     (state.mail.clone(), state.dev_mail.clone(), state.limits.clone());
-                let post = Mailer::open(config, mail, &public_url, memory, limits)?;
-                let worker = worker::build(config, &db, master.clone(), post, pulse.clone());
-                let worker = Worker { job_refs: Some(job_refs), line, ..worker };
+                let mailer = Mailer::open(config, mail, &public_url, memory, limits)?;
+                let worker = worker::build(config, &db, master.clone(), mailer, heartbeat.clone());
+                let worker = Worker { job_refs: Some(job_refs), redis, ..worker };
                 Box::pin(worker.run(background.clone()))
             }
-            (true, Some(line)) => {
+            (true, Some(redis)) => {
                 let stop = background.clone();
                 Box::pin(
-                    async move { stop.run_until_cancelled(line.carry(job_refs)).await.unwrap_or_default() },
+                    async move { stop.run_until_cancelled(redis.send(job_refs)).await.unwrap_or_default() },
                 )
             }
             // No Redis and no worker: other processes poll for the jobs.
@@ -146,7 +146,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     }
     say(format_args!("Insula listens on http://{address}"));
     let asked = Arc::clone(&state);
-    let ops = Ops { pulse, db: db.clone(), refusal: Arc::new(move || asked.refusal()) };
+    let ops = Ops { heartbeat, db: db.clone(), refusal: Arc::new(move || asked.refusal()) };
     ops_port::open(ops_listener, ops, &tasks, &background);
     tasks.close();
     seed::greet(config, &address.to_string());

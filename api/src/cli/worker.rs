@@ -16,7 +16,7 @@ use insula_core::{
     },
     storage::{db::Db, signing_keys::Schedule},
 };
-use insula_worker::{Keys, Mailer, Worker, redis_wakeup::RedisWakeup};
+use insula_worker::{KeyRotation, Mailer, Worker, redis_wakeup::RedisWakeup};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -37,17 +37,17 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let master = serve::master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     let limits = RateLimiter::new(config, db.counters());
-    let post = Mailer::open(config, EmailTokens::new(&master, config), &public_url, None, limits.clone())?;
-    if !post.sends() {
+    let mailer = Mailer::open(config, EmailTokens::new(&master, config), &public_url, None, limits.clone())?;
+    if !mailer.sends() {
         tracing::warn!("no e-mail is sent: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER");
     }
-    let pulse = Heartbeat::default();
-    let worker = build(config, &db, master, post, pulse.clone());
-    let worker = Worker { line: line(config, &namespace)?, ..worker };
+    let heartbeat = Heartbeat::default();
+    let worker = build(config, &db, master, mailer, heartbeat.clone());
+    let worker = Worker { redis: redis_wakeup(config, &namespace)?, ..worker };
 
     let mut stop = Stop::listen()?;
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let ops = Ops { pulse, db: db.clone(), refusal: Arc::new(|| None) };
+    let ops = Ops { heartbeat, db: db.clone(), refusal: Arc::new(|| None) };
     ops_port::open(ops_listener, ops, &tasks, &background);
     if let Some(link) = link {
         tasks.spawn(background.clone().run_until_cancelled_owned(link.run()));
@@ -78,21 +78,27 @@ async fn work(config: Config, worker: Worker, is_migrated: bool, stop: Cancellat
 }
 
 /// Builds a worker from the settings, without notifications from other processes.
-pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, pulse: Heartbeat) -> Worker {
+pub(super) fn build(
+    config: &Config,
+    db: &Db,
+    master: MasterKey,
+    mailer: Mailer,
+    heartbeat: Heartbeat,
+) -> Worker {
     Worker {
         db: db.clone(),
-        post,
-        keys: Keys { master, schedule: Schedule::of(config), every: config.key_reload() },
-        kept: Retention::of(config),
-        pulse,
+        mailer,
+        keys: KeyRotation { master, schedule: Schedule::of(config), every: config.key_reload() },
+        retention: Retention::of(config),
+        heartbeat,
         job_refs: None,
-        line: None,
+        redis: None,
         concurrency: config.worker_concurrency.clamp(1, 1000),
     }
 }
 
-/// The connection to the configured Redis. `None`: there is none.
-pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, CliError> {
-    let line = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
-    line.transpose().map_err(|fault| CliError::config(format!("REDIS_URL: {fault}")))
+/// Job wake-ups through the configured Redis. `None` when none is configured.
+pub(super) fn redis_wakeup(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, CliError> {
+    let wakeup = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
+    wakeup.transpose().map_err(|fault| CliError::config(format!("REDIS_URL: {fault}")))
 }

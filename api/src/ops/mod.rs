@@ -32,7 +32,7 @@ const CONNECTIONS: usize = 64;
 #[derive(Clone)]
 pub struct Ops {
     /// Heartbeat of its background work.
-    pub pulse: Heartbeat,
+    pub heartbeat: Heartbeat,
     /// The database. The process is not ready without it.
     pub db: Db,
     /// Returns why the process accepts no work now, such as `draining`. `None`: it accepts work.
@@ -63,7 +63,7 @@ fn show() -> Response {
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn livez(ops: Data<&Ops>) -> Response {
-    told(if ops.pulse.is_beating() {
+    told(if ops.heartbeat.is_beating() {
         Ok(json!({ "status": "ok" }))
     } else {
         Err("background work is not responding")

@@ -9,7 +9,7 @@
 //! Each process has its own gate: it asks nobody, and learns by its own mails.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -35,9 +35,9 @@ struct State {
 }
 
 /// The right to try a mail; given back when it is dropped.
-pub(crate) struct BreakerPermit<'a>(&'a CircuitBreaker);
+pub(crate) struct BreakerPermit(Arc<CircuitBreaker>);
 
-impl Drop for BreakerPermit<'_> {
+impl Drop for BreakerPermit {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.busy = state.busy.saturating_sub(1);
@@ -52,11 +52,11 @@ impl Default for CircuitBreaker {
 
 impl CircuitBreaker {
     /// The right to try a mail; `None`: not now.
-    pub(crate) fn enter(&self, now: Instant) -> Option<BreakerPermit<'_>> {
+    pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Option<BreakerPermit> {
         let mut state = self.state();
         (state.room(now) > 0).then(|| {
             state.busy += 1;
-            BreakerPermit(self)
+            BreakerPermit(Arc::clone(self))
         })
     }
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn while_the_server_is_away_one_mail_at_a_time_is_tried_ever_more_seldom() {
-        let (gate, start) = (CircuitBreaker::default(), Instant::now());
+        let (gate, start) = (Arc::<CircuitBreaker>::default(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
         // Many were on their way; they close it once.
         let passes: Vec<_> = (0..200).map_while(|_| gate.enter(start)).collect();
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_first_that_reaches_the_server_opens_the_gate_a_little_more_each_time() {
-        let (gate, now) = (CircuitBreaker::default(), Instant::now());
+        let (gate, now) = (Arc::<CircuitBreaker>::default(), Instant::now());
         let (wait, _) = gate.unreachable(now);
         let (mut rounds, now) = (Vec::new(), now + wait);
         while let Some(room) = gate.room(now) {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_mail_that_says_nothing_of_the_server_leaves_the_gate_as_it_is() {
-        let (gate, now) = (CircuitBreaker::default(), Instant::now());
+        let (gate, now) = (Arc::<CircuitBreaker>::default(), Instant::now());
         let (wait, _) = gate.unreachable(now);
         for _ in 0..3 {
             drop(gate.enter(now + wait).unwrap());

@@ -14,7 +14,8 @@ use std::{
 use rate_limit::EmailRateLimit;
 
 use chrono::{DateTime, Utc};
-use circuit_breaker::{BreakerPermit, CircuitBreaker};
+pub(crate) use circuit_breaker::BreakerPermit;
+use circuit_breaker::CircuitBreaker;
 use folder::Folder;
 use insula_core::{
     base::{clock::Clock, ids::JobId},
@@ -55,7 +56,7 @@ struct Inner {
     sender: Sender,
     templates: Templates,
     sink: Transport,
-    gate: CircuitBreaker,
+    gate: Arc<CircuitBreaker>,
     allowance: EmailRateLimit,
 }
 
@@ -135,7 +136,7 @@ impl Mailer {
             sender,
             templates,
             sink,
-            gate: CircuitBreaker::default(),
+            gate: Arc::default(),
             allowance,
         })))
     }
@@ -146,7 +147,7 @@ impl Mailer {
     }
 
     /// The right to try a mail; `None`: whatever takes them cannot be used now.
-    pub(crate) fn enter(&self) -> Option<BreakerPermit<'_>> {
+    pub(crate) fn enter(&self) -> Option<BreakerPermit> {
         self.0.gate.enter(Instant::now())
     }
 
