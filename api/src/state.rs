@@ -89,7 +89,7 @@ impl State {
     /// The verifier of passwords.
     pub fn verifier(&self) -> Verifier<'_> {
         let Self { db, passwords, guesses, devices, mail, .. } = self;
-        Verifier { db, passwords, guesses, devices, hides_unproved: mail.hides_accounts }
+        Verifier { db, passwords, login_throttle: guesses, devices, hides_unverified: mail.hides_accounts }
     }
 
     /// The source of a password: the device, identified by a cookie of `request`, and its IP address

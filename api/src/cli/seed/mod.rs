@@ -89,14 +89,14 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
-    let guesses = LoginThrottle::new(&master, config.limit_failed_logins, None);
+    let login_throttle = LoginThrottle::new(&master, config.limit_failed_logins, None);
     let devices = DeviceCookies::new(&master);
     let verifier = Verifier {
         db: &db,
         passwords: &passwords,
-        guesses: &guesses,
+        login_throttle: &login_throttle,
         devices: &devices,
-        hides_unproved: false,
+        hides_unverified: false,
     };
     let policy = SessionPolicy { absolute: Duration::from_secs(60), ..SessionPolicy::from(config) };
     let seed = Seed {

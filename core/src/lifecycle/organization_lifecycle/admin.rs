@@ -30,8 +30,8 @@ pub enum Owner {
 /// `VALIDATION_FAILED` naming `owner_id` or `owner_email` when there is no such active account; `SLUG_TAKEN`.
 pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result<Organization> {
     let (field, found) = match owner {
-        Owner::Id(id) => ("owner_id", users::with_id(tx, id).await?),
-        Owner::Email(email) => ("owner_email", users::with_email(tx, &email).await?),
+        Owner::Id(id) => ("owner_id", users::lock_by_id(tx, id).await?),
+        Owner::Email(email) => ("owner_email", users::lock_by_email(tx, &email).await?),
     };
     let mut fields = FieldErrors::default();
     let owner = found.filter(|user| user.is_active);

@@ -138,7 +138,7 @@ impl AccessCache {
         let seen = mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         match seen.is_empty() {
             true => Ok(()),
-            false => sessions::seen(&self.db, seen).await,
+            false => sessions::record_last_seen(&self.db, seen).await,
         }
     }
 }

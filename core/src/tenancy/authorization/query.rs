@@ -199,6 +199,6 @@ fn query(claims: &Claims, org: &OrgRef, now: DateTime<Utc>) -> SelectStatement {
                 .add(Expr::col(allowed(Allowed::OrganizationId)).equals(role(Role::OrganizationId)))
                 .add(Expr::col(allowed(Allowed::RoleId)).equals(role(Role::Id))),
         )
-        .cond_where(sessions::good(claims, now));
+        .cond_where(sessions::valid(claims, now));
     query
 }

@@ -12,7 +12,7 @@ use crate::{
         },
         text::{EmailAddress, RoleDescription, RoleName},
     },
-    identity::users::{self, Address, NewUser},
+    identity::users::{self, EmailState, NewUser},
     storage::db::{
         Expected,
         test_db::{TestDb, TestTenant},
@@ -81,7 +81,7 @@ impl Place {
         for number in 0..PEOPLE {
             let email = EmailAddress::parse(&format!("person{number}@example.com")).unwrap();
             let new = NewUser { email, username: None, first_name: None, last_name: None };
-            people.push(users::create(&tx, new, false, Address::Proved).await.unwrap().id);
+            people.push(users::create(&tx, new, false, EmailState::Verified).await.unwrap().id);
         }
         #[expect(clippy::disallowed_methods, reason = "tests need members before anybody can be invited")]
         let scope = tx.enter_org(tenant.org).await.unwrap();
