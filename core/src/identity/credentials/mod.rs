@@ -153,7 +153,7 @@ pub(crate) async fn verify(
 }
 
 /// The proof that a request contained the password of a user. Verifying takes time, so code that uses the proof must
-/// call [`is_current`].
+/// call `is_current`.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordProof {
     /// The user whose password it is.

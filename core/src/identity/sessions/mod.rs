@@ -138,7 +138,7 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
     query
         .column((Entity, Asterisk))
         .from(Entity)
-        .cond_where(living(tx.now()).add(Column::UserId.eq(user)))
+        .cond_where(active(tx.now()).add(Column::UserId.eq(user)))
         .order_by((Entity, Column::Id), Order::Desc);
     tx.rows(&query).await
 }

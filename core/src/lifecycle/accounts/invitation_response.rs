@@ -56,7 +56,7 @@ pub async fn accept(
     me: Option<&User>,
     newcomer: Option<NewAccountDetails>,
 ) -> Result<(User, Member)> {
-    let email = invitations::address(&link.email)?;
+    let email = invitations::stored_email(&link.email)?;
     if me.is_some_and(|me| me.email_canonical != link.email_canonical) {
         return Err(Error::EmailMismatch(email.masked()));
     }
@@ -69,7 +69,7 @@ pub async fn accept(
     consume(tx, link).await?;
     let given = invitations::grants(&scope, invitation).await?;
     match invitation.invited_by {
-        Some(inviter) => join::refuse_unsupported(&scope, inviter, &given).await?,
+        Some(inviter) => join::check_inviter(&scope, inviter, &given).await?,
         None => users::require_superuser(tx, invitation.inviter_id).await?,
     }
     drop(scope);

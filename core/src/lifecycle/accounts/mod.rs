@@ -98,7 +98,7 @@ pub(crate) async fn refuse_reserved(tx: &GlobalTx, email: &EmailAddress, but: Op
 
 /// Founds the organization that is a person's own. Part of opening his account.
 async fn found_personal(tx: &GlobalTx, user: &User) -> Result<Organization> {
-    establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
+    establish(tx, user.id, organizations::new_personal(user), organizations::PERSONAL).await
 }
 
 /// Makes sure that there is an operator of the platform with this address, which needs no proof. One who is an operator
@@ -153,7 +153,7 @@ pub async fn create_organization_within(
 ) -> Result<Organization> {
     // Locked, so that of two who found at once the second is counted.
     users::lock(tx, user).await?;
-    if members::owned(tx, user).await? >= most {
+    if members::count_owned_teams(tx, user).await? >= most {
         return Err(ErrorCode::OrganizationLimit.refuse());
     }
     establish(tx, user, new, organizations::TEAM).await
