@@ -65,7 +65,7 @@ fn set(bits: u16) -> PermissionSet {
 }
 
 struct EscalationFixture {
-    sandbox: TestDb,
+    test_db: TestDb,
     tenant: TestTenant,
     members: Vec<MemberId>,
     roles: Vec<RoleId>,
@@ -74,9 +74,9 @@ struct EscalationFixture {
 
 impl EscalationFixture {
     async fn new() -> Self {
-        let sandbox = TestDb::new().await;
-        let tenant = sandbox.tenant("acme").await;
-        let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
+        let test_db = TestDb::new().await;
+        let tenant = test_db.tenant("acme").await;
+        let tx = test_db.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
         let mut users = Vec::new();
         for number in 0..MEMBERS {
             let email = EmailAddress::parse(&format!("person{number}@example.com")).unwrap();
@@ -91,7 +91,7 @@ impl EscalationFixture {
         }
         drop(scope);
         tx.commit().await.unwrap();
-        Self { sandbox, tenant, members, roles: Vec::new(), role_count: 0 }
+        Self { test_db, tenant, members, roles: Vec::new(), role_count: 0 }
     }
 
     fn name(&mut self) -> RoleName {
@@ -104,7 +104,7 @@ impl EscalationFixture {
     }
 
     async fn permission_sets(&self) -> MemberPermissionSets {
-        let tx = self.sandbox.begin::<MembersRead>(self.tenant).await;
+        let tx = self.test_db.begin::<MembersRead>(self.tenant).await;
         permission_sets(&tx, &self.members).await.unwrap()
     }
 
@@ -121,12 +121,12 @@ impl EscalationFixture {
     /// Returns whether the operation succeeded.
     async fn attempt(&mut self, actor: MemberId, held: PermissionSet, attempt: Attempt) -> bool {
         let role = |number: usize| self.roles.get(number % self.roles.len().max(1)).copied();
-        let db = &self.sandbox.db;
+        let db = &self.test_db.db;
         match attempt {
             Attempt::AddRole(bits) => {
                 let draft = self.draft(bits);
                 let Some(proof) = self.proof::<RolesCreate>(actor, held) else { return false };
-                let tx = self.sandbox.db.begin(proof).await.unwrap();
+                let tx = self.test_db.db.begin(proof).await.unwrap();
                 let Ok(RoleWithPermissions { role, .. }) = roles::create(&tx, draft).await else {
                     return false;
                 };
@@ -178,7 +178,7 @@ impl EscalationFixture {
     ) -> bool {
         let member = self.members[member % MEMBERS];
         let Some(proof) = self.proof::<MembersUpdate>(actor, held) else { return false };
-        let tx = self.sandbox.db.begin(proof).await.unwrap();
+        let tx = self.test_db.db.begin(proof).await.unwrap();
         if update(&tx, member, changes, &Expected::Any).await.is_err() {
             return false;
         }
@@ -201,11 +201,11 @@ proptest! {
             // The owner starts with a separate role for each member.
             for (number, bits) in start.into_iter().enumerate() {
                 let draft = fixture.draft(bits);
-                let tx = fixture.sandbox.begin::<RolesCreate>(fixture.tenant).await;
+                let tx = fixture.test_db.begin::<RolesCreate>(fixture.tenant).await;
                 let role = roles::create(&tx, draft).await.unwrap().role.id;
                 tx.commit().await.unwrap();
                 fixture.roles.push(role);
-                let tx = fixture.sandbox.begin::<MembersUpdate>(fixture.tenant).await;
+                let tx = fixture.test_db.begin::<MembersUpdate>(fixture.tenant).await;
                 let changes = MemberChanges { roles: Some(vec![RoleRef::Id(role)]), ..MemberChanges::default() };
                 update(&tx, fixture.members[number], changes, &Expected::Any).await.unwrap();
                 tx.commit().await.unwrap();

@@ -21,10 +21,10 @@ fn now() -> DateTime<Utc> {
 }
 
 /// The tokens of one process of this installation, with keys.
-async fn tokens(sandbox: &TestDb, issuer: &str) -> Tokens {
+async fn tokens(test_db: &TestDb, issuer: &str) -> Tokens {
     let schedule = Schedule { rotation: TTL, lead: TTL, retention: TTL };
-    maintenance::advance_keys(&sandbox.db, &master(), &schedule).await.unwrap();
-    let tokens = Tokens::new(&sandbox.db, &master(), issuer, TTL);
+    maintenance::advance_keys(&test_db.db, &master(), &schedule).await.unwrap();
+    let tokens = Tokens::new(&test_db.db, &master(), issuer, TTL);
     tokens.reload().await.unwrap();
     tokens
 }
@@ -33,16 +33,16 @@ fn issue(tokens: &Tokens) -> String {
     tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).unwrap().token
 }
 
-async fn replace_keys(sandbox: &TestDb) {
-    let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
+async fn replace_keys(test_db: &TestDb) {
+    let tx = test_db.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
     signing_keys::replace(&tx, &master()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_token_identifies_user_and_session_until_it_expires() {
-    let sandbox = TestDb::new().await;
-    let cached = tokens(&sandbox, ISSUER).await;
+    let test_db = TestDb::new().await;
+    let cached = tokens(&test_db, ISSUER).await;
     let (user, session) = (UserId::new(now()), SessionId::new(now()));
     let token = cached.issue(user, (session, 7), now()).unwrap().token;
     for at in [now(), now() + Duration::from_secs(899)] {
@@ -50,11 +50,11 @@ async fn a_token_identifies_user_and_session_until_it_expires() {
         assert_eq!((claims.user, claims.session, claims.generation), (user, session, 7));
     }
     // Both with and without a cached verification.
-    let uncached = tokens(&sandbox, ISSUER).await;
+    let uncached = tokens(&test_db, ISSUER).await;
     for tokens in [&cached, &uncached] {
         assert!(tokens.verify(&token, now() + TTL).await.is_err());
     }
-    let early = tokens(&sandbox, ISSUER).await;
+    let early = tokens(&test_db, ISSUER).await;
     assert!(early.verify(&token, now() - Duration::from_secs(61)).await.is_err());
     assert!(early.verify(&token, now() - Duration::from_secs(60)).await.is_ok());
     assert!(uncached.verify(&token, now()).await.is_ok());
@@ -62,11 +62,11 @@ async fn a_token_identifies_user_and_session_until_it_expires() {
 
 #[tokio::test]
 async fn other_keys_other_issuers_and_altered_tokens_are_rejected() {
-    let (sandbox, other) = (TestDb::new().await, TestDb::new().await);
-    let ours = tokens(&sandbox, ISSUER).await;
+    let (test_db, other) = (TestDb::new().await, TestDb::new().await);
+    let ours = tokens(&test_db, ISSUER).await;
     let token = issue(&ours);
     assert!(tokens(&other, ISSUER).await.verify(&token, now()).await.is_err());
-    assert!(tokens(&sandbox, "https://other.example").await.verify(&token, now()).await.is_err());
+    assert!(tokens(&test_db, "https://other.example").await.verify(&token, now()).await.is_err());
     for at in [5, token.len() / 2, token.len() - 10] {
         let mut altered = token.clone();
         altered.replace_range(at..=at, if &token[at..=at] == "A" { "B" } else { "A" });
@@ -76,8 +76,8 @@ async fn other_keys_other_issuers_and_altered_tokens_are_rejected() {
 
 #[tokio::test]
 async fn other_algorithms_and_types_are_rejected() {
-    let sandbox = TestDb::new().await;
-    let tokens = tokens(&sandbox, ISSUER).await;
+    let test_db = TestDb::new().await;
+    let tokens = tokens(&test_db, ISSUER).await;
     let (key_ring, token) = (tokens.key_ring(), issue(&tokens));
     let key = key_ring.signer().unwrap();
     let body = token.split('.').nth(1).unwrap();
@@ -98,8 +98,8 @@ async fn other_algorithms_and_types_are_rejected() {
 
 #[tokio::test]
 async fn a_header_with_its_own_key_is_rejected() {
-    let (sandbox, other) = (TestDb::new().await, TestDb::new().await);
-    let (ours, theirs) = (tokens(&sandbox, ISSUER).await, tokens(&other, ISSUER).await);
+    let (test_db, other) = (TestDb::new().await, TestDb::new().await);
+    let (ours, theirs) = (tokens(&test_db, ISSUER).await, tokens(&other, ISSUER).await);
     let token = issue(&ours);
     let body = token.split('.').nth(1).unwrap();
     let payload: Payload = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).unwrap()).unwrap();
@@ -119,11 +119,11 @@ async fn a_header_with_its_own_key_is_rejected() {
 
 #[tokio::test]
 async fn a_removed_key_invalidates_its_cached_tokens() {
-    let sandbox = TestDb::new().await;
-    let tokens = tokens(&sandbox, ISSUER).await;
+    let test_db = TestDb::new().await;
+    let tokens = tokens(&test_db, ISSUER).await;
     let token = issue(&tokens);
     tokens.verify(&token, now()).await.unwrap();
-    replace_keys(&sandbox).await;
+    replace_keys(&test_db).await;
     tokens.reload().await.unwrap();
     assert!(tokens.verify(&token, now()).await.is_err());
     assert!(tokens.verify(&issue(&tokens), now()).await.is_ok());
@@ -131,9 +131,9 @@ async fn a_removed_key_invalidates_its_cached_tokens() {
 
 #[tokio::test]
 async fn an_unknown_key_causes_at_most_one_reload_per_second() {
-    let sandbox = TestDb::new().await;
-    let (old, new) = (tokens(&sandbox, ISSUER).await, tokens(&sandbox, ISSUER).await);
-    replace_keys(&sandbox).await;
+    let test_db = TestDb::new().await;
+    let (old, new) = (tokens(&test_db, ISSUER).await, tokens(&test_db, ISSUER).await);
+    replace_keys(&test_db).await;
     new.reload().await.unwrap();
     let token = issue(&new);
     // Make it look like a reload just happened.
@@ -147,14 +147,14 @@ async fn an_unknown_key_causes_at_most_one_reload_per_second() {
 
 #[tokio::test]
 async fn a_process_without_the_new_master_key_keeps_its_known_keys() {
-    let sandbox = TestDb::new().await;
-    let tokens = tokens(&sandbox, ISSUER).await;
+    let test_db = TestDb::new().await;
+    let tokens = tokens(&test_db, ISSUER).await;
     let kid = tokens.key_ring().signer().unwrap().kid.clone();
     let schedule = Schedule { rotation: Duration::ZERO, lead: Duration::ZERO, retention: TTL };
     let changed =
         MasterKey::new("n".repeat(32)).with_previous(Some(crate::base::crypto::Secret::new("k".repeat(32))));
     for _ in 0..2 {
-        maintenance::advance_keys(&sandbox.db, &changed, &schedule).await.unwrap();
+        maintenance::advance_keys(&test_db.db, &changed, &schedule).await.unwrap();
         tokens.reload().await.unwrap();
         assert_eq!(tokens.key_ring().signer().unwrap().kid, kid);
         tokens.verify(&issue(&tokens), now()).await.unwrap();
@@ -163,8 +163,8 @@ async fn a_process_without_the_new_master_key_keeps_its_known_keys() {
 
 #[tokio::test]
 async fn without_keys_no_token_is_issued() {
-    let sandbox = TestDb::new().await;
-    let tokens = Tokens::new(&sandbox.db, &master(), ISSUER, TTL);
+    let test_db = TestDb::new().await;
+    let tokens = Tokens::new(&test_db.db, &master(), ISSUER, TTL);
     assert!(tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).is_err());
     assert_eq!(tokens.jwks(), json!({ "keys": [] }));
 }
