@@ -8,7 +8,7 @@ use crate::{
         permissions::{MembersRemove, MembersUpdate, OwnMembership, Platform, WritePermission},
     },
     storage::db::{GlobalTx, OrgTx},
-    tenancy::members::{self, ACTIVE, Expected, MemberChanges, MemberDetails, MembershipRecord},
+    tenancy::members::{self, ACTIVE, ExpectedMember, MemberChanges, MemberDetails, MembershipRecord},
     work::{projects, tasks, time_entries},
 };
 
@@ -20,7 +20,7 @@ pub async fn change(
     tx: &OrgTx<MembersUpdate>,
     member: MemberId,
     changes: MemberChanges,
-    expected: &Expected,
+    expected: &ExpectedMember,
 ) -> Result<MemberDetails> {
     let changed = members::update(tx, member, changes, expected).await?;
     if changed.member.status != ACTIVE {
@@ -44,7 +44,7 @@ pub async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
 /// # Errors
 /// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
 /// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &Expected) -> Result<()> {
+pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &ExpectedMember) -> Result<()> {
     members::remove(tx, member, expected).await?;
     wind_up(tx, member).await
 }

@@ -22,7 +22,7 @@ use insula_core::{
     },
     identity::{
         credentials::Passwords,
-        sessions::{self, Device, DeviceCookies, LoginSource, SessionPolicy, Tokens, Verifier},
+        sessions::{self, Device, DeviceCookies, LoginSource, PasswordVerifier, SessionPolicy, Tokens},
         users::NewUser,
     },
     lifecycle::{accounts, maintenance},
@@ -91,7 +91,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
     let login_throttle = LoginThrottle::new(&master, config.limit_failed_logins, None);
     let devices = DeviceCookies::new(&master);
-    let verifier = Verifier {
+    let verifier = PasswordVerifier {
         db: &db,
         passwords: &passwords,
         login_throttle: &login_throttle,
@@ -131,7 +131,7 @@ async fn demo(seed: &Seed<'_>) -> Result<(), CliError> {
 
 struct Seed<'a> {
     db: &'a Db,
-    verifier: Verifier<'a>,
+    verifier: PasswordVerifier<'a>,
     tokens: &'a Tokens,
     policy: SessionPolicy,
     password: &'a str,

@@ -27,7 +27,7 @@ pub use device_cookie::{DeviceCookies, KNOWN_DEVICE_TTL};
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use last_seen::record_last_seen;
-pub use password_login::{LoginSource, Verifier};
+pub use password_login::{LoginSource, PasswordVerifier};
 pub(crate) use presented::note_presented;
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub use step_up::{authenticate_recent, reauthenticate};

@@ -33,7 +33,7 @@ pub struct LoginSource<'a> {
 /// Verifies passwords. Every attempt counts towards the limit of its account. It is noted in the [`RequestTrail`], which
 /// brings failed attempts into the audit log.
 #[derive(Clone, Copy)]
-pub struct Verifier<'a> {
+pub struct PasswordVerifier<'a> {
     /// The database with the accounts.
     pub db: &'a Db,
     /// The hashing threads.
@@ -48,12 +48,12 @@ pub struct Verifier<'a> {
     pub hides_unverified: bool,
 }
 
-impl Verifier<'_> {
+impl PasswordVerifier<'_> {
     /// Verifies the e-mail address or username and the password of a login.
     ///
     /// # Errors
     /// - `INVALID_CREDENTIALS`, with the same answer after the same time whether the login or the password is wrong, or
-    ///   [`Verifier::hides_unverified`] applies.
+    ///   [`PasswordVerifier::hides_unverified`] applies.
     /// - `RATE_LIMITED` after five wrong passwords in 15 minutes, whether the account exists or not. A device or network
     ///   (IPv6: /64) that has logged in to it in the last 30 days has its own count.
     /// - `INACTIVE_USER`, only if the password is right.
@@ -83,7 +83,7 @@ impl Verifier<'_> {
     /// network, wrong passwords count for the `session` alone.
     ///
     /// # Errors
-    /// `PASSWORD_MISMATCH` when the password is wrong or the user has none; the others as [`Verifier::log_in`].
+    /// `PASSWORD_MISMATCH` when the password is wrong or the user has none; the others as [`PasswordVerifier::log_in`].
     pub async fn confirm(
         &self,
         (user, session): (UserId, Option<SessionId>),

@@ -12,7 +12,7 @@ use crate::{
     },
     identity::{
         credentials::{PasswordProof, Passwords},
-        sessions::{Device, DeviceCookies, LoginSource, SessionPolicy, Verifier},
+        sessions::{Device, DeviceCookies, LoginSource, PasswordVerifier, SessionPolicy},
     },
     lifecycle::email_links,
     runtime::{
@@ -73,8 +73,13 @@ impl Ada {
         let throttle = LoginThrottle::new(&master, Rate::parse("5/15min").unwrap(), None);
         let devices = DeviceCookies::new(&master);
         let (db, passwords) = (self.db(), &self.passwords);
-        let verifier =
-            Verifier { db, passwords, login_throttle: &throttle, devices: &devices, hides_unverified: false };
+        let verifier = PasswordVerifier {
+            db,
+            passwords,
+            login_throttle: &throttle,
+            devices: &devices,
+            hides_unverified: false,
+        };
         let nowhere = LoginSource { address: None, device: None };
         verifier.log_in(EMAIL, secret("old"), nowhere, &RequestTrail::default()).await.unwrap()
     }

@@ -44,7 +44,7 @@ pub(crate) use referenced::{ReferencedMembers, check_active};
 pub(crate) use removal::leave;
 pub use role_summary::RoleSummary;
 pub(crate) use update::remove;
-pub use update::{Expected, MemberChanges, try_update, update};
+pub use update::{ExpectedMember, MemberChanges, try_update, update};
 
 use crate::{
     Error, Result,

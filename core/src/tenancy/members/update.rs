@@ -35,10 +35,14 @@ pub struct MemberChanges {
 }
 
 /// The version of a member that a client knows: the versions of the member and of the user.
-pub type Expected = db::Expected<(i64, i64)>;
+pub type ExpectedMember = db::Expected<(i64, i64)>;
 
 /// Locks the organization and then the member. The organization is needed because owners are counted after every change.
-async fn lock<P: WritePermission>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Result<MemberDetails> {
+async fn lock<P: WritePermission>(
+    tx: &OrgTx<P>,
+    id: MemberId,
+    expected: &ExpectedMember,
+) -> Result<MemberDetails> {
     ownership::lock(tx).await?;
     let member = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
     member.one_locked().await?;
@@ -65,7 +69,7 @@ pub async fn update(
     tx: &OrgTx<MembersUpdate>,
     id: MemberId,
     changes: MemberChanges,
-    expected: &Expected,
+    expected: &ExpectedMember,
 ) -> Result<MemberDetails> {
     let before = lock(tx, id, expected).await?;
     let current = roles::grants_by_id(tx, &ids(&before.roles)).await?;
@@ -119,7 +123,7 @@ pub async fn try_update(
     tx: &OrgTx<MembersUpdate>,
     id: MemberId,
     changes: MemberChanges,
-    expected: &Expected,
+    expected: &ExpectedMember,
 ) -> Result<Vec<PermissionDiff>> {
     let before = permission_sets(tx, &[id]).await?;
     update(tx, id, changes, expected).await?;
@@ -131,7 +135,7 @@ pub async fn try_update(
 /// # Errors
 /// `NotFound`, also for a removed member; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` if the member is an
 /// owner; `PERSONAL_ORGANIZATION` for its only owner; `LAST_OWNER`.
-pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: &Expected) -> Result<()> {
+pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: &ExpectedMember) -> Result<()> {
     let details = lock(tx, id, expected).await?;
     if roles::grants_by_id(tx, &ids(&details.roles)).await?.iter().any(RoleGrants::is_owner) {
         tx.facts().refuse_touching_owner()?;
