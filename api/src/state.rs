@@ -12,7 +12,9 @@ use insula_core::{
     identity::{
         credentials::Passwords,
         one_time_tokens::EmailTokens,
-        sessions::{CsrfTokens, DeviceCookies, LoginSource, RefreshTokens, SessionPolicy, Tokens, Verifier},
+        sessions::{
+            CsrfTokens, DeviceCookies, LoginSource, PasswordVerifier, RefreshTokens, SessionPolicy, Tokens,
+        },
     },
     runtime::{
         config::Networks,
@@ -87,9 +89,15 @@ pub struct State {
 
 impl State {
     /// The verifier of passwords.
-    pub fn verifier(&self) -> Verifier<'_> {
+    pub fn verifier(&self) -> PasswordVerifier<'_> {
         let Self { db, passwords, guesses, devices, mail, .. } = self;
-        Verifier { db, passwords, guesses, devices, hides_unproved: mail.hides_accounts }
+        PasswordVerifier {
+            db,
+            passwords,
+            login_throttle: guesses,
+            devices,
+            hides_unverified: mail.hides_accounts,
+        }
     }
 
     /// The source of a password: the device, identified by a cookie of `request`, and its IP address

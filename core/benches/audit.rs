@@ -42,7 +42,7 @@ const EVENTS: usize = 20_000;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const POLICY: SessionPolicy =
-    SessionPolicy { absolute: HOUR, idle: HOUR, grace: HOUR, step_up: HOUR, most: 50 };
+    SessionPolicy { absolute: HOUR, idle: HOUR, grace: HOUR, step_up: HOUR, max_sessions: 50 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 

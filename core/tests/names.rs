@@ -24,9 +24,7 @@ const SHARED_NAMES: &[&str] = &[
     "Details",
     "Device",
     "Error",
-    "Expected",
     "Format",
-    "Key",
     "Kind",
     "MemberRef",
     "Outcome",
@@ -42,7 +40,6 @@ const SHARED_NAMES: &[&str] = &[
     "Table",
     "TaskStatus",
     "Tokens",
-    "Verifier",
     "WeekStart",
 ];
 

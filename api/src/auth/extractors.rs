@@ -225,7 +225,7 @@ impl SignedIn {
         let (caller, source) = caller(state, request).await.map_err(Problem)?;
         // Requests that change something do not use the cache.
         let user = match request.method().is_safe() {
-            true => state.callers.recognize(&caller.claims).await,
+            true => state.callers.authenticate_read(&caller.claims).await,
             false => state.callers.authenticate(&caller.claims).await,
         };
         let me = Self::found(user.map_err(Problem)?, caller, source);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use insula_core::identity::sessions::KNOWN;
+use insula_core::identity::sessions::KNOWN_DEVICE_TTL;
 use poem::{
     Request,
     http::{HeaderValue, header},
@@ -106,7 +106,12 @@ impl Cookies {
 
     /// `Set-Cookie` value of the device cookie.
     pub fn known(&self, token: &str) -> Option<HeaderValue> {
-        self.write(DEVICE, token, KNOWN.num_seconds().unsigned_abs(), "; HttpOnly; SameSite=Strict")
+        self.write(
+            DEVICE,
+            token,
+            KNOWN_DEVICE_TTL.num_seconds().unsigned_abs(),
+            "; HttpOnly; SameSite=Strict",
+        )
     }
 
     /// `Set-Cookie` values for a logout, which delete the cookies of the session.

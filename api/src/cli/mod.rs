@@ -109,8 +109,8 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
     };
     let sources = sources(flags, overrides)?;
     let config = Config::read(&sources)?;
-    insula_core::identity::credentials::require_length(config.password_min_length.0);
-    insula_core::identity::credentials::require_memory(config.password_memory.0);
+    insula_core::identity::credentials::set_min_length(config.password_min_length.0);
+    insula_core::identity::credentials::set_hash_memory(config.password_memory.0);
     insula_core::runtime::telemetry::init(config.environment, &config.log, config.no_color.is_some());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! Who somebody is: accounts, passwords, sessions and mailed tokens.
+//! Users, passwords, sessions and e-mailed tokens.
 
 pub mod users;
 pub mod credentials;

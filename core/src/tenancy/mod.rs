@@ -1,4 +1,4 @@
-//! Organizations, who belongs to them, and what each member may do.
+//! Organizations, their members, roles and invitations, and authorization.
 
 pub mod organizations;
 pub mod roles;

@@ -8,21 +8,21 @@ use crate::{
         permissions::{MembersRemove, MembersUpdate, OwnMembership, Platform, WritePermission},
     },
     storage::db::{GlobalTx, OrgTx},
-    tenancy::members::{self, ACTIVE, Belonging, Expected, MemberChanges, MemberDetails},
+    tenancy::members::{self, ACTIVE, ExpectedMember, MemberChanges, MemberDetails, MembershipRecord},
     work::{projects, tasks, time_entries},
 };
 
 /// Changes a member; where that leaves them suspended, their timer stops.
 ///
 /// # Errors
-/// Those of [`members::change`].
+/// Those of [`members::update`].
 pub async fn change(
     tx: &OrgTx<MembersUpdate>,
     member: MemberId,
     changes: MemberChanges,
-    expected: &Expected,
+    expected: &ExpectedMember,
 ) -> Result<MemberDetails> {
-    let changed = members::change(tx, member, changes, expected).await?;
+    let changed = members::update(tx, member, changes, expected).await?;
     if changed.member.status != ACTIVE {
         time_entries::depart(tx, member).await?;
     }
@@ -44,14 +44,14 @@ pub async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
 /// # Errors
 /// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
 /// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &Expected) -> Result<()> {
+pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &ExpectedMember) -> Result<()> {
     members::remove(tx, member, expected).await?;
     wind_up(tx, member).await
 }
 
 /// Ends the membership of somebody who is forgotten.
-pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
-    members::depart(tx, membership).await?;
+pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &MembershipRecord) -> Result<()> {
+    members::end_membership(tx, membership).await?;
     wind_up(tx, membership.member).await
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Resu
 /// # Errors
 /// Whatever the database refuses.
 pub(crate) async fn stop_timers(tx: &GlobalTx, user: UserId) -> Result<()> {
-    let mut memberships = members::of(tx, user).await?;
+    let mut memberships = members::memberships_of(tx, user).await?;
     memberships.retain(|membership| !membership.is_over());
     lock(tx, &memberships).await?;
     for membership in &memberships {
@@ -74,14 +74,14 @@ pub(crate) async fn stop_timers(tx: &GlobalTx, user: UserId) -> Result<()> {
 ///
 /// # Errors
 /// Whatever the database refuses.
-pub(crate) async fn lock(tx: &GlobalTx, memberships: &[Belonging]) -> Result<()> {
+pub(crate) async fn lock(tx: &GlobalTx, memberships: &[MembershipRecord]) -> Result<()> {
     for membership in memberships {
         members::lock_one(&enter(tx, membership).await?, membership.member).await?;
     }
     Ok(())
 }
 
-async fn enter(tx: &GlobalTx, membership: &Belonging) -> Result<OrgTx<Platform>> {
+async fn enter(tx: &GlobalTx, membership: &MembershipRecord) -> Result<OrgTx<Platform>> {
     #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its person")]
     tx.enter_org(membership.organization).await
 }

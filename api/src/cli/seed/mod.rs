@@ -22,7 +22,7 @@ use insula_core::{
     },
     identity::{
         credentials::Passwords,
-        sessions::{self, Device, DeviceCookies, LoginSource, SessionPolicy, Tokens, Verifier},
+        sessions::{self, Device, DeviceCookies, LoginSource, PasswordVerifier, SessionPolicy, Tokens},
         users::NewUser,
     },
     lifecycle::{accounts, maintenance},
@@ -89,14 +89,14 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
-    let guesses = LoginThrottle::new(&master, config.limit_failed_logins, None);
+    let login_throttle = LoginThrottle::new(&master, config.limit_failed_logins, None);
     let devices = DeviceCookies::new(&master);
-    let verifier = Verifier {
+    let verifier = PasswordVerifier {
         db: &db,
         passwords: &passwords,
-        guesses: &guesses,
+        login_throttle: &login_throttle,
         devices: &devices,
-        hides_unproved: false,
+        hides_unverified: false,
     };
     let policy = SessionPolicy { absolute: Duration::from_secs(60), ..SessionPolicy::from(config) };
     let seed = Seed {
@@ -131,7 +131,7 @@ async fn demo(seed: &Seed<'_>) -> Result<(), CliError> {
 
 struct Seed<'a> {
     db: &'a Db,
-    verifier: Verifier<'a>,
+    verifier: PasswordVerifier<'a>,
     tokens: &'a Tokens,
     policy: SessionPolicy,
     password: &'a str,

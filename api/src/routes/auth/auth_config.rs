@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_core::identity::credentials::{Passwords, shortest};
+use insula_core::identity::credentials::{Passwords, min_length};
 use poem::Request;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
@@ -45,7 +45,7 @@ impl AuthConfigApi {
         Ok(JsonResponse(AuthConfig {
             mail: mail.is_configured,
             hide_existing_accounts: mail.hides_accounts,
-            password_min_length: shortest(),
+            password_min_length: min_length(),
             password_max_length: *Passwords::LENGTH.end(),
         }))
     }

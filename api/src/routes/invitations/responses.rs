@@ -147,7 +147,7 @@ impl InvitationResponsesApi {
         Ok(JsonResponse(InvitationPreview {
             invitation: opened.into(),
             has_account: account != InvitedAccount::None,
-            needs_password: account != InvitedAccount::Proved,
+            needs_password: account != InvitedAccount::Verified,
         }))
     }
 
@@ -242,7 +242,7 @@ impl InvitationAcceptance {
         opened: &InvitationView,
     ) -> Result<Option<NewAccountDetails>, Error> {
         let mut fields = FieldErrors::default();
-        let password = self.password.filter(|_| account != InvitedAccount::Proved);
+        let password = self.password.filter(|_| account != InvitedAccount::Verified);
         let password = password.map(|password| Secret::new(password.0));
         if let Some(password) = &password {
             registration::refuse_weak(&mut fields, password, &Email(opened.invitation.email.clone()), None)?;
@@ -262,7 +262,7 @@ impl NextStep {
     fn sentence(self, account: InvitedAccount, organization: &str) -> Sentence {
         Sentence(match (self, account) {
             (Self::Continue, _) => format!("You are now a member of {organization}."),
-            (Self::LogIn, InvitedAccount::Proved) => {
+            (Self::LogIn, InvitedAccount::Verified) => {
                 format!("You are now a member of {organization}. Log in with your existing account.")
             }
             (Self::LogIn, _) => {

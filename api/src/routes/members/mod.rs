@@ -124,7 +124,7 @@ impl MembersApi {
         let expected = IfMatch::expected_member(expected.0);
         let tx = self.0.db.begin(org.0).await?;
         if dry_run.0 == Some(true) {
-            return Ok(OrDryRun::tried(members::try_change(&tx, id, changes, &expected).await?));
+            return Ok(OrDryRun::tried(members::try_update(&tx, id, changes, &expected).await?));
         }
         let member = offboarding::change(&tx, id, changes, &expected).await?;
         tx.commit().await?;

@@ -169,7 +169,7 @@ impl OrganizationsApi {
         let changes = OrganizationChanges::try_from(patch.body()?)?;
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
-        let organization = organizations::change(&tx, changes, &expected).await?;
+        let organization = organizations::update(&tx, changes, &expected).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(organization.version), organization.into()))
     }

@@ -117,7 +117,7 @@ impl SettingsApi {
         let changes = SettingsChanges::try_from(patch.body()?)?;
         let expected = IfMatch::required(expected.0)?;
         let tx = self.0.db.begin(org.0).await?;
-        let settings = settings::change(&tx, changes, &expected).await?;
+        let settings = settings::update(&tx, changes, &expected).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(settings.version), settings.into()))
     }

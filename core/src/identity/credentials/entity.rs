@@ -1,4 +1,4 @@
-//! Rows of `credentials`: proofs of identity. They leave this room only as a yes or no.
+//! Rows of `credentials`. A hash never leaves this module.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,28 +8,28 @@ use crate::{
     storage::db::GlobalTable,
 };
 
-/// One way of a person to prove who he is.
+/// One credential of a user.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credentials")]
 pub struct Model {
-    /// Its address.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: CredentialId,
-    /// Whose.
+    /// The user that it belongs to.
     pub user_id: UserId,
-    /// `password`.
+    /// Always `password`.
     pub kind: String,
-    /// PHC string.
+    /// A PHC string, or bcrypt of an imported account.
     pub secret_hash: String,
-    /// When it was set.
+    /// When the current password was set.
     pub changed_at: DateTimeUtc,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed, also by a new hash of the same password.
     pub updated_at: DateTimeUtc,
 }
 
-// Without the hash.
+// `Debug` omits the hash.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credential")

@@ -1,4 +1,4 @@
-//! Proofs of identity: setting and checking passwords.
+//! Credentials: set and verify passwords.
 
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 mod entity;
@@ -13,7 +13,7 @@ use sea_orm::{
 
 use password::Verdict;
 pub use password::{
-    Passwords, check_imported_hash, length, refuse_weak, require_length, require_memory, shortest,
+    Passwords, check_imported_hash, length, min_length, refuse_weak, set_hash_memory, set_min_length,
 };
 
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
 
 const PASSWORD: &str = "password";
 
-/// Gives a person a first password, by its hash.
+/// Adds the first password of a user, given as its hash.
 pub(crate) async fn create(tx: &GlobalTx, user: UserId, secret_hash: String) -> Result<()> {
     let now = tx.now();
     tx.insert(entity::ActiveModel {
@@ -48,7 +48,7 @@ pub(crate) async fn create(tx: &GlobalTx, user: UserId, secret_hash: String) -> 
     .map(drop)
 }
 
-/// Gives a person a password, by its hash; the one he had is worth nothing from then on.
+/// Sets the password of a user, given as its hash. The previous password no longer works.
 pub(crate) async fn set(tx: &GlobalTx, user: UserId, secret_hash: String) -> Result<()> {
     let now = tx.now();
     let row = entity::ActiveModel {
@@ -63,12 +63,12 @@ pub(crate) async fn set(tx: &GlobalTx, user: UserId, secret_hash: String) -> Res
     }
 }
 
-/// Takes every proof of identity from a person, for good.
+/// Deletes all credentials of a user permanently.
 pub(crate) async fn clear(tx: &GlobalTx, user: UserId) -> Result<()> {
     tx.delete::<entity::Entity>(entity::Column::UserId.eq(user)).await.map(drop)
 }
 
-/// Does a person have a password?
+/// Returns whether a user has a password.
 pub(crate) async fn has_password(tx: &GlobalTx, user: UserId) -> Result<bool> {
     Ok(tx.find::<entity::Entity>().filter(password_of(user)).one().await?.is_some())
 }
@@ -77,32 +77,32 @@ fn password_of(user: UserId) -> Condition {
     Condition::all().add(entity::Column::UserId.eq(user)).add(entity::Column::Kind.eq(PASSWORD))
 }
 
-/// The account that somebody says is theirs.
+/// The account that a login names. Nothing is verified yet.
 #[derive(FromQueryResult)]
 pub(crate) struct LoginCandidate {
     pub(crate) id: UserId,
     pub(crate) email_canonical: String,
     pub(crate) email_verified_at: Option<DateTime<Utc>>,
     is_active: bool,
-    /// `None`: it has no password.
+    /// `None` if the account has no password.
     #[sea_orm(nested)]
-    held: Option<Held>,
+    stored: Option<StoredPassword>,
 }
 
-/// The account of this e-mail address or username, where there is one.
+/// Finds the account with this e-mail address or username. `None` if there is none.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub(crate) async fn find_login(db: &Db, login: &str) -> Result<Option<LoginCandidate>> {
     // A username has no @.
     let column = match EmailAddress::parse(login) {
         Ok(_) => users::Column::EmailCanonical,
         Err(_) => users::Column::UsernameCanonical,
     };
-    claimed(db, Expr::col((users::Entity, column)).eq(canonical(login))).await
+    find_candidate(db, Expr::col((users::Entity, column)).eq(canonical(login))).await
 }
 
-/// The canonical form of what somebody typed as their e-mail address or username.
+/// Returns the canonical form of a typed e-mail address or username.
 pub(crate) fn canonical(login: &str) -> String {
     match EmailAddress::parse(login) {
         Ok(email) => email.key().to_owned(),
@@ -110,31 +110,31 @@ pub(crate) fn canonical(login: &str) -> String {
     }
 }
 
-/// The account of a person, where it is not deleted.
+/// Finds the account of a user. `None` if it is deleted.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub(crate) async fn of(db: &Db, user: UserId) -> Result<Option<LoginCandidate>> {
-    claimed(db, Expr::col((users::Entity, users::Column::Id)).eq(user)).await
+/// Any database error.
+pub(crate) async fn find_by_user(db: &Db, user: UserId) -> Result<Option<LoginCandidate>> {
+    find_candidate(db, Expr::col((users::Entity, users::Column::Id)).eq(user)).await
 }
 
-/// Is it the password of the account, if there is one? An outdated hash is replaced. The only place that verifies a
-/// password; `attempt` is the proof that the limit of guesses allows it, and is told the outcome.
+/// Verifies the password of an account, and replaces an outdated hash. This is the only function that verifies a
+/// password. `attempt` proves that the login throttle allows it, and records the outcome.
 ///
 /// # Errors
-/// `INVALID_CREDENTIALS`, the same and after the same time whether there is such an account or not; `INACTIVE_USER`,
-/// only to who knows the password; `Unavailable` when too many passwords are verified at once.
+/// `INVALID_CREDENTIALS`, with the same answer after the same time whether the account exists or not; `INACTIVE_USER`,
+/// only if the password is right; `Unavailable` when too many passwords are verified at once.
 pub(crate) async fn verify(
     db: &Db,
     passwords: &Passwords,
     attempt: LoginAttempt<'_>,
-    claimed: Option<LoginCandidate>,
+    candidate: Option<LoginCandidate>,
     password: Secret<String>,
 ) -> Result<PasswordProof> {
-    let hash = claimed.as_ref().and_then(|claimed| Some(claimed.held.as_ref()?.secret_hash.clone()));
+    let hash = candidate.as_ref().and_then(|candidate| Some(candidate.stored.as_ref()?.secret_hash.clone()));
     let verdict = passwords.verify(password, hash).await?;
-    let Some(LoginCandidate { id: user, is_active, held: Some(held), .. }) =
-        claimed.filter(|_| verdict.is_right())
+    let Some(LoginCandidate { id: user, is_active, stored: Some(stored), .. }) =
+        candidate.filter(|_| verdict.is_right())
     else {
         attempt.record_failure().await;
         return Err(ErrorCode::InvalidCredentials.refuse());
@@ -144,34 +144,35 @@ pub(crate) async fn verify(
     }
     attempt.record_success().await;
     if let Verdict::Outdated { renewed } = verdict
-        && let Err(error) = renew(db, user, &held, renewed).await
+        && let Err(error) = replace_hash(db, user, &stored, renewed).await
     {
-        // No reason to shut anybody out: the next log-in tries again.
+        // The login succeeds all the same; the next login tries again.
         tracing::warn!(%error, %user, "could not upgrade an outdated password hash");
     }
-    Ok(PasswordProof { user, changed_at: held.changed_at })
+    Ok(PasswordProof { user, changed_at: stored.changed_at })
 }
 
-/// That somebody gave the password of a person. It takes a while to find out: what he does with it asks [`holds`].
+/// The proof that a request contained the password of a user. Verifying takes time, so code that uses the proof must
+/// call `is_current`.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordProof {
-    /// Whose.
+    /// The user whose password it is.
     pub user: UserId,
     /// When that password was set.
     changed_at: DateTime<Utc>,
 }
 
-/// Is the password that was proved still the person's? To be asked while his row is locked, which whoever sets another
-/// password locks first.
+/// Returns whether the verified password is still the user's password. Call it while the row of the user is locked:
+/// every change of a password locks that row first.
 pub(crate) async fn is_current(tx: &GlobalTx, proof: &PasswordProof) -> Result<bool> {
     let same = password_of(proof.user).add(entity::Column::ChangedAt.eq(proof.changed_at));
     Ok(tx.find::<entity::Entity>().filter(same).one().await?.is_some())
 }
 
-/// Stores a hash made as it is done today, unless the password was changed since it was read.
-async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Result<()> {
+/// Stores a hash with the current parameters, unless the password was changed since it was read.
+async fn replace_hash(db: &Db, user: UserId, stored: &StoredPassword, secret_hash: String) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
-    let verified = password_of(user).add(entity::Column::SecretHash.eq(&held.secret_hash));
+    let verified = password_of(user).add(entity::Column::SecretHash.eq(&stored.secret_hash));
     let row = entity::ActiveModel {
         secret_hash: Set(secret_hash),
         updated_at: Set(tx.now()),
@@ -180,24 +181,24 @@ async fn renew(db: &Db, user: UserId, held: &Held, secret_hash: String) -> Resul
     tx.update_where(row, verified).await?;
     #[expect(
         clippy::disallowed_methods,
-        reason = "the password stays the same: nothing that a log would tell"
+        reason = "the password stays the same, so there is nothing to audit"
     )]
     tx.commit_unaudited().await
 }
 
-/// The refusal of a password that is another; `field` names it.
+/// Returns the error for a wrong password in the field `field`.
 pub(crate) fn mismatch(field: &str) -> Error {
-    let fault = InvalidText { code: "WRONG", message: "Wrong password.".into() };
-    ErrorCode::PasswordMismatch.refuse_field(field, fault)
+    let invalid = InvalidText { code: "WRONG", message: "Wrong password.".into() };
+    ErrorCode::PasswordMismatch.refuse_field(field, invalid)
 }
 
 #[derive(FromQueryResult)]
-struct Held {
+struct StoredPassword {
     secret_hash: String,
     changed_at: DateTime<Utc>,
 }
 
-async fn claimed(db: &Db, whose: SimpleExpr) -> Result<Option<LoginCandidate>> {
+async fn find_candidate(db: &Db, condition: SimpleExpr) -> Result<Option<LoginCandidate>> {
     use users::Column::{DeletedAt, EmailCanonical, EmailVerifiedAt, Id, IsActive};
     let mut query = Query::select();
     query
@@ -212,10 +213,10 @@ async fn claimed(db: &Db, whose: SimpleExpr) -> Result<Option<LoginCandidate>> {
                 .and(Expr::col((entity::Entity, entity::Column::Kind)).eq(PASSWORD)),
         )
         .and_where(Expr::col((users::Entity, DeletedAt)).is_null())
-        .and_where(whose);
+        .and_where(condition);
     #[expect(
         clippy::disallowed_methods,
-        reason = "who proves who they are is in no organization yet; credentials belong to none"
+        reason = "a user who logs in is in no organization yet; credentials belong to none"
     )]
     let found = db.unscoped().await?.rows(&query).await?;
     Ok(found.into_iter().next())

@@ -1,4 +1,4 @@
-//! What the settings say of mail, and how a mailed token is made.
+//! E-mail settings, and the creation of e-mailed tokens.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::{
     runtime::config::Config,
 };
 
-/// How mailboxes are proved on this installation. Cheap to clone.
+/// How this installation verifies e-mail addresses. Cheap to clone.
 #[derive(Clone)]
 pub struct EmailTokens {
     key: MacKey<32>,
-    /// Does anything send mail? Where nothing does, accounts verify themselves.
+    /// Whether e-mail is configured. Without it, new accounts count as verified.
     pub is_configured: bool,
-    /// Is it hidden which addresses have an account?
+    /// Whether responses hide which e-mail addresses have an account.
     pub hides_accounts: bool,
     verify: Duration,
     reset: Duration,
@@ -31,7 +31,7 @@ pub struct EmailTokens {
 }
 
 impl EmailTokens {
-    /// As the settings say, with the key derived for mails.
+    /// Reads the settings and derives the key for e-mails.
     pub fn new(master: &MasterKey, config: &Config) -> Self {
         Self {
             key: MacKey::derive(master, crypto::KeyPurpose::Email),
@@ -45,15 +45,16 @@ impl EmailTokens {
         }
     }
 
-    /// Itself where new addresses must be proved, which needs mail.
-    pub fn to_prove(&self) -> Option<&Self> {
+    /// Returns `self` if new e-mail addresses must be verified, which needs e-mail.
+    pub fn if_configured(&self) -> Option<&Self> {
         self.is_configured.then_some(self)
     }
 
-    /// What a mailbox is counted by where others may read it: 32 hexadecimal digits that only the key can make.
-    pub fn pseudonym(&self, mailbox: &str) -> String {
-        let canonical = EmailAddress::parse(mailbox).map(|address| address.key().to_owned());
-        let tag = self.key.tag(canonical.as_deref().unwrap_or(mailbox).as_bytes());
+    /// Returns the pseudonym of an e-mail address for counters that others may read: 32 hexadecimal digits that only
+    /// the key can produce.
+    pub fn pseudonym(&self, email: &str) -> String {
+        let canonical = EmailAddress::parse(email).map(|email| email.key().to_owned());
+        let tag = self.key.tag(canonical.as_deref().unwrap_or(email).as_bytes());
         crypto::hex(&tag[..16])
     }
 
@@ -67,35 +68,36 @@ impl EmailTokens {
         }
     }
 
-    /// Base64url of the id and 32 bytes that only the key can make: so the row alone, which is all that is stored, is
-    /// enough to write the mail, and not enough to use it.
+    /// Returns base64url of the id and 32 bytes that only the key can produce. So the stored row and the key are enough
+    /// to write the e-mail, and the row alone is not enough to use the token.
     pub(super) fn token(&self, purpose: TokenPurpose, id: OneTimeTokenId) -> Secret<String> {
         let id = id.0.as_bytes();
         let proof = self.key.tag(&[purpose.as_str().as_bytes(), id].concat());
         Secret::new(URL_SAFE_NO_PAD.encode([&id[..], &proof[..]].concat()))
     }
 
-    /// The token of a row, for the mail that carries it. `None` when it can be used no more: it was made with another
-    /// key.
+    /// Returns the token of a row, for its e-mail. `None` if it was created with another key, so that it is no longer
+    /// valid.
     pub fn token_for(&self, row: &OneTimeToken) -> Option<Secret<String>> {
         let token = self.token(row.purpose()?, row.id);
         (row.token_hash == hash(token.expose())).then_some(token)
     }
 
-    /// What is mailed: an address below `public_url`, with the token in its fragment, which no server and no log sees.
+    /// Returns the link for the e-mail: a URL below `public_url` with the token in its fragment. Browsers do not send the
+    /// fragment, so the token gets into no log.
     pub fn link(&self, public_url: &str, row: &OneTimeToken) -> Option<Secret<String>> {
-        let place = match row.purpose()? {
+        let path = match row.purpose()? {
             TokenPurpose::Verify | TokenPurpose::Email => "verify#token",
             TokenPurpose::Reset => "reset#token",
             TokenPurpose::Undo => "verify#undo",
             TokenPurpose::Invitation => "accept#token",
         };
         let token = self.token_for(row)?;
-        Some(Secret::new(format!("{}/{place}={}", public_url.trim_end_matches('/'), token.expose())))
+        Some(Secret::new(format!("{}/{path}={}", public_url.trim_end_matches('/'), token.expose())))
     }
 }
 
-/// What is stored of a token. It has 256 random-looking bits: nothing slower than SHA-256 is needed (ASVS 5.0 11.4).
+/// Returns the stored hash of a token. A token has 256 unpredictable bits, so SHA-256 is enough (ASVS 5.0 11.4).
 pub(super) fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token).to_vec()
 }
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_the_id_and_a_proof_of_key_and_purpose() {
+    fn a_token_is_the_id_and_a_mac_of_id_and_purpose() {
         let (a, b) = (mail("a"), mail("b"));
         let row = row(&a, TokenPurpose::Reset);
         let token = a.token_for(&row).unwrap().expose().clone();
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_carries_its_token_in_the_fragment() {
+    fn a_link_has_its_token_in_the_fragment() {
         let mail = mail("a");
         for (purpose, start) in [
             (TokenPurpose::Verify, "https://insula.example/verify#token="),

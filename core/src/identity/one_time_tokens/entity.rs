@@ -8,32 +8,32 @@ use crate::{
     storage::db::GlobalTable,
 };
 
-/// A token that was mailed, without the token.
+/// The record of an e-mailed token. The token itself is not stored.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "one_time_tokens")]
 pub struct Model {
-    /// Its address; jobs name it.
+    /// UUIDv7; jobs refer to it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: OneTimeTokenId,
-    /// Whose account it is about.
+    /// The account that it concerns. `None` for an invitation.
     pub user_id: Option<UserId>,
-    /// Which mailbox it proves; of an undo, the address that comes back. As it was typed.
+    /// The e-mail address that it verifies, as typed. For an undo, the e-mail address to return to.
     pub email: String,
-    /// What uniqueness of the address is judged by.
+    /// The canonical form of `email`, for comparisons.
     pub email_canonical: String,
-    /// [`Purpose`](super::Purpose), as the table spells it.
+    /// [`TokenPurpose::as_str`](super::TokenPurpose::as_str).
     pub purpose: String,
-    /// What else it is about.
+    /// The invitation that it accepts. `None` for other purposes.
     pub subject_id: Option<Uuid>,
     /// SHA-256 of the token.
     pub token_hash: Vec<u8>,
-    /// When it was used, or replaced by a newer one.
+    /// When it was used, revoked or replaced by a newer one. `None` while it is unused.
     pub used_at: Option<DateTimeUtc>,
-    /// Worth nothing from then on.
+    /// The token is invalid from this time on.
     pub expires_at: DateTimeUtc,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,8 +1,8 @@
-//! The tokens of invitations: about a row of an organization instead of an account.
+//! Tokens of invitations. They refer to an invitation of an organization instead of an account.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
-use super::{Column, EmailTokens, OneTimeToken, TokenPurpose, email, entity, good, spent};
+use super::{Column, EmailTokens, OneTimeToken, TokenPurpose, email, entity, mark_used, valid};
 use crate::{
     Result,
     base::{
@@ -12,7 +12,7 @@ use crate::{
     storage::db::GlobalTx,
 };
 
-/// Makes the token of an invitation for the mailbox `email`. Its older one is worth nothing from then on.
+/// Creates the token of an invitation, for the e-mail address `email`. Revokes its previous token.
 pub(crate) async fn issue_invitation(
     tx: &GlobalTx,
     mail: &EmailTokens,
@@ -37,12 +37,12 @@ pub(crate) async fn issue_invitation(
     .await
 }
 
-/// Ends the token of an invitation of the canonical address `email`: nobody joins by it any more.
+/// Revokes the token of an invitation to the canonical e-mail address `email`.
 pub(crate) async fn revoke_invitation(tx: &GlobalTx, invitation: InvitationId, email: &str) -> Result<()> {
-    let its = good(tx.now())
-        // Implied; but by it there is an index.
+    let condition = valid(tx.now())
+        // Implied by the invitation, but this column has an index.
         .add(Column::EmailCanonical.eq(email))
         .add(Column::Purpose.eq(TokenPurpose::Invitation.as_str()))
         .add(Column::SubjectId.eq(invitation.0));
-    tx.update_where(spent(tx), its).await.map(drop)
+    tx.update_where(mark_used(tx), condition).await.map(drop)
 }

@@ -1,7 +1,7 @@
-//! Tokens that are mailed: each proves a mailbox, once, until it expires. Their only home.
+//! One-time tokens in e-mails. Each verifies an e-mail address, once, until it expires.
 //!
-//! Nothing secret is stored: a token is made from its row's id by a key ([`Mail`]), and the row keeps its hash. So a job
-//! needs the id alone, and who reads the database can use nothing of what he reads.
+//! Nothing secret is stored. A token is derived from the id of its row with a key ([`EmailTokens`]), and the row stores
+//! its hash. So a job needs only the id, and the contents of the database are not enough to use a token.
 
 mod entity;
 mod invitation;
@@ -28,29 +28,29 @@ use crate::{
     storage::db::{Db, GlobalTx},
 };
 
-/// What a token is good for.
+/// What a token can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPurpose {
-    /// To verify the address of a new account.
+    /// Verify the e-mail address of a new account.
     Verify,
-    /// To set a new password.
+    /// Set a new password.
     Reset,
-    /// To confirm a new address.
+    /// Confirm a new e-mail address.
     Email,
-    /// To undo the change of an address.
+    /// Undo the change of an e-mail address.
     Undo,
-    /// To join an organization. About nobody's account: whoever is invited may have none.
+    /// Join an organization. It refers to no account, because the recipient may have none.
     Invitation,
 }
 
 impl TokenPurpose {
-    /// Every one.
+    /// All purposes.
     pub(crate) const ALL: &'static [Self] =
         &[Self::Verify, Self::Reset, Self::Email, Self::Undo, Self::Invitation];
-    /// Those by which somebody gets in, or on: they end where his sessions do.
+    /// Purposes that give or extend access to an account. Their tokens are revoked together with its sessions.
     pub(crate) const MAILED_TO_ACT: &'static [Self] = &[Self::Verify, Self::Reset, Self::Email];
 
-    /// As the table spells it.
+    /// Returns the stored spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Verify => "verify",
@@ -63,14 +63,14 @@ impl TokenPurpose {
 }
 
 impl OneTimeToken {
-    /// What it is good for.
+    /// Returns the purpose. `None` if the stored text is unknown.
     pub fn purpose(&self) -> Option<TokenPurpose> {
         TokenPurpose::ALL.iter().copied().find(|purpose| purpose.as_str() == self.purpose)
     }
 }
 
-/// Makes a token about `user` for the mailbox `email`. The older ones of its purpose are worth nothing from then on;
-/// those that undo stay good, or who took an account over would end them by changing its address twice.
+/// Creates a token about `user`, for the e-mail address `email`. Revokes older tokens of the same purpose, except undo
+/// tokens: otherwise an attacker with access to the account could revoke them by changing its e-mail address twice.
 pub(crate) async fn issue(
     tx: &GlobalTx,
     mail: &EmailTokens,
@@ -98,65 +98,65 @@ pub(crate) async fn issue(
     .await
 }
 
-/// The row of a token that is still good for one of `purposes`. It is not used by this: [`consume`] does.
+/// Finds the row of a token that is valid for one of `purposes`. The token stays unused; [`consume`] uses it.
 ///
 /// # Errors
-/// `LINK_EXPIRED` for every other text: unknown, used, expired, or good for something else.
+/// `LINK_EXPIRED` if the token is unknown, used, expired, or of another purpose.
 pub async fn find(db: &Db, token: &str, purposes: &[TokenPurpose]) -> Result<OneTimeToken> {
-    #[expect(clippy::disallowed_methods, reason = "who follows a link is in no organization")]
+    #[expect(clippy::disallowed_methods, reason = "a user who opens a link is in no organization")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query
         .column((Entity, Asterisk))
         .from(Entity)
-        .cond_where(good(tx.now()).add(Column::TokenHash.eq(email::hash(token))));
+        .cond_where(valid(tx.now()).add(Column::TokenHash.eq(email::hash(token))));
     let found: Vec<OneTimeToken> = tx.rows(&query).await?;
-    let fits = |row: &OneTimeToken| row.purpose().is_some_and(|purpose| purposes.contains(&purpose));
-    found.into_iter().find(fits).ok_or(Error::Refused(ErrorCode::LinkExpired))
+    let has_purpose = |row: &OneTimeToken| row.purpose().is_some_and(|purpose| purposes.contains(&purpose));
+    found.into_iter().find(has_purpose).ok_or(Error::Refused(ErrorCode::LinkExpired))
 }
 
-/// Uses a token, once: of many at the same time one succeeds.
+/// Uses a token. Of several concurrent uses, one succeeds.
 ///
 /// # Errors
-/// `LINK_EXPIRED` when it was used, replaced or has expired meanwhile.
+/// `LINK_EXPIRED` when it was used, replaced or has expired in the meantime.
 pub(crate) async fn consume(tx: &GlobalTx, token: &OneTimeToken) -> Result<()> {
-    let condition = good(tx.now()).add(Column::TokenHash.eq(token.token_hash.clone()));
-    match tx.update_where(spent(tx), condition).await?.is_empty() {
+    let condition = valid(tx.now()).add(Column::TokenHash.eq(token.token_hash.clone()));
+    match tx.update_where(mark_used(tx), condition).await?.is_empty() {
         false => Ok(()),
         true => Err(ErrorCode::LinkExpired.refuse()),
     }
 }
 
-/// Ends the tokens of a person that are good for `purposes`: they were made for a state that is no more.
+/// Revokes the tokens of a user with one of `purposes`, because the account has changed since they were created.
 pub(crate) async fn revoke(tx: &GlobalTx, user: UserId, purposes: &[TokenPurpose]) -> Result<()> {
     let purposes = purposes.iter().map(|purpose| purpose.as_str());
-    let condition = good(tx.now()).add(Column::UserId.eq(user)).add(Column::Purpose.is_in(purposes));
-    tx.update_where(spent(tx), condition).await.map(drop)
+    let condition = valid(tx.now()).add(Column::UserId.eq(user)).add(Column::Purpose.is_in(purposes));
+    tx.update_where(mark_used(tx), condition).await.map(drop)
 }
 
-/// Ends what could undo the return to the address of `token`: changes made after it.
+/// Revokes undo tokens that are newer than `token`. They could undo the return to its e-mail address.
 pub(crate) async fn revoke_later_undos(tx: &GlobalTx, user: UserId, token: &OneTimeToken) -> Result<()> {
-    let condition = good(tx.now())
+    let condition = valid(tx.now())
         .add(Column::UserId.eq(user))
         .add(Column::Purpose.eq(TokenPurpose::Undo.as_str()))
         .add(Column::CreatedAt.gt(token.created_at));
-    tx.update_where(spent(tx), condition).await.map(drop)
+    tx.update_where(mark_used(tx), condition).await.map(drop)
 }
 
-/// Whose the address was, and may be again: those who can still undo the change away from it.
+/// Returns the users who can still undo a change away from this e-mail address. It stays reserved for them.
 pub(crate) async fn reserved_for(tx: &GlobalTx, email: &EmailAddress) -> Result<Vec<UserId>> {
-    let condition = good(tx.now())
+    let condition = valid(tx.now())
         .add(Column::Purpose.eq(TokenPurpose::Undo.as_str()))
         .add(Column::EmailCanonical.eq(email.key()));
-    let kept = tx.find::<Entity>().filter(condition).all_locked(Column::Id).await?;
-    Ok(kept.into_iter().filter_map(|token| token.user_id).collect())
+    let reserving = tx.find::<Entity>().filter(condition).all_locked(Column::Id).await?;
+    Ok(reserving.into_iter().filter_map(|token| token.user_id).collect())
 }
 
-fn spent(tx: &GlobalTx) -> entity::ActiveModel {
+fn mark_used(tx: &GlobalTx) -> entity::ActiveModel {
     entity::ActiveModel { used_at: Set(Some(tx.now())), updated_at: Set(tx.now()), ..Default::default() }
 }
 
-/// What makes a token good at the instant `now`.
-fn good(now: chrono::DateTime<chrono::Utc>) -> Condition {
+/// Returns the condition for tokens that are valid at the instant `now`.
+fn valid(now: chrono::DateTime<chrono::Utc>) -> Condition {
     Condition::all().add(Column::UsedAt.is_null()).add(Column::ExpiresAt.gt(now))
 }

@@ -1,9 +1,9 @@
-//! Log-ins.
+//! Logins: create a session.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::json;
 
-use super::{Column, Entity, Session, SessionPolicy, end, entity, living, tell};
+use super::{Column, Entity, Session, SessionPolicy, active, end, entity, record_event};
 use crate::{
     Error, Result,
     base::{
@@ -23,28 +23,28 @@ use crate::{
     },
 };
 
-/// What is known of the device that logs in.
+/// The device that logs in.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
-    /// Its address.
+    /// IP address.
     pub ip: Option<String>,
-    /// Its `User-Agent`, cut to 500 characters.
+    /// `User-Agent` header. [`create`] stores its first 500 characters.
     pub user_agent: Option<String>,
-    /// What the person calls it.
+    /// The name that the user gave the device.
     pub name: Option<Name>,
 }
 
-/// Starts a session of a person who has proved his password, if it is his still.
+/// Creates a session after a password was verified, if it is still the password of the user.
 ///
 /// # Errors
-/// `INVALID_CREDENTIALS` when it was changed, or the account deleted, since it was proved; `INACTIVE_USER`.
+/// `INVALID_CREDENTIALS` when the password was changed or the account deleted since then; `INACTIVE_USER`.
 pub async fn log_in(
     tx: &mut GlobalTx,
     proof: &PasswordProof,
     device: Device,
     policy: &SessionPolicy,
 ) -> Result<(Session, User)> {
-    // Locked, so that no reset can come between: it would end the sessions there are, and miss this one.
+    // The lock keeps out a concurrent password reset, which would end the existing sessions and miss this one.
     let user = users::lock(tx, proof.user).await.map_err(|error| match error {
         Error::NotFound(_) => ErrorCode::InvalidCredentials.refuse(),
         error => error,
@@ -58,11 +58,11 @@ pub async fn log_in(
     create(tx, user.id, device, policy).await
 }
 
-/// Starts a session of a person who has just proved who he is. Ends the oldest ones above `policy.most`; tells the person
-/// by mail when he has not used the device before.
+/// Creates a session for a user whose identity was just verified. Ends the oldest sessions above `policy.max_sessions`.
+/// Notifies the user by e-mail if the device is new.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn create(
     tx: &mut GlobalTx,
     user: UserId,
@@ -71,8 +71,8 @@ pub async fn create(
 ) -> Result<(Session, User)> {
     let now = tx.now();
     let agent: Option<String> = device.user_agent.map(|agent| agent.chars().take(500).collect());
-    // First, since it locks the person: of two log-ins on a new device the second one knows it.
-    let user = users::logged_in(tx, user).await?;
+    // This comes first, because it locks the user: of two logins on a new device, the second one finds it known.
+    let user = users::record_login(tx, user).await?;
     tx.set_actor(Actor::User(user.id), Some(&user.email));
     let is_new = is_new_device(tx, user.id, agent.as_deref()).await?;
     evict(tx, user.id, policy).await?;
@@ -86,7 +86,7 @@ pub async fn create(
             user_agent: Set(agent),
             device_name: Set(device.name.map(Into::into)),
             refresh_counter: Set(1),
-            // There is none before the first one, which could be forgiven.
+            // There is no earlier token that a refresh could still accept.
             presented_counter: Set(1),
             refreshed_at: Set(now),
             last_seen_at: Set(now),
@@ -99,34 +99,35 @@ pub async fn create(
         })
         .await?;
     let details = Details::created(json!({ "amr": session.amr }));
-    let platform = tell(tx, Action::SessionCreated, std::slice::from_ref(&session), &details).await?;
+    let platform = record_event(tx, Action::SessionCreated, std::slice::from_ref(&session), &details).await?;
     if is_new {
         platform.enqueue(&Job::SendNewDevice { user: user.id, session: session.id }).await?;
     }
     Ok((session, user))
 }
 
-/// Has the person logged in before, and never with this user agent? As far as sessions are remembered: until they expire.
+/// Returns whether the user has other sessions, but none with this user agent. Expired sessions count until they are
+/// purged.
 async fn is_new_device(tx: &GlobalTx, user: UserId, agent: Option<&str>) -> Result<bool> {
-    // To say nothing is a way to be known, too: or whoever says nothing would be told of to nobody.
-    let same = match agent {
+    // A missing `User-Agent` counts as a device too. Otherwise such a login would never cause a notification.
+    let same_agent = match agent {
         Some(agent) => Column::UserAgent.eq(agent),
         None => Column::UserAgent.is_null(),
     };
     let of_user = || tx.find::<Entity>().filter(Column::UserId.eq(user));
-    Ok(of_user().filter(same).one().await?.is_none() && of_user().one().await?.is_some())
+    Ok(of_user().filter(same_agent).one().await?.is_none() && of_user().one().await?.is_some())
 }
 
-/// Makes room for one more session.
+/// Ends the oldest sessions of a user, so that one more is allowed.
 async fn evict(tx: &GlobalTx, user: UserId, policy: &SessionPolicy) -> Result<()> {
-    let living = living(tx.now()).add(Column::UserId.eq(user));
-    let mut sessions = tx.find::<Entity>().filter(living).all_locked(Column::Id).await?;
-    let most = usize::try_from(policy.most).unwrap_or(usize::MAX);
-    let too_many = (sessions.len() + 1).saturating_sub(most);
-    if too_many == 0 {
+    let condition = active(tx.now()).add(Column::UserId.eq(user));
+    let mut sessions = tx.find::<Entity>().filter(condition).all_locked(Column::Id).await?;
+    let max = usize::try_from(policy.max_sessions).unwrap_or(usize::MAX);
+    let excess = (sessions.len() + 1).saturating_sub(max);
+    if excess == 0 {
         return Ok(());
     }
     sessions.sort_unstable_by_key(|session| session.id);
-    let oldest = sessions.iter().take(too_many).map(|session| session.id);
+    let oldest = sessions.iter().take(excess).map(|session| session.id);
     end(tx, Column::Id.is_in(oldest), Action::SessionRevoked, "too many").await.map(drop)
 }

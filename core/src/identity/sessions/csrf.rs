@@ -1,30 +1,29 @@
-//! Tokens that tell a page of ours from a forged request: a signed double submit bound to the session (OWASP, CSRF
-//! prevention cheat sheet).
+//! CSRF tokens: a signed double-submit token that is bound to the session (OWASP, CSRF prevention cheat sheet).
 
 use crate::base::{
     crypto::{KeyPurpose, MacKey, MasterKey, random_bytes},
     ids::SessionId,
 };
 
-/// Random bytes of a token.
+/// Number of random bytes in a token.
 const RANDOM: usize = 16;
 
-/// Makes CSRF tokens and verifies them: base64url of 16 random bytes and the HMAC of session and those.
+/// Creates and verifies CSRF tokens: base64url of 16 random bytes and the HMAC of the session and these bytes.
 #[derive(Clone)]
 pub struct CsrfTokens(MacKey<32>);
 
 impl CsrfTokens {
-    /// With the key derived for them.
+    /// Derives the key for CSRF tokens.
     pub fn new(master: &MasterKey) -> Self {
         Self(MacKey::derive(master, KeyPurpose::Csrf))
     }
 
-    /// A token of a session; each call gives another one, and all stay good as long as the session.
+    /// Returns a token of a session. Each call returns another token; all are valid as long as the session.
     pub fn issue(&self, session: SessionId) -> String {
         self.0.sign_token(session.0, &random_bytes::<RANDOM>())
     }
 
-    /// Is it a token of this session? In constant time.
+    /// Returns whether it is a token of this session, in constant time.
     pub fn verify(&self, session: SessionId, token: &str) -> bool {
         self.0.verify_token(session.0, token).is_some()
     }
@@ -37,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_good_for_its_session_alone() {
+    fn a_token_is_valid_only_for_its_session() {
         let tokens = CsrfTokens::new(&MasterKey::new("k".repeat(32)));
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let (session, other) = (SessionId::new(now), SessionId::new(now));

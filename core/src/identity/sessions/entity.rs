@@ -8,50 +8,50 @@ use crate::{
     storage::db::GlobalTable,
 };
 
-/// One log-in on one device.
+/// A session: one login on one device.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub struct Model {
-    /// Its address; every access token names it.
+    /// UUIDv7; every access token contains it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionId,
-    /// Whose.
+    /// The user who logged in.
     pub user_id: UserId,
-    /// How the person proved who he is (RFC 8176).
+    /// Authentication method (RFC 8176); always `pwd`.
     pub amr: String,
-    /// When he did.
+    /// When the user last entered the password.
     pub auth_time: DateTimeUtc,
-    /// From where.
+    /// IP address of the login.
     pub ip: Option<String>,
-    /// With what.
+    /// `User-Agent` of the login, at most 500 characters.
     pub user_agent: Option<String>,
-    /// What the person calls it.
+    /// The name that the user gave the device.
     pub device_name: Option<String>,
-    /// Which refresh token is the current one.
+    /// Generation of the current refresh token.
     pub refresh_counter: i64,
-    /// The newest of which a token was presented: the refresh token, or an access token made with it.
+    /// The newest generation of which a token was presented: its refresh token, or an access token issued with it.
     pub presented_counter: i64,
-    /// When the current one was made, or given again because the answer that carried it was lost.
+    /// When the current refresh token was issued, or issued again because the response with it was lost.
     pub refreshed_at: DateTimeUtc,
-    /// When it was last used.
+    /// When the session was last used.
     pub last_seen_at: DateTimeUtc,
-    /// Ends then unless it is refreshed.
+    /// When the session expires unless it is refreshed.
     pub idle_expires_at: DateTimeUtc,
-    /// Ends then at the latest.
+    /// When the session expires at the latest.
     pub expires_at: DateTimeUtc,
-    /// When it was ended.
+    /// When the session was revoked. `None` if it was not.
     pub revoked_at: Option<DateTimeUtc>,
-    /// Why.
+    /// Why the session was revoked.
     pub revoke_reason: Option<String>,
-    /// When it began.
+    /// When the session started.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 
 impl Model {
-    /// Has it not ended at the instant `now`?
-    pub(crate) fn is_living(&self, now: DateTimeUtc) -> bool {
+    /// Returns whether the session is neither revoked nor expired at the instant `now`.
+    pub(crate) fn is_active(&self, now: DateTimeUtc) -> bool {
         self.revoked_at.is_none() && self.expires_at > now && self.idle_expires_at > now
     }
 }

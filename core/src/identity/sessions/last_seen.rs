@@ -1,4 +1,4 @@
-//! When sessions were last used.
+//! The time of the last use of a session.
 
 use sea_orm::ColumnTrait;
 
@@ -9,12 +9,12 @@ use crate::{
     storage::db::{Db, chunks},
 };
 
-/// Notes that these sessions were used a moment ago.
-pub(crate) async fn seen(db: &Db, sessions: impl IntoIterator<Item = SessionId>) -> Result<()> {
+/// Stores that these sessions were used just now.
+pub(crate) async fn record_last_seen(db: &Db, sessions: impl IntoIterator<Item = SessionId>) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     for sessions in chunks(sessions) {
         tx.set::<Entity>(Column::LastSeenAt, tx.now(), Column::Id.is_in(sessions)).await?;
     }
-    #[expect(clippy::disallowed_methods, reason = "to be seen is no change of one's own")]
+    #[expect(clippy::disallowed_methods, reason = "the use of a session is no audit event")]
     tx.commit_unaudited().await
 }

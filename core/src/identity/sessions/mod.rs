@@ -1,4 +1,4 @@
-//! Log-ins: each is a row, each access token names one, and a token is worth what its session is worth now.
+//! Sessions: each login is a row, and each access token refers to one. A token is valid only while its session is active.
 
 mod create;
 mod csrf;
@@ -23,11 +23,11 @@ use serde_json::json;
 
 pub use create::{Device, create, log_in};
 pub use csrf::CsrfTokens;
-pub use device_cookie::{DeviceCookies, KNOWN};
+pub use device_cookie::{DeviceCookies, KNOWN_DEVICE_TTL};
 pub use entity::Model as Session;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use last_seen::seen;
-pub use password_login::{LoginSource, Verifier};
+pub(crate) use last_seen::record_last_seen;
+pub use password_login::{LoginSource, PasswordVerifier};
 pub(crate) use presented::note_presented;
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub use step_up::{authenticate_recent, reauthenticate};
@@ -48,19 +48,19 @@ use crate::{
     },
 };
 
-/// How long sessions live, and how many. From the settings.
+/// Lifetimes and maximum number of sessions, from the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionPolicy {
-    /// Ends this long after its beginning at the latest.
+    /// A session expires this long after its start at the latest.
     pub absolute: Duration,
-    /// Ends when it is not refreshed for this long.
+    /// A session expires when it is not refreshed for this long.
     pub idle: Duration,
-    /// How long the refresh token before the current one still gets the current one.
+    /// How long the previous refresh token can still be exchanged for the current one.
     pub grace: Duration,
-    /// How long a proof of identity is fresh.
+    /// How long a login or reauthentication is recent enough for sensitive operations.
     pub step_up: Duration,
-    /// Most of one person; one more ends the oldest.
-    pub most: u64,
+    /// Maximum number of sessions of one user. One more ends the oldest.
+    pub max_sessions: u64,
 }
 
 impl From<&Config> for SessionPolicy {
@@ -70,39 +70,42 @@ impl From<&Config> for SessionPolicy {
             idle: config.session_idle_ttl,
             grace: config.refresh_grace,
             step_up: config.step_up_ttl,
-            most: config.max_sessions,
+            max_sessions: config.max_sessions,
         }
     }
 }
 
-/// The person behind a token, if his session and his account are still good.
+/// Returns the user of a token, if the session and the account are active.
 ///
 /// # Errors
 /// `INVALID_TOKEN` otherwise.
 pub async fn authenticate(db: &Db, claims: &Claims) -> Result<User> {
-    behind(db, claims).await.map(|behind| behind.user)
+    authenticate_session(db, claims).await.map(|session| session.user)
 }
 
-/// Who and what is behind a token that is good.
+/// The user and the session of a valid token.
 #[derive(FromQueryResult)]
-struct Behind {
+struct AuthenticatedSession {
     #[sea_orm(nested)]
     user: User,
     auth_time: DateTime<Utc>,
     presented_counter: i64,
 }
 
-/// In one query, and one statement more for the first token of a generation.
-async fn behind(db: &Db, claims: &Claims) -> Result<Behind> {
-    #[expect(clippy::disallowed_methods, reason = "a person reads himself; users belong to no organization")]
+/// Looks up the session with one query, and one more statement for the first token of a generation.
+async fn authenticate_session(db: &Db, claims: &Claims) -> Result<AuthenticatedSession> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "users read their own account; users belong to no organization"
+    )]
     let tx = db.unscoped().await?;
-    let behind = look_up(&tx, claims).await?;
+    let session = look_up(&tx, claims).await?;
     drop(tx);
-    note_presented(db, claims, behind.presented_counter).await;
-    Ok(behind)
+    note_presented(db, claims, session.presented_counter).await;
+    Ok(session)
 }
 
-async fn look_up(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
+async fn look_up(tx: &Unscoped, claims: &Claims) -> Result<AuthenticatedSession> {
     let mut query = Query::select();
     query
         .column((users::Entity, Asterisk))
@@ -114,17 +117,17 @@ async fn look_up(tx: &Unscoped, claims: &Claims) -> Result<Behind> {
             Entity,
             Expr::col((Entity, Column::UserId)).equals((users::Entity, users::Column::Id)),
         )
-        .cond_where(good(claims, tx.now()));
+        .cond_where(valid(claims, tx.now()));
     tx.row(&query, Entity::NAME).await.map_err(|error| match error {
         Error::NotFound(_) => ErrorCode::InvalidToken.refuse(),
         error => error,
     })
 }
 
-/// The living sessions of a person, the newest first.
+/// Lists the active sessions of a user, the newest first.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
     #[expect(
         clippy::disallowed_methods,
@@ -135,53 +138,53 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
     query
         .column((Entity, Asterisk))
         .from(Entity)
-        .cond_where(living(tx.now()).add(Column::UserId.eq(user)))
+        .cond_where(active(tx.now()).add(Column::UserId.eq(user)))
         .order_by((Entity, Column::Id), Order::Desc);
     tx.rows(&query).await
 }
 
-/// Refuses who was logged out since he was asked who he is. To be called while the row of his person is locked: whoever
-/// ends all his sessions because they may be a thief's locks it first.
+/// Fails if the session of the request was ended after it was authenticated. Call it while the row of the user is locked:
+/// operations that end all sessions of a compromised account lock that row first.
 ///
 /// # Errors
 /// `INVALID_TOKEN`.
 pub(crate) async fn still_signed_in(tx: &GlobalTx) -> Result<()> {
     let Some(session) = tx.origin().session else { return Ok(()) };
-    let living = living(tx.now()).add(Column::Id.eq(session));
-    let found = tx.find::<Entity>().filter(living).one().await?;
+    let condition = active(tx.now()).add(Column::Id.eq(session));
+    let found = tx.find::<Entity>().filter(condition).one().await?;
     found.map(drop).ok_or(ErrorCode::InvalidToken.refuse())
 }
 
-/// Which of a person's sessions are to end.
+/// Which sessions of a user to revoke.
 #[derive(Clone, Copy, Debug)]
 pub enum RevokeScope {
-    /// This one.
+    /// Only this session.
     One(SessionId),
-    /// All but this one.
+    /// All sessions except this one.
     Others(SessionId),
-    /// All.
+    /// All sessions.
     All,
 }
 
-/// Ends sessions of a person; their access tokens are worth nothing from then on.
+/// Revokes sessions of a user. Their access tokens become invalid at once.
 ///
 /// # Errors
-/// `NotFound` when the one to end is not his, or has ended.
-pub async fn revoke(tx: &GlobalTx, user: UserId, which: RevokeScope, reason: &str) -> Result<()> {
-    let active = living(tx.now()).add(Column::UserId.eq(user));
-    let ended = match which {
+/// `NotFound` when the session of [`RevokeScope::One`] is not of this user, or has ended.
+pub async fn revoke(tx: &GlobalTx, user: UserId, scope: RevokeScope, reason: &str) -> Result<()> {
+    let active = active(tx.now()).add(Column::UserId.eq(user));
+    let condition = match scope {
         RevokeScope::One(id) => active.add(Column::Id.eq(id)),
         RevokeScope::Others(id) => active.add(Column::Id.ne(id)),
         RevokeScope::All => active,
     };
-    let (ended, _) = end(tx, ended, Action::SessionRevoked, reason).await?;
-    match (which, ended) {
+    let (count, _) = end(tx, condition, Action::SessionRevoked, reason).await?;
+    match (scope, count) {
         (RevokeScope::One(_), 0) => Err(Error::NotFound(Entity::NAME)),
         _ => Ok(()),
     }
 }
 
-/// Ends the sessions that `condition` names; says how many there were, and gives the platform's scope for mails.
+/// Revokes the sessions that match `condition`. Returns their number, and the transaction of the platform for e-mails.
 async fn end(
     tx: &GlobalTx,
     condition: impl IntoCondition,
@@ -196,11 +199,11 @@ async fn end(
     };
     let ended = tx.update_where(row, condition).await?;
     let details = Details::changed(json!({}), json!({ "reason": reason }));
-    Ok((ended.len(), tell(tx, action, &ended, &details).await?))
+    Ok((ended.len(), record_event(tx, action, &ended, &details).await?))
 }
 
-/// Writes the same event of each session into the platform's log; gives that scope, for mails.
-async fn tell(
+/// Records the same event for each session in the audit log of the platform. Returns its transaction, for e-mails.
+async fn record_event(
     tx: &GlobalTx,
     action: Action,
     sessions: &[Session],
@@ -211,17 +214,18 @@ async fn tell(
     Ok(platform)
 }
 
-/// Sessions that have not ended at the instant `now`.
-fn living(now: DateTime<Utc>) -> Condition {
+/// Returns the condition for sessions that have not ended at the instant `now`.
+fn active(now: DateTime<Utc>) -> Condition {
     Condition::all()
         .add(Column::RevokedAt.is_null())
         .add(Column::ExpiresAt.gt(now))
         .add(Column::IdleExpiresAt.gt(now))
 }
 
-/// What makes a session and its account good at the instant `now`; for queries that join the two.
-pub(crate) fn good(claims: &Claims, now: DateTime<Utc>) -> Condition {
-    living(now)
+/// Returns the condition for an active session with an active account at the instant `now`, for queries that join the
+/// two.
+pub(crate) fn valid(claims: &Claims, now: DateTime<Utc>) -> Condition {
+    active(now)
         .add(Column::Id.eq(claims.session))
         .add(Column::UserId.eq(claims.user))
         .add(users::Column::IsActive.eq(true))

@@ -1,5 +1,5 @@
-//! The one way to verify a password. Who guesses at passwords waits; whose account it is does not, where they have logged in
-//! before.
+//! Password verification with throttling. Clients that guess passwords must wait. The user of the account does not have to
+//! wait on known devices and networks.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query},
 };
 
-use super::{Column, DeviceCookies, Entity, KNOWN};
+use super::{Column, DeviceCookies, Entity, KNOWN_DEVICE_TTL};
 use crate::{
     Result,
     base::{
@@ -21,113 +21,118 @@ use crate::{
     storage::{audit::RequestTrail, db::Db},
 };
 
-/// From where somebody tries.
+/// The origin of a login attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginSource<'a> {
-    /// The address.
+    /// IP address. `None` if unknown.
     pub address: Option<&'a str>,
-    /// The token of a device that has logged in before; that of [`DeviceTokens::issue`], if it is true.
+    /// The device token that the client sent, not verified yet ([`DeviceCookies::issue`]).
     pub device: Option<&'a str>,
 }
 
-/// Verifies passwords. Every attempt counts to the limit of its account, and is noted on the request's trail, by which a
-/// failed one gets into the audit log.
+/// Verifies passwords. Every attempt counts towards the limit of its account. It is noted in the [`RequestTrail`], which
+/// brings failed attempts into the audit log.
 #[derive(Clone, Copy)]
-pub struct Verifier<'a> {
-    /// Where the accounts are.
+pub struct PasswordVerifier<'a> {
+    /// The database with the accounts.
     pub db: &'a Db,
-    /// Hashes what was typed.
+    /// The hashing threads.
     pub passwords: &'a Passwords,
-    /// The limit.
-    pub guesses: &'a LoginThrottle,
-    /// Reads the token of a known device.
+    /// Limits the wrong passwords of each account.
+    pub login_throttle: &'a LoginThrottle,
+    /// Reads device tokens.
     pub devices: &'a DeviceCookies,
-    /// Does an account whose address nobody has proved count as none at the log-in? Where it is hidden which addresses have
-    /// an account: whoever registers one and then logs in would learn whether it was new.
-    pub hides_unproved: bool,
+    /// Whether a login to an account with an unverified e-mail address fails as if the account did not exist. It is set
+    /// where existing accounts are hidden: otherwise a login after a registration would show whether it created the
+    /// account.
+    pub hides_unverified: bool,
 }
 
-impl Verifier<'_> {
-    /// The person whose e-mail address or username and password these are.
+impl PasswordVerifier<'_> {
+    /// Verifies the e-mail address or username and the password of a login.
     ///
     /// # Errors
-    /// `INVALID_CREDENTIALS`, the same and after the same time whether the name or the password is wrong, or
-    /// [`Verifier::hides_unproved`]; `RATE_LIMITED`
-    /// after five wrong ones in 15 minutes, whether there is such an account or not: who has logged in to it on this
-    /// device, or from this network (IPv6: this /64), in the last 30 days waits for their own wrong ones alone;
-    /// `INACTIVE_USER`, only to who knows the password; `Unavailable` when too many log in at once.
+    /// - `INVALID_CREDENTIALS`, with the same answer after the same time whether the login or the password is wrong, or
+    ///   [`PasswordVerifier::hides_unverified`] applies.
+    /// - `RATE_LIMITED` after five wrong passwords in 15 minutes, whether the account exists or not. A device or network
+    ///   (IPv6: /64) that has logged in to it in the last 30 days has its own count.
+    /// - `INACTIVE_USER`, only if the password is right.
+    /// - `Unavailable` when too many users log in at once.
     pub async fn log_in(
         &self,
         login: &str,
         password: Secret<String>,
-        whence: LoginSource<'_>,
+        source: LoginSource<'_>,
         trail: &RequestTrail,
     ) -> Result<PasswordProof> {
-        let claimed = credentials::find_login(self.db, login).await?;
-        let user = claimed.as_ref().map(|claimed| claimed.id);
+        let candidate = credentials::find_login(self.db, login).await?;
+        let user = candidate.as_ref().map(|candidate| candidate.id);
         let name = credentials::canonical(login);
-        // The same name before and after somebody registers with it, so that the count does not tell whether it was new.
-        let strangers = claimed.as_ref().map_or(&name, |claimed| &claimed.email_canonical);
-        let strangers = self.guesses.unknown_account_key(strangers);
+        // The key stays the same when an account is registered, so that the count does not reveal a registration.
+        let unknown_source = candidate.as_ref().map_or(&name, |candidate| &candidate.email_canonical);
+        let unknown_source = self.login_throttle.unknown_account_key(unknown_source);
         trail.claims(name, user);
-        let attempt = self.guesses.attempt(self.bucket(user, whence, strangers).await?).await?;
-        let claimed = claimed.filter(|claimed| claimed.email_verified_at.is_some() || !self.hides_unproved);
-        credentials::verify(self.db, self.passwords, attempt, claimed, password).await
+        let key = self.throttle_key(user, source, unknown_source).await?;
+        let attempt = self.login_throttle.attempt(key).await?;
+        let candidate =
+            candidate.filter(|candidate| candidate.email_verified_at.is_some() || !self.hides_unverified);
+        credentials::verify(self.db, self.passwords, attempt, candidate, password).await
     }
 
-    /// Is it the password of a person who is known already? `field` names it where it is not. `session`: by which log-in
-    /// they ask; from a place that is not known to the account, what is guessed in it counts for it alone.
+    /// Verifies the password of a known user again. `field` is the field for the error. From an unknown device and
+    /// network, wrong passwords count for the `session` alone.
     ///
     /// # Errors
-    /// `PASSWORD_MISMATCH` where it is another, or there is none; the others as [`Verifier::log_in`].
+    /// `PASSWORD_MISMATCH` when the password is wrong or the user has none; the others as [`PasswordVerifier::log_in`].
     pub async fn confirm(
         &self,
         (user, session): (UserId, Option<SessionId>),
         (field, password): (&str, Secret<String>),
-        whence: LoginSource<'_>,
+        source: LoginSource<'_>,
         trail: &RequestTrail,
     ) -> Result<PasswordProof> {
-        let claimed = credentials::of(self.db, user).await?;
-        let elsewhere = match (session, &claimed) {
+        let candidate = credentials::find_by_user(self.db, user).await?;
+        let unknown_source = match (session, &candidate) {
             (Some(session), _) => format!("{user}@{session}"),
-            (None, Some(claimed)) => self.guesses.unknown_account_key(&claimed.email_canonical),
+            (None, Some(candidate)) => self.login_throttle.unknown_account_key(&candidate.email_canonical),
             (None, None) => user.to_string(),
         };
         trail.claims(user.to_string(), Some(user));
-        let attempt = self.guesses.attempt(self.bucket(Some(user), whence, elsewhere).await?).await?;
-        let outcome = credentials::verify(self.db, self.passwords, attempt, claimed, password).await;
+        let key = self.throttle_key(Some(user), source, unknown_source).await?;
+        let attempt = self.login_throttle.attempt(key).await?;
+        let outcome = credentials::verify(self.db, self.passwords, attempt, candidate, password).await;
         outcome.map_err(|error| match error.code() {
             ErrorCode::InvalidCredentials => credentials::mismatch(field),
             _ => error,
         })
     }
 
-    /// What an attempt is counted by: the account together with the device or the network it was used from before, or
-    /// `elsewhere`. By the same queries whether there is an account.
-    async fn bucket(
+    /// Returns the key that an attempt is counted by: the account with a known device or network, otherwise
+    /// `unknown_source`. It runs the same queries whether the account exists or not.
+    async fn throttle_key(
         &self,
         user: Option<UserId>,
-        whence: LoginSource<'_>,
-        elsewhere: String,
+        source: LoginSource<'_>,
+        unknown_source: String,
     ) -> Result<String> {
-        let device = user.zip(whence.device);
+        let device = user.zip(source.device);
         let device = device.and_then(|(user, token)| self.devices.read(user, token, self.db.now()));
         if let (Some(user), Some(device)) = (user, device) {
             return Ok(format!("{user}@{device}"));
         }
-        let here = whence.address.and_then(neighbours);
-        let known = self.networks(user.unwrap_or(UserId(uuid::Uuid::nil()))).await?;
-        Ok(match (user, here) {
-            (Some(user), Some(here)) if known.contains(&here) => format!("{user}@{here}"),
-            _ => elsewhere,
+        let network = source.address.and_then(parse_network);
+        let known = self.known_networks(user.unwrap_or(UserId(uuid::Uuid::nil()))).await?;
+        Ok(match (user, network) {
+            (Some(user), Some(network)) if known.contains(&network) => format!("{user}@{network}"),
+            _ => unknown_source,
         })
     }
 
-    /// From where a person has logged in lately.
-    async fn networks(&self, user: UserId) -> Result<Vec<IpAddr>> {
+    /// Returns the networks from which a user logged in during the last [`KNOWN_DEVICE_TTL`].
+    async fn known_networks(&self, user: UserId) -> Result<Vec<IpAddr>> {
         #[expect(
             clippy::disallowed_methods,
-            reason = "who logs in is nobody yet; sessions belong to no organization"
+            reason = "the user is not logged in yet; sessions belong to no organization"
         )]
         let tx = self.db.unscoped().await?;
         let mut query = Query::select();
@@ -136,17 +141,18 @@ impl Verifier<'_> {
             .column(Column::Ip)
             .from(Entity)
             .and_where(Expr::col(Column::UserId).eq(user))
-            .and_where(Expr::col(Column::CreatedAt).gt(tx.now() - KNOWN));
-        let known: Vec<From> = tx.rows(&query).await?;
-        Ok(known.iter().filter_map(|from| neighbours(from.ip.as_deref()?)).collect())
+            .and_where(Expr::col(Column::CreatedAt).gt(tx.now() - KNOWN_DEVICE_TTL));
+        let known: Vec<LoginIp> = tx.rows(&query).await?;
+        Ok(known.iter().filter_map(|login| parse_network(login.ip.as_deref()?)).collect())
     }
 }
 
 #[derive(FromQueryResult)]
-struct From {
+struct LoginIp {
     ip: Option<String>,
 }
 
-fn neighbours(address: &str) -> Option<IpAddr> {
+/// Returns the network of an IP address.
+fn parse_network(address: &str) -> Option<IpAddr> {
     address.parse().ok().map(network)
 }

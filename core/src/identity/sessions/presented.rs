@@ -1,15 +1,15 @@
-//! Which tokens of a session were presented. A generation is one pair of refresh token and access token; as long as nothing
-//! of the newest one was presented, the answer that carried it may have been lost.
+//! The newest generation of which a token was presented. A generation is a refresh token and the access token issued with
+//! it. Until a token of the newest generation is presented, the response that contained it may have been lost.
 
 use sea_orm::{ColumnTrait, Condition};
 
 use super::{Claims, Column, Entity};
 use crate::{Result, base::permissions::AuditOrigin, storage::db::Db};
 
-/// Notes that an access token was presented. `known`: the highest generation of its session that was noted before; for any
-/// but the first token of a newer one this does nothing. What cannot be noted is noted by the next look-up.
+/// Stores that an access token was presented. `known`: the newest generation of its session that is stored already. It
+/// writes only for the first token of a newer generation. After a failure, the next lookup tries again.
 ///
-/// To be called after every look-up of a session by an access token, when its transaction has ended.
+/// Call it after every lookup of a session by an access token, when the transaction of the lookup has ended.
 pub(crate) async fn note_presented(db: &Db, claims: &Claims, known: i64) {
     if claims.generation > known
         && let Err(error) = write(db, claims).await
@@ -23,6 +23,6 @@ async fn write(db: &Db, claims: &Claims) -> Result<()> {
     let older = Column::PresentedCounter.lt(claims.generation);
     let older = Condition::all().add(Column::Id.eq(claims.session)).add(older);
     tx.set::<Entity>(Column::PresentedCounter, claims.generation, older).await?;
-    #[expect(clippy::disallowed_methods, reason = "that a token is used is no event")]
+    #[expect(clippy::disallowed_methods, reason = "the use of a token is no audit event")]
     tx.commit_unaudited().await
 }

@@ -1,11 +1,11 @@
-//! Step-up: what is dear needs a proof of identity that is fresh (ASVS 5.0 7.5.1).
+//! Step-up authentication: sensitive operations need a recent login or reauthentication (ASVS 5.0 7.5.1).
 
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Behind, Claims, behind, entity, tell};
+use super::{AuthenticatedSession, Claims, authenticate_session, entity, record_event};
 use crate::{
     Result,
     base::ids::SessionId,
@@ -19,20 +19,20 @@ use crate::{
     },
 };
 
-/// The person behind a token, and whether he proved who he is at most `ttl` ago.
+/// Returns the user of a token, and whether they entered the password at most `ttl` ago.
 ///
 /// # Errors
-/// `INVALID_TOKEN` when session or account are no longer good.
+/// `INVALID_TOKEN` when the session or the account is not active.
 pub async fn authenticate_recent(db: &Db, claims: &Claims, ttl: Duration) -> Result<(User, bool)> {
-    let Behind { user, auth_time, .. } = behind(db, claims).await?;
+    let AuthenticatedSession { user, auth_time, .. } = authenticate_session(db, claims).await?;
     let is_recent = auth_time + ttl > db.now();
     Ok((user, is_recent))
 }
 
-/// Notes that the person of a session has proved again who he is.
+/// Stores that the user of a session has entered their password again.
 ///
 /// # Errors
-/// `PASSWORD_MISMATCH` naming `field` when the password was changed since it was proved; `INVALID_TOKEN`.
+/// `PASSWORD_MISMATCH` for `field` when the password was changed since it was verified; `INVALID_TOKEN`.
 pub async fn reauthenticate(
     tx: &GlobalTx,
     session: SessionId,
@@ -54,5 +54,5 @@ pub async fn reauthenticate(
     };
     let session = tx.update(row).await?;
     let details = Details::changed(json!({}), json!({ "amr": session.amr }));
-    tell(tx, Action::SessionReauthenticated, &[session], &details).await.map(drop)
+    record_event(tx, Action::SessionReauthenticated, &[session], &details).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! How an account ends, comes back, and is forgotten.
+//! Delete, restore and anonymize accounts.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -17,28 +17,31 @@ use crate::{
     storage::db::{Db, GlobalTable, GlobalTx},
 };
 
-/// What stands where an address stood: a domain that never is one (RFC 2606 §2).
-fn nobody(user: UserId) -> String {
+/// Returns the e-mail address that replaces that of an anonymized user, in a domain that never exists (RFC 2606 §2).
+fn placeholder_email(user: UserId) -> String {
     format!("{user}@deleted.invalid")
 }
 
-/// A person, also one whose account was deleted, until he is forgotten.
+/// Returns a user, including a deleted one until it is anonymized.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn find(db: &Db, user: UserId) -> Result<User> {
-    let known = Condition::any().add(Column::DeletedAt.is_null()).add(Column::PurgeAfter.is_not_null());
+    let visible = Condition::any().add(Column::DeletedAt.is_null()).add(Column::PurgeAfter.is_not_null());
     let mut query = Query::select();
-    query.column(Asterisk).from(Entity).and_where(Column::Id.eq(user)).cond_where(known);
-    #[expect(clippy::disallowed_methods, reason = "an operator looks; users belong to no organization")]
+    query.column(Asterisk).from(Entity).and_where(Column::Id.eq(user)).cond_where(visible);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a superuser reads accounts; users belong to no organization"
+    )]
     db.unscoped().await?.row(&query, Entity::NAME).await
 }
 
-/// The person, locked against other writers until the transaction ends.
+/// Returns the user, locked against other writers until the transaction ends.
 ///
 /// # Errors
-/// `NotFound` when there is none, or no more; `INVALID_TOKEN` when it is the one who acts: another request has just deleted
-/// them, and with them the session of this one.
+/// `NotFound` when the user does not exist or is deleted. For the user who makes the request it is `INVALID_TOKEN`: a
+/// concurrent request has deleted the account and its sessions.
 pub(crate) async fn lock(tx: &GlobalTx, user: UserId) -> Result<User> {
     let found = tx.find::<Entity>().filter(Column::Id.eq(user)).one_locked().await?;
     match tx.origin().actor.user() == Some(user) {
@@ -47,31 +50,31 @@ pub(crate) async fn lock(tx: &GlobalTx, user: UserId) -> Result<User> {
     }
 }
 
-/// Is one of these people neither deleted nor forgotten?
-pub(crate) async fn is_any_living(tx: &GlobalTx, users: &[UserId]) -> Result<bool> {
+/// Returns whether at least one of these users is not deleted.
+pub(crate) async fn any_exists(tx: &GlobalTx, users: &[UserId]) -> Result<bool> {
     let condition = Column::Id.is_in(users.iter().copied());
     Ok(!users.is_empty() && tx.find::<Entity>().filter(condition).one().await?.is_some())
 }
 
-/// Refuses what only an operator of the platform stands behind, unless he is still one.
+/// Fails unless the user is an active superuser. For invitations that a superuser sent.
 ///
 /// # Errors
 /// `INVITATION_UNSUPPORTED`.
 pub(crate) async fn require_superuser(tx: &GlobalTx, user: UserId) -> Result<()> {
-    let operator = Condition::all()
+    let superuser = Condition::all()
         .add(Column::Id.eq(user))
         .add(Column::IsSuperuser.eq(true))
         .add(Column::IsActive.eq(true));
-    match tx.find::<Entity>().filter(operator).one().await? {
+    match tx.find::<Entity>().filter(superuser).one().await? {
         Some(_) => Ok(()),
         None => Err(ErrorCode::InvitationUnsupported.refuse()),
     }
 }
 
-/// The person, if the platform can do without him. Locks as [`lock_among_operators`] does.
+/// Returns the user, unless they are the only active superuser. Locks the same rows as [`lock_with_superusers`].
 ///
 /// # Errors
-/// `NotFound`; `LAST_SUPERUSER` when he is the only active operator.
+/// `NotFound`; `LAST_SUPERUSER` when the user is the only active superuser.
 pub(crate) async fn lock_deletable(tx: &GlobalTx, user: UserId) -> Result<User> {
     match lock_with_superusers(tx, user).await? {
         (_, true) => Err(ErrorCode::LastSuperuser.refuse()),
@@ -79,23 +82,23 @@ pub(crate) async fn lock_deletable(tx: &GlobalTx, user: UserId) -> Result<User> 
     }
 }
 
-/// The person, and whether he is the only active operator. He and every operator are locked, in one order, so that two
-/// who leave at once see each other go.
+/// Returns the user, and whether they are the only active superuser. Locks the user and all superusers in one order, so
+/// that two superusers cannot leave at the same time.
 ///
 /// # Errors
 /// `NotFound`.
 pub(crate) async fn lock_with_superusers(tx: &GlobalTx, user: UserId) -> Result<(User, bool)> {
-    let operators = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
-    let concerned = Condition::any().add(Column::Id.eq(user)).add(operators);
-    let locked = tx.find::<Entity>().filter(concerned).all_locked(Column::Id).await?;
-    let is_operator = |user: &User| user.is_superuser && user.is_active;
+    let superusers = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
+    let condition = Condition::any().add(Column::Id.eq(user)).add(superusers);
+    let locked = tx.find::<Entity>().filter(condition).all_locked(Column::Id).await?;
+    let is_active_superuser = |user: &User| user.is_superuser && user.is_active;
     let (own, others): (Vec<_>, Vec<_>) = locked.into_iter().partition(|locked| locked.id == user);
     let user = own.into_iter().next().ok_or(Error::NotFound(Entity::NAME))?;
-    let is_last = is_operator(&user) && !others.iter().any(is_operator);
+    let is_last = is_active_superuser(&user) && !others.iter().any(is_active_superuser);
     Ok((user, is_last))
 }
 
-/// Lets a person log in, or lets him not.
+/// Activates or deactivates a user.
 pub(crate) async fn set_active(tx: &GlobalTx, user: User, is_active: bool) -> Result<User> {
     let row = ActiveModel {
         id: Set(user.id),
@@ -107,7 +110,7 @@ pub(crate) async fn set_active(tx: &GlobalTx, user: User, is_active: bool) -> Re
     tx.update(row).await
 }
 
-/// Deletes an account; until `purge_after` it can be restored.
+/// Deletes an account. It can be restored until `purge_after`.
 pub(crate) async fn delete(tx: &GlobalTx, user: &User, purge_after: DateTime<Utc>) -> Result<()> {
     let row = ActiveModel {
         id: Set(user.id),
@@ -120,17 +123,17 @@ pub(crate) async fn delete(tx: &GlobalTx, user: &User, purge_after: DateTime<Utc
     tx.update(row).await.map(drop)
 }
 
-/// Brings a deleted account back.
+/// Restores a deleted account.
 ///
 /// # Errors
-/// `NotFound` when there is none, or its time is over; `EMAIL_TAKEN`, `USERNAME_TAKEN` when somebody else has its names
-/// by now.
+/// `NotFound` when it is not deleted, or its grace period is over; `EMAIL_TAKEN`, `USERNAME_TAKEN` when another account has
+/// them in the meantime.
 pub(crate) async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
-    let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.gt(tx.now()));
-    let deleted = tx.find_deleted::<Entity>().filter(due).one_locked().await?;
+    let restorable = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.gt(tx.now()));
+    let deleted = tx.find_deleted::<Entity>().filter(restorable).one_locked().await?;
     let deleted = deleted.ok_or(Error::NotFound(Entity::NAME))?;
-    // Asked first: of two constraints a database names either.
-    if super::owner_of(tx, &deleted.email_canonical).await?.is_some() {
+    // The check comes first, because a database reports either of two violated constraints.
+    if super::find_by_email(tx, &deleted.email_canonical).await?.is_some() {
         return Err(ErrorCode::EmailTaken.refuse());
     }
     if let Some(username) = &deleted.username_canonical
@@ -150,43 +153,44 @@ pub(crate) async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
 }
 
 #[derive(FromQueryResult)]
-struct Due {
+struct DueUser {
     id: UserId,
 }
 
-/// The people whose time is over at the instant of the query.
+/// Returns the deleted users whose grace period is over now.
 pub(crate) async fn due(db: &Db) -> Result<Vec<UserId>> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "finds the accounts to forget; they belong to no organization"
+        reason = "finds the accounts to purge; they belong to no organization"
     )]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query.column(Column::Id).from(Entity).and_where(Column::PurgeAfter.lte(tx.now()));
-    Ok(tx.rows::<Due>(&query).await?.into_iter().map(|due| due.id).collect())
+    Ok(tx.rows::<DueUser>(&query).await?.into_iter().map(|due| due.id).collect())
 }
 
-/// A person whose time is over, not locked yet.
+/// Returns a deleted user whose grace period is over, without a lock.
 ///
 /// # Errors
-/// `NotFound` when he was restored, or forgotten, meanwhile.
+/// `NotFound` when the user was restored or anonymized in the meantime.
 pub(crate) async fn find_due(tx: &GlobalTx, user: UserId) -> Result<User> {
     let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.lte(tx.now()));
     tx.find_deleted::<Entity>().filter(due).one().await?.ok_or(Error::NotFound(Entity::NAME))
 }
 
-/// Forgets a person whose time is over: the row stays, since others name it, and says nothing of him. Gives what it said.
+/// Anonymizes a deleted user whose grace period is over. The row stays, because other rows refer to it, but its personal data
+/// is removed. Returns the previous contents.
 ///
 /// # Errors
-/// `NotFound` when he was restored, or forgotten, meanwhile.
+/// `NotFound` when the user was restored or anonymized in the meantime.
 pub(crate) async fn anonymize(tx: &GlobalTx, user: UserId) -> Result<User> {
     let due = Condition::all().add(Column::Id.eq(user)).add(Column::PurgeAfter.lte(tx.now()));
     let deleted = tx.find_deleted::<Entity>().filter(due).one_locked().await?;
     let deleted = deleted.ok_or(Error::NotFound(Entity::NAME))?;
     let row = ActiveModel {
         id: Set(user),
-        email: Set(nobody(user)),
-        email_canonical: Set(nobody(user)),
+        email: Set(placeholder_email(user)),
+        email_canonical: Set(placeholder_email(user)),
         username: Set(None),
         username_canonical: Set(None),
         first_name: Set(None),

@@ -1,4 +1,4 @@
-//! Rows of `users`. No secret among them: those live in `credentials`.
+//! Rows of `users`. They contain no secrets, which are in `credentials`.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,50 +8,51 @@ use crate::{
     storage::db::GlobalTable,
 };
 
-/// A person with an account.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
-    /// The person.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: UserId,
-    /// As it was typed.
+    /// E-mail address, as typed.
     pub email: String,
-    /// What uniqueness is judged by.
+    /// Canonical form of `email`; unique among accounts that are not deleted.
     pub email_canonical: String,
-    /// As it was typed.
+    /// As typed. `None` if the user chose none.
     pub username: Option<String>,
-    /// What uniqueness is judged by. `None` beside a username: it is only wished for, until the address is proved.
+    /// Canonical form of `username`, for uniqueness. `None` beside a username: it is only requested until the e-mail address
+    /// is verified.
     pub username_canonical: Option<String>,
     /// Given name.
     pub first_name: Option<String>,
     /// Family name.
     pub last_name: Option<String>,
-    /// May the person log in?
+    /// Whether the user can log in.
     pub is_active: bool,
-    /// Is it an operator of the platform?
+    /// Whether the user is a superuser.
     pub is_superuser: bool,
-    /// When the mailbox was proved.
+    /// When the e-mail address was verified. `None` if it is not.
     pub email_verified_at: Option<DateTimeUtc>,
-    /// The language of what is written to the person (BCP 47).
+    /// The language of e-mails to the user (BCP 47).
     pub locale: String,
-    /// The time zone that times are shown in (IANA).
+    /// The time zone for displayed times (IANA).
     pub timezone: String,
     /// `monday`, `saturday` or `sunday`.
     pub week_start: String,
-    /// Where the person works unless he says otherwise.
+    /// The default organization. `None`: the one with the oldest membership.
     pub default_organization_id: Option<OrgId>,
-    /// When the person last logged in.
+    /// When the user last logged in. `None` if never.
     pub last_login_at: Option<DateTimeUtc>,
-    /// When what the row says of the person will be removed for good.
+    /// When a deleted account is anonymized. `None` before deletion and after anonymization.
     pub purge_after: Option<DateTimeUtc>,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
-    /// When the account was deleted.
+    /// When the account was deleted. `None` if it is not.
     pub deleted_at: Option<DateTimeUtc>,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

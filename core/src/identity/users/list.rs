@@ -1,4 +1,4 @@
-//! The accounts as operators look for them.
+//! The list of accounts for superusers.
 
 use sea_orm::{ColumnTrait, Condition};
 
@@ -12,29 +12,29 @@ use crate::{
     storage::db::{SortKey, Unscoped, contains},
 };
 
-/// Which accounts are wanted; `None` asks for all.
+/// A filter for accounts. `None` means no restriction.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Those whose e-mail address or username contains it.
+    /// Accounts whose e-mail address or username contains the term.
     pub term: Option<SearchTerm>,
-    /// Those that may log in, or may not.
+    /// Accounts that can log in, or those that cannot.
     pub is_active: Option<bool>,
-    /// Those of operators of the platform, or of everybody else.
+    /// Superusers, or all other users.
     pub is_superuser: Option<bool>,
-    /// Those whose address is verified, or is not.
+    /// Accounts with a verified e-mail address, or those without.
     pub is_verified: Option<bool>,
-    /// Those that are deleted and can be restored, instead of the living.
+    /// Deleted accounts that can be restored, instead of accounts that are not deleted.
     pub is_deleted: bool,
 }
 
-/// What the list of accounts can be ordered by.
+/// Sort key of the list of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserKey {
-    /// When it was made.
+    /// Creation time.
     CreatedAt,
     /// The e-mail address in its canonical form.
     Email,
-    /// When the person last logged in; who never did comes last.
+    /// Last login; users who never logged in come last.
     LastLoginAt,
 }
 
@@ -50,31 +50,31 @@ impl SortKey for UserKey {
     }
 }
 
-/// One page of the accounts; those that are forgotten are in no list.
-pub(crate) async fn page(
+/// Returns one page of the accounts, without anonymized ones.
+pub(crate) async fn list(
     tx: &Unscoped,
     filter: UserFilter,
-    listing: PageRequest<UserKey>,
+    request: PageRequest<UserKey>,
 ) -> Result<Page<User>> {
-    let lives = match filter.is_deleted {
+    let deletion_state = match filter.is_deleted {
         false => Column::DeletedAt.is_null(),
-        // It is gone once he is forgotten.
+        // Anonymized accounts have no `purge_after`.
         true => Column::PurgeAfter.is_not_null(),
     };
     let is_verified = filter.is_verified.map(|is_verified| match is_verified {
         true => Column::EmailVerifiedAt.is_not_null(),
         false => Column::EmailVerifiedAt.is_null(),
     });
-    let wanted = Condition::all()
-        .add(lives)
+    let condition = Condition::all()
+        .add(deletion_state)
         .add_option(filter.term.as_ref().map(matches_search))
         .add_option(filter.is_active.map(|is_active| Column::IsActive.eq(is_active)))
         .add_option(filter.is_superuser.map(|is_superuser| Column::IsSuperuser.eq(is_superuser)))
         .add_option(is_verified);
-    tx.page(wanted, listing).await
+    tx.page(condition, request).await
 }
 
-/// Those whose address or username contains the term.
+/// Returns the condition for users whose e-mail address or username contains the term.
 pub(crate) fn matches_search(term: &SearchTerm) -> Condition {
     let names = [Column::EmailCanonical, Column::UsernameCanonical];
     names.into_iter().fold(Condition::any(), |any, name| any.add(contains(name, term.key())))

@@ -1,4 +1,4 @@
-//! People with an account.
+//! Users and their profiles.
 
 mod entity;
 mod list;
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 pub use deletion::find;
 pub(crate) use deletion::{
-    anonymize, delete, due, find_due, is_any_living, lock, lock_deletable, lock_with_superusers,
+    anonymize, any_exists, delete, due, find_due, lock, lock_deletable, lock_with_superusers,
     require_superuser, restore, set_active,
 };
 pub use entity::Model as User;
 pub(crate) use entity::{Column, Entity};
 pub use list::{UserFilter, UserKey};
-pub(crate) use list::{matches_search, page};
+pub(crate) use list::{list, matches_search};
 pub use profile::{ProfileChanges, WeekStart};
-pub(crate) use profile::{change, store};
+pub(crate) use profile::{store, update};
 
 use crate::{
     Result,
@@ -30,12 +30,12 @@ use crate::{
     storage::db::GlobalTx,
 };
 
-/// What a new account says of its person.
+/// The data of a new account.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// Logs in with it; unique.
+    /// E-mail address for logins; unique.
     pub email: EmailAddress,
-    /// Logs in with it too; unique.
+    /// Username for logins; unique.
     pub username: Option<Username>,
     /// Given name.
     pub first_name: Option<Name>,
@@ -44,7 +44,8 @@ pub struct NewUser {
 }
 
 impl User {
-    /// What other people call the person: by his names, else by his username, else by the local part of his address.
+    /// Returns the name for other users: first and last name, otherwise the username, otherwise the local part of the e-mail
+    /// address.
     pub fn display_name(&self) -> String {
         let names: Vec<_> =
             [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
@@ -56,36 +57,37 @@ impl User {
     }
 }
 
-/// The facts of a user that an audit log may tell: no address, ids only.
+/// Returns the values of a user for the audit log, without personal data.
 pub(crate) fn facts(user: &User) -> Value {
     json!({ "is_active": user.is_active, "is_superuser": user.is_superuser })
 }
 
-/// What is known of the address of a new account.
+/// The state of the e-mail address of a new account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
-    /// It needs no proof.
-    Proved,
-    /// It is still to be proved.
-    Unproved,
-    /// The same, and until then nobody is to learn whether the account is new. So its username is not judged before: it is
-    /// only wished for, and has no canonical form.
+pub(crate) enum EmailState {
+    /// It needs no verification.
+    Verified,
+    /// It must be verified.
+    Unverified,
+    /// It must be verified, and until then responses hide whether the account is new. So the username is only requested: its
+    /// uniqueness is not checked, and it has no canonical form.
     Hidden,
 }
 
-/// Adds a person.
+/// Creates a user.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless the address is hidden.
+/// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless `email_state` is `Hidden`.
 pub(crate) async fn create(
     tx: &GlobalTx,
     new: NewUser,
     is_superuser: bool,
-    address: Address,
+    email_state: EmailState,
 ) -> Result<User> {
     let now = tx.now();
-    // Asked first, so that who repeats himself hears of the address: of two constraints a database names either.
-    if with_email(tx, &new.email).await?.is_some() {
+    // The check comes first, so that a repeated registration gets `EMAIL_TAKEN`: a database reports either of two violated
+    // constraints.
+    if lock_by_email(tx, &new.email).await?.is_some() {
         return Err(ErrorCode::EmailTaken.refuse());
     }
     tx.insert(entity::ActiveModel {
@@ -95,14 +97,14 @@ pub(crate) async fn create(
         username_canonical: Set(new
             .username
             .as_ref()
-            .filter(|_| address != Address::Hidden)
+            .filter(|_| email_state != EmailState::Hidden)
             .map(Username::key)),
         username: Set(new.username.map(Into::into)),
         first_name: Set(new.first_name.map(Into::into)),
         last_name: Set(new.last_name.map(Into::into)),
         is_active: Set(true),
         is_superuser: Set(is_superuser),
-        email_verified_at: Set((address == Address::Proved).then_some(now)),
+        email_verified_at: Set((email_state == EmailState::Verified).then_some(now)),
         locale: Set("en".to_owned()),
         timezone: Set("UTC".to_owned()),
         week_start: Set("monday".to_owned()),
@@ -117,21 +119,21 @@ pub(crate) async fn create(
     .await
 }
 
-/// The person with this id, locked against other writers.
-pub(crate) async fn with_id(tx: &GlobalTx, id: UserId) -> Result<Option<User>> {
+/// Returns the user with this id, locked against other writers.
+pub(crate) async fn lock_by_id(tx: &GlobalTx, id: UserId) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
 }
 
-/// The person with this address, locked against other writers.
-pub(crate) async fn with_email(tx: &GlobalTx, email: &EmailAddress) -> Result<Option<User>> {
+/// Returns the user with this e-mail address, locked against other writers.
+pub(crate) async fn lock_by_email(tx: &GlobalTx, email: &EmailAddress) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email.key())).one_locked().await
 }
 
-/// Settles the username of a person whose address is proved: one that was only wished for becomes theirs if it is free, and
-/// is dropped otherwise.
-pub(crate) async fn settle_username(tx: &GlobalTx, user: &mut User) -> Result<()> {
-    let (Some(wished), None) = (&user.username, &user.username_canonical) else { return Ok(()) };
-    let canonical = text::key(wished);
+/// Resolves the requested username of a user whose e-mail address is now verified: it becomes their username if it is
+/// free, and is removed otherwise.
+pub(crate) async fn resolve_username(tx: &GlobalTx, user: &mut User) -> Result<()> {
+    let (Some(requested), None) = (&user.username, &user.username_canonical) else { return Ok(()) };
+    let canonical = text::key(requested);
     match is_username_taken(tx, &canonical).await? {
         false => user.username_canonical = Some(canonical),
         true => user.username = None,
@@ -139,25 +141,27 @@ pub(crate) async fn settle_username(tx: &GlobalTx, user: &mut User) -> Result<()
     Ok(())
 }
 
-/// The person with this address, not locked: for whoever has locked another one, whose turn may come after this one's.
-pub(crate) async fn owner_of(tx: &GlobalTx, email: &str) -> Result<Option<User>> {
+/// Returns the user with this canonical e-mail address without a lock. For transactions that hold a lock on another user,
+/// which may come later in the order of locks.
+pub(crate) async fn find_by_email(tx: &GlobalTx, email: &str) -> Result<Option<User>> {
     tx.find::<Entity>().filter(Column::EmailCanonical.eq(email)).one().await
 }
 
-/// Is there a person with this username?
+/// Returns whether a user has this canonical username.
 pub(crate) async fn is_username_taken(tx: &GlobalTx, username: &str) -> Result<bool> {
     Ok(tx.find::<Entity>().filter(Column::UsernameCanonical.eq(username)).one().await?.is_some())
 }
 
-/// Gives a person an address that he has proved to be his.
+/// Sets a verified e-mail address of a user.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`; `USERNAME_TAKEN` when somebody else gets the username they wished for in this very moment: try again.
+/// `EMAIL_TAKEN`; `USERNAME_TAKEN` when another account gets the requested username at the same moment, so that the client
+/// must try again.
 pub(crate) async fn set_verified_email(tx: &GlobalTx, mut user: User, email: EmailAddress) -> Result<User> {
-    if owner_of(tx, email.key()).await?.is_some_and(|other| other.id != user.id) {
+    if find_by_email(tx, email.key()).await?.is_some_and(|other| other.id != user.id) {
         return Err(ErrorCode::EmailTaken.refuse());
     }
-    settle_username(tx, &mut user).await?;
+    resolve_username(tx, &mut user).await?;
     let (username, username_canonical) = (user.username.clone(), user.username_canonical.clone());
     let version = user.version + 1;
     let mut row = user.into_active_model();
@@ -169,7 +173,7 @@ pub(crate) async fn set_verified_email(tx: &GlobalTx, mut user: User, email: Ema
     tx.update(row).await
 }
 
-/// Makes a person an operator of the platform, who may log in.
+/// Makes a user an active superuser.
 pub(crate) async fn promote(tx: &GlobalTx, user: User) -> Result<User> {
     let version = user.version + 1;
     let mut row = user.into_active_model();
@@ -178,8 +182,8 @@ pub(crate) async fn promote(tx: &GlobalTx, user: User) -> Result<User> {
     tx.update(row).await
 }
 
-/// Notes that the person logged in now.
-pub(crate) async fn logged_in(tx: &GlobalTx, user: UserId) -> Result<User> {
+/// Stores that the user logged in now.
+pub(crate) async fn record_login(tx: &GlobalTx, user: UserId) -> Result<User> {
     let row = entity::ActiveModel { id: Set(user), last_login_at: Set(Some(tx.now())), ..Default::default() };
     tx.update(row).await
 }

@@ -1,4 +1,4 @@
-//! What a person says of himself.
+//! Profiles of users.
 
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// The first day of a person's week.
+/// The first day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeekStart {
-    /// ISO 8601.
+    /// As in ISO 8601.
     Monday,
     /// As in much of the Arab world.
     Saturday,
@@ -29,7 +29,7 @@ pub enum WeekStart {
 }
 
 impl WeekStart {
-    /// As it is stored.
+    /// Returns the stored spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Monday => "monday",
@@ -38,28 +38,28 @@ impl WeekStart {
         }
     }
 
-    /// The day that is stored so.
+    /// Parses the stored spelling. `None` if it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Monday, Self::Saturday, Self::Sunday].into_iter().find(|day| day.as_str() == text)
     }
 }
 
-/// What is to change; `None` leaves a field as it is, `Some(None)` clears it.
+/// Changes of a profile. `None` leaves a field as it is; `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileChanges {
     /// Given name.
     pub first_name: Option<Option<Name>>,
     /// Family name.
     pub last_name: Option<Option<Name>>,
-    /// Logs in with it; unique.
+    /// Username for logins; unique.
     pub username: Option<Option<Username>>,
-    /// The language of what is written to him.
+    /// The language of e-mails to the user.
     pub locale: Option<Locale>,
-    /// The time zone that times are shown in: a label, the data stay in UTC.
+    /// The time zone for displayed times. Stored times stay in UTC.
     pub timezone: Option<TimeZone>,
-    /// The first day of his week.
+    /// The first day of the week.
     pub week_start: Option<WeekStart>,
-    /// Where he works unless he says otherwise; cleared: where he has been for the longest time.
+    /// The default organization. When cleared, it is the one with the oldest membership.
     pub default_organization: Option<Option<OrgId>>,
 }
 
@@ -90,7 +90,7 @@ impl ProfileChanges {
     }
 }
 
-/// What an audit log may tell of an account.
+/// Returns the values of an account for the audit log, without personal data.
 fn facts(user: &User) -> Value {
     json!({
         "is_superuser": user.is_superuser,
@@ -102,7 +102,7 @@ fn facts(user: &User) -> Value {
     })
 }
 
-/// Which names changed: the log outlives the person, so it does not tell them.
+/// Returns which names changed. The audit log contains only their fields, because it outlives the account.
 fn renamed(before: &User, after: &User) -> Vec<&'static str> {
     let names = [
         ("first_name", before.first_name != after.first_name),
@@ -113,11 +113,11 @@ fn renamed(before: &User, after: &User) -> Vec<&'static str> {
     names.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
-/// Changes a profile, and says what it did for the log. `None`: nothing changed, so neither did the version.
+/// Updates a profile. Returns the event for the audit log, or `None` if nothing changed; then the version stays too.
 ///
 /// # Errors
-/// `PRECONDITION_FAILED` when `expected` is not its version; `USERNAME_TAKEN`; `NotFound`.
-pub(crate) async fn change(
+/// `PRECONDITION_FAILED` when `expected` is not the current version; `USERNAME_TAKEN`; `NotFound`.
+pub(crate) async fn update(
     tx: &GlobalTx,
     user: UserId,
     changes: ProfileChanges,
@@ -134,8 +134,7 @@ pub(crate) async fn change(
     })
 }
 
-/// Stores what is said of a person who is locked, and what an operator decides about him; says what differs, for the log.
-/// `None`: nothing does.
+/// Stores the changed row of a locked user. Returns the differences for the audit log, or `None` if there are none.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
@@ -145,7 +144,7 @@ pub(crate) async fn store(tx: &GlobalTx, before: &User, after: User) -> Result<O
     }
     if let Some(username) = &after.username_canonical
         && after.username_canonical != before.username_canonical
-        // Asked before it is taken: two that exchange their names would wait for each other.
+        // The check comes first: otherwise two users who swap usernames would wait for each other in the unique index.
         && super::is_username_taken(tx, username).await?
     {
         return Err(ErrorCode::UsernameTaken.refuse());
@@ -169,10 +168,10 @@ pub(crate) async fn store(tx: &GlobalTx, before: &User, after: User) -> Result<O
         ..Default::default()
     };
     let after = tx.update(row).await?;
-    let mut told = facts(&after);
+    let mut after_facts = facts(&after);
     let renamed = renamed(before, &after);
     if !renamed.is_empty() {
-        told["renamed"] = json!(renamed);
+        after_facts["renamed"] = json!(renamed);
     }
-    Ok(Some((after, Details::changed(facts(before), told))))
+    Ok(Some((after, Details::changed(facts(before), after_facts))))
 }

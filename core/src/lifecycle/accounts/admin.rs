@@ -15,7 +15,7 @@ use crate::{
         credentials,
         one_time_tokens::{self, TokenPurpose},
         sessions::{self, RevokeScope},
-        users::{self, Address, NewUser, ProfileChanges, User, UserFilter, UserKey},
+        users::{self, EmailState, NewUser, ProfileChanges, User, UserFilter, UserKey},
     },
     storage::{
         audit::{Action, Details},
@@ -46,7 +46,7 @@ pub async fn create(
     with_organization: bool,
 ) -> Result<User> {
     refuse_reserved(tx, &new.user.email, None).await?;
-    let mut user = users::create(tx, new.user, new.is_superuser, Address::Proved).await?;
+    let mut user = users::create(tx, new.user, new.is_superuser, EmailState::Verified).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     let mut facts = users::facts(&user);
     facts["password_imported"] = json!(new.is_imported);
@@ -67,7 +67,7 @@ pub async fn list(db: &Db, filter: UserFilter, listing: PageRequest<UserKey>) ->
         reason = "operators look for accounts; they belong to no organization"
     )]
     let tx = db.unscoped().await?;
-    let mut page = users::page(&tx, filter, listing).await?;
+    let mut page = users::list(&tx, filter, listing).await?;
     let defaults = members::default_organizations(&tx, &page.data).await?;
     for user in &mut page.data {
         user.default_organization_id = defaults.get(&user.id).copied();
@@ -135,7 +135,7 @@ async fn readdress(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Resul
     let is_another = email.key() != user.email_canonical;
     if is_another {
         refuse_reserved(tx, &email, Some(user.id)).await?;
-        if users::owner_of(tx, email.key()).await?.is_some() {
+        if users::find_by_email(tx, email.key()).await?.is_some() {
             return Err(ErrorCode::EmailTaken.refuse());
         }
         one_time_tokens::revoke(tx, user.id, TokenPurpose::ALL).await?;
@@ -144,7 +144,7 @@ async fn readdress(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Resul
             credentials::clear(tx, user.id).await?;
         }
         user.email_verified_at = Some(tx.now());
-        users::settle_username(tx, user).await?;
+        users::resolve_username(tx, user).await?;
         email.key().clone_into(&mut user.email_canonical);
     }
     user.email = email.into();

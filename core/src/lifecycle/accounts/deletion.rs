@@ -16,7 +16,7 @@ use crate::{
         outbox::Job,
     },
     tenancy::{
-        members::{self, Belonging},
+        members::{self, MembershipRecord},
         organizations,
     },
     work::offboarding,
@@ -56,22 +56,22 @@ pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()>
 pub(super) async fn leave(tx: &GlobalTx, user: UserId) -> Result<User> {
     let organizations = members::lock_organizations(tx, user).await?;
     let user = users::lock_deletable(tx, user).await?;
-    members::refuse_last(tx, user.id, &organizations).await?;
+    members::refuse_sole_owner(tx, user.id, &organizations).await?;
     offboarding::stop_timers(tx, user.id).await?;
     Ok(user)
 }
 
 /// The organizations that are a person's own, deleted or not: one or none.
 pub(super) async fn personal(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
-    let memberships = members::of(tx, user).await?.into_iter();
-    Ok(memberships.filter(Belonging::is_personal).map(|one| one.organization).collect())
+    let memberships = members::memberships_of(tx, user).await?.into_iter();
+    Ok(memberships.filter(MembershipRecord::is_personal).map(|one| one.organization).collect())
 }
 
 async fn close(tx: &GlobalTx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "a person's own organization goes with his account")]
     let scope = tx.enter_org(org).await?;
     let organization = organizations::lock(&scope).await?;
-    organizations::remove(&scope, organization, purge_after).await
+    organizations::delete(&scope, organization, purge_after).await
 }
 
 /// Brings a deleted account back, with its organization and its memberships. No log-in of before comes back.

@@ -14,7 +14,7 @@ use crate::{
         credentials,
         one_time_tokens::{self, OneTimeToken, TokenPurpose},
         sessions::{self, RevokeScope},
-        users::{self, Address, NewUser, User},
+        users::{self, EmailState, NewUser, User},
     },
     storage::{
         audit::{Action, Details},
@@ -56,7 +56,7 @@ pub async fn accept(
     me: Option<&User>,
     newcomer: Option<NewAccountDetails>,
 ) -> Result<(User, Member)> {
-    let email = invitations::address(&link.email)?;
+    let email = invitations::stored_email(&link.email)?;
     if me.is_some_and(|me| me.email_canonical != link.email_canonical) {
         return Err(Error::EmailMismatch(email.masked()));
     }
@@ -69,7 +69,7 @@ pub async fn accept(
     consume(tx, link).await?;
     let given = invitations::grants(&scope, invitation).await?;
     match invitation.invited_by {
-        Some(inviter) => join::refuse_unsupported(&scope, inviter, &given).await?,
+        Some(inviter) => join::check_inviter(&scope, inviter, &given).await?,
         None => users::require_superuser(tx, invitation.inviter_id).await?,
     }
     drop(scope);
@@ -115,7 +115,7 @@ async fn consume(tx: &GlobalTx, link: &OneTimeToken) -> Result<()> {
 
 /// Whose the mailbox is; he acts from now on.
 async fn person(tx: &mut GlobalTx, email: EmailAddress, newcomer: Option<NewAccountDetails>) -> Result<User> {
-    let user = match users::with_email(tx, &email).await? {
+    let user = match users::lock_by_email(tx, &email).await? {
         Some(user) if !user.is_active => return Err(ErrorCode::InactiveUser.refuse()),
         Some(user) if user.email_verified_at.is_some() => {
             act(tx, &user);
@@ -139,7 +139,7 @@ async fn open_account(tx: &mut GlobalTx, email: EmailAddress, newcomer: NewAccou
     let NewAccountDetails { secret_hash, first_name, last_name } = newcomer;
     refuse_reserved(tx, &email, None).await?;
     let new = NewUser { email, username: None, first_name, last_name };
-    let user = users::create(tx, new, false, Address::Proved).await?;
+    let user = users::create(tx, new, false, EmailState::Verified).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     act(tx, &user);
     record(tx, Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;

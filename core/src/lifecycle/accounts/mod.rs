@@ -29,7 +29,7 @@ use crate::{
         credentials,
         one_time_tokens::{self, EmailTokens, TokenPurpose},
         sessions::{self, RevokeScope},
-        users::{self, Address, NewUser, User},
+        users::{self, EmailState, NewUser, User},
     },
     storage::{
         audit::{Action, Details},
@@ -58,9 +58,9 @@ pub async fn register(
     let email = new.email.clone();
     refuse_reserved(tx, &email, None).await?;
     let address = match to_prove {
-        None => Address::Proved,
-        Some(mail) if mail.hides_accounts => Address::Hidden,
-        Some(_) => Address::Unproved,
+        None => EmailState::Verified,
+        Some(mail) if mail.hides_accounts => EmailState::Hidden,
+        Some(_) => EmailState::Unverified,
     };
     let mut user = users::create(tx, new, false, address).await?;
     credentials::create(tx, user.id, secret_hash).await?;
@@ -90,7 +90,7 @@ pub async fn register(
 pub(crate) async fn refuse_reserved(tx: &GlobalTx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
     let mut kept = one_time_tokens::reserved_for(tx, email).await?;
     kept.retain(|user| Some(*user) != but);
-    match users::is_any_living(tx, &kept).await? {
+    match users::any_exists(tx, &kept).await? {
         true => Err(ErrorCode::EmailTaken.refuse()),
         false => Ok(()),
     }
@@ -98,7 +98,7 @@ pub(crate) async fn refuse_reserved(tx: &GlobalTx, email: &EmailAddress, but: Op
 
 /// Founds the organization that is a person's own. Part of opening his account.
 async fn found_personal(tx: &GlobalTx, user: &User) -> Result<Organization> {
-    establish(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
+    establish(tx, user.id, organizations::new_personal(user), organizations::PERSONAL).await
 }
 
 /// Makes sure that there is an operator of the platform with this address, which needs no proof. One who is an operator
@@ -108,7 +108,7 @@ async fn found_personal(tx: &GlobalTx, user: &User) -> Result<Organization> {
 /// # Errors
 /// Whatever the database refuses.
 pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: String) -> Result<bool> {
-    let (user, action) = match users::with_email(tx, &email).await? {
+    let (user, action) = match users::lock_by_email(tx, &email).await? {
         Some(user) if user.is_superuser => return Ok(false),
         Some(user) => {
             let user = users::promote(tx, user).await?;
@@ -120,7 +120,7 @@ pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: S
         }
         None => {
             let new = NewUser { email, username: None, first_name: None, last_name: None };
-            let user = users::create(tx, new, true, Address::Proved).await?;
+            let user = users::create(tx, new, true, EmailState::Verified).await?;
             credentials::create(tx, user.id, secret_hash).await?;
             (user, Action::UserRegistered)
         }
@@ -153,7 +153,7 @@ pub async fn create_organization_within(
 ) -> Result<Organization> {
     // Locked, so that of two who found at once the second is counted.
     users::lock(tx, user).await?;
-    if members::owned(tx, user).await? >= most {
+    if members::count_owned_teams(tx, user).await? >= most {
         return Err(ErrorCode::OrganizationLimit.refuse());
     }
     establish(tx, user, new, organizations::TEAM).await

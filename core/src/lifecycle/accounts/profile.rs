@@ -39,7 +39,7 @@ pub async fn change_profile(
         );
         fields.into_result()?;
     }
-    let (user, event) = users::change(tx, user, changes, expected).await?;
+    let (user, event) = users::update(tx, user, changes, expected).await?;
     if let Some((action, details)) = event {
         super::record(tx, action, user.id, details).await?;
     }

@@ -89,14 +89,14 @@ pub async fn purge(db: &Db) -> Result<u64> {
 async fn forget(db: &Db, user: UserId) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     let found = users::find_due(&tx, user).await?;
-    let mut concerned = invitations::inviting(&tx, &found.email_canonical).await?;
+    let mut concerned = invitations::organizations_inviting(&tx, &found.email_canonical).await?;
     concerned.extend(personal(&tx, user).await?);
     organizations::lock_each(&tx, concerned).await?;
     let was = users::anonymize(&tx, user).await?;
     credentials::clear(&tx, user).await?;
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
     tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
-    let memberships = members::of(&tx, user).await?;
+    let memberships = members::memberships_of(&tx, user).await?;
     offboarding::lock(&tx, &memberships).await?;
     for membership in memberships {
         #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]

@@ -12,7 +12,7 @@ use crate::{
     },
     identity::{
         credentials::{PasswordProof, Passwords},
-        sessions::{Device, DeviceCookies, LoginSource, SessionPolicy, Verifier},
+        sessions::{Device, DeviceCookies, LoginSource, PasswordVerifier, SessionPolicy},
     },
     lifecycle::email_links,
     runtime::{
@@ -31,7 +31,7 @@ const POLICY: SessionPolicy = SessionPolicy {
     idle: Duration::from_secs(3600),
     grace: Duration::ZERO,
     step_up: Duration::from_secs(3600),
-    most: 50,
+    max_sessions: 50,
 };
 
 struct Ada {
@@ -70,11 +70,16 @@ impl Ada {
 
     async fn proof(&self) -> PasswordProof {
         let master = MasterKey::new("k".repeat(32));
-        let guesses = LoginThrottle::new(&master, Rate::parse("5/15min").unwrap(), None);
+        let throttle = LoginThrottle::new(&master, Rate::parse("5/15min").unwrap(), None);
         let devices = DeviceCookies::new(&master);
         let (db, passwords) = (self.db(), &self.passwords);
-        let verifier =
-            Verifier { db, passwords, guesses: &guesses, devices: &devices, hides_unproved: false };
+        let verifier = PasswordVerifier {
+            db,
+            passwords,
+            login_throttle: &throttle,
+            devices: &devices,
+            hides_unverified: false,
+        };
         let nowhere = LoginSource { address: None, device: None };
         verifier.log_in(EMAIL, secret("old"), nowhere, &RequestTrail::default()).await.unwrap()
     }

@@ -24,7 +24,7 @@ impl Composer<'_> {
         let to = mailbox(&token.email, &token.email_canonical);
         let subject = invitations::Column::Id.eq(token.subject_id);
         let found: Option<invitations::Invitation> = self.one(invitations::Entity, subject).await?;
-        let opened = invitations::companions(&self.tx, found.into_iter().collect()).await?;
+        let opened = invitations::with_details(&self.tx, found.into_iter().collect()).await?;
         let needless = |reason| Ok(Composed::Skip { to: to.clone(), reason });
         let Some(opened) = opened.into_iter().next() else {
             return needless("the organization was deleted");

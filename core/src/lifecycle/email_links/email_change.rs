@@ -31,7 +31,7 @@ pub async fn change(
 ) -> Result<Option<User>> {
     let user = users::lock(tx, user).await?;
     sessions::still_signed_in(tx).await?;
-    let owner = users::owner_of(tx, email.key()).await?.filter(|owner| owner.id != user.id);
+    let owner = users::find_by_email(tx, email.key()).await?.filter(|owner| owner.id != user.id);
     if !mail.hides_accounts {
         if owner.is_some() {
             return Err(ErrorCode::EmailTaken.refuse());

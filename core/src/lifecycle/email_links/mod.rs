@@ -47,7 +47,7 @@ pub async fn register(
     secret_hash: String,
     with_organization: bool,
 ) -> Result<()> {
-    let Some(user) = users::with_email(tx, &new.email).await? else {
+    let Some(user) = users::lock_by_email(tx, &new.email).await? else {
         return accounts::register(tx, new, secret_hash, with_organization, Some(mail)).await.map(drop);
     };
     let job = match user.email_verified_at {
@@ -63,7 +63,7 @@ pub async fn register(
 /// # Errors
 /// Whatever the database refuses.
 pub async fn resend(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
-    match users::with_email(tx, email).await? {
+    match users::lock_by_email(tx, email).await? {
         Some(user) if user.is_active && user.email_verified_at.is_none() => {
             let job = verification(tx, mail, &user).await?;
             asked(tx, Action::UserVerificationRequested, user.id, &[job]).await
@@ -78,7 +78,7 @@ pub async fn resend(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> 
 /// # Errors
 /// Whatever the database refuses.
 pub async fn request_password_reset(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
-    match users::with_email(tx, email).await? {
+    match users::lock_by_email(tx, email).await? {
         Some(user) if user.is_active => {
             let token =
                 one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?)

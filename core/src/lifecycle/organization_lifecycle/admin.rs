@@ -30,8 +30,8 @@ pub enum Owner {
 /// `VALIDATION_FAILED` naming `owner_id` or `owner_email` when there is no such active account; `SLUG_TAKEN`.
 pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result<Organization> {
     let (field, found) = match owner {
-        Owner::Id(id) => ("owner_id", users::with_id(tx, id).await?),
-        Owner::Email(email) => ("owner_email", users::with_email(tx, &email).await?),
+        Owner::Id(id) => ("owner_id", users::lock_by_id(tx, id).await?),
+        Owner::Email(email) => ("owner_email", users::lock_by_email(tx, &email).await?),
     };
     let mut fields = FieldErrors::default();
     let owner = found.filter(|user| user.is_active);
@@ -46,7 +46,7 @@ pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result
 /// Changes an organization, as its owner may.
 ///
 /// # Errors
-/// `NotFound`, and those of [`organizations::change`].
+/// `NotFound`, and those of [`organizations::update`].
 pub async fn change(
     tx: &GlobalTx,
     org: OrgId,
@@ -62,7 +62,7 @@ pub async fn change(
 /// `NotFound`; `ORGANIZATION_DELETED`.
 pub async fn suspend(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     let scope = enter(tx, org).await?;
-    let organization = organizations::suspend(&scope, true).await?;
+    let organization = organizations::set_suspended(&scope, true).await?;
     // Nobody could stop them.
     time_entries::depart_all(&scope).await?;
     Ok(organization)
@@ -73,7 +73,7 @@ pub async fn suspend(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
 /// # Errors
 /// `NotFound`; `ORGANIZATION_DELETED`.
 pub async fn resume(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
-    organizations::suspend(&enter(tx, org).await?, false).await
+    organizations::set_suspended(&enter(tx, org).await?, false).await
 }
 
 /// Deletes an organization; for 30 days it can be restored.

@@ -46,7 +46,7 @@ async fn end<P: WritePermission>(tx: &OrgTx<P>, expected: &Expected) -> Result<(
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
     expected.check(&before.version)?;
-    organizations::remove(tx, before, tx.now() + GRACE).await?;
+    organizations::delete(tx, before, tx.now() + GRACE).await?;
     // Nobody could stop them.
     time_entries::depart_all(tx).await
 }
@@ -62,6 +62,6 @@ async fn bring_back<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organization> {
     }
     let restored = organizations::restore(tx, before).await?;
     // Nobody counted its owners while it was deleted.
-    members::refuse_none_left(tx).await?;
+    members::require_active_owner(tx).await?;
     Ok(restored)
 }

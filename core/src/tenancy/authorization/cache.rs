@@ -1,6 +1,6 @@
-//! Who callers are and what they may do, remembered for a moment, so that a read costs no look-up of rights.
+//! The access cache: sessions and permissions of callers, cached for a short time, so that a read needs no query for them.
 //!
-//! Only reads believe what is remembered, and only a yes: a no is always looked up.
+//! Only reads use the cache. It stores only positive answers; negative answers always query the database.
 
 use std::{
     collections::HashSet,
@@ -25,62 +25,62 @@ use crate::{
     tenancy::organizations::OrgRef,
 };
 
-/// Most sessions noted as seen between two writings; of more, some are seen later.
-const MOST_SEEN: usize = 10_000;
+/// Maximum number of sessions that wait for [`AccessCache::record_last_seen`]. More sessions are recorded at a later use.
+const MAX_SEEN: usize = 10_000;
 
-/// What is looked up of a token: session, person and generation. The first token of a generation is always looked up, so that
-/// it is written down that it was presented.
-type Token = (SessionId, UserId, i64);
+/// The cache key of a token: session, user and generation. So the first token of a generation always queries the database,
+/// which stores that it was presented.
+type TokenKey = (SessionId, UserId, i64);
 
-fn token(claims: &Claims) -> Token {
+fn token_key(claims: &Claims) -> TokenKey {
     (claims.session, claims.user, claims.generation)
 }
 
-/// One of a process.
+/// The access cache. There is one per process.
 pub struct AccessCache {
     db: Db,
-    people: InvalidatingCache<Token, Arc<User>>,
-    standings: InvalidatingCache<(Token, OrgRef), Arc<CallerAccess>>,
-    /// The sessions that called since they were last written down.
+    users: InvalidatingCache<TokenKey, Arc<User>>,
+    access: InvalidatingCache<(TokenKey, OrgRef), Arc<CallerAccess>>,
+    /// The sessions that were used since the last [`AccessCache::record_last_seen`].
     seen: Mutex<HashSet<SessionId>>,
 }
 
 impl AccessCache {
-    /// `ttl`: how long a change made by another process may go unnoticed when no Redis tells of it; zero remembers nothing.
+    /// `ttl`: how long a change by another process can stay unnoticed without Redis. Zero disables the cache.
     pub fn new(db: Db, ttl: Duration) -> Self {
-        let (people, standings) =
+        let (users, access) =
             (InvalidatingCache::new(db.cluster(), ttl), InvalidatingCache::new(db.cluster(), ttl));
-        Self { db, people, standings, seen: Mutex::default() }
+        Self { db, users, access, seen: Mutex::default() }
     }
 
-    /// As [`sessions::authenticate`]: asks the database.
+    /// Authenticates a token with a query, as [`sessions::authenticate`].
     ///
     /// # Errors
     /// Those of [`sessions::authenticate`].
     pub async fn authenticate(&self, claims: &Claims) -> Result<User> {
         let user = sessions::authenticate(&self.db, claims).await?;
-        self.see(claims.session);
+        self.mark_seen(claims.session);
         Ok(user)
     }
 
-    /// As [`sessions::authenticate`], from memory where it can be. For reads: what is written asks the database.
+    /// Authenticates a token, from the cache if possible. Only for reads; writes use [`AccessCache::authenticate`].
     ///
     /// # Errors
     /// Those of [`sessions::authenticate`].
-    pub async fn recognize(&self, claims: &Claims) -> Result<User> {
-        let key = token(claims);
-        if let Some(user) = self.people.get(&key) {
-            self.see(claims.session);
+    pub async fn authenticate_read(&self, claims: &Claims) -> Result<User> {
+        let key = token_key(claims);
+        if let Some(user) = self.users.get(&key) {
+            self.mark_seen(claims.session);
             return Ok(User::clone(&user));
         }
-        let asked = self.people.begin_lookup();
+        let lookup = self.users.begin_lookup();
         let user = self.authenticate(claims).await?;
         let depends_on = [Invalidation::Session(claims.session), Invalidation::User(claims.user)];
-        self.people.insert(key, Arc::new(user.clone()), asked, &depends_on);
+        self.users.insert(key, Arc::new(user.clone()), lookup, &depends_on);
         Ok(user)
     }
 
-    /// As [`authorize`], from memory where it can be and `P` only reads.
+    /// Authorizes a caller as [`authorize`], from the cache if possible and if `P` only reads.
     ///
     /// # Errors
     /// Those of [`authorize`].
@@ -89,12 +89,12 @@ impl AccessCache {
         caller: &Caller,
         org: &OrgRef,
     ) -> Result<Authorized<P>> {
-        // What an operator looks at is written down each time.
+        // Each access of a superuser is recorded in the audit log.
         let proof = match P::WRITES || caller.platform_access.is_some() {
             true => authorize(&self.db, caller, org).await?,
             false => self.authorize_read(caller, org).await?,
         };
-        self.see(caller.claims.session);
+        self.mark_seen(caller.claims.session);
         Ok(proof)
     }
 
@@ -104,41 +104,41 @@ impl AccessCache {
         org: &OrgRef,
     ) -> Result<Authorized<P>> {
         let claims = &caller.claims;
-        let key = (token(claims), org.clone());
-        if let Some(standing) = self.standings.get(&key)
-            && let Ok(proof) = standing.grants(caller)
+        let key = (token_key(claims), org.clone());
+        if let Some(access) = self.access.get(&key)
+            && let Ok(proof) = access.grants(caller)
         {
-            standing.note(caller);
+            access.note_in_trail(caller);
             return Ok(proof);
         }
-        let asked = self.standings.begin_lookup();
-        let standing = CallerAccess::look_up(&self.db, caller, org).await?;
-        let proof = standing.decide(&self.db, caller).await?;
+        let lookup = self.access.begin_lookup();
+        let access = CallerAccess::look_up(&self.db, caller, org).await?;
+        let proof = access.decide(&self.db, caller).await?;
         let depends_on = [
             Invalidation::Session(claims.session),
             Invalidation::User(claims.user),
-            Invalidation::Org(standing.organization),
+            Invalidation::Org(access.organization),
         ];
-        self.standings.insert(key, Arc::new(standing), asked, &depends_on);
+        self.access.insert(key, Arc::new(access), lookup, &depends_on);
         Ok(proof)
     }
 
-    fn see(&self, session: SessionId) {
+    fn mark_seen(&self, session: SessionId) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() < MOST_SEEN {
+        if seen.len() < MAX_SEEN {
             seen.insert(session);
         }
     }
 
-    /// Writes down which sessions called since the last time this was done: `last_seen_at` is as exact as this is often.
+    /// Stores which sessions were used since the last call. The interval of the calls is the precision of `last_seen_at`.
     ///
     /// # Errors
-    /// Whatever the database refuses; who calls again is seen again.
+    /// Any database error. The next use of a session marks it again.
     pub async fn record_last_seen(&self) -> Result<()> {
         let seen = mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         match seen.is_empty() {
             true => Ok(()),
-            false => sessions::seen(&self.db, seen).await,
+            false => sessions::record_last_seen(&self.db, seen).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why somebody may or may not do something: what a request would be told, without making it.
+//! Explains whether a member has a permission and why, without making a request.
 
 use crate::tenancy::members::{ACTIVE, get, grants_of};
 use crate::{
@@ -11,49 +11,49 @@ use crate::{
     tenancy::{organizations, roles},
 };
 
-/// Whether a member may do something, and why.
+/// Whether a member has a permission, and why.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// What was asked about.
+    /// The permission in question.
     pub permission: Permission,
-    /// Whether, and why.
+    /// The decision and its reason.
     pub decision: Decision,
-    /// The keys of the roles he holds.
+    /// The keys of the member's roles.
     pub roles_held: Vec<String>,
-    /// The keys of the roles of the organization that would do.
+    /// The keys of the organization's roles that include the permission.
     pub roles_that_grant: Vec<String>,
 }
 
-/// Decides as a request of this member would be decided. `member`: `None` for the caller himself.
+/// Decides as for a request of this member. `member`: `None` for the caller.
 ///
 /// # Errors
-/// `Forbidden` to ask about others without `members:read`; `NotFound` when there is no such member; `NOT_A_MEMBER` for
-/// operators who ask about themselves.
+/// `Forbidden` for another member without `members:read`; `NotFound` when the member does not exist; `NOT_A_MEMBER` for
+/// superusers who ask about themselves.
 pub async fn explain(
     tx: &OrgTx<Membership>,
     permission: Permission,
     member: Option<MemberId>,
 ) -> Result<Explanation> {
     let own = tx.member();
-    let asked = match member {
+    let subject = match member {
         Some(member) => member,
         None => tx.own_member()?,
     };
-    if own != Some(asked) && !tx.may(Permission::MembersRead) {
-        return Err(crate::tenancy::members::lack(tx, Permission::MembersRead).await?);
+    if own != Some(subject) && !tx.may(Permission::MembersRead) {
+        return Err(crate::tenancy::members::missing_permission(tx, Permission::MembersRead).await?);
     }
-    let is_inactive = own != Some(asked) && get(tx, asked).await?.member.status != ACTIVE;
+    let is_inactive = own != Some(subject) && get(tx, subject).await?.member.status != ACTIVE;
     let organization = tx.find::<organizations::Entity>().one().await?;
-    let position = MembershipAccess {
+    let access = MembershipAccess {
         is_deleted: false,
         is_suspended: organization.status != organizations::ACTIVE,
         is_inactive,
-        roles: grants_of(tx, asked).await?,
+        roles: grants_of(tx, subject).await?,
     };
     Ok(Explanation {
         permission,
-        decision: position.decide(Some(permission), permission.changes(), false),
-        roles_held: position.keys(),
-        roles_that_grant: roles::that_grant(tx, permission).await?,
+        decision: access.decide(Some(permission), permission.changes(), false),
+        roles_held: access.keys(),
+        roles_that_grant: roles::keys_granting(tx, permission).await?,
     })
 }

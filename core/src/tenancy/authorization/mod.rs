@@ -1,4 +1,5 @@
-//! Authorization: who sends a request, and what they may do in an organization. The one rule of 401, 404, 410 and 403.
+//! Authorization: the caller of a request, and their permissions in an organization. It alone decides between 401, 404, 410
+//! and 403.
 
 mod cache;
 mod explain;
@@ -31,32 +32,32 @@ use crate::{
     tenancy::{organizations::OrgRef, roles},
 };
 
-/// Who calls: a verified token, and the request it came with.
+/// The caller: a verified token, and its request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// What the token says.
+    /// The contents of the token.
     pub claims: Claims,
-    /// What he was called when he was last looked up: his address. `None`: not yet.
+    /// The e-mail address of the user. `None` until it is looked up.
     pub label: Option<String>,
     /// The request.
     pub inquiry: RequestInfo,
-    /// What is asked for: an `operationId`.
+    /// The `operationId` of the request.
     pub operation: &'static str,
-    /// Must his address be verified? It must where mail can be sent; elsewhere nobody could ever verify his.
+    /// Whether the user needs a verified e-mail address. Without configured e-mail nobody could verify one.
     pub needs_verified: bool,
-    /// How long after a log-in he may do what is dear.
+    /// How long after a login sensitive operations are allowed.
     pub step_up: Duration,
-    /// Why an operator of the platform wants to see an organization, as he wrote it; of nobody else it is read.
+    /// The reason of a superuser for access to an organization, as sent. Ignored for other users.
     pub platform_access: Option<String>,
-    /// Where it is noted what he turns out to be.
+    /// Collects the facts about the caller for the audit log.
     pub trail: RequestTrail,
 }
 
 impl Caller {
-    /// The one rule of unverified accounts.
+    /// Checks the verification of the caller's e-mail address. No other code decides about unverified accounts.
     ///
     /// # Errors
-    /// `EMAIL_UNVERIFIED` when the caller's address is not, and must be.
+    /// `EMAIL_UNVERIFIED` when the e-mail address must be verified and is not.
     pub fn admit(&self, is_verified: bool) -> Result<()> {
         match is_verified || !self.needs_verified {
             true => Ok(()),
@@ -64,7 +65,7 @@ impl Caller {
         }
     }
 
-    /// Where the caller's changes come from.
+    /// Returns the origin of the caller's changes for the audit log.
     pub fn origin(&self) -> AuditOrigin {
         AuditOrigin {
             actor: Actor::User(self.claims.user),
@@ -75,43 +76,46 @@ impl Caller {
     }
 }
 
-/// What a caller is in an organization: all there is to know to decide whether he may do anything there.
+/// A caller's access to an organization: everything that decides about permissions there.
 #[derive(Clone, Debug)]
 pub(crate) struct CallerAccess {
     pub(crate) organization: OrgId,
-    /// `None`: an operator of the platform, who said why.
+    /// `None` for a superuser who gave a reason.
     member: Option<MemberId>,
-    /// His address.
+    /// The e-mail address of the user.
     label: String,
     is_recent: bool,
-    position: MembershipAccess,
+    membership: MembershipAccess,
 }
 
-/// Looks up whether the caller may do `P` in the organization.
+/// Looks up whether the caller has the permission `P` in the organization.
 ///
 /// # Errors
-/// `INVALID_TOKEN` when the session has ended or the person is inactive or deleted; `EMAIL_UNVERIFIED`; `NotFound` to whoever is no active
-/// member (also when there is no such organization: the same); `Moved` to a member who uses an old slug;
-/// `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for changes; `Forbidden` to a member without the permission;
-/// `REAUTH_REQUIRED` for what is dear.
+/// - `INVALID_TOKEN` when the session has ended or the user is inactive or deleted.
+/// - `EMAIL_UNVERIFIED`.
+/// - `NotFound` when the caller is not an active member, with the same answer when the organization does not exist.
+/// - `Moved` for a member who uses an old slug.
+/// - `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for changes.
+/// - `Forbidden` for a member without the permission.
+/// - `REAUTH_REQUIRED` for sensitive operations.
 ///
-/// An operator of the platform who says why passes as if he held everything: the organization is told of it first, and
-/// what cannot be told is refused.
+/// A superuser who gives a reason has all permissions. The access is recorded in the audit log of the organization first;
+/// if that fails, the request fails.
 pub async fn authorize<P: RequiredPermission>(
     db: &Db,
     caller: &Caller,
     org: &OrgRef,
 ) -> Result<Authorized<P>> {
-    let standing = CallerAccess::look_up(db, caller, org).await?;
-    let proof = standing.decide(db, caller).await?;
-    if standing.member.is_none() {
-        tell_of_access(db, caller, &proof).await?;
+    let access = CallerAccess::look_up(db, caller, org).await?;
+    let proof = access.decide(db, caller).await?;
+    if access.member.is_none() {
+        record_platform_access(db, caller, &proof).await?;
     }
     Ok(proof)
 }
 
-/// The organization sees who of the platform looked at it, and why.
-async fn tell_of_access<P: RequiredPermission>(
+/// Records the access of a superuser, and its reason, in the audit log of the organization.
+async fn record_platform_access<P: RequiredPermission>(
     db: &Db,
     caller: &Caller,
     proof: &Authorized<P>,
@@ -121,69 +125,68 @@ async fn tell_of_access<P: RequiredPermission>(
     let reason = fields.parse_optional(PLATFORM_ACCESS, reason);
     fields.into_result()?;
     let facts = json!({ "reason": reason.map(String::from), "operation": caller.operation });
-    let told = audit::note(db, proof.origin(), proof.org(), Action::PlatformAccess, Details::created(facts));
-    told.await.map_err(|error| {
+    let recorded =
+        audit::note(db, proof.origin(), proof.org(), Action::PlatformAccess, Details::created(facts));
+    recorded.await.map_err(|error| {
         tracing::error!(%error, "could not record a superuser's access to an organization");
         Error::Unavailable { retry_after: Duration::from_secs(1) }
     })
 }
 
-/// As whom a person acts.
-fn actor(user: UserId, is_operator: bool) -> Actor {
-    match is_operator {
+/// Returns the actor for the audit log.
+fn actor(user: UserId, is_superuser: bool) -> Actor {
+    match is_superuser {
         true => Actor::Superuser(user),
         false => Actor::User(user),
     }
 }
 
-/// Where an operator says why: the name of the header, as refusals call it.
+/// The header with the reason of a superuser, as the field of validation errors.
 const PLATFORM_ACCESS: &str = "X-Platform-Access";
 
 impl CallerAccess {
-    /// In one query.
+    /// Looks up the access with one query.
     pub(crate) async fn look_up(db: &Db, caller: &Caller, org: &OrgRef) -> Result<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "finds out in which organization the caller may act at all"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "determines in which organization the caller can act")]
         let tx = db.unscoped().await?;
-        let found = query::look_up(&tx, &caller.claims, org).await?;
-        let found = found.ok_or(Error::Refused(ErrorCode::InvalidToken))?;
-        let presented = found.presented;
-        let standing = Self::of(&tx, caller, org, found).await;
+        let row = query::look_up(&tx, &caller.claims, org).await?;
+        let row = row.ok_or(Error::Refused(ErrorCode::InvalidToken))?;
+        let presented = row.presented;
+        let access = Self::from_row(&tx, caller, org, row).await;
         drop(tx);
         sessions::note_presented(db, &caller.claims, presented).await;
-        standing
+        access
     }
 
-    async fn of(tx: &Unscoped, caller: &Caller, org: &OrgRef, found: AccessRow) -> Result<Self> {
-        caller.trail.called(&found.email);
-        caller.admit(found.is_verified)?;
-        let is_operator = found.is_superuser && caller.platform_access.is_some();
-        let member = if is_operator { None } else { found.member };
-        match (found.organization, member) {
-            (Some(organization), member) if is_operator || member.is_some() => {
-                let (label, is_recent) = (found.email, found.auth_time + caller.step_up > tx.now());
-                let standing = Self { organization, member, label, is_recent, position: found.position };
-                standing.note(caller);
-                Ok(standing)
+    async fn from_row(tx: &Unscoped, caller: &Caller, org: &OrgRef, row: AccessRow) -> Result<Self> {
+        caller.trail.called(&row.email);
+        caller.admit(row.is_verified)?;
+        let is_superuser = row.is_superuser && caller.platform_access.is_some();
+        let member = if is_superuser { None } else { row.member };
+        match (row.organization, member) {
+            (Some(organization), member) if is_superuser || member.is_some() => {
+                let (label, is_recent) = (row.email, row.auth_time + caller.step_up > tx.now());
+                let access = Self { organization, member, label, is_recent, membership: row.membership };
+                access.note_in_trail(caller);
+                Ok(access)
             }
             (organization, _) => {
                 let (user, place) = (caller.claims.user, Place::Before(organization));
-                caller.trail.stands(actor(user, is_operator), place);
-                Err(slug_redirect::refusal(tx, user, is_operator, org).await?)
+                caller.trail.stands(actor(user, is_superuser), place);
+                Err(slug_redirect::not_found_or_moved(tx, user, is_superuser, org).await?)
             }
         }
     }
 
-    /// Notes where the caller turned out to stand. What an operator is refused is no matter of the organization's.
-    pub(crate) fn note(&self, caller: &Caller) {
+    /// Notes the caller's relation to the organization in the request trail. Errors of superusers do not get into the audit
+    /// log of the organization.
+    pub(crate) fn note_in_trail(&self, caller: &Caller) {
         let place = if self.member.is_some() { Place::Inside(self.organization) } else { Place::Nowhere };
         caller.trail.called(&self.label);
         caller.trail.stands(actor(caller.claims.user, self.member.is_none()), place);
     }
 
-    /// May he do `P`, as far as what is remembered says? Asks nobody.
+    /// Decides about the permission `P` from the stored values, without a query.
     pub(crate) fn grants<P: RequiredPermission>(
         &self,
         caller: &Caller,
@@ -192,24 +195,24 @@ impl CallerAccess {
         let actor = actor(user, self.member.is_none());
         let facts = match self.member {
             Some(_) => {
-                let (held, is_owner) = (self.position.held(), self.position.is_owner());
+                let (held, is_owner) = (self.membership.held(), self.membership.is_owner());
                 ActorAccess { member: self.member, held, is_owner, is_recent: self.is_recent }
             }
             None => ActorAccess { is_recent: self.is_recent, ..ActorAccess::platform() },
         };
-        let asked = P::PERMISSION.filter(|_| self.member.is_some());
-        let decision = self.position.decide(asked, P::CHANGES, P::ALLOWS_DELETED);
+        let permission = P::PERMISSION.filter(|_| self.member.is_some());
+        let decision = self.membership.decide(permission, P::CHANGES, P::ALLOWS_DELETED);
         match decision.reason {
             DecisionReason::Granted => {
                 let origin = AuditOrigin { actor, label: Some(self.label.clone()), ..caller.origin() };
-                #[expect(clippy::disallowed_methods, reason = "the right was looked up")]
+                #[expect(clippy::disallowed_methods, reason = "the permission was looked up")]
                 Ok(Authorized::from_lookup(self.organization, origin, facts))
             }
             reason => Err(reason),
         }
     }
 
-    /// May he do `P`? Of whoever may not it is found out who could help him.
+    /// Decides about the permission `P`. If it is missing, looks up the roles that include it.
     pub(crate) async fn decide<P: RequiredPermission>(
         &self,
         db: &Db,
@@ -223,26 +226,28 @@ impl CallerAccess {
             (Err(DecisionReason::OrganizationDeleted), _) => Err(ErrorCode::OrganizationDeleted.refuse()),
             (Err(DecisionReason::OrganizationSuspended), _) => Err(ErrorCode::OrganizationSuspended.refuse()),
             (Err(DecisionReason::MembershipInactive), _) => Err(Error::NotFound("organization")),
-            (Err(_), None) => Err(Error::Broken("membership is enough, and was not")),
-            (Err(_), Some(permission)) => Err(self.lack(db, caller, permission).await?),
+            (Err(_), None) => {
+                Err(Error::Broken("a membership was not enough for an operation without a permission"))
+            }
+            (Err(_), Some(permission)) => Err(self.missing_permission(db, caller, permission).await?),
         }
     }
 
-    async fn lack(&self, db: &Db, caller: &Caller, permission: Permission) -> Result<Error> {
+    async fn missing_permission(&self, db: &Db, caller: &Caller, permission: Permission) -> Result<Error> {
         let facts = ActorAccess {
             member: self.member,
-            held: self.position.held(),
+            held: self.membership.held(),
             is_owner: false,
             is_recent: false,
         };
         #[expect(
             clippy::disallowed_methods,
-            reason = "a member is told which roles of their organization would do"
+            reason = "the error tells a member which roles include the permission"
         )]
         let proof: Authorized<Membership> =
             Authorized::from_lookup(self.organization, caller.origin(), facts);
-        let roles_that_grant = roles::that_grant(&db.begin(proof).await?, permission).await?;
-        let roles_held = self.position.keys();
+        let roles_that_grant = roles::keys_granting(&db.begin(proof).await?, permission).await?;
+        let roles_held = self.membership.keys();
         Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
     }
 }

@@ -1,4 +1,4 @@
-//! What one query finds out about a caller and an organization: session, person, organization, membership, roles.
+//! The query for a caller and an organization: session, user, organization, membership and roles.
 
 use std::collections::BTreeMap;
 
@@ -26,23 +26,24 @@ use crate::{
     },
 };
 
-/// What is known of a caller, and of the organization he named.
+/// The result of the query for a caller and the organization of the request.
 pub(super) struct AccessRow {
-    /// His address.
+    /// The e-mail address of the caller.
     pub(super) email: String,
     pub(super) is_verified: bool,
     pub(super) is_superuser: bool,
-    /// When he last proved who he is.
+    /// When the caller last entered the password.
     pub(super) auth_time: DateTime<Utc>,
     /// See [`sessions::note_presented`].
     pub(super) presented: i64,
     pub(super) organization: Option<OrgId>,
-    /// `None`: he is no active member.
+    /// `None` if the caller is not an active member.
     pub(super) member: Option<MemberId>,
-    pub(super) position: MembershipAccess,
+    pub(super) membership: MembershipAccess,
 }
 
-/// One permission of one role of his; of a built-in role one row; one row where he has none.
+/// A row of the result: one permission of one role of the caller. There is one row for a built-in role, and one row without a
+/// role for a caller without roles.
 struct Row {
     email: String,
     is_verified: bool,
@@ -81,11 +82,11 @@ impl FromQueryResult for Row {
     }
 }
 
-/// `None` when the session has ended or its account is no longer good.
+/// Runs the query. `None` when the session has ended or its account is not active.
 pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Result<Option<AccessRow>> {
     let rows: Vec<Row> = tx.rows(&query(claims, org, tx.now())).await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let mut found = AccessRow {
+    let mut access = AccessRow {
         email: first.email.clone(),
         is_verified: first.is_verified,
         is_superuser: first.is_superuser,
@@ -93,15 +94,15 @@ pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Res
         presented: first.presented,
         organization: first.organization,
         member: first.member,
-        position: MembershipAccess {
+        membership: MembershipAccess {
             is_deleted: first.is_deleted,
             is_suspended: first.status.as_deref() != Some(organizations::ACTIVE),
-            // Otherwise he is none of its members, and found as none.
+            // The query joins only active memberships.
             is_inactive: false,
             roles: Vec::new(),
         },
     };
-    // By id, that is by age: what is shown has one order.
+    // Sorted by id, which is the order of creation, so that responses have a stable order.
     let mut roles = BTreeMap::<RoleId, RoleGrants>::new();
     for row in rows {
         let (Some(id), Some(key), Some(name)) = (row.role, row.key, row.name) else { continue };
@@ -112,33 +113,33 @@ pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Res
         let role = roles.entry(id).or_insert(RoleGrants { id, key, name, is_builtin, permissions: allowed });
         role.permissions = role.permissions.union(allowed);
     }
-    found.position.roles = roles.into_values().collect();
-    Ok(Some(found))
+    access.membership.roles = roles.into_values().collect();
+    Ok(Some(access))
 }
 
-type Of<T> = (T, <T as EntityTrait>::Column);
+type ColumnOf<T> = (T, <T as EntityTrait>::Column);
 
-fn organization(column: organizations::Column) -> Of<organizations::Entity> {
+fn organization(column: organizations::Column) -> ColumnOf<organizations::Entity> {
     (organizations::Entity, column)
 }
 
-fn member(column: members::Column) -> Of<members::Entity> {
+fn member(column: members::Column) -> ColumnOf<members::Entity> {
     (members::Entity, column)
 }
 
-fn held(column: member_roles::Column) -> Of<member_roles::Entity> {
+fn held(column: member_roles::Column) -> ColumnOf<member_roles::Entity> {
     (member_roles::Entity, column)
 }
 
-fn role(column: roles::Column) -> Of<roles::Entity> {
+fn role(column: roles::Column) -> ColumnOf<roles::Entity> {
     (roles::Entity, column)
 }
 
-fn allowed(column: roles::role_permissions::Column) -> Of<roles::role_permissions::Entity> {
+fn allowed(column: roles::role_permissions::Column) -> ColumnOf<roles::role_permissions::Entity> {
     (roles::role_permissions::Entity, column)
 }
 
-/// Outer joins from the session on: what is missing says which refusal it is.
+/// Builds the query. It has outer joins after the session and the user: the missing rows determine the error.
 fn query(claims: &Claims, org: &OrgRef, now: DateTime<Utc>) -> SelectStatement {
     use crate::tenancy::members::Column as Member;
     use member_roles::Column as Held;
@@ -199,6 +200,6 @@ fn query(claims: &Claims, org: &OrgRef, now: DateTime<Utc>) -> SelectStatement {
                 .add(Expr::col(allowed(Allowed::OrganizationId)).equals(role(Role::OrganizationId)))
                 .add(Expr::col(allowed(Allowed::RoleId)).equals(role(Role::Id))),
         )
-        .cond_where(sessions::good(claims, now));
+        .cond_where(sessions::valid(claims, now));
     query
 }

@@ -1,4 +1,4 @@
-//! Where an organization went whose slug somebody uses that it has no more.
+//! Redirects from former slugs of organizations.
 
 use sea_orm::{
     ColumnTrait, Condition, FromQueryResult,
@@ -14,13 +14,18 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-struct Present {
+struct CurrentSlug {
     slug: String,
 }
 
-/// What is told to somebody who named no organization of his: `Moved`, if it is one of his by a former slug; of whichever
-/// organization to an operator who says why; else what everybody is told.
-pub(super) async fn refusal(tx: &Unscoped, user: UserId, is_operator: bool, org: &OrgRef) -> Result<Error> {
+/// Returns the error for an unknown organization: `Moved` if it is a former slug of an organization of the user, or of any
+/// organization for a superuser who gave a reason; otherwise `NotFound`.
+pub(super) async fn not_found_or_moved(
+    tx: &Unscoped,
+    user: UserId,
+    is_superuser: bool,
+    org: &OrgRef,
+) -> Result<Error> {
     let not_found = Error::NotFound("organization");
     let OrgRef::Slug(slug) = org else { return Ok(not_found) };
     let organization = |column| (organizations::Entity, column);
@@ -36,7 +41,7 @@ pub(super) async fn refusal(tx: &Unscoped, user: UserId, is_operator: bool, org:
                 .equals((slug_history::Entity, slug_history::Column::OrganizationId)),
         )
         .and_where(Expr::col((slug_history::Entity, slug_history::Column::Slug)).eq(slug.as_str()));
-    if !is_operator {
+    if !is_superuser {
         query.join(
             JoinType::InnerJoin,
             members::Entity,
@@ -49,6 +54,6 @@ pub(super) async fn refusal(tx: &Unscoped, user: UserId, is_operator: bool, org:
                 .add(members::Column::Status.eq(members::ACTIVE)),
         );
     }
-    let present: Vec<Present> = tx.rows(&query).await?;
-    Ok(present.into_iter().next().map_or(not_found, |present| Error::Moved(present.slug)))
+    let current: Vec<CurrentSlug> = tx.rows(&query).await?;
+    Ok(current.into_iter().next().map_or(not_found, |current| Error::Moved(current.slug)))
 }

@@ -1,4 +1,4 @@
-//! What is known before people are invited, looked up for all of them at once.
+//! The checks before invitations are created, with one lookup for all of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,62 +19,62 @@ use crate::{
     tenancy::{members::join, roles},
 };
 
-/// What decides whether somebody can be invited. The organization is locked, so it stays true.
+/// The data for the checks. The organization is locked, so the data stays current.
 pub(super) struct InvitationChecks {
     roles: Vec<RoleGrants>,
-    /// Canonical addresses of members.
+    /// Canonical e-mail addresses of members.
     members: HashSet<String>,
-    /// Canonical addresses of those who have not answered.
+    /// Canonical e-mail addresses with a pending invitation.
     pending: HashSet<String>,
 }
 
 impl InvitationChecks {
-    /// Of everybody in `new`. What has expired no longer stands in the way.
-    pub(super) async fn open<P: WritePermission>(tx: &OrgTx<P>, new: &[NewInvitation]) -> Result<Self> {
+    /// Looks up the data for all invitations in `new`. Marks overdue invitations as expired, so that they do not conflict.
+    pub(super) async fn load<P: WritePermission>(tx: &OrgTx<P>, new: &[NewInvitation]) -> Result<Self> {
         let emails: Vec<_> = new.iter().map(|new| new.email.key()).collect();
-        let to_these = || Condition::all().add(Column::EmailCanonical.is_in(emails.iter().copied()));
-        expiry::expire(tx, to_these()).await?;
-        let pending = to_these().add(Column::Status.eq(InvitationStatus::Pending));
+        let to_emails = || Condition::all().add(Column::EmailCanonical.is_in(emails.iter().copied()));
+        expiry::expire(tx, to_emails()).await?;
+        let pending = to_emails().add(Column::Status.eq(InvitationStatus::Pending));
         let pending = tx.find::<Entity>().filter(pending).all().await?;
-        let named: HashSet<_> = new.iter().flat_map(|new| new.roles.iter().map(String::as_str)).collect();
-        let by_id = named.iter().filter_map(|name| id(name));
-        let named = Condition::any()
-            .add(roles::Column::Id.is_in(by_id))
-            .add(roles::Column::Key.is_in(named.iter().copied()));
-        let named = tx.find::<roles::Entity>().filter(named).all().await?;
+        let names: HashSet<_> = new.iter().flat_map(|new| new.roles.iter().map(String::as_str)).collect();
+        let ids = names.iter().filter_map(|name| id(name));
+        let condition = Condition::any()
+            .add(roles::Column::Id.is_in(ids))
+            .add(roles::Column::Key.is_in(names.iter().copied()));
+        let roles = tx.find::<roles::Entity>().filter(condition).all().await?;
         Ok(Self {
-            roles: roles::grants(tx, named).await?,
+            roles: roles::grants(tx, roles).await?,
             members: members_among(tx, &emails).await?,
             pending: pending.into_iter().map(|invitation| invitation.email_canonical).collect(),
         })
     }
 
-    /// The roles that he gets, if somebody of whom `facts` are known may invite him now; then he is noted.
+    /// Checks an invitation by an inviter with the access `facts`. Returns its roles, and counts it as pending.
     pub(super) fn admit(
         &mut self,
         facts: &ActorAccess,
         email: &EmailAddress,
         roles: &[String],
     ) -> Result<Vec<RoleGrants>> {
-        let (mut fields, mut given) = (FieldErrors::default(), Vec::<RoleGrants>::new());
+        let (mut fields, mut granted) = (FieldErrors::default(), Vec::<RoleGrants>::new());
         for (at, name) in roles.iter().enumerate() {
             match self.role(name) {
                 None => {
                     let message = format!("There is no role `{name}`.");
                     fields.add(&format!("roles[{at}]"), "UNKNOWN_REFERENCE", message);
                 }
-                // By its key and by its id it is one.
-                Some(role) if given.iter().any(|known| known.id == role.id) => {}
-                Some(role) => given.push(role.clone()),
+                // A role can be named both by its key and by its id.
+                Some(role) if granted.iter().any(|known| known.id == role.id) => {}
+                Some(role) => granted.push(role.clone()),
             }
         }
         fields.into_result()?;
-        let position = MembershipAccess { roles: given, ..MembershipAccess::default() };
-        facts.refuse_escalation(position.held(), position.is_owner())?;
+        let access = MembershipAccess { roles: granted, ..MembershipAccess::default() };
+        facts.refuse_escalation(access.held(), access.is_owner())?;
         match () {
             () if self.members.contains(email.key()) => Err(ErrorCode::AlreadyMember.refuse()),
             () if !self.pending.insert(email.key().to_owned()) => Err(ErrorCode::InvitationPending.refuse()),
-            () => Ok(position.roles),
+            () => Ok(access.roles),
         }
     }
 
@@ -88,16 +88,17 @@ fn id(name: &str) -> Option<RoleId> {
     Uuid::try_parse(name).ok().map(RoleId)
 }
 
-/// Which of these canonical addresses are those of members, suspended ones among them.
+/// Returns those of these canonical e-mail addresses that belong to members, also to suspended ones.
 pub(super) async fn members_among<P: WritePermission>(
     tx: &OrgTx<P>,
     emails: &[&str],
 ) -> Result<HashSet<String>> {
-    let theirs = users::Column::EmailCanonical.is_in(emails.iter().copied());
-    let people = tx.global().find::<users::Entity>().filter(theirs).all().await?;
-    let people: HashMap<_, _> = people.into_iter().map(|user| (user.id, user.email_canonical)).collect();
-    let members = join::belonging(tx, people.keys().copied().collect()).await?;
-    Ok(members.into_iter().filter_map(|member| people.get(&member).cloned()).collect())
+    let condition = users::Column::EmailCanonical.is_in(emails.iter().copied());
+    let users = tx.global().find::<users::Entity>().filter(condition).all().await?;
+    let emails_by_user: HashMap<_, _> =
+        users.into_iter().map(|user| (user.id, user.email_canonical)).collect();
+    let members = join::current_members(tx, emails_by_user.keys().copied().collect()).await?;
+    Ok(members.into_iter().filter_map(|member| emails_by_user.get(&member).cloned()).collect())
 }
 
 #[cfg(test)]
@@ -115,7 +116,7 @@ mod tests {
         }
     }
 
-    fn book() -> InvitationChecks {
+    fn checks() -> InvitationChecks {
         let roles = BuiltinRole::ALL.iter().zip(1..).map(|(builtin, number)| role(number, *builtin));
         let (members, pending) = (["ada@example.com".to_owned()].into(), HashSet::new());
         InvitationChecks { roles: roles.collect(), members, pending }
@@ -127,27 +128,30 @@ mod tests {
     }
 
     fn admit(
-        book: &mut InvitationChecks,
+        checks: &mut InvitationChecks,
         by: BuiltinRole,
         email: &str,
         roles: &[&str],
     ) -> Result<usize, ErrorCode> {
         let roles: Vec<_> = roles.iter().map(|role| (*role).to_owned()).collect();
         let email = EmailAddress::parse(email).unwrap();
-        book.admit(&facts(by), &email, &roles).map(|roles| roles.len()).map_err(|error| error.code())
+        checks.admit(&facts(by), &email, &roles).map(|roles| roles.len()).map_err(|error| error.code())
     }
 
     #[test]
-    fn who_is_invited_once_is_not_invited_twice() {
+    fn an_email_address_is_invited_only_once() {
         use BuiltinRole::{Admin, Member, Owner};
-        let (mut book, viewer) = (book(), Uuid::from_u128(4).to_string());
-        assert_eq!(admit(&mut book, Admin, "Ada@Example.com", &["viewer"]), Err(ErrorCode::AlreadyMember));
-        assert_eq!(admit(&mut book, Admin, "eve@example.com", &["viewer", &viewer, "member"]), Ok(2));
-        assert_eq!(admit(&mut book, Admin, "EVE@example.com", &[]), Err(ErrorCode::InvitationPending));
-        // A refusal of his roles comes first, and notes nothing.
-        assert_eq!(admit(&mut book, Admin, "bob@example.com", &["owner"]), Err(ErrorCode::OwnerProtected));
-        assert_eq!(admit(&mut book, Member, "bob@example.com", &["admin"]), Err(ErrorCode::Escalation));
-        assert_eq!(admit(&mut book, Owner, "bob@example.com", &["nobody"]), Err(ErrorCode::ValidationFailed));
-        assert_eq!(admit(&mut book, Owner, "bob@example.com", &["owner"]), Ok(1));
+        let (mut checks, viewer) = (checks(), Uuid::from_u128(4).to_string());
+        assert_eq!(admit(&mut checks, Admin, "Ada@Example.com", &["viewer"]), Err(ErrorCode::AlreadyMember));
+        assert_eq!(admit(&mut checks, Admin, "eve@example.com", &["viewer", &viewer, "member"]), Ok(2));
+        assert_eq!(admit(&mut checks, Admin, "EVE@example.com", &[]), Err(ErrorCode::InvitationPending));
+        // An error of the roles comes first, and does not make the invitation pending.
+        assert_eq!(admit(&mut checks, Admin, "bob@example.com", &["owner"]), Err(ErrorCode::OwnerProtected));
+        assert_eq!(admit(&mut checks, Member, "bob@example.com", &["admin"]), Err(ErrorCode::Escalation));
+        assert_eq!(
+            admit(&mut checks, Owner, "bob@example.com", &["nobody"]),
+            Err(ErrorCode::ValidationFailed)
+        );
+        assert_eq!(admit(&mut checks, Owner, "bob@example.com", &["owner"]), Ok(1));
     }
 }

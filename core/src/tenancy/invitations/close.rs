@@ -1,4 +1,4 @@
-//! How invitations end, each once.
+//! Revoke and close invitations.
 
 use sea_orm::{
     ColumnTrait, Condition,
@@ -22,10 +22,10 @@ use crate::{
     tenancy::members::join,
 };
 
-/// Takes an invitation back. What was taken back already stays so, without a trace.
+/// Revokes an invitation. It does nothing if the invitation is already revoked.
 ///
 /// # Errors
-/// `NotFound`; `INVITATION_CLOSED` when it was answered, or has expired.
+/// `NotFound`; `INVITATION_CLOSED` when it was accepted or declined, or has expired.
 pub async fn revoke(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<()> {
     join::lock(tx).await?;
     let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
@@ -38,10 +38,10 @@ pub async fn revoke(tx: &OrgTx<MembersInvite>, id: InvitationId) -> Result<()> {
     close(tx, &before, InvitationStatus::Revoked, Action::InvitationRevoked).await
 }
 
-/// Ends an invitation, once: of many who do at the same time one succeeds.
+/// Ends a pending invitation with `status`. Of concurrent calls, one succeeds.
 ///
 /// # Errors
-/// `INVITATION_EXPIRED` when it had ended by then.
+/// `INVITATION_EXPIRED` when it is no longer pending.
 pub(crate) async fn close<P: WritePermission>(
     tx: &OrgTx<P>,
     invitation: &Invitation,

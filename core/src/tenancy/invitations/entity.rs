@@ -8,29 +8,29 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// Where an invitation stands.
+/// Status of an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum InvitationStatus {
-    /// Nobody has answered yet.
+    /// Neither answered nor revoked.
     #[sea_orm(string_value = "pending")]
     Pending,
-    /// Whoever was invited joined by it.
+    /// The recipient joined the organization.
     #[sea_orm(string_value = "accepted")]
     Accepted,
-    /// Whoever was invited said no.
+    /// The recipient declined.
     #[sea_orm(string_value = "declined")]
     Declined,
-    /// The organization took it back.
+    /// The organization revoked it.
     #[sea_orm(string_value = "revoked")]
     Revoked,
-    /// Nobody answered in time.
+    /// It was not answered in time.
     #[sea_orm(string_value = "expired")]
     Expired,
 }
 
 impl InvitationStatus {
-    /// As it is stored and shown.
+    /// Returns the spelling in the database and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -42,39 +42,39 @@ impl InvitationStatus {
     }
 }
 
-/// An invitation into one organization.
+/// An invitation to an organization.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invitations")]
 pub struct Model {
-    /// The invitation; the same, however often it is sent.
+    /// UUIDv7. It stays the same when the invitation is sent again.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: InvitationId,
-    /// Into which organization.
+    /// The organization to join.
     pub organization_id: OrgId,
-    /// Whose mailbox, as it was typed.
+    /// E-mail address of the recipient, as typed.
     pub email: String,
-    /// What uniqueness of the address is judged by.
+    /// Canonical form of `email`, for uniqueness.
     pub email_canonical: String,
-    /// Where it stands; one whose time is over may still stand at `pending`.
+    /// The stored status. An overdue invitation can still be `pending`; see [`Model::status_at`].
     pub status: InvitationStatus,
-    /// Which member invites; `None`: an operator of the platform.
+    /// The member who sent it. `None` for a superuser.
     pub invited_by: Option<MemberId>,
-    /// Who that is.
+    /// The user who sent it.
     pub inviter_id: UserId,
-    /// Worth nothing from then on, unless it is sent again.
+    /// When it expires unless it is sent again.
     pub expires_at: DateTimeUtc,
     /// How often it was sent again.
     pub resend_count: i32,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 
 impl Model {
-    /// Where it stands at the instant `now`, whether anybody has written down yet that its time is over.
+    /// Returns the status at the instant `now`. An overdue invitation is `Expired`, even if that is not stored yet.
     pub fn status_at(&self, now: DateTimeUtc) -> InvitationStatus {
         match self.status {
             InvitationStatus::Pending if self.expires_at <= now => InvitationStatus::Expired,

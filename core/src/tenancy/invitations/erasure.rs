@@ -1,4 +1,4 @@
-//! How the invitations for somebody's address are forgotten with him.
+//! Erasure of the invitations to the e-mail address of a purged user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,38 +13,35 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-struct Found {
+struct InvitationRow {
     organization_id: OrgId,
     id: InvitationId,
 }
 
-/// The organizations that have invited this canonical address.
-pub(crate) async fn inviting(tx: &GlobalTx, email: &str) -> Result<BTreeSet<OrgId>> {
-    Ok(of_address(tx, email).await?.into_iter().map(|found| found.organization_id).collect())
+/// Returns the organizations that have invited this canonical e-mail address.
+pub(crate) async fn organizations_inviting(tx: &GlobalTx, email: &str) -> Result<BTreeSet<OrgId>> {
+    Ok(find_by_email(tx, email).await?.into_iter().map(|row| row.organization_id).collect())
 }
 
-async fn of_address(tx: &GlobalTx, email: &str) -> Result<Vec<Found>> {
+async fn find_by_email(tx: &GlobalTx, email: &str) -> Result<Vec<InvitationRow>> {
     let mut query = Query::select();
     query
         .columns([Column::OrganizationId, Column::Id])
         .from(Entity)
         .and_where(Column::EmailCanonical.eq(email));
-    #[expect(clippy::disallowed_methods, reason = "finds who invited a person that is forgotten")]
+    #[expect(clippy::disallowed_methods, reason = "finds the organizations that invited a purged user")]
     tx.query_across_orgs(&query).await
 }
 
-/// Removes every invitation for this canonical address, with its tokens: it says who he was. The organizations that have
-/// invited it are locked.
+/// Deletes every invitation to this canonical e-mail address with its tokens, because they identify the user. The
+/// organizations that have invited it must be locked.
 pub(crate) async fn erase(tx: &GlobalTx, email: &str) -> Result<()> {
     let mut invitations = BTreeMap::<_, Vec<_>>::new();
-    for Found { organization_id, id } in of_address(tx, email).await? {
+    for InvitationRow { organization_id, id } in find_by_email(tx, email).await? {
         invitations.entry(organization_id).or_default().push(id);
     }
     for (org, ids) in invitations {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "who is forgotten is forgotten wherever he was invited"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "a purge erases the invitations of every organization")]
         let scope = tx.enter_org(org).await?;
         scope
             .delete_in_chunks::<invitation_roles::Entity>(
@@ -54,6 +51,6 @@ pub(crate) async fn erase(tx: &GlobalTx, email: &str) -> Result<()> {
             .await?;
         scope.delete_in_chunks::<Entity>(Column::Id, ids).await?;
     }
-    let mailed = one_time_tokens::Column::EmailCanonical.eq(email);
-    tx.delete::<one_time_tokens::Entity>(mailed).await.map(drop)
+    let tokens = one_time_tokens::Column::EmailCanonical.eq(email);
+    tx.delete::<one_time_tokens::Entity>(tokens).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Invitations whose time is over.
+//! Expiry of invitations.
 
 use std::collections::BTreeMap;
 
@@ -21,21 +21,21 @@ use crate::{
     },
 };
 
-/// Most invitations that one transaction ends.
+/// Maximum number of invitations that one transaction marks as expired.
 const BATCH: u64 = 1_000;
 
-/// Writes down that the time of those that `condition` names is over, where it is; gives their number.
+/// Marks overdue invitations that match `condition` as expired. Returns their number.
 pub(super) async fn expire<P: WritePermission>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
     let overdue = Condition::all()
         .add(Column::Status.eq(InvitationStatus::Pending))
         .add(Column::ExpiresAt.lte(tx.now()))
         .add(condition);
-    let expired = [
+    let columns = [
         (Column::Status, Expr::value(InvitationStatus::Expired.as_str())),
         (Column::Version, Expr::col(Column::Version).add(1)),
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
-    let expired = tx.update_skip_locked::<Entity>(expired, overdue).await?;
+    let expired = tx.update_skip_locked::<Entity>(columns, overdue).await?;
     let facts = |status: InvitationStatus| json!({ "status": status.as_str() });
     let details = Details::changed(facts(InvitationStatus::Pending), facts(InvitationStatus::Expired));
     let ids = expired.iter().map(|invitation| invitation.id);
@@ -49,10 +49,10 @@ struct Overdue {
     id: InvitationId,
 }
 
-/// Ends invitations whose time is over, in every organization: at most one batch; gives their number.
+/// Marks overdue invitations of all organizations as expired, at most one batch. Returns their number.
 ///
 /// # Errors
-/// Whatever the database refuses; what was ended before stays ended.
+/// Any database error; then none of the batch is marked.
 pub async fn expire_overdue(db: &Db) -> Result<u64> {
     let mut query = Query::select();
     query
@@ -62,27 +62,24 @@ pub async fn expire_overdue(db: &Db) -> Result<u64> {
         .and_where(Column::ExpiresAt.lte(db.now()))
         .order_by(Column::ExpiresAt, Order::Asc)
         .limit(BATCH);
-    #[expect(clippy::disallowed_methods, reason = "finds what has expired, whose ever it is")]
+    #[expect(clippy::disallowed_methods, reason = "finds overdue invitations of all organizations")]
     let overdue: Vec<Overdue> = db.unscoped().await?.rows(&query).await?;
-    let mut found = BTreeMap::<_, Vec<_>>::new();
+    let mut by_org = BTreeMap::<_, Vec<_>>::new();
     for Overdue { organization_id, id } in overdue {
-        found.entry(organization_id).or_default().push(id);
+        by_org.entry(organization_id).or_default().push(id);
     }
-    if found.is_empty() {
+    if by_org.is_empty() {
         return Ok(0);
     }
-    let (tx, mut ended) = (db.begin_global(AuditOrigin::WORKER).await?, 0);
-    for (org, ids) in found {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "that time is over is nobody's right but the platform's"
-        )]
+    let (tx, mut count) = (db.begin_global(AuditOrigin::WORKER).await?, 0);
+    for (org, ids) in by_org {
+        #[expect(clippy::disallowed_methods, reason = "the platform expires invitations; no member does")]
         let scope = tx.enter_org(org).await?;
-        ended += expire(&scope, Condition::all().add(Column::Id.is_in(ids))).await?;
+        count += expire(&scope, Condition::all().add(Column::Id.is_in(ids))).await?;
     }
-    // Another process was faster: nothing happened that a log would tell.
-    if ended > 0 {
+    // If another process was faster, nothing changed and there is nothing to commit.
+    if count > 0 {
         tx.commit().await?;
     }
-    Ok(ended)
+    Ok(count)
 }

@@ -1,4 +1,4 @@
-//! Rows of `invitation_roles`: what whoever accepts an invitation will hold.
+//! Rows of `invitation_roles`: the roles that the recipient gets on acceptance.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,16 +12,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invitation_roles")]
 pub struct Model {
-    /// The link.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: InvitationRoleId,
-    /// In which organization.
+    /// The organization of both.
     pub organization_id: OrgId,
-    /// Which invitation.
+    /// The invitation.
     pub invitation_id: InvitationId,
-    /// Which role.
+    /// The role.
     pub role_id: RoleId,
-    /// Since when.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,7 +1,7 @@
-//! Invitations: a mailed token takes whoever has the mailbox into an organization, with the roles that were given.
+//! Invitations: an e-mailed token lets its recipient join an organization with the granted roles.
 //!
-//! Here is what the organization does with them. What the invited see is in `seen`; what accepting changes spans people and
-//! organizations, and is in `accounts`.
+//! This module contains the operations of the organization. The view of the recipient is in `recipient`. Acceptance spans
+//! users and organizations, and is in `lifecycle::accounts`.
 
 mod checks;
 mod close;
@@ -22,9 +22,9 @@ pub(crate) use close::close;
 pub use close::revoke;
 pub(crate) use entity::{Column, Entity};
 pub use entity::{InvitationStatus, Model as Invitation};
-pub(crate) use erasure::{erase, inviting};
+pub(crate) use erasure::{erase, organizations_inviting};
 pub use expiry::expire_overdue;
-pub(crate) use recipient::companions;
+pub(crate) use recipient::with_details;
 pub use recipient::{InvitationView, InvitedAccount, list_for_recipient, open};
 pub use role_removal::{RoleRemoval, remove_role, try_remove_role};
 pub use send::{invite, resend};
@@ -45,34 +45,34 @@ use crate::{
     },
 };
 
-/// Whom to invite, and to what.
+/// The data of a new invitation.
 #[derive(Clone, Debug)]
 pub struct NewInvitation {
-    /// Whose mailbox.
+    /// E-mail address of the recipient.
     pub email: EmailAddress,
-    /// The roles to give, each by its key or its id; none makes a member who may do nothing yet.
+    /// The roles to grant, each by its key or id. Without roles, the new member has no permissions.
     pub roles: Vec<String>,
 }
 
-/// An invitation as it is shown.
+/// An invitation with its inviter and roles.
 #[derive(Clone, Debug)]
 pub struct InvitationDetails {
     /// The invitation.
     pub invitation: Invitation,
-    /// Who invites.
+    /// The user who sent it.
     pub inviter: User,
-    /// The living roles that it gives.
+    /// The roles that it grants, without deleted ones.
     pub roles: Vec<RoleSummary>,
 }
 
-/// What the list can be ordered by. Each column is indexed with the organization and the id.
+/// Sort key of the list. Each column is indexed with the organization and the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvitationKey {
-    /// When it was made.
+    /// Creation time.
     CreatedAt,
-    /// Until when it is good.
+    /// Expiry time.
     ExpiresAt,
-    /// Whose mailbox, without regard to case.
+    /// E-mail address, case-insensitive.
     Email,
 }
 
@@ -88,28 +88,28 @@ impl SortKey for InvitationKey {
     }
 }
 
-/// One page of the invitations, of those that stand at `status`.
+/// Returns one page of the invitations with this `status`. `None` means every status.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn list(
     tx: &OrgTx<InvitationsRead>,
     status: Option<InvitationStatus>,
-    listing: PageRequest<InvitationKey>,
+    request: PageRequest<InvitationKey>,
 ) -> Result<Page<InvitationDetails>> {
     let now = tx.now();
-    let is = |status: InvitationStatus| Condition::all().add(Column::Status.eq(status));
-    let standing = status.map(|status| match status {
-        InvitationStatus::Pending => is(status).add(Column::ExpiresAt.gt(now)),
-        // Written down or not.
+    let has_status = |status: InvitationStatus| Condition::all().add(Column::Status.eq(status));
+    let condition = status.map(|status| match status {
+        InvitationStatus::Pending => has_status(status).add(Column::ExpiresAt.gt(now)),
+        // The stored status can still be `pending`.
         InvitationStatus::Expired => {
-            let overdue = is(InvitationStatus::Pending).add(Column::ExpiresAt.lte(now));
-            Condition::any().add(is(status)).add(overdue)
+            let overdue = has_status(InvitationStatus::Pending).add(Column::ExpiresAt.lte(now));
+            Condition::any().add(has_status(status)).add(overdue)
         }
-        status => is(status),
+        status => has_status(status),
     });
-    let standing = Condition::all().add_option(standing);
-    let page = tx.find::<Entity>().filter(standing).with::<users::Entity>().page(listing).await?;
+    let condition = Condition::all().add_option(condition);
+    let page = tx.find::<Entity>().filter(condition).with::<users::Entity>().page(request).await?;
     let mut roles = roles_of(tx, page.data.iter().map(|(invitation, _)| invitation.id)).await?;
     let data = page.data.into_iter().map(|(invitation, inviter)| {
         let roles = roles.remove(&invitation.id).unwrap_or_default();
@@ -118,10 +118,10 @@ pub async fn list(
     Ok(Page { data: data.collect(), next: page.next })
 }
 
-/// One invitation.
+/// Returns one invitation.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's.
+/// `NotFound`, also when it belongs to another organization.
 pub async fn get(tx: &OrgTx<InvitationsRead>, id: InvitationId) -> Result<InvitationDetails> {
     let found = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>();
     let (invitation, inviter) = found.one().await?;
@@ -129,7 +129,7 @@ pub async fn get(tx: &OrgTx<InvitationsRead>, id: InvitationId) -> Result<Invita
     Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() })
 }
 
-/// What the living roles of an invitation allow now.
+/// Returns the roles of an invitation with their current permissions, without deleted roles.
 pub(crate) async fn grants<P: RequiredPermission>(
     tx: &OrgTx<P>,
     invitation: &Invitation,
@@ -140,28 +140,28 @@ pub(crate) async fn grants<P: RequiredPermission>(
 
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "invitation_roles::Entity")]
-struct Given {
+struct GrantedRole {
     invitation_id: InvitationId,
     #[sea_orm(nested)]
     role: Option<Role>,
 }
 
-/// The living roles of each of these invitations.
+/// Returns the roles of each of these invitations, without deleted ones.
 async fn roles_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     invitations: impl IntoIterator<Item = InvitationId>,
 ) -> Result<HashMap<InvitationId, Vec<Role>>> {
-    let of_these = invitation_roles::Column::InvitationId.is_in(invitations);
-    let given = tx.find::<invitation_roles::Entity>().filter(of_these).join::<roles::Entity>();
+    let condition = invitation_roles::Column::InvitationId.is_in(invitations);
+    let granted = tx.find::<invitation_roles::Entity>().filter(condition).join::<roles::Entity>();
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for Given { invitation_id, role } in given.select_as(invitation_roles::Column::Id).await? {
+    for GrantedRole { invitation_id, role } in granted.select_as(invitation_roles::Column::Id).await? {
         roles.entry(invitation_id).or_default().extend(role);
     }
     Ok(roles)
 }
 
-/// An address that was sound when it was stored.
-pub(crate) fn address(stored: &str) -> Result<EmailAddress> {
+/// Parses a stored e-mail address, which was valid when it was stored.
+pub(crate) fn stored_email(stored: &str) -> Result<EmailAddress> {
     EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
 }
 

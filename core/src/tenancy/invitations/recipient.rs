@@ -1,4 +1,4 @@
-//! What whoever is invited sees of it: by its token, or among those for his proved address.
+//! Invitations as the recipient sees them: by token, or in the list for their verified e-mail address.
 
 use std::collections::HashMap;
 
@@ -29,35 +29,35 @@ use crate::{
     },
 };
 
-/// Whether the invited address has an account.
+/// Whether the invited e-mail address has an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvitedAccount {
-    /// It has none.
+    /// It has no account.
     None,
-    /// It has one that may be anybody's: nobody has proved the address.
-    Unproved,
-    /// It has one.
-    Proved,
+    /// It has an account with an unverified e-mail address, which can belong to anybody.
+    Unverified,
+    /// It has an account with a verified e-mail address.
+    Verified,
 }
 
-/// An invitation that somebody holds in his hands.
+/// An invitation as its recipient sees it.
 #[derive(Clone, Debug)]
 pub struct InvitationView {
     /// The invitation.
     pub invitation: Invitation,
-    /// Into which organization.
+    /// The organization to join.
     pub organization: Organization,
-    /// Who invites.
+    /// The user who sent it.
     pub inviter: User,
-    /// The living roles that it gives.
+    /// The roles that it grants, without deleted ones.
     pub roles: Vec<RoleSummary>,
 }
 
-/// The invitation of a token that is still good, the token's row, and whether its address has an account: who has the
-/// token has the mailbox. It is not used by this.
+/// Returns the row of a valid token, its invitation, and whether its e-mail address has an account. The holder of the token
+/// controls the e-mail address, so this reveals nothing to others. The token stays unused.
 ///
 /// # Errors
-/// `INVITATION_EXPIRED` for every other text: unknown, used, replaced, expired, or of an organization that is no more.
+/// `INVITATION_EXPIRED` if the token is unknown, used, replaced, expired, or of a deleted organization.
 pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, InvitationView, InvitedAccount)> {
     let expired = ErrorCode::InvitationExpired;
     let link = one_time_tokens::find(db, token, &[TokenPurpose::Invitation]).await;
@@ -65,53 +65,54 @@ pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, InvitationView,
         ErrorCode::LinkExpired => expired.refuse(),
         _ => error,
     })?;
-    #[expect(clippy::disallowed_methods, reason = "who is invited is in no organization yet")]
+    #[expect(clippy::disallowed_methods, reason = "the recipient is in no organization yet")]
     let tx = db.unscoped().await?;
     let subject = Column::Id.eq(link.subject_id);
     let found: Vec<Invitation> = rows(&tx, Entity, subject.and(open_at(tx.now()))).await?;
-    let opened = companions(&tx, found).await?.into_iter().next().ok_or(expired.refuse())?;
-    let living = users::Column::EmailCanonical.eq(link.email_canonical.as_str());
-    let living: Vec<User> = rows(&tx, users::Entity, living.and(users::Column::DeletedAt.is_null())).await?;
-    let account = match living.first() {
+    let view = with_details(&tx, found).await?.into_iter().next().ok_or(expired.refuse())?;
+    let condition = users::Column::EmailCanonical.eq(link.email_canonical.as_str());
+    let condition = condition.and(users::Column::DeletedAt.is_null());
+    let users: Vec<User> = rows(&tx, users::Entity, condition).await?;
+    let account = match users.first() {
         None => InvitedAccount::None,
-        Some(user) if user.email_verified_at.is_none() => InvitedAccount::Unproved,
-        Some(_) => InvitedAccount::Proved,
+        Some(user) if user.email_verified_at.is_none() => InvitedAccount::Unverified,
+        Some(_) => InvitedAccount::Verified,
     };
-    Ok((link, opened, account))
+    Ok((link, view, account))
 }
 
-/// One page of the invitations for a person's address that nobody has answered; none for an address that he has not
-/// proved.
+/// Returns one page of the pending invitations to the e-mail address of a user. The page is empty if the e-mail address is
+/// not verified.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn list_for_recipient(
     db: &Db,
     user: &User,
-    listing: PageRequest<InvitationKey>,
+    request: PageRequest<InvitationKey>,
 ) -> Result<Page<InvitationView>> {
     if user.email_verified_at.is_none() {
         return Ok(Page { data: Vec::new(), next: None });
     }
-    #[expect(clippy::disallowed_methods, reason = "a person reads who invites him, across organizations")]
+    #[expect(clippy::disallowed_methods, reason = "users read their own invitations, across organizations")]
     let tx = db.unscoped().await?;
     let condition = Column::EmailCanonical.eq(user.email_canonical.as_str());
-    let page = tx.page(Condition::all().add(condition.and(open_at(tx.now()))), listing).await?;
-    Ok(Page { data: companions(&tx, page.data).await?, next: page.next })
+    let page = tx.page(Condition::all().add(condition.and(open_at(tx.now()))), request).await?;
+    Ok(Page { data: with_details(&tx, page.data).await?, next: page.next })
 }
 
 fn open_at(now: chrono::DateTime<chrono::Utc>) -> SimpleExpr {
     Column::Status.eq(InvitationStatus::Pending).and(Column::ExpiresAt.gt(now))
 }
 
-/// With each invitation what it names. Those of organizations that were deleted are left out.
-pub(crate) async fn companions(tx: &Unscoped, invitations: Vec<Invitation>) -> Result<Vec<InvitationView>> {
+/// Adds the organization, the inviter and the roles to each invitation. Leaves out invitations of deleted organizations.
+pub(crate) async fn with_details(tx: &Unscoped, invitations: Vec<Invitation>) -> Result<Vec<InvitationView>> {
     if invitations.is_empty() {
         return Ok(Vec::new());
     }
-    let organization = organizations::Column::Id.is_in(invitations.iter().map(|one| one.organization_id));
-    let living = organization.and(organizations::Column::DeletedAt.is_null());
-    let found: Vec<Organization> = rows(tx, organizations::Entity, living).await?;
+    let condition = organizations::Column::Id.is_in(invitations.iter().map(|one| one.organization_id));
+    let condition = condition.and(organizations::Column::DeletedAt.is_null());
+    let found: Vec<Organization> = rows(tx, organizations::Entity, condition).await?;
     let organizations: HashMap<OrgId, _> = found.into_iter().map(|found| (found.id, found)).collect();
     let inviter = users::Column::Id.is_in(invitations.iter().map(|one| one.inviter_id));
     let found: Vec<User> = rows(tx, users::Entity, inviter).await?;
@@ -123,13 +124,13 @@ pub(crate) async fn companions(tx: &Unscoped, invitations: Vec<Invitation>) -> R
         role: invitation_roles::Column::RoleId,
     };
     let mut roles = role_summary::across(tx, links, invitations.iter().map(|one| one.id)).await?;
-    let with = |invitation: Invitation| {
+    let view = |invitation: Invitation| {
         let organization = organizations.get(&invitation.organization_id)?.clone();
         let inviter = inviters.get(&invitation.inviter_id)?.clone();
         let roles = roles.remove(&invitation.id).unwrap_or_default();
         Some(InvitationView { invitation, organization, inviter, roles })
     };
-    Ok(invitations.into_iter().filter_map(with).collect())
+    Ok(invitations.into_iter().filter_map(view).collect())
 }
 
 async fn rows<M: FromQueryResult + Send + Sync>(

@@ -1,4 +1,4 @@
-//! What becomes of invitations when a role goes that they give: they are counted like those who hold it.
+//! The effect of a role deletion on invitations. Invitations that grant the role count like members who have it.
 
 use std::collections::HashSet;
 
@@ -26,21 +26,22 @@ use crate::{
     },
 };
 
-/// What the deletion of a role would do.
+/// The effects of a role deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRemoval {
-    /// Who would gain and who would lose what.
+    /// The permissions that members would gain and lose.
     pub effects: Vec<PermissionDiff>,
-    /// The open invitations that would give the other role.
+    /// The pending invitations that would grant the other role.
     pub invitations: Vec<InvitationId>,
 }
 
-/// Deletes a role. Its members get the role `reassign_to` instead, and invitations give it instead, where one is named.
+/// Deletes a role. If `reassign_to` is set, its members get that role instead, and invitations grant it instead.
 ///
 /// # Errors
-/// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_IN_USE` naming the members and the open invitations where no other
-/// role is named; `VALIDATION_FAILED` where that one is not there, or is this one; `Forbidden` without `roles:assign`;
-/// `OWNER_PROTECTED`, `ESCALATION` where it is not the caller's to give.
+/// - `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`.
+/// - `ROLE_IN_USE`, with the members and the pending invitations, if the role is in use and `reassign_to` is `None`.
+/// - `VALIDATION_FAILED` if `reassign_to` does not exist or is the deleted role.
+/// - `Forbidden` without `roles:assign`; `OWNER_PROTECTED` or `ESCALATION` if the caller cannot grant `reassign_to`.
 pub async fn remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
@@ -50,7 +51,7 @@ pub async fn remove_role(
     remove(tx, id, reassign_to, expected).await.map(drop)
 }
 
-/// What [`remove_role`] would do, found out by doing it. The transaction must not be committed.
+/// Determines the effects of [`remove_role`] by running it. The transaction must not be committed.
 ///
 /// # Errors
 /// Those of [`remove_role`].
@@ -69,42 +70,41 @@ pub async fn try_remove_role(
     Ok(RoleRemoval { effects, invitations })
 }
 
-/// Gives the open invitations that gave the role.
+/// Deletes a role and returns the pending invitations that granted it.
 async fn remove(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
     expected: &Expected,
 ) -> Result<Vec<InvitationId>> {
-    // Whoever invites locks the organization, too: nothing gives the role from here on.
+    // New invitations lock the organization too, so no further invitation grants the role.
     join::lock(tx).await?;
-    let giving = giving(tx, id).await?;
-    let is_open = |invitation: &&Invitation| invitation.status_at(tx.now()) == InvitationStatus::Pending;
-    let open: Vec<_> = giving.iter().filter(is_open).map(|invitation| invitation.id).collect();
-    if let Some(other) = members::remove_role(tx, id, reassign_to, expected, &open).await? {
-        let giving: Vec<_> = giving.into_iter().map(|invitation| invitation.id).collect();
-        give_instead(tx, &giving, id, other).await?;
+    let granting = invitations_granting(tx, id).await?;
+    let is_pending = |invitation: &&Invitation| invitation.status_at(tx.now()) == InvitationStatus::Pending;
+    let pending: Vec<_> = granting.iter().filter(is_pending).map(|invitation| invitation.id).collect();
+    if let Some(other) = members::remove_role(tx, id, reassign_to, expected, &pending).await? {
+        let granting: Vec<_> = granting.into_iter().map(|invitation| invitation.id).collect();
+        replace_role(tx, &granting, id, other).await?;
     }
-    Ok(open)
+    Ok(pending)
 }
 
-/// The invitations that give the role and that somebody can still accept, now or when they are sent again; in the order of
-/// their ids.
-async fn giving(tx: &OrgTx<RolesDelete>, role: RoleId) -> Result<Vec<Invitation>> {
+/// Returns the invitations that grant the role and can still be accepted, now or after they are sent again, sorted by id.
+async fn invitations_granting(tx: &OrgTx<RolesDelete>, role: RoleId) -> Result<Vec<Invitation>> {
     let by_role = invitation_roles::Column::RoleId.eq(role);
-    let standing = [InvitationStatus::Pending, InvitationStatus::Expired];
-    let giving = tx
+    let statuses = [InvitationStatus::Pending, InvitationStatus::Expired];
+    let granting = tx
         .find::<Entity>()
-        .filter(Column::Status.is_in(standing))
+        .filter(Column::Status.is_in(statuses))
         .where_in::<invitation_roles::Entity>(Column::Id, invitation_roles::Column::InvitationId, by_role)
         .all();
-    let mut giving = giving.await?;
-    giving.sort_unstable_by_key(|invitation| invitation.id);
-    Ok(giving)
+    let mut granting = granting.await?;
+    granting.sort_unstable_by_key(|invitation| invitation.id);
+    Ok(granting)
 }
 
-/// Lets these invitations give `other` where they gave `role`; what they give already they give once.
-async fn give_instead(
+/// Replaces `role` by `other` in these invitations. An invitation that grants `other` already keeps one row.
+async fn replace_role(
     tx: &OrgTx<RolesDelete>,
     invitations: &[InvitationId],
     role: RoleId,
@@ -115,16 +115,16 @@ async fn give_instead(
     }
     tx.find::<Entity>().all_locked_of(invitations.iter().copied()).await?;
     let links = tx.find::<invitation_roles::Entity>().filter(invitation_roles::Column::RoleId.eq(other));
-    let known = links.all_of(invitation_roles::Column::InvitationId, invitations.iter().copied()).await?;
-    let known: HashSet<_> = known.into_iter().map(|link| link.invitation_id).collect();
-    for some in chunks(invitations.iter().copied()) {
-        let gone = invitation_roles::Column::InvitationId.is_in(some);
+    let linked = links.all_of(invitation_roles::Column::InvitationId, invitations.iter().copied()).await?;
+    let linked: HashSet<_> = linked.into_iter().map(|link| link.invitation_id).collect();
+    for chunk in chunks(invitations.iter().copied()) {
+        let in_chunk = invitation_roles::Column::InvitationId.is_in(chunk);
         tx.delete::<invitation_roles::Entity>(
-            Condition::all().add(invitation_roles::Column::RoleId.eq(role)).add(gone),
+            Condition::all().add(invitation_roles::Column::RoleId.eq(role)).add(in_chunk),
         )
         .await?;
     }
-    let new = invitations.iter().filter(|invitation| !known.contains(invitation));
+    let new = invitations.iter().filter(|invitation| !linked.contains(invitation));
     let new = new.map(|invitation| invitation_roles::ActiveModel {
         id: Set(InvitationRoleId::new(tx.now())),
         invitation_id: Set(*invitation),

@@ -1,13 +1,13 @@
-//! How invitations are mailed, the first time and again.
+//! Send and resend invitations.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::json;
 
 use super::{
-    Column, Entity, Invitation, InvitationDetails, InvitationStatus, NewInvitation, address,
+    Column, Entity, Invitation, InvitationDetails, InvitationStatus, NewInvitation,
     checks::{self, InvitationChecks},
     entity::ActiveModel,
-    expiry, invitation_roles, roles_of,
+    expiry, invitation_roles, roles_of, stored_email,
 };
 use crate::{
     Error, Result,
@@ -32,28 +32,29 @@ use crate::{
     },
 };
 
-/// Invites people, each by himself: what is refused to one is granted to the others. The outcomes are in the order given.
+/// Sends invitations. Each one is handled separately: an error of one does not affect the others. The results are in the
+/// order of `new`.
 ///
 /// # Errors
-/// `PERSONAL_ORGANIZATION`, for all of them. For each: `VALIDATION_FAILED` naming an unknown role; `OWNER_PROTECTED`,
+/// `PERSONAL_ORGANIZATION` for all of them. For each one: `VALIDATION_FAILED` for an unknown role; `OWNER_PROTECTED`,
 /// `ESCALATION`; `ALREADY_MEMBER`; `INVITATION_PENDING`.
 pub async fn invite(
     tx: &OrgTx<MembersInvite>,
     mail: &EmailTokens,
     new: Vec<NewInvitation>,
 ) -> Result<Vec<Result<InvitationDetails>>> {
-    // Locked, so that of two who invite one address the second sees the first; the unique index says the same.
+    // The lock serializes invitations to the same e-mail address. A unique index protects them too.
     let organization = join::lock(tx).await?;
     if organization.kind == organizations::PERSONAL {
         return Err(ErrorCode::PersonalOrganization.refuse());
     }
     let inviter = inviter(tx).await?;
-    let mut book = InvitationChecks::open(tx, &new).await?;
+    let mut checks = InvitationChecks::load(tx, &new).await?;
     let mut outcomes = Vec::with_capacity(new.len());
     for NewInvitation { email, roles } in new {
-        outcomes.push(match book.admit(tx.facts(), &email, &roles) {
+        outcomes.push(match checks.admit(tx.facts(), &email, &roles) {
             Ok(roles) => Ok(send(tx, mail, &inviter, &email, roles).await?),
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         });
     }
     Ok(outcomes)
@@ -102,12 +103,12 @@ async fn send(
     Ok(InvitationDetails { invitation, inviter: inviter.clone(), roles })
 }
 
-/// Sends an invitation again, by a new token: the old one is worth nothing. Whoever does so invites from now on, so he
-/// must be able to give the roles himself. One that has expired lives again.
+/// Sends an invitation again with a new token, and revokes the old token. The caller becomes the inviter, so they must be
+/// able to grant its roles. An expired invitation becomes pending again.
 ///
 /// # Errors
 /// `NotFound`; `INVITATION_CLOSED`; `OWNER_PROTECTED`, `ESCALATION`; `ALREADY_MEMBER`; `INVITATION_PENDING` when the
-/// address was invited anew since it expired.
+/// e-mail address has got another invitation since this one expired.
 pub async fn resend(
     tx: &OrgTx<MembersInvite>,
     mail: &EmailTokens,
@@ -118,11 +119,11 @@ pub async fn resend(
     if !matches!(before.status, InvitationStatus::Pending | InvitationStatus::Expired) {
         return Err(ErrorCode::InvitationClosed.refuse());
     }
-    let email = address(&before.email)?;
+    let email = stored_email(&before.email)?;
     let roles = roles_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    let given =
+    let granted =
         MembershipAccess { roles: roles::grants(tx, roles.clone()).await?, ..MembershipAccess::default() };
-    tx.facts().refuse_escalation(given.held(), given.is_owner())?;
+    tx.facts().refuse_escalation(granted.held(), granted.is_owner())?;
     if !checks::members_among(tx, &[email.key()]).await?.is_empty() {
         return Err(ErrorCode::AlreadyMember.refuse());
     }
@@ -150,10 +151,10 @@ pub async fn resend(
     Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() })
 }
 
-/// The person who acts.
+/// Returns the user who makes the request.
 async fn inviter<P: WritePermission>(tx: &OrgTx<P>) -> Result<User> {
-    let actor = tx.origin().actor.user().ok_or(Error::Broken("nobody invites"))?;
+    let actor = tx.origin().actor.user().ok_or(Error::Broken("an invitation has no inviter"))?;
     let found = tx.global().find::<users::Entity>().filter(users::Column::Id.eq(actor)).one().await?;
-    // Deleted in this moment.
+    // The account was deleted at the same time.
     found.ok_or(ErrorCode::InvalidToken.refuse())
 }

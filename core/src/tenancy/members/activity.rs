@@ -1,4 +1,4 @@
-//! What a person did himself, for himself.
+//! The activity log of a user: their own actions.
 
 use sea_orm::{
     FromQueryResult,
@@ -19,17 +19,17 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-struct Belonging {
+struct ActiveMembership {
     organization_id: OrgId,
 }
 
-/// One page of what a person did in the organizations he belongs to and outside of all, and of log-ins to his account that
-/// failed. What he did where he belongs no more is that organization's to know.
+/// Returns one page of the actions of a user in their organizations and outside of any organization, and of failed logins to
+/// their account. Actions in former organizations are visible only to those organizations.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn activity(db: &Db, user: UserId, listing: PageRequest<EventKey>) -> Result<Page<EventRecord>> {
-    #[expect(clippy::disallowed_methods, reason = "a person reads what he did himself")]
+/// Any database error.
+pub async fn activity(db: &Db, user: UserId, request: PageRequest<EventKey>) -> Result<Page<EventRecord>> {
+    #[expect(clippy::disallowed_methods, reason = "users read their own actions")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query
@@ -37,7 +37,7 @@ pub async fn activity(db: &Db, user: UserId, listing: PageRequest<EventKey>) -> 
         .from(entity::Entity)
         .and_where(Expr::col(entity::Column::UserId).eq(user))
         .and_where(Expr::col(entity::Column::Status).eq(ACTIVE));
-    let belongs: Vec<Belonging> = tx.rows(&query).await?;
-    let organizations = belongs.into_iter().map(|belonging| belonging.organization_id).collect();
-    audit::activity(&tx, user, organizations, listing).await
+    let memberships: Vec<ActiveMembership> = tx.rows(&query).await?;
+    let organizations = memberships.into_iter().map(|membership| membership.organization_id).collect();
+    audit::activity(&tx, user, organizations, request).await
 }

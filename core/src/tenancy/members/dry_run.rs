@@ -1,10 +1,10 @@
-//! Who gains and who loses what by a change: asked before it is made, by making it and not committing.
+//! Dry runs: the permissions that members gain and lose by a change. The change runs, and is not committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Entity, Held, entity::Column, member_roles};
+use super::{ACTIVE, Entity, HeldRole, entity::Column, member_roles};
 use crate::{
     Result,
     base::{
@@ -15,44 +15,48 @@ use crate::{
     tenancy::roles::{self, Role},
 };
 
-/// What a change does to one member.
+/// The effect of a change on the permissions of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PermissionDiff {
-    /// To whom.
+    /// The member.
     pub member: MemberId,
-    /// What he may do then, and may not now.
+    /// Permissions only after the change.
     pub gains: PermissionSet,
-    /// What he may do now, and may not then.
+    /// Permissions only before the change.
     pub loses: PermissionSet,
 }
 
-/// What each active member may do.
-pub(crate) type Rights = BTreeMap<MemberId, PermissionSet>;
+/// The permissions of each active member.
+pub(crate) type MemberPermissionSets = BTreeMap<MemberId, PermissionSet>;
 
 impl PermissionDiff {
-    /// What `after` differs from `before`, for each member; nobody for whom nothing changes. In the order of the ids.
-    pub(crate) fn between(before: &Rights, after: &Rights) -> Vec<Self> {
-        let of = |rights: &Rights, member: &MemberId| rights.get(member).copied().unwrap_or_default();
+    /// Returns the differences from `before` to `after`, sorted by id. Members without a change are left out.
+    pub(crate) fn between(before: &MemberPermissionSets, after: &MemberPermissionSets) -> Vec<Self> {
+        let of =
+            |sets: &MemberPermissionSets, member: &MemberId| sets.get(member).copied().unwrap_or_default();
         let members: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-        let effect = |member: &MemberId| {
+        let diff = |member: &MemberId| {
             let (before, after) = (of(before, member), of(after, member));
             Self { member: *member, gains: after.without(before), loses: before.without(after) }
         };
-        let effects = members.into_iter().map(effect);
-        effects.filter(|effect| !(effect.gains.is_empty() && effect.loses.is_empty())).collect()
+        let diffs = members.into_iter().map(diff);
+        diffs.filter(|diff| !(diff.gains.is_empty() && diff.loses.is_empty())).collect()
     }
 }
 
-/// What the active ones of these members may do, by all of their roles.
-pub(crate) async fn rights<P: RequiredPermission>(tx: &OrgTx<P>, concerned: &[MemberId]) -> Result<Rights> {
+/// Returns the permissions of the active ones of these members.
+pub(crate) async fn permission_sets<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    members: &[MemberId],
+) -> Result<MemberPermissionSets> {
     let active = tx.find::<Entity>().filter(Column::Status.eq(ACTIVE));
-    let active = active.all_of(Column::Id, concerned.iter().copied()).await?;
+    let active = active.all_of(Column::Id, members.iter().copied()).await?;
     let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
     let mut held = Vec::new();
     for members in chunks(active.iter().copied()) {
-        let theirs = member_roles::Column::MemberId.is_in(members);
-        let theirs = tx.find::<member_roles::Entity>().filter(theirs).join::<roles::Entity>();
-        held.extend(theirs.select_as::<Held>(member_roles::Column::Id).await?);
+        let condition = member_roles::Column::MemberId.is_in(members);
+        let roles = tx.find::<member_roles::Entity>().filter(condition).join::<roles::Entity>();
+        held.extend(roles.select_as::<HeldRole>(member_roles::Column::Id).await?);
     }
     let mut distinct = BTreeMap::<RoleId, Role>::new();
     for role in held.iter().filter_map(|held| held.role.clone()) {
@@ -60,17 +64,18 @@ pub(crate) async fn rights<P: RequiredPermission>(tx: &OrgTx<P>, concerned: &[Me
     }
     let grants = roles::grants(tx, distinct.into_values().collect()).await?;
     let grants: BTreeMap<RoleId, RoleGrants> = grants.into_iter().map(|role| (role.id, role)).collect();
-    let mut rights: Rights = active.into_iter().map(|member| (member, PermissionSet::default())).collect();
-    for Held { member_id, role } in held {
+    let mut sets: MemberPermissionSets =
+        active.into_iter().map(|member| (member, PermissionSet::default())).collect();
+    for HeldRole { member_id, role } in held {
         let allowed = role.and_then(|role| grants.get(&role.id)).map(|role| role.permissions);
-        if let (Some(set), Some(allowed)) = (rights.get_mut(&member_id), allowed) {
+        if let (Some(set), Some(allowed)) = (sets.get_mut(&member_id), allowed) {
             *set = set.union(allowed);
         }
     }
-    Ok(rights)
+    Ok(sets)
 }
 
-/// The members who hold a role, in the order of their ids.
+/// Returns the members who have a role, sorted by id.
 pub(crate) async fn holders<P: RequiredPermission>(tx: &OrgTx<P>, role: RoleId) -> Result<Vec<MemberId>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::RoleId.eq(role)).all().await?;
     let mut holders: Vec<_> = held.into_iter().map(|held| held.member_id).collect();
@@ -86,12 +91,16 @@ mod tests {
     use crate::base::permissions::Permission;
 
     #[test]
-    fn an_effect_is_what_differs() {
+    fn a_diff_lists_only_the_members_that_change() {
         let ids: Vec<_> = (0..3).map(|_| MemberId::new(DateTime::default())).collect();
         let set = |permissions: &[Permission]| permissions.iter().copied().collect::<PermissionSet>();
         let (read, write) = (Permission::TasksRead, Permission::TasksUpdate);
-        let before = Rights::from([(ids[0], set(&[read])), (ids[1], set(&[read, write]))]);
-        let after = Rights::from([(ids[0], set(&[read])), (ids[1], set(&[read])), (ids[2], set(&[write]))]);
+        let before = MemberPermissionSets::from([(ids[0], set(&[read])), (ids[1], set(&[read, write]))]);
+        let after = MemberPermissionSets::from([
+            (ids[0], set(&[read])),
+            (ids[1], set(&[read])),
+            (ids[2], set(&[write])),
+        ]);
         let (none, write) = (set(&[]), set(&[write]));
         assert_eq!(
             PermissionDiff::between(&before, &after),

@@ -8,28 +8,28 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// A person's belonging to one organization.
+/// The membership of a user in one organization.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "members")]
 pub struct Model {
-    /// The membership.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MemberId,
-    /// To which organization.
+    /// The organization.
     pub organization_id: OrgId,
-    /// Who.
+    /// The user.
     pub user_id: UserId,
     /// `active`, `suspended` or `removed`.
     pub status: String,
-    /// Since when.
+    /// When the user joined, or joined again after a removal.
     pub joined_at: DateTimeUtc,
-    /// Until when.
+    /// When the member was removed. `None` if they were not.
     pub removed_at: Option<DateTimeUtc>,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

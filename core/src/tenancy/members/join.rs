@@ -1,4 +1,4 @@
-//! How people who were invited come in, and who may still vouch for them.
+//! Invited users join an organization, if their inviter can still grant the roles.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::ExprTrait};
 use serde_json::json;
@@ -19,21 +19,21 @@ use crate::{
     },
 };
 
-/// Whom of these people the organization has for a member already, active or suspended.
-pub(crate) async fn belonging<P: RequiredPermission>(
+/// Returns those of these users who are members already, active or suspended.
+pub(crate) async fn current_members<P: RequiredPermission>(
     tx: &OrgTx<P>,
-    people: Vec<UserId>,
+    users: Vec<UserId>,
 ) -> Result<Vec<UserId>> {
     let members =
-        tx.find::<Entity>().filter(Column::Status.ne(REMOVED)).all_of(Column::UserId, people).await?;
+        tx.find::<Entity>().filter(Column::Status.ne(REMOVED)).all_of(Column::UserId, users).await?;
     Ok(members.into_iter().map(|member| member.user_id).collect())
 }
 
-/// Takes a person in, with exactly these roles, given by `granted_by`; `None`: by an operator of the platform. Whoever
-/// was a member once is the same one again. The organization is locked.
+/// Adds a user as a member with exactly these roles. `granted_by`: the inviter, `None` for a superuser. A removed member gets
+/// the same membership again. The organization must be locked.
 ///
 /// # Errors
-/// `ALREADY_MEMBER`, also of one who is suspended.
+/// `ALREADY_MEMBER`, also for a suspended member.
 pub(crate) async fn join(
     tx: &OrgTx<Platform>,
     user: UserId,
@@ -73,7 +73,7 @@ pub(crate) async fn join(
             .await?
         }
     };
-    let held = |role: &RoleGrants| member_roles::ActiveModel {
+    let row = |role: &RoleGrants| member_roles::ActiveModel {
         id: Set(MemberRoleId::new(now)),
         member_id: Set(member.id),
         role_id: Set(role.id),
@@ -82,7 +82,7 @@ pub(crate) async fn join(
         ..Default::default()
     };
     if !roles.is_empty() {
-        tx.insert_many(roles.iter().map(held).collect()).await?;
+        tx.insert_many(roles.iter().map(row).collect()).await?;
     }
     let keys: Vec<_> = roles.iter().map(|role| &role.key).collect();
     let facts = json!({ "user_id": user, "roles": keys, "invitation_id": invitation });
@@ -90,14 +90,15 @@ pub(crate) async fn join(
     Ok(member)
 }
 
-/// May the member still invite, and give what `given` allow? Asked when his word counts, not when he gave it.
+/// Checks that the inviter can still invite members and grant these roles. It runs on acceptance: the permissions at that
+/// time count, not those at the time of the invitation.
 ///
 /// # Errors
 /// `INVITATION_UNSUPPORTED`.
-pub(crate) async fn refuse_unsupported<P: RequiredPermission>(
+pub(crate) async fn check_inviter<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
-    given: &[RoleGrants],
+    granted: &[RoleGrants],
 ) -> Result<()> {
     let unsupported = ErrorCode::InvitationUnsupported;
     let active = Condition::all().add(Column::Id.eq(member)).add(Column::Status.eq(ACTIVE));
@@ -106,12 +107,12 @@ pub(crate) async fn refuse_unsupported<P: RequiredPermission>(
     if inviter.count().await? == 0 {
         return Err(unsupported.refuse());
     }
-    let position = MembershipAccess { roles: grants_of(tx, member).await?, ..MembershipAccess::default() };
-    let (held, is_owner) = (position.held(), position.is_owner());
+    let access = MembershipAccess { roles: grants_of(tx, member).await?, ..MembershipAccess::default() };
+    let (held, is_owner) = (access.held(), access.is_owner());
     let facts = ActorAccess { member: Some(member), held, is_owner, is_recent: false };
-    let given = MembershipAccess { roles: given.to_vec(), ..MembershipAccess::default() };
+    let granted = MembershipAccess { roles: granted.to_vec(), ..MembershipAccess::default() };
     match held.contains(Permission::MembersInvite) {
-        true => facts.refuse_escalation(given.held(), given.is_owner()).map_err(|_| unsupported.refuse()),
+        true => facts.refuse_escalation(granted.held(), granted.is_owner()).map_err(|_| unsupported.refuse()),
         false => Err(unsupported.refuse()),
     }
 }

@@ -1,4 +1,4 @@
-//! Members as others see them: with their person and their roles.
+//! Members with their users and roles.
 
 use std::collections::HashMap;
 
@@ -18,30 +18,30 @@ use crate::{
     tenancy::roles::{self, RoleRef},
 };
 
-/// A member, and what is shown with him.
+/// A member with their user and roles.
 #[derive(Clone, Debug)]
 pub struct MemberDetails {
     /// The membership.
     pub member: Member,
-    /// Who it is.
+    /// The user.
     pub user: User,
-    /// The roles he holds, in the order in which he got them.
+    /// The roles of the member, in the order in which they were granted.
     pub roles: Vec<RoleSummary>,
 }
 
-/// What may become of a member.
+/// Status of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// He may do what his roles allow.
+    /// The member has the permissions of their roles.
     Active,
-    /// He may do nothing until he is brought back.
+    /// The member has no permissions until they are reactivated.
     Suspended,
-    /// He belongs to it no more.
+    /// The user is no longer a member.
     Removed,
 }
 
 impl Status {
-    /// As it is stored and shown.
+    /// Returns the spelling in the database and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => ACTIVE,
@@ -51,21 +51,21 @@ impl Status {
     }
 }
 
-/// Which members are wanted; `None` asks for all.
+/// A filter for members. `None` means no restriction.
 #[derive(Clone, Debug, Default)]
 pub struct MemberFilter {
-    /// Those who hold this role.
+    /// Members with this role.
     pub role: Option<RoleRef>,
-    /// `None`: all but those who were removed.
+    /// Members with this status. `None`: all except removed members.
     pub status: Option<Status>,
-    /// Those whose address or username contains this.
+    /// Members whose e-mail address or username contains the term.
     pub term: Option<SearchTerm>,
 }
 
-/// What the list can be ordered by.
+/// Sort key of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberKey {
-    /// Since when.
+    /// When the member joined.
     JoinedAt,
 }
 
@@ -79,14 +79,14 @@ impl SortKey for MemberKey {
     }
 }
 
-/// One page of the members, by two queries.
+/// Returns one page of the members, with two queries.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn list(
     tx: &OrgTx<MembersRead>,
     filter: MemberFilter,
-    listing: PageRequest<MemberKey>,
+    request: PageRequest<MemberKey>,
 ) -> Result<Page<MemberDetails>> {
     let status = match filter.status {
         Some(status) => Column::Status.eq(status.as_str()),
@@ -94,7 +94,7 @@ pub async fn list(
     };
     let mut members = tx.find::<Entity>().filter(status);
     if let Some(role) = filter.role {
-        // A role that is not there is held by nobody.
+        // Nobody has an unknown role.
         let Some(role) = roles::find(tx, &role).await? else {
             return Ok(Page { data: Vec::new(), next: None });
         };
@@ -105,29 +105,29 @@ pub async fn list(
     if let Some(term) = &filter.term {
         members = members.filter(users::matches_search(term));
     }
-    let page = members.page(listing).await?;
+    let page = members.page(request).await?;
     let mut roles = roles_of(tx, page.data.iter().map(|(member, _)| member.id)).await?;
-    let listed = |(member, user): (Member, User)| {
+    let with_roles = |(member, user): (Member, User)| {
         let roles = roles.remove(&member.id).unwrap_or_default();
         MemberDetails { member, user, roles }
     };
-    Ok(Page { data: page.data.into_iter().map(listed).collect(), next: page.next })
+    Ok(Page { data: page.data.into_iter().map(with_roles).collect(), next: page.next })
 }
 
-/// One member, also one who was removed.
+/// Returns one member, also a removed one.
 ///
 /// # Errors
-/// `NotFound`, also when he is another organization's.
+/// `NotFound`, also for a member of another organization.
 pub async fn get<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Result<MemberDetails> {
     let (member, user) = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>().one().await?;
     let roles = roles_of(tx, [id].into_iter()).await?.remove(&id).unwrap_or_default();
     Ok(MemberDetails { member, user, roles })
 }
 
-/// Whether there is such a member, for whoever may do anything to him.
+/// Checks that a member exists.
 ///
 /// # Errors
-/// `NotFound`, also when he is another organization's, or was removed.
+/// `NotFound`, also for a removed member or a member of another organization.
 pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Result<()> {
     let member = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
     match member.exists().await? {
@@ -138,27 +138,27 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Resul
 
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "member_roles::Entity")]
-struct Held {
+struct HeldRole {
     member_id: MemberId,
     #[sea_orm(nested)]
     role: Option<RoleSummary>,
 }
 
-/// The living roles of each of these members.
+/// Returns the roles of each of these members, without deleted ones.
 async fn roles_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl Iterator<Item = MemberId>,
 ) -> Result<HashMap<MemberId, Vec<RoleSummary>>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
-    let held = held.join::<roles::Entity>().select_as::<Held>(member_roles::Column::Id).await?;
+    let held = held.join::<roles::Entity>().select_as::<HeldRole>(member_roles::Column::Id).await?;
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for Held { member_id, role } in held {
+    for HeldRole { member_id, role } in held {
         roles.entry(member_id).or_default().extend(role);
     }
     Ok(roles)
 }
 
-/// The roles of a member by their ids.
+/// Returns the ids of these roles.
 pub(super) fn ids(roles: &[RoleSummary]) -> Vec<RoleId> {
     roles.iter().map(|role| role.id).collect()
 }

@@ -1,19 +1,20 @@
-//! That nobody changes a member's time at the same time as somebody else: whoever does locks the member's row first.
+//! Locks on members. Every change of a member's time entries locks the row of the member first, so that changes of the same
+//! member do not run at the same time.
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Column, Entity, Member, referenced::refuse_standing};
+use super::{ACTIVE, Column, Entity, Member, referenced::check_active};
 use crate::{
     Error, Result,
     base::{error::FieldErrors, ids::MemberId, permissions::WritePermission},
     storage::db::OrgTx,
 };
 
-/// Locks a member for changes of his time; notes in `fields` that there is none, or that he is not active, under the name
-/// of `field`.
+/// Locks a member for changes of their time entries. Adds an error for `field` to `fields` if the member does not exist or is
+/// not active.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub(crate) async fn lock_active<P: WritePermission>(
     tx: &OrgTx<P>,
     member: MemberId,
@@ -24,33 +25,33 @@ pub(crate) async fn lock_active<P: WritePermission>(
         Err(Error::NotFound(_)) => None,
         found => Some(found?.status == ACTIVE),
     };
-    refuse_standing(is_active, field, fields);
+    check_active(is_active, field, fields);
     Ok(())
 }
 
-/// Locks a member, whatever his status, for changes of his time.
+/// Locks a member with any status for changes of their time entries.
 ///
 /// # Errors
-/// `NotFound`, also when he is another organization's.
+/// `NotFound`, also for a member of another organization.
 pub(crate) async fn lock_one<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     tx.find::<Entity>().filter(Column::Id.eq(member)).one_locked().await.map(drop)
 }
 
-/// Locks these members, in the order of their ids; gives those that there are.
+/// Locks these members, in the order of their ids. Returns those that exist.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub(super) async fn lock_these<P: WritePermission>(
+/// Any database error.
+pub(super) async fn lock_many<P: WritePermission>(
     tx: &OrgTx<P>,
     members: &[MemberId],
 ) -> Result<Vec<Member>> {
     tx.find::<Entity>().all_locked_of(members.iter().copied()).await
 }
 
-/// Locks every member: nobody's time changes until the transaction ends.
+/// Locks every member, so that no time entry of the organization changes until the transaction ends.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub(crate) async fn lock_all<P: WritePermission>(tx: &OrgTx<P>) -> Result<()> {
     tx.find::<Entity>().all_locked().await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Members that a question names.
+//! References to members in queries.
 
 use crate::{
     Result,
@@ -6,20 +6,20 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// Whose it is to be.
+/// The member that a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberRef {
-    /// Whoever asks.
+    /// The caller.
     Me,
     /// This member.
     Member(MemberId),
 }
 
 impl MemberRef {
-    /// The member.
+    /// Returns the id of the member.
     ///
     /// # Errors
-    /// `NOT_A_MEMBER` for an operator of the platform who asks for his own.
+    /// `NOT_A_MEMBER` for [`MemberRef::Me`] of a superuser.
     pub(crate) fn member<P: RequiredPermission>(self, tx: &OrgTx<P>) -> Result<MemberId> {
         match self {
             Self::Me => tx.own_member(),

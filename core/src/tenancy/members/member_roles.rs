@@ -1,4 +1,4 @@
-//! Rows of `member_roles`: which roles a member holds.
+//! Rows of `member_roles`: the roles of each member.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,18 +12,18 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "member_roles")]
 pub struct Model {
-    /// The link.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MemberRoleId,
-    /// In which organization.
+    /// The organization of both.
     pub organization_id: OrgId,
-    /// Who holds it.
+    /// The member.
     pub member_id: MemberId,
-    /// Which one.
+    /// The role.
     pub role_id: RoleId,
-    /// Who gave it; `None`: the foundation.
+    /// The member who granted it. `None`: the platform, such as at the creation of the organization.
     pub granted_by: Option<MemberId>,
-    /// When.
+    /// When it was granted.
     pub created_at: DateTimeUtc,
 }
 

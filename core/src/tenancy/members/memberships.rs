@@ -1,4 +1,4 @@
-//! A person's own view across organizations: where he belongs, and where he works unless he says otherwise.
+//! The memberships of a user across organizations, and their default organization.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ use crate::{
     tenancy::organizations::{self, Organization},
 };
 
-/// One organization of a person, and his place in it.
+/// One organization of a user, and their membership in it.
 #[derive(Clone, Debug)]
 pub struct UserMembership {
     /// The organization.
@@ -32,9 +32,9 @@ pub struct UserMembership {
     pub member: MemberId,
     /// `active` or `suspended`.
     pub status: String,
-    /// Since when.
+    /// When the user joined.
     pub joined_at: DateTime<Utc>,
-    /// The roles he holds.
+    /// The roles of the member.
     pub roles: Vec<RoleSummary>,
 }
 
@@ -58,8 +58,8 @@ fn organization(column: organizations::Column) -> (organizations::Entity, organi
     (organizations::Entity, column)
 }
 
-/// The memberships of these people in living organizations, the oldest first.
-fn theirs(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
+/// Selects the memberships of these users in organizations that are not deleted, the oldest first.
+fn memberships_query(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
     let id = organization(organizations::Column::Id);
     let mut query = Query::select();
     query
@@ -77,55 +77,55 @@ fn theirs(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
     query
 }
 
-/// One page of the organizations a person belongs to, the one he joined first foremost. Where he is suspended he
-/// belongs still; where he was removed, or what was deleted, is not listed.
+/// Returns one page of the organizations of a user, the oldest membership first. It includes suspended memberships, and
+/// leaves out removed memberships and deleted organizations.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn list_mine(db: &Db, user: UserId, listing: PageRequest<()>) -> Result<Page<UserMembership>> {
-    let mut query = theirs([user]);
+/// Any database error.
+pub async fn list_mine(db: &Db, user: UserId, request: PageRequest<()>) -> Result<Page<UserMembership>> {
+    let mut query = memberships_query([user]);
     query
         .column((organizations::Entity, Asterisk))
         .expr_as(Expr::col(member(entity::Column::Id)), "member")
         .expr_as(Expr::col(member(entity::Column::Status)), "member_status")
         .expr_as(Expr::col(member(entity::Column::JoinedAt)), "member_joined_at")
-        // One more than asked for: it tells whether there is a next page.
-        .limit(listing.limit + 1);
-    if let Some(CursorPosition { key: SortValue::Instant(joined_at), id }) = listing.after {
+        // One row more than requested shows whether there is a next page.
+        .limit(request.limit + 1);
+    if let Some(CursorPosition { key: SortValue::Instant(joined_at), id }) = request.after {
         let row =
             Expr::tuple([Expr::col(member(entity::Column::JoinedAt)), Expr::col(member(entity::Column::Id))]);
         query.and_where(row.gt(Expr::tuple([Expr::value(joined_at), Expr::value(id)])));
     }
-    #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]
+    #[expect(clippy::disallowed_methods, reason = "users read their own memberships, across organizations")]
     let tx = db.unscoped().await?;
     let mut data: Vec<UserMembership> = tx.rows(&query).await?;
-    let more = data.len() as u64 > listing.limit;
-    data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
+    let has_more = data.len() as u64 > request.limit;
+    data.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
     let links = Links::<member_roles::Entity> {
         id: member_roles::Column::Id,
         organization: member_roles::Column::OrganizationId,
         holder: member_roles::Column::MemberId,
         role: member_roles::Column::RoleId,
     };
-    let mut roles = role_summary::across(&tx, links, data.iter().map(|mine| mine.member)).await?;
-    for mine in &mut data {
-        mine.roles = roles.remove(&mine.member).unwrap_or_default();
+    let mut roles = role_summary::across(&tx, links, data.iter().map(|membership| membership.member)).await?;
+    for membership in &mut data {
+        membership.roles = roles.remove(&membership.member).unwrap_or_default();
     }
-    let place =
+    let position =
         |last: &UserMembership| CursorPosition { key: SortValue::Instant(last.joined_at), id: last.member.0 };
-    let next = data.last().filter(|_| more).map(place);
+    let next = data.last().filter(|_| has_more).map(position);
     Ok(Page { data, next })
 }
 
 #[derive(FromQueryResult)]
-struct Place {
+struct UserOrg {
     user_id: UserId,
     id: OrgId,
 }
 
-/// The living organizations where these people are active members, the oldest membership first.
-fn workplaces(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
-    let mut query = theirs(users);
+/// Selects the organizations where these users are active members and that are not deleted, the oldest membership first.
+fn active_orgs_query(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
+    let mut query = memberships_query(users);
     query
         .column(member(entity::Column::UserId))
         .column(organization(organizations::Column::Id))
@@ -133,24 +133,25 @@ fn workplaces(users: impl IntoIterator<Item = UserId>) -> SelectStatement {
     query
 }
 
-/// Where a person works unless he says otherwise: what he chose, while he is an active member there; else where he has
-/// been for the longest time.
+/// Returns the default organization of a user: the chosen one while they are an active member there, otherwise the one with
+/// the oldest active membership. `None` without an active membership.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn default_organization(db: &Db, user: &User) -> Result<Option<OrgId>> {
-    #[expect(clippy::disallowed_methods, reason = "a person reads where he belongs, across organizations")]
+    #[expect(clippy::disallowed_methods, reason = "users read their own memberships, across organizations")]
     let tx = db.unscoped().await?;
-    let mut chosen = default_organizations(&tx, std::slice::from_ref(user)).await?;
-    Ok(chosen.remove(&user.id))
+    let mut defaults = default_organizations(&tx, std::slice::from_ref(user)).await?;
+    Ok(defaults.remove(&user.id))
 }
 
-/// As [`default_organization`], of several people by one query; who belongs nowhere is not among them.
+/// Returns the default organizations of several users, as [`default_organization`], with one query. Users without an active
+/// membership are left out.
 pub(crate) async fn default_organizations(tx: &Unscoped, users: &[User]) -> Result<HashMap<UserId, OrgId>> {
-    let places: Vec<Place> = tx.rows(&workplaces(users.iter().map(|user| user.id))).await?;
+    let orgs: Vec<UserOrg> = tx.rows(&active_orgs_query(users.iter().map(|user| user.id))).await?;
     let chosen: HashMap<_, _> = users.iter().map(|user| (user.id, user.default_organization_id)).collect();
     let mut defaults = HashMap::new();
-    for Place { user_id, id } in places {
+    for UserOrg { user_id, id } in orgs {
         let first = *defaults.entry(user_id).or_insert(id);
         let is_chosen = chosen.get(&user_id).is_some_and(|chosen| *chosen == Some(id));
         defaults.insert(user_id, if is_chosen { id } else { first });
@@ -158,11 +159,11 @@ pub(crate) async fn default_organizations(tx: &Unscoped, users: &[User]) -> Resu
     Ok(defaults)
 }
 
-/// Is a person an active member of a living organization?
+/// Returns whether a user is an active member of an organization that is not deleted.
 pub(crate) async fn belongs(tx: &GlobalTx, user: UserId, org: OrgId) -> Result<bool> {
-    let mut query = workplaces([user]);
+    let mut query = active_orgs_query([user]);
     query.and_where(Expr::col(organization(organizations::Column::Id)).eq(org));
     #[expect(clippy::disallowed_methods, reason = "a user names one of their organizations")]
-    let places: Vec<Place> = tx.query_across_orgs(&query).await?;
-    Ok(!places.is_empty())
+    let orgs: Vec<UserOrg> = tx.query_across_orgs(&query).await?;
+    Ok(!orgs.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Who belongs to an organization, and what each may do there.
+//! Members of an organization and their permissions.
 
 mod activity;
 mod update;
@@ -33,16 +33,18 @@ pub(crate) use locking::{lock_active, lock_all, lock_one};
 pub use member_ref::MemberRef;
 pub use memberships::{UserMembership, default_organization, list_mine};
 pub(crate) use memberships::{belongs, default_organizations};
-pub(crate) use offboarding::{Belonging, depart, of};
-pub(crate) use ownership::{is_active_owner, lock_organizations, owned, refuse_last, refuse_none_left};
-pub(crate) use ownership_transfer::{active, hand_over, is_active};
+pub(crate) use offboarding::{MembershipRecord, end_membership, memberships_of};
+pub(crate) use ownership::{
+    count_owned_teams, is_active_owner, lock_organizations, refuse_sole_owner, require_active_owner,
+};
+pub(crate) use ownership_transfer::{get_active, is_active, transfer_ownership};
 pub use reassignment::try_set_permissions;
 pub(crate) use reassignment::{effects_of_removal, remove_role};
-pub(crate) use referenced::{ReferencedMembers, refuse_standing};
+pub(crate) use referenced::{ReferencedMembers, check_active};
 pub(crate) use removal::leave;
 pub use role_summary::RoleSummary;
 pub(crate) use update::remove;
-pub use update::{Expected, MemberChanges, change, try_change};
+pub use update::{ExpectedMember, MemberChanges, try_update, update};
 
 use crate::{
     Error, Result,
@@ -60,17 +62,17 @@ use crate::{
     tenancy::roles,
 };
 
-/// Neither suspended nor removed.
+/// The status of a member who is neither suspended nor removed.
 pub const ACTIVE: &str = "active";
-/// Belongs to it no more; the row stays, since what he did names it.
+/// The status of a removed member. The row stays, because other rows refer to it.
 const REMOVED: &str = "removed";
-/// May do nothing, until he is brought back.
+/// The status of a suspended member, who has no permissions until they are reactivated.
 const SUSPENDED: &str = "suspended";
 
-/// Takes a person into the organization, with one role.
+/// Adds a user to the organization with one role.
 ///
 /// # Errors
-/// `CONFLICT` when he belongs to it already.
+/// `CONFLICT` when the user is a member already.
 pub(crate) async fn add(tx: &OrgTx<Platform>, user: UserId, role: BuiltinRole) -> Result<Member> {
     let now = tx.now();
     let member = tx
@@ -108,23 +110,23 @@ async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<(
 
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "member_roles::Entity")]
-struct Held {
+struct HeldRole {
     member_id: MemberId,
     #[sea_orm(nested)]
     role: Option<roles::Role>,
 }
 
-/// What a member may do, and why.
+/// The permissions of a member, with the roles that grant them.
 #[derive(Clone, Debug)]
 pub struct MemberPermissions {
-    /// Who.
+    /// The member.
     pub member: MemberId,
-    /// The roles he holds.
+    /// The roles of the member.
     pub roles: Vec<RoleGrants>,
 }
 
 impl MemberPermissions {
-    /// Every permission the member holds, with the keys of the roles it comes from.
+    /// Returns every permission of the member with the keys of the roles that grant it.
     pub fn permissions(&self) -> Vec<(Permission, Vec<&str>)> {
         let from = |permission: Permission| -> Vec<&str> {
             let roles = self.roles.iter().filter(|role| role.permissions.contains(permission));
@@ -135,7 +137,7 @@ impl MemberPermissions {
     }
 }
 
-/// The roles of a member, with what they allow.
+/// Returns the roles of a member with their permissions.
 pub(crate) async fn grants_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
@@ -144,34 +146,38 @@ pub(crate) async fn grants_of<P: RequiredPermission>(
         .find::<member_roles::Entity>()
         .filter(member_roles::Column::MemberId.eq(member))
         .join::<roles::Entity>()
-        .select_as::<Held>(member_roles::Column::Id)
+        .select_as::<HeldRole>(member_roles::Column::Id)
         .await?;
     roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
 }
 
-/// What any member may do in the organization, and by which of his roles.
+/// Returns the permissions of a member in the organization.
 ///
 /// # Errors
-/// `NotFound`, also when he is another organization's.
+/// `NotFound`, also for a member of another organization.
 pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<MemberPermissions> {
     exists(tx, member).await?;
     Ok(MemberPermissions { member, roles: grants_of(tx, member).await? })
 }
 
-/// The refusal of what whoever acts lacks within an operation: what he has, and what would do.
-pub(crate) async fn lack<P: RequiredPermission>(tx: &OrgTx<P>, permission: Permission) -> Result<Error> {
+/// Returns the `Forbidden` error for a permission that the caller does not have, with the caller's roles and the roles that
+/// include the permission.
+pub(crate) async fn missing_permission<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    permission: Permission,
+) -> Result<Error> {
     let roles_held = match tx.member() {
         Some(member) => grants_of(tx, member).await?.into_iter().map(|role| role.key).collect(),
         None => Vec::new(),
     };
-    let roles_that_grant = roles::that_grant(tx, permission).await?;
+    let roles_that_grant = roles::keys_granting(tx, permission).await?;
     Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
 }
 
-/// What the caller may do in the organization, and by which of his roles.
+/// Returns the permissions of the caller in the organization.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for operators of the platform.
+/// `NOT_A_MEMBER` for superusers.
 pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<MemberPermissions> {
     let member = tx.own_member()?;
     Ok(MemberPermissions { member, roles: grants_of(tx, member).await? })

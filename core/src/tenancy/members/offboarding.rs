@@ -1,4 +1,4 @@
-//! How a person who is forgotten leaves the organizations he belonged to.
+//! End of the memberships of a deleted account.
 
 use sea_orm::{
     ColumnTrait, FromQueryResult,
@@ -19,16 +19,16 @@ use crate::{
     tenancy::organizations,
 };
 
-/// One membership of a person, whatever its status.
+/// One membership of a user, with any status.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct Belonging {
+pub(crate) struct MembershipRecord {
     pub(crate) member: MemberId,
     pub(crate) organization: OrgId,
     pub(crate) kind: String,
     status: String,
 }
 
-impl Belonging {
+impl MembershipRecord {
     pub(crate) fn is_personal(&self) -> bool {
         self.kind == organizations::PERSONAL
     }
@@ -38,8 +38,8 @@ impl Belonging {
     }
 }
 
-/// The memberships of a person, also in deleted organizations, in the order of their ids.
-pub(crate) async fn of(tx: &GlobalTx, user: UserId) -> Result<Vec<Belonging>> {
+/// Returns the memberships of a user, also in deleted organizations, sorted by id.
+pub(crate) async fn memberships_of(tx: &GlobalTx, user: UserId) -> Result<Vec<MembershipRecord>> {
     let organization = |column| (organizations::Entity, column);
     let member = |column| (entity::Entity, column);
     let mut query = Query::select();
@@ -55,15 +55,15 @@ pub(crate) async fn of(tx: &GlobalTx, user: UserId) -> Result<Vec<Belonging>> {
             Expr::col(organization(organizations::Column::Id)).equals(member(entity::Column::OrganizationId)),
         )
         .and_where(Expr::col(member(entity::Column::UserId)).eq(user));
-    #[expect(clippy::disallowed_methods, reason = "finds where a person belongs; each is then entered")]
-    let mut found: Vec<Belonging> = tx.query_across_orgs(&query).await?;
-    found.sort_unstable_by_key(|membership| membership.member);
-    Ok(found)
+    #[expect(clippy::disallowed_methods, reason = "finds the organizations of a user; each is then entered")]
+    let mut memberships: Vec<MembershipRecord> = tx.query_across_orgs(&query).await?;
+    memberships.sort_unstable_by_key(|membership| membership.member);
+    Ok(memberships)
 }
 
-/// Ends a membership for good: the row stays, since what he did names it.
-pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
+/// Ends a membership permanently. The row stays, because other rows refer to it.
+pub(crate) async fn end_membership(tx: &OrgTx<Platform>, membership: &MembershipRecord) -> Result<()> {
     let before = tx.find::<entity::Entity>().filter(entity::Column::Id.eq(membership.member));
     let before = before.one_locked().await?;
-    removal::go(tx, before, Action::MemberRemoved).await
+    removal::mark_removed(tx, before, Action::MemberRemoved).await
 }

@@ -1,4 +1,5 @@
-//! That no organization loses its last owner: whoever may lower their number locks the organizations, acts, counts.
+//! Every organization keeps at least one active owner. Operations that can reduce the number of owners lock the organization,
+//! make the change and count the owners.
 
 use std::collections::BTreeMap;
 
@@ -24,37 +25,37 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-struct Belonging {
+struct OrgIdRow {
     id: OrgId,
 }
 
-/// Locks the organization, so that of two who would take its last owners away the second sees the first one gone. To be
-/// called before anything else of it is locked.
+/// Locks the organization, so that two operations cannot remove its last two owners at the same time. Call it before any other
+/// lock in the organization.
 ///
 /// # Errors
-/// `NotFound` when it was deleted meanwhile; `Unavailable` when another writer holds it too long.
+/// `NotFound` when it was deleted in the meantime; `Unavailable` when another writer holds the lock too long.
 pub(crate) async fn lock<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     tx.find::<organizations::Entity>().one_locked().await
 }
 
-/// Refuses what has left the organization without an active owner. [`lock`] was called before.
+/// Fails if the organization has no active owner after a change. Requires [`lock`].
 ///
 /// # Errors
 /// `LAST_OWNER`.
-pub(crate) async fn refuse_none_left<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<()> {
-    match active_owners(tx, Condition::all()).await? {
+pub(crate) async fn require_active_owner<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<()> {
+    match count_active_owners(tx, Condition::all()).await? {
         0 => Err(ErrorCode::LastOwner.refuse()),
         _ => Ok(()),
     }
 }
 
-/// Is the member an active owner?
+/// Returns whether the member is an active owner.
 pub(crate) async fn is_active_owner<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
-    Ok(active_owners(tx, Condition::all().add(entity::Column::Id.eq(member))).await? > 0)
+    Ok(count_active_owners(tx, Condition::all().add(entity::Column::Id.eq(member))).await? > 0)
 }
 
-/// How many active owners there are among the members that `condition` names.
-async fn active_owners<P: RequiredPermission>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
+/// Counts the active owners among the members that match `condition`.
+async fn count_active_owners<P: RequiredPermission>(tx: &OrgTx<P>, condition: Condition) -> Result<u64> {
     let owner = roles::Column::Key.eq(BuiltinRole::Owner.key());
     let role = tx.find::<roles::Entity>().filter(owner).one().await?;
     let owners = tx
@@ -70,28 +71,28 @@ async fn active_owners<P: RequiredPermission>(tx: &OrgTx<P>, condition: Conditio
     owners.count().await
 }
 
-/// Locks every organization the person is an active member of, his own among them, so that of two who leave a team at once
-/// the second sees the first one gone. Before his own row: whoever needs both takes them in this order. Deleted ones too:
-/// whoever brings one back meanwhile counts its owners.
+/// Locks every organization where the user is an active member, with the personal one, so that two owners cannot leave a team
+/// at the same time. Call it before the row of the user is locked, which is the order of locks. It also locks deleted
+/// organizations, because a concurrent restore counts their owners.
 ///
 /// # Errors
-/// `Unavailable` when another writer holds one too long.
+/// `Unavailable` when another writer holds a lock too long.
 pub(crate) async fn lock_organizations(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
-    let memberships = belongings(tx, active(user)).await?;
+    let memberships = find_organizations(tx, active_memberships(user)).await?;
     organizations::lock_each(tx, memberships.into_iter().collect()).await
 }
 
-/// Refuses to take an active person away where he is the only active owner. `locked`: what [`lock_organizations`]
-/// gave; his own row must be locked since, so that he joins nothing meanwhile.
+/// Fails if the user is the only active owner of a team. `locked`: the result of [`lock_organizations`]. The row of the user
+/// must be locked too, so that they cannot join another organization in the meantime.
 ///
 /// # Errors
-/// `LAST_OWNER` naming the organizations; `CONFLICT` when he joined another one at the same time.
-pub(crate) async fn refuse_last(tx: &GlobalTx, user: UserId, locked: &[OrgId]) -> Result<()> {
-    if belongings(tx, his_living_teams(user)).await?.iter().any(|org| !locked.contains(org)) {
+/// `LAST_OWNER` with the slugs of the organizations; `CONFLICT` when the user joined another one at the same time.
+pub(crate) async fn refuse_sole_owner(tx: &GlobalTx, user: UserId, locked: &[OrgId]) -> Result<()> {
+    if find_organizations(tx, active_teams(user)).await?.iter().any(|org| !locked.contains(org)) {
         return Err(ErrorCode::Conflict.refuse());
     }
-    #[expect(clippy::disallowed_methods, reason = "counts the owners of every organization the person is in")]
-    let owners: Vec<Owner> = tx.query_across_orgs(&owners_beside(user)).await?;
+    #[expect(clippy::disallowed_methods, reason = "counts the owners of every organization of the user")]
+    let owners: Vec<TeamOwner> = tx.query_across_orgs(&owners_of_teams(user)).await?;
     let mut by_slug = BTreeMap::<String, Vec<UserId>>::new();
     for owner in owners {
         by_slug.entry(owner.slug).or_default().push(owner.user_id);
@@ -104,68 +105,69 @@ pub(crate) async fn refuse_last(tx: &GlobalTx, user: UserId, locked: &[OrgId]) -
     }
 }
 
-/// How many living teams the person owns.
-pub(crate) async fn owned(tx: &GlobalTx, user: UserId) -> Result<u64> {
-    #[expect(clippy::disallowed_methods, reason = "counts what one person owns, wherever that is")]
-    let owners: Vec<Owner> = tx.query_across_orgs(&owners_beside(user)).await?;
+/// Counts the teams that the user owns, without deleted ones.
+pub(crate) async fn count_owned_teams(tx: &GlobalTx, user: UserId) -> Result<u64> {
+    #[expect(clippy::disallowed_methods, reason = "counts the organizations of one user")]
+    let owners: Vec<TeamOwner> = tx.query_across_orgs(&owners_of_teams(user)).await?;
     Ok(owners.iter().filter(|owner| owner.user_id == user).count() as u64)
 }
 
-/// The organizations that `condition` names of those the person belongs to, by id.
-async fn belongings(tx: &GlobalTx, condition: Condition) -> Result<Vec<OrgId>> {
+/// Returns the ids of the organizations whose memberships match `condition`, sorted.
+async fn find_organizations(tx: &GlobalTx, condition: Condition) -> Result<Vec<OrgId>> {
     let mut query = Query::select();
     query
         .column((organizations::Entity, organizations::Column::Id))
         .from(entity::Entity)
-        .join(JoinType::InnerJoin, organizations::Entity, of_member())
+        .join(JoinType::InnerJoin, organizations::Entity, organization_of_member())
         .cond_where(condition)
         .order_by((organizations::Entity, organizations::Column::Id), Order::Asc);
-    #[expect(clippy::disallowed_methods, reason = "finds the organizations a person belongs to")]
-    let found: Vec<Belonging> = tx.query_across_orgs(&query).await?;
-    Ok(found.into_iter().map(|belonging| belonging.id).collect())
+    #[expect(clippy::disallowed_methods, reason = "finds the organizations of a user")]
+    let rows: Vec<OrgIdRow> = tx.query_across_orgs(&query).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-fn of_member() -> Condition {
+fn organization_of_member() -> Condition {
     let organization = (organizations::Entity, organizations::Column::Id);
     Condition::all().add(Expr::col((entity::Entity, entity::Column::OrganizationId)).equals(organization))
 }
 
-/// The active memberships of a person.
-fn active(user: UserId) -> Condition {
+/// Returns the condition for the active memberships of a user.
+fn active_memberships(user: UserId) -> Condition {
     Condition::all()
         .add(Expr::col((entity::Entity, entity::Column::UserId)).eq(user))
         .add(Expr::col((entity::Entity, entity::Column::Status)).eq(super::ACTIVE))
 }
 
-fn his_living_teams(user: UserId) -> Condition {
-    active(user)
+/// Returns the condition for the active memberships of a user in teams that are not deleted.
+fn active_teams(user: UserId) -> Condition {
+    active_memberships(user)
         .add(Expr::col((organizations::Entity, organizations::Column::Kind)).eq(organizations::TEAM))
         .add(Expr::col((organizations::Entity, organizations::Column::DeletedAt)).is_null())
 }
 
 #[derive(FromQueryResult)]
-struct Owner {
+struct TeamOwner {
     slug: String,
     user_id: UserId,
 }
 
-/// Every active owner of every team the person is an active member of.
-fn owners_beside(user: UserId) -> SelectStatement {
-    // The same table twice: his membership, and that of each owner.
+/// Selects every active owner of every team where the user is an active member.
+fn owners_of_teams(user: UserId) -> SelectStatement {
+    // The table is joined twice: the membership of the user, and that of each owner.
     const OWNER: &str = "owner";
     use member_roles::Column as Held;
     use roles::Column as Role;
     let owner = |column: entity::Column| (OWNER, column);
     let held = |column: Held| (member_roles::Entity, column);
     let role = |column: Role| (roles::Entity, column);
-    let person = |column: users::Column| (users::Entity, column);
+    let user_column = |column: users::Column| (users::Entity, column);
     let mut query = Query::select();
     query
         .distinct()
         .column((organizations::Entity, organizations::Column::Slug))
         .column(owner(entity::Column::UserId))
         .from(entity::Entity)
-        .join(JoinType::InnerJoin, organizations::Entity, of_member())
+        .join(JoinType::InnerJoin, organizations::Entity, organization_of_member())
         .join_as(
             JoinType::InnerJoin,
             entity::Entity,
@@ -197,10 +199,10 @@ fn owners_beside(user: UserId) -> SelectStatement {
             JoinType::InnerJoin,
             users::Entity,
             Condition::all()
-                .add(Expr::col(person(users::Column::Id)).equals(owner(entity::Column::UserId)))
-                .add(Expr::col(person(users::Column::IsActive)).eq(true))
-                .add(Expr::col(person(users::Column::DeletedAt)).is_null()),
+                .add(Expr::col(user_column(users::Column::Id)).equals(owner(entity::Column::UserId)))
+                .add(Expr::col(user_column(users::Column::IsActive)).eq(true))
+                .add(Expr::col(user_column(users::Column::DeletedAt)).is_null()),
         )
-        .cond_where(his_living_teams(user));
+        .cond_where(active_teams(user));
     query
 }

@@ -1,9 +1,9 @@
-//! How the role of owners passes from one member to another.
+//! Transfer of ownership from one member to another.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, sea_query::ExprTrait};
 use serde_json::{Value, json};
 
-use super::{Member, entity, locking::lock_these, member_roles, ownership};
+use super::{Member, entity, locking::lock_many, member_roles, ownership};
 use crate::{
     Error, Result,
     base::{
@@ -18,55 +18,58 @@ use crate::{
     tenancy::roles,
 };
 
-/// The member, if he is active and so is his account.
+/// Returns the member, if the membership and the account are active.
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn active<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<Member> {
+pub(crate) async fn get_active<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<Member> {
     let condition = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
-    let living = users::Column::IsActive.eq(true).and(users::Column::DeletedAt.is_null());
+    let active_user = users::Column::IsActive.eq(true).and(users::Column::DeletedAt.is_null());
     let found =
-        tx.find::<entity::Entity>().filter(condition).with::<users::Entity>().filter(living).one().await;
+        tx.find::<entity::Entity>().filter(condition).with::<users::Entity>().filter(active_user).one().await;
     found.map(|(member, _)| member)
 }
 
-/// Is the member active, and his account, too?
+/// Returns whether the membership and the account of the member are active.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub(crate) async fn is_active<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<bool> {
-    match active(tx, member).await {
+    match get_active(tx, member).await {
         Err(Error::NotFound(_)) => Ok(false),
         found => found.map(|_| true),
     }
 }
 
-/// Makes one member an owner and the other an admin, who was an owner until now. The organization is locked; both are locked
-/// here.
+/// Makes the member `to` an owner, and the owner `from` an admin. The organization must be locked; the members are locked here.
 ///
 /// # Errors
-/// `LAST_OWNER` when nobody is an active owner afterwards.
-pub(crate) async fn hand_over<P: WritePermission>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
+/// `LAST_OWNER` when there is no active owner afterwards.
+pub(crate) async fn transfer_ownership<P: WritePermission>(
+    tx: &OrgTx<P>,
+    from: MemberId,
+    to: MemberId,
+) -> Result<()> {
     let owner = roles::builtin(tx, BuiltinRole::Owner).await?;
     let admin = roles::builtin(tx, BuiltinRole::Admin).await?;
-    for member in lock_these(tx, &[from, to]).await? {
+    for member in lock_many(tx, &[from, to]).await? {
         match member.id == to {
-            true => exchange(tx, &member, owner, None).await?,
-            false => exchange(tx, &member, admin, Some(owner)).await?,
+            true => replace_role(tx, &member, owner, None).await?,
+            false => replace_role(tx, &member, admin, Some(owner)).await?,
         }
     }
-    ownership::refuse_none_left(tx).await
+    ownership::require_active_owner(tx).await
 }
 
-/// Gives a member a role for another. What he holds already leaves no trace.
-async fn exchange<P: WritePermission>(
+/// Grants a member the role `gain` and removes the role `loss`. It records nothing if the roles stay the same.
+async fn replace_role<P: WritePermission>(
     tx: &OrgTx<P>,
     before: &Member,
     gain: RoleId,
     loss: Option<RoleId>,
 ) -> Result<()> {
     let member = before.id;
-    let held = facts(tx, member).await?;
+    let before_facts = facts(tx, member).await?;
     let row = member_roles::ActiveModel {
         id: Set(MemberRoleId::new(tx.now())),
         member_id: Set(member),
@@ -80,8 +83,8 @@ async fn exchange<P: WritePermission>(
         let lost = member_roles::Column::MemberId.eq(member).and(member_roles::Column::RoleId.eq(loss));
         tx.delete::<member_roles::Entity>(lost).await?;
     }
-    let holds = facts(tx, member).await?;
-    if holds == held {
+    let after_facts = facts(tx, member).await?;
+    if after_facts == before_facts {
         return Ok(());
     }
     tx.update(entity::ActiveModel {
@@ -91,10 +94,10 @@ async fn exchange<P: WritePermission>(
         ..Default::default()
     })
     .await?;
-    tx.record(Action::MemberUpdated, member, Details::changed(held, holds)).await
+    tx.record(Action::MemberUpdated, member, Details::changed(before_facts, after_facts)).await
 }
 
-/// The roles of a member, as the audit log tells them.
+/// Returns the roles of a member for the audit log.
 async fn facts<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<Value> {
     let roles = super::grants_of(tx, member).await?;
     Ok(json!({ "roles": roles.iter().map(|role| &role.key).collect::<Vec<_>>() }))

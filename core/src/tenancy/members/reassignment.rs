@@ -1,4 +1,4 @@
-//! What becomes of members when their role changes or goes.
+//! The effect of changed and deleted roles on their members.
 
 use std::collections::HashSet;
 
@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::{
     Entity, PermissionDiff,
-    dry_run::{holders, rights},
+    dry_run::{holders, permission_sets},
     entity::Column,
-    locking::lock_these,
+    locking::lock_many,
     member_roles,
 };
 use crate::{
@@ -30,43 +30,47 @@ use crate::{
     tenancy::roles::{self, RoleRef},
 };
 
-/// Most members, and most invitations, that a refusal lists.
-const NAMED: usize = 100;
+/// Maximum number of members, and of invitations, that an error lists.
+const MAX_LISTED: usize = 100;
 
-/// Deletes a role, which the invitations `open` give. Its members get the role `reassign_to` instead, where one is named; gives
-/// that one. The organization is locked.
+/// Deletes a role, which the invitations `pending` grant. If `reassign_to` is set, its members get that role instead, and its
+/// id is returned. The organization must be locked.
 ///
 /// # Errors
-/// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_IN_USE` naming the members and `open` where no other role is named;
-/// `VALIDATION_FAILED` where that one is not there, or is this one; `Forbidden` without `roles:assign`; `OWNER_PROTECTED`,
-/// `ESCALATION` where it is not the caller's to give.
+/// - `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`.
+/// - `ROLE_IN_USE`, with the members and `pending`, if the role is in use and `reassign_to` is `None`.
+/// - `VALIDATION_FAILED` if `reassign_to` does not exist or is the deleted role.
+/// - `Forbidden` without `roles:assign`; `OWNER_PROTECTED` or `ESCALATION` if the caller cannot grant `reassign_to`.
 pub(crate) async fn remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
     expected: &Expected,
-    open: &[InvitationId],
+    pending: &[InvitationId],
 ) -> Result<Option<RoleId>> {
-    // Nobody begins to hold it: whoever gives a role locks the organization.
+    // No member can get the role now, because every grant of a role locks the organization.
     let members = holders(tx, id).await?;
-    lock_these(tx, &members).await?;
+    lock_many(tx, &members).await?;
     let before = roles::lock(tx, id, expected).await?;
     let other = match reassign_to {
         Some(other) => Some(reassign(tx, id, other, &members).await?),
-        None if members.is_empty() && open.is_empty() => None,
+        None if members.is_empty() && pending.is_empty() => None,
         None => {
-            let invitations = open.iter().copied().take(NAMED).collect();
-            return Err(Error::RoleInUse { members: members.into_iter().take(NAMED).collect(), invitations });
+            let invitations = pending.iter().copied().take(MAX_LISTED).collect();
+            return Err(Error::RoleInUse {
+                members: members.into_iter().take(MAX_LISTED).collect(),
+                invitations,
+            });
         }
     };
-    let row = roles::deleted(tx, &before.role);
+    let row = roles::deleted_row(tx, &before.role);
     tx.update(row).await?;
     let details = Details::removed(roles::facts(&before.role, before.permissions));
     tx.record(Action::RoleDeleted, id, details).await?;
     Ok(other)
 }
 
-/// Gives the role that they hold from then on.
+/// Replaces the role `id` of these members by `to`. Returns the id of `to`.
 async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[MemberId]) -> Result<RoleId> {
     const FIELD: &str = "reassign_to";
     let mut fields = FieldErrors::default();
@@ -82,7 +86,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     fields.into_result()?;
     let Some(other) = other else { return Err(ErrorCode::ValidationFailed.refuse()) };
     if !tx.may(Permission::RolesAssign) {
-        return Err(super::lack(tx, Permission::RolesAssign).await?);
+        return Err(super::missing_permission(tx, Permission::RolesAssign).await?);
     }
     for role in roles::grants(tx, vec![other.clone()]).await? {
         if role.is_owner() {
@@ -93,10 +97,10 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     if members.is_empty() {
         return Ok(other.id);
     }
-    let have: HashSet<_> = holders(tx, other.id).await?.into_iter().collect();
+    let already: HashSet<_> = holders(tx, other.id).await?.into_iter().collect();
     tx.delete::<member_roles::Entity>(member_roles::Column::RoleId.eq(id)).await?;
-    let given =
-        members.iter().filter(|member| !have.contains(member)).map(|member| member_roles::ActiveModel {
+    let rows =
+        members.iter().filter(|member| !already.contains(member)).map(|member| member_roles::ActiveModel {
             id: Set(MemberRoleId::new(tx.now())),
             member_id: Set(*member),
             role_id: Set(other.id),
@@ -104,7 +108,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
             created_at: Set(tx.now()),
             ..Default::default()
         });
-    tx.insert_many(given.collect()).await?;
+    tx.insert_many(rows.collect()).await?;
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
     tx.update_in_chunks::<Entity>(columns, members.iter().copied()).await?;
@@ -113,7 +117,8 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     Ok(other.id)
 }
 
-/// What `removal` does to those who hold the role, which it deletes. The transaction must not be committed.
+/// Determines the effect of `removal`, which deletes the role, on the members with the role. The transaction must not be
+/// committed.
 ///
 /// # Errors
 /// Those of [`remove_role`].
@@ -123,12 +128,12 @@ pub(crate) async fn effects_of_removal(
     removal: impl Future<Output = Result<()>>,
 ) -> Result<Vec<PermissionDiff>> {
     let members = holders(tx, id).await?;
-    let before = rights(tx, &members).await?;
+    let before = permission_sets(tx, &members).await?;
     removal.await?;
-    Ok(PermissionDiff::between(&before, &rights(tx, &members).await?))
+    Ok(PermissionDiff::between(&before, &permission_sets(tx, &members).await?))
 }
 
-/// What [`roles::set_permissions`] would do, found out by doing it. The transaction must not be committed.
+/// Determines the effect of [`roles::set_permissions`] by running it. The transaction must not be committed.
 ///
 /// # Errors
 /// Those of [`roles::set_permissions`].
@@ -139,7 +144,7 @@ pub async fn try_set_permissions(
     expected: &Expected,
 ) -> Result<Vec<PermissionDiff>> {
     let members = holders(tx, id).await?;
-    let before = rights(tx, &members).await?;
+    let before = permission_sets(tx, &members).await?;
     roles::set_permissions(tx, id, permissions, expected).await?;
-    Ok(PermissionDiff::between(&before, &rights(tx, &members).await?))
+    Ok(PermissionDiff::between(&before, &permission_sets(tx, &members).await?))
 }

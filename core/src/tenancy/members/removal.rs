@@ -1,4 +1,4 @@
-//! How a member goes: of his own accord, by whoever may remove him, or because he is forgotten.
+//! End of a membership: the member leaves, is removed, or their account is purged.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, sea_query::ExprTrait};
 use serde_json::json;
@@ -14,9 +14,13 @@ use crate::{
     tenancy::organizations,
 };
 
-/// Ends a membership, whose row is locked: the row stays, since what he did names it, and his roles are gone. Whoever
-/// calls this locked the organization before and counts its owners afterwards ([`owners`]), unless they do not change.
-pub(crate) async fn go<P: WritePermission>(tx: &OrgTx<P>, before: Member, action: Action) -> Result<()> {
+/// Marks a membership as removed and deletes its roles. The row, which must be locked, stays, because other rows refer to it.
+/// If owners can change, the caller locks the organization before and counts its owners afterwards ([`ownership`]).
+pub(crate) async fn mark_removed<P: WritePermission>(
+    tx: &OrgTx<P>,
+    before: Member,
+    action: Action,
+) -> Result<()> {
     tx.delete::<member_roles::Entity>(member_roles::Column::MemberId.eq(before.id)).await?;
     tx.update(entity::ActiveModel {
         id: Set(before.id),
@@ -31,16 +35,16 @@ pub(crate) async fn go<P: WritePermission>(tx: &OrgTx<P>, before: Member, action
     tx.record(action, before.id, Details::removed(facts)).await
 }
 
-/// Lets the caller go from the organization.
+/// Ends the caller's own membership.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for operators of the platform; `PERSONAL_ORGANIZATION`; `LAST_OWNER`; `NotFound` when it was deleted, or
-/// he was removed, at the same time.
+/// `NOT_A_MEMBER` for superusers; `PERSONAL_ORGANIZATION`; `LAST_OWNER`; `NotFound` when the organization was deleted or the
+/// member was removed at the same time.
 pub(crate) async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
     let member = tx.own_member()?;
     organizations::refuse_personal(&ownership::lock(tx).await?)?;
     let condition = entity::Column::Id.eq(member).and(entity::Column::Status.eq(super::ACTIVE));
     let before = tx.find::<entity::Entity>().filter(condition).one_locked().await?;
-    go(tx, before, Action::MemberLeft).await?;
-    ownership::refuse_none_left(tx).await
+    mark_removed(tx, before, Action::MemberLeft).await?;
+    ownership::require_active_owner(tx).await
 }

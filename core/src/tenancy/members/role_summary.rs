@@ -1,4 +1,4 @@
-//! Roles as those see them who hold them, or will.
+//! Roles as members and invited users see them.
 
 use std::{collections::HashMap, hash::Hash};
 
@@ -9,23 +9,23 @@ use sea_orm::{
 
 use crate::{Result, base::ids::RoleId, storage::db::Unscoped, tenancy::roles};
 
-/// A role as its holder sees it.
+/// A role without its permissions.
 #[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "roles::Entity")]
 pub struct RoleSummary {
-    /// The role.
+    /// UUIDv7.
     pub id: RoleId,
-    /// Its stable name, for programs.
+    /// Stable key for programs, such as `admin`.
     pub key: String,
-    /// Its name, for people.
+    /// Display name.
     pub name: String,
 }
 
-/// A table that links roles, by its columns.
+/// The columns of a table that links roles to holders, such as members.
 pub(crate) struct Links<E: EntityTrait> {
     pub(crate) id: E::Column,
     pub(crate) organization: E::Column,
-    /// Who holds the role.
+    /// The member or invitation with the role.
     pub(crate) holder: E::Column,
     pub(crate) role: E::Column,
 }
@@ -44,7 +44,8 @@ impl<K: TryGetable> FromQueryResult for Link<K> {
     }
 }
 
-/// The living roles of each of these holders, whatever their organizations, in the order in which they were given.
+/// Returns the roles of each of these holders in any organization, without deleted ones, in the order in which they were
+/// granted.
 pub(crate) async fn across<E, K>(
     tx: &Unscoped,
     links: Links<E>,

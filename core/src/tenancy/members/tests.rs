@@ -1,4 +1,4 @@
-//! Nobody climbs, whatever he tries and in whatever order.
+//! No sequence of operations escalates permissions.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -12,19 +12,19 @@ use crate::{
         },
         text::{EmailAddress, RoleDescription, RoleName},
     },
-    identity::users::{self, Address, NewUser},
+    identity::users::{self, EmailState, NewUser},
     storage::db::{
         Expected,
         test_db::{TestDb, TestTenant},
     },
     tenancy::{
-        members::dry_run::{Rights, rights},
+        members::dry_run::{MemberPermissionSets, permission_sets},
         roles::{NewRole, RoleRef, RoleWithPermissions},
     },
 };
 
-/// What giving needs, and what might be given.
-const INTERESTING: [Permission; 9] = [
+/// Permissions that grants need, and some that can be granted.
+const PERMISSIONS: [Permission; 9] = [
     Permission::RolesCreate,
     Permission::RolesUpdate,
     Permission::RolesDelete,
@@ -35,10 +35,10 @@ const INTERESTING: [Permission; 9] = [
     Permission::SettingsUpdate,
     Permission::OrganizationDelete,
 ];
-/// People besides the owner.
-const PEOPLE: usize = 4;
+/// Number of members besides the owner.
+const MEMBERS: usize = 4;
 
-/// Something that a member tries; numbers name members and roles, modulo how many there are.
+/// An operation that a member attempts. Numbers select members and roles, modulo their count.
 #[derive(Clone, Debug)]
 enum Attempt {
     AddRole(u16),
@@ -60,73 +60,73 @@ fn attempt() -> impl Strategy<Value = Attempt> {
 }
 
 fn set(bits: u16) -> PermissionSet {
-    let chosen = INTERESTING.iter().enumerate().filter(|(place, _)| bits & (1 << place) != 0);
+    let chosen = PERMISSIONS.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0);
     chosen.map(|(_, permission)| *permission).collect()
 }
 
-struct Place {
-    sandbox: TestDb,
+struct EscalationFixture {
+    test_db: TestDb,
     tenant: TestTenant,
     members: Vec<MemberId>,
     roles: Vec<RoleId>,
-    named: usize,
+    role_count: usize,
 }
 
-impl Place {
+impl EscalationFixture {
     async fn new() -> Self {
-        let sandbox = TestDb::new().await;
-        let tenant = sandbox.tenant("acme").await;
-        let tx = sandbox.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
-        let mut people = Vec::new();
-        for number in 0..PEOPLE {
+        let test_db = TestDb::new().await;
+        let tenant = test_db.tenant("acme").await;
+        let tx = test_db.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
+        let mut users = Vec::new();
+        for number in 0..MEMBERS {
             let email = EmailAddress::parse(&format!("person{number}@example.com")).unwrap();
             let new = NewUser { email, username: None, first_name: None, last_name: None };
-            people.push(users::create(&tx, new, false, Address::Proved).await.unwrap().id);
+            users.push(users::create(&tx, new, false, EmailState::Verified).await.unwrap().id);
         }
-        #[expect(clippy::disallowed_methods, reason = "tests need members before anybody can be invited")]
+        #[expect(clippy::disallowed_methods, reason = "tests need members without an invitation")]
         let scope = tx.enter_org(tenant.org).await.unwrap();
         let mut members = Vec::new();
-        for user in people {
+        for user in users {
             members.push(add(&scope, user, BuiltinRole::Viewer).await.unwrap().id);
         }
         drop(scope);
         tx.commit().await.unwrap();
-        Self { sandbox, tenant, members, roles: Vec::new(), named: 0 }
+        Self { test_db, tenant, members, roles: Vec::new(), role_count: 0 }
     }
 
     fn name(&mut self) -> RoleName {
-        self.named += 1;
-        RoleName::parse(&format!("Role {}", self.named)).unwrap()
+        self.role_count += 1;
+        RoleName::parse(&format!("Role {}", self.role_count)).unwrap()
     }
 
     fn draft(&mut self, bits: u16) -> NewRole {
         NewRole { name: self.name(), description: RoleDescription::default(), permissions: set(bits) }
     }
 
-    async fn rights(&self) -> Rights {
-        let tx = self.sandbox.begin::<MembersRead>(self.tenant).await;
-        rights(&tx, &self.members).await.unwrap()
+    async fn permission_sets(&self) -> MemberPermissionSets {
+        let tx = self.test_db.begin::<MembersRead>(self.tenant).await;
+        permission_sets(&tx, &self.members).await.unwrap()
     }
 
-    /// What a request of this member would prove, if he may do `P` at all.
+    /// Returns the authorization of a request of this member, if they have the permission `P`.
     fn proof<P: RequiredPermission>(&self, actor: MemberId, held: PermissionSet) -> Option<Authorized<P>> {
         let facts = ActorAccess { member: Some(actor), held, is_owner: false, is_recent: true };
         let origin = AuditOrigin::of(Actor::User(self.tenant.owner));
         let org: OrgId = self.tenant.org;
-        #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
+        #[expect(clippy::disallowed_methods, reason = "the test replaces the lookup")]
         let proof = Authorized::from_lookup(org, origin, facts);
         P::PERMISSION.is_some_and(|permission| held.contains(permission)).then_some(proof)
     }
 
-    /// `true`: it was done.
+    /// Returns whether the operation succeeded.
     async fn attempt(&mut self, actor: MemberId, held: PermissionSet, attempt: Attempt) -> bool {
         let role = |number: usize| self.roles.get(number % self.roles.len().max(1)).copied();
-        let db = &self.sandbox.db;
+        let db = &self.test_db.db;
         match attempt {
             Attempt::AddRole(bits) => {
                 let draft = self.draft(bits);
                 let Some(proof) = self.proof::<RolesCreate>(actor, held) else { return false };
-                let tx = self.sandbox.db.begin(proof).await.unwrap();
+                let tx = self.test_db.db.begin(proof).await.unwrap();
                 let Ok(RoleWithPermissions { role, .. }) = roles::create(&tx, draft).await else {
                     return false;
                 };
@@ -146,40 +146,40 @@ impl Place {
             Attempt::Assign(member, numbers) => {
                 let roles = numbers.into_iter().filter_map(role).map(RoleRef::Id).collect();
                 let changes = MemberChanges { roles: Some(roles), ..MemberChanges::default() };
-                return self.change(actor, held, member, changes).await;
+                return self.update(actor, held, member, changes).await;
             }
             Attempt::Suspend(member, is_suspended) => {
                 let changes = MemberChanges { is_suspended: Some(is_suspended), ..MemberChanges::default() };
-                return self.change(actor, held, member, changes).await;
+                return self.update(actor, held, member, changes).await;
             }
             Attempt::Reassign(number, other) => {
-                let (Some(gone), Some(other), Some(proof)) =
+                let (Some(removed), Some(other), Some(proof)) =
                     (role(number), role(other), self.proof::<RolesDelete>(actor, held))
                 else {
                     return false;
                 };
                 let tx = db.begin(proof).await.unwrap();
-                if remove_role(&tx, gone, Some(&RoleRef::Id(other)), &Expected::Any, &[]).await.is_err() {
+                if remove_role(&tx, removed, Some(&RoleRef::Id(other)), &Expected::Any, &[]).await.is_err() {
                     return false;
                 }
                 tx.commit().await.unwrap();
-                self.roles.retain(|role| *role != gone);
+                self.roles.retain(|role| *role != removed);
             }
         }
         true
     }
 
-    async fn change(
+    async fn update(
         &self,
         actor: MemberId,
         held: PermissionSet,
         member: usize,
         changes: MemberChanges,
     ) -> bool {
-        let member = self.members[member % PEOPLE];
+        let member = self.members[member % MEMBERS];
         let Some(proof) = self.proof::<MembersUpdate>(actor, held) else { return false };
-        let tx = self.sandbox.db.begin(proof).await.unwrap();
-        if change(&tx, member, changes, &Expected::Any).await.is_err() {
+        let tx = self.test_db.db.begin(proof).await.unwrap();
+        if update(&tx, member, changes, &Expected::Any).await.is_err() {
             return false;
         }
         tx.commit().await.unwrap();
@@ -190,37 +190,37 @@ impl Place {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Whatever members do to each other and to themselves: nobody gets what neither he nor whoever acted had.
+    /// Members can change each other and themselves. A member only gets permissions that they or the actor had before.
     #[test]
-    fn no_sequence_of_attempts_gives_anybody_what_no_giver_held(
-        start in vec(any::<u16>(), PEOPLE),
-        attempts in vec((0..PEOPLE, attempt()), 10..30),
+    fn no_sequence_of_operations_escalates_permissions(
+        start in vec(any::<u16>(), MEMBERS),
+        attempts in vec((0..MEMBERS, attempt()), 10..30),
     ) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let mut place = Place::new().await;
-            // The owner gives each a role of his own to begin with.
+            let mut fixture = EscalationFixture::new().await;
+            // The owner starts with a separate role for each member.
             for (number, bits) in start.into_iter().enumerate() {
-                let draft = place.draft(bits);
-                let tx = place.sandbox.begin::<RolesCreate>(place.tenant).await;
+                let draft = fixture.draft(bits);
+                let tx = fixture.test_db.begin::<RolesCreate>(fixture.tenant).await;
                 let role = roles::create(&tx, draft).await.unwrap().role.id;
                 tx.commit().await.unwrap();
-                place.roles.push(role);
-                let tx = place.sandbox.begin::<MembersUpdate>(place.tenant).await;
+                fixture.roles.push(role);
+                let tx = fixture.test_db.begin::<MembersUpdate>(fixture.tenant).await;
                 let changes = MemberChanges { roles: Some(vec![RoleRef::Id(role)]), ..MemberChanges::default() };
-                change(&tx, place.members[number], changes, &Expected::Any).await.unwrap();
+                update(&tx, fixture.members[number], changes, &Expected::Any).await.unwrap();
                 tx.commit().await.unwrap();
             }
             for (actor, attempt) in attempts {
-                let (actor, before) = (place.members[actor], place.rights().await);
-                // Who is suspended can do nothing.
+                let (actor, before) = (fixture.members[actor], fixture.permission_sets().await);
+                // Suspended members have no permissions.
                 let Some(held) = before.get(&actor).copied() else { continue };
-                let told = format!("{actor} holding {held:?}: {attempt:?}");
-                if !place.attempt(actor, held, attempt).await {
-                    assert_eq!(place.rights().await, before, "refused, and done: {told}");
+                let context = format!("{actor} holding {held:?}: {attempt:?}");
+                if !fixture.attempt(actor, held, attempt).await {
+                    assert_eq!(fixture.permission_sets().await, before, "rejected, but it had an effect: {context}");
                 }
-                for (member, after) in place.rights().await {
+                for (member, after) in fixture.permission_sets().await {
                     let had = before.get(&member).copied().unwrap_or_default();
-                    assert!(had.union(held).contains_all(after), "{member} got {after:?} by {told}");
+                    assert!(had.union(held).contains_all(after), "{member} got {after:?} by {context}");
                 }
             }
         });

@@ -1,4 +1,4 @@
-//! Changing what a member is: his status and his roles.
+//! Update and remove members.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Entity, MemberDetails, PermissionDiff, REMOVED, Status,
-    dry_run::rights,
+    dry_run::permission_sets,
     entity::{ActiveModel, Column},
     list::{get, ids},
     member_roles, ownership, removal,
@@ -25,74 +25,81 @@ use crate::{
     tenancy::roles::{self, RoleRef},
 };
 
-/// What is to change; `None` leaves it as it is.
+/// Changes of a member. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct MemberChanges {
-    /// Is he suspended? To remove somebody is another operation.
+    /// Whether the member is suspended. Removal is another operation.
     pub is_suspended: Option<bool>,
-    /// All the roles that he is to hold.
+    /// All roles of the member after the change.
     pub roles: Option<Vec<RoleRef>>,
 }
 
-/// The version of a member that a client knows: his own and that of his person.
-pub type Expected = db::Expected<(i64, i64)>;
+/// The version of a member that a client knows: the versions of the member and of the user.
+pub type ExpectedMember = db::Expected<(i64, i64)>;
 
-/// The member, locked, with the organization locked before him: owners are counted after every change.
-async fn lock<P: WritePermission>(tx: &OrgTx<P>, id: MemberId, expected: &Expected) -> Result<MemberDetails> {
+/// Locks the organization and then the member. The organization is needed because owners are counted after every change.
+async fn lock<P: WritePermission>(
+    tx: &OrgTx<P>,
+    id: MemberId,
+    expected: &ExpectedMember,
+) -> Result<MemberDetails> {
     ownership::lock(tx).await?;
     let member = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(Column::Status.ne(REMOVED));
     member.one_locked().await?;
-    let listed = get(tx, id).await?;
-    expected.check(&(listed.member.version, listed.user.version))?;
-    Ok(listed)
+    let details = get(tx, id).await?;
+    expected.check(&(details.member.version, details.user.version))?;
+    Ok(details)
 }
 
-/// The facts of a member that the audit log tells.
-fn facts(listed: &MemberDetails) -> Value {
-    let keys: Vec<_> = listed.roles.iter().map(|role| &role.key).collect();
-    json!({ "user_id": listed.user.id, "status": listed.member.status, "roles": keys })
+/// Returns the values of a member for the audit log.
+fn facts(details: &MemberDetails) -> Value {
+    let keys: Vec<_> = details.roles.iter().map(|role| &role.key).collect();
+    json!({ "user_id": details.user.id, "status": details.member.status, "roles": keys })
 }
 
-/// Changes a member. A change that changes nothing leaves no trace.
+/// Updates a member. Without a difference, neither the version changes nor an event is recorded.
 ///
 /// # Errors
-/// `NotFound`, also when he was removed; `PRECONDITION_FAILED`; `Forbidden` without `roles:assign` where his roles change;
-/// `VALIDATION_FAILED` for roles that are not there; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where an owner is concerned;
-/// `ESCALATION`; `LAST_OWNER`.
-pub async fn change(
+/// - `NotFound`, also for a removed member; `PRECONDITION_FAILED`.
+/// - `Forbidden` without `roles:assign` if the roles change.
+/// - `VALIDATION_FAILED` for unknown roles.
+/// - `OWNER_PROTECTED` or `REAUTH_REQUIRED` for a member who is or becomes an owner.
+/// - `ESCALATION`; `LAST_OWNER`.
+pub async fn update(
     tx: &OrgTx<MembersUpdate>,
     id: MemberId,
     changes: MemberChanges,
-    expected: &Expected,
+    expected: &ExpectedMember,
 ) -> Result<MemberDetails> {
     let before = lock(tx, id, expected).await?;
-    let had = roles::grants_by_id(tx, &ids(&before.roles)).await?;
+    let current = roles::grants_by_id(tx, &ids(&before.roles)).await?;
     let wanted = match &changes.roles {
         Some(wanted) => roles::resolve(tx, "roles", wanted).await?,
-        None => had.clone(),
+        None => current.clone(),
     };
     let status = match changes.is_suspended {
         Some(true) => Status::Suspended.as_str(),
         Some(false) => Status::Active.as_str(),
         None => &before.member.status,
     };
-    let changes_roles = set(&had) != set(&wanted);
+    let changes_roles = role_ids(&current) != role_ids(&wanted);
     if !changes_roles && status == before.member.status {
         return Ok(before);
     }
     if changes_roles && !tx.may(Permission::RolesAssign) {
-        return Err(super::lack(tx, Permission::RolesAssign).await?);
+        return Err(super::missing_permission(tx, Permission::RolesAssign).await?);
     }
-    if had.iter().chain(&wanted).any(RoleGrants::is_owner) {
+    if current.iter().chain(&wanted).any(RoleGrants::is_owner) {
         tx.facts().refuse_touching_owner()?;
     }
-    // Whoever is brought back is given what he had.
-    let is_brought_back = status == Status::Active.as_str() && before.member.status != status;
-    let given = wanted.iter().filter(|role| is_brought_back || !had.iter().any(|other| other.id == role.id));
-    let given: Vec<_> = given.cloned().collect();
-    tx.facts().refuse_escalation(all(&given), given.iter().any(RoleGrants::is_owner))?;
+    // Reactivation counts as a grant of all roles of the member.
+    let is_reactivated = status == Status::Active.as_str() && before.member.status != status;
+    let granted =
+        wanted.iter().filter(|role| is_reactivated || !current.iter().any(|other| other.id == role.id));
+    let granted: Vec<_> = granted.cloned().collect();
+    tx.facts().refuse_escalation(union(&granted), granted.iter().any(RoleGrants::is_owner))?;
     if changes_roles {
-        hold(tx, id, &had, &wanted).await?;
+        replace_roles(tx, id, &current, &wanted).await?;
     }
     tx.update(ActiveModel {
         id: Set(id),
@@ -102,65 +109,66 @@ pub async fn change(
         ..Default::default()
     })
     .await?;
-    ownership::refuse_none_left(tx).await?;
+    ownership::require_active_owner(tx).await?;
     let after = get(tx, id).await?;
     tx.record(Action::MemberUpdated, id, Details::changed(facts(&before), facts(&after))).await?;
     Ok(after)
 }
 
-/// What [`change`] would do, found out by doing it. The transaction must not be committed.
+/// Determines the effect of [`update`] by running it. The transaction must not be committed.
 ///
 /// # Errors
-/// Those of [`change`].
-pub async fn try_change(
+/// Those of [`update`].
+pub async fn try_update(
     tx: &OrgTx<MembersUpdate>,
     id: MemberId,
     changes: MemberChanges,
-    expected: &Expected,
+    expected: &ExpectedMember,
 ) -> Result<Vec<PermissionDiff>> {
-    let before = rights(tx, &[id]).await?;
-    change(tx, id, changes, expected).await?;
-    Ok(PermissionDiff::between(&before, &rights(tx, &[id]).await?))
+    let before = permission_sets(tx, &[id]).await?;
+    update(tx, id, changes, expected).await?;
+    Ok(PermissionDiff::between(&before, &permission_sets(tx, &[id]).await?))
 }
 
-/// Removes a member: what he did stays, his roles go.
+/// Removes a member. Their work stays, and their roles are deleted.
 ///
 /// # Errors
-/// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
-/// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: &Expected) -> Result<()> {
-    let listed = lock(tx, id, expected).await?;
-    if roles::grants_by_id(tx, &ids(&listed.roles)).await?.iter().any(RoleGrants::is_owner) {
+/// `NotFound`, also for a removed member; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` if the member is an
+/// owner; `PERSONAL_ORGANIZATION` for its only owner; `LAST_OWNER`.
+pub(crate) async fn remove(tx: &OrgTx<MembersRemove>, id: MemberId, expected: &ExpectedMember) -> Result<()> {
+    let details = lock(tx, id, expected).await?;
+    if roles::grants_by_id(tx, &ids(&details.roles)).await?.iter().any(RoleGrants::is_owner) {
         tx.facts().refuse_touching_owner()?;
     }
-    removal::go(tx, listed.member, Action::MemberRemoved).await?;
-    ownership::refuse_none_left(tx).await
+    removal::mark_removed(tx, details.member, Action::MemberRemoved).await?;
+    ownership::require_active_owner(tx).await
 }
 
-fn set(roles: &[RoleGrants]) -> BTreeSet<crate::base::ids::RoleId> {
+fn role_ids(roles: &[RoleGrants]) -> BTreeSet<crate::base::ids::RoleId> {
     roles.iter().map(|role| role.id).collect()
 }
 
-/// Everything that these roles allow.
-fn all(roles: &[RoleGrants]) -> PermissionSet {
+/// Returns the union of the permissions of these roles.
+fn union(roles: &[RoleGrants]) -> PermissionSet {
     roles.iter().fold(PermissionSet::default(), |all, role| all.union(role.permissions))
 }
 
-/// Makes a member hold the roles that he is to hold, and no others.
-async fn hold<P: WritePermission>(
+/// Replaces the roles of a member by `wanted`.
+async fn replace_roles<P: WritePermission>(
     tx: &OrgTx<P>,
     member: MemberId,
-    had: &[RoleGrants],
+    current: &[RoleGrants],
     wanted: &[RoleGrants],
 ) -> Result<()> {
-    let gone = had.iter().filter(|role| !wanted.iter().any(|other| other.id == role.id)).map(|role| role.id);
-    let gone: Vec<_> = gone.collect();
-    if !gone.is_empty() {
-        let gone = member_roles::Column::RoleId.is_in(gone);
-        let gone = Condition::all().add(member_roles::Column::MemberId.eq(member)).add(gone);
-        tx.delete::<member_roles::Entity>(gone).await?;
+    let removed =
+        current.iter().filter(|role| !wanted.iter().any(|other| other.id == role.id)).map(|role| role.id);
+    let removed: Vec<_> = removed.collect();
+    if !removed.is_empty() {
+        let condition = member_roles::Column::RoleId.is_in(removed);
+        let condition = Condition::all().add(member_roles::Column::MemberId.eq(member)).add(condition);
+        tx.delete::<member_roles::Entity>(condition).await?;
     }
-    let new = wanted.iter().filter(|role| !had.iter().any(|other| other.id == role.id));
+    let new = wanted.iter().filter(|role| !current.iter().any(|other| other.id == role.id));
     let new = new.map(|role| member_roles::ActiveModel {
         id: Set(MemberRoleId::new(tx.now())),
         member_id: Set(member),

@@ -1,37 +1,37 @@
-//! Rows of `organizations`. A tenant table whose organization is the row itself.
+//! Rows of `organizations`. It is a tenant table; the organization of a row is the row itself.
 
 use sea_orm::entity::prelude::*;
 
 use crate::{base::ids::OrgId, storage::db::TenantTable};
 
-/// One tenant.
+/// An organization, that is one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "organizations")]
 pub struct Model {
-    /// The organization.
+    /// UUIDv7; nil for the platform.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: OrgId,
-    /// Its address in URLs.
+    /// Identifies the organization in URLs.
     pub slug: String,
-    /// Its name, for people.
+    /// Display name.
     pub name: String,
-    /// What it is, for people.
+    /// Description for members. `None` if there is none.
     pub description: Option<String>,
     /// `active` or `suspended`.
     pub status: String,
     /// `personal` or `team`.
     pub kind: String,
-    /// JSON: what it has settled for itself; `None`: nothing.
+    /// JSON object of the settings. `None`: all settings have their defaults.
     pub settings: Option<String>,
-    /// When its rows will be removed for good.
+    /// When a deleted organization is purged. `None` if it is not deleted.
     pub purge_after: Option<DateTimeUtc>,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
-    /// When it was deleted.
+    /// When it was deleted. `None` if it is not.
     pub deleted_at: Option<DateTimeUtc>,
-    /// When it was founded.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

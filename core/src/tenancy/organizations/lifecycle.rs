@@ -1,4 +1,4 @@
-//! How an organization ends, comes back, and stands still.
+//! Lock, delete, restore and suspend organizations.
 
 use std::collections::BTreeSet;
 
@@ -24,10 +24,11 @@ use crate::{
     },
 };
 
-/// The organization, locked against other writers until the transaction ends.
+/// Returns the organization, locked against other writers until the transaction ends.
 ///
 /// # Errors
-/// `ORGANIZATION_DELETED`; `NotFound` when there is none; `Unavailable` when another writer holds it too long.
+/// `ORGANIZATION_DELETED`; `NotFound` when it does not exist; `Unavailable` when another writer holds the lock
+/// too long.
 pub(crate) async fn lock<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     match tx.find::<Entity>().one_locked().await {
         Err(Error::NotFound(_)) if tx.find_deleted::<Entity>().exists().await? => {
@@ -37,22 +38,25 @@ pub(crate) async fn lock<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organiz
     }
 }
 
-/// The organization that was deleted, locked likewise.
+/// Returns the deleted organization, locked like [`lock`].
 ///
 /// # Errors
-/// `NotFound` when it was not, or is no more.
+/// `NotFound` when it is not deleted, or was purged.
 pub(crate) async fn lock_deleted<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     tx.find_deleted::<Entity>().one_locked().await
 }
 
-/// Locks these organizations, living or deleted, in the order of their ids; gives those that there are.
+/// Locks these organizations, also deleted ones, in the order of their ids. Returns those that exist.
 ///
 /// # Errors
-/// `Unavailable` when another writer holds one too long.
+/// `Unavailable` when another writer holds a lock too long.
 pub(crate) async fn lock_each(tx: &GlobalTx, organizations: BTreeSet<OrgId>) -> Result<Vec<OrgId>> {
     let mut locked = Vec::new();
     for org in organizations {
-        #[expect(clippy::disallowed_methods, reason = "locks what a change of an account will change, too")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a change of an account also changes its organizations"
+        )]
         let scope = tx.enter_org(org).await?;
         match scope.find::<Entity>().including_deleted().one_locked().await {
             Ok(_) => locked.push(org),
@@ -63,8 +67,8 @@ pub(crate) async fn lock_each(tx: &GlobalTx, organizations: BTreeSet<OrgId>) -> 
     Ok(locked)
 }
 
-/// Deletes the organization, which is locked; until `purge_after` it can be restored.
-pub(crate) async fn remove<P: WritePermission>(
+/// Deletes the organization, which must be locked. It can be restored until `purge_after`.
+pub(crate) async fn delete<P: WritePermission>(
     tx: &OrgTx<P>,
     before: Organization,
     purge_after: DateTime<Utc>,
@@ -81,7 +85,7 @@ pub(crate) async fn remove<P: WritePermission>(
     tx.record(Action::OrganizationDeleted, before.id, Details::removed(facts(&before))).await
 }
 
-/// Brings the deleted organization, which is locked, back.
+/// Restores the deleted organization, which must be locked.
 pub(crate) async fn restore<P: WritePermission>(tx: &OrgTx<P>, before: Organization) -> Result<Organization> {
     let restored = tx
         .update(ActiveModel {
@@ -97,11 +101,11 @@ pub(crate) async fn restore<P: WritePermission>(tx: &OrgTx<P>, before: Organizat
     Ok(restored)
 }
 
-/// Lets the organization only be read, or lets it be changed again. One that is so already stays so, without a trace.
+/// Suspends the organization, which makes it read-only, or reactivates it. It does nothing if the status stays the same.
 ///
 /// # Errors
 /// Those of [`lock`].
-pub(crate) async fn suspend(tx: &OrgTx<Platform>, is_suspended: bool) -> Result<Organization> {
+pub(crate) async fn set_suspended(tx: &OrgTx<Platform>, is_suspended: bool) -> Result<Organization> {
     let before = lock(tx).await?;
     let (status, action) = match is_suspended {
         true => (SUSPENDED, Action::OrganizationSuspended),
@@ -125,13 +129,13 @@ pub(crate) async fn suspend(tx: &OrgTx<Platform>, is_suspended: bool) -> Result<
 }
 
 #[derive(FromQueryResult)]
-struct Due {
+struct DueOrganization {
     id: OrgId,
 }
 
-/// The teams whose grace is over at the instant of the query. What is one person's own goes with his account.
+/// Returns the deleted teams whose grace period is over now. Personal organizations are purged with their accounts.
 pub(crate) async fn due(db: &Db) -> Result<Vec<OrgId>> {
-    #[expect(clippy::disallowed_methods, reason = "finds the organizations to remove; each is then entered")]
+    #[expect(clippy::disallowed_methods, reason = "finds the organizations to purge; each is then entered")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query
@@ -140,5 +144,5 @@ pub(crate) async fn due(db: &Db) -> Result<Vec<OrgId>> {
         .and_where(Column::PurgeAfter.lte(tx.now()))
         .and_where(Column::Kind.eq(TEAM))
         .and_where(Column::DeletedAt.is_not_null());
-    Ok(tx.rows::<Due>(&query).await?.into_iter().map(|due| due.id).collect())
+    Ok(tx.rows::<DueOrganization>(&query).await?.into_iter().map(|due| due.id).collect())
 }

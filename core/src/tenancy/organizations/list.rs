@@ -1,4 +1,4 @@
-//! Organizations as operators of the platform find them: all of them, also those that were deleted.
+//! The list of all organizations for superusers, including deleted ones.
 
 use sea_orm::{
     ColumnTrait, Condition,
@@ -19,27 +19,27 @@ use crate::{
     storage::db::{Db, SortKey, TenantTable},
 };
 
-/// Which organizations are wanted; `None` asks for all.
+/// A filter for organizations. `None` means no restriction.
 #[derive(Clone, Debug, Default)]
 pub struct OrganizationFilter {
     /// [`super::ACTIVE`] or [`super::SUSPENDED`].
     pub status: Option<&'static str>,
     /// [`super::TEAM`] or [`super::PERSONAL`].
     pub kind: Option<&'static str>,
-    /// Those whose slug contains this.
+    /// Organizations whose slug contains the fragment.
     pub part: Option<SlugFragment>,
-    /// Those that were deleted, instead of those that live.
+    /// Deleted organizations, instead of those that are not deleted.
     pub is_deleted: bool,
 }
 
-/// What the list can be ordered by. Each column is indexed with the id.
+/// Sort key of the list. Each column is indexed with the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrganizationKey {
-    /// When it was founded.
+    /// Creation time.
     CreatedAt,
-    /// Its name.
+    /// Display name.
     Name,
-    /// Its slug.
+    /// Slug.
     Slug,
 }
 
@@ -55,35 +55,35 @@ impl SortKey for OrganizationKey {
     }
 }
 
-/// One page of the organizations of everybody.
+/// Returns one page of all organizations.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Any database error.
 pub async fn list(
     db: &Db,
     filter: OrganizationFilter,
-    listing: PageRequest<OrganizationKey>,
+    request: PageRequest<OrganizationKey>,
 ) -> Result<Page<Organization>> {
-    let lives = match filter.is_deleted {
+    let deletion_state = match filter.is_deleted {
         true => Column::DeletedAt.is_not_null(),
         false => Column::DeletedAt.is_null(),
     };
-    let wanted = Condition::all()
-        .add(lives)
+    let condition = Condition::all()
+        .add(deletion_state)
         .add_option(filter.status.map(|status| Column::Status.eq(status)))
         .add_option(filter.kind.map(|kind| Column::Kind.eq(kind)))
         .add_option(filter.part.map(|part| Column::Slug.contains(part.as_str())));
-    #[expect(clippy::disallowed_methods, reason = "operators look at every organization")]
-    db.unscoped().await?.page(wanted, listing).await
+    #[expect(clippy::disallowed_methods, reason = "superusers read every organization")]
+    db.unscoped().await?.page(condition, request).await
 }
 
-/// One organization, also one that was deleted, until it is removed for good.
+/// Returns one organization, including a deleted one until it is purged.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn find(db: &Db, org: OrgId) -> Result<Organization> {
     let mut query = Query::select();
     query.column(Asterisk).from(Entity).and_where(Column::Id.eq(org));
-    #[expect(clippy::disallowed_methods, reason = "operators look at every organization")]
+    #[expect(clippy::disallowed_methods, reason = "superusers read every organization")]
     db.unscoped().await?.row(&query, Entity::NAME).await
 }

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Organizations, which are the tenants.
 
 mod update;
 mod lifecycle;
@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 pub use entity::Model as Organization;
 pub(crate) use entity::{ActiveModel, Column, Entity};
-pub(crate) use lifecycle::{due, lock, lock_deleted, lock_each, remove, restore, suspend};
+pub(crate) use lifecycle::{delete, due, lock, lock_deleted, lock_each, restore, set_suspended};
 pub use list::{OrganizationFilter, OrganizationKey, find, list};
-pub(crate) use personal::personal;
+pub(crate) use personal::new_personal;
 pub(crate) use update::apply;
-pub use update::{OrganizationChanges, change};
+pub use update::{OrganizationChanges, update};
 
 use crate::{
     Result,
@@ -36,24 +36,24 @@ use crate::{
 
 /// The status of an organization that is not suspended.
 pub const ACTIVE: &str = "active";
-/// The status of an organization that can only be read.
+/// The status of a suspended organization, which is read-only.
 pub const SUSPENDED: &str = "suspended";
-/// The kind of an organization that is nobody's own.
+/// The kind of an organization that is not personal.
 pub const TEAM: &str = "team";
-/// The kind of an organization that is one person's own: made with the account, and gone with it.
+/// The kind of a personal organization, which is created and deleted with the account of its user.
 pub const PERSONAL: &str = "personal";
 
-/// How a path names an organization: by id or by slug.
+/// A reference to an organization in a path: id or slug.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OrgRef {
-    /// By id.
+    /// The id.
     Id(OrgId),
-    /// By slug, or by something that is none and will not be found.
+    /// The slug. It can be any text; an invalid slug is not found.
     Slug(String),
 }
 
 impl OrgRef {
-    /// A UUID in its one canonical spelling is an id; no slug looks like one, and nothing else is found.
+    /// Parses a reference. A UUID in its canonical spelling is an id; a slug is never a UUID.
     pub fn parse(text: &str) -> Self {
         match Uuid::try_parse(text) {
             Ok(id) if id.to_string() == text => Self::Id(OrgId(id)),
@@ -61,26 +61,27 @@ impl OrgRef {
         }
     }
 
-    /// The rows it names: one or none. The platform is no tenant.
+    /// Returns the condition for its row. It never matches the platform, which is not a tenant.
     pub(crate) fn condition(&self) -> Condition {
-        let named = match self {
+        let row = match self {
             Self::Id(id) => Column::Id.eq(*id),
             Self::Slug(slug) => Column::Slug.eq(slug.as_str()),
         };
-        Condition::all().add(named).add(Column::Id.ne(OrgId::PLATFORM))
+        Condition::all().add(row).add(Column::Id.ne(OrgId::PLATFORM))
     }
 }
 
-/// What a new organization is.
+/// The data of a new organization.
 #[derive(Clone, Debug)]
 pub struct NewOrganization {
-    /// Its name, for people.
+    /// Display name.
     pub name: Name,
-    /// Its address in URLs; unique for ever.
+    /// Identifies the organization in URLs; unique, also among deleted organizations.
     pub slug: Slug,
 }
 
-/// The facts of an organization that an audit log may tell. What a personal one is called says who its person is.
+/// Returns the values of an organization for the audit log. The name of a personal organization is left out, because it
+/// identifies the user.
 fn facts(organization: &Organization) -> Value {
     match organization.kind == PERSONAL {
         true => json!({ "kind": organization.kind }),
@@ -88,10 +89,10 @@ fn facts(organization: &Organization) -> Value {
     }
 }
 
-/// Adds the organization that `tx` is in. `kind`: [`TEAM`] or [`PERSONAL`].
+/// Creates the organization of `tx`. `kind`: [`TEAM`] or [`PERSONAL`].
 ///
 /// # Errors
-/// `SLUG_TAKEN`, also by an organization that was deleted, or that had it in the last 90 days.
+/// `SLUG_TAKEN`, also if the slug belongs to a deleted organization, or to one that used it in the last 90 days.
 pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &str) -> Result<Organization> {
     let now = tx.now();
     let organization = tx
@@ -110,12 +111,12 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &st
             ..Default::default()
         })
         .await?;
-    update::refuse_former(tx, &organization.slug).await?;
+    update::refuse_former_slug(tx, &organization.slug).await?;
     tx.record(Action::OrganizationCreated, organization.id, Details::created(facts(&organization))).await?;
     Ok(organization)
 }
 
-/// The organization.
+/// Returns the organization.
 ///
 /// # Errors
 /// `NotFound` when it was deleted at the same time.
@@ -123,7 +124,7 @@ pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Organization> {
     tx.find::<Entity>().one().await
 }
 
-/// Refuses what cannot be done to an organization that is one person's own.
+/// Fails for a personal organization.
 ///
 /// # Errors
 /// `PERSONAL_ORGANIZATION`.
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_and_a_slug_are_told_apart() {
+    fn ids_and_slugs_are_distinguished() {
         let id = "0190b3a0-0000-7000-8000-000000000001";
         assert_eq!(OrgRef::parse(id), OrgRef::Id(OrgId(id.parse().unwrap())));
         assert_eq!(OrgRef::parse("acme"), OrgRef::Slug("acme".into()));

@@ -1,4 +1,4 @@
-//! The organization that is a person's own: where he works before he belongs to any other.
+//! The personal organization that a user gets at registration.
 
 use super::NewOrganization;
 use crate::{
@@ -9,20 +9,21 @@ use crate::{
     identity::users::User,
 };
 
-/// Without look-alikes: people read it to each other.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// Characters of the random suffix, without similar-looking ones such as `l` and `1`.
+const SUFFIX_ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// What it is called: by his username or the local part of his address, which six random characters make unique.
-pub(crate) fn personal(user: &User) -> NewOrganization {
+/// Returns the name and the slug of a personal organization. The slug is the username or the local part of the e-mail address,
+/// with six random characters to make it unique.
+pub(crate) fn new_personal(user: &User) -> NewOrganization {
     let suffix: String =
-        random_bytes::<6>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+        random_bytes::<6>().iter().map(|byte| char::from(SUFFIX_ALPHABET[usize::from(byte % 32)])).collect();
     let local = user.email.split('@').next().unwrap_or_default();
-    let called = user.username.as_deref().unwrap_or(local);
-    let named = user.first_name.as_deref().unwrap_or(called);
-    // A name as long as a name may be has no room for more.
-    let name = Name::parse(&format!("{named}'s")).or_else(|_| Name::parse(named));
+    let handle = user.username.as_deref().unwrap_or(local);
+    let owner_name = user.first_name.as_deref().unwrap_or(handle);
+    // A name of the maximum length has no room for the suffix.
+    let name = Name::parse(&format!("{owner_name}'s")).or_else(|_| Name::parse(owner_name));
     NewOrganization {
         name: name.unwrap_or_else(|_| Name::personal()),
-        slug: Slug::from_display_name(called, &suffix),
+        slug: Slug::from_display_name(handle, &suffix),
     }
 }

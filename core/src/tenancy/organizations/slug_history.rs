@@ -1,4 +1,4 @@
-//! Rows of `slug_history`: what organizations were called before.
+//! Rows of `slug_history`: former slugs of organizations.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,20 +7,20 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// A slug that an organization had, and that leads its members on while the row is there.
+/// A former slug of an organization. It redirects its members while the row exists.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "slug_history")]
 pub struct Model {
-    /// The row.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: OldSlugId,
-    /// Which organization had it.
+    /// The organization that used it.
     pub organization_id: OrgId,
-    /// The slug; nobody else gets it.
+    /// The slug. No other organization can take it.
     pub slug: String,
-    /// When it is forgotten.
+    /// When the row is deleted.
     pub expires_at: DateTimeUtc,
-    /// When it was given up.
+    /// When the organization changed its slug.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! Another name, another slug: what is changed of an organization.
+//! Update organizations.
 
 use chrono::TimeDelta;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, sea_query::Query};
@@ -23,17 +23,17 @@ use crate::{
     },
 };
 
-/// For so long a slug that was given up leads members on, and is nobody else's.
-const KEPT: TimeDelta = TimeDelta::days(90);
+/// How long a former slug redirects members and stays reserved.
+const FORMER_SLUG_TTL: TimeDelta = TimeDelta::days(90);
 
-/// What is to change; `None` leaves a field as it is.
+/// Changes of an organization. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct OrganizationChanges {
-    /// Its name, for people.
+    /// Display name.
     pub name: Option<Name>,
-    /// Its address in URLs; the one before leads its members here for 90 days.
+    /// Identifies the organization in URLs. The previous slug redirects its members for 90 days.
     pub slug: Option<Slug>,
-    /// What it is, for people; `Some(None)` clears it.
+    /// Description for members; `Some(None)` clears it.
     pub description: Option<Option<OrganizationDescription>>,
 }
 
@@ -51,12 +51,12 @@ impl OrganizationChanges {
     }
 }
 
-/// Changes the organization. A change that changes nothing leaves no trace: neither a new version nor an event.
+/// Updates the organization. Without a difference, neither the version changes nor an event is recorded.
 ///
 /// # Errors
-/// `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not its version; `SLUG_TAKEN`, also by an
-/// organization that was deleted, or by one that had it in the last 90 days.
-pub async fn change(
+/// `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not the current version; `SLUG_TAKEN`, also if the slug
+/// belongs to a deleted organization, or to one that used it in the last 90 days.
+pub async fn update(
     tx: &OrgTx<OrganizationUpdate>,
     changes: OrganizationChanges,
     expected: &Expected,
@@ -64,7 +64,7 @@ pub async fn change(
     apply(tx, changes, expected).await
 }
 
-/// [`change`], on whoever's behalf.
+/// Updates the organization as [`update`], with any permission that allows writing.
 pub(crate) async fn apply<P: WritePermission>(
     tx: &OrgTx<P>,
     changes: OrganizationChanges,
@@ -78,7 +78,7 @@ pub(crate) async fn apply<P: WritePermission>(
         return Ok(before);
     }
     if after.slug != before.slug {
-        // Asked before it is taken: two that exchange their slugs would wait for each other.
+        // The check comes first: otherwise two organizations that swap slugs would wait for each other in the unique index.
         refuse_slug::<Entity, P>(tx, Column::Slug, &after.slug).await?;
     }
     let organization = tx
@@ -93,23 +93,23 @@ pub(crate) async fn apply<P: WritePermission>(
         })
         .await?;
     if organization.slug != before.slug {
-        keep(tx, &before.slug, &organization.slug).await?;
+        record_former_slug(tx, &before.slug, &organization.slug).await?;
     }
-    tx.record(Action::OrganizationUpdated, before.id, told(&before, &organization)).await?;
+    tx.record(Action::OrganizationUpdated, before.id, details(&before, &organization)).await?;
     Ok(organization)
 }
 
-/// Lets the slug of before lead to the new one, which is taken already: who takes a slug first and looks then meets
-/// everybody else who wants it.
-async fn keep<P: WritePermission>(tx: &OrgTx<P>, old: &str, new: &str) -> Result<()> {
-    // One of its own that it goes back to.
+/// Stores the former slug `old`, and checks `new` against former slugs. The organization must have the new slug already: then
+/// the unique index serializes concurrent requests for this slug before the check.
+async fn record_former_slug<P: WritePermission>(tx: &OrgTx<P>, old: &str, new: &str) -> Result<()> {
+    // The organization can return to one of its own former slugs.
     tx.delete::<slug_history::Entity>(slug_history::Column::Slug.eq(new)).await?;
-    refuse_former(tx, new).await?;
+    refuse_former_slug(tx, new).await?;
     let now = tx.now();
     tx.insert(slug_history::ActiveModel {
         id: Set(OldSlugId::new(now)),
         slug: Set(old.to_owned()),
-        expires_at: Set(now + KEPT),
+        expires_at: Set(now + FORMER_SLUG_TTL),
         created_at: Set(now),
         ..Default::default()
     })
@@ -118,21 +118,21 @@ async fn keep<P: WritePermission>(tx: &OrgTx<P>, old: &str, new: &str) -> Result
 }
 
 #[derive(FromQueryResult)]
-struct Known {
-    #[expect(dead_code, reason = "that there is one is all that is asked")]
+struct TakenSlug {
+    #[expect(dead_code, reason = "only the existence of a row matters")]
     slug: String,
 }
 
-/// Refuses a slug that some organization had a while ago. To be asked when it is taken: whoever gives it up at the same
-/// time is waited for there, and seen here.
+/// Fails for a former slug of another organization. Call it after the slug is taken: the unique index then waits for a
+/// concurrent transaction that gives the slug up, and this check finds its row.
 ///
 /// # Errors
 /// `SLUG_TAKEN`.
-pub(super) async fn refuse_former<P: RequiredPermission>(tx: &OrgTx<P>, slug: &str) -> Result<()> {
+pub(super) async fn refuse_former_slug<P: RequiredPermission>(tx: &OrgTx<P>, slug: &str) -> Result<()> {
     refuse_slug::<slug_history::Entity, P>(tx, slug_history::Column::Slug, slug).await
 }
 
-/// Refuses a slug that stands in this column of `E`, whosever it is.
+/// Fails if any organization has the slug in this column of `E`.
 async fn refuse_slug<E: EntityTrait, P: RequiredPermission>(
     tx: &OrgTx<P>,
     column: E::Column,
@@ -140,16 +140,17 @@ async fn refuse_slug<E: EntityTrait, P: RequiredPermission>(
 ) -> Result<()> {
     let mut query = Query::select();
     query.column(column).from(E::default()).and_where(column.eq(slug)).limit(1);
-    #[expect(clippy::disallowed_methods, reason = "the names of organizations are one space for all")]
-    let known: Vec<Known> = tx.query_across_orgs(&query).await?;
-    match known.is_empty() {
+    #[expect(clippy::disallowed_methods, reason = "slugs are unique among all organizations")]
+    let rows: Vec<TakenSlug> = tx.query_across_orgs(&query).await?;
+    match rows.is_empty() {
         true => Ok(()),
         false => Err(ErrorCode::SlugTaken.refuse()),
     }
 }
 
-/// What the audit log tells of a change. Of a personal organization only what was changed: the words say who its person is.
-fn told(before: &Organization, after: &Organization) -> Details {
+/// Returns the details of a change for the audit log. For a personal organization they contain only the changed fields, because
+/// the values identify the user.
+fn details(before: &Organization, after: &Organization) -> Details {
     let facts = |organization: &Organization| -> Value {
         json!({
             "slug": organization.slug,
@@ -160,12 +161,12 @@ fn told(before: &Organization, after: &Organization) -> Details {
     if before.kind != PERSONAL {
         return Details::changed(facts(before), facts(after));
     }
-    let renamed = [
+    let changed = [
         ("slug", before.slug != after.slug),
         ("name", before.name != after.name),
         ("description", before.description != after.description),
     ];
-    let renamed: Vec<_> =
-        renamed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
-    Details::changed(json!({}), json!({ "changed": renamed }))
+    let changed: Vec<_> =
+        changed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
+    Details::changed(json!({}), json!({ "changed": changed }))
 }

@@ -1,4 +1,4 @@
-//! Roles of an organization's own: a name and a set of permissions.
+//! Custom roles of an organization: a name and a set of permissions.
 
 use std::collections::HashMap;
 
@@ -26,44 +26,44 @@ use crate::{
     tenancy::organizations,
 };
 
-/// Longest key, in characters.
+/// Maximum length of a key, in characters.
 const KEY_MAX: usize = 50;
 
-/// What a new role is.
+/// The data of a new role.
 #[derive(Clone, Debug)]
 pub struct NewRole {
-    /// Its name, for people; unique in the organization.
+    /// Display name; unique in the organization.
     pub name: RoleName,
-    /// What it is for.
+    /// The purpose of the role.
     pub description: RoleDescription,
-    /// What it allows.
+    /// The permissions that the role includes.
     pub permissions: PermissionSet,
 }
 
-/// What is to change; `None` leaves a field as it is.
+/// Changes of a role. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RoleChanges {
-    /// Its name, for people; unique in the organization.
+    /// Display name; unique in the organization.
     pub name: Option<RoleName>,
-    /// What it is for.
+    /// The purpose of the role.
     pub description: Option<RoleDescription>,
 }
 
-/// A role, and what it allows.
+/// A role with its permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleWithPermissions {
     /// The role.
     pub role: Role,
-    /// What it allows.
+    /// The permissions that the role includes.
     pub permissions: PermissionSet,
 }
 
-/// What the list can be ordered by. An organization has few roles: no index is needed beyond that of the names.
+/// Sort key of the list. An organization has few roles, so only the name has an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleKey {
-    /// When it was made: the built-in ones come first.
+    /// Creation time; built-in roles come first.
     CreatedAt,
-    /// Its name, without regard to case.
+    /// Display name, case-insensitive.
     Name,
 }
 
@@ -78,13 +78,14 @@ impl SortKey for RoleKey {
     }
 }
 
-/// The facts of a role that the audit log tells.
+/// Returns the values of a role for the audit log.
 pub(crate) fn facts(role: &Role, permissions: PermissionSet) -> Value {
     let permissions: Vec<_> = permissions.iter().map(Permission::as_str).collect();
     json!({ "key": role.key, "name": role.name, "description": role.description, "permissions": permissions })
 }
 
-async fn allowing<P: RequiredPermission>(
+/// Adds the permissions to each role.
+async fn with_permissions<P: RequiredPermission>(
     tx: &OrgTx<P>,
     roles: Vec<Role>,
 ) -> Result<Vec<RoleWithPermissions>> {
@@ -97,28 +98,28 @@ async fn allowing<P: RequiredPermission>(
     Ok(roles.into_iter().map(of).collect())
 }
 
-/// One page of the roles.
+/// Returns one page of the roles.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn list(tx: &OrgTx<RolesRead>, listing: PageRequest<RoleKey>) -> Result<Page<RoleWithPermissions>> {
-    let page = tx.find::<Entity>().page(listing).await?;
-    Ok(Page { data: allowing(tx, page.data).await?, next: page.next })
+/// Any database error.
+pub async fn list(tx: &OrgTx<RolesRead>, request: PageRequest<RoleKey>) -> Result<Page<RoleWithPermissions>> {
+    let page = tx.find::<Entity>().page(request).await?;
+    Ok(Page { data: with_permissions(tx, page.data).await?, next: page.next })
 }
 
-/// One role.
+/// Returns one role.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's.
+/// `NotFound`, also for a role of another organization.
 pub async fn get<P: RequiredPermission>(tx: &OrgTx<P>, id: RoleId) -> Result<RoleWithPermissions> {
     let role = tx.find::<Entity>().filter(Column::Id.eq(id)).one().await?;
-    allowing(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME))
+    with_permissions(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME))
 }
 
-/// Whether there is such a role, for whoever may do anything to it.
+/// Checks that a role exists.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's.
+/// `NotFound`, also for a role of another organization.
 pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: RoleId) -> Result<()> {
     match tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await? {
         true => Ok(()),
@@ -126,7 +127,7 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: RoleId) -> Result<
     }
 }
 
-/// A role of the organization's own, locked. `expected`: the version that a client knows.
+/// Locks a custom role and returns it. `expected`: the version that a client knows.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`.
@@ -139,19 +140,19 @@ pub(crate) async fn lock<P: WritePermission>(
     expected.check(&role.version)?;
     match role.is_builtin {
         true => Err(ErrorCode::RoleBuiltin.refuse()),
-        false => allowing(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME)),
+        false => with_permissions(tx, vec![role]).await?.pop().ok_or(Error::NotFound(Entity::NAME)),
     }
 }
 
-/// Adds a role.
+/// Creates a role.
 ///
 /// # Errors
 /// `ESCALATION`; `ROLE_NAME_TAKEN`; `ORGANIZATION_DELETED`.
 pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<RoleWithPermissions> {
     tx.facts().refuse_escalation(new.permissions, false)?;
-    // Of two that want one name at once, the second sees the key of the first taken and its name refused.
+    // The lock serializes concurrent requests, so that the checks of the name and the key see all other roles.
     organizations::lock(tx).await?;
-    refuse_resembling(tx, &new.name, None).await?;
+    refuse_similar_name(tx, &new.name, None).await?;
     let now = tx.now();
     let role = tx
         .insert(ActiveModel {
@@ -168,16 +169,16 @@ pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<RoleWithPer
             ..Default::default()
         })
         .await?;
-    allow(tx, role.id, new.permissions).await?;
+    add_permissions(tx, role.id, new.permissions).await?;
     tx.record(Action::RoleCreated, role.id, Details::created(facts(&role, new.permissions))).await?;
     Ok(RoleWithPermissions { role, permissions: new.permissions })
 }
 
-/// Refuses a name that can be taken for that of another role than `this`: people would give a role that they do not mean.
+/// Fails for a name that looks like that of a role other than `this`, because members could grant the wrong role.
 ///
 /// # Errors
 /// `ROLE_NAME_TAKEN`.
-async fn refuse_resembling<P: WritePermission>(
+async fn refuse_similar_name<P: WritePermission>(
     tx: &OrgTx<P>,
     name: &RoleName,
     this: Option<RoleId>,
@@ -189,16 +190,16 @@ async fn refuse_resembling<P: WritePermission>(
     }
 }
 
-/// `wanted`, unless a role has it or had it: a key never changes its meaning.
+/// Returns `wanted`, with a random suffix if a role has or had this key. So a key never refers to another role.
 async fn free_key<P: WritePermission>(tx: &OrgTx<P>, wanted: String) -> Result<String> {
-    let is_it = || Column::Key.eq(wanted.as_str());
-    let is_taken = tx.find::<Entity>().filter(is_it()).exists().await?
-        || tx.find_deleted::<Entity>().filter(is_it()).exists().await?;
+    let has_key = || Column::Key.eq(wanted.as_str());
+    let is_taken = tx.find::<Entity>().filter(has_key()).exists().await?
+        || tx.find_deleted::<Entity>().filter(has_key()).exists().await?;
     let key = if is_taken { format!("{wanted}-{}", hex(&random_bytes::<4>())) } else { wanted };
     Ok(key.chars().take(KEY_MAX).collect())
 }
 
-/// Changes name and description. A change that changes nothing leaves no trace.
+/// Updates name and description. Without a difference, neither the version changes nor an event is recorded.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ROLE_NAME_TAKEN`.
@@ -209,13 +210,13 @@ pub async fn update(
     expected: &Expected,
 ) -> Result<RoleWithPermissions> {
     if changes.name.is_some() {
-        // Names are compared with each other, so one is changed at a time.
+        // The name is compared with all other names, so the lock serializes changes of names.
         organizations::lock(tx).await?;
     }
     let RoleWithPermissions { role: before, permissions } = lock(tx, id, expected).await?;
     let mut after = before.clone();
     if let Some(name) = changes.name {
-        refuse_resembling(tx, &name, Some(id)).await?;
+        refuse_similar_name(tx, &name, Some(id)).await?;
         (after.name_key, after.name) = (name.key(), name.into());
     }
     if let Some(description) = changes.description {
@@ -243,7 +244,8 @@ pub async fn update(
     Ok(RoleWithPermissions { role, permissions })
 }
 
-/// Changes what a role allows. What it allows already may stay, also where whoever acts lacks it: nobody gains by that.
+/// Replaces the permissions of a role. Permissions of the role can stay even if the caller does not have them, because
+/// nobody gains a permission.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED`; `ROLE_BUILTIN`; `ESCALATION`.
@@ -258,13 +260,13 @@ pub async fn set_permissions(
         return Ok(before);
     }
     tx.facts().refuse_escalation(permissions.without(before.permissions), false)?;
-    let gone = before.permissions.without(permissions);
-    if !gone.is_empty() {
-        let gone = role_permissions::Column::Permission.is_in(gone.iter().map(Permission::as_str));
-        let condition = Condition::all().add(role_permissions::Column::RoleId.eq(id)).add(gone);
+    let removed = before.permissions.without(permissions);
+    if !removed.is_empty() {
+        let rows = role_permissions::Column::Permission.is_in(removed.iter().map(Permission::as_str));
+        let condition = Condition::all().add(role_permissions::Column::RoleId.eq(id)).add(rows);
         tx.delete::<role_permissions::Entity>(condition).await?;
     }
-    allow(tx, id, permissions.without(before.permissions)).await?;
+    add_permissions(tx, id, permissions.without(before.permissions)).await?;
     let version = Set(before.role.version + 1);
     let row = ActiveModel { id: Set(id), version, updated_at: Set(tx.now()), ..Default::default() };
     let role = tx.update(row).await?;
@@ -273,8 +275,12 @@ pub async fn set_permissions(
     Ok(RoleWithPermissions { role, permissions })
 }
 
-/// By one statement.
-async fn allow<P: WritePermission>(tx: &OrgTx<P>, role: RoleId, permissions: PermissionSet) -> Result<()> {
+/// Adds permissions to a role with one statement.
+async fn add_permissions<P: WritePermission>(
+    tx: &OrgTx<P>,
+    role: RoleId,
+    permissions: PermissionSet,
+) -> Result<()> {
     let row = |permission: Permission| role_permissions::ActiveModel {
         id: Set(RolePermissionId::new(tx.now())),
         role_id: Set(role),

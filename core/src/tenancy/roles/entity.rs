@@ -11,28 +11,28 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "roles")]
 pub struct Model {
-    /// The role.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RoleId,
-    /// Where it holds.
+    /// The organization.
     pub organization_id: OrgId,
-    /// Its stable name, for programs.
+    /// Stable key for programs, such as `admin`.
     pub key: String,
-    /// Its name, for people.
+    /// Display name.
     pub name: String,
-    /// What uniqueness is judged by.
+    /// Canonical form of `name`, for uniqueness.
     pub name_key: String,
-    /// What it is for.
+    /// The purpose of the role.
     pub description: String,
-    /// Do its permissions come from code?
+    /// Whether the role is built-in. Permissions of built-in roles are in the code.
     pub is_builtin: bool,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
-    /// When it was deleted.
+    /// When it was deleted. `None` if it is not.
     pub deleted_at: Option<DateTimeUtc>,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! The one rule of giving rights to others.
+//! The rules against privilege escalation.
 
 use crate::{
     Error, Result,
@@ -9,13 +9,13 @@ use crate::{
 };
 
 impl ActorAccess {
-    /// The one rule of giving: whoever gives a permission holds it, and only an owner makes owners. Every path that
-    /// grants asks here: roles made or changed, roles of members, invitations, whoever is brought back.
+    /// Checks a grant: users can only grant permissions that they have, and only owners can make owners. Every operation that
+    /// grants permissions calls it: creating and changing roles, roles of members, invitations, and reactivation of members.
     ///
     /// # Errors
-    /// `OWNER_PROTECTED`; `ESCALATION` naming what is missing.
-    pub fn refuse_escalation(&self, given: PermissionSet, makes_owner: bool) -> Result<()> {
-        let missing = given.without(self.held);
+    /// `OWNER_PROTECTED`; `ESCALATION` with the missing permissions.
+    pub fn refuse_escalation(&self, granted: PermissionSet, makes_owner: bool) -> Result<()> {
+        let missing = granted.without(self.held);
         match () {
             () if self.is_owner => Ok(()),
             () if makes_owner => Err(ErrorCode::OwnerProtected.refuse()),
@@ -24,7 +24,7 @@ impl ActorAccess {
         }
     }
 
-    /// The other half: only an owner touches owners, and only who proved who he is a short while ago.
+    /// Checks a change of an owner: only owners with a recent login can change owners.
     ///
     /// # Errors
     /// `OWNER_PROTECTED`, `REAUTH_REQUIRED`.
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gives_what_he_does_not_hold() {
+    fn nobody_grants_permissions_that_they_do_not_have() {
         use Permission::{AuditRead, RolesCreate, SettingsUpdate};
         let some = facts(&[RolesCreate, AuditRead], false, true);
         let set = |permissions: &[Permission]| permissions.iter().copied().collect::<PermissionSet>();
@@ -57,14 +57,14 @@ mod tests {
             Err(Error::Escalation(missing)) => assert_eq!(missing, set(&[SettingsUpdate])),
             other => panic!("{other:?}"),
         }
-        // Not even who holds everything makes owners.
+        // Even a user with all permissions cannot make owners.
         let all = ActorAccess { held: PermissionSet::all(), ..some };
         assert_eq!(all.refuse_escalation(set(&[]), true).unwrap_err().code(), ErrorCode::OwnerProtected);
         assert!(facts(&[], true, false).refuse_escalation(PermissionSet::all(), true).is_ok());
     }
 
     #[test]
-    fn only_an_owner_who_is_really_there_touches_owners() {
+    fn only_an_owner_with_a_recent_login_changes_owners() {
         let code = |facts: ActorAccess| facts.refuse_touching_owner().err().map(|error| error.code());
         assert_eq!(code(facts(Permission::ALL, false, true)), Some(ErrorCode::OwnerProtected));
         assert_eq!(code(facts(&[], true, false)), Some(ErrorCode::ReauthRequired));

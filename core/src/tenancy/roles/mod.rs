@@ -1,4 +1,4 @@
-//! Roles of an organization. The built-in ones are a row each; what they allow comes from code.
+//! Roles of an organization. Each built-in role is a row; its permissions are in the code.
 
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod role_permissions;
@@ -30,7 +30,7 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// Gives a new organization its built-in roles. Part of its foundation, and of that event.
+/// Creates the built-in roles of a new organization. The event of its creation covers them.
 pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
     let now = tx.now();
     let row = |role: BuiltinRole| entity::ActiveModel {
@@ -49,13 +49,13 @@ pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
     tx.insert_many(BuiltinRole::ALL.map(row).into()).await
 }
 
-/// The id of a built-in role.
+/// Returns the id of a built-in role.
 pub(crate) async fn builtin<P: RequiredPermission>(tx: &OrgTx<P>, role: BuiltinRole) -> Result<RoleId> {
     Ok(tx.find::<Entity>().filter(Column::Key.eq(role.key())).one().await?.id)
 }
 
-/// The change that deletes a role.
-pub(crate) fn deleted<P: RequiredPermission>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveModel {
+/// Returns the changed row that marks a role as deleted.
+pub(crate) fn deleted_row<P: RequiredPermission>(tx: &OrgTx<P>, role: &Role) -> entity::ActiveModel {
     entity::ActiveModel {
         id: Set(role.id),
         version: Set(role.version + 1),
@@ -65,16 +65,17 @@ pub(crate) fn deleted<P: RequiredPermission>(tx: &OrgTx<P>, role: &Role) -> enti
     }
 }
 
-/// What roles of the organization allow, in the order given.
+/// Returns these roles with their permissions, in the same order.
 pub(crate) async fn grants<P: RequiredPermission>(
     tx: &OrgTx<P>,
     roles: Vec<Role>,
 ) -> Result<Vec<RoleGrants>> {
-    let own: Vec<_> = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id).collect();
+    let custom: Vec<_> = roles.iter().filter(|role| !role.is_builtin).map(|role| role.id).collect();
     let mut stored = HashMap::<RoleId, PermissionSet>::new();
-    for allowed in tx.find::<role_permissions::Entity>().all_of(role_permissions::Column::RoleId, own).await?
+    for allowed in
+        tx.find::<role_permissions::Entity>().all_of(role_permissions::Column::RoleId, custom).await?
     {
-        // One of a newer program's is none of ours.
+        // A permission of a newer version of the program is ignored.
         let permission = Permission::parse(&allowed.permission);
         let set = stored.entry(allowed.role_id).or_default();
         *set = set.union(permission.into_iter().collect());
@@ -87,7 +88,7 @@ pub(crate) async fn grants<P: RequiredPermission>(
     Ok(grants.collect())
 }
 
-/// What the living roles with these ids allow, in the order of the ids.
+/// Returns the roles with these ids and their permissions, without deleted roles, sorted by id.
 pub(crate) async fn grants_by_id<P: RequiredPermission>(
     tx: &OrgTx<P>,
     ids: &[RoleId],
@@ -97,20 +98,19 @@ pub(crate) async fn grants_by_id<P: RequiredPermission>(
     grants(tx, roles).await
 }
 
-/// The keys of the roles of the organization that hold `permission`: the built-in ones first.
-pub(crate) async fn that_grant<P: RequiredPermission>(
+/// Returns the keys of the roles of the organization that include `permission`, the built-in ones first.
+pub(crate) async fn keys_granting<P: RequiredPermission>(
     tx: &OrgTx<P>,
     permission: Permission,
 ) -> Result<Vec<String>> {
     let grants = |role: &BuiltinRole| role.permissions().contains(permission);
     let builtin = BuiltinRole::ALL.iter().filter(|role| grants(role)).map(|role| role.key().to_owned());
     let allowed = role_permissions::Column::Permission.eq(permission.as_str());
-    let own = tx.find::<Entity>().filter(Column::IsBuiltin.eq(false)).where_in::<role_permissions::Entity>(
-        Column::Id,
-        role_permissions::Column::RoleId,
-        allowed,
-    );
-    let mut own = own.all().await?;
-    own.sort_by_key(|role| role.id);
-    Ok(builtin.chain(own.into_iter().map(|role| role.key)).collect())
+    let custom = tx
+        .find::<Entity>()
+        .filter(Column::IsBuiltin.eq(false))
+        .where_in::<role_permissions::Entity>(Column::Id, role_permissions::Column::RoleId, allowed);
+    let mut custom = custom.all().await?;
+    custom.sort_by_key(|role| role.id);
+    Ok(builtin.chain(custom.into_iter().map(|role| role.key)).collect())
 }

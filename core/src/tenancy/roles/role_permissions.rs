@@ -1,4 +1,4 @@
-//! Rows of `role_permissions`: what the roles of an organization's own allow.
+//! Rows of `role_permissions`: the permissions of custom roles.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,16 +11,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "role_permissions")]
 pub struct Model {
-    /// The link.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RolePermissionId,
-    /// In which organization.
+    /// The organization of the role.
     pub organization_id: OrgId,
-    /// Which role.
+    /// The role.
     pub role_id: RoleId,
-    /// What it allows, as the API spells it.
+    /// The permission in the spelling of the API, such as `tasks:read`.
     pub permission: String,
-    /// Since when.
+    /// When the row was inserted.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! How requests name roles: by id or by key.
+//! References to roles in requests: id or key.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,17 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// A role, as a request names it.
+/// A reference to a role in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleRef {
-    /// By id.
+    /// The id.
     Id(RoleId),
-    /// By key.
+    /// The key.
     Key(String),
 }
 
 impl RoleRef {
-    /// A UUID is an id; no key is one.
+    /// Parses a reference. A UUID in its canonical spelling is an id; a key is never a UUID.
     pub fn parse(text: &str) -> Self {
         match Uuid::try_parse(text) {
             Ok(id) if id.to_string() == text => Self::Id(RoleId(id)),
@@ -34,7 +34,7 @@ impl RoleRef {
         }
     }
 
-    fn names(&self, role: &Role) -> bool {
+    fn matches(&self, role: &Role) -> bool {
         match self {
             Self::Id(id) => role.id == *id,
             Self::Key(key) => role.key == *key,
@@ -42,25 +42,25 @@ impl RoleRef {
     }
 }
 
-/// The living role that is named so, where there is one.
+/// Finds the role of a reference. `None` if it does not exist or is deleted.
 pub(crate) async fn find<P: RequiredPermission>(tx: &OrgTx<P>, wanted: &RoleRef) -> Result<Option<Role>> {
-    Ok(named(tx, std::slice::from_ref(wanted)).await?.into_iter().next())
+    Ok(find_all(tx, std::slice::from_ref(wanted)).await?.into_iter().next())
 }
 
-/// The living roles that are named, each once, with what they allow. `field`: where they were named.
+/// Finds the roles of these references with their permissions, each role once. `field`: the field of the request.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` naming every one that is not there.
+/// `VALIDATION_FAILED` for every role that does not exist or is deleted.
 pub(crate) async fn resolve<P: RequiredPermission>(
     tx: &OrgTx<P>,
     field: &str,
     wanted: &[RoleRef],
 ) -> Result<Vec<RoleGrants>> {
-    let roles = named(tx, wanted).await?;
+    let roles = find_all(tx, wanted).await?;
     let mut fields = FieldErrors::default();
-    for (place, wanted) in wanted.iter().enumerate() {
-        if !roles.iter().any(|role| wanted.names(role)) {
-            fields.add(&format!("{field}[{place}]"), "UNKNOWN_REFERENCE", "There is no such role.");
+    for (index, wanted) in wanted.iter().enumerate() {
+        if !roles.iter().any(|role| wanted.matches(role)) {
+            fields.add(&format!("{field}[{index}]"), "UNKNOWN_REFERENCE", "There is no such role.");
         }
     }
     fields.into_result()?;
@@ -68,7 +68,7 @@ pub(crate) async fn resolve<P: RequiredPermission>(
     grants(tx, distinct.into_values().collect()).await
 }
 
-async fn named<P: RequiredPermission>(tx: &OrgTx<P>, wanted: &[RoleRef]) -> Result<Vec<Role>> {
+async fn find_all<P: RequiredPermission>(tx: &OrgTx<P>, wanted: &[RoleRef]) -> Result<Vec<Role>> {
     let (mut ids, mut keys) = (Vec::new(), Vec::new());
     for wanted in wanted {
         match wanted {
@@ -76,8 +76,8 @@ async fn named<P: RequiredPermission>(tx: &OrgTx<P>, wanted: &[RoleRef]) -> Resu
             RoleRef::Key(key) => keys.push(key.as_str()),
         }
     }
-    let named = Condition::any().add(Column::Id.is_in(ids)).add(Column::Key.is_in(keys));
-    tx.find::<Entity>().filter(named).all().await
+    let condition = Condition::any().add(Column::Id.is_in(ids)).add(Column::Key.is_in(keys));
+    tx.find::<Entity>().filter(condition).all().await
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_and_a_key_are_told_apart() {
+    fn ids_and_keys_are_distinguished() {
         let id = "0190b3a0-0000-7000-8000-000000000001";
         assert_eq!(RoleRef::parse(id), RoleRef::Id(RoleId(id.parse().unwrap())));
         assert_eq!(RoleRef::parse(&id.to_uppercase()), RoleRef::Key(id.to_uppercase()));

@@ -1,6 +1,7 @@
-//! What an organization has settled for itself: what it does not say reads as what is usual.
+//! Settings of an organization. A setting that is not set has its default.
 //!
-//! Kept as JSON in its row, and versioned with it. What a newer program has written there stays as it is.
+//! They are stored as JSON in the row of the organization, and share its version. Settings of a newer version of the program
+//! stay as they are.
 
 mod time;
 
@@ -24,47 +25,47 @@ use crate::{
     tenancy::organizations::{self, Organization},
 };
 pub(crate) use time::time_rules;
-pub use time::{LONGEST_HOURS, TimeRules};
+pub use time::{MAX_ENTRY_HOURS, TimeRules};
 
 const CURRENCY: &str = "currency";
 const WEEK_START: &str = "week_start";
 const AUDIT_RETENTION: &str = "audit_retention_days";
 
-/// For how many days an organization may keep its audit log.
+/// Allowed retention of an audit log, in days.
 pub const AUDIT_RETENTION_DAYS: RangeInclusive<u16> = 30..=3650;
 
-/// For how many it does that has not settled it.
-const USUAL_AUDIT_RETENTION_DAYS: u16 = 365;
+/// Default retention of an audit log, in days.
+const DEFAULT_AUDIT_RETENTION_DAYS: u16 = 365;
 
-/// What holds in an organization.
+/// The settings of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// In which it reckons.
+    /// Currency of the organization.
     pub currency: Currency,
-    /// The first day of its week.
+    /// The first day of the week.
     pub week_start: WeekStart,
-    /// For how many days it keeps its audit log.
+    /// Retention of the audit log, in days.
     pub audit_retention_days: u16,
-    /// What the time of its members must heed.
+    /// The rules for time entries.
     pub time: TimeRules,
-    /// That of the organization, whose part they are.
+    /// The version of the organization.
     pub version: i64,
 }
 
-/// What is to change; `None` leaves a setting as it is.
+/// Changes of the settings. `None` leaves a setting as it is.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsChanges {
-    /// In which it reckons.
+    /// Currency of the organization.
     pub currency: Option<Currency>,
-    /// The first day of its week.
+    /// The first day of the week.
     pub week_start: Option<WeekStart>,
-    /// For how many days it keeps its audit log: one of [`AUDIT_RETENTION_DAYS`].
+    /// Retention of the audit log, in days, within [`AUDIT_RETENTION_DAYS`].
     pub audit_retention_days: Option<u16>,
-    /// May a member have two time entries at the same time?
+    /// Whether time entries of a member can overlap.
     pub overlap: Option<bool>,
-    /// How many hours a time entry may last: one of [`LONGEST_HOURS`].
+    /// Maximum duration of a time entry, in hours, within [`MAX_ENTRY_HOURS`].
     pub max_hours: Option<u16>,
-    /// May time be written down before it happened?
+    /// Whether time entries can lie in the future.
     pub future: Option<bool>,
 }
 
@@ -82,36 +83,36 @@ impl Settings {
         }
     }
 
-    /// What the audit log tells of them.
+    /// Returns the values for the audit log.
     fn facts(&self) -> Value {
         json!({
             CURRENCY: self.currency.as_str(),
             WEEK_START: self.week_start.as_str(),
             AUDIT_RETENTION: self.audit_retention_days,
-            time::OVERLAP: time::word(self.time.overlap),
-            time::LONGEST: self.time.max_hours,
-            time::FUTURE: time::word(self.time.future),
+            time::OVERLAP: time::rule(self.time.overlap),
+            time::MAX_HOURS: self.time.max_hours,
+            time::FUTURE: time::rule(self.time.future),
         })
     }
 }
 
 fn audit_retention_days(stored: &Map<String, Value>) -> u16 {
     let days = stored.get(AUDIT_RETENTION).and_then(Value::as_u64).and_then(|days| u16::try_from(days).ok());
-    days.filter(|days| AUDIT_RETENTION_DAYS.contains(days)).unwrap_or(USUAL_AUDIT_RETENTION_DAYS)
+    days.filter(|days| AUDIT_RETENTION_DAYS.contains(days)).unwrap_or(DEFAULT_AUDIT_RETENTION_DAYS)
 }
 
-/// For how long an organization with these settings keeps its audit log; `None`: one that has settled nothing, or is
-/// no more.
+/// Returns the retention of the audit log for these stored settings. `None`, for an organization without settings or one that
+/// was purged, gives the default.
 pub(crate) fn audit_retention(settings: Option<&str>) -> TimeDelta {
     TimeDelta::days(audit_retention_days(&stored(settings)).into())
 }
 
-/// As they stand in the row, with those of a newer program.
+/// Parses the stored settings, including those of a newer version of the program.
 fn stored(settings: Option<&str>) -> Map<String, Value> {
     settings.and_then(|settings| serde_json::from_str(settings).ok()).unwrap_or_default()
 }
 
-/// The settings.
+/// Returns the settings.
 ///
 /// # Errors
 /// `NotFound` when the organization was deleted at the same time.
@@ -119,11 +120,11 @@ pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Settings> {
     organizations::get(tx).await.map(|organization| Settings::of(&organization))
 }
 
-/// Changes the settings. A change that changes nothing leaves no trace: neither a new version nor an event.
+/// Updates the settings. Without a difference, neither the version changes nor an event is recorded.
 ///
 /// # Errors
-/// `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not their version.
-pub async fn change(
+/// `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not the current version.
+pub async fn update(
     tx: &OrgTx<SettingsUpdate>,
     changes: SettingsChanges,
     expected: &Expected,

@@ -1,4 +1,4 @@
-//! What an organization has settled about the time of its members.
+//! The settings for time entries.
 
 use std::ops::RangeInclusive;
 
@@ -8,53 +8,55 @@ use serde_json::{Map, Value};
 use crate::{Result, base::permissions::RequiredPermission, storage::db::OrgTx, tenancy::organizations};
 
 pub(super) const OVERLAP: &str = "time_entry_overlap";
-pub(super) const LONGEST: &str = "time_entry_max_hours";
+pub(super) const MAX_HOURS: &str = "time_entry_max_hours";
 pub(super) const FUTURE: &str = "time_entry_future";
 
 const ALLOW: &str = "allow";
 const REFUSE: &str = "refuse";
 
-/// As it is stored.
-pub(super) const fn word(allowed: bool) -> &'static str {
+/// Returns the stored spelling.
+pub(super) const fn rule(allowed: bool) -> &'static str {
     if allowed { ALLOW } else { REFUSE }
 }
 
-/// How many hours a time entry may last at most, as far as an organization may say: up to 31 days.
-pub const LONGEST_HOURS: RangeInclusive<u16> = 1..=744;
+/// Allowed maximum duration of a time entry, in hours; up to 31 days.
+pub const MAX_ENTRY_HOURS: RangeInclusive<u16> = 1..=744;
 
-/// How many it may where the organization has not settled it.
-const USUAL_LONGEST_HOURS: u16 = 24;
+/// Default maximum duration of a time entry, in hours.
+const DEFAULT_MAX_ENTRY_HOURS: u16 = 24;
 
-/// What the time of the members must heed.
+/// The rules of an organization for time entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRules {
-    /// May a member have two entries at the same time?
+    /// Whether time entries of a member can overlap.
     pub overlap: bool,
-    /// How many hours an entry may last: one of [`LONGEST_HOURS`].
+    /// Maximum duration of a time entry, in hours, within [`MAX_ENTRY_HOURS`].
     pub max_hours: u16,
-    /// May it be written down before it happened?
+    /// Whether time entries can lie in the future.
     pub future: bool,
 }
 
 impl TimeRules {
-    /// As they are stored, or what is usual.
+    /// Reads the stored rules, with defaults for missing and invalid ones.
     pub(super) fn of(stored: &Map<String, Value>) -> Self {
-        let is = |name: &str| stored.get(name).and_then(Value::as_str).map(|word| word == ALLOW);
-        let hours = stored.get(LONGEST).and_then(Value::as_u64).and_then(|hours| u16::try_from(hours).ok());
+        let allows = |name: &str| stored.get(name).and_then(Value::as_str).map(|rule| rule == ALLOW);
+        let hours = stored.get(MAX_HOURS).and_then(Value::as_u64).and_then(|hours| u16::try_from(hours).ok());
         Self {
-            overlap: is(OVERLAP).unwrap_or(true),
-            max_hours: hours.filter(|hours| LONGEST_HOURS.contains(hours)).unwrap_or(USUAL_LONGEST_HOURS),
-            future: is(FUTURE).unwrap_or(false),
+            overlap: allows(OVERLAP).unwrap_or(true),
+            max_hours: hours
+                .filter(|hours| MAX_ENTRY_HOURS.contains(hours))
+                .unwrap_or(DEFAULT_MAX_ENTRY_HOURS),
+            future: allows(FUTURE).unwrap_or(false),
         }
     }
 
-    /// How long an entry may be.
-    pub fn longest(&self) -> TimeDelta {
+    /// Returns the maximum duration of a time entry.
+    pub fn max_duration(&self) -> TimeDelta {
         TimeDelta::hours(self.max_hours.into())
     }
 }
 
-/// What the time of the members must heed at this moment.
+/// Returns the current rules of the organization for time entries.
 ///
 /// # Errors
 /// `NotFound` when the organization was deleted at the same time.

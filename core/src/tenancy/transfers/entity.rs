@@ -7,49 +7,49 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// Where the handing over of an organization stands.
+/// Status of an ownership transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Status {
-    /// Offered, and not answered yet; past its time it is worth nothing.
+    /// Offered and not answered. It cannot be accepted after `expires_at`.
     #[sea_orm(string_value = "pending")]
     Pending,
-    /// Taken.
+    /// Accepted by the recipient.
     #[sea_orm(string_value = "accepted")]
     Accepted,
-    /// Not wanted by whom it was offered to.
+    /// Declined by the recipient.
     #[sea_orm(string_value = "declined")]
     Declined,
-    /// Taken back by an owner.
+    /// Cancelled by an owner.
     #[sea_orm(string_value = "cancelled")]
     Cancelled,
-    /// Not answered in time, and noted so when the next one was offered.
+    /// Not answered in time. It is stored when the next transfer is offered.
     #[sea_orm(string_value = "expired")]
     Expired,
 }
 
-/// One offer of one owner to one member.
+/// An ownership transfer: an offer of an owner to a member.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "owner_transfers")]
 pub struct Model {
-    /// The offer.
+    /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: OwnerTransferId,
-    /// Of which organization.
+    /// The organization.
     pub organization_id: OrgId,
-    /// The owner who hands it over.
+    /// The owner who offers it.
     pub from_member_id: MemberId,
-    /// The member who is to own it.
+    /// The recipient.
     pub to_member_id: MemberId,
-    /// Where it stands.
+    /// The stored status. An overdue transfer is still `pending`.
     pub status: Status,
-    /// Until when it can be accepted.
+    /// When it expires.
     pub expires_at: DateTimeUtc,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
     /// When it was offered.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

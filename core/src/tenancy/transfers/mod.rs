@@ -1,7 +1,6 @@
-//! How an organization is handed from an owner to a member: offered by the one, accepted by the other, and at no instant
-//! without an owner.
+//! Ownership transfers: an owner offers the organization, and a member accepts. The organization always has an owner.
 //!
-//! Whoever offers, accepts or ends an offer locks the organization first: they come one after the other.
+//! Every operation locks the organization first, so concurrent operations run one after the other.
 
 mod entity;
 
@@ -28,30 +27,30 @@ use crate::{
     tenancy::{members, organizations},
 };
 
-/// How long an offer can be accepted.
+/// How long a transfer can be accepted.
 const LIFETIME: TimeDelta = TimeDelta::days(7);
 
-/// The facts of an offer that the audit log tells.
+/// Returns the values of a transfer for the audit log.
 fn facts(transfer: &Transfer) -> Value {
     json!({ "from_member_id": transfer.from_member_id, "to_member_id": transfer.to_member_id })
 }
 
-/// Offers the organization to a member, who is told by mail. Nothing changes until he accepts.
+/// Offers the organization to a member and notifies them by e-mail. Nothing else changes until they accept.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for operators of the platform; `PERSONAL_ORGANIZATION`; `OWNER_PROTECTED` unless the caller is an active
-/// owner; `TRANSFER_PENDING`; `VALIDATION_FAILED` naming `member_id` when it is no other active member's.
+/// `NOT_A_MEMBER` for superusers; `PERSONAL_ORGANIZATION`; `OWNER_PROTECTED` unless the caller is an active owner;
+/// `TRANSFER_PENDING`; `VALIDATION_FAILED` for `member_id` unless it is another active member.
 pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Transfer> {
     let from = tx.own_member()?;
     organizations::refuse_personal(&organizations::lock(tx).await?)?;
     if !members::is_active_owner(tx, from).await? {
         return Err(ErrorCode::OwnerProtected.refuse());
     }
-    refuse_unfit(tx, from, to).await?;
-    if let Some(before) = unanswered(tx).await? {
+    check_recipient(tx, from, to).await?;
+    if let Some(before) = find_unanswered(tx).await? {
         match before.expires_at > tx.now() {
             true => return Err(ErrorCode::TransferPending.refuse()),
-            false => settle(tx, before, Status::Expired, Action::TransferExpired).await?,
+            false => close(tx, before, Status::Expired, Action::TransferExpired).await?,
         };
     }
     let now = tx.now();
@@ -73,9 +72,9 @@ pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Tra
     Ok(transfer)
 }
 
-async fn refuse_unfit<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
+async fn check_recipient<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: MemberId) -> Result<()> {
     let mut fields = FieldErrors::default();
-    match members::active(tx, to).await {
+    match members::get_active(tx, to).await {
         Ok(_) if to == from => {
             fields.add("member_id", "NOT_A_CHOICE", "Choose a member other than yourself.");
         }
@@ -92,29 +91,29 @@ async fn refuse_unfit<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, to: 
     fields.into_result()
 }
 
-/// The offer that can be accepted now.
+/// Returns the transfer that can be accepted now.
 ///
 /// # Errors
 /// `NotFound` when there is none.
 pub async fn pending(tx: &OrgTx<Membership>) -> Result<Transfer> {
-    let pending = unanswered(tx).await?.filter(|transfer| transfer.expires_at > tx.now());
+    let pending = find_unanswered(tx).await?.filter(|transfer| transfer.expires_at > tx.now());
     pending.ok_or(Error::NotFound("transfer"))
 }
 
-/// Accepts the offer: the caller becomes an owner, and who offered it an admin, at one instant.
+/// Accepts the transfer. In one transaction, the caller becomes an owner and the sender an admin.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for operators of the platform; `REAUTH_REQUIRED`; `NotFound` when nothing is offered;
-/// `TRANSFER_NOT_YOURS` when it is offered to somebody else; `TRANSFER_EXPIRED`; `TRANSFER_VOID` when the one is no
-/// active owner, or the other no active member, any more.
+/// `NOT_A_MEMBER` for superusers; `REAUTH_REQUIRED`; `NotFound` when there is no transfer; `TRANSFER_NOT_YOURS` when it is
+/// offered to another member; `TRANSFER_EXPIRED`; `TRANSFER_VOID` when the sender is no longer an active owner, or the caller
+/// no longer an active member.
 pub async fn accept(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
     let to = tx.own_member()?;
     if !tx.facts().is_recent {
         return Err(ErrorCode::ReauthRequired.refuse());
     }
     organizations::lock(tx).await?;
-    let before = answerable(tx, |transfer| transfer.to_member_id == to).await?;
-    let is_valid = match members::active(tx, to).await {
+    let before = find_answerable(tx, |transfer| transfer.to_member_id == to).await?;
+    let is_valid = match members::get_active(tx, to).await {
         Ok(_) => members::is_active_owner(tx, before.from_member_id).await?,
         Err(Error::NotFound(_)) => false,
         Err(error) => return Err(error),
@@ -122,51 +121,52 @@ pub async fn accept(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
     if !is_valid {
         return Err(ErrorCode::TransferVoid.refuse());
     }
-    members::hand_over(tx, before.from_member_id, to).await?;
-    settle(tx, before, Status::Accepted, Action::TransferAccepted).await
+    members::transfer_ownership(tx, before.from_member_id, to).await?;
+    close(tx, before, Status::Accepted, Action::TransferAccepted).await
 }
 
-/// Ends the offer: taken back by an owner, or declined by whom it was offered to.
+/// Ends the transfer. The recipient declines it; an owner cancels it.
 ///
 /// # Errors
-/// `NotFound` when nothing is offered; `TRANSFER_NOT_YOURS` for anybody else; `TRANSFER_EXPIRED`.
+/// `NotFound` when there is no transfer; `TRANSFER_NOT_YOURS` for other members; `TRANSFER_EXPIRED`.
 pub async fn cancel(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
     organizations::lock(tx).await?;
     let is_owner = match tx.member() {
         Some(member) => members::is_active_owner(tx, member).await?,
-        // Who of the platform says why counts as one.
+        // A superuser who gave a reason counts as an owner.
         None => tx.facts().is_owner,
     };
-    let is_his = |transfer: &Transfer| Some(transfer.to_member_id) == tx.member();
-    let before = answerable(tx, |transfer| is_owner || is_his(transfer)).await?;
-    match is_his(&before) {
-        true => settle(tx, before, Status::Declined, Action::TransferDeclined).await,
-        false => settle(tx, before, Status::Cancelled, Action::TransferCancelled).await,
+    let is_recipient = |transfer: &Transfer| Some(transfer.to_member_id) == tx.member();
+    let before = find_answerable(tx, |transfer| is_owner || is_recipient(transfer)).await?;
+    match is_recipient(&before) {
+        true => close(tx, before, Status::Declined, Action::TransferDeclined).await,
+        false => close(tx, before, Status::Cancelled, Action::TransferCancelled).await,
     }
 }
 
-/// The offer nobody has answered, in time or not. There is one at most.
-async fn unanswered<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Option<Transfer>> {
+/// Returns the stored pending transfer, also an expired one. There is at most one.
+async fn find_unanswered<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Option<Transfer>> {
     match tx.find::<Entity>().filter(Column::Status.eq(Status::Pending)).one().await {
         Err(Error::NotFound(_)) => Ok(None),
         found => found.map(Some),
     }
 }
 
-/// The offer, if the caller may answer it and it is not too late.
-async fn answerable<P: RequiredPermission>(
+/// Returns the transfer, if `is_allowed` permits the caller to answer it and it has not expired.
+async fn find_answerable<P: RequiredPermission>(
     tx: &OrgTx<P>,
-    may: impl Fn(&Transfer) -> bool,
+    is_allowed: impl Fn(&Transfer) -> bool,
 ) -> Result<Transfer> {
-    match unanswered(tx).await? {
+    match find_unanswered(tx).await? {
         None => Err(Error::NotFound("transfer")),
-        Some(transfer) if !may(&transfer) => Err(ErrorCode::TransferNotYours.refuse()),
+        Some(transfer) if !is_allowed(&transfer) => Err(ErrorCode::TransferNotYours.refuse()),
         Some(transfer) if transfer.expires_at <= tx.now() => Err(ErrorCode::TransferExpired.refuse()),
         Some(transfer) => Ok(transfer),
     }
 }
 
-async fn settle<P: WritePermission>(
+/// Ends a transfer with `status` and records the event.
+async fn close<P: WritePermission>(
     tx: &OrgTx<P>,
     before: Transfer,
     status: Status,

@@ -29,6 +29,6 @@ pub(super) async fn refuse_others<P: RequiredPermission>(tx: &OrgTx<P>, task: &T
     let is_his = tx.member().is_some() && [task.created_by, task.assignee_id].contains(&tx.member());
     match is_his || tx.may(Permission::TasksManageAll) {
         true => Ok(()),
-        false => Err(members::lack(tx, Permission::TasksManageAll).await?),
+        false => Err(members::missing_permission(tx, Permission::TasksManageAll).await?),
     }
 }

@@ -39,7 +39,7 @@ impl Book {
     pub(super) async fn open<P: WritePermission>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
         let named: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
         let assignees = new.iter().filter_map(|new| new.assignee_id).collect();
-        let members = ReferencedMembers::kept(tx, assignees).await?;
+        let members = ReferencedMembers::lock(tx, assignees).await?;
         let tags = new.iter().flat_map(|new| new.tags.iter().copied()).collect();
         let tags = tags::known(tx, tags).await?;
         let (mut projects, mut last) = (HashMap::new(), HashMap::new());

@@ -61,7 +61,7 @@ pub async fn update(
     changes: TaskChanges,
     expected: &Expected,
 ) -> Result<TaskWithTags> {
-    let assignees = ReferencedMembers::kept(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
+    let assignees = ReferencedMembers::lock(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     own::refuse_others(tx, &task).await?;
     let before = shown(tx, task).await?;

@@ -107,7 +107,7 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TimeEntryId) -> Re
 async fn refuse_foreign<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     match tx.member() == Some(member) || tx.may(Permission::TimeEntriesManageAll) {
         true => Ok(()),
-        false => Err(members::lack(tx, Permission::TimeEntriesManageAll).await?),
+        false => Err(members::missing_permission(tx, Permission::TimeEntriesManageAll).await?),
     }
 }
 

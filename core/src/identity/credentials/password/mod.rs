@@ -1,4 +1,4 @@
-//! Passwords: which are refused, what is stored of them, and the threads that compute it.
+//! Passwords: the strength rules, the stored hashes, and the threads that compute them.
 
 mod phc;
 mod pool;
@@ -6,90 +6,91 @@ mod strength;
 
 use std::thread::available_parallelism;
 
-use phc::{Memory, Stored};
-pub use phc::{check_imported_hash, require_memory};
-use pool::Pool;
-pub use strength::{length, refuse_weak, require_length, shortest};
+use phc::{HashMemory, StoredHash};
+pub use phc::{check_imported_hash, set_hash_memory};
+use pool::HashingPool;
+pub use strength::{length, min_length, refuse_weak, set_min_length};
 
 use crate::{
     Result,
     base::{crypto::Secret, text},
 };
 
-/// Hashes passwords and verifies them, few at a time on threads of its own. One of a process; the threads end with its
-/// last clone.
+/// Hashes and verifies passwords on a few dedicated threads. There is one per process; the threads end with its last
+/// clone.
 #[derive(Clone)]
 pub struct Passwords {
-    pool: Pool,
+    pool: HashingPool,
 }
 
-/// Whether a password is the one of a stored hash.
+/// The result of verifying a password against a stored hash.
 pub(super) enum Verdict {
-    /// It is not.
+    /// The password does not match.
     Wrong,
-    /// It is, or as much of it as the hash covers.
+    /// The password matches, as far as the hash covers it.
     Right,
-    /// It is, but its hash is made as it is no longer done. This one is to be stored instead.
+    /// The password matches, but its hash is outdated. Store `renewed` instead.
     Outdated {
-        /// The PHC string of the same password, made as it is done today.
+        /// The PHC string of the same password with the current parameters.
         renewed: String,
     },
 }
 
 impl Verdict {
-    /// Is the password the one of the hash?
+    /// Returns whether the password matches the hash.
     pub(super) const fn is_right(&self) -> bool {
         matches!(self, Self::Right | Self::Outdated { .. })
     }
 }
 
 impl Passwords {
-    /// Bounds of a password, in characters of its one form ([`text::opaque`]); of four bytes each at most.
+    /// Bounds of the length of a password, in characters of its normalized form ([`text::opaque`]), of at most four
+    /// bytes each.
     pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
-    /// With as many threads as there are cores to spare: one is left for everything else.
+    /// Starts one thread per core, but leaves one core for everything else.
     ///
     /// # Errors
-    /// Only when the system gives no thread.
+    /// Only when the system cannot start a thread.
     pub fn new() -> Result<Self> {
         let cores = available_parallelism().map_or(1, usize::from);
-        Ok(Self { pool: Pool::start(cores.saturating_sub(1).max(1))? })
+        Ok(Self { pool: HashingPool::start(cores.saturating_sub(1).max(1))? })
     }
 
-    /// The PHC string of a password, in its one form ([`text::opaque`]).
+    /// Returns the PHC string of a password in its normalized form ([`text::opaque`]).
     ///
     /// # Errors
-    /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
+    /// `Unavailable` when too many requests are waiting, or when this one cannot start within 2 s.
     pub async fn hash(&self, password: Secret<String>) -> Result<String> {
         self.pool.run(move |memory| phc::hash(text::opaque(password.expose()).as_bytes(), memory)).await?
     }
 
-    /// Is it the password of `hash`? Without a hash, or with one that cannot be verified: no, after the time that a
-    /// hash of today takes. An imported hash takes its own time until its person logs in. The password is tried in its one
-    /// form, and as it was typed where that is another: hashes were once made of that.
+    /// Verifies a password against `hash`. Without a hash, or with one that cannot be verified, the result is `Wrong`
+    /// after the time that a current hash takes. An imported hash takes its own time until its user logs in. The
+    /// password is tried in its normalized form, and as it was typed if that differs: older hashes used the typed form.
     ///
     /// # Errors
-    /// `Unavailable` when too many are waiting, or when its turn does not come in 2 s.
+    /// `Unavailable` when too many requests are waiting, or when this one cannot start within 2 s.
     pub(super) async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
         self.pool.run(move |memory| verify(password.expose(), hash.as_deref(), memory)).await?
     }
 }
 
-fn verify(typed: &str, hash: Option<&str>, memory: &mut Memory) -> Result<Verdict> {
-    let stored = hash.and_then(Stored::parse);
+fn verify(typed: &str, hash: Option<&str>, memory: &mut HashMemory) -> Result<Verdict> {
+    let stored = hash.and_then(StoredHash::parse);
     if stored.is_none() && hash.is_some() {
         tracing::warn!(
             "cannot verify a stored password hash: its format is unknown, or its cost is too high"
         );
     }
-    let somebody = stored.is_some();
-    let Some(stored) = stored.or_else(Stored::of_nobody) else { return Ok(Verdict::Wrong) };
+    let has_hash = stored.is_some();
+    let Some(stored) = stored.or_else(StoredHash::dummy) else { return Ok(Verdict::Wrong) };
     let password = text::opaque(typed);
     let mut forms = [Some(&*password), Some(typed).filter(|typed| *typed != password)].into_iter().flatten();
-    // Of nobody both are tried too: how long it takes depends on what was typed alone.
-    match forms.find(|form| stored.fits(form.as_bytes(), memory)).filter(|_| somebody) {
+    // Without a hash both forms are tried too, so the time depends only on the typed text.
+    match forms.find(|form| stored.matches(form.as_bytes(), memory)).filter(|_| has_hash) {
         None => Ok(Verdict::Wrong),
-        Some(form) if stored.is_present() && form == password => Ok(Verdict::Right),
+        Some(form) if stored.is_current() && form == password => Ok(Verdict::Right),
         Some(form) if !stored.covers(form.as_bytes()) => Ok(Verdict::Right),
         Some(_) => Ok(Verdict::Outdated { renewed: phc::hash(password.as_bytes(), memory)? }),
     }
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_verifies_against_its_own_hash_alone() {
+    async fn a_password_matches_only_its_own_hash() {
         let passwords = Passwords::new().unwrap();
         let hash = passwords.hash(secret("correct horse")).await.unwrap();
         let verdict = async |password, hash| passwords.verify(secret(password), hash).await.unwrap();
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outdated_hash_is_renewed_for_who_knows_the_password() {
+    async fn an_outdated_hash_is_renewed_after_the_right_password() {
         let passwords = Passwords::new().unwrap();
         for (password, hash) in [
             (
@@ -128,15 +129,15 @@ mod tests {
             assert!(matches!(wrong, Verdict::Wrong), "{hash}");
             let right = passwords.verify(secret(password), Some(hash.to_owned())).await.unwrap();
             let Verdict::Outdated { renewed } = right else { panic!("{hash}") };
-            let again = passwords.verify(secret(password), Some(renewed)).await.unwrap();
-            assert!(matches!(again, Verdict::Right), "{hash}");
+            let verdict = passwords.verify(secret(password), Some(renewed)).await.unwrap();
+            assert!(matches!(verdict, Verdict::Right), "{hash}");
         }
     }
 
     #[tokio::test]
-    async fn a_hash_that_does_not_cover_what_was_typed_is_kept() {
+    async fn a_hash_that_does_not_cover_the_whole_password_is_kept() {
         let passwords = Passwords::new().unwrap();
-        // Of 100 times `x`; bcrypt sees 72 bytes.
+        // The hash of 100 times `x`; bcrypt uses only 72 bytes.
         let hash = "$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i";
         let verdict =
             async |typed: String| passwords.verify(secret(&typed), Some(hash.to_owned())).await.unwrap();
@@ -149,11 +150,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_is_the_same_however_it_is_composed() {
+    async fn unicode_compositions_of_a_password_are_equal() {
         let passwords = Passwords::new().unwrap();
         let (composed, decomposed) = ("gl\u{fc}hende L\u{e4}mpchen", "glu\u{308}hende\u{a0}La\u{308}mpchen");
-        for made_of in [composed, decomposed] {
-            let hash = passwords.hash(secret(made_of)).await.unwrap();
+        for password in [composed, decomposed] {
+            let hash = passwords.hash(secret(password)).await.unwrap();
             for typed in [composed, decomposed] {
                 let verdict = passwords.verify(secret(typed), Some(hash.clone())).await.unwrap();
                 assert!(matches!(verdict, Verdict::Right));
@@ -162,13 +163,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_of_what_was_typed_is_renewed_from_the_one_form() {
+    async fn a_hash_of_the_typed_form_is_renewed_from_the_normalized_form() {
         let passwords = Passwords::new().unwrap();
         let (composed, decomposed) = ("gl\u{fc}hende Lampe", "glu\u{308}hende Lampe");
-        let old = phc::hash(decomposed.as_bytes(), &mut Memory::default()).unwrap();
+        let old = phc::hash(decomposed.as_bytes(), &mut HashMemory::default()).unwrap();
         assert!(!passwords.verify(secret(composed), Some(old.clone())).await.unwrap().is_right());
         let verdict = passwords.verify(secret(decomposed), Some(old)).await.unwrap();
-        let Verdict::Outdated { renewed } = verdict else { panic!("it is kept") };
+        let Verdict::Outdated { renewed } = verdict else { panic!("the old hash was kept") };
         for typed in [composed, decomposed] {
             let verdict = passwords.verify(secret(typed), Some(renewed.clone())).await.unwrap();
             assert!(matches!(verdict, Verdict::Right));

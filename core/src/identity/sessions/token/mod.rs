@@ -1,4 +1,4 @@
-//! Access tokens: JWT (RFC 9068) signed by EdDSA (RFC 8037), so that who verifies cannot mint.
+//! Access tokens: JWT (RFC 9068) signed with EdDSA (RFC 8037). A service that verifies tokens cannot issue them.
 
 mod key_ring;
 #[cfg(test)]
@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
-use key_ring::Ring;
+use key_ring::KeyRing;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
@@ -29,25 +29,25 @@ use crate::{
 
 /// The media type of access tokens (RFC 9068 §2.1).
 const TYPE: &str = "at+jwt";
-/// Who the tokens are for.
+/// The audience of the tokens.
 const AUDIENCE: &str = "insula";
-/// Seconds that the clocks of two servers may differ: a token may be that young. They go by the database's clock, so they
-/// differ only when one of them has not been able to ask it yet.
-const SKEW: i64 = 60;
-/// How soon a token of an unknown key may make the process look for new keys again: a flood of them costs a look a second.
-/// A key that was published at least as long before it signs (`INSULA_KEY_LEAD`) is never missed for it.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Seconds by which a token may seem to come from the future. Servers use the clock of the database, so their clocks
+/// differ only while one of them has not been able to read it yet.
+const MAX_CLOCK_SKEW: i64 = 60;
+/// Minimum time between two reloads that tokens with unknown keys cause, so that many such tokens cost one query per
+/// second. A key that is published at least this long before it signs (`INSULA_KEY_LEAD`) is never missed.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a valid token says.
+/// The contents of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Who.
+    /// The user.
     pub user: UserId,
-    /// By which log-in.
+    /// The session.
     pub session: SessionId,
-    /// With which of its refresh tokens the token was made; 0: by a program that did not say so.
+    /// The generation of the session's refresh token with which it was issued. 0 in tokens of versions without this claim.
     pub generation: i64,
-    /// Until when, in seconds since 1970.
+    /// When it expires, in Unix seconds.
     expires: i64,
 }
 
@@ -57,7 +57,7 @@ struct Payload {
     aud: String,
     sub: Uuid,
     sid: Uuid,
-    /// A claim of our own: see [`Claims::generation`].
+    /// A private claim; see [`Claims::generation`].
     #[serde(default, rename = "gen")]
     generation: i64,
     iat: i64,
@@ -66,87 +66,87 @@ struct Payload {
     jti: Uuid,
 }
 
-/// A fresh access token.
+/// A new access token.
 #[derive(Clone)]
 pub struct AccessToken {
-    /// The token, as it is sent.
+    /// The token in its serialized form.
     pub token: String,
-    /// Seconds it lives.
+    /// Lifetime in seconds.
     pub expires_in: u64,
 }
 
-/// Why a token says nothing.
-enum Doubt {
-    /// Its key is not on the ring; it may be newer than the ring.
+/// Why a token is rejected.
+enum TokenError {
+    /// Its key is not in the key ring. The key may be newer.
     UnknownKey,
-    /// It is not valid.
+    /// The token is not valid.
     Invalid,
 }
 
-/// Makes access tokens and verifies them. One of a process.
+/// Issues and verifies access tokens. There is one per process.
 ///
-/// Keys are learned by [`Tokens::reload`]; until the first one nothing is signed and nothing is valid.
+/// [`Tokens::reload`] loads the keys. Before the first call it issues no token, and no token is valid.
 pub struct Tokens {
     db: Db,
     master: MasterKey,
     issuer: String,
     ttl: Duration,
-    /// Replaced as a whole; nobody holds the lock for longer than it takes to copy the pointer.
-    job_ref: RwLock<Arc<Ring>>,
-    /// One look for new keys at a time; when the last one began.
-    looked: Mutex<Option<Instant>>,
+    /// Replaced as a whole. The lock is held only while the pointer is copied.
+    key_ring: RwLock<Arc<KeyRing>>,
+    /// When the last reload began. The lock allows one reload at a time.
+    reloaded: Mutex<Option<Instant>>,
 }
 
 impl Tokens {
-    /// `issuer`: where the installation is reached; `ttl`: how long a token lives.
+    /// `issuer`: the public URL of the installation. `ttl`: the lifetime of a token.
     pub fn new(db: &Db, master: &MasterKey, issuer: &str, ttl: Duration) -> Self {
         Self {
             db: db.clone(),
             master: master.clone(),
             issuer: issuer.to_owned(),
             ttl,
-            job_ref: RwLock::default(),
-            looked: Mutex::default(),
+            key_ring: RwLock::default(),
+            reloaded: Mutex::default(),
         }
     }
 
-    /// Learns which keys there are now. A removed key is worth nothing from then on, and neither is what it signed.
+    /// Loads the current keys. Tokens of a removed key become invalid.
     ///
     /// # Errors
-    /// Whatever the database refuses; the keys known before stay.
+    /// Any database error; the previous keys stay.
     pub async fn reload(&self) -> Result<()> {
-        self.look(&mut *self.looked.lock().await).await
+        self.reload_locked(&mut *self.reloaded.lock().await).await
     }
 
-    async fn look(&self, looked: &mut Option<Instant>) -> Result<()> {
-        *looked = Some(Instant::now());
+    async fn reload_locked(&self, reloaded: &mut Option<Instant>) -> Result<()> {
+        *reloaded = Some(Instant::now());
         let rows = signing_keys::of_access(&self.db).await?;
-        let known = self.job_ref();
+        let known = self.key_ring();
         if !known.is_of(&rows) {
-            let job_ref = Arc::new(Ring::of(&rows, &self.master, &known, self.ttl));
-            *self.job_ref.write().unwrap_or_else(PoisonError::into_inner) = job_ref;
+            let key_ring = Arc::new(KeyRing::of(&rows, &self.master, &known, self.ttl));
+            *self.key_ring.write().unwrap_or_else(PoisonError::into_inner) = key_ring;
         }
         Ok(())
     }
 
-    fn job_ref(&self) -> Arc<Ring> {
-        Arc::clone(&self.job_ref.read().unwrap_or_else(PoisonError::into_inner))
+    fn key_ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.key_ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The ring after `known` failed: whoever comes while another looks waits for what he finds.
-    async fn ring_after(&self, known: &Arc<Ring>) -> Result<Arc<Ring>> {
-        let mut looked = self.looked.lock().await;
-        let is_recent = looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN);
-        if Arc::ptr_eq(&self.job_ref(), known) && !is_recent {
-            self.look(&mut looked).await?;
+    /// Returns the key ring after `known` did not have a key. Reloads it if needed; concurrent calls wait for one reload.
+    async fn key_ring_after(&self, known: &Arc<KeyRing>) -> Result<Arc<KeyRing>> {
+        let mut reloaded = self.reloaded.lock().await;
+        let is_recent = reloaded.is_some_and(|at| at.elapsed() < RELOAD_INTERVAL);
+        if Arc::ptr_eq(&self.key_ring(), known) && !is_recent {
+            self.reload_locked(&mut reloaded).await?;
         }
-        Ok(self.job_ref())
+        Ok(self.key_ring())
     }
 
-    /// A token for a session of `user`, valid from `now`. `generation`: the session's refresh counter.
+    /// Issues a token for a session of `user`, valid from `now`. `generation`: the session's refresh counter.
     ///
     /// # Errors
-    /// `Unavailable` while no key is known that signs.
+    /// `Unavailable` while there is no key that signs.
     pub fn issue(
         &self,
         user: UserId,
@@ -165,29 +165,29 @@ impl Tokens {
             exp: iat.saturating_add_unsigned(ttl),
             jti: SessionId::new(now).0,
         };
-        let job_ref = self.job_ref();
-        let key = job_ref.signer().ok_or(Error::Unavailable { retry_after: LOOK_AGAIN })?;
+        let key_ring = self.key_ring();
+        let key = key_ring.signer().ok_or(Error::Unavailable { retry_after: RELOAD_INTERVAL })?;
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(key.kid.clone()),
             ..Header::new(Algorithm::EdDSA)
         };
-        let token = jsonwebtoken::encode(&header, &payload, &key.signs);
+        let token = jsonwebtoken::encode(&header, &payload, &key.encoding);
         Ok(AccessToken {
             token: token.map_err(|_| Error::Broken("could not sign a token"))?,
             expires_in: ttl,
         })
     }
 
-    /// What a token says. One of an unknown key makes the process look for new keys first, at most once a second.
+    /// Verifies a token and returns its contents. If its key is unknown, the keys are reloaded first, at most once per second.
     ///
     /// # Errors
-    /// `INVALID_TOKEN` when it is of another type, algorithm, key, issuer or audience, altered, not yet or no longer valid;
+    /// `INVALID_TOKEN` when it has another type, algorithm, key, issuer or audience, is altered, or is not valid at `now`;
     /// `Unavailable` when its key is unknown and the database does not respond.
     pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
-        let job_ref = self.job_ref();
-        let claims = match self.read(&job_ref, token, now) {
-            Err(Doubt::UnknownKey) => self.read(&*self.ring_after(&job_ref).await?, token, now),
+        let key_ring = self.key_ring();
+        let claims = match self.read(&key_ring, token, now) {
+            Err(TokenError::UnknownKey) => self.read(&*self.key_ring_after(&key_ring).await?, token, now),
             read => read,
         };
         match claims {
@@ -196,26 +196,26 @@ impl Tokens {
         }
     }
 
-    fn read(&self, job_ref: &Ring, token: &str, now: DateTime<Utc>) -> Result<Claims, Doubt> {
+    fn read(&self, key_ring: &KeyRing, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
         let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(claims) = job_ref.verified.get(&digest) {
+        if let Some(claims) = key_ring.verified.get(&digest) {
             return Ok(claims);
         }
-        // The header is believed in nothing: its `kid` only chooses among our own keys (RFC 8725 §3.10).
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Doubt::Invalid)?;
+        // The header is not trusted: its `kid` only selects one of our own keys (RFC 8725 §3.10).
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         let kid =
             header.kid.filter(|_| header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA);
-        let key = job_ref.key(&kid.ok_or(Doubt::Invalid)?).ok_or(Doubt::UnknownKey)?;
+        let key = key_ring.key(&kid.ok_or(TokenError::Invalid)?).ok_or(TokenError::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        // Time is compared here, with our own clock.
+        // The expiry is checked below with the clock of the database, not with that of this host.
         validation.validate_exp = false;
-        let payload = jsonwebtoken::decode::<Payload>(token, &key.verifies, &validation);
-        let payload = payload.map_err(|_| Doubt::Invalid)?.claims;
-        if payload.nbf > now.timestamp() + SKEW || now.timestamp() >= payload.exp {
-            return Err(Doubt::Invalid);
+        let payload = jsonwebtoken::decode::<Payload>(token, &key.decoding, &validation);
+        let payload = payload.map_err(|_| TokenError::Invalid)?.claims;
+        if payload.nbf > now.timestamp() + MAX_CLOCK_SKEW || now.timestamp() >= payload.exp {
+            return Err(TokenError::Invalid);
         }
         let claims = Claims {
             user: UserId(payload.sub),
@@ -223,13 +223,13 @@ impl Tokens {
             generation: payload.generation,
             expires: payload.exp,
         };
-        job_ref.verified.insert(digest, claims);
+        key_ring.verified.insert(digest, claims);
         Ok(claims)
     }
 
-    /// The public keys, for whoever verifies tokens (RFC 7517 §5): also the one that will sign next, and those that have
-    /// signed tokens that are still good.
+    /// Returns the public keys (RFC 7517 §5) for services that verify tokens. They include the next signing key, and earlier
+    /// keys whose tokens are still valid.
     pub fn jwks(&self) -> serde_json::Value {
-        self.job_ref().jwks()
+        self.key_ring().jwks()
     }
 }

@@ -76,7 +76,7 @@ impl ImportReferences {
             },
         };
         let found = id.and_then(|id| self.members.get(&id));
-        members::refuse_standing(found.map(|member| member.status == ACTIVE), field, fields);
+        members::check_active(found.map(|member| member.status == ACTIVE), field, fields);
         found.map(|member| member.id)
     }
 
