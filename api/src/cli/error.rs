@@ -32,7 +32,9 @@ impl CliError {
         use insula_migrations::Error;
         let text = format!("{setting}: {error}");
         match error {
-            Error::Url | Error::Hats { .. } | Error::Schema | Error::Unreadable => Self::config(text),
+            Error::Url | Error::DatabaseRoles { .. } | Error::Schema | Error::Unreadable => {
+                Self::config(text)
+            }
             Error::Database(_) | Error::File { .. } | Error::Unreachable { .. } => Self::unavailable(text),
         }
     }
