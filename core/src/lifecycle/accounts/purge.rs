@@ -97,14 +97,14 @@ async fn forget(db: &Db, user: UserId) -> Result<()> {
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
     tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
     let memberships = members::of(&tx, user).await?;
-    offboarding::lock(&tx, &memberships).await?;
+    offboarding::lock_memberships(&tx, &memberships).await?;
     for membership in memberships {
         #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
         let scope = tx.enter_org(membership.organization).await?;
         if membership.is_personal() {
             erase(&scope, &membership.kind).await?;
         } else if !membership.is_over() {
-            offboarding::depart(&scope, &membership).await?;
+            offboarding::end_membership(&scope, &membership).await?;
         }
     }
     invitations::erase(&tx, &was.email_canonical).await?;

@@ -64,7 +64,7 @@ pub async fn suspend(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     let scope = enter(tx, org).await?;
     let organization = organizations::suspend(&scope, true).await?;
     // Nobody could stop them.
-    time_entries::depart_all(&scope).await?;
+    time_entries::stop_all_timers(&scope).await?;
     Ok(organization)
 }
 

@@ -48,7 +48,7 @@ async fn end<P: WritePermission>(tx: &OrgTx<P>, expected: &Expected) -> Result<(
     expected.check(&before.version)?;
     organizations::remove(tx, before, tx.now() + GRACE).await?;
     // Nobody could stop them.
-    time_entries::depart_all(tx).await
+    time_entries::stop_all_timers(tx).await
 }
 
 async fn bring_back<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organization> {

@@ -1,4 +1,4 @@
-//! Whose task it is to change.
+//! The tasks that a caller can change.
 
 use sea_orm::ColumnTrait;
 
@@ -13,21 +13,21 @@ use crate::{
     tenancy::members,
 };
 
-/// Whether the caller may change this task, or delete it.
+/// Checks that the caller can change or delete this task.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's, or on a project that he does not see; `FORBIDDEN` when he neither
-/// made it nor is to do it, and lacks `tasks:manage_all`.
+/// `NotFound`, also if it belongs to another organization or the caller cannot see its project; `FORBIDDEN` if the
+/// caller is neither its creator nor its assignee and lacks `tasks:manage_all`.
 pub async fn may<P: RequiredPermission>(tx: &OrgTx<P>, id: TaskId) -> Result<()> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one().await?;
-    refuse_others(tx, &task).await
+    require_own(tx, &task).await
 }
 
 /// # Errors
-/// `FORBIDDEN` when the caller neither made the task nor is to do it, and lacks `tasks:manage_all`.
-pub(super) async fn refuse_others<P: RequiredPermission>(tx: &OrgTx<P>, task: &Task) -> Result<()> {
-    let is_his = tx.member().is_some() && [task.created_by, task.assignee_id].contains(&tx.member());
-    match is_his || tx.may(Permission::TasksManageAll) {
+/// `FORBIDDEN` if the caller is neither the creator nor the assignee of the task and lacks `tasks:manage_all`.
+pub(super) async fn require_own<P: RequiredPermission>(tx: &OrgTx<P>, task: &Task) -> Result<()> {
+    let is_own = tx.member().is_some() && [task.created_by, task.assignee_id].contains(&tx.member());
+    match is_own || tx.may(Permission::TasksManageAll) {
         true => Ok(()),
         false => Err(members::lack(tx, Permission::TasksManageAll).await?),
     }
