@@ -17,7 +17,8 @@ use crate::{
     state,
 };
 
-/// The routes of `api` under [`BASE`], with their document and its pages. `outside` are the routes beside them: probes, pages.
+/// The routes of `api` under [`BASE`], with their document and its pages. `outside` contains the other routes: probes
+/// and pages.
 pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
     let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::found);
     outside
@@ -27,8 +28,8 @@ pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
         .nest(BASE, service)
 }
 
-/// Adds the middleware around `inner`, which [`mount`] built from `T`. A layer that needs the
-/// [`operations::Match`] but must come before the routes goes around `inner`.
+/// Adds the middleware around `inner`, which [`mount`] built from `T`. A layer that needs the [`operations::Match`] but
+/// runs before the routes goes around `inner`.
 ///
 /// # Errors
 /// Those of [`Operations::new`], if two operations cannot be distinguished.

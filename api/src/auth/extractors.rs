@@ -75,10 +75,10 @@ pub enum TokenSource {
     Cookie,
 }
 
-/// The caller, as named by the token. Whether the session is still valid is checked in the database.
+/// The caller, from the token. The database tells whether the session is still valid.
 ///
 /// # Errors
-/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` if the token is a cookie and
+/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with an invalid one; `CSRF_FAILED` if the token is a cookie and
 /// another site may have forged the request.
 pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (caller, source) = named(state, request).await?;
@@ -104,7 +104,7 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource)
         operation: request.data::<Arc<Operation>>().map_or("", |operation| operation.id),
         needs_verified: state.mail.is_configured,
         step_up: state.policy.step_up,
-        // Invalid UTF-8 is replaced, not ignored: the reason is then refused, and the superuser is not treated as a
+        // Invalid UTF-8 is replaced, not ignored. So the reason is refused, and the superuser is not treated as a
         // member.
         platform_access: request
             .headers()
@@ -234,8 +234,8 @@ impl SignedIn {
     }
 }
 
-/// The argument of the few handlers that do not need a verified e-mail address: reading one's
-/// own account, logging out.
+/// The argument of the few handlers that do not need a verified e-mail address, such as logout and reading the own
+/// account.
 pub struct SignedInUnverified(pub SignedIn);
 
 impl SignedInUnverified {
@@ -307,7 +307,7 @@ impl SuperuserOnly {
     }
 }
 
-/// Implements the extractors, which are documented as needing authentication.
+/// Implements the extractors and documents that they need authentication.
 macro_rules! extractors { ($($name:ident $(<const $flag:ident>)?),+) => {$(
     impl<'a $(, const $flag: bool)?> ApiExtractor<'a> for $name $(<$flag>)? {
         const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_headers_say_the_same_of_frames() {
+    fn both_headers_agree_on_frames() {
         use Policy::{Data, Docs, Mail, Mailbox, Page, Reference};
         for mode in [CspMode::Strict, CspMode::Relaxed, CspMode::Disabled] {
             for policy in [Data, Page, Docs, Reference, Mailbox, Mail] {

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_ours_when_browser_or_origin_say_so() {
+    fn a_request_is_allowed_by_fetch_metadata_or_origin() {
         assert_eq!(said(&[]), None);
         for ours in [
             &[("sec-fetch-site", "same-origin")][..],

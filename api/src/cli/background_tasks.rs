@@ -61,8 +61,7 @@ pub(super) async fn record_refusals(state: Arc<State>, stop: CancellationToken) 
     }
 }
 
-/// Removes full buckets regularly, so that memory depends on the active clients and not on all clients ever
-/// seen.
+/// Removes full buckets regularly, so that memory depends on active clients and not on all clients so far.
 pub(super) async fn tidy(limits: RateLimiter, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
         let limits = limits.clone();

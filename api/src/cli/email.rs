@@ -21,7 +21,7 @@ pub(super) enum Command {
 pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     let Command::Test { address } = command;
     let address = EmailAddress::parse(address)
-        .map_err(|fault| CliError::failed(format!("e-mail address: {}", fault.message)))?;
+        .map_err(|error| CliError::failed(format!("e-mail address: {}", error.message)))?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     // The test e-mail has no link, so any key works.
     let mail = EmailTokens::new(&MasterKey::new(String::new()), config);

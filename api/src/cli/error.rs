@@ -79,7 +79,7 @@ impl From<insula_core::Error> for CliError {
             Error::Invalid(_, fields) => Self::failed(
                 fields
                     .iter()
-                    .map(|fault| format!("{}: {}", fault.field, fault.message))
+                    .map(|error| format!("{}: {}", error.field, error.message))
                     .collect::<Vec<_>>()
                     .join("\n"),
             ),

@@ -12,8 +12,8 @@ pub(super) fn connections(wish: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let most = match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         Ok(()) => limit.maximum,
-        Err(fault) => {
-            tracing::warn!(%fault, "cannot raise the limit of open files");
+        Err(error) => {
+            tracing::warn!(%error, "cannot raise the limit of open files");
             limit.current
         }
     };
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_keeps_files_for_itself() {
+    fn files_are_reserved_for_other_uses() {
         assert_eq!((room(1024), room(65_536), room(100), room(0)), (768, 65_280, 50, 0));
     }
 }

@@ -94,5 +94,5 @@ pub(super) fn build(config: &Config, db: &Db, master: MasterKey, post: Mailer, p
 /// The connection to the configured Redis. `None`: there is none.
 pub(super) fn line(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, CliError> {
     let line = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
-    line.transpose().map_err(|fault| CliError::config(format!("REDIS_URL: {fault}")))
+    line.transpose().map_err(|error| CliError::config(format!("REDIS_URL: {error}")))
 }

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_no_formula_and_stays_one_cell() {
+    fn a_cell_is_never_a_formula_and_stays_one_cell() {
         assert_eq!(Csv::<Row>::head().unwrap(), b"first,second\n");
         for (cell, written) in [
             ("plain", "plain,b\n"),

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_that_is_listed_is_there() {
+    fn every_listed_operation_exists() {
         let document = crate::app::document().unwrap();
         let methods = document["paths"].as_object().unwrap().values();
         let operations = methods.flat_map(|methods| methods.as_object().unwrap().values());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_reads_or_writes() {
+    fn other_operations_are_reads_or_writes() {
         let of = |id, method: &Method, path| class(id, method, path);
         assert_eq!(of("listProjects", &Method::GET, "/organizations/{org}/projects"), RateClass::Read);
         assert_eq!(of("createProject", &Method::POST, "/organizations/{org}/projects"), RateClass::Write);

@@ -48,12 +48,12 @@ where
 
 fn twice(headers: &HeaderMap) -> Vec<FieldError> {
     let repeated = ONCE.iter().filter(|name| headers.get_all(**name).iter().nth(1).is_some());
-    let fault = |name: &&str| FieldError {
+    let field_error = |name: &&str| FieldError {
         field: (*name).to_owned(),
         code: "NOT_UNIQUE",
         message: "Must be given once.".to_owned(),
     };
-    repeated.map(fault).collect()
+    repeated.map(field_error).collect()
 }
 
 /// Joins the lines of a list. An entity tag can contain bytes that are not text. The framework treats a
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_there_twice_is_named() {
+    fn each_repeated_header_is_named() {
         let mut headers = HeaderMap::new();
         for name in ONCE {
             headers.append(name, HeaderValue::from_static("a"));

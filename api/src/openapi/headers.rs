@@ -26,8 +26,7 @@ const CARRIED: [(&str, &str, &str, &str); 3] = [
     ),
 ];
 
-/// Adds the headers to every response. Those of the limits are absent if a request was
-/// refused before it was counted.
+/// Adds the headers to every response. Requests that are refused before they are counted have no rate limit headers.
 pub(super) fn add(doc: &mut Value) {
     for (name, _, about, example) in CARRIED {
         let schema = json!({"type": "string", "examples": [example]});

@@ -26,7 +26,7 @@ pub(super) fn reference(value: &Value) -> Option<&str> {
     value["$ref"].as_str()?.strip_prefix(SCHEMAS)
 }
 
-/// `application/json; charset=utf-8` names a parameter that JSON does not have (RFC 8259 §11).
+/// Removes the parameter of `application/json; charset=utf-8`, which JSON does not have (RFC 8259 §11).
 fn plain_media_types(value: &mut Value) {
     if let Some(Value::Object(content)) = value.get_mut("content") {
         let plain = |key: String| key.split(';').next().unwrap_or_default().trim().to_owned();
@@ -67,7 +67,7 @@ fn close_requests(doc: &mut Value) {
     }
 }
 
-/// Closes `value` and everything in it, and notes what it refers to in `names`.
+/// Closes `value` and everything in it, and adds the schemas that it refers to to `names`.
 fn close(value: &mut Value, names: &mut BTreeSet<String>) {
     each_schema(value, &mut |value| {
         names.extend(reference(value).map(str::to_owned));
@@ -177,7 +177,7 @@ fn nullable(mut schema: Map<String, Value>) -> Value {
     outer.into()
 }
 
-/// Removes schemas that nothing refers to any more after flattening.
+/// Removes schemas without references after flattening.
 fn drop_unused(doc: &mut Value) {
     fn names(value: &Value, into: &mut BTreeSet<String>) {
         into.extend(reference(value).map(str::to_owned));

@@ -164,7 +164,7 @@ impl Operation {
 
     /// All errors of the query string of `request`. No parameter is ignored.
     fn query_errors(&self, request: &Request) -> Vec<FieldError> {
-        let fault = |field: &str, code, message: &str| FieldError {
+        let field_error = |field: &str, code, message: &str| FieldError {
             field: field.chars().take(100).collect(),
             code,
             message: message.to_owned(),
@@ -172,11 +172,12 @@ impl Operation {
         let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
         let names = pairs.iter().map(|(name, _)| &**name).collect::<BTreeSet<_>>();
         let unknown = names.iter().filter(|name| !self.query.contains_key(**name));
-        let unknown = unknown.take(20).map(|name| fault(name, "UNKNOWN_FIELD", "Is not a known parameter."));
+        let unknown =
+            unknown.take(20).map(|name| field_error(name, "UNKNOWN_FIELD", "Is not a known parameter."));
         let known = self.query.iter().flat_map(|(name, parameter)| {
             let texts: Vec<_> = pairs.iter().filter(|(n, _)| n == name).map(|(_, text)| &**text).collect();
             match (&*texts, parameter.required) {
-                ([], true) => vec![fault(name, "REQUIRED", "Is required.")],
+                ([], true) => vec![field_error(name, "REQUIRED", "Is required.")],
                 ([], false) => vec![],
                 (texts, _) => parameter.schema.check_parameter(name, texts),
             }

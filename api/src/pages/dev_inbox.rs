@@ -1,4 +1,5 @@
-//! The development inbox at `/dev/mail`: shows the e-mails of an installation that sends none, so that their links can be opened.
+//! The development inbox at `/dev/mail`. It shows the e-mails of an installation without a transport, so that their
+//! links can be opened.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -41,7 +42,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
     let accepted = request.header(header::ACCEPT).unwrap_or_default();
     if accepted.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim() == "application/json")
     {
-        let data: Vec<_> = mails.iter().map(|mail| shown(mail)).collect();
+        let data: Vec<_> = mails.iter().map(|mail| email_json(mail)).collect();
         return Ok(Json(json!({ "data": data })).with_header(header::VARY, "Accept").into_response());
     }
     Ok(Response::builder()
@@ -71,7 +72,7 @@ fn style(state: Data<&Arc<State>>) -> Result<Response> {
     Ok(Response::builder().content_type("text/css; charset=utf-8").body(STYLE))
 }
 
-fn shown(mail: &CapturedEmail) -> serde_json::Value {
+fn email_json(mail: &CapturedEmail) -> serde_json::Value {
     json!({
         "id": mail.id,
         "to": mail.to,
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_is_shown_and_never_taken_for_a_page_of_ours() {
+    fn an_email_is_never_treated_as_a_page_of_this_server() {
         let now = Clock::System.now();
         let mail = CapturedEmail {
             id: JobId::new(now),

@@ -13,7 +13,7 @@ use crate::{
     state::State,
 };
 
-/// The page.
+/// Returns the page.
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 pub(super) fn page(state: Data<&Arc<State>>) -> Response {

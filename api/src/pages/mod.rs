@@ -1,5 +1,5 @@
-//! The built-in pages: the home page, the pages that links in e-mails open (`/verify` and `/reset`, which share one page, and
-//! `/accept`), and the pages that explain problems. Embedded.
+//! The built-in pages, embedded: the home page, the pages of links in e-mails (`/verify` and `/reset`, which share one
+//! page, and `/accept`), and the pages that explain problems.
 
 mod home;
 mod problems;
@@ -19,7 +19,8 @@ const SCRIPT: &str = include_str!("links.js");
 const ACCEPT_SCRIPT: &str = include_str!("accept.js");
 const STYLE: &str = include_str!("links.css");
 
-/// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, so the server never sees them.
+/// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
+/// does not receive.
 pub fn beside(outside: Route) -> Route {
     problems::beside(outside)
         .at("/", get(home::page))
@@ -32,7 +33,7 @@ pub fn beside(outside: Route) -> Route {
         .at("/links/links.css", get(file(STYLE, "text/css; charset=utf-8")))
 }
 
-/// A page without scripts. `parts`: its content as HTML. `up`: the relative path to the home page.
+/// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.
 fn framed(title: &str, up: &str, parts: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

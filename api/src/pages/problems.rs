@@ -1,4 +1,4 @@
-//! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem links here
+//! `/problems` and `/problems/{code}`: the meaning of every error code, and advice. The `type` of a problem links here
 //! (RFC 9457 §3.1.1).
 
 use insula_core::base::error::ErrorCode;

@@ -9,7 +9,7 @@ use insula_core::base::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The default time to wait, if the error has none: a full pool is free again quickly.
+/// Default of `Retry-After`. A busy pool is usually free again by then.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The members of problem details in the order of RFC 9457 §3.1, then those of this API.
@@ -99,7 +99,7 @@ impl<'a> Details<'a> {
 pub(super) fn sentence(error: &Error) -> String {
     let code = error.code();
     match code.kind() {
-        // The cause of an internal error is only for the log.
+        // The cause of an internal error is only in the log.
         ErrorKind::Internal => code.sentence().to_owned(),
         _ => error.to_string(),
     }

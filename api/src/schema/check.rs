@@ -141,13 +141,13 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
             }
             return;
         }
-        let unformed = format.and_then(|format| format.fault(text));
-        match (pattern, unformed) {
+        let format_error = format.and_then(|format| format.error(text));
+        match (pattern, format_error) {
             (Some(pattern), _) if !pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)) => {
                 self.fail("INVALID_FORMAT", form.map_or("Has an invalid format.", |(sentence, _)| sentence));
             }
             (_, Some(sentence)) => self.fail("INVALID_FORMAT", sentence),
-            // Only parameters can contain U+0000 here; databases refuse it in text.
+            // Only parameters can contain U+0000 here. Databases do not accept it in text.
             _ if text.contains('\0') => self.fail("INVALID_FORMAT", "Must not contain U+0000."),
             _ => {}
         }

@@ -7,7 +7,7 @@ use super::{Schema, parse::parse};
 
 /// Parses `bytes` as a `T`.
 pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error> {
-    let value = parse(bytes).map_err(|fault| Error::Invalid(ErrorCode::BadRequest, vec![fault]))?;
+    let value = parse(bytes).map_err(|error| Error::Invalid(ErrorCode::BadRequest, vec![error]))?;
     let errors = Schema::of::<T>().check(&value);
     if !errors.is_empty() {
         return Err(Error::Invalid(ErrorCode::ValidationFailed, errors));
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_speaks_without_the_frame_of_the_framework() {
+    fn errors_of_a_type_omit_the_text_of_the_framework() {
         let framed = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
         assert_eq!(own_words(framed), "Is reserved.");
         assert_eq!(own_words(r#"Expected input type "x", found 1."#), "Is not a valid value.");

@@ -262,26 +262,26 @@ mod tests {
         let wait = |time: Duration| tokio::time::advance(time + Duration::from_millis(1));
         let activity = Activity::new();
         wait(limits.header_time).await;
-        assert!(activity.is_stale(&limits), "it never asked");
+        assert!(activity.is_stale(&limits), "no request arrived");
         let mut request = activity.request(Version::HTTP_11);
         wait(limits.idle * 10).await;
-        assert!(!activity.is_stale(&limits), "we are at work");
+        assert!(!activity.is_stale(&limits), "a request is in progress");
         request.owes(true);
         assert!(!activity.is_stale(&limits));
         wait(limits.stall).await;
-        assert!(activity.is_stale(&limits), "it does not read");
+        assert!(activity.is_stale(&limits), "the client does not read");
         activity.hear();
         drop(request);
-        assert!(!activity.is_stale(&limits), "what came while we were at work was no head");
+        assert!(!activity.is_stale(&limits), "bytes during a request are no head");
         activity.hear();
         wait(limits.header_time / 2).await;
         activity.hear();
         assert!(!activity.is_stale(&limits));
         wait(limits.header_time / 2).await;
-        assert!(activity.is_stale(&limits), "a head began and does not end");
+        assert!(activity.is_stale(&limits), "the head is incomplete");
         drop(activity.request(Version::HTTP_11));
-        assert!(!activity.is_stale(&limits), "it did end");
+        assert!(!activity.is_stale(&limits), "the head is complete");
         wait(limits.idle).await;
-        assert!(activity.is_stale(&limits), "it asks nothing more");
+        assert!(activity.is_stale(&limits), "no further request arrived");
     }
 }

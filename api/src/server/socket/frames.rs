@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_ask_for_nothing_are_bounded_however_they_arrive() {
+    fn frames_without_a_request_are_limited_in_any_chunks() {
         let now = Instant::now();
         for (kind, flags, payload) in [
             (PING, 0, 8),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_honest_peer_sends_is_admitted() {
+    fn normal_traffic_is_allowed() {
         let (mut frames, start) = (Frames::new(Instant::now()), Instant::now());
         let request =
             [frame(HEADERS, 4, 60), frame(2, 0, 5), frame(8, 0, 4), frame(DATA, 0, 100), frame(DATA, 1, 0)];
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answers_to_a_flood_do_not_pay_for_it() {
+    fn replies_to_a_flood_allow_no_further_frames() {
         let now = Instant::now();
         let mut frames = Frames::new(now);
         let ping = frame(PING, 0, 8);
