@@ -65,7 +65,8 @@ const NEEDED_REPAIRS: &str = "
         SELECT name, r.oid FROM unnest(ARRAY[$1, $2]) AS name LEFT JOIN pg_roles r ON r.rolname = name
     ), policies AS (
         SELECT ours.*, policy, command, role,
-               CASE policy WHEN 'system_read' THEN 'true' ELSE own END AS reading, CASE policy WHEN 'system_read' THEN NULL ELSE own END AS writing
+               CASE policy WHEN 'system_read' THEN 'true' ELSE own END AS reading,
+               CASE policy WHEN 'system_read' THEN NULL ELSE own END AS writing
         FROM ours CROSS JOIN (VALUES ('own_organization', 'ALL', $1), ('system_read', 'SELECT', $2)) AS p (policy, command, role)
         CROSS JOIN LATERAL format('%I = nullif(current_setting(''insula.org'', true), '''')::uuid', owner) AS own
         WHERE owner IS NOT NULL

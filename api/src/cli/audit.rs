@@ -40,8 +40,8 @@ pub(super) fn run(command: &Command) -> Result<(), CliError> {
     let keys = keys(&verify.key)?;
     let mut lines = Lines::open(&verify.file)?;
     let outcome = match verify.selection {
-        true => selection(&mut lines),
-        false => whole(&mut lines, keys),
+        true => verify_selection(&mut lines),
+        false => verify_log(&mut lines, keys),
     };
     lines.bar.finish_and_clear();
     say(outcome?);
@@ -120,7 +120,7 @@ impl Lines {
     }
 }
 
-fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliError> {
+fn verify_log(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliError> {
     let Some(ExportLine::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
         return Err(lines.error(
             "the first line of a complete log is missing. To check a part of a log that was exported with `from` or `to`, use `--selection`, which compares each event with its own hash",
@@ -133,25 +133,25 @@ fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliError> {
         )));
     }
     let started = Verifier::start(organization_id, keys, pruned_seq, checkpoints);
-    let mut verifier = started.map_err(|broken| broken_at(lines, broken))?;
+    let mut verifier = started.map_err(|broken| break_error(lines, broken))?;
     let head = loop {
         match lines.next()? {
             None => break None,
             Some(ExportLine::Head(head)) => break Some(head),
             Some(line) => {
                 let EventRecord { event, personal } = lines.event_record(line)?;
-                verifier.event(&event, personal.as_ref()).map_err(|broken| broken_at(lines, broken))?;
+                verifier.event(&event, personal.as_ref()).map_err(|broken| break_error(lines, broken))?;
             }
         }
     };
-    verifier.end(head.as_ref()).map_err(|broken| broken_at(lines, broken))?;
+    verifier.end(head.as_ref()).map_err(|broken| break_error(lines, broken))?;
     if head.is_some() && lines.next()?.is_some() {
         return Err(lines.error("unexpected data after the end of the log"));
     }
-    Ok(praise(verifier.report(None, head)))
+    Ok(success_message(verifier.report(None, head)))
 }
 
-fn praise(report: VerificationReport) -> String {
+fn success_message(report: VerificationReport) -> String {
     let VerificationReport { events, erased, from, head, checkpoint, .. } = report;
     let erased = if erased == 0 {
         String::new()
@@ -170,7 +170,7 @@ fn praise(report: VerificationReport) -> String {
     format!("The audit log is intact: {events} events{erased}; {head}.{checkpoint}")
 }
 
-fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> CliError {
+fn break_error(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> CliError {
     let which = match first == last {
         true => format!("event {first}"),
         false => format!("events {first} to {last}"),
@@ -178,7 +178,7 @@ fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> CliE
     lines.error(format!("verification failed at {which}. {}", why.sentence()))
 }
 
-fn selection(lines: &mut Lines) -> Result<String, CliError> {
+fn verify_selection(lines: &mut Lines) -> Result<String, CliError> {
     let mut events = 0_u64;
     while let Some(line) = lines.next()? {
         if matches!(line, ExportLine::Log { .. } | ExportLine::Head(_)) {
@@ -187,7 +187,7 @@ fn selection(lines: &mut Lines) -> Result<String, CliError> {
         let record = lines.event_record(line)?;
         let seq = record.event.seq.unwrap_or_default();
         if !audit_chain::matches_own_hash(&record) {
-            return Err(broken_at(lines, ChainBreak { why: BreakReason::Altered, first: seq, last: seq }));
+            return Err(break_error(lines, ChainBreak { why: BreakReason::Altered, first: seq, last: seq }));
         }
         events += 1;
     }

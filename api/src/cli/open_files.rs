@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Number of files reserved for other uses than connections of clients: the database, e-mail, Redis, the ops
 /// port.
-const OWN: u64 = 256;
+const RESERVED: u64 = 256;
 
 /// The number of connections that are possible, at most `wish`. Raises the soft limit of the process to its
 /// hard limit, which needs no privileges. The usual default (1,024) is for programs that use `select`.
@@ -18,21 +18,21 @@ pub(super) fn connections(wish: usize) -> usize {
         }
     };
     // `None`: there is no limit.
-    let room = most.map_or(usize::MAX, room);
-    if room < wish {
+    let possible = most.map_or(usize::MAX, connections_for);
+    if possible < wish {
         tracing::warn!(
             files = most,
-            connections = room,
+            connections = possible,
             wish,
             "the limit of open files is too low for INSULA_MAX_CONNECTIONS: raise the hard limit (ulimit -Hn, LimitNOFILE)"
         );
     }
-    wish.min(room)
+    wish.min(possible)
 }
 
 /// The number of files left for clients.
-fn room(files: u64) -> usize {
-    usize::try_from(files - OWN.min(files / 2)).unwrap_or(usize::MAX)
+fn connections_for(files: u64) -> usize {
+    usize::try_from(files - RESERVED.min(files / 2)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -41,6 +41,9 @@ mod tests {
 
     #[test]
     fn files_are_reserved_for_other_uses() {
-        assert_eq!((room(1024), room(65_536), room(100), room(0)), (768, 65_280, 50, 0));
+        assert_eq!(
+            (connections_for(1024), connections_for(65_536), connections_for(100), connections_for(0)),
+            (768, 65_280, 50, 0)
+        );
     }
 }

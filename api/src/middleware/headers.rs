@@ -64,7 +64,7 @@ impl Headers {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
-        if policy.stands_alone() {
+        if policy.is_isolated() {
             headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
         }
         if let Some(frames) = policy.frames(self.csp) {

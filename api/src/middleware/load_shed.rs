@@ -32,10 +32,10 @@ use crate::{
 };
 
 /// Value of `Retry-After` for a refused request.
-const SOON: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The slot of one request, released on drop.
-type Held = (OwnedSemaphorePermit, PeerPermit);
+type SlotPermits = (OwnedSemaphorePermit, PeerPermit);
 
 /// The concurrent requests of one server.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl LoadShedder {
     }
 
     /// Takes a slot for one more request of `client`. `None`: the limit is reached.
-    fn enter(&self, client: Option<IpAddr>) -> Option<Held> {
+    fn enter(&self, client: Option<IpAddr>) -> Option<SlotPermits> {
         let slot = self.slots.clone().try_acquire_owned().ok()?;
         // Clients without a known IP address share one.
         let client = client.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
@@ -84,7 +84,7 @@ impl LoadShedder {
         }
         let Some(held) = self.enter(client_ip::address(&request, self.trusted_proxies.as_ref())) else {
             metrics::request_shed();
-            return Err(Problem(Error::Unavailable { retry_after: SOON }).into());
+            return Err(Problem(Error::Unavailable { retry_after: RETRY_AFTER }).into());
         };
         let mut response = endpoint.call(request).await?;
         let inner = response.take_body().into();
@@ -96,7 +96,7 @@ impl LoadShedder {
 /// A response body that keeps the slot of its request.
 struct PermitBody {
     inner: BoxBody<Bytes, io::Error>,
-    _held: Held,
+    _held: SlotPermits,
 }
 
 impl HttpBody for PermitBody {

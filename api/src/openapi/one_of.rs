@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Schema, the field in its example, and the other one.
-const EITHER: [(&str, &str, &str); 3] = [
+const EXCLUSIVE_FIELDS: [(&str, &str, &str); 3] = [
     ("LogIn", "email", "username"),
     ("AdminUserCreate", "password", "password_hash"),
     ("AdminOrganizationCreate", "owner_email", "owner_id"),
@@ -11,7 +11,7 @@ const EITHER: [(&str, &str, &str); 3] = [
 
 /// Adds the rule to the schemas in the document. A field that is `null` counts as absent.
 pub(super) fn add(doc: &mut Value) {
-    for (name, one, other) in EITHER {
+    for (name, one, other) in EXCLUSIVE_FIELDS {
         if let Some(schema) = doc["components"]["schemas"].get_mut(name) {
             let requires =
                 |member: &str| json!({"required": [member], "properties": {member: {"type": "string"}}});
@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn the_document_contains_all_of_them() {
         let doc = crate::app::document().unwrap();
-        for (name, one, other) in EITHER {
+        for (name, one, other) in EXCLUSIVE_FIELDS {
             let schema = &doc["components"]["schemas"][name];
             for member in [one, other] {
                 assert_eq!(

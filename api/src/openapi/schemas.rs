@@ -15,9 +15,9 @@ pub(super) fn tell_the_truth(doc: &mut Value) {
     flatten_arms(doc);
     close_requests(doc);
     for (_, schema) in children(&mut doc["components"]["schemas"]) {
-        each_schema(schema, &mut modernise);
+        each_schema(schema, &mut convert_to_3_1);
     }
-    each_schema(&mut doc["paths"], &mut modernise);
+    each_schema(&mut doc["paths"], &mut convert_to_3_1);
     drop_unused(doc);
 }
 
@@ -93,7 +93,7 @@ fn each_schema(value: &mut Value, visit: &mut impl FnMut(&mut Value)) {
 }
 
 /// Converts one schema from version 3.0 to 3.1 of the specification.
-fn modernise(value: &mut Value) {
+fn convert_to_3_1(value: &mut Value) {
     let Value::Object(schema) = value else { return };
     // `allOf: [{$ref}, {description}]` is 3.0's way to annotate a reference; 3.1 lets them stand side by side.
     if let Some([target, extra]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice)

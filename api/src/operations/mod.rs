@@ -94,7 +94,7 @@ impl Operations {
     }
 
     /// Finds the operation for `method` and `path`.
-    pub fn matched(&self, method: &Method, path: &str) -> Match {
+    pub fn look_up(&self, method: &Method, path: &str) -> Match {
         if !is_canonical(path) {
             return Match::NotCanonical;
         }
@@ -132,11 +132,11 @@ impl Operations {
         endpoint: Arc<E>,
         mut request: Request,
     ) -> poem::Result<E::Output> {
-        let matched = self.matched(request.method(), request.uri().path());
-        if let Match::Found(operation) = &matched {
+        let look_up = self.look_up(request.method(), request.uri().path());
+        if let Match::Found(operation) = &look_up {
             request.set_data(operation.clone());
         }
-        request.set_data(matched);
+        request.set_data(look_up);
         endpoint.call(request).await
     }
 }
@@ -222,7 +222,7 @@ where
 ///
 /// # Errors
 /// `METHOD_NOT_ALLOWED`, `NOT_FOUND`, and those of `endpoint`.
-pub async fn found<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
+pub async fn require_found<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
 where
     E: Endpoint<Output = Response>,
 {

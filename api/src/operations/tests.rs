@@ -31,15 +31,15 @@ fn requests_find_their_operation() {
         (Method::GET, "/API/v1/organizations/acme/projects", "unknown"),
         (Method::GET, "/api/v1/organizations/acme/Projects", "unknown"),
     ] {
-        let matched = match table.matched(&method, path) {
+        let look_up = match table.look_up(&method, path) {
             Match::Found(operation) => operation.id.to_owned(),
             Match::WrongMethod(allow) => allow.to_str().unwrap().to_owned(),
             Match::Unknown => "unknown".to_owned(),
             Match::NotCanonical => "not canonical".to_owned(),
         };
-        assert_eq!(matched, found, "{method} {path}");
+        assert_eq!(look_up, found, "{method} {path}");
     }
-    let Match::Found(create) = table.matched(&Method::POST, "/api/v1/organizations/acme/projects") else {
+    let Match::Found(create) = table.look_up(&Method::POST, "/api/v1/organizations/acme/projects") else {
         panic!()
     };
     assert_eq!(create.permission.as_deref(), Some("projects:create"));

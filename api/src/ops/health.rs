@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Maximum time of the database for a probe.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The probes, outside of the base path of the API.
 pub fn routes() -> Route {
@@ -44,7 +44,10 @@ fn timestamp(now: DateTime<Utc>) -> String {
 
 /// Why the database cannot be used, after at most 2 s. `None`: it can be used.
 pub(crate) async fn database_trouble(db: &Db) -> Option<&'static str> {
-    timeout(PATIENCE, db.trouble()).await.unwrap_or(Some(DatabaseTrouble::Away)).map(DatabaseTrouble::reason)
+    timeout(PROBE_TIMEOUT, db.trouble())
+        .await
+        .unwrap_or(Some(DatabaseTrouble::Away))
+        .map(DatabaseTrouble::reason)
 }
 
 #[handler]

@@ -27,7 +27,7 @@ pub const PATH: &str = "/dev/mail";
 const STYLE: &str = include_str!("dev_mail.css");
 
 /// Adds the development inbox to `outside`. It answers 404 when e-mail is sent, and in production.
-pub fn beside(outside: Route) -> Route {
+pub fn add_routes(outside: Route) -> Route {
     outside.at(PATH, get(all)).at("/dev/mail/:id", get(one)).at("/dev/mail.css", get(style))
 }
 
@@ -108,7 +108,7 @@ fn page(mails: &[Arc<CapturedEmail>]) -> String {
             subject = escaped(&mail.subject),
             to = escaped(&mail.to),
             at = mail.sent_at.format("%Y-%m-%d %H:%M:%S UTC"),
-            text = linked(&mail.text),
+            text = link_urls(&mail.text),
             id = mail.id,
         )
         .unwrap_or_default();
@@ -122,7 +122,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The text as HTML, with its URLs as links.
-fn linked(text: &str) -> String {
+fn link_urls(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
         .map(|word| {
             let address = word.trim_end().trim_end_matches(['.', ',']);

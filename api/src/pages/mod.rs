@@ -21,8 +21,8 @@ const STYLE: &str = include_str!("links.css");
 
 /// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
 /// does not receive.
-pub fn beside(outside: Route) -> Route {
-    problems::beside(outside)
+pub fn add_routes(outside: Route) -> Route {
+    problems::add_routes(outside)
         .at("/", get(home::page))
         .at("/verify", get(file(HTML, "text/html; charset=utf-8")))
         .at("/reset", get(file(HTML, "text/html; charset=utf-8")))
@@ -34,7 +34,7 @@ pub fn beside(outside: Route) -> Route {
 }
 
 /// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.
-fn framed(title: &str, up: &str, parts: &str) -> String {
+fn page_without_scripts(title: &str, up: &str, parts: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -42,12 +42,12 @@ fn framed(title: &str, up: &str, parts: &str) -> String {
          <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{up}links/links.css\">\n</head>\n<body>\n\
          <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">Insula</a></p>\n<h1>{title}</h1>\n{parts}\
          </main>\n</body>\n</html>\n",
-        title = marked_up(title)
+        title = inline_markup(title)
     )
 }
 
 /// Text as HTML; text between backticks becomes code.
-fn marked_up(text: &str) -> String {
+fn inline_markup(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let parts = escaped.split('`').enumerate();
     parts

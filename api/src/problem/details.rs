@@ -25,7 +25,7 @@ pub(super) struct Details<'a> {
     errors: &'a [FieldError],
     request_id: &'a str,
     #[serde(flatten)]
-    lack: Option<Lack<'a>>,
+    lack: Option<PermissionDetails<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub(super) struct Details<'a> {
 }
 
 #[derive(Serialize)]
-struct Lack<'a> {
+struct PermissionDetails<'a> {
     permission: &'static str,
     roles_held: &'a [String],
     roles_that_grant: &'a [String],
@@ -72,7 +72,7 @@ impl<'a> Details<'a> {
             },
             request_id,
             missing: match error {
-                Error::Forbidden(lack) => Some(vec![lack.permission.as_str()]),
+                Error::Forbidden(missing) => Some(vec![missing.permission.as_str()]),
                 Error::Escalation(missing) => Some(missing.iter().map(Permission::as_str).collect()),
                 _ => None,
             },
@@ -105,7 +105,7 @@ pub(super) fn sentence(error: &Error) -> String {
     }
 }
 
-impl<'a> From<&'a MissingPermission> for Lack<'a> {
+impl<'a> From<&'a MissingPermission> for PermissionDetails<'a> {
     fn from(MissingPermission { permission, roles_held, roles_that_grant }: &'a MissingPermission) -> Self {
         Self { permission: permission.as_str(), roles_held, roles_that_grant }
     }

@@ -21,10 +21,10 @@ pub(crate) fn address(request: &Request, trusted: Option<&Networks>) -> Option<I
 }
 
 fn behind(peer: IpAddr, forwarded_for: &str, trusted: Option<&Networks>) -> IpAddr {
-    let is_ours = |address: &IpAddr| trusted.is_some_and(|networks| networks.contain(*address));
+    let is_trusted = |address: &IpAddr| trusted.is_some_and(|networks| networks.contain(*address));
     let mut client = peer;
     for hop in forwarded_for.rsplit(',').filter(|hop| !hop.trim().is_empty()) {
-        if !is_ours(&client) {
+        if !is_trusted(&client) {
             break;
         }
         match parse(hop.trim()) {

@@ -78,7 +78,7 @@ pub(crate) struct Activity {
     open: AtomicUsize,
     /// Number of responses that wait for the client: a part was handed over, and the next one was not
     /// requested yet.
-    owed: AtomicUsize,
+    pending_responses: AtomicUsize,
     /// Whether a write waits until the peer has read what was sent before.
     is_blocked: AtomicBool,
     /// Whether hyper has tried to read since the last response was complete, and nothing was there.
@@ -94,7 +94,7 @@ impl Activity {
             is_http1: false.into(),
             head_ms: NONE.into(),
             open: 0.into(),
-            owed: 0.into(),
+            pending_responses: 0.into(),
             is_blocked: false.into(),
             is_waiting: false.into(),
             last_ms: 0.into(),
@@ -109,7 +109,7 @@ impl Activity {
         self.is_waiting.store(false, Relaxed);
         self.open.fetch_add(1, Relaxed);
         self.touch();
-        InFlight { activity: self.clone(), is_owed: false }
+        InFlight { activity: self.clone(), is_pending: false }
     }
 
     /// Records that bytes have arrived. Between two requests of HTTP/1.1 they belong to a head; HTTP/2 also
@@ -166,7 +166,7 @@ impl Activity {
             return true;
         }
         let quiet = since(&self.last_ms);
-        if self.owed.load(Relaxed) > 0 {
+        if self.pending_responses.load(Relaxed) > 0 {
             return quiet > limits.stall;
         }
         self.open.load(Relaxed) == 0 && quiet > limits.idle
@@ -177,25 +177,25 @@ impl Activity {
 #[derive(Debug)]
 pub(crate) struct InFlight {
     activity: Arc<Activity>,
-    is_owed: bool,
+    is_pending: bool,
 }
 
 impl InFlight {
     /// Records that a part of the response was requested (`false`) or handed over (`true`).
-    fn owes(&mut self, is_owed: bool) {
-        match (self.is_owed, is_owed) {
-            (false, true) => self.activity.owed.fetch_add(1, Relaxed),
-            (true, false) => self.activity.owed.fetch_sub(1, Relaxed),
+    fn set_pending(&mut self, is_pending: bool) {
+        match (self.is_pending, is_pending) {
+            (false, true) => self.activity.pending_responses.fetch_add(1, Relaxed),
+            (true, false) => self.activity.pending_responses.fetch_sub(1, Relaxed),
             _ => 0,
         };
-        self.is_owed = is_owed;
+        self.is_pending = is_pending;
         self.activity.touch();
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.owes(false);
+        self.set_pending(false);
         self.activity.open.fetch_sub(1, Relaxed);
     }
 }
@@ -224,9 +224,9 @@ impl<B: HttpBody> HttpBody for TrackedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        this.in_flight.owes(false);
+        this.in_flight.set_pending(false);
         let frame = ready!(this.inner.poll_frame(cx));
-        this.in_flight.owes(matches!(frame, Some(Ok(_))));
+        this.in_flight.set_pending(matches!(frame, Some(Ok(_))));
         Poll::Ready(frame)
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let mut request = activity.request(Version::HTTP_11);
         wait(limits.idle * 10).await;
         assert!(!activity.is_stale(&limits), "a request is in progress");
-        request.owes(true);
+        request.set_pending(true);
         assert!(!activity.is_stale(&limits));
         wait(limits.stall).await;
         assert!(activity.is_stale(&limits), "the client does not read");

@@ -81,7 +81,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         tokio::select! {
             // Handle arrived data before timers: on a busy machine both are late.
             biased;
-            ended = peer.clone().talk(Socket::new(socket, activity)) => if let Err(err) = ended {
+            ended = peer.clone().serve_requests(Socket::new(socket, activity)) => if let Err(err) = ended {
                 tracing::debug!(peer = %address, err, "connection failed");
             },
             // Close without draining: a peer that sends nothing does not read a GOAWAY either.
@@ -131,7 +131,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         }
     }
 
-    async fn talk(self: Arc<Self>, mut socket: Socket) -> Result<(), Failure> {
+    async fn serve_requests(self: Arc<Self>, mut socket: Socket) -> Result<(), Failure> {
         let drain = &self.server.drain;
         let Some(version) = drain.run_until_cancelled(socket.version()).await else { return Ok(()) };
         // Boxed, so that it is freed as soon as it ends, while the connection continues.

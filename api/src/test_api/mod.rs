@@ -288,7 +288,14 @@ pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let url = "https://insula.example";
     let (headers, origins) = (Headers::new(url, CspMode::Strict), Origins::new(url, &[]));
     let unknown = crate::middleware::access_log::UnknownPaths::Shown;
-    crate::app::edge::<Demo>(crate::app::mount(Demo, outside), limits, headers, origins, unknown).unwrap()
+    crate::app::with_middleware::<Demo>(
+        crate::app::mount_routes(Demo, outside),
+        limits,
+        headers,
+        origins,
+        unknown,
+    )
+    .unwrap()
 }
 
 /// A request with a token and a request id.

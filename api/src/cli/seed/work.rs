@@ -52,7 +52,7 @@ pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), CliErr
     }
     let tags = add_tasks(seed, owner, &projects, &assignees).await?;
     for (place, person) in people.iter().enumerate() {
-        track(seed, person, place, &projects, &tags).await?;
+        add_time_entries(seed, person, place, &projects, &tags).await?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn add_tasks(
 }
 
 /// Adds four weeks of time entries of one user, without weekends.
-async fn track(
+async fn add_time_entries(
     seed: &Seed<'_>,
     person: &Caller,
     place: usize,
