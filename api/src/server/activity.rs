@@ -114,7 +114,7 @@ impl Activity {
 
     /// Records that bytes have arrived. Between two requests of HTTP/1.1 they belong to a head; HTTP/2 also
     /// has other frames.
-    pub(crate) fn hear(&self) {
+    pub(crate) fn on_read(&self) {
         self.is_waiting.store(false, Relaxed);
         if self.is_between() && self.head_ms.load(Relaxed) == NONE {
             self.head_ms.store(self.age_ms(), Relaxed);
@@ -122,12 +122,12 @@ impl Activity {
     }
 
     /// Records whether the last write has to wait for the peer.
-    pub(crate) fn blocks(&self, is_blocked: bool) {
+    pub(crate) fn on_write_blocked(&self, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Relaxed);
     }
 
     /// Records that hyper tried to read and nothing was there.
-    pub(crate) fn waits(&self) {
+    pub(crate) fn on_read_pending(&self) {
         self.is_waiting.store(self.is_between(), Relaxed);
     }
 
@@ -182,7 +182,7 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     /// Records that a part of the response was requested (`false`) or handed over (`true`).
-    fn set_pending(&mut self, is_pending: bool) {
+    fn set_body_pending(&mut self, is_pending: bool) {
         match (self.is_pending, is_pending) {
             (false, true) => self.activity.pending_responses.fetch_add(1, Relaxed),
             (true, false) => self.activity.pending_responses.fetch_sub(1, Relaxed),
@@ -195,7 +195,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.set_pending(false);
+        self.set_body_pending(false);
         self.activity.open.fetch_sub(1, Relaxed);
     }
 }
@@ -224,9 +224,9 @@ impl<B: HttpBody> HttpBody for TrackedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        this.in_flight.set_pending(false);
+        this.in_flight.set_body_pending(false);
         let frame = ready!(this.inner.poll_frame(cx));
-        this.in_flight.set_pending(matches!(frame, Some(Ok(_))));
+        this.in_flight.set_body_pending(matches!(frame, Some(Ok(_))));
         Poll::Ready(frame)
     }
 
@@ -266,16 +266,16 @@ mod tests {
         let mut request = activity.request(Version::HTTP_11);
         wait(limits.idle * 10).await;
         assert!(!activity.is_stale(&limits), "a request is in progress");
-        request.set_pending(true);
+        request.set_body_pending(true);
         assert!(!activity.is_stale(&limits));
         wait(limits.stall).await;
         assert!(activity.is_stale(&limits), "the client does not read");
-        activity.hear();
+        activity.on_read();
         drop(request);
         assert!(!activity.is_stale(&limits), "bytes during a request are no head");
-        activity.hear();
+        activity.on_read();
         wait(limits.header_time / 2).await;
-        activity.hear();
+        activity.on_read();
         assert!(!activity.is_stale(&limits));
         wait(limits.header_time / 2).await;
         assert!(activity.is_stale(&limits), "the head is incomplete");

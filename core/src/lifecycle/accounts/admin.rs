@@ -107,7 +107,7 @@ pub async fn change(
     let mut after = before.clone();
     changes.profile.apply(&mut after);
     if let Some(email) = changes.email {
-        change_email(tx, &mut after, email).await?;
+        replace_email(tx, &mut after, email).await?;
     }
     after.is_superuser = changes.is_superuser.unwrap_or(before.is_superuser);
     if is_last_superuser && !after.is_superuser {
@@ -131,7 +131,7 @@ pub async fn change(
 }
 
 /// Changes the e-mail address of a locked user, and ends everything that the old e-mail address still allows.
-async fn change_email(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Result<()> {
+async fn replace_email(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Result<()> {
     let is_another = email.key() != user.email_canonical;
     if is_another {
         refuse_reserved(tx, &email, Some(user.id)).await?;

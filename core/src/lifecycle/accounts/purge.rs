@@ -20,7 +20,7 @@ use crate::{
     work::{offboarding, period_locks, projects, tags, tasks, time_entries},
 };
 
-macro_rules! emptied { ($($table:path),+ $(,)?) => {
+macro_rules! purge_order { ($($table:path),+ $(,)?) => {
     /// Deletes every row of the organization, children before parents, because foreign keys do not cascade. The audit
     /// log stays, because it is append-only.
     async fn empty(tx: &OrgTx<Platform>) -> Result<()> {
@@ -30,7 +30,7 @@ macro_rules! emptied { ($($table:path),+ $(,)?) => {
 }}
 
 // `tests/layers.rs` fails if a table is missing here.
-emptied! {
+purge_order! {
     idempotency::Entity,
     emails::Entity,
     outbox::Entity,
@@ -68,7 +68,7 @@ pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
 pub async fn purge(db: &Db) -> Result<u64> {
     let (mut purged, mut failure) = (0, None);
     for user in users::due(db).await? {
-        match anonymize(db, user).await {
+        match purge_account(db, user).await {
             Ok(()) => purged += 1,
             // The account was restored, or another worker is purging it.
             Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
@@ -85,7 +85,7 @@ pub async fn purge(db: &Db) -> Result<u64> {
 }
 
 /// Runs in one transaction. The row of the user stays without personal data. Everything else of the user is deleted.
-async fn anonymize(db: &Db, user: UserId) -> Result<()> {
+async fn purge_account(db: &Db, user: UserId) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     let found = users::find_due(&tx, user).await?;
     let mut concerned = invitations::inviting(&tx, &found.email_canonical).await?;

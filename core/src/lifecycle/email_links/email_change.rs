@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{LinkOutcome, record_and_enqueue, remove_all_access, stored_email, use_link};
+use super::{LinkOutcome, consume_link, record_and_enqueue, reset_access, stored_email};
 use crate::{
     Result,
     base::{error::ErrorCode, ids::UserId, text::EmailAddress},
@@ -59,7 +59,7 @@ pub async fn change(
 
 /// Confirms the new e-mail address.
 pub(super) async fn confirm(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<LinkOutcome> {
-    let user = use_link(tx, link).await?;
+    let user = consume_link(tx, link).await?;
     let user = apply_change(tx, user, stored_email(&link.email)?).await?;
     Ok(LinkOutcome { user, reset: None })
 }
@@ -80,10 +80,10 @@ async fn apply_change(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<
 /// # Errors
 /// `LINK_EXPIRED`; `EMAIL_TAKEN` if another account has the old e-mail address now. The link then stays valid.
 pub async fn undo(tx: &mut GlobalTx, mail: &EmailTokens, link: &OneTimeToken) -> Result<LinkOutcome> {
-    let user = use_link(tx, link).await?;
+    let user = consume_link(tx, link).await?;
     let user = users::set_verified_email(tx, user, stored_email(&link.email)?).await?;
     one_time_tokens::revoke_later_undos(tx, user.id, link).await?;
-    let reset = remove_all_access(tx, mail, &user, "address change undone").await?;
+    let reset = reset_access(tx, mail, &user, "address change undone").await?;
     let details = Details::changed(json!({ "has_password": true }), json!({ "has_password": false }));
     tx.platform().await?.record(Action::UserEmailChangeUndone, user.id, details).await?;
     Ok(LinkOutcome { user, reset: Some(reset) })

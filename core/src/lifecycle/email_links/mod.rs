@@ -100,7 +100,7 @@ pub async fn reset(
     password: &Secret<String>,
     secret_hash: String,
 ) -> Result<LinkOutcome> {
-    let user = use_link(tx, link).await?;
+    let user = consume_link(tx, link).await?;
     credentials::refuse_weak(
         "password",
         password,
@@ -127,7 +127,7 @@ pub async fn reset(
 }
 
 /// Uses a link, locks its user and makes them the actor of the transaction.
-async fn use_link(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
+async fn consume_link(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
     // The user first: new links for the user wait for the same row.
     let id = link.user_id.ok_or(ErrorCode::LinkExpired.refuse())?;
     let user = users::lock(tx, id).await.map_err(|error| match error {
@@ -155,7 +155,7 @@ async fn verify_current_email(tx: &GlobalTx, user: User) -> Result<User> {
 
 /// Ends the access of everyone except the owner of the e-mail address: the password, all sessions, all other links.
 /// Returns the token that sets a new password.
-async fn remove_all_access(
+async fn reset_access(
     tx: &GlobalTx,
     mail: &EmailTokens,
     user: &User,

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{LinkOutcome, email_change, remove_all_access, revoke_access, use_link, verify_current_email};
+use super::{LinkOutcome, consume_link, email_change, reset_access, revoke_access, verify_current_email};
 use crate::{
     Result,
     base::{crypto::Secret, error::ErrorCode, ids::UserId},
@@ -66,7 +66,7 @@ pub async fn verify(
     if link.purpose() == Some(TokenPurpose::Email) {
         return email_change::confirm(tx, link).await;
     }
-    let user = use_link(tx, link).await?;
+    let user = consume_link(tx, link).await?;
     if user.email_verified_at.is_some() {
         return Err(ErrorCode::LinkExpired.refuse());
     }
@@ -117,7 +117,7 @@ async fn resolve_ownership(
             revoke_access(tx, user, REASON).await?;
             Ok(PasswordOutcome::Replaced)
         }
-        _ if !had_password => Ok(PasswordOutcome::Without(remove_all_access(tx, mail, user, REASON).await?)),
+        _ if !had_password => Ok(PasswordOutcome::Without(reset_access(tx, mail, user, REASON).await?)),
         _ => Err(ErrorCode::PasswordRequired.refuse()),
     }
 }

@@ -16,12 +16,12 @@ use crate::{
 pub const MOST_BUCKETS: usize = 400;
 
 /// The time buckets of one depth. Each has the keys of its time levels, outer level first.
-struct BucketSplit(Vec<(TimeBucket, Vec<String>)>);
+struct BucketPlan(Vec<(TimeBucket, Vec<String>)>);
 
 /// One depth of the report, with all levels down to it.
 pub(super) struct GroupDepth {
     levels: Vec<GroupLevel>,
-    split: BucketSplit,
+    plan: BucketPlan,
 }
 
 /// All depths, from the total down; `None`: more than [`MOST_BUCKETS`] time buckets.
@@ -32,7 +32,7 @@ pub(super) fn depths(
 ) -> Option<Vec<GroupDepth>> {
     let depth = |number: usize| {
         let levels = levels[..number].to_vec();
-        BucketSplit::new(&levels, calendar, range).map(|split| GroupDepth { levels, split })
+        BucketPlan::new(&levels, calendar, range).map(|plan| GroupDepth { levels, plan })
     };
     (0..=levels.len()).map(depth).collect()
 }
@@ -50,12 +50,12 @@ impl GroupDepth {
                 GroupLevel::Tag => Some(GroupKey::Linked),
             };
         }
-        Aggregation { keys, pieces: self.split.0.iter().map(|(piece, _)| *piece).collect() }
+        Aggregation { keys, pieces: self.plan.0.iter().map(|(piece, _)| *piece).collect() }
     }
 
     /// The keys of a group, outer level first. Keys of time come from the bucket, others from the result.
     pub(super) fn keys(&self, piece: i64, found: [Option<Uuid>; 2]) -> Vec<Option<String>> {
-        let piece = usize::try_from(piece).ok().and_then(|piece| self.split.0.get(piece));
+        let piece = usize::try_from(piece).ok().and_then(|piece| self.plan.0.get(piece));
         let mut times = piece.into_iter().flat_map(|(_, keys)| keys.iter().cloned());
         let key = |(level, found): (&GroupLevel, Option<Uuid>)| match level.is_time() {
             true => times.next(),
@@ -65,18 +65,18 @@ impl GroupDepth {
     }
 }
 
-impl BucketSplit {
+impl BucketPlan {
     fn new(
         levels: &[GroupLevel],
         calendar: &Calendar,
         range: (DateTime<Utc>, DateTime<Utc>),
     ) -> Option<Self> {
         let whole = TimeBucket { from: range.0.timestamp(), until: range.1.timestamp() };
-        let mut split = Self(vec![(whole, Vec::new())]);
+        let mut plan = Self(vec![(whole, Vec::new())]);
         for unit in levels.iter().filter_map(|level| level.unit()) {
-            split = split.by(&calendar.buckets(unit, range, MOST_BUCKETS)?);
+            plan = plan.by(&calendar.buckets(unit, range, MOST_BUCKETS)?);
         }
-        (split.0.len() <= MOST_BUCKETS).then_some(split)
+        (plan.0.len() <= MOST_BUCKETS).then_some(plan)
     }
 
     /// Splits the buckets where others start. Both lists are sorted and cover the same range.

@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
-use super::{Column, Entity, TaskWithTags, entity::ActiveModel, facts, own, visible, with_tags};
+use super::{Column, Entity, TaskWithTags, access, entity::ActiveModel, facts, visible, with_tags};
 use crate::{
     Result,
     base::{error::ErrorCode, ids::TaskId, permissions::TasksDelete},
@@ -20,7 +20,7 @@ use crate::{
 /// assignee; `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) -> Result<()> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
-    own::require_own(tx, &task).await?;
+    access::require_own(tx, &task).await?;
     expected.check(&task.version)?;
     let before = with_tags(tx, task).await?;
     let removed = ActiveModel {
@@ -45,7 +45,7 @@ pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags
     let project = tx.in_rows_of_including_deleted::<projects::Entity>(columns.0, columns.1, columns.2);
     let is_visible = Condition::any().add(Column::ProjectId.is_null()).add(project);
     let task = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(is_visible).one_locked().await?;
-    own::require_own(tx, &task).await?;
+    access::require_own(tx, &task).await?;
     if let Some(project) = task.project_id
         && !tx.find::<projects::Entity>().filter(projects::Column::Id.eq(project)).exists().await?
     {

@@ -9,7 +9,6 @@ mod update;
 mod create;
 pub(crate) mod entity;
 mod list;
-mod own;
 mod deletion;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod task_tags;
@@ -22,13 +21,13 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 
+pub use access::may;
 pub(crate) use access::visible;
 pub use create::{NewTask, create};
 pub use deletion::{delete, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as Task, Priority, TaskStatus};
 pub use list::{TaskFilter, TaskKey, get, list};
-pub use own::may;
 pub use update::{TaskChanges, update};
 
 use crate::{

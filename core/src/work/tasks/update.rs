@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{
-    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, completed_at, entity::ActiveModel, facts, own,
-    tag, task_tags, truncate_to_microseconds, visible, with_tags,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access, completed_at, entity::ActiveModel,
+    facts, tag, task_tags, truncate_to_microseconds, visible, with_tags,
 };
 use crate::{
     Result,
@@ -57,7 +57,7 @@ pub async fn update(
 ) -> Result<TaskWithTags> {
     let assignees = ReferencedMembers::kept(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
-    own::require_own(tx, &task).await?;
+    access::require_own(tx, &task).await?;
     let before = with_tags(tx, task).await?;
     let after = changes.apply(&before, tx.now());
     let mut fields = FieldErrors::default();

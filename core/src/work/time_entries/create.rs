@@ -83,7 +83,7 @@ pub(super) async fn write<P: WritePermission>(
     let rules = Rules::of(tx).await?;
     let work = ResolvedReferences::resolve(tx, about.project, about.task, &mut fields).await?;
     let tags = references::tags(tx, about.tags, &mut fields).await?;
-    rules.check(span, tx.now(), &mut fields);
+    rules.validate(span, tx.now(), &mut fields);
     fields.into_result()?;
     rules.refuse_locked(span.started_at)?;
     work.project.as_ref().map_or(Ok(()), projects::refuse_archived)?;

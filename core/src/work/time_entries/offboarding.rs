@@ -26,8 +26,8 @@ pub(crate) async fn stop_all_timers<P: WritePermission>(tx: &OrgTx<P>) -> Result
     end(tx, Condition::all()).await
 }
 
-async fn end<P: WritePermission>(tx: &OrgTx<P>, whose: impl IntoCondition) -> Result<()> {
-    let running = tx.find::<Entity>().filter(whose).filter(Column::EndedAt.is_null()).all().await?;
+async fn end<P: WritePermission>(tx: &OrgTx<P>, filter: impl IntoCondition) -> Result<()> {
+    let running = tx.find::<Entity>().filter(filter).filter(Column::EndedAt.is_null()).all().await?;
     let ids: Vec<_> = running.iter().map(|entry| entry.id).collect();
     let mut tags = tags_of(tx, ids).await?;
     let (mut rows, mut events) = (Vec::new(), Vec::new());

@@ -47,7 +47,7 @@ impl Rules {
     }
 
     /// Adds errors of a span that depend on no other entry.
-    pub(super) fn check(&self, span: Span, now: DateTime<Utc>, fields: &mut FieldErrors) {
+    pub(super) fn validate(&self, span: Span, now: DateTime<Utc>, fields: &mut FieldErrors) {
         let Span { started_at, ended_at } = span;
         if !(1970..=2199).contains(&started_at.year()) {
             fields.add("started_at", "OUT_OF_RANGE", "Must be between the years 1970 and 2199.");
@@ -122,7 +122,7 @@ mod tests {
 
     fn errors(span: Span, settings_rules: TimeRules) -> Vec<String> {
         let mut fields = FieldErrors::default();
-        Rules { settings_rules, lock: PeriodLock::default() }.check(span, at(12), &mut fields);
+        Rules { settings_rules, lock: PeriodLock::default() }.validate(span, at(12), &mut fields);
         match fields.into_result() {
             Err(crate::Error::Invalid(_, errors)) => {
                 errors.into_iter().map(|error| format!("{} {}", error.field, error.code)).collect()

@@ -85,7 +85,7 @@ pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<TimeEntryWithTags> {
     // The clock can have been set back meanwhile.
     let ended_at = tx.now().trunc_subsecs(0).max(started_at);
     let mut fields = FieldErrors::default();
-    rules.check(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
+    rules.validate(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
     fields.into_result()?;
     // Also if its start is in a locked period by now: the running entry counted there before, and its start does not
     // change.

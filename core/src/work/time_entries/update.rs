@@ -76,7 +76,7 @@ pub async fn update(
     (after.entry.started_at, after.entry.ended_at) = (span.started_at, span.ended_at);
     // Settings that changed since then do not prevent a correction of the notes of an old entry.
     if span != old {
-        rules.check(span, tx.now(), &mut fields);
+        rules.validate(span, tx.now(), &mut fields);
     }
     fields.into_result()?;
     if after == before {

@@ -181,7 +181,7 @@ fn check_row(
         fields.add("tags", "TOO_MANY", format!("A time entry can have at most {MOST_TAGS} tags."));
     }
     let span = Span::new(row.started_at, Some(row.ended_at));
-    rules.check(span, tx.now(), &mut fields);
+    rules.validate(span, tx.now(), &mut fields);
     add_errors(&mut fields, rules.refuse_locked(span.started_at));
     let (now, billable) = (tx.now(), row.billable);
     match (fields.into_result(), member) {

@@ -38,14 +38,14 @@ pub(super) async fn find(
         let ends = entry.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
         time.entry(entry.member_id).or_default().push((entry.started_at, ends, None));
     }
-    let mut overlapping: Vec<_> = time.into_values().flat_map(find_overlapping).collect();
+    let mut overlapping: Vec<_> = time.into_values().flat_map(find_overlaps).collect();
     overlapping.sort_unstable();
     overlapping.dedup();
     Ok(overlapping)
 }
 
 /// The new entries in the time of one member that overlap another entry.
-fn find_overlapping(mut time: Vec<TimeInterval>) -> Vec<usize> {
+fn find_overlaps(mut time: Vec<TimeInterval>) -> Vec<usize> {
     time.sort_unstable();
     let (mut found, mut longest): (Vec<usize>, Option<TimeInterval>) = (Vec::new(), None);
     for interval in time {
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn each_new_entry_that_overlaps_is_found_once() {
         let of = |time: &[(i64, i64, Option<usize>)]| {
-            find_overlapping(time.iter().map(|(from, until, new)| interval(*from, *until, *new)).collect())
+            find_overlaps(time.iter().map(|(from, until, new)| interval(*from, *until, *new)).collect())
         };
         assert!(of(&[(8, 9, Some(0)), (9, 10, None), (10, 11, Some(1))]).is_empty());
         assert_eq!(of(&[(8, 10, None), (9, 11, Some(0))]), [0]);
