@@ -17,9 +17,10 @@ use crate::{
     state,
 };
 
-/// The routes of `api` under [`BASE`], with their document and its pages. `outside` are the routes beside them: probes, pages.
-pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
-    let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::found);
+/// The routes of `api` under [`BASE`], with their document and its pages. `outside` contains the other routes: probes
+/// and pages.
+pub(crate) fn mount_routes<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
+    let service = OpenApiService::new(api, "", "").into_endpoint().around(operations::require_found);
     outside
         .at(format!("{BASE}/openapi.json"), pages::docs::document(|| openapi::publish::<T>(BASE)))
         .nest_no_strip(pages::docs::PATH, pages::docs::page())
@@ -27,12 +28,12 @@ pub(crate) fn mount<T: OpenApi + 'static>(api: T, outside: Route) -> Route {
         .nest(BASE, service)
 }
 
-/// Adds the middleware around `inner`, which [`mount`] built from `T`. A layer that needs the
-/// [`operations::Match`] but must come before the routes goes around `inner`.
+/// Adds the middleware around `inner`, which [`mount_routes`] built from `T`. A layer that needs the [`operations::Match`] but
+/// runs before the routes goes around `inner`.
 ///
 /// # Errors
 /// Those of [`Operations::new`], if two operations cannot be distinguished.
-pub(crate) fn edge<T: OpenApi>(
+pub(crate) fn with_middleware<T: OpenApi>(
     inner: impl IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
     limits: Limits,
     headers: Headers,
@@ -51,7 +52,7 @@ pub(crate) fn edge<T: OpenApi>(
         .around(move |endpoint, request| middleware::body_limit::bounded(endpoint, request, limits))
         .around(problem::render)
         .boxed()
-        .around(middleware::rate_limit::show)
+        .around(middleware::rate_limit::add_headers)
         .around(move |endpoint, request| middleware::cors::around(Arc::clone(&origins), endpoint, request))
         .around(move |endpoint, request| middleware::access_log::access(unknown, endpoint, request))
         .around(move |endpoint, request| operations.clone().around(endpoint, request))
@@ -68,7 +69,10 @@ pub fn build(
     limits: Limits,
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {
-    let inner = mount(routes::routes(&state), pages::dev_inbox::beside(pages::beside(ops::health::routes())));
+    let inner = mount_routes(
+        routes::routes(&state),
+        pages::dev_inbox::add_routes(pages::add_routes(ops::health::routes())),
+    );
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
     let unknown = match state.environment == Environment::Development.as_str() {
         true => UnknownPaths::Shown,
@@ -82,12 +86,14 @@ pub fn build(
         .around(state::when_migrated)
         .data(state)
         .map_to_response()
-        .around(move |endpoint, request| middleware::cors::ahead(Arc::clone(&listed), endpoint, request))
+        .around(move |endpoint, request| {
+            middleware::cors::answer_preflight(Arc::clone(&listed), endpoint, request)
+        })
         .around(move |endpoint, request| {
             middleware::rate_limit::by_address(Arc::clone(&counting), endpoint, request)
         })
         .around(move |endpoint, request| load.clone().shed(endpoint, request));
-    edge::<routes::Routes>(inner, limits, headers, origins, unknown)
+    with_middleware::<routes::Routes>(inner, limits, headers, origins, unknown)
 }
 
 /// The OpenAPI document of the application.

@@ -1,4 +1,4 @@
-//! The one binary: the server, and everything an operator does by hand.
+//! The program: the server, and all commands for operators.
 
 #![forbid(unsafe_code)]
 

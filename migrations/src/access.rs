@@ -1,5 +1,5 @@
-//! What `up` promises on PostgreSQL besides tables: row security, policies, grants and the guard of the audit log.
-//! A dump that is restored where its roles do not exist lacks them; so does a database that was changed by hand.
+//! The PostgreSQL objects that `up` ensures besides tables: row-level security, policies, grants and the trigger that
+//! protects the audit log. A dump restored where its roles do not exist lacks them. A manual change can remove them.
 
 use sea_orm_migration::sea_orm::{
     SqlxError,
@@ -8,15 +8,15 @@ use sea_orm_migration::sea_orm::{
 
 use crate::{
     Error,
-    hats::{Lack, sqlstate},
-    installation::{Place, Roles},
+    database_roles::{Repair, sqlstate},
+    installation::{RoleNames, SchemaLocation, quoted},
     m0020_audit_chain as audit,
 };
 
 const ALL: &str = "SELECT,INSERT,UPDATE,DELETE";
 
-/// Every table, the column that says whose a row is (empty: nobody's), and what the role of the application may do.
-/// A test compares this with what the migrations made.
+/// Each table, its column with the organization (empty if rows belong to none), and the privileges of the application
+/// role. A test compares this list with what the migrations create.
 const TABLES: [(&str, &str, &str); 32] = [
     ("seaql_migrations", "", "SELECT"),
     ("users", "", ALL),
@@ -52,27 +52,28 @@ const TABLES: [(&str, &str, &str); 32] = [
     ("period_locks", "organization_id", ALL),
 ];
 
-/// What is lacking, with the statement that puts it right. `$1`, `$2`: our roles; `$3`, `$4`, `$5`: the columns of
-/// [`TABLES`]; `$6`: the schema; `$7`: columns of `audit_events` that may be updated.
-const LACKING: &str = "
+/// The missing objects, each with the statement that creates it. `$1`, `$2`: the two roles; `$3`, `$4`, `$5`: the
+/// columns of [`TABLES`]; `$6`: the schema; `$7`: columns of `audit_events` that can be updated.
+const NEEDED_REPAIRS: &str = "
     WITH ours AS (
         SELECT c.oid, expected.name, format('%I.%I', n.nspname, c.relname) AS place, nullif(owner, '') AS owner,
-               string_to_array(rights, ',') AS rights, c.relrowsecurity, c.relforcerowsecurity, c.relacl
-        FROM unnest($3::text[], $4::text[], $5::text[]) AS expected (name, owner, rights)
+               string_to_array(privileges, ',') AS privileges, c.relrowsecurity, c.relforcerowsecurity, c.relacl
+        FROM unnest($3::text[], $4::text[], $5::text[]) AS expected (name, owner, privileges)
         JOIN pg_namespace n ON n.nspname = $6
         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = expected.name AND c.relkind IN ('r', 'p')
     ), wanted AS (
         SELECT name, r.oid FROM unnest(ARRAY[$1, $2]) AS name LEFT JOIN pg_roles r ON r.rolname = name
     ), policies AS (
         SELECT ours.*, policy, command, role,
-               CASE policy WHEN 'sweep' THEN 'true' ELSE own END AS reading, CASE policy WHEN 'sweep' THEN NULL ELSE own END AS writing
-        FROM ours CROSS JOIN (VALUES ('own_organization', 'ALL', $1), ('sweep', 'SELECT', $2)) AS p (policy, command, role)
+               CASE policy WHEN 'system_read' THEN 'true' ELSE own END AS reading,
+               CASE policy WHEN 'system_read' THEN NULL ELSE own END AS writing
+        FROM ours CROSS JOIN (VALUES ('own_organization', 'ALL', $1), ('system_read', 'SELECT', $2)) AS p (policy, command, role)
         CROSS JOIN LATERAL format('%I = nullif(current_setting(''insula.org'', true), '''')::uuid', owner) AS own
         WHERE owner IS NOT NULL
     ), grants AS (
-        SELECT ours.oid, ours.name, place, $1 AS role, unnest(rights) AS allowed FROM ours
+        SELECT ours.oid, ours.name, place, $1 AS role, unnest(privileges) AS allowed FROM ours
         UNION ALL SELECT ours.oid, ours.name, place, $2, 'SELECT' FROM ours
-    ), given AS (
+    ), granted AS (
         SELECT ours.oid, place, name, r.rolname::text AS role, acl.privilege_type AS allowed
         FROM ours CROSS JOIN LATERAL aclexplode(relacl) AS acl JOIN pg_roles r ON r.oid = acl.grantee
     )
@@ -100,12 +101,12 @@ const LACKING: &str = "
               IS NOT DISTINCT FROM lower(regexp_replace(writing, pattern, '', 'g')))
     UNION ALL
     SELECT 4, format('%s of %s may be done by %s', allowed, name, role), format('REVOKE %s ON %s FROM %I;', allowed, place, role)
-    FROM given WHERE role IN ($1, $2)
-      AND NOT EXISTS (SELECT FROM grants g WHERE g.oid = given.oid AND g.role = given.role AND g.allowed = given.allowed)
+    FROM granted WHERE role IN ($1, $2)
+      AND NOT EXISTS (SELECT FROM grants g WHERE g.oid = granted.oid AND g.role = granted.role AND g.allowed = granted.allowed)
     UNION ALL
     SELECT DISTINCT 4, format('%s may be used by %s, which is not of this installation', name, role),
            format('REVOKE ALL ON %s FROM %I;', place, role)
-    FROM given WHERE role ~ '^insula_(app|system)(_[0-9a-f]{12})?$' AND role NOT IN ($1, $2)
+    FROM granted WHERE role ~ '^insula_(app|system)(_[0-9a-f]{12})?$' AND role NOT IN ($1, $2)
     UNION ALL
     SELECT 5, format('%s of %s for %s', allowed, grants.name, role), format('GRANT %s ON %s TO %I;', allowed, place, role)
     FROM grants JOIN wanted ON wanted.name = role
@@ -118,75 +119,78 @@ const LACKING: &str = "
         ELSE NOT has_column_privilege(wanted.oid, ours.oid, attnum, 'UPDATE') END
     ORDER BY step, what";
 
-/// How often everything is tried again that collides with running transactions.
+/// Maximum attempts when a repair collides with running transactions.
 const ATTEMPTS: u32 = 5;
 
-/// What the installation lacks; the roles themselves are looked after elsewhere.
-pub(crate) async fn lacking(pool: &PgPool, place: &Place) -> Result<Vec<Lack>, Error> {
+/// What the installation lacks. `database_roles` checks the roles themselves.
+pub(crate) async fn needed_repairs(pool: &PgPool, location: &SchemaLocation) -> Result<Vec<Repair>, Error> {
     let column = |of: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
         TABLES.iter().map(of).collect::<Vec<_>>()
     };
-    let Roles { app, system } = &place.roles;
-    let rows = sqlx::query(LACKING)
+    let RoleNames { app, system } = &location.roles;
+    let rows = sqlx::query(NEEDED_REPAIRS)
         .bind(app)
         .bind(system)
         .bind(column(|table| table.0))
         .bind(column(|table| table.1))
         .bind(column(|table| table.2))
-        .bind(&place.schema)
+        .bind(&location.schema)
         .bind(audit::SEAL.to_vec())
         .fetch_all(pool)
         .await?;
-    let mut lacks: Vec<_> = rows.iter().map(|row| Lack { what: row.get(1), statement: row.get(2) }).collect();
-    lacks.extend(guards_lacking(pool, &place.schema).await?);
-    Ok(lacks)
+    let mut repairs: Vec<_> =
+        rows.iter().map(|row| Repair { what: row.get(1), statement: row.get(2) }).collect();
+    repairs.extend(audit_guard_repairs(pool, &location.schema).await?);
+    Ok(repairs)
 }
 
-/// The function and the triggers that keep the audit log from being changed.
-async fn guards_lacking(pool: &PgPool, schema: &str) -> Result<Vec<Lack>, Error> {
-    let mut lacks = Vec::new();
+/// The repairs of the function and the triggers that reject changes of the audit log.
+async fn audit_guard_repairs(pool: &PgPool, schema: &str) -> Result<Vec<Repair>, Error> {
+    let mut repairs = Vec::new();
     let function = audit::guard();
     let body = function.split("$guard$").nth(1).unwrap_or_default();
-    let there = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'audit_events_guard'
+    let exists = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'audit_events_guard'
         AND pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
         AND regexp_replace(prosrc, '\\s+', ' ', 'g') = regexp_replace($2, '\\s+', ' ', 'g'))";
-    if !sqlx::query_scalar(there).bind(schema).bind(body).fetch_one(pool).await? {
-        lacks
-            .push(Lack { what: "the function audit_events_guard".into(), statement: format!("{function};") });
+    if !sqlx::query_scalar(exists).bind(schema).bind(body).fetch_one(pool).await? {
+        repairs.push(Repair {
+            what: "the function audit_events_guard".into(),
+            statement: format!("{function};"),
+        });
     }
     for (name, trigger) in audit::GUARDS {
-        let there = "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        let exists = "SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
             JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_proc f ON f.oid = t.tgfoid
             WHERE nspname = $1 AND relname = 'audit_events' AND tgname = $2 AND tgenabled IN ('O', 'A')
               AND proname = 'audit_events_guard' AND pronamespace = n.oid)";
-        if !sqlx::query_scalar(there).bind(schema).bind(name).fetch_one(pool).await? {
+        if !sqlx::query_scalar(exists).bind(schema).bind(name).fetch_one(pool).await? {
             let statement = format!("DROP TRIGGER IF EXISTS {name} ON audit_events; {trigger};");
-            lacks.push(Lack { what: format!("the trigger {name} of audit_events"), statement });
+            repairs.push(Repair { what: format!("the trigger {name} of audit_events"), statement });
         }
     }
-    Ok(lacks)
+    Ok(repairs)
 }
 
-/// Puts right what is lacking, all at once, so that no server sees half of it; gives what it did.
+/// Runs all repairs in one transaction, so that no server sees half of them. Returns descriptions of the repairs.
 ///
 /// # Errors
-/// `Hats` with the statements, when this login may not run them.
-pub(crate) async fn repair(pool: &PgPool, place: &Place) -> Result<Vec<String>, Error> {
+/// `DatabaseRoles` with the statements, if this login is not allowed to run them.
+pub(crate) async fn repair(pool: &PgPool, location: &SchemaLocation) -> Result<Vec<String>, Error> {
     let (mut repaired, mut collisions) = (Vec::new(), 0);
-    // Twice is the rule: what is revoked from a table is revoked from its columns, too.
+    // Two rounds are normal: revoking a privilege of a table also revokes it from the columns.
     for _ in 0..ATTEMPTS {
-        let lacks = lacking(pool, place).await?;
-        if lacks.is_empty() {
+        let repairs = needed_repairs(pool, location).await?;
+        if repairs.is_empty() {
             return Ok(repaired);
         }
-        match run(pool, &lacks).await {
-            Ok(()) => repaired.extend(lacks.into_iter().map(|lack| lack.what)),
+        match run(pool, &repairs).await {
+            Ok(()) => repaired.extend(repairs.into_iter().map(|repair| repair.what)),
             Err(error) if sqlstate(&error).as_deref() == Some("42501") => {
-                return Err(Error::Hats {
-                    statements: lacks.into_iter().map(|lack| lack.statement).collect(),
+                return Err(Error::DatabaseRoles {
+                    statements: repairs.into_iter().map(|repair| repair.statement).collect(),
                 });
             }
-            // A deadlock with requests, or a lock that was not to be had in time.
+            // A deadlock with requests, or a lock timeout.
             Err(error)
                 if matches!(sqlstate(&error).as_deref(), Some("40P01" | "55P03"))
                     && collisions < ATTEMPTS =>
@@ -196,22 +200,26 @@ pub(crate) async fn repair(pool: &PgPool, place: &Place) -> Result<Vec<String>, 
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::Hats {
-        statements: lacking(pool, place).await?.into_iter().map(|lack| lack.statement).collect(),
+    Err(Error::DatabaseRoles {
+        statements: needed_repairs(pool, location)
+            .await?
+            .into_iter()
+            .map(|repair| repair.statement)
+            .collect(),
     })
 }
 
-async fn run(pool: &PgPool, lacks: &[Lack]) -> Result<(), SqlxError> {
+async fn run(pool: &PgPool, repairs: &[Repair]) -> Result<(), SqlxError> {
     let mut transaction = pool.begin().await?;
-    for lack in lacks {
-        sqlx::raw_sql(AssertSqlSafe(lack.statement.as_str())).execute(&mut *transaction).await?;
+    for repair in repairs {
+        sqlx::raw_sql(AssertSqlSafe(repair.statement.as_str())).execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }
 
-/// Removes roles that the installation had before, unless something else still needs them.
-pub(crate) async fn retire(pool: &PgPool, place: &Place) {
-    let Some(old) = place.present.as_ref().filter(|old| **old != place.roles) else { return };
+/// Drops the roles that the installation used before, unless other objects still need them.
+pub(crate) async fn drop_unused_roles(pool: &PgPool, location: &SchemaLocation) {
+    let Some(old) = location.current_roles.as_ref().filter(|old| **old != location.roles) else { return };
     for role in [&old.app, &old.system] {
         let dropped = sqlx::raw_sql(AssertSqlSafe(format!("DROP ROLE {}", quoted(role)))).execute(pool).await;
         match dropped {
@@ -223,12 +231,7 @@ pub(crate) async fn retire(pool: &PgPool, place: &Place) {
     }
 }
 
-/// A name as SQL spells it.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Every table that is promised something.
-pub(crate) fn tables() -> Vec<&'static str> {
+/// The names of all tables in [`TABLES`].
+pub(crate) fn table_names() -> Vec<&'static str> {
     TABLES.iter().map(|(name, ..)| *name).collect()
 }

@@ -1,13 +1,13 @@
-//! The words in which a migration spells a column.
+//! The column types of migrations.
 //!
-//! Released migrations are spelled with these words: add words, never change what one means.
+//! Released migrations use these functions: add functions, but never change the meaning of one.
 
 use sea_orm_migration::{
     sea_orm::DbBackend,
     sea_query::{ColumnDef, ColumnType, Expr, ExprTrait, Func},
 };
 
-/// A column; NOT NULL and without DEFAULT unless said otherwise.
+/// A column. NOT NULL and without DEFAULT, unless a method changes that.
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     kind: fn(&mut ColumnDef) -> &mut ColumnDef,
@@ -16,12 +16,12 @@ pub(crate) struct Column {
     pub(crate) refers_to: Option<Reference>,
 }
 
-/// What the value of a column names a row of.
+/// The row that the value of a column refers to.
 #[derive(Clone, Copy)]
 pub(crate) enum Reference {
-    /// By id alone, to a table that no organization owns.
+    /// By id only, in a table that belongs to no organization.
     Global(&'static str),
-    /// By `(organization_id, id)`, so that a row of another organization cannot be referred to.
+    /// By `(organization_id, id)`, so that rows of other organizations cannot be referenced.
     SameOrganization(&'static str),
 }
 
@@ -29,32 +29,32 @@ fn column(name: &'static str, kind: fn(&mut ColumnDef) -> &mut ColumnDef) -> Col
     Column { name, kind, optional: false, check: None, refers_to: None }
 }
 
-/// Text of any length, compared byte by byte on both databases.
+/// Text of any length, compared by bytes on both databases.
 pub(crate) fn text(name: &'static str) -> Column {
     column(name, ColumnDef::text)
 }
 
-/// An id.
+/// A UUID.
 pub(crate) fn uuid(name: &'static str) -> Column {
     column(name, ColumnDef::uuid)
 }
 
-/// A point in time, UTC.
+/// A point in time in UTC.
 pub(crate) fn instant(name: &'static str) -> Column {
     column(name, ColumnDef::timestamp_with_time_zone)
 }
 
-/// True or false.
+/// A boolean.
 pub(crate) fn boolean(name: &'static str) -> Column {
     column(name, ColumnDef::boolean)
 }
 
-/// A 32-bit number.
+/// A 32-bit integer.
 pub(crate) fn integer(name: &'static str) -> Column {
     column(name, ColumnDef::integer)
 }
 
-/// A 64-bit number.
+/// A 64-bit integer.
 pub(crate) fn big_integer(name: &'static str) -> Column {
     column(name, ColumnDef::big_integer)
 }
@@ -65,38 +65,39 @@ pub(crate) fn bytes(name: &'static str) -> Column {
 }
 
 impl Column {
-    /// May be NULL.
+    /// Allows NULL.
     pub(crate) fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 
-    /// Between `least` and `most` characters, both included.
+    /// Requires `least` to `most` characters, inclusive.
     pub(crate) fn length(self, least: u32, most: u32) -> Self {
         let length = Expr::expr(Func::char_length(Expr::col(self.name)));
         Self { check: Some(length.between(least, most)), ..self }
     }
 
-    /// One of these words. Not an enum type of PostgreSQL: row-level security keeps those from using an index.
+    /// Requires one of these words. Not a PostgreSQL enum type, because row-level security prevents index use for
+    /// those.
     pub(crate) fn one_of<const N: usize>(self, words: [&'static str; N]) -> Self {
         Self { check: Some(Expr::col(self.name).is_in(words)), ..self }
     }
 
-    /// Not less than the value of another column of the row.
+    /// Requires at least the value of another column of the row.
     pub(crate) fn not_before(self, other: &'static str) -> Self {
         Self { check: Some(Expr::col(self.name).gte(Expr::col(other))), ..self }
     }
 
-    /// The id of a row of a table that no organization owns.
+    /// References the id of a row of a table that belongs to no organization.
     pub(crate) fn references(self, table: &'static str) -> Self {
         Self { refers_to: Some(Reference::Global(table)), ..self }
     }
 
-    /// The id of a row of the same organization.
+    /// References the id of a row of the same organization.
     pub(crate) fn within_organization(self, table: &'static str) -> Self {
         Self { refers_to: Some(Reference::SameOrganization(table)), ..self }
     }
 
-    /// As SQL has it, in the table named `table`.
+    /// The definition in SQL, for the table `table`.
     pub(crate) fn definition(&self, table: &str, backend: DbBackend) -> ColumnDef {
         let mut definition = ColumnDef::new(self.name);
         (self.kind)(&mut definition);
@@ -106,7 +107,7 @@ impl Column {
         if let Some(check) = &self.check {
             definition.check((format!("{table}_{}_check", self.name), check.clone()));
         }
-        // SQLite compares bytes by itself; PostgreSQL would ask the locale of the machine.
+        // SQLite compares bytes by default. PostgreSQL would use the locale of the machine.
         if backend == DbBackend::Postgres && definition.get_column_type() == Some(&ColumnType::Text) {
             definition.extra(r#"COLLATE "C""#);
         }

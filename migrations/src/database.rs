@@ -1,4 +1,4 @@
-//! Which database a URL names, and the two ways to open it: to look, or alone and to change.
+//! The database that a URL names, and two ways to connect: to read, or to migrate.
 
 use std::{path::Path, str::FromStr, time::Duration};
 
@@ -11,12 +11,12 @@ use sea_orm_migration::sea_orm::{
     },
 };
 
-use crate::{Error, lock::Lock};
+use crate::Error;
 
-/// A statement that waits longer for a table lock fails: behind it all requests to that table would queue.
+/// Maximum wait for a table lock. While a statement waits, all later requests to that table wait behind it.
 const LOCK_TIMEOUT: &str = "10s";
 
-/// How long a change of a SQLite file waits for writers of other processes.
+/// Maximum wait of a change to a SQLite file for writers of other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) enum Database {
@@ -44,11 +44,11 @@ impl FromStr for Database {
 }
 
 impl Database {
-    /// A connection that changes nothing; `None` when the SQLite file does not exist.
-    pub(crate) async fn look(&self) -> Result<Option<DatabaseConnection>, Error> {
+    /// Connects to an existing database to read it; `None` if the SQLite file does not exist.
+    pub(crate) async fn connect_existing(&self) -> Result<Option<DatabaseConnection>, Error> {
         match self {
             Self::Postgres(options) => {
-                reach(options).await?.close().await?;
+                connect(options).await?.close().await?;
                 let pool = PgPoolOptions::new().max_connections(1).connect_with((**options).clone());
                 Ok(Some(SqlxPostgresConnector::from_sqlx_postgres_pool(pool.await?)))
             }
@@ -57,7 +57,8 @@ impl Database {
                 if !path.try_exists().map_err(|source| Error::File { path: path.into(), source })? {
                     return Ok(None);
                 }
-                // Not read-only: such a connection cannot remove the -wal and -shm files that even a look makes.
+                // Not read-only: a read-only connection cannot remove the -wal and -shm files that even reading
+                // creates.
                 let options = (**options).clone().create_if_missing(false);
                 let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options);
                 Ok(Some(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.await?)))
@@ -65,8 +66,9 @@ impl Database {
         }
     }
 
-    /// The connection that migrates. One, so that what a session is told (`SET`, `PRAGMA`) holds for all statements.
-    async fn open(&self) -> Result<DatabaseConnection, Error> {
+    /// Opens the connection that migrates. Only one, so that session settings (`SET`, `PRAGMA`) apply to all
+    /// statements.
+    pub(crate) async fn connect_to_migrate(&self) -> Result<DatabaseConnection, Error> {
         match self {
             Self::Postgres(options) => {
                 let options = (**options).clone().options([("lock_timeout", LOCK_TIMEOUT)]);
@@ -79,7 +81,8 @@ impl Database {
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .busy_timeout(BUSY_TIMEOUT)
-                    // Rebuilding a table drops it, and SQLite would then refuse or empty the tables that refer to it.
+                    // Rebuilding a table drops it. With foreign keys, SQLite would refuse that or empty the tables that
+                    // refer to it.
                     .foreign_keys(false);
                 let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options);
                 Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.await?))
@@ -87,8 +90,8 @@ impl Database {
         }
     }
 
-    /// The folder of a SQLite file, made when missing; nothing on PostgreSQL.
-    pub(crate) fn make_room(&self) -> Result<(), Error> {
+    /// Creates the folder of a SQLite file if it is missing; does nothing on PostgreSQL.
+    pub(crate) fn create_folder(&self) -> Result<(), Error> {
         let Self::Sqlite(options) = self else { return Ok(()) };
         let folder = options.get_filename().parent().unwrap_or(Path::new(""));
         if folder.as_os_str().is_empty() {
@@ -98,46 +101,19 @@ impl Database {
     }
 }
 
-/// How long a database may take to let us in.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum duration of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connects, and says at once where nobody answers: a pool would try for half a minute.
-pub(crate) async fn reach(options: &PgConnectOptions) -> Result<PgConnection, Error> {
-    let reason = match tokio::time::timeout(PATIENCE, options.connect()).await {
+/// Connects, and fails at once if nothing responds. A pool would retry for half a minute.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Error> {
+    let reason = match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(Ok(connection)) => return Ok(connection),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no response within {} seconds", PATIENCE.as_secs()),
+        Err(_) => format!("no response within {} seconds", CONNECT_TIMEOUT.as_secs()),
     };
-    let place = match options.get_socket() {
+    let server = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{} port {}", options.get_host(), options.get_port()),
     };
-    Err(Error::Unreachable { place, reason })
-}
-
-/// The right to change a schema: the only one at a time, whichever process holds it.
-pub(crate) struct Session {
-    connection: DatabaseConnection,
-    lock: Lock,
-}
-
-impl Session {
-    /// Waits until nobody else migrates this database.
-    pub(crate) async fn open(database: &Database) -> Result<Self, Error> {
-        database.make_room()?;
-        let lock = Lock::take(database).await?;
-        Ok(Self { connection: database.open().await?, lock })
-    }
-
-    pub(crate) fn connection(&self) -> &DatabaseConnection {
-        &self.connection
-    }
-
-    /// Closes the connection, then lets the next one in. The work is done by then: a failure here is only noted.
-    pub(crate) async fn close(self) {
-        if let Err(error) = self.connection.close().await {
-            tracing::warn!(%error, "the connection of the migration did not close cleanly");
-        }
-        self.lock.release().await;
-    }
+    Err(Error::Unreachable { server, reason })
 }

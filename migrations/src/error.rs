@@ -11,11 +11,11 @@ pub enum Error {
     #[error("use postgres://user:password@host/name or sqlite:path/to/file.db (not :memory:)")]
     Url,
     /// The database could not be reached in time, or refused the connection.
-    #[error("the database at {place} cannot be reached: {reason}")]
+    #[error("the database at {server} cannot be reached: {reason}")]
     Unreachable {
-        /// Host and port, or the folder of its socket.
-        place: String,
-        /// Why it could not be reached.
+        /// Host and port, or the folder of the socket.
+        server: String,
+        /// The error of the connection.
         reason: String,
     },
     /// No schema of the login's search path exists.
@@ -32,9 +32,9 @@ pub enum Error {
     /// The database file, its folder or the lock file beside it could not be opened.
     #[error("cannot open {}: {source}", path.display())]
     File {
-        /// The file or folder that was to be opened.
+        /// The file or folder.
         path: PathBuf,
-        /// The error of the operating system.
+        /// The error from the operating system.
         source: std::io::Error,
     },
     /// The login is not allowed to create the roles and grants that row-level security needs.
@@ -42,7 +42,7 @@ pub enum Error {
         "the login is not allowed to create the roles and grants that row-level security needs; an administrator of the database cluster must run:\n{}",
         statements.join("\n")
     )]
-    Hats {
+    DatabaseRoles {
         /// Complete SQL statements, in order.
         statements: Vec<String>,
     },

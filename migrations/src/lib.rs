@@ -1,24 +1,23 @@
-//! The schema of Insula, forward and back, on SQLite and PostgreSQL.
+//! The database schema of Insula, up and down, for SQLite and PostgreSQL.
 //!
-//! Stands alone: it opens its own connections and knows neither entities nor the types of the core, because those
-//! move on and a released migration must not. How to change the schema: `migrations/README.md`.
+//! This crate depends on no other crate of the workspace and opens its own connections. Entities and core types change,
+//! but a released migration must not. `migrations/README.md` describes how to change the schema.
 #![forbid(unsafe_code)]
 #![expect(
     elided_lifetimes_in_paths,
     reason = "`MigrationTrait` is declared with them, and async-trait holds us to it"
 )]
 
-mod access;
-mod column;
-mod database;
 mod error;
-mod hats;
-mod installation;
+mod database;
 mod lock;
-mod migrator;
+mod session;
+mod installation;
+mod database_roles;
+mod column;
 mod schema;
 
-mod m0001_hats;
+mod m0001_database_roles;
 mod m0002_users;
 mod m0003_organizations;
 mod m0004_members;
@@ -44,22 +43,26 @@ mod m0023_time_entries;
 mod m0026_renamed_keys;
 mod m0028_presented_tokens;
 
-use database::{Database, Session};
+mod access;
+mod migrator;
+
+use database::Database;
 pub use error::Error;
 use sea_orm_migration::sea_orm::DbBackend;
+use session::MigrationSession;
 
-/// What [`up`] did.
+/// The result of [`upgrade`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Upgrade {
-    /// The names of the migrations that it applied, oldest first.
+    /// The names of the applied migrations, oldest first.
     pub applied: Vec<String>,
-    /// What it found lacking in a database that was there before, and put right; for people.
+    /// Descriptions of what the existing database lacked and `upgrade` repaired.
     pub repaired: Vec<String>,
 }
 
-/// Applies what is pending and returns the names applied, oldest first; several processes may call it at once.
+/// Applies pending migrations and returns their names, oldest first. Several processes can call it at once.
 ///
-/// As [`upgrade`].
+/// See [`upgrade`].
 ///
 /// # Errors
 /// As [`upgrade`].
@@ -67,38 +70,39 @@ pub async fn up(url: &str, login: Option<&str>) -> Result<Vec<String>, Error> {
     Ok(upgrade(url, login).await?.applied)
 }
 
-/// Applies what is pending, then puts right what is lacking: roles, grants, policies, row security, triggers, the right to
-/// use the schema. A dump that is restored where its roles are not there lacks them. Several processes may call it at once.
+/// Applies pending migrations, then creates what is missing: roles, grants, policies, row-level security, triggers and
+/// access to the schema. A dump restored where its roles do not exist lacks them. Several processes can call it at
+/// once.
 ///
-/// `login` is the PostgreSQL login of the running application where it differs from that of `url`: it is granted the
-/// two roles of the installation. SQLite ignores it and creates the file, and its folder, when missing.
-/// A schema that a newer program has migrated further counts as up to date.
+/// `login` is the PostgreSQL login of the running application, if it differs from that of `url`. It is granted the two
+/// roles of the installation. SQLite ignores it, and creates a missing file and its folder. A schema that a newer
+/// program migrated further counts as up to date.
 ///
 /// # Errors
-/// `Hats` when something is lacking that this login may not put right; `Database` when a statement failed: that
-/// migration, and every one after it, is then not applied at all.
+/// `DatabaseRoles` if this login is not allowed to create what is missing. `Database` if a statement failed: that
+/// migration and all later ones are then not applied.
 pub async fn upgrade(url: &str, login: Option<&str>) -> Result<Upgrade, Error> {
-    let session = Session::open(&url.parse()?).await?;
+    let session = MigrationSession::open(&url.parse()?).await?;
     let outcome = migrator::up(session.connection(), login).await;
     session.close().await;
-    let migrator::Done { applied, repaired } = outcome?;
+    let migrator::UpOutcome { applied, repaired } = outcome?;
     Ok(Upgrade { applied, repaired })
 }
 
-/// What [`upgrade`] would put right, for people; nothing while migrations are pending. Changes nothing.
+/// What [`upgrade`] would repair, as descriptions; empty while migrations are pending. Changes nothing.
 ///
 /// # Errors
 /// `Database` when the database does not respond.
 pub async fn missing(url: &str, login: Option<&str>) -> Result<Vec<String>, Error> {
     let database: Database = url.parse()?;
-    let Some(connection) = database.look().await? else { return Ok(Vec::new()) };
+    let Some(connection) = database.connect_existing().await? else { return Ok(Vec::new()) };
     let missing = migrator::missing(&connection, login).await;
     connection.close().await?;
     missing
 }
 
-/// The id of the installation in this database, in letters that any name may have. All processes of an installation see
-/// the same one, and a copy of the database has another. Makes a SQLite file that is not there yet.
+/// The id of the installation in this database, in letters that are valid in any name. All processes of an installation
+/// get the same id, and a copy of the database gets another one. Creates a missing SQLite file.
 ///
 /// # Errors
 /// `Database` when the database does not respond; `File` when the file cannot be opened.
@@ -106,13 +110,13 @@ pub async fn installation(url: &str) -> Result<String, Error> {
     installation::id(&url.parse()?).await
 }
 
-/// What installations of one PostgreSQL cluster may do to each other, in sentences that say what to run.
+/// Conflicts between installations of one PostgreSQL cluster, as sentences that name the statements to run.
 ///
 /// # Errors
 /// `Database` when the database does not respond.
 pub async fn shared(url: &str) -> Result<Vec<String>, Error> {
     let database: Database = url.parse()?;
-    let Some(connection) = database.look().await? else { return Ok(Vec::new()) };
+    let Some(connection) = database.connect_existing().await? else { return Ok(Vec::new()) };
     let shared = match connection.get_database_backend() {
         DbBackend::Postgres => installation::shared(connection.get_postgres_connection_pool()).await,
         _ => Ok(Vec::new()),
@@ -121,40 +125,41 @@ pub async fn shared(url: &str) -> Result<Vec<String>, Error> {
     shared
 }
 
-/// Reverts the newest `steps` migrations that are applied and returns their names, newest first.
+/// Reverts the newest `steps` applied migrations and returns their names, newest first.
 ///
 /// # Errors
-/// `Database` when a statement failed, or when a newer program has applied migrations that this one does not know.
+/// `Database` if a statement failed, or if a newer program applied migrations that this one does not know.
 pub async fn down(url: &str, steps: u32) -> Result<Vec<String>, Error> {
-    let session = Session::open(&url.parse()?).await?;
+    let session = MigrationSession::open(&url.parse()?).await?;
     let outcome = migrator::down(session.connection(), steps).await;
     session.close().await;
     outcome
 }
 
-/// Drops every table of ours with all its rows, then does what [`up`] does.
+/// Drops every table of the installation with all rows, then does what [`up`] does.
 ///
-/// On PostgreSQL "ours" are the tables that migrations make, and those that a role of an installation was granted; on
-/// SQLite all tables of the file.
+/// On PostgreSQL these are the tables that migrations create, and those that a role of an installation can access. On
+/// SQLite, all tables of the file.
 ///
 /// # Errors
 /// As [`up`].
 pub async fn fresh(url: &str, login: Option<&str>) -> Result<Vec<String>, Error> {
-    let session = Session::open(&url.parse()?).await?;
+    let session = MigrationSession::open(&url.parse()?).await?;
     let outcome = migrator::fresh(session.connection(), login).await;
     session.close().await;
     outcome
 }
 
-/// Every migration in order with whether it is applied; those that only a newer program knows come last.
+/// Every migration in order, and whether it is applied. Migrations that only a newer program knows come last.
 ///
-/// Takes no lock and changes nothing: it creates neither the bookkeeping table nor a missing SQLite file.
+/// Takes no lock and changes nothing: it creates neither the table of applied migrations nor a missing SQLite file.
 ///
 /// # Errors
-/// `Database` when the database does not respond; `Unreadable` when the login may not read the bookkeeping table.
+/// `Database` when the database does not respond; `Unreadable` when the login is not allowed to read the applied
+/// migrations.
 pub async fn status(url: &str) -> Result<Vec<(String, bool)>, Error> {
     let database: Database = url.parse()?;
-    let Some(connection) = database.look().await? else {
+    let Some(connection) = database.connect_existing().await? else {
         return Ok(migrator::status(&[]));
     };
     let applied = migrator::applied(&connection).await;

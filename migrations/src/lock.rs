@@ -1,4 +1,5 @@
-//! One migration at a time. The migration library takes no lock, and even creating its bookkeeping table races.
+//! The lock that admits one migration at a time. The migration library takes no lock, and even creating its own table
+//! races.
 
 use std::{
     fs::{File, TryLockError},
@@ -13,43 +14,44 @@ use sea_orm_migration::sea_orm::{
 
 use crate::{
     Error,
-    database::{Database, reach},
+    database::{Database, connect},
 };
 
-/// Names our advisory lock: "insula" in ASCII. Such locks belong to one database, not to the cluster.
+/// The key of the advisory lock: "insula" in ASCII. Such locks belong to one database, not to the cluster.
 const KEY: i64 = 0x696e_7375_6c61;
 
-/// How often one who waits asks again.
+/// Time between two attempts to take the lock.
 ///
-/// Asking, instead of waiting inside the lock call, keeps no snapshot open (for which CREATE INDEX CONCURRENTLY of the
-/// holder would wait for ever), is not cut by a statement timeout, and ends at once when the process is told to stop.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Polling, instead of waiting in the lock call, keeps no snapshot open, which would block a CREATE INDEX CONCURRENTLY
+/// of the lock's holder forever. It is also not affected by a statement timeout, and ends at once when the process is
+/// stopped.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Held until released or dropped, and at the latest until the process ends, however it ends.
-pub(crate) enum Lock {
-    /// An advisory lock lives as long as its connection.
+/// Held until released or dropped, and at the latest until the process ends.
+pub(crate) enum MigrationLock {
+    /// An advisory lock, which lasts as long as its connection.
     Postgres(PgConnection),
-    /// The file stays behind: removing it would let a third process lock another file of that name.
+    /// A locked file. It is never removed: then another process could lock a new file of the same name.
     Sqlite(File),
 }
 
-impl Lock {
-    pub(crate) async fn take(database: &Database) -> Result<Self, Error> {
-        let mut lock = Self::prepare(database).await?;
-        let mut told = false;
-        while !lock.attempt().await? {
-            if !told {
+impl MigrationLock {
+    pub(crate) async fn acquire(database: &Database) -> Result<Self, Error> {
+        let mut lock = Self::open(database).await?;
+        let mut is_logged = false;
+        while !lock.try_acquire().await? {
+            if !is_logged {
                 tracing::info!("another process is migrating this database: waiting for it to finish");
-                told = true;
+                is_logged = true;
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
         Ok(lock)
     }
 
-    async fn prepare(database: &Database) -> Result<Self, Error> {
+    async fn open(database: &Database) -> Result<Self, Error> {
         match database {
-            Database::Postgres(options) => Ok(Self::Postgres(reach(options).await?)),
+            Database::Postgres(options) => Ok(Self::Postgres(connect(options).await?)),
             Database::Sqlite(options) => {
                 let mut path = options.get_filename().as_os_str().to_owned();
                 path.push(".migrate.lock");
@@ -60,7 +62,7 @@ impl Lock {
         }
     }
 
-    async fn attempt(&mut self) -> Result<bool, Error> {
+    async fn try_acquire(&mut self) -> Result<bool, Error> {
         match self {
             Self::Postgres(connection) => {
                 let attempt = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(KEY);
@@ -74,7 +76,7 @@ impl Lock {
         }
     }
 
-    /// Says goodbye to the server, so that the next one need not wait until it notices.
+    /// Closes the connection, so that the server frees the lock at once.
     pub(crate) async fn release(self) {
         if let Self::Postgres(connection) = self
             && let Err(error) = connection.close().await

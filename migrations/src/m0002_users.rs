@@ -1,10 +1,10 @@
-//! Users, how they prove who they are, and where they are signed in. No organization owns them.
+//! Users, their credentials and their sessions. They belong to no organization.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{big_integer, boolean, instant, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::global(manager, "users")
+        NewTable::global(manager, "users")
             .column(text("email"))
             .column(text("email_canonical"))
             .column(text("username").optional())
@@ -32,13 +32,13 @@ impl MigrationTrait for Migration {
             .version()
             .deleted_at()
             .timestamps()
-            .unique_living("users_email_key", &["email_canonical"])
-            .unique_living("users_username_key", &["username_canonical"])
+            .unique_not_deleted("users_email_key", &["email_canonical"])
+            .unique_not_deleted("users_username_key", &["username_canonical"])
             .index(&["purge_after"])
             .create()
             .await?;
 
-        Table::global(manager, "credentials")
+        NewTable::global(manager, "credentials")
             .column(uuid("user_id").references("users"))
             .column(text("kind").one_of(["password"]))
             .column(text("secret_hash"))
@@ -48,7 +48,7 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::global(manager, "sessions")
+        NewTable::global(manager, "sessions")
             .column(uuid("user_id").references("users"))
             .column(text("amr"))
             .column(instant("auth_time"))

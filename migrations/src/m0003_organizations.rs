@@ -1,10 +1,10 @@
-//! Organizations: the tenants. Fenced by their own id.
+//! Organizations, the tenants. Their row-level security uses their own id.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,8 +13,8 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::global(manager, "organizations")
-            .fenced_by("id")
+        NewTable::global(manager, "organizations")
+            .row_security("id")
             .column(text("slug").length(2, 63))
             .column(text("name"))
             .column(text("description").optional())

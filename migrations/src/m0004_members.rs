@@ -1,10 +1,10 @@
-//! Who belongs to an organization, its roles, and who holds which.
+//! The members of an organization, its roles, and the roles of each member.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{boolean, instant, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::tenant(manager, "members")
+        NewTable::tenant(manager, "members")
             .column(uuid("user_id").references("users"))
             .column(text("status").one_of(["active", "suspended", "removed"]))
             .column(instant("joined_at"))
@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::tenant(manager, "roles")
+        NewTable::tenant(manager, "roles")
             .column(text("key"))
             .column(text("name").length(1, 50))
             .column(text("name_key"))
@@ -35,11 +35,11 @@ impl MigrationTrait for Migration {
             .deleted_at()
             .timestamps()
             .unique("roles_organization_key_key", &["organization_id", "key"])
-            .unique_living("roles_organization_name_key", &["organization_id", "name_key"])
+            .unique_not_deleted("roles_organization_name_key", &["organization_id", "name_key"])
             .create()
             .await?;
 
-        Table::tenant(manager, "member_roles")
+        NewTable::tenant(manager, "member_roles")
             .column(uuid("member_id").within_organization("members"))
             .column(uuid("role_id").within_organization("roles"))
             .column(uuid("granted_by").optional())

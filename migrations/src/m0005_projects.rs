@@ -1,10 +1,10 @@
-//! Projects, with one index for each order in which they are listed.
+//! Projects, with one index for each sort order.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::text,
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::tenant(manager, "projects")
+        NewTable::tenant(manager, "projects")
             .column(text("code").length(1, 20))
             .column(text("code_key"))
             .column(text("name").length(1, 100))
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
             .version()
             .deleted_at()
             .timestamps()
-            .unique_living("projects_organization_code_key", &["organization_id", "code_key"])
+            .unique_not_deleted("projects_organization_code_key", &["organization_id", "code_key"])
             .index(&["organization_id", "created_at", "id"])
             .index(&["organization_id", "name", "id"])
             .index(&["organization_id", "code_key", "id"])

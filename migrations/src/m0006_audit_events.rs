@@ -1,10 +1,10 @@
-//! What happened, who did it, how it ended. Append only, for the application too.
+//! Audit events: action, actor and outcome. Append-only for the application too.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, integer, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::platform(manager, "audit_events")
+        NewTable::platform(manager, "audit_events")
             .append_only()
             .column(instant("occurred_at"))
             .column(text("actor_kind").one_of(["user", "superuser", "worker", "system", "anonymous"]))

@@ -1,10 +1,10 @@
-//! Jobs, written in the transaction that causes them: the truth about what is still to be done.
+//! Jobs, written in the transaction that causes them. This table is the source of truth for pending work.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, integer, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::platform(manager, "outbox")
+        NewTable::platform(manager, "outbox")
             .column(text("queue"))
             .column(text("kind"))
             .column(text("payload"))
@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
             .column(text("traceparent").optional())
             .column(instant("done_at").optional())
             .timestamps()
-            // In turns between organizations; in the order of the administrators' lists.
+            // For taking turns between organizations; for the list of jobs in `/admin`.
             .index(&["state", "organization_id", "run_at"])
             .index(&["created_at", "id"])
             .unique("outbox_dedupe_key", &["dedupe_key"])

@@ -1,10 +1,10 @@
-//! Answers already given, so that a repeated request is answered and not repeated.
+//! Stored responses, so that a repeated request gets the same response and is not run again.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{bytes, instant, integer, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::platform(manager, "idempotency_keys")
+        NewTable::platform(manager, "idempotency_keys")
             .column(uuid("user_id"))
             .column(text("operation_id"))
             .column(text("key"))

@@ -1,10 +1,10 @@
-//! The keys that sign: public parts in the clear, private parts wrapped.
+//! Signing keys: public keys in plain text, private keys encrypted.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{bytes, instant, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::global(manager, "signing_keys")
+        NewTable::global(manager, "signing_keys")
             .column(text("purpose").one_of(["access", "audit"]))
             .column(text("kid"))
             .column(bytes("public"))
@@ -24,7 +24,7 @@ impl MigrationTrait for Migration {
             .timestamps()
             .unique("signing_keys_kid_key", &["kid"])
             // One active key and one next key: a concurrent second one is rejected.
-            .unique_among(
+            .unique_where(
                 "signing_keys_purpose_state_key",
                 &["purpose", "state"],
                 Expr::col("state").ne("retiring"),

@@ -1,10 +1,10 @@
-//! What was mailed to prove a mailbox: of each token its hash, and no more.
+//! E-mailed tokens. Only their hashes are stored.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{bytes, instant, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::global(manager, "one_time_tokens")
+        NewTable::global(manager, "one_time_tokens")
             .column(uuid("user_id").references("users").optional())
             .column(text("email"))
             .column(text("email_canonical"))

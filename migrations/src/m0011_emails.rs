@@ -4,7 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, integer, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::platform(manager, "emails")
+        NewTable::platform(manager, "emails")
             .column(text("to"))
             .column(text("template"))
             .column(text("status").one_of(["sent", "deferred", "bounced", "dead", "suppressed"]))

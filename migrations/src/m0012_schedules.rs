@@ -1,10 +1,10 @@
-//! When periodic work is due next, and which queues stand still.
+//! The next run of each periodic task, and the paused queues.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::global(manager, "schedules")
+        NewTable::global(manager, "schedules")
             .column(text("name"))
             .column(instant("next_run"))
             .column(instant("last_run").optional())
@@ -22,7 +22,7 @@ impl MigrationTrait for Migration {
             .unique("schedules_name_key", &["name"])
             .create()
             .await?;
-        Table::global(manager, "queues")
+        NewTable::global(manager, "queues")
             .column(text("name"))
             .column(instant("paused_at").optional())
             .timestamps()

@@ -1,10 +1,10 @@
-//! What the roles of an organization's own allow. Those of the built-in ones come from code.
+//! The permissions of custom roles. The permissions of built-in roles are in the code.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::tenant(manager, "role_permissions")
+        NewTable::tenant(manager, "role_permissions")
             .column(uuid("role_id").within_organization("roles"))
             .column(text("permission").length(1, 100))
             .column(instant("created_at"))

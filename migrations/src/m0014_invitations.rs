@@ -4,7 +4,7 @@ use sea_orm_migration::{prelude::*, sea_query::ExprTrait};
 
 use crate::{
     column::{instant, integer, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,18 +13,18 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::tenant(manager, "invitations")
+        NewTable::tenant(manager, "invitations")
             .column(text("email").length(3, 254))
             .column(text("email_canonical"))
             .column(text("status").one_of(["pending", "accepted", "declined", "revoked", "expired"]))
-            // The membership; none of an operator of the platform, who has none.
+            // NULL for a superuser, who is not a member.
             .column(uuid("invited_by").within_organization("members").optional())
             .column(uuid("inviter_id").references("users"))
             .column(instant("expires_at"))
             .column(integer("resend_count"))
             .version()
             .timestamps()
-            .unique_among(
+            .unique_where(
                 "invitations_pending_email_key",
                 &["organization_id", "email_canonical"],
                 Expr::col("status").eq("pending"),
@@ -37,7 +37,7 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::tenant(manager, "invitation_roles")
+        NewTable::tenant(manager, "invitation_roles")
             .column(uuid("invitation_id").within_organization("invitations"))
             .column(uuid("role_id").within_organization("roles"))
             .column(instant("created_at"))

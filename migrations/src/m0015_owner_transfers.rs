@@ -1,4 +1,4 @@
-//! Organizations that are being handed from one owner to another.
+//! Offers to make a member an owner of the organization.
 
 use sea_orm_migration::{
     prelude::*,
@@ -7,7 +7,7 @@ use sea_orm_migration::{
 
 use crate::{
     column::{instant, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -17,14 +17,14 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_pending = Expr::col("status").eq("pending");
-        Table::tenant(manager, "owner_transfers")
+        NewTable::tenant(manager, "owner_transfers")
             .column(uuid("from_member_id").within_organization("members"))
             .column(uuid("to_member_id").within_organization("members"))
             .column(text("status").one_of(["pending", "accepted", "declined", "cancelled", "expired"]))
             .column(instant("expires_at"))
             .version()
             .timestamps()
-            .unique_among("owner_transfers_organization_pending_key", &["organization_id"], is_pending)
+            .unique_where("owner_transfers_organization_pending_key", &["organization_id"], is_pending)
             .create()
             .await
     }

@@ -1,10 +1,10 @@
-//! What organizations were called before: nobody else gets the slug while it still leads there.
+//! Former slugs of organizations. Another organization cannot take a slug while it still redirects.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{instant, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::tenant(manager, "slug_history")
+        NewTable::tenant(manager, "slug_history")
             .column(text("slug").length(2, 63))
             .column(instant("expires_at"))
             .column(instant("created_at"))

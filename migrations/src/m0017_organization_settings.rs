@@ -1,4 +1,4 @@
-//! What an organization has settled for itself; and what operators find organizations by.
+//! The settings of an organization, and indexes for the list of organizations in `/admin`.
 
 use sea_orm_migration::{
     prelude::*,
@@ -12,7 +12,7 @@ pub(crate) struct Migration;
 
 const TABLE: &str = "organizations";
 
-/// Each with the columns that a list is sorted by, or the clean-up looks for.
+/// Name, and the columns that a list is sorted by or the purge filters by.
 const INDEXES: [(&str, &[&str]); 4] = [
     ("organizations_created_at_id_idx", &["created_at", "id"]),
     ("organizations_name_id_idx", &["name", "id"]),

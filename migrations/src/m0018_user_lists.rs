@@ -1,11 +1,10 @@
-//! Indexes for the lists of accounts. That of their addresses is there: addresses are unique.
+//! Indexes for the list of users. The unique key of the e-mail address already has one.
 
 use sea_orm_migration::prelude::*;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// Name and columns.
 const INDEXES: [(&str, [&str; 2]); 2] = [
     ("users_created_at_id_idx", ["created_at", "id"]),
     ("users_last_login_at_id_idx", ["last_login_at", "id"]),

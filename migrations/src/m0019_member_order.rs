@@ -1,4 +1,4 @@
-//! The order in which members are listed: by when they joined.
+//! The index for the list of members, which is ordered by join time.
 
 use sea_orm_migration::prelude::*;
 

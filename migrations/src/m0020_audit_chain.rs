@@ -1,15 +1,15 @@
-//! Makes the audit log one that proves itself: each event is sealed into the chain of its organization and never changed
-//! again; what is personal stands beside it, so that a person can be forgotten.
+//! The tamper-evident audit log. Each event is sealed into the hash chain of its organization and never changed again.
+//! Personal data is in a separate table, so that a user can be anonymized.
 
 use sea_orm_migration::{
     prelude::*,
     sea_orm::DbBackend,
-    sea_query::{Index, Table as Alter},
+    sea_query::{Index, Table},
 };
 
 use crate::{
     column::{Column, big_integer, instant, text},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -17,10 +17,10 @@ pub(crate) struct Migration;
 
 const EVENTS: &str = "audit_events";
 
-/// What is written into an event when it is sealed.
+/// Columns that are written when an event is sealed.
 pub(crate) const SEAL: [&str; 3] = ["seq", "prev_hash", "hash"];
 
-/// What an event is, and stays.
+/// Columns that never change.
 const FACTS: [&str; 15] = [
     "id",
     "organization_id",
@@ -39,7 +39,7 @@ const FACTS: [&str; 15] = [
     "personal_hash",
 ];
 
-/// Name and columns of the indexes for those who look for something in a log.
+/// Name and columns of the indexes for searches in a log.
 const INDEXES: [(&str, &[&str]); 2] = [
     ("audit_events_actor_id_occurred_at_id_idx", &["actor_id", "occurred_at", "id"]),
     (
@@ -64,7 +64,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for column in columns() {
             let column = column.definition(EVENTS, manager.get_database_backend());
-            manager.alter_table(Alter::alter().table(EVENTS).add_column(column).to_owned()).await?;
+            manager.alter_table(Table::alter().table(EVENTS).add_column(column).to_owned()).await?;
         }
         for (name, columns) in INDEXES {
             let mut index = Index::create();
@@ -82,8 +82,8 @@ impl MigrationTrait for Migration {
         unsealed.and_where(Expr::col("seq").is_null());
         manager.create_index(unsealed).await?;
 
-        // Its id is the id of its event. The row is removed when the user is anonymized.
-        Table::platform(manager, "audit_personal")
+        // The id of a row is the id of its event. The row is removed when the user is anonymized.
+        NewTable::platform(manager, "audit_personal")
             .column(text("salt"))
             .column(text("ip").optional().length(0, 45))
             .column(text("user_agent").optional().length(0, 500))
@@ -91,8 +91,8 @@ impl MigrationTrait for Migration {
             .index(&["organization_id", "ip"])
             .create()
             .await?;
-        // Its id is that of the organization.
-        Table::platform(manager, "audit_heads")
+        // The id of a row is the id of the organization.
+        NewTable::platform(manager, "audit_heads")
             .column(big_integer("last_seq"))
             .column(text("last_hash"))
             .column(instant("sealed_at"))
@@ -105,7 +105,7 @@ impl MigrationTrait for Migration {
             .unique("audit_heads_organization_id_id_key", &["organization_id", "id"])
             .create()
             .await?;
-        Table::platform(manager, "audit_checkpoints")
+        NewTable::platform(manager, "audit_checkpoints")
             .column(text("kind").one_of(["periodic", "pruning"]))
             .column(big_integer("seq"))
             .column(text("hash"))
@@ -148,7 +148,7 @@ impl MigrationTrait for Migration {
             manager.drop_index(Index::drop().name(name).table(EVENTS).to_owned()).await?;
         }
         for column in columns() {
-            manager.alter_table(Alter::alter().table(EVENTS).drop_column(column.name).to_owned()).await?;
+            manager.alter_table(Table::alter().table(EVENTS).drop_column(column.name).to_owned()).await?;
         }
         Ok(())
     }
@@ -158,8 +158,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A sealed event is never changed; one that is not sealed only by its seal; and only what a signed checkpoint has said
-/// will go is removed. For the owner of the table, too.
+/// The trigger function. A sealed event never changes, and an unsealed one changes only by its seal. Only events that a
+/// signed checkpoint announced are removed. This also applies to the owner of the table.
 pub(crate) fn guard() -> String {
     let changed = FACTS.map(|fact| format!("NEW.{fact} IS DISTINCT FROM OLD.{fact}")).join(" OR ");
     format!(
@@ -177,7 +177,7 @@ pub(crate) fn guard() -> String {
     )
 }
 
-/// Name and definition of the triggers that call it.
+/// Name and definition of the triggers that call [`guard`].
 pub(crate) const GUARDS: [(&str, &str); 2] = [
     (
         "audit_events_guard",
@@ -202,7 +202,7 @@ async fn guard_on_postgres(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     schema::on_postgres(manager, &sql).await
 }
 
-/// The same.
+/// The triggers that do the same on SQLite.
 async fn guard_on_sqlite(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let changed = FACTS.map(|fact| format!("NEW.{fact} IS NOT OLD.{fact}")).join(" OR ");
     let refuse = "SELECT RAISE(ABORT, 'the audit log is only ever added to')";

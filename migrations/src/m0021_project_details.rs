@@ -1,10 +1,10 @@
-//! Projects complete: who may see one, whether it is still worked on, and how long it may take.
+//! Visibility, archiving and estimates of projects, and project members.
 
 use sea_orm_migration::{prelude::*, sea_query::Table};
 
 use crate::{
     column::{big_integer, boolean, instant, uuid},
-    schema::{self, Table as NewTable},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -16,7 +16,8 @@ const TABLE: &str = "projects";
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
-        // The projects there are, and those that an older program adds meanwhile, are open to all: the one default there is.
+        // Existing projects, and those that an older program adds meanwhile, are visible to all. This is the only
+        // DEFAULT.
         let mut is_private = boolean("is_private").definition(TABLE, backend);
         is_private.default(false);
         let archived_at = instant("archived_at").optional().definition(TABLE, backend);

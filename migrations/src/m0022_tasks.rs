@@ -1,10 +1,10 @@
-//! What is to be done, with one index for each order in which it is listed; and the tags of it.
+//! Tasks with one index for each sort order, and tags.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{
     column::{big_integer, instant, integer, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -13,7 +13,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        Table::tenant(manager, "tags")
+        NewTable::tenant(manager, "tags")
             .column(text("name").length(1, 50))
             .column(text("name_key"))
             .version()
@@ -24,16 +24,16 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::tenant(manager, "tasks")
+        NewTable::tenant(manager, "tasks")
             .column(uuid("project_id").within_organization("projects").optional())
             .column(text("title").length(1, 200))
             .column(text("description").optional().length(1, 10_000))
             .column(text("status").one_of(["todo", "in_progress", "done", "cancelled"]))
-            // From 1, low, to 4, urgent: a number, so that lists sort by it.
+            // 1 (low) to 4 (urgent). A number, so that lists can sort by it.
             .column(integer("priority"))
             .column(instant("due_at").optional())
             .column(uuid("assignee_id").within_organization("members").optional())
-            // None: an operator of the platform, who is no member.
+            // NULL for a superuser, who is not a member.
             .column(uuid("created_by").within_organization("members").optional())
             .column(big_integer("position"))
             .column(instant("completed_at").optional())
@@ -50,7 +50,7 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::tenant(manager, "task_tags")
+        NewTable::tenant(manager, "task_tags")
             .column(uuid("task_id").within_organization("tasks"))
             .column(uuid("tag_id").within_organization("tags"))
             .column(instant("created_at"))

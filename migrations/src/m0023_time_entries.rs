@@ -1,10 +1,10 @@
-//! Who worked when on what; and up to when nobody may say otherwise any more.
+//! Time entries, their tags, and period locks.
 
 use sea_orm_migration::{prelude::*, sea_query::ExprTrait};
 
 use crate::{
     column::{boolean, instant, text, uuid},
-    schema::{self, Table},
+    schema::{self, NewTable},
 };
 
 #[derive(DeriveMigrationName)]
@@ -14,7 +14,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let running = Expr::col("ended_at").is_null().and(Expr::col("deleted_at").is_null());
-        Table::tenant(manager, "time_entries")
+        NewTable::tenant(manager, "time_entries")
             .column(uuid("member_id").within_organization("members"))
             .column(uuid("project_id").within_organization("projects").optional())
             .column(uuid("task_id").within_organization("tasks").optional())
@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
             .version()
             .deleted_at()
             .timestamps()
-            .unique_among("time_entries_running_key", &["organization_id", "member_id"], running)
+            .unique_where("time_entries_running_key", &["organization_id", "member_id"], running)
             .index(&["organization_id", "member_id", "started_at", "id"])
             .index(&["organization_id", "project_id", "started_at", "id"])
             .index(&["organization_id", "task_id"])
@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::tenant(manager, "time_entry_tags")
+        NewTable::tenant(manager, "time_entry_tags")
             .column(uuid("time_entry_id").within_organization("time_entries"))
             .column(uuid("tag_id").within_organization("tags"))
             .column(instant("created_at"))
@@ -45,7 +45,7 @@ impl MigrationTrait for Migration {
             .create()
             .await?;
 
-        Table::tenant(manager, "period_locks")
+        NewTable::tenant(manager, "period_locks")
             .column(instant("locked_until").optional())
             .version()
             .timestamps()

@@ -1,5 +1,6 @@
-//! Unique indexes of names that change: with a condition that always holds, PostgreSQL does not take them for keys that others
-//! could refer to. So a new name locks the row like any other change, and does not wait for everybody who refers to it.
+//! Unique indexes of names that change. With a condition that always holds, PostgreSQL does not treat an index as a key
+//! that foreign keys can refer to. A new name then locks the row like any other change, and does not wait for
+//! transactions that refer to it.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! Which generation of a session's tokens was presented: it tells an answer that was lost from a token that was stolen.
+//! The last generation of a session's tokens that a client presented. It distinguishes a lost response from a stolen
+//! token.
 
 use sea_orm_migration::{prelude::*, sea_query::Table};
 
@@ -13,11 +14,11 @@ const COLUMN: &str = "presented_counter";
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Of the sessions that an older program adds meanwhile, nothing is known to have been presented.
+        // For sessions that an older program adds meanwhile, no presented token is known.
         let mut presented = big_integer(COLUMN).definition(TABLE, manager.get_database_backend());
         presented.default(0);
         manager.alter_table(Table::alter().table(TABLE).add_column(presented).to_owned()).await?;
-        // Of those there are, the current tokens may have been: nothing older is forgiven.
+        // For existing sessions, assume that the current tokens were presented: older ones are not accepted.
         let backfill = format!("UPDATE {TABLE} SET {COLUMN} = refresh_counter");
         manager.get_connection().execute_unprepared(&backfill).await?;
         Ok(())

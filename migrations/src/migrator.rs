@@ -1,4 +1,4 @@
-//! The ordered list, and what is done with it on a connection that nobody else migrates with.
+//! The ordered list of migrations, and the operations on it. The caller holds the lock.
 
 use sea_orm_migration::{
     prelude::*,
@@ -7,8 +7,8 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    Error, access, hats,
-    installation::{self, Place, Roles},
+    Error, access, database_roles,
+    installation::{self, RoleNames, SchemaLocation},
 };
 
 struct Migrator;
@@ -16,7 +16,7 @@ struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(crate::m0001_hats::Migration),
+            Box::new(crate::m0001_database_roles::Migration),
             Box::new(crate::m0002_users::Migration),
             Box::new(crate::m0003_organizations::Migration),
             Box::new(crate::m0004_members::Migration),
@@ -45,7 +45,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// The names this program knows, in order.
+/// The names of the migrations that this program knows, in order.
 fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
@@ -57,20 +57,20 @@ pub(crate) fn status(applied: &[String]) -> Vec<(String, bool)> {
     known.into_iter().map(|name| (name.clone(), applied.contains(&name))).chain(newer).collect()
 }
 
-/// The names the database remembers, in order; none when it has no bookkeeping table yet.
+/// The names of the applied migrations, in order; empty before the first migration.
 ///
 /// # Errors
-/// `Unreadable` when the login may not read them, not even by the role of the system.
+/// `Unreadable` when the login is not allowed to read them, even with the system role.
 pub(crate) async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, Error> {
     let backend = db.get_database_backend();
-    let there = match backend {
-        DbBackend::Postgres => take_role_to_read(db).await?,
+    let exists = match backend {
+        DbBackend::Postgres => set_role_to_read(db).await?,
         _ => {
             let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'seaql_migrations') AS there";
-            is(db, sql).await?
+            query_bool(db, sql).await?
         }
     };
-    if !there {
+    if !exists {
         return Ok(Vec::new());
     }
     let rows =
@@ -78,74 +78,76 @@ pub(crate) async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, Erro
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
-/// Is there a bookkeeping table? The login of the application owns nothing and inherits nothing: it reads it by a role, on
-/// this one connection. Asks the catalogue: who may not use a schema does not see what is in it.
-async fn take_role_to_read(db: &DatabaseConnection) -> Result<bool, Error> {
-    let place = Place::find(db.get_postgres_connection_pool()).await?;
-    let ask = |then: &str| {
-        let schema = place.schema.replace('\'', "''");
+/// Whether the table of applied migrations exists. The login of the application owns and inherits nothing, so it reads
+/// the table with a role that is set on this connection. The query uses the catalogue, because a login without access
+/// to a schema cannot see its tables.
+async fn set_role_to_read(db: &DatabaseConnection) -> Result<bool, Error> {
+    let location = SchemaLocation::find(db.get_postgres_connection_pool()).await?;
+    let query = |then: &str| {
+        let schema = location.schema.replace('\'', "''");
         format!(
             "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE nspname = '{schema}' AND relname = 'seaql_migrations' {then}) AS there"
         )
     };
     let readable = "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
-    let there = is(db, &ask("")).await?;
-    if there && !is(db, &ask(readable)).await? {
-        let Some(Roles { system, .. }) = &place.present else { return Err(Error::Unreadable) };
-        let taken = db.execute_unprepared(&format!("SET ROLE {}", access::quoted(system))).await;
-        if taken.is_err() || !is(db, &ask(readable)).await? {
+    let exists = query_bool(db, &query("")).await?;
+    if exists && !query_bool(db, &query(readable)).await? {
+        let Some(RoleNames { system, .. }) = &location.current_roles else { return Err(Error::Unreadable) };
+        let role_set = db.execute_unprepared(&format!("SET ROLE {}", installation::quoted(system))).await;
+        if role_set.is_err() || !query_bool(db, &query(readable)).await? {
             return Err(Error::Unreadable);
         }
     }
-    Ok(there)
+    Ok(exists)
 }
 
-/// The one truth value that a query answers with as `there`.
-async fn is(db: &DatabaseConnection, sql: &str) -> Result<bool, DbErr> {
+/// Runs a query that returns one boolean named `there`.
+async fn query_bool(db: &DatabaseConnection, sql: &str) -> Result<bool, DbErr> {
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
     Ok(row.map(|row| row.try_get("", "there")).transpose()?.unwrap_or(false))
 }
 
-/// What `up` did, in the order in which it did it.
+/// What `up` did.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct UpOutcome {
     pub(crate) applied: Vec<String>,
     pub(crate) repaired: Vec<String>,
 }
 
-pub(crate) async fn up(db: &DatabaseConnection, login: Option<&str>) -> Result<Done, Error> {
-    let place = match db.get_database_backend() {
-        DbBackend::Postgres => Some(Place::find(db.get_postgres_connection_pool()).await?),
+pub(crate) async fn up(db: &DatabaseConnection, login: Option<&str>) -> Result<UpOutcome, Error> {
+    let location = match db.get_database_backend() {
+        DbBackend::Postgres => Some(SchemaLocation::find(db.get_postgres_connection_pool()).await?),
         _ => None,
     };
-    let mut done = Done::default();
-    if let Some(place) = &place {
-        done.repaired = hats::fit(db.get_postgres_connection_pool(), &place.roles, login).await?;
-        installation::tell(db, &place.roles).await?;
+    let mut outcome = UpOutcome::default();
+    if let Some(location) = &location {
+        outcome.repaired =
+            database_roles::ensure(db.get_postgres_connection_pool(), &location.roles, login).await?;
+        installation::set_role_names(db, &location.roles).await?;
     }
     let (known, applied) = (known(), applied(db).await?);
     let is_new = applied.is_empty();
-    done.applied = known.iter().filter(|name| !applied.contains(name)).cloned().collect();
-    // Also spares a current schema the "IF NOT EXISTS", and lets an older program start on a newer schema.
-    if !done.applied.is_empty() {
+    outcome.applied = known.iter().filter(|name| !applied.contains(name)).cloned().collect();
+    // Also skips the "IF NOT EXISTS" on a current schema, and lets an older program start on a newer schema.
+    if !outcome.applied.is_empty() {
         Migrator::up(db, None).await?;
     }
-    // What a newer program has changed is not ours to put right.
-    if let Some(place) = place
+    // Changes by a newer program are not repaired.
+    if let Some(location) = location
         && applied.iter().all(|name| known.contains(name))
     {
         let pool = db.get_postgres_connection_pool();
-        done.repaired.extend(access::repair(pool, &place).await?);
-        access::retire(pool, &place).await;
+        outcome.repaired.extend(access::repair(pool, &location).await?);
+        access::drop_unused_roles(pool, &location).await;
     }
     if is_new {
-        done.repaired.clear();
+        outcome.repaired.clear();
     }
-    Ok(done)
+    Ok(outcome)
 }
 
-/// What [`up`] would repair, in words; nothing while migrations are pending, since those are first.
+/// What [`up`] would repair, as descriptions; empty while migrations are pending, because they come first.
 pub(crate) async fn missing(db: &DatabaseConnection, login: Option<&str>) -> Result<Vec<String>, Error> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(Vec::new());
@@ -161,17 +163,17 @@ pub(crate) async fn missing(db: &DatabaseConnection, login: Option<&str>) -> Res
     }
     db.execute_unprepared("RESET ROLE").await?;
     let pool = db.get_postgres_connection_pool();
-    let place = Place::find(pool).await?;
-    let mut lacks = hats::missing(pool, &place.roles, login).await?;
-    lacks.extend(access::lacking(pool, &place).await?);
-    Ok(lacks.into_iter().map(|lack| lack.what).collect())
+    let location = SchemaLocation::find(pool).await?;
+    let mut repairs = database_roles::missing(pool, &location.roles, login).await?;
+    repairs.extend(access::needed_repairs(pool, &location).await?);
+    Ok(repairs.into_iter().map(|repair| repair.what).collect())
 }
 
 pub(crate) async fn down(db: &DatabaseConnection, steps: u32) -> Result<Vec<String>, Error> {
     let steps_taken = usize::try_from(steps).unwrap_or(usize::MAX);
     if db.get_database_backend() == DbBackend::Postgres {
-        let place = Place::find(db.get_postgres_connection_pool()).await?;
-        installation::tell(db, place.present.as_ref().unwrap_or(&place.roles)).await?;
+        let location = SchemaLocation::find(db.get_postgres_connection_pool()).await?;
+        installation::set_role_names(db, location.current_roles.as_ref().unwrap_or(&location.roles)).await?;
     }
     let reverted: Vec<String> = applied(db).await?.into_iter().rev().take(steps_taken).collect();
     if !reverted.is_empty() {
@@ -183,7 +185,7 @@ pub(crate) async fn down(db: &DatabaseConnection, steps: u32) -> Result<Vec<Stri
 pub(crate) async fn fresh(db: &DatabaseConnection, login: Option<&str>) -> Result<Vec<String>, Error> {
     let transaction = db.begin().await?;
     let backend = transaction.get_database_backend();
-    let names = access::tables().iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let names = access::table_names().iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let (tables, cascade) = match backend {
         DbBackend::Postgres => (GRANTED_TABLES.replace("$tables", &names), " CASCADE"),
         // In any order: this connection does not enforce foreign keys.
@@ -200,7 +202,8 @@ pub(crate) async fn fresh(db: &DatabaseConnection, login: Option<&str>) -> Resul
     Ok(up(db, login).await?.applied)
 }
 
-/// The tables that we make, and those that a role of ours may use: of other branches and releases.
+/// The tables that the migrations create, and those that a role of an installation can access, such as tables of other
+/// branches and releases.
 const GRANTED_TABLES: &str = "
     SELECT relname::text AS name FROM pg_class
     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace

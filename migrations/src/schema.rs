@@ -1,6 +1,6 @@
-//! What the tables have in common: keys, times, names of constraints, row-level security.
+//! The common parts of tables: keys, timestamps, names of constraints, row-level security.
 //!
-//! Released migrations are spelled with these words: add words, never change what one means.
+//! Released migrations use these functions: add functions, but never change the meaning of one.
 
 use sea_orm_migration::{
     prelude::{DbErr, SchemaManager},
@@ -11,45 +11,53 @@ use sea_orm_migration::{
 use crate::column::{Column, Reference, big_integer, instant, uuid};
 
 /// A new table with its indexes and, on PostgreSQL, its policies and grants.
-pub(crate) struct Table<'a> {
+pub(crate) struct NewTable<'a> {
     manager: &'a SchemaManager<'a>,
     name: &'static str,
     columns: Vec<Column>,
     indexes: Vec<IndexCreateStatement>,
-    /// The column that names the organization; rows of others are invisible.
-    fence: Option<&'static str>,
-    /// What `insula_app` may do.
-    rights: &'static str,
+    /// The column with the organization. Row-level security hides the rows of others; `None`: no row-level security.
+    organization_column: Option<&'static str>,
+    /// Privileges of `insula_app`.
+    grants: &'static str,
 }
 
-impl<'a> Table<'a> {
-    /// A table that no organization owns: an id, grants, no row-level security.
+impl<'a> NewTable<'a> {
+    /// A table that belongs to no organization: an id, grants, no row-level security.
     pub(crate) fn global(manager: &'a SchemaManager<'a>, name: &'static str) -> Self {
-        let rights = "SELECT, INSERT, UPDATE, DELETE";
-        Self { manager, name, columns: vec![uuid("id")], indexes: Vec::new(), fence: None, rights }
+        let grants = "SELECT, INSERT, UPDATE, DELETE";
+        Self {
+            manager,
+            name,
+            columns: vec![uuid("id")],
+            indexes: Vec::new(),
+            organization_column: None,
+            grants,
+        }
     }
 
-    /// A table whose rows belong to an organization: fenced, and fit to be referred to by `(organization_id, id)`.
+    /// A table whose rows belong to an organization, with row-level security and a key `(organization_id, id)` to refer
+    /// to.
     pub(crate) fn tenant(manager: &'a SchemaManager<'a>, name: &'static str) -> Self {
         Self::global(manager, name)
-            .fenced_by("organization_id")
+            .row_security("organization_id")
             .column(uuid("organization_id").references("organizations"))
             .unique(&format!("{name}_organization_id_id_key"), &["organization_id", "id"])
     }
 
-    /// As `tenant`, but the organization may also be the platform itself, the nil UUID: no foreign key.
+    /// Like `tenant`, but the organization can also be the platform (the nil UUID), so there is no foreign key.
     pub(crate) fn platform(manager: &'a SchemaManager<'a>, name: &'static str) -> Self {
-        Self::global(manager, name).fenced_by("organization_id").column(uuid("organization_id"))
+        Self::global(manager, name).row_security("organization_id").column(uuid("organization_id"))
     }
 
-    /// Rows are seen and written only in the scope of the organization that `column` names.
-    pub(crate) fn fenced_by(self, column: &'static str) -> Self {
-        Self { fence: Some(column), ..self }
+    /// Limits reads and writes to rows whose `column` is the organization of the transaction.
+    pub(crate) fn row_security(self, column: &'static str) -> Self {
+        Self { organization_column: Some(column), ..self }
     }
 
-    /// Rows are added and read, never changed or removed.
+    /// Allows only SELECT and INSERT.
     pub(crate) fn append_only(self) -> Self {
-        Self { rights: "SELECT, INSERT", ..self }
+        Self { grants: "SELECT, INSERT", ..self }
     }
 
     pub(crate) fn column(mut self, column: Column) -> Self {
@@ -57,22 +65,22 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// Counts the changes of a row: its ETag.
+    /// Adds the number of changes of a row, which is its ETag.
     pub(crate) fn version(self) -> Self {
         self.column(big_integer("version"))
     }
 
-    /// Deleted rows stay, with the instant of their deletion.
+    /// Adds the time of deletion; deleted rows stay in the table.
     pub(crate) fn deleted_at(self) -> Self {
         self.column(instant("deleted_at").optional())
     }
 
-    /// When a row was made and last changed; the program says so, never a DEFAULT.
+    /// Adds the times of creation and last change. The program sets them, never a DEFAULT.
     pub(crate) fn timestamps(self) -> Self {
         self.column(instant("created_at")).column(instant("updated_at"))
     }
 
-    /// No two rows alike in `columns`. The application turns the name into an error code.
+    /// Makes `columns` unique. The application turns the name into an error code.
     pub(crate) fn unique(mut self, name: &str, columns: &[&'static str]) -> Self {
         let mut index = index(self.name, name, columns);
         index.unique();
@@ -80,13 +88,13 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// As `unique`, among the rows that are not deleted.
-    pub(crate) fn unique_living(self, name: &str, columns: &[&'static str]) -> Self {
-        self.unique_among(name, columns, Expr::col("deleted_at").is_null())
+    /// Like `unique`, among the rows that are not deleted.
+    pub(crate) fn unique_not_deleted(self, name: &str, columns: &[&'static str]) -> Self {
+        self.unique_where(name, columns, Expr::col("deleted_at").is_null())
     }
 
-    /// As `unique`, among the rows that fulfil `condition`.
-    pub(crate) fn unique_among(mut self, name: &str, columns: &[&'static str], condition: Expr) -> Self {
+    /// Like `unique`, among the rows that satisfy `condition`.
+    pub(crate) fn unique_where(mut self, name: &str, columns: &[&'static str], condition: Expr) -> Self {
         let mut index = index(self.name, name, columns);
         index.unique().and_where(condition);
         self.indexes.push(index);
@@ -109,7 +117,7 @@ impl<'a> Table<'a> {
             }
             table.col(definition);
         }
-        // Inside CREATE TABLE: SQLite cannot add a foreign key later. NO ACTION, the default of both.
+        // Inside CREATE TABLE: SQLite cannot add a foreign key later. NO ACTION is the default of both databases.
         for column in &self.columns {
             let mut key = ForeignKey::create();
             match column.refers_to {
@@ -129,10 +137,10 @@ impl<'a> Table<'a> {
         for index in self.indexes {
             self.manager.create_index(index).await?;
         }
-        if let Some(column) = self.fence {
-            on_postgres(self.manager, &fence(self.name, column)).await?;
+        if let Some(column) = self.organization_column {
+            on_postgres(self.manager, &row_security(self.name, column)).await?;
         }
-        on_postgres(self.manager, &grants(self.name, self.rights)).await
+        on_postgres(self.manager, &grants(self.name, self.grants)).await
     }
 }
 
@@ -141,9 +149,9 @@ pub(crate) async fn drop_table(manager: &SchemaManager<'_>, name: &'static str) 
     manager.drop_table(sea_query::Table::drop().table(name).to_owned()).await
 }
 
-/// Runs statements that only PostgreSQL knows; does nothing on SQLite.
+/// Runs statements on PostgreSQL; does nothing on SQLite.
 ///
-/// Migrations call the two roles `insula_app` and `insula_system`; here they get the names that they have in this
+/// Migrations write `insula_app` and `insula_system`. This function inserts the names of the roles of this
 /// installation.
 pub(crate) async fn on_postgres(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     if manager.get_database_backend() == DbBackend::Postgres {
@@ -163,17 +171,18 @@ fn index(table: &'static str, name: &str, columns: &[&'static str]) -> IndexCrea
     index
 }
 
-/// FORCE, or the owner of the table would pass. `nullif`: after a first SET LOCAL an unset scope reads '', not NULL.
-fn fence(table: &str, column: &str) -> String {
+/// FORCE applies the policies to the owner of the table too. `nullif`: after a first SET LOCAL, an unset setting is '',
+/// not NULL.
+fn row_security(table: &str, column: &str) -> String {
     let own = format!("{column} = nullif(current_setting('insula.org', true), '')::uuid");
     format!(
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
          ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
          CREATE POLICY own_organization ON {table} TO insula_app USING ({own}) WITH CHECK ({own});
-         CREATE POLICY sweep ON {table} FOR SELECT TO insula_system USING (true)"
+         CREATE POLICY system_read ON {table} FOR SELECT TO insula_system USING (true)"
     )
 }
 
-fn grants(table: &str, rights: &str) -> String {
-    format!("GRANT {rights} ON {table} TO insula_app; GRANT SELECT ON {table} TO insula_system")
+fn grants(table: &str, privileges: &str) -> String {
+    format!("GRANT {privileges} ON {table} TO insula_app; GRANT SELECT ON {table} TO insula_system")
 }

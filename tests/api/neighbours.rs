@@ -86,7 +86,7 @@ const COMMON: &str = "
     DO $$ DECLARE p record; g record; BEGIN
         FOR p IN SELECT policyname, tablename FROM pg_policies WHERE schemaname = 'public' LOOP
             EXECUTE format('ALTER POLICY %I ON %I TO %I', p.policyname, p.tablename,
-                CASE p.policyname WHEN 'sweep' THEN 'insula_system' ELSE 'insula_app' END);
+                CASE p.policyname WHEN 'system_read' THEN 'insula_system' ELSE 'insula_app' END);
         END LOOP;
         FOR g IN SELECT c.relname, a.privilege_type, r.rolname FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
                  JOIN pg_roles r ON r.oid = a.grantee WHERE r.rolname ~ '^insula_(app|system)_' LOOP

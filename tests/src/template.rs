@@ -14,7 +14,7 @@ DECLARE
     old pg_roles;
     new pg_roles;
 BEGIN
-    FOREACH pair SLICE 1 IN ARRAY ARRAY[['own_organization', '$app'], ['sweep', '$system']] LOOP
+    FOREACH pair SLICE 1 IN ARRAY ARRAY[['own_organization', '$app'], ['system_read', '$system']] LOOP
         SELECT r.* INTO STRICT old FROM pg_roles r JOIN pg_policy p ON p.polroles = ARRAY[r.oid]
             JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname = 'organizations' AND p.polname = pair[1];
         EXECUTE format('CREATE ROLE %I NOLOGIN', pair[2]);

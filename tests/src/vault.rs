@@ -192,7 +192,7 @@ impl Vault {
                  JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname = 'organizations' AND p.polname = '{policy}'"
             )
         };
-        [self.text(&named("own_organization")).await, self.text(&named("sweep")).await]
+        [self.text(&named("own_organization")).await, self.text(&named("system_read")).await]
     }
 
     /// Closes its connections, so that a database can be dropped or a file copied.

@@ -75,18 +75,18 @@ pub enum TokenSource {
     Cookie,
 }
 
-/// The caller, as named by the token. Whether the session is still valid is checked in the database.
+/// The caller, from the token. The database tells whether the session is still valid.
 ///
 /// # Errors
-/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with a bad one; `CSRF_FAILED` if the token is a cookie and
+/// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with an invalid one; `CSRF_FAILED` if the token is a cookie and
 /// another site may have forged the request.
 pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
-    let (caller, source) = named(state, request).await?;
+    let (caller, source) = caller_of(state, request).await?;
     refuse_forged(state, request, &caller, source)?;
     Ok((caller, source))
 }
 
-async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
+async fn caller_of(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (token, source) = match request.headers().contains_key(header::AUTHORIZATION) {
         true => (bearer(request).ok_or(ErrorCode::InvalidToken.refuse())?, TokenSource::Bearer),
         false => {
@@ -104,7 +104,7 @@ async fn named(state: &State, request: &Request) -> Result<(Caller, TokenSource)
         operation: request.data::<Arc<Operation>>().map_or("", |operation| operation.id),
         needs_verified: state.mail.is_configured,
         step_up: state.policy.step_up,
-        // Invalid UTF-8 is replaced, not ignored: the reason is then refused, and the superuser is not treated as a
+        // Invalid UTF-8 is replaced, not ignored. So the reason is refused, and the superuser is not treated as a
         // member.
         platform_access: request
             .headers()
@@ -171,11 +171,11 @@ impl<'a> FromRequest<'a> for Anonymous {
 /// `INVALID_TOKEN` if a token in the header is invalid; `CSRF_FAILED`.
 pub(crate) async fn optional(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
     let known = async {
-        let (caller, source) = named(state, request).await?;
+        let (caller, source) = caller_of(state, request).await?;
         let user = state.callers.authenticate(&caller.claims).await?;
         // This check is last: a page has no valid CSRF token for a session that has ended.
         refuse_forged(state, request, &caller, source)?;
-        Ok(SignedIn::found(user, caller, source))
+        Ok(SignedIn::from_parts(user, caller, source))
     };
     let is_silent = !request.headers().contains_key(header::AUTHORIZATION);
     match known.await {
@@ -200,14 +200,14 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    fn found(user: User, caller: Caller, source: TokenSource) -> Self {
+    fn from_parts(user: User, caller: Caller, source: TokenSource) -> Self {
         caller.trail.called(&user.email);
         let caller = Caller { label: Some(user.email.clone()), ..caller };
         Self { user, caller, source }
     }
 
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let me = Self::admitted(request, body).await?;
+        let me = Self::verified(request, body).await?;
         me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
         Ok(me)
@@ -220,7 +220,7 @@ impl SignedIn {
         Ok(counted.await.map_err(Problem)?)
     }
 
-    async fn admitted(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+    async fn verified(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
         let (caller, source) = caller(state, request).await.map_err(Problem)?;
         // Requests that change something do not use the cache.
@@ -228,14 +228,14 @@ impl SignedIn {
             true => state.callers.authenticate_read(&caller.claims).await,
             false => state.callers.authenticate(&caller.claims).await,
         };
-        let me = Self::found(user.map_err(Problem)?, caller, source);
+        let me = Self::from_parts(user.map_err(Problem)?, caller, source);
         me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
         Ok(me)
     }
 }
 
-/// The argument of the few handlers that do not need a verified e-mail address: reading one's
-/// own account, logging out.
+/// The argument of the few handlers that do not need a verified e-mail address, such as logout and reading the own
+/// account.
 pub struct SignedInUnverified(pub SignedIn);
 
 impl SignedInUnverified {
@@ -243,7 +243,7 @@ impl SignedInUnverified {
         let state = state(request, body).await?;
         let (caller, source) = caller(state, request).await.map_err(Problem)?;
         let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
-        let me = SignedIn::found(user, caller, source);
+        let me = SignedIn::from_parts(user, caller, source);
         me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
         Ok(Self(me))
@@ -260,7 +260,7 @@ impl<const VERIFIED: bool> RecentLogin<VERIFIED> {
         let (caller, source) = caller(state, request).await.map_err(Problem)?;
         let proved = sessions::authenticate_recent(&state.db, &caller.claims, state.policy.step_up);
         let (user, is_recent) = proved.await.map_err(Problem)?;
-        let me = SignedIn::found(user, caller, source);
+        let me = SignedIn::from_parts(user, caller, source);
         me.caller.admit(!VERIFIED || me.user.email_verified_at.is_some()).map_err(Problem)?;
         if !is_recent {
             return Err(Problem(ErrorCode::ReauthRequired.refuse()).into());
@@ -277,7 +277,7 @@ pub struct SuperuserOnly(pub SignedIn);
 impl SuperuserOnly {
     /// 403, not 404: the document lists these paths, so there is nothing to hide.
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let me = SignedIn::admitted(request, body).await?;
+        let me = SignedIn::verified(request, body).await?;
         if !me.user.is_superuser {
             return Err(Problem(ErrorCode::Forbidden.refuse()).into());
         }
@@ -307,7 +307,7 @@ impl SuperuserOnly {
     }
 }
 
-/// Implements the extractors, which are documented as needing authentication.
+/// Implements the extractors and documents that they need authentication.
 macro_rules! extractors { ($($name:ident $(<const $flag:ident>)?),+) => {$(
     impl<'a $(, const $flag: bool)?> ApiExtractor<'a> for $name $(<$flag>)? {
         const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];

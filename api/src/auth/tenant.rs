@@ -1,7 +1,7 @@
 //! `org: tenant::Path<ProjectsRead>` in a handler: the `{org}` of the path, in which the caller holds that permission.
 //!
-//! It stands first among the arguments, so that 401, 404 and 403 are answered before the body is read. It must be called
-//! `Path`: poem-openapi numbers path parameters by the arguments whose type is spelled so.
+//! It is the first argument, so that 401, 404 and 403 are answered before the body is read. Its name must be `Path`:
+//! poem-openapi numbers path parameters by the arguments whose type has this name.
 
 use insula_core::{
     base::permissions::{Authorized, RequiredPermission},
@@ -46,9 +46,9 @@ impl<'a, P: RequiredPermission> ApiExtractor<'a> for Path<P> {
         Some(MetaParamIn::Path)
     }
 
-    /// Its title is the permission, which the document publishes as `x-permission`.
+    /// The title is the permission. The document publishes it as `x-permission`.
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        // Leaked once per operation, when the document is made.
+        // Leaked once per operation, when the document is generated.
         let description: &'static str = match P::PERMISSION {
             Some(permission) => Box::leak(
                 format!("The id or slug of an organization in which you have the permission `{permission}`.")

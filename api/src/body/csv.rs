@@ -48,25 +48,25 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
         Some((encoding, length)) => (encoding, &bytes[length..]),
         None => (named, bytes),
     };
-    let fault = |code, message| FieldError { field: String::new(), code, message };
+    let field_error = |code, message| FieldError { field: String::new(), code, message };
     // In UTF-16 decoded as UTF-8, every other byte is U+0000, and the rest may be invalid UTF-8.
     let nul = || {
         let message = "Must not contain the character U+0000. If the file is UTF-16, start it with a byte order mark, or name its encoding, as in `Content-Type: text/csv; charset=utf-16le`.";
-        fault("NUL_CHARACTER", message.to_owned())
+        field_error("NUL_CHARACTER", message.to_owned())
     };
     if encoding == UTF_8 && bytes.contains(&0) {
         return Err(nul());
     }
     let text = encoding.decode_without_bom_handling_and_without_replacement(bytes);
     let text = text.ok_or_else(|| match std::str::from_utf8(bytes) {
-        Err(err) if encoding == UTF_8 => fault(
+        Err(err) if encoding == UTF_8 => field_error(
             "INVALID_UTF8",
             format!(
                 "Is not valid UTF-8 (byte {}). Save the file as `CSV UTF-8`, or name its encoding, as in `Content-Type: text/csv; charset=windows-1252`.",
                 err.valid_up_to()
             ),
         ),
-        _ => fault("INVALID_ENCODING", format!("Is not valid `{}`.", encoding.name())),
+        _ => field_error("INVALID_ENCODING", format!("Is not valid `{}`.", encoding.name())),
     })?;
     match text.contains('\0') {
         false => Ok(text.into_owned()),
@@ -101,7 +101,7 @@ impl<'a> ApiExtractor<'a> for CsvBody {
         let encoding = content_type.and_then(Result::ok).and_then(named).unwrap_or(UTF_8);
         let digest = Sha256::digest(&bytes).into();
         let text = decode(&bytes, encoding)
-            .map_err(|fault| Problem(Error::Invalid(ErrorCode::BadRequest, vec![fault])))?;
+            .map_err(|error| Problem(Error::Invalid(ErrorCode::BadRequest, vec![error])))?;
         Ok(Self { text, digest })
     }
 }
@@ -112,11 +112,11 @@ mod tests {
 
     fn read(content_type: &str, bytes: &[u8]) -> Result<String, String> {
         let encoding = named(content_type).ok_or("415")?;
-        decode(bytes, encoding).map_err(|fault| fault.code.to_owned())
+        decode(bytes, encoding).map_err(|error| error.code.to_owned())
     }
 
     #[test]
-    fn what_programs_call_a_csv_is_one() {
+    fn all_content_types_of_csv_are_accepted() {
         for good in [
             "text/csv",
             "Text/CSV; charset=UTF-8; header=present",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_encoding_is_the_marks_then_the_named_one_then_utf_8() {
+    fn the_encoding_is_that_of_the_mark_else_the_named_one_else_utf_8() {
         let utf_16 =
             |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
         for (content_type, bytes) in [

@@ -74,15 +74,15 @@ async fn bytes(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> 
     bytes_of(request, body, |content_type| is_accepted(content_type, accepted)).await
 }
 
-/// Reads the bytes of a body whose type is `sound`.
+/// Reads the bytes of a body whose type is `is_accepted`.
 async fn bytes_of(
     request: &Request,
     body: &mut RequestBody,
-    sound: impl Fn(&str) -> bool,
+    is_accepted: impl Fn(&str) -> bool,
 ) -> poem::Result<Bytes> {
     let unsupported = || Problem(ErrorCode::UnsupportedMediaType.refuse());
     let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
-    let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(&sound);
+    let is_typed = |value: &HeaderValue| value.to_str().is_ok_and(&is_accepted);
     // With two types, a proxy may have used the other one.
     let types: Vec<_> = request.headers().get_all(header::CONTENT_TYPE).iter().collect();
     let is_sound = types.len() < 2 && types.iter().all(|value| is_typed(value));

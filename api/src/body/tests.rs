@@ -8,7 +8,7 @@ use crate::{
     BASE,
     openapi::publish,
     schema::Schema,
-    test_api::{Action, Demo, ID, NewProject, ProjectChange, ask, faults, post, request},
+    test_api::{Action, Demo, ID, NewProject, ProjectChange, ask, error_codes, post, request},
 };
 
 const PROJECTS: &str = "/api/v1/organizations/acme/projects";
@@ -22,12 +22,12 @@ fn project(changes: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn malformed_bodies_are_bad_requests_with_their_place() {
+async fn malformed_bodies_are_bad_requests_with_a_path() {
     let (status, problem) = post(PROJECTS, r#"{"members":[{"role":"a","role":"b"}]}"#).await;
     assert_eq!((status, &problem["error"]), (400, &json!("BAD_REQUEST")));
-    assert_eq!(faults(&problem), ["members[0].role DUPLICATE_KEY"]);
+    assert_eq!(error_codes(&problem), ["members[0].role DUPLICATE_KEY"]);
     let (status, problem) = post(PROJECTS, "").await;
-    assert_eq!((status, faults(&problem)), (400, vec![" INVALID_JSON".to_owned()]));
+    assert_eq!((status, error_codes(&problem)), (400, vec![" INVALID_JSON".to_owned()]));
     let forgotten = request(Method::POST, PROJECTS).finish();
     assert_eq!(ask(forgotten).await.0, 400);
 }
@@ -64,7 +64,7 @@ async fn every_wrong_field_is_reported_at_once() {
     .await;
     assert_eq!((status, &problem["error"]), (422, &json!("VALIDATION_FAILED")));
     assert_eq!(
-        faults(&problem),
+        error_codes(&problem),
         [
             "budget TOO_LARGE",
             "due INVALID_FORMAT",
@@ -88,7 +88,7 @@ async fn every_wrong_field_is_reported_at_once() {
 }
 
 #[test]
-fn errors_are_bounded() {
+fn the_number_of_errors_is_limited() {
     let many: Value =
         (0..1000).map(|n| (format!("f{n}"), json!(1))).collect::<serde_json::Map<_, _>>().into();
     assert_eq!(Schema::of::<NewProject>().check(&many).len(), 50);
@@ -98,19 +98,19 @@ fn errors_are_bounded() {
 }
 
 #[tokio::test]
-async fn null_is_accepted_where_the_schema_says_so_and_nowhere_else() {
+async fn null_is_accepted_only_where_the_schema_allows_it() {
     for nullable in ["description", "starts", "lead"] {
         assert_eq!(post(PROJECTS, project(&json!({nullable: null})).to_string()).await.0, 200, "{nullable}");
     }
     for other in ["name", "status", "due", "members", "tags", "labels"] {
         let (status, problem) = post(PROJECTS, project(&json!({other: null})).to_string()).await;
-        assert_eq!((status, faults(&problem)), (422, vec![format!("{other} NULL_NOT_ALLOWED")]));
+        assert_eq!((status, error_codes(&problem)), (422, vec![format!("{other} NULL_NOT_ALLOWED")]));
     }
-    assert_eq!(faults(&post(PROJECTS, "null").await.1), [" NULL_NOT_ALLOWED"]);
+    assert_eq!(error_codes(&post(PROJECTS, "null").await.1), [" NULL_NOT_ALLOWED"]);
 }
 
 #[tokio::test]
-async fn a_merge_patch_tells_absent_from_null() {
+async fn a_merge_patch_distinguishes_absent_from_null() {
     let path = format!("{PROJECTS}/{ID}");
     for (body, content_type, name) in [
         (r#"{}"#, "application/json", "Undefined"),
@@ -122,13 +122,13 @@ async fn a_merge_patch_tells_absent_from_null() {
         assert_eq!((status, &project["name"]), (200, &json!(name)));
     }
     let body = request(Method::PATCH, &path).content_type("application/json").body(r#"{"name":null}"#);
-    assert_eq!(faults(&ask(body).await.1), ["name NULL_NOT_ALLOWED"]);
+    assert_eq!(error_codes(&ask(body).await.1), ["name NULL_NOT_ALLOWED"]);
 }
 
 proptest! {
     /// Each member of a patch is absent, null or a value, whatever the others are.
     #[test]
-    fn a_merge_patch_is_read_member_by_member(
+    fn each_member_of_a_merge_patch_is_independent(
         name in proptest::option::of("[a-z]{1,9}"),
         color in proptest::option::of(proptest::option::of("[a-z]{1,9}")),
     ) {
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_break_the_reader(bytes in prop_oneof![any::<Vec<u8>>(), "\\{(\"(name|color)\":(1|null|\"\\PC{0,4}\"),?){0,3}\\}".prop_map(String::into_bytes)]) {
+    fn no_input_crashes_the_parser(bytes in prop_oneof![any::<Vec<u8>>(), "\\{(\"(name|color)\":(1|null|\"\\PC{0,4}\"),?){0,3}\\}".prop_map(String::into_bytes)]) {
         if let Err(error) = read::<ProjectChange>(&bytes) {
             prop_assert!([ErrorCode::BadRequest, ErrorCode::ValidationFailed].contains(&error.code()));
         }
@@ -154,7 +154,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn the_digest_is_that_of_the_bytes_and_only_made_for_a_key() {
+async fn the_digest_is_computed_from_the_bytes_and_only_with_a_key() {
     let keyed =
         request(Method::POST, PROJECTS).content_type("application/json").header("Idempotency-Key", "k");
     let first = format!("n {:02x}", Sha256::digest(GOOD)[0]);
@@ -163,7 +163,7 @@ async fn the_digest_is_that_of_the_bytes_and_only_made_for_a_key() {
 }
 
 #[tokio::test]
-async fn a_tagged_union_is_checked_against_the_arm_it_names() {
+async fn a_tagged_union_is_checked_against_its_variant() {
     let path = "/api/v1/actions";
     for (body, expected) in [
         (json!({"kind": "rename", "name": "x"}), vec![]),
@@ -180,7 +180,7 @@ async fn a_tagged_union_is_checked_against_the_arm_it_names() {
     ] {
         let (status, problem) = post(path, body.to_string()).await;
         assert_eq!(status, if expected.is_empty() { 200 } else { 422 }, "{body}");
-        assert_eq!(faults(&problem), expected, "{body}");
+        assert_eq!(error_codes(&problem), expected, "{body}");
     }
 }
 

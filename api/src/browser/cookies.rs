@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_cookie_of_the_right_name_is_read_and_only_when_there_is_one() {
+    fn only_a_single_cookie_of_the_right_name_is_read() {
         let https = cookies("https://insula.example", None);
         assert_eq!(https.access(&with("x=1; __Host-at=token; __Host-rt=other")), Some("token"));
         for foreign in
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_pair_spoils_only_itself() {
+    fn an_invalid_cookie_affects_no_other() {
         let plain = cookies("http://localhost", None);
         for before in [
             &b"name=J\xfcrgen"[..],
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_of_one_name_none_is_read_in_whichever_order() {
+    fn two_cookies_of_one_name_are_ignored_in_any_order() {
         let plain = cookies("http://localhost", None);
         for two in
             ["at=1; at=2", "at=2; at=1", "at=1; at=1", "at=; at=1", "at=1; at=", "at=1; x=J\u{fc}; at=2"]
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn to_sign_out_lets_all_three_expire() {
+    fn logout_expires_all_three_cookies() {
         let gone = cookies("https://insula.example", None).signed_out();
         assert_eq!(gone.len(), 3);
         assert!(gone.iter().all(|line| line.to_str().unwrap().contains("=; Max-Age=0")));

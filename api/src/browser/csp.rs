@@ -31,7 +31,7 @@ impl Policy {
     }
 
     /// Returns whether it is a page that must be isolated from pages that open it or that it opens.
-    pub fn stands_alone(self) -> bool {
+    pub fn is_isolated(self) -> bool {
         matches!(self, Self::Page | Self::Docs | Self::Reference | Self::Mailbox)
     }
 
@@ -91,13 +91,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_headers_say_the_same_of_frames() {
+    fn both_headers_agree_on_frames() {
         use Policy::{Data, Docs, Mail, Mailbox, Page, Reference};
         for mode in [CspMode::Strict, CspMode::Relaxed, CspMode::Disabled] {
             for policy in [Data, Page, Docs, Reference, Mailbox, Mail] {
-                let said = policy.header(mode);
-                let said = said.as_ref().map(|said| said.to_str().unwrap());
-                let expected = said.map(|said| match said.contains("frame-ancestors 'none'") {
+                let value = policy.header(mode);
+                let value = value.as_ref().map(|value| value.to_str().unwrap());
+                let expected = value.map(|value| match value.contains("frame-ancestors 'none'") {
                     true => "DENY",
                     false => "SAMEORIGIN",
                 });

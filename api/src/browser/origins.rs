@@ -26,7 +26,7 @@ impl Origins {
     /// # Errors
     /// `CSRF_FAILED` otherwise, also if the request names no origin.
     pub fn require(&self, request: &Request) -> Result<(), Error> {
-        match self.is_ours(request) {
+        match self.is_allowed(request) {
             Some(true) => Ok(()),
             Some(false) | None => Err(ErrorCode::CsrfFailed.refuse()),
         }
@@ -38,7 +38,7 @@ impl Origins {
     /// # Errors
     /// `CSRF_FAILED` if `request` names an origin that is not allowed.
     pub fn refuse_foreign(&self, request: &Request) -> Result<(), Error> {
-        match self.is_ours(request) {
+        match self.is_allowed(request) {
             Some(true) | None => Ok(()),
             Some(false) => Err(ErrorCode::CsrfFailed.refuse()),
         }
@@ -57,14 +57,14 @@ impl Origins {
     }
 
     /// Returns whether the request comes from an allowed origin. `None`: it does not name one.
-    fn is_ours(&self, request: &Request) -> Option<bool> {
+    fn is_allowed(&self, request: &Request) -> Option<bool> {
         let site = request.headers().get(SEC_FETCH_SITE);
         if site.is_some_and(|site| site == "same-origin") {
             return Some(true);
         }
         let mut origins = request.headers().get_all(header::ORIGIN).iter().peekable();
         match origins.peek() {
-            Some(_) => Some(origins.all(|origin| self.0.iter().any(|ours| origin == ours.as_str()))),
+            Some(_) => Some(origins.all(|origin| self.0.iter().any(|allowed| origin == allowed.as_str()))),
             None => site.map(|_| false),
         }
     }
@@ -74,25 +74,25 @@ impl Origins {
 mod tests {
     use super::*;
 
-    fn said(headers: &[(&str, &str)]) -> Option<bool> {
+    fn check(headers: &[(&str, &str)]) -> Option<bool> {
         let listed = ["https://console.example".to_owned()];
         let origins = Origins::new("https://Insula.example/", &listed);
         let mut request = Request::builder();
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        origins.is_ours(&request.finish())
+        origins.is_allowed(&request.finish())
     }
 
     #[test]
-    fn a_request_is_ours_when_browser_or_origin_say_so() {
-        assert_eq!(said(&[]), None);
-        for ours in [
+    fn a_request_is_allowed_by_fetch_metadata_or_origin() {
+        assert_eq!(check(&[]), None);
+        for allowed in [
             &[("sec-fetch-site", "same-origin")][..],
             &[("origin", "https://insula.example")],
             &[("sec-fetch-site", "cross-site"), ("origin", "https://console.example")],
         ] {
-            assert_eq!(said(ours), Some(true), "{ours:?}");
+            assert_eq!(check(allowed), Some(true), "{allowed:?}");
         }
         for foreign in [
             &[("sec-fetch-site", "same-site")][..],
@@ -104,7 +104,7 @@ mod tests {
             &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
             &[("origin", "https://insula.example"), ("origin", "https://evil.example")],
         ] {
-            assert_eq!(said(foreign), Some(false), "{foreign:?}");
+            assert_eq!(check(foreign), Some(false), "{foreign:?}");
         }
     }
 }

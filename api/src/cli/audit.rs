@@ -1,5 +1,4 @@
-//! `insula audit`: verifies an exported audit log. Needs neither the database nor the program that wrote the
-//! log.
+//! `insula audit`: verifies an exported audit log. It needs neither the database nor the program that wrote the log.
 
 use std::{
     fs::File,
@@ -41,8 +40,8 @@ pub(super) fn run(command: &Command) -> Result<(), CliError> {
     let keys = keys(&verify.key)?;
     let mut lines = Lines::open(&verify.file)?;
     let outcome = match verify.selection {
-        true => selection(&mut lines),
-        false => whole(&mut lines, keys),
+        true => verify_selection(&mut lines),
+        false => verify_log(&mut lines, keys),
     };
     lines.bar.finish_and_clear();
     say(outcome?);
@@ -62,15 +61,15 @@ struct Key {
 
 /// Reads the keys of a JSON Web Key Set, or the key of a JSON Web Key (RFC 7517).
 fn keys(file: &Path) -> Result<Vec<PublicKey>, CliError> {
-    let named = |fault: &dyn std::fmt::Display| CliError::failed(format!("{}: {fault}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|fault| named(&fault))?;
+    let file_error = |error: &dyn std::fmt::Display| CliError::failed(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| file_error(&error))?;
     let keys = match serde_json::from_str::<KeySet>(&text) {
         Ok(KeySet { keys }) => keys,
-        Err(fault) => vec![serde_json::from_str::<Key>(&text).map_err(|_| named(&fault))?],
+        Err(error) => vec![serde_json::from_str::<Key>(&text).map_err(|_| file_error(&error))?],
     };
     let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_jwk(&key.kid, &key.x)).collect();
     match keys.is_empty() {
-        true => Err(named(&"does not contain an Ed25519 key")),
+        true => Err(file_error(&"does not contain an Ed25519 key")),
         false => Ok(keys),
     }
 }
@@ -85,10 +84,10 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, CliError> {
-        let named = |fault| CliError::failed(format!("{}: {fault}", path.display()));
-        let file = File::open(path).map_err(named)?;
+        let file_error = |error| CliError::failed(format!("{}: {error}", path.display()));
+        let file = File::open(path).map_err(file_error)?;
         // Shown only on a terminal, and without colours.
-        let bar = ProgressBar::new(file.metadata().map_err(named)?.len());
+        let bar = ProgressBar::new(file.metadata().map_err(file_error)?.len());
         let style =
             ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes}/{total_bytes}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -96,63 +95,63 @@ impl Lines {
         Ok(Self { file: path.to_owned(), reader: BufReader::new(file), number: 0, bar })
     }
 
-    fn fault(&self, fault: impl std::fmt::Display) -> CliError {
-        CliError::failed(format!("{}, line {}: {fault}", self.file.display(), self.number))
+    fn error(&self, error: impl std::fmt::Display) -> CliError {
+        CliError::failed(format!("{}, line {}: {error}", self.file.display(), self.number))
     }
 
     fn next(&mut self) -> Result<Option<ExportLine>, CliError> {
         let mut text = String::new();
         self.number += 1;
-        let read = self.reader.read_line(&mut text).map_err(|fault| self.fault(fault))?;
+        let read = self.reader.read_line(&mut text).map_err(|error| self.error(error))?;
         self.bar.inc(read as u64);
         if read == 0 {
             return Ok(None);
         }
         let line = serde_json::from_str(&text);
-        line.map(Some).map_err(|fault| self.fault(format!("not a line of an audit log: {fault}")))
+        line.map(Some).map_err(|error| self.error(format!("not a line of an audit log: {error}")))
     }
 
-    fn told(&self, line: ExportLine) -> Result<EventRecord, CliError> {
+    fn event_record(&self, line: ExportLine) -> Result<EventRecord, CliError> {
         match line {
-            ExportLine::Event(event) => event.told().map_err(|fault| self.fault(fault)),
-            ExportLine::Log { .. } => Err(self.fault("another log starts here")),
-            ExportLine::Head(_) => Err(self.fault("unexpected end of a log")),
+            ExportLine::Event(event) => event.told().map_err(|error| self.error(error)),
+            ExportLine::Log { .. } => Err(self.error("another log starts here")),
+            ExportLine::Head(_) => Err(self.error("unexpected end of a log")),
         }
     }
 }
 
-fn whole(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliError> {
+fn verify_log(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliError> {
     let Some(ExportLine::Log { version, organization_id, pruned_seq, checkpoints }) = lines.next()? else {
-        return Err(lines.fault(
+        return Err(lines.error(
             "the first line of a complete log is missing. To check a part of a log that was exported with `from` or `to`, use `--selection`, which compares each event with its own hash",
         ));
     };
     if version != audit_chain::VERSION {
-        return Err(lines.fault(format!(
+        return Err(lines.error(format!(
             "unsupported log version {version}; this program supports version {}",
             audit_chain::VERSION
         )));
     }
     let started = Verifier::start(organization_id, keys, pruned_seq, checkpoints);
-    let mut verifier = started.map_err(|broken| broken_at(lines, broken))?;
+    let mut verifier = started.map_err(|broken| break_error(lines, broken))?;
     let head = loop {
         match lines.next()? {
             None => break None,
             Some(ExportLine::Head(head)) => break Some(head),
             Some(line) => {
-                let EventRecord { event, personal } = lines.told(line)?;
-                verifier.event(&event, personal.as_ref()).map_err(|broken| broken_at(lines, broken))?;
+                let EventRecord { event, personal } = lines.event_record(line)?;
+                verifier.event(&event, personal.as_ref()).map_err(|broken| break_error(lines, broken))?;
             }
         }
     };
-    verifier.end(head.as_ref()).map_err(|broken| broken_at(lines, broken))?;
+    verifier.end(head.as_ref()).map_err(|broken| break_error(lines, broken))?;
     if head.is_some() && lines.next()?.is_some() {
-        return Err(lines.fault("unexpected data after the end of the log"));
+        return Err(lines.error("unexpected data after the end of the log"));
     }
-    Ok(praise(verifier.report(None, head)))
+    Ok(success_message(verifier.report(None, head)))
 }
 
-fn praise(report: VerificationReport) -> String {
+fn success_message(report: VerificationReport) -> String {
     let VerificationReport { events, erased, from, head, checkpoint, .. } = report;
     let erased = if erased == 0 {
         String::new()
@@ -171,24 +170,24 @@ fn praise(report: VerificationReport) -> String {
     format!("The audit log is intact: {events} events{erased}; {head}.{checkpoint}")
 }
 
-fn broken_at(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> CliError {
+fn break_error(lines: &Lines, ChainBreak { why, first, last }: ChainBreak) -> CliError {
     let which = match first == last {
         true => format!("event {first}"),
         false => format!("events {first} to {last}"),
     };
-    lines.fault(format!("verification failed at {which}. {}", why.sentence()))
+    lines.error(format!("verification failed at {which}. {}", why.sentence()))
 }
 
-fn selection(lines: &mut Lines) -> Result<String, CliError> {
+fn verify_selection(lines: &mut Lines) -> Result<String, CliError> {
     let mut events = 0_u64;
     while let Some(line) = lines.next()? {
         if matches!(line, ExportLine::Log { .. } | ExportLine::Head(_)) {
-            return Err(lines.fault("this is a complete log: omit `--selection`"));
+            return Err(lines.error("this is a complete log: omit `--selection`"));
         }
-        let told = lines.told(line)?;
-        let seq = told.event.seq.unwrap_or_default();
-        if !audit_chain::matches_own_hash(&told) {
-            return Err(broken_at(lines, ChainBreak { why: BreakReason::Altered, first: seq, last: seq }));
+        let record = lines.event_record(line)?;
+        let seq = record.event.seq.unwrap_or_default();
+        if !audit_chain::matches_own_hash(&record) {
+            return Err(break_error(lines, ChainBreak { why: BreakReason::Altered, first: seq, last: seq }));
         }
         events += 1;
     }

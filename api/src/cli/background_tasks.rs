@@ -8,20 +8,20 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// Interval to remove full rate limit buckets.
-const TIDY_EVERY: Duration = Duration::from_secs(30);
+const EVICTION_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Interval to store which sessions were used.
-const WRITE_DOWN_EVERY: Duration = Duration::from_secs(30);
+const LAST_SEEN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Interval to record requests that were refused repeatedly for a minute.
-const COUNT_EVERY: Duration = Duration::from_secs(5);
+const REFUSALS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Interval to measure the clock of the database.
-const MEASURE_EVERY: Duration = Duration::from_secs(10);
+const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Measures the clock of the database regularly.
 pub(super) async fn follow_clock(db: Db, stop: CancellationToken) {
-    while stop.run_until_cancelled(sleep(MEASURE_EVERY)).await.is_some() {
+    while stop.run_until_cancelled(sleep(CLOCK_INTERVAL)).await.is_some() {
         if let Err(error) = db.measure_skew().await {
             tracing::debug!(%error, "cannot read the clock of the database");
         }
@@ -43,7 +43,7 @@ pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: Cancel
 pub(super) async fn record_last_seen(state: Arc<State>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
-        is_over = stop.run_until_cancelled(sleep(WRITE_DOWN_EVERY)).await.is_none();
+        is_over = stop.run_until_cancelled(sleep(LAST_SEEN_INTERVAL)).await.is_none();
         if let Err(error) = state.callers.record_last_seen().await {
             tracing::warn!(%error, "could not record which sessions were used");
         }
@@ -54,17 +54,16 @@ pub(super) async fn record_last_seen(state: Arc<State>, stop: CancellationToken)
 pub(super) async fn record_refusals(state: Arc<State>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
-        is_over = stop.run_until_cancelled(sleep(COUNT_EVERY)).await.is_none();
+        is_over = stop.run_until_cancelled(sleep(REFUSALS_INTERVAL)).await.is_none();
         if let Err(error) = state.refusals.flush_counts(is_over).await {
             tracing::warn!(%error, "could not record repeated refusals");
         }
     }
 }
 
-/// Removes full buckets regularly, so that memory depends on the active clients and not on all clients ever
-/// seen.
+/// Removes full buckets regularly, so that memory depends on active clients and not on all clients so far.
 pub(super) async fn tidy(limits: RateLimiter, stop: CancellationToken) {
-    while stop.run_until_cancelled(sleep(TIDY_EVERY)).await.is_some() {
+    while stop.run_until_cancelled(sleep(EVICTION_INTERVAL)).await.is_some() {
         let limits = limits.clone();
         // It takes a tenth of a second for a million buckets.
         drop(tokio::task::spawn_blocking(move || limits.evict_idle()).await);

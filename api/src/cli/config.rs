@@ -43,7 +43,7 @@ fn print(sources: &Sources) {
         let (value, source) = match sources.get(setting.name) {
             Some((Ok(_), source)) if setting.secret => ("(hidden)".to_owned(), source),
             Some((Ok(value), source)) => (value, source),
-            Some((Err(fault), source)) => (format!("({fault})"), source),
+            Some((Err(error), source)) => (format!("({error})"), source),
             None => (setting.default.to_owned(), "default"),
         };
         say(format_args!("{:width$}  {:12}  {value}", setting.name, source));

@@ -1,4 +1,4 @@
-//! `insula create-superuser`: makes sure that an account exists and is a superuser.
+//! `insula create-superuser`: ensures that an account exists and is a superuser.
 
 use std::io::{BufRead, IsTerminal, stdin};
 
@@ -47,7 +47,8 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Makes sure that `email` is a superuser; one that exists keeps their password. `true`: created or promoted now.
+/// Ensures that `email` is a superuser. An existing one keeps their password. Returns whether an account was created or
+/// promoted.
 pub(super) async fn ensure(
     db: &Db,
     passwords: &Passwords,
@@ -56,7 +57,7 @@ pub(super) async fn ensure(
 ) -> Result<bool, CliError> {
     credentials::refuse_weak("password", &password, &[email])?;
     let email = EmailAddress::parse(email)
-        .map_err(|fault| CliError::failed(format!("e-mail address: {}", fault.message)))?;
+        .map_err(|error| CliError::failed(format!("e-mail address: {}", error.message)))?;
     let hash = passwords.hash(password).await?;
     let ensure = async || {
         let tx = db.begin_global(AuditOrigin::SYSTEM).await?;

@@ -21,19 +21,19 @@ pub(super) enum Command {
 pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliError> {
     let Command::Test { address } = command;
     let address = EmailAddress::parse(address)
-        .map_err(|fault| CliError::failed(format!("e-mail address: {}", fault.message)))?;
+        .map_err(|error| CliError::failed(format!("e-mail address: {}", error.message)))?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
     // The test e-mail has no link, so any key works.
     let mail = EmailTokens::new(&MasterKey::new(String::new()), config);
-    let post = Mailer::open(config, mail, &public_url, None, RateLimiter::new(config, None))?;
-    match post.try_out(address.as_str(), &|step| say(step)).await {
+    let mailer = Mailer::open(config, mail, &public_url, None, RateLimiter::new(config, None))?;
+    match mailer.send_test(address.as_str(), &|step| say(step)).await {
         Ok(message_id) => {
             say(format_args!("sent to {}, Message-ID {message_id}", address.as_str()));
             Ok(())
         }
-        Err(trouble) => {
-            let text = format!("{}\n{}", trouble.what, trouble.hint);
-            Err(if trouble.is_nowhere { CliError::config(text) } else { CliError::unavailable(text) })
+        Err(error) => {
+            let text = format!("{}\n{}", error.what, error.hint);
+            Err(if error.is_not_configured { CliError::config(text) } else { CliError::unavailable(text) })
         }
     }
 }

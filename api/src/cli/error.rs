@@ -32,7 +32,9 @@ impl CliError {
         use insula_migrations::Error;
         let text = format!("{setting}: {error}");
         match error {
-            Error::Url | Error::Hats { .. } | Error::Schema | Error::Unreadable => Self::config(text),
+            Error::Url | Error::DatabaseRoles { .. } | Error::Schema | Error::Unreadable => {
+                Self::config(text)
+            }
             Error::Database(_) | Error::File { .. } | Error::Unreachable { .. } => Self::unavailable(text),
         }
     }
@@ -77,7 +79,7 @@ impl From<insula_core::Error> for CliError {
             Error::Invalid(_, fields) => Self::failed(
                 fields
                     .iter()
-                    .map(|fault| format!("{}: {}", fault.field, fault.message))
+                    .map(|error| format!("{}: {}", error.field, error.message))
                     .collect::<Vec<_>>()
                     .join("\n"),
             ),

@@ -90,7 +90,7 @@ pub(crate) fn run() -> ExitCode {
     let Cli { flags, command } = Cli::parse();
     match dispatch(&flags, command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => fault.report(),
+        Err(error) => error.report(),
     }
 }
 
@@ -138,7 +138,7 @@ fn sources(
     Ok(Sources::load(flags.config.as_deref(), flagged)?)
 }
 
-/// Writes a line to stdout; a closed pipe is not an error.
+/// Writes a line to stdout. A closed pipe is not an error.
 fn say(text: impl std::fmt::Display) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

@@ -21,11 +21,11 @@ pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpLi
     }
     match TcpListener::bind(bind).await {
         Ok(listener) => Ok(Some(listener)),
-        Err(fault) if config.is_production() => Err(CliError::unavailable(format!(
-            "INSULA_OPS_BIND: cannot listen on {bind}: {fault}; stop the process that uses this port, or choose another port"
+        Err(error) if config.is_production() => Err(CliError::unavailable(format!(
+            "INSULA_OPS_BIND: cannot listen on {bind}: {error}; stop the process that uses this port, or choose another port"
         ))),
-        Err(fault) => {
-            tracing::warn!(%bind, %fault, "the ops port is not available, so there are no metrics: choose another port with INSULA_OPS_BIND");
+        Err(error) => {
+            tracing::warn!(%bind, %error, "the ops port is not available, so there are no metrics: choose another port with INSULA_OPS_BIND");
             Ok(None)
         }
     }

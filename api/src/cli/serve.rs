@@ -221,7 +221,7 @@ async fn when_migrated(
         if migrate::is_current(&config).await {
             match prepare(&config, &state, &master).await {
                 Ok(()) => tracing::info!("the schema is up to date"),
-                Err(fault) => tracing::error!(%fault, "cannot prepare the server for requests"),
+                Err(error) => tracing::error!(%error, "cannot prepare the server for requests"),
             }
         }
     }
@@ -243,7 +243,7 @@ pub(super) fn master_key(config: &Config) -> Result<MasterKey, CliError> {
 pub(super) fn data_folder(config: &Config) -> Result<&Path, CliError> {
     let folder = config.data_dir.as_path();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|fault| CliError::unavailable(format!("the data folder {}: {fault}", folder.display())))?;
+    made.map_err(|error| CliError::unavailable(format!("the data folder {}: {error}", folder.display())))?;
     Ok(folder)
 }
 
@@ -255,14 +255,14 @@ fn listen(bind: SocketAddr) -> Result<TcpListener, CliError> {
         socket.bind(bind)?;
         socket.listen(BACKLOG)
     };
-    listen().map_err(|fault| match fault.kind() {
+    listen().map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => CliError::unavailable(format!(
             "port {0} of {1} is in use: stop the process that uses it, or choose another port with `--port {2}` (`--port 0` picks a free port)",
             bind.port(),
             bind.ip(),
             bind.port().wrapping_add(1)
         )),
-        _ => CliError::unavailable(format!("cannot listen on {bind}: {fault}")),
+        _ => CliError::unavailable(format!("cannot listen on {bind}: {error}")),
     })
 }
 

@@ -100,5 +100,5 @@ pub(super) fn build(
 /// Job wake-ups through the configured Redis. `None` when none is configured.
 pub(super) fn redis_wakeup(config: &Config, namespace: &Namespace) -> Result<Option<RedisWakeup>, CliError> {
     let wakeup = config.redis_url.as_ref().map(|url| RedisWakeup::new(url.expose(), config, namespace));
-    wakeup.transpose().map_err(|fault| CliError::config(format!("REDIS_URL: {fault}")))
+    wakeup.transpose().map_err(|error| CliError::config(format!("REDIS_URL: {error}")))
 }

@@ -42,7 +42,7 @@ struct WrongField {
 }
 
 impl BulkError {
-    /// The HTTP status that a request of its own would have got, and why it was refused.
+    /// The HTTP status of a single request, and the error.
     pub fn of(error: Error) -> (u16, Self) {
         (problem::status(error.code().kind()).as_u16(), error.into())
     }

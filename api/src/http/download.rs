@@ -81,7 +81,7 @@ impl<T: Table> Format for Csv<T> {
     fn write(parts: Vec<T>) -> io::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for part in parts {
-            writer.write_record(part.cells().into_iter().map(harmless))?;
+            writer.write_record(part.cells().into_iter().map(escape_formula))?;
         }
         writer.into_inner().map_err(csv::IntoInnerError::into_error)
     }
@@ -90,7 +90,7 @@ impl<T: Table> Format for Csv<T> {
 /// A cell that spreadsheets do not take for a formula (OWASP: CSV injection). A cell that could be one, or
 /// that starts with an apostrophe, gets an apostrophe in front. Programs that read the file back remove one
 /// leading apostrophe.
-fn harmless(cell: String) -> String {
+fn escape_formula(cell: String) -> String {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']) {
         true => format!("'{cell}"),
         false => cell,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_no_formula_and_stays_one_cell() {
+    fn a_cell_is_never_a_formula_and_stays_one_cell() {
         assert_eq!(Csv::<Row>::head().unwrap(), b"first,second\n");
         for (cell, written) in [
             ("plain", "plain,b\n"),

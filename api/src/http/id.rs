@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_has_one_spelling() {
+    fn an_id_has_one_form() {
         let id = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
         assert_eq!(
             <Id as ::poem_openapi::types::ParseFromParameter>::parse_from_parameter(id)

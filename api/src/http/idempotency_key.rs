@@ -79,12 +79,13 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
             .to_str()
             .ok()
             .filter(|key| (1..=MAX).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
-        let fault = || FieldError {
+        let field_error = || FieldError {
             field: options.name.to_owned(),
             code: "INVALID_FORMAT",
             message: format!("Must be 1 to {MAX} visible ASCII characters."),
         };
-        let key = key.ok_or_else(|| Problem(Error::Invalid(ErrorCode::ValidationFailed, vec![fault()])))?;
+        let key =
+            key.ok_or_else(|| Problem(Error::Invalid(ErrorCode::ValidationFailed, vec![field_error()])))?;
         Ok(Self { key: Some(key.to_owned()), operation })
     }
 }

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_goes_on_with_another_cursor() {
+    fn the_cursor_of_a_query_is_replaced() {
         for (query, expected) in [
             ("", "cursor=N"),
             ("&", "cursor=N"),

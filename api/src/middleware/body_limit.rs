@@ -19,22 +19,22 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::{problem::Problem, server::Limits};
 
 /// Where the body stores why it failed, because extractors see only an I/O error.
-type Fault = Arc<OnceLock<ErrorCode>>;
+type BodyFailure = Arc<OnceLock<ErrorCode>>;
 
 pin_project! {
     /// A body that fails when more than `left` bytes arrive or `deadline` passes. It counts the actual bytes,
     /// so that chunked and HTTP/2 bodies are limited like any other.
-    struct Bounded<B> {
+    struct LimitedBody<B> {
         #[pin]
         inner: B,
         #[pin]
         deadline: Sleep,
         left: u64,
-        fault: Fault,
+        failure: BodyFailure,
     }
 }
 
-impl<B> HttpBody for Bounded<B>
+impl<B> HttpBody for LimitedBody<B>
 where
     B: HttpBody<Data = Bytes, Error = io::Error>,
 {
@@ -44,7 +44,7 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.project();
         let fail = |code: ErrorCode| {
-            Poll::Ready(Some(Err(io::Error::other(this.fault.get_or_init(|| code).as_str()))))
+            Poll::Ready(Some(Err(io::Error::other(this.failure.get_or_init(|| code).as_str()))))
         };
         // Check the deadline first: otherwise a client that always has one more byte ready could avoid it.
         if this.deadline.poll(cx).is_ready() {
@@ -71,12 +71,12 @@ where
 }
 
 /// Wraps the body of `request` in place.
-fn bound(request: &mut Request, bytes: u64, time: Duration) -> Fault {
-    let fault = Fault::default();
+fn limit_body(request: &mut Request, bytes: u64, time: Duration) -> BodyFailure {
+    let failure = BodyFailure::default();
     let inner: BoxBody<Bytes, io::Error> = request.take_body().into();
-    let body = Bounded { inner, deadline: sleep(time), left: bytes, fault: fault.clone() };
+    let body = LimitedBody { inner, deadline: sleep(time), left: bytes, failure: failure.clone() };
     request.set_body(poem::Body::from(BoxBody::new(body)));
-    fault
+    failure
 }
 
 /// Middleware: limits the size and time of the body and the time to the response; 413 and 408 otherwise.
@@ -96,10 +96,10 @@ where
     if declared.is_some_and(|length| length > limits.body_bytes) {
         return refuse(ErrorCode::PayloadTooLarge);
     }
-    let fault = bound(&mut request, limits.body_bytes, limits.body_time);
+    let failure = limit_body(&mut request, limits.body_bytes, limits.body_time);
     let answer = timeout(limits.request_time, endpoint.call(request)).await;
     // Report why the body failed instead of the error that the extractor made of it.
-    match (fault.get(), answer) {
+    match (failure.get(), answer) {
         (Some(code), _) => refuse(*code),
         (None, Ok(answer)) => answer,
         (None, Err(_)) => refuse(ErrorCode::RequestTimeout),

@@ -64,7 +64,7 @@ impl Headers {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
-        if policy.stands_alone() {
+        if policy.is_isolated() {
             headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
         }
         if let Some(frames) = policy.frames(self.csp) {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_handler_has_the_last_word_on_caching_only() {
+    fn a_handler_can_override_only_caching() {
         let mut headers = HeaderMap::new();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("unsafe-url"));

@@ -32,10 +32,10 @@ use crate::{
 };
 
 /// Value of `Retry-After` for a refused request.
-const SOON: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The slot of one request, released on drop.
-type Held = (OwnedSemaphorePermit, PeerPermit);
+type SlotPermits = (OwnedSemaphorePermit, PeerPermit);
 
 /// The concurrent requests of one server.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl LoadShedder {
     }
 
     /// Takes a slot for one more request of `client`. `None`: the limit is reached.
-    fn enter(&self, client: Option<IpAddr>) -> Option<Held> {
+    fn enter(&self, client: Option<IpAddr>) -> Option<SlotPermits> {
         let slot = self.slots.clone().try_acquire_owned().ok()?;
         // Clients without a known IP address share one.
         let client = client.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
@@ -84,7 +84,7 @@ impl LoadShedder {
         }
         let Some(held) = self.enter(client_ip::address(&request, self.trusted_proxies.as_ref())) else {
             metrics::request_shed();
-            return Err(Problem(Error::Unavailable { retry_after: SOON }).into());
+            return Err(Problem(Error::Unavailable { retry_after: RETRY_AFTER }).into());
         };
         let mut response = endpoint.call(request).await?;
         let inner = response.take_body().into();
@@ -96,7 +96,7 @@ impl LoadShedder {
 /// A response body that keeps the slot of its request.
 struct PermitBody {
     inner: BoxBody<Bytes, io::Error>,
-    _held: Held,
+    _held: SlotPermits,
 }
 
 impl HttpBody for PermitBody {
@@ -128,7 +128,7 @@ mod tests {
     };
 
     #[test]
-    fn nobody_takes_the_places_of_the_others() {
+    fn one_client_cannot_take_all_slots() {
         let load = LoadShedder::new(5, None);
         let client = |text: &str| Some(text.parse().unwrap());
         let mut held: Vec<_> = (0..9).filter_map(|_| load.enter(client("203.0.113.7"))).collect();
@@ -137,12 +137,12 @@ mod tests {
         assert_eq!(held.len(), 5);
         assert!(load.enter(None).is_none() && load.enter(client("2001:db8::1")).is_none());
         held.pop();
-        assert!(load.enter(client("203.0.113.7")).is_none(), "three are enough");
+        assert!(load.enter(client("203.0.113.7")).is_none(), "three slots are the limit");
         assert!(load.enter(None).is_some());
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_written_while_it_is_read_keeps_its_place() {
+    async fn a_streamed_response_keeps_its_slot() {
         let load = Arc::new(LoadShedder::new(1, None));
         let file = poem::endpoint::make_sync(|_| {
             let piece = futures_util::stream::once(async { Ok::<_, io::Error>("a piece") });
@@ -155,10 +155,10 @@ mod tests {
         let ask = || app.call(test_api::request(Method::GET, "/api/v1/failures/how").finish());
         for _ in 0..2 {
             let answer = ask().await.unwrap();
-            assert!(ask().await.is_err(), "there is one place");
+            assert!(ask().await.is_err(), "there is one slot");
             assert_eq!(answer.into_body().into_string().await.unwrap(), "a piece");
         }
         drop(ask().await.unwrap());
-        assert!(ask().await.is_ok(), "nobody wanted to read it");
+        assert!(ask().await.is_ok(), "the slot of a dropped response is free");
     }
 }

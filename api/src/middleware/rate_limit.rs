@@ -57,12 +57,12 @@ const BY_ORGANIZATION: &[(&str, RateClass)] = &[
 /// Operations counted by session, in their handlers.
 const BY_SESSION: &[(&str, RateClass)] = &[("refresh", RateClass::Refresh)];
 
-fn listed(table: &[(&str, RateClass)], id: &str) -> Option<RateClass> {
+fn listed_class(table: &[(&str, RateClass)], id: &str) -> Option<RateClass> {
     table.iter().find(|(operation, _)| *operation == id).map(|(_, class)| *class)
 }
 
 /// The class in which an operation is counted for a user.
-fn by_person(method: &Method, path: &str) -> RateClass {
+fn class_of_user(method: &Method, path: &str) -> RateClass {
     match path.contains("/admin/") {
         true => RateClass::Admin,
         false if method.is_safe() => RateClass::Read,
@@ -72,23 +72,23 @@ fn by_person(method: &Method, path: &str) -> RateClass {
 
 /// The class that the document names, which is the one with the lowest limit.
 pub(crate) fn class(id: &str, method: &Method, path: &str) -> RateClass {
-    let narrow = [BY_ADDRESS, BY_ORGANIZATION, BY_SESSION].iter().find_map(|table| listed(table, id));
-    narrow.unwrap_or(by_person(method, path))
+    let narrow = [BY_ADDRESS, BY_ORGANIZATION, BY_SESSION].iter().find_map(|table| listed_class(table, id));
+    narrow.unwrap_or(class_of_user(method, path))
 }
 
-/// The counted limits of a request. [`show`] puts it into the request.
+/// The counted limits of a request. [`add_headers`] puts it into the request.
 #[derive(Clone, Debug, Default)]
-pub struct Counted(Arc<Mutex<Vec<RateStatus>>>);
+pub struct CountedLimits(Arc<Mutex<Vec<RateStatus>>>);
 
 /// Middleware around everything that responds: adds the rate limit headers.
 ///
 /// # Errors
 /// Those of `endpoint`.
-pub async fn show<E>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
+pub async fn add_headers<E>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response>
 where
     E: Endpoint<Output = Response>,
 {
-    let counted = Counted::default();
+    let counted = CountedLimits::default();
     request.set_data(counted.clone());
     let mut response = endpoint.call(request).await?;
     let verdicts = counted.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +119,8 @@ where
     E: Endpoint,
 {
     let prefix = client_ip::prefix(client_ip::address(&request, state.trusted_proxies.as_ref()));
-    let narrow = request.data::<Arc<Operation>>().and_then(|operation| listed(BY_ADDRESS, operation.id));
+    let narrow =
+        request.data::<Arc<Operation>>().and_then(|operation| listed_class(BY_ADDRESS, operation.id));
     for class in [RateClass::Address].into_iter().chain(narrow) {
         take(&state, &request, class, &prefix).await.map_err(Problem)?;
     }
@@ -137,8 +138,8 @@ pub(crate) async fn by_person_and_organization(
     org: Option<OrgId>,
 ) -> Result<(), Error> {
     let Some(operation) = request.data::<Arc<Operation>>() else { return Ok(()) };
-    take(state, request, by_person(&operation.method, &operation.template), &user.to_string()).await?;
-    match (listed(BY_ORGANIZATION, operation.id), org) {
+    take(state, request, class_of_user(&operation.method, &operation.template), &user.to_string()).await?;
+    match (listed_class(BY_ORGANIZATION, operation.id), org) {
         (Some(RateClass::Invitations), Some(org)) => by_invitation(state, request, user, org).await,
         (Some(class), Some(org)) => take(state, request, class, &org.to_string()).await,
         _ => Ok(()),
@@ -171,7 +172,7 @@ pub(crate) async fn by_invitation(
 /// `RATE_LIMITED`.
 pub(crate) async fn take(state: &State, request: &Request, class: RateClass, key: &str) -> Result<(), Error> {
     let verdict = state.limits.take(class, key).await;
-    if let Some(Counted(counted)) = request.data() {
+    if let Some(CountedLimits(counted)) = request.data() {
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|other| other.class != class);
         counted.push(verdict);
@@ -189,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_that_is_listed_is_there() {
+    fn every_listed_operation_exists() {
         let document = crate::app::document().unwrap();
         let methods = document["paths"].as_object().unwrap().values();
         let operations = methods.flat_map(|methods| methods.as_object().unwrap().values());
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_reads_or_writes() {
+    fn other_operations_are_reads_or_writes() {
         let of = |id, method: &Method, path| class(id, method, path);
         assert_eq!(of("listProjects", &Method::GET, "/organizations/{org}/projects"), RateClass::Read);
         assert_eq!(of("createProject", &Method::POST, "/organizations/{org}/projects"), RateClass::Write);

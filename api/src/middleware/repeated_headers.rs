@@ -16,7 +16,7 @@ use poem::{
 use crate::problem::Problem;
 
 /// Headers that a request can have at most once.
-const ONCE: [&str; 6] = [
+const SINGLE_HEADERS: [&str; 6] = [
     "X-Platform-Access",
     "X-CSRF-Token",
     "Idempotency-Key",
@@ -26,7 +26,7 @@ const ONCE: [&str; 6] = [
 ];
 
 /// Headers with lists, which can be sent in several lines.
-const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
+const LIST_HEADERS: [&str; 2] = ["If-Match", "If-None-Match"];
 
 /// Middleware: refuses repeated headers, and joins lists that are sent in several lines.
 ///
@@ -36,24 +36,24 @@ pub async fn refuse<E>(endpoint: Arc<E>, mut request: Request) -> poem::Result<R
 where
     E: Endpoint<Output = Response>,
 {
-    let errors = twice(request.headers());
+    let errors = repeated_headers(request.headers());
     if !errors.is_empty() {
         return Err(Problem(Error::Invalid(ErrorCode::BadRequest, errors)).into());
     }
-    for name in LISTS {
+    for name in LIST_HEADERS {
         join(request.headers_mut(), name);
     }
     endpoint.call(request).await
 }
 
-fn twice(headers: &HeaderMap) -> Vec<FieldError> {
-    let repeated = ONCE.iter().filter(|name| headers.get_all(**name).iter().nth(1).is_some());
-    let fault = |name: &&str| FieldError {
+fn repeated_headers(headers: &HeaderMap) -> Vec<FieldError> {
+    let repeated = SINGLE_HEADERS.iter().filter(|name| headers.get_all(**name).iter().nth(1).is_some());
+    let field_error = |name: &&str| FieldError {
         field: (*name).to_owned(),
         code: "NOT_UNIQUE",
         message: "Must be given once.".to_owned(),
     };
-    repeated.map(fault).collect()
+    repeated.map(field_error).collect()
 }
 
 /// Joins the lines of a list. An entity tag can contain bytes that are not text. The framework treats a
@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_there_twice_is_named() {
+    fn each_repeated_header_is_named() {
         let mut headers = HeaderMap::new();
-        for name in ONCE {
+        for name in SINGLE_HEADERS {
             headers.append(name, HeaderValue::from_static("a"));
-            assert!(twice(&headers).is_empty());
+            assert!(repeated_headers(&headers).is_empty());
             headers.append(name, HeaderValue::from_static("a"));
-            let named: Vec<_> = twice(&headers).into_iter().map(|error| error.field).collect();
+            let named: Vec<_> = repeated_headers(&headers).into_iter().map(|error| error.field).collect();
             assert_eq!(named, [name]);
             headers.remove(name);
         }

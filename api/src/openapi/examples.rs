@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::schemas::reference;
 
 /// Maximum depth, for types that contain themselves.
-const DEEPEST: usize = 12;
+const MAX_DEPTH: usize = 12;
 
 /// Gives each request body and each successful response an example.
 pub(super) fn add(doc: &mut Value) -> Result<(), String> {
@@ -18,7 +18,7 @@ pub(super) fn add(doc: &mut Value) -> Result<(), String> {
         for (what, body) in bodies.chain(answers.map(|(_, answer)| ("answer", answer))) {
             let media = body.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten();
             for (_, media) in media.filter(|(name, _)| name.ends_with("/json") || name.ends_with("+json")) {
-                let example = Sampler { schemas: &schemas }.sample(&media["schema"], DEEPEST);
+                let example = Sampler { schemas: &schemas }.sample(&media["schema"], MAX_DEPTH);
                 media["example"] =
                     example.map_err(|place| format!("the {what} of {id} has no example{place}"))?;
             }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Name in the document, name of the header, description, example.
-const CARRIED: [(&str, &str, &str, &str); 3] = [
+const RESPONSE_HEADERS: [(&str, &str, &str, &str); 3] = [
     (
         "RateLimit",
         "RateLimit",
@@ -26,25 +26,24 @@ const CARRIED: [(&str, &str, &str, &str); 3] = [
     ),
 ];
 
-/// Adds the headers to every response. Those of the limits are absent if a request was
-/// refused before it was counted.
+/// Adds the headers to every response. Requests that are refused before they are counted have no rate limit headers.
 pub(super) fn add(doc: &mut Value) {
-    for (name, _, about, example) in CARRIED {
+    for (name, _, about, example) in RESPONSE_HEADERS {
         let schema = json!({"type": "string", "examples": [example]});
         doc["components"]["headers"][name] = json!({"description": about, "schema": schema});
     }
     let kinds = doc["components"]["responses"].as_object_mut().into_iter().flatten();
-    kinds.for_each(|(_, response)| carry(response));
+    kinds.for_each(|(_, response)| add_to(response));
     for (.., operation) in super::operations(doc) {
         let responses = operation["responses"].as_object_mut().into_iter().flatten();
         responses
             .filter(|(_, response)| response.get("$ref").is_none())
-            .for_each(|(_, response)| carry(response));
+            .for_each(|(_, response)| add_to(response));
     }
 }
 
-fn carry(response: &mut Value) {
-    for (name, header, ..) in CARRIED {
+fn add_to(response: &mut Value) {
+    for (name, header, ..) in RESPONSE_HEADERS {
         response["headers"][header] = json!({"$ref": format!("#/components/headers/{name}")});
     }
 }

@@ -3,7 +3,7 @@
 //! poem-openapi writes 3.0 and does not know the middleware. [`publish`] adds what is missing: closed request
 //! bodies, `null`, the errors that each operation can really return, its permission (`x-permission`) and examples.
 //!
-//! The author of a route writes:
+//! To write a route:
 //! - the operation: a doc comment (its first paragraph is the summary), `operation_id`, `tag`; the return type
 //!   [`crate::problem::Result`]; or `Result<T, Conflicting>` if 409 can occur outside of an organization, and
 //!   `Result<T, Challenging>` if 401 and 403 can occur without authentication;
@@ -107,7 +107,7 @@ fn describe(
     if operation["summary"].as_str().is_none_or(str::is_empty) {
         return Err(format!("{id} has no summary"));
     }
-    // poem-openapi binds path parameters by position, whatever they are called.
+    // poem-openapi binds path parameters by position, not by name.
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let documented = parameters.filter(|parameter| parameter["in"] == "path").map(|p| p["name"].as_str());
     let written = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
@@ -166,7 +166,7 @@ fn platform_access() -> Value {
     })
 }
 
-/// The permission, which the extractor of the organization left in the title of its parameter.
+/// The permission. The extractor of the organization stores it in the title of its parameter.
 fn take_permission(operation: &mut Value) -> Value {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
     let mut schemas =

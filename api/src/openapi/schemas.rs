@@ -15,9 +15,9 @@ pub(super) fn tell_the_truth(doc: &mut Value) {
     flatten_arms(doc);
     close_requests(doc);
     for (_, schema) in children(&mut doc["components"]["schemas"]) {
-        each_schema(schema, &mut modernise);
+        each_schema(schema, &mut convert_to_3_1);
     }
-    each_schema(&mut doc["paths"], &mut modernise);
+    each_schema(&mut doc["paths"], &mut convert_to_3_1);
     drop_unused(doc);
 }
 
@@ -26,7 +26,7 @@ pub(super) fn reference(value: &Value) -> Option<&str> {
     value["$ref"].as_str()?.strip_prefix(SCHEMAS)
 }
 
-/// `application/json; charset=utf-8` names a parameter that JSON does not have (RFC 8259 §11).
+/// Removes the parameter of `application/json; charset=utf-8`, which JSON does not have (RFC 8259 §11).
 fn plain_media_types(value: &mut Value) {
     if let Some(Value::Object(content)) = value.get_mut("content") {
         let plain = |key: String| key.split(';').next().unwrap_or_default().trim().to_owned();
@@ -67,7 +67,7 @@ fn close_requests(doc: &mut Value) {
     }
 }
 
-/// Closes `value` and everything in it, and notes what it refers to in `names`.
+/// Closes `value` and everything in it, and adds the schemas that it refers to to `names`.
 fn close(value: &mut Value, names: &mut BTreeSet<String>) {
     each_schema(value, &mut |value| {
         names.extend(reference(value).map(str::to_owned));
@@ -93,7 +93,7 @@ fn each_schema(value: &mut Value, visit: &mut impl FnMut(&mut Value)) {
 }
 
 /// Converts one schema from version 3.0 to 3.1 of the specification.
-fn modernise(value: &mut Value) {
+fn convert_to_3_1(value: &mut Value) {
     let Value::Object(schema) = value else { return };
     // `allOf: [{$ref}, {description}]` is 3.0's way to annotate a reference; 3.1 lets them stand side by side.
     if let Some([target, extra]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice)
@@ -177,7 +177,7 @@ fn nullable(mut schema: Map<String, Value>) -> Value {
     outer.into()
 }
 
-/// Removes schemas that nothing refers to any more after flattening.
+/// Removes schemas without references after flattening.
 fn drop_unused(doc: &mut Value) {
     fn names(value: &Value, into: &mut BTreeSet<String>) {
         into.extend(reference(value).map(str::to_owned));

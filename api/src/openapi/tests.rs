@@ -15,7 +15,7 @@ fn statuses<'a>(doc: &'a Value, path: &str, method: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn an_operation_lists_the_answers_it_can_give_and_no_others() {
+fn an_operation_lists_exactly_its_possible_responses() {
     let doc = doc();
     for (path, method, expected) in [
         ("/organizations/{org}/projects", "get", "200 308 400 401 403 404 408 410 422 429 500 503"),
@@ -45,7 +45,7 @@ fn an_operation_lists_the_answers_it_can_give_and_no_others() {
 }
 
 #[test]
-fn permissions_stand_on_the_operation() {
+fn operations_name_their_permission() {
     let doc = doc();
     let create = &doc["paths"]["/api/v1/organizations/{org}/projects"]["post"];
     assert_eq!(create["x-permission"], "projects:create");
@@ -57,7 +57,7 @@ fn permissions_stand_on_the_operation() {
 }
 
 #[test]
-fn bodies_are_closed_plain_and_named_for_both_kinds_of_patch() {
+fn request_bodies_are_closed_and_patches_have_both_media_types() {
     let doc = doc();
     let patch = &doc["paths"]["/api/v1/organizations/{org}/projects/{project}"]["patch"];
     let types: Vec<_> = patch["requestBody"]["content"].as_object().unwrap().keys().collect();
@@ -77,7 +77,7 @@ fn bodies_are_closed_plain_and_named_for_both_kinds_of_patch() {
 }
 
 #[test]
-fn schemas_speak_the_language_of_3_1() {
+fn schemas_use_version_3_1() {
     let doc = doc();
     assert_eq!((&doc["openapi"], &doc["servers"]), (&json!("3.1.0"), &json!([{"url": "/"}])));
     let license = json!({"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"});
@@ -89,7 +89,7 @@ fn schemas_speak_the_language_of_3_1() {
     assert_eq!(
         new["lead"],
         json!({
-            "description": "The one in charge.",
+            "description": "The responsible member.",
             "anyOf": [{"$ref": "#/components/schemas/Member"}, {"type": "null"}],
         })
     );
@@ -101,28 +101,28 @@ fn schemas_speak_the_language_of_3_1() {
     assert!(!doc.to_string().contains("\"nullable\""));
 }
 
-/// Also a meta-test of every example: none that its own schema refuses.
+/// A meta-test of every example: each must match its own schema.
 #[test]
-fn every_body_has_an_example_that_fits() {
+fn every_body_has_a_valid_example() {
     for doc in [doc(), crate::app::document().unwrap()] {
-        let mut seen = BTreeSet::new();
-        check_examples(&doc, &doc, &mut seen);
-        assert!(seen.len() > 6, "{seen:?}");
+        let mut examples = BTreeSet::new();
+        check_examples(&doc, &doc, &mut examples);
+        assert!(examples.len() > 6, "{examples:?}");
     }
 }
 
-fn check_examples(doc: &Value, value: &Value, seen: &mut BTreeSet<String>) {
+fn check_examples(doc: &Value, value: &Value, examples: &mut BTreeSet<String>) {
     if let (Some(example), Some(schema)) = (value.get("example"), value.get("schema")) {
         let mut schema = schema.clone();
         schema["components"] = doc["components"].clone();
         let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
         let errors: Vec<_> = validator.iter_errors(example).map(|err| err.to_string()).collect();
         assert!(errors.is_empty(), "{example}: {errors:?}");
-        seen.insert(example.to_string());
+        examples.insert(example.to_string());
     }
     match value {
-        Value::Object(map) => map.values().for_each(|child| check_examples(doc, child, seen)),
-        Value::Array(items) => items.iter().for_each(|child| check_examples(doc, child, seen)),
+        Value::Object(map) => map.values().for_each(|child| check_examples(doc, child, examples)),
+        Value::Array(items) => items.iter().for_each(|child| check_examples(doc, child, examples)),
         _ => {}
     }
 }
@@ -137,7 +137,7 @@ fn tags_are_sorted_and_ids_unique() {
 }
 
 #[test]
-fn a_document_that_would_leave_something_out_is_an_error() {
+fn an_incomplete_document_is_an_error() {
     #[derive(Object)]
     struct Vague {
         inner: Words,
@@ -177,7 +177,7 @@ fn a_document_that_would_leave_something_out_is_an_error() {
 }
 
 #[test]
-fn path_parameters_are_those_of_the_path_in_its_order() {
+fn path_parameters_match_the_path_in_order() {
     struct Swapped;
     #[OpenApi]
     impl Swapped {
@@ -191,7 +191,7 @@ fn path_parameters_are_those_of_the_path_in_its_order() {
 }
 
 #[test]
-fn properties_may_be_called_like_keywords() {
+fn properties_can_have_names_of_keywords() {
     #[derive(Object)]
     #[oai(rename_all = "camelCase")]
     struct Keywords {
@@ -229,7 +229,7 @@ fn properties_may_be_called_like_keywords() {
 }
 
 #[test]
-fn paths_of_several_groups_meet() {
+fn groups_can_share_a_path() {
     struct Other;
     #[OpenApi]
     impl Other {

@@ -94,7 +94,7 @@ impl Operations {
     }
 
     /// Finds the operation for `method` and `path`.
-    pub fn matched(&self, method: &Method, path: &str) -> Match {
+    pub fn look_up(&self, method: &Method, path: &str) -> Match {
         if !is_canonical(path) {
             return Match::NotCanonical;
         }
@@ -132,11 +132,11 @@ impl Operations {
         endpoint: Arc<E>,
         mut request: Request,
     ) -> poem::Result<E::Output> {
-        let matched = self.matched(request.method(), request.uri().path());
-        if let Match::Found(operation) = &matched {
+        let look_up = self.look_up(request.method(), request.uri().path());
+        if let Match::Found(operation) = &look_up {
             request.set_data(operation.clone());
         }
-        request.set_data(matched);
+        request.set_data(look_up);
         endpoint.call(request).await
     }
 }
@@ -164,7 +164,7 @@ impl Operation {
 
     /// All errors of the query string of `request`. No parameter is ignored.
     fn query_errors(&self, request: &Request) -> Vec<FieldError> {
-        let fault = |field: &str, code, message: &str| FieldError {
+        let field_error = |field: &str, code, message: &str| FieldError {
             field: field.chars().take(100).collect(),
             code,
             message: message.to_owned(),
@@ -172,11 +172,12 @@ impl Operation {
         let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
         let names = pairs.iter().map(|(name, _)| &**name).collect::<BTreeSet<_>>();
         let unknown = names.iter().filter(|name| !self.query.contains_key(**name));
-        let unknown = unknown.take(20).map(|name| fault(name, "UNKNOWN_FIELD", "Is not a known parameter."));
+        let unknown =
+            unknown.take(20).map(|name| field_error(name, "UNKNOWN_FIELD", "Is not a known parameter."));
         let known = self.query.iter().flat_map(|(name, parameter)| {
             let texts: Vec<_> = pairs.iter().filter(|(n, _)| n == name).map(|(_, text)| &**text).collect();
             match (&*texts, parameter.required) {
-                ([], true) => vec![fault(name, "REQUIRED", "Is required.")],
+                ([], true) => vec![field_error(name, "REQUIRED", "Is required.")],
                 ([], false) => vec![],
                 (texts, _) => parameter.schema.check_parameter(name, texts),
             }
@@ -221,7 +222,7 @@ where
 ///
 /// # Errors
 /// `METHOD_NOT_ALLOWED`, `NOT_FOUND`, and those of `endpoint`.
-pub async fn found<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
+pub async fn require_found<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
 where
     E: Endpoint<Output = Response>,
 {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     BASE,
-    test_api::{Demo, ID, ask, faults, request, send},
+    test_api::{Demo, ID, ask, error_codes, request, send},
 };
 
 fn table() -> Operations {
@@ -31,15 +31,15 @@ fn requests_find_their_operation() {
         (Method::GET, "/API/v1/organizations/acme/projects", "unknown"),
         (Method::GET, "/api/v1/organizations/acme/Projects", "unknown"),
     ] {
-        let matched = match table.matched(&method, path) {
+        let look_up = match table.look_up(&method, path) {
             Match::Found(operation) => operation.id.to_owned(),
             Match::WrongMethod(allow) => allow.to_str().unwrap().to_owned(),
             Match::Unknown => "unknown".to_owned(),
             Match::NotCanonical => "not canonical".to_owned(),
         };
-        assert_eq!(matched, found, "{method} {path}");
+        assert_eq!(look_up, found, "{method} {path}");
     }
-    let Match::Found(create) = table.matched(&Method::POST, "/api/v1/organizations/acme/projects") else {
+    let Match::Found(create) = table.look_up(&Method::POST, "/api/v1/organizations/acme/projects") else {
         panic!()
     };
     assert_eq!(create.permission.as_deref(), Some("projects:create"));
@@ -47,7 +47,7 @@ fn requests_find_their_operation() {
 }
 
 #[test]
-fn only_one_spelling_of_a_path_is_canonical() {
+fn only_one_form_of_a_path_is_canonical() {
     for good in ["/", "/docs/", "/a/b", "/a%20b", "/%C3%A9", "/a.b/..c", "/a;b=1", "/%25"] {
         assert!(is_canonical(good), "{good}");
     }
@@ -86,7 +86,7 @@ fn only_one_spelling_of_a_path_is_canonical() {
 proptest! {
     /// A canonical path decodes to segments that encode back to it, and hides no separator.
     #[test]
-    fn a_canonical_path_hides_nothing(path in "(/([a-z.~]|%[0-9A-F]{2}){0,4}){1,4}") {
+    fn a_canonical_path_hides_no_separator(path in "(/([a-z.~]|%[0-9A-F]{2}){0,4}){1,4}") {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let decode = |segment: &str| {
             let mut bytes = vec![];
@@ -115,7 +115,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_canonical_is_not_found_anywhere() {
+async fn a_path_that_is_not_canonical_is_never_found() {
     for path in ["/%6Civez", "//livez", "/livez/", "/docs/../livez", "/api/v1/%61ctions", "/api/v1/actions/"]
     {
         let (status, problem) = ask(request(Method::GET, path).finish()).await;
@@ -124,7 +124,7 @@ async fn a_path_that_is_not_canonical_is_not_found_anywhere() {
 }
 
 #[tokio::test]
-async fn what_stands_beside_the_table_works() {
+async fn routes_outside_of_the_table_work() {
     let get = async |path: &str| send(request(Method::GET, path).finish()).await;
     assert_eq!(get("/livez").await.into_body().into_string().await.unwrap(), "alive");
     assert_eq!(send(request(Method::HEAD, "/livez").finish()).await.status(), StatusCode::OK);
@@ -147,7 +147,7 @@ async fn every_wrong_query_parameter_is_reported_at_once() {
     let list = async |query: &str| {
         let (status, body) = ask(request(Method::GET, &format!("{LIST}?{query}")).finish()).await;
         assert_eq!(status == 422, body["error"] == "VALIDATION_FAILED", "{body}");
-        (status, faults(&body))
+        (status, error_codes(&body))
     };
     for good in ["tag=a%2Db", "limit=100&status=archived&tag=ab&tag=cd", "tag=ab&limit=1"] {
         assert_eq!(list(good).await, (200, vec![]), "{good}");
@@ -170,11 +170,11 @@ async fn every_wrong_query_parameter_is_reported_at_once() {
 }
 
 #[tokio::test]
-async fn who_may_not_ask_learns_nothing_about_parameters() {
+async fn callers_without_permission_learn_nothing_about_parameters() {
     let path = "/api/v1/organizations/other/projects?nope=1";
     assert_eq!(ask(request(Method::GET, path).finish()).await.0, 404);
     let anonymous = Request::builder().uri(path.parse().unwrap()).finish();
     assert_eq!(ask(anonymous).await.0, 401);
     let body = request(Method::POST, "/api/v1/actions?nope=1").content_type("application/json").body("{");
-    assert_eq!(faults(&ask(body).await.1), ["nope UNKNOWN_FIELD"]);
+    assert_eq!(error_codes(&ask(body).await.1), ["nope UNKNOWN_FIELD"]);
 }

@@ -23,10 +23,10 @@ use crate::{
     state::State,
 };
 
-/// Time for the database to answer a probe.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Maximum time of the database for a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The probes, outside of the API's base path.
+/// The probes, outside of the base path of the API.
 pub fn routes() -> Route {
     Route::new()
         .at("/healthz", get(healthz))
@@ -42,9 +42,12 @@ fn timestamp(now: DateTime<Utc>) -> String {
     now.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Why the database cannot be used; it has 2 s to answer. `None`: it can be used.
+/// Why the database cannot be used, after at most 2 s. `None`: it can be used.
 pub(crate) async fn database_trouble(db: &Db) -> Option<&'static str> {
-    timeout(PATIENCE, db.trouble()).await.unwrap_or(Some(DatabaseTrouble::Away)).map(DatabaseTrouble::reason)
+    timeout(PROBE_TIMEOUT, db.trouble())
+        .await
+        .unwrap_or(Some(DatabaseTrouble::Away))
+        .map(DatabaseTrouble::reason)
 }
 
 #[handler]

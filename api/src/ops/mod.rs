@@ -63,7 +63,7 @@ fn show() -> Response {
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn livez(ops: Data<&Ops>) -> Response {
-    told(if ops.heartbeat.is_beating() {
+    probe_response(if ops.heartbeat.is_beating() {
         Ok(json!({ "status": "ok" }))
     } else {
         Err("background work is not responding")
@@ -76,11 +76,11 @@ async fn readyz(ops: Data<&Ops>) -> Response {
         None => database_trouble(&ops.db).await,
         refusal => refusal,
     };
-    told(reason.map_or_else(|| Ok(with_warnings(&ops.db, json!({ "status": "ok" }))), Err))
+    probe_response(reason.map_or_else(|| Ok(with_warnings(&ops.db, json!({ "status": "ok" }))), Err))
 }
 
 /// The response of a probe. The ops port can report the reason of a failure.
-fn told(answer: Result<Value, &'static str>) -> Response {
+fn probe_response(answer: Result<Value, &'static str>) -> Response {
     let (status, body) = match answer {
         Ok(body) => (StatusCode::OK, body),
         Err(reason) => {

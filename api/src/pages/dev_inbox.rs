@@ -1,4 +1,5 @@
-//! The development inbox at `/dev/mail`: shows the e-mails of an installation that sends none, so that their links can be opened.
+//! The development inbox at `/dev/mail`. It shows the e-mails of an installation without a transport, so that their
+//! links can be opened.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -26,7 +27,7 @@ pub const PATH: &str = "/dev/mail";
 const STYLE: &str = include_str!("dev_mail.css");
 
 /// Adds the development inbox to `outside`. It answers 404 when e-mail is sent, and in production.
-pub fn beside(outside: Route) -> Route {
+pub fn add_routes(outside: Route) -> Route {
     outside.at(PATH, get(all)).at("/dev/mail/:id", get(one)).at("/dev/mail.css", get(style))
 }
 
@@ -41,7 +42,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
     let accepted = request.header(header::ACCEPT).unwrap_or_default();
     if accepted.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim() == "application/json")
     {
-        let data: Vec<_> = mails.iter().map(|mail| shown(mail)).collect();
+        let data: Vec<_> = mails.iter().map(|mail| email_json(mail)).collect();
         return Ok(Json(json!({ "data": data })).with_header(header::VARY, "Accept").into_response());
     }
     Ok(Response::builder()
@@ -71,7 +72,7 @@ fn style(state: Data<&Arc<State>>) -> Result<Response> {
     Ok(Response::builder().content_type("text/css; charset=utf-8").body(STYLE))
 }
 
-fn shown(mail: &CapturedEmail) -> serde_json::Value {
+fn email_json(mail: &CapturedEmail) -> serde_json::Value {
     json!({
         "id": mail.id,
         "to": mail.to,
@@ -107,7 +108,7 @@ fn page(mails: &[Arc<CapturedEmail>]) -> String {
             subject = escaped(&mail.subject),
             to = escaped(&mail.to),
             at = mail.sent_at.format("%Y-%m-%d %H:%M:%S UTC"),
-            text = linked(&mail.text),
+            text = link_urls(&mail.text),
             id = mail.id,
         )
         .unwrap_or_default();
@@ -121,7 +122,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The text as HTML, with its URLs as links.
-fn linked(text: &str) -> String {
+fn link_urls(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
         .map(|word| {
             let address = word.trim_end().trim_end_matches(['.', ',']);
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_is_shown_and_never_taken_for_a_page_of_ours() {
+    fn an_email_is_never_treated_as_a_page_of_this_server() {
         let now = Clock::System.now();
         let mail = CapturedEmail {
             id: JobId::new(now),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::{Response, handler, web::Data};
 
-use super::framed;
+use super::page_without_scripts;
 use crate::{
     VERSION,
     browser::csp::Policy,
@@ -13,7 +13,7 @@ use crate::{
     state::State,
 };
 
-/// The page.
+/// Returns the page.
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 pub(super) fn page(state: Data<&Arc<State>>) -> Response {
@@ -42,5 +42,5 @@ pub(super) fn page(state: Data<&Arc<State>>) -> Response {
     Response::builder()
         .content_type("text/html; charset=utf-8")
         .extension(Policy::Page)
-        .body(framed("Welcome", "", &parts))
+        .body(page_without_scripts("Welcome", "", &parts))
 }

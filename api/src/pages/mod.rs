@@ -1,5 +1,5 @@
-//! The built-in pages: the home page, the pages that links in e-mails open (`/verify` and `/reset`, which share one page, and
-//! `/accept`), and the pages that explain problems. Embedded.
+//! The built-in pages, embedded: the home page, the pages of links in e-mails (`/verify` and `/reset`, which share one
+//! page, and `/accept`), and the pages that explain problems.
 
 mod home;
 mod problems;
@@ -19,9 +19,10 @@ const SCRIPT: &str = include_str!("links.js");
 const ACCEPT_SCRIPT: &str = include_str!("accept.js");
 const STYLE: &str = include_str!("links.css");
 
-/// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, so the server never sees them.
-pub fn beside(outside: Route) -> Route {
-    problems::beside(outside)
+/// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
+/// does not receive.
+pub fn add_routes(outside: Route) -> Route {
+    problems::add_routes(outside)
         .at("/", get(home::page))
         .at("/verify", get(file(HTML, "text/html; charset=utf-8")))
         .at("/reset", get(file(HTML, "text/html; charset=utf-8")))
@@ -32,8 +33,8 @@ pub fn beside(outside: Route) -> Route {
         .at("/links/links.css", get(file(STYLE, "text/css; charset=utf-8")))
 }
 
-/// A page without scripts. `parts`: its content as HTML. `up`: the relative path to the home page.
-fn framed(title: &str, up: &str, parts: &str) -> String {
+/// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.
+fn page_without_scripts(title: &str, up: &str, parts: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -41,12 +42,12 @@ fn framed(title: &str, up: &str, parts: &str) -> String {
          <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{up}links/links.css\">\n</head>\n<body>\n\
          <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">Insula</a></p>\n<h1>{title}</h1>\n{parts}\
          </main>\n</body>\n</html>\n",
-        title = marked_up(title)
+        title = inline_markup(title)
     )
 }
 
 /// Text as HTML; text between backticks becomes code.
-fn marked_up(text: &str) -> String {
+fn inline_markup(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let parts = escaped.split('`').enumerate();
     parts

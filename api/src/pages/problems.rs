@@ -1,17 +1,17 @@
-//! `/problems` and `/problems/{code}`: what every error code means and what to do about it. The `type` of a problem links here
+//! `/problems` and `/problems/{code}`: the meaning of every error code, and advice. The `type` of a problem links here
 //! (RFC 9457 §3.1.1).
 
 use insula_core::base::error::ErrorCode;
 use poem::{Request, Response, Route, error::NotFoundError, get, handler};
 
-use super::{framed, marked_up};
+use super::{inline_markup, page_without_scripts};
 use crate::{
     browser::csp::Policy,
     problem::{PAGES, page_of, status},
 };
 
 /// Adds the pages to `outside`.
-pub(super) fn beside(outside: Route) -> Route {
+pub(super) fn add_routes(outside: Route) -> Route {
     outside.at(PAGES, get(all)).at(format!("{PAGES}/:name"), get(one))
 }
 
@@ -21,7 +21,7 @@ fn all() -> Response {
         "<p>The API answers every error with problem details (RFC 9457). The member <code>error</code> is one of these codes:</p>\n<ul>\n",
     );
     for code in ErrorCode::ALL {
-        let (page, title) = (page_of(*code), marked_up(code.title()));
+        let (page, title) = (page_of(*code), inline_markup(code.title()));
         parts += &format!(
             "<li><a href=\"{}\"><code>{}</code></a> {title} ({})</li>\n",
             page.trim_start_matches('/'),
@@ -30,7 +30,7 @@ fn all() -> Response {
         );
     }
     parts += "</ul>\n";
-    html(framed("Problems", "", &parts))
+    html(page_without_scripts("Problems", "", &parts))
 }
 
 #[handler]
@@ -42,10 +42,10 @@ fn one(request: &Request) -> poem::Result<Response> {
          <p><a href=\"../problems\">All problems</a></p>\n",
         code.as_str(),
         status(code.kind()).as_u16(),
-        marked_up(code.sentence()),
-        marked_up(code.advice()),
+        inline_markup(code.sentence()),
+        inline_markup(code.advice()),
     );
-    Ok(html(framed(code.title(), "../", &parts)))
+    Ok(html(page_without_scripts(code.title(), "../", &parts)))
 }
 
 fn html(page: String) -> Response {

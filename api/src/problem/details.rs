@@ -9,7 +9,7 @@ use insula_core::base::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The default time to wait, if the error has none: a full pool is free again quickly.
+/// Default of `Retry-After`. A busy pool is usually free again by then.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The members of problem details in the order of RFC 9457 §3.1, then those of this API.
@@ -25,7 +25,7 @@ pub(super) struct Details<'a> {
     errors: &'a [FieldError],
     request_id: &'a str,
     #[serde(flatten)]
-    lack: Option<Lack<'a>>,
+    lack: Option<PermissionDetails<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub(super) struct Details<'a> {
 }
 
 #[derive(Serialize)]
-struct Lack<'a> {
+struct PermissionDetails<'a> {
     permission: &'static str,
     roles_held: &'a [String],
     roles_that_grant: &'a [String],
@@ -72,7 +72,7 @@ impl<'a> Details<'a> {
             },
             request_id,
             missing: match error {
-                Error::Forbidden(lack) => Some(vec![lack.permission.as_str()]),
+                Error::Forbidden(missing) => Some(vec![missing.permission.as_str()]),
                 Error::Escalation(missing) => Some(missing.iter().map(Permission::as_str).collect()),
                 _ => None,
             },
@@ -99,13 +99,13 @@ impl<'a> Details<'a> {
 pub(super) fn sentence(error: &Error) -> String {
     let code = error.code();
     match code.kind() {
-        // The cause of an internal error is only for the log.
+        // The cause of an internal error is only in the log.
         ErrorKind::Internal => code.sentence().to_owned(),
         _ => error.to_string(),
     }
 }
 
-impl<'a> From<&'a MissingPermission> for Lack<'a> {
+impl<'a> From<&'a MissingPermission> for PermissionDetails<'a> {
     fn from(MissingPermission { permission, roles_held, roles_that_grant }: &'a MissingPermission) -> Self {
         Self { permission: permission.as_str(), roles_held, roles_that_grant }
     }

@@ -1,7 +1,7 @@
-//! Failures on the wire: problem details (RFC 9457). The one place that knows status codes.
+//! Error responses: problem details (RFC 9457). Only this file contains status codes.
 //!
-//! Handlers and extractors return [`Problem`]; [`render`], the only writer of error bodies, stands around them all and
-//! turns whatever came back into one shape, also what the framework raised or answered itself.
+//! Handlers and extractors return [`Problem`]. [`render`] is around all of them and the only writer of error bodies. It
+//! also converts errors and responses of the framework.
 
 mod details;
 
@@ -25,39 +25,39 @@ use crate::request::id::RequestId;
 /// The media type of problem details (RFC 9457 §3).
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// What handlers return: `?` takes the failures of core and those of extractors.
+/// The result of handlers. `?` converts errors of core and of extractors.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
-/// A failure of core, as an answer.
+/// An error of core, as a response.
 ///
-/// It documents no status of its own: [`crate::openapi::publish`] knows which can occur on which operation.
+/// It documents no status itself: [`crate::openapi::publish`] knows which errors an operation can return.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Problem(pub Error);
 
-/// A [`Problem`] of an operation that says itself which statuses it may have besides those that follow from its form.
+/// A [`Problem`] of an operation that declares the statuses that do not follow from its form.
 #[derive(Debug)]
 pub struct ProblemWith<const STATUS: u16, const OTHER: u16 = 0, const THIRD: u16 = 0, const FOURTH: u16 = 0>(
     Problem,
 );
 
-/// It may be a conflict, though the operation is outside of an organization.
+/// An operation outside of an organization that can return 409.
 pub type WithConflict = ProblemWith<409>;
 
-/// It may be about where the request comes from, though the operation is open to anybody.
+/// An operation without authentication that can refuse the origin of a request.
 pub type WithForbidden<const OTHER: u16 = 0> = ProblemWith<403, OTHER>;
 
-/// It may be about who signs in, or from where, though the operation is open to anybody.
+/// An operation without authentication that can refuse a login or the origin of a request.
 pub type WithLoginErrors = WithForbidden<401>;
 
-/// It may be about a mailed link, or where the request comes from.
+/// An operation that can refuse an e-mailed link or the origin of a request.
 pub type WithLinkErrors<const OTHER: u16 = 0, const THIRD: u16 = 0> = ProblemWith<403, 410, OTHER, THIRD>;
 
-/// The methods a path has: the value of `Allow` (RFC 9110 §10.2.1), carried by the error.
+/// The methods of a path: the value of `Allow` (RFC 9110 §10.2.1), attached to the error.
 #[derive(Clone, Debug)]
 pub struct Allow(pub HeaderValue);
 
-/// The status code of a kind of failure (RFC 9110 §15.5 and §15.6).
+/// The status code of a kind of error (RFC 9110 §15.5 and §15.6).
 pub const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Malformed => StatusCode::BAD_REQUEST,
@@ -80,15 +80,15 @@ pub const fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// Where the pages stand that explain the codes.
+/// The path of the pages that explain error codes.
 pub const PAGES: &str = "/problems";
 
-/// The page that explains a code, and the `type` of its problems (RFC 9457 §3.1.1): `/problems/slug-taken`.
+/// The page of an error code, which is also the `type` of its problems (RFC 9457 §3.1.1): `/problems/slug-taken`.
 pub fn page_of(code: ErrorCode) -> String {
     format!("{PAGES}/{}", code.as_str().to_lowercase().replace('_', "-"))
 }
 
-/// The code that says no more than `status` does, for failures that are not ours.
+/// The general error code of a status, for errors of the framework.
 fn general(status: StatusCode) -> ErrorCode {
     match status {
         StatusCode::UNAUTHORIZED => ErrorCode::Unauthenticated,
@@ -110,12 +110,12 @@ fn general(status: StatusCode) -> ErrorCode {
 }
 
 impl Problem {
-    /// What happened and what to do, for people; of what went wrong inside no more than that.
+    /// What happened and what to do, for people, without internal details.
     pub fn sentence(&self) -> String {
         details::sentence(&self.0)
     }
 
-    /// The answer to the request `request_id` for the path `instance`.
+    /// The response to the request `request_id` for the path `instance`.
     fn response(&self, instance: &str, request_id: &str) -> Response {
         let code = self.0.code();
         let details = Details::new(&self.0, instance, request_id);
@@ -136,8 +136,8 @@ impl Problem {
         response
     }
 
-    /// What the framework raises, in our words.
-    fn translated(err: poem::Error) -> Self {
+    /// Converts an error of the framework.
+    fn from_framework(err: poem::Error) -> Self {
         use poem_openapi::error::{ParseParamError, ParsePathError};
         let err = match err.downcast::<Self>() {
             Ok(problem) => return problem,
@@ -167,7 +167,7 @@ impl ResponseError for Problem {
         status(self.0.code().kind())
     }
 
-    /// For tests of single endpoints: in the product [`render`] answers, which knows the request.
+    /// For tests of single endpoints. In the program [`render`] responds, because it knows the request.
     fn as_response(&self) -> Response {
         self.response("", "")
     }
@@ -195,13 +195,13 @@ impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16>
     }
 }
 
-/// For `?` in handlers; what only the framework can explain is logged here, before it is lost.
+/// For `?` in handlers. Details that only the framework knows are logged here, because the conversion loses them.
 impl From<poem::Error> for Problem {
     fn from(err: poem::Error) -> Self {
         if err.status().is_server_error() && !err.is::<Self>() {
             tracing::error!(error = ?err, "error in the web framework");
         }
-        Self::translated(err)
+        Self::from_framework(err)
     }
 }
 
@@ -236,7 +236,7 @@ impl<const STATUS: u16, const OTHER: u16, const THIRD: u16, const FOURTH: u16> A
     fn register(_: &mut Registry) {}
 }
 
-/// Middleware: every failure of `endpoint` leaves as problem details; those that are our fault are logged.
+/// Middleware: turns every error of `endpoint` into problem details, and logs server errors.
 pub async fn render<E>(endpoint: Arc<E>, request: Request) -> poem::Result<Response>
 where
     E: Endpoint<Output = Response>,
@@ -244,7 +244,7 @@ where
     let (instance, query) = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
     let request_id = RequestId::of(&request);
     let result = match endpoint.call(request).await {
-        // An answer an extractor decided upon, such as a redirect.
+        // A response of an extractor, such as a redirect.
         Err(err) if err.is_from_response() => Ok(err.into_response()),
         result => result,
     };
@@ -254,7 +254,7 @@ where
         Err(err) => err,
     };
     match err.status() {
-        // Whoever asks too early or too much; a probe does so by profession.
+        // A client that requests too early or too much, and probes cause this in normal operation.
         StatusCode::SERVICE_UNAVAILABLE => {
             tracing::warn!(request_id = &*request_id, error = ?err, "temporary failure");
         }
@@ -264,20 +264,20 @@ where
         _ => {}
     }
     let allow = err.data::<Allow>().cloned();
-    let problem = Problem::translated(err);
+    let problem = Problem::from_framework(err);
     if let Error::Moved(slug) = &problem.0 {
         return Ok(redirect(&instance, query.as_deref(), slug));
     }
     let mut response = problem.response(&instance, &request_id);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        // Paths outside of the API (health, documentation) can only be read.
+        // Paths outside of the API (health, documentation) only support reading.
         let Allow(methods) = allow.unwrap_or(Allow(HeaderValue::from_static("GET, HEAD")));
         response.headers_mut().insert(header::ALLOW, methods);
     }
     Ok(response)
 }
 
-/// The same under the organization's present slug: the segment after `organizations`.
+/// A redirect to the current slug of the organization: the segment after `organizations`.
 fn redirect(path: &str, query: Option<&str>, slug: &str) -> Response {
     let mut segments: Vec<_> = path.split('/').collect();
     let place = segments.iter().position(|segment| *segment == "organizations").map(|place| place + 1);
@@ -289,7 +289,7 @@ fn redirect(path: &str, query: Option<&str>, slug: &str) -> Response {
     Response::builder().status(status(ErrorKind::Moved)).header(header::LOCATION, location).finish()
 }
 
-/// A failure that somebody wrote in another shape.
+/// Whether this is an error response in another format.
 fn is_foreign(response: &Response) -> bool {
     let status = response.status();
     (status.is_client_error() || status.is_server_error()) && response.content_type() != Some(MEDIA_TYPE)

@@ -9,7 +9,7 @@ fn failure(how: &str) -> Request {
 }
 
 #[tokio::test]
-async fn every_code_has_its_status_and_one_shape() {
+async fn every_code_has_its_status_and_the_schema() {
     let mut schema = schema();
     schema["additionalProperties"] = false.into();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -19,13 +19,13 @@ async fn every_code_has_its_status_and_one_shape() {
         assert_eq!((&problem["error"], &problem["status"]), (&json!(code.as_str()), &json!(status)));
         assert!(validator.is_valid(&problem), "{problem}");
         let general = general(StatusCode::from_u16(status).unwrap()).kind();
-        let is_ours_alone = [ErrorKind::Gone, ErrorKind::Moved].contains(&code.kind());
-        assert!(general == code.kind() || is_ours_alone, "{general:?}");
+        let is_only_ours = [ErrorKind::Gone, ErrorKind::Moved].contains(&code.kind());
+        assert!(general == code.kind() || is_only_ours, "{general:?}");
     }
 }
 
 #[tokio::test]
-async fn the_members_stand_in_the_order_of_the_standard() {
+async fn members_have_the_order_of_the_standard() {
     let body = send(failure("SLUG_TAKEN")).await.into_body().into_string().await.unwrap();
     let sentence = ErrorCode::SlugTaken.sentence();
     assert_eq!(
@@ -48,7 +48,7 @@ async fn a_missing_permission_is_explained() {
 }
 
 #[tokio::test]
-async fn headers_that_belong_to_a_status() {
+async fn statuses_have_their_headers() {
     let header = async |request: Request, name: &str| {
         let response = send(request).await;
         response.header(name).map(str::to_owned)
@@ -66,7 +66,7 @@ async fn headers_that_belong_to_a_status() {
 }
 
 #[tokio::test]
-async fn what_is_our_fault_says_nothing_of_the_inside() {
+async fn internal_errors_reveal_no_details() {
     for how in ["panic", "broken", "poem"] {
         let (status, problem) = ask(failure(how)).await;
         assert_eq!((status, &problem["error"]), (500, &json!("INTERNAL_ERROR")), "{how}");
@@ -75,7 +75,7 @@ async fn what_is_our_fault_says_nothing_of_the_inside() {
 }
 
 #[tokio::test]
-async fn what_the_framework_refuses_is_a_problem_too() {
+async fn errors_of_the_framework_are_problems_too() {
     let json = "application/json";
     for (request, status, error, field) in [
         (request(Method::GET, "/nowhere"), 404, "NOT_FOUND", Value::Null),
@@ -106,7 +106,7 @@ async fn what_the_framework_refuses_is_a_problem_too() {
 }
 
 #[tokio::test]
-async fn answers_in_another_shape_are_replaced_and_redirects_kept() {
+async fn other_error_responses_are_replaced_and_redirects_kept() {
     use poem::{EndpointExt, endpoint::make_sync};
     let foreign = make_sync(|_| Response::from(StatusCode::CONFLICT)).around(render);
     let response = foreign.get_response(Request::default()).await;
@@ -121,7 +121,7 @@ async fn answers_in_another_shape_are_replaced_and_redirects_kept() {
 }
 
 #[tokio::test]
-async fn the_question_mark_takes_failures_of_core_and_of_extractors() {
+async fn the_question_mark_converts_errors_of_core_and_extractors() {
     fn core() -> Result<()> {
         Err(ErrorCode::SlugTaken.refuse())?
     }

@@ -8,8 +8,9 @@ use poem::{Request, http::header::HeaderName};
 /// The header in which each proxy appends the IP address of its client.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The IP address of the client. It is that of the peer; if that is in `trusted`, it is the rightmost one of
-/// `X-Forwarded-For` that is not. Anybody can forge the entries left of it. `None`: there is no peer.
+/// The IP address of the client. If the peer is not in `trusted`, it is that of the peer. Otherwise it is the rightmost
+/// one of `X-Forwarded-For` that is not in `trusted`. Any client can forge the entries left of it. `None`: there is no
+/// peer.
 pub(crate) fn address(request: &Request, trusted: Option<&Networks>) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr()?.ip().to_canonical();
     let values = request.headers().get_all(X_FORWARDED_FOR);
@@ -20,10 +21,10 @@ pub(crate) fn address(request: &Request, trusted: Option<&Networks>) -> Option<I
 }
 
 fn behind(peer: IpAddr, forwarded_for: &str, trusted: Option<&Networks>) -> IpAddr {
-    let is_ours = |address: &IpAddr| trusted.is_some_and(|networks| networks.contain(*address));
+    let is_trusted = |address: &IpAddr| trusted.is_some_and(|networks| networks.contain(*address));
     let mut client = peer;
     for hop in forwarded_for.rsplit(',').filter(|hop| !hop.trim().is_empty()) {
-        if !is_ours(&client) {
+        if !is_trusted(&client) {
             break;
         }
         match parse(hop.trim()) {
@@ -65,10 +66,10 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_who_the_last_proxy_of_ours_speaks_for() {
+    fn the_client_is_the_one_reported_by_the_last_trusted_proxy() {
         for (peer, forwarded_for, expected) in [
             ("203.0.113.7", "", "203.0.113.7"),
-            // Anybody can send the header.
+            // Any client can send the header.
             ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
             ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
             ("10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_one_customer_are_counted_together() {
+    fn addresses_of_one_customer_count_together() {
         let of = |address: &str| prefix(Some(address.parse().unwrap()));
         assert_eq!(of("2001:db8::1"), of("2001:db8:0:0:ffff::2"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
@@ -97,12 +98,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_makes_a_stranger_somebody_else(header in "\\PC{0,80}") {
+        fn no_header_changes_the_address_of_an_untrusted_peer(header in "\\PC{0,80}") {
             prop_assert_eq!(client("203.0.113.7", &header), "203.0.113.7");
         }
 
         #[test]
-        fn no_header_is_too_strange(header in "[0-9a-f.:,\\[\\] x]{0,80}") {
+        fn no_header_crashes_the_parser(header in "[0-9a-f.:,\\[\\] x]{0,80}") {
             client("10.0.0.1", &header);
         }
     }

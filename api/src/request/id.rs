@@ -4,7 +4,7 @@ use std::{fmt::Write, ops::Deref, sync::Arc};
 
 use poem::{Request, http::HeaderName};
 
-/// The id of one request, in its response, the log and the audit events.
+/// The id of one request. The response, the log and the audit events contain it.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The header with the trace that a request is part of (W3C Trace Context §3.2).
@@ -15,14 +15,12 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// The id in `request`, which has passed
-    /// [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
+    /// The id of `request`; empty before [`Headers::around`](crate::middleware::headers::Headers::around).
     pub fn of(request: &Request) -> Self {
         request.data::<Self>().cloned().unwrap_or_default()
     }
 
-    /// The id sent by the client, if it has 1 to 128 letters, digits, `.`, `_` or `-`; a random one
-    /// otherwise.
+    /// The id that the client sent, if it has 1 to 128 letters, digits, `.`, `_` or `-`; otherwise a random one.
     pub(crate) fn choose(request: &Request) -> Self {
         let is_sane = |id: &&str| {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -48,14 +46,12 @@ impl Deref for RequestId {
 pub struct TraceId(Arc<str>);
 
 impl TraceId {
-    /// The id in `request`, which has passed
-    /// [`Headers::around`](crate::middleware::headers::Headers::around); empty otherwise.
+    /// The id of `request`; empty before [`Headers::around`](crate::middleware::headers::Headers::around).
     pub fn of(request: &Request) -> Self {
         request.data::<Self>().cloned().unwrap_or_default()
     }
 
-    /// The trace id of the client's `traceparent` (W3C Trace Context §3.2.2), if it is valid; a random one
-    /// otherwise.
+    /// The trace id of the client's `traceparent` (W3C Trace Context §3.2.2), if it is valid; otherwise a random one.
     pub(crate) fn choose(request: &Request) -> Self {
         let sent = request.header(TRACEPARENT).and_then(Self::parse);
         sent.unwrap_or_else(|| Self(random_hex().into()))
@@ -101,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_keeps_a_sane_name_and_gets_one_otherwise() {
+    fn a_valid_request_id_is_kept_and_otherwise_created() {
         let named = |id: &str| RequestId::choose(&Request::builder().header(X_REQUEST_ID, id).finish());
         assert_eq!(&*named("a.B_c-9"), "a.B_c-9");
         assert_eq!(&*named(&"x".repeat(128)), "x".repeat(128));
@@ -113,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_stays_in_its_trace_and_begins_one_otherwise() {
+    fn a_valid_trace_id_is_kept_and_otherwise_created() {
         let traced = |sent: &str| TraceId::choose(&Request::builder().header(TRACEPARENT, sent).finish());
         let (trace, rest) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331-01");
         assert_eq!(&*traced(&format!("00-{trace}-{rest}")), trace);

@@ -17,9 +17,9 @@ use super::{
 impl Schema {
     /// All errors of `value`.
     pub(crate) fn check(&self, value: &Value) -> Vec<FieldError> {
-        let mut walk = Walk { schema: self, place: vec![], errors: vec![] };
-        walk.node(&self.root, value);
-        walk.errors
+        let mut checker = Checker { schema: self, place: vec![], errors: vec![] };
+        checker.node(&self.root, value);
+        checker.errors
     }
 
     /// All errors of the parameter `name`, whose values are `texts`.
@@ -33,12 +33,12 @@ impl Schema {
             (_, [text]) => Some(root.value_of(text)),
             _ => None,
         };
-        let mut walk = Walk { schema: self, place: vec![Step::Key(name.into())], errors: vec![] };
+        let mut checker = Checker { schema: self, place: vec![Step::Key(name.into())], errors: vec![] };
         match &value {
-            Some(value) => walk.node(root, value),
-            None => walk.fail("NOT_UNIQUE", "Must be given once."),
+            Some(value) => checker.node(root, value),
+            None => checker.fail("NOT_UNIQUE", "Must be given once."),
         }
-        walk.errors
+        checker.errors
     }
 
     fn resolve<'a>(&'a self, node: &'a Node) -> &'a Node {
@@ -60,13 +60,13 @@ impl Node {
     }
 }
 
-struct Walk<'s, 'v> {
+struct Checker<'s, 'v> {
     schema: &'s Schema,
     place: Vec<Step<'v>>,
     errors: Vec<FieldError>,
 }
 
-impl<'s: 'v, 'v> Walk<'s, 'v> {
+impl<'s: 'v, 'v> Checker<'s, 'v> {
     fn fail(&mut self, code: &'static str, message: impl Into<String>) {
         if self.errors.len() < MAX_FIELD_ERRORS {
             let field = path(self.place.iter());
@@ -87,12 +87,12 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         match (&node.kind, value) {
             (Kind::Named(at), _) => self.node(&self.schema.named[*at], value),
             (Kind::Any, _) | (Kind::Bool, Value::Bool(_)) => {}
-            (Kind::OneOf { arms, tag: None }, _) => self.any_arm(arms, value),
+            (Kind::OneOf { arms, tag: None }, _) => self.any_of(arms, value),
             (_, Value::Null) => self.fail("NULL_NOT_ALLOWED", "Must not be null."),
             (Kind::Text { .. }, Value::String(text)) => self.text(&node.kind, text),
             (Kind::Number { .. }, Value::Number(number)) => self.number(&node.kind, number),
-            (Kind::List { .. }, Value::Array(items)) => self.list(&node.kind, items),
-            (Kind::Record { .. }, Value::Object(_)) => self.record(&node.kind, value),
+            (Kind::List { .. }, Value::Array(items)) => self.array(&node.kind, items),
+            (Kind::Record { .. }, Value::Object(_)) => self.object(&node.kind, value),
             (Kind::OneOf { arms, tag: Some((tag, by_value)) }, Value::Object(object)) => {
                 let arm = object.get(*tag).map(|value| by_value.iter().find(|(name, _)| value == name));
                 match arm {
@@ -100,14 +100,14 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
                     None => self.at(Step::Key((*tag).into()), Self::required),
                     Some(None) => {
                         let choices = by_value.iter().map(|(name, _)| &**name);
-                        self.at(Step::Key((*tag).into()), |walk| walk.no_choice(choices));
+                        self.at(Step::Key((*tag).into()), |checker| checker.fail_choice(choices));
                     }
                 }
             }
             (kind, _) => self.fail("WRONG_TYPE", format!("Must be {}.", name_of(kind))),
         }
         if !node.choices.is_empty() && value.is_string() && !node.choices.contains(value) {
-            self.no_choice(node.choices.iter().filter_map(Value::as_str));
+            self.fail_choice(node.choices.iter().filter_map(Value::as_str));
         }
     }
 
@@ -115,7 +115,7 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         self.fail("REQUIRED", "Is required.");
     }
 
-    fn no_choice<'c>(&mut self, choices: impl Iterator<Item = &'c str>) {
+    fn fail_choice<'c>(&mut self, choices: impl Iterator<Item = &'c str>) {
         let choices = choices.map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
         self.fail("NOT_A_CHOICE", format!("Must be one of {choices}."));
     }
@@ -134,20 +134,24 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         let Kind::Text { min, max, pattern, format } = kind else { return };
         let before = self.errors.len();
         self.size("characters", Format::length(*format, text), *min, *max);
-        let form = pattern.as_ref().and_then(Option::as_ref).and_then(|pattern| form(pattern.as_str()));
+        let message =
+            pattern.as_ref().and_then(Option::as_ref).and_then(|pattern| pattern_message(pattern.as_str()));
         if self.errors.len() > before {
-            if let (Some((sentence, true)), Some(error)) = (form, self.errors.last_mut()) {
+            if let (Some((sentence, true)), Some(error)) = (message, self.errors.last_mut()) {
                 sentence.clone_into(&mut error.message);
             }
             return;
         }
-        let unformed = format.and_then(|format| format.fault(text));
-        match (pattern, unformed) {
+        let format_error = format.and_then(|format| format.error(text));
+        match (pattern, format_error) {
             (Some(pattern), _) if !pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)) => {
-                self.fail("INVALID_FORMAT", form.map_or("Has an invalid format.", |(sentence, _)| sentence));
+                self.fail(
+                    "INVALID_FORMAT",
+                    message.map_or("Has an invalid format.", |(sentence, _)| sentence),
+                );
             }
             (_, Some(sentence)) => self.fail("INVALID_FORMAT", sentence),
-            // Only parameters can contain U+0000 here; databases refuse it in text.
+            // Only parameters can contain U+0000 here. Databases do not accept it in text.
             _ if text.contains('\0') => self.fail("INVALID_FORMAT", "Must not contain U+0000."),
             _ => {}
         }
@@ -186,57 +190,57 @@ impl<'s: 'v, 'v> Walk<'s, 'v> {
         }
     }
 
-    fn list(&mut self, kind: &'s Kind, items: &'v [Value]) {
+    fn array(&mut self, kind: &'s Kind, items: &'v [Value]) {
         let Kind::List { item, min, max, unique } = kind else { return };
         self.size("items", items.len(), *min, *max);
         let mut seen = HashSet::new();
         for (at, value) in items.iter().enumerate().take(*max) {
-            self.at(Step::Index(at), |walk| {
-                walk.node(item, value);
+            self.at(Step::Index(at), |checker| {
+                checker.node(item, value);
                 if *unique && !seen.insert(value.to_string()) {
-                    walk.fail("NOT_UNIQUE", "Must not be repeated.");
+                    checker.fail("NOT_UNIQUE", "Must not be repeated.");
                 }
             });
         }
     }
 
-    fn record(&mut self, kind: &'s Kind, value: &'v Value) {
+    fn object(&mut self, kind: &'s Kind, value: &'v Value) {
         let (Kind::Record { fields, rest, min, max }, Some(object)) = (kind, value.as_object()) else {
             return;
         };
         self.size("entries", object.len(), *min, *max);
         for (name, field) in fields {
-            self.at(Step::Key((*name).into()), |walk| match object.get(*name) {
-                None if field.required => walk.required(),
+            self.at(Step::Key((*name).into()), |checker| match object.get(*name) {
+                None if field.required => checker.required(),
                 None => {}
-                Some(_) if field.read_only => walk.fail("READ_ONLY", "Cannot be set."),
-                Some(value) => walk.node(&field.node, value),
+                Some(_) if field.read_only => checker.fail("READ_ONLY", "Cannot be set."),
+                Some(value) => checker.node(&field.node, value),
             });
         }
         for (key, value) in object.iter().filter(|(key, _)| !fields.contains_key(key.as_str())) {
-            self.at(Step::Key(key.into()), |walk| match rest {
-                Some(rest) => walk.node(rest, value),
-                None => walk.fail("UNKNOWN_FIELD", "Is not a known field."),
+            self.at(Step::Key(key.into()), |checker| match rest {
+                Some(rest) => checker.node(rest, value),
+                None => checker.fail("UNKNOWN_FIELD", "Is not a known field."),
             });
         }
     }
 
-    fn any_arm(&mut self, arms: &'s [Node], value: &'v Value) {
+    fn any_of(&mut self, arms: &'s [Node], value: &'v Value) {
         let before = self.errors.len();
-        let fits = arms.iter().any(|arm| {
+        let matches_arm = arms.iter().any(|arm| {
             self.node(arm, value);
-            let fits = self.errors.len() == before;
+            let matches_arm = self.errors.len() == before;
             self.errors.truncate(before);
-            fits
+            matches_arm
         });
-        if !fits {
+        if !matches_arm {
             self.fail("WRONG_TYPE", "Does not match any of the documented forms.");
         }
     }
 }
 
 /// The message for a text that does not match this pattern, and whether it also explains a wrong length.
-fn form(pattern: &str) -> Option<(&'static str, bool)> {
+fn pattern_message(pattern: &str) -> Option<(&'static str, bool)> {
     Some(match pattern {
         text::Slug::PATTERN => {
             ("Use lower-case letters, digits and single hyphens, such as acme-labs.", false)

@@ -89,7 +89,7 @@ pub(super) struct Bound {
     pub(super) exclusive: bool,
 }
 
-/// The formats the check knows; any other is left to `T::parse_from_json`.
+/// The formats that the check knows. `T::parse_from_json` checks all others.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Format {
     Uuid,
@@ -110,14 +110,14 @@ impl Format {
         }
     }
 
-    /// Why `text` does not have this format (RFC 9562 §4, RFC 3339 §5.6); `None` if it does. Stricter than
-    /// the parsing crates, which accept more than the documented format.
-    pub(super) fn fault(self, text: &str) -> Option<String> {
-        let unless = |is_sound: bool, sentence: &str| (!is_sound).then(|| sentence.to_owned());
+    /// Why `text` does not have this format (RFC 9562 §4, RFC 3339 §5.6); `None` if it has. Stricter than the parsing
+    /// crates, which accept more than the documented format.
+    pub(super) fn error(self, text: &str) -> Option<String> {
+        let unless = |is_valid: bool, sentence: &str| (!is_valid).then(|| sentence.to_owned());
         match self {
             Self::Uuid => unless(text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(), "Must be a UUID."),
             Self::DateTime => match text::instant(text) {
-                Err(fault) => Some(fault.message),
+                Err(error) => Some(error.message),
                 Ok(_) => unless(text.as_bytes().get(10) == Some(&b'T'), "Must have a `T` before the time."),
             },
             Self::Date => {
@@ -297,8 +297,8 @@ impl Node {
     }
 }
 
-/// Returns whether the schema checks this pattern. Texts for people are checked only by their types, which
-/// report all errors of a text together. The tests of `core::base::text` prove that type and pattern agree.
+/// Whether the schema checks this pattern. Texts for people are only checked by their types, which report all errors of
+/// a text together. The tests of `core::base::text` prove that type and pattern agree.
 fn is_checked(pattern: &&str) -> bool {
     ![text::NO_CONTROLS_PATTERN, text::NOT_BLANK_PATTERN].contains(pattern)
 }

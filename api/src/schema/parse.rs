@@ -21,13 +21,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, FieldError> {
         code: "INVALID_UTF8",
         message: format!("Is not valid UTF-8 (byte {}).", err.valid_up_to()),
     })?;
-    let fault = RefCell::new(Fault { code: "INVALID_JSON", place: vec![] });
+    let failure = RefCell::new(ParseFailure { code: "INVALID_JSON", place: vec![] });
     let mut de = serde_json::Deserializer::from_str(text);
     // serde_json itself refuses lone surrogates and raw control characters.
-    let value =
-        Strict { depth: 0, fault: &fault }.deserialize(&mut de).and_then(|value| de.end().map(|()| value));
+    let value = Strict { depth: 0, failure: &failure }
+        .deserialize(&mut de)
+        .and_then(|value| de.end().map(|()| value));
     value.map_err(|err| {
-        let Fault { code, place } = fault.into_inner();
+        let ParseFailure { code, place } = failure.into_inner();
         FieldError { field: path(place.iter().rev()), code, message: sentence(&err.to_string()) }
     })
 }
@@ -39,7 +40,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// An error. Its path grows from the inside out while the error is returned upwards.
-struct Fault {
+struct ParseFailure {
     code: &'static str,
     place: Vec<Step<'static>>,
 }
@@ -47,18 +48,18 @@ struct Fault {
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     depth: u8,
-    fault: &'a RefCell<Fault>,
+    failure: &'a RefCell<ParseFailure>,
 }
 
 impl Strict<'_> {
     fn fail<E: de::Error>(self, code: &'static str, message: impl fmt::Display) -> E {
-        self.fault.borrow_mut().code = code;
+        self.failure.borrow_mut().code = code;
         E::custom(message)
     }
 
     fn at<E>(self, step: Step<'static>) -> impl FnOnce(E) -> E {
         move |err| {
-            self.fault.borrow_mut().place.push(step);
+            self.failure.borrow_mut().place.push(step);
             err
         }
     }
@@ -181,21 +182,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_is_read_as_it_was_written(value in values()) {
+        fn a_value_is_parsed_unchanged(value in values()) {
             prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value.clone());
             prop_assert_eq!(parse(serde_json::to_string_pretty(&value).unwrap().as_bytes()).unwrap(), value);
         }
 
         #[test]
-        fn what_is_read_is_what_others_read(
+        fn accepted_input_is_parsed_like_serde_json_does(
             text in prop_oneof![any::<Vec<u8>>(), "[\\[\\]{}\",:0-9eE+.\\\\u -]{0,24}".prop_map(String::into_bytes)],
         ) {
             let others = serde_json::from_slice::<Value>(&text);
             match parse(&text) {
                 Ok(value) => prop_assert_eq!(parse(value.to_string().as_bytes()).ok(), Some(value)),
-                Err(fault) => {
-                    let is_stricter = ["DUPLICATE_KEY", "NUL_CHARACTER", "TOO_DEEP"].contains(&fault.code);
-                    prop_assert!(others.is_err() || is_stricter, "{:?}", fault);
+                Err(failure) => {
+                    let is_stricter = ["DUPLICATE_KEY", "NUL_CHARACTER", "TOO_DEEP"].contains(&failure.code);
+                    prop_assert!(others.is_err() || is_stricter, "{:?}", failure);
                 }
             }
         }
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_readers_disagree_on_is_refused_with_its_place() {
+    fn ambiguous_input_is_refused_with_a_path() {
         for (body, code, field) in [
             (&b"{\"name\":\"\xff\"}"[..], "INVALID_UTF8", ""),
             (br#"{"name":"a","name":"b"}"#, "DUPLICATE_KEY", "name"),
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded() {
+    fn depth_is_limited() {
         assert!(parse(deep(32).as_bytes()).is_ok());
         for levels in [33, 100_000] {
             assert_eq!(parse(deep(levels).as_bytes()).unwrap_err().code, "TOO_DEEP");
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_integers_however_they_are_written() {
+    fn whole_numbers_are_integers_in_any_notation() {
         assert_eq!(parse(b"[1.0, 1e2, -0.0, 1.5]").unwrap().to_string(), "[1,100,0,1.5]");
         assert_eq!(
             parse(b"[18446744073709551615, 1e300]").unwrap().to_string(),

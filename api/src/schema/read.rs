@@ -7,14 +7,14 @@ use super::{Schema, parse::parse};
 
 /// Parses `bytes` as a `T`.
 pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error> {
-    let value = parse(bytes).map_err(|fault| Error::Invalid(ErrorCode::BadRequest, vec![fault]))?;
+    let value = parse(bytes).map_err(|error| Error::Invalid(ErrorCode::BadRequest, vec![error]))?;
     let errors = Schema::of::<T>().check(&value);
     if !errors.is_empty() {
         return Err(Error::Invalid(ErrorCode::ValidationFailed, errors));
     }
     // Errors that a schema cannot express come from the type itself, without a path.
     T::parse_from_json(Some(value)).map_err(|err| {
-        let message = own_words(err.message()).to_owned();
+        let message = message_of_type(err.message()).to_owned();
         let field = FieldError { field: String::new(), code: "INVALID_FORMAT", message };
         Error::Invalid(ErrorCode::ValidationFailed, vec![field])
     })
@@ -22,7 +22,7 @@ pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error>
 
 /// The message without the framework's prefix and suffix: `failed to parse "T": … (occurred while parsing
 /// "U")`.
-fn own_words(message: &str) -> &str {
+fn message_of_type(message: &str) -> &str {
     let inner = message.split(" (occurred while parsing").next().unwrap_or(message);
     match inner.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
         Some((_, words)) => words,
@@ -35,9 +35,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_speaks_without_the_frame_of_the_framework() {
-        let framed = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
-        assert_eq!(own_words(framed), "Is reserved.");
-        assert_eq!(own_words(r#"Expected input type "x", found 1."#), "Is not a valid value.");
+    fn errors_of_a_type_omit_the_text_of_the_framework() {
+        let message = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
+        assert_eq!(message_of_type(message), "Is reserved.");
+        assert_eq!(message_of_type(r#"Expected input type "x", found 1."#), "Is not a valid value.");
     }
 }

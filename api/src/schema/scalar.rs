@@ -1,7 +1,6 @@
 //! Macro for types of a single JSON value with their own format.
 
-/// Implements the documentation of a type and its parsing as a parameter, which would take 20 lines for each
-/// type.
+/// Implements the documentation of a type and its parsing as a parameter.
 macro_rules! scalar {
     ($name:ident, $schema:expr, |$text:ident| $parse:expr) => {
         impl ::poem_openapi::types::Type for $name {

@@ -78,7 +78,7 @@ pub(crate) struct Activity {
     open: AtomicUsize,
     /// Number of responses that wait for the client: a part was handed over, and the next one was not
     /// requested yet.
-    owed: AtomicUsize,
+    pending_responses: AtomicUsize,
     /// Whether a write waits until the peer has read what was sent before.
     is_blocked: AtomicBool,
     /// Whether hyper has tried to read since the last response was complete, and nothing was there.
@@ -94,7 +94,7 @@ impl Activity {
             is_http1: false.into(),
             head_ms: NONE.into(),
             open: 0.into(),
-            owed: 0.into(),
+            pending_responses: 0.into(),
             is_blocked: false.into(),
             is_waiting: false.into(),
             last_ms: 0.into(),
@@ -109,12 +109,12 @@ impl Activity {
         self.is_waiting.store(false, Relaxed);
         self.open.fetch_add(1, Relaxed);
         self.touch();
-        InFlight { activity: self.clone(), is_owed: false }
+        InFlight { activity: self.clone(), is_pending: false }
     }
 
     /// Records that bytes have arrived. Between two requests of HTTP/1.1 they belong to a head; HTTP/2 also
     /// has other frames.
-    pub(crate) fn hear(&self) {
+    pub(crate) fn on_read(&self) {
         self.is_waiting.store(false, Relaxed);
         if self.is_between() && self.head_ms.load(Relaxed) == NONE {
             self.head_ms.store(self.age_ms(), Relaxed);
@@ -122,12 +122,12 @@ impl Activity {
     }
 
     /// Records whether the last write has to wait for the peer.
-    pub(crate) fn blocks(&self, is_blocked: bool) {
+    pub(crate) fn on_write_blocked(&self, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Relaxed);
     }
 
     /// Records that hyper tried to read and nothing was there.
-    pub(crate) fn waits(&self) {
+    pub(crate) fn on_read_pending(&self) {
         self.is_waiting.store(self.is_between(), Relaxed);
     }
 
@@ -166,7 +166,7 @@ impl Activity {
             return true;
         }
         let quiet = since(&self.last_ms);
-        if self.owed.load(Relaxed) > 0 {
+        if self.pending_responses.load(Relaxed) > 0 {
             return quiet > limits.stall;
         }
         self.open.load(Relaxed) == 0 && quiet > limits.idle
@@ -177,25 +177,25 @@ impl Activity {
 #[derive(Debug)]
 pub(crate) struct InFlight {
     activity: Arc<Activity>,
-    is_owed: bool,
+    is_pending: bool,
 }
 
 impl InFlight {
     /// Records that a part of the response was requested (`false`) or handed over (`true`).
-    fn owes(&mut self, is_owed: bool) {
-        match (self.is_owed, is_owed) {
-            (false, true) => self.activity.owed.fetch_add(1, Relaxed),
-            (true, false) => self.activity.owed.fetch_sub(1, Relaxed),
+    fn set_body_pending(&mut self, is_pending: bool) {
+        match (self.is_pending, is_pending) {
+            (false, true) => self.activity.pending_responses.fetch_add(1, Relaxed),
+            (true, false) => self.activity.pending_responses.fetch_sub(1, Relaxed),
             _ => 0,
         };
-        self.is_owed = is_owed;
+        self.is_pending = is_pending;
         self.activity.touch();
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.owes(false);
+        self.set_body_pending(false);
         self.activity.open.fetch_sub(1, Relaxed);
     }
 }
@@ -224,9 +224,9 @@ impl<B: HttpBody> HttpBody for TrackedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        this.in_flight.owes(false);
+        this.in_flight.set_body_pending(false);
         let frame = ready!(this.inner.poll_frame(cx));
-        this.in_flight.owes(matches!(frame, Some(Ok(_))));
+        this.in_flight.set_body_pending(matches!(frame, Some(Ok(_))));
         Poll::Ready(frame)
     }
 
@@ -262,26 +262,26 @@ mod tests {
         let wait = |time: Duration| tokio::time::advance(time + Duration::from_millis(1));
         let activity = Activity::new();
         wait(limits.header_time).await;
-        assert!(activity.is_stale(&limits), "it never asked");
+        assert!(activity.is_stale(&limits), "no request arrived");
         let mut request = activity.request(Version::HTTP_11);
         wait(limits.idle * 10).await;
-        assert!(!activity.is_stale(&limits), "we are at work");
-        request.owes(true);
+        assert!(!activity.is_stale(&limits), "a request is in progress");
+        request.set_body_pending(true);
         assert!(!activity.is_stale(&limits));
         wait(limits.stall).await;
-        assert!(activity.is_stale(&limits), "it does not read");
-        activity.hear();
+        assert!(activity.is_stale(&limits), "the client does not read");
+        activity.on_read();
         drop(request);
-        assert!(!activity.is_stale(&limits), "what came while we were at work was no head");
-        activity.hear();
+        assert!(!activity.is_stale(&limits), "bytes during a request are no head");
+        activity.on_read();
         wait(limits.header_time / 2).await;
-        activity.hear();
+        activity.on_read();
         assert!(!activity.is_stale(&limits));
         wait(limits.header_time / 2).await;
-        assert!(activity.is_stale(&limits), "a head began and does not end");
+        assert!(activity.is_stale(&limits), "the head is incomplete");
         drop(activity.request(Version::HTTP_11));
-        assert!(!activity.is_stale(&limits), "it did end");
+        assert!(!activity.is_stale(&limits), "the head is complete");
         wait(limits.idle).await;
-        assert!(activity.is_stale(&limits), "it asks nothing more");
+        assert!(activity.is_stale(&limits), "no further request arrived");
     }
 }

@@ -81,7 +81,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         tokio::select! {
             // Handle arrived data before timers: on a busy machine both are late.
             biased;
-            ended = peer.clone().talk(Socket::new(socket, activity)) => if let Err(err) = ended {
+            ended = peer.clone().serve_requests(Socket::new(socket, activity)) => if let Err(err) = ended {
                 tracing::debug!(peer = %address, err, "connection failed");
             },
             // Close without draining: a peer that sends nothing does not read a GOAWAY either.
@@ -131,9 +131,9 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         }
     }
 
-    async fn talk(self: Arc<Self>, mut socket: Socket) -> Result<(), Failure> {
+    async fn serve_requests(self: Arc<Self>, mut socket: Socket) -> Result<(), Failure> {
         let drain = &self.server.drain;
-        let Some(version) = drain.run_until_cancelled(socket.version()).await else { return Ok(()) };
+        let Some(version) = drain.run_until_cancelled(socket.detect_version()).await else { return Ok(()) };
         // Boxed, so that it is freed as soon as it ends, while the connection continues.
         if version? == Version::HTTP_2 {
             return Box::pin(self.clone().http2(socket)).await;
@@ -142,7 +142,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
             let kept = Box::pin(self.clone().http1(socket)).await?;
             let Some(kept) = kept else { return Ok(()) };
             socket = kept;
-            let Some(spoken) = drain.run_until_cancelled(socket.speaks()).await else { return Ok(()) };
+            let Some(spoken) = drain.run_until_cancelled(socket.readable()).await else { return Ok(()) };
             spoken?;
         }
     }
@@ -180,7 +180,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         let parts = connection.into_parts();
         let mut socket = parts.io.into_inner();
         if is_kept && ended.is_ok() {
-            socket.unread(&parts.read_buf);
+            socket.push_back(&parts.read_buf);
             return Ok(Some(socket));
         }
         // Also after an error: the peer may still have to read the response.

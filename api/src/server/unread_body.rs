@@ -20,39 +20,42 @@ use poem::{Request, http::header};
 use tokio::{sync::oneshot, time::timeout};
 
 /// Maximum number of unread bytes that are read and dropped.
-const MOST: u64 = 64 * 1024;
+const MAX_DRAINED: u64 = 64 * 1024;
 
 /// Time for the rest of a body to arrive after the response is ready.
-const PATIENCE: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The rest of a body that the application did not read.
-struct Rest {
+struct UnreadRest {
     inner: BoxBody<Bytes, io::Error>,
     /// Whether any of it was read. If the client waits for `100 Continue`, that tells the client to send.
-    is_asked: bool,
+    is_read: bool,
     is_broken: bool,
 }
 
 /// A body that is returned when its reader drops it.
-struct Lent {
+struct ReturnedBody {
     /// The rest of the body. `None`: it was read to its end.
-    rest: Option<Rest>,
-    back: Option<oneshot::Sender<Rest>>,
+    rest: Option<UnreadRest>,
+    sender: Option<oneshot::Sender<UnreadRest>>,
 }
 
 /// Receives the rest of a body after the application has dropped the request.
 pub(super) struct Unread {
-    rest: oneshot::Receiver<Rest>,
+    rest: oneshot::Receiver<UnreadRest>,
     /// Whether the client waits for `100 Continue` before it sends (RFC 9110 §10.1.1).
     waits: bool,
 }
 
 /// Wraps the body of `request` in place.
 pub(super) fn watch(request: &mut Request) -> Unread {
-    let (back, rest) = oneshot::channel();
+    let (sender, rest) = oneshot::channel();
     let inner = request.take_body().into();
-    let lent = Lent { rest: Some(Rest { inner, is_asked: false, is_broken: false }), back: Some(back) };
-    request.set_body(poem::Body::from(BoxBody::new(lent)));
+    let body = ReturnedBody {
+        rest: Some(UnreadRest { inner, is_read: false, is_broken: false }),
+        sender: Some(sender),
+    };
+    request.set_body(poem::Body::from(BoxBody::new(body)));
     Unread { rest, waits: request.headers().contains_key(header::EXPECT) }
 }
 
@@ -60,8 +63,8 @@ impl Unread {
     /// Reads the rest, if it is short and arrives soon. Returns whether nothing is left.
     pub(super) async fn drain(mut self) -> bool {
         match self.rest.try_recv() {
-            Ok(rest) if rest.is_broken || (self.waits && !rest.is_asked) => false,
-            Ok(rest) => timeout(PATIENCE, rest.read()).await.unwrap_or(false),
+            Ok(rest) if rest.is_broken || (self.waits && !rest.is_read) => false,
+            Ok(rest) => timeout(DRAIN_TIMEOUT, rest.read()).await.unwrap_or(false),
             Err(oneshot::error::TryRecvError::Closed) => true,
             // Its reader still has it, and outlives the head of the response.
             Err(oneshot::error::TryRecvError::Empty) => false,
@@ -69,10 +72,10 @@ impl Unread {
     }
 }
 
-impl Rest {
+impl UnreadRest {
     /// Reads up to the maximum number of bytes. Returns whether the end was reached.
     async fn read(mut self) -> bool {
-        let mut left = MOST;
+        let mut left = MAX_DRAINED;
         if self.inner.size_hint().lower() > left {
             return false;
         }
@@ -88,13 +91,13 @@ impl Rest {
     }
 }
 
-impl HttpBody for Lent {
+impl HttpBody for ReturnedBody {
     type Data = Bytes;
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-        rest.is_asked = true;
+        rest.is_read = true;
         let frame = Pin::new(&mut rest.inner).poll_frame(cx);
         match &frame {
             Poll::Ready(None) => self.rest = None,
@@ -113,11 +116,11 @@ impl HttpBody for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReturnedBody {
     fn drop(&mut self) {
-        if let (Some(rest), Some(back)) = (self.rest.take(), self.back.take()) {
+        if let (Some(rest), Some(sender)) = (self.rest.take(), self.sender.take()) {
             // The receiver is gone when the connection has ended.
-            drop(back.send(rest));
+            drop(sender.send(rest));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A small API that uses everything a real one does, for the tests; and a client that needs no socket.
+//! A small API for tests that uses every feature of the real one, and a client without a socket.
 
 mod tenant;
 
@@ -39,9 +39,9 @@ use crate::{
 pub(crate) const ID: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
 texts! {
-    /// The address of a project.
+    /// Slug of a project.
     Slug { length: 2..=40, pattern: "^[a-z0-9](-?[a-z0-9])*$", example: "blue-whale" }
-    /// What people call it.
+    /// Display name.
     Name { length: 1..=80, example: "Blue whale" }
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Member {
 #[derive(Object, Debug)]
 #[oai(example)]
 pub(crate) struct NewProject {
-    /// Shown everywhere.
+    /// Display name.
     pub(crate) name: Name,
     pub(crate) slug: Slug,
     #[oai(nullable)]
@@ -77,7 +77,7 @@ pub(crate) struct NewProject {
     pub(crate) members: Vec<Member>,
     #[oai(default, validator(max_items = 5, unique_items))]
     pub(crate) tags: Vec<String>,
-    /// The one in charge.
+    /// The responsible member.
     #[oai(nullable)]
     pub(crate) lead: Option<Member>,
     #[oai(default)]
@@ -155,9 +155,9 @@ struct Projects {
 
 #[derive(Tags)]
 enum Tag {
-    /// What people work on.
+    /// Projects.
     Projects,
-    /// Getting in.
+    /// Accounts.
     Accounts,
 }
 
@@ -282,16 +282,23 @@ async fn count(body: Vec<u8>) -> String {
     body.len().to_string()
 }
 
-/// The whole product, as far as the edge is concerned.
+/// The application with this API, with all middleware.
 pub(crate) fn app(limits: Limits) -> BoxEndpoint<'static> {
     let outside = Route::new().at("/livez", get(alive)).at("/count", poem::post(count));
     let url = "https://insula.example";
     let (headers, origins) = (Headers::new(url, CspMode::Strict), Origins::new(url, &[]));
     let unknown = crate::middleware::access_log::UnknownPaths::Shown;
-    crate::app::edge::<Demo>(crate::app::mount(Demo, outside), limits, headers, origins, unknown).unwrap()
+    crate::app::with_middleware::<Demo>(
+        crate::app::mount_routes(Demo, outside),
+        limits,
+        headers,
+        origins,
+        unknown,
+    )
+    .unwrap()
 }
 
-/// A request with what most need.
+/// A request with a token and a request id.
 pub(crate) fn request(method: Method, uri: &str) -> poem::RequestBuilder {
     let request = Request::builder().method(method).uri(uri.parse().unwrap());
     request.header(header::AUTHORIZATION, "Bearer good").header("x-request-id", "test")
@@ -301,7 +308,7 @@ pub(crate) async fn send(request: Request) -> Response {
     app(Limits::default()).get_response(request).await
 }
 
-/// The status, and the body as JSON.
+/// Status and JSON body of the response.
 pub(crate) async fn ask(request: Request) -> (u16, Value) {
     let response = send(request).await;
     let status = response.status().as_u16();
@@ -314,8 +321,8 @@ pub(crate) async fn post(path: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
     ask(request.body(body.into())).await
 }
 
-/// `field code` of every error of a problem.
-pub(crate) fn faults(problem: &Value) -> Vec<String> {
+/// `field code` of each error in a problem.
+pub(crate) fn error_codes(problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     errors
         .iter()

@@ -1,4 +1,4 @@
-//! An organization in which the caller may do what `P` says, as the real extractor documents and refuses it.
+//! An organization in which the caller has the permission `P`, documented and refused like the real extractor.
 
 use std::marker::PhantomData;
 

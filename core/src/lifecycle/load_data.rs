@@ -1,4 +1,4 @@
-//! Made-up work, to try Insula at its size: rows by the thousand, each like those that people write.
+//! Generated work data, to test Insula with thousands of rows that look like those of users.
 
 use chrono::{SubsecRound, TimeDelta};
 use sea_orm::{ActiveValue::Set, ColumnTrait};
@@ -17,36 +17,36 @@ use crate::{
     },
 };
 
-/// Rows of one statement: SQLite takes 32,766 values.
-const STATEMENT: u32 = 500;
+/// Rows per statement. SQLite allows 32,766 values in one.
+const ROWS_PER_STATEMENT: u32 = 500;
 
-/// Rows of one transaction: nobody waits for long.
-const TRANSACTION: u32 = 5_000;
+/// Rows per transaction, so that other transactions wait only briefly.
+const ROWS_PER_TRANSACTION: u32 = 5_000;
 
-/// How many projects an organization gets.
+/// Number of projects.
 const PROJECTS: u32 = 10;
 
-/// Adds projects to an organization, and time entries of each of its members in turn, over the past years; tells `done` how
-/// many entries were added, time and again. None of it was done by anybody, and no log tells of it.
+/// Adds projects to an organization, and time entries of its members in turn over the past years. Calls `done` with the
+/// number of added entries after each transaction. Creates no audit events.
 ///
 /// # Errors
-/// Whatever the database refuses; what was added before stays.
+/// Errors of the database. Entries added before stay.
 pub async fn fill(db: &Db, org: OrgId, entries: u32, done: impl Fn(u32)) -> Result<()> {
     let projects = add_projects(db, org).await?;
     let mut from = 0;
     while from < entries {
-        let until = entries.min(from + TRANSACTION);
+        let until = entries.min(from + ROWS_PER_TRANSACTION);
         let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
-        #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
+        #[expect(clippy::disallowed_methods, reason = "the command line checks no membership")]
         let scope = tx.enter_org(org).await?;
         let members = active(&scope).await?;
-        for first in (from..until).step_by(STATEMENT as usize) {
-            let rows = first..until.min(first + STATEMENT);
+        for first in (from..until).step_by(ROWS_PER_STATEMENT as usize) {
+            let rows = first..until.min(first + ROWS_PER_STATEMENT);
             let rows: Vec<_> = rows.map(|number| entry(&scope, &members, &projects, number)).collect();
             scope.insert_many(rows).await?;
         }
         drop(scope);
-        #[expect(clippy::disallowed_methods, reason = "nobody did any of this")]
+        #[expect(clippy::disallowed_methods, reason = "generated data is no action of a user")]
         tx.commit_unaudited().await?;
         done(until - from);
         from = until;
@@ -62,7 +62,7 @@ async fn active(tx: &OrgTx<Platform>) -> Result<Vec<MemberId>> {
 
 async fn add_projects(db: &Db, org: OrgId) -> Result<Vec<ProjectId>> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
-    #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
+    #[expect(clippy::disallowed_methods, reason = "the command line checks no membership")]
     let scope = tx.enter_org(org).await?;
     let (now, mut ids, mut rows) = (tx.now(), Vec::new(), Vec::new());
     for number in 1..=PROJECTS {
@@ -86,12 +86,12 @@ async fn add_projects(db: &Db, org: OrgId) -> Result<Vec<ProjectId>> {
     }
     scope.insert_many(rows).await?;
     drop(scope);
-    #[expect(clippy::disallowed_methods, reason = "nobody did any of this")]
+    #[expect(clippy::disallowed_methods, reason = "generated data is no action of a user")]
     tx.commit_unaudited().await?;
     Ok(ids)
 }
 
-/// The entry of a number: each begins 97 minutes before the one before, and lasts from 5 to 180 minutes.
+/// The entry with a number. Each starts 97 minutes before the previous one and lasts 5 to 180 minutes.
 fn entry(
     tx: &OrgTx<Platform>,
     members: &[MemberId],

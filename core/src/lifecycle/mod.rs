@@ -1,4 +1,5 @@
-//! What spans several of the folders above: accounts and organizations from beginning to end, the content of e-mails, periodic work.
+//! Operations that span several of the folders above: accounts and organizations from creation to purge, the content of
+//! e-mails, periodic tasks.
 
 pub mod accounts;
 pub mod load_data;

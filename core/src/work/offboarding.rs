@@ -1,5 +1,5 @@
-//! What ends when a membership stops acting: what is running stops; and where it is over, open tasks are nobody's, and projects
-//! that only their members see are seen no more.
+//! Work data of members who are suspended or removed, or leave. Their timers stop. When the membership ends, their open
+//! tasks are unassigned and they leave private projects.
 
 use crate::{
     Result,
@@ -12,10 +12,10 @@ use crate::{
     work::{projects, tasks, time_entries},
 };
 
-/// Changes a member; where that leaves them suspended, their timer stops.
+/// Updates a member, and stops their timer if that suspends them.
 ///
 /// # Errors
-/// Those of [`members::update`].
+/// See [`members::change`].
 pub async fn change(
     tx: &OrgTx<MembersUpdate>,
     member: MemberId,
@@ -24,71 +24,71 @@ pub async fn change(
 ) -> Result<MemberDetails> {
     let changed = members::update(tx, member, changes, expected).await?;
     if changed.member.status != ACTIVE {
-        time_entries::depart(tx, member).await?;
+        time_entries::stop_timer_of(tx, member).await?;
     }
     Ok(changed)
 }
 
-/// Lets the caller go from the organization.
+/// Ends the membership of the caller.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for operators of the platform; `PERSONAL_ORGANIZATION`; `LAST_OWNER`; `NotFound` when it was deleted, or he
-/// was removed, at the same time.
+/// `NOT_A_MEMBER` for superusers; `PERSONAL_ORGANIZATION`; `LAST_OWNER`; `NotFound` if the organization was deleted or
+/// the member was removed at the same time.
 pub async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
     members::leave(tx).await?;
-    wind_up(tx, tx.own_member()?).await
+    end_work(tx, tx.own_member()?).await
 }
 
-/// Removes a member: what he did stays, his roles go.
+/// Removes a member. Their work data stays, their roles are deleted.
 ///
 /// # Errors
-/// `NotFound`, also when he was removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED`, `REAUTH_REQUIRED` where he is an
-/// owner; `PERSONAL_ORGANIZATION` for its one owner; `LAST_OWNER`.
-pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &ExpectedMember) -> Result<()> {
+/// `NotFound`, also if they were removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED` and `REAUTH_REQUIRED` for
+/// owners; `PERSONAL_ORGANIZATION` for its owner; `LAST_OWNER`.
+pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &Expected) -> Result<()> {
     members::remove(tx, member, expected).await?;
-    wind_up(tx, member).await
+    end_work(tx, member).await
 }
 
-/// Ends the membership of somebody who is forgotten.
-pub(crate) async fn depart(tx: &OrgTx<Platform>, membership: &MembershipRecord) -> Result<()> {
-    members::end_membership(tx, membership).await?;
-    wind_up(tx, membership.member).await
+/// Ends a membership of a user who is anonymized.
+pub(crate) async fn end_membership(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
+    members::depart(tx, membership).await?;
+    end_work(tx, membership.member).await
 }
 
-/// Stops the timers of a person whose account can act no more, in every organization. The memberships stay. Their
-/// organizations and the person are locked.
+/// Stops the timers of a deactivated user in all organizations. The memberships stay. The caller has locked the
+/// organizations and the user.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub(crate) async fn stop_timers(tx: &GlobalTx, user: UserId) -> Result<()> {
     let mut memberships = members::memberships_of(tx, user).await?;
     memberships.retain(|membership| !membership.is_over());
-    lock(tx, &memberships).await?;
+    lock_memberships(tx, &memberships).await?;
     for membership in &memberships {
-        time_entries::depart(&enter(tx, membership).await?, membership.member).await?;
+        time_entries::stop_timer_of(&enter(tx, membership).await?, membership.member).await?;
     }
     Ok(())
 }
 
-/// Locks memberships, given in the order of their ids: all of them before anything that is theirs, as everybody does.
+/// Locks memberships, sorted by id, before anything that belongs to them. This is the global lock order.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub(crate) async fn lock(tx: &GlobalTx, memberships: &[MembershipRecord]) -> Result<()> {
+/// Errors of the database.
+pub(crate) async fn lock_memberships(tx: &GlobalTx, memberships: &[Belonging]) -> Result<()> {
     for membership in memberships {
         members::lock_one(&enter(tx, membership).await?, membership.member).await?;
     }
     Ok(())
 }
 
-async fn enter(tx: &GlobalTx, membership: &MembershipRecord) -> Result<OrgTx<Platform>> {
-    #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its person")]
+async fn enter(tx: &GlobalTx, membership: &Belonging) -> Result<OrgTx<Platform>> {
+    #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its user")]
     tx.enter_org(membership.organization).await
 }
 
-/// What ends with a membership; the member is locked.
-async fn wind_up<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
-    time_entries::depart(tx, member).await?;
-    tasks::depart(tx, member).await?;
-    projects::depart(tx, member).await
+/// Ends what depends on a membership. The caller has locked the member.
+async fn end_work<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+    time_entries::stop_timer_of(tx, member).await?;
+    tasks::unassign_member(tx, member).await?;
+    projects::remove_member(tx, member).await
 }

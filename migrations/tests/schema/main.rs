@@ -1,28 +1,28 @@
-//! The schema goes forward and back, alone and in company, on both databases.
+//! The schema goes up and down, with one process and with several, on both databases.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod home;
 mod postgres;
+mod test_database;
 
-use home::Home;
 use insula_migrations::{Error, down, fresh, pending, status, up};
+use test_database::TestDatabase;
 
 /// Declares each test for both databases.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {
         mod on_sqlite {
             $(#[tokio::test] async fn $name() {
-                let home = super::Home::sqlite();
-                super::$name(&home).await;
-                home.leave().await;
+                let database = super::TestDatabase::sqlite();
+                super::$name(&database).await;
+                database.remove().await;
             })+
         }
         mod on_postgres {
             $(#[tokio::test] async fn $name() {
-                if let Some(home) = super::Home::postgres().await {
-                    super::$name(&home).await;
-                    home.leave().await;
+                if let Some(database) = super::TestDatabase::postgres().await {
+                    super::$name(&database).await;
+                    database.remove().await;
                 }
             })+
         }
@@ -31,11 +31,11 @@ macro_rules! on_both {
 
 on_both!(
     up_and_down_and_up_leave_the_same_schema,
-    down_goes_back_as_many_steps_as_told,
-    five_at_once_apply_everything_exactly_once,
-    status_only_looks,
-    a_failing_migration_leaves_nothing_half_done,
-    fresh_leaves_no_rows_and_all_tables,
+    down_reverts_the_number_of_steps,
+    five_concurrent_runs_apply_each_migration_once,
+    status_changes_nothing,
+    a_failed_migration_is_rolled_back,
+    fresh_recreates_all_tables_without_rows,
     a_newer_schema_counts_as_up_to_date_but_is_not_reverted,
 );
 
@@ -43,24 +43,24 @@ async fn names(url: &str) -> Vec<String> {
     status(url).await.unwrap().into_iter().map(|(name, _)| name).collect()
 }
 
-async fn up_and_down_and_up_leave_the_same_schema(home: &Home) {
-    let url = home.url();
+async fn up_and_down_and_up_leave_the_same_schema(database: &TestDatabase) {
+    let url = database.url();
     let names = names(&url).await;
     assert_eq!(up(&url, None).await.unwrap(), names);
-    let first = home.schema().await;
+    let first = database.schema().await;
     assert_eq!(up(&url, None).await.unwrap(), Vec::<String>::new(), "a second up applies nothing");
 
     let reverted = down(&url, u32::MAX).await.unwrap();
     assert!(reverted.iter().eq(names.iter().rev()), "{reverted:?}");
-    assert_eq!(home.tables().await, Vec::<String>::new());
+    assert_eq!(database.tables().await, Vec::<String>::new());
 
     assert_eq!(up(&url, None).await.unwrap(), names);
-    assert_eq!(home.schema().await, first);
-    assert!(first.len() > home.tables().await.len(), "the comparison compares something");
+    assert_eq!(database.schema().await, first);
+    assert!(first.len() > database.tables().await.len(), "the schema is not empty");
 }
 
-async fn down_goes_back_as_many_steps_as_told(home: &Home) {
-    let url = home.url();
+async fn down_reverts_the_number_of_steps(database: &TestDatabase) {
+    let url = database.url();
     assert_eq!(down(&url, 1).await.unwrap(), Vec::<String>::new());
     let names = up(&url, None).await.unwrap();
     let last = names.last().unwrap();
@@ -71,90 +71,90 @@ async fn down_goes_back_as_many_steps_as_told(home: &Home) {
     assert!(!pending(&url).await.unwrap());
 }
 
-async fn five_at_once_apply_everything_exactly_once(home: &Home) {
-    let url = home.url();
+async fn five_concurrent_runs_apply_each_migration_once(database: &TestDatabase) {
+    let url = database.url();
     let (a, b, c, d, e) =
         tokio::join!(up(&url, None), up(&url, None), up(&url, None), up(&url, None), up(&url, None));
     let mut outcomes = [a, b, c, d, e].map(Result::unwrap);
     outcomes.sort();
     let names = names(&url).await;
     assert_eq!(outcomes, [vec![], vec![], vec![], vec![], names.clone()]);
-    assert_eq!(home.lines("SELECT version FROM seaql_migrations ORDER BY version").await, names);
+    assert_eq!(database.lines("SELECT version FROM seaql_migrations ORDER BY version").await, names);
 }
 
-async fn status_only_looks(home: &Home) {
-    let url = home.url();
+async fn status_changes_nothing(database: &TestDatabase) {
+    let url = database.url();
     assert!(status(&url).await.unwrap().iter().all(|(_, applied)| !applied));
-    match home {
-        Home::Sqlite { folder } => {
-            assert_eq!(folder.path().read_dir().unwrap().count(), 0, "nothing was made");
+    match database {
+        TestDatabase::Sqlite { folder } => {
+            assert_eq!(folder.path().read_dir().unwrap().count(), 0, "status creates no file");
         }
-        Home::Postgres { .. } => {
-            let made = home
+        TestDatabase::Postgres { .. } => {
+            let tables = database
                 .lines("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace")
                 .await;
-            assert_eq!(made, Vec::<String>::new());
+            assert_eq!(tables, Vec::<String>::new());
         }
     }
     up(&url, None).await.unwrap();
     let after = status(&url).await.unwrap();
     assert!(after.iter().all(|(_, applied)| *applied), "{after:?}");
-    if let Home::Sqlite { folder } = home {
+    if let TestDatabase::Sqlite { folder } = database {
         let files = folder.path().join("data").read_dir().unwrap().count();
-        assert_eq!(files, 2, "the database and its lock, no leftovers of a look");
+        assert_eq!(files, 2, "the database and its lock, no other files");
     }
 }
 
-async fn a_failing_migration_leaves_nothing_half_done(home: &Home) {
-    let url = home.url();
-    // The second table of m0002 is in the way.
+async fn a_failed_migration_is_rolled_back(database: &TestDatabase) {
+    let url = database.url();
+    // The second table of m0002 already exists.
     up(&url, None).await.unwrap();
     down(&url, u32::MAX).await.unwrap();
-    home.execute("CREATE TABLE credentials (id integer)").await.unwrap();
+    database.execute("CREATE TABLE credentials (id integer)").await.unwrap();
     assert!(matches!(up(&url, None).await, Err(Error::Database(_))));
-    assert_eq!(home.tables().await, ["credentials"], "the first table of m0002 was undone");
+    assert_eq!(database.tables().await, ["credentials"], "the first table of m0002 was undone");
     let applied: Vec<_> = status(&url).await.unwrap().into_iter().filter(|(_, applied)| *applied).collect();
-    assert_eq!(applied, [("m0001_hats".to_owned(), true)]);
+    assert_eq!(applied, [("m0001_database_roles".to_owned(), true)]);
 
-    home.execute("DROP TABLE credentials").await.unwrap();
+    database.execute("DROP TABLE credentials").await.unwrap();
     assert_eq!(up(&url, None).await.unwrap()[0], "m0002_users");
 }
 
-async fn fresh_leaves_no_rows_and_all_tables(home: &Home) {
-    let url = home.url();
+async fn fresh_recreates_all_tables_without_rows(database: &TestDatabase) {
+    let url = database.url();
     let names = fresh(&url, None).await.unwrap();
-    let first = home.schema().await;
-    home.execute("CREATE TABLE of_somebody_else (id integer)").await.unwrap();
+    let first = database.schema().await;
+    database.execute("CREATE TABLE other_owners_table (id integer)").await.unwrap();
     let organization = "INSERT INTO organizations (id, slug, name, status, kind, version, created_at, updated_at)
         VALUES ('00000000-0000-0000-0000-000000000001', 'acme', 'Acme', 'active', 'team', 1, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')";
-    match home {
-        Home::Sqlite { .. } => home.execute(organization).await.unwrap(),
-        Home::Postgres { .. } => {
-            let [app, _] = home.roles().await;
+    match database {
+        TestDatabase::Sqlite { .. } => database.execute(organization).await.unwrap(),
+        TestDatabase::Postgres { .. } => {
+            let [app, _] = database.roles().await;
             let scope = format!("SET ROLE {app}; SET insula.org = '00000000-0000-0000-0000-000000000001'");
-            home.execute(&format!("{scope}; {organization}")).await.unwrap();
+            database.execute(&format!("{scope}; {organization}")).await.unwrap();
         }
     }
     assert_eq!(fresh(&url, None).await.unwrap(), names);
-    let count = match home {
-        Home::Sqlite { .. } => "SELECT CAST(count(*) AS text) FROM organizations",
-        Home::Postgres { .. } => {
-            home.execute("DROP TABLE of_somebody_else").await.unwrap();
-            home.execute("ALTER TABLE organizations NO FORCE ROW LEVEL SECURITY").await.unwrap();
+    let count = match database {
+        TestDatabase::Sqlite { .. } => "SELECT CAST(count(*) AS text) FROM organizations",
+        TestDatabase::Postgres { .. } => {
+            database.execute("DROP TABLE other_owners_table").await.unwrap();
+            database.execute("ALTER TABLE organizations NO FORCE ROW LEVEL SECURITY").await.unwrap();
             "SELECT count(*)::text FROM organizations"
         }
     };
-    assert_eq!(home.lines(count).await, ["0"]);
-    if let Home::Postgres { .. } = home {
-        home.execute("ALTER TABLE organizations FORCE ROW LEVEL SECURITY").await.unwrap();
+    assert_eq!(database.lines(count).await, ["0"]);
+    if let TestDatabase::Postgres { .. } = database {
+        database.execute("ALTER TABLE organizations FORCE ROW LEVEL SECURITY").await.unwrap();
     }
-    assert_eq!(home.schema().await, first);
+    assert_eq!(database.schema().await, first);
 }
 
-async fn a_newer_schema_counts_as_up_to_date_but_is_not_reverted(home: &Home) {
-    let url = home.url();
+async fn a_newer_schema_counts_as_up_to_date_but_is_not_reverted(database: &TestDatabase) {
+    let url = database.url();
     up(&url, None).await.unwrap();
-    home.execute("INSERT INTO seaql_migrations VALUES ('m9999_future', 0)").await.unwrap();
+    database.execute("INSERT INTO seaql_migrations VALUES ('m9999_future', 0)").await.unwrap();
     assert_eq!(status(&url).await.unwrap().last().unwrap(), &("m9999_future".to_owned(), true));
     assert!(!pending(&url).await.unwrap());
     assert_eq!(up(&url, None).await.unwrap(), Vec::<String>::new());
@@ -162,7 +162,7 @@ async fn a_newer_schema_counts_as_up_to_date_but_is_not_reverted(home: &Home) {
 }
 
 #[tokio::test]
-async fn every_spelling_of_a_sqlite_url_makes_the_file() {
+async fn every_form_of_a_sqlite_url_creates_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display();
     for (number, url) in
@@ -180,7 +180,7 @@ async fn every_spelling_of_a_sqlite_url_makes_the_file() {
 }
 
 #[tokio::test]
-async fn urls_that_name_no_lasting_database_are_refused() {
+async fn urls_without_a_persistent_database_are_rejected() {
     for url in ["", "mysql://h/d", "sqlite::memory:", "sqlite://?mode=memory", "sqlite:", "insula.db"] {
         assert!(matches!(up(url, None).await, Err(Error::Url)), "{url}");
     }

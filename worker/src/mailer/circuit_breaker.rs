@@ -1,40 +1,39 @@
-//! A circuit breaker before the mail server (or the folder): while it cannot be used, mails wait and use up no attempt.
+//! A circuit breaker for the mail server (or the folder). During an outage, e-mails wait and use no attempts.
 //!
-//! A mail that failed on its own (refused recipient, refused content) waits by its own schedule. Where nothing can be
-//! handed over, whatever the mail is, waiting longer with each attempt would keep mails back for long after the server is
-//! well again. So the gate closes at once, one mail at a time is tried, at most every half minute, and the first one that
-//! reaches the server opens it. Then twice as many may be sent as before at each look for jobs, so that a server that has
-//! just come back is not flooded.
+//! An e-mail that failed by itself (rejected recipient, rejected content) waits by its own schedule. During an outage,
+//! that schedule would delay e-mails long after the server works again. So the breaker opens at once, and tries one
+//! e-mail at a time, at least every 30 seconds. The first e-mail that reaches the server closes the breaker. Then each
+//! round can send twice as many e-mails as the one before, so that a restarted server is not overloaded.
 //!
-//! Each process has its own gate: it asks nobody, and learns by its own mails.
+//! Each process has its own breaker and learns from its own e-mails.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long the gate is closed after the first failure; twice as long after each that follows.
-const FIRST: Duration = Duration::from_secs(1);
-/// How long at most.
-const LONGEST: Duration = Duration::from_secs(30);
-/// From so many mails at a time on, there is no bound but that of connections and jobs.
+/// Duration of the first pause. Each further failure doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Maximum duration of a pause.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// At this number of concurrent e-mails, only connections and jobs limit sending.
 const UNBOUNDED: usize = 128;
 
-/// Says how many mails may be tried at a time.
+/// Limits how many e-mails are tried at the same time.
 pub(crate) struct CircuitBreaker(Mutex<State>);
 
 struct State {
-    /// How many may be tried at a time; [`UNBOUNDED`] while all is well.
+    /// Maximum concurrent e-mails; [`UNBOUNDED`] without an outage.
     allowed: usize,
-    /// How many are being tried.
+    /// E-mails in progress.
     busy: usize,
-    /// Closed until then.
+    /// End of the pause; `None` without an outage.
     until: Option<Instant>,
-    /// How long it was closed last.
+    /// Duration of the last pause.
     pause: Duration,
 }
 
-/// The right to try a mail; given back when it is dropped.
+/// The permission to try one e-mail. Dropping it frees the place.
 pub(crate) struct BreakerPermit(Arc<CircuitBreaker>);
 
 impl Drop for BreakerPermit {
@@ -51,7 +50,7 @@ impl Default for CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// The right to try a mail; `None`: not now.
+    /// Returns a permit, or `None` during a pause or at the limit.
     pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Option<BreakerPermit> {
         let mut state = self.state();
         (state.room(now) > 0).then(|| {
@@ -60,35 +59,35 @@ impl CircuitBreaker {
         })
     }
 
-    /// How many mails more may be tried at once; `None`: as many as there are.
+    /// How many more e-mails can be tried now; `None`: no limit.
     pub(crate) fn room(&self, now: Instant) -> Option<usize> {
         let state = self.state();
         (state.allowed < UNBOUNDED).then(|| state.room(now))
     }
 
-    /// A mail was taken or refused: the server can be used. `true`: it could not before.
+    /// Records that the server accepted or rejected an e-mail, so it works. Returns whether an outage ended.
     pub(crate) fn reached(&self) -> bool {
         let mut state = self.state();
-        let was_closed = state.until.take().is_some();
+        let has_ended = state.until.take().is_some();
         state.pause = Duration::ZERO;
         state.allowed = (state.allowed + 1).min(UNBOUNDED);
-        was_closed
+        has_ended
     }
 
-    /// The server could not be used. Gives how long the gate is closed now, and whether it was open before.
+    /// Records that the server could not be used. Returns the remaining pause, and whether an outage began.
     pub(crate) fn unreachable(&self, now: Instant) -> (Duration, bool) {
         let mut state = self.state();
-        let was_open = state.until.is_none();
+        let has_begun = state.until.is_none();
         match state.until {
-            // Others that failed with the one that closed it.
+            // Concurrent e-mails fail together with the one that started the pause.
             Some(until) if now < until => {}
             _ => {
-                state.pause = (state.pause * 2).clamp(FIRST, LONGEST);
+                state.pause = (state.pause * 2).clamp(FIRST_PAUSE, MAX_PAUSE);
                 state.until = Some(now + state.pause);
             }
         }
         state.allowed = 1;
-        (state.until.map_or(state.pause, |until| until - now), was_open)
+        (state.until.map_or(state.pause, |until| until - now), has_begun)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,25 +110,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn while_the_server_is_away_one_mail_at_a_time_is_tried_ever_more_seldom() {
-        let (gate, start) = (Arc::<CircuitBreaker>::default(), Instant::now());
+    fn during_an_outage_one_email_at_a_time_is_tried_with_growing_pauses() {
+        let (breaker, start) = (Arc::<CircuitBreaker>::default(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
-        // Many were on their way; they close it once.
-        let passes: Vec<_> = (0..200).map_while(|_| gate.enter(start)).collect();
-        assert_eq!((passes.len(), gate.room(start)), (200, None));
+        // Many concurrent failures start one pause.
+        let permits: Vec<_> = (0..200).map_while(|_| breaker.enter(start)).collect();
+        assert_eq!((permits.len(), breaker.room(start)), (200, None));
         for at in 0..200 {
-            assert_eq!(gate.unreachable(start), (FIRST, at == 0));
+            assert_eq!(breaker.unreachable(start), (FIRST_PAUSE, at == 0));
         }
-        drop(passes);
-        assert!(gate.enter(start).is_none());
-        // A probe each time it may be tried again: after 1, 2, 4, … seconds, never more than 30.
+        drop(permits);
+        assert!(breaker.enter(start).is_none());
+        // One e-mail after each pause of 1, 2, 4, … seconds, at most 30.
         let mut probes = Vec::new();
         for second in 0..=120 {
-            if let Some(pass) = gate.enter(after(second)) {
-                assert!(gate.enter(after(second)).is_none(), "one at a time");
-                assert_eq!(gate.room(after(second)), Some(0));
-                gate.unreachable(after(second));
-                drop(pass);
+            if let Some(permit) = breaker.enter(after(second)) {
+                assert!(breaker.enter(after(second)).is_none(), "one at a time");
+                assert_eq!(breaker.room(after(second)), Some(0));
+                breaker.unreachable(after(second));
+                drop(permit);
                 probes.push(second);
             }
         }
@@ -137,31 +136,31 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_reaches_the_server_opens_the_gate_a_little_more_each_time() {
-        let (gate, now) = (Arc::<CircuitBreaker>::default(), Instant::now());
-        let (wait, _) = gate.unreachable(now);
+    fn after_an_outage_each_round_sends_twice_as_many() {
+        let (breaker, now) = (Arc::<CircuitBreaker>::default(), Instant::now());
+        let (wait, _) = breaker.unreachable(now);
         let (mut rounds, now) = (Vec::new(), now + wait);
-        while let Some(room) = gate.room(now) {
-            let passes: Vec<_> = (0..room).map_while(|_| gate.enter(now)).collect();
-            assert_eq!(passes.len(), room);
-            assert!(gate.enter(now).is_none());
-            for (at, _) in passes.iter().enumerate() {
-                assert_eq!(gate.reached(), rounds.is_empty() && at == 0);
+        while let Some(capacity) = breaker.room(now) {
+            let permits: Vec<_> = (0..capacity).map_while(|_| breaker.enter(now)).collect();
+            assert_eq!(permits.len(), capacity);
+            assert!(breaker.enter(now).is_none());
+            for (at, _) in permits.iter().enumerate() {
+                assert_eq!(breaker.reached(), rounds.is_empty() && at == 0);
             }
-            rounds.push(room);
+            rounds.push(capacity);
         }
         assert_eq!(rounds, [1, 2, 4, 8, 16, 32, 64]);
-        // The next outage begins anew.
-        assert_eq!(gate.unreachable(now), (FIRST, true));
+        // The next outage starts with the first pause.
+        assert_eq!(breaker.unreachable(now), (FIRST_PAUSE, true));
     }
 
     #[test]
-    fn a_mail_that_says_nothing_of_the_server_leaves_the_gate_as_it_is() {
-        let (gate, now) = (Arc::<CircuitBreaker>::default(), Instant::now());
-        let (wait, _) = gate.unreachable(now);
+    fn an_email_without_information_about_the_server_changes_nothing() {
+        let (breaker, now) = (Arc::<CircuitBreaker>::default(), Instant::now());
+        let (wait, _) = breaker.unreachable(now);
         for _ in 0..3 {
-            drop(gate.enter(now + wait).unwrap());
+            drop(breaker.enter(now + wait).unwrap());
         }
-        assert_eq!(gate.room(now + wait), Some(1));
+        assert_eq!(breaker.room(now + wait), Some(1));
     }
 }

@@ -1,4 +1,4 @@
-//! Mails: put into words and handed over to whatever takes them here.
+//! Renders e-mails and sends them with the configured transport.
 
 mod rate_limit;
 mod folder;
@@ -36,66 +36,64 @@ use templates::{Branding, Templates};
 pub use test_email::TestEmailError;
 use test_email::hint;
 
-use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, Say, Sender, Smtp, Stage};
+use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, ReportStep, Sender, Smtp, Stage};
 
-/// Why no mail leaves.
-const NOWHERE: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
+/// The error without a transport.
+const NOT_CONFIGURED: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
 
-/// Longest reason that is stored, in characters.
-const LONGEST: usize = 500;
+/// Maximum characters of a stored error.
+const MAX_ERROR: usize = 500;
 
-/// Takes the mails of an installation. Cheap to clone.
+/// Sends the e-mails of an installation. Cheap to clone.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
 
 struct Inner {
     mail: EmailTokens,
     public_url: String,
-    /// Of the names of mails.
+    /// Domain of `Message-ID`s.
     domain: String,
     sender: Sender,
     templates: Templates,
-    sink: Transport,
-    gate: Arc<CircuitBreaker>,
-    allowance: EmailRateLimit,
+    transport: Transport,
+    breaker: Arc<CircuitBreaker>,
+    rate_limit: EmailRateLimit,
 }
 
-/// What came of the job to send a mail.
+/// The result of a job that sends an e-mail.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// It was tried.
+    /// The e-mail was tried.
     Tried(DeliveryAttempt),
-    /// So many mails went there that this one waits.
+    /// A rate limit delays the e-mail.
     PutOff {
-        /// How long.
         wait: Duration,
-        /// For which limit; one line for operators.
+        /// The limit, in one line for operators.
         why: String,
     },
-    /// Nothing can be handed over, whatever the mail is: it waits, and this was no attempt.
+    /// The transport cannot be used. The e-mail waits, and this does not count as an attempt.
     Outage {
-        /// How long.
         wait: Duration,
-        /// What was tried.
+        /// The failed attempt.
         attempt: DeliveryAttempt,
     },
 }
 
-/// Where mails go.
+/// Where e-mails go.
 enum Transport {
     Smtp(Box<Smtp>),
     Folder(Folder),
     Memory(DevInbox),
-    Nowhere,
+    Disabled,
 }
 
 impl Mailer {
-    /// Makes ready, as the settings say, and tries every template; connects to nobody yet: a mail server that is away
-    /// keeps nothing from starting. Links lead below `public_url`. Where no mail leaves, `memory` takes them. `limits` say how
-    /// many mails one mailbox gets, and how many one organization sends.
+    /// Reads the settings and checks all templates. Makes no connection, so an unreachable mail server does not prevent
+    /// a start. Links start with `public_url`. `memory` stores e-mails if no transport is configured. `limits` limits
+    /// the e-mails per recipient and per organization.
     ///
     /// # Errors
-    /// What no mail could be sent with, one line each: the sender's address, a folder, a template with its file and line.
+    /// One line for each setting that prevents e-mails: the sender, the folder, a template with file and line.
     pub fn open(
         config: &Config,
         mail: EmailTokens,
@@ -103,70 +101,74 @@ impl Mailer {
         memory: Option<DevInbox>,
         limits: RateLimiter,
     ) -> Result<Self, ConfigError> {
-        let refused = |fault: String| ConfigError(vec![fault]);
+        let config_error = |error: String| ConfigError(vec![error]);
         let public_url = public_url.trim_end_matches('/').to_owned();
         let host = HostName::of_url(&public_url);
-        let named = config.mail_domain.as_ref().or(host.as_ref());
-        let domain = named.map_or("localhost", HostName::as_str).to_owned();
+        let mail_domain = config.mail_domain.as_ref().or(host.as_ref());
+        let domain = mail_domain.map_or("localhost", HostName::as_str).to_owned();
         let default = || format!("Insula <no-reply@{domain}>");
         let sender = Sender::parse(&config.mail_from.clone().unwrap_or_else(default));
-        let sender = sender.map_err(|fault| refused(format!("INSULA_MAIL_FROM: {fault}")))?;
-        // RFC 2142 §2: the mailbox that every domain has for this.
+        let sender = sender.map_err(|error| config_error(format!("INSULA_MAIL_FROM: {error}")))?;
+        // RFC 2142 §2 defines this e-mail address for every domain.
         let abuse = config.abuse_contact.clone().unwrap_or_else(|| format!("abuse@{domain}"));
         let product = sender.name().unwrap_or("Insula").to_owned();
-        let house = Branding { product, home: public_url.clone(), abuse };
-        let templates = Templates::open(config.mail_templates.as_deref(), house).map_err(ConfigError)?;
-        let sink = match (&config.smtp_url, &config.mail_folder, memory) {
+        let branding = Branding { product, home: public_url.clone(), abuse };
+        let templates = Templates::open(config.mail_templates.as_deref(), branding).map_err(ConfigError)?;
+        let transport = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {
-                let smtp = Smtp::new(server, config.mail_helo.as_ref().or(named), config);
-                Transport::Smtp(Box::new(smtp.map_err(|fault| refused(format!("INSULA_SMTP_URL: {fault}")))?))
+                let smtp = Smtp::new(server, config.mail_helo.as_ref().or(mail_domain), config);
+                Transport::Smtp(Box::new(
+                    smtp.map_err(|error| config_error(format!("INSULA_SMTP_URL: {error}")))?,
+                ))
             }
             (None, Some(folder), _) => {
                 let folder = Folder::open(folder);
-                Transport::Folder(folder.map_err(|fault| refused(format!("INSULA_MAIL_FOLDER: {fault}")))?)
+                Transport::Folder(
+                    folder.map_err(|error| config_error(format!("INSULA_MAIL_FOLDER: {error}")))?,
+                )
             }
             (None, None, Some(mailbox)) if !config.is_production() => Transport::Memory(mailbox),
-            (None, None, _) => Transport::Nowhere,
+            (None, None, _) => Transport::Disabled,
         };
-        let allowance = EmailRateLimit(limits);
+        let rate_limit = EmailRateLimit(limits);
         Ok(Self(Arc::new(Inner {
             mail,
             public_url,
             domain,
             sender,
             templates,
-            sink,
-            gate: Arc::default(),
-            allowance,
+            transport,
+            breaker: Arc::default(),
+            rate_limit,
         })))
     }
 
-    /// Does anything take mails here?
+    /// Whether a transport is configured.
     pub fn sends(&self) -> bool {
-        !matches!(self.0.sink, Transport::Nowhere)
+        !matches!(self.0.transport, Transport::Disabled)
     }
 
-    /// The right to try a mail; `None`: whatever takes them cannot be used now.
+    /// Returns a permit to try an e-mail; `None`: the transport cannot be used now.
     pub(crate) fn enter(&self) -> Option<BreakerPermit> {
-        self.0.gate.enter(Instant::now())
+        self.0.breaker.enter(Instant::now())
     }
 
-    /// How many mails more may be tried at once; `None`: as many as there are.
+    /// How many more e-mails can be tried now; `None`: no limit.
     pub(crate) fn room(&self) -> Option<usize> {
-        self.0.gate.room(Instant::now())
+        self.0.breaker.room(Instant::now())
     }
 
-    /// Looks up what the mail of a job says and hands it over; tells what came of it. A mail counts as sent once whoever
-    /// took it has said so. To be cut off in the middle loses nothing, and may send it twice.
+    /// Composes and sends the e-mail of a job. It counts as sent when the transport has confirmed it. If this is
+    /// cancelled, no e-mail is lost, but one can be sent twice.
     pub(crate) async fn deliver(&self, db: &Db, JobRef { org, job: id }: JobRef, job: &Job) -> Delivery {
-        let office = &*self.0;
+        let inner = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
-            let error = error.map(|error| shown(&error));
-            DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
+            let error = error.map(|error| one_line(&error));
+            DeliveryAttempt { to, template, message_id: inner.message_id(id), status, error }
         };
-        let letter = match email_content::compose(db, &office.mail, &office.public_url, job).await {
-            Ok(Composed::Send(letter)) => letter,
+        let content = match email_content::compose(db, &inner.mail, &inner.public_url, job).await {
+            Ok(Composed::Send(content)) => content,
             Ok(Composed::Skip { to, reason }) => {
                 return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
             }
@@ -176,25 +178,25 @@ impl Mailer {
                 return Delivery::Tried(attempt(String::new(), Status::Deferred, why));
             }
         };
-        if let Err(put_off) = office.allowance.take(org, office.mail.pseudonym(&letter.to)).await {
-            return put_off;
+        if let Err(delayed) = inner.rate_limit.take(org, inner.mail.pseudonym(&content.to)).await {
+            return delayed;
         }
-        match office.send(id, &letter, db.now(), &|_| {}).await {
+        match inner.send(id, &content, db.now(), &|_| {}).await {
             Ok(_) => {
-                office.reached();
-                Delivery::Tried(attempt(letter.to, Status::Sent, None))
+                inner.reached();
+                Delivery::Tried(attempt(content.to, Status::Sent, None))
             }
             Err(DeliveryFailure { status, text, reached, .. }) => {
-                let text = without_secrets(text, &letter);
+                let text = without_secrets(text, &content);
                 let wait = match reached {
                     Reached::Yes => {
-                        office.reached();
+                        inner.reached();
                         None
                     }
-                    Reached::No => Some(office.unreachable(&text)),
+                    Reached::No => Some(inner.unreachable(&text)),
                     Reached::NotTried => None,
                 };
-                let attempt = attempt(letter.to, status, Some(text));
+                let attempt = attempt(content.to, status, Some(text));
                 match wait {
                     Some(wait) => Delivery::Outage { wait, attempt },
                     None => Delivery::Tried(attempt),
@@ -203,14 +205,18 @@ impl Mailer {
         }
     }
 
-    /// Sends a test mail to `to`, telling each step; gives its `Message-ID`.
+    /// Sends a test e-mail to `to` and reports each step. Returns its `Message-ID`.
     ///
     /// # Errors
-    /// What went wrong, and what to look at.
-    pub async fn try_out(&self, to: &str, say: &(dyn Fn(&str) + Sync)) -> Result<String, TestEmailError> {
-        let (office, now) = (&*self.0, Clock::System.now());
+    /// What failed, and what to check.
+    pub async fn send_test(
+        &self,
+        to: &str,
+        report: &(dyn Fn(&str) + Sync),
+    ) -> Result<String, TestEmailError> {
+        let (inner, now) = (&*self.0, Clock::System.now());
         let (template, locale) = (Template::Test, String::from("en"));
-        let letter = EmailContent {
+        let content = EmailContent {
             to: to.into(),
             template,
             locale,
@@ -220,25 +226,25 @@ impl Mailer {
             until: None,
             invitation: None,
         };
-        say(&match &office.sink {
+        report(&match &inner.transport {
             Transport::Smtp(smtp) => format!("sending with {}", smtp.describe()),
             Transport::Folder(folder) => format!("writing to {}", folder.describe()),
-            Transport::Memory(_) | Transport::Nowhere => {
+            Transport::Memory(_) | Transport::Disabled => {
                 let hint = "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to write files";
                 return Err(TestEmailError {
                     what: "no e-mail is configured".into(),
                     hint,
-                    is_nowhere: true,
+                    is_not_configured: true,
                 });
             }
         });
         let id = JobId::new(now);
-        match office.send(id, &letter, now, say).await {
-            Ok(_) => Ok(office.message_id(id)),
-            Err(refused) => Err(TestEmailError {
-                what: shown(&refused.text),
-                hint: hint(refused.stage),
-                is_nowhere: false,
+        match inner.send(id, &content, now, report).await {
+            Ok(_) => Ok(inner.message_id(id)),
+            Err(failure) => Err(TestEmailError {
+                what: one_line(&failure.text),
+                hint: hint(failure.stage),
+                is_not_configured: false,
             }),
         }
     }
@@ -246,16 +252,16 @@ impl Mailer {
 
 impl Inner {
     fn reached(&self) {
-        if self.gate.reached() {
+        if self.breaker.reached() {
             tracing::info!("e-mails can be sent again");
         }
     }
 
-    /// Gives how long no other mail is tried.
+    /// Returns the pause until the next attempt.
     fn unreachable(&self, error: &str) -> Duration {
-        let (wait, is_news) = self.gate.unreachable(Instant::now());
-        if is_news {
-            tracing::error!(error = shown(error), "e-mails cannot be sent: they are delayed");
+        let (wait, has_begun) = self.breaker.unreachable(Instant::now());
+        if has_begun {
+            tracing::error!(error = one_line(error), "e-mails cannot be sent: they are delayed");
         }
         wait
     }
@@ -267,28 +273,29 @@ impl Inner {
     async fn send(
         &self,
         id: JobId,
-        letter: &EmailContent,
+        content: &EmailContent,
         now: DateTime<Utc>,
-        say: Say<'_>,
+        report: ReportStep<'_>,
     ) -> Result<(), DeliveryFailure> {
-        let refused = |status, text| DeliveryFailure {
+        let failure = |status, text| DeliveryFailure {
             stage: Stage::Recipient,
             status,
             text,
             reached: Reached::NotTried,
         };
-        // Known to every mail of a job: when it was asked for.
+        // The time of the request, which is the same for each attempt of a job.
         let asked_at = id.made_at().unwrap_or(now);
-        let text = self.templates.text(letter, asked_at).map_err(|fault| refused(Status::Deferred, fault))?;
+        let text =
+            self.templates.text(content, asked_at).map_err(|error| failure(Status::Deferred, error))?;
         let message_id = self.message_id(id);
-        let pack = |text: &RenderedEmail| {
-            let parcel = smtp::pack(&self.sender, &letter.to, text, &message_id, now);
-            parcel.map_err(|fault| refused(Status::Bounced, fault))
+        let encode = |text: &RenderedEmail| {
+            let email = smtp::encode(&self.sender, &content.to, text, &message_id, now);
+            email.map_err(|error| failure(Status::Bounced, error))
         };
-        match &self.sink {
-            Transport::Smtp(smtp) => smtp.send(&pack(&text)?, say).await.map(drop),
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.send(&encode(&text)?, report).await.map(drop),
             Transport::Folder(folder) => {
-                let written = folder.put(id, pack(&text)?.bytes).await;
+                let written = folder.put(id, encode(&text)?.bytes).await;
                 let (stage, status, reached) = (Stage::Content, Status::Deferred, Reached::No);
                 written.map_err(|text| DeliveryFailure { stage, status, text, reached })
             }
@@ -296,7 +303,7 @@ impl Inner {
                 let RenderedEmail { subject, text, html } = text;
                 mailbox.keep(CapturedEmail {
                     id,
-                    to: letter.to.clone(),
+                    to: content.to.clone(),
                     subject,
                     text,
                     html,
@@ -305,14 +312,14 @@ impl Inner {
                 });
                 Ok(())
             }
-            Transport::Nowhere => Err(refused(Status::Suppressed, NOWHERE.to_owned())),
+            Transport::Disabled => Err(failure(Status::Suppressed, NOT_CONFIGURED.to_owned())),
         }
     }
 }
 
-/// A server may repeat what it did not like of a mail: the link in it, above all.
-fn without_secrets(text: String, letter: &EmailContent) -> String {
-    let Some(link) = &letter.link else { return text };
+/// Removes the link and its token, which a server can repeat in its response.
+fn without_secrets(text: String, content: &EmailContent) -> String {
+    let Some(link) = &content.link else { return text };
     let url = link.url.expose();
     let token =
         url.split_once('#').and_then(|(_, fragment)| fragment.split_once('=')).map(|(_, token)| token);
@@ -323,9 +330,9 @@ fn without_secrets(text: String, letter: &EmailContent) -> String {
     }
 }
 
-/// One line of at most 500 characters.
-fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
+/// At most 500 characters in one line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_ERROR).collect()
 }
 
 #[cfg(test)]

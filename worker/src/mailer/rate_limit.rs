@@ -1,5 +1,5 @@
-//! How many mails one organization sends, and one mailbox gets: counted like requests, by all workers together. Here nobody is
-//! refused: what is too much waits.
+//! The rate limits of e-mails per organization and per recipient, which all workers share. E-mails above a limit are
+//! delayed, never rejected.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use insula_core::{
 
 use super::Delivery;
 
-/// What is allowed.
+/// The rate limits of e-mails.
 pub(super) struct EmailRateLimit(pub(super) RateLimiter);
 
 impl EmailRateLimit {
-    /// Counts a mail of `org` (the platform's own count for nobody) to the mailbox of this pseudonym.
+    /// Counts an e-mail of `org` to the recipient with this pseudonym. The platform has no limit.
     ///
     /// # Errors
-    /// [`Delivery::PutOff`] when it must wait.
+    /// [`Delivery::PutOff`] when the e-mail must wait.
     pub(super) async fn take(&self, org: OrgId, mailbox: String) -> Result<(), Delivery> {
         if org != OrgId::PLATFORM {
             self.count(RateClass::OrganizationEmails, &org.0.to_string()).await?;
@@ -28,7 +28,7 @@ impl EmailRateLimit {
     async fn count(&self, class: RateClass, key: &str) -> Result<(), Delivery> {
         let verdict = self.0.take(class, key).await;
         let Some(wait) = verdict.wait else { return Ok(()) };
-        // A part of the time more, by chance: those that wait for one bucket do not all come back for one token.
+        // Adds a random part, so that delayed e-mails do not all return at the same time.
         let chance = f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX);
         let wait = (wait + (verdict.quota.per / 10).mul_f64(chance)).max(Duration::from_secs(1));
         let why = match class {

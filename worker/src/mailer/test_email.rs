@@ -5,12 +5,12 @@ use crate::smtp::Stage;
 /// Why a test e-mail could not be sent, and what to check.
 #[derive(Debug)]
 pub struct TestEmailError {
-    /// What went wrong; one line.
+    /// One line.
     pub what: String,
-    /// What to do next; one line.
+    /// One line.
     pub hint: &'static str,
-    /// Is no e-mail configured at all?
-    pub is_nowhere: bool,
+    /// Whether no transport is configured.
+    pub is_not_configured: bool,
 }
 
 /// What to check if sending failed at `stage`.

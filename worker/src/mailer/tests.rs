@@ -16,7 +16,7 @@ fn open(settings: &[(&str, &str)], memory: Option<DevInbox>) -> Result<Mailer, C
     Mailer::open(&config, mail, URL, memory, RateLimiter::new(&config, None))
 }
 
-fn letter() -> EmailContent {
+fn content() -> EmailContent {
     let now = Clock::System.now();
     let url = Secret::new("https://insula.example/reset#token=abc-_1".to_owned());
     EmailContent {
@@ -31,8 +31,8 @@ fn letter() -> EmailContent {
     }
 }
 
-async fn send(post: &Mailer, id: JobId) -> Result<(), DeliveryFailure> {
-    post.0.send(id, &letter(), Clock::System.now(), &|_| {}).await
+async fn send(mailer: &Mailer, id: JobId) -> Result<(), DeliveryFailure> {
+    mailer.0.send(id, &content(), Clock::System.now(), &|_| {}).await
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -41,50 +41,54 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_folder_gets_one_file_a_mail_however_often_it_is_sent() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("deep/mails");
-    let post = open(&[("INSULA_MAIL_FOLDER", folder.to_str().unwrap())], Some(DevInbox::default())).unwrap();
+async fn a_folder_gets_one_file_per_email_even_if_sent_twice() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("deep/mails");
+    let mailer =
+        open(&[("INSULA_MAIL_FOLDER", folder.to_str().unwrap())], Some(DevInbox::default())).unwrap();
     let id = JobId::new(Clock::System.now());
     for _ in 0..2 {
-        send(&post, id).await.unwrap();
+        send(&mailer, id).await.unwrap();
     }
     assert_eq!(files(&folder), [format!("{id}.eml")]);
     let mail = std::fs::read_to_string(folder.join(format!("{id}.eml"))).unwrap();
     assert!(mail.contains(&format!("Message-ID: <{id}@insula.example>\r\n")), "{mail}");
     assert!(mail.contains("From: Insula <no-reply@insula.example>\r\n"), "{mail}");
-    // A folder that went away is an operator's to repair.
+    // An operator must create a missing folder again.
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(send(&post, id).await.unwrap_err().status, Status::Deferred);
+    assert_eq!(send(&mailer, id).await.unwrap_err().status, Status::Deferred);
 }
 
 #[tokio::test]
-async fn memory_takes_mails_where_none_leaves_and_never_in_production() {
+async fn memory_stores_emails_without_a_transport_except_in_production() {
     let mailbox = DevInbox::default();
-    let post = open(&[("INSULA_MAIL_FROM", "Acme <hello@acme.example>")], Some(mailbox.clone())).unwrap();
+    let mailer = open(&[("INSULA_MAIL_FROM", "Acme <hello@acme.example>")], Some(mailbox.clone())).unwrap();
     let id = JobId::new(Clock::System.now());
-    send(&post, id).await.unwrap();
-    let kept = mailbox.mails();
-    assert!(post.sends() && kept.len() == 1 && kept[0].id == id && kept[0].to == "ada@example.com");
+    send(&mailer, id).await.unwrap();
+    let captured = mailbox.mails();
     assert!(
-        kept[0].text.contains("Acme\naccount. Use this link") && kept[0].text.contains("#token=abc-_1"),
+        mailer.sends() && captured.len() == 1 && captured[0].id == id && captured[0].to == "ada@example.com"
+    );
+    assert!(
+        captured[0].text.contains("Acme\naccount. Use this link")
+            && captured[0].text.contains("#token=abc-_1"),
         "{}",
-        kept[0].text
+        captured[0].text
     );
 
     let production = [("INSULA_ENVIRONMENT", "production")];
-    for post in [open(&production, Some(mailbox)), open(&[], None)].map(Result::unwrap) {
-        let refused = send(&post, id).await.unwrap_err();
+    for mailer in [open(&production, Some(mailbox)), open(&[], None)].map(Result::unwrap) {
+        let failure = send(&mailer, id).await.unwrap_err();
         assert_eq!(
-            (post.sends(), refused.status, refused.text.as_str()),
-            (false, Status::Suppressed, NOWHERE)
+            (mailer.sends(), failure.status, failure.text.as_str()),
+            (false, Status::Suppressed, NOT_CONFIGURED)
         );
-        assert!(post.try_out("ada@example.com", &|_| {}).await.unwrap_err().is_nowhere);
+        assert!(mailer.send_test("ada@example.com", &|_| {}).await.unwrap_err().is_not_configured);
     }
 }
 
 #[test]
-fn what_no_mail_could_be_sent_with_keeps_from_starting() {
+fn settings_that_prevent_emails_prevent_a_start() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let below = file.path().join("mails");
     for (name, value) in [
@@ -92,15 +96,15 @@ fn what_no_mail_could_be_sent_with_keeps_from_starting() {
         ("INSULA_MAIL_FOLDER", below.to_str().unwrap()),
         ("INSULA_MAIL_TEMPLATES", below.to_str().unwrap()),
     ] {
-        let faults = open(&[(name, value)], None).err().unwrap().0;
-        assert!(faults.len() == 1 && faults[0].starts_with(name), "{faults:?}");
+        let errors = open(&[(name, value)], None).err().unwrap().0;
+        assert!(errors.len() == 1 && errors[0].starts_with(name), "{errors:?}");
     }
 }
 
 #[test]
-fn no_reason_tells_a_link() {
-    let said = "554 5.7.1 https://insula.example/reset#token=abc-_1 is listed (token abc-_1)";
-    assert_eq!(without_secrets(said.into(), &letter()), "554 5.7.1 … is listed (token …)");
-    assert_eq!(shown("a\r\nb\0c"), "a  b c");
-    assert_eq!(shown(&"ä".repeat(600)).chars().count(), LONGEST);
+fn errors_contain_no_link() {
+    let error = "554 5.7.1 https://insula.example/reset#token=abc-_1 is listed (token abc-_1)";
+    assert_eq!(without_secrets(error.into(), &content()), "554 5.7.1 … is listed (token …)");
+    assert_eq!(one_line("a\r\nb\0c"), "a  b c");
+    assert_eq!(one_line(&"ä".repeat(600)).chars().count(), MAX_ERROR);
 }

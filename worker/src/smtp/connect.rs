@@ -1,4 +1,4 @@
-//! How a connection to the mail server is opened: name, TCP, TLS, greeting, log-in.
+//! Opens a connection to the mail server: DNS, TCP, TLS, greeting, login.
 
 use std::{io, net::SocketAddr};
 
@@ -16,48 +16,47 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    DeliveryFailure, Say, Smtp, Stage, TO_OPEN, part, refusal, refused,
+    DeliveryFailure, OPEN_TIMEOUT, ReportStep, Smtp, Stage, deferred_failure, error_chain, failure_of, quit,
     replies::{Replies, Stream},
-    words,
 };
 
 impl Smtp {
-    /// A connection on which a mail can be handed over.
+    /// Opens a connection that is ready for an e-mail.
     ///
     /// # Errors
-    /// What is in the way.
-    pub(super) async fn open(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
-        let opened = timeout(TO_OPEN, self.connect(say)).await;
+    /// The failed step.
+    pub(super) async fn open(&self, report: ReportStep<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
+        let opened = timeout(OPEN_TIMEOUT, self.connect(report)).await;
         opened.unwrap_or_else(|_| {
-            Err(refusal(Stage::Connect, &format!("{} did not respond in time", self.server.host)))
+            Err(deferred_failure(Stage::Connect, &format!("{} did not respond in time", self.server.host)))
         })
     }
 
-    async fn connect(&self, say: Say<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
+    async fn connect(&self, report: ReportStep<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let SmtpUrl { host, port, .. } = &self.server;
         let place = format!("{host} port {port}");
         let found = lookup_host((host.as_str(), *port)).await;
         let addresses: Vec<SocketAddr> =
-            found.map_err(|fault| refusal(Stage::Resolve, &format!("{host}: {fault}")))?.collect();
-        say(&format!("connecting to {place}"));
-        let unreachable = |fault| refusal(Stage::Connect, &format!("{place}: {fault}"));
+            found.map_err(|error| deferred_failure(Stage::Resolve, &format!("{host}: {error}")))?.collect();
+        report(&format!("connecting to {place}"));
+        let unreachable = |error| deferred_failure(Stage::Connect, &format!("{place}: {error}"));
         let stream = TcpStream::connect(&addresses[..]).await.map_err(unreachable)?;
-        // A mail ends with a short write of its own, which must not wait for anything.
+        // An e-mail ends with a short write, which must not wait for more data.
         stream.set_nodelay(true).map_err(unreachable)?;
         let (connection, is_encrypted) = match self.server.tls {
             SmtpTls::Implicit => (self.greet(Replies::new(self.encrypt(stream).await?)).await?, true),
             SmtpTls::None => (self.greet(Replies::new(stream)).await?, false),
             SmtpTls::Required | SmtpTls::Opportunistic => self.start_tls(stream, unreachable).await?,
         };
-        say(match is_encrypted {
+        report(match is_encrypted {
             true => "connected, encrypted",
             false => "connected, not encrypted",
         });
-        self.log_in(connection, is_encrypted, say).await
+        self.log_in(connection, is_encrypted, report).await
     }
 
-    /// Encrypted where the server offers it (RFC 3207). lettre would put TLS above what mends the replies; so its
-    /// connection is given up after the command, and a new one is made on the same stream.
+    /// Uses TLS if the server offers it (RFC 3207). lettre would add TLS above the stream that normalizes replies. So
+    /// its connection is dropped after the command, and a new one uses the same stream.
     async fn start_tls(
         &self,
         stream: TcpStream,
@@ -71,61 +70,63 @@ impl Smtp {
             return match self.server.tls {
                 SmtpTls::Required => {
                     let text = "the server does not offer STARTTLS";
-                    Err(part(connection, refusal(Stage::Tls, text)).await)
+                    Err(quit(connection, deferred_failure(Stage::Tls, text)).await)
                 }
                 _ => Ok((connection, false)),
             };
         }
-        if let Err(fault) = connection.command(Starttls).await {
-            return Err(part(connection, refused(Stage::Tls, &fault)).await);
+        if let Err(error) = connection.command(Starttls).await {
+            return Err(quit(connection, failure_of(Stage::Tls, &error)).await);
         }
-        // What it may have read ahead was said in clear, and is forgotten with it.
+        // Drops plain-text bytes that it may have read ahead.
         drop(connection);
         let stream = self.encrypt(TcpStream::from_std(same).map_err(unreachable)?).await?;
         Ok((self.greet(Replies::after_greeting(stream)).await?, true))
     }
 
     async fn encrypt(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, DeliveryFailure> {
-        let Some((tls, name)) = &self.tls else { return Err(refusal(Stage::Tls, "TLS is disabled")) };
+        let Some((tls, name)) = &self.tls else {
+            return Err(deferred_failure(Stage::Tls, "TLS is disabled"));
+        };
         let encrypted = tls.connect(name.clone(), stream).await;
-        encrypted.map_err(|fault| refusal(Stage::Tls, &words(&fault)))
+        encrypted.map_err(|error| deferred_failure(Stage::Tls, &error_chain(&error)))
     }
 
     async fn log_in(
         &self,
         mut connection: AsyncSmtpConnection,
         is_encrypted: bool,
-        say: Say<'_>,
+        report: ReportStep<'_>,
     ) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let Some((user, password)) = &self.server.login else { return Ok(connection) };
-        // In clear only where nobody is between, or where the operator said so in as many words.
+        // Unencrypted only to this machine, or if the operator allows it explicitly.
         if !(is_encrypted || self.server.tls == SmtpTls::None || self.server.is_local()) {
             let text = "refusing to send a password over an unencrypted connection";
-            return Err(part(connection, refusal(Stage::LogIn, text)).await);
+            return Err(quit(connection, deferred_failure(Stage::LogIn, text)).await);
         }
         let credentials = Credentials::new(user.clone(), password.expose().clone());
         match connection.auth(DEFAULT_MECHANISMS, &credentials).await {
             Ok(_) => {
-                say("logged in");
+                report("logged in");
                 Ok(connection)
             }
-            Err(fault) => Err(part(connection, refused(Stage::LogIn, &fault)).await),
+            Err(error) => Err(quit(connection, failure_of(Stage::LogIn, &error)).await),
         }
     }
 
-    /// Hears the greeting and says EHLO.
+    /// Reads the greeting and sends EHLO.
     async fn greet<S: Stream + 'static>(
         &self,
         replies: Replies<S>,
     ) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(replies), &self.hello).await;
-        greeted.map_err(|fault| refused(if is_tls(&fault) { Stage::Tls } else { Stage::Connect }, &fault))
+        greeted.map_err(|error| failure_of(if is_tls(&error) { Stage::Tls } else { Stage::Connect }, &error))
     }
 }
 
-/// Did TLS fail, and not the connection below? A server may find fault with us only after the handshake.
-fn is_tls(fault: &Error) -> bool {
-    let mut cause = std::error::Error::source(fault);
+/// Whether TLS failed, and not the connection. A server can reject the client after the handshake.
+fn is_tls(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         if inner.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::InvalidData) {
             return true;

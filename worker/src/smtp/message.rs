@@ -1,4 +1,4 @@
-//! One mail as it travels (RFC 5322).
+//! One e-mail in its transport format (RFC 5322).
 
 use std::time::SystemTime;
 
@@ -19,29 +19,29 @@ pub(crate) struct RenderedEmail {
     pub(crate) subject: String,
     /// The plain text part.
     pub(crate) text: String,
-    /// The HTML part: a whole document.
+    /// The HTML part, a complete document.
     pub(crate) html: String,
 }
 
-/// Whom mails are from.
+/// The sender of e-mails.
 #[derive(Clone)]
 pub(crate) struct Sender(Mailbox);
 
 impl Sender {
-    /// Reads `Acme <hello@acme.example>` or `hello@acme.example`.
+    /// Parses `Acme <hello@acme.example>` or `hello@acme.example`.
     ///
     /// # Errors
-    /// What was expected instead.
+    /// The expected format.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let expected = "expected an address such as Acme <hello@acme.example>";
         let mailbox: Mailbox = text.trim().parse().map_err(|_| expected)?;
         let is_one_line = !text.chars().any(char::is_control);
         let address: &str = mailbox.email.as_ref();
-        let is_sound = is_one_line && address.is_ascii();
-        is_sound.then_some(Self(mailbox)).ok_or(expected)
+        let is_valid = is_one_line && address.is_ascii();
+        is_valid.then_some(Self(mailbox)).ok_or(expected)
     }
 
-    /// The name that readers see, where there is one.
+    /// The display name, if any.
     pub(crate) fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
@@ -51,7 +51,7 @@ impl Sender {
     }
 }
 
-/// A mail, ready to be handed over.
+/// An e-mail that is ready to send.
 pub(crate) struct EncodedEmail {
     pub(super) from: Address,
     pub(super) to: Address,
@@ -59,18 +59,18 @@ pub(crate) struct EncodedEmail {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Packs a mail: a text and an HTML part, and headers that keep machines from answering (RFC 3834 §5).
+/// Encodes an e-mail with a text part and an HTML part. Its headers prevent automatic replies (RFC 3834 §5).
 ///
 /// # Errors
-/// Why there is no such mail: `to` is no address.
-pub(crate) fn pack(
+/// If `to` is not an e-mail address.
+pub(crate) fn encode(
     from: &Sender,
     to: &str,
     text: &RenderedEmail,
     message_id: &str,
     at: DateTime<Utc>,
 ) -> Result<EncodedEmail, String> {
-    let to: Address = to.parse().map_err(|fault| format!("invalid e-mail address: {fault}"))?;
+    let to: Address = to.parse().map_err(|error| format!("invalid e-mail address: {error}"))?;
     let header = |name, value: &str| HeaderValue::new(name, value.to_owned());
     let message = Message::builder()
         .from(from.0.clone())
@@ -81,12 +81,12 @@ pub(crate) fn pack(
         .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"))
         .raw_header(header(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"))
         .multipart(MultiPart::alternative_plain_html(text.text.clone(), text.html.clone()))
-        .map_err(|fault| format!("cannot build the e-mail: {fault}"))?;
+        .map_err(|error| format!("cannot build the e-mail: {error}"))?;
     Ok(EncodedEmail { from: from.address().clone(), to, bytes: message.formatted() })
 }
 
-/// The subject. Where it holds what reads as an encoded word, all of it is encoded: mail programs decode once (RFC 2047,
-/// section 5), and a name such as `=?utf-8?B?…?=` is shown as it was written.
+/// The subject. If it contains text that looks like an encoded word, all of it is encoded. Mail programs decode once
+/// (RFC 2047, section 5), so a name such as `=?utf-8?B?…?=` is shown as entered.
 fn subject(text: &str) -> Result<HeaderValue, String> {
     let name = HeaderName::new_from_ascii_str("Subject");
     if !text.contains("=?") {
@@ -94,7 +94,7 @@ fn subject(text: &str) -> Result<HeaderValue, String> {
     }
     let mut encoded = String::new();
     let mut writer = EmailWriter::new(&mut encoded, "Subject: ".len(), 0, false);
-    rfc2047::encode(text, &mut writer).map_err(|fault| format!("the subject cannot be encoded: {fault}"))?;
+    rfc2047::encode(text, &mut writer).map_err(|error| format!("the subject cannot be encoded: {error}"))?;
     drop(writer);
     Ok(HeaderValue::dangerous_new_pre_encoded(name, text.to_owned(), encoded))
 }
@@ -106,18 +106,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_is_shown_as_it_was_written() {
+    fn a_subject_is_shown_as_entered() {
         let long = format!("Join {} =?utf-8?Q?now?=", "Ada's 日本 ".repeat(12));
-        for written in
+        for subject in
             ["Join Acme", "Join =?utf-8?B?RXZpbA==?= today", "=?utf-8?Q?=41?=", "Zoë's =? question", &long]
         {
             let text =
-                RenderedEmail { subject: written.to_owned(), text: "text".into(), html: "<p>html".into() };
+                RenderedEmail { subject: subject.to_owned(), text: "text".into(), html: "<p>html".into() };
             let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
-            let parcel =
-                pack(&from, "ada@example.com", &text, "<1@insula.example>", DateTime::UNIX_EPOCH).unwrap();
-            let read = MessageParser::default().parse(&parcel.bytes).unwrap();
-            assert_eq!(read.subject(), Some(written.trim()), "{}", String::from_utf8_lossy(&parcel.bytes));
+            let email =
+                encode(&from, "ada@example.com", &text, "<1@insula.example>", DateTime::UNIX_EPOCH).unwrap();
+            let read = MessageParser::default().parse(&email.bytes).unwrap();
+            assert_eq!(read.subject(), Some(subject.trim()), "{}", String::from_utf8_lossy(&email.bytes));
         }
     }
 }

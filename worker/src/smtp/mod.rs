@@ -1,7 +1,7 @@
-//! How a mail is handed over to a mail server (RFC 5321). The one room that knows lettre.
+//! Sends e-mails to a mail server (RFC 5321). Only this module uses lettre.
 //!
-//! Connections are kept here and not in lettre's pool: that one takes a connection back in whose middle a delivery was
-//! cut off, and then reads the answers to one mail as those to the next.
+//! The connection pool is here, because lettre's pool reuses connections after a cancelled delivery, and then reads
+//! replies to one e-mail as those to the next.
 
 mod connect;
 mod message;
@@ -30,7 +30,7 @@ use lettre::transport::smtp::{
     extension::ClientId,
     response::{Response, Severity},
 };
-pub(crate) use message::{EncodedEmail, RenderedEmail, Sender, pack};
+pub(crate) use message::{EncodedEmail, RenderedEmail, Sender, encode};
 pub(crate) use reply_class::{DeliveryFailure, Reached, Stage};
 use tokio::{
     sync::Semaphore,
@@ -38,34 +38,34 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-/// How long until a connection is free, and again until it is open and logged in. All of these together are less than a
-/// job may take (45 s), which would otherwise cut them off without a word of why.
-const TO_OPEN: Duration = Duration::from_secs(10);
-/// How long the server may take to hear of sender and recipient.
-const TO_ADDRESS: Duration = Duration::from_secs(8);
-/// How long it may take to accept the mail. Where it takes longer it may get the mail twice.
-const TO_ACCEPT: Duration = Duration::from_secs(15);
-/// How long it may take to say good-bye.
-const TO_PART: Duration = Duration::from_secs(1);
-/// How long an unused connection is kept: shorter than servers wait.
-const KEPT: Duration = Duration::from_secs(30);
+/// Maximum wait for a free connection, and again until a new one is logged in. The sum of all limits is less than the
+/// limit of a job (45 s), which would end a delivery without an error message.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum duration of the commands for sender and recipient.
+const ENVELOPE_TIMEOUT: Duration = Duration::from_secs(8);
+/// Maximum duration until the server accepts the e-mail. After a timeout, the server can get it twice.
+const CONTENT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Maximum duration of QUIT.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum age of an unused connection, which is less than the timeouts of servers.
+const MAX_IDLE: Duration = Duration::from_secs(30);
 
-/// Tells what is being done, in words.
-pub(crate) type Say<'a> = &'a (dyn Fn(&str) + Sync);
+/// Reports each step in words.
+pub(crate) type ReportStep<'a> = &'a (dyn Fn(&str) + Sync);
 
-/// A mail server, and connections to it.
+/// A mail server and its connections.
 pub(crate) struct Smtp {
     server: SmtpUrl,
-    /// With which name it must prove who it is, where TLS is wanted.
+    /// The server name for certificates, if TLS is used.
     tls: Option<(TlsConnector, ServerName<'static>)>,
     hello: ClientId,
-    /// One for each connection there may be.
+    /// One permit per connection.
     slots: Semaphore,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
 impl Smtp {
-    /// Prepares; connects to nobody yet. `helo`: the name we give ourselves; `None`: that of this machine.
+    /// Makes no connection. `helo` is the host name for EHLO; `None`: the name of this machine.
     ///
     /// # Errors
     /// Why TLS is not possible.
@@ -74,7 +74,7 @@ impl Smtp {
             SmtpTls::None => None,
             _ => {
                 let client = Arc::new(Authorities::load(config).client()?);
-                let name = ServerName::try_from(server.host.clone()).map_err(|fault| fault.to_string())?;
+                let name = ServerName::try_from(server.host.clone()).map_err(|error| error.to_string())?;
                 Some((TlsConnector::from(client), name))
             }
         };
@@ -84,7 +84,7 @@ impl Smtp {
         Ok(Self { server: server.clone(), tls, hello, slots, idle: Mutex::default() })
     }
 
-    /// Which server, and how it is spoken with; no password.
+    /// The server and its protocol, without the password.
     pub(crate) fn describe(&self) -> String {
         let SmtpUrl { host, port, tls, login } = &self.server;
         let tls = match tls {
@@ -97,100 +97,109 @@ impl Smtp {
         format!("the mail server {host}, port {port}, {tls}{login}")
     }
 
-    /// Hands a mail over; gives what the server said when it took it.
+    /// Sends an e-mail. Returns the final reply of the server.
     ///
     /// # Errors
-    /// Why it did not, and whether it is to be tried again.
-    pub(crate) async fn send(&self, parcel: &EncodedEmail, say: Say<'_>) -> Result<String, DeliveryFailure> {
-        // Held until the connection is kept or closed.
-        let slot = timeout(TO_OPEN, self.slots.acquire()).await;
-        let _slot = slot.map_err(|_| refusal(Stage::Connect, "no connection became available in time"))?;
+    /// Why it failed, and whether to retry.
+    pub(crate) async fn send(
+        &self,
+        email: &EncodedEmail,
+        report: ReportStep<'_>,
+    ) -> Result<String, DeliveryFailure> {
+        // Held until the connection is stored or closed.
+        let slot = timeout(OPEN_TIMEOUT, self.slots.acquire()).await;
+        let _slot =
+            slot.map_err(|_| deferred_failure(Stage::Connect, "no connection became available in time"))?;
         let started = Instant::now();
-        let mut connection = match self.take() {
-            Some(mut kept) => match address(&mut kept, parcel, say).await {
-                Ok(()) => return self.hand_over(kept, parcel, say).await,
-                // It was closed meanwhile. Nothing was handed over on it yet. One that hangs has used up the time.
-                Err(refused) if refused.stage == Stage::Sender && started.elapsed() < TO_ADDRESS => {
-                    self.open(say).await?
+        let mut connection = match self.take_idle() {
+            Some(mut idle) => match send_envelope(&mut idle, email, report).await {
+                Ok(()) => return self.send_content(idle, email, report).await,
+                // The server closed the connection meanwhile, before the e-mail was sent. A connection that hangs has
+                // used up the time.
+                Err(failure) if failure.stage == Stage::Sender && started.elapsed() < ENVELOPE_TIMEOUT => {
+                    self.open(report).await?
                 }
-                Err(refused) => return Err(part(kept, refused).await),
+                Err(failure) => return Err(quit(idle, failure).await),
             },
-            None => self.open(say).await?,
+            None => self.open(report).await?,
         };
-        match address(&mut connection, parcel, say).await {
-            Ok(()) => self.hand_over(connection, parcel, say).await,
-            Err(refused) => Err(part(connection, refused).await),
+        match send_envelope(&mut connection, email, report).await {
+            Ok(()) => self.send_content(connection, email, report).await,
+            Err(failure) => Err(quit(connection, failure).await),
         }
     }
 
-    /// The last one that was kept, if it was not kept for too long.
-    fn take(&self) -> Option<AsyncSmtpConnection> {
+    /// The newest unused connection that is not too old.
+    fn take_idle(&self) -> Option<AsyncSmtpConnection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(_, since)| since.elapsed() < KEPT);
+        idle.retain(|(_, since)| since.elapsed() < MAX_IDLE);
         idle.pop().map(|(connection, _)| connection)
     }
 
-    /// The mail itself. What becomes of it when no answer comes nobody knows: it is sent again.
-    async fn hand_over(
+    /// Sends the content. Without a reply, the result is unknown, and the e-mail is sent again.
+    async fn send_content(
         &self,
         mut connection: AsyncSmtpConnection,
-        parcel: &EncodedEmail,
-        say: Say<'_>,
+        email: &EncodedEmail,
+        report: ReportStep<'_>,
     ) -> Result<String, DeliveryFailure> {
-        let answer = match timeout(TO_ACCEPT, connection.message(&parcel.bytes)).await {
+        let answer = match timeout(CONTENT_TIMEOUT, connection.message(&email.bytes)).await {
             Ok(answer) => answer,
             Err(_) => {
-                return Err(refusal(Stage::Content, "the server did not confirm the e-mail in time"));
+                return Err(deferred_failure(
+                    Stage::Content,
+                    "the server did not confirm the e-mail in time",
+                ));
             }
         };
         match answer {
             Ok(answer) if answer.code().severity == Severity::PositiveCompletion => {
-                say("the e-mail was accepted");
+                report("the e-mail was accepted");
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push((connection, Instant::now()));
                 Ok(one_line(&answer.message().collect::<Vec<_>>().join(" ")))
             }
-            // Out of step: whatever it says next is about something else.
+            // Out of sync: the next reply would belong to another command.
             Ok(answer) => Err(unexpected(Stage::Content, &answer)),
-            Err(fault) => Err(part(connection, refused(Stage::Content, &fault)).await),
+            Err(error) => Err(quit(connection, failure_of(Stage::Content, &error)).await),
         }
     }
 }
 
-/// Tells the server from whom and to whom, until it waits for the mail.
-async fn address(
+/// Sends sender and recipient, until the server waits for the content.
+async fn send_envelope(
     connection: &mut AsyncSmtpConnection,
-    parcel: &EncodedEmail,
-    say: Say<'_>,
+    email: &EncodedEmail,
+    report: ReportStep<'_>,
 ) -> Result<(), DeliveryFailure> {
     let mut stage = Stage::Sender;
-    let told = async {
-        let sender = Mail::new(Some(parcel.from.clone()), vec![]);
-        let answer = connection.command(sender).await.map_err(|fault| refused(Stage::Sender, &fault))?;
+    let commands = async {
+        let sender = Mail::new(Some(email.from.clone()), vec![]);
+        let answer = connection.command(sender).await.map_err(|error| failure_of(Stage::Sender, &error))?;
         expect(Stage::Sender, &answer, 250)?;
-        say("the sender was accepted");
+        report("the sender was accepted");
         stage = Stage::Recipient;
-        let recipient = Rcpt::new(parcel.to.clone(), vec![]);
+        let recipient = Rcpt::new(email.to.clone(), vec![]);
         let answer =
-            connection.command(recipient).await.map_err(|fault| refused(Stage::Recipient, &fault))?;
+            connection.command(recipient).await.map_err(|error| failure_of(Stage::Recipient, &error))?;
         if !answer.has_code(251) {
             expect(Stage::Recipient, &answer, 250)?;
         }
-        say("the recipient was accepted");
-        let answer = connection.command(Data).await.map_err(|fault| refused(Stage::Content, &fault))?;
+        report("the recipient was accepted");
+        let answer = connection.command(Data).await.map_err(|error| failure_of(Stage::Content, &error))?;
         expect(Stage::Content, &answer, 354)
     };
-    match timeout(TO_ADDRESS, told).await {
-        Ok(told) => told,
-        Err(_) => Err(refusal(stage, "the server did not respond in time")),
+    match timeout(ENVELOPE_TIMEOUT, commands).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(deferred_failure(stage, "the server did not respond in time")),
     }
 }
 
-/// Says good-bye, so that the server need not wonder.
-async fn part(mut connection: AsyncSmtpConnection, why: DeliveryFailure) -> DeliveryFailure {
-    // Whether it hears it changes nothing.
-    drop(timeout(TO_PART, connection.abort()).await);
-    why
+/// Sends QUIT, so that the server closes the connection without waiting.
+async fn quit(mut connection: AsyncSmtpConnection, failure: DeliveryFailure) -> DeliveryFailure {
+    // Errors do not matter here.
+    drop(timeout(QUIT_TIMEOUT, connection.abort()).await);
+    failure
 }
 
 fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), DeliveryFailure> {
@@ -199,25 +208,26 @@ fn expect(stage: Stage, answer: &Response, code: u16) -> Result<(), DeliveryFail
 
 fn unexpected(stage: Stage, answer: &Response) -> DeliveryFailure {
     let reached = reply_class::reached(stage, Some(answer.code().into()));
-    DeliveryFailure { reached, ..refusal(stage, &format!("unexpected response: {}", answer.code())) }
+    DeliveryFailure { reached, ..deferred_failure(stage, &format!("unexpected response: {}", answer.code())) }
 }
 
-/// What keeps us from handing anything over, whatever the mail is.
-fn refusal(stage: Stage, text: &str) -> DeliveryFailure {
+/// A failure that does not depend on the e-mail.
+fn deferred_failure(stage: Stage, text: &str) -> DeliveryFailure {
     let reached = reply_class::reached(stage, None);
     DeliveryFailure { stage, status: Status::Deferred, text: one_line(text), reached }
 }
 
-fn refused(stage: Stage, fault: &Error) -> DeliveryFailure {
-    let (text, code) = (words(fault), fault.status().map(u16::from));
-    let (status, reached) = (reply_class::verdict(stage, code, &text), reply_class::reached(stage, code));
+fn failure_of(stage: Stage, error: &Error) -> DeliveryFailure {
+    let (text, code) = (error_chain(error), error.status().map(u16::from));
+    let (status, reached) =
+        (reply_class::delivery_status(stage, code, &text), reply_class::reached(stage, code));
     DeliveryFailure { stage, status, text, reached }
 }
 
-/// Each cause once, from the outside in.
-fn words(fault: &dyn StdError) -> String {
-    let mut text = fault.to_string();
-    let mut cause = fault.source();
+/// The error and its causes, each once.
+fn error_chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
     while let Some(inner) = cause {
         let inner_text = inner.to_string();
         if !text.contains(&inner_text) {
@@ -228,7 +238,7 @@ fn words(fault: &dyn StdError) -> String {
     one_line(&text)
 }
 
-/// Without what a terminal or a database might trip over.
+/// Removes control characters, and repeated spaces.
 fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")

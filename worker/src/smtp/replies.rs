@@ -1,8 +1,8 @@
-//! What a mail server says, in the form that lettre reads.
+//! Converts the replies of mail servers into a form that lettre can read.
 //!
-//! The code of a reply decides, its text is for people (RFC 5321 §4.2). Servers write that text in any encoding, leave it
-//! out, or make it long. lettre takes such a reply for an error, also the one that says that a mail was taken, which
-//! would then be sent again. So every line is mended before lettre sees it, and its code is kept.
+//! Only the code of a reply is significant, its text is for people (RFC 5321 §4.2). Servers send that text in any
+//! encoding, omit it, or make it long. lettre treats such a reply as an error, even one that accepts an e-mail, which
+//! would then be sent again. So every line is normalized before lettre reads it, with its code unchanged.
 
 use std::{
     io,
@@ -18,11 +18,11 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-/// Bytes that are kept of a line; the rest is dropped. RFC 5321 §4.5.3.1.5 allows 512, lettre reads 1000.
-const LONGEST: usize = 800;
-/// Bytes that are read at a time.
-const AT_ONCE: usize = 2048;
-/// The reply with which a server begins (RFC 5321 §3.1).
+/// Maximum bytes of a line. The rest is dropped. RFC 5321 §4.5.3.1.5 allows 512, lettre reads 1000.
+const MAX_LINE: usize = 800;
+/// Bytes per read.
+const READ_SIZE: usize = 2048;
+/// The first reply of a server (RFC 5321 §3.1).
 const GREETING: &[u8] = b"220 -\r\n";
 
 /// A connection to a mail server.
@@ -42,23 +42,23 @@ impl Stream for TlsStream<TcpStream> {
     }
 }
 
-/// A connection whose replies are readable; what is written passes unchanged.
+/// A connection with normalized replies. Writes are unchanged.
 #[derive(Debug)]
 pub(super) struct Replies<S> {
     stream: S,
-    /// The line that has begun.
+    /// The incomplete line.
     line: Vec<u8>,
-    /// Lines not yet read.
+    /// Complete lines that were not read yet.
     ready: Vec<u8>,
 }
 
 impl<S: Stream> Replies<S> {
-    /// Of a server that has said nothing yet.
+    /// A new connection.
     pub(super) const fn new(stream: S) -> Self {
         Self { stream, line: Vec::new(), ready: Vec::new() }
     }
 
-    /// Of a server that has greeted before and does not do so again: after STARTTLS (RFC 3207 §4.2).
+    /// A connection after STARTTLS, where the server sends no second greeting (RFC 3207 §4.2).
     pub(super) fn after_greeting(stream: S) -> Self {
         Self { ready: GREETING.to_vec(), ..Self::new(stream) }
     }
@@ -67,21 +67,21 @@ impl<S: Stream> Replies<S> {
 fn receive(line: &mut Vec<u8>, ready: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         match byte {
-            b'\n' => mend(&std::mem::take(line), ready),
-            byte if line.len() < LONGEST => line.push(*byte),
+            b'\n' => normalize_line(&std::mem::take(line), ready),
+            byte if line.len() < MAX_LINE => line.push(*byte),
             _ => {}
         }
     }
 }
 
-/// Adds a line to `out`: its code, a separator, a text that is UTF-8 and not empty, and CRLF.
-fn mend(line: &[u8], out: &mut Vec<u8>) {
+/// Adds a normalized line to `out`: code, separator, non-empty UTF-8 text and CRLF.
+fn normalize_line(line: &[u8], out: &mut Vec<u8>) {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let text = match line {
         [first, second, third, rest @ ..]
             if [first, second, third].iter().all(|digit| digit.is_ascii_digit()) =>
         {
-            // lettre knows no other second digits. What they mean is said by the first one (RFC 5321 §4.3.2).
+            // lettre knows no other second digits. The first digit has the meaning (RFC 5321 §4.3.2).
             let is_known = *second < b'6';
             out.extend_from_slice(&[*first, if is_known { *second } else { b'5' }, *third]);
             let (separator, text) = rest.split_first().unwrap_or((&b' ', b""));
@@ -108,7 +108,7 @@ impl<S: Stream> AsyncRead for Replies<S> {
     ) -> Poll<io::Result<()>> {
         let Self { stream, line, ready } = self.get_mut();
         while ready.is_empty() {
-            let mut bytes = [0; AT_ONCE];
+            let mut bytes = [0; READ_SIZE];
             let mut read = ReadBuf::new(&mut bytes);
             ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
             if read.filled().is_empty() {
@@ -147,7 +147,7 @@ impl<S: Stream> AsyncTokioStream for Replies<S> {
 mod tests {
     use super::*;
 
-    fn mended(chunks: &[&[u8]]) -> String {
+    fn normalized(chunks: &[&[u8]]) -> String {
         let (mut line, mut ready) = (Vec::new(), Vec::new());
         chunks.iter().for_each(|chunk| receive(&mut line, &mut ready, chunk));
         String::from_utf8(ready).unwrap()
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_reply_keeps_its_code_whatever_its_text_is() {
-        for (said, heard) in [
+        for (sent, expected) in [
             (&b"250 2.0.0 ok\r\n"[..], "250 2.0.0 ok\r\n"),
             (b"250 Nachricht \xfcbernommen\r\n", "250 Nachricht ?bernommen\r\n"),
             ("250 Nachricht übernommen\r\n".as_bytes(), "250 Nachricht übernommen\r\n"),
@@ -171,17 +171,17 @@ mod tests {
             (b"hello \xfc\r\n", "hello ?\r\n"),
             (b"250 half", ""),
         ] {
-            assert_eq!(mended(&[said]), heard);
+            assert_eq!(normalized(&[sent]), expected);
         }
-        // A character that arrives in two pieces is one.
-        assert_eq!(mended(&[b"250 \xc3", b"\xbc\r", b"\n"]), "250 ü\r\n");
-        assert_eq!(mended(&[GREETING]).as_bytes(), GREETING);
+        // A character split over two reads.
+        assert_eq!(normalized(&[b"250 \xc3", b"\xbc\r", b"\n"]), "250 ü\r\n");
+        assert_eq!(normalized(&[GREETING]).as_bytes(), GREETING);
     }
 
     #[test]
     fn a_long_line_is_cut() {
-        let long = mended(&[b"250 ", &[b'x'; 5000], b"\r\n221 bye\r\n"]);
+        let long = normalized(&[b"250 ", &[b'x'; 5000], b"\r\n221 bye\r\n"]);
         let (first, second) = long.split_once("\r\n").unwrap();
-        assert_eq!((first.len(), second), (LONGEST, "221 bye\r\n"));
+        assert_eq!((first.len(), second), (MAX_LINE, "221 bye\r\n"));
     }
 }

@@ -1,54 +1,54 @@
-//! What an answer of a mail server means: is the mail lost, or only late?
+//! Classifies the replies of a mail server: temporary or permanent failure.
 
 use insula_core::storage::emails::Status;
 
-/// How far a mail came.
+/// A step of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The name of the server was looked up.
+    /// DNS lookup of the server.
     Resolve,
-    /// A connection was opened, and the server greeted.
+    /// TCP connection and greeting.
     Connect,
-    /// TLS began.
+    /// TLS handshake.
     Tls,
-    /// User and password were told.
+    /// Login.
     LogIn,
-    /// Our address was told.
+    /// MAIL FROM.
     Sender,
-    /// The recipient's address was told.
+    /// RCPT TO.
     Recipient,
-    /// The mail itself was handed over.
+    /// DATA and the content.
     Content,
 }
 
-/// Why a mail was not taken.
+/// Why a delivery failed.
 #[derive(Debug)]
 pub(crate) struct DeliveryFailure {
-    /// What was being done.
+    /// The failed step.
     pub(crate) stage: Stage,
-    /// Is it tried again?
+    /// `Deferred`: it is tried again; `Bounced`: it is not.
     pub(crate) status: Status,
-    /// One line, for operators.
+    /// One line for operators.
     pub(crate) text: String,
-    /// Was the server to be had at all?
+    /// Whether the server can be used.
     pub(crate) reached: Reached,
 }
 
-/// Does a refusal say something about the server, whatever mail was brought?
+/// What a failure says about the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// It can be used: it said no to this mail.
+    /// The server works and rejected this e-mail.
     Yes,
-    /// It cannot be used: no other mail would have come further.
+    /// The server cannot be used for any e-mail.
     No,
-    /// It was not asked.
+    /// The server was not contacted.
     NotTried,
 }
 
-/// Whether the server can be used, by how far a mail came and the code of the answer (`None`: there was no answer).
+/// Whether the server can be used, from the failed step and the code of the reply (`None`: no reply).
 ///
-/// Until the recipient is told, all mails are alike. Of our address it may say no for long, and that costs attempts; not
-/// so when it closes (421, RFC 5321 §3.8) or says nothing.
+/// Before the recipient, all e-mails are alike. A server can reject the sender for a long time, which uses attempts. A
+/// closing server (421, RFC 5321 §3.8) or one without a reply uses none.
 pub(super) fn reached(stage: Stage, code: Option<u16>) -> Reached {
     match (stage, code) {
         (Stage::Resolve | Stage::Connect | Stage::Tls | Stage::LogIn, _)
@@ -57,17 +57,18 @@ pub(super) fn reached(stage: Stage, code: Option<u16>) -> Reached {
     }
 }
 
-/// What the code of an answer means for the mail; `None`: there was no answer.
+/// The status of an e-mail after a reply with this code; `None`: no reply.
 ///
-/// Only a no to this recipient or to this mail is final. Whatever may be about us (who we are, how we log in, whether we may
-/// send there) is an operator's to repair, and until he has, no mail may be lost.
-pub(super) fn verdict(stage: Stage, code: Option<u16>, text: &str) -> Status {
+/// Only a rejection of this recipient or this content is permanent. An operator can correct everything about the sender
+/// (identity, login, permission to relay), and until then no e-mail may be lost.
+pub(super) fn delivery_status(stage: Stage, code: Option<u16>, text: &str) -> Status {
     let is_about_us = match code {
-        // RFC 4954 §6: log in first, or otherwise; RFC 5321 §4.2.2: commands out of turn or not known.
+        // RFC 4954 §6: login required or failed; RFC 5321 §4.2.2: wrong order of commands, or unknown command.
         Some(500 | 502..=504 | 530 | 534 | 535 | 538) => true,
         _ => match stage {
             Stage::Recipient => {
-                // RFC 3463 §3.8: not the mailbox but our right to write to it; old servers say it in words alone.
+                // RFC 3463 §3.8: not the recipient, but the permission to send to it. Old servers report this only in
+                // words.
                 let text = text.to_ascii_lowercase();
                 text.contains("5.7.") || text.contains("relay")
             }
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_was_told_no_recipient_is_away_unless_it_said_why() {
+    fn a_server_that_fails_before_the_recipient_cannot_be_used() {
         use Stage::{Connect, Content, LogIn, Recipient, Resolve, Sender, Tls};
         for (stage, code, expected) in [
             (Resolve, None, Reached::No),
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_no_to_this_recipient_or_this_mail_is_final() {
+    fn only_a_rejection_of_recipient_or_content_is_permanent() {
         use Stage::{Connect, Content, LogIn, Recipient, Resolve, Sender, Tls};
         for (stage, code, text, status) in [
             (Resolve, None, "", Status::Deferred),
@@ -139,7 +140,7 @@ mod tests {
             (Content, Some(552), "too large", Status::Bounced),
             (Content, Some(554), "5.7.1 spam", Status::Bounced),
         ] {
-            assert_eq!(verdict(stage, code, text), status, "{stage:?} {code:?} {text}");
+            assert_eq!(delivery_status(stage, code, text), status, "{stage:?} {code:?} {text}");
         }
     }
 }

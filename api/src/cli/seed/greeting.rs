@@ -50,12 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_greeting_says_who_is_there_and_what_fits_the_database() {
-        let shown = |settings: &[(&str, &str)], has_demo| {
+    fn the_greeting_lists_demo_logins_and_fits_the_database() {
+        let greeting_of = |settings: &[(&str, &str)], has_demo| {
             let config = Config::read(&Sources::only(settings)).unwrap();
             greeting(&config, "127.0.0.1:1", has_demo)
         };
-        let demo = shown(&[], true);
+        let demo = greeting_of(&[], true);
         for (person, role) in [
             ("olivia", "owner"),
             ("adam", "admin"),
@@ -67,7 +67,7 @@ mod tests {
             assert!(line.contains(role), "{line}");
         }
         assert!(demo.contains("delete the folder data"), "{demo}");
-        let plain = shown(&[("DATABASE_URL", "postgres://insula@127.0.0.1/insula")], false);
+        let plain = greeting_of(&[("DATABASE_URL", "postgres://insula@127.0.0.1/insula")], false);
         for part in
             ["http://127.0.0.1:1/docs/", "insula seed demo", "insula create-superuser", "migrate fresh"]
         {

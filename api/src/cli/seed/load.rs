@@ -37,7 +37,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), CliError> {
     let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     for number in 0..args.organizations {
-        let org = found(seed, owner, &format!("load-{run}-{number}")).await?;
+        let org = create_organization(seed, owner, &format!("load-{run}-{number}")).await?;
         // Each organization gets its share. The shares of the first ones are larger by one.
         let (share, rest) = (args.entries / args.organizations, args.entries % args.organizations);
         let entries = share + u32::from(number < rest);
@@ -51,7 +51,7 @@ pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn found(
+async fn create_organization(
     seed: &Seed<'_>,
     owner: UserId,
     slug: &str,

@@ -148,7 +148,7 @@ impl Seed<'_> {
         let hash = self.verifier.passwords.hash(Secret::new(self.password.to_owned())).await?;
         let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let name = |name| Name::parse(name).ok();
-        let email = EmailAddress::parse(&address).map_err(|fault| CliError::failed(fault.message))?;
+        let email = EmailAddress::parse(&address).map_err(|error| CliError::failed(error.message))?;
         let new = NewUser { email, username: None, first_name: name(first), last_name: name(last) };
         match accounts::register(&mut tx, new, hash, self.personal, None).await {
             Ok(user) => {
@@ -236,12 +236,11 @@ fn password_file(config: &Config) -> PathBuf {
     config.data_dir.join("demo.txt")
 }
 
-/// The first line of a file that only its owner can read. If the file is missing, it is created with
-/// `content`. If several processes create it at once, one wins and all read its line, because the file is
-/// complete before it gets its name.
+/// Reads the first line of a file that only its owner can read. Creates a missing file with `content`. If several
+/// processes create it at once, one wins and all read its line, because the file is complete before it gets its name.
 pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Result<String, CliError> {
-    let fault = |fault: std::io::Error| CliError::unavailable(format!("{}: {fault}", path.display()));
-    if !path.try_exists().map_err(fault)? {
+    let file_error = |error: std::io::Error| CliError::unavailable(format!("{}: {error}", path.display()));
+    if !path.try_exists().map_err(file_error)? {
         let draft = path.with_extension(format!("{}.new", std::process::id()));
         let mut file = OpenOptions::new()
             .write(true)
@@ -249,15 +248,15 @@ pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Res
             .truncate(true)
             .mode(0o600)
             .open(&draft)
-            .map_err(fault)?;
-        writeln!(file, "{}", content()).and_then(|()| file.sync_all()).map_err(fault)?;
+            .map_err(file_error)?;
+        writeln!(file, "{}", content()).and_then(|()| file.sync_all()).map_err(file_error)?;
         let named = fs::hard_link(&draft, path);
-        fs::remove_file(&draft).map_err(fault)?;
+        fs::remove_file(&draft).map_err(file_error)?;
         named
             .or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
-            .map_err(fault)?;
+            .map_err(file_error)?;
     }
-    let text = fs::read_to_string(path).map_err(fault)?;
+    let text = fs::read_to_string(path).map_err(file_error)?;
     let line = text.lines().next().filter(|line| !line.is_empty());
     line.map(str::to_owned).ok_or_else(|| CliError::failed(format!("{} is empty; delete it", path.display())))
 }

@@ -52,7 +52,7 @@ pub(super) async fn add(seed: &Seed<'_>, people: &[Caller]) -> Result<(), CliErr
     }
     let tags = add_tasks(seed, owner, &projects, &assignees).await?;
     for (place, person) in people.iter().enumerate() {
-        track(seed, person, place, &projects, &tags).await?;
+        add_time_entries(seed, person, place, &projects, &tags).await?;
     }
     Ok(())
 }
@@ -82,12 +82,12 @@ async fn add_tasks(
     let tx = seed.db.begin(authorize::<TasksCreate>(seed, owner).await?).await?;
     let mut tags = Vec::new();
     for name in TAGS {
-        tags.push(tags::create(&tx, sound(TagName::parse(name))?).await?.id);
+        tags.push(tags::create(&tx, valid(TagName::parse(name))?).await?.id);
     }
     let mut new = Vec::new();
     for (place, (title, status, priority, project)) in TASKS.into_iter().enumerate() {
         new.push(NewTask {
-            title: sound(TaskTitle::parse(title))?,
+            title: valid(TaskTitle::parse(title))?,
             description: None,
             status,
             priority,
@@ -106,7 +106,7 @@ async fn add_tasks(
 }
 
 /// Adds four weeks of time entries of one user, without weekends.
-async fn track(
+async fn add_time_entries(
     seed: &Seed<'_>,
     person: &Caller,
     place: usize,
@@ -127,7 +127,7 @@ async fn track(
             let lasts = TimeDelta::minutes(minutes - 10 * i64::try_from(number % 4).unwrap_or_default());
             let about = TimeEntryFields {
                 project: turn(projects, number + part).map(ProjectRef::Id),
-                activity: Some(sound(Activity::parse(activity))?),
+                activity: Some(valid(Activity::parse(activity))?),
                 notes: (part == 1).then(|| Notes::parse("With everybody").ok()).flatten(),
                 billable: part != 1,
                 tags: turn(tags, part).into_iter().collect(),
@@ -144,6 +144,6 @@ fn turn<T: Copy>(things: &[T], number: usize) -> Option<T> {
     things.get(number % things.len().max(1)).copied()
 }
 
-fn sound<T>(text: Result<T, insula_core::base::text::InvalidText>) -> Result<T, CliError> {
-    text.map_err(|fault| CliError::failed(fault.message))
+fn valid<T>(text: Result<T, insula_core::base::text::InvalidText>) -> Result<T, CliError> {
+    text.map_err(|error| CliError::failed(error.message))
 }

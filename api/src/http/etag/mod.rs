@@ -37,7 +37,7 @@ impl fmt::Display for MemberTag {
 
 /// The value of the `ETag` header.
 pub(super) fn header(tag: &impl fmt::Display) -> HeaderValue {
-    // Digits, dots and quotes are always a header's value.
+    // A header value can contain digits, dots and quotes.
     HeaderValue::from_str(&tag.to_string()).unwrap_or(HeaderValue::from_static(""))
 }
 

@@ -109,7 +109,7 @@ fn if_none_match() {
 
 proptest! {
     #[test]
-    fn a_tag_is_read_as_it_was_shown(version in 1i64.., user in 1i64.., other in 1i64..) {
+    fn a_sent_tag_matches(version in 1i64.., user in 1i64.., other in 1i64..) {
         let (tag, member) = (EntityTag(version), MemberTag(version, user));
         prop_assert_eq!(expected(&tag.to_string()), Some(Expected::OneOf(vec![version])));
         prop_assert_eq!(expected_member(&member.to_string()), Some(Expected::OneOf(vec![(version, user)])));
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn no_other_text_is_the_present_tag(
+    fn no_other_text_matches(
         text in prop_oneof![any::<String>(), "[*\"W/ ,0-9.+-]{0,12}", "\"[0-9.+ -]{0,22}\""],
         version in 1i64..1000,
     ) {

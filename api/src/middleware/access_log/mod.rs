@@ -40,13 +40,13 @@ pub enum UnknownPaths {
 }
 
 /// Maximum number of characters of an unknown path in the log.
-const SHOWN: usize = 200;
+const MAX_PATH: usize = 200;
 
 impl UnknownPaths {
     fn line(self, path: &str) -> String {
         match self {
             Self::Hidden => "-".to_owned(),
-            Self::Shown => path.chars().take(SHOWN).flat_map(char::escape_default).collect(),
+            Self::Shown => path.chars().take(MAX_PATH).flat_map(char::escape_default).collect(),
         }
     }
 }

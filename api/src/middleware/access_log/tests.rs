@@ -49,7 +49,7 @@ async fn log(request: Request) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_request_is_one_line_of_what_is_ours_to_tell() {
+async fn a_request_is_one_line_without_confidential_data() {
     let path = "/api/v1/organizations/acme/projects?tag=secret";
     let log = log(request(Method::GET, path).header("x-secret", "secret").finish()).await;
     let [line] = &*log else { panic!("{log:?}") };
@@ -66,7 +66,7 @@ async fn a_request_is_one_line_of_what_is_ours_to_tell() {
 }
 
 #[tokio::test]
-async fn our_failures_are_told_once_and_in_full_to_the_log_only() {
+async fn server_errors_are_logged_once_with_details_only_in_the_log() {
     for (how, words) in [
         ("broken", "the secret of the program"),
         ("poem", "a secret"),
@@ -84,14 +84,14 @@ async fn our_failures_are_told_once_and_in_full_to_the_log_only() {
 }
 
 #[tokio::test]
-async fn refusals_are_no_errors() {
+async fn refused_requests_are_no_errors() {
     let log = log(request(Method::GET, "/nowhere?secret").finish()).await;
     let [line] = &*log else { panic!("{log:?}") };
     assert_eq!((line["level"].as_str(), line["fields"]["path"].as_str()), (Some("INFO"), Some("/nowhere")));
 }
 
 #[test]
-fn an_unknown_path_is_shown_escaped_and_not_in_full_or_not_at_all() {
+fn an_unknown_path_is_escaped_and_shortened_or_hidden() {
     assert_eq!(UnknownPaths::Hidden.line("/nowhere"), "-");
     assert_eq!(UnknownPaths::Shown.line("/no\n\u{1b}[31mwhere"), "/no\\n\\u{1b}[31mwhere");
     assert_eq!(UnknownPaths::Shown.line(&"/x".repeat(5000)).len(), 200);

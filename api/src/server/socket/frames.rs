@@ -9,9 +9,9 @@ use tokio::time::{Duration, Instant};
 
 /// Number of control frames allowed per [`WINDOW`]. Clients and proxies send a few for each connection, and
 /// then a PING every few seconds.
-const FREE: u32 = 1_000;
+const FREE_FRAMES: u32 = 1_000;
 
-/// Time until [`FREE`] frames are allowed again.
+/// Time until [`FREE_FRAMES`] frames are allowed again.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Additional frames for each request: its stream can be prioritized, get more window, and be reset.
@@ -22,7 +22,7 @@ const PER_REQUEST: u32 = 20;
 const BYTES_PER_FRAME: usize = 128;
 
 /// Maximum number of frames that are allowed at a time.
-const MOST: u32 = 20_000;
+const MAX_FRAMES: u32 = 20_000;
 
 const HEADER: usize = 9;
 const DATA: u8 = 0;
@@ -46,7 +46,7 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new(now: Instant) -> Self {
-        Self { header: [0; HEADER], arrived: 0, payload: 0, left: FREE, since: now, written: 0 }
+        Self { header: [0; HEADER], arrived: 0, payload: 0, left: FREE_FRAMES, since: now, written: 0 }
     }
 
     /// Records bytes that have arrived.
@@ -73,13 +73,13 @@ impl Frames {
     /// Records the number of bytes written.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
-        let more = u32::try_from(self.written / BYTES_PER_FRAME).unwrap_or(MOST);
+        let more = u32::try_from(self.written / BYTES_PER_FRAME).unwrap_or(MAX_FRAMES);
         self.written %= BYTES_PER_FRAME;
         self.admit(more);
     }
 
     fn admit(&mut self, more: u32) {
-        self.left = self.left.saturating_add(more).min(MOST);
+        self.left = self.left.saturating_add(more).min(MAX_FRAMES);
     }
 
     /// Handles the start of a frame with this header.
@@ -93,7 +93,7 @@ impl Frames {
             _ => {
                 if now.duration_since(self.since) >= WINDOW {
                     self.since = now;
-                    self.left = self.left.max(FREE);
+                    self.left = self.left.max(FREE_FRAMES);
                 }
                 let left = self.left.checked_sub(1);
                 self.left = left.ok_or_else(|| io::Error::other("too many frames without a request"))?;
@@ -115,14 +115,14 @@ mod tests {
     }
 
     /// The number of these frames allowed at once, if they arrive in parts of `pieces` bytes.
-    fn admitted(frames: &mut Frames, frame: &[u8], pieces: usize, now: Instant) -> usize {
+    fn count_allowed(frames: &mut Frames, frame: &[u8], pieces: usize, now: Instant) -> usize {
         let many = frame.repeat(30_000);
         let read = many.chunks(pieces).take_while(|piece| frames.read(piece, now).is_ok()).count();
         read * pieces / frame.len()
     }
 
     #[test]
-    fn frames_that_ask_for_nothing_are_bounded_however_they_arrive() {
+    fn frames_without_a_request_are_limited_in_any_chunks() {
         let now = Instant::now();
         for (kind, flags, payload) in [
             (PING, 0, 8),
@@ -136,14 +136,14 @@ mod tests {
             (77, 0, 3),
         ] {
             for pieces in [1, 7, 17, 4096] {
-                let count = admitted(&mut Frames::new(now), &frame(kind, flags, payload), pieces, now);
+                let count = count_allowed(&mut Frames::new(now), &frame(kind, flags, payload), pieces, now);
                 assert!((500..=1000).contains(&count), "{kind} in {pieces}: {count}");
             }
         }
     }
 
     #[test]
-    fn what_an_honest_peer_sends_is_admitted() {
+    fn normal_traffic_is_allowed() {
         let (mut frames, start) = (Frames::new(Instant::now()), Instant::now());
         let request =
             [frame(HEADERS, 4, 60), frame(2, 0, 5), frame(8, 0, 4), frame(DATA, 0, 100), frame(DATA, 1, 0)];
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answers_to_a_flood_do_not_pay_for_it() {
+    fn replies_to_a_flood_allow_no_further_frames() {
         let now = Instant::now();
         let mut frames = Frames::new(now);
         let ping = frame(PING, 0, 8);
@@ -175,6 +175,6 @@ mod tests {
         // A closed connection is not read any more.
         let mut frames = Frames::new(now);
         frames.wrote(1 << 40);
-        assert!(admitted(&mut frames, &ping, ping.len(), now) <= 20_000);
+        assert!(count_allowed(&mut frames, &ping, ping.len(), now) <= 20_000);
     }
 }

@@ -50,13 +50,13 @@ impl Socket {
     }
 
     /// Returns bytes that were read too early.
-    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+    pub(crate) fn push_back(&mut self, bytes: &[u8]) {
         // A copy, so that the larger buffer can be freed.
         self.unread = Bytes::copy_from_slice(bytes);
     }
 
     /// Waits for the first bytes of the peer, and returns the version: HTTP/2 or else HTTP/1.1.
-    pub(crate) async fn version(&mut self) -> io::Result<Version> {
+    pub(crate) async fn detect_version(&mut self) -> io::Result<Version> {
         let (mut words, mut count) = ([0; PREFACE.len()], 0);
         while count < words.len() && words[..count] == PREFACE[..count] {
             match self.inner.read(&mut words[count..]).await? {
@@ -73,13 +73,13 @@ impl Socket {
     }
 
     /// Waits until there is something to read, or the connection is closed.
-    pub(crate) async fn speaks(&self) -> io::Result<()> {
+    pub(crate) async fn readable(&self) -> io::Result<()> {
         if self.unread.is_empty() { self.inner.readable().await } else { Ok(()) }
     }
 
     /// Records the number of bytes written, and whether hyper has to wait until the peer reads.
     fn note(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.activity.blocks(written.is_pending());
+        self.activity.on_write_blocked(written.is_pending());
         if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, &written) {
             frames.wrote(*bytes);
         }
@@ -97,7 +97,7 @@ impl AsyncRead for Socket {
         if self.unread.is_empty() {
             let read = Pin::new(&mut self.inner).poll_read(cx, buf);
             if read.is_pending() {
-                self.activity.waits();
+                self.activity.on_read_pending();
             }
             ready!(read)?;
             if let Some(frames) = &mut self.frames {
@@ -108,7 +108,7 @@ impl AsyncRead for Socket {
             buf.put_slice(&self.unread.split_to(fits));
         }
         if buf.filled().len() > before {
-            self.activity.hear();
+            self.activity.on_read();
         }
         Poll::Ready(Ok(()))
     }

@@ -1,10 +1,10 @@
-//! Requests that are answered before their body is read: the connection continues, or its end is announced.
+//! Requests that are answered before their body is read: the connection continues, or the response announces its end.
 
 use std::{future::poll_fn, task::Poll};
 
 use super::*;
 
-/// A request that is refused, up to the headers with the length of its body.
+/// A request that is refused, up to the headers, with the length of its body.
 const REFUSED: &str = "POST /nowhere HTTP/1.1\r\nhost: a\r\n";
 const GET: &[u8] = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -36,9 +36,9 @@ fn is_last(answer: &str) -> bool {
     answer.contains("connection: close")
 }
 
-/// As clients in Python send: head and body in two packets.
+/// Like clients in Python: head and body in two packets.
 #[tokio::test]
-async fn a_connection_outlives_an_unread_body() {
+async fn a_connection_continues_after_an_unread_body() {
     let server = start(Limits { idle: ms(5000), ..limits() }).await;
     let smuggled = String::from_utf8_lossy(GET).into_owned();
     let counted = format!("{REFUSED}content-length: {}\r\n\r\n", smuggled.len());
@@ -64,7 +64,7 @@ async fn a_connection_outlives_an_unread_body() {
 }
 
 #[tokio::test]
-async fn what_follows_an_unread_body_is_answered_in_its_turn() {
+async fn a_request_after_an_unread_body_is_answered_in_order() {
     let server = start(limits()).await;
     let body = [b'x'; 5000];
     let head = format!("{REFUSED}content-length: {}\r\n\r\n", body.len());
@@ -82,9 +82,9 @@ async fn what_follows_an_unread_body_is_answered_in_its_turn() {
     }
 }
 
-/// Limited in time and in bytes; and the rest is not read as a request (CWE-444).
+/// Limited in time and in bytes. The rest is not read as a request (CWE-444).
 #[tokio::test]
-async fn a_connection_that_ends_with_a_body_says_so_and_is_not_reset() {
+async fn a_connection_that_ends_with_a_body_announces_it_without_a_reset() {
     let server = start(Limits { idle: ms(5000), ..limits() }).await;
     let body = [GET, &[b'x'; 300 * 1024]].concat();
     let long = format!("{REFUSED}content-length: {}\r\n\r\n", body.len());
@@ -150,8 +150,8 @@ async fn post(
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a test waits for nothing of the connection's task")]
-async fn an_http2_stream_outlives_an_unread_body() {
+#[expect(clippy::disallowed_methods, reason = "the test does not wait for the task of the connection")]
+async fn an_http2_connection_continues_after_an_unread_body() {
     let server = start(Limits { idle: ms(5000), ..limits() }).await;
     let (mut client, connection) = h2::client::handshake(server.connect().await).await.unwrap();
     tokio::spawn(async move { connection.await.unwrap() });

@@ -19,7 +19,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Short enough for tests, and different enough to tell which one applied.
+/// Short enough for tests, and different enough to show which one applied.
 fn limits() -> Limits {
     Limits {
         header_time: ms(400),
@@ -109,16 +109,16 @@ async fn silent_and_slow_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_and_a_working_one_is_not() {
+async fn an_idle_connection_is_closed_and_an_active_one_is_not() {
     let server = start(limits()).await;
     let (answer, took) = server.say("GET /livez HTTP/1.1\r\nhost: a\r\n\r\n", &[], ZERO).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive"), "{answer}");
     assert!(took > ms(350) && took < ms(3000), "{took:?}");
 }
 
-/// A connection kept by a load balancer, for longer than a head can take.
+/// A connection that a load balancer keeps for longer than a head can take.
 #[tokio::test]
-async fn between_two_requests_a_connection_may_be_idle_and_not_slow() {
+async fn between_requests_a_connection_can_be_idle_but_not_slow() {
     let server = start(Limits { header_time: ms(400), idle: ms(60_000), ..limits() }).await;
     let mut socket = server.connect().await;
     let get = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -140,7 +140,7 @@ async fn between_two_requests_a_connection_may_be_idle_and_not_slow() {
 }
 
 #[tokio::test]
-async fn heads_are_bounded() {
+async fn heads_are_limited() {
     let server = start(limits()).await;
     let many = |count| (0..count).map(|n| format!("h{n}: x\r\n")).collect::<String>();
     let long = format!("h: {}\r\n", "x".repeat(70_000));
@@ -152,7 +152,7 @@ async fn heads_are_bounded() {
 }
 
 #[tokio::test]
-async fn bodies_are_bounded_by_what_arrives() {
+async fn bodies_are_limited_by_their_actual_size() {
     let server = start(limits()).await;
     let body = vec![b'x'; 1024 * 1024];
     let declared =
@@ -168,9 +168,9 @@ async fn bodies_are_bounded_by_what_arrives() {
     assert_eq!(problem(&answer)["error"], "PAYLOAD_TOO_LARGE");
 }
 
-/// A socket closed with unread bytes would discard the response.
+/// A socket that is closed with unread bytes would discard the response.
 #[tokio::test]
-async fn who_is_refused_while_he_sends_can_read_why() {
+async fn a_client_that_is_refused_while_it_sends_can_read_the_response() {
     let server = start(limits()).await;
     for _ in 0..20 {
         let mut socket = server.connect().await;
@@ -185,7 +185,7 @@ async fn who_is_refused_while_he_sends_can_read_why() {
 }
 
 #[tokio::test]
-async fn slow_bodies_and_slow_handlers_are_given_up() {
+async fn slow_bodies_and_slow_handlers_time_out() {
     let server = start(limits()).await;
     let post = "POST /api/v1/actions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
     let (answer, took) = server.say(post, &[&b"x"[..]; 20], ms(50)).await;
@@ -198,7 +198,7 @@ async fn slow_bodies_and_slow_handlers_are_given_up() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_cut() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let endless = poem::endpoint::make_sync(|_| vec![b'x'; 64 * 1024 * 1024]);
     let server = start_with(endless, limits()).await;
     let mut socket = server.connect().await;
@@ -210,7 +210,7 @@ async fn a_client_that_does_not_read_is_cut() {
 }
 
 #[tokio::test]
-async fn connections_are_counted() {
+async fn connections_are_limited() {
     let server = start(Limits { connections_per_peer: 2, ..limits() }).await;
     let get = "GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     let held = (server.connect().await, server.connect().await);
@@ -222,7 +222,7 @@ async fn connections_are_counted() {
 }
 
 #[tokio::test]
-async fn stopping_finishes_what_is_in_flight_and_cuts_what_hangs() {
+async fn a_stop_finishes_requests_in_flight_and_closes_stuck_ones() {
     let slow = poem::endpoint::make(|request: poem::Request| async move {
         let wait = if request.uri().path() == "/hang" { 10_000 } else { 700 };
         sleep(ms(wait)).await;
@@ -240,7 +240,7 @@ async fn stopping_finishes_what_is_in_flight_and_cuts_what_hangs() {
         server.say(&get("/"), &[], ZERO).await.0
     };
     let late = async {
-        // Still accepted, before the listener goes.
+        // Still accepted, before the listener closes.
         sleep(ms(400)).await;
         assert!(!server.ready.is_ready());
         server.say(&get("/"), &[], ZERO).await.0
@@ -263,14 +263,13 @@ async fn stopping_finishes_what_is_in_flight_and_cuts_what_hangs() {
 }
 
 /// Number of responses in the received text.
-fn answers(said: &str) -> usize {
-    said.matches("HTTP/1.1 200").count() + said.matches("HTTP/1.1 404").count()
+fn answers(received: &str) -> usize {
+    received.matches("HTTP/1.1 200").count() + received.matches("HTTP/1.1 404").count()
 }
 
-/// Nothing of a request is left before the next one, and its unread body is not read as the next request
-/// (CWE-444).
+/// Nothing of a request is left before the next one. Its unread body is not read as the next request (CWE-444).
 #[tokio::test]
-async fn what_nobody_reads_of_a_body_is_no_request() {
+async fn an_unread_body_is_not_a_request() {
     let server = start(limits()).await;
     let smuggled = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
     let head = format!("POST /nowhere HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", smuggled.len());
@@ -279,30 +278,30 @@ async fn what_nobody_reads_of_a_body_is_no_request() {
         [(&head, &[&smuggled[..]][..]), (&head, &[&smuggled[..9], &smuggled[9..]]), (&at_once, &[])]
     {
         for pause in [ZERO, ms(5), ms(100)] {
-            let (said, _) = server.say(sent, pieces, pause).await;
-            assert_eq!(answers(&said), 1, "{sent}{pieces:?}\n{said}");
+            let (received, _) = server.say(sent, pieces, pause).await;
+            assert_eq!(answers(&received), 1, "{sent}{pieces:?}\n{received}");
         }
     }
 }
 
 #[tokio::test]
-async fn requests_follow_each_other_however_they_arrive() {
+async fn pipelined_requests_work_in_any_chunks() {
     let server = start(limits()).await;
     let get = "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
     let post = "POST /count HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc";
-    let (said, _) = server.say(&get.repeat(40), &[], ZERO).await;
-    assert_eq!(answers(&said), 40);
-    // The second request ends in the middle of the bytes that arrive at once, the last one later.
+    let (received, _) = server.say(&get.repeat(40), &[], ZERO).await;
+    assert_eq!(answers(&received), 40);
+    // The second request ends in the middle of the bytes that arrive at once, and the last one later.
     let all = [get, post, get, post].concat();
     for cut in [1, get.len() - 1, get.len() + 3, all.len() - 30, all.len() - 1] {
         let (first, rest) = all.split_at(cut);
-        let (said, _) = server.say(first, &[rest.as_bytes()], ms(60)).await;
-        assert_eq!(answers(&said), 4, "{cut}: {said}");
+        let (received, _) = server.say(first, &[rest.as_bytes()], ms(60)).await;
+        assert_eq!(answers(&received), 4, "{cut}: {received}");
     }
 }
 
 #[tokio::test]
-async fn who_reads_slowly_may_ask_again() {
+async fn a_slow_reader_can_send_another_request() {
     const LENGTH: usize = 24 * 1024 * 1024;
     let long = poem::endpoint::make_sync(|_| vec![b'x'; LENGTH]);
     let server = start_with(long, limits()).await;
@@ -312,16 +311,16 @@ async fn who_reads_slowly_may_ask_again() {
         let (mut piece, mut read) = (vec![0; 1024 * 1024], 0);
         while read < LENGTH {
             let length = socket.read(&mut piece).await.unwrap();
-            assert_ne!(length, 0, "hung up after {read}");
+            assert_ne!(length, 0, "disconnected after {read}");
             read += length;
             sleep(ms(5)).await;
         }
     }
 }
 
-/// In frames (RFC 9113 §4.1), whose header fields are those of HPACK's static table (RFC 7541, appendix A).
+/// In frames (RFC 9113 §4.1), with header fields from HPACK's static table (RFC 7541, appendix A).
 #[tokio::test]
-async fn http2_is_spoken_too() {
+async fn http2_works_too() {
     let server = start(limits()).await;
     let fields = [&[0x82, 0x86, 0x04, 6][..], b"/livez", &[0x01, 1], b"a"].concat();
     let length = u8::try_from(fields.len()).unwrap();
@@ -331,7 +330,7 @@ async fn http2_is_spoken_too() {
     for cut in [1, 14, preface.len()] {
         let (head, rest) = preface.split_at(cut);
         let pieces = [rest.as_bytes(), &settings, &get(1), &get(3)];
-        let (said, _) = server.say(head, &pieces, ms(20)).await;
-        assert_eq!(said.matches("alive").count(), 2, "{cut}: {said}");
+        let (received, _) = server.say(head, &pieces, ms(20)).await;
+        assert_eq!(received.matches("alive").count(), 2, "{cut}: {received}");
     }
 }

@@ -1,8 +1,8 @@
-//! What operators of the platform do to accounts.
+//! Operations of superusers on accounts.
 
 use serde_json::json;
 
-use super::{deletion::leave, found_personal, record, refuse_reserved};
+use super::{create_personal_organization, deletion::prepare_removal, record, refuse_reserved};
 use crate::{
     Result,
     base::{
@@ -24,18 +24,18 @@ use crate::{
     tenancy::members,
 };
 
-/// An account that an operator makes for somebody.
+/// A new account that a superuser creates for a user.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
-    /// Whose.
     pub user: NewUser,
-    /// Is he to be an operator of the platform?
+    /// Whether the user becomes a superuser.
     pub is_superuser: bool,
-    /// Was the hash of his password made elsewhere?
+    /// Whether the password hash was imported from another system.
     pub is_imported: bool,
 }
 
-/// Makes an account for somebody. `with_organization`: and, unless he is an operator, an organization of his own.
+/// Creates an account for a user. `with_organization` also creates a personal organization, unless the user is a
+/// superuser.
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
@@ -52,19 +52,19 @@ pub async fn create(
     facts["password_imported"] = json!(new.is_imported);
     record(tx, Action::UserCreated, user.id, Details::created(facts)).await?;
     if with_organization && !new.is_superuser {
-        user.default_organization_id = Some(found_personal(tx, &user).await?.id);
+        user.default_organization_id = Some(create_personal_organization(tx, &user).await?.id);
     }
     Ok(user)
 }
 
-/// One page of the accounts, each as it is shown: two queries, however many there are.
+/// Lists one page of the accounts with their default organizations, with two queries.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn list(db: &Db, filter: UserFilter, listing: PageRequest<UserKey>) -> Result<Page<User>> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "operators look for accounts; they belong to no organization"
+        reason = "superusers list accounts, which belong to no organization"
     )]
     let tx = db.unscoped().await?;
     let mut page = users::list(&tx, filter, listing).await?;
@@ -75,31 +75,31 @@ pub async fn list(db: &Db, filter: UserFilter, listing: PageRequest<UserKey>) ->
     Ok(page)
 }
 
-/// What an operator changes of an account; `None` leaves a field as it is.
+/// The changes of an account by a superuser; `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct AccountChanges {
-    /// What its person could say himself.
+    /// The fields that users can also change themselves.
     pub profile: ProfileChanges,
-    /// The address he logs in with. The operator's word proves it.
+    /// The new e-mail address. It counts as verified.
     pub email: Option<EmailAddress>,
-    /// Is he to be an operator of the platform?
+    /// Whether the user becomes a superuser.
     pub is_superuser: Option<bool>,
 }
 
-/// Changes an account. With another address every log-in and every mailed link ends, and so does the password if the address
-/// before was never verified: whoever opened the account need not be its person. A change that changes nothing leaves no
-/// trace.
+/// Updates an account. A new e-mail address ends all sessions and e-mailed links. If the old address was never
+/// verified, it also removes the password, because another person may have created the account. A change without effect
+/// creates neither a new version nor an audit event.
 ///
 /// # Errors
-/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `EMAIL_TAKEN`, `USERNAME_TAKEN`; `LAST_SUPERUSER`;
-/// `VALIDATION_FAILED` when he is to be an operator whose address is not verified.
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `EMAIL_TAKEN`, `USERNAME_TAKEN`;
+/// `LAST_SUPERUSER`; `VALIDATION_FAILED` when a user without a verified e-mail address would become a superuser.
 pub async fn change(
     tx: &GlobalTx,
     user: UserId,
     changes: AccountChanges,
     expected: &Expected,
 ) -> Result<User> {
-    let (before, is_last_operator) = match changes.is_superuser {
+    let (before, is_last_superuser) = match changes.is_superuser {
         Some(false) => users::lock_with_superusers(tx, user).await?,
         _ => (users::lock(tx, user).await?, false),
     };
@@ -107,10 +107,10 @@ pub async fn change(
     let mut after = before.clone();
     changes.profile.apply(&mut after);
     if let Some(email) = changes.email {
-        readdress(tx, &mut after, email).await?;
+        replace_email(tx, &mut after, email).await?;
     }
     after.is_superuser = changes.is_superuser.unwrap_or(before.is_superuser);
-    if is_last_operator && !after.is_superuser {
+    if is_last_superuser && !after.is_superuser {
         return Err(ErrorCode::LastSuperuser.refuse());
     }
     let is_promoted = after.is_superuser && !before.is_superuser;
@@ -130,8 +130,8 @@ pub async fn change(
     Ok(after)
 }
 
-/// Gives a person who is locked another address. What whoever reads the old mailbox could still do ends.
-async fn readdress(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Result<()> {
+/// Changes the e-mail address of a locked user, and ends everything that the old e-mail address still allows.
+async fn replace_email(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Result<()> {
     let is_another = email.key() != user.email_canonical;
     if is_another {
         refuse_reserved(tx, &email, Some(user.id)).await?;
@@ -151,16 +151,16 @@ async fn readdress(tx: &GlobalTx, user: &mut User, email: EmailAddress) -> Resul
     Ok(())
 }
 
-/// Lets a person log in again. Who may already may still: that leaves no trace.
+/// Activates an account, so that the user can log in again. An active account stays as it is, without an audit event.
 ///
 /// # Errors
-/// `NotFound`, also when his account is deleted.
+/// `NotFound`, also if the account is deleted.
 pub async fn activate(tx: &GlobalTx, user: UserId) -> Result<User> {
     let before = users::lock(tx, user).await?;
     if before.is_active {
         return Ok(before);
     }
-    // One that began while he was being shut out.
+    // A session can have started while the account was being deactivated.
     sessions::revoke(tx, user, RevokeScope::All, "account-activated").await?;
     let after = users::set_active(tx, before.clone(), true).await?;
     let details = Details::changed(users::facts(&before), users::facts(&after));
@@ -168,12 +168,13 @@ pub async fn activate(tx: &GlobalTx, user: UserId) -> Result<User> {
     Ok(after)
 }
 
-/// Shuts a person out: every log-in ends, and he gets no other. Who is shut out stays so, without a trace.
+/// Deactivates an account: all sessions end, and the user cannot log in. A deactivated account stays as it is, without
+/// an audit event.
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER` naming the organizations that would have no active owner.
 pub async fn deactivate(tx: &GlobalTx, user: UserId) -> Result<User> {
-    let before = leave(tx, user).await?;
+    let before = prepare_removal(tx, user).await?;
     if !before.is_active {
         return Ok(before);
     }

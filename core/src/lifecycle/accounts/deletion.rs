@@ -1,4 +1,4 @@
-//! How an account is deleted, and comes back while it can.
+//! Delete and restore accounts.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -22,24 +22,25 @@ use crate::{
     work::offboarding,
 };
 
-/// How long an account can be restored that its person deleted.
+/// Grace period of an account that its user deleted.
 pub const SELF_DELETE_GRACE: TimeDelta = TimeDelta::days(14);
-/// How long an account can be restored that an operator deleted.
+/// Grace period of an account that a superuser deleted.
 pub const ADMIN_DELETE_GRACE: TimeDelta = TimeDelta::days(30);
 
-/// Deletes an account; for the time of `grace` it can be restored. Every log-in ends, and his own organization is
-/// deleted with it. His other memberships stay until he is forgotten: an owner whose account is deleted counts for none.
+/// Deletes an account, which can be restored during `grace`. All sessions end, and the personal organization is deleted
+/// too. Other memberships stay until the account is purged, but an owner with a deleted account does not count as an
+/// owner.
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER` naming the organizations that would have none.
 pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()> {
-    let user = leave(tx, user).await?;
+    let user = prepare_removal(tx, user).await?;
     sessions::still_signed_in(tx).await?;
     let purge_after = tx.now() + grace;
     sessions::revoke(tx, user.id, RevokeScope::All, "account-deleted").await?;
     one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     users::delete(tx, &user, purge_after).await?;
-    for org in personal(tx, user.id).await? {
+    for org in personal_organizations(tx, user.id).await? {
         close(tx, org, purge_after).await?;
     }
     let platform = tx.platform().await?;
@@ -48,12 +49,12 @@ pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()>
     Ok(())
 }
 
-/// The person, locked, after it is sure that neither the platform nor an organization is lost without him. His
-/// organizations are locked before, and his timers stop.
+/// Locks the organizations of a user and the user. Checks that the platform keeps a superuser and each organization an
+/// owner without them. Stops the timers of the user.
 ///
 /// # Errors
 /// `NotFound`; `LAST_SUPERUSER`; `LAST_OWNER`.
-pub(super) async fn leave(tx: &GlobalTx, user: UserId) -> Result<User> {
+pub(super) async fn prepare_removal(tx: &GlobalTx, user: UserId) -> Result<User> {
     let organizations = members::lock_organizations(tx, user).await?;
     let user = users::lock_deletable(tx, user).await?;
     members::refuse_sole_owner(tx, user.id, &organizations).await?;
@@ -61,33 +62,33 @@ pub(super) async fn leave(tx: &GlobalTx, user: UserId) -> Result<User> {
     Ok(user)
 }
 
-/// The organizations that are a person's own, deleted or not: one or none.
-pub(super) async fn personal(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
-    let memberships = members::memberships_of(tx, user).await?.into_iter();
-    Ok(memberships.filter(MembershipRecord::is_personal).map(|one| one.organization).collect())
+/// The personal organizations of a user, deleted or not: at most one.
+pub(super) async fn personal_organizations(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
+    let memberships = members::of(tx, user).await?.into_iter();
+    Ok(memberships.filter(Belonging::is_personal).map(|membership| membership.organization).collect())
 }
 
 async fn close(tx: &GlobalTx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "a person's own organization goes with his account")]
+    #[expect(clippy::disallowed_methods, reason = "the personal organization is deleted with its account")]
     let scope = tx.enter_org(org).await?;
     let organization = organizations::lock(&scope).await?;
     organizations::delete(&scope, organization, purge_after).await
 }
 
-/// Brings a deleted account back, with its organization and its memberships. No log-in of before comes back.
+/// Restores a deleted account with its personal organization and its memberships. Earlier sessions stay ended.
 ///
 /// # Errors
-/// `NotFound` when there is none to bring back; `EMAIL_TAKEN`, `USERNAME_TAKEN` when somebody else has its names by now.
+/// `NotFound` if the account is not deleted; `EMAIL_TAKEN`, `USERNAME_TAKEN` if another account uses them now.
 pub async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
-    let own = personal(tx, user).await?;
+    let own = personal_organizations(tx, user).await?;
     organizations::lock_each(tx, own.iter().copied().collect()).await?;
     let user = users::restore(tx, user).await?;
-    // One that began while the account was being deleted.
+    // A session can have started while the account was being deleted.
     sessions::revoke(tx, user.id, RevokeScope::All, "account-restored").await?;
     for org in own {
         #[expect(
             clippy::disallowed_methods,
-            reason = "a person's own organization comes back with his account"
+            reason = "the personal organization is restored with its account"
         )]
         let scope = tx.enter_org(org).await?;
         let organization = organizations::lock_deleted(&scope).await?;

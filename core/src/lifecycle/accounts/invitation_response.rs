@@ -1,4 +1,4 @@
-//! How whoever was invited comes in, or says that he will not. The token proves the mailbox; nobody need be signed in.
+//! Accept or decline an invitation. The token proves the e-mail address, so no login is needed.
 
 use serde_json::json;
 
@@ -28,79 +28,76 @@ use crate::{
     },
 };
 
-/// What whoever has no account of a proved address says of himself.
+/// The data of a new account for a recipient without one.
 #[derive(Clone, Debug)]
 pub struct NewAccountDetails {
-    /// Of the password he will log in with.
+    /// Hash of the new password.
     pub secret_hash: String,
-    /// Given name.
     pub first_name: Option<Name>,
-    /// Family name.
     pub last_name: Option<Name>,
 }
 
-/// Takes whoever an invitation is for into the organization, with exactly its roles. `me`: who is signed in.
+/// Makes the recipient a member with exactly the roles of the invitation. `me` is the user who is logged in.
 ///
-/// Where the address has no account, one is opened, without an organization of its own. Where nobody has proved that an
-/// account's address is his, anybody may have opened it: its password and its sessions end.
+/// If the e-mail address has no account, this creates one without a personal organization. If an account never verified
+/// the e-mail address, another person may have created it: its password and its sessions end.
 ///
 /// # Errors
-/// `INVITATION_EMAIL_MISMATCH` when somebody else is signed in; `INVITATION_EXPIRED`, also to all but one of many at the
-/// same time; `ORGANIZATION_SUSPENDED`; `INVITATION_UNSUPPORTED` when the inviter may no longer give the roles;
-/// `INACTIVE_USER`; `VALIDATION_FAILED` where a password is needed; `ALREADY_MEMBER`; `EMAIL_TAKEN` when the address is kept
-/// for somebody else. The token stays good then.
+/// `INVITATION_EMAIL_MISMATCH` if another user is logged in; `INVITATION_EXPIRED`, also to all but one of several
+/// concurrent requests; `ORGANIZATION_SUSPENDED`; `INVITATION_UNSUPPORTED` if the inviter can no longer grant the
+/// roles; `INACTIVE_USER`; `VALIDATION_FAILED` if a password is required; `ALREADY_MEMBER`; `EMAIL_TAKEN` if the e-mail
+/// address is reserved for another user. Except after expiry, the token stays valid.
 pub async fn accept(
     tx: &mut GlobalTx,
     link: &OneTimeToken,
-    opened: &InvitationView,
+    view: &InvitationView,
     me: Option<&User>,
-    newcomer: Option<NewAccountDetails>,
+    new_account: Option<NewAccountDetails>,
 ) -> Result<(User, Member)> {
     let email = invitations::stored_email(&link.email)?;
     if me.is_some_and(|me| me.email_canonical != link.email_canonical) {
         return Err(Error::EmailMismatch(email.masked()));
     }
-    let (invitation, scope) = (&opened.invitation, inside(tx, opened).await?);
-    // The organization first: whoever takes the inviter's rights away holds it, too.
+    let (invitation, scope) = (&view.invitation, enter(tx, view).await?);
+    // The organization first: a request that takes the inviter's permissions away locks it too.
     let organization = lock(&scope).await?;
     if organization.status != organizations::ACTIVE {
         return Err(ErrorCode::OrganizationSuspended.refuse());
     }
     consume(tx, link).await?;
-    let given = invitations::grants(&scope, invitation).await?;
+    let roles = invitations::grants(&scope, invitation).await?;
     match invitation.invited_by {
-        Some(inviter) => join::check_inviter(&scope, inviter, &given).await?,
+        Some(inviter) => join::refuse_unsupported(&scope, inviter, &roles).await?,
         None => users::require_superuser(tx, invitation.inviter_id).await?,
     }
     drop(scope);
-    let user = person(tx, email, newcomer).await?;
+    let user = find_or_create_user(tx, email, new_account).await?;
     sessions::still_signed_in(tx).await?;
-    let scope = inside(tx, opened).await?;
-    let member = join::join(&scope, user.id, &given, invitation.invited_by, invitation.id).await?;
+    let scope = enter(tx, view).await?;
+    let member = join::join(&scope, user.id, &roles, invitation.invited_by, invitation.id).await?;
     invitations::close(&scope, invitation, InvitationStatus::Accepted, Action::InvitationAccepted).await?;
     Ok((user, member))
 }
 
-/// Says no to an invitation.
+/// Declines an invitation.
 ///
 /// # Errors
-/// `INVITATION_EXPIRED`, also to all but one of many at the same time.
-pub async fn decline(tx: &GlobalTx, link: &OneTimeToken, opened: &InvitationView) -> Result<()> {
-    let scope = inside(tx, opened).await?;
+/// `INVITATION_EXPIRED`, also to all but one of several concurrent requests.
+pub async fn decline(tx: &GlobalTx, link: &OneTimeToken, view: &InvitationView) -> Result<()> {
+    let scope = enter(tx, view).await?;
     lock(&scope).await?;
     consume(tx, link).await?;
-    invitations::close(&scope, &opened.invitation, InvitationStatus::Declined, Action::InvitationDeclined)
-        .await
+    invitations::close(&scope, &view.invitation, InvitationStatus::Declined, Action::InvitationDeclined).await
 }
 
-async fn inside(tx: &GlobalTx, opened: &InvitationView) -> Result<OrgTx<Platform>> {
-    #[expect(clippy::disallowed_methods, reason = "who has the token of an invitation is no member yet")]
-    tx.enter_org(opened.organization.id).await
+async fn enter(tx: &GlobalTx, view: &InvitationView) -> Result<OrgTx<Platform>> {
+    #[expect(clippy::disallowed_methods, reason = "the recipient of an invitation is not a member yet")]
+    tx.enter_org(view.organization.id).await
 }
 
 async fn lock(scope: &OrgTx<Platform>) -> Result<Organization> {
     join::lock(scope).await.map_err(|error| match error {
-        // Deleted meanwhile.
+        // The organization was deleted meanwhile.
         Error::NotFound(_) => ErrorCode::InvitationExpired.refuse(),
         error => error,
     })
@@ -113,50 +110,58 @@ async fn consume(tx: &GlobalTx, link: &OneTimeToken) -> Result<()> {
     })
 }
 
-/// Whose the mailbox is; he acts from now on.
-async fn person(tx: &mut GlobalTx, email: EmailAddress, newcomer: Option<NewAccountDetails>) -> Result<User> {
-    let user = match users::lock_by_email(tx, &email).await? {
+/// The user with the e-mail address, who becomes the actor of the transaction.
+async fn find_or_create_user(
+    tx: &mut GlobalTx,
+    email: EmailAddress,
+    new_account: Option<NewAccountDetails>,
+) -> Result<User> {
+    let user = match users::with_email(tx, &email).await? {
         Some(user) if !user.is_active => return Err(ErrorCode::InactiveUser.refuse()),
         Some(user) if user.email_verified_at.is_some() => {
-            act(tx, &user);
+            set_actor(tx, &user);
             return Ok(user);
         }
         user => user,
     };
     let mut fields = FieldErrors::default();
-    if newcomer.is_none() {
+    if new_account.is_none() {
         fields.add("password", "REQUIRED", "Choose a password to log in with.");
     }
     fields.into_result()?;
-    let newcomer = newcomer.ok_or(ErrorCode::ValidationFailed.refuse())?;
+    let new_account = new_account.ok_or(ErrorCode::ValidationFailed.refuse())?;
     match user {
-        None => open_account(tx, email, newcomer).await,
-        Some(user) => claim_account(tx, email, user, newcomer).await,
+        None => open_account(tx, email, new_account).await,
+        Some(user) => claim_account(tx, email, user, new_account).await,
     }
 }
 
-async fn open_account(tx: &mut GlobalTx, email: EmailAddress, newcomer: NewAccountDetails) -> Result<User> {
-    let NewAccountDetails { secret_hash, first_name, last_name } = newcomer;
+async fn open_account(
+    tx: &mut GlobalTx,
+    email: EmailAddress,
+    new_account: NewAccountDetails,
+) -> Result<User> {
+    let NewAccountDetails { secret_hash, first_name, last_name } = new_account;
     refuse_reserved(tx, &email, None).await?;
     let new = NewUser { email, username: None, first_name, last_name };
     let user = users::create(tx, new, false, EmailState::Verified).await?;
     credentials::create(tx, user.id, secret_hash).await?;
-    act(tx, &user);
+    set_actor(tx, &user);
     record(tx, Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
     tx.platform().await?.enqueue(&Job::SendWelcome { user: user.id }).await?;
     Ok(user)
 }
 
-/// Gives an account to whoever has its mailbox, and ends what anybody else may hold of it.
+/// Gives an unverified account to the user who proved its e-mail address, and ends the access of all others.
 async fn claim_account(
     tx: &mut GlobalTx,
     email: EmailAddress,
     user: User,
-    newcomer: NewAccountDetails,
+    new_account: NewAccountDetails,
 ) -> Result<User> {
-    act(tx, &user);
+    set_actor(tx, &user);
     credentials::clear(tx, user.id).await?;
-    credentials::create(tx, user.id, newcomer.secret_hash).await?;
+    credentials::create(tx, user.id, new_account.secret_hash).await?;
     one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     sessions::revoke(tx, user.id, RevokeScope::All, "mailbox proved by an invitation").await?;
     let user = users::set_verified_email(tx, user, email).await?;
@@ -168,7 +173,7 @@ async fn claim_account(
     Ok(user)
 }
 
-fn act(tx: &mut GlobalTx, user: &User) {
+fn set_actor(tx: &mut GlobalTx, user: &User) {
     if tx.origin().actor == Actor::Anonymous {
         tx.set_actor(Actor::User(user.id), Some(&user.email));
     }

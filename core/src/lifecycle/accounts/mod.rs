@@ -1,4 +1,4 @@
-//! What spans people and organizations: to register, to found, to join, to leave it all.
+//! Operations that span users and organizations: registration, deletion, new organizations, new members.
 
 mod admin;
 mod invitation_response;
@@ -43,11 +43,11 @@ use crate::{
     },
 };
 
-/// Opens an account. `secret_hash`: of the password. `with_organization`: and an organization of his own. `to_prove`: how
-/// the mailbox is to be proved; `None`: it need not be.
+/// Creates an account. `secret_hash` is the hash of the password. `with_organization` also creates a personal
+/// organization. `to_prove` says how the e-mail address is verified; `None`: it counts as verified.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`; `USERNAME_TAKEN`, unless accounts are hidden: then the username is judged when the mailbox is proved.
+/// `EMAIL_TAKEN`; `USERNAME_TAKEN`. If accounts are hidden, the username is only checked at verification.
 pub async fn register(
     tx: &mut GlobalTx,
     new: NewUser,
@@ -64,7 +64,7 @@ pub async fn register(
     };
     let mut user = users::create(tx, new, false, address).await?;
     credentials::create(tx, user.id, secret_hash).await?;
-    let first_mail = match to_prove {
+    let first_email = match to_prove {
         Some(mail) => {
             let token = one_time_tokens::issue(tx, mail, TokenPurpose::Verify, user.id, &email).await?;
             Job::SendVerification { token: token.id }
@@ -74,45 +74,49 @@ pub async fn register(
     tx.set_actor(Actor::User(user.id), Some(&user.email));
     let platform = tx.platform().await?;
     platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
-    platform.enqueue(&first_mail).await?;
+    platform.enqueue(&first_email).await?;
     if with_organization {
-        // Not stored: who has chosen none works where he has been for the longest time.
-        user.default_organization_id = Some(found_personal(tx, &user).await?.id);
+        // Not stored: without an explicit default, it is the organization that the user joined first.
+        user.default_organization_id = Some(create_personal_organization(tx, &user).await?.id);
     }
     Ok(user)
 }
 
-/// Is the address kept for somebody else, who may still undo the change away from it? Otherwise whoever took his account
-/// over would register it, and the undo would come too late.
+/// Checks that the e-mail address is not reserved for another user, who can still undo its change. Otherwise an
+/// attacker could register it after a takeover, and the undo would fail.
 ///
 /// # Errors
-/// `EMAIL_TAKEN` if so.
-pub(crate) async fn refuse_reserved(tx: &GlobalTx, email: &EmailAddress, but: Option<UserId>) -> Result<()> {
-    let mut kept = one_time_tokens::reserved_for(tx, email).await?;
-    kept.retain(|user| Some(*user) != but);
-    match users::any_exists(tx, &kept).await? {
+/// `EMAIL_TAKEN` if it is reserved.
+pub(crate) async fn refuse_reserved(
+    tx: &GlobalTx,
+    email: &EmailAddress,
+    except: Option<UserId>,
+) -> Result<()> {
+    let mut reserved = one_time_tokens::reserved_for(tx, email).await?;
+    reserved.retain(|user| Some(*user) != except);
+    match users::is_any_living(tx, &reserved).await? {
         true => Err(ErrorCode::EmailTaken.refuse()),
         false => Ok(()),
     }
 }
 
-/// Founds the organization that is a person's own. Part of opening his account.
-async fn found_personal(tx: &GlobalTx, user: &User) -> Result<Organization> {
-    establish(tx, user.id, organizations::new_personal(user), organizations::PERSONAL).await
+/// Creates the personal organization of a new account.
+async fn create_personal_organization(tx: &GlobalTx, user: &User) -> Result<Organization> {
+    insert_organization(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
 }
 
-/// Makes sure that there is an operator of the platform with this address, which needs no proof. One who is an operator
-/// already keeps his password; any other account with this address gets this one, and every log-in ends.
-/// `true`: it was made or promoted now.
+/// Ensures that a superuser with this e-mail address exists. The address counts as verified. An existing superuser
+/// keeps their password. Any other account with this e-mail address gets the new password, and its sessions end.
+/// Returns whether an account was created or promoted.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: String) -> Result<bool> {
     let (user, action) = match users::lock_by_email(tx, &email).await? {
         Some(user) if user.is_superuser => return Ok(false),
         Some(user) => {
             let user = users::promote(tx, user).await?;
-            // Whoever opened the account need not be the one who is made an operator.
+            // Another person may have created the account.
             credentials::set(tx, user.id, secret_hash).await?;
             sessions::revoke(tx, user.id, RevokeScope::All, "promoted").await?;
             one_time_tokens::revoke(tx, user.id, TokenPurpose::ALL).await?;
@@ -130,37 +134,42 @@ pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: S
     Ok(true)
 }
 
-/// Founds an organization; `user` becomes its owner.
+/// Creates an organization with `user` as its owner.
 ///
 /// # Errors
-/// `SLUG_TAKEN`; `NotFound` when his account was deleted at the same time.
+/// `SLUG_TAKEN`; `NotFound` if the account was deleted at the same time.
 pub async fn create_organization(tx: &GlobalTx, user: UserId, new: NewOrganization) -> Result<Organization> {
-    // Whoever is leaving founds nothing that would then have no owner.
+    // Locked, so that a user who is being deleted creates no organization without an owner.
     users::lock(tx, user).await?;
-    establish(tx, user, new, organizations::TEAM).await
+    insert_organization(tx, user, new, organizations::TEAM).await
 }
 
-/// Founds an organization as [`found`] does, unless `user` owns `most` of them by now; deleted ones and their personal one
-/// do not count.
+/// Like [`create_organization`], unless `user` already owns `most` organizations. Deleted and personal organizations do
+/// not count.
 ///
 /// # Errors
-/// `ORGANIZATION_LIMIT`, and those of [`found`].
+/// `ORGANIZATION_LIMIT`, and those of [`create_organization`].
 pub async fn create_organization_within(
     tx: &GlobalTx,
     user: UserId,
     new: NewOrganization,
     most: u64,
 ) -> Result<Organization> {
-    // Locked, so that of two who found at once the second is counted.
+    // Locked, so that two concurrent requests are counted one after the other.
     users::lock(tx, user).await?;
     if members::count_owned_teams(tx, user).await? >= most {
         return Err(ErrorCode::OrganizationLimit.refuse());
     }
-    establish(tx, user, new, organizations::TEAM).await
+    insert_organization(tx, user, new, organizations::TEAM).await
 }
 
-async fn establish(tx: &GlobalTx, owner: UserId, new: NewOrganization, kind: &str) -> Result<Organization> {
-    #[expect(clippy::disallowed_methods, reason = "nobody can be a member of what is only being founded")]
+async fn insert_organization(
+    tx: &GlobalTx,
+    owner: UserId,
+    new: NewOrganization,
+    kind: &str,
+) -> Result<Organization> {
+    #[expect(clippy::disallowed_methods, reason = "a new organization has no members yet")]
     let org = tx.enter_org(OrgId::new(tx.now())).await?;
     let organization = organizations::create(&org, new, kind).await?;
     roles::create_builtin(&org).await?;
@@ -168,17 +177,17 @@ async fn establish(tx: &GlobalTx, owner: UserId, new: NewOrganization, kind: &st
     Ok(organization)
 }
 
-/// Takes a person into an organization, with one role. For the program itself: no member is asked.
+/// Adds a user to an organization with one role. Only for the command line, because it checks no permission.
 ///
 /// # Errors
-/// `CONFLICT` when he belongs to it already.
+/// `CONFLICT` if the user is a member already.
 pub async fn join(tx: &GlobalTx, org: OrgId, user: UserId, role: BuiltinRole) -> Result<Member> {
-    #[expect(clippy::disallowed_methods, reason = "the command line answers to nobody's membership")]
+    #[expect(clippy::disallowed_methods, reason = "the command line checks no membership")]
     let org = tx.enter_org(org).await?;
     members::add(&org, user, role).await
 }
 
-/// Records what happened to an account: it belongs to no organization, so it stands in the platform's log.
+/// Records an event of an account in the log of the platform, because accounts belong to no organization.
 async fn record(tx: &GlobalTx, action: Action, user: UserId, details: Details) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, user, details).await

@@ -1,4 +1,4 @@
-//! Another password.
+//! Change a user's password.
 
 use serde_json::json;
 
@@ -18,11 +18,11 @@ use crate::{
     },
 };
 
-/// Gives a person another password, by its hash. Every log-in but this `session` ends, and he is told by mail.
+/// Sets a new password by its hash. All sessions except `session` end, and the user gets an e-mail.
 ///
 /// # Errors
-/// `PASSWORD_MISMATCH` naming `field` when the password was changed since it was proved; `INVALID_TOKEN` when he was
-/// logged out.
+/// `PASSWORD_MISMATCH` naming `field` if the password changed after it was checked; `INVALID_TOKEN` if the session
+/// ended.
 pub async fn change_password(
     tx: &GlobalTx,
     proof: &PasswordProof,
@@ -30,20 +30,20 @@ pub async fn change_password(
     session: SessionId,
     secret_hash: String,
 ) -> Result<User> {
-    // Locked, so that whoever set another password, or logged him out, is seen: he may be a thief.
-    let person = users::lock(tx, proof.user).await?;
-    let user = person.id;
+    // Locked, so that this sees a concurrent new password or logout. This request may come from an attacker.
+    let locked_user = users::lock(tx, proof.user).await?;
+    let user = locked_user.id;
     sessions::still_signed_in(tx).await?;
     if !credentials::is_current(tx, proof).await? {
         return Err(credentials::mismatch(field));
     }
     credentials::set(tx, user, secret_hash).await?;
     sessions::revoke(tx, user, RevokeScope::Others(session), "password-changed").await?;
-    // Whoever knew the old one may have asked for them.
+    // Somebody who knew the old password may have requested them.
     one_time_tokens::revoke(tx, user, &[TokenPurpose::Reset, TokenPurpose::Email]).await?;
     let platform = tx.platform().await?;
     let details = Details::created(json!({ "kind": "password" }));
     platform.record(Action::UserPasswordChanged, user, details).await?;
     platform.enqueue(&Job::SendPasswordChanged { user }).await?;
-    Ok(person)
+    Ok(locked_user)
 }

@@ -1,4 +1,4 @@
-//! A person's profile, whose default organization is one of his.
+//! A user's profile with their default organization.
 
 use crate::{
     Result,
@@ -8,19 +8,19 @@ use crate::{
     tenancy::members,
 };
 
-/// A person as he is shown: his default organization is one he is in, or `None`.
+/// Adds the default organization, which is one that the user is a member of, or `None`.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn with_default_organization(db: &Db, user: User) -> Result<User> {
     let default_organization_id = members::default_organization(db, &user).await?;
     Ok(User { default_organization_id, ..user })
 }
 
-/// Changes a profile. A change that changes nothing leaves no trace: neither a new version nor an event.
+/// Updates a profile. A change without effect creates neither a new version nor an audit event.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` when he is no active member of his default organization; `USERNAME_TAKEN`;
+/// `VALIDATION_FAILED` if the user is not an active member of the default organization; `USERNAME_TAKEN`;
 /// `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn change_profile(
     tx: &GlobalTx,

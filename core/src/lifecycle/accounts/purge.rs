@@ -1,9 +1,9 @@
-//! How an account is forgotten when its grace is over.
+//! Purge deleted accounts after their grace period.
 
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::json;
 
-use super::deletion::personal;
+use super::deletion::personal_organizations;
 use crate::{
     Error, Result,
     base::{
@@ -20,17 +20,17 @@ use crate::{
     work::{offboarding, period_locks, projects, tags, tasks, time_entries},
 };
 
-macro_rules! emptied { ($($table:path),+ $(,)?) => {
-    /// Deletes every row of the organization, children before their parents: references have no cascade. The audit
-    /// log stays: it can only be added to.
+macro_rules! purge_order { ($($table:path),+ $(,)?) => {
+    /// Deletes every row of the organization, children before parents, because foreign keys do not cascade. The audit
+    /// log stays, because it is append-only.
     async fn empty(tx: &OrgTx<Platform>) -> Result<()> {
         $(tx.delete::<$table>(<$table as TenantTable>::ID.is_not_null()).await?;)+
         Ok(())
     }
 }}
 
-// `tests/layers.rs` misses a table that is not here.
-emptied! {
+// `tests/layers.rs` fails if a table is missing here.
+purge_order! {
     idempotency::Entity,
     emails::Entity,
     outbox::Entity,
@@ -53,25 +53,24 @@ emptied! {
     organizations::Entity,
 }
 
-/// Removes the organization for good, with everything in it but its audit log.
+/// Removes the organization permanently, with everything in it except its audit log.
 pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
     empty(scope).await?;
     let details = Details::removed(json!({ "kind": kind }));
     scope.record(Action::OrganizationPurged, scope.org(), details).await
 }
 
-/// Forgets every person whose account was deleted and whose grace is over; gives their number. One that cannot be
-/// forgotten keeps nobody else from it, and is tried again.
+/// Anonymizes all users whose grace period is over, and returns their number. A failure for one user does not stop the
+/// others, and is retried later.
 ///
 /// # Errors
-/// Whatever the database refuses when asked for them; and what kept the last one from being forgotten whom it was not
-/// possible to forget, once nobody else is left.
+/// Errors of the database when it lists them; the last failure, if no user was anonymized.
 pub async fn purge(db: &Db) -> Result<u64> {
     let (mut purged, mut failure) = (0, None);
     for user in users::due(db).await? {
-        match forget(db, user).await {
+        match purge_account(db, user).await {
             Ok(()) => purged += 1,
-            // Restored, or forgotten by another worker, now or in a moment.
+            // The account was restored, or another worker is purging it.
             Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
             Err(error) => {
                 tracing::error!(%error, %user, "could not purge an account");
@@ -85,35 +84,35 @@ pub async fn purge(db: &Db) -> Result<u64> {
     }
 }
 
-/// In one transaction: the row stays without a word about the person, everything that was his alone goes.
-async fn forget(db: &Db, user: UserId) -> Result<()> {
+/// Runs in one transaction. The row of the user stays without personal data. Everything else of the user is deleted.
+async fn purge_account(db: &Db, user: UserId) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     let found = users::find_due(&tx, user).await?;
-    let mut concerned = invitations::organizations_inviting(&tx, &found.email_canonical).await?;
-    concerned.extend(personal(&tx, user).await?);
+    let mut concerned = invitations::inviting(&tx, &found.email_canonical).await?;
+    concerned.extend(personal_organizations(&tx, user).await?);
     organizations::lock_each(&tx, concerned).await?;
-    let was = users::anonymize(&tx, user).await?;
+    let before = users::anonymize(&tx, user).await?;
     credentials::clear(&tx, user).await?;
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
     tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
-    let memberships = members::memberships_of(&tx, user).await?;
-    offboarding::lock(&tx, &memberships).await?;
+    let memberships = members::of(&tx, user).await?;
+    offboarding::lock_memberships(&tx, &memberships).await?;
     for membership in memberships {
-        #[expect(clippy::disallowed_methods, reason = "who is forgotten leaves every organization")]
+        #[expect(clippy::disallowed_methods, reason = "an anonymized user leaves every organization")]
         let scope = tx.enter_org(membership.organization).await?;
         if membership.is_personal() {
             erase(&scope, &membership.kind).await?;
         } else if !membership.is_over() {
-            offboarding::depart(&scope, &membership).await?;
+            offboarding::end_membership(&scope, &membership).await?;
         }
     }
-    invitations::erase(&tx, &was.email_canonical).await?;
+    invitations::erase(&tx, &before.email_canonical).await?;
     let platform = tx.platform().await?;
-    // What he asked for once says who he was.
-    let asked = Condition::all().add(idempotency::Column::UserId.eq(user));
-    platform.delete::<idempotency::Entity>(asked).await?;
-    let his = emails::Column::To.is_in([was.email, was.email_canonical]);
-    platform.delete::<emails::Entity>(his).await?;
+    // Stored responses contain personal data.
+    let stored_responses = Condition::all().add(idempotency::Column::UserId.eq(user));
+    platform.delete::<idempotency::Entity>(stored_responses).await?;
+    let deliveries = emails::Column::To.is_in([before.email, before.email_canonical]);
+    platform.delete::<emails::Entity>(deliveries).await?;
     platform.record(Action::UserPurged, user, Details::removed(json!({}))).await?;
     drop(platform);
     audit::erase(&tx, user).await?;

@@ -1,4 +1,5 @@
-//! What was proved before a transaction is asked again in it: meanwhile a reset may have ended it.
+//! A password or session that was checked before a transaction is checked again in it, because a reset can have ended
+//! it.
 
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ fn secret(text: &str) -> Secret<String> {
 }
 
 impl Ada {
-    /// Registered and logged in.
+    /// A registered user with a session.
     async fn new() -> Self {
         let (sandbox, passwords) = (TestDb::new().await, Passwords::new().unwrap());
         let hash = passwords.hash(secret("old")).await.unwrap();
@@ -73,18 +74,13 @@ impl Ada {
         let throttle = LoginThrottle::new(&master, Rate::parse("5/15min").unwrap(), None);
         let devices = DeviceCookies::new(&master);
         let (db, passwords) = (self.db(), &self.passwords);
-        let verifier = PasswordVerifier {
-            db,
-            passwords,
-            login_throttle: &throttle,
-            devices: &devices,
-            hides_unverified: false,
-        };
-        let nowhere = LoginSource { address: None, device: None };
-        verifier.log_in(EMAIL, secret("old"), nowhere, &RequestTrail::default()).await.unwrap()
+        let verifier =
+            Verifier { db, passwords, guesses: &throttle, devices: &devices, hides_unproved: false };
+        let source = LoginSource { address: None, device: None };
+        verifier.log_in(EMAIL, secret("old"), source, &RequestTrail::default()).await.unwrap()
     }
 
-    /// As by a mailed link: another password, and every session ends.
+    /// Sets another password and ends all sessions, like a password reset.
     async fn reset(&self) {
         let tx = self.db().begin_global(AuditOrigin::SYSTEM).await.unwrap();
         users::lock(&tx, self.user).await.unwrap();
@@ -94,18 +90,18 @@ impl Ada {
     }
 }
 
-fn refused<T>(outcome: Result<T>) -> Option<ErrorCode> {
+fn error_code<T>(outcome: Result<T>) -> Option<ErrorCode> {
     outcome.err().map(|error| error.code())
 }
 
 #[tokio::test]
-async fn a_password_proved_before_a_reset_logs_nobody_in_and_proves_nothing() {
+async fn a_password_checked_before_a_reset_proves_nothing() {
     let ada = Ada::new().await;
     let proof = ada.proof().await;
     let mut tx = ada.begin().await;
     assert!(sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await.is_ok());
     drop(tx);
-    // It ends no session: the password alone is what is asked for again.
+    // No session ends: only the password is checked again.
     let tx = ada.begin().await;
     credentials::set(&tx, ada.user, "another".into()).await.unwrap();
     tx.platform().await.unwrap().recorded();
@@ -113,20 +109,20 @@ async fn a_password_proved_before_a_reset_logs_nobody_in_and_proves_nothing() {
 
     let mut tx = ada.begin().await;
     let log_in = sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await;
-    assert_eq!(refused(log_in), Some(ErrorCode::InvalidCredentials));
+    assert_eq!(error_code(log_in), Some(ErrorCode::InvalidCredentials));
     let change = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
-    assert_eq!(refused(change), Some(ErrorCode::PasswordMismatch));
+    assert_eq!(error_code(change), Some(ErrorCode::PasswordMismatch));
     let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
-    assert_eq!(refused(again), Some(ErrorCode::PasswordMismatch));
+    assert_eq!(error_code(again), Some(ErrorCode::PasswordMismatch));
 }
 
 #[tokio::test]
-async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
+async fn an_ended_session_changes_nothing() {
     let ada = Ada::new().await;
     let proof = ada.proof().await;
     let mail = EmailTokens::new(&MasterKey::new("k".repeat(32)), &Config::read(&Sources::only(&[])).unwrap());
     let address = || EmailAddress::parse("thief@example.com").unwrap();
-    // While he is signed in, each of them is his to do.
+    // With a valid session, each operation is allowed.
     let tx = ada.begin().await;
     assert!(email_links::change(&tx, &mail, ada.user, address()).await.is_ok());
     drop(tx);
@@ -140,10 +136,10 @@ async fn whoever_was_logged_out_changes_nothing_that_he_had_begun() {
     ada.reset().await;
     let tx = ada.begin().await;
     let change = email_links::change(&tx, &mail, ada.user, address()).await;
-    assert_eq!(refused(change), Some(ErrorCode::InvalidToken));
+    assert_eq!(error_code(change), Some(ErrorCode::InvalidToken));
     let password = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
-    assert_eq!(refused(password), Some(ErrorCode::InvalidToken));
+    assert_eq!(error_code(password), Some(ErrorCode::InvalidToken));
     let again = sessions::reauthenticate(&tx, ada.session, &proof, "password").await;
-    assert_eq!(refused(again), Some(ErrorCode::InvalidToken));
-    assert_eq!(refused(remove(&tx, ada.user, SELF_DELETE_GRACE).await), Some(ErrorCode::InvalidToken));
+    assert_eq!(error_code(again), Some(ErrorCode::InvalidToken));
+    assert_eq!(error_code(remove(&tx, ada.user, SELF_DELETE_GRACE).await), Some(ErrorCode::InvalidToken));
 }

@@ -1,4 +1,4 @@
-//! What a mail says, before it is put into words.
+//! The data of an e-mail, before a template renders it.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::{
 };
 
 macro_rules! templates { ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
-    /// Which words a mail is put into.
+    /// The template of an e-mail.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Template { $($(#[$doc])* $name),+ }
 
     impl Template {
-        /// Every one.
+        /// All templates.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-        /// As its files are named, and as the list of mails shows it.
+        /// The name of its files, and its name in the list of e-mails.
         pub const fn as_str(self) -> &'static str {
             match self { $(Self::$name => $text),+ }
         }
@@ -26,36 +26,36 @@ macro_rules! templates { ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => 
 }}
 
 templates! {
-    /// The link that verifies an address.
+    /// The link that verifies an e-mail address.
     Verify = "verify",
-    /// A greeting to a new user.
+    /// A welcome to a new user.
     Welcome = "welcome",
-    /// Somebody logged in on a device that was not used before.
+    /// A login on a device that was not used before.
     NewDevice = "new_device",
-    /// Somebody used an old refresh token; the session was ended.
+    /// An old refresh token was used, so the session ended.
     RefreshReuse = "refresh_reuse",
-    /// Somebody wanted to register an address that has an account.
+    /// A registration with an e-mail address that already has an account.
     AlreadyRegistered = "already_registered",
     /// The link that sets a new password.
     Reset = "reset",
     /// The password was changed.
     PasswordChanged = "password_changed",
-    /// The link that confirms a new address.
+    /// The link that confirms a new e-mail address.
     EmailChange = "email_change",
-    /// To the old address: it is about to change, with the link that undoes it.
+    /// To the old e-mail address: the announced change, with the link that undoes it.
     EmailChangeNotice = "email_change_notice",
     /// The account was deleted.
     AccountDeleted = "account_deleted",
-    /// The link that takes somebody into an organization.
+    /// The link that accepts an invitation.
     Invitation = "invitation",
     /// An organization is offered to a member.
     OwnershipOffered = "ownership_offered",
-    /// An operator tries whether mails arrive.
+    /// A test e-mail of an operator.
     Test = "test",
 }
 
 impl Template {
-    /// That of a job's mail.
+    /// The template of a job's e-mail.
     pub const fn of(job: &Job) -> Self {
         match job {
             Job::SendWelcome { .. } => Self::Welcome,
@@ -74,79 +74,74 @@ impl Template {
     }
 }
 
-/// What came of looking up what a mail says.
+/// The result of composing an e-mail.
 pub enum Composed {
-    /// It is to be sent.
     Send(EmailContent),
-    /// It is not to be sent, now or later.
+    /// The e-mail is no longer needed, now or later.
     Skip {
-        /// The mailbox; empty where nobody is left.
+        /// E-mail address; empty if no recipient is left.
         to: String,
-        /// Why, in words for operators.
+        /// For operators.
         reason: &'static str,
     },
 }
 
-/// What a mail says. No `Debug`: its link acts.
+/// The data of an e-mail. Without `Debug`, because it contains a link with a token.
 pub struct EmailContent {
-    /// The mailbox: the local part as it was typed, the domain as DNS has it.
+    /// E-mail address: the local part as entered, the domain in ASCII.
     pub to: String,
-    /// Which words.
     pub template: Template,
-    /// In which language (BCP 47).
+    /// A BCP 47 language tag.
     pub locale: String,
-    /// What the person is called; `None` unless the mailbox was proved to be his. Whoever registers with somebody else's
-    /// address would otherwise have words of his sent there.
+    /// Name of the recipient; `None` unless the e-mail address is verified. Otherwise a registration with the e-mail
+    /// address of another person could send them any text.
     pub name: Option<String>,
-    /// What it asks its reader to follow.
+    /// The link to follow.
     pub link: Option<Link>,
-    /// The log-in it tells of.
+    /// The device of the login.
     pub device: Option<Device>,
-    /// Until when a deleted account can be brought back, or an offer accepted.
+    /// When a deleted account is purged, or an offer expires.
     pub until: Option<DateTime<Utc>>,
-    /// Who invites whom into what.
+    /// Names in an invitation or an offer.
     pub invitation: Option<Box<InvitationNames>>,
 }
 
-/// What an invitation tells. Whoever gets it need not know either, so that their names carry no links.
+/// The names in an invitation. Recipients may know neither, so the names contain no links.
 pub struct InvitationNames {
     organization: String,
     inviter: String,
 }
 
 impl InvitationNames {
-    /// Into what, and by whom, as they are called.
+    /// Removes links from both names.
     pub fn new(organization: &str, inviter: &str) -> Self {
         Self { organization: without_links(organization), inviter: without_links(inviter) }
     }
 
-    /// What the organization is called.
     pub fn organization(&self) -> &str {
         &self.organization
     }
 
-    /// What the person who invites is called.
     pub fn inviter(&self) -> &str {
         &self.inviter
     }
 }
 
-/// A link that acts.
+/// A link with a token.
 pub struct Link {
-    /// Its address, with the token in the fragment.
+    /// The URL, with the token in the fragment.
     pub url: Secret<String>,
-    /// How long it was good when it was made.
+    /// Lifetime of the token from its creation.
     pub lifetime: Duration,
-    /// Until when it is good.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Where somebody logged in.
+/// The device of a login.
 pub struct Device {
-    /// What he calls it, or what it calls itself.
+    /// Name of the device, or its user agent.
     pub name: Option<String>,
-    /// Its address.
+    /// IP address.
     pub ip: Option<String>,
-    /// When he did.
+    /// Time of the login.
     pub at: DateTime<Utc>,
 }

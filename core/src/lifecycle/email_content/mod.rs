@@ -1,5 +1,5 @@
-//! What the mails of jobs say: looked up when they are sent, since a job holds ids only, and much may have changed since
-//! it was asked for.
+//! The content of the e-mails of jobs. It is queried when an e-mail is sent, because a job contains only ids, and the
+//! data can have changed since it was enqueued.
 
 mod invitation;
 mod content;
@@ -31,49 +31,51 @@ use crate::{
     },
 };
 
-/// Most characters that are shown of a device's name.
+/// Maximum characters of a device name in an e-mail.
 const LONGEST: usize = 80;
 
-/// What the mail of `job` says, or why none is to be sent. Links lead below `public_url`.
+/// Composes the e-mail of `job`, or returns why it is not needed. Links start with `public_url`.
 ///
 /// # Errors
-/// Whatever the database refuses; nothing is known then, and the job is to be tried again.
+/// Errors of the database. The job must then be retried.
 pub async fn compose(db: &Db, mail: &EmailTokens, public_url: &str, job: &Job) -> Result<Composed> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "people, their log-ins and links belong to no organization; whom a link invites is in none"
+        reason = "users, sessions and links belong to no organization, and recipients of invitations are in none"
     )]
     let tx = db.unscoped().await?;
-    let desk = Composer { tx, mail, public_url, template: Template::of(job) };
+    let composer = Composer { tx, mail, public_url, template: Template::of(job) };
     match *job {
-        Job::SendWelcome { user } => desk.to_active(user).await,
-        Job::SendAlreadyRegistered { user } | Job::SendPasswordChanged { user } => desk.to_living(user).await,
-        Job::SendNewDevice { user, session } | Job::SendRefreshReuse { user, session } => {
-            desk.of_log_in(user, session).await
+        Job::SendWelcome { user } => composer.to_active(user).await,
+        Job::SendAlreadyRegistered { user } | Job::SendPasswordChanged { user } => {
+            composer.to_not_deleted(user).await
         }
-        Job::SendAccountDeleted { user } => desk.to_deleted(user).await,
+        Job::SendNewDevice { user, session } | Job::SendRefreshReuse { user, session } => {
+            composer.about_login(user, session).await
+        }
+        Job::SendAccountDeleted { user } => composer.to_deleted(user).await,
         Job::SendVerification { token }
         | Job::SendPasswordReset { token }
-        | Job::SendEmailChange { token } => desk.with_link(token, User::is_welcome).await,
-        // Who was shut out can still undo what a thief changed before.
-        Job::SendEmailChangeNotice { token } => desk.with_link(token, User::is_living).await,
-        Job::SendInvitation { token } => desk.of_invitation(token).await,
-        Job::SendOwnershipOffered { transfer } => desk.of_offer(transfer).await,
+        | Job::SendEmailChange { token } => composer.with_link(token, User::can_log_in).await,
+        // A deactivated user can still undo a change by an attacker.
+        Job::SendEmailChangeNotice { token } => composer.with_link(token, User::is_not_deleted).await,
+        Job::SendInvitation { token } => composer.about_invitation(token).await,
+        Job::SendOwnershipOffered { transfer } => composer.about_transfer(transfer).await,
     }
 }
 
 impl User {
-    fn is_living(&self) -> bool {
+    fn is_not_deleted(&self) -> bool {
         self.deleted_at.is_none()
     }
 
-    /// May he do what a link offers?
-    fn is_welcome(&self) -> bool {
-        self.is_living() && self.is_active
+    /// Whether the user can do what a link offers.
+    fn can_log_in(&self) -> bool {
+        self.is_not_deleted() && self.is_active
     }
 }
 
-/// Where one letter is written.
+/// Composes one e-mail.
 struct Composer<'a> {
     tx: Unscoped,
     mail: &'a EmailTokens,
@@ -83,54 +85,54 @@ struct Composer<'a> {
 
 impl Composer<'_> {
     async fn to_active(&self, user: UserId) -> Result<Composed> {
-        self.to(user, |user| match user.is_welcome() {
+        self.to(user, |user| match user.can_log_in() {
             true => None,
             false => Some("the account was deleted or deactivated"),
         })
         .await
     }
 
-    async fn to_living(&self, user: UserId) -> Result<Composed> {
-        self.to(user, |user| (!user.is_living()).then_some("the account was deleted")).await
+    async fn to_not_deleted(&self, user: UserId) -> Result<Composed> {
+        self.to(user, |user| (!user.is_not_deleted()).then_some("the account was deleted")).await
     }
 
-    /// A letter to a person, unless there is a reason against it.
-    async fn to(&self, user: UserId, against: fn(&User) -> Option<&'static str>) -> Result<Composed> {
-        let Some(user) = self.user(user).await? else { return Ok(gone()) };
-        Ok(match against(&user) {
-            Some(reason) => needless(&user, reason),
-            None => Composed::Send(self.letter(&user)),
+    /// An e-mail to a user, unless `skip_reason` returns a reason not to send it.
+    async fn to(&self, user: UserId, skip_reason: fn(&User) -> Option<&'static str>) -> Result<Composed> {
+        let Some(user) = self.user(user).await? else { return Ok(skip_missing()) };
+        Ok(match skip_reason(&user) {
+            Some(reason) => skip(&user, reason),
+            None => Composed::Send(self.content(&user)),
         })
     }
 
-    /// He wants to know, also when the session is long over; not when nothing is left of it to tell.
-    async fn of_log_in(&self, user: UserId, session: SessionId) -> Result<Composed> {
-        let Some(user) = self.user(user).await? else { return Ok(gone()) };
-        if !user.is_living() {
-            return Ok(needless(&user, "the account was deleted"));
+    /// An e-mail about a login. It is sent after the session ends, but not after its row is deleted.
+    async fn about_login(&self, user: UserId, session: SessionId) -> Result<Composed> {
+        let Some(user) = self.user(user).await? else { return Ok(skip_missing()) };
+        if !user.is_not_deleted() {
+            return Ok(skip(&user, "the account was deleted"));
         }
         let session = self.one::<Session>(sessions::Entity, sessions::Column::Id.eq(session)).await?;
-        let Some(session) = session else { return Ok(needless(&user, "the session no longer exists")) };
+        let Some(session) = session else { return Ok(skip(&user, "the session no longer exists")) };
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(Device { name, ip: session.ip, at: session.auth_time });
-        Ok(Composed::Send(EmailContent { device, ..self.letter(&user) }))
+        Ok(Composed::Send(EmailContent { device, ..self.content(&user) }))
     }
 
     async fn to_deleted(&self, user: UserId) -> Result<Composed> {
-        let Some(user) = self.user(user).await? else { return Ok(gone()) };
-        Ok(match user.is_living() {
-            true => needless(&user, "the account was restored"),
-            false => Composed::Send(EmailContent { until: user.purge_after, ..self.letter(&user) }),
+        let Some(user) = self.user(user).await? else { return Ok(skip_missing()) };
+        Ok(match user.is_not_deleted() {
+            true => skip(&user, "the account was restored"),
+            false => Composed::Send(EmailContent { until: user.purge_after, ..self.content(&user) }),
         })
     }
 
     async fn with_link(&self, token: OneTimeTokenId, is_for: fn(&User) -> bool) -> Result<Composed> {
         let token = one_time_tokens::Column::Id.eq(token);
         let Some(token) = self.one::<OneTimeToken>(one_time_tokens::Entity, token).await? else {
-            return Ok(gone());
+            return Ok(skip_missing());
         };
-        let to = mailbox(&token.email, &token.email_canonical);
+        let to = ascii_address(&token.email, &token.email_canonical);
         let user = match token.user_id {
             Some(user) => self.user(user).await?,
             None => None,
@@ -145,18 +147,18 @@ impl Composer<'_> {
                 };
                 let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
                 let link = Some(Link { url, lifetime, expires_at: token.expires_at });
-                // The mailbox of a new address is anybody's until he has followed the link.
-                let name = self.letter(user).name.filter(|_| token.email_canonical == user.email_canonical);
-                return Ok(Composed::Send(EmailContent { to, link, name, ..self.letter(user) }));
+                // A new e-mail address is unverified until its link is followed.
+                let name = self.content(user).name.filter(|_| token.email_canonical == user.email_canonical);
+                return Ok(Composed::Send(EmailContent { to, link, name, ..self.content(user) }));
             }
             _ => "the account was deleted or deactivated",
         };
         Ok(Composed::Skip { to, reason })
     }
 
-    fn letter(&self, user: &User) -> EmailContent {
+    fn content(&self, user: &User) -> EmailContent {
         EmailContent {
-            to: mailbox(&user.email, &user.email_canonical),
+            to: ascii_address(&user.email, &user.email_canonical),
             template: self.template,
             locale: user.locale.clone(),
             name: user.email_verified_at.and_then(|_| name(user)),
@@ -167,44 +169,44 @@ impl Composer<'_> {
         }
     }
 
-    /// The person, unless he is forgotten.
+    /// The user, unless anonymized.
     async fn user(&self, user: UserId) -> Result<Option<User>> {
         let user: Option<User> = self.one(users::Entity, users::Column::Id.eq(user)).await?;
-        Ok(user.filter(|user| user.is_living() || user.purge_after.is_some()))
+        Ok(user.filter(|user| user.is_not_deleted() || user.purge_after.is_some()))
     }
 
     async fn one<M: FromQueryResult + Send + Sync>(
         &self,
         table: impl IdenStatic + 'static,
-        is_it: SimpleExpr,
+        condition: SimpleExpr,
     ) -> Result<Option<M>> {
         let mut query = Query::select();
-        query.column(Asterisk).from(table).and_where(is_it);
+        query.column(Asterisk).from(table).and_where(condition);
         Ok(self.tx.rows(&query).await?.into_iter().next())
     }
 }
 
-/// Nobody is left to be written to.
-const fn gone() -> Composed {
+/// No recipient is left.
+const fn skip_missing() -> Composed {
     Composed::Skip { to: String::new(), reason: "the object of this e-mail no longer exists" }
 }
 
-fn needless(user: &User, reason: &'static str) -> Composed {
-    Composed::Skip { to: mailbox(&user.email, &user.email_canonical), reason }
+fn skip(user: &User, reason: &'static str) -> Composed {
+    Composed::Skip { to: ascii_address(&user.email, &user.email_canonical), reason }
 }
 
-/// The names somebody gave himself; never a part of his address, which would greet him oddly.
+/// The name that the user chose; never a part of the e-mail address.
 fn name(user: &User) -> Option<String> {
     let has_name = user.first_name.is_some() || user.last_name.is_some() || user.username.is_some();
     has_name.then(|| user.display_name())
 }
 
-/// An address that every mail server understands: its domain is that of its canonical form, in ASCII (RFC 5890).
-fn mailbox(typed: &str, canonical: &str) -> String {
-    let local = typed.rsplit_once('@').map(|(local, _)| local);
+/// An e-mail address that every mail server understands: its domain is in the canonical ASCII form (RFC 5890).
+fn ascii_address(entered: &str, canonical: &str) -> String {
+    let local = entered.rsplit_once('@').map(|(local, _)| local);
     let domain = canonical.rsplit_once('@').map(|(_, domain)| domain);
     match (local, domain) {
         (Some(local), Some(domain)) => format!("{local}@{domain}"),
-        _ => typed.to_owned(),
+        _ => entered.to_owned(),
     }
 }

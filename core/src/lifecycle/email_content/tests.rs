@@ -1,4 +1,4 @@
-//! Which mails are sent, to whom, and which are not any more.
+//! Which e-mails are sent, to which address, and which are no longer needed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -13,7 +13,7 @@ use crate::{
     },
     identity::{
         one_time_tokens::TokenPurpose,
-        sessions::{Device as Seen, SessionPolicy},
+        sessions::{Device as SessionDevice, SessionPolicy},
     },
     lifecycle::accounts,
     runtime::config::{Config, Sources},
@@ -43,8 +43,8 @@ struct Ada {
 }
 
 impl Ada {
-    /// Registered, her address proved or not.
-    async fn new(is_proved: bool) -> Self {
+    /// Registers a user, with a verified e-mail address or without.
+    async fn new(is_verified: bool) -> Self {
         let (sandbox, mail) = (TestDb::new().await, mail_of("k"));
         let user = sandbox.tenant("ada").await.owner;
         let ada = Self { sandbox, mail, user };
@@ -52,7 +52,7 @@ impl Ada {
             row.first_name = Set(Some("Ada".into()));
             row.email = Set("Ada@Bücher.example".into());
             row.email_canonical = Set("ada@xn--bcher-kva.example".into());
-            row.email_verified_at = Set(is_proved.then(|| Clock::System.now()));
+            row.email_verified_at = Set(is_verified.then(|| Clock::System.now()));
         })
         .await;
         ada
@@ -75,7 +75,7 @@ impl Ada {
         tx.commit().await.unwrap();
     }
 
-    /// The id of a link that was mailed to `email`.
+    /// The id of a token that was e-mailed to `email`.
     async fn link(&self, purpose: TokenPurpose, email: &str) -> OneTimeTokenId {
         let tx = self.begin().await;
         let token =
@@ -85,7 +85,7 @@ impl Ada {
         token.id
     }
 
-    async fn log_in(&self, device: Seen) -> SessionId {
+    async fn log_in(&self, device: SessionDevice) -> SessionId {
         let policy = SessionPolicy::from(&Config::read(&Sources::only(&[])).unwrap());
         let mut tx = self.begin().await;
         let (session, _) = sessions::create(&mut tx, self.user, device, &policy).await.unwrap();
@@ -93,21 +93,21 @@ impl Ada {
         session.id
     }
 
-    async fn write(&self, job: &Job) -> Composed {
+    async fn compose(&self, job: &Job) -> Composed {
         compose(self.db(), &self.mail, URL, job).await.unwrap()
     }
 
-    async fn letter(&self, job: &Job) -> EmailContent {
-        match self.write(job).await {
-            Composed::Send(letter) => letter,
-            Composed::Skip { reason, .. } => panic!("{job:?} is needless: {reason}"),
+    async fn content(&self, job: &Job) -> EmailContent {
+        match self.compose(job).await {
+            Composed::Send(content) => content,
+            Composed::Skip { reason, .. } => panic!("{job:?} is not sent: {reason}"),
         }
     }
 
-    /// The mailbox and why nothing is sent to it.
-    async fn needless(&self, job: &Job) -> (String, &'static str) {
-        match self.write(job).await {
-            Composed::Send(_) => panic!("{job:?} is written"),
+    /// The e-mail address, and the reason not to send.
+    async fn skip_reason(&self, job: &Job) -> (String, &'static str) {
+        match self.compose(job).await {
+            Composed::Send(_) => panic!("{job:?} is sent"),
             Composed::Skip { to, reason } => (to, reason),
         }
     }
@@ -118,23 +118,23 @@ impl Ada {
     }
 }
 
-const MAILBOX: &str = "Ada@xn--bcher-kva.example";
+const ADDRESS: &str = "Ada@xn--bcher-kva.example";
 
 #[tokio::test]
-async fn a_letter_goes_to_the_ascii_form_and_names_whose_mailbox_is_proved() {
-    for is_proved in [true, false] {
-        let ada = Ada::new(is_proved).await;
+async fn an_email_uses_the_ascii_address_and_the_name_of_a_verified_user() {
+    for is_verified in [true, false] {
+        let ada = Ada::new(is_verified).await;
         for job in ada.plain() {
-            let letter = ada.letter(&job).await;
-            assert_eq!((letter.to.as_str(), letter.template), (MAILBOX, Template::of(&job)));
-            assert_eq!(letter.name.as_deref(), is_proved.then_some("Ada"));
-            assert!(letter.link.is_none() && letter.device.is_none() && letter.until.is_none());
+            let content = ada.content(&job).await;
+            assert_eq!((content.to.as_str(), content.template), (ADDRESS, Template::of(&job)));
+            assert_eq!(content.name.as_deref(), is_verified.then_some("Ada"));
+            assert!(content.link.is_none() && content.device.is_none() && content.until.is_none());
         }
     }
 }
 
 #[tokio::test]
-async fn a_link_is_written_while_it_is_good() {
+async fn a_link_is_sent_while_it_is_valid() {
     let ada = Ada::new(true).await;
     for (purpose, start, lifetime) in [
         (TokenPurpose::Verify, "https://insula.example/verify#token=", 86400),
@@ -145,77 +145,77 @@ async fn a_link_is_written_while_it_is_good() {
             TokenPurpose::Verify => Job::SendVerification { token },
             _ => Job::SendPasswordReset { token },
         };
-        let letter = ada.letter(&job).await;
-        let link = letter.link.unwrap();
+        let content = ada.content(&job).await;
+        let link = content.link.unwrap();
         assert!(link.url.expose().starts_with(start), "{}", link.url.expose());
-        assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (lifetime, MAILBOX));
-        assert_eq!(letter.name.as_deref(), Some("Ada"));
+        assert_eq!((link.lifetime.as_secs(), content.to.as_str()), (lifetime, ADDRESS));
+        assert_eq!(content.name.as_deref(), Some("Ada"));
 
         let other_key = compose(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
         assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
         let later = ada.sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(2)));
         let late = compose(&later.db, &ada.mail, URL, &job).await.unwrap();
-        assert!(matches!(late, Composed::Skip { reason, to } if reason.contains("expired") && to == MAILBOX));
-        // A newer one replaces it.
+        assert!(matches!(late, Composed::Skip { reason, to } if reason.contains("expired") && to == ADDRESS));
+        // A newer token replaces it.
         ada.link(purpose, "Ada@Bücher.example").await;
-        assert!(ada.needless(&job).await.1.contains("replaced"));
+        assert!(ada.skip_reason(&job).await.1.contains("replaced"));
     }
     let token = OneTimeTokenId::new(Clock::System.now());
-    assert_eq!(ada.needless(&Job::SendPasswordReset { token }).await.0, "");
+    assert_eq!(ada.skip_reason(&Job::SendPasswordReset { token }).await.0, "");
 }
 
 #[tokio::test]
-async fn a_change_of_address_is_told_to_the_old_one_and_asked_of_the_new_one() {
+async fn a_change_of_address_notifies_the_old_one_and_asks_the_new_one() {
     let ada = Ada::new(true).await;
     let undo =
         Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };
     let confirm = Job::SendEmailChange { token: ada.link(TokenPurpose::Email, "new@example.com").await };
-    let (old, new) = (ada.letter(&undo).await, ada.letter(&confirm).await);
+    let (old, new) = (ada.content(&undo).await, ada.content(&confirm).await);
     assert!(old.link.unwrap().url.expose().starts_with("https://insula.example/verify#undo="));
-    assert_eq!((old.to.as_str(), old.name.as_deref()), (MAILBOX, Some("Ada")));
-    // Whose the new mailbox is nobody knows yet.
+    assert_eq!((old.to.as_str(), old.name.as_deref()), (ADDRESS, Some("Ada")));
+    // The new e-mail address is not verified yet.
     assert_eq!((new.to.as_str(), new.name), ("new@example.com", None));
-    // The new mailbox was quick to confirm: the old one hears of it all the same.
+    // The new address was confirmed first. The old address gets its e-mail anyway.
     ada.change(|row| {
         row.email = Set("new@example.com".into());
         row.email_canonical = Set("new@example.com".into());
     })
     .await;
-    assert_eq!(ada.letter(&undo).await.to, MAILBOX);
-    // Who was shut out can undo, and do nothing else.
+    assert_eq!(ada.content(&undo).await.to, ADDRESS);
+    // A deactivated user can undo, and nothing else.
     ada.change(|row| row.is_active = Set(false)).await;
-    assert_eq!(ada.letter(&undo).await.to, MAILBOX);
-    assert!(ada.needless(&confirm).await.1.contains("deactivated"));
+    assert_eq!(ada.content(&undo).await.to, ADDRESS);
+    assert!(ada.skip_reason(&confirm).await.1.contains("deactivated"));
 }
 
 #[tokio::test]
-async fn a_log_in_is_told_of_with_what_is_known_of_the_device() {
+async fn a_login_email_names_the_device() {
     let ada = Ada::new(true).await;
     let agent = "x".repeat(200);
-    let device = Seen { ip: Some("192.0.2.7".into()), user_agent: Some(agent.clone()), name: None };
-    let named = Seen { name: Some(Name::parse("Laptop").unwrap()), ..device.clone() };
+    let device = SessionDevice { ip: Some("192.0.2.7".into()), user_agent: Some(agent.clone()), name: None };
+    let named = SessionDevice { name: Some(Name::parse("Laptop").unwrap()), ..device.clone() };
     for (device, name) in [(device, &agent[..LONGEST]), (named, "Laptop")] {
         let (user, session) = (ada.user, ada.log_in(device).await);
         for job in [Job::SendNewDevice { user, session }, Job::SendRefreshReuse { user, session }] {
-            let told = ada.letter(&job).await.device.unwrap();
-            assert_eq!((told.name.as_deref(), told.ip.as_deref()), (Some(name), Some("192.0.2.7")));
+            let device = ada.content(&job).await.device.unwrap();
+            assert_eq!((device.name.as_deref(), device.ip.as_deref()), (Some(name), Some("192.0.2.7")));
         }
     }
     let (user, session) = (ada.user, SessionId::new(Clock::System.now()));
-    assert!(ada.needless(&Job::SendNewDevice { user, session }).await.1.contains("no longer exists"));
+    assert!(ada.skip_reason(&Job::SendNewDevice { user, session }).await.1.contains("no longer exists"));
 }
 
 #[tokio::test]
-async fn who_is_gone_gets_no_mail_but_that_his_account_was_deleted() {
+async fn a_deleted_account_gets_only_the_email_about_its_deletion() {
     let ada = Ada::new(true).await;
-    let (user, session) = (ada.user, ada.log_in(Seen::default()).await);
+    let (user, session) = (ada.user, ada.log_in(SessionDevice::default()).await);
     let deleted = Job::SendAccountDeleted { user };
     let undo =
         Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };
-    assert!(ada.needless(&deleted).await.1.contains("was restored"));
+    assert!(ada.skip_reason(&deleted).await.1.contains("was restored"));
     ada.change(|row| row.is_active = Set(false)).await;
-    assert!(ada.needless(&Job::SendWelcome { user }).await.1.contains("deactivated"));
-    assert_eq!(ada.letter(&Job::SendPasswordChanged { user }).await.to, MAILBOX);
+    assert!(ada.skip_reason(&Job::SendWelcome { user }).await.1.contains("deactivated"));
+    assert_eq!(ada.content(&Job::SendPasswordChanged { user }).await.to, ADDRESS);
 
     let until: DateTime<Utc> = Clock::System.now() + TimeDelta::days(14);
     ada.change(|row| {
@@ -223,24 +223,24 @@ async fn who_is_gone_gets_no_mail_but_that_his_account_was_deleted() {
         row.purge_after = Set(Some(until));
     })
     .await;
-    let letter = ada.letter(&deleted).await;
-    assert_eq!((letter.to.as_str(), letter.until), (MAILBOX, Some(until)));
+    let content = ada.content(&deleted).await;
+    assert_eq!((content.to.as_str(), content.until), (ADDRESS, Some(until)));
     let others = [Job::SendNewDevice { user, session }, undo];
     for job in ada.plain().into_iter().chain(others) {
-        let (to, reason) = ada.needless(&job).await;
-        assert!(to == MAILBOX && reason.contains("deleted"), "{job:?} {to} {reason}");
+        let (to, reason) = ada.skip_reason(&job).await;
+        assert!(to == ADDRESS && reason.contains("deleted"), "{job:?} {to} {reason}");
     }
 
     let later = ada.sandbox.at(Clock::Fixed(until + TimeDelta::days(1)));
     assert_eq!(accounts::purge(&later.db).await.unwrap(), 1);
     for job in ada.plain().into_iter().chain([deleted]) {
-        assert_eq!(ada.needless(&job).await.0, "", "{job:?}");
+        assert_eq!(ada.skip_reason(&job).await.0, "", "{job:?}");
     }
 }
 
-/// The jobs that ask for the mails of invitations, the oldest first.
-async fn asked(sandbox: &TestDb) -> Vec<Job> {
-    #[expect(clippy::disallowed_methods, reason = "tests look for what was made")]
+/// The jobs that send invitations, oldest first.
+async fn invitation_jobs(sandbox: &TestDb) -> Vec<Job> {
+    #[expect(clippy::disallowed_methods, reason = "tests list the jobs")]
     let tx = sandbox.db.unscoped().await.unwrap();
     let mut query = Query::select();
     let kind = crate::storage::outbox::Column::Kind.eq("send_invitation");
@@ -251,30 +251,30 @@ async fn asked(sandbox: &TestDb) -> Vec<Job> {
 }
 
 #[tokio::test]
-async fn an_invitation_is_written_while_it_can_be_accepted() {
+async fn an_invitation_is_sent_while_it_can_be_accepted() {
     let (sandbox, mail) = (TestDb::new().await, mail_of("k"));
     let tenant = sandbox.tenant("acme").await;
     let write = async |job: &Job| compose(&sandbox.db, &mail, URL, job).await.unwrap();
-    let needless = async |job: &Job| match write(job).await {
-        Composed::Send(_) => panic!("{job:?} is written"),
+    let skip_reason = async |job: &Job| match write(job).await {
+        Composed::Send(_) => panic!("{job:?} is sent"),
         Composed::Skip { to, reason } => (to, reason),
     };
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     let new = NewInvitation { email: address("Eve@Bücher.example"), roles: vec!["viewer".into()] };
     let sent = invitations::invite(&tx, &mail, vec![new]).await.unwrap().remove(0).unwrap();
     tx.commit().await.unwrap();
-    let first = asked(&sandbox).await.remove(0);
-    let Composed::Send(letter) = write(&first).await else { panic!("it is good") };
-    let (link, told) = (letter.link.unwrap(), letter.invitation.unwrap());
+    let first = invitation_jobs(&sandbox).await.remove(0);
+    let Composed::Send(content) = write(&first).await else { panic!("the invitation is pending") };
+    let (link, names) = (content.link.unwrap(), content.invitation.unwrap());
     assert!(link.url.expose().starts_with("https://insula.example/accept#token="), "{}", link.url.expose());
-    assert_eq!((link.lifetime.as_secs(), letter.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
-    assert_eq!((told.organization(), told.inviter(), letter.name), ("acme", "owner", None));
+    assert_eq!((link.lifetime.as_secs(), content.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
+    assert_eq!((names.organization(), names.inviter(), content.name), ("acme", "owner", None));
 
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     invitations::resend(&tx, &mail, sent.invitation.id).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(needless(&first).await.1.contains("sent again"));
-    let second = asked(&sandbox).await.remove(1);
+    assert!(skip_reason(&first).await.1.contains("sent again"));
+    let second = invitation_jobs(&sandbox).await.remove(1);
     assert!(matches!(write(&second).await, Composed::Send(_)));
     let later = sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(8)));
     let late = compose(&later.db, &mail, URL, &second).await.unwrap();
@@ -285,8 +285,8 @@ async fn an_invitation_is_written_while_it_can_be_accepted() {
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     invitations::revoke(&tx, sent.invitation.id).await.unwrap();
     tx.commit().await.unwrap();
-    let (to, reason) = needless(&second).await;
+    let (to, reason) = skip_reason(&second).await;
     assert!(to == "Eve@xn--bcher-kva.example" && reason.contains("withdrawn"), "{to} {reason}");
     let token = OneTimeTokenId::new(Clock::System.now());
-    assert_eq!(needless(&Job::SendInvitation { token }).await.0, "");
+    assert_eq!(skip_reason(&Job::SendInvitation { token }).await.0, "");
 }

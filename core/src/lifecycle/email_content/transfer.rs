@@ -1,11 +1,11 @@
-//! The mail about an organization that is offered to a member.
+//! The e-mail to a member who is offered an organization.
 
 use sea_orm::{
     ColumnTrait,
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
 };
 
-use super::{Composed, Composer, EmailContent, InvitationNames, gone, needless};
+use super::{Composed, Composer, EmailContent, InvitationNames, skip, skip_missing};
 use crate::{
     Result,
     base::ids::{MemberId, OwnerTransferId},
@@ -19,37 +19,43 @@ use crate::{
 };
 
 impl Composer<'_> {
-    /// While it can be accepted.
-    pub(super) async fn of_offer(&self, transfer: OwnerTransferId) -> Result<Composed> {
+    /// Composes the e-mail while the transfer is pending.
+    pub(super) async fn about_transfer(&self, transfer: OwnerTransferId) -> Result<Composed> {
         let transfer = transfers::Column::Id.eq(transfer);
         let Some(transfer) = self.one::<Transfer>(transfers::Entity, transfer).await? else {
-            return Ok(gone());
+            return Ok(skip_missing());
         };
         let organization = organizations::Column::Id.eq(transfer.organization_id);
         let organization: Option<Organization> = self.one(organizations::Entity, organization).await?;
         let (from, to) = (
-            behind(&self.tx, transfer.from_member_id).await?,
-            behind(&self.tx, transfer.to_member_id).await?,
+            user_of(&self.tx, transfer.from_member_id).await?,
+            user_of(&self.tx, transfer.to_member_id).await?,
         );
-        let (Some(organization), Some(from), Some(to)) = (organization, from, to) else { return Ok(gone()) };
-        let against = match () {
+        let (Some(organization), Some(from), Some(to)) = (organization, from, to) else {
+            return Ok(skip_missing());
+        };
+        let skip_reason = match () {
             () if organization.deleted_at.is_some() => Some("the organization was deleted"),
             () if transfer.status != Status::Pending => Some("the transfer was answered or cancelled"),
             () if transfer.expires_at <= self.tx.now() => Some("the transfer has expired"),
-            () if !to.is_welcome() => Some("the account was deleted or deactivated"),
+            () if !to.can_log_in() => Some("the account was deleted or deactivated"),
             () => None,
         };
-        if let Some(reason) = against {
-            return Ok(needless(&to, reason));
+        if let Some(reason) = skip_reason {
+            return Ok(skip(&to, reason));
         }
         let invitation = InvitationNames::new(&organization.name, &from.display_name());
         let until = Some(transfer.expires_at);
-        Ok(Composed::Send(EmailContent { until, invitation: Some(Box::new(invitation)), ..self.letter(&to) }))
+        Ok(Composed::Send(EmailContent {
+            until,
+            invitation: Some(Box::new(invitation)),
+            ..self.content(&to)
+        }))
     }
 }
 
-/// The person who is this member.
-async fn behind(tx: &Unscoped, member: MemberId) -> Result<Option<User>> {
+/// The user of a member.
+async fn user_of(tx: &Unscoped, member: MemberId) -> Result<Option<User>> {
     let mut query = Query::select();
     query
         .column((users::Entity, Asterisk))

@@ -1,8 +1,8 @@
-//! Changing an address: the new mailbox confirms, the old one can undo.
+//! Change an e-mail address: the new address confirms the change, the old one can undo it.
 
 use serde_json::json;
 
-use super::{LinkOutcome, address, asked, follow, take_over};
+use super::{LinkOutcome, consume_link, record_and_enqueue, reset_access, stored_email};
 use crate::{
     Result,
     base::{error::ErrorCode, ids::UserId, text::EmailAddress},
@@ -19,10 +19,12 @@ use crate::{
     },
 };
 
-/// Changes a person's address: where mail can be sent, once the new mailbox has confirmed it (`None`), otherwise at once.
+/// Changes a user's e-mail address: if e-mails can be sent, after the new address confirms it (returns `None`),
+/// otherwise at once.
 ///
 /// # Errors
-/// `EMAIL_TAKEN` when it has an account, unless that is hidden: then the owner of the address is told by mail.
+/// `EMAIL_TAKEN` if the address has an account. If accounts are hidden, the owner of the address gets an e-mail
+/// instead.
 pub async fn change(
     tx: &GlobalTx,
     mail: &EmailTokens,
@@ -39,48 +41,49 @@ pub async fn change(
         accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
     }
     if !mail.is_configured {
-        return changed(tx, user, email).await.map(Some);
+        return apply_change(tx, user, email).await.map(Some);
     }
-    // What the old mailbox gets must not depend on whose the new address is.
-    let old = address(&user.email)?;
+    // The e-mail to the old address must not depend on whether the new one has an account.
+    let old = stored_email(&user.email)?;
     let undo = one_time_tokens::issue(tx, mail, TokenPurpose::Undo, user.id, &old).await?;
     let confirm = one_time_tokens::issue(tx, mail, TokenPurpose::Email, user.id, &email).await?;
-    let to_the_new = match owner {
+    let new_address_job = match owner {
         Some(owner) => Job::SendAlreadyRegistered { user: owner.id },
         None => Job::SendEmailChange { token: confirm.id },
     };
-    let to_the_old = Job::SendEmailChangeNotice { token: undo.id };
-    asked(tx, Action::UserEmailChangeRequested, user.id, &[to_the_new, to_the_old]).await?;
+    let old_address_job = Job::SendEmailChangeNotice { token: undo.id };
+    record_and_enqueue(tx, Action::UserEmailChangeRequested, user.id, &[new_address_job, old_address_job])
+        .await?;
     Ok(None)
 }
 
-/// The new mailbox says yes.
+/// Confirms the new e-mail address.
 pub(super) async fn confirm(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<LinkOutcome> {
-    let user = follow(tx, link).await?;
-    let user = changed(tx, user, address(&link.email)?).await?;
+    let user = consume_link(tx, link).await?;
+    let user = apply_change(tx, user, stored_email(&link.email)?).await?;
     Ok(LinkOutcome { user, reset: None })
 }
 
-async fn changed(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<User> {
+async fn apply_change(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<User> {
     accounts::refuse_reserved(tx, &email, Some(user.id)).await?;
     let user = users::set_verified_email(tx, user, email).await?;
-    // Those were mailed to the address that is no longer his.
+    // They were sent to the old e-mail address.
     one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     let details = Details::changed(json!({}), json!({ "version": user.version }));
     tx.platform().await?.record(Action::UserEmailChanged, user.id, details).await?;
     Ok(user)
 }
 
-/// The old mailbox says no, before or after the new one has confirmed: the address comes back. Whoever changed it knows
-/// the password and is signed in, so both end.
+/// Undoes the change for the old e-mail address, before or after the new one confirmed it. The password and all
+/// sessions end, because the user who changed the address has them.
 ///
 /// # Errors
-/// `LINK_EXPIRED`; `EMAIL_TAKEN` when the old address has got another account meanwhile: the link stays good.
+/// `LINK_EXPIRED`; `EMAIL_TAKEN` if another account has the old e-mail address now. The link then stays valid.
 pub async fn undo(tx: &mut GlobalTx, mail: &EmailTokens, link: &OneTimeToken) -> Result<LinkOutcome> {
-    let user = follow(tx, link).await?;
-    let user = users::set_verified_email(tx, user, address(&link.email)?).await?;
+    let user = consume_link(tx, link).await?;
+    let user = users::set_verified_email(tx, user, stored_email(&link.email)?).await?;
     one_time_tokens::revoke_later_undos(tx, user.id, link).await?;
-    let reset = take_over(tx, mail, &user, "address change undone").await?;
+    let reset = reset_access(tx, mail, &user, "address change undone").await?;
     let details = Details::changed(json!({ "has_password": true }), json!({ "has_password": false }));
     tx.platform().await?.record(Action::UserEmailChangeUndone, user.id, details).await?;
     Ok(LinkOutcome { user, reset: Some(reset) })

@@ -1,6 +1,6 @@
-//! Proofs of a mailbox, and what they change: an address is verified, a password set, an address changed and changed back.
+//! E-mailed links: verify an e-mail address, set a password, change the e-mail address and undo the change.
 //!
-//! What is asked for answers nobody: whether there is an account is told to its mailbox alone.
+//! Requests for a link do not reveal whether there is an account. Only an e-mail to its address does.
 
 mod email_change;
 mod verification;
@@ -27,19 +27,19 @@ use crate::{
     },
 };
 
-/// What following a link came to.
+/// The result of following a link.
 pub struct LinkOutcome {
-    /// Whose mailbox it is.
+    /// The user of the link.
     pub user: User,
-    /// Sets a new password, where the old one ended: nobody is left without a way in.
+    /// Sets a new password, if the old one was removed; so the user can always log in.
     pub reset: Option<Secret<String>>,
 }
 
-/// Registers, and tells nobody but the mailbox whether the address had an account. The username is judged when the mailbox
-/// is proved.
+/// Registers a user. Only an e-mail says whether the address already has an account. The username is checked at
+/// verification.
 ///
 /// # Errors
-/// `EMAIL_TAKEN` when somebody else registers it in this very moment: try again.
+/// `EMAIL_TAKEN` if another request registers it at the same time: try again.
 pub async fn register(
     tx: &mut GlobalTx,
     mail: &EmailTokens,
@@ -52,88 +52,90 @@ pub async fn register(
     };
     let job = match user.email_verified_at {
         Some(_) => Job::SendAlreadyRegistered { user: user.id },
-        // Whoever opened it: the link is for the mailbox.
+        // The account can belong to another person: the link is for the owner of the e-mail address.
         None => verification(tx, mail, &user).await?,
     };
-    asked(tx, Action::UserRegisteredAgain, user.id, &[job]).await
+    record_and_enqueue(tx, Action::UserRegisteredAgain, user.id, &[job]).await
 }
 
-/// Mails the link that verifies an address once more, if there is an account to be verified.
+/// Sends the link that verifies an e-mail address again, if an account needs it.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn resend(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
     match users::lock_by_email(tx, email).await? {
         Some(user) if user.is_active && user.email_verified_at.is_none() => {
             let job = verification(tx, mail, &user).await?;
-            asked(tx, Action::UserVerificationRequested, user.id, &[job]).await
+            record_and_enqueue(tx, Action::UserVerificationRequested, user.id, &[job]).await
         }
         _ => Ok(()),
     }
 }
 
-/// Mails the link that sets a new password, if there is an account that may log in: to its address as it is stored, since one
-/// that is spelled otherwise may be somebody else's mailbox.
+/// Sends the link that sets a new password, if an active account has the e-mail address. It is sent to the stored
+/// spelling, because another spelling can be the e-mail address of another person.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn request_password_reset(tx: &GlobalTx, mail: &EmailTokens, email: &EmailAddress) -> Result<()> {
     match users::lock_by_email(tx, email).await? {
         Some(user) if user.is_active => {
             let token =
-                one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?)
+                one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &stored_email(&user.email)?)
                     .await?;
             let job = Job::SendPasswordReset { token: token.id };
-            asked(tx, Action::UserPasswordResetRequested, user.id, &[job]).await
+            record_and_enqueue(tx, Action::UserPasswordResetRequested, user.id, &[job]).await
         }
         _ => Ok(()),
     }
 }
 
-/// Sets a new password by a mailed link. Every session ends, and with them what was asked for by whoever had them.
+/// Sets a new password with an e-mailed link. All sessions and pending links end.
 ///
 /// # Errors
-/// `LINK_EXPIRED`; `WEAK_PASSWORD`: the link stays good.
+/// `LINK_EXPIRED`; `WEAK_PASSWORD`, after which the link stays valid.
 pub async fn reset(
     tx: &mut GlobalTx,
     link: &OneTimeToken,
     password: &Secret<String>,
     secret_hash: String,
 ) -> Result<LinkOutcome> {
-    let user = follow(tx, link).await?;
+    let user = consume_link(tx, link).await?;
     credentials::refuse_weak(
         "password",
         password,
         &[&user.email, user.username.as_deref().unwrap_or_default()],
     )?;
-    let first_proof = user.email_verified_at.is_none();
+    let is_first_verification = user.email_verified_at.is_none();
     credentials::set(tx, user.id, secret_hash).await?;
-    let user = match first_proof {
-        true => prove(tx, user).await?,
+    let user = match is_first_verification {
+        true => verify_current_email(tx, user).await?,
         false => user,
     };
-    shut_out(tx, &user, "password reset").await?;
+    revoke_access(tx, &user, "password reset").await?;
     let platform = tx.platform().await?;
-    let details =
-        Details::changed(json!({ "email_verified": !first_proof }), json!({ "email_verified": true }));
+    let details = Details::changed(
+        json!({ "email_verified": !is_first_verification }),
+        json!({ "email_verified": true }),
+    );
     platform.record(Action::UserPasswordReset, user.id, details).await?;
     platform.enqueue(&Job::SendPasswordChanged { user: user.id }).await?;
-    if first_proof {
+    if is_first_verification {
         platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
     }
     Ok(LinkOutcome { user, reset: None })
 }
 
-/// The person a link is about, locked; the link is used by this. Whoever follows it acts as him.
-async fn follow(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
-    // The person first: whoever mails him something else waits for the same row.
+/// Uses a link, locks its user and makes them the actor of the transaction.
+async fn consume_link(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
+    // The user first: new links for the user wait for the same row.
     let id = link.user_id.ok_or(ErrorCode::LinkExpired.refuse())?;
     let user = users::lock(tx, id).await.map_err(|error| match error {
-        // Deleted meanwhile.
+        // The account was deleted meanwhile.
         Error::NotFound(_) => ErrorCode::LinkExpired.refuse(),
         error => error,
     })?;
-    // Who is shut out gets in by no link; what a thief changed before can still be undone.
+    // No link lets a deactivated user in. A change by an attacker can still be undone.
     if !user.is_active && link.purpose() != Some(TokenPurpose::Undo) {
         return Err(ErrorCode::LinkExpired.refuse());
     }
@@ -144,37 +146,42 @@ async fn follow(tx: &mut GlobalTx, link: &OneTimeToken) -> Result<User> {
     Ok(user)
 }
 
-/// Notes that the mailbox of a person's present address is his.
-async fn prove(tx: &GlobalTx, user: User) -> Result<User> {
-    let email = address(&user.email)?;
+/// Marks the current e-mail address of a user as verified.
+async fn verify_current_email(tx: &GlobalTx, user: User) -> Result<User> {
+    let email = stored_email(&user.email)?;
     one_time_tokens::revoke(tx, user.id, &[TokenPurpose::Verify]).await?;
     users::set_verified_email(tx, user, email).await
 }
 
-/// Ends what anybody but the owner of the mailbox may hold: the password, every session, every other link. Gives the
-/// token that sets a new password.
-async fn take_over(tx: &GlobalTx, mail: &EmailTokens, user: &User, reason: &str) -> Result<Secret<String>> {
+/// Ends the access of everyone except the owner of the e-mail address: the password, all sessions, all other links.
+/// Returns the token that sets a new password.
+async fn reset_access(
+    tx: &GlobalTx,
+    mail: &EmailTokens,
+    user: &User,
+    reason: &str,
+) -> Result<Secret<String>> {
     credentials::clear(tx, user.id).await?;
-    shut_out(tx, user, reason).await?;
+    revoke_access(tx, user, reason).await?;
     let token =
-        one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &address(&user.email)?).await?;
+        one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &stored_email(&user.email)?).await?;
     mail.token_for(&token).ok_or(Error::Broken("cannot decrypt a token that was just created"))
 }
 
-/// Ends every session and every link but those that undo.
-async fn shut_out(tx: &GlobalTx, user: &User, reason: &str) -> Result<()> {
+/// Ends all sessions, and all links except those that undo.
+async fn revoke_access(tx: &GlobalTx, user: &User, reason: &str) -> Result<()> {
     one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
     sessions::revoke(tx, user.id, RevokeScope::All, reason).await
 }
 
 async fn verification(tx: &GlobalTx, mail: &EmailTokens, user: &User) -> Result<Job> {
-    let email = address(&user.email)?;
+    let email = stored_email(&user.email)?;
     let token = one_time_tokens::issue(tx, mail, TokenPurpose::Verify, user.id, &email).await?;
     Ok(Job::SendVerification { token: token.id })
 }
 
-/// Notes that something was asked for, and sends the mails.
-async fn asked(tx: &GlobalTx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
+/// Records a request in the audit log and enqueues its e-mails.
+async fn record_and_enqueue(tx: &GlobalTx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, user, Details::created(json!({}))).await?;
     for job in jobs {
@@ -183,7 +190,7 @@ async fn asked(tx: &GlobalTx, action: Action, user: UserId, jobs: &[Job]) -> Res
     Ok(())
 }
 
-/// An address that was sound when it was stored.
-fn address(stored: &str) -> Result<EmailAddress> {
+/// Parses an e-mail address that was valid when it was stored.
+fn stored_email(stored: &str) -> Result<EmailAddress> {
     EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
 }

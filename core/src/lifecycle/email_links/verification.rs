@@ -1,11 +1,11 @@
-//! Verifying an address by a mailed link.
+//! Verify an e-mail address with an e-mailed link.
 //!
-//! Anybody can open an account with an address that is not theirs, set its password and stay signed in. So the mailbox alone
-//! does not keep them: the person who verifies shows that the password is theirs, or sets another.
+//! Anyone can create an account with the e-mail address of another person, set its password and stay logged in. So
+//! verification also requires proof that the password is the user's own, or a new password.
 
 use serde_json::json;
 
-use super::{LinkOutcome, email_change, follow, prove, shut_out, take_over};
+use super::{LinkOutcome, consume_link, email_change, reset_access, revoke_access, verify_current_email};
 use crate::{
     Result,
     base::{crypto::Secret, error::ErrorCode, ids::UserId},
@@ -22,42 +22,41 @@ use crate::{
     },
 };
 
-/// How the person who verifies a new account's address shows that its password is theirs.
+/// How the user who verifies the e-mail address of a new account proves that its password is their own.
 pub enum Ownership {
-    /// They are signed in to this account.
+    /// They are logged in to this account.
     Session(UserId),
     /// They know the password.
     Password(PasswordProof),
-    /// They set another password.
+    /// They set a new password.
     NewPassword {
-        /// The password.
         password: Secret<String>,
-        /// Its hash.
+        /// Hash of the password.
         secret_hash: String,
     },
-    /// Not at all.
+    /// No proof.
     Unknown,
 }
 
-/// What becomes of the password and the sessions.
-enum Outcome {
-    /// They stay.
+/// The effect on the password and the sessions.
+enum PasswordOutcome {
+    /// Both stay.
     Kept,
-    /// The password is a new one, and every session has ended.
+    /// The password is new, and all sessions ended.
     Replaced,
-    /// There was no password; a token sets one.
+    /// The account had no password. A token sets one.
     Without(Secret<String>),
 }
 
-/// Verifies the address that a link was mailed to: of a new account, or the new one of an account.
+/// Verifies the e-mail address of a link: that of a new account, or the new one of an existing account.
 ///
-/// A new account keeps its password and its sessions if its own session asks, or if the password is given. Another password
-/// ends its sessions.
+/// A new account keeps its password and sessions if the request comes from its own session or contains the password. A
+/// new password ends the sessions.
 ///
 /// # Errors
-/// `PASSWORD_REQUIRED` for a new account when neither is shown; `PASSWORD_MISMATCH` when the password was changed since it was
-/// proved; `WEAK_PASSWORD` naming `new_password`; `LINK_EXPIRED`; `EMAIL_TAKEN` when the new address has got another account
-/// meanwhile. The link stays good unless it is `LINK_EXPIRED`.
+/// `PASSWORD_REQUIRED` for a new account without any proof; `PASSWORD_MISMATCH` if the password changed after it was
+/// checked; `WEAK_PASSWORD` naming `new_password`; `LINK_EXPIRED`; `EMAIL_TAKEN` if another account has the new e-mail
+/// address now. Except after `LINK_EXPIRED`, the link stays valid.
 pub async fn verify(
     tx: &mut GlobalTx,
     mail: &EmailTokens,
@@ -67,47 +66,47 @@ pub async fn verify(
     if link.purpose() == Some(TokenPurpose::Email) {
         return email_change::confirm(tx, link).await;
     }
-    let user = follow(tx, link).await?;
+    let user = consume_link(tx, link).await?;
     if user.email_verified_at.is_some() {
         return Err(ErrorCode::LinkExpired.refuse());
     }
     let had_password = credentials::has_password(tx, user.id).await?;
-    let user = prove(tx, user).await?;
-    let outcome = settle(tx, mail, &user, had_password, ownership).await?;
+    let user = verify_current_email(tx, user).await?;
+    let outcome = resolve_ownership(tx, mail, &user, had_password, ownership).await?;
     let platform = tx.platform().await?;
     let facts = |verified, has_password| json!({ "email_verified": verified, "has_password": has_password });
-    let has_password = !matches!(outcome, Outcome::Without(_));
+    let has_password = !matches!(outcome, PasswordOutcome::Without(_));
     let details = Details::changed(facts(false, had_password), facts(true, has_password));
     platform.record(Action::UserEmailVerified, user.id, details).await?;
-    if matches!(outcome, Outcome::Replaced) && had_password {
+    if matches!(outcome, PasswordOutcome::Replaced) && had_password {
         let details = Details::created(json!({ "kind": "password" }));
         platform.record(Action::UserPasswordChanged, user.id, details).await?;
     }
     platform.enqueue(&Job::SendWelcome { user: user.id }).await?;
     let reset = match outcome {
-        Outcome::Without(token) => Some(token),
-        Outcome::Kept | Outcome::Replaced => None,
+        PasswordOutcome::Without(token) => Some(token),
+        PasswordOutcome::Kept | PasswordOutcome::Replaced => None,
     };
     Ok(LinkOutcome { user, reset })
 }
 
-async fn settle(
+async fn resolve_ownership(
     tx: &GlobalTx,
     mail: &EmailTokens,
     user: &User,
     had_password: bool,
     ownership: Ownership,
-) -> Result<Outcome> {
+) -> Result<PasswordOutcome> {
     const REASON: &str = "mailbox proved elsewhere";
     match ownership {
-        Ownership::Session(me) if me == user.id => {
-            // Ended meanwhile, it proves nothing.
+        Ownership::Session(user_id) if user_id == user.id => {
+            // A session that ended meanwhile proves nothing.
             sessions::still_signed_in(tx).await?;
-            Ok(Outcome::Kept)
+            Ok(PasswordOutcome::Kept)
         }
         Ownership::Password(proof) if proof.user == user.id => {
             match credentials::is_current(tx, &proof).await? {
-                true => Ok(Outcome::Kept),
+                true => Ok(PasswordOutcome::Kept),
                 false => Err(credentials::mismatch("password")),
             }
         }
@@ -115,10 +114,10 @@ async fn settle(
             let about = [user.email.as_str(), user.username.as_deref().unwrap_or_default()];
             credentials::refuse_weak("new_password", &password, &about)?;
             credentials::set(tx, user.id, secret_hash).await?;
-            shut_out(tx, user, REASON).await?;
-            Ok(Outcome::Replaced)
+            revoke_access(tx, user, REASON).await?;
+            Ok(PasswordOutcome::Replaced)
         }
-        _ if !had_password => Ok(Outcome::Without(take_over(tx, mail, user, REASON).await?)),
+        _ if !had_password => Ok(PasswordOutcome::Without(reset_access(tx, mail, user, REASON).await?)),
         _ => Err(ErrorCode::PasswordRequired.refuse()),
     }
 }

@@ -1,4 +1,4 @@
-//! What goes, what stays, and how many at a time.
+//! What is deleted, what stays, and the batch size.
 
 use sea_orm::ActiveValue::Set;
 
@@ -19,7 +19,7 @@ async fn job(sandbox: &TestDb, tenant: TestTenant, state: State) -> JobId {
     let id = tx.enqueue(&Job::SendWelcome { user: tenant.owner }).await.unwrap();
     let row = outbox::ActiveModel { id: Set(id), state: Set(state), ..Default::default() };
     tx.update(row).await.unwrap();
-    #[expect(clippy::disallowed_methods, reason = "a job alone, without what it is about")]
+    #[expect(clippy::disallowed_methods, reason = "a job without its object")]
     tx.commit_unaudited().await.unwrap();
     id
 }
@@ -31,7 +31,7 @@ async fn jobs(sandbox: &TestDb, tenant: TestTenant) -> Vec<JobId> {
 }
 
 #[tokio::test]
-async fn of_settled_jobs_those_go_that_were_kept_long_enough() {
+async fn finished_jobs_are_purged_after_their_retention() {
     let sandbox = TestDb::new().await;
     let (acme, other) = (sandbox.tenant("acme").await, sandbox.tenant("other").await);
     let mut ids = Vec::new();
@@ -41,24 +41,24 @@ async fn of_settled_jobs_those_go_that_were_kept_long_enough() {
     }
     let after = async |days| {
         let later = sandbox.at(Clock::Fixed(sandbox.db.now() + TimeDelta::days(days)));
-        let gone = purge_jobs(&later.db, WEEK).await.unwrap();
+        let deleted = purge_jobs(&later.db, WEEK).await.unwrap();
         let left = jobs(&sandbox, acme).await;
-        (gone, ids.iter().map(|id| left.contains(id)).collect::<Vec<_>>())
+        (deleted, ids.iter().map(|id| left.contains(id)).collect::<Vec<_>>())
     };
     assert_eq!(after(6).await, (0, vec![true; 4]));
     assert_eq!(after(8).await, (4, vec![true, false, true, false]));
     assert_eq!(jobs(&sandbox, other).await.len(), 2);
     assert_eq!(after(31).await, (2, vec![true, false, false, false]));
     assert_eq!(after(400).await, (0, vec![true, false, false, false]));
-    // Longer than a life is for ever, and no overflow.
+    // The maximum duration does not overflow.
     assert_eq!(purge_jobs(&sandbox.db, Duration::MAX).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn much_goes_by_batches() {
+async fn many_rows_are_deleted_in_batches() {
     let sandbox = TestDb::new().await;
     let tenants = [sandbox.tenant("acme").await, sandbox.tenant("other").await];
-    let most = usize::try_from(BATCH).unwrap();
+    let batch = usize::try_from(BATCH).unwrap();
     for tenant in tenants {
         let tx = sandbox.begin::<Platform>(tenant).await;
         let now = tx.now();
@@ -73,17 +73,17 @@ async fn much_goes_by_batches() {
             updated_at: Set(now),
             ..Default::default()
         };
-        tx.insert_many((0..=most / 2).map(email).collect()).await.unwrap();
-        #[expect(clippy::disallowed_methods, reason = "mails alone, without what they are about")]
+        tx.insert_many((0..=batch / 2).map(email).collect()).await.unwrap();
+        #[expect(clippy::disallowed_methods, reason = "delivery records without their objects")]
         tx.commit_unaudited().await.unwrap();
     }
     let later = sandbox.at(Clock::Fixed(sandbox.db.now() + TimeDelta::days(8)));
-    let mut gone = Vec::new();
+    let mut deleted = Vec::new();
     loop {
-        gone.push(purge_emails(&later.db, WEEK).await.unwrap());
-        if gone.ends_with(&[0]) {
+        deleted.push(purge_emails(&later.db, WEEK).await.unwrap());
+        if deleted.ends_with(&[0]) {
             break;
         }
     }
-    assert_eq!(gone, [BATCH, 2, 0]);
+    assert_eq!(deleted, [BATCH, 2, 0]);
 }

@@ -1,4 +1,4 @@
-//! What operators of the platform do with organizations.
+//! Operations of superusers on organizations.
 
 use crate::{
     Result,
@@ -15,19 +15,17 @@ use crate::{
     work::time_entries,
 };
 
-/// Who is to own a new organization.
+/// The owner of a new organization.
 #[derive(Clone, Debug)]
 pub enum Owner {
-    /// By his id.
     Id(UserId),
-    /// By his address.
     Email(EmailAddress),
 }
 
-/// Founds an organization for somebody, who becomes its owner.
+/// Creates an organization for a user, who becomes its owner.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` naming `owner_id` or `owner_email` when there is no such active account; `SLUG_TAKEN`.
+/// `VALIDATION_FAILED` naming `owner_id` or `owner_email` if there is no such active account; `SLUG_TAKEN`.
 pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result<Organization> {
     let (field, found) = match owner {
         Owner::Id(id) => ("owner_id", users::lock_by_id(tx, id).await?),
@@ -43,7 +41,7 @@ pub async fn create(tx: &GlobalTx, owner: Owner, new: NewOrganization) -> Result
     accounts::create_organization(tx, owner.id, new).await
 }
 
-/// Changes an organization, as its owner may.
+/// Updates an organization, with the same fields as its owners.
 ///
 /// # Errors
 /// `NotFound`, and those of [`organizations::update`].
@@ -56,19 +54,19 @@ pub async fn change(
     organizations::apply(&enter(tx, org).await?, changes, expected).await
 }
 
-/// Lets an organization only be read. One that is so already stays so, without a trace.
+/// Suspends an organization, which makes it read-only. A suspended one stays as it is, without an audit event.
 ///
 /// # Errors
 /// `NotFound`; `ORGANIZATION_DELETED`.
 pub async fn suspend(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     let scope = enter(tx, org).await?;
-    let organization = organizations::set_suspended(&scope, true).await?;
-    // Nobody could stop them.
-    time_entries::depart_all(&scope).await?;
+    let organization = organizations::suspend(&scope, true).await?;
+    // Members of a suspended organization could not stop their timers.
+    time_entries::stop_all_timers(&scope).await?;
     Ok(organization)
 }
 
-/// Lets a suspended organization be changed again. One that can be stays so, without a trace.
+/// Ends the suspension of an organization. Another one stays as it is, without an audit event.
 ///
 /// # Errors
 /// `NotFound`; `ORGANIZATION_DELETED`.
@@ -76,27 +74,27 @@ pub async fn resume(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     organizations::set_suspended(&enter(tx, org).await?, false).await
 }
 
-/// Deletes an organization; for 30 days it can be restored.
+/// Deletes an organization, which can be restored for 30 days.
 ///
 /// # Errors
 /// `NotFound`, and those of [`super::close`].
 pub async fn remove(tx: &GlobalTx, org: OrgId, expected: &Expected) -> Result<()> {
-    super::end(&enter(tx, org).await?, expected).await
+    super::delete_organization(&enter(tx, org).await?, expected).await
 }
 
-/// Brings a deleted organization back. One that lives stays as it is, without a trace.
+/// Restores a deleted organization. One that is not deleted stays as it is, without an audit event.
 ///
 /// # Errors
 /// `NotFound`, and those of [`super::reopen`].
 pub async fn restore(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
-    super::bring_back(&enter(tx, org).await?).await
+    super::restore_organization(&enter(tx, org).await?).await
 }
 
-/// Steps into an organization that an operator names; whether there is one shows when its row is asked for.
+/// Enters the organization that a superuser names. If it does not exist, the query of its row fails.
 async fn enter(tx: &GlobalTx, org: OrgId) -> Result<OrgTx<Platform>> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "operators change every organization, which sees it in its log"
+        reason = "superusers change any organization, and its audit log records it"
     )]
     tx.enter_org(org).await
 }

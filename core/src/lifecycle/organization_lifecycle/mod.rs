@@ -1,5 +1,5 @@
-//! How organizations end and come back, and what operators of the platform do with them. What an operator changes, the
-//! organization's own log tells.
+//! Delete, restore and purge organizations, and the operations of superusers on them. Changes by superusers are also in
+//! the audit log of the organization.
 
 mod admin;
 mod purge;
@@ -23,35 +23,36 @@ use crate::{
     work::time_entries,
 };
 
-/// How long a deleted organization can be restored.
+/// The grace period of a deleted organization.
 const GRACE: TimeDelta = TimeDelta::days(30);
 
-/// Deletes the organization; for 30 days it can be restored.
+/// Deletes the organization, which can be restored for 30 days.
 ///
 /// # Errors
 /// `PERSONAL_ORGANIZATION`; `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn close(tx: &OrgTx<OrganizationDelete>, expected: &Expected) -> Result<()> {
-    end(tx, expected).await
+    delete_organization(tx, expected).await
 }
 
-/// Brings the deleted organization back, with everything in it. One that lives stays as it is, without a trace.
+/// Restores the deleted organization with everything in it. One that is not deleted stays as it is, without an audit
+/// event.
 ///
 /// # Errors
-/// `PERSONAL_ORGANIZATION`; `ORGANIZATION_DELETED` when its time is over; `LAST_OWNER` when nobody is left to own it.
+/// `PERSONAL_ORGANIZATION`; `ORGANIZATION_DELETED` after the grace period; `LAST_OWNER` if no owner is left.
 pub async fn reopen(tx: &OrgTx<OrganizationRestore>) -> Result<Organization> {
-    bring_back(tx).await
+    restore_organization(tx).await
 }
 
-async fn end<P: WritePermission>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
+async fn delete_organization<P: WritePermission>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
     expected.check(&before.version)?;
-    organizations::delete(tx, before, tx.now() + GRACE).await?;
-    // Nobody could stop them.
-    time_entries::depart_all(tx).await
+    organizations::remove(tx, before, tx.now() + GRACE).await?;
+    // Members could not stop their timers later.
+    time_entries::stop_all_timers(tx).await
 }
 
-async fn bring_back<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organization> {
+async fn restore_organization<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organization> {
     let before = match organizations::lock_deleted(tx).await {
         Err(Error::NotFound(_)) => return organizations::lock(tx).await,
         before => before?,
@@ -61,7 +62,7 @@ async fn bring_back<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organization> {
         return Err(ErrorCode::OrganizationDeleted.refuse());
     }
     let restored = organizations::restore(tx, before).await?;
-    // Nobody counted its owners while it was deleted.
-    members::require_active_owner(tx).await?;
+    // While it was deleted, the last owner could leave.
+    members::refuse_none_left(tx).await?;
     Ok(restored)
 }

@@ -1,4 +1,4 @@
-//! How an organization is removed for good when its grace is over.
+//! Purge deleted organizations after their grace period.
 
 use sea_orm::ColumnTrait;
 
@@ -10,18 +10,17 @@ use crate::{
     tenancy::organizations,
 };
 
-/// Removes every organization that was deleted and whose grace is over, with everything in it but its audit log; gives
-/// their number. One that cannot be removed keeps no other from it, and is tried again.
+/// Removes all organizations whose grace period is over, with everything in them except their audit logs, and returns
+/// their number. A failure for one does not stop the others, and is retried later.
 ///
 /// # Errors
-/// Whatever the database refuses when asked for them; and what kept the last one that could not be removed, once no other
-/// is left.
+/// Errors of the database when it lists them; the last failure, if no organization was removed.
 pub async fn purge(db: &Db) -> Result<u64> {
     let (mut purged, mut failure) = (0, None);
     for org in organizations::due(db).await? {
         match remove(db, org).await {
             Ok(()) => purged += 1,
-            // Restored, or removed by another worker, now or in a moment.
+            // The organization was restored, or another worker is purging it.
             Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
             Err(error) => {
                 tracing::error!(%error, %org, "could not purge an organization");
@@ -37,9 +36,12 @@ pub async fn purge(db: &Db) -> Result<u64> {
 
 async fn remove(db: &Db, org: OrgId) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
-    #[expect(clippy::disallowed_methods, reason = "what is deleted has nobody any more who could remove it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a deleted organization has no members who could remove it"
+    )]
     let scope = tx.enter_org(org).await?;
-    // Asked again, and locked: it may have been restored.
+    // Checked again under the lock, because it can have been restored.
     let due = organizations::Column::PurgeAfter.lte(scope.now());
     let organization =
         scope.find_deleted::<organizations::Entity>().filter(due).one_locked_to_delete().await?;

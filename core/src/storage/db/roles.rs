@@ -34,7 +34,7 @@ const ROLES: &str = r#"
         WHEN '"$user"' THEN current_user::text WHEN '""' THEN NULL ELSE (parse_ident(btrim(name)))[1] END
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'organizations'
     JOIN pg_policy a ON a.polrelid = c.oid AND a.polname = 'own_organization'
-    JOIN pg_policy s ON s.polrelid = c.oid AND s.polname = 'sweep'
+    JOIN pg_policy s ON s.polrelid = c.oid AND s.polname = 'system_read'
     JOIN pg_roles app ON app.oid = a.polroles[1] JOIN pg_roles sys ON sys.oid = s.polroles[1]
     ORDER BY place LIMIT 1"#;
 

@@ -1,4 +1,4 @@
-//! Time entries, in the order in which they began.
+//! Time entries, ordered by start time.
 
 use std::collections::HashMap;
 
@@ -23,55 +23,47 @@ use crate::{
     work::time_entries::{self, Column, TimeEntry, time_entry_tags},
 };
 
-/// Which entries are wanted; `None` asks for all.
+/// Filter of the export; `None` matches all entries.
 #[derive(Clone, Debug, Default)]
 pub struct EntrySelection {
-    /// Those with a part at this instant or later.
+    /// Only entries that end after this time, or run.
     pub from: Option<DateTime<Utc>>,
-    /// Those with a part before this instant.
+    /// Only entries that start before this time.
     pub to: Option<DateTime<Utc>>,
-    /// Those of this member.
     pub member: Option<MemberId>,
-    /// Those on this project.
     pub project: Option<ProjectId>,
-    /// By whose clocks instants are written; UTC where it is not said.
+    /// Time zone of all times in the file; UTC if none was requested.
     pub zone: Option<TimeZone>,
 }
 
-/// A time entry as a file has it. The names of its members are the columns of the CSV, but for `tag_ids`.
+/// A time entry in a file. The field names are the columns of the CSV, except `tag_ids`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExportedEntry {
-    /// The entry.
     pub id: TimeEntryId,
-    /// Who worked.
+    /// The member who worked.
     pub member_id: MemberId,
-    /// His address.
+    /// E-mail address of the member.
     pub member_email: Option<String>,
-    /// On which project.
     pub project_id: Option<ProjectId>,
-    /// Its code; `None` also where whoever exports does not see it.
+    /// `None` also if the caller of the export cannot see the project.
     pub project_code: Option<String>,
-    /// On which task.
     pub task_id: Option<TaskId>,
-    /// What kind of work.
+    /// Kind of work.
     pub activity: Option<String>,
-    /// What was done.
     pub notes: Option<String>,
-    /// When it began.
     pub started_at: DateTime<FixedOffset>,
-    /// When it ended; `None`: it is running.
+    /// `None` while the timer runs.
     pub ended_at: Option<DateTime<FixedOffset>>,
-    /// How long it took; `None`: it is running.
+    /// In seconds; `None` while the timer runs.
     pub duration_seconds: Option<i64>,
-    /// Is it to be paid for?
     pub billable: bool,
-    /// The names of its tags, in their order.
+    /// Names of the tags, sorted.
     pub tags: Vec<String>,
-    /// The tags, in the order of their names.
+    /// Ids of the tags, in the order of their names.
     pub tag_ids: Vec<TagId>,
 }
 
-/// By when they began.
+/// The keyset order: start time, then id.
 #[derive(Clone, Copy)]
 struct ByStart;
 
@@ -125,7 +117,7 @@ impl ExportSelection for EntrySelection {
         links.into_iter().for_each(|link| tags.entry(link.time_entry_id).or_default().push(link.tag_id));
         let zone = self.zone.clone().unwrap_or_else(TimeZone::utc);
         let row = |entry: TimeEntry| {
-            let tags = names.tagged(tags.remove(&entry.id).unwrap_or_default());
+            let tags = names.sorted_tags(tags.remove(&entry.id).unwrap_or_default());
             exported(entry, &names, tags, &zone)
         };
         Ok(Page { data: page.data.into_iter().map(row).collect(), next: page.next })

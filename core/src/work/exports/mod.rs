@@ -1,5 +1,5 @@
-//! Work data as files, for those who work on with them elsewhere. Read batch by batch, each in a transaction of its own: a
-//! file of any length holds nobody up, and what changes meanwhile is in it as it was when its batch was read.
+//! Work data as files. Rows are read in batches, each in its own transaction. So a long file blocks nobody, and each
+//! row is as it was when its batch was read.
 
 mod entries;
 mod references;
@@ -24,23 +24,23 @@ use crate::{
     },
 };
 
-/// Rows that one transaction reads.
+/// Rows per batch.
 const BATCH: u64 = 1_000;
 
-/// Which rows of a noun are wanted.
+/// The filter of an exported resource.
 pub trait ExportSelection: Send + Sync + 'static {
-    /// A row as a file has it.
+    /// A row of the file.
     type Row: Send + 'static;
-    /// That they were exported.
+    /// The audit action of the export.
     const ACTION: Action;
 
-    /// What the audit log tells of it.
+    /// The details of the audit event.
     fn facts(&self) -> Value;
 
-    /// How many rows there are.
+    /// The number of rows.
     fn count(&self, tx: &OrgTx<ExportsCreate>) -> impl Future<Output = Result<u64>> + Send;
 
-    /// The rows after a place, in their order.
+    /// The next rows after a position, in order.
     fn batch(
         &self,
         tx: &OrgTx<ExportsCreate>,
@@ -48,35 +48,36 @@ pub trait ExportSelection: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Page<Self::Row>>> + Send;
 }
 
-/// Rows that are being exported, batch by batch.
+/// An export in progress.
 pub struct WorkExport<S> {
     db: Db,
     proof: Authorized<ExportsCreate>,
     selection: S,
     rows: u64,
-    /// From where on; `None`: there are no more.
+    /// Position of the next batch; `None` after the last one.
     rest: Option<Option<CursorPosition>>,
 }
 
 impl<S: ExportSelection> WorkExport<S> {
-    /// Counts what there is.
+    /// Counts the rows and starts the export.
     ///
     /// # Errors
-    /// Whatever the database refuses; `NOT_A_MEMBER` for whoever has no rows of his own and sees nobody else's.
+    /// Errors of the database; `NOT_A_MEMBER` for superusers who have no time entries of their own and cannot see those
+    /// of others.
     pub async fn begin(db: &Db, proof: &Authorized<ExportsCreate>, selection: S) -> Result<Self> {
         let rows = selection.count(&db.begin_read(proof).await?).await?;
         Ok(Self { db: db.clone(), proof: proof.duplicate(), selection, rows, rest: Some(None) })
     }
 
-    /// How many rows there were when it began.
+    /// Number of rows at the start of the export.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The next rows; `None`: there are no more.
+    /// The next rows; `None` after the last one.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Errors of the database.
     pub async fn next(&mut self) -> Result<Option<Vec<S::Row>>> {
         let Some(after) = self.rest.take() else { return Ok(None) };
         let tx = self.db.begin_read(&self.proof).await?;
@@ -85,10 +86,10 @@ impl<S: ExportSelection> WorkExport<S> {
         Ok(Some(page.data))
     }
 
-    /// Writes down that they were exported, as what (`csv`, `jsonl`), and which.
+    /// Records the export in the audit log, with its format (`csv`, `jsonl`) and filter.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Errors of the database.
     pub async fn note(&self, tx: &OrgTx<ExportsCreate>, format: &str) -> Result<()> {
         let mut facts = self.selection.facts();
         facts["format"] = format.into();

@@ -1,4 +1,4 @@
-//! What the ids of a batch stand for: one query for each kind of thing, however many rows there are.
+//! Names for the ids of a batch, with one query per type of row, however many rows there are.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,7 +25,7 @@ pub(super) struct ExportReferences {
 }
 
 impl ExportReferences {
-    /// Those of the members, the projects and the tags that are named, but of no project that the caller does not see.
+    /// Finds the names of the members, projects and tags. Projects that the caller cannot see get none.
     pub(super) async fn of(
         tx: &OrgTx<ExportsCreate>,
         members: impl Iterator<Item = MemberId>,
@@ -33,14 +33,15 @@ impl ExportReferences {
         tags: impl Iterator<Item = TagId>,
     ) -> Result<Self> {
         let (members, projects, tags) = (distinct(members), distinct(projects), distinct(tags));
-        let people = tx.find::<members::Entity>().with::<users::Entity>();
-        let people = people.all_of(members::Column::Id, members).await?;
-        let seen = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
-        let seen = seen.all_of(projects::Column::Id, projects).await?;
+        let members_with_users = tx.find::<members::Entity>().with::<users::Entity>();
+        let members_with_users = members_with_users.all_of(members::Column::Id, members).await?;
+        let visible_projects =
+            tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
+        let visible_projects = visible_projects.all_of(projects::Column::Id, projects).await?;
         let tags = tx.find::<tags::Entity>().all_of(tags::Column::Id, tags).await?;
         Ok(Self {
-            emails: people.into_iter().map(|(member, user)| (member.id, user.email)).collect(),
-            codes: seen.into_iter().map(|project| (project.id, project.code)).collect(),
+            emails: members_with_users.into_iter().map(|(member, user)| (member.id, user.email)).collect(),
+            codes: visible_projects.into_iter().map(|project| (project.id, project.code)).collect(),
             tags: tags.into_iter().map(|tag| (tag.id, tag.name)).collect(),
         })
     }
@@ -53,8 +54,8 @@ impl ExportReferences {
         self.codes.get(&project).cloned()
     }
 
-    /// The tags by their names, with those.
-    pub(super) fn tagged(&self, tags: Vec<TagId>) -> Vec<(String, TagId)> {
+    /// The names of these tags, sorted, and their ids in the same order.
+    pub(super) fn sorted_tags(&self, tags: Vec<TagId>) -> Vec<(String, TagId)> {
         let name = |tag: TagId| Some((self.tags.get(&tag)?.clone(), tag));
         let mut tags: Vec<_> = tags.into_iter().filter_map(name).collect();
         tags.sort();

@@ -1,4 +1,4 @@
-//! Tasks, in the order in which they were made.
+//! Tasks, ordered by creation time.
 
 use std::collections::HashMap;
 
@@ -23,55 +23,43 @@ use crate::{
     work::tasks::{self, Column, Task, TaskStatus, task_tags},
 };
 
-/// Which tasks are wanted; `None` asks for all.
+/// Filter of the export; `None` matches all tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskSelection {
-    /// Those of this project.
     pub project: Option<ProjectId>,
-    /// Those that stand there.
     pub status: Option<TaskStatus>,
-    /// By whose clocks instants are written; UTC where it is not said.
+    /// Time zone of all times in the file; UTC if none was requested.
     pub zone: Option<TimeZone>,
 }
 
-/// A task as a file has it. The names of its members are the columns of the CSV, but for `tag_ids`.
+/// A task in a file. The field names are the columns of the CSV, except `tag_ids`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExportedTask {
-    /// The task.
     pub id: TaskId,
-    /// What is to be done.
     pub title: String,
-    /// More about it.
     pub description: Option<String>,
-    /// Where it stands.
     pub status: &'static str,
-    /// How much it matters.
     pub priority: &'static str,
-    /// Until when.
     pub due_at: Option<DateTime<FixedOffset>>,
-    /// Of which project.
     pub project_id: Option<ProjectId>,
-    /// Its code.
     pub project_code: Option<String>,
-    /// Who is to do it.
+    /// The assigned member.
     pub assignee_id: Option<MemberId>,
-    /// His address.
+    /// E-mail address of the assigned member.
     pub assignee_email: Option<String>,
-    /// Its place in the order that people give.
+    /// Position in the manual order.
     pub position: i64,
-    /// When it was done.
+    /// When the status became `done`.
     pub completed_at: Option<DateTime<FixedOffset>>,
-    /// When it was made.
     pub created_at: DateTime<FixedOffset>,
-    /// When it last changed.
     pub updated_at: DateTime<FixedOffset>,
-    /// The names of its tags, in their order.
+    /// Names of the tags, sorted.
     pub tags: Vec<String>,
-    /// The tags, in the order of their names.
+    /// Ids of the tags, in the order of their names.
     pub tag_ids: Vec<TagId>,
 }
 
-/// By when they were made.
+/// The keyset order: creation time, then id.
 #[derive(Clone, Copy)]
 struct ByCreation;
 
@@ -124,7 +112,7 @@ impl ExportSelection for TaskSelection {
         links.into_iter().for_each(|link| tags.entry(link.task_id).or_default().push(link.tag_id));
         let zone = self.zone.clone().unwrap_or_else(TimeZone::utc);
         let row = |task: Task| {
-            let tags = names.tagged(tags.remove(&task.id).unwrap_or_default());
+            let tags = names.sorted_tags(tags.remove(&task.id).unwrap_or_default());
             exported(task, &names, tags, &zone)
         };
         Ok(Page { data: page.data.into_iter().map(row).collect(), next: page.next })

@@ -1,4 +1,4 @@
-//! Rows of `period_locks`: one of each organization that ever locked a period.
+//! Rows of `period_locks`, at most one per organization.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,22 +7,18 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// Up to when an organization's time is settled.
+/// The period of an organization in which time cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "period_locks")]
 pub struct Model {
-    /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PeriodLockId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// What began before this instant can be changed no more; `None`: everything can.
+    /// Entries that start before this time cannot be changed; `None`: all can.
     pub locked_until: Option<DateTimeUtc>,
-    /// Counts the changes; the `ETag`.
+    /// Number of changes; the `ETag`.
     pub version: i64,
-    /// When it was made.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 

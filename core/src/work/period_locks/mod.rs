@@ -1,4 +1,4 @@
-//! Up to when an organization's time is settled: what began before can be changed no more, until it is unlocked.
+//! The locked period of an organization. Time entries that start in it cannot be changed until it is unlocked.
 
 pub(crate) mod entity;
 
@@ -22,26 +22,26 @@ use crate::{
 };
 use entity::{ActiveModel, Entity, Model};
 
-/// Up to when time is settled.
+/// The locked period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeriodLock {
-    /// What began before this instant, a whole second, can be changed no more; `None`: everything can.
+    /// Entries that start before this time (a whole second) cannot be changed; `None`: all can.
     pub locked_until: Option<DateTime<Utc>>,
-    /// Counts the changes, from 0; the `ETag`.
+    /// Number of changes, from 0; the `ETag`.
     pub version: i64,
 }
 
 impl PeriodLock {
-    /// Refuses a change of time that began at `started_at`.
+    /// Rejects a change of an entry that starts at `started_at`.
     ///
     /// # Errors
-    /// `PERIOD_LOCKED`, of the field `started_at`.
+    /// `PERIOD_LOCKED` for the field `started_at`.
     pub(crate) fn refuse(&self, started_at: DateTime<Utc>) -> Result<()> {
         match self.locked_until {
             Some(until) if started_at < until => {
                 let message = format!(
                     "Time entries that started before {} are locked and can no longer be changed.",
-                    shown(until)
+                    format_seconds(until)
                 );
                 let fault = InvalidText { code: ErrorCode::PeriodLocked.as_str(), message };
                 Err(ErrorCode::PeriodLocked.refuse_field("started_at", fault))
@@ -51,11 +51,11 @@ impl PeriodLock {
     }
 
     fn facts(&self) -> Value {
-        json!({ "locked_until": self.locked_until.map(shown) })
+        json!({ "locked_until": self.locked_until.map(format_seconds) })
     }
 }
 
-fn shown(instant: DateTime<Utc>) -> String {
+fn format_seconds(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
@@ -72,30 +72,30 @@ async fn row<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Option<Model>> {
     }
 }
 
-/// The lock, as it is at this moment. Whoever changes time asks when he holds the lock of the member whose it is.
+/// The current lock. Changes of time call it after they lock the member, so that it cannot change before they commit.
 pub(crate) async fn current<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<PeriodLock> {
     Ok(row(tx).await?.map(PeriodLock::from).unwrap_or_default())
 }
 
-/// Up to when time is settled.
+/// Gets the locked period.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn get(tx: &OrgTx<TimeEntriesRead>) -> Result<PeriodLock> {
     current(tx).await
 }
 
-/// Locks what began before `until`, an instant that is not ahead; `None` unlocks everything. A change that changes nothing
-/// leaves no trace.
+/// Locks all time before `until`; `None` unlocks everything. A change without effect creates neither a new version nor
+/// an audit event.
 ///
 /// # Errors
-/// `PRECONDITION_FAILED` when `expected` is not its version; `VALIDATION_FAILED` when `until` is ahead.
+/// `PRECONDITION_FAILED` when `expected` is not its version; `VALIDATION_FAILED` if `until` is in the future.
 pub async fn set(
     tx: &OrgTx<TimeEntriesLock>,
     until: Option<DateTime<Utc>>,
     expected: &Expected,
 ) -> Result<PeriodLock> {
-    // Nobody changes anybody's time meanwhile: whoever does holds the lock of a member.
+    // Locking all members excludes concurrent changes of time, which lock the member.
     members::lock_all(tx).await?;
     let found = row(tx).await?;
     let before = found.clone().map(PeriodLock::from).unwrap_or_default();

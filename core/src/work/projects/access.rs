@@ -1,4 +1,5 @@
-//! Who sees which projects: the one condition that tasks, other people's time, reports and exports use, too.
+//! The condition that limits projects to those the caller can see. Tasks, time entries of others, reports and exports
+//! use it too.
 
 use sea_orm::{
     ColumnTrait, Condition,
@@ -14,22 +15,22 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// The projects that the caller sees: those that are open to all, and of the private ones those he is a member of; all
-/// where he may change projects.
+/// The projects that the caller can see: public ones, and private ones where they are a member. With the permission to
+/// update projects, all.
 pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Condition {
-    match limited(tx) {
+    match restricted_member(tx) {
         None => Condition::all(),
-        Some(member) => Condition::any().add(entity::Column::IsPrivate.eq(false)).add(joined(tx, member)),
+        Some(member) => Condition::any().add(entity::Column::IsPrivate.eq(false)).add(is_member(tx, member)),
     }
 }
 
-/// The projects that the caller does not see; `None`: he sees all.
+/// The projects that the caller cannot see; `None` if they see all.
 pub(crate) fn hidden<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<Condition> {
-    let member = limited(tx)?;
-    Some(Condition::all().add(entity::Column::IsPrivate.eq(true)).add(joined(tx, member).not()))
+    let member = restricted_member(tx)?;
+    Some(Condition::all().add(entity::Column::IsPrivate.eq(true)).add(is_member(tx, member).not()))
 }
 
-/// The member who does not see everything, where the caller is one.
+/// The calling member, if they do not see all projects.
 fn limited<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<MemberId> {
     tx.member().filter(|_| !tx.may(Permission::ProjectsUpdate))
 }

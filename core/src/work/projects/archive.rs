@@ -1,10 +1,10 @@
-//! Projects on which nothing new is to be done.
+//! Archive projects and take them out of the archive.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
 
-use super::{Project, entity::ActiveModel, seen};
+use super::{Project, entity::ActiveModel, find_visible};
 use crate::{
     Result,
     base::{ids::ProjectId, permissions::ProjectsUpdate},
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Archives a project: it takes no new tasks and no new time. One that is archived already stays as it is.
+/// Archives a project, so that it accepts no new tasks and no new time entries. An archived project stays as it is.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
@@ -22,7 +22,7 @@ pub async fn archive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: &Expec
     set(tx, id, Some(tx.now()), expected).await
 }
 
-/// Takes a project out of the archive. One that is not there stays as it is.
+/// Takes a project out of the archive. A project that is not archived stays as it is.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
@@ -36,7 +36,7 @@ async fn set(
     archived_at: Option<DateTime<Utc>>,
     expected: &Expected,
 ) -> Result<Project> {
-    let before = seen(tx, id).one_locked().await?;
+    let before = find_visible(tx, id).one_locked().await?;
     expected.check(&before.version)?;
     if before.archived_at.is_some() == archived_at.is_some() {
         return Ok(before);

@@ -7,36 +7,32 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// A project of one organization. The row is the domain type: it holds no secret.
+/// A project of one organization. The row is the domain type, because it contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "projects")]
 pub struct Model {
-    /// The project.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ProjectId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Its short name, as it was typed.
+    /// Short name, as entered.
     pub code: String,
-    /// What uniqueness is judged by.
+    /// Canonical form of `code`, which is unique.
     pub code_key: String,
-    /// Its name, for people.
+    /// Display name.
     pub name: String,
     /// `#rrggbb`.
     pub color: Option<String>,
-    /// Do only its members see it, and those who may change projects?
+    /// Whether only its members can see it, and users who can update projects.
     pub is_private: bool,
-    /// Since when nothing new is to be done on it.
+    /// Time of archiving; `None` while it accepts new work.
     pub archived_at: Option<DateTimeUtc>,
-    /// How long it may take, in seconds.
+    /// In seconds; `None` without an estimate.
     pub estimate_seconds: Option<i64>,
-    /// Counts the changes; the `ETag`.
+    /// Number of changes; the `ETag`.
     pub version: i64,
-    /// When it was deleted.
+    /// `None` while it is not deleted.
     pub deleted_at: Option<DateTimeUtc>,
-    /// When it was made.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,8 +1,8 @@
-//! Projects: the noun to copy. What every other noun takes for granted is explained here once.
+//! Projects, the resource to copy. Conventions of all resources are explained here once.
 //!
-//! Each function takes the transaction of exactly the permission it needs, so the signature says who may call it, and a
-//! caller who was not checked does not compile. None begins or commits: handlers do. None asks for the organization:
-//! the transaction is inside it, and another organization's row is `NotFound`.
+//! Each function takes the transaction of exactly the permission that it needs. The signature shows who can call it,
+//! and a call without a permission check does not compile. Functions never begin or commit a transaction; handlers do.
+//! They take no organization id: the transaction is limited to one organization, and rows of others are `NotFound`.
 
 mod archive;
 mod offboarding;
@@ -23,9 +23,9 @@ pub use archive::{archive, unarchive};
 use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use offboarding::depart;
+pub(crate) use offboarding::remove_member;
 pub use project_members::{ProjectMembers, set_team, team};
-pub(crate) use references::{given, given_by_code, refuse_archived};
+pub(crate) use references::{find_referenced, find_referenced_by_code, refuse_archived};
 
 use crate::{
     Error, Result,
@@ -44,45 +44,45 @@ use crate::{
     },
 };
 
-/// What a new project is. Its fields are types that only parse when they are sound, so nothing is checked again here.
+/// A new project. Its fields are types that only parse when they are valid, so nothing is checked again here.
 #[derive(Clone, Debug)]
 pub struct NewProject {
-    /// Its short name; unique in the organization.
+    /// Short name; unique in the organization.
     pub code: ProjectCode,
-    /// Its name, for people.
+    /// Display name.
     pub name: Name,
-    /// How it is shown.
+    /// `None`: no color.
     pub color: Option<Color>,
-    /// Do only its members see it, and those who may change projects?
+    /// Whether only its members can see it, and users who can update projects.
     pub is_private: bool,
-    /// How long it may take, in seconds: one of [`ESTIMATE_SECONDS`].
+    /// In seconds, one of [`ESTIMATE_SECONDS`].
     pub estimate_seconds: Option<i64>,
 }
 
-/// How long a project may be thought to take, in seconds: up to 100,000 hours.
+/// The allowed estimates in seconds: up to 100,000 hours.
 pub const ESTIMATE_SECONDS: RangeInclusive<i64> = 1..=360_000_000;
 
-/// What is to change; `None` leaves a field as it is.
+/// The changes; `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectChanges {
-    /// Its short name; unique in the organization.
+    /// Short name; unique in the organization.
     pub code: Option<ProjectCode>,
-    /// Its name, for people.
+    /// Display name.
     pub name: Option<Name>,
-    /// How it is shown; `Some(None)` clears it.
+    /// `Some(None)` clears it.
     pub color: Option<Option<Color>>,
-    /// Do only its members see it, and those who may change projects?
+    /// Whether only its members can see it, and users who can update projects.
     pub is_private: Option<bool>,
-    /// How long it may take, in seconds: one of [`ESTIMATE_SECONDS`]; `Some(None)` clears it.
+    /// In seconds, one of [`ESTIMATE_SECONDS`]; `Some(None)` clears it.
     pub estimate_seconds: Option<Option<i64>>,
 }
 
-/// Which projects are wanted; `None` asks for all.
+/// Filter of the list; `None` matches all projects.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectFilter {
-    /// The one with this code.
+    /// Only the project with this code.
     pub code: Option<ProjectCode>,
-    /// Those that are archived, or those that are not.
+    /// Only archived projects, or only others.
     pub is_archived: Option<bool>,
 }
 
@@ -109,7 +109,7 @@ impl SortKey for ProjectKey {
     }
 }
 
-/// The facts of a project that the audit log tells.
+/// The fields of a project that audit events contain.
 fn facts(project: &Project) -> Value {
     json!({
         "code": project.code,
@@ -120,10 +120,10 @@ fn facts(project: &Project) -> Value {
     })
 }
 
-/// One page of the projects that the caller sees.
+/// Lists one page of the projects that the caller can see.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn list(
     tx: &OrgTx<ProjectsRead>,
     filter: ProjectFilter,
@@ -138,31 +138,31 @@ pub async fn list(
     projects.filter(Condition::all().add_option(archived)).page(listing).await
 }
 
-/// One project.
+/// Gets one project.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's, or private.
+/// `NotFound`, also if it belongs to another organization or is private.
 pub async fn get(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<Project> {
-    seen(tx, id).one().await
+    find_visible(tx, id).one().await
 }
 
-/// A living project, if the caller sees it.
-fn seen<P: RequiredPermission>(tx: &OrgTx<P>, id: ProjectId) -> ScopedQuery<'_, Entity> {
+/// Gets a project that is not deleted and that the caller can see.
+fn find_visible<P: RequiredPermission>(tx: &OrgTx<P>, id: ProjectId) -> ScopedQuery<'_, Entity> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx))
 }
 
-/// Whether there is such a project, for whoever may do anything to it.
+/// Checks that a project exists and that the caller can see it, with any permission on projects.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's, or private.
+/// `NotFound`, also if it belongs to another organization or is private.
 pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: ProjectId) -> Result<()> {
-    match seen(tx, id).exists().await? {
+    match find_visible(tx, id).exists().await? {
         true => Ok(()),
         false => Err(Error::NotFound(Entity::NAME)),
     }
 }
 
-/// Adds a project. Whoever makes a private one that he would not see is its first member.
+/// Creates a project. The creator of a private project becomes its first member if they could not see it otherwise.
 ///
 /// # Errors
 /// `PROJECT_CODE_TAKEN`.
@@ -182,18 +182,18 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
             deleted_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
-            // The organization is the transaction's: `insert` fills it in.
+            // `insert` sets the organization of the transaction.
             ..Default::default()
         })
         .await?;
     if project.is_private && !tx.may(Permission::ProjectsUpdate) {
-        project_members::join(tx, project.id, tx.member().into_iter().collect()).await?;
+        project_members::add_members(tx, project.id, tx.member().into_iter().collect()).await?;
     }
     tx.record(Action::ProjectCreated, project.id, Details::created(facts(&project))).await?;
     Ok(project)
 }
 
-/// Changes a project. A change that changes nothing leaves no trace: neither a new version nor an event.
+/// Updates a project. A change without effect creates neither a new version nor an audit event.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `PROJECT_CODE_TAKEN`.
@@ -203,8 +203,9 @@ pub async fn update(
     changes: ProjectChanges,
     expected: &Expected,
 ) -> Result<Project> {
-    // Locked first: of two changes at once the second sees what the first did, and its `expected` is compared with that.
-    let before = seen(tx, id).one_locked().await?;
+    // Locked first: of two concurrent changes, the second sees the result of the first, and `expected` is compared with
+    // it.
+    let before = find_visible(tx, id).one_locked().await?;
     expected.check(&before.version)?;
     let mut after = before.clone();
     if let Some(code) = changes.code {
@@ -243,17 +244,17 @@ pub async fn update(
     Ok(project)
 }
 
-/// Refuses a code that another project has.
+/// Fails if another project has this code.
 async fn refuse_taken<P: RequiredPermission>(tx: &OrgTx<P>, code_key: &str) -> Result<()> {
     tx.refuse_taken::<Entity>(Column::CodeKey, code_key, ErrorCode::ProjectCodeTaken).await
 }
 
-/// Deletes a project; it can be restored.
+/// Deletes a project. It can be restored.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn delete(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expected) -> Result<()> {
-    let before = seen(tx, id).one_locked().await?;
+    let before = find_visible(tx, id).one_locked().await?;
     expected.check(&before.version)?;
     let removed = ActiveModel {
         id: Set(id),
@@ -266,10 +267,10 @@ pub async fn delete(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expect
     tx.record(Action::ProjectDeleted, id, Details::removed(facts(&before))).await
 }
 
-/// Brings a deleted project back, with its id.
+/// Restores a deleted project with its id.
 ///
 /// # Errors
-/// `NotFound` when no deleted project has this id; `PROJECT_CODE_TAKEN` when its code was given to another meanwhile.
+/// `NotFound` if no deleted project has this id; `PROJECT_CODE_TAKEN` if another project has its code now.
 pub async fn restore(tx: &OrgTx<ProjectsDelete>, id: ProjectId) -> Result<Project> {
     let deleted = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx));
     let before = deleted.one_locked().await?;

@@ -1,4 +1,4 @@
-//! What becomes of the projects of a member who goes.
+//! Project memberships of members who leave.
 
 use sea_orm::{
     ColumnTrait,
@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// Takes a member off the projects that he worked on.
-pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+/// Removes a member from all projects.
+pub(crate) async fn remove_member<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     let condition = project_members_entity::Column::MemberId.eq(member);
     let joined = tx.find::<project_members_entity::Entity>().filter(condition.clone()).all().await?;
     if joined.is_empty() {

@@ -1,11 +1,11 @@
-//! Who works on a project, and sees it where it is private.
+//! The members of a project. Only they can see a private project.
 
 use std::collections::HashSet;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::json;
 
-use super::{entity::ActiveModel, project_members_entity, seen};
+use super::{entity::ActiveModel, find_visible, project_members_entity};
 use crate::{
     Result,
     base::{
@@ -23,53 +23,53 @@ use crate::{
 /// The members of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectMembers {
-    /// Who, in the order of their ids.
+    /// Ids of members, sorted.
     pub members: Vec<MemberId>,
-    /// That of the project, whose part they are.
+    /// Version of the project, which includes its members.
     pub version: i64,
 }
 
-/// The members of a project.
+/// Lists the members of a project.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's, or private.
+/// `NotFound`, also if it belongs to another organization or is private.
 pub async fn team(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<ProjectMembers> {
-    let version = seen(tx, id).one().await?.version;
+    let version = find_visible(tx, id).one().await?.version;
     Ok(ProjectMembers { members: of(tx, id).await?, version })
 }
 
-/// Makes these, each given once as `members[0]` and so on, the members of a project, and nobody else. Whoever is one
-/// already may stay, also while he is suspended.
+/// Replaces the members of a project. Each field error names an entry, such as `members[0]`. Current members can stay,
+/// even if they are suspended.
 ///
 /// # Errors
-/// `NotFound`; `VALIDATION_FAILED` naming who is not there, or not active; `PRECONDITION_FAILED` when `expected` is not the
-/// project's version.
+/// `NotFound`; `VALIDATION_FAILED` naming members that do not exist or are not active; `PRECONDITION_FAILED` when
+/// `expected` is not the version of the project.
 pub async fn set_team(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     wanted: Vec<MemberId>,
     expected: &Expected,
 ) -> Result<ProjectMembers> {
-    let standings = ReferencedMembers::lock(tx, wanted.clone()).await?;
-    let project = seen(tx, id).one_locked().await?;
+    let references = ReferencedMembers::kept(tx, wanted.clone()).await?;
+    let project = find_visible(tx, id).one_locked().await?;
     let before = of(tx, id).await?;
     let (old, new) = (before.iter().copied().collect(), wanted.iter().copied().collect::<HashSet<_>>());
     let added: HashSet<_> = new.difference(&old).copied().collect();
     let mut fields = FieldErrors::default();
-    for (place, member) in wanted.iter().enumerate().filter(|(_, member)| added.contains(member)) {
-        standings.check(&format!("members[{place}]"), *member, &mut fields);
+    for (index, member) in wanted.iter().enumerate().filter(|(_, member)| added.contains(member)) {
+        references.check(&format!("members[{index}]"), *member, &mut fields);
     }
     fields.into_result()?;
     expected.check(&project.version)?;
     if new == old {
         return Ok(ProjectMembers { members: before, version: project.version });
     }
-    for gone in chunks(old.difference(&new).copied()) {
-        let gone = project_members_entity::Column::MemberId.is_in(gone);
-        let links = Condition::all().add(project_members_entity::Column::ProjectId.eq(id)).add(gone);
+    for removed in chunks(old.difference(&new).copied()) {
+        let removed = project_members_entity::Column::MemberId.is_in(removed);
+        let links = Condition::all().add(project_members_entity::Column::ProjectId.eq(id)).add(removed);
         tx.delete::<project_members_entity::Entity>(links).await?;
     }
-    join(tx, id, added.into_iter().collect()).await?;
+    add_members(tx, id, added.into_iter().collect()).await?;
     let row = ActiveModel {
         id: Set(id),
         version: Set(project.version + 1),
@@ -83,10 +83,10 @@ pub async fn set_team(
     Ok(ProjectMembers { members, version })
 }
 
-pub(super) async fn join<P: WritePermission>(
+pub(super) async fn add_members<P: WritePermission>(
     tx: &OrgTx<P>,
     project: ProjectId,
-    who: Vec<MemberId>,
+    members: Vec<MemberId>,
 ) -> Result<()> {
     let row = |member: MemberId| project_members_entity::ActiveModel {
         id: Set(ProjectMemberId::new(tx.now())),
@@ -95,7 +95,7 @@ pub(super) async fn join<P: WritePermission>(
         created_at: Set(tx.now()),
         ..Default::default()
     };
-    tx.insert_many(who.into_iter().map(row).collect()).await
+    tx.insert_many(members.into_iter().map(row).collect()).await
 }
 
 async fn of<P: RequiredPermission>(tx: &OrgTx<P>, project: ProjectId) -> Result<Vec<MemberId>> {

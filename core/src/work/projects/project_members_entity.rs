@@ -1,4 +1,4 @@
-//! Rows of `project_members`: who works on a project, and sees it where it is private.
+//! Rows of `project_members`: the members of each project. Only they can see a private project.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,16 +11,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "project_members")]
 pub struct Model {
-    /// The link.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ProjectMemberId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Which project.
     pub project_id: ProjectId,
-    /// Who.
     pub member_id: MemberId,
-    /// Since when.
+    /// When the member was added.
     pub created_at: DateTimeUtc,
 }
 

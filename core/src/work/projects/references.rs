@@ -1,8 +1,8 @@
-//! Projects that a body names.
+//! Projects that request bodies refer to.
 
 use sea_orm::ColumnTrait;
 
-use super::{Column, Entity, Project, seen, visible};
+use super::{Column, Entity, Project, find_visible, visible};
 use crate::{
     Error, Result,
     base::{
@@ -14,16 +14,16 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// The project that a body names in `project_id`; notes in `fields` that there is none, or none that the caller sees.
+/// Finds the project in `project_id`. Adds an error to `fields` if it does not exist or the caller cannot see it.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub(crate) async fn given<P: RequiredPermission>(
+/// Errors of the database.
+pub(crate) async fn find_referenced<P: RequiredPermission>(
     tx: &OrgTx<P>,
     id: ProjectId,
     fields: &mut FieldErrors,
 ) -> Result<Option<Project>> {
-    match seen(tx, id).one().await {
+    match find_visible(tx, id).one().await {
         Err(Error::NotFound(_)) => {
             fields.add("project_id", "UNKNOWN_PROJECT", "There is no such project.");
             Ok(None)
@@ -32,11 +32,11 @@ pub(crate) async fn given<P: RequiredPermission>(
     }
 }
 
-/// As [`given`], of a project that a body names by its code in `project_code`.
+/// Like [`find_referenced`], for the code in `project_code`.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub(crate) async fn given_by_code<P: RequiredPermission>(
+/// Errors of the database.
+pub(crate) async fn find_referenced_by_code<P: RequiredPermission>(
     tx: &OrgTx<P>,
     code: &ProjectCode,
     fields: &mut FieldErrors,
@@ -50,7 +50,7 @@ pub(crate) async fn given_by_code<P: RequiredPermission>(
     }
 }
 
-/// Refuses new work on a project that is archived.
+/// Rejects new work on an archived project.
 ///
 /// # Errors
 /// `PROJECT_ARCHIVED`.

@@ -1,4 +1,5 @@
-//! Where days, weeks and months begin, in a time zone: SQLite knows no zones, and both databases are to agree.
+//! The starts of days, weeks and months in a time zone. Computed here, because SQLite knows no time zones and both
+//! databases must agree.
 
 use chrono::{
     DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, TimeZone as _, Utc, Weekday,
@@ -7,7 +8,7 @@ use chrono_tz::{GapInfo, Tz};
 
 use crate::{base::text::TimeZone, identity::users::WeekStart};
 
-/// A stretch of a calendar.
+/// A calendar unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Day,
@@ -15,16 +16,16 @@ pub(super) enum Unit {
     Month,
 }
 
-/// A stretch of time with the name of the day, week or month that it is a part of. Its end is not in it.
+/// A part of the range, with the name of its day, week or month. The end is exclusive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bucket {
     pub(super) key: String,
-    /// Seconds since 1970.
+    /// Unix seconds.
     pub(super) from: i64,
     pub(super) until: i64,
 }
 
-/// How somebody counts days.
+/// A time zone and the first day of the week.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calendar {
     zone: Tz,
@@ -32,12 +33,13 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    /// Of a zone that is named in the database of this program; another one is UTC.
+    /// Uses UTC if the time zone database of this program does not contain the zone.
     pub(super) fn new(zone: &TimeZone, week_start: WeekStart) -> Self {
         Self { zone: zone.zone(), week_start }
     }
 
-    /// The days, weeks or months from `from` up to `until`, the first and the last one cut there; `None`: more than `most`.
+    /// The days, weeks or months from `from` to `until`. The first and the last are cut there. `None`: more than
+    /// `most`.
     pub(super) fn buckets(
         &self,
         unit: Unit,
@@ -50,7 +52,7 @@ impl Calendar {
         while begin < end {
             let next = following(unit, first);
             let last = next.map_or(end, |next| self.midnight(next).timestamp().min(end));
-            // A day that a zone left out, or one that it went back into, has no time of its own.
+            // A day that the zone skipped, or one that it returned into, has no time.
             if last > begin {
                 if buckets.len() == most {
                     return None;
@@ -63,7 +65,7 @@ impl Calendar {
         Some(buckets)
     }
 
-    /// The first day of the stretch that a day is in.
+    /// The first day of the unit that contains a day.
     fn first(&self, unit: Unit, day: NaiveDate) -> NaiveDate {
         let back = match unit {
             Unit::Day => 0,
@@ -77,7 +79,7 @@ impl Calendar {
         day.checked_sub_days(Days::new(back.into())).unwrap_or(day)
     }
 
-    /// The first instant of a day: its midnight, the earlier one of two, or where there is none the end of the gap.
+    /// The first instant of a day: midnight, the earlier one of two, or the end of the gap if there is none.
     fn midnight(&self, day: NaiveDate) -> DateTime<Utc> {
         let local = day.and_time(NaiveTime::MIN);
         let found = match self.zone.from_local_datetime(&local) {
@@ -122,12 +124,12 @@ mod tests {
         buckets.into_iter().map(|it| (it.key, (it.until - it.from) / 60)).collect()
     }
 
-    fn told(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
+    fn expected_lengths(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
         expected.iter().map(|(key, minutes)| ((*key).to_owned(), *minutes)).collect()
     }
 
     #[test]
-    fn days_are_as_long_as_the_zone_has_them() {
+    fn days_have_the_length_of_the_time_zone() {
         for (zone, from, until, days) in [
             (
                 "Europe/Berlin",
@@ -136,21 +138,21 @@ mod tests {
                 &[("2026-03-28", 660), ("2026-03-29", 23 * 60), ("2026-03-30", 24 * 60)][..],
             ),
             ("Europe/Berlin", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", &[("2026-10-25", 25 * 60)]),
-            // There was no midnight: that day began at one o'clock.
+            // There was no midnight: the day started at one o'clock.
             (
                 "America/Sao_Paulo",
                 "2018-11-03T03:00:00Z",
                 "2018-11-05T02:00:00Z",
                 &[("2018-11-03", 24 * 60), ("2018-11-04", 23 * 60)],
             ),
-            // A day that was left out.
+            // The zone skipped a day.
             (
                 "Pacific/Apia",
                 "2011-12-29T10:00:00Z",
                 "2011-12-31T10:00:00Z",
                 &[("2011-12-29", 24 * 60), ("2011-12-31", 24 * 60)],
             ),
-            // From 00:01 back to 23:01 of the day before: the new day has begun by then.
+            // The clock went from 00:01 back to 23:01 of the previous day. The new day had started by then.
             (
                 "America/St_Johns",
                 "2010-11-06T02:30:00Z",
@@ -164,14 +166,14 @@ mod tests {
                 &[("2026-01-01", 15), ("2026-01-02", 15)],
             ),
         ] {
-            assert_eq!(lengths(zone, Unit::Day, from, until), told(days), "{zone}");
+            assert_eq!(lengths(zone, Unit::Day, from, until), expected_lengths(days), "{zone}");
         }
         let within = lengths("America/St_Johns", Unit::Day, "2010-11-07T02:45:00Z", "2010-11-07T03:45:00Z");
-        assert_eq!(within, told(&[("2010-11-07", 60)]));
+        assert_eq!(within, expected_lengths(&[("2010-11-07", 60)]));
     }
 
     #[test]
-    fn weeks_begin_where_their_people_begin_them_and_months_with_their_first() {
+    fn weeks_start_on_the_configured_day_and_months_on_the_first() {
         let range = (instant("2026-02-27T00:00:00Z"), instant("2026-03-09T00:00:00Z"));
         for (start, keys) in [
             (WeekStart::Monday, &["2026-02-23", "2026-03-02"][..]),
@@ -183,18 +185,18 @@ mod tests {
             assert_eq!(weeks.into_iter().map(|week| week.key).collect::<Vec<_>>(), keys);
         }
         let months = lengths("UTC", Unit::Month, "2026-01-31T00:00:00Z", "2026-03-01T00:00:00Z");
-        assert_eq!(months, told(&[("2026-01", 24 * 60), ("2026-02", 28 * 24 * 60)]));
+        assert_eq!(months, expected_lengths(&[("2026-01", 24 * 60), ("2026-02", 28 * 24 * 60)]));
     }
 
     #[test]
-    fn there_are_no_more_than_asked_for_wherever_time_ends() {
+    fn the_number_of_buckets_is_limited_for_any_range() {
         let calendar = Calendar::new(&TimeZone::parse("Asia/Tokyo").unwrap(), WeekStart::Sunday);
         let days = |days| instant("2026-01-01T15:00:00Z") + chrono::TimeDelta::days(days);
         assert_eq!(calendar.buckets(Unit::Day, (days(0), days(400)), 400).unwrap().len(), 400);
         assert!(calendar.buckets(Unit::Day, (days(0), days(401)), 400).is_none());
-        let ages = (instant("0000-01-01T00:00:00Z"), instant("9999-12-31T23:59:59Z"));
+        let all_time = (instant("0000-01-01T00:00:00Z"), instant("9999-12-31T23:59:59Z"));
         for unit in [Unit::Day, Unit::Week, Unit::Month] {
-            assert!(calendar.buckets(unit, ages, 400).is_none());
+            assert!(calendar.buckets(unit, all_time, 400).is_none());
         }
     }
 }

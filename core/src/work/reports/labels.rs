@@ -1,4 +1,4 @@
-//! What groups are called: one query for each kind of thing.
+//! The names of groups, with one query per table.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ use crate::{
     work::{projects, tags, tasks},
 };
 
-/// Names by the ids of what has them.
+/// Names by id.
 pub(super) type Labels = HashMap<String, String>;
 
-/// The names of what these ids are of, on a level: also of what was deleted, but of no project that the caller does not see,
-/// nor of its tasks. A key without one has no name for him.
+/// The names for the ids of a level. Deleted rows have names, but projects that the caller cannot see and their tasks
+/// have none.
 pub(super) async fn labels<P: RequiredPermission>(
     tx: &OrgTx<P>,
     level: GroupLevel,
@@ -28,9 +28,12 @@ pub(super) async fn labels<P: RequiredPermission>(
     Ok(match level {
         GroupLevel::Day | GroupLevel::Week | GroupLevel::Month => Labels::new(),
         GroupLevel::Member => {
-            let people = tx.find::<members::Entity>().with::<users::Entity>();
-            let people = people.all_of(members::Column::Id, ids).await?;
-            people.into_iter().map(|(member, user)| (member.id.to_string(), user.display_name())).collect()
+            let members_with_users = tx.find::<members::Entity>().with::<users::Entity>();
+            let members_with_users = members_with_users.all_of(members::Column::Id, ids).await?;
+            members_with_users
+                .into_iter()
+                .map(|(member, user)| (member.id.to_string(), user.display_name()))
+                .collect()
         }
         GroupLevel::Project => {
             let found = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
@@ -39,13 +42,13 @@ pub(super) async fn labels<P: RequiredPermission>(
         }
         GroupLevel::Task => {
             let project = tasks::Column::ProjectId;
-            let seen = tx.in_rows_of_including_deleted::<projects::Entity>(
+            let is_visible = tx.in_rows_of_including_deleted::<projects::Entity>(
                 project,
                 projects::Column::Id,
                 projects::visible(tx),
             );
-            let seen = Condition::any().add(project.is_null()).add(seen);
-            let found = tx.find::<tasks::Entity>().including_deleted().filter(seen);
+            let is_visible = Condition::any().add(project.is_null()).add(is_visible);
+            let found = tx.find::<tasks::Entity>().including_deleted().filter(is_visible);
             let found = found.all_of(tasks::Column::Id, ids).await?;
             found.into_iter().map(|task| (task.id.to_string(), task.title)).collect()
         }

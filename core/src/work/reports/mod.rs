@@ -1,8 +1,8 @@
-//! Reports: how much time was spent, when, by whom and on what. They look at time entries as their caller sees them, and
-//! change nothing.
+//! Reports: sums of time by day, week, month, member, project, task or tag. They contain the time entries that the
+//! caller can see and change nothing.
 //!
-//! Where days begin is reckoned here ([`calendar`]), what entries come to in the database. An entry that crosses a bucket is
-//! split, and counted in each; in whatever is around those buckets it is counted once.
+//! The calendar is computed here ([`calendar`]), the sums in the database. An entry that crosses a bucket boundary is
+//! split and counted in each bucket. A sum over several buckets counts it once.
 
 mod calendar;
 mod labels;
@@ -35,22 +35,19 @@ use crate::{
     work::time_entries::{self, Column, LONGEST, time_entry_tags},
 };
 
-/// What entries can be grouped by.
+/// What a report can group by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupLevel {
-    /// Days of the time zone.
+    /// Days in the time zone.
     Day,
-    /// Weeks of such days.
+    /// Weeks in the time zone.
     Week,
-    /// Months of such days.
+    /// Months in the time zone.
     Month,
-    /// Who worked.
     Member,
-    /// On which project.
     Project,
-    /// On which task.
     Task,
-    /// Under which tags: an entry counts in the group of each.
+    /// An entry counts in the group of each of its tags.
     Tag,
 }
 
@@ -65,78 +62,77 @@ impl GroupLevel {
         ("tag", Self::Tag),
     ];
 
-    /// Does it cut time, rather than tell entries apart?
+    /// Whether the level groups by time.
     pub const fn is_time(self) -> bool {
         matches!(self, Self::Day | Self::Week | Self::Month)
     }
 
-    /// That of this name.
+    /// The level with this name; `None`: there is none.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, level)| level)
     }
 }
 
-/// What a report is to tell.
+/// The range, the groups and the filters of a report.
 #[derive(Clone, Debug)]
 pub struct SummaryRequest {
-    /// From this instant on; what is less than a second is cut off.
+    /// Inclusive, cut to whole seconds.
     pub from: DateTime<Utc>,
-    /// Up to this instant, which is not in it; cut like `from`.
+    /// Exclusive, cut to whole seconds.
     pub to: DateTime<Utc>,
-    /// The outer groups and those in them: at most two, and not twice the same.
+    /// Outer level first, at most two, and not the same twice.
     pub levels: Vec<GroupLevel>,
-    /// Whose days; `None`: the caller's, or UTC's where he is no member.
+    /// `None`: the caller's time zone, or UTC for superusers who are not members.
     pub timezone: Option<TimeZone>,
-    /// With which day weeks begin; `None`: as the caller's, or on Monday where he is no member.
+    /// `None`: the caller's setting, or Monday for superusers who are not members.
     pub week_start: Option<WeekStart>,
-    /// Only what this member worked.
+    /// Only entries of this member.
     pub member: Option<MemberId>,
-    /// Only what was worked on this project.
+    /// Only entries of this project.
     pub project: Option<ProjectId>,
-    /// Only what was worked on this task.
+    /// Only entries of this task.
     pub task: Option<TaskId>,
-    /// Only what has this tag.
+    /// Only entries with this tag.
     pub tag: Option<TagId>,
-    /// Only what is to be paid for, or what is not.
+    /// Only billable entries, or only others.
     pub billable: Option<bool>,
 }
 
-/// What some entries come to.
+/// The sum of some entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportTotal {
     /// Whole seconds.
     pub seconds: i64,
-    /// Entries that have a part in it.
+    /// Number of entries with time in it.
     pub entries: i64,
 }
 
-/// Entries that have something in common.
+/// A group of entries.
 #[derive(Clone, Debug)]
 pub struct ReportGroup {
-    /// A date, a month, or an id; `None`: of those that have none.
+    /// A date, a month or an id; `None`: entries without one.
     pub key: Option<String>,
-    /// What it is called; `None`: nothing, or nothing that the caller may know.
+    /// Display name; `None`: there is none, or the caller cannot see it.
     pub label: Option<String>,
-    /// What they come to.
     pub total: ReportTotal,
-    /// The groups in it; empty at the last level.
+    /// The groups of the next level; empty at the last level.
     pub groups: Vec<ReportGroup>,
 }
 
 /// A report.
 #[derive(Clone, Debug)]
 pub struct SummaryReport {
-    /// From when on.
+    /// Inclusive.
     pub from: DateTime<Utc>,
-    /// Up to when.
+    /// Exclusive.
     pub to: DateTime<Utc>,
-    /// In whose days.
+    /// The time zone of days.
     pub timezone: TimeZone,
-    /// With which day its weeks begin.
+    /// The first day of weeks.
     pub week_start: WeekStart,
-    /// What all of it comes to.
+    /// The sum of all groups.
     pub total: ReportTotal,
-    /// The outer groups that have any entry: of time one after the other, others from the most time to the least.
+    /// The groups of the outer level that have entries: chronological, otherwise longest time first.
     pub groups: Vec<ReportGroup>,
 }
 
@@ -148,13 +144,13 @@ impl IntervalTable for time_entries::Entity {
     const OTHER: time_entry_tags::Column = time_entry_tags::Column::TagId;
 }
 
-/// Sums up the entries that the caller sees.
+/// Sums up the time entries that the caller can see.
 ///
 /// # Errors
-/// `VALIDATION_FAILED`: `to` is not later than `from`, a level is named twice, there are more than two or more than
-/// [`MOST_BUCKETS`] pieces of time; `NOT_A_MEMBER` for whoever has no time of his own and sees nobody else's.
+/// `VALIDATION_FAILED` if `to` is not later than `from`, a level occurs twice, or there are more than two levels or
+/// more than [`MOST_BUCKETS`] time buckets; `NOT_A_MEMBER` for superusers who cannot see the entries of others.
 pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<SummaryReport> {
-    let range = (whole(wanted.from), whole(wanted.to));
+    let range = (truncate_to_seconds(wanted.from), truncate_to_seconds(wanted.to));
     let levels = &wanted.levels[..];
     let mut fields = FieldErrors::default();
     if range.0 >= range.1 {
@@ -165,7 +161,7 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
     }
     fields.into_result()?;
 
-    let (timezone, week_start) = days(tx, wanted.timezone.clone(), wanted.week_start).await?;
+    let (timezone, week_start) = calendar_settings(tx, wanted.timezone.clone(), wanted.week_start).await?;
     let depths = plan::depths(levels, &Calendar::new(&timezone, week_start), range);
     let depths = depths.ok_or_else(|| {
         let message = format!(
@@ -174,18 +170,18 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
         ErrorCode::ValidationFailed
             .refuse_field("group_by", InvalidText { code: "TOO_MANY_BUCKETS", message })
     })?;
-    let picked = picked(tx, &wanted, range)?;
-    let questions: Vec<_> = depths.iter().map(GroupDepth::question).collect();
-    let mut sums = tx.sums(&picked, &questions).await?;
+    let filter = entry_filter(tx, &wanted, range)?;
+    let aggregations: Vec<_> = depths.iter().map(GroupDepth::aggregation).collect();
+    let mut sums = tx.sums(&filter, &aggregations).await?;
     let mut names = Labels::new();
-    for (place, level) in levels.iter().enumerate() {
-        let found: BTreeSet<_> = sums.iter().filter_map(|sum| [sum.first, sum.second][place]).collect();
+    for (position, level) in levels.iter().enumerate() {
+        let found: BTreeSet<_> = sums.iter().filter_map(|sum| [sum.first, sum.second][position]).collect();
         names.extend(labels::labels(tx, *level, found.into_iter().collect()).await?);
     }
 
-    // The whole first, then the outer groups, then those in them.
+    // The total first, then the outer groups, then the inner groups.
     sums.sort_by_key(|sum| sum.question);
-    let (mut total, mut groups, mut places) = (ReportTotal::default(), Vec::new(), HashMap::new());
+    let (mut total, mut groups, mut positions) = (ReportTotal::default(), Vec::new(), HashMap::new());
     for sum in sums {
         let depth = usize::try_from(sum.question).ok().and_then(|number| depths.get(number));
         let keys = depth.map(|depth| depth.keys(sum.piece, [sum.first, sum.second])).unwrap_or_default();
@@ -193,13 +189,13 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
         match &keys[..] {
             [] => total = sum,
             [outer] => {
-                places.insert(outer.clone(), groups.len());
+                positions.insert(outer.clone(), groups.len());
                 groups.push(ReportGroup::new(levels[0], outer, sum, &names));
             }
             [outer, inner, ..] => {
-                let around = places.get(outer).and_then(|place| groups.get_mut(*place));
-                around.into_iter().for_each(|around: &mut ReportGroup| {
-                    around.groups.push(ReportGroup::new(levels[1], inner, sum, &names));
+                let outer_group = positions.get(outer).and_then(|position| groups.get_mut(*position));
+                outer_group.into_iter().for_each(|outer_group: &mut ReportGroup| {
+                    outer_group.groups.push(ReportGroup::new(levels[1], inner, sum, &names));
                 });
             }
         }
@@ -208,13 +204,13 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
     Ok(SummaryReport { from: range.0, to: range.1, timezone, week_start, total, groups })
 }
 
-/// The second that an instant is in.
-fn whole(instant: DateTime<Utc>) -> DateTime<Utc> {
+/// Cuts a time to whole seconds.
+fn truncate_to_seconds(instant: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(instant.timestamp(), 0).unwrap_or(instant)
 }
 
-/// The time zone and the first day of the week: those that were named, else the caller's.
-async fn days<P: RequiredPermission>(
+/// The time zone and the first day of the week: those of the request, else those of the caller.
+async fn calendar_settings<P: RequiredPermission>(
     tx: &OrgTx<P>,
     timezone: Option<TimeZone>,
     week_start: Option<WeekStart>,
@@ -229,20 +225,23 @@ async fn days<P: RequiredPermission>(
         }
         None => None,
     };
-    let his = user.as_ref().and_then(|user| TimeZone::parse(&user.timezone).ok());
+    let user_timezone = user.as_ref().and_then(|user| TimeZone::parse(&user.timezone).ok());
     let first = user.as_ref().and_then(|user| WeekStart::parse(&user.week_start));
-    Ok((timezone.or(his).unwrap_or_else(TimeZone::utc), week_start.or(first).unwrap_or(WeekStart::Monday)))
+    Ok((
+        timezone.or(user_timezone).unwrap_or_else(TimeZone::utc),
+        week_start.or(first).unwrap_or(WeekStart::Monday),
+    ))
 }
 
-/// The entries that count: which the caller sees, which are wanted, and which have a part in the range. No entry is longer
-/// than [`LONGEST`], so an index finds them.
-fn picked<P: RequiredPermission>(
+/// The entries in the report: visible to the caller, matching the filters, and with time in the range. No entry is
+/// longer than [`LONGEST`], so an index finds them.
+fn entry_filter<P: RequiredPermission>(
     tx: &OrgTx<P>,
     wanted: &SummaryRequest,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Condition> {
-    let runs = (tx.now() > from).then(|| Column::EndedAt.is_null());
-    let tagged = wanted.tag.map(|tag| {
+    let is_running = (tx.now() > from).then(|| Column::EndedAt.is_null());
+    let has_tag = wanted.tag.map(|tag| {
         tx.in_rows_of::<time_entry_tags::Entity>(
             Column::Id,
             time_entry_tags::Column::TimeEntryId,
@@ -253,11 +252,11 @@ fn picked<P: RequiredPermission>(
         .add(time_entries::visible(tx)?)
         .add(Column::StartedAt.gt(from - LONGEST))
         .add(Column::StartedAt.lt(to))
-        .add(Condition::any().add(Column::EndedAt.gt(from)).add_option(runs))
+        .add(Condition::any().add(Column::EndedAt.gt(from)).add_option(is_running))
         .add_option(wanted.member.map(|member| Column::MemberId.eq(member)))
         .add_option(wanted.project.map(|project| Column::ProjectId.eq(project)))
         .add_option(wanted.task.map(|task| Column::TaskId.eq(task)))
-        .add_option(tagged)
+        .add_option(has_tag)
         .add_option(wanted.billable.map(|billable| Column::Billable.eq(billable))))
 }
 
@@ -271,7 +270,7 @@ impl ReportGroup {
     }
 }
 
-/// Time by time; others from the most time to the least, then by their names.
+/// Sorts groups of time chronologically, and others by descending time, then by name.
 fn sort(groups: &mut [ReportGroup], levels: &[GroupLevel]) {
     let Some((level, inner)) = levels.split_first() else { return };
     groups.iter_mut().for_each(|group| sort(&mut group.groups, inner));

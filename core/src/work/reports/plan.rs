@@ -1,4 +1,4 @@
-//! What is asked of the database for one report, and which groups the answers belong to.
+//! The database queries of a report, and the groups that their results belong to.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -12,19 +12,19 @@ use crate::{
     work::time_entries::{self, Column},
 };
 
-/// Most pieces of time that a report is cut into.
+/// Maximum number of time buckets in a report.
 pub const MOST_BUCKETS: usize = 400;
 
-/// The pieces of time of one depth, each with the keys of the levels of time there, the outer one first.
-struct Cut(Vec<(TimeBucket, Vec<String>)>);
+/// The time buckets of one depth. Each has the keys of its time levels, outer level first.
+struct BucketPlan(Vec<(TimeBucket, Vec<String>)>);
 
-/// One depth of the report: the levels down to it.
+/// One depth of the report, with all levels down to it.
 pub(super) struct GroupDepth {
     levels: Vec<GroupLevel>,
-    cut: Cut,
+    plan: BucketPlan,
 }
 
-/// Every depth, from the whole down; `None`: more than [`MOST_BUCKETS`] pieces of time.
+/// All depths, from the total down; `None`: more than [`MOST_BUCKETS`] time buckets.
 pub(super) fn depths(
     levels: &[GroupLevel],
     calendar: &Calendar,
@@ -32,14 +32,14 @@ pub(super) fn depths(
 ) -> Option<Vec<GroupDepth>> {
     let depth = |number: usize| {
         let levels = levels[..number].to_vec();
-        Cut::new(&levels, calendar, range).map(|cut| GroupDepth { levels, cut })
+        BucketPlan::new(&levels, calendar, range).map(|plan| GroupDepth { levels, plan })
     };
     (0..=levels.len()).map(depth).collect()
 }
 
 impl GroupDepth {
-    /// What is asked for it.
-    pub(super) fn question(&self) -> Aggregation<time_entries::Entity> {
+    /// The database query of this depth.
+    pub(super) fn aggregation(&self) -> Aggregation<time_entries::Entity> {
         let mut keys = [None, None];
         for (key, level) in keys.iter_mut().zip(&self.levels) {
             *key = match level {
@@ -50,12 +50,12 @@ impl GroupDepth {
                 GroupLevel::Tag => Some(GroupKey::Linked),
             };
         }
-        Aggregation { keys, pieces: self.cut.0.iter().map(|(piece, _)| *piece).collect() }
+        Aggregation { keys, pieces: self.plan.0.iter().map(|(piece, _)| *piece).collect() }
     }
 
-    /// The keys of a group, the outer one first: those of time by its piece, the others as they were found.
+    /// The keys of a group, outer level first. Keys of time come from the bucket, others from the result.
     pub(super) fn keys(&self, piece: i64, found: [Option<Uuid>; 2]) -> Vec<Option<String>> {
-        let piece = usize::try_from(piece).ok().and_then(|piece| self.cut.0.get(piece));
+        let piece = usize::try_from(piece).ok().and_then(|piece| self.plan.0.get(piece));
         let mut times = piece.into_iter().flat_map(|(_, keys)| keys.iter().cloned());
         let key = |(level, found): (&GroupLevel, Option<Uuid>)| match level.is_time() {
             true => times.next(),
@@ -65,22 +65,22 @@ impl GroupDepth {
     }
 }
 
-impl Cut {
+impl BucketPlan {
     fn new(
         levels: &[GroupLevel],
         calendar: &Calendar,
         range: (DateTime<Utc>, DateTime<Utc>),
     ) -> Option<Self> {
         let whole = TimeBucket { from: range.0.timestamp(), until: range.1.timestamp() };
-        let mut cut = Self(vec![(whole, Vec::new())]);
+        let mut plan = Self(vec![(whole, Vec::new())]);
         for unit in levels.iter().filter_map(|level| level.unit()) {
-            cut = cut.along(&calendar.buckets(unit, range, MOST_BUCKETS)?);
+            plan = plan.by(&calendar.buckets(unit, range, MOST_BUCKETS)?);
         }
-        (cut.0.len() <= MOST_BUCKETS).then_some(cut)
+        (plan.0.len() <= MOST_BUCKETS).then_some(plan)
     }
 
-    /// The pieces, cut where the buckets begin, too. Both are in order and begin and end together.
-    fn along(self, buckets: &[Bucket]) -> Self {
+    /// Splits the buckets where others start. Both lists are sorted and cover the same range.
+    fn by(self, buckets: &[Bucket]) -> Self {
         let mut pieces = Vec::new();
         let (mut whole, mut buckets) = (self.0.into_iter().peekable(), buckets.iter().peekable());
         while let (Some((piece, keys)), Some(bucket)) = (whole.peek(), buckets.peek()) {

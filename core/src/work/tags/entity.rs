@@ -7,24 +7,20 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// A tag of one organization: on tasks and on time entries.
+/// A tag of one organization, for tasks and time entries.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tags")]
 pub struct Model {
-    /// The tag.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TagId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Its name, for people.
+    /// Display name.
     pub name: String,
-    /// What uniqueness is judged by.
+    /// Canonical form of `name`, which is unique.
     pub name_key: String,
-    /// Counts the changes; the `ETag`.
+    /// Number of changes; the `ETag`.
     pub version: i64,
-    /// When it was made.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 

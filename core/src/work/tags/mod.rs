@@ -1,7 +1,7 @@
-//! Tags: what an organization calls tasks and time entries beside their project.
+//! Tags for tasks and time entries.
 //!
-//! They are named by their ids, so that a new name changes no task. Whoever takes one away asks `time_entries::remove_tag`,
-//! since only there it is known who has it.
+//! Tasks and time entries refer to tags by id, so renaming a tag does not change them. `time_entries::delete_tag`
+//! deletes tags, because only that module knows all references.
 
 pub(crate) mod entity;
 
@@ -49,15 +49,15 @@ impl SortKey for TagKey {
     }
 }
 
-/// The facts of a tag that the audit log tells.
+/// The fields of a tag that audit events contain.
 pub(crate) fn facts(tag: &Tag) -> Value {
     json!({ "name": tag.name })
 }
 
-/// One page of the tags; with a `term`, of those whose name contains it.
+/// Lists one page of the tags; with a `term`, only those whose name contains it.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub async fn list(
     tx: &OrgTx<TasksRead>,
     term: Option<SearchTerm>,
@@ -67,10 +67,10 @@ pub async fn list(
     tx.find::<Entity>().filter(Condition::all().add_option(named)).page(listing).await
 }
 
-/// Whether there is such a tag, for whoever may do anything to it.
+/// Checks that a tag exists, with any permission on tags.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's.
+/// `NotFound`, also if it belongs to another organization.
 pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TagId) -> Result<()> {
     match tx.find::<Entity>().filter(Column::Id.eq(id)).exists().await? {
         true => Ok(()),
@@ -78,7 +78,7 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TagId) -> Result<(
     }
 }
 
-/// Adds a tag.
+/// Creates a tag.
 ///
 /// # Errors
 /// `TAG_NAME_TAKEN`.
@@ -99,7 +99,7 @@ pub async fn create(tx: &OrgTx<TasksCreate>, name: TagName) -> Result<Tag> {
     Ok(tag)
 }
 
-/// Renames a tag; `None` leaves its name as it is. A change that changes nothing leaves no trace.
+/// Renames a tag; `None` keeps its name. A change without effect creates neither a new version nor an audit event.
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_NAME_TAKEN`.
@@ -129,26 +129,26 @@ pub async fn update(
     Ok(tag)
 }
 
-/// Which of these tags are the organization's.
+/// The tags in the list that exist in the organization.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub(crate) async fn known<P: RequiredPermission>(tx: &OrgTx<P>, tags: Vec<TagId>) -> Result<HashSet<TagId>> {
     let known = tx.find::<Entity>().all_of(Column::Id, tags).await?;
     Ok(known.into_iter().map(|tag| tag.id).collect())
 }
 
-/// Notes in `fields` which of `tags`, given as `tags[0]` and so on, are not `known`.
+/// Adds an error to `fields` for each of `tags` that is not in `known`, such as `tags[0]`.
 pub(crate) fn refuse_unknown(known: &HashSet<TagId>, tags: &[TagId], fields: &mut FieldErrors) {
     for (at, _) in tags.iter().enumerate().filter(|(_, tag)| !known.contains(tag)) {
         fields.add(&format!("tags[{at}]"), "UNKNOWN_TAG", "There is no such tag.");
     }
 }
 
-/// Notes in `fields` which of `tags`, given as `tags[0]` and so on, are none of the organization.
+/// Adds an error to `fields` for each of `tags` that does not exist in the organization, such as `tags[0]`.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Errors of the database.
 pub(crate) async fn check<P: RequiredPermission>(
     tx: &OrgTx<P>,
     tags: &[TagId],

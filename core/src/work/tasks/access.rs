@@ -1,13 +1,42 @@
-//! Who sees which tasks.
+//! The tasks that the caller can see, and those that they can change.
 
 use sea_orm::{ColumnTrait, Condition};
 
-use super::entity::Column;
-use crate::{base::permissions::RequiredPermission, storage::db::OrgTx, work::projects};
+use super::{Column, Entity, Task};
+use crate::{
+    Result,
+    base::{
+        ids::TaskId,
+        permissions::{Permission, RequiredPermission},
+    },
+    storage::db::OrgTx,
+    tenancy::members,
+    work::projects,
+};
 
-/// The tasks that the caller sees: of no project, or of a living one that he sees.
+/// Tasks without a project, and those of a project that is not deleted and that the caller can see.
 pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Condition {
     let project =
         tx.in_rows_of::<projects::Entity>(Column::ProjectId, projects::Column::Id, projects::visible(tx));
     Condition::any().add(Column::ProjectId.is_null()).add(project)
+}
+
+/// Checks that the caller can change or delete this task.
+///
+/// # Errors
+/// `NotFound`, also if it belongs to another organization or the caller cannot see its project; `FORBIDDEN` if the
+/// caller is neither its creator nor its assignee and lacks `tasks:manage_all`.
+pub async fn may<P: RequiredPermission>(tx: &OrgTx<P>, id: TaskId) -> Result<()> {
+    let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one().await?;
+    require_own(tx, &task).await
+}
+
+/// # Errors
+/// `FORBIDDEN` if the caller is neither the creator nor the assignee of the task and lacks `tasks:manage_all`.
+pub(super) async fn require_own<P: RequiredPermission>(tx: &OrgTx<P>, task: &Task) -> Result<()> {
+    let is_own = tx.member().is_some() && [task.created_by, task.assignee_id].contains(&tx.member());
+    match is_own || tx.may(Permission::TasksManageAll) {
+        true => Ok(()),
+        false => Err(members::lack(tx, Permission::TasksManageAll).await?),
+    }
 }

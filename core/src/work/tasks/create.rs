@@ -1,11 +1,11 @@
-//! New tasks, one or many.
+//! Create one or many tasks.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    Priority, Task, TaskStatus, TaskWithTags, completed_at, entity::ActiveModel, facts, references::Book,
-    stored, tag,
+    Priority, Task, TaskStatus, TaskWithTags, completed_at, entity::ActiveModel, facts,
+    references::TaskReferences, tag, truncate_to_microseconds,
 };
 use crate::{
     Result,
@@ -20,53 +20,49 @@ use crate::{
     },
 };
 
-/// What a new task is.
+/// A new task.
 #[derive(Clone, Debug)]
 pub struct NewTask {
-    /// What is to be done.
     pub title: TaskTitle,
-    /// More about it.
     pub description: Option<TaskDescription>,
-    /// Where it stands.
     pub status: TaskStatus,
-    /// How much it matters.
     pub priority: Priority,
-    /// Until when.
     pub due_at: Option<DateTime<Utc>>,
-    /// Of which project.
+    /// `None`: no project.
     pub project_id: Option<ProjectId>,
-    /// Who is to do it: an active member.
+    /// An active member; `None`: nobody.
     pub assignee_id: Option<MemberId>,
-    /// Its place: 0..=[`super::POSITION_MAX`]; `None`: behind the last one of its project.
+    /// Position in the manual order, 0..=[`super::POSITION_MAX`]; `None`: after the last task of its project.
     pub position: Option<i64>,
-    /// Its tags, each once.
+    /// Tags without duplicates.
     pub tags: Vec<TagId>,
 }
 
-/// Adds tasks, each by itself: what is refused to one is granted to the others. The outcomes are in the order given.
+/// Creates tasks. Each is handled separately, so one can fail while others succeed. The results have the order of the
+/// input.
 ///
 /// # Errors
-/// Whatever the database refuses, for all of them. For each: `VALIDATION_FAILED` naming a project, member or tag that is not
-/// there, or a member who is not active; `PROJECT_ARCHIVED`.
+/// Errors of the database, for all tasks. For each task: `VALIDATION_FAILED` naming a project, member or tag that does
+/// not exist, or a member who is not active; `PROJECT_ARCHIVED`.
 pub async fn create(tx: &OrgTx<TasksCreate>, new: Vec<NewTask>) -> Result<Vec<Result<TaskWithTags>>> {
-    let mut book = Book::open(tx, &new).await?;
-    let admit = |new: NewTask| book.admit(&new).map(|position| made(tx, new, position));
-    let outcomes: Vec<_> = new.into_iter().map(admit).collect();
-    let made: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
-    if !made.is_empty() {
-        let row = |shown: &&TaskWithTags| shown.task.clone().into_active_model().reset_all();
-        let rows = made.iter().map(row).collect();
+    let mut references = TaskReferences::load(tx, &new).await?;
+    let prepare = |new: NewTask| references.check(&new).map(|position| new_task(tx, new, position));
+    let outcomes: Vec<_> = new.into_iter().map(prepare).collect();
+    let created: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+    if !created.is_empty() {
+        let row = |task: &&TaskWithTags| task.task.clone().into_active_model().reset_all();
+        let rows = created.iter().map(row).collect();
         tx.insert_many::<ActiveModel>(rows).await?;
         let links =
-            made.iter().flat_map(|shown| shown.tags.iter().map(|tag| (shown.task.id, *tag))).collect();
+            created.iter().flat_map(|task| task.tags.iter().map(|tag| (task.task.id, *tag))).collect();
         tag(tx, links).await?;
-        let events = made.iter().map(|shown| (shown.task.id, Details::created(facts(shown)))).collect();
+        let events = created.iter().map(|task| (task.task.id, Details::created(facts(task)))).collect();
         tx.record_each(Action::TaskCreated, events).await?;
     }
     Ok(outcomes)
 }
 
-fn made(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> TaskWithTags {
+fn new_task(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> TaskWithTags {
     let now = tx.now();
     let task = Task {
         id: TaskId::new(now),
@@ -76,7 +72,7 @@ fn made(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> TaskWithTags {
         description: new.description.map(Into::into),
         status: new.status,
         priority: new.priority,
-        due_at: new.due_at.map(stored),
+        due_at: new.due_at.map(truncate_to_microseconds),
         assignee_id: new.assignee_id,
         created_by: tx.member(),
         position,

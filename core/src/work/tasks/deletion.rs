@@ -1,8 +1,8 @@
-//! How a task goes, and comes back.
+//! Delete and restore tasks.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
-use super::{Column, Entity, TaskWithTags, entity::ActiveModel, facts, own, shown, visible};
+use super::{Column, Entity, TaskWithTags, access, entity::ActiveModel, facts, visible, with_tags};
 use crate::{
     Result,
     base::{error::ErrorCode, ids::TaskId, permissions::TasksDelete},
@@ -13,16 +13,16 @@ use crate::{
     work::projects,
 };
 
-/// Deletes a task; it can be restored.
+/// Deletes a task. It can be restored.
 ///
 /// # Errors
-/// `NotFound`, also when it is on a project that the caller does not see; `FORBIDDEN` when it is not his;
-/// `PRECONDITION_FAILED` when `expected` is not its version.
+/// `NotFound`, also if the caller cannot see its project; `FORBIDDEN` if the caller is neither its creator nor its
+/// assignee; `PRECONDITION_FAILED` when `expected` is not its version.
 pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) -> Result<()> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
-    own::refuse_others(tx, &task).await?;
+    access::require_own(tx, &task).await?;
     expected.check(&task.version)?;
-    let before = shown(tx, task).await?;
+    let before = with_tags(tx, task).await?;
     let removed = ActiveModel {
         id: Set(id),
         version: Set(before.task.version + 1),
@@ -34,18 +34,18 @@ pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) ->
     tx.record(Action::TaskDeleted, id, Details::removed(facts(&before))).await
 }
 
-/// Brings a deleted task back, with its id, and with those of its tags that there are still.
+/// Restores a deleted task with its id, and with those of its tags that still exist.
 ///
 /// # Errors
-/// `NotFound` when no deleted task has this id, also when it is on a project that the caller does not see; `FORBIDDEN` when it
-/// is not his; `PARENT_DELETED` when its project is deleted.
+/// `NotFound` if no deleted task has this id, or the caller cannot see its project; `FORBIDDEN` if the caller is
+/// neither its creator nor its assignee; `PARENT_DELETED` if its project is deleted.
 pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags> {
-    // Deleted projects too: that his is one of them is what he is told.
-    let theirs = (Column::ProjectId, projects::Column::Id, projects::visible(tx));
-    let project = tx.in_rows_of_including_deleted::<projects::Entity>(theirs.0, theirs.1, theirs.2);
-    let seen = Condition::any().add(Column::ProjectId.is_null()).add(project);
-    let task = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(seen).one_locked().await?;
-    own::refuse_others(tx, &task).await?;
+    // Includes deleted projects, so that the error can say that the project is deleted.
+    let columns = (Column::ProjectId, projects::Column::Id, projects::visible(tx));
+    let project = tx.in_rows_of_including_deleted::<projects::Entity>(columns.0, columns.1, columns.2);
+    let is_visible = Condition::any().add(Column::ProjectId.is_null()).add(project);
+    let task = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(is_visible).one_locked().await?;
+    access::require_own(tx, &task).await?;
     if let Some(project) = task.project_id
         && !tx.find::<projects::Entity>().filter(projects::Column::Id.eq(project)).exists().await?
     {
@@ -59,7 +59,7 @@ pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags
         ..Default::default()
     };
     let task = tx.update(restored).await?;
-    let restored = shown(tx, task).await?;
+    let restored = with_tags(tx, task).await?;
     tx.record(Action::TaskRestored, id, Details::created(facts(&restored))).await?;
     Ok(restored)
 }

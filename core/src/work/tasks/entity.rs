@@ -7,26 +7,26 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// Where a task stands.
+/// The status of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum TaskStatus {
-    /// Nobody has begun.
+    /// Not started.
     #[sea_orm(string_value = "todo")]
     Todo,
-    /// Somebody works on it.
+    /// Started.
     #[sea_orm(string_value = "in_progress")]
     InProgress,
-    /// It is done.
+    /// Completed.
     #[sea_orm(string_value = "done")]
     Done,
-    /// It is not to be done any more.
+    /// Will not be done.
     #[sea_orm(string_value = "cancelled")]
     Cancelled,
 }
 
 impl TaskStatus {
-    /// As it is stored and shown.
+    /// The value in the database and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Todo => "todo",
@@ -37,26 +37,26 @@ impl TaskStatus {
     }
 }
 
-/// How much a task matters.
+/// The priority of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i32", db_type = "Integer")]
 pub enum Priority {
-    /// It can wait.
+    /// Lowest.
     #[sea_orm(num_value = 1)]
     Low,
-    /// As most.
+    /// The default.
     #[sea_orm(num_value = 2)]
     Normal,
-    /// Before most.
+    /// Above normal.
     #[sea_orm(num_value = 3)]
     High,
-    /// Before all.
+    /// Highest.
     #[sea_orm(num_value = 4)]
     Urgent,
 }
 
 impl Priority {
-    /// As it is shown.
+    /// The value in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -71,38 +71,29 @@ impl Priority {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
 pub struct Model {
-    /// The task.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TaskId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Of which project; `None`: of none.
+    /// `None`: no project.
     pub project_id: Option<ProjectId>,
-    /// What is to be done.
     pub title: String,
-    /// More about it.
     pub description: Option<String>,
-    /// Where it stands.
     pub status: TaskStatus,
-    /// How much it matters.
     pub priority: Priority,
-    /// Until when.
     pub due_at: Option<DateTimeUtc>,
-    /// Who is to do it.
+    /// A member; `None`: nobody.
     pub assignee_id: Option<MemberId>,
-    /// Who wrote it down; `None`: an operator of the platform.
+    /// A member; `None`: a superuser.
     pub created_by: Option<MemberId>,
-    /// Its place in the order that people give.
+    /// Position in the manual order.
     pub position: i64,
-    /// When it was done.
+    /// When the status became `done`.
     pub completed_at: Option<DateTimeUtc>,
-    /// Counts the changes; the `ETag`.
+    /// Number of changes; the `ETag`.
     pub version: i64,
-    /// When it was deleted.
+    /// `None` while it is not deleted.
     pub deleted_at: Option<DateTimeUtc>,
-    /// When it was made.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 

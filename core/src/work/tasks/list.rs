@@ -1,10 +1,11 @@
-//! Looking at tasks.
+//! List and get tasks.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
 use super::{
-    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, shown, stored, tags_of, task_tags, visible,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, tags_of, task_tags, truncate_to_microseconds,
+    visible, with_tags,
 };
 use crate::{
     Result,
@@ -17,29 +18,29 @@ use crate::{
     tenancy::members::MemberRef,
 };
 
-/// Which tasks are wanted; `None` asks for all. What names something that is not there asks for none.
+/// Filter of the list; `None` matches all tasks. A value that does not exist matches none.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
-    /// Of this project.
+    /// Only tasks of this project.
     pub project: Option<ProjectId>,
-    /// That he is to do.
+    /// Only tasks assigned to this member.
     pub assignee: Option<MemberRef>,
-    /// That stand at one of these.
+    /// Only tasks with one of these statuses.
     pub statuses: Option<Vec<TaskStatus>>,
-    /// That matter so much.
+    /// Only tasks with this priority.
     pub priority: Option<Priority>,
-    /// That have this tag.
+    /// Only tasks with this tag.
     pub tag: Option<TagId>,
-    /// Due at this instant or later.
+    /// Only tasks due at this time or later.
     pub due_after: Option<DateTime<Utc>>,
-    /// Due before this instant.
+    /// Only tasks due before this time.
     pub due_before: Option<DateTime<Utc>>,
 }
 
 /// What the list can be ordered by. Each column is indexed with the organization and the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskKey {
-    /// When it was made.
+    /// When it was created.
     CreatedAt,
     /// When it last changed.
     UpdatedAt,
@@ -65,22 +66,22 @@ impl SortKey for TaskKey {
     }
 }
 
-/// One page of the tasks that the caller sees, by two queries.
+/// Lists one page of the tasks that the caller can see, with two queries.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` where somebody who is none asks for his own.
+/// `NOT_A_MEMBER` if a superuser who is not a member filters for their own tasks.
 pub async fn list(
     tx: &OrgTx<TasksRead>,
     filter: TaskFilter,
     listing: PageRequest<TaskKey>,
 ) -> Result<Page<TaskWithTags>> {
-    let assignee = filter.assignee.map(|who| who.member(tx)).transpose()?;
-    let wanted = Condition::all()
+    let assignee = filter.assignee.map(|member| member.member(tx)).transpose()?;
+    let condition = Condition::all()
         .add_option(filter.statuses.map(|statuses| Column::Status.is_in(statuses)))
         .add_option(filter.priority.map(|priority| Column::Priority.eq(priority)))
-        .add_option(filter.due_after.map(|instant| Column::DueAt.gte(stored(instant))))
-        .add_option(filter.due_before.map(|instant| Column::DueAt.lt(stored(instant))));
-    let tasks = tx.find::<Entity>().filter(visible(tx)).filter(wanted);
+        .add_option(filter.due_after.map(|instant| Column::DueAt.gte(truncate_to_microseconds(instant))))
+        .add_option(filter.due_before.map(|instant| Column::DueAt.lt(truncate_to_microseconds(instant))));
+    let tasks = tx.find::<Entity>().filter(visible(tx)).filter(condition);
     let tasks = tasks.filter_some(Column::ProjectId, filter.project);
     let mut tasks = tasks.filter_some(Column::AssigneeId, assignee);
     if let Some(tag) = filter.tag {
@@ -89,15 +90,15 @@ pub async fn list(
     }
     let page = tasks.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|task| task.id).collect()).await?;
-    let shown = |task: Task| TaskWithTags { tags: tags.remove(&task.id).unwrap_or_default(), task };
-    Ok(Page { data: page.data.into_iter().map(shown).collect(), next: page.next })
+    let with_tags = |task: Task| TaskWithTags { tags: tags.remove(&task.id).unwrap_or_default(), task };
+    Ok(Page { data: page.data.into_iter().map(with_tags).collect(), next: page.next })
 }
 
-/// One task.
+/// Gets one task.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's, or on a project that the caller does not see.
+/// `NotFound`, also if it belongs to another organization or the caller cannot see its project.
 pub async fn get(tx: &OrgTx<TasksRead>, id: TaskId) -> Result<TaskWithTags> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one().await?;
-    shown(tx, task).await
+    with_tags(tx, task).await
 }

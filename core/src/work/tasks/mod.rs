@@ -1,7 +1,7 @@
-//! Tasks: what is to be done, on a project or on none, and who is to do it.
+//! Tasks, with or without a project, assigned to a member or to nobody.
 //!
-//! Whoever may see tasks sees all of those on projects that he sees. Whoever may change or delete tasks may do so with those
-//! that he made or is to do, and with `tasks:manage_all` with all of them.
+//! Users who can read tasks see those of all projects that they can see. Users who can update or delete tasks can do so
+//! for tasks that they created or are assigned to, and with `tasks:manage_all` for all.
 
 mod offboarding;
 mod references;
@@ -9,26 +9,25 @@ mod update;
 mod create;
 pub(crate) mod entity;
 mod list;
-mod own;
 mod deletion;
 #[expect(unreachable_pub, reason = "sea-orm derives public items")]
 pub(crate) mod task_tags;
 mod access;
 
-pub(crate) use offboarding::depart;
+pub(crate) use offboarding::unassign_member;
 use std::collections::HashMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 
+pub use access::may;
 pub(crate) use access::visible;
 pub use create::{NewTask, create};
 pub use deletion::{delete, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as Task, Priority, TaskStatus};
 pub use list::{TaskFilter, TaskKey, get, list};
-pub use own::may;
 pub use update::{TaskChanges, update};
 
 use crate::{
@@ -40,22 +39,21 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// The greatest place in the order that people give: numbers up to it are the same in every language of clients.
+/// The greatest position. All client languages represent integers up to it exactly (2^53).
 pub const POSITION_MAX: i64 = 9_007_199_254_740_991;
 
-/// How far from the last one a new task is put, so that others fit in between.
+/// Distance between the last task and a new one, so that others fit in between.
 const STEP: i64 = 1024;
 
-/// A task as it is shown.
+/// A task with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskWithTags {
-    /// The task.
     pub task: Task,
-    /// Its tags, in the order of their ids.
+    /// Ids of tags, sorted.
     pub tags: Vec<TagId>,
 }
 
-/// The facts of a task that the audit log tells.
+/// The fields of a task that audit events contain.
 fn facts(TaskWithTags { task, tags }: &TaskWithTags) -> Value {
     json!({
         "title": task.title,
@@ -70,7 +68,7 @@ fn facts(TaskWithTags { task, tags }: &TaskWithTags) -> Value {
     })
 }
 
-/// When a task that stood at `before` was done, now that it stands at `after`.
+/// The completion time of a task whose status changes from `before` to `after`.
 fn completed_at(
     before: Option<DateTime<Utc>>,
     after: TaskStatus,
@@ -79,12 +77,12 @@ fn completed_at(
     (after == TaskStatus::Done).then(|| before.unwrap_or(now))
 }
 
-/// An instant as both databases store it and give it back.
-fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
+/// Cuts a time to microseconds, the precision of both databases.
+fn truncate_to_microseconds(instant: DateTime<Utc>) -> DateTime<Utc> {
     instant.trunc_subsecs(6)
 }
 
-/// The tags of each of these tasks, by one query.
+/// The tags of each task, with one query.
 async fn tags_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     tasks: Vec<TaskId>,
@@ -97,13 +95,13 @@ async fn tags_of<P: RequiredPermission>(
     Ok(tags)
 }
 
-/// A task with its tags.
-async fn shown<P: RequiredPermission>(tx: &OrgTx<P>, task: Task) -> Result<TaskWithTags> {
+/// Adds the tags to a task.
+async fn with_tags<P: RequiredPermission>(tx: &OrgTx<P>, task: Task) -> Result<TaskWithTags> {
     let tags = tags_of(tx, vec![task.id]).await?.remove(&task.id).unwrap_or_default();
     Ok(TaskWithTags { task, tags })
 }
 
-/// Tags tasks, by one statement.
+/// Adds tags to tasks, with one statement.
 async fn tag<P: WritePermission>(tx: &OrgTx<P>, links: Vec<(TaskId, TagId)>) -> Result<()> {
     let row = |(task, tag): (TaskId, TagId)| task_tags::ActiveModel {
         id: Set(TaskTagId::new(tx.now())),

@@ -1,4 +1,4 @@
-//! What becomes of the tasks of a member who goes.
+//! Tasks of members who leave.
 
 use sea_orm::{
     ColumnTrait,
@@ -16,11 +16,11 @@ use crate::{
     },
 };
 
-/// Takes the tasks that a member was to do, and that are not over, from him.
-pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+/// Unassigns a member's tasks that are neither done nor cancelled.
+pub(crate) async fn unassign_member<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     let open = Column::Status.is_in([TaskStatus::Todo, TaskStatus::InProgress]);
-    let his = Column::AssigneeId.eq(member).and(open).and(Column::DeletedAt.is_null());
-    let ids = tx.find::<Entity>().filter(his).all_locked().await?;
+    let assigned = Column::AssigneeId.eq(member).and(open).and(Column::DeletedAt.is_null());
+    let ids = tx.find::<Entity>().filter(assigned).all_locked().await?;
     if ids.is_empty() {
         return Ok(());
     }

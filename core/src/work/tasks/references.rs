@@ -1,4 +1,4 @@
-//! What new tasks name: looked up once for all of them.
+//! The projects, members and tags that new tasks refer to, queried once for all tasks.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,49 +20,49 @@ use crate::{
     },
 };
 
-/// What is there of what they name, and where the last task of each project is.
-pub(super) struct Book {
+/// The rows that exist, and the position of the last task of each project.
+pub(super) struct TaskReferences {
     projects: HashMap<ProjectId, Project>,
     members: ReferencedMembers,
     tags: HashSet<TagId>,
     last: HashMap<Option<ProjectId>, i64>,
 }
 
-/// The last place in a project.
+/// The last position in a project.
 #[derive(FromQueryResult)]
-struct Last {
+struct LastPosition {
     project_id: Option<ProjectId>,
     greatest: Option<i64>,
 }
 
-impl Book {
-    pub(super) async fn open<P: WritePermission>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
-        let named: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
+impl TaskReferences {
+    pub(super) async fn load<P: WritePermission>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
+        let project_ids: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
         let assignees = new.iter().filter_map(|new| new.assignee_id).collect();
         let members = ReferencedMembers::lock(tx, assignees).await?;
         let tags = new.iter().flat_map(|new| new.tags.iter().copied()).collect();
         let tags = tags::known(tx, tags).await?;
         let (mut projects, mut last) = (HashMap::new(), HashMap::new());
-        if !named.is_empty() {
-            let ids = projects::Column::Id.is_in(named.iter().copied());
+        if !project_ids.is_empty() {
+            let ids = projects::Column::Id.is_in(project_ids.iter().copied());
             let found = tx.find::<projects::Entity>().filter(ids).filter(projects::visible(tx)).all().await?;
             projects.extend(found.into_iter().map(|project| (project.id, project)));
         }
         if new.iter().any(|new| new.position.is_none()) {
-            let wanted = Condition::any().add(Column::ProjectId.is_null());
-            let of_projects = (!named.is_empty()).then(|| Column::ProjectId.is_in(named));
-            let tasks = tx.find::<Entity>().filter(wanted.add_option(of_projects));
-            let found: Vec<Last> = tasks.greatest(Column::ProjectId, Column::Position).await?;
+            let condition = Condition::any().add(Column::ProjectId.is_null());
+            let of_projects = (!project_ids.is_empty()).then(|| Column::ProjectId.is_in(project_ids));
+            let tasks = tx.find::<Entity>().filter(condition.add_option(of_projects));
+            let found: Vec<LastPosition> = tasks.greatest(Column::ProjectId, Column::Position).await?;
             last.extend(found.into_iter().filter_map(|last| Some((last.project_id, last.greatest?))));
         }
         Ok(Self { projects, members, tags, last })
     }
 
-    /// Where a new task goes.
+    /// The position of a new task.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` naming what is not there, or not active; `PROJECT_ARCHIVED`.
-    pub(super) fn admit(&mut self, new: &NewTask) -> Result<i64> {
+    /// `VALIDATION_FAILED` naming what does not exist or is not active; `PROJECT_ARCHIVED`.
+    pub(super) fn check(&mut self, new: &NewTask) -> Result<i64> {
         let mut fields = FieldErrors::default();
         let project = new.project_id.map(|id| self.projects.get(&id));
         if let Some(None) = project {

@@ -1,4 +1,4 @@
-//! Rows of `task_tags`: which tags a task has.
+//! Rows of `task_tags`: the tags of each task.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,16 +11,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "task_tags")]
 pub struct Model {
-    /// The link.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TaskTagId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Which task.
     pub task_id: TaskId,
-    /// Which tag.
     pub tag_id: TagId,
-    /// Since when.
+    /// When the tag was added.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of a task.
+//! Update tasks.
 
 use std::collections::HashSet;
 
@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{
-    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, completed_at, entity::ActiveModel, facts, own,
-    shown, stored, tag, task_tags, visible,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access, completed_at, entity::ActiveModel,
+    facts, tag, task_tags, truncate_to_microseconds, visible, with_tags,
 };
 use crate::{
     Result,
@@ -25,36 +25,30 @@ use crate::{
     work::{projects, tags},
 };
 
-/// What is to change; `None` leaves a field as it is, `Some(None)` clears it.
+/// The changes; `None` keeps a field, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChanges {
-    /// What is to be done.
     pub title: Option<TaskTitle>,
-    /// More about it.
     pub description: Option<Option<TaskDescription>>,
-    /// Where it stands.
     pub status: Option<TaskStatus>,
-    /// How much it matters.
     pub priority: Option<Priority>,
-    /// Until when.
     pub due_at: Option<Option<DateTime<Utc>>>,
-    /// Of which project.
     pub project_id: Option<Option<ProjectId>>,
-    /// Who is to do it: an active member.
+    /// An active member.
     pub assignee_id: Option<Option<MemberId>>,
-    /// Its place: 0..=[`super::POSITION_MAX`].
+    /// Position in the manual order, 0..=[`super::POSITION_MAX`].
     pub position: Option<i64>,
-    /// All its tags, each once.
+    /// All tags, without duplicates.
     pub tags: Option<Vec<TagId>>,
 }
 
-/// Changes a task. What it names already may stay: a project that was archived meanwhile, a member who was suspended. A
-/// change that changes nothing leaves no trace: neither a new version nor an event.
+/// Updates a task. Current references can stay, such as an archived project or a suspended member. A change without
+/// effect creates neither a new version nor an audit event.
 ///
 /// # Errors
-/// `NotFound`, also when it is on a project that the caller does not see; `FORBIDDEN` when it is not his; `VALIDATION_FAILED`
-/// naming a project, member or tag that is not there, or a member who is not active; `PRECONDITION_FAILED` when `expected` is
-/// not its version; `PROJECT_ARCHIVED` when it is to go to such a one.
+/// `NotFound`, also if the caller cannot see its project; `FORBIDDEN` if the caller is neither its creator nor its
+/// assignee; `VALIDATION_FAILED` naming a project, member or tag that does not exist, or a member who is not active;
+/// `PRECONDITION_FAILED` when `expected` is not its version; `PROJECT_ARCHIVED` if it moves to an archived project.
 pub async fn update(
     tx: &OrgTx<TasksUpdate>,
     id: TaskId,
@@ -63,12 +57,12 @@ pub async fn update(
 ) -> Result<TaskWithTags> {
     let assignees = ReferencedMembers::lock(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
-    own::refuse_others(tx, &task).await?;
-    let before = shown(tx, task).await?;
-    let after = changes.applied(&before, tx.now());
+    access::require_own(tx, &task).await?;
+    let before = with_tags(tx, task).await?;
+    let after = changes.apply(&before, tx.now());
     let mut fields = FieldErrors::default();
     let project = match after.task.project_id.filter(|_| after.task.project_id != before.task.project_id) {
-        Some(project) => projects::given(tx, project, &mut fields).await?,
+        Some(project) => projects::find_referenced(tx, project, &mut fields).await?,
         None => None,
     };
     if let Some(member) = after.task.assignee_id.filter(|_| after.task.assignee_id != before.task.assignee_id)
@@ -90,14 +84,14 @@ pub async fn update(
 }
 
 impl TaskChanges {
-    fn applied(&self, before: &TaskWithTags, now: DateTime<Utc>) -> TaskWithTags {
+    fn apply(&self, before: &TaskWithTags, now: DateTime<Utc>) -> TaskWithTags {
         let (changes, mut task) = (self.clone(), before.task.clone());
         task.title = changes.title.map_or(task.title, Into::into);
         task.description = changes.description.map_or(task.description, |text| text.map(Into::into));
         task.status = changes.status.unwrap_or(task.status);
         task.completed_at = completed_at(task.completed_at, task.status, now);
         task.priority = changes.priority.unwrap_or(task.priority);
-        task.due_at = changes.due_at.map_or(task.due_at, |due| due.map(stored));
+        task.due_at = changes.due_at.map_or(task.due_at, |due| due.map(truncate_to_microseconds));
         task.project_id = changes.project_id.unwrap_or(task.project_id);
         task.assignee_id = changes.assignee_id.unwrap_or(task.assignee_id);
         task.position = changes.position.unwrap_or(task.position);
@@ -126,13 +120,13 @@ async fn store(tx: &OrgTx<TasksUpdate>, task: Task) -> Result<Task> {
     .await
 }
 
-/// By at most two statements.
+/// With at most two statements.
 async fn retag(tx: &OrgTx<TasksUpdate>, task: TaskId, before: &[TagId], after: &[TagId]) -> Result<()> {
     let (old, new): (HashSet<_>, HashSet<_>) = (before.iter().collect(), after.iter().collect());
-    let gone: Vec<_> = old.difference(&new).map(|tag| **tag).collect();
-    if !gone.is_empty() {
+    let removed: Vec<_> = old.difference(&new).map(|tag| **tag).collect();
+    if !removed.is_empty() {
         let links = Condition::all().add(task_tags::Column::TaskId.eq(task));
-        tx.delete::<task_tags::Entity>(links.add(task_tags::Column::TagId.is_in(gone))).await?;
+        tx.delete::<task_tags::Entity>(links.add(task_tags::Column::TagId.is_in(removed))).await?;
     }
     tag(tx, new.difference(&old).map(|tag| (task, **tag)).collect()).await
 }

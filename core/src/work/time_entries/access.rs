@@ -1,4 +1,4 @@
-//! Who sees whose time.
+//! The time entries that the caller can see.
 
 use sea_orm::{ColumnTrait, Condition, sea_query::ExprTrait};
 
@@ -10,11 +10,11 @@ use crate::{
     work::projects,
 };
 
-/// The time entries that the caller sees: his own; with `time_entries:read_all` everybody's, but for those of others on
-/// private projects that he does not see, deleted ones too.
+/// The caller's own time entries; with `time_entries:read_all` those of all members, except entries of others on
+/// private projects that the caller cannot see. Deleted private projects count too.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for whoever has no time of his own and sees nobody else's.
+/// `NOT_A_MEMBER` for superusers who cannot see the entries of others.
 pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Condition> {
     if !tx.may(Permission::TimeEntriesReadAll) {
         return Ok(Condition::all().add(Column::MemberId.eq(tx.own_member()?)));

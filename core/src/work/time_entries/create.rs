@@ -1,4 +1,4 @@
-//! Writing time down.
+//! Create time entries.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -7,7 +7,7 @@ use super::{
     Source, TimeEntryWithTags,
     entity::ActiveModel,
     references::{self, ProjectRef, ResolvedReferences},
-    refuse_foreign,
+    require_own,
     rules::{Rules, Span},
     tag,
 };
@@ -27,40 +27,34 @@ use crate::{
     work::projects,
 };
 
-/// A stretch of time that somebody worked.
+/// A new time entry.
 #[derive(Clone, Debug)]
 pub struct NewTimeEntry {
-    /// Who worked; `None`: the caller.
+    /// `None`: the caller.
     pub member: Option<MemberId>,
-    /// What on, and what else there is to say.
+    /// The other fields.
     pub about: TimeEntryFields,
-    /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
     pub ended_at: DateTime<Utc>,
 }
 
-/// What is said of time, beside when it was.
+/// The fields that a new time entry and a new timer have in common.
 #[derive(Clone, Debug, Default)]
 pub struct TimeEntryFields {
-    /// The project; `None`: that of the task, if there is one.
+    /// `None`: the project of the task, if any.
     pub project: Option<ProjectRef>,
-    /// The task.
     pub task: Option<TaskId>,
-    /// What kind of work.
+    /// Kind of work.
     pub activity: Option<Activity>,
-    /// What was done.
     pub notes: Option<Notes>,
-    /// Is it to be paid for?
     pub billable: bool,
-    /// The tags.
     pub tags: Vec<TagId>,
 }
 
-/// Writes down that somebody worked.
+/// Creates a time entry.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for an operator of the platform who names nobody; `Forbidden` for the time of others without
+/// `NOT_A_MEMBER` for a superuser who names no member; `Forbidden` for entries of others without
 /// `time_entries:manage_all`; `VALIDATION_FAILED`; `PERIOD_LOCKED`; `PROJECT_ARCHIVED`; `TIME_ENTRY_OVERLAP`.
 pub async fn create(tx: &OrgTx<TimeEntriesCreate>, new: NewTimeEntry) -> Result<TimeEntryWithTags> {
     let member = match new.member {
@@ -71,7 +65,7 @@ pub async fn create(tx: &OrgTx<TimeEntriesCreate>, new: NewTimeEntry) -> Result<
     write(tx, member, span, new.about, (Source::Manual, Action::TimeEntryCreated)).await
 }
 
-/// Writes down a span of a member, by all rules.
+/// Checks all rules and inserts an entry of a member.
 pub(super) async fn write<P: WritePermission>(
     tx: &OrgTx<P>,
     member: MemberId,
@@ -79,17 +73,17 @@ pub(super) async fn write<P: WritePermission>(
     about: TimeEntryFields,
     (source, action): (Source, Action),
 ) -> Result<TimeEntryWithTags> {
-    refuse_foreign(tx, member).await?;
+    require_own(tx, member).await?;
     let mut fields = FieldErrors::default();
     members::lock_active(tx, member, "member_id", &mut fields).await?;
     if span.ended_at.is_none() && !members::is_active(tx, member).await? {
-        // His account was deactivated in this moment, which stopped what was running.
+        // The account was deactivated at this moment, which stopped its timers.
         return Err(ErrorCode::InactiveUser.refuse());
     }
     let rules = Rules::of(tx).await?;
-    let work = ResolvedReferences::look_up(tx, about.project, about.task, &mut fields).await?;
+    let work = ResolvedReferences::resolve(tx, about.project, about.task, &mut fields).await?;
     let tags = references::tags(tx, about.tags, &mut fields).await?;
-    rules.judge(span, tx.now(), &mut fields);
+    rules.validate(span, tx.now(), &mut fields);
     fields.into_result()?;
     rules.refuse_locked(span.started_at)?;
     work.project.as_ref().map_or(Ok(()), projects::refuse_archived)?;
@@ -115,7 +109,7 @@ pub(super) async fn write<P: WritePermission>(
         })
         .await?;
     tag(tx, entry.id, &tags).await?;
-    let shown = TimeEntryWithTags { entry, tags };
-    tx.record(action, shown.entry.id, Details::created(shown.facts())).await?;
-    Ok(shown)
+    let entry_with_tags = TimeEntryWithTags { entry, tags };
+    tx.record(action, entry_with_tags.entry.id, Details::created(entry_with_tags.facts())).await?;
+    Ok(entry_with_tags)
 }

@@ -1,14 +1,14 @@
-//! Taking time back, and bringing it back.
+//! Delete and restore time entries.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 use super::{
     Column, Entity, TimeEntryWithTags,
     entity::ActiveModel,
-    refuse_foreign,
+    require_own,
     rules::{Rules, Span, latest_end},
     tags_of, timer,
-    update::held,
+    update::lock_own,
     visible,
 };
 use crate::{
@@ -22,13 +22,13 @@ use crate::{
     work::{projects, tasks},
 };
 
-/// Deletes an entry; it can be restored.
+/// Deletes an entry. It can be restored.
 ///
 /// # Errors
-/// `NotFound`; `Forbidden` for the time of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when `expected` is
-/// not its version; `PERIOD_LOCKED`.
+/// `NotFound`; `Forbidden` for entries of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when
+/// `expected` is not its version; `PERIOD_LOCKED`.
 pub async fn delete(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &Expected) -> Result<()> {
-    let before = held(tx, id).await?;
+    let before = lock_own(tx, id).await?;
     expected.check(&before.entry.version)?;
     Rules::of(tx).await?.refuse_locked(before.entry.started_at)?;
     let removed = ActiveModel {
@@ -42,33 +42,33 @@ pub async fn delete(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &E
     tx.record(Action::TimeEntryDeleted, id, Details::removed(before.facts())).await
 }
 
-/// Brings a deleted entry back, with its id. One that was running runs on, unless its member can act no more.
+/// Restores a deleted entry with its id. A running entry continues, unless its member is no longer active.
 ///
 /// # Errors
-/// `NotFound` when the caller sees no deleted entry with this id; `Forbidden` as [`remove`]; `PARENT_DELETED` when its project
-/// or task was deleted meanwhile; `PERIOD_LOCKED`; `TIMER_RUNNING` when it is running and another one is;
-/// `TIME_ENTRY_OVERLAP`.
+/// `NotFound` if the caller sees no deleted entry with this id; `Forbidden` as in [`delete`]; `PARENT_DELETED` if its
+/// project or task is deleted; `PERIOD_LOCKED`; `TIMER_RUNNING` if it is running and the member has another running
+/// entry; `TIME_ENTRY_OVERLAP`.
 pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<TimeEntryWithTags> {
     let deleted =
         || Ok::<_, crate::Error>(tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?));
     let member = deleted()?.one().await?.member_id;
-    refuse_foreign(tx, member).await?;
+    require_own(tx, member).await?;
     members::lock_one(tx, member).await?;
     let before = deleted()?.one().await?;
     let rules = Rules::of(tx).await?;
     rules.refuse_locked(before.started_at)?;
-    let lives = match (before.project_id, before.task_id) {
-        (Some(project), _) if !lives::<projects::Entity>(tx, projects::Column::Id.eq(project)).await? => {
+    let exists = match (before.project_id, before.task_id) {
+        (Some(project), _) if !exists::<projects::Entity>(tx, projects::Column::Id.eq(project)).await? => {
             false
         }
-        (_, Some(task)) => lives::<tasks::Entity>(tx, tasks::Column::Id.eq(task)).await?,
+        (_, Some(task)) => exists::<tasks::Entity>(tx, tasks::Column::Id.eq(task)).await?,
         _ => true,
     };
-    if !lives {
+    if !exists {
         return Err(ErrorCode::ParentDeleted.refuse());
     }
     let ended_at = match before.ended_at {
-        // Who can act no more has no timer; it ran until it was deleted.
+        // Members who are not active have no timer. The entry ended when it old deleted.
         None if !members::is_active(tx, member).await? => {
             Some(latest_end(before.started_at, before.deleted_at.unwrap_or(tx.now())))
         }
@@ -89,12 +89,12 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<T
     };
     let entry = tx.update(restored).await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    let shown = TimeEntryWithTags { entry, tags };
-    tx.record(Action::TimeEntryRestored, id, Details::created(shown.facts())).await?;
-    Ok(shown)
+    let entry_with_tags = TimeEntryWithTags { entry, tags };
+    tx.record(Action::TimeEntryRestored, id, Details::created(entry_with_tags.facts())).await?;
+    Ok(entry_with_tags)
 }
 
-async fn lives<E: crate::storage::db::TenantTable>(
+async fn exists<E: crate::storage::db::TenantTable>(
     tx: &OrgTx<TimeEntriesDelete>,
     is: sea_orm::sea_query::Expr,
 ) -> Result<bool>

@@ -7,55 +7,48 @@ use crate::{
     storage::db::TenantTable,
 };
 
-/// How a time entry came to be.
+/// How a time entry old created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Source {
-    /// Somebody wrote it down.
+    /// Entered by a user.
     #[sea_orm(string_value = "manual")]
     Manual,
-    /// A timer ran.
+    /// Recorded by the timer.
     #[sea_orm(string_value = "timer")]
     Timer,
-    /// It was imported.
+    /// Imported from a file.
     #[sea_orm(string_value = "import")]
     Import,
 }
 
-/// A stretch of time that a member worked.
+/// The time of a member.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "time_entries")]
 pub struct Model {
-    /// The entry.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TimeEntryId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Who worked.
+    /// The member who worked.
     pub member_id: MemberId,
-    /// On which project; `None`: on none.
+    /// `None`: no project.
     pub project_id: Option<ProjectId>,
-    /// On which task of it; `None`: on none.
+    /// `None`: no task.
     pub task_id: Option<TaskId>,
-    /// What kind of work.
+    /// Kind of work.
     pub activity: Option<String>,
-    /// What was done.
     pub notes: Option<String>,
-    /// When it began; a whole second.
+    /// In whole seconds.
     pub started_at: DateTimeUtc,
-    /// When it ended, a whole second; `None`: it is running.
+    /// In whole seconds; `None` while the timer runs.
     pub ended_at: Option<DateTimeUtc>,
-    /// Is it to be paid for?
     pub billable: bool,
-    /// How it came to be.
     pub source: Source,
-    /// Counts the changes; the `ETag`.
+    /// Number of changes; the `ETag`.
     pub version: i64,
-    /// When it was deleted.
+    /// `None` while it is not deleted.
     pub deleted_at: Option<DateTimeUtc>,
-    /// When it was made.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 

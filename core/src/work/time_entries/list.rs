@@ -1,4 +1,4 @@
-//! Looking at time entries.
+//! List time entries.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
@@ -15,24 +15,20 @@ use crate::{
     tenancy::members::MemberRef,
 };
 
-/// Which entries are wanted; `None`: whichever.
+/// Filter of the list; `None` matches all entries.
 #[derive(Clone, Debug, Default)]
 pub struct TimeEntryFilter {
-    /// Of this time or later: those that end after it, and those that run.
+    /// Only entries that end after this time, or run.
     pub from: Option<DateTime<Utc>>,
-    /// Of the time before: those that begin before it.
+    /// Only entries that start before this time.
     pub to: Option<DateTime<Utc>>,
-    /// Whose.
+    /// Only entries of this member.
     pub of: Option<MemberRef>,
-    /// On this project.
     pub project: Option<ProjectId>,
-    /// On this task.
     pub task: Option<TaskId>,
-    /// With this tag.
     pub tag: Option<TagId>,
-    /// To be paid for, or not.
     pub billable: Option<bool>,
-    /// That run, or that have ended.
+    /// Only running entries, or only entries that ended.
     pub running: Option<bool>,
 }
 
@@ -57,13 +53,13 @@ impl SortKey for TimeEntryKey {
 }
 
 impl TimeEntryFilter {
-    /// The entries of `entries` that are wanted.
-    fn narrow<'tx, P: RequiredPermission>(
+    /// Adds the filter to a query.
+    fn apply<'tx, P: RequiredPermission>(
         &self,
         tx: &OrgTx<P>,
         entries: ScopedQuery<'tx, Entity>,
     ) -> Result<ScopedQuery<'tx, Entity>> {
-        let member = self.of.map(|who| who.member(tx)).transpose()?;
+        let member = self.of.map(|member| member.member(tx)).transpose()?;
         let entries = entries
             .filter_some(Column::MemberId, member)
             .filter_some(Column::ProjectId, self.project)
@@ -88,32 +84,32 @@ impl TimeEntryFilter {
     }
 }
 
-/// The entries that share any time with `from..to`.
+/// Entries that overlap `from..to`.
 pub(crate) fn window(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Condition {
     let since = from.map(|from| {
         let lasts = Condition::any().add(Column::EndedAt.is_null()).add(Column::EndedAt.gt(from));
-        // Implied, since none is longer, nor will be what runs; but by this an index finds where to begin.
+        // Implied, because no entry is longer than `LONGEST`. With this condition, an index finds the first entry.
         let earliest = from.checked_sub_signed(LONGEST).unwrap_or(DateTime::UNIX_EPOCH);
         Condition::all().add(lasts).add(Column::StartedAt.gte(earliest))
     });
     Condition::all().add_option(since).add_option(to.map(|to| Column::StartedAt.lt(to)))
 }
 
-/// One page of the entries that the caller sees.
+/// Lists one page of the entries that the caller can see.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for an operator of the platform who asks for his own.
+/// `NOT_A_MEMBER` if a superuser who is not a member filters for their own entries.
 pub async fn list(
     tx: &OrgTx<TimeEntriesRead>,
     filter: &TimeEntryFilter,
     listing: PageRequest<TimeEntryKey>,
 ) -> Result<Page<TimeEntryWithTags>> {
-    let entries = filter.narrow(tx, tx.find::<Entity>().filter(visible(tx)?))?;
+    let entries = filter.apply(tx, tx.find::<Entity>().filter(visible(tx)?))?;
     let page = entries.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|entry| entry.id)).await?;
-    let shown = page.data.into_iter().map(|entry| {
+    let entry_with_tags = page.data.into_iter().map(|entry| {
         let tags = tags.remove(&entry.id).unwrap_or_default();
         TimeEntryWithTags { entry, tags }
     });
-    Ok(Page { data: shown.collect(), next: page.next })
+    Ok(Page { data: entry_with_tags.collect(), next: page.next })
 }

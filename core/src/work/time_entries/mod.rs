@@ -1,7 +1,7 @@
-//! Time entries: who worked when on what.
+//! Time entries: the recorded time of members.
 //!
-//! Whoever changes a member's time locks the member's row first. So what was asked about his other entries, and about the
-//! period that is locked, still holds when the change is written.
+//! Every change of a member's time locks the row of the member first. Checks of other entries and of the period lock
+//! therefore still hold when the change is written.
 
 mod update;
 mod create;
@@ -32,7 +32,7 @@ pub use entity::{Model as TimeEntry, Source};
 pub use import::{Import, ImportedEntry, MOST_ROWS, MemberRef, RowFault};
 pub(crate) use list::window;
 pub use list::{TimeEntryFilter, TimeEntryKey, list};
-pub(crate) use offboarding::{depart, depart_all};
+pub(crate) use offboarding::{stop_all_timers, stop_timer_of};
 pub use references::ProjectRef;
 pub use tag_deletion::delete_tag;
 pub use timer::{NewTimer, running, start, stop};
@@ -48,23 +48,22 @@ use crate::{
     tenancy::members,
 };
 
-/// No entry is longer, whatever an organization says: so whoever looks for those of a time need not look further back.
+/// Maximum length of an entry in every organization. Searches by time need not look further back.
 pub const LONGEST: TimeDelta = TimeDelta::days(31);
 
-/// Most tags of one entry.
+/// Maximum tags of one entry.
 pub const MOST_TAGS: usize = 20;
 
-/// An entry, and the tags it has, sorted.
+/// An entry with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeEntryWithTags {
-    /// The entry.
     pub entry: TimeEntry,
-    /// Its tags.
+    /// Sorted.
     pub tags: Vec<TagId>,
 }
 
 impl TimeEntryWithTags {
-    /// What the audit log tells of it.
+    /// The fields that audit events contain.
     fn facts(&self) -> Value {
         let entry = &self.entry;
         json!({
@@ -85,33 +84,33 @@ fn second(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-/// One entry that the caller sees.
+/// Gets one entry that the caller can see.
 ///
 /// # Errors
-/// `NotFound`, also when it is another organization's, or somebody's whose time the caller does not see.
+/// `NotFound`, also if it belongs to another organization, or to a member whose time the caller cannot see.
 pub async fn get(tx: &OrgTx<TimeEntriesRead>, id: TimeEntryId) -> Result<TimeEntryWithTags> {
     let entry = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?).one().await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
     Ok(TimeEntryWithTags { entry, tags })
 }
 
-/// Whether the caller sees such an entry, whatever he may do to it.
+/// Checks that an entry exists and that the caller can see it, with any permission on time entries.
 ///
 /// # Errors
-/// As [`get`].
+/// See [`get`].
 pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<()> {
     tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?).one().await.map(drop)
 }
 
-/// Whose time the caller may change: his own, and with `time_entries:manage_all` everybody's.
-async fn refuse_foreign<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+/// Fails unless the entry is the caller's own or the caller has `time_entries:manage_all`.
+async fn require_own<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     match tx.member() == Some(member) || tx.may(Permission::TimeEntriesManageAll) {
         true => Ok(()),
         false => Err(members::missing_permission(tx, Permission::TimeEntriesManageAll).await?),
     }
 }
 
-/// The tags of each of these entries, sorted.
+/// The tags of each entry, sorted.
 pub(crate) async fn tags_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     entries: impl IntoIterator<Item = TimeEntryId>,
@@ -127,7 +126,7 @@ pub(crate) async fn tags_of<P: RequiredPermission>(
     Ok(tags)
 }
 
-/// Tags an entry that has none of these tags.
+/// Adds tags to an entry, which has none of them yet.
 async fn tag<P: WritePermission>(tx: &OrgTx<P>, entry: TimeEntryId, tags: &[TagId]) -> Result<()> {
     if tags.is_empty() {
         return Ok(());

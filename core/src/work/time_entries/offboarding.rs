@@ -1,4 +1,4 @@
-//! What becomes of the time of members who can act no more: it stays, and what is running ends.
+//! Time entries of members who are no longer active. The entries stay, running ones end.
 
 use sea_orm::{ColumnTrait, Condition, sea_query::IntoCondition};
 
@@ -13,21 +13,21 @@ use crate::{
     tenancy::members,
 };
 
-/// Ends what is running of a member, whose row is locked.
-pub(crate) async fn depart<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
+/// Ends the running entry of a member. The caller has locked the member.
+pub(crate) async fn stop_timer_of<P: WritePermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
     end(tx, Column::MemberId.eq(member)).await
 }
 
-/// Ends everything that is running in the organization, whose row is locked. Locks the members whose it is.
-pub(crate) async fn depart_all<P: WritePermission>(tx: &OrgTx<P>) -> Result<()> {
+/// Ends all running entries of the organization, which the caller has locked. Locks their members.
+pub(crate) async fn stop_all_timers<P: WritePermission>(tx: &OrgTx<P>) -> Result<()> {
     let running = tx.find::<Entity>().filter(Column::EndedAt.is_null()).all().await?;
     let members = running.into_iter().map(|entry| entry.member_id);
     tx.find::<members::Entity>().all_locked_of(members).await?;
     end(tx, Condition::all()).await
 }
 
-async fn end<P: WritePermission>(tx: &OrgTx<P>, whose: impl IntoCondition) -> Result<()> {
-    let running = tx.find::<Entity>().filter(whose).filter(Column::EndedAt.is_null()).all().await?;
+async fn end<P: WritePermission>(tx: &OrgTx<P>, filter: impl IntoCondition) -> Result<()> {
+    let running = tx.find::<Entity>().filter(filter).filter(Column::EndedAt.is_null()).all().await?;
     let ids: Vec<_> = running.iter().map(|entry| entry.id).collect();
     let mut tags = tags_of(tx, ids).await?;
     let (mut rows, mut events) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! What somebody worked on: a project, or a task and with it its project; and tags.
+//! The project, task and tags that the body of a time entry refers to.
 
 use sea_orm::ColumnTrait;
 
@@ -19,24 +19,23 @@ use crate::{
     },
 };
 
-/// A project, as a body names it.
+/// A project in a request body.
 #[derive(Clone, Debug)]
 pub enum ProjectRef {
-    /// By its id.
     Id(ProjectId),
-    /// By its code, without regard to case.
+    /// Case-insensitive.
     Code(ProjectCode),
 }
 
-/// What a body says of the work, looked up.
+/// The project and the task that a body refers to.
 pub(super) struct ResolvedReferences {
     pub(super) project: Option<Project>,
     pub(super) task: Option<Task>,
 }
 
 impl ResolvedReferences {
-    /// Looks up what is named; notes in `fields` what there is not, and what does not go together.
-    pub(super) async fn look_up<P: RequiredPermission>(
+    /// Finds both. Adds an error to `fields` if one does not exist, or if the task belongs to another project.
+    pub(super) async fn resolve<P: RequiredPermission>(
         tx: &OrgTx<P>,
         project: Option<ProjectRef>,
         task: Option<TaskId>,
@@ -44,8 +43,8 @@ impl ResolvedReferences {
     ) -> Result<Self> {
         let is_named = project.is_some();
         let mut project = match project {
-            Some(ProjectRef::Id(id)) => projects::given(tx, id, fields).await?,
-            Some(ProjectRef::Code(code)) => projects::given_by_code(tx, &code, fields).await?,
+            Some(ProjectRef::Id(id)) => projects::find_referenced(tx, id, fields).await?,
+            Some(ProjectRef::Code(code)) => projects::find_referenced_by_code(tx, &code, fields).await?,
             None => None,
         };
         let task = match task {
@@ -53,19 +52,19 @@ impl ResolvedReferences {
             None => None,
         };
         match (task.as_ref().map(|task| task.project_id), &project) {
-            // Whoever names a task need not name its project.
+            // With a task, the project can be omitted.
             (Some(Some(of_task)), None) if !is_named => {
-                project = projects::given(tx, of_task, fields).await?;
+                project = projects::find_referenced(tx, of_task, fields).await?;
             }
-            (Some(of_task), Some(project)) if of_task != Some(project.id) => refuse_stray_task(fields),
+            (Some(of_task), Some(project)) if of_task != Some(project.id) => add_wrong_project_error(fields),
             _ => {}
         }
         Ok(Self { project, task })
     }
 }
 
-/// Notes that a task is of another project than the one it is named with.
-pub(super) fn refuse_stray_task(fields: &mut FieldErrors) {
+/// Adds the error that a task belongs to another project.
+pub(super) fn add_wrong_project_error(fields: &mut FieldErrors) {
     fields.add("task_id", "TASK_OF_OTHER_PROJECT", "This task does not belong to the given project.");
 }
 
@@ -84,7 +83,8 @@ async fn find_task<P: RequiredPermission>(
     }
 }
 
-/// The tags that a body names, sorted, each once; notes in `fields` which there are not, and that they are too many.
+/// Returns the tags of a body, sorted and without duplicates. Adds errors to `fields` for unknown tags and for too
+/// many.
 pub(super) async fn tags<P: RequiredPermission>(
     tx: &OrgTx<P>,
     mut tags: Vec<TagId>,

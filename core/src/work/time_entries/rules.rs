@@ -1,4 +1,4 @@
-//! What every stretch of time must heed, whoever writes it down.
+//! Rules of the time of every entry, whatever its source.
 
 use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, Condition};
@@ -16,43 +16,43 @@ use crate::{
     work::period_locks::{self, PeriodLock},
 };
 
-/// For so long a client's clock may be ahead of ours.
+/// The clock of a client can be ahead by this much.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(1);
 
-/// From when to when.
+/// Start and end of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) started_at: DateTime<Utc>,
-    /// `None`: it is running.
+    /// `None`: the timer runs.
     pub(super) ended_at: Option<DateTime<Utc>>,
 }
 
 impl Span {
-    /// In whole seconds.
+    /// Cuts both to whole seconds.
     pub(super) fn new(started_at: DateTime<Utc>, ended_at: Option<DateTime<Utc>>) -> Self {
         Self { started_at: started_at.trunc_subsecs(0), ended_at: ended_at.map(|end| end.trunc_subsecs(0)) }
     }
 }
 
-/// What holds in an organization.
+/// The settings and the period lock of an organization.
 pub(super) struct Rules {
-    settled: TimeRules,
+    settings_rules: TimeRules,
     lock: PeriodLock,
 }
 
 impl Rules {
-    /// At this moment. To be asked when the member is locked.
+    /// The current rules. Call it after locking the member.
     pub(super) async fn of<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Self> {
-        Ok(Self { settled: settings::time_rules(tx).await?, lock: period_locks::current(tx).await? })
+        Ok(Self { settings_rules: settings::time_rules(tx).await?, lock: period_locks::current(tx).await? })
     }
 
-    /// Notes what is wrong with a span by itself.
-    pub(super) fn judge(&self, span: Span, now: DateTime<Utc>, fields: &mut FieldErrors) {
+    /// Adds errors of a span that depend on no other entry.
+    pub(super) fn validate(&self, span: Span, now: DateTime<Utc>, fields: &mut FieldErrors) {
         let Span { started_at, ended_at } = span;
         if !(1970..=2199).contains(&started_at.year()) {
             fields.add("started_at", "OUT_OF_RANGE", "Must be between the years 1970 and 2199.");
         }
-        if !self.settled.future {
+        if !self.settings_rules.future {
             let ahead = |instant: DateTime<Utc>| instant > now + CLOCK_SKEW;
             for (field, instant) in [("started_at", Some(started_at)), ("ended_at", ended_at)] {
                 if instant.is_some_and(ahead) {
@@ -63,8 +63,8 @@ impl Rules {
         let Some(ended_at) = ended_at else { return };
         if ended_at < started_at {
             fields.add("ended_at", "ENDED_BEFORE_STARTED", "Must not be before `started_at`.");
-        } else if ended_at - started_at > self.settled.max_duration() {
-            let hours = self.settled.max_hours;
+        } else if ended_at - started_at > self.settings_rules.longest() {
+            let hours = self.settings_rules.max_hours;
             let sentence = format!(
                 "A time entry of this organization can last at most {hours} hours. Choose an earlier `ended_at`."
             );
@@ -72,7 +72,7 @@ impl Rules {
         }
     }
 
-    /// Refuses what began in a period that is locked.
+    /// Rejects an entry that starts in a locked period.
     ///
     /// # Errors
     /// `PERIOD_LOCKED`.
@@ -80,12 +80,12 @@ impl Rules {
         self.lock.refuse(started_at)
     }
 
-    /// Does the organization want no time counted twice?
-    pub(super) fn refuse_double(&self) -> bool {
-        !self.settled.overlap
+    /// Whether the organization forbids overlapping entries.
+    pub(super) fn forbids_overlap(&self) -> bool {
+        !self.settings_rules.overlap
     }
 
-    /// Refuses, where the organization wants it, a span in which the member has another entry than `this`.
+    /// Rejects a span that overlaps another entry of the member than `this`, if the organization forbids overlaps.
     ///
     /// # Errors
     /// `TIME_ENTRY_OVERLAP`.
@@ -96,7 +96,7 @@ impl Rules {
         span: Span,
         this: Option<TimeEntryId>,
     ) -> Result<()> {
-        if !self.refuse_double() {
+        if !self.forbids_overlap() {
             return Ok(());
         }
         let others = tx
@@ -111,7 +111,7 @@ impl Rules {
     }
 }
 
-/// When what is running may end at the latest, at the instant `now`: no entry is longer than all may be.
+/// The latest possible end of a running entry at the time `now`; at most [`LONGEST`] after its start.
 pub(super) fn latest_end(started_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     now.trunc_subsecs(0).min(started_at + LONGEST).max(started_at)
 }
@@ -120,12 +120,12 @@ pub(super) fn latest_end(started_at: DateTime<Utc>, now: DateTime<Utc>) -> DateT
 mod tests {
     use super::*;
 
-    fn faults(span: Span, settled: TimeRules) -> Vec<String> {
+    fn errors(span: Span, settings_rules: TimeRules) -> Vec<String> {
         let mut fields = FieldErrors::default();
-        Rules { settled, lock: PeriodLock::default() }.judge(span, at(12), &mut fields);
+        Rules { settings_rules, lock: PeriodLock::default() }.validate(span, at(12), &mut fields);
         match fields.into_result() {
-            Err(crate::Error::Invalid(_, faults)) => {
-                faults.into_iter().map(|fault| format!("{} {}", fault.field, fault.code)).collect()
+            Err(crate::Error::Invalid(_, errors)) => {
+                errors.into_iter().map(|error| format!("{} {}", error.field, error.code)).collect()
             }
             _ => Vec::new(),
         }
@@ -136,25 +136,25 @@ mod tests {
     }
 
     #[test]
-    fn a_span_heeds_what_is_settled() {
-        let usual = TimeRules { overlap: true, max_hours: 8, future: false };
+    fn a_span_follows_the_settings() {
+        let rules = TimeRules { overlap: true, max_hours: 8, future: false };
         let span = |from, to| Span::new(at(from), Some(at(to)));
-        assert!(faults(span(4, 12), usual).is_empty() && faults(span(4, 4), usual).is_empty());
-        assert!(faults(Span::new(at(1), None), usual).is_empty());
-        assert_eq!(faults(span(3, 12), usual), ["ended_at ENTRY_TOO_LONG"]);
-        assert_eq!(faults(span(5, 4), usual), ["ended_at ENDED_BEFORE_STARTED"]);
-        assert_eq!(faults(span(11, 13), usual), ["ended_at IN_FUTURE"]);
+        assert!(errors(span(4, 12), rules).is_empty() && errors(span(4, 4), rules).is_empty());
+        assert!(errors(Span::new(at(1), None), rules).is_empty());
+        assert_eq!(errors(span(3, 12), rules), ["ended_at ENTRY_TOO_LONG"]);
+        assert_eq!(errors(span(5, 4), rules), ["ended_at ENDED_BEFORE_STARTED"]);
+        assert_eq!(errors(span(11, 13), rules), ["ended_at IN_FUTURE"]);
         assert_eq!(
-            faults(span(14, 13), usual),
+            errors(span(14, 13), rules),
             ["started_at IN_FUTURE", "ended_at IN_FUTURE", "ended_at ENDED_BEFORE_STARTED"]
         );
-        assert!(faults(span(20, 22), TimeRules { future: true, ..usual }).is_empty());
+        assert!(errors(span(20, 22), TimeRules { future: true, ..rules }).is_empty());
         let long_ago = Span::new(DateTime::from_timestamp(-1, 0).unwrap(), None);
-        assert_eq!(faults(long_ago, usual), ["started_at OUT_OF_RANGE"]);
+        assert_eq!(errors(long_ago, rules), ["started_at OUT_OF_RANGE"]);
     }
 
     #[test]
-    fn what_was_forgotten_ends_within_a_month() {
+    fn a_forgotten_timer_ends_within_a_month() {
         assert_eq!(latest_end(at(0), at(5)), at(5));
         assert_eq!(latest_end(at(0), at(24 * 40)), at(24 * 31));
         assert_eq!(latest_end(at(5), at(0)), at(5));

@@ -1,4 +1,4 @@
-//! How a tag goes: here, since tasks and time entries are what may have it.
+//! Delete tags. It is in this module, because both tasks and time entries can have tags.
 
 use sea_orm::ColumnTrait;
 
@@ -16,12 +16,13 @@ use crate::{
     },
 };
 
-/// Deletes a tag, for good. Deleted tasks and time entries that had it come back without it.
+/// Deletes a tag permanently. Deleted tasks and time entries are restored without it.
 ///
 /// # Errors
-/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has it.
+/// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has
+/// it.
 pub async fn delete_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
-    // Locked first: whoever gives it to something meanwhile waits, and then finds it gone.
+    // Locked first: a concurrent request that adds the tag waits, and then does not find it.
     let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked_to_delete().await?;
     expected.check(&before.version)?;
     let (of_task, of_entry) = (tagged_tasks::Column::TagId.eq(id), time_entry_tags::Column::TagId.eq(id));

@@ -1,4 +1,4 @@
-//! Rows of `time_entry_tags`: which tags a time entry has.
+//! Rows of `time_entry_tags`: the tags of each time entry.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,16 +11,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "time_entry_tags")]
 pub struct Model {
-    /// The link.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TimeEntryTagId,
-    /// Whose.
     pub organization_id: OrgId,
-    /// Which entry.
     pub time_entry_id: TimeEntryId,
-    /// Which tag.
     pub tag_id: TagId,
-    /// Since when.
+    /// When the tag old added.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! The timer: the one entry of a member that has not ended.
+//! The timer: the one running entry of a member.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait};
@@ -26,19 +26,19 @@ use crate::{
     tenancy::members,
 };
 
-/// Work that begins.
+/// A new timer.
 #[derive(Clone, Debug, Default)]
 pub struct NewTimer {
-    /// What on, and what else there is to say.
+    /// The other fields.
     pub about: TimeEntryFields,
-    /// When it began; `None`: now.
+    /// `None`: now.
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// What the caller works on at this moment.
+/// Gets the running entry of the caller.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` for operators of the platform.
+/// `NOT_A_MEMBER` for superusers.
 pub async fn running(tx: &OrgTx<TimeEntriesRead>) -> Result<Option<TimeEntryWithTags>> {
     find(tx, tx.own_member()?).await
 }
@@ -48,8 +48,8 @@ pub(super) async fn find<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
 ) -> Result<Option<TimeEntryWithTags>> {
-    let his = tx.find::<Entity>().filter(Column::MemberId.eq(member)).filter(Column::EndedAt.is_null());
-    let entry = match his.one().await {
+    let running = tx.find::<Entity>().filter(Column::MemberId.eq(member)).filter(Column::EndedAt.is_null());
+    let entry = match running.one().await {
         Err(Error::NotFound(_)) => return Ok(None),
         found => found?,
     };
@@ -57,41 +57,42 @@ pub(super) async fn find<P: RequiredPermission>(
     Ok(Some(TimeEntryWithTags { entry, tags }))
 }
 
-/// Begins to count the caller's time.
+/// Starts the caller's timer.
 ///
 /// # Errors
-/// `NOT_A_MEMBER`; `TIMER_RUNNING` where one is; those of [`super::create`].
+/// `NOT_A_MEMBER`; `TIMER_RUNNING` if one runs already; the errors of [`super::create`].
 pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     let span = Span::new(new.started_at.unwrap_or(tx.now()), None);
-    // Of two at once, both of which find none, the database refuses the second.
+    // Two concurrent requests can both find none. Then a unique index rejects the second.
     if find(tx, member).await?.is_some() {
         return Err(ErrorCode::TimerRunning.refuse());
     }
     write(tx, member, span, new.about, (Source::Timer, Action::TimeEntryStarted)).await
 }
 
-/// Stops to count the caller's time.
+/// Stops the caller's timer.
 ///
 /// # Errors
-/// `NOT_A_MEMBER`; `TIMER_NOT_RUNNING`; `VALIDATION_FAILED` where it ran longer than an entry may last: then it is ended by a
-/// change that says when.
+/// `NOT_A_MEMBER`; `TIMER_NOT_RUNNING`; `VALIDATION_FAILED` if it ran longer than an entry can be. Then an update must
+/// set its end.
 pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     members::lock_one(tx, member).await?;
     let before = find(tx, member).await?.ok_or(ErrorCode::TimerNotRunning.refuse())?;
     let rules = Rules::of(tx).await?;
     let started_at = before.entry.started_at;
-    // A clock may have been set back meanwhile.
+    // The clock can have been set back meanwhile.
     let ended_at = tx.now().trunc_subsecs(0).max(started_at);
     let mut fields = FieldErrors::default();
-    rules.judge(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
+    rules.validate(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
     fields.into_result()?;
-    // Also where its beginning was locked meanwhile: what runs has counted there all along, and nothing of that changes.
+    // Also if its start is in a locked period by now: the running entry counted there before, and its start does not
+    // change.
     end(tx, before, ended_at).await
 }
 
-/// Ends what is running; its member is locked.
+/// Ends a running entry. The caller has locked the member.
 async fn end<P: WritePermission>(
     tx: &OrgTx<P>,
     before: TimeEntryWithTags,

@@ -1,4 +1,4 @@
-//! Saying otherwise.
+//! Update time entries.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
@@ -6,8 +6,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use super::{
     Column, Entity, TimeEntry, TimeEntryWithTags,
     entity::ActiveModel,
-    references::{self, ProjectRef, ResolvedReferences, refuse_stray_task},
-    refuse_foreign,
+    references::{self, ProjectRef, ResolvedReferences, add_wrong_project_error},
+    require_own,
     rules::{Rules, Span},
     tag, tags_of, time_entry_tags, visible,
 };
@@ -27,45 +27,40 @@ use crate::{
     work::projects::{self, Project},
 };
 
-/// What is to change; `None` leaves a field as it is, `Some(None)` clears it.
+/// The changes; `None` keeps a field, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct TimeEntryChanges {
-    /// The project.
     pub project: Option<Option<ProjectRef>>,
-    /// The task.
     pub task: Option<Option<TaskId>>,
-    /// What kind of work.
+    /// Kind of work.
     pub activity: Option<Option<Activity>>,
-    /// What was done.
     pub notes: Option<Option<Notes>>,
-    /// When it began.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended; ends what is running.
+    /// Ends a running entry.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Is it to be paid for?
     pub billable: Option<bool>,
-    /// All its tags.
+    /// All tags.
     pub tags: Option<Vec<TagId>>,
 }
 
-/// Changes an entry. A change that changes nothing leaves no trace.
+/// Updates an entry. A change without effect creates neither a new version nor an audit event.
 ///
 /// # Errors
-/// `NotFound`; `Forbidden` for the time of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when `expected` is
-/// not its version; `VALIDATION_FAILED`; `PERIOD_LOCKED` where it began, or would begin, in a period that is locked;
-/// `PROJECT_ARCHIVED` where it moves to such a project; `TIME_ENTRY_OVERLAP`.
+/// `NotFound`; `Forbidden` for entries of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when
+/// `expected` is not its version; `VALIDATION_FAILED`; `PERIOD_LOCKED` if its old or new start is in a locked period;
+/// `PROJECT_ARCHIVED` if it moves to an archived project; `TIME_ENTRY_OVERLAP`.
 pub async fn update(
     tx: &OrgTx<TimeEntriesUpdate>,
     id: TimeEntryId,
     changes: TimeEntryChanges,
     expected: &Expected,
 ) -> Result<TimeEntryWithTags> {
-    let before = held(tx, id).await?;
+    let before = lock_own(tx, id).await?;
     expected.check(&before.entry.version)?;
     let rules = Rules::of(tx).await?;
     let mut fields = FieldErrors::default();
     let mut after = before.clone();
-    let moved = place(tx, &mut after.entry, changes.project, changes.task, &mut fields).await?;
+    let moved = set_references(tx, &mut after.entry, changes.project, changes.task, &mut fields).await?;
     if let Some(tags) = changes.tags {
         after.tags = references::tags(tx, tags, &mut fields).await?;
     }
@@ -76,67 +71,73 @@ pub async fn update(
         after.entry.notes = notes.map(Into::into);
     }
     after.entry.billable = changes.billable.unwrap_or(before.entry.billable);
-    let was = Span { started_at: before.entry.started_at, ended_at: before.entry.ended_at };
-    let span = Span::new(changes.started_at.unwrap_or(was.started_at), changes.ended_at.or(was.ended_at));
+    let old = Span { started_at: before.entry.started_at, ended_at: before.entry.ended_at };
+    let span = Span::new(changes.started_at.unwrap_or(old.started_at), changes.ended_at.or(old.ended_at));
     (after.entry.started_at, after.entry.ended_at) = (span.started_at, span.ended_at);
-    // What was settled since then does not forbid to correct the notes of what is long over.
-    if span != was {
-        rules.judge(span, tx.now(), &mut fields);
+    // Settings that changed since then do not prevent a correction of the notes of an old entry.
+    if span != old {
+        rules.validate(span, tx.now(), &mut fields);
     }
     fields.into_result()?;
     if after == before {
         return Ok(before);
     }
-    rules.refuse_locked(was.started_at)?;
+    rules.refuse_locked(old.started_at)?;
     rules.refuse_locked(span.started_at)?;
     moved.as_ref().map_or(Ok(()), projects::refuse_archived)?;
-    if span != was {
+    if span != old {
         rules.refuse_overlap(tx, before.entry.member_id, span, Some(id)).await?;
     }
     store(tx, &before, after).await
 }
 
-/// An entry that the caller may change, its member locked: so it stays as it is read here.
-pub(super) async fn held<P: WritePermission>(tx: &OrgTx<P>, id: TimeEntryId) -> Result<TimeEntryWithTags> {
-    let seen = || Ok::<_, crate::Error>(tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?));
-    let member = seen()?.one().await?.member_id;
-    refuse_foreign(tx, member).await?;
+/// Gets an entry that the caller can change, and locks its member, so that it cannot change before the transaction
+/// ends.
+pub(super) async fn lock_own<P: WritePermission>(
+    tx: &OrgTx<P>,
+    id: TimeEntryId,
+) -> Result<TimeEntryWithTags> {
+    let visible_entry =
+        || Ok::<_, crate::Error>(tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)?));
+    let member = visible_entry()?.one().await?.member_id;
+    require_own(tx, member).await?;
     members::lock_one(tx, member).await?;
-    let entry = seen()?.one().await?;
+    let entry = visible_entry()?.one().await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
     Ok(TimeEntryWithTags { entry, tags })
 }
 
-/// Puts the entry where the change says; gives the project where it is another one.
-async fn place<P: WritePermission>(
+/// Sets the project and the task. Returns the project if it changed.
+async fn set_references<P: WritePermission>(
     tx: &OrgTx<P>,
     entry: &mut TimeEntry,
     project: Option<Option<ProjectRef>>,
     task: Option<Option<TaskId>>,
     fields: &mut FieldErrors,
 ) -> Result<Option<Project>> {
-    let (was, names_project, names_task) = (entry.project_id, project.is_some(), task.is_some());
-    let work = ResolvedReferences::look_up(tx, project.flatten(), task.flatten(), fields).await?;
-    // What is not named stays, seen or not; but an entry without a project takes that of its task.
-    if names_project || (names_task && was.is_none()) {
+    let (old, names_project, names_task) = (entry.project_id, project.is_some(), task.is_some());
+    let work = ResolvedReferences::resolve(tx, project.flatten(), task.flatten(), fields).await?;
+    // A reference that is not in the body stays, visible or not. An entry without a project gets the project of its
+    // task.
+    if names_project || (names_task && old.is_none()) {
         entry.project_id = work.project.as_ref().map(|project| project.id);
     }
     if names_task {
         entry.task_id = work.task.as_ref().map(|task| task.id);
     }
-    let strays = match &work.task {
-        // Of two that are named it is found out where they are looked up.
+    let is_wrong_project = match &work.task {
+        // If the body names both, `ResolvedReferences` has compared them.
         Some(task) => !names_project && task.project_id != entry.project_id,
-        None => !names_task && entry.task_id.is_some() && entry.project_id != was,
+        None => !names_task && entry.task_id.is_some() && entry.project_id != old,
     };
-    if strays {
-        refuse_stray_task(fields);
+    if is_wrong_project {
+        add_wrong_project_error(fields);
     }
-    Ok(work.project.filter(|project| Some(project.id) != was))
+    Ok(work.project.filter(|project| Some(project.id) != old))
 }
 
-/// The tags of `these` that are not among `those`.
-fn apart(these: &[TagId], those: &[TagId]) -> Vec<TagId> {
+/// The tags of `these` that are not in `those`.
+fn difference(these: &[TagId], those: &[TagId]) -> Vec<TagId> {
     these.iter().filter(|tag| !those.contains(tag)).copied().collect()
 }
 
@@ -146,11 +147,12 @@ async fn store<P: WritePermission>(
     after: TimeEntryWithTags,
 ) -> Result<TimeEntryWithTags> {
     let id = before.entry.id;
-    // What stays is left alone: whoever deletes such a tag at the same time is waited for by nobody.
-    let (gone, new) = (apart(&before.tags, &after.tags), apart(&after.tags, &before.tags));
-    if !gone.is_empty() {
-        let its = Condition::all().add(time_entry_tags::Column::TimeEntryId.eq(id));
-        tx.delete::<time_entry_tags::Entity>(its.add(time_entry_tags::Column::TagId.is_in(gone))).await?;
+    // Unchanged tags are not written, so that a concurrent deletion of such a tag does not block this update.
+    let (removed, new) = (difference(&before.tags, &after.tags), difference(&after.tags, &before.tags));
+    if !removed.is_empty() {
+        let links = Condition::all().add(time_entry_tags::Column::TimeEntryId.eq(id));
+        tx.delete::<time_entry_tags::Entity>(links.add(time_entry_tags::Column::TagId.is_in(removed)))
+            .await?;
     }
     tag(tx, id, &new).await?;
     let entry = after.entry;

@@ -1,4 +1,4 @@
-//! The words of mails: templates inside the program, each of which a file of the operator's may replace.
+//! The templates of e-mails. Files of the operator can replace the built-in ones.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -10,11 +10,11 @@ use minijinja::{
 
 use crate::smtp::RenderedEmail;
 
-/// The language that every mail is there in.
+/// The language of the built-in templates.
 const FALLBACK: &str = "en";
 
 macro_rules! built_in { ($($name:literal),+ $(,)?) => {
-    /// Name and text of every built-in template.
+    /// Name and text of each built-in template.
     const BUILT_IN: &[(&str, &str)] = &[$(
         (concat!("en/", $name, ".txt"), include_str!(concat!("en/", $name, ".txt"))),
         (concat!("en/", $name, ".html"), include_str!(concat!("en/", $name, ".html"))),
@@ -38,104 +38,105 @@ built_in! {
     "test",
 }
 
-/// What all mails of an installation have in common.
+/// The values that all e-mails of an installation contain.
 pub(super) struct Branding {
-    /// What the product is called.
+    /// Product name.
     pub(super) product: String,
-    /// Where people reach it, without a slash at the end.
+    /// URL of the product, without a slash at the end.
     pub(super) home: String,
-    /// Whom to tell of mails that nobody wanted.
+    /// E-mail address for reports of abuse.
     pub(super) abuse: String,
 }
 
-/// Every template, compiled.
+/// All compiled templates.
 pub(super) struct Templates {
-    known: Environment<'static>,
-    house: Branding,
+    environment: Environment<'static>,
+    branding: Branding,
 }
 
 impl Templates {
-    /// Compiles the built-in templates and those of the folder `own`, and tries each of them.
+    /// Compiles the built-in templates and those of the folder `own`, and renders each with sample data.
     ///
     /// # Errors
-    /// What is wrong with them, one line each, with file and line.
-    pub(super) fn open(own: Option<&Path>, house: Branding) -> Result<Self, Vec<String>> {
+    /// One line per error, with file and line.
+    pub(super) fn open(own: Option<&Path>, branding: Branding) -> Result<Self, Vec<String>> {
         let mut texts: BTreeMap<String, String> =
             BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         if let Some(folder) = own {
-            texts.extend(read(folder).map_err(|fault| vec![format!("INSULA_MAIL_TEMPLATES: {fault}")])?);
+            texts.extend(read(folder).map_err(|error| vec![format!("INSULA_MAIL_TEMPLATES: {error}")])?);
         }
         let names: Arc<[String]> = texts.keys().cloned().collect();
-        let place = |name: &str| match own.map(|folder| folder.join(name)) {
+        let location = |name: &str| match own.map(|folder| folder.join(name)) {
             Some(file) if file.is_file() => file.display().to_string(),
             _ => format!("the built-in template {name}"),
         };
-        let faulty = |fault: &Error, name: &str| {
-            let (name, line) = (fault.name().unwrap_or(name), fault.line().unwrap_or_default());
-            let what = fault.detail().map_or_else(|| fault.kind().to_string(), str::to_owned);
-            format!("INSULA_MAIL_TEMPLATES: {}, line {line}: {}", place(name), clean(&what))
+        let describe_error = |error: &Error, name: &str| {
+            let (name, line) = (error.name().unwrap_or(name), error.line().unwrap_or_default());
+            let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+            format!("INSULA_MAIL_TEMPLATES: {}, line {line}: {}", location(name), one_line(&what))
         };
-        let (mut known, mut faults) = (Environment::new(), Vec::new());
-        known.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A line that holds nothing but a tag leaves no empty line behind.
+        let (mut environment, mut errors) = (Environment::new(), Vec::new());
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // A line with only a tag renders no empty line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        known.set_syntax(syntax.map_err(|fault| vec![fault.to_string()])?);
-        // Its own way of escaping would write every slash of a link as a number.
-        known.set_formatter(|out, state, value| match (state.auto_escape(), value.as_str()) {
+        environment.set_syntax(syntax.map_err(|error| vec![error.to_string()])?);
+        // The default formatter would escape every slash of a link.
+        environment.set_formatter(|out, state, value| match (state.auto_escape(), value.as_str()) {
             (AutoEscape::Html, Some(text)) if !value.is_safe() => Ok(out.write_str(&escaped(text))?),
             _ => escape_formatter(out, state, value),
         });
-        // `base.html` is that of the same language, where it has one.
-        let there = Arc::clone(&names);
-        known.set_path_join_callback(move |name, parent| {
+        // A language can have its own `base.html`.
+        let known_names = Arc::clone(&names);
+        environment.set_path_join_callback(move |name, parent| {
             let language = parent.split('/').next().unwrap_or(FALLBACK);
             let own = format!("{language}/{name}");
-            if there.contains(&own) { own.into() } else { format!("{FALLBACK}/{name}").into() }
+            if known_names.contains(&own) { own.into() } else { format!("{FALLBACK}/{name}").into() }
         });
         for (name, text) in texts {
-            if let Err(fault) = known.add_template_owned(name.clone(), text) {
-                faults.push(faulty(&fault, &name));
+            if let Err(error) = environment.add_template_owned(name.clone(), text) {
+                errors.push(describe_error(&error, &name));
             }
         }
-        let templates = Self { known, house };
-        if faults.is_empty() {
+        let templates = Self { environment, branding };
+        if errors.is_empty() {
             for name in names.iter().filter(|name| !name.contains("/base.")) {
-                let Some(template) = Template::ALL.iter().find(|template| is_of(name, **template)) else {
+                let Some(template) = Template::ALL.iter().find(|template| is_file_of(name, **template))
+                else {
                     continue;
                 };
-                for sample in [Words::full(*template), Words::bare(*template)] {
-                    let tried = templates.one(name, &sample.values(&templates.house, "Subject"));
-                    let tried = tried.map_err(|fault| faulty(&fault, name)).and_then(|text| {
-                        let is_sound = !name.ends_with(".txt") || split(&text).is_some();
+                for sample in [TemplateValues::complete(*template), TemplateValues::minimal(*template)] {
+                    let rendered = templates.one(name, &sample.values(&templates.branding, "Subject"));
+                    let rendered = rendered.map_err(|error| describe_error(&error, name)).and_then(|text| {
+                        let is_valid = !name.ends_with(".txt") || split(&text).is_some();
                         let missing = || {
                             format!(
                                 "INSULA_MAIL_TEMPLATES: {}, line 1: must start with `Subject: …`",
-                                place(name)
+                                location(name)
                             )
                         };
-                        is_sound.then_some(()).ok_or_else(missing)
+                        is_valid.then_some(()).ok_or_else(missing)
                     });
-                    faults.extend(tried.err().filter(|fault| !faults.contains(fault)));
+                    errors.extend(rendered.err().filter(|error| !errors.contains(error)));
                 }
             }
         }
-        if faults.is_empty() { Ok(templates) } else { Err(faults) }
+        if errors.is_empty() { Ok(templates) } else { Err(errors) }
     }
 
-    /// Puts a letter into words: in its language, where there is one, otherwise in English. `asked_at`: when what it tells
-    /// of took place.
+    /// Renders an e-mail in its language, or in English. `asked_at` is the time of the event that it reports.
     ///
     /// # Errors
-    /// What a template trips over; every one was tried at start, so this is a surprise.
+    /// An error of the template. Unexpected, because all templates were rendered at start.
     pub(super) fn text(
         &self,
-        letter: &EmailContent,
+        content: &EmailContent,
         asked_at: DateTime<Utc>,
     ) -> Result<RenderedEmail, String> {
-        let words = Words::of(letter, asked_at);
+        let values = TemplateValues::of(content, asked_at);
         let render = |ending: &str, subject: &str| {
-            let name = self.name(&letter.locale, letter.template, ending);
-            self.one(&name, &words.values(&self.house, subject)).map_err(|fault| clean(&fault.to_string()))
+            let name = self.name(&content.locale, content.template, ending);
+            self.one(&name, &values.values(&self.branding, subject))
+                .map_err(|error| one_line(&error.to_string()))
         };
         let text = render("txt", "")?;
         let (subject, text) = split(&text).ok_or("the template has no subject")?;
@@ -147,26 +148,26 @@ impl Templates {
         let file = format!("{}.{ending}", template.as_str());
         let language = locale.split('-').next().unwrap_or(FALLBACK);
         let candidates = [locale, language].map(|language| format!("{language}/{file}"));
-        let there = candidates.into_iter().find(|name| self.known.get_template(name).is_ok());
-        there.unwrap_or_else(|| format!("{FALLBACK}/{file}"))
+        let existing = candidates.into_iter().find(|name| self.environment.get_template(name).is_ok());
+        existing.unwrap_or_else(|| format!("{FALLBACK}/{file}"))
     }
 
     fn one(&self, name: &str, values: &Value) -> Result<String, Error> {
-        self.known.get_template(name)?.render(values.clone())
+        self.environment.get_template(name)?.render(values.clone())
     }
 }
 
-fn is_of(name: &str, template: Template) -> bool {
+fn is_file_of(name: &str, template: Template) -> bool {
     let file = name.rsplit('/').next().unwrap_or_default();
     file.rsplit_once('.').is_some_and(|(stem, _)| stem == template.as_str())
 }
 
-/// The templates of a folder, by the name that each has there: `en/verify.html`. What is no template's name is a slip.
+/// The templates of a folder by name, such as `en/verify.html`. A file with another name is an error.
 fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
-    let fault = |path: &Path, fault: std::io::Error| format!("{}: {fault}", path.display());
+    let path_error = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     let mut found = Vec::new();
-    for language in fs::read_dir(folder).map_err(|error| fault(folder, error))? {
-        let language = language.map_err(|error| fault(folder, error))?.path();
+    for language in fs::read_dir(folder).map_err(|error| path_error(folder, error))? {
+        let language = language.map_err(|error| path_error(folder, error))?.path();
         let Some(tag) =
             language.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.'))
         else {
@@ -175,8 +176,8 @@ fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
         if !language.is_dir() {
             continue;
         }
-        for file in fs::read_dir(&language).map_err(|error| fault(&language, error))? {
-            let file = file.map_err(|error| fault(&language, error))?.path();
+        for file in fs::read_dir(&language).map_err(|error| path_error(&language, error))? {
+            let file = file.map_err(|error| path_error(&language, error))?.path();
             let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
             if name.starts_with('.') || !(name.ends_with(".txt") || name.ends_with(".html")) {
                 continue;
@@ -186,17 +187,17 @@ fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
             if !is_known {
                 return Err(format!("{}: there is no template with this name", file.display()));
             }
-            let text = fs::read_to_string(&file).map_err(|error| fault(&file, error))?;
+            let text = fs::read_to_string(&file).map_err(|error| path_error(&file, error))?;
             found.push((format!("{tag}/{name}"), text));
         }
     }
     Ok(found)
 }
 
-/// Subject and body of a text: its first line is `Subject: …`. More than one empty line is one.
+/// Splits a text e-mail into subject and body. The first line is `Subject: …`. Consecutive empty lines become one.
 fn split(text: &str) -> Option<(String, String)> {
     let (first, rest) = text.trim_start().split_once('\n')?;
-    let subject = clean(first.strip_prefix("Subject:")?);
+    let subject = one_line(first.strip_prefix("Subject:")?);
     let mut body = String::with_capacity(rest.len());
     for line in rest.trim().lines().map(str::trim_end) {
         if !(line.is_empty() && body.ends_with("\n\n")) {
@@ -207,26 +208,26 @@ fn split(text: &str) -> Option<(String, String)> {
     (!subject.is_empty()).then_some((subject, body))
 }
 
-/// What somebody put in as text, which becomes no markup, neither between tags nor in a quoted attribute.
+/// Escapes text for HTML, between tags and in quoted attributes.
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// One line, whatever somebody put in.
-fn clean(text: &str) -> String {
+/// Replaces line breaks and repeated spaces by one space.
+fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The same form in every language.
+/// A time in the format of all languages.
 fn instant(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// What templates may name. All of it is always there; what a letter has not is `none`.
+/// The values for templates. All names always exist; a missing value is `none`.
 #[derive(Default)]
-struct Words {
+struct TemplateValues {
     to: String,
     name: Option<String>,
     link: Option<String>,
@@ -246,30 +247,30 @@ struct Device {
     at: String,
 }
 
-impl Words {
-    fn of(letter: &EmailContent, asked_at: DateTime<Utc>) -> Self {
-        let device = letter.device.as_ref().map(|device| Device {
-            name: device.name.as_deref().map(clean),
-            ip: device.ip.as_deref().map(clean),
+impl TemplateValues {
+    fn of(content: &EmailContent, asked_at: DateTime<Utc>) -> Self {
+        let device = content.device.as_ref().map(|device| Device {
+            name: device.name.as_deref().map(one_line),
+            ip: device.ip.as_deref().map(one_line),
             at: instant(device.at),
         });
         Self {
-            to: clean(&letter.to),
-            name: letter.name.as_deref().map(clean),
-            link: letter.link.as_ref().map(|link| link.url.expose().clone()),
-            lifetime: letter.link.as_ref().map(|link| in_units(link.lifetime.as_secs())),
-            expires_at: letter.link.as_ref().map(|link| instant(link.expires_at)),
+            to: one_line(&content.to),
+            name: content.name.as_deref().map(one_line),
+            link: content.link.as_ref().map(|link| link.url.expose().clone()),
+            lifetime: content.link.as_ref().map(|link| in_units(link.lifetime.as_secs())),
+            expires_at: content.link.as_ref().map(|link| instant(link.expires_at)),
             device,
-            until: letter.until.map(instant),
-            organization: letter.invitation.as_ref().map(|told| clean(told.organization())),
-            inviter: letter.invitation.as_ref().map(|told| clean(told.inviter())),
+            until: content.until.map(instant),
+            organization: content.invitation.as_ref().map(|names| one_line(names.organization())),
+            inviter: content.invitation.as_ref().map(|names| one_line(names.inviter())),
             at: instant(asked_at),
         }
     }
 
-    /// As little as a letter with this template can have.
-    fn bare(template: Template) -> Self {
-        let links = [
+    /// The fewest values that this template can have.
+    fn minimal(template: Template) -> Self {
+        let has_link = [
             Template::Verify,
             Template::Reset,
             Template::EmailChange,
@@ -277,41 +278,41 @@ impl Words {
             Template::Invitation,
         ]
         .contains(&template);
-        let invites = [Template::Invitation, Template::OwnershipOffered].contains(&template);
-        let tells_of_device = [Template::NewDevice, Template::RefreshReuse].contains(&template);
+        let has_organization = [Template::Invitation, Template::OwnershipOffered].contains(&template);
+        let has_device = [Template::NewDevice, Template::RefreshReuse].contains(&template);
         Self {
             to: "ada@example.com".into(),
-            link: links.then(|| "https://insula.example/verify#token=x".into()),
-            lifetime: links.then_some((24, "hour")),
-            expires_at: links.then(|| "2026-12-24 18:00 UTC".into()),
-            device: tells_of_device.then(Device::default),
+            link: has_link.then(|| "https://insula.example/verify#token=x".into()),
+            lifetime: has_link.then_some((24, "hour")),
+            expires_at: has_link.then(|| "2026-12-24 18:00 UTC".into()),
+            device: has_device.then(Device::default),
             until: [Template::AccountDeleted, Template::OwnershipOffered]
                 .contains(&template)
                 .then(|| "2026-12-24 18:00 UTC".into()),
-            organization: invites.then(|| "Acme".into()),
-            inviter: invites.then(|| "Ada Lovelace".into()),
+            organization: has_organization.then(|| "Acme".into()),
+            inviter: has_organization.then(|| "Ada Lovelace".into()),
             at: "2026-12-24 18:00 UTC".into(),
             ..Self::default()
         }
     }
 
-    /// As much as it can have.
-    fn full(template: Template) -> Self {
-        let bare = Self::bare(template);
-        let (name, ip, at) = (Some("Laptop".into()), Some("192.0.2.1".into()), bare.at.clone());
-        let device = bare.device.is_some().then_some(Device { name, ip, at });
-        Self { name: Some("Ada Lovelace".into()), device, ..bare }
+    /// The most values that this template can have.
+    fn complete(template: Template) -> Self {
+        let minimal = Self::minimal(template);
+        let (name, ip, at) = (Some("Laptop".into()), Some("192.0.2.1".into()), minimal.at.clone());
+        let device = minimal.device.is_some().then_some(Device { name, ip, at });
+        Self { name: Some("Ada Lovelace".into()), device, ..minimal }
     }
 
-    fn values(&self, house: &Branding, subject: &str) -> Value {
+    fn values(&self, branding: &Branding, subject: &str) -> Value {
         let device = self.device.as_ref().map(|device| {
             context! { name => device.name.clone(), ip => device.ip.clone(), at => device.at.clone() }
         });
         let lifetime = self.lifetime.map(|(count, unit)| context! { count => count, unit => unit });
         context! {
-            product => house.product.clone(),
-            home => house.home.clone(),
-            abuse => house.abuse.clone(),
+            product => branding.product.clone(),
+            home => branding.home.clone(),
+            abuse => branding.abuse.clone(),
             subject => subject,
             to => self.to.clone(),
             name => self.name.clone(),
@@ -327,7 +328,7 @@ impl Words {
     }
 }
 
-/// Days where they are whole, else hours, else minutes.
+/// Whole days if possible, else whole hours, else minutes.
 fn in_units(seconds: u64) -> (u64, &'static str) {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;

@@ -7,7 +7,7 @@ use insula_core::{
 
 use super::*;
 
-fn house() -> Branding {
+fn branding() -> Branding {
     Branding {
         product: "Insula".into(),
         home: "https://insula.example".into(),
@@ -15,7 +15,7 @@ fn house() -> Branding {
     }
 }
 
-fn letter(template: Template) -> EmailContent {
+fn content(template: Template) -> EmailContent {
     let now = Clock::System.now();
     let url = Secret::new("https://insula.example/reset#token=abc".to_owned());
     let device = email_content::Device {
@@ -35,8 +35,8 @@ fn letter(template: Template) -> EmailContent {
     }
 }
 
-/// A folder of the operator's with these files.
-fn own(files: &[(&str, &str)]) -> tempfile::TempDir {
+/// A folder of the operator with these files.
+fn template_folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let file = folder.path().join(name);
@@ -46,16 +46,16 @@ fn own(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn faults(files: &[(&str, &str)]) -> Vec<String> {
-    let folder = own(files);
-    Templates::open(Some(folder.path()), house()).err().expect("a fault")
+fn open_errors(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = template_folder(files);
+    Templates::open(Some(folder.path()), branding()).err().expect("an error")
 }
 
 #[test]
-fn every_mail_is_there_as_text_and_as_html_and_nothing_of_a_person_becomes_markup() {
-    let templates = Templates::open(None, house()).unwrap();
+fn every_email_has_text_and_html_and_escapes_user_input() {
+    let templates = Templates::open(None, branding()).unwrap();
     for template in Template::ALL {
-        let mail = templates.text(&letter(*template), Clock::System.now()).unwrap();
+        let mail = templates.text(&content(*template), Clock::System.now()).unwrap();
         let RenderedEmail { subject, text, html } = &mail;
         assert!(!subject.is_empty() && !subject.contains(['\r', '\n']), "{subject:?}");
         assert!(text.starts_with("Hello <script>alert(1)</script> Bcc: eve@example.com,\n"), "{text}");
@@ -63,7 +63,7 @@ fn every_mail_is_there_as_text_and_as_html_and_nothing_of_a_person_becomes_marku
         assert!(!html.contains("<b>") && !html.contains("http-equiv") && !html.contains("<img"), "{html}");
         assert!(html.contains(&format!("<title>{}</title>", escaped(subject))), "{html}");
         for part in [text, html] {
-            assert!(part.contains("ada@example.com"), "{template:?} does not say whom it is for: {part}");
+            assert!(part.contains("ada@example.com"), "{template:?} does not name its recipient: {part}");
             assert!(!part.contains("{{") && !part.contains("{%") && !part.contains(" none"), "{part}");
         }
         assert!(!text.contains("\n\n\n") && text.lines().all(|line| line.len() < 200), "{text}");
@@ -71,8 +71,8 @@ fn every_mail_is_there_as_text_and_as_html_and_nothing_of_a_person_becomes_marku
 }
 
 #[test]
-fn a_link_stands_in_full_in_both_parts_and_says_how_long_it_is_good() {
-    let templates = Templates::open(None, house()).unwrap();
+fn a_link_is_complete_in_both_parts_with_its_lifetime() {
+    let templates = Templates::open(None, branding()).unwrap();
     for template in [
         Template::Verify,
         Template::Reset,
@@ -80,7 +80,7 @@ fn a_link_stands_in_full_in_both_parts_and_says_how_long_it_is_good() {
         Template::EmailChangeNotice,
         Template::Invitation,
     ] {
-        let mail = templates.text(&letter(template), Clock::System.now()).unwrap();
+        let mail = templates.text(&content(template), Clock::System.now()).unwrap();
         assert!(mail.text.contains("\n\nhttps://insula.example/reset#token=abc\n\n"), "{}", mail.text);
         assert_eq!(
             mail.html.matches("href=\"https://insula.example/reset#token=abc\"").count(),
@@ -96,32 +96,34 @@ fn a_link_stands_in_full_in_both_parts_and_says_how_long_it_is_good() {
 }
 
 #[test]
-fn a_duration_is_told_in_the_largest_unit_that_is_whole() {
-    for (seconds, told) in [
+fn a_duration_uses_the_largest_whole_unit() {
+    for (seconds, expected) in [
         (1800, (30, "minute")),
         (3600, (1, "hour")),
         (86400, (24, "hour")),
         (604_800, (7, "day")),
         (90, (2, "minute")),
     ] {
-        assert_eq!(in_units(seconds), told);
+        assert_eq!(in_units(seconds), expected);
     }
 }
 
 #[test]
-fn an_operators_file_replaces_the_built_in_one_and_adds_a_language() {
+fn a_file_of_the_operator_replaces_a_template_or_adds_a_language() {
     let text = "{% extends \"base.txt\" %}{% block subject %}Hallo {{ name }}{% endblock %}{% block body %}Los{% endblock %}";
-    let folder =
-        own(&[("en/verify.txt", "Subject: Ours {{ name }}\n\nGo to {{ link }}"), ("de/test.txt", text)]);
-    let templates = Templates::open(Some(folder.path()), house()).unwrap();
-    let ours = templates.text(&letter(Template::Verify), Clock::System.now()).unwrap();
+    let folder = template_folder(&[
+        ("en/verify.txt", "Subject: Ours {{ name }}\n\nGo to {{ link }}"),
+        ("de/test.txt", text),
+    ]);
+    let templates = Templates::open(Some(folder.path()), branding()).unwrap();
+    let ours = templates.text(&content(Template::Verify), Clock::System.now()).unwrap();
     assert_eq!(ours.subject, "Ours <script>alert(1)</script> Bcc: eve@example.com");
     assert_eq!(ours.text, "Go to https://insula.example/reset#token=abc\n");
     for (locale, subject) in
         [("de", "Hallo"), ("de-CH", "Hallo"), ("fr", "Test e-mail"), ("../en", "Test e-mail")]
     {
-        let letter = EmailContent { locale: locale.into(), ..letter(Template::Test) };
-        let mail = templates.text(&letter, Clock::System.now()).unwrap();
+        let content = EmailContent { locale: locale.into(), ..content(Template::Test) };
+        let mail = templates.text(&content, Clock::System.now()).unwrap();
         assert!(mail.subject.starts_with(subject), "{locale}: {}", mail.subject);
         assert!(
             mail.html.contains(&format!(
@@ -132,7 +134,7 @@ fn an_operators_file_replaces_the_built_in_one_and_adds_a_language() {
 }
 
 #[test]
-fn a_broken_file_is_refused_with_its_name_and_line() {
+fn a_broken_file_is_rejected_with_its_name_and_line() {
     let good = "Subject: x\n\nx\n";
     for (name, text, line, what) in [
         ("en/verify.txt", "Subject: x\n\n{{ nmae }}\n", 3, ""),
@@ -143,17 +145,19 @@ fn a_broken_file_is_refused_with_its_name_and_line() {
         ("en/base.txt", "Subject: x\n{{ product | upperr }}\n", 2, "upperr"),
         ("de/test.txt", "Betreff: x\n\nx\n", 1, "must start with `Subject: …`"),
     ] {
-        let faults = faults(&[(name, text), ("en/welcome.txt", good)]);
+        let errors = open_errors(&[(name, text), ("en/welcome.txt", good)]);
         let line = format!(", line {}", if line == 0 { String::new() } else { format!("{line}: ") });
-        let told = |fault: &String| fault.starts_with("INSULA_MAIL_TEMPLATES: /") && fault.contains(name);
-        let faulty = faults.iter().find(|fault| told(fault)).unwrap_or_else(|| panic!("{name}: {faults:?}"));
-        assert!(faulty.contains(&line) && faulty.contains(what), "{faulty}");
+        let is_expected =
+            |error: &String| error.starts_with("INSULA_MAIL_TEMPLATES: /") && error.contains(name);
+        let matching =
+            errors.iter().find(|error| is_expected(error)).unwrap_or_else(|| panic!("{name}: {errors:?}"));
+        assert!(matching.contains(&line) && matching.contains(what), "{matching}");
     }
-    let slip = faults(&[("en/verfy.html", "<p>")]);
+    let unknown = open_errors(&[("en/verfy.html", "<p>")]);
     assert!(
-        slip.len() == 1 && slip[0].contains("verfy.html: there is no template with this name"),
-        "{slip:?}"
+        unknown.len() == 1 && unknown[0].contains("verfy.html: there is no template with this name"),
+        "{unknown:?}"
     );
-    let missing = Templates::open(Some(Path::new("/nowhere/at/all")), house()).err().unwrap();
+    let missing = Templates::open(Some(Path::new("/nowhere/at/all")), branding()).err().unwrap();
     assert!(missing[0].contains("/nowhere/at/all"), "{missing:?}");
 }

@@ -1,4 +1,4 @@
-//! Against a small mail server that says what a test tells it to.
+//! Tests with a small mail server whose replies each test defines.
 
 mod replies;
 mod tls;
@@ -22,10 +22,11 @@ use tokio::{
 use super::message::RenderedEmail;
 use super::*;
 
-/// What a server answers to what begins so, in Latin-1; to everything else it says yes. An empty answer: it hangs up.
+/// Replies to commands that start with the key, in Latin-1. Other commands succeed. An empty reply closes the
+/// connection.
 type Answers = HashMap<&'static str, &'static str>;
 
-/// A mail server on this machine, until it is dropped.
+/// A mail server on this machine. Dropping it stops it.
 struct Stub {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -39,12 +40,12 @@ impl Stub {
         let port = listener.local_addr().unwrap().port();
         let (connections, received) = <(Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>)>::default();
         let answers: Arc<Answers> = Arc::new(answers.iter().copied().collect());
-        let (counted, kept, mut tasks) = (Arc::clone(&connections), Arc::clone(&received), JoinSet::new());
+        let (counted, stored, mut tasks) = (Arc::clone(&connections), Arc::clone(&received), JoinSet::new());
         tasks.spawn(async move {
-            let mut talks = JoinSet::new();
+            let mut conversations = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Relaxed);
-                talks.spawn(talk(stream, true, Arc::clone(&answers), Arc::clone(&kept)));
+                conversations.spawn(converse(stream, true, Arc::clone(&answers), Arc::clone(&stored)));
             }
         });
         Self { port, connections, received, _tasks: tasks }
@@ -63,19 +64,19 @@ impl Stub {
     }
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    greets: bool,
+    sends_greeting: bool,
     answers: Arc<Answers>,
     received: Arc<Mutex<Vec<String>>>,
 ) {
     let mut stream = BufReader::new(stream);
-    let answer = |line: &str, usual: &'static str| {
-        answers.iter().find(|(start, _)| line.starts_with(**start)).map_or(usual, |(_, answer)| *answer)
+    let answer = |line: &str, default: &'static str| {
+        answers.iter().find(|(start, _)| line.starts_with(**start)).map_or(default, |(_, answer)| *answer)
     };
     let mut line = String::from("CONNECT");
     let mut next = answer("CONNECT", "220 stub");
-    let mut is_silent = !greets;
+    let mut is_silent = !sends_greeting;
     loop {
         if !std::mem::take(&mut is_silent) {
             let latin =
@@ -103,14 +104,14 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
             return;
         }
-        let usual = match line.get(..4) {
+        let default = match line.get(..4) {
             Some("EHLO") => "250-stub\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME",
             Some("AUTH") => "235 2.7.0 welcome",
             Some("DATA") => "354 go on",
             Some("QUIT") => "221 bye",
             _ => "250 2.0.0 ok",
         };
-        next = answer(&line, usual);
+        next = answer(&line, default);
     }
 }
 
@@ -119,8 +120,8 @@ fn smtp(url: &str) -> Smtp {
 }
 
 fn smtp_with(url: &str, values: &[(&str, &str)]) -> Smtp {
-    let usual = [("INSULA_SMTP_URL", url), ("INSULA_MAIL_CONNECTIONS", "4")];
-    let config = Config::read(&Sources::only(&[&usual[..], values].concat())).unwrap();
+    let default = [("INSULA_SMTP_URL", url), ("INSULA_MAIL_CONNECTIONS", "4")];
+    let config = Config::read(&Sources::only(&[&default[..], values].concat())).unwrap();
     Smtp::new(config.smtp_url.as_ref().unwrap(), config.mail_helo.as_ref(), &config).unwrap()
 }
 
@@ -128,25 +129,25 @@ fn at() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
 }
 
-fn parcel_of(subject: &str, to: &str) -> Result<EncodedEmail, String> {
+fn encoded_email_of(subject: &str, to: &str) -> Result<EncodedEmail, String> {
     let text =
         RenderedEmail { subject: subject.into(), text: ".\nHello\n".into(), html: "<p>Hällo</p>\n".into() };
     let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
-    pack(&from, to, &text, "<1@insula.example>", at())
+    encode(&from, to, &text, "<1@insula.example>", at())
 }
 
-fn parcel() -> EncodedEmail {
-    parcel_of("Hello", "ada@example.com").unwrap()
+fn encoded_email() -> EncodedEmail {
+    encoded_email_of("Hello", "ada@example.com").unwrap()
 }
 
 async fn send(smtp: &Smtp) -> Result<String, DeliveryFailure> {
-    smtp.send(&parcel(), &|_| {}).await
+    smtp.send(&encoded_email(), &|_| {}).await
 }
 
 #[test]
-fn a_mail_has_two_parts_and_headers_that_nobody_else_wrote() {
-    let parcel = parcel_of("Grüße\r\nBcc: eve@example.com", "ada@example.com").unwrap();
-    let mail = String::from_utf8(parcel.bytes).unwrap();
+fn an_email_has_two_parts_and_no_injected_headers() {
+    let email = encoded_email_of("Grüße\r\nBcc: eve@example.com", "ada@example.com").unwrap();
+    let mail = String::from_utf8(email.bytes).unwrap();
     let (head, body) = mail.split_once("\r\n\r\n").unwrap();
     for header in [
         "From: Insula <no-reply@insula.example>",
@@ -172,7 +173,7 @@ fn a_mail_has_two_parts_and_headers_that_nobody_else_wrote() {
         "ada@example.com\r\nRCPT TO:<eve@example.com>",
         "ada@example.com, eve@example.com",
     ] {
-        assert!(parcel_of("Hello", bad).is_err(), "{bad:?}");
+        assert!(encoded_email_of("Hello", bad).is_err(), "{bad:?}");
     }
 }
 
@@ -189,7 +190,7 @@ fn a_sender_is_one_address_with_or_without_a_name() {
 }
 
 #[tokio::test]
-async fn a_taken_mail_is_sent_and_the_connection_serves_the_next() {
+async fn an_accepted_email_is_sent_and_the_connection_is_reused() {
     let stub = Stub::start(&[]).await;
     let smtp = stub.smtp();
     for _ in 0..3 {
@@ -201,8 +202,8 @@ async fn a_taken_mail_is_sent_and_the_connection_serves_the_next() {
 }
 
 #[tokio::test]
-async fn what_the_server_says_decides_whether_the_mail_is_late_or_lost() {
-    for (says, stage, status) in [
+async fn the_reply_decides_between_deferred_and_bounced() {
+    for (reply, stage, status) in [
         (("CONNECT", "421 busy"), Stage::Connect, Status::Deferred),
         (("CONNECT", "554 go away"), Stage::Connect, Status::Deferred),
         (("CONNECT", ""), Stage::Connect, Status::Deferred),
@@ -220,66 +221,66 @@ async fn what_the_server_says_decides_whether_the_mail_is_late_or_lost() {
         (("BODY", "354 go on"), Stage::Content, Status::Deferred),
         (("BODY", ""), Stage::Content, Status::Deferred),
     ] {
-        let stub = Stub::start(&[says]).await;
-        let refused = send(&stub.smtp()).await.unwrap_err();
-        assert_eq!((refused.stage, refused.status), (stage, status), "{says:?}: {}", refused.text);
-        assert!(!refused.text.is_empty() && !refused.text.contains('\n'), "{:?}", refused.text);
+        let stub = Stub::start(&[reply]).await;
+        let failure = send(&stub.smtp()).await.unwrap_err();
+        assert_eq!((failure.stage, failure.status), (stage, status), "{reply:?}: {}", failure.text);
+        assert!(!failure.text.is_empty() && !failure.text.contains('\n'), "{:?}", failure.text);
         assert!(stub.received().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_wrong_password_loses_no_mail_and_is_not_told() {
+async fn a_wrong_password_defers_the_email_and_is_not_shown() {
     let stub = Stub::start(&[("AUTH", "535 5.7.8 no")]).await;
     let url = |options| format!("smtp://ada:hunter2@127.0.0.1:{}{options}", stub.port);
-    let refused = send(&smtp(&url(""))).await.unwrap_err();
-    assert_eq!((refused.stage, refused.status), (Stage::LogIn, Status::Deferred));
-    assert!(!refused.text.contains("hunter2") && !smtp(&url("")).describe().contains("hunter2"));
-    // A server that must encrypt and does not is told nothing.
-    let refused = send(&smtp(&url("?tls=required"))).await.unwrap_err();
-    assert_eq!((refused.stage, refused.status), (Stage::Tls, Status::Deferred));
-    assert!(refused.text.contains("STARTTLS"), "{}", refused.text);
+    let failure = send(&smtp(&url(""))).await.unwrap_err();
+    assert_eq!((failure.stage, failure.status), (Stage::LogIn, Status::Deferred));
+    assert!(!failure.text.contains("hunter2") && !smtp(&url("")).describe().contains("hunter2"));
+    // A server without required encryption gets no command.
+    let failure = send(&smtp(&url("?tls=required"))).await.unwrap_err();
+    assert_eq!((failure.stage, failure.status), (Stage::Tls, Status::Deferred));
+    assert!(failure.text.contains("STARTTLS"), "{}", failure.text);
     let plain = Stub::start(&[]).await;
     let smtp = smtp(&format!("smtps://127.0.0.1:{}", plain.port));
-    let refused = timeout(TO_OPEN * 2, send(&smtp)).await.unwrap().unwrap_err();
-    assert_eq!((refused.stage, refused.status), (Stage::Tls, Status::Deferred), "{}", refused.text);
+    let failure = timeout(OPEN_TIMEOUT * 2, send(&smtp)).await.unwrap().unwrap_err();
+    assert_eq!((failure.stage, failure.status), (Stage::Tls, Status::Deferred), "{}", failure.text);
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_tried_again() {
+async fn an_unreachable_server_is_tried_again() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let refused = send(&smtp(&format!("smtp://127.0.0.1:{port}"))).await.unwrap_err();
-    assert_eq!((refused.stage, refused.status), (Stage::Connect, Status::Deferred));
-    let refused = send(&smtp("smtp://nowhere.invalid?tls=none")).await.unwrap_err();
-    assert_eq!((refused.stage, refused.status), (Stage::Resolve, Status::Deferred), "{}", refused.text);
+    let failure = send(&smtp(&format!("smtp://127.0.0.1:{port}"))).await.unwrap_err();
+    assert_eq!((failure.stage, failure.status), (Stage::Connect, Status::Deferred));
+    let failure = send(&smtp("smtp://nowhere.invalid?tls=none")).await.unwrap_err();
+    assert_eq!((failure.stage, failure.status), (Stage::Resolve, Status::Deferred), "{}", failure.text);
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_meanwhile_costs_no_mail() {
+async fn a_closed_connection_loses_no_email() {
     let stub = Stub::start(&[]).await;
     let smtp = stub.smtp();
-    // One that the server has closed is replaced within the same delivery.
+    // A connection that the server closed is replaced within the same delivery.
     send(&smtp).await.unwrap();
-    let mut closed = smtp.take().unwrap();
+    let mut closed = smtp.take_idle().unwrap();
     closed.abort().await;
     smtp.idle.lock().unwrap().push((closed, Instant::now()));
     send(&smtp).await.unwrap();
     assert_eq!((stub.connections(), stub.received().len()), (2, 2));
-    // After the server has gone, what was kept leads nowhere: it is tried again.
+    // After the server stopped, a stored connection fails and a new one is tried.
     drop(stub);
-    let refused = send(&smtp).await.unwrap_err();
-    assert_eq!((refused.stage, refused.status), (Stage::Connect, Status::Deferred), "{}", refused.text);
+    let failure = send(&smtp).await.unwrap_err();
+    assert_eq!((failure.stage, failure.status), (Stage::Connect, Status::Deferred), "{}", failure.text);
 }
 
 #[tokio::test]
-async fn a_delivery_that_was_cut_off_leaves_no_answer_for_the_next() {
+async fn a_cancelled_delivery_leaves_no_reply_for_the_next() {
     let stub = Stub::start(&[]).await;
     let smtp = stub.smtp();
-    // Cut off at every step that it waits at, one after the other.
+    // Cancelled at each step that waits.
     for polls in 1..40 {
-        let mut sending = Box::pin(send(&smtp));
+        let mut delivery = Box::pin(send(&smtp));
         for _ in 0..polls {
-            if futures_poll(&mut sending).await {
+            if poll_once(&mut delivery).await {
                 break;
             }
         }
@@ -289,8 +290,8 @@ async fn a_delivery_that_was_cut_off_leaves_no_answer_for_the_next() {
     assert_eq!(stub.received().len(), before + 1);
 }
 
-/// Lets a future come one step further; `true`: it is over.
-async fn futures_poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> bool {
+/// Polls a future once more. Returns whether it is complete.
+async fn poll_once<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> bool {
     tokio::select! {
         biased;
         _ = future => true,
@@ -299,15 +300,15 @@ async fn futures_poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>
 }
 
 #[tokio::test]
-async fn there_are_no_more_connections_than_allowed() {
+async fn the_number_of_connections_is_limited() {
     let stub = Stub::start(&[]).await;
     let smtp = Arc::new(stub.smtp());
-    let mut sendings = JoinSet::new();
+    let mut deliveries = JoinSet::new();
     for _ in 0..64 {
         let smtp = Arc::clone(&smtp);
-        sendings.spawn(async move { send(&smtp).await.map(drop) });
+        deliveries.spawn(async move { send(&smtp).await.map(drop) });
     }
-    while let Some(sent) = sendings.join_next().await {
+    while let Some(sent) = deliveries.join_next().await {
         sent.unwrap().unwrap();
     }
     assert_eq!(stub.received().len(), 64);

@@ -1,9 +1,9 @@
-//! The code of a reply decides, whatever its text is (RFC 5321 §4.2).
+//! The code of a reply is significant, whatever its text is (RFC 5321 §4.2).
 
 use super::*;
 
 #[tokio::test]
-async fn a_mail_that_was_taken_in_latin_1_is_sent_once() {
+async fn an_email_accepted_in_latin_1_is_sent_once() {
     for answer in [
         ("CONNECT", "220 Grüß Gott"),
         ("EHLO", "250-Grüße\r\n250-SIZE 10\r\n250 8BITMIME"),
@@ -20,7 +20,7 @@ async fn a_mail_that_was_taken_in_latin_1_is_sent_once() {
         for _ in 0..2 {
             assert!(send(&smtp).await.is_ok(), "{answer:?}");
         }
-        // On one connection: nothing of it was taken for a fault.
+        // On one connection: no reply was treated as an error.
         assert_eq!((stub.connections(), stub.received().len()), (1, 2), "{answer:?}");
     }
     let stub =
@@ -30,7 +30,7 @@ async fn a_mail_that_was_taken_in_latin_1_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_long_reply_is_a_reply() {
+async fn a_long_reply_is_accepted() {
     let long: &'static str = Box::leak(format!("250 {}", "ü".repeat(3000)).into_boxed_str());
     let stub = Stub::start(&[("BODY", long)]).await;
     assert!(send(&stub.smtp()).await.unwrap().starts_with("????"));
@@ -38,8 +38,8 @@ async fn a_long_reply_is_a_reply() {
 }
 
 #[tokio::test]
-async fn a_no_in_latin_1_is_a_no() {
-    for (says, stage, status) in [
+async fn a_rejection_in_latin_1_is_a_rejection() {
+    for (reply, stage, status) in [
         (("CONNECT", "421 überlastet"), Stage::Connect, Status::Deferred),
         (("MAIL", "451 später"), Stage::Sender, Status::Deferred),
         (("RCPT", "450 4.2.0 später"), Stage::Recipient, Status::Deferred),
@@ -49,12 +49,12 @@ async fn a_no_in_latin_1_is_a_no() {
         (("BODY", "554 5.6.0 zurückgewiesen"), Stage::Content, Status::Bounced),
         (("BODY", "452 4.3.1 kein Platz für mehr"), Stage::Content, Status::Deferred),
     ] {
-        let stub = Stub::start(&[says]).await;
-        let refused = send(&stub.smtp()).await.unwrap_err();
-        assert_eq!((refused.stage, refused.status), (stage, status), "{says:?}: {}", refused.text);
-        assert!(refused.text.contains(&says.1[..3]), "{says:?}: {}", refused.text);
+        let stub = Stub::start(&[reply]).await;
+        let failure = send(&stub.smtp()).await.unwrap_err();
+        assert_eq!((failure.stage, failure.status), (stage, status), "{reply:?}: {}", failure.text);
+        assert!(failure.text.contains(&reply.1[..3]), "{reply:?}: {}", failure.text);
     }
     let stub = Stub::start(&[("AUTH", "535 5.7.8 ungültig")]).await;
-    let refused = send(&smtp(&format!("smtp://ada:hunter2@127.0.0.1:{}", stub.port))).await.unwrap_err();
-    assert_eq!((refused.stage, refused.reached), (Stage::LogIn, Reached::No));
+    let failure = send(&smtp(&format!("smtp://ada:hunter2@127.0.0.1:{}", stub.port))).await.unwrap_err();
+    assert_eq!((failure.stage, failure.reached), (Stage::LogIn, Reached::No));
 }

@@ -1,4 +1,4 @@
-//! What the rows of a file name, looked up at once: a query or a few for each kind of thing, however many rows there are.
+//! The rows that a file refers to, with one or few queries per table, however many rows the file has.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,7 +18,7 @@ use crate::{
         projects::{self, Project},
         tags,
         tasks::{self, Task},
-        time_entries::{ProjectRef, references::refuse_stray_task},
+        time_entries::{ProjectRef, references::add_wrong_project_error},
     },
 };
 
@@ -29,34 +29,34 @@ pub(super) struct ImportReferences {
     by_code: HashMap<String, ProjectId>,
     tasks: HashMap<TaskId, Task>,
     tags: HashMap<String, TagId>,
-    held: ExistingEntries,
+    existing: ExistingEntries,
 }
 
 impl ImportReferences {
-    /// Looks everything up; the members are locked.
+    /// Queries all references. The members are locked.
     pub(super) async fn of(tx: &OrgTx<TimeEntriesCreate>, rows: &[ImportedEntry]) -> Result<Self> {
-        let (members, by_email) = people(tx, rows).await?;
+        let (members, by_email) = lock_members(tx, rows).await?;
         let tasks = tasks_of(tx, rows).await?;
         let projects = projects_of(tx, rows, &tasks).await?;
         let by_code = projects.values().map(|project| (project.code_key.clone(), project.id)).collect();
         let names: BTreeSet<_> = rows.iter().flat_map(|row| &row.tags).map(TagName::key).collect();
         let tags = tx.find::<tags::Entity>().all_of(tags::Column::NameKey, names).await?;
         let tags = tags.into_iter().map(|tag| (tag.name_key, tag.id)).collect();
-        let held = ExistingEntries::of(tx, rows).await?;
-        Ok(Self { members, by_email, projects, by_code, tasks, tags, held })
+        let existing = ExistingEntries::of(tx, rows).await?;
+        Ok(Self { members, by_email, projects, by_code, tasks, tags, existing })
     }
 
-    /// The entry of the organization that a row restates, if it does.
-    pub(super) fn restated(&self, tx: &OrgTx<TimeEntriesCreate>, row: &ImportedEntry) -> Option<&TimeEntry> {
+    /// The existing entry that a row repeats.
+    pub(super) fn unchanged(&self, tx: &OrgTx<TimeEntriesCreate>, row: &ImportedEntry) -> Option<&TimeEntry> {
         let member = match &row.member {
             Some(MemberRef::Id(id)) => Some(*id),
             Some(MemberRef::Email(email)) => self.by_email.get(email.key()).copied(),
             None => tx.member(),
         };
-        self.held.restated(row, member)
+        self.existing.unchanged(row, member)
     }
 
-    /// Who worked.
+    /// The member of a row.
     pub(super) fn member(
         &self,
         tx: &OrgTx<TimeEntriesCreate>,
@@ -80,7 +80,7 @@ impl ImportReferences {
         found.map(|member| member.id)
     }
 
-    /// What he worked on.
+    /// The project and the task of a row.
     pub(super) fn work(
         &self,
         project: Option<&ProjectRef>,
@@ -111,14 +111,14 @@ impl ImportReferences {
         match (project, found) {
             (None, _) => (task.project_id.and_then(|id| self.projects.get(&id)), Some(task)),
             (Some(_), Some(project)) if task.project_id != Some(project.id) => {
-                refuse_stray_task(fields);
+                add_wrong_project_error(fields);
                 (found, None)
             }
             _ => (found, Some(task)),
         }
     }
 
-    /// The tags with these names, sorted, each once.
+    /// The ids of the tags with these names, sorted and without duplicates.
     pub(super) fn tags(&self, names: &[TagName], fields: &mut FieldErrors) -> Vec<TagId> {
         let mut found = Vec::with_capacity(names.len());
         for name in names {
@@ -135,8 +135,8 @@ impl ImportReferences {
     }
 }
 
-/// The members named, and the caller where one row names nobody; locked in the order of their ids.
-async fn people(
+/// The members in the file, and the caller if a row names no member. Locks them in the order of their ids.
+async fn lock_members(
     tx: &OrgTx<TimeEntriesCreate>,
     rows: &[ImportedEntry],
 ) -> Result<(BTreeMap<MemberId, Member>, HashMap<String, MemberId>)> {
@@ -149,8 +149,8 @@ async fn people(
         }
     }
     let mut by_email = HashMap::new();
-    let people = tx.find::<members::Entity>().with::<users::Entity>();
-    for (member, user) in people.all_of(users::Column::EmailCanonical, emails).await? {
+    let members_with_users = tx.find::<members::Entity>().with::<users::Entity>();
+    for (member, user) in members_with_users.all_of(users::Column::EmailCanonical, emails).await? {
         ids.insert(member.id);
         by_email.insert(user.email_canonical, member.id);
     }
@@ -165,7 +165,7 @@ async fn tasks_of(tx: &OrgTx<TimeEntriesCreate>, rows: &[ImportedEntry]) -> Resu
     Ok(found.into_iter().map(|task| (task.id, task)).collect())
 }
 
-/// The projects named, and those of the tasks.
+/// The projects in the file, and the projects of the tasks in it.
 async fn projects_of(
     tx: &OrgTx<TimeEntriesCreate>,
     rows: &[ImportedEntry],
@@ -180,8 +180,8 @@ async fn projects_of(
             None => {}
         }
     }
-    let seen = || tx.find::<projects::Entity>().filter(projects::visible(tx));
-    let mut found = seen().all_of(projects::Column::Id, ids).await?;
-    found.extend(seen().all_of(projects::Column::CodeKey, codes).await?);
+    let visible_projects = || tx.find::<projects::Entity>().filter(projects::visible(tx));
+    let mut found = visible_projects().all_of(projects::Column::Id, ids).await?;
+    found.extend(visible_projects().all_of(projects::Column::CodeKey, codes).await?);
     Ok(found.into_iter().map(|project| (project.id, project)).collect())
 }

@@ -1,7 +1,7 @@
-//! Rows that restate an entry which the organization holds already, as every row of its own export does.
+//! Rows that repeat an existing entry, such as those of the organization's own export.
 //!
-//! What such a row refers to needs no permission to take new work: its project may be archived or deleted since, or not
-//! visible to the member any more, its task deleted, its member gone. The time itself heeds the rules of today.
+//! The references of such a row do not need to accept new work. Its project can be archived, deleted or no longer
+//! visible to the member, its task deleted, and its member removed. The current rules of time apply.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,40 +21,40 @@ use crate::{
     },
 };
 
-/// The entries that rows name by their ids, deleted ones too, as far as the caller sees them.
+/// The entries with the ids in the file, also deleted ones, if the caller can see them.
 #[derive(Default)]
 pub(super) struct ExistingEntries {
     entries: HashMap<TimeEntryId, TimeEntry>,
-    /// The codes of their projects, as they are compared.
+    /// Canonical codes of their projects.
     codes: HashMap<ProjectId, String>,
 }
 
 impl ExistingEntries {
     pub(super) async fn of(tx: &OrgTx<TimeEntriesCreate>, rows: &[ImportedEntry]) -> Result<Self> {
-        let mut held = Self::default();
+        let mut existing = Self::default();
         let ids: Vec<_> = rows.iter().filter_map(|row| row.id).collect();
         for ids in ids.chunks(BATCH) {
-            // Whoever sees no time at all restates none.
-            let Ok(seen) = visible(tx) else { break };
+            // A caller who can see no time entries repeats none.
+            let Ok(is_visible) = visible(tx) else { break };
             let found = tx
                 .find::<Entity>()
                 .including_deleted()
                 .filter(Column::Id.is_in(ids.iter().copied()))
-                .filter(seen);
-            held.entries.extend(found.all().await?.into_iter().map(|entry| (entry.id, entry)));
+                .filter(is_visible);
+            existing.entries.extend(found.all().await?.into_iter().map(|entry| (entry.id, entry)));
         }
-        let projects: HashSet<_> = held.entries.values().filter_map(|entry| entry.project_id).collect();
+        let projects: HashSet<_> = existing.entries.values().filter_map(|entry| entry.project_id).collect();
         let projects: Vec<_> = projects.into_iter().collect();
         for ids in projects.chunks(BATCH) {
-            let seen = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
-            let found = seen.filter(projects::Column::Id.is_in(ids.iter().copied())).all().await?;
-            held.codes.extend(found.into_iter().map(|project| (project.id, project.code_key)));
+            let is_visible = tx.find::<projects::Entity>().including_deleted().filter(projects::visible(tx));
+            let found = is_visible.filter(projects::Column::Id.is_in(ids.iter().copied())).all().await?;
+            existing.codes.extend(found.into_iter().map(|project| (project.id, project.code_key)));
         }
-        Ok(held)
+        Ok(existing)
     }
 
-    /// The entry that a row of this member restates: the same member, project and task at the same time.
-    pub(super) fn restated(&self, row: &ImportedEntry, member: Option<MemberId>) -> Option<&TimeEntry> {
+    /// The entry that a row of this member repeats: the same member, project, task, start and end.
+    pub(super) fn unchanged(&self, row: &ImportedEntry, member: Option<MemberId>) -> Option<&TimeEntry> {
         let entry = self.entries.get(&row.id?)?;
         let is_same_project = match (&row.project, entry.project_id) {
             (None, project) => project.is_none(),

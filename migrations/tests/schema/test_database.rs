@@ -1,4 +1,4 @@
-//! A database of a test's own, on either kind.
+//! A separate database for each test, on SQLite or PostgreSQL.
 
 use std::{
     io::{Write, stderr},
@@ -14,18 +14,18 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-/// Where a schema lives until the test ends.
-pub(crate) enum Home {
+/// The database of a test. It exists until the test ends.
+pub(crate) enum TestDatabase {
     Sqlite { folder: TempDir },
     Postgres { cluster: Box<PgConnectOptions>, name: String },
 }
 
-impl Home {
+impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         Self::Sqlite { folder: TempDir::new().unwrap() }
     }
 
-    /// A fresh database; `None`, and one line that says so, when there is no cluster to make it in.
+    /// Creates a database; prints one line and returns `None` without a cluster.
     pub(crate) async fn postgres() -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         #[expect(
@@ -33,9 +33,9 @@ impl Home {
             reason = "tests are told by their environment where the cluster is"
         )]
         let Ok(url) = std::env::var("INSULA_TEST_POSTGRES_URL") else {
-            static TOLD: Once = Once::new();
-            TOLD.call_once(|| {
-                // Not eprintln: the test passes, and what it prints would be swallowed.
+            static SKIP_MESSAGE: Once = Once::new();
+            SKIP_MESSAGE.call_once(|| {
+                // Not eprintln, whose output is hidden when the test passes.
                 let line =
                     "not tried on PostgreSQL: INSULA_TEST_POSTGRES_URL is not set (`make test` sets it)\n";
                 stderr().write_all(line.as_bytes()).unwrap();
@@ -58,7 +58,7 @@ impl Home {
         }
     }
 
-    /// How to reach the database on PostgreSQL.
+    /// The connection options on PostgreSQL.
     pub(crate) fn options(&self) -> PgConnectOptions {
         match self {
             Self::Sqlite { .. } => panic!("not a PostgreSQL database"),
@@ -66,7 +66,7 @@ impl Home {
         }
     }
 
-    /// Runs statements as the migrating login.
+    /// Runs statements with the login that migrates.
     pub(crate) async fn execute(&self, sql: &str) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite { .. } => {
@@ -82,14 +82,14 @@ impl Home {
         }
     }
 
-    /// Runs statements as the superuser of the cluster, on PostgreSQL.
+    /// Runs statements as the superuser of the PostgreSQL cluster.
     pub(crate) async fn as_superuser(&self, sql: &str) {
         let mut connection = self.options().username("postgres").connect().await.unwrap();
         run(&mut connection, sql).await.unwrap();
         connection.close().await.unwrap();
     }
 
-    /// The one column of text that a query answers with.
+    /// Runs a query that returns one text column.
     pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Sqlite { .. } => {
@@ -103,7 +103,7 @@ impl Home {
         }
     }
 
-    /// Everything that makes the schema, in words; the bookkeeping left out, because it stays when all is reverted.
+    /// The complete schema as text, without the table of applied migrations, which remains after a full revert.
     pub(crate) async fn schema(&self) -> Vec<String> {
         let queries: &[&str] = match self {
             Self::Sqlite { .. } => &[
@@ -111,21 +111,21 @@ impl Home {
             ],
             Self::Postgres { .. } => &CATALOGUE,
         };
-        let mut words = Vec::new();
+        let mut lines = Vec::new();
         for query in queries {
-            words.extend(self.lines(query).await);
+            lines.extend(self.lines(query).await);
         }
-        words
+        lines
     }
 
-    /// PostgreSQL: the role of the application and that of the system, which the policies name.
+    /// On PostgreSQL, the application role and the system role, from the policies.
     pub(crate) async fn roles(&self) -> [String; 2] {
         let sql = "SELECT r.rolname::text FROM pg_policy p JOIN pg_roles r ON r.oid = p.polroles[1]
                    WHERE p.polrelid = 'organizations'::regclass ORDER BY p.polname";
         self.lines(sql).await.try_into().unwrap()
     }
 
-    /// The tables but the bookkeeping.
+    /// All tables except the one of applied migrations.
     pub(crate) async fn tables(&self) -> Vec<String> {
         let sql = match self {
             Self::Sqlite { .. } => {
@@ -138,8 +138,8 @@ impl Home {
         self.lines(sql).await
     }
 
-    /// Removes the database; one whose test failed stays until its cluster goes.
-    pub(crate) async fn leave(self) {
+    /// Drops the database. After a failed test it remains until the cluster is removed.
+    pub(crate) async fn remove(self) {
         if let Self::Postgres { cluster, name } = self {
             let mut connection = cluster.connect().await.unwrap();
             run(&mut connection, &format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();

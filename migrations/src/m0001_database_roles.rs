@@ -1,7 +1,7 @@
-//! Lets the hats of this cluster read which migrations are applied, so that a process can tell when to start.
+//! Lets the two database roles read which migrations are applied, so that a process can tell when to start.
 //!
-//! The roles themselves are made before any migration runs (`hats.rs`) and stay when this one is reverted: other
-//! databases of the cluster may be using them.
+//! The roles are created before any migration (`database_roles.rs`). Reverting this migration keeps them, because other
+//! databases of the cluster can use them.
 
 use sea_orm_migration::prelude::*;
 
