@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{MemberId, MemberRoleId, OrgId, RoleId},
-    storage::db::TenantTable,
+    storage::db::tenant_table,
     tenancy::roles,
 };
 
@@ -47,10 +47,4 @@ impl Related<roles::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "role of a member";
-    const AFFECTS_ACCESS: bool = true;
-}
+tenant_table!("role of a member", deleted: None, affects_access: true);
