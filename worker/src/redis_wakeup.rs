@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use insula_core::{
-    base::ids::{JobId, OrgId},
+    base::{
+        backoff::backoff,
+        ids::{JobId, OrgId},
+    },
     runtime::{
         cluster::{Namespace, redis_client},
         config::Config,
@@ -29,8 +32,8 @@ const TOGETHER: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for a ring before asking anew: a connection can be dead without saying so.
 const WAIT: Duration = Duration::from_secs(5);
-/// How long to wait before connecting again, the first time and later.
-const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(500), PATIENCE];
+/// How long to wait before connecting again, the first time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The way to Redis, and the list there.
 #[derive(Clone)]
@@ -83,7 +86,7 @@ impl RedisWakeup {
 #[derive(Default)]
 struct Connection {
     open: Option<MultiplexedConnection>,
-    failures: usize,
+    failures: u32,
 }
 
 impl Connection {
@@ -108,10 +111,9 @@ impl Connection {
         if self.failures == 0 {
             tracing::warn!(%error, meanwhile, "Redis unavailable for job wake-ups");
         }
-        let pause = PAUSES.get(self.failures).unwrap_or(&PATIENCE);
         self.failures += 1;
         self.open = None;
-        sleep(*pause).await;
+        sleep(backoff(self.failures, FIRST_PAUSE, PATIENCE)).await;
     }
 }
 

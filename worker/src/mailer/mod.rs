@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use circuit_breaker::{BreakerPermit, CircuitBreaker};
 use folder::Folder;
 use insula_core::{
-    base::{clock::Clock, ids::JobId},
+    base::{clock::Clock, ids::JobId, text::error_line},
     identity::one_time_tokens::EmailTokens,
     lifecycle::email_content::{self, Composed, EmailContent, Template},
     runtime::{
@@ -39,9 +39,6 @@ use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, Say, Sender, Sm
 
 /// Why no mail leaves.
 const NOWHERE: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
-
-/// Longest reason that is stored, in characters.
-const LONGEST: usize = 500;
 
 /// Takes the mails of an installation. Cheap to clone.
 #[derive(Clone)]
@@ -161,7 +158,7 @@ impl Mailer {
         let office = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
-            let error = error.map(|error| shown(&error));
+            let error = error.map(|error| error_line(&error));
             DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
         };
         let letter = match email_content::compose(db, &office.mail, &office.public_url, job).await {
@@ -235,7 +232,7 @@ impl Mailer {
         match office.send(id, &letter, now, say).await {
             Ok(_) => Ok(office.message_id(id)),
             Err(refused) => Err(TestEmailError {
-                what: shown(&refused.text),
+                what: error_line(&refused.text),
                 hint: hint(refused.stage),
                 is_nowhere: false,
             }),
@@ -254,7 +251,7 @@ impl Inner {
     fn unreachable(&self, error: &str) -> Duration {
         let (wait, is_news) = self.gate.unreachable(Instant::now());
         if is_news {
-            tracing::error!(error = shown(error), "e-mails cannot be sent: they are delayed");
+            tracing::error!(error = error_line(error), "e-mails cannot be sent: they are delayed");
         }
         wait
     }
@@ -320,11 +317,6 @@ fn without_secrets(text: String, letter: &EmailContent) -> String {
         Some(token) => text.replace(token, "…"),
         None => text,
     }
-}
-
-/// One line of at most 500 characters.
-fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::deletion::personal;
 use crate::{
     Error, Result,
     base::{
+        error::BatchResult,
         ids::UserId,
         permissions::{AuditOrigin, Platform},
     },
@@ -67,21 +68,20 @@ pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
 /// Whatever the database refuses when asked for them; and what kept the last one from being forgotten whom it was not
 /// possible to forget, once nobody else is left.
 pub async fn purge(db: &Db) -> Result<u64> {
-    let (mut purged, mut failure) = (0, None);
+    let mut purged = BatchResult::default();
     for user in users::due(db).await? {
-        match forget(db, user).await {
-            Ok(()) => purged += 1,
-            // Restored, or forgotten by another worker, now or in a moment.
-            Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
-            Err(error) => {
-                tracing::error!(%error, %user, "could not purge an account");
-                failure = Some(error);
-            }
+        if let Some(error) = purged.add(unless_taken(forget(db, user).await)) {
+            tracing::error!(%error, %user, "could not purge an account");
         }
     }
-    match failure {
-        Some(error) if purged == 0 => Err(error),
-        _ => Ok(purged),
+    purged.into_result()
+}
+
+/// How many were purged: one, or none where the row was restored, or another worker purges it now.
+pub(crate) fn unless_taken(purged: Result<()>) -> Result<u64> {
+    match purged {
+        Err(Error::NotFound(_) | Error::Unavailable { .. }) => Ok(0),
+        purged => purged.map(|()| 1),
     }
 }
 

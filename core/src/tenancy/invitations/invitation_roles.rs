@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{InvitationId, InvitationRoleId, OrgId, RoleId},
     storage::db::tenant_table,
-    tenancy::roles,
+    tenancy::{members::role_summary::RoleLinks, roles},
 };
 
 /// One role of one invitation.
@@ -46,3 +46,8 @@ impl Related<roles::Entity> for Entity {
 impl ActiveModelBehavior for ActiveModel {}
 
 tenant_table!("role of an invitation", deleted: None, affects_access: false);
+
+impl RoleLinks for Entity {
+    const HOLDER: Column = Column::InvitationId;
+    const ROLE: Column = Column::RoleId;
+}

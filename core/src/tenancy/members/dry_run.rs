@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Entity, Held, entity::Column, member_roles};
+use super::{ACTIVE, Entity, Held, entity::Column, member_roles, roles_of};
 use crate::{
     Result,
     base::{
@@ -50,9 +50,7 @@ pub(crate) async fn rights<P: RequiredPermission>(tx: &OrgTx<P>, concerned: &[Me
     let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
     let mut held = Vec::new();
     for members in chunks(active.iter().copied()) {
-        let theirs = member_roles::Column::MemberId.is_in(members);
-        let theirs = tx.find::<member_roles::Entity>().filter(theirs).join::<roles::Entity>();
-        held.extend(theirs.select_as::<Held>(member_roles::Column::Id).await?);
+        held.extend(roles_of(tx, members).await?);
     }
     let mut distinct = BTreeMap::<RoleId, Role>::new();
     for role in held.iter().filter_map(|held| held.role.clone()) {

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{MemberId, MemberRoleId, OrgId, RoleId},
     storage::db::tenant_table,
-    tenancy::roles,
+    tenancy::{members::role_summary::RoleLinks, roles},
 };
 
 /// One role of one member.
@@ -48,3 +48,8 @@ impl Related<roles::Entity> for Entity {
 impl ActiveModelBehavior for ActiveModel {}
 
 tenant_table!("role of a member", deleted: None, affects_access: true);
+
+impl RoleLinks for Entity {
+    const HOLDER: Column = Column::MemberId;
+    const ROLE: Column = Column::RoleId;
+}

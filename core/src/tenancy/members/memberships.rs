@@ -8,10 +8,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
 };
 
-use super::{
-    RoleSummary, entity, member_roles,
-    role_summary::{self, Links},
-};
+use super::{RoleSummary, entity, member_roles, role_summary};
 use crate::{
     Result,
     base::{
@@ -101,13 +98,8 @@ pub async fn list_mine(db: &Db, user: UserId, listing: PageRequest<()>) -> Resul
     let mut data: Vec<UserMembership> = tx.rows(&query).await?;
     let more = data.len() as u64 > listing.limit;
     data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
-    let links = Links::<member_roles::Entity> {
-        id: member_roles::Column::Id,
-        organization: member_roles::Column::OrganizationId,
-        holder: member_roles::Column::MemberId,
-        role: member_roles::Column::RoleId,
-    };
-    let mut roles = role_summary::across(&tx, links, data.iter().map(|mine| mine.member)).await?;
+    let members = data.iter().map(|mine| mine.member);
+    let mut roles = role_summary::across::<member_roles::Entity, _>(&tx, members).await?;
     for mine in &mut data {
         mine.roles = roles.remove(&mine.member).unwrap_or_default();
     }

@@ -3,19 +3,14 @@
 use super::NewOrganization;
 use crate::{
     base::{
-        crypto::random_bytes,
+        crypto::random_word,
         text::{Name, Slug},
     },
     identity::users::User,
 };
 
-/// Without look-alikes: people read it to each other.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
 /// What it is called: by his username or the local part of his address, which six random characters make unique.
 pub(crate) fn personal(user: &User) -> NewOrganization {
-    let suffix: String =
-        random_bytes::<6>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     let local = user.email.split('@').next().unwrap_or_default();
     let called = user.username.as_deref().unwrap_or(local);
     let named = user.first_name.as_deref().unwrap_or(called);
@@ -23,6 +18,6 @@ pub(crate) fn personal(user: &User) -> NewOrganization {
     let name = Name::parse(&format!("{named}'s")).or_else(|_| Name::parse(named));
     NewOrganization {
         name: name.unwrap_or_else(|_| Name::personal()),
-        slug: Slug::from_display_name(called, &suffix),
+        slug: Slug::from_display_name(called, &random_word(6)),
     }
 }
