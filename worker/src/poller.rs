@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use insula_core::{
-    base::crypto::random_bytes,
+    base::backoff::jittered,
     runtime::telemetry::Heartbeat,
     storage::{db::Db, outbox},
 };
@@ -62,9 +62,4 @@ pub(crate) async fn run(
             }
         }
     }
-}
-
-fn jittered(pause: Duration) -> Duration {
-    let [chance] = random_bytes::<1>();
-    pause.mul_f64(0.8 + 0.4 * f64::from(chance) / 255.0)
 }

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use insula_core::{
-    base::ids::{JobId, OrgId},
+    base::{
+        backoff::backoff,
+        ids::{JobId, OrgId},
+    },
     runtime::{
         cluster::{Namespace, redis_client},
         config::Config,
@@ -26,12 +29,11 @@ const MAX_LENGTH: isize = 4096;
 /// Most jobs of one command.
 const BATCH: usize = 256;
 /// How long Redis may take to answer.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one `BLPOP` waits. After that it is sent again, because a broken connection does not always report itself.
-const POP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait before the first, second and later reconnections.
-const RECONNECT_DELAYS: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(500), REPLY_TIMEOUT];
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for a ring before asking anew: a connection can be dead without saying so.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long to wait before connecting again, the first time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The Redis list of an installation. Cheap to clone.
 #[derive(Clone)]
@@ -84,7 +86,7 @@ impl RedisWakeup {
 #[derive(Default)]
 struct Connection {
     open: Option<MultiplexedConnection>,
-    failures: usize,
+    failures: u32,
 }
 
 impl Connection {
@@ -110,10 +112,9 @@ impl Connection {
         if self.failures == 0 {
             tracing::warn!(%error, meanwhile, "Redis unavailable for job wake-ups");
         }
-        let pause = RECONNECT_DELAYS.get(self.failures).unwrap_or(&REPLY_TIMEOUT);
         self.failures += 1;
         self.open = None;
-        sleep(*pause).await;
+        sleep(backoff(self.failures, FIRST_PAUSE, PATIENCE)).await;
     }
 }
 

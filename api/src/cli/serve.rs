@@ -23,7 +23,7 @@ use insula_api::{
 };
 use insula_core::{
     base::{
-        crypto::{KeyPurpose, MacKey, MasterKey},
+        crypto::{KeyPurpose, MacKey, MasterKey, random_word},
         pagination::CursorCodec,
     },
     identity::{
@@ -233,7 +233,7 @@ async fn when_migrated(
 pub(super) fn master_key(config: &Config) -> Result<MasterKey, CliError> {
     let key = match &config.secret_key {
         Some(key) => key.expose().clone(),
-        None => seed::private_file(&data_folder(config)?.join("secret.key"), || seed::random_word(32))?,
+        None => seed::private_file(&data_folder(config)?.join("secret.key"), || random_word(52))?,
     };
     Ok(MasterKey::new(key).with_previous(config.secret_key_previous.clone()))
 }

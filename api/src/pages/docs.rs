@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use insula_core::base::crypto::hex;
 use poem::{
     Endpoint, IntoEndpoint, Request, Response,
     endpoint::make_sync,
@@ -102,8 +103,7 @@ pub(crate) fn versioned(
     media_type: &'static str,
     hash: &[u8; 32],
 ) -> Response {
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{hex}\"");
+    let tag = format!("\"{}\"", hex(&hash[..16]));
     let known = request.header(header::IF_NONE_MATCH).unwrap_or_default();
     let is_known = IfNoneMatch::read(known).has(&tag);
     let response = Response::builder().header(header::ETAG, tag).header(header::CACHE_CONTROL, "no-cache");

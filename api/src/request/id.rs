@@ -1,7 +1,8 @@
 //! The id of a request and of its trace.
 
-use std::{fmt::Write, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
+use insula_core::base::crypto::hex;
 use poem::{Request, http::HeaderName};
 
 /// The id of one request. The response, the log and the audit events contain it.
@@ -84,12 +85,7 @@ fn random_hex() -> String {
     if let Err(err) = getrandom::fill(&mut bytes) {
         tracing::warn!(%err, "cannot generate random bytes for a request id");
     }
-    let mut id = String::with_capacity(32);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        write!(id, "{byte:02x}").unwrap_or_default();
-    }
-    id
+    hex(&bytes)
 }
 
 #[cfg(test)]

@@ -163,7 +163,8 @@ fn mac(key: &[u8; BLOCK], message: &[u8]) -> Hmac<Sha256> {
 
 /// Two lower-case hexadecimal digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 /// `N` bytes from the system's random source.
@@ -177,9 +178,33 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// `length` random lower-case letters and digits (5 bits each), without those that look alike.
+pub fn random_word(length: usize) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letter = || {
+        let [byte] = random_bytes();
+        char::from(LETTERS[usize::from(byte % 32)])
+    };
+    std::iter::repeat_with(letter).take(length).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_byte_has_two_digits() {
+        assert_eq!(hex(&[0, 1, 0x7f, 0xa0, 0xff]), "00017fa0ff");
+    }
+
+    #[test]
+    fn random_words_have_no_look_alikes() {
+        let word = random_word(500);
+        assert_eq!(word.len(), 500);
+        assert!(word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{word}");
+        assert!(!word.contains(['l', 'o', '0', '1']), "{word}");
+        assert_ne!(random_word(20), random_word(20));
+    }
 
     #[test]
     fn keys_depend_on_master_and_purpose() {

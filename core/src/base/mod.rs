@@ -6,5 +6,6 @@ pub mod text;
 pub mod permissions;
 pub mod error;
 pub mod crypto;
+pub mod backoff;
 pub mod pagination;
 pub mod rate;

@@ -18,7 +18,7 @@ pub(crate) use circuit_breaker::BreakerPermit;
 use circuit_breaker::CircuitBreaker;
 use folder::Folder;
 use insula_core::{
-    base::{clock::Clock, ids::JobId},
+    base::{clock::Clock, ids::JobId, text::error_line},
     identity::one_time_tokens::EmailTokens,
     lifecycle::email_content::{self, Composed, EmailContent, Template},
     runtime::{
@@ -41,10 +41,7 @@ use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, ReportStep, Sen
 /// The error without a transport.
 const NOT_CONFIGURED: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
 
-/// Maximum characters of a stored error.
-const MAX_ERROR: usize = 500;
-
-/// Sends the e-mails of an installation. Cheap to clone.
+/// Takes the mails of an installation. Cheap to clone.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
 
@@ -164,8 +161,8 @@ impl Mailer {
         let inner = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
-            let error = error.map(|error| one_line(&error));
-            DeliveryAttempt { to, template, message_id: inner.message_id(id), status, error }
+            let error = error.map(|error| error_line(&error));
+            DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
         };
         let content = match email_content::compose(db, &inner.mail, &inner.public_url, job).await {
             Ok(Composed::Send(content)) => content,
@@ -239,12 +236,12 @@ impl Mailer {
             }
         });
         let id = JobId::new(now);
-        match inner.send(id, &content, now, report).await {
-            Ok(_) => Ok(inner.message_id(id)),
-            Err(failure) => Err(TestEmailError {
-                what: one_line(&failure.text),
-                hint: hint(failure.stage),
-                is_not_configured: false,
+        match office.send(id, &letter, now, say).await {
+            Ok(_) => Ok(office.message_id(id)),
+            Err(refused) => Err(TestEmailError {
+                what: error_line(&refused.text),
+                hint: hint(refused.stage),
+                is_nowhere: false,
             }),
         }
     }
@@ -259,9 +256,9 @@ impl Inner {
 
     /// Returns the pause until the next attempt.
     fn unreachable(&self, error: &str) -> Duration {
-        let (wait, has_begun) = self.breaker.unreachable(Instant::now());
-        if has_begun {
-            tracing::error!(error = one_line(error), "e-mails cannot be sent: they are delayed");
+        let (wait, is_news) = self.gate.unreachable(Instant::now());
+        if is_news {
+            tracing::error!(error = error_line(error), "e-mails cannot be sent: they are delayed");
         }
         wait
     }
@@ -328,11 +325,6 @@ fn without_secrets(text: String, content: &EmailContent) -> String {
         Some(token) => text.replace(token, "…"),
         None => text,
     }
-}
-
-/// At most 500 characters in one line.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_ERROR).collect()
 }
 
 #[cfg(test)]

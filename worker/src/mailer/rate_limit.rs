@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use insula_core::{
-    base::{crypto::random_bytes, ids::OrgId},
+    base::{backoff::random_part, ids::OrgId},
     runtime::rate_limit::{RateClass, RateLimiter},
 };
 
@@ -28,9 +28,8 @@ impl EmailRateLimit {
     async fn count(&self, class: RateClass, key: &str) -> Result<(), Delivery> {
         let verdict = self.0.take(class, key).await;
         let Some(wait) = verdict.wait else { return Ok(()) };
-        // Adds a random part, so that delayed e-mails do not all return at the same time.
-        let chance = f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX);
-        let wait = (wait + (verdict.quota.per / 10).mul_f64(chance)).max(Duration::from_secs(1));
+        // A part of the time more, by chance: those that wait for one bucket do not all come back for one token.
+        let wait = (wait + random_part(verdict.quota.per / 10)).max(Duration::from_secs(1));
         let why = match class {
             RateClass::OrganizationEmails => {
                 "its organization sends more e-mails than INSULA_LIMIT_ORGANIZATION_EMAILS allows"

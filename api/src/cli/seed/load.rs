@@ -4,6 +4,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::{
     base::{
+        crypto::random_word,
         ids::UserId,
         permissions::AuditOrigin,
         text::{Name, Slug},
@@ -14,7 +15,7 @@ use insula_core::{
 
 use super::{
     super::{CliError, say},
-    Seed, random_word,
+    Seed,
 };
 
 /// The amount of data to create.
@@ -31,7 +32,7 @@ pub(in crate::cli) struct Args {
 /// Creates the data, all owned by one user.
 pub(super) async fn run(seed: &Seed<'_>, args: &Args) -> Result<(), CliError> {
     let owner = seed.person("Lola", "Load").await?;
-    let run = random_word(5);
+    let run = random_word(9);
     // The bar draws nothing if stderr is not a terminal.
     let bar = ProgressBar::new(args.entries.into());
     let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {eta} left");

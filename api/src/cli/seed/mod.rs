@@ -14,7 +14,7 @@ use std::{
 
 use insula_core::{
     base::{
-        crypto::{Secret, random_bytes},
+        crypto::{Secret, random_word},
         error::ErrorCode,
         ids::UserId,
         permissions::{AuditOrigin, BuiltinRole, ProjectsCreate, RequestInfo},
@@ -82,7 +82,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     migrate::up(config).await?;
     let db = database::connect(config, Cluster::default(), JobWakeup::default()).await?;
     serve::data_folder(config)?;
-    let password = private_file(&password_file(config), || random_word(12))?;
+    let password = private_file(&password_file(config), || random_word(20))?;
     let passwords = Passwords::new()?;
     let master = serve::master_key(config)?;
     let tokens = Tokens::new(&db, &master, "seed", config.access_token_ttl);
@@ -259,11 +259,4 @@ pub(super) fn private_file(path: &Path, content: impl FnOnce() -> String) -> Res
     let text = fs::read_to_string(path).map_err(file_error)?;
     let line = text.lines().next().filter(|line| !line.is_empty());
     line.map(str::to_owned).ok_or_else(|| CliError::failed(format!("{} is empty; delete it", path.display())))
-}
-
-/// `bytes` random bytes as text, without similar-looking characters.
-pub(super) fn random_word(bytes: usize) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let letters = random_bytes::<64>();
-    letters.iter().take(bytes * 8 / 5 + 1).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }

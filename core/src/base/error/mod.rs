@@ -1,12 +1,14 @@
 //! The errors of operations. `api::problem` is the only place that maps their kinds to HTTP.
 
 mod advice;
+mod batch_result;
 mod fields;
 
 use std::time::Duration;
 
 use sea_orm::DbErr;
 
+pub(crate) use self::batch_result::BatchResult;
 pub use self::fields::{FieldError, FieldErrors, MAX_FIELD_ERRORS};
 use crate::base::{
     ids::{InvitationId, MemberId},

@@ -5,6 +5,7 @@
 
 pub(crate) mod confusable;
 mod email;
+mod error_line;
 mod instant;
 mod justification;
 mod single_line;
@@ -20,6 +21,7 @@ mod time_entry;
 use std::{fmt, ops::RangeInclusive, sync::LazyLock};
 
 pub use email::EmailAddress;
+pub use error_line::error_line;
 pub use instant::instant;
 pub use justification::Justification;
 pub use links::without_links;
@@ -63,6 +65,22 @@ fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), InvalidText> 
         _ if n > max => Err(InvalidText::new("TOO_LONG", format!("Must have at most {max} characters."))),
         _ => Ok(()),
     }
+}
+
+/// The lower-case ASCII letters and digits of a text, with one hyphen for everything between them; at most `max`
+/// characters. May be empty.
+fn slugify(text: &str, max: usize) -> String {
+    let mut slug = String::new();
+    for c in key(text).chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() => slug.push(c),
+            _ if slug.ends_with('-') || slug.is_empty() => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.truncate(max);
+    slug.truncate(slug.trim_end_matches('-').len());
+    slug
 }
 
 fn nfc(text: &str) -> String {
@@ -163,16 +181,7 @@ impl Slug {
 
     /// Makes a slug from a display name, and a `suffix` of lower-case letters and digits that makes it unique.
     pub(crate) fn from_display_name(name: &str, suffix: &str) -> Self {
-        let mut slug = String::new();
-        for c in key(name).chars() {
-            match c {
-                c if c.is_ascii_alphanumeric() => slug.push(c),
-                _ if slug.ends_with('-') || slug.is_empty() => {}
-                _ => slug.push('-'),
-            }
-        }
-        slug.truncate(Self::LENGTH.end() - suffix.len() - 1);
-        let slug = slug.trim_end_matches('-');
+        let slug = slugify(name, Self::LENGTH.end() - suffix.len() - 1);
         Self(if slug.is_empty() { format!("user-{suffix}") } else { format!("{slug}-{suffix}") })
     }
 }

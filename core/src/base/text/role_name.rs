@@ -1,6 +1,6 @@
 //! What a role is called, and what it is for.
 
-use super::{InvalidText, confusable, key, single_line};
+use super::{InvalidText, confusable, key, single_line, slugify};
 
 /// The name of a role, for people: trimmed, NFC, 1..=50 characters, none that do not show, no word of mixed scripts; unique
 /// without regard to case, and to letters that look alike.
@@ -32,19 +32,8 @@ impl RoleName {
     /// A stable name for programs, made from this one: lower-case letters, digits and single hyphens, at most 40
     /// characters; `role` where nothing is left.
     pub(crate) fn slug(&self) -> String {
-        let mut slug = String::new();
-        for c in self.key().chars() {
-            match c {
-                c if c.is_ascii_alphanumeric() => slug.push(c),
-                _ if slug.ends_with('-') || slug.is_empty() => {}
-                _ => slug.push('-'),
-            }
-        }
-        slug.truncate(40);
-        match slug.trim_end_matches('-') {
-            "" => "role".to_owned(),
-            slug => slug.to_owned(),
-        }
+        let slug = slugify(&self.0, 40);
+        if slug.is_empty() { "role".to_owned() } else { slug }
     }
 }
 

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{CredentialId, UserId},
     runtime::cluster::Invalidation,
-    storage::db::GlobalTable,
+    storage::db::{GlobalTable, without_relations},
 };
 
 /// One credential of a user.
@@ -39,11 +39,7 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{OneTimeTokenId, UserId},
     runtime::cluster::Invalidation,
-    storage::db::GlobalTable,
+    storage::db::{GlobalTable, without_relations},
 };
 
 /// The record of an e-mailed token. The token itself is not stored.
@@ -37,11 +37,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{SessionId, UserId},
     runtime::cluster::Invalidation,
-    storage::db::GlobalTable,
+    storage::db::{GlobalTable, without_relations},
 };
 
 /// A session: one login on one device.
@@ -56,11 +56,7 @@ impl Model {
     }
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{OrgId, UserId},
     runtime::cluster::Invalidation,
-    storage::db::GlobalTable,
+    storage::db::{GlobalTable, without_relations},
 };
 
 /// A user.
@@ -56,11 +56,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared: joins to users are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = Some(Column::DeletedAt);

@@ -14,8 +14,8 @@ pub use deletion::{ADMIN_DELETE_GRACE, SELF_DELETE_GRACE, remove, restore};
 pub use invitation_response::{NewAccountDetails, accept, decline};
 pub use password::change_password;
 pub use profile::{change_profile, with_default_organization};
-pub(crate) use purge::erase;
 pub use purge::purge;
+pub(crate) use purge::{erase, unless_taken};
 
 use crate::{
     Result,

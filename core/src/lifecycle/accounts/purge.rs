@@ -7,6 +7,7 @@ use super::deletion::personal_organizations;
 use crate::{
     Error, Result,
     base::{
+        error::BatchResult,
         ids::UserId,
         permissions::{AuditOrigin, Platform},
     },
@@ -66,21 +67,20 @@ pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
 /// # Errors
 /// Errors of the database when it lists them; the last failure, if no user was anonymized.
 pub async fn purge(db: &Db) -> Result<u64> {
-    let (mut purged, mut failure) = (0, None);
+    let mut purged = BatchResult::default();
     for user in users::due(db).await? {
-        match purge_account(db, user).await {
-            Ok(()) => purged += 1,
-            // The account was restored, or another worker is purging it.
-            Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
-            Err(error) => {
-                tracing::error!(%error, %user, "could not purge an account");
-                failure = Some(error);
-            }
+        if let Some(error) = purged.add(unless_taken(forget(db, user).await)) {
+            tracing::error!(%error, %user, "could not purge an account");
         }
     }
-    match failure {
-        Some(error) if purged == 0 => Err(error),
-        _ => Ok(purged),
+    purged.into_result()
+}
+
+/// How many were purged: one, or none where the row was restored, or another worker purges it now.
+pub(crate) fn unless_taken(purged: Result<()>) -> Result<u64> {
+    match purged {
+        Err(Error::NotFound(_) | Error::Unavailable { .. }) => Ok(0),
+        purged => purged.map(|()| 1),
     }
 }
 

@@ -15,7 +15,12 @@ use uuid::Uuid;
 
 use crate::{
     Result,
-    base::{crypto::MasterKey, error::ErrorCode, ids::OrgId, permissions::AuditOrigin},
+    base::{
+        crypto::MasterKey,
+        error::{BatchResult, ErrorCode},
+        ids::OrgId,
+        permissions::AuditOrigin,
+    },
     identity::{one_time_tokens, sessions},
     runtime::config::Config,
     storage::{
@@ -148,21 +153,14 @@ struct AuditLogRow {
 /// # Errors
 /// Errors of the database, after all other logs were handled.
 pub async fn prune_audit_logs(db: &Db, signer: &Signer) -> Result<u64> {
-    let (mut pruned, mut failure) = (0, None);
-    for AuditLogRow { organization_id, settings } in old_logs(db).await? {
+    let mut pruned = BatchResult::default();
+    for Kept { organization_id, settings } in old_logs(db).await? {
         let cutoff = db.now() - settings::audit_retention(settings.as_deref());
-        match audit_chain::prune(db, signer, organization_id, cutoff).await {
-            Ok(events) => pruned += events,
-            Err(error) => {
-                tracing::error!(%error, organization = %organization_id, "could not prune an audit log");
-                failure = Some(error);
-            }
+        if let Some(error) = pruned.add(audit_chain::prune(db, signer, organization_id, cutoff).await) {
+            tracing::error!(%error, organization = %organization_id, "could not prune an audit log");
         }
     }
-    match failure {
-        Some(error) if pruned == 0 => Err(error),
-        _ => Ok(pruned),
-    }
+    pruned.into_result()
 }
 
 /// The logs that are old enough to contain events to delete.

@@ -3,8 +3,8 @@
 use sea_orm::ColumnTrait;
 
 use crate::{
-    Error, Result,
-    base::{ids::OrgId, permissions::AuditOrigin},
+    Result,
+    base::{error::BatchResult, ids::OrgId, permissions::AuditOrigin},
     lifecycle::accounts,
     storage::db::Db,
     tenancy::organizations,
@@ -16,22 +16,13 @@ use crate::{
 /// # Errors
 /// Errors of the database when it lists them; the last failure, if no organization was removed.
 pub async fn purge(db: &Db) -> Result<u64> {
-    let (mut purged, mut failure) = (0, None);
+    let mut purged = BatchResult::default();
     for org in organizations::due(db).await? {
-        match remove(db, org).await {
-            Ok(()) => purged += 1,
-            // The organization was restored, or another worker is purging it.
-            Err(Error::NotFound(_) | Error::Unavailable { .. }) => {}
-            Err(error) => {
-                tracing::error!(%error, %org, "could not purge an organization");
-                failure = Some(error);
-            }
+        if let Some(error) = purged.add(accounts::unless_taken(remove(db, org).await)) {
+            tracing::error!(%error, %org, "could not purge an organization");
         }
     }
-    match failure {
-        Some(error) if purged == 0 => Err(error),
-        _ => Ok(purged),
-    }
+    purged.into_result()
 }
 
 async fn remove(db: &Db, org: OrgId) -> Result<()> {

@@ -19,7 +19,10 @@ use tokio::{
 };
 
 use super::{Invalidation, Namespace, RedisRateLimiter, invalidation_log::InvalidationLog};
-use crate::runtime::{config::Config, tls::Authorities};
+use crate::{
+    base::backoff::backoff,
+    runtime::{config::Config, tls::Authorities},
+};
 
 /// Where all processes of an installation speak and listen.
 const CHANNEL: &str = "touches";
@@ -33,9 +36,10 @@ const TOGETHER: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a process listens for its own voice: a connection can be dead without saying so.
 const BEAT: Duration = Duration::from_secs(5);
-/// How long to wait before the first and before every later attempt to connect.
-const PAUSES: [Duration; 5] =
-    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(1), PATIENCE, BEAT];
+/// How long to wait before the first attempt to connect again,
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// and at most before a later one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The end that publishes.
 #[derive(Clone)]
@@ -110,7 +114,7 @@ impl RedisPubSub {
     /// Speaks and listens for ever; connects again when the connection is lost. While there is none, what is remembered
     /// ends by time alone.
     pub async fn run(mut self) {
-        let (mut attempt, mut was_away) = (0, false);
+        let (mut failures, mut was_away) = (0, false);
         loop {
             let began = Instant::now();
             let fault = match self.connect().await {
@@ -130,8 +134,8 @@ impl RedisPubSub {
                 );
             }
             was_away = true;
-            attempt = if began.elapsed() > BEAT { 0 } else { attempt + 1 };
-            sleep(*PAUSES.get(attempt).unwrap_or(&BEAT)).await;
+            failures = if began.elapsed() > BEAT { 1 } else { failures + 1 };
+            sleep(backoff(failures, FIRST_PAUSE, LONGEST_PAUSE)).await;
         }
     }
 

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{EventId, OrgId, SessionId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// One entry of an audit log.
@@ -50,16 +50,7 @@ pub struct Model {
     pub hash: Option<String>,
 }
 
-/// None: the log refers to nothing, so that nothing it tells of has to stay.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+// The log refers to nothing, so nothing that it names has to stay.
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "audit event";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("audit event", deleted: None, affects_access: false);

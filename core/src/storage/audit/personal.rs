@@ -13,7 +13,7 @@ use crate::{
         ids::{EventId, OrgId},
         permissions::AuditOrigin,
     },
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// What is personal of one event.
@@ -70,16 +70,7 @@ impl Model {
     }
 }
 
-/// None: an event may be gone, and what was personal of it too.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+// An event may be gone, and its personal data too.
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "audit event";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("audit event", deleted: None, affects_access: false);

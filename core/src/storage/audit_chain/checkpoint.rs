@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{CheckpointId, OrgId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// One statement.
@@ -30,16 +30,6 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "checkpoint";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("checkpoint", deleted: None, affects_access: false);

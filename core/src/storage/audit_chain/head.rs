@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::OrgId, storage::db::TenantTable};
+use crate::{
+    base::ids::OrgId,
+    storage::db::{tenant_table, without_relations},
+};
 
 /// The end of a chain, signed.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -35,16 +38,6 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "audit log";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("audit log", deleted: None, affects_access: false);

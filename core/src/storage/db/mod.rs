@@ -3,6 +3,7 @@
 
 mod subquery;
 mod driver;
+mod entity_macros;
 mod error;
 mod health;
 mod keyset;
@@ -31,6 +32,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) use aggregate::{Aggregation, GroupKey, IntervalTable, TimeBucket};
 pub(crate) use chunks::chunks;
 use clock_skew::ClockSkew;
+pub(crate) use entity_macros::{tenant_table, without_relations};
 pub use global_tx::{GlobalQuery, GlobalTx, Unscoped};
 pub use health::DatabaseTrouble;
 pub use keyset::SortKey;

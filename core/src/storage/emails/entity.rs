@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{JobId, OrgId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// What became of a mail.
@@ -76,16 +76,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None: a mail outlives what it is about.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+// An email outlives what it is about.
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "email";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("email", deleted: None, affects_access: false);

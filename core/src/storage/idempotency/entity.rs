@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{AnswerId, OrgId, UserId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// One remembered answer; without a status it is still being made, in the transaction that wrote the row.
@@ -40,16 +40,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None: an answer outlives who asked.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+// An answer outlives the user who asked.
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "remembered answer";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("remembered answer", deleted: None, affects_access: false);

@@ -11,7 +11,7 @@ use sea_orm::{
 use super::{Column, Entity, State};
 use crate::{
     Result,
-    base::{crypto::random_bytes, ids::JobId, permissions::Platform},
+    base::{backoff::backoff, ids::JobId, permissions::Platform, text::error_line},
     runtime::job_wakeup::JobRef,
     storage::{
         db::OrgTx,
@@ -19,12 +19,12 @@ use crate::{
     },
 };
 
+/// The wait after the first attempt.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// With waits that double from one second up to [`LONGEST_WAIT`] this is reached after 72 hours.
+/// With waits that double from [`FIRST_WAIT`] up to [`LONGEST_WAIT`] this is reached after 72 hours.
 const MAX_ATTEMPTS: i32 = 298;
-/// Most characters that are kept of an error.
-const MAX_ERROR: usize = 500;
 
 /// What came of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,19 +66,9 @@ impl JobResult {
     }
 }
 
-/// How long to wait after the attempt number `attempt`: 1 s · 2ⁿ up to 15 minutes, and 20 % more or less, so that what
-/// failed together does not come back together.
+/// How long to wait after the attempt number `attempt`.
 fn wait(attempt: i32) -> Duration {
-    let doublings = u32::try_from(attempt - 1).unwrap_or_default().clamp(0, 20);
-    let wait = Duration::from_secs(1 << doublings).min(LONGEST_WAIT);
-    let chance = f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX);
-    wait.mul_f64(0.8 + 0.4 * chance)
-}
-
-/// One line without characters that a database refuses.
-fn shortened(error: &str) -> String {
-    let line = error.chars().map(|c| if c.is_control() { ' ' } else { c });
-    line.take(MAX_ERROR).collect()
+    backoff(u32::try_from(attempt).unwrap_or_default(), FIRST_WAIT, LONGEST_WAIT)
 }
 
 /// Writes down what became of the jobs of one organization that `holder` had.
@@ -93,17 +83,17 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
             }
             ClaimOutcome::Retry(error) => vec![
                 (Column::RunAt, scope.sql_after(wait(settled.attempt))),
-                (Column::LastError, Expr::value(shortened(&error))),
+                (Column::LastError, Expr::value(error_line(&error))),
             ],
             ClaimOutcome::Dead(error) => vec![
                 (Column::State, Expr::value(State::Dead.as_str())),
-                (Column::LastError, Expr::value(shortened(&error))),
+                (Column::LastError, Expr::value(error_line(&error))),
             ],
             ClaimOutcome::Released => vec![(Column::Attempts, Expr::col(Column::Attempts).sub(1))],
             ClaimOutcome::PutOff(wait, why) => vec![
                 (Column::Attempts, Expr::col(Column::Attempts).sub(1)),
                 (Column::RunAt, scope.sql_after(wait)),
-                (Column::LastError, Expr::value(shortened(&why))),
+                (Column::LastError, Expr::value(error_line(&why))),
             ],
         };
         let ours = ours(holder, settled.attempt, [settled.job_ref.job]);
@@ -154,7 +144,7 @@ async fn note(scope: &OrgTx<Platform>, settled: &[&JobResult]) -> Result<()> {
             status: Set(status),
             message_id: Set(email.message_id),
             attempts: Set(settled.attempt - i32::from(matches!(settled.outcome, ClaimOutcome::PutOff(..)))),
-            last_error: Set(email.error.as_deref().map(shortened)),
+            last_error: Set(email.error.as_deref().map(error_line)),
             sent_at: Set((status == Status::Sent).then_some(now)),
             trace_id: Set(None),
             created_at: Set(now),
@@ -198,11 +188,5 @@ mod tests {
             ClaimOutcome::Dead("given up after 72 hours: busy".to_owned())
         );
         assert_eq!(settled(MAX_ATTEMPTS, ClaimOutcome::Done).verdict(), ClaimOutcome::Done);
-    }
-
-    #[test]
-    fn errors_are_kept_as_one_line() {
-        assert_eq!(shortened("451 4.7.1\r\ntry\0again"), "451 4.7.1  try again");
-        assert_eq!(shortened(&"é".repeat(900)).chars().count(), MAX_ERROR);
     }
 }

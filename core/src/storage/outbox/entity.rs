@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{JobId, OrgId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// Where a job stands in its life.
@@ -90,16 +90,7 @@ impl Model {
     }
 }
 
-/// None: a job outlives what it is about.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+// A job outlives what it is about.
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "job";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("job", deleted: None, affects_access: false);

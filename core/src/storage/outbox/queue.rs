@@ -2,7 +2,11 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::QueueId, runtime::cluster::Invalidation, storage::db::GlobalTable};
+use crate::{
+    base::ids::QueueId,
+    runtime::cluster::Invalidation,
+    storage::db::{GlobalTable, without_relations},
+};
 
 /// A queue that stands still, or did once.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,11 +25,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;

@@ -2,7 +2,11 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::ScheduleId, runtime::cluster::Invalidation, storage::db::GlobalTable};
+use crate::{
+    base::ids::ScheduleId,
+    runtime::cluster::Invalidation,
+    storage::db::{GlobalTable, without_relations},
+};
 
 /// When some periodic work is due.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -25,11 +29,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;

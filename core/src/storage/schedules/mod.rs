@@ -11,12 +11,9 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Query};
 use self::entity::{ActiveModel, Column, Entity};
 use crate::{
     Result,
-    base::{ids::ScheduleId, permissions::AuditOrigin},
+    base::{ids::ScheduleId, permissions::AuditOrigin, text::error_line},
     storage::db::Db,
 };
-
-/// Most characters of an error that are kept.
-const MAX_ERROR: usize = 500;
 
 /// Every schedule that was ever claimed, by name. One read.
 ///
@@ -77,16 +74,11 @@ pub async fn claim(db: &Db, name: &str, next: DateTime<Utc>) -> Result<bool> {
 pub async fn finished(db: &Db, name: &str, outcome: Result<(), &str>) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let row = ActiveModel {
-        last_error: Set(outcome.err().map(one_line)),
+        last_error: Set(outcome.err().map(error_line)),
         updated_at: Set(tx.now()),
         ..Default::default()
     };
     tx.update_where(row, Column::Name.eq(name)).await?;
     #[expect(clippy::disallowed_methods, reason = "how something ended decides nothing")]
     tx.commit_unaudited().await
-}
-
-fn one_line(error: &str) -> String {
-    let line = error.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    line.chars().take(MAX_ERROR).collect()
 }

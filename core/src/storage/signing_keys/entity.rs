@@ -2,7 +2,11 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::SigningKeyId, runtime::cluster::Invalidation, storage::db::GlobalTable};
+use crate::{
+    base::ids::SigningKeyId,
+    runtime::cluster::Invalidation,
+    storage::db::{GlobalTable, without_relations},
+};
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -68,11 +72,7 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+without_relations!();
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = None;

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{InvitationId, MemberId, OrgId, UserId},
     identity::users,
-    storage::db::TenantTable,
+    storage::db::tenant_table,
 };
 
 /// Status of an invitation.
@@ -99,10 +99,4 @@ impl Related<users::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "invitation";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("invitation", deleted: None, affects_access: false);

@@ -4,8 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{InvitationId, InvitationRoleId, OrgId, RoleId},
-    storage::db::TenantTable,
-    tenancy::roles,
+    storage::db::tenant_table,
+    tenancy::{members::role_summary::RoleLinks, roles},
 };
 
 /// One role of one invitation.
@@ -45,10 +45,9 @@ impl Related<roles::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "role of an invitation";
-    const AFFECTS_ACCESS: bool = false;
+tenant_table!("role of an invitation", deleted: None, affects_access: false);
+
+impl RoleLinks for Entity {
+    const HOLDER: Column = Column::InvitationId;
+    const ROLE: Column = Column::RoleId;
 }

@@ -164,15 +164,3 @@ async fn roles_of<P: RequiredPermission>(
 pub(crate) fn stored_email(stored: &str) -> Result<EmailAddress> {
     EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
 }
-
-impl From<RoleGrants> for RoleSummary {
-    fn from(role: RoleGrants) -> Self {
-        Self { id: role.id, key: role.key, name: role.name }
-    }
-}
-
-impl From<Role> for RoleSummary {
-    fn from(role: Role) -> Self {
-        Self { id: role.id, key: role.key, name: role.name }
-    }
-}

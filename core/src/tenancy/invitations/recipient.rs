@@ -21,10 +21,7 @@ use crate::{
     },
     storage::db::{Db, Unscoped},
     tenancy::{
-        members::{
-            RoleSummary,
-            role_summary::{self, Links},
-        },
+        members::{RoleSummary, role_summary},
         organizations::{self, Organization},
     },
 };
@@ -117,14 +114,9 @@ pub(crate) async fn with_details(tx: &Unscoped, invitations: Vec<Invitation>) ->
     let inviter = users::Column::Id.is_in(invitations.iter().map(|one| one.inviter_id));
     let found: Vec<User> = rows(tx, users::Entity, inviter).await?;
     let inviters: HashMap<UserId, _> = found.into_iter().map(|found| (found.id, found)).collect();
-    let links = Links::<invitation_roles::Entity> {
-        id: invitation_roles::Column::Id,
-        organization: invitation_roles::Column::OrganizationId,
-        holder: invitation_roles::Column::InvitationId,
-        role: invitation_roles::Column::RoleId,
-    };
-    let mut roles = role_summary::across(tx, links, invitations.iter().map(|one| one.id)).await?;
-    let view = |invitation: Invitation| {
+    let ids = invitations.iter().map(|one| one.id);
+    let mut roles = role_summary::across::<invitation_roles::Entity, _>(tx, ids).await?;
+    let with = |invitation: Invitation| {
         let organization = organizations.get(&invitation.organization_id)?.clone();
         let inviter = inviters.get(&invitation.inviter_id)?.clone();
         let roles = roles.remove(&invitation.id).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Entity, HeldRole, entity::Column, member_roles};
+use super::{ACTIVE, Entity, Held, entity::Column, member_roles, roles_of};
 use crate::{
     Result,
     base::{
@@ -54,9 +54,7 @@ pub(crate) async fn permission_sets<P: RequiredPermission>(
     let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
     let mut held = Vec::new();
     for members in chunks(active.iter().copied()) {
-        let condition = member_roles::Column::MemberId.is_in(members);
-        let roles = tx.find::<member_roles::Entity>().filter(condition).join::<roles::Entity>();
-        held.extend(roles.select_as::<HeldRole>(member_roles::Column::Id).await?);
+        held.extend(roles_of(tx, members).await?);
     }
     let mut distinct = BTreeMap::<RoleId, Role>::new();
     for role in held.iter().filter_map(|held| held.role.clone()) {

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::{
     base::ids::{MemberId, OrgId, UserId},
     identity::users,
-    storage::db::TenantTable,
+    storage::db::tenant_table,
 };
 
 /// The membership of a user in one organization.
@@ -49,11 +49,5 @@ impl Related<users::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    // Removed members keep their row: what they did still names them.
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "member";
-    const AFFECTS_ACCESS: bool = true;
-}
+// Removed members keep their row: what they did still names them.
+tenant_table!("member", deleted: None, affects_access: true);

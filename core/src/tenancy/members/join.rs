@@ -58,20 +58,7 @@ pub(crate) async fn join(
             })
             .await?
         }
-        None => {
-            tx.insert(entity::ActiveModel {
-                id: Set(MemberId::new(now)),
-                user_id: Set(user),
-                status: Set(ACTIVE.to_owned()),
-                joined_at: Set(now),
-                removed_at: Set(None),
-                version: Set(1),
-                created_at: Set(now),
-                updated_at: Set(now),
-                ..Default::default()
-            })
-            .await?
-        }
+        None => super::insert(tx, user).await?,
     };
     let row = |role: &RoleGrants| member_roles::ActiveModel {
         id: Set(MemberRoleId::new(now)),

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, DerivePartialModel};
+use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Entity, Member, REMOVED, RoleSummary, SUSPENDED, entity::Column, member_roles};
+use super::{
+    ACTIVE, Entity, Held, Member, REMOVED, RoleSummary, SUSPENDED, entity::Column, member_roles, roles_of,
+};
 use crate::{
     Error, Result,
     base::{
@@ -105,9 +107,9 @@ pub async fn list(
     if let Some(term) = &filter.term {
         members = members.filter(users::matches_search(term));
     }
-    let page = members.page(request).await?;
-    let mut roles = roles_of(tx, page.data.iter().map(|(member, _)| member.id)).await?;
-    let with_roles = |(member, user): (Member, User)| {
+    let page = members.page(listing).await?;
+    let mut roles = summaries(tx, page.data.iter().map(|(member, _)| member.id)).await?;
+    let listed = |(member, user): (Member, User)| {
         let roles = roles.remove(&member.id).unwrap_or_default();
         MemberDetails { member, user, roles }
     };
@@ -120,7 +122,7 @@ pub async fn list(
 /// `NotFound`, also for a member of another organization.
 pub async fn get<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Result<MemberDetails> {
     let (member, user) = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>().one().await?;
-    let roles = roles_of(tx, [id].into_iter()).await?.remove(&id).unwrap_or_default();
+    let roles = summaries(tx, [id].into_iter()).await?.remove(&id).unwrap_or_default();
     Ok(MemberDetails { member, user, roles })
 }
 
@@ -136,24 +138,14 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Resul
     }
 }
 
-#[derive(DerivePartialModel)]
-#[sea_orm(entity = "member_roles::Entity")]
-struct HeldRole {
-    member_id: MemberId,
-    #[sea_orm(nested)]
-    role: Option<RoleSummary>,
-}
-
-/// Returns the roles of each of these members, without deleted ones.
-async fn roles_of<P: RequiredPermission>(
+/// The roles of each of these members, as they are shown.
+async fn summaries<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl Iterator<Item = MemberId>,
 ) -> Result<HashMap<MemberId, Vec<RoleSummary>>> {
-    let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
-    let held = held.join::<roles::Entity>().select_as::<HeldRole>(member_roles::Column::Id).await?;
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for HeldRole { member_id, role } in held {
-        roles.entry(member_id).or_default().extend(role);
+    for Held { member_id, role } in roles_of(tx, members).await? {
+        roles.entry(member_id).or_default().extend(role.map(RoleSummary::from));
     }
     Ok(roles)
 }

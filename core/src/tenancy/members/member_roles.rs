@@ -4,8 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{MemberId, MemberRoleId, OrgId, RoleId},
-    storage::db::TenantTable,
-    tenancy::roles,
+    storage::db::tenant_table,
+    tenancy::{members::role_summary::RoleLinks, roles},
 };
 
 /// One role of one member.
@@ -47,10 +47,9 @@ impl Related<roles::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "role of a member";
-    const AFFECTS_ACCESS: bool = true;
+tenant_table!("role of a member", deleted: None, affects_access: true);
+
+impl RoleLinks for Entity {
+    const HOLDER: Column = Column::MemberId;
+    const ROLE: Column = Column::RoleId;
 }

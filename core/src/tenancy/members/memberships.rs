@@ -8,10 +8,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
 };
 
-use super::{
-    RoleSummary, entity, member_roles,
-    role_summary::{self, Links},
-};
+use super::{RoleSummary, entity, member_roles, role_summary};
 use crate::{
     Result,
     base::{
@@ -99,17 +96,12 @@ pub async fn list_mine(db: &Db, user: UserId, request: PageRequest<()>) -> Resul
     #[expect(clippy::disallowed_methods, reason = "users read their own memberships, across organizations")]
     let tx = db.unscoped().await?;
     let mut data: Vec<UserMembership> = tx.rows(&query).await?;
-    let has_more = data.len() as u64 > request.limit;
-    data.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
-    let links = Links::<member_roles::Entity> {
-        id: member_roles::Column::Id,
-        organization: member_roles::Column::OrganizationId,
-        holder: member_roles::Column::MemberId,
-        role: member_roles::Column::RoleId,
-    };
-    let mut roles = role_summary::across(&tx, links, data.iter().map(|membership| membership.member)).await?;
-    for membership in &mut data {
-        membership.roles = roles.remove(&membership.member).unwrap_or_default();
+    let more = data.len() as u64 > listing.limit;
+    data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
+    let members = data.iter().map(|mine| mine.member);
+    let mut roles = role_summary::across::<member_roles::Entity, _>(&tx, members).await?;
+    for mine in &mut data {
+        mine.roles = roles.remove(&mine.member).unwrap_or_default();
     }
     let position =
         |last: &UserMembership| CursorPosition { key: SortValue::Instant(last.joined_at), id: last.member.0 };

@@ -74,24 +74,28 @@ const SUSPENDED: &str = "suspended";
 /// # Errors
 /// `CONFLICT` when the user is a member already.
 pub(crate) async fn add(tx: &OrgTx<Platform>, user: UserId, role: BuiltinRole) -> Result<Member> {
-    let now = tx.now();
-    let member = tx
-        .insert(entity::ActiveModel {
-            id: Set(MemberId::new(now)),
-            user_id: Set(user),
-            status: Set(ACTIVE.to_owned()),
-            joined_at: Set(now),
-            removed_at: Set(None),
-            version: Set(1),
-            created_at: Set(now),
-            updated_at: Set(now),
-            ..Default::default()
-        })
-        .await?;
+    let member = insert(tx, user).await?;
     grant(tx, member.id, roles::builtin(tx, role).await?).await?;
     let facts = json!({ "user_id": user, "roles": [role.key()] });
     tx.record(Action::MemberAdded, member.id, Details::created(facts)).await?;
     Ok(member)
+}
+
+/// Adds a new member, who has no roles yet.
+async fn insert(tx: &OrgTx<Platform>, user: UserId) -> Result<Member> {
+    let now = tx.now();
+    tx.insert(entity::ActiveModel {
+        id: Set(MemberId::new(now)),
+        user_id: Set(user),
+        status: Set(ACTIVE.to_owned()),
+        joined_at: Set(now),
+        removed_at: Set(None),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    })
+    .await
 }
 
 async fn grant(tx: &OrgTx<Platform>, member: MemberId, role: RoleId) -> Result<()> {
@@ -116,7 +120,16 @@ struct HeldRole {
     role: Option<roles::Role>,
 }
 
-/// The permissions of a member, with the roles that grant them.
+/// The roles of these members, each member's in the order in which they got them.
+async fn roles_of<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    members: impl IntoIterator<Item = MemberId>,
+) -> Result<Vec<Held>> {
+    let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
+    held.join::<roles::Entity>().select_as::<Held>(member_roles::Column::Id).await
+}
+
+/// What a member may do, and why.
 #[derive(Clone, Debug)]
 pub struct MemberPermissions {
     /// The member.
@@ -142,12 +155,7 @@ pub(crate) async fn grants_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
 ) -> Result<Vec<RoleGrants>> {
-    let held = tx
-        .find::<member_roles::Entity>()
-        .filter(member_roles::Column::MemberId.eq(member))
-        .join::<roles::Entity>()
-        .select_as::<HeldRole>(member_roles::Column::Id)
-        .await?;
+    let held = roles_of(tx, [member]).await?;
     roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
 }
 

@@ -3,11 +3,16 @@
 use std::{collections::HashMap, hash::Hash};
 
 use sea_orm::{
-    Condition, DbErr, DerivePartialModel, EntityTrait, FromQueryResult, QueryResult, TryGetable, Value,
+    Condition, DbErr, DerivePartialModel, FromQueryResult, QueryResult, TryGetable, Value,
     sea_query::{Expr, ExprTrait, JoinType, Order, Query},
 };
 
-use crate::{Result, base::ids::RoleId, storage::db::Unscoped, tenancy::roles};
+use crate::{
+    Result,
+    base::{ids::RoleId, permissions::RoleGrants},
+    storage::db::{TenantTable, Unscoped},
+    tenancy::roles::{self, Role},
+};
 
 /// A role without its permissions.
 #[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
@@ -21,13 +26,24 @@ pub struct RoleSummary {
     pub name: String,
 }
 
-/// The columns of a table that links roles to holders, such as members.
-pub(crate) struct Links<E: EntityTrait> {
-    pub(crate) id: E::Column,
-    pub(crate) organization: E::Column,
-    /// The member or invitation with the role.
-    pub(crate) holder: E::Column,
-    pub(crate) role: E::Column,
+impl From<RoleGrants> for RoleSummary {
+    fn from(role: RoleGrants) -> Self {
+        Self { id: role.id, key: role.key, name: role.name }
+    }
+}
+
+impl From<Role> for RoleSummary {
+    fn from(role: Role) -> Self {
+        Self { id: role.id, key: role.key, name: role.name }
+    }
+}
+
+/// A table of which each row gives a role to a holder: a member or an invitation.
+pub(crate) trait RoleLinks: TenantTable {
+    /// The column of the holder.
+    const HOLDER: Self::Column;
+    /// The column of the role.
+    const ROLE: Self::Column;
 }
 
 struct Link<K> {
@@ -44,31 +60,28 @@ impl<K: TryGetable> FromQueryResult for Link<K> {
     }
 }
 
-/// Returns the roles of each of these holders in any organization, without deleted ones, in the order in which they were
-/// granted.
-pub(crate) async fn across<E, K>(
+/// The living roles of each of these holders, whatever their organizations, in the order in which they were given.
+pub(crate) async fn across<E: RoleLinks, K>(
     tx: &Unscoped,
-    links: Links<E>,
     holders: impl Iterator<Item = K>,
 ) -> Result<HashMap<K, Vec<RoleSummary>>>
 where
-    E: EntityTrait + Default,
     K: TryGetable + Into<Value> + Eq + Hash + Send + Sync,
 {
     let link = |column: E::Column| Expr::col((E::default(), column));
     let role = |column: roles::Column| (roles::Entity, column);
     let same_role = Condition::all()
-        .add(Expr::col(role(roles::Column::OrganizationId)).eq(link(links.organization)))
-        .add(Expr::col(role(roles::Column::Id)).eq(link(links.role)))
+        .add(Expr::col(role(roles::Column::OrganizationId)).eq(link(E::ORG)))
+        .add(Expr::col(role(roles::Column::Id)).eq(link(E::ROLE)))
         .add(Expr::col(role(roles::Column::DeletedAt)).is_null());
     let mut query = Query::select();
     query
-        .expr_as(link(links.holder), "holder")
+        .expr_as(link(E::HOLDER), "holder")
         .columns([role(roles::Column::Id), role(roles::Column::Key), role(roles::Column::Name)])
         .from(E::default())
         .join(JoinType::InnerJoin, roles::Entity, same_role)
-        .and_where(link(links.holder).is_in(holders))
-        .order_by((E::default(), links.id), Order::Asc);
+        .and_where(link(E::HOLDER).is_in(holders))
+        .order_by((E::default(), E::ID), Order::Asc);
     let mut held = HashMap::<_, Vec<_>>::new();
     for Link { holder, role } in tx.rows::<Link<K>>(&query).await? {
         held.entry(holder).or_default().push(role);

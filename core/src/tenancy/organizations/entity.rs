@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{base::ids::OrgId, storage::db::TenantTable};
+use crate::{
+    base::ids::OrgId,
+    storage::db::{tenant_table, without_relations},
+};
 
 /// An organization, that is one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -35,16 +38,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared: everything refers to it, it refers to nothing.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+// Everything refers to an organization; it refers to nothing.
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::Id;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = Some(Column::DeletedAt);
-    const NAME: &'static str = "organization";
-    const AFFECTS_ACCESS: bool = true;
-}
+tenant_table!("organization", org: Column::Id, deleted: Some(Column::DeletedAt), affects_access: true);

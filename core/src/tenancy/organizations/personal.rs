@@ -3,20 +3,14 @@
 use super::NewOrganization;
 use crate::{
     base::{
-        crypto::random_bytes,
+        crypto::random_word,
         text::{Name, Slug},
     },
     identity::users::User,
 };
 
-/// Characters of the random suffix, without similar-looking ones such as `l` and `1`.
-const SUFFIX_ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-/// Returns the name and the slug of a personal organization. The slug is the username or the local part of the e-mail address,
-/// with six random characters to make it unique.
-pub(crate) fn new_personal(user: &User) -> NewOrganization {
-    let suffix: String =
-        random_bytes::<6>().iter().map(|byte| char::from(SUFFIX_ALPHABET[usize::from(byte % 32)])).collect();
+/// What it is called: by his username or the local part of his address, which six random characters make unique.
+pub(crate) fn personal(user: &User) -> NewOrganization {
     let local = user.email.split('@').next().unwrap_or_default();
     let handle = user.username.as_deref().unwrap_or(local);
     let owner_name = user.first_name.as_deref().unwrap_or(handle);
@@ -24,6 +18,6 @@ pub(crate) fn new_personal(user: &User) -> NewOrganization {
     let name = Name::parse(&format!("{owner_name}'s")).or_else(|_| Name::parse(owner_name));
     NewOrganization {
         name: name.unwrap_or_else(|_| Name::personal()),
-        slug: Slug::from_display_name(handle, &suffix),
+        slug: Slug::from_display_name(called, &random_word(6)),
     }
 }

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OldSlugId, OrgId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// A former slug of an organization. It redirects its members while the row exists.
@@ -24,17 +24,7 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "former slug";
-    // It leads to where rights are asked again.
-    const AFFECTS_ACCESS: bool = false;
-}
+// It leads to where rights are asked again.
+tenant_table!("former slug", deleted: None, affects_access: false);

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OrgId, RoleId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// A named set of permissions in one organization.
@@ -36,16 +36,6 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = Some(Column::DeletedAt);
-    const NAME: &'static str = "role";
-    const AFFECTS_ACCESS: bool = true;
-}
+tenant_table!("role", deleted: Some(Column::DeletedAt), affects_access: true);

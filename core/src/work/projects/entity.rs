@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OrgId, ProjectId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// A project of one organization. The row is the domain type, because it contains no secret.
@@ -36,16 +36,6 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared: a project belongs to its organization, and that is the scope's business.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = Some(Column::DeletedAt);
-    const NAME: &'static str = "project";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("project", deleted: Some(Column::DeletedAt), affects_access: false);

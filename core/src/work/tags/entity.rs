@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OrgId, TagId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// A tag of one organization, for tasks and time entries.
@@ -24,16 +24,6 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared: what belongs to an organization is found inside its scope.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "tag";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("tag", deleted: None, affects_access: false);

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{MemberId, OrgId, ProjectId, TaskId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// The status of a task.
@@ -97,16 +97,6 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared: what belongs to an organization is found inside its scope.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = Some(Column::DeletedAt);
-    const NAME: &'static str = "task";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("task", deleted: Some(Column::DeletedAt), affects_access: false);

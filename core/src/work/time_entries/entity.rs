@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{MemberId, OrgId, ProjectId, TaskId, TimeEntryId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// How a time entry old created.
@@ -52,16 +52,6 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// None declared: what belongs to an organization is found inside its scope.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = Some(Column::DeletedAt);
-    const NAME: &'static str = "time entry";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("time entry", deleted: Some(Column::DeletedAt), affects_access: false);

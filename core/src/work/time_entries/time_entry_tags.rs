@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{
     base::ids::{OrgId, TagId, TimeEntryId, TimeEntryTagId},
-    storage::db::TenantTable,
+    storage::db::{tenant_table, without_relations},
 };
 
 /// One tag of one time entry.
@@ -20,16 +20,6 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
-/// None declared: what belongs to an organization is found inside its scope.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+without_relations!();
 
-impl ActiveModelBehavior for ActiveModel {}
-
-impl TenantTable for Entity {
-    const ORG: Column = Column::OrganizationId;
-    const ID: Column = Column::Id;
-    const DELETED: Option<Column> = None;
-    const NAME: &'static str = "tag of a time entry";
-    const AFFECTS_ACCESS: bool = false;
-}
+tenant_table!("tag of a time entry", deleted: None, affects_access: false);

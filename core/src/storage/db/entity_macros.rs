@@ -1,0 +1,37 @@
+//! What every entity file would otherwise repeat. The macros expect the names that sea-orm generates, and its prelude.
+
+/// Implements [`TenantTable`](super::TenantTable) for `Entity`, whose id is `Column::Id`.
+///
+/// Arguments: the name of one row in lower case; the column of the organization, unless it is `OrganizationId`; the
+/// column with the time of deletion, or `None` where rows are removed at once; and whether a row helps to decide what
+/// members may do.
+macro_rules! tenant_table {
+    ($name:literal, deleted: $deleted:expr, affects_access: $affects_access:literal) => {
+        $crate::storage::db::tenant_table!(
+            $name, org: Column::OrganizationId, deleted: $deleted, affects_access: $affects_access
+        );
+    };
+    ($name:literal, org: $org:expr, deleted: $deleted:expr, affects_access: $affects_access:literal) => {
+        impl $crate::storage::db::TenantTable for Entity {
+            const ORG: Column = $org;
+            const ID: Column = Column::Id;
+            const DELETED: Option<Column> = $deleted;
+            const NAME: &'static str = $name;
+            const AFFECTS_ACCESS: bool = $affects_access;
+        }
+    };
+}
+pub(crate) use tenant_table;
+
+/// Declares that an entity has no relations and no hooks: rows of an organization are found inside its scope, and
+/// joins to users name their columns.
+macro_rules! without_relations {
+    () => {
+        /// No relations are declared.
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    };
+}
+pub(crate) use without_relations;
