@@ -3,6 +3,7 @@
 mod etag;
 mod download;
 mod id;
+mod sort;
 mod pagination;
 mod idempotency_key;
 mod dry_run;
@@ -22,6 +23,8 @@ pub use responses::{
     Accepted, AcceptedJob, CreatedResponse, JsonResponse, MultiStatus, NoContent, OrAccepted, Sentence,
     WithCookies, WithEtag,
 };
+pub(crate) use sort::sort_keys;
+pub use sort::{ListKey, ListSort};
 
 use crate::texts;
 use insula_core::base::text;

@@ -7,7 +7,6 @@ use insula_core::{
     base::{
         error::FieldErrors,
         ids::{JobId, OrgId},
-        pagination::Sort,
         text,
     },
     storage::{
@@ -26,7 +25,7 @@ use uuid::Uuid;
 use super::{super::Tag, jobs::Job};
 use crate::{
     auth::extractors::SuperuserOnly,
-    http::{AcceptedJob, Cursor, Email as Address, Id, Limit, ListRequest, PageResponse},
+    http::{AcceptedJob, Cursor, Email as Address, Id, Limit, ListRequest, PageResponse, sort_keys},
     problem::{Result, WithConflict},
     state::State,
 };
@@ -89,13 +88,9 @@ struct Email {
     updated_at: DateTime<Utc>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum EmailSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
+sort_keys! {
+    EmailSort of EmailKey;
+    created_at: CreatedAt,
 }
 
 #[OpenApi(tag = "Tag::Platform")]
@@ -132,7 +127,7 @@ impl EmailsApi {
             to,
             organization: organization_id.0.map(|id| OrgId(id.0)),
         };
-        let sort = sort.0.unwrap_or(EmailSort::CreatedAtDescending).into();
+        let sort = sort.0.unwrap_or(EmailSort::descending(EmailKey::CreatedAt)).into();
         let list = format!("listEmails {sort:?} {filter:?}");
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = emails::list(&self.0.db, filter, paging.listing.clone()).await?;
@@ -193,12 +188,5 @@ impl From<EmailStatus> for Status {
             EmailStatus::Dead => Self::Dead,
             EmailStatus::Suppressed => Self::Suppressed,
         }
-    }
-}
-
-impl From<EmailSort> for Sort<EmailKey> {
-    fn from(sort: EmailSort) -> Self {
-        let descending = matches!(sort, EmailSort::CreatedAtDescending);
-        Self { key: EmailKey::CreatedAt, descending }
     }
 }

@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    base::{
-        ids::{JobId, OrgId},
-        pagination::Sort,
-    },
+    base::ids::{JobId, OrgId},
     storage::outbox::{self, Envelope, JobFilter, JobKey, State as Stored},
 };
 use poem::Request;
@@ -22,7 +19,7 @@ use uuid::Uuid;
 use super::super::Tag;
 use crate::{
     auth::extractors::SuperuserOnly,
-    http::{AcceptedJob, Cursor, Id, JsonResponse, Limit, ListRequest, NoContent, PageResponse},
+    http::{AcceptedJob, Cursor, Id, JsonResponse, Limit, ListRequest, NoContent, PageResponse, sort_keys},
     problem::{Result, WithConflict},
     state::State,
 };
@@ -104,13 +101,9 @@ pub(super) struct Job {
     updated_at: DateTime<Utc>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum JobSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
+sort_keys! {
+    JobSort of JobKey;
+    created_at: CreatedAt,
 }
 
 #[OpenApi(tag = "Tag::Platform")]
@@ -144,7 +137,7 @@ impl JobsApi {
             kind: kind.0.map(Into::into),
             organization: organization_id.0.map(|id| OrgId(id.0)),
         };
-        let sort = sort.0.unwrap_or(JobSort::CreatedAtDescending).into();
+        let sort = sort.0.unwrap_or(JobSort::descending(JobKey::CreatedAt)).into();
         let list = format!("listJobs {sort:?} {filter:?}");
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = outbox::list(&self.0.db, filter, paging.listing.clone()).await?;
@@ -247,12 +240,5 @@ impl From<JobState> for Stored {
             JobState::Dead => Self::Dead,
             JobState::Cancelled => Self::Cancelled,
         }
-    }
-}
-
-impl From<JobSort> for Sort<JobKey> {
-    fn from(sort: JobSort) -> Self {
-        let descending = matches!(sort, JobSort::CreatedAtDescending);
-        Self { key: JobKey::CreatedAt, descending }
     }
 }

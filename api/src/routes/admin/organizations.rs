@@ -7,7 +7,6 @@ use insula_core::{
     base::{
         error::{ErrorCode, FieldErrors},
         ids::{OrgId, UserId},
-        pagination::Sort,
         text,
     },
     lifecycle::organization_lifecycle::{self, Owner},
@@ -18,7 +17,7 @@ use insula_core::{
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Header, Path, Query},
 };
 use serde::Serialize;
@@ -33,7 +32,7 @@ use crate::{
     body::{MergePatch, StrictJson},
     http::{
         Accepted, CreatedResponse, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
-        ListRequest, Name, PageResponse, Slug, SlugPart, WithEtag,
+        ListRequest, Name, PageResponse, Slug, SlugPart, WithEtag, sort_keys,
     },
     problem::{ProblemWith, Result, WithConflict},
     state::State,
@@ -70,21 +69,11 @@ struct AdminOrganization {
     purge_after: Option<DateTime<Utc>>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum OrganizationSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
-    #[oai(rename = "name")]
-    Name,
-    #[oai(rename = "-name")]
-    NameDescending,
-    #[oai(rename = "slug")]
-    Slug,
-    #[oai(rename = "-slug")]
-    SlugDescending,
+sort_keys! {
+    OrganizationSort of OrganizationKey;
+    created_at: CreatedAt,
+    name: Name,
+    slug: Slug,
 }
 
 /// The additional errors of these operations: 409 and 410, the latter for a deleted organization.
@@ -129,7 +118,7 @@ impl AdminOrganizationsApi {
             part,
             is_deleted: deleted.0.unwrap_or_default(),
         };
-        let sort = sort.0.unwrap_or(OrganizationSort::CreatedAtDescending).into();
+        let sort = sort.0.unwrap_or(OrganizationSort::descending(OrganizationKey::CreatedAt)).into();
         let list = format!("listOrganizations {sort:?} {filter:?}");
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = organizations::list(&self.0.db, filter, paging.listing.clone()).await?;
@@ -324,20 +313,6 @@ impl AdminOrganizationCreate {
         };
         fields.into_result()?;
         new.zip(owner).ok_or(ErrorCode::ValidationFailed.refuse())
-    }
-}
-
-impl From<OrganizationSort> for Sort<OrganizationKey> {
-    fn from(sort: OrganizationSort) -> Self {
-        let (key, descending) = match sort {
-            OrganizationSort::CreatedAt => (OrganizationKey::CreatedAt, false),
-            OrganizationSort::CreatedAtDescending => (OrganizationKey::CreatedAt, true),
-            OrganizationSort::Name => (OrganizationKey::Name, false),
-            OrganizationSort::NameDescending => (OrganizationKey::Name, true),
-            OrganizationSort::Slug => (OrganizationKey::Slug, false),
-            OrganizationSort::SlugDescending => (OrganizationKey::Slug, true),
-        };
-        Self { key, descending }
     }
 }
 

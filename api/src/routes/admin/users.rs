@@ -8,7 +8,6 @@ use insula_core::{
         crypto::Secret,
         error::{ErrorCode, FieldErrors},
         ids::UserId,
-        pagination::Sort,
         text,
     },
     identity::{
@@ -21,7 +20,7 @@ use insula_core::{
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Header, Path, Query},
 };
 use serde::Serialize;
@@ -36,7 +35,7 @@ use crate::{
     body::StrictJson,
     http::{
         CreatedResponse, Cursor, Email, EntityTag, Id, IdempotencyKey, IfNoneMatch, JsonResponse, Limit,
-        ListRequest, Name, NoContent, PageResponse, Password, SearchTerm, Username, WithEtag,
+        ListRequest, Name, NoContent, PageResponse, Password, SearchTerm, Username, WithEtag, sort_keys,
     },
     problem::{Result, WithConflict},
     state::State,
@@ -89,22 +88,11 @@ pub(super) struct AdminUser {
     purge_after: Option<DateTime<Utc>>,
 }
 
-/// Sort order. `-` means descending. With `last_login_at`, users who never logged in come last; with
-/// `-last_login_at`, they come first.
-#[derive(Clone, Copy, Debug, Enum)]
-enum UserSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
-    #[oai(rename = "email")]
-    Email,
-    #[oai(rename = "-email")]
-    EmailDescending,
-    #[oai(rename = "last_login_at")]
-    LastLoginAt,
-    #[oai(rename = "-last_login_at")]
-    LastLoginAtDescending,
+sort_keys! {
+    UserSort of UserKey, "With `last_login_at`, users who never logged in come last; with\n`-last_login_at`, they come first.";
+    created_at: CreatedAt,
+    email: Email,
+    last_login_at: LastLoginAt,
 }
 
 #[OpenApi(tag = "Tag::Platform")]
@@ -143,7 +131,7 @@ impl AdminUsersApi {
             is_verified: is_verified.0,
             is_deleted: deleted.0.unwrap_or_default(),
         };
-        let sort = sort.0.unwrap_or(UserSort::CreatedAtDescending).into();
+        let sort = sort.0.unwrap_or(UserSort::descending(UserKey::CreatedAt)).into();
         let list = format!("listUsers {sort:?} {filter:?}");
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = accounts::list(&self.0.db, filter, paging.listing.clone()).await?;
@@ -316,20 +304,6 @@ impl AdminUserCreate {
         let (user, proof) = user.zip(proof).ok_or(ErrorCode::ValidationFailed.refuse())?;
         let is_imported = matches!(proof, Proof::Hash(_));
         Ok((NewAccount { user, is_superuser: self.is_superuser, is_imported }, proof))
-    }
-}
-
-impl From<UserSort> for Sort<UserKey> {
-    fn from(sort: UserSort) -> Self {
-        let (key, descending) = match sort {
-            UserSort::CreatedAt => (UserKey::CreatedAt, false),
-            UserSort::CreatedAtDescending => (UserKey::CreatedAt, true),
-            UserSort::Email => (UserKey::Email, false),
-            UserSort::EmailDescending => (UserKey::Email, true),
-            UserSort::LastLoginAt => (UserKey::LastLoginAt, false),
-            UserSort::LastLoginAtDescending => (UserKey::LastLoginAt, true),
-        };
-        Self { key, descending }
     }
 }
 

@@ -6,7 +6,7 @@ use insula_core::tenancy::members;
 use poem::Request;
 use poem_openapi::{OpenApi, param::Query};
 
-use super::{super::Tag, AuditEvent, EventSort};
+use super::{super::Tag, AuditEvent, NEWEST_FIRST};
 use crate::{
     auth::extractors::SignedIn,
     http::{Cursor, Limit, ListRequest, PageResponse},
@@ -30,7 +30,7 @@ impl ActivityApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
     ) -> Result<PageResponse<AuditEvent>> {
-        let sort = EventSort::or_usual(None);
+        let sort = NEWEST_FIRST.into();
         let list = format!("listMyActivity {}", me.user.id);
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let page = members::activity(&self.0.db, me.user.id, paging.listing.clone()).await?;

@@ -12,7 +12,6 @@ use insula_core::{
     base::{
         error::{Error, FieldErrors},
         ids::UserId,
-        pagination::Sort,
         permissions::{Authorized, RequiredPermission},
     },
     storage::audit::{self, Action, EventFilter, EventKey, EventRecord},
@@ -24,7 +23,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    http::{Cursor, Id, Limit, ListRequest, PageResponse},
+    http::{Cursor, Id, Limit, ListRequest, PageResponse, sort_keys},
     problem::Result,
     state::State,
 };
@@ -141,22 +140,13 @@ pub(super) struct AuditEvent {
     hash: Option<Hash>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-pub(super) enum EventSort {
-    #[oai(rename = "occurred_at")]
-    OccurredAt,
-    #[oai(rename = "-occurred_at")]
-    OccurredAtDescending,
+sort_keys! {
+    pub(super) EventSort of EventKey;
+    occurred_at: OccurredAt,
 }
 
-impl EventSort {
-    /// The requested sort order, or newest first.
-    pub(super) fn or_usual(sort: Option<Self>) -> Sort<EventKey> {
-        let descending = !matches!(sort, Some(Self::OccurredAt));
-        Sort { key: EventKey::OccurredAt, descending }
-    }
-}
+/// The default sort order.
+const NEWEST_FIRST: EventSort = EventSort::descending(EventKey::OccurredAt);
 
 /// The filters of a query for audit events.
 #[derive(Default)]
@@ -215,7 +205,7 @@ pub(super) async fn page<P: RequiredPermission>(
     (limit, sort, cursor): (Option<Limit>, Option<EventSort>, Option<Cursor>),
 ) -> Result<PageResponse<AuditEvent>> {
     let filter = EventFilter::try_from(wanted)?;
-    let sort = EventSort::or_usual(sort);
+    let sort = sort.unwrap_or(NEWEST_FIRST).into();
     // The log of the platform has an id of its own, so its cursors fit no organization.
     let list = format!("listAuditEvents {} {sort:?} {filter:?}", proof.org());
     let paging = ListRequest::new(&state.cursors, request, list, (limit, sort, cursor))?;

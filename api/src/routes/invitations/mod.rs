@@ -1,6 +1,5 @@
 //! `/organizations/{org}/invitations`: invitations that an organization sends.
 
-mod sort;
 mod bulk;
 pub(crate) mod responses;
 mod schema;
@@ -14,7 +13,7 @@ use insula_core::{
         permissions::{InvitationsRead, MembersInvite},
     },
     storage::idempotency::IdempotentBegin,
-    tenancy::invitations::{self, InvitationStatus, NewInvitation},
+    tenancy::invitations::{self, InvitationKey, InvitationStatus, NewInvitation},
 };
 use poem::Request;
 use poem_openapi::{
@@ -35,9 +34,8 @@ use crate::{
     state::State,
 };
 use bulk::{InvitationOutcome, InvitationOutcomes};
-use sort::InvitationSort;
 
-use schema::{Invitation, InvitationBatchCreate, InvitationCreate, Standing};
+use schema::{Invitation, InvitationBatchCreate, InvitationCreate, InvitationSort, Standing};
 
 pub struct InvitationsApi(pub Arc<State>);
 
@@ -62,7 +60,7 @@ impl InvitationsApi {
         status: Query<Option<Standing>>,
     ) -> Result<PageResponse<Invitation>> {
         let status = status.0.map(InvitationStatus::from);
-        let sort = sort.0.unwrap_or(InvitationSort::CreatedAt).into();
+        let sort = sort.0.unwrap_or(InvitationSort::ascending(InvitationKey::CreatedAt)).into();
         let list = format!("listInvitations {} {sort:?} {status:?}", org.0.org());
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;

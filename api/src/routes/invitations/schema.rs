@@ -7,7 +7,7 @@ use insula_core::{
         error::{ErrorCode, FieldErrors},
         text,
     },
-    tenancy::invitations::{InvitationDetails, InvitationStatus, NewInvitation},
+    tenancy::invitations::{InvitationDetails, InvitationKey, InvitationStatus, NewInvitation},
 };
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::super::members::RoleSummary;
 use crate::{
-    http::{DisplayName, Email},
+    http::{DisplayName, Email, sort_keys},
     problem::Result,
 };
 
@@ -25,6 +25,13 @@ crate::texts! {
     /// An e-mail address as sent in the request. In a bulk request, an invalid one fails
     /// only its own invitation.
     GivenEmail { length: 3..=text::EmailAddress::MAX, example: "ada@example.com" }
+}
+
+sort_keys! {
+    pub(super) InvitationSort of InvitationKey;
+    created_at: CreatedAt,
+    expires_at: ExpiresAt,
+    email: Email,
 }
 
 /// A new invitation to an organization.

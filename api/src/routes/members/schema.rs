@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use insula_core::{
-    base::{pagination::Sort, permissions::RoleGrants},
+    base::permissions::RoleGrants,
     tenancy::{
         members::{self, MemberChanges, MemberKey, Status},
         roles::RoleRef,
@@ -12,7 +12,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::http::{Description, DisplayName, Email, Name, Permission, RoleKey, RoleName};
+use crate::http::{Description, DisplayName, Email, Name, Permission, RoleKey, RoleName, sort_keys};
 
 /// A role of a member, in short.
 #[derive(Object, Serialize)]
@@ -87,13 +87,9 @@ pub(super) struct MemberUpdate {
     pub(super) roles: Option<Vec<RoleName>>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-pub(super) enum MemberSort {
-    #[oai(rename = "joined_at")]
-    JoinedAt,
-    #[oai(rename = "-joined_at")]
-    JoinedAtDescending,
+sort_keys! {
+    pub(super) MemberSort of MemberKey;
+    joined_at: JoinedAt,
 }
 
 /// A permission of a member, and where it comes from.
@@ -133,12 +129,6 @@ impl From<MemberUpdate> for MemberChanges {
         let roles = patch.roles.map(|roles| roles.iter().map(|role| RoleRef::parse(&role.0)).collect());
         let is_suspended = patch.status.map(|status| matches!(status, NewMemberStatus::Suspended));
         Self { is_suspended, roles }
-    }
-}
-
-impl From<MemberSort> for Sort<MemberKey> {
-    fn from(sort: MemberSort) -> Self {
-        Self { key: MemberKey::JoinedAt, descending: matches!(sort, MemberSort::JoinedAtDescending) }
     }
 }
 

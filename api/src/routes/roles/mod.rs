@@ -13,7 +13,7 @@ use insula_core::{
     storage::idempotency::IdempotentBegin,
     tenancy::{
         invitations, members,
-        roles::{self, NewRole, RoleChanges, RoleRef},
+        roles::{self, NewRole, RoleChanges, RoleKey, RoleRef},
     },
 };
 use poem::Request;
@@ -59,7 +59,7 @@ impl RolesApi {
         /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<RoleSort>>,
     ) -> Result<PageResponse<Role>> {
-        let sort = sort.0.unwrap_or(RoleSort::CreatedAt).into();
+        let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt)).into();
         let list = format!("listRoles {} {sort:?}", org.0.org());
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;

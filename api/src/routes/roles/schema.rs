@@ -4,18 +4,17 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
         error::{ErrorCode, FieldErrors},
-        pagination::Sort,
         permissions::PermissionSet,
         text,
     },
     tenancy::roles::{NewRole, RoleChanges, RoleKey as Key, RoleWithPermissions},
 };
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    http::{Description, Permission, RoleKey},
+    http::{Description, Permission, RoleKey, sort_keys},
     problem::Result,
 };
 
@@ -77,17 +76,10 @@ pub(super) struct Role {
     pub(super) updated_at: DateTime<Utc>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-pub(super) enum RoleSort {
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
-    #[oai(rename = "name")]
-    Name,
-    #[oai(rename = "-name")]
-    NameDescending,
+sort_keys! {
+    pub(super) RoleSort of Key;
+    created_at: CreatedAt,
+    name: Name,
 }
 
 /// The set of permissions with these names. Duplicates count once.
@@ -135,18 +127,6 @@ impl TryFrom<RoleUpdate> for RoleChanges {
         let description = fields.parse_optional("description", description);
         fields.into_result()?;
         Ok(Self { name, description })
-    }
-}
-
-impl From<RoleSort> for Sort<Key> {
-    fn from(sort: RoleSort) -> Self {
-        let (key, descending) = match sort {
-            RoleSort::CreatedAt => (Key::CreatedAt, false),
-            RoleSort::CreatedAtDescending => (Key::CreatedAt, true),
-            RoleSort::Name => (Key::Name, false),
-            RoleSort::NameDescending => (Key::Name, true),
-        };
-        Self { key, descending }
     }
 }
 

@@ -7,7 +7,6 @@ use insula_core::{
     base::{
         error::{Error, ErrorCode, FieldErrors},
         ids::TagId,
-        pagination::Sort,
         permissions::{Authorized, RequiredPermission, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
         text,
     },
@@ -19,7 +18,7 @@ use insula_core::{
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Header, Path, Query},
 };
 use serde::Serialize;
@@ -31,7 +30,7 @@ use crate::{
     body::{MergePatch, StrictJson},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, Limit, ListRequest, NoContent,
-        PageResponse, SearchTerm, TagName, WithEtag,
+        PageResponse, SearchTerm, TagName, WithEtag, sort_keys,
     },
     problem::{Problem, Result},
     state::State,
@@ -70,17 +69,10 @@ struct Tag {
     updated_at: DateTime<Utc>,
 }
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum TagSort {
-    #[oai(rename = "name")]
-    Name,
-    #[oai(rename = "-name")]
-    NameDescending,
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
+sort_keys! {
+    TagSort of TagKey;
+    name: Name,
+    created_at: CreatedAt,
 }
 
 #[OpenApi(tag = "Group::Tasks")]
@@ -102,7 +94,7 @@ impl TagsApi {
         let mut fields = FieldErrors::default();
         let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.into_result()?;
-        let sort = sort.0.unwrap_or(TagSort::Name).into();
+        let sort = sort.0.unwrap_or(TagSort::ascending(TagKey::Name)).into();
         let list = format!("listTags {} {sort:?} {term:?}", org.0.org());
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
@@ -193,18 +185,6 @@ fn parse(name: Option<TagName>) -> Result<Option<text::TagName>, Error> {
     let name = fields.parse_optional("name", name.map(|name| text::TagName::parse(&name.0)));
     fields.into_result()?;
     Ok(name)
-}
-
-impl From<TagSort> for Sort<TagKey> {
-    fn from(sort: TagSort) -> Self {
-        let (key, descending) = match sort {
-            TagSort::Name => (TagKey::Name, false),
-            TagSort::NameDescending => (TagKey::Name, true),
-            TagSort::CreatedAt => (TagKey::CreatedAt, false),
-            TagSort::CreatedAtDescending => (TagKey::CreatedAt, true),
-        };
-        Self { key, descending }
-    }
 }
 
 impl From<tags::Tag> for Tag {

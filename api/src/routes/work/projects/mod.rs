@@ -4,7 +4,6 @@
 //! nothing about the body and a slow client holds no transaction. The transaction begins after everything the
 //! client sent is parsed.
 
-mod sort;
 mod schema;
 
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use insula_core::{
         text,
     },
     storage::idempotency::IdempotentBegin,
-    work::projects::{self, NewProject, ProjectChanges, ProjectFilter},
+    work::projects::{self, NewProject, ProjectChanges, ProjectFilter, ProjectKey},
 };
 use poem::Request;
 use poem_openapi::{
@@ -38,9 +37,8 @@ use crate::{
     problem::{Problem, Result},
     state::State,
 };
-use sort::ProjectSort;
 
-use schema::{Project, ProjectCreate, ProjectUpdate};
+use schema::{Project, ProjectCreate, ProjectSort, ProjectUpdate};
 
 pub struct ProjectsApi(pub Arc<State>);
 
@@ -65,7 +63,7 @@ impl ProjectsApi {
         archived: Query<Option<bool>>,
     ) -> Result<PageResponse<Project>> {
         let filter = filter(code.0, archived.0)?;
-        let sort = sort.0.unwrap_or(ProjectSort::CreatedAt).into();
+        let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt)).into();
         let list = format!("listProjects {} {sort:?} {filter:?}", org.0.org());
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;

@@ -6,16 +6,23 @@ use insula_core::{
         error::{ErrorCode, FieldErrors},
         text,
     },
-    work::projects::{self, NewProject, ProjectChanges},
+    work::projects::{self, NewProject, ProjectChanges, ProjectKey},
 };
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    http::{Color, Name, ProjectCode},
+    http::{Color, Name, ProjectCode, sort_keys},
     problem::Result,
 };
+
+sort_keys! {
+    pub(super) ProjectSort of ProjectKey;
+    created_at: CreatedAt,
+    name: Name,
+    code: Code,
+}
 
 /// A project to create.
 #[derive(Object)]

@@ -1,7 +1,6 @@
 //! `/organizations/{org}/tasks`: the tasks of an organization.
 
 pub(crate) mod bulk;
-mod sort;
 mod schema;
 
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use insula_core::{
         permissions::{Authorized, RequiredPermission, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
     },
     storage::idempotency::IdempotentBegin,
-    work::tasks::{self, NewTask, TaskChanges, TaskFilter},
+    work::tasks::{self, NewTask, TaskChanges, TaskFilter, TaskKey},
 };
 use poem::Request;
 use poem_openapi::{
@@ -34,8 +33,7 @@ use crate::{
     state::State,
 };
 pub(crate) use schema::TaskStatus;
-use schema::{Task, TaskCreate, TaskPriority, TaskUpdate};
-use sort::TaskSort;
+use schema::{Task, TaskCreate, TaskPriority, TaskSort, TaskUpdate};
 
 pub struct TasksApi(pub Arc<State>);
 
@@ -79,7 +77,7 @@ impl TasksApi {
             due_after: due_after.0,
             due_before: due_before.0,
         };
-        let sort = sort.0.unwrap_or(TaskSort::CreatedAt).into();
+        let sort = sort.0.unwrap_or(TaskSort::ascending(TaskKey::CreatedAt)).into();
         let list = format!("listTasks {} {sort:?} {filter:?}", org.0.org());
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;

@@ -7,17 +7,28 @@ use insula_core::{
         ids::{MemberId, ProjectId, TagId},
         text,
     },
-    work::tasks::{self, NewTask, TaskChanges, TaskWithTags},
+    work::tasks::{self, NewTask, TaskChanges, TaskKey, TaskWithTags},
 };
 use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::http::sort_keys;
 
 crate::texts! {
     /// Title of a task, on one line.
     TaskTitle { length: 1..=text::TaskTitle::MAX, pattern: text::NOT_BLANK_PATTERN, example: "Oil the bearings" }
     /// Description of a task. It can have several lines.
     TaskDescription { length: 1..=text::TaskDescription::MAX, example: "Those of the second mill, too." }
+}
+
+sort_keys! {
+    pub(super) TaskSort of TaskKey, "`position` is the manual order of the tasks.";
+    created_at: CreatedAt,
+    updated_at: UpdatedAt,
+    due_at: DueAt,
+    priority: Priority,
+    position: Position,
 }
 
 /// A task to create.

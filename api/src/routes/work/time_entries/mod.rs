@@ -11,7 +11,6 @@ use insula_core::{
     base::{
         error::{Error, FieldErrors},
         ids::{ProjectId, TagId, TaskId, TimeEntryId},
-        pagination::Sort,
         permissions::{
             Authorized, RequiredPermission, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead,
             TimeEntriesUpdate,
@@ -22,7 +21,7 @@ use insula_core::{
 };
 use poem::Request;
 use poem_openapi::{
-    Enum, OpenApi,
+    OpenApi,
     param::{Header, Path, Query},
 };
 
@@ -32,7 +31,7 @@ use crate::{
     body::{MergePatch, StrictJson},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
-        MemberOrMe, NoContent, PageResponse, WithEtag,
+        MemberOrMe, NoContent, PageResponse, WithEtag, sort_keys,
     },
     problem::{Problem, Result, WithConflict},
     state::State,
@@ -41,17 +40,10 @@ use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
 
 pub struct TimeEntriesApi(pub Arc<State>);
 
-/// Sort order. `-` means descending.
-#[derive(Clone, Copy, Debug, Enum)]
-enum TimeEntrySort {
-    #[oai(rename = "started_at")]
-    StartedAt,
-    #[oai(rename = "-started_at")]
-    StartedAtDescending,
-    #[oai(rename = "created_at")]
-    CreatedAt,
-    #[oai(rename = "-created_at")]
-    CreatedAtDescending,
+sort_keys! {
+    TimeEntrySort of TimeEntryKey;
+    started_at: StartedAt,
+    created_at: CreatedAt,
 }
 
 #[OpenApi(tag = "Tag::TimeEntries")]
@@ -102,7 +94,7 @@ impl TimeEntriesApi {
             billable: billable.0,
             running: running.0,
         };
-        let sort = sort.0.unwrap_or(TimeEntrySort::StartedAtDescending).into();
+        let sort = sort.0.unwrap_or(TimeEntrySort::descending(TimeEntryKey::StartedAt)).into();
         let list = format!("listTimeEntries {} {sort:?} {filter:?}", org.0.org());
         let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
@@ -238,16 +230,4 @@ impl TimeEntriesApi {
 fn created(entry: &TimeEntry) -> Result<CreatedResponse<TimeEntry>, Error> {
     let location = format!("/api/v1/organizations/{}/time-entries/{}", entry.organization_id, entry.id);
     CreatedResponse::created(location, EntityTag(entry.version), entry)
-}
-
-impl From<TimeEntrySort> for Sort<TimeEntryKey> {
-    fn from(sort: TimeEntrySort) -> Self {
-        let (key, descending) = match sort {
-            TimeEntrySort::StartedAt => (TimeEntryKey::StartedAt, false),
-            TimeEntrySort::StartedAtDescending => (TimeEntryKey::StartedAt, true),
-            TimeEntrySort::CreatedAt => (TimeEntryKey::CreatedAt, false),
-            TimeEntrySort::CreatedAtDescending => (TimeEntryKey::CreatedAt, true),
-        };
-        Self { key, descending }
-    }
 }
