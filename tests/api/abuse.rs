@@ -4,7 +4,7 @@
 mod addresses;
 mod bodies;
 mod credentials;
-mod crowd;
+mod connections;
 mod frames;
 mod framing;
 mod heads;
@@ -85,7 +85,7 @@ fn count(kind: &str, cases: usize) {
 async fn acme() -> (Server, Client) {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     (server, ada)
 }
 

@@ -1,6 +1,6 @@
 //! How an account ends: by its person or an operator, for a while so that it can come back, then for good.
 
-use insula_tests::{Client, PASSWORD, Server, Vault, eventually, together};
+use insula_tests::{Client, PASSWORD, Server, TestDatabase, concurrently, eventually};
 use serde_json::{Value, json};
 
 const ME: &str = "/api/v1/users/me";
@@ -8,21 +8,21 @@ const LOG_IN: &str = "/api/v1/auth/login";
 
 struct Ada {
     server: Server,
-    operator: Client,
+    superuser: Client,
     client: Client,
-    vault: Vault,
+    database: TestDatabase,
     /// Her account, as operators see it.
     path: String,
 }
 
 impl Ada {
     async fn new() -> Self {
-        let (server, operator) = Server::with_operator().await;
+        let (server, superuser) = Server::with_superuser().await;
         let person = json!({ "email": "ada@example.com", "password": PASSWORD, "username": "ada", "first_name": "Ada" });
         let made = server.client().post("/api/v1/auth/register", person).await.expect(201);
         let client = server.client().log_in("ada@example.com", PASSWORD).await;
         let path = format!("/api/v1/admin/users/{}", made["id"].as_str().unwrap());
-        Self { vault: server.vault().await, operator, client, server, path }
+        Self { database: server.database().await, superuser, client, server, path }
     }
 
     async fn log_in(&self) -> u16 {
@@ -31,28 +31,30 @@ impl Ada {
     }
 
     async fn account(&self) -> Value {
-        self.operator.get(&self.path).await.expect(200)
+        self.superuser.get(&self.path).await.expect(200)
     }
 
     /// How many days she has from her deletion on.
     async fn days(&self) -> i64 {
-        let days = match self.vault {
-            Vault::Sqlite(_) => "CAST(round(julianday(purge_after) - julianday(deleted_at)) AS INTEGER)",
-            Vault::Postgres(_) => "extract(day FROM purge_after - deleted_at)::bigint",
+        let days = match self.database {
+            TestDatabase::Sqlite(_) => {
+                "CAST(round(julianday(purge_after) - julianday(deleted_at)) AS INTEGER)"
+            }
+            TestDatabase::Postgres(_) => "extract(day FROM purge_after - deleted_at)::bigint",
         };
-        self.vault.scalar(&format!("SELECT {days} FROM users WHERE deleted_at IS NOT NULL")).await
+        self.database.scalar(&format!("SELECT {days} FROM users WHERE deleted_at IS NOT NULL")).await
     }
 
     async fn restore(&self) -> insula_tests::Reply {
-        self.operator.request("POST", &format!("{}/restore", self.path)).await
+        self.superuser.request("POST", &format!("{}/restore", self.path)).await
     }
 
     /// Lets her grace be over, and the worker work.
     async fn forgotten(&self) {
         let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
-        assert_eq!(self.vault.execute(over).await, 1);
-        self.vault.due("purge-accounts").await;
-        eventually("the account is forgotten", async || self.operator.get(&self.path).await.status == 404)
+        assert_eq!(self.database.execute(over).await, 1);
+        self.database.make_due("purge-accounts").await;
+        eventually("the account is forgotten", async || self.superuser.get(&self.path).await.status == 404)
             .await;
     }
 }
@@ -69,31 +71,31 @@ async fn who_deletes_himself_is_out_at_once_and_so_is_his_organization() {
     assert!(ada.account().await["purge_after"].is_string());
     assert_eq!(ada.days().await, 14);
     let gone = "SELECT count(*) FROM organizations WHERE kind = 'personal' AND deleted_at IS NOT NULL AND purge_after > deleted_at";
-    assert_eq!(ada.vault.scalar(gone).await, 1);
+    assert_eq!(ada.database.scalar(gone).await, 1);
     let mails = "SELECT count(*) FROM outbox WHERE kind = 'send_account_deleted'";
-    assert_eq!(ada.vault.scalar(mails).await, 1);
+    assert_eq!(ada.database.scalar(mails).await, 1);
     for (action, number) in [("user.deleted", 1), ("organization.deleted", 1), ("session.revoked", 2)] {
         let events = format!("SELECT count(*) FROM audit_events WHERE action = '{action}'");
-        assert_eq!(ada.vault.scalar(&events).await, number, "{action}");
+        assert_eq!(ada.database.scalar(&events).await, number, "{action}");
     }
 }
 
 #[tokio::test]
 async fn an_operator_brings_an_account_back_with_everything_but_its_log_ins() {
     let ada = Ada::new().await;
-    ada.client.found("acme").await;
+    ada.client.create_organization("acme").await;
     ada.server.client().register("eve@example.com").await;
-    ada.vault.join("acme", "eve@example.com", "owner").await;
-    let before = ada.client.get("/api/v1/users/me/organizations").await.told();
+    ada.database.join("acme", "eve@example.com", "owner").await;
+    let before = ada.client.get("/api/v1/users/me/organizations").await.outcome();
     ada.client.delete(ME).await.expect(202);
     let restored = ada.restore().await.expect(200);
-    ada.operator.delete(&ada.path).await.expect(204);
+    ada.superuser.delete(&ada.path).await.expect(204);
     assert_eq!(ada.days().await, 30);
     ada.restore().await.expect(200);
     assert_eq!((&restored["deleted_at"], &restored["purge_after"]), (&Value::Null, &Value::Null));
     ada.client.get(ME).await.problem(401, "INVALID_TOKEN");
     let again = ada.server.client().log_in("ada@example.com", PASSWORD).await;
-    let after = again.get("/api/v1/users/me/organizations").await.told();
+    let after = again.get("/api/v1/users/me/organizations").await.outcome();
     let slugs = |told: &(u16, Value)| -> Vec<Value> {
         told.1["data"].as_array().unwrap().iter().map(|one| one["organization"]["slug"].clone()).collect()
     };
@@ -120,16 +122,16 @@ async fn a_name_that_somebody_else_took_meanwhile_keeps_an_account_from_coming_b
 async fn the_only_owner_stays_and_is_told_of_what() {
     let ada = Ada::new().await;
     for slug in ["zeta", "acme", "shared", "closed"] {
-        ada.client.found(slug).await;
+        ada.client.create_organization(slug).await;
     }
     ada.server.client().register("eve@example.com").await;
-    ada.vault.join("shared", "eve@example.com", "owner").await;
-    ada.vault.join("acme", "eve@example.com", "admin").await;
-    ada.vault.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'closed'").await;
+    ada.database.join("shared", "eve@example.com", "owner").await;
+    ada.database.join("acme", "eve@example.com", "admin").await;
+    ada.database.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'closed'").await;
     for refused in [
         ada.client.delete(ME).await,
-        ada.operator.delete(&ada.path).await,
-        ada.operator.request("POST", &format!("{}/deactivate", ada.path)).await,
+        ada.superuser.delete(&ada.path).await,
+        ada.superuser.request("POST", &format!("{}/deactivate", ada.path)).await,
     ] {
         let problem = refused.problem(409, "LAST_OWNER");
         assert_eq!(problem["organizations"], json!(["acme", "zeta"]));
@@ -138,7 +140,7 @@ async fn the_only_owner_stays_and_is_told_of_what() {
     ada.client.get(ME).await.expect(200);
     // An owner who cannot act does not count.
     for slug in ["acme", "zeta"] {
-        ada.vault
+        ada.database
             .execute(&format!("UPDATE organizations SET deleted_at = created_at WHERE slug = '{slug}'"))
             .await;
     }
@@ -152,10 +154,10 @@ async fn the_only_owner_stays_and_is_told_of_what() {
             "UPDATE users SET deleted_at = NULL",
         ),
     ] {
-        ada.vault.execute(spoil).await;
+        ada.database.execute(spoil).await;
         let problem = ada.client.delete(ME).await.problem(409, "LAST_OWNER");
         assert_eq!(problem["organizations"], json!(["shared"]));
-        ada.vault.execute(mend).await;
+        ada.database.execute(mend).await;
     }
     ada.client.delete(ME).await.expect(202);
 }
@@ -164,14 +166,14 @@ async fn the_only_owner_stays_and_is_told_of_what() {
 #[tokio::test]
 async fn of_two_owners_who_leave_at_once_one_stays() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     for round in 0..16 {
         let slug = format!("acme-{round}");
         let (a, b) = (format!("a{round}@example.com"), format!("b{round}@example.com"));
         let owners = [server.client().register(&a).await, server.client().register(&b).await];
-        owners[0].found(&slug).await;
-        vault.join(&slug, &b, "owner").await;
-        let replies = together(2, |number| {
+        owners[0].create_organization(&slug).await;
+        database.join(&slug, &b, "owner").await;
+        let replies = concurrently(2, |number| {
             let delete = owners[number].delete(ME);
             async move { delete.await }
         });
@@ -189,14 +191,14 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
         assert_eq!(statuses, [202, 409], "round {round}");
         let active =
             format!("SELECT count(*) FROM users WHERE deleted_at IS NULL AND email IN ('{a}', '{b}')");
-        assert_eq!(vault.scalar(&active).await, 1);
+        assert_eq!(database.scalar(&active).await, 1);
     }
 }
 
 #[tokio::test]
 async fn of_two_operators_who_leave_at_once_one_stays() {
-    let (server, root) = Server::with_operator().await;
-    let vault = server.vault().await;
+    let (server, root) = Server::with_superuser().await;
+    let database = server.database().await;
     for round in 0..8 {
         let email = format!("second{round}@example.com");
         let second = json!({ "email": email, "password": PASSWORD, "is_superuser": true });
@@ -205,16 +207,16 @@ async fn of_two_operators_who_leave_at_once_one_stays() {
         let second = server.client().log_in(&email, PASSWORD).await;
         let first = format!("/api/v1/admin/users/{}", root.get(ME).await.expect(200)["id"].as_str().unwrap());
         let deeds = [(&root, path), (&second, first)];
-        let replies = together(2, |number| {
-            let (operator, other) = &deeds[number];
-            let deed = operator.request("POST", &format!("{other}/deactivate"));
+        let replies = concurrently(2, |number| {
+            let (superuser, other) = &deeds[number];
+            let deed = superuser.request("POST", &format!("{other}/deactivate"));
             async move { deed.await.status }
         });
         drop(replies.await);
         let left = "SELECT count(*) FROM users WHERE is_superuser AND is_active AND deleted_at IS NULL";
-        assert_eq!(vault.scalar(left).await, 1, "round {round}");
-        vault.execute("UPDATE users SET is_active = (email = 'root@example.com')").await;
-        vault.execute("UPDATE sessions SET revoked_at = NULL").await;
+        assert_eq!(database.scalar(left).await, 1, "round {round}");
+        database.execute("UPDATE users SET is_active = (email = 'root@example.com')").await;
+        database.execute("UPDATE sessions SET revoked_at = NULL").await;
     }
 }
 
@@ -240,9 +242,9 @@ async fn work(client: &Client, org: &str, project: &Value) {
 #[tokio::test]
 async fn whoever_is_forgotten_leaves_no_word() {
     let ada = Ada::new().await;
-    let acme = ada.client.found("acme").await;
+    let acme = ada.client.create_organization("acme").await;
     ada.server.client().register("eve@example.com").await;
-    ada.vault.join("acme", "eve@example.com", "owner").await;
+    ada.database.join("acme", "eve@example.com", "owner").await;
     let mine = ada.client.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
     let personal = mine["data"][0]["organization"]["id"].as_str().unwrap().to_owned();
     let projects = format!("/api/v1/organizations/{personal}/projects");
@@ -250,17 +252,17 @@ async fn whoever_is_forgotten_leaves_no_word() {
     let project = project.header("idempotency-key", "key-1").await.expect(201);
     work(&ada.client, &personal, &project["id"]).await;
     ada.client.delete(ME).await.expect(202);
-    ada.vault.mailed("ada@example.com").await;
-    ada.vault.mailed("eve@example.com").await;
+    ada.database.insert_sent_email("ada@example.com").await;
+    ada.database.insert_sent_email("eve@example.com").await;
     // Not before its time.
-    ada.vault.due("purge-accounts").await;
+    ada.database.make_due("purge-accounts").await;
     let begun = "SELECT count(*) FROM schedules WHERE name = 'purge-accounts' AND next_run > created_at";
-    eventually("it was looked for", async || ada.vault.scalar(begun).await == 1).await;
+    eventually("it was looked for", async || ada.database.scalar(begun).await == 1).await;
     assert_eq!(ada.account().await["email"], "ada@example.com");
     ada.forgotten().await;
     // What became of her mails said who she was.
     let mailed = "SELECT DISTINCT \"to\" FROM emails WHERE message_id = '<a@test>'";
-    assert_eq!(ada.vault.texts(mailed).await, ["eve@example.com"]);
+    assert_eq!(ada.database.texts(mailed).await, ["eve@example.com"]);
 
     ada.restore().await.problem(404, "NOT_FOUND");
     let user = ada.path.rsplit('/').next().unwrap();
@@ -268,27 +270,30 @@ async fn whoever_is_forgotten_leaves_no_word() {
         "SELECT email || ' ' || email_canonical || coalesce(username, '') || coalesce(username_canonical, '')
         || coalesce(first_name, '') FROM users WHERE email LIKE '%deleted.invalid'";
     let nobody = format!("{user}@deleted.invalid");
-    assert_eq!(ada.vault.texts(row).await, [format!("{nobody} {nobody}")]);
+    assert_eq!(ada.database.texts(row).await, [format!("{nobody} {nobody}")]);
     let (id, hers) = (user.replace('-', ""), personal.replace('-', ""));
     for table in ["credentials", "sessions"] {
-        let user_id = ada.vault.hex("user_id");
+        let user_id = ada.database.hex("user_id");
         let left = format!("SELECT count(*) FROM {table} WHERE {user_id} = '{id}'");
-        assert_eq!(ada.vault.scalar(&left).await, 0, "{table}");
+        assert_eq!(ada.database.scalar(&left).await, 0, "{table}");
     }
-    let organization_id = ada.vault.hex("organization_id");
+    let organization_id = ada.database.hex("organization_id");
     for table in
         WORK.iter().chain(&["members", "roles", "member_roles", "projects", "outbox", "idempotency_keys"])
     {
         let left = format!("SELECT count(*) FROM {table} WHERE {organization_id} = '{hers}'");
-        assert_eq!(ada.vault.scalar(&left).await, 0, "{table}");
+        assert_eq!(ada.database.scalar(&left).await, 0, "{table}");
     }
-    assert_eq!(ada.vault.scalar("SELECT count(*) FROM organizations WHERE deleted_at IS NOT NULL").await, 0);
+    assert_eq!(
+        ada.database.scalar("SELECT count(*) FROM organizations WHERE deleted_at IS NOT NULL").await,
+        0
+    );
     // Where she belonged she is a member no more, and what she did stays told.
     let org = acme.id.replace('-', "");
     let statuses = format!("SELECT status FROM members WHERE {organization_id} = '{org}' ORDER BY status");
-    assert_eq!(ada.vault.texts(&statuses).await, ["active", "removed"]);
+    assert_eq!(ada.database.texts(&statuses).await, ["active", "removed"]);
     let events = format!("SELECT count(*) FROM audit_events WHERE {organization_id} = '{hers}'");
-    assert!(ada.vault.scalar(&events).await >= 4);
+    assert!(ada.database.scalar(&events).await >= 4);
     // Her address is free, for her too.
     ada.server.client().register("ada@example.com").await;
 }

@@ -1,6 +1,6 @@
 //! `POST /admin/users/bulk`: the same done to many accounts, and what is refused of one.
 
-use insula_tests::{Client, PASSWORD, Reply, Server, together};
+use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
 use serde_json::{Value, json};
 
 const USERS: &str = "/api/v1/admin/users";
@@ -12,8 +12,8 @@ async fn id(person: &Client) -> String {
     person.get(ME).await.expect(200)["id"].as_str().unwrap().to_owned()
 }
 
-async fn bulk(operator: &Client, action: &str, ids: &[&str]) -> Reply {
-    operator.post(BULK, json!({ "action": action, "ids": ids })).await
+async fn bulk(superuser: &Client, action: &str, ids: &[&str]) -> Reply {
+    superuser.post(BULK, json!({ "action": action, "ids": ids })).await
 }
 
 /// Every row as `status CODE`; checked to be about `ids`, in their order.
@@ -32,34 +32,34 @@ fn outcomes(reply: &Reply, ids: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_refused_of_one_is_done_of_the_others() {
-    let (server, operator) = Server::with_operator().await;
-    let root = id(&operator).await;
+    let (server, superuser) = Server::with_superuser().await;
+    let root = id(&superuser).await;
     let (ada, eve) = (
         server.client().register("ada@example.com").await,
         server.client().register("eve@example.com").await,
     );
     let (ada_id, eve_id) = (id(&ada).await, id(&eve).await);
-    eve.found("acme").await;
+    eve.create_organization("acme").await;
     let ids = [&*root, &*ada_id, NOBODY, &*eve_id];
-    let reply = bulk(&operator, "deactivate", &ids).await;
+    let reply = bulk(&superuser, "deactivate", &ids).await;
     assert_eq!(outcomes(&reply, &ids), ["409 LAST_SUPERUSER", "200", "404 NOT_FOUND", "409 LAST_OWNER"]);
     let message = reply.json()["data"][3]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("acme"), "{message}");
     ada.get(ME).await.problem(401, "INVALID_TOKEN");
     eve.get(ME).await.expect(200);
-    operator.get(ME).await.expect(200);
+    superuser.get(ME).await.expect(200);
 
-    let vault = server.vault().await;
+    let database = server.database().await;
     let events = "SELECT count(*) FROM audit_events WHERE action = 'user.deactivated'";
-    assert_eq!(vault.scalar(events).await, 1);
+    assert_eq!(database.scalar(events).await, 1);
     // What is done already leaves no trace.
-    assert_eq!(outcomes(&bulk(&operator, "deactivate", &[&ada_id]).await, &[&ada_id]), ["200"]);
-    assert_eq!(vault.scalar(events).await, 1);
+    assert_eq!(outcomes(&bulk(&superuser, "deactivate", &[&ada_id]).await, &[&ada_id]), ["200"]);
+    assert_eq!(database.scalar(events).await, 1);
 }
 
 #[tokio::test]
 async fn every_action_does_what_it_does_alone() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let mut made = Vec::new();
     for number in 0..3 {
         let person = server.client().register(&format!("p{number}@example.com")).await;
@@ -69,7 +69,7 @@ async fn every_action_does_what_it_does_alone() {
     let shown = async |field: &str| {
         let mut shown = Vec::new();
         for id in &ids {
-            shown.push(operator.get(&format!("{USERS}/{id}")).await.expect(200)[field].clone());
+            shown.push(superuser.get(&format!("{USERS}/{id}")).await.expect(200)[field].clone());
         }
         shown
     };
@@ -79,32 +79,32 @@ async fn every_action_does_what_it_does_alone() {
         ("delete", "204", "404 NOT_FOUND"),
         ("restore", "200", "404 NOT_FOUND"),
     ] {
-        assert_eq!(outcomes(&bulk(&operator, action, &ids).await, &ids), [first; 3], "{action}");
-        assert_eq!(outcomes(&bulk(&operator, action, &ids).await, &ids), [again; 3], "{action} again");
+        assert_eq!(outcomes(&bulk(&superuser, action, &ids).await, &ids), [first; 3], "{action}");
+        assert_eq!(outcomes(&bulk(&superuser, action, &ids).await, &ids), [again; 3], "{action} again");
         assert_eq!(shown("is_active").await, vec![json!(action != "deactivate"); 3], "{action}");
         let are_deleted = shown("deleted_at").await.iter().all(Value::is_string);
         assert_eq!(are_deleted, action == "delete", "{action}");
     }
-    let vault = server.vault().await;
+    let database = server.database().await;
     for action in ["deactivated", "activated", "deleted", "restored"] {
         let events = format!("SELECT count(*) FROM audit_events WHERE action = 'user.{action}'");
-        assert_eq!(vault.scalar(&events).await, 3, "{action}");
+        assert_eq!(database.scalar(&events).await, 3, "{action}");
     }
 }
 
 #[tokio::test]
 async fn an_operator_who_ends_himself_ends_nobody_after() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let draft = json!({ "email": "second@example.com", "password": PASSWORD, "is_superuser": true });
-    let second = operator.post(USERS, draft).await.expect(201);
+    let second = superuser.post(USERS, draft).await.expect(201);
     let second = second["id"].as_str().unwrap();
     let (ada, eve) = (
         id(&server.client().register("ada@example.com").await).await,
         id(&server.client().register("eve@example.com").await).await,
     );
-    let root = id(&operator).await;
+    let root = id(&superuser).await;
     let ids = [&*ada, &*root, &*eve];
-    let reply = bulk(&operator, "deactivate", &ids).await;
+    let reply = bulk(&superuser, "deactivate", &ids).await;
     assert_eq!(outcomes(&reply, &ids), ["200", "200", "401 INVALID_TOKEN"]);
     let second_client = server.client().log_in("second@example.com", PASSWORD).await;
     assert_eq!(second_client.get(&format!("{USERS}/{eve}")).await.expect(200)["is_active"], true);
@@ -116,7 +116,7 @@ async fn an_operator_who_ends_himself_ends_nobody_after() {
 
 #[tokio::test]
 async fn a_bulk_is_of_one_to_a_hundred_accounts_each_once() {
-    let (_server, operator) = Server::with_operator().await;
+    let (_server, superuser) = Server::with_superuser().await;
     let many: Vec<_> = (0..101).map(|number| format!("0190b3a0-7c1e-7d2a-9f00-{number:012}")).collect();
     for (body, fault) in [
         (json!({ "action": "delete", "ids": [] }), "ids TOO_SHORT"),
@@ -128,29 +128,29 @@ async fn a_bulk_is_of_one_to_a_hundred_accounts_each_once() {
         (json!({ "ids": [NOBODY] }), "action REQUIRED"),
         (json!({ "action": "delete", "ids": [NOBODY], "force": true }), "force UNKNOWN_FIELD"),
     ] {
-        let reply = operator.post(BULK, body).await;
+        let reply = superuser.post(BULK, body).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [fault]);
     }
     let ids: Vec<_> = many[..100].iter().map(String::as_str).collect();
-    assert_eq!(outcomes(&bulk(&operator, "delete", &ids).await, &ids), ["404 NOT_FOUND"; 100]);
+    assert_eq!(outcomes(&bulk(&superuser, "delete", &ids).await, &ids), ["404 NOT_FOUND"; 100]);
 }
 
 /// Each row has its own transaction: two who do the same at once do each thing once.
 #[tokio::test]
 async fn of_many_who_do_the_same_each_thing_is_done_once() {
     let start = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
-    let (server, operator) = start.start_with_operator().await;
+    let (server, superuser) = start.start_with_superuser().await;
     let mut ids = Vec::new();
     for number in 0..4 {
         ids.push(id(&server.client().register(&format!("p{number}@example.com")).await).await);
     }
-    let replies = together(16, |number| {
+    let replies = concurrently(16, |number| {
         let mut ids = ids.clone();
         if number % 2 == 1 {
             ids.reverse();
         }
-        let deed = operator.post(BULK, json!({ "action": "deactivate", "ids": ids }));
+        let deed = superuser.post(BULK, json!({ "action": "deactivate", "ids": ids }));
         async move { deed.await }
     });
     for reply in replies.await {
@@ -158,5 +158,5 @@ async fn of_many_who_do_the_same_each_thing_is_done_once() {
         assert!(rows["data"].as_array().unwrap().iter().all(|row| row["status"] == 200), "{rows}");
     }
     let events = "SELECT count(*) FROM audit_events WHERE action = 'user.deactivated'";
-    assert_eq!(server.vault().await.scalar(events).await, 4);
+    assert_eq!(server.database().await.scalar(events).await, 4);
 }

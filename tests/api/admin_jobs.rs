@@ -2,30 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use insula_tests::{Client, Planted, Server, UNKNOWN_KIND, Vault, together};
+use insula_tests::{Client, JobFixture, Server, TestDatabase, UNKNOWN_KIND, concurrently};
 use serde_json::{Value, json};
 
 const JOBS: &str = "/api/v1/admin/jobs";
 const MAIL: &str = "/api/v1/admin/queues/mail";
 
 /// A server on which jobs stay as they are put: those that are planted are of a kind that no worker takes.
-async fn quiet() -> (Server, Client, Vault) {
+async fn quiet() -> (Server, Client, TestDatabase) {
     let builder = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
-    let (server, operator) = builder.env("INSULA_SMTP_URL", "smtp://127.0.0.1:1").start_with_operator().await;
-    let vault = server.vault().await;
-    (server, operator, vault)
+    let (server, superuser) =
+        builder.env("INSULA_SMTP_URL", "smtp://127.0.0.1:1").start_with_superuser().await;
+    let database = server.database().await;
+    (server, superuser, database)
 }
 
-fn path(job: &Planted) -> String {
+fn path(job: &JobFixture) -> String {
     format!("{JOBS}/{}", job.id())
 }
 
-async fn post(operator: &Client, job: &Planted, verb: &str) -> insula_tests::Reply {
-    operator.request("POST", &format!("{}/{verb}", path(job))).await
+async fn post(superuser: &Client, job: &JobFixture, verb: &str) -> insula_tests::Reply {
+    superuser.request("POST", &format!("{}/{verb}", path(job))).await
 }
 
-async fn events(vault: &Vault, action: &str) -> i64 {
-    vault.scalar(&format!("SELECT count(*) FROM audit_events WHERE action = '{action}'")).await
+async fn events(database: &TestDatabase, action: &str) -> i64 {
+    database.scalar(&format!("SELECT count(*) FROM audit_events WHERE action = '{action}'")).await
 }
 
 fn ids(page: &Value) -> Vec<String> {
@@ -39,7 +40,7 @@ async fn only_operators_see_jobs_whatever_they_ask() {
     let nothing = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
     server.client().get(JOBS).await.problem(401, "UNAUTHENTICATED");
     // A user without access learns neither that the request is invalid nor that the object does not exist.
-    server.vault().await.execute("UPDATE users SET email_verified_at = created_at").await;
+    server.database().await.execute("UPDATE users SET email_verified_at = created_at").await;
     for ask in [JOBS.to_owned(), format!("{JOBS}?state=sleepy&x=1"), format!("{JOBS}/{nothing}")] {
         ada.get(&ask).await.problem(403, "FORBIDDEN");
     }
@@ -48,30 +49,30 @@ async fn only_operators_see_jobs_whatever_they_ask() {
 
 #[tokio::test]
 async fn a_list_leads_through_every_job_once_and_picks_by_filters() {
-    let (server, operator, vault) = quiet().await;
+    let (server, superuser, database) = quiet().await;
     let ada = server.client().register("ada@example.com").await;
-    vault.execute("UPDATE users SET email_verified_at = created_at").await;
-    let acme = ada.found("acme").await;
+    database.execute("UPDATE users SET email_verified_at = created_at").await;
+    let acme = ada.create_organization("acme").await;
     let states = ["pending", "done", "dead", "cancelled"];
     let planted: Vec<_> = (0..26)
-        .map(|number| Planted {
+        .map(|number| JobFixture {
             organization: (number % 3 == 0).then(|| acme.id.clone()),
-            ..Planted::new(number, states[number as usize % 4])
+            ..JobFixture::new(number, states[number as usize % 4])
         })
         .collect();
     for job in &planted {
-        vault.plant(job).await;
+        database.insert_job(job).await;
     }
     let only = format!("kind={UNKNOWN_KIND}");
     for (sort, is_backward) in [("created_at", false), ("-created_at", true)] {
         let (mut walked, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = operator.get(&format!("{JOBS}?limit=5&{only}&sort={sort}{cursor}")).await.expect(200);
+            let page = superuser.get(&format!("{JOBS}?limit=5&{only}&sort={sort}{cursor}")).await.expect(200);
             walked.extend(ids(&page));
             let Some(next) = page["next_cursor"].as_str() else { break };
             cursor = format!("&cursor={next}");
         }
-        let mut expected: Vec<_> = planted.iter().map(Planted::id).collect();
+        let mut expected: Vec<_> = planted.iter().map(JobFixture::id).collect();
         if is_backward {
             expected.reverse();
         }
@@ -85,58 +86,58 @@ async fn a_list_leads_through_every_job_once_and_picks_by_filters() {
         ("queue=mail".to_owned(), 26),
         ("queue=nowhere".to_owned(), 0),
     ] {
-        let page = operator.get(&format!("{JOBS}?limit=100&{only}&{filter}")).await.expect(200);
+        let page = superuser.get(&format!("{JOBS}?limit=100&{only}&{filter}")).await.expect(200);
         assert_eq!(ids(&page).len(), number, "{filter}");
     }
     // The newest first.
     assert_eq!(
-        operator.get(&format!("{JOBS}?limit=1")).await.expect(200)["data"][0]["kind"],
+        superuser.get(&format!("{JOBS}?limit=1")).await.expect(200)["data"][0]["kind"],
         "send_verification"
     );
-    let page = operator.get(&format!("{JOBS}?limit=1&{only}")).await.expect(200);
+    let page = superuser.get(&format!("{JOBS}?limit=1&{only}")).await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();
     let other = format!("{JOBS}?limit=1&{only}&state=dead&cursor={cursor}");
-    operator.get(&other).await.problem(422, "INVALID_CURSOR");
+    superuser.get(&other).await.problem(422, "INVALID_CURSOR");
 }
 
 #[tokio::test]
 async fn every_wrong_filter_is_named_at_once() {
-    let (_server, operator, _vault) = quiet().await;
-    let reply = operator.get(&format!("{JOBS}?state=sleepy&queue=Mail!&kind=&sort=run_at&x=1")).await;
+    let (_server, superuser, _vault) = quiet().await;
+    let reply = superuser.get(&format!("{JOBS}?state=sleepy&queue=Mail!&kind=&sort=run_at&x=1")).await;
     reply.problem(422, "VALIDATION_FAILED");
     let faults = reply.faults();
     for fault in ["kind TOO_SHORT", "queue INVALID_FORMAT", "sort NOT_A_CHOICE", "state NOT_A_CHOICE"] {
         assert!(faults.iter().any(|named| named == fault), "{fault}: {faults:?}");
     }
-    let reply = operator.get(&format!("{JOBS}?organization_id=acme")).await;
+    let reply = superuser.get(&format!("{JOBS}?organization_id=acme")).await;
     reply.problem(422, "VALIDATION_FAILED");
     assert!(reply.faults()[0].starts_with("organization_id "), "{:?}", reply.faults());
 }
 
 #[tokio::test]
 async fn a_job_is_shown_without_its_words() {
-    let (_server, operator, vault) = quiet().await;
+    let (_server, superuser, database) = quiet().await;
     let payload =
         r#"{"user":"0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091","link":"https://x.example/#token=secret","n":3}"#;
-    let job = Planted { payload, is_leased: true, ..Planted::new(1, "pending") };
-    vault.plant(&job).await;
-    let seen = operator.get(&path(&job)).await.expect(200);
+    let job = JobFixture { payload, is_leased: true, ..JobFixture::new(1, "pending") };
+    database.insert_job(&job).await;
+    let seen = superuser.get(&path(&job)).await.expect(200);
     let shown = json!({ "user": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "link": "[redacted]", "n": 3 });
     assert_eq!(seen["payload"], shown);
     assert_eq!((&seen["kind"], &seen["is_running"]), (&json!(UNKNOWN_KIND), &json!(true)));
     assert_eq!(seen["organization_id"], Value::Null);
     assert_eq!(seen["actor"], json!({ "kind": "system", "id": null }));
     assert_eq!((&seen["last_error"], &seen["attempts"]), (&json!("no wind"), &json!(3)));
-    assert!(!operator.get(JOBS).await.text().contains("secret"));
-    operator.get(&path(&Planted::new(2, "dead"))).await.problem(404, "NOT_FOUND");
+    assert!(!superuser.get(JOBS).await.text().contains("secret"));
+    superuser.get(&path(&JobFixture::new(2, "dead"))).await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn each_verb_does_what_the_state_of_a_job_allows() {
-    let (_server, operator, vault) = quiet().await;
-    let plain = |state| Planted::new(0, state);
-    let waiting = Planted { is_waiting: true, ..plain("pending") };
-    let leased = Planted { is_leased: true, ..plain("pending") };
+    let (_server, superuser, database) = quiet().await;
+    let plain = |state| JobFixture::new(0, state);
+    let waiting = JobFixture { is_waiting: true, ..plain("pending") };
+    let leased = JobFixture { is_leased: true, ..plain("pending") };
     // What each answers, and where the job stands after it.
     for (number, (job, verb, status, after)) in (1..).zip([
         (plain("dead"), "retry", "202", "pending 0 0"),
@@ -157,15 +158,15 @@ async fn each_verb_does_what_the_state_of_a_job_allows() {
         (waiting, "delete", "409 JOB_PENDING", "pending 3 1"),
         (leased, "delete", "409 JOB_PENDING", "pending 3 1"),
     ]) {
-        let job = Planted { number, ..job };
-        vault.plant(&job).await;
+        let job = JobFixture { number, ..job };
+        database.insert_job(&job).await;
         let reply = match verb {
-            "delete" => operator.delete(&path(&job)).await,
-            verb => post(&operator, &job, verb).await,
+            "delete" => superuser.delete(&path(&job)).await,
+            verb => post(&superuser, &job, verb).await,
         };
         let code = reply.json()["error"].as_str().unwrap_or_default().to_owned();
         assert_eq!(format!("{} {code}", reply.status).trim(), status, "{verb} {job:?}");
-        let now = operator.get(&path(&job)).await;
+        let now = superuser.get(&path(&job)).await;
         if after.is_empty() {
             now.problem(404, "NOT_FOUND");
             continue;
@@ -181,30 +182,30 @@ async fn each_verb_does_what_the_state_of_a_job_allows() {
     }
     // What changed nothing left no trace.
     for (action, number) in [("job.retried", 3), ("job.cancelled", 2), ("job.deleted", 3)] {
-        assert_eq!(events(&vault, action).await, number, "{action}");
+        assert_eq!(events(&database, action).await, number, "{action}");
     }
     for verb in ["retry", "cancel"] {
-        post(&operator, &Planted::new(99, "dead"), verb).await.problem(404, "NOT_FOUND");
+        post(&superuser, &JobFixture::new(99, "dead"), verb).await.problem(404, "NOT_FOUND");
     }
-    operator.delete(&path(&Planted::new(99, "dead"))).await.problem(404, "NOT_FOUND");
+    superuser.delete(&path(&JobFixture::new(99, "dead"))).await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn the_log_of_the_jobs_own_organization_tells_of_it() {
-    let (server, operator, vault) = quiet().await;
+    let (server, superuser, database) = quiet().await;
     let ada = server.client().register("ada@example.com").await;
-    vault.execute("UPDATE users SET email_verified_at = created_at").await;
-    let acme = ada.found("acme").await;
-    let job = Planted { organization: Some(acme.id.clone()), ..Planted::new(1, "dead") };
-    vault.plant(&job).await;
-    let shown = post(&operator, &job, "retry").await.expect(202);
+    database.execute("UPDATE users SET email_verified_at = created_at").await;
+    let acme = ada.create_organization("acme").await;
+    let job = JobFixture { organization: Some(acme.id.clone()), ..JobFixture::new(1, "dead") };
+    database.insert_job(&job).await;
+    let shown = post(&superuser, &job, "retry").await.expect(202);
     assert_eq!(shown["organization_id"], json!(acme.id));
     let log = format!(
         "SELECT {} || ' ' || resource_id || ' ' || details FROM audit_events WHERE action = 'job.retried'",
-        vault.hex("organization_id")
+        database.hex("organization_id")
     );
     let details = json!({ "before": { "attempts": 3, "state": "dead" }, "after": { "attempts": 0, "state": "pending" } });
-    let told = vault.text(&log).await;
+    let told = database.text(&log).await;
     let (head, facts) = told.split_at(told.find('{').unwrap());
     assert_eq!(head, format!("{} {} ", acme.id.replace('-', ""), job.id()));
     assert_eq!(serde_json::from_str::<Value>(facts).unwrap(), details);
@@ -212,19 +213,19 @@ async fn the_log_of_the_jobs_own_organization_tells_of_it() {
 
 #[tokio::test]
 async fn of_many_who_ask_for_the_same_one_does_it_and_all_are_content() {
-    let (_server, operator, vault) = quiet().await;
-    let job = Planted::new(1, "dead");
-    vault.plant(&job).await;
+    let (_server, superuser, database) = quiet().await;
+    let job = JobFixture::new(1, "dead");
+    database.insert_job(&job).await;
     for (verb, status, action) in [("retry", 202, "job.retried"), ("cancel", 200, "job.cancelled")] {
-        let replies = together(64, |_| {
-            let (operator, job) = (operator.clone(), job.clone());
-            async move { post(&operator, &job, verb).await }
+        let replies = concurrently(64, |_| {
+            let (superuser, job) = (superuser.clone(), job.clone());
+            async move { post(&superuser, &job, verb).await }
         });
         assert!(replies.await.iter().all(|reply| reply.status == status), "{verb}");
-        assert_eq!(events(&vault, action).await, 1, "{action}");
+        assert_eq!(events(&database, action).await, 1, "{action}");
     }
-    let replies = together(64, |_| {
-        let delete = operator.delete(&path(&job));
+    let replies = concurrently(64, |_| {
+        let delete = superuser.delete(&path(&job));
         async move { delete.await.status }
     });
     let mut tally = BTreeMap::new();
@@ -234,34 +235,34 @@ async fn of_many_who_ask_for_the_same_one_does_it_and_all_are_content() {
 
 #[tokio::test]
 async fn queues_are_counted_paused_and_resumed() {
-    let (_server, operator, vault) = quiet().await;
-    let list = async || operator.get("/api/v1/admin/queues").await.expect(200);
+    let (_server, superuser, database) = quiet().await;
+    let list = async || superuser.get("/api/v1/admin/queues").await.expect(200);
     let empty = json!({ "pending": 0, "done": 0, "dead": 0, "cancelled": 0 });
     let mail = json!({ "name": "mail", "paused_at": null, "jobs": empty, "oldest_pending_at": null });
     assert_eq!(list().await, json!({ "data": [mail] }));
     for (number, state) in (1..).zip(["pending", "pending", "dead", "done", "dead", "dead"]) {
-        vault.plant(&Planted::new(number, state)).await;
+        database.insert_job(&JobFixture::new(number, state)).await;
     }
     let counted = list().await["data"][0].clone();
     assert_eq!(counted["jobs"], json!({ "pending": 2, "done": 1, "dead": 3, "cancelled": 0 }));
     assert!(counted["oldest_pending_at"].as_str().unwrap().starts_with("2026-01-01T00:00:00"), "{counted}");
 
-    operator.request("POST", &format!("{MAIL}/resume")).await.expect(200);
-    assert_eq!(events(&vault, "queue.resumed").await, 0);
+    superuser.request("POST", &format!("{MAIL}/resume")).await.expect(200);
+    assert_eq!(events(&database, "queue.resumed").await, 0);
     for (verb, action, is_paused) in
         [("pause", "queue.paused", true), ("resume", "queue.resumed", false), ("pause", "queue.paused", true)]
     {
-        let before = events(&vault, action).await;
-        let replies = together(16, |_| {
-            let request = operator.request("POST", &format!("{MAIL}/{verb}"));
+        let before = events(&database, action).await;
+        let replies = concurrently(16, |_| {
+            let request = superuser.request("POST", &format!("{MAIL}/{verb}"));
             async move { request.await.expect(200) }
         });
         let replies = replies.await;
         let standing = list().await["data"][0].clone();
         assert_eq!(standing["paused_at"].is_string(), is_paused);
         assert!(replies.iter().all(|reply| *reply == standing), "{replies:?}");
-        assert_eq!(events(&vault, action).await, before + 1, "{action}");
+        assert_eq!(events(&database, action).await, before + 1, "{action}");
     }
-    operator.request("POST", "/api/v1/admin/queues/nowhere/pause").await.problem(404, "NOT_FOUND");
-    operator.request("POST", "/api/v1/admin/queues/nowhere/resume").await.problem(404, "NOT_FOUND");
+    superuser.request("POST", "/api/v1/admin/queues/nowhere/pause").await.problem(404, "NOT_FOUND");
+    superuser.request("POST", "/api/v1/admin/queues/nowhere/resume").await.problem(404, "NOT_FOUND");
 }

@@ -8,14 +8,14 @@ const ACME: &str = "/api/v1/organizations/acme";
 
 /// An operator, Ada, and the path of her `acme` as operators see it.
 async fn acme() -> (Server, Client, Client, String) {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
-    let path = format!("{ORGANIZATIONS}/{}", ada.found("acme").await.id);
-    (server, operator, ada, path)
+    let path = format!("{ORGANIZATIONS}/{}", ada.create_organization("acme").await.id);
+    (server, superuser, ada, path)
 }
 
-async fn slugs(operator: &Client, query: &str) -> Vec<String> {
-    let page = operator.get(&format!("{ORGANIZATIONS}?{query}")).await.expect(200);
+async fn slugs(superuser: &Client, query: &str) -> Vec<String> {
+    let page = superuser.get(&format!("{ORGANIZATIONS}?{query}")).await.expect(200);
     let slugs = page["data"].as_array().unwrap().iter();
     slugs.map(|organization| organization["slug"].as_str().unwrap().to_owned()).collect()
 }
@@ -27,15 +27,15 @@ async fn told(server: &Server, action: &str) -> Vec<String> {
          JOIN organizations o ON o.id = e.organization_id
          WHERE e.action = '{action}' AND o.kind = 'team' ORDER BY e.occurred_at, e.id"
     );
-    server.vault().await.texts(&told).await
+    server.database().await.texts(&told).await
 }
 
 #[tokio::test]
 async fn an_operator_founds_an_organization_for_somebody() {
-    let (server, operator, ada, _) = acme().await;
+    let (server, superuser, ada, _) = acme().await;
     let me = ada.get("/api/v1/users/me").await.expect(200);
     let by_id = json!({ "name": "By id", "slug": "by-id", "owner_id": me["id"] });
-    let made = operator.post(ORGANIZATIONS, by_id).await;
+    let made = superuser.post(ORGANIZATIONS, by_id).await;
     let body = made.expect(201);
     assert_eq!(made.header("location").unwrap(), format!("{ORGANIZATIONS}/{}", body["id"].as_str().unwrap()));
     assert_eq!(
@@ -43,7 +43,7 @@ async fn an_operator_founds_an_organization_for_somebody() {
         (Some("\"1\""), &json!("team"), &Value::Null)
     );
     let by_email = json!({ "name": "By mail", "slug": "by-mail", "owner_email": "ADA@example.com" });
-    let make = || operator.post(ORGANIZATIONS, by_email.clone()).header("idempotency-key", "key-1");
+    let make = || superuser.post(ORGANIZATIONS, by_email.clone()).header("idempotency-key", "key-1");
     let first = make().await.expect(201);
     assert_eq!(make().await.expect(201), first);
     for slug in ["by-id", "by-mail"] {
@@ -55,12 +55,12 @@ async fn an_operator_founds_an_organization_for_somebody() {
         ["user organization.created", "superuser organization.created", "superuser organization.created"]
     );
     let again = json!({ "name": "x", "slug": "by-id", "owner_id": me["id"] });
-    operator.post(ORGANIZATIONS, again).await.problem(409, "SLUG_TAKEN");
+    superuser.post(ORGANIZATIONS, again).await.problem(409, "SLUG_TAKEN");
 }
 
 #[tokio::test]
 async fn an_organization_is_made_for_one_person_who_can_own_it() {
-    let (server, operator, ada, _) = acme().await;
+    let (server, superuser, ada, _) = acme().await;
     let id = ada.get("/api/v1/users/me").await.expect(200)["id"].clone();
     let draft = |extra: Value| {
         let mut draft = json!({ "name": "x", "slug": "new-one" });
@@ -79,26 +79,34 @@ async fn an_organization_is_made_for_one_person_who_can_own_it() {
         ),
         (json!({ "owner_id": id, "kind": "personal" }), vec!["kind UNKNOWN_FIELD"]),
     ] {
-        let reply = operator.post(ORGANIZATIONS, draft(extra)).await;
+        let reply = superuser.post(ORGANIZATIONS, draft(extra)).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), faults);
     }
-    server.vault().await.execute("UPDATE users SET is_active = false WHERE email = 'ada@example.com'").await;
-    let reply = operator.post(ORGANIZATIONS, draft(json!({ "owner_id": id }))).await;
+    server
+        .database()
+        .await
+        .execute("UPDATE users SET is_active = false WHERE email = 'ada@example.com'")
+        .await;
+    let reply = superuser.post(ORGANIZATIONS, draft(json!({ "owner_id": id }))).await;
     assert_eq!((reply.status, reply.faults()), (422, vec!["owner_id UNKNOWN_REFERENCE".to_owned()]));
 }
 
 #[tokio::test]
 async fn the_organizations_are_listed_filtered_and_sorted() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
     for slug in ["beta", "acme-2", "acme", "gone", "still"] {
-        ada.found(slug).await;
+        ada.create_organization(slug).await;
     }
     ada.patch(ACME, json!({ "name": "Zeta" })).await.expect(200);
     ada.delete("/api/v1/organizations/gone").await.expect(202);
-    server.vault().await.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'still'").await;
-    let personal = slugs(&operator, "kind=personal").await;
+    server
+        .database()
+        .await
+        .execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'still'")
+        .await;
+    let personal = slugs(&superuser, "kind=personal").await;
     assert_eq!(personal.len(), 1);
     for (query, expected) in [
         ("kind=team", vec!["still", "acme", "acme-2", "beta"]),
@@ -116,19 +124,19 @@ async fn the_organizations_are_listed_filtered_and_sorted() {
         ("q=e-2", vec!["acme-2"]),
         ("q=zzz", vec![]),
     ] {
-        assert_eq!(slugs(&operator, query).await, expected, "{query}");
+        assert_eq!(slugs(&superuser, query).await, expected, "{query}");
     }
     for wrong in ["q=%25", "q=A", "q=", "sort=status", "status=gone", "deleted=maybe", "owner=x"] {
-        operator.get(&format!("{ORGANIZATIONS}?{wrong}")).await.problem(422, "VALIDATION_FAILED");
+        superuser.get(&format!("{ORGANIZATIONS}?{wrong}")).await.problem(422, "VALIDATION_FAILED");
     }
     // By pages, and a cursor of one list is none of another.
     let (mut walked, mut query) = (Vec::new(), "kind=team&sort=slug&limit=2".to_owned());
     loop {
-        let page = operator.get(&format!("{ORGANIZATIONS}?{query}")).await.expect(200);
+        let page = superuser.get(&format!("{ORGANIZATIONS}?{query}")).await.expect(200);
         walked.extend(page["data"].as_array().unwrap().iter().map(|one| one["slug"].clone()));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         let other = format!("{ORGANIZATIONS}?sort=slug&limit=2&cursor={cursor}");
-        operator.get(&other).await.problem(422, "INVALID_CURSOR");
+        superuser.get(&other).await.problem(422, "INVALID_CURSOR");
         query = format!("kind=team&sort=slug&limit=2&cursor={cursor}");
     }
     assert_eq!(walked, ["acme", "acme-2", "beta", "still"]);
@@ -136,34 +144,34 @@ async fn the_organizations_are_listed_filtered_and_sorted() {
 
 #[tokio::test]
 async fn an_operator_changes_an_organization_and_it_sees_so() {
-    let (server, operator, ada, path) = acme().await;
-    let looked = operator.get(&path).await;
-    operator.get(&path).header("if-none-match", looked.header("etag").unwrap()).await.expect(304);
+    let (server, superuser, ada, path) = acme().await;
+    let looked = superuser.get(&path).await;
+    superuser.get(&path).header("if-none-match", looked.header("etag").unwrap()).await.expect(304);
     let patch = json!({ "name": "Acme Inc.", "slug": "acme-inc", "description": "Of operators" });
-    operator
+    superuser
         .patch(&path, patch.clone())
         .header("if-match", "\"9\"")
         .await
         .problem(412, "PRECONDITION_FAILED");
-    let changed = operator.patch(&path, patch).await;
+    let changed = superuser.patch(&path, patch).await;
     assert_eq!((&changed.expect(200)["slug"], changed.header("etag")), (&json!("acme-inc"), Some("\"2\"")));
     assert_eq!(ada.get(ACME).await.header("location"), Some("/api/v1/organizations/acme-inc"));
     assert_eq!(told(&server, "organization.updated").await, ["superuser organization.updated"]);
-    let wrong = operator.patch(&path, json!({ "slug": "api" })).await;
+    let wrong = superuser.patch(&path, json!({ "slug": "api" })).await;
     wrong.problem(422, "VALIDATION_FAILED");
     // One's own organization may be renamed, too.
-    let mine = operator.get(&format!("{ORGANIZATIONS}?kind=personal")).await.expect(200);
+    let mine = superuser.get(&format!("{ORGANIZATIONS}?kind=personal")).await.expect(200);
     let mine = format!("{ORGANIZATIONS}/{}", mine["data"][0]["id"].as_str().unwrap());
-    operator.patch(&mine, json!({ "slug": "adas" })).await.expect(200);
-    operator.delete(&mine).await.problem(409, "PERSONAL_ORGANIZATION");
+    superuser.patch(&mine, json!({ "slug": "adas" })).await.expect(200);
+    superuser.delete(&mine).await.problem(409, "PERSONAL_ORGANIZATION");
 }
 
 #[tokio::test]
 async fn a_suspended_organization_is_read_only_until_it_is_resumed() {
-    let (server, operator, ada, path) = acme().await;
+    let (server, superuser, ada, path) = acme().await;
     let projects = format!("{ACME}/projects");
     ada.get(&projects).await.expect(200);
-    let act = |what: &str| operator.request("POST", &format!("{path}/{what}"));
+    let act = |what: &str| superuser.request("POST", &format!("{path}/{what}"));
     assert_eq!(act("resume").await.expect(200)["version"], 1);
     assert_eq!(act("suspend").await.expect(200)["status"], "suspended");
     assert_eq!(act("suspend").await.expect(200)["version"], 2);
@@ -179,18 +187,18 @@ async fn a_suspended_organization_is_read_only_until_it_is_resumed() {
 
 #[tokio::test]
 async fn an_operator_ends_an_organization_and_brings_it_back() {
-    let (server, operator, ada, path) = acme().await;
-    operator.delete(&path).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
-    operator.delete(&path).await.expect(202);
+    let (server, superuser, ada, path) = acme().await;
+    superuser.delete(&path).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
+    superuser.delete(&path).await.expect(202);
     ada.get(ACME).await.problem(410, "ORGANIZATION_DELETED");
-    let gone = operator.get(&path).await.expect(200);
+    let gone = superuser.get(&path).await.expect(200);
     assert!(gone["deleted_at"].is_string() && gone["purge_after"].is_string(), "{gone}");
-    operator.delete(&path).await.problem(410, "ORGANIZATION_DELETED");
-    operator.patch(&path, json!({ "name": "x" })).await.problem(410, "ORGANIZATION_DELETED");
+    superuser.delete(&path).await.problem(410, "ORGANIZATION_DELETED");
+    superuser.patch(&path, json!({ "name": "x" })).await.problem(410, "ORGANIZATION_DELETED");
     for what in ["suspend", "resume"] {
-        operator.request("POST", &format!("{path}/{what}")).await.problem(410, "ORGANIZATION_DELETED");
+        superuser.request("POST", &format!("{path}/{what}")).await.problem(410, "ORGANIZATION_DELETED");
     }
-    let restore = || operator.request("POST", &format!("{path}/restore"));
+    let restore = || superuser.request("POST", &format!("{path}/restore"));
     let restored = restore().await.expect(200);
     assert_eq!((&restored["deleted_at"], &restored["purge_after"]), (&Value::Null, &Value::Null));
     assert_eq!(restore().await.expect(200), restored);
@@ -203,16 +211,16 @@ async fn an_operator_ends_an_organization_and_brings_it_back() {
 /// What went with its person's account comes back with it, and not by itself.
 #[tokio::test]
 async fn what_was_one_persons_own_does_not_come_back_without_him() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     server.client().register("ada@example.com").await.delete("/api/v1/users/me").await.expect(202);
-    let page = operator.get(&format!("{ORGANIZATIONS}?deleted=true")).await.expect(200);
+    let page = superuser.get(&format!("{ORGANIZATIONS}?deleted=true")).await.expect(200);
     let path = format!("{ORGANIZATIONS}/{}", page["data"][0]["id"].as_str().unwrap());
-    operator.request("POST", &format!("{path}/restore")).await.problem(409, "PERSONAL_ORGANIZATION");
+    superuser.request("POST", &format!("{path}/restore")).await.problem(409, "PERSONAL_ORGANIZATION");
 }
 
 #[tokio::test]
 async fn nothing_is_not_found() {
-    let (_server, operator) = Server::with_operator().await;
+    let (_server, superuser) = Server::with_superuser().await;
     for id in ["0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "00000000-0000-0000-0000-000000000000", "acme"] {
         let path = format!("{ORGANIZATIONS}/{id}");
         for (method, path) in [
@@ -222,10 +230,10 @@ async fn nothing_is_not_found() {
             ("POST", format!("{path}/resume")),
             ("POST", format!("{path}/restore")),
         ] {
-            operator.request(method, &path).await.problem(404, "NOT_FOUND");
+            superuser.request(method, &path).await.problem(404, "NOT_FOUND");
         }
         for patch in [json!({ "name": "x" }), json!({ "name": null }), json!({})] {
-            operator.patch(&path, patch).await.problem(404, "NOT_FOUND");
+            superuser.patch(&path, patch).await.problem(404, "NOT_FOUND");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the audit log knows of a change: one event per changed row, in the change's own transaction, and no secret.
 
-use insula_tests::{Client, PASSWORD, Server, Vault};
+use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::{Value, json};
 
 const PROJECTS: &str = "/api/v1/organizations/acme/projects";
@@ -20,10 +20,10 @@ struct Event {
 }
 
 /// The events that one request left.
-async fn events(vault: &Vault, request: &str) -> Vec<Event> {
+async fn events(database: &TestDatabase, request: &str) -> Vec<Event> {
     let (actor, organization, session) =
-        (vault.hex("actor_id"), vault.hex("organization_id"), vault.hex("session_id"));
-    let rows = vault
+        (database.hex("actor_id"), database.hex("organization_id"), database.hex("session_id"));
+    let rows = database
         .texts(&format!(
             "SELECT action || '|' || actor_kind || ':' || {actor} || '|' || {organization} || '|' || resource_id
              || '|' || outcome || '|' || {session} || '|' || details
@@ -53,7 +53,7 @@ fn hex(id: &Value) -> String {
 /// Ada, signed in, with her ids.
 struct Ada {
     server: Server,
-    vault: Vault,
+    database: TestDatabase,
     client: Client,
     user: Value,
     session: Value,
@@ -68,7 +68,13 @@ impl Ada {
         let log_in = json!({ "email": "ada@example.com", "password": PASSWORD });
         let session = named("log-in").post("/api/v1/auth/login", log_in).await.expect(200);
         let client = server.client().bearer(session["access_token"].as_str().unwrap());
-        Self { vault: server.vault().await, server, client, user, session: session["session_id"].clone() }
+        Self {
+            database: server.database().await,
+            server,
+            client,
+            user,
+            session: session["session_id"].clone(),
+        }
     }
 
     /// Her requests carry this name.
@@ -90,7 +96,7 @@ impl Ada {
     }
 
     async fn total(&self) -> i64 {
-        self.vault
+        self.database
             .scalar("SELECT count(*) FROM audit_events WHERE actor_kind NOT IN ('system', 'worker')")
             .await
     }
@@ -102,7 +108,7 @@ async fn to_register_and_to_log_in_stand_in_the_platforms_log() {
     let facts = json!({ "after": { "is_active": true, "is_superuser": false } });
     let registered =
         Event { session: String::new(), ..ada.event("user.registered", PLATFORM, &ada.user, facts) };
-    let logged = events(&ada.vault, "register").await;
+    let logged = events(&ada.database, "register").await;
     assert_eq!(logged[0], registered);
     // With the organization that is hers alone: what it is called would say who she is.
     let actions: Vec<_> = logged.iter().map(|event| (&*event.action, &event.details)).collect();
@@ -113,22 +119,22 @@ async fn to_register_and_to_log_in_stand_in_the_platforms_log() {
     assert_eq!(actions[1..], [("organization.created", &kind), ("member.added", &owner)]);
     assert!(logged[1..].iter().all(|event| event.organization == hex(&json!(logged[1].resource_id))));
     let created = ada.event("session.created", PLATFORM, &ada.session, json!({ "after": { "amr": "pwd" } }));
-    assert_eq!(events(&ada.vault, "log-in").await, [Event { session: String::new(), ..created }]);
+    assert_eq!(events(&ada.database, "log-in").await, [Event { session: String::new(), ..created }]);
     assert_eq!(ada.total().await, 4);
 }
 
 #[tokio::test]
 async fn a_registration_asks_for_one_welcome_by_id_only() {
     let ada = Ada::new().await;
-    let jobs = ada.vault.texts("SELECT kind || ' ' || payload FROM outbox").await;
+    let jobs = ada.database.texts("SELECT kind || ' ' || payload FROM outbox").await;
     assert_eq!(jobs, [format!("send_welcome {}", json!({ "user": ada.user }))]);
 }
 
 #[tokio::test]
 async fn a_foundation_tells_of_the_organization_and_of_its_owner() {
     let ada = Ada::new().await;
-    let acme = ada.named("found").found("acme").await;
-    let logged = events(&ada.vault, "found").await;
+    let acme = ada.named("found").create_organization("acme").await;
+    let logged = events(&ada.database, "found").await;
     let member =
         ada.client.get("/api/v1/organizations/acme/me/permissions").await.expect(200)["member_id"].clone();
     let organization = hex(&acme.body["id"]);
@@ -146,7 +152,7 @@ async fn a_foundation_tells_of_the_organization_and_of_its_owner() {
 #[tokio::test]
 async fn the_life_of_a_project_is_told_with_before_and_after() {
     let ada = Ada::new().await;
-    let acme = hex(&ada.client.found("acme").await.body["id"]);
+    let acme = hex(&ada.client.create_organization("acme").await.body["id"]);
     let draft = json!({ "code": "ENGINE", "name": "Engine", "color": "#1f6feb" });
     let made = ada.named("create").post(PROJECTS, draft.clone()).await.expect(201);
     let path = format!("{PROJECTS}/{}", made["id"].as_str().unwrap());
@@ -174,23 +180,23 @@ async fn the_life_of_a_project_is_told_with_before_and_after() {
         ("delete", "project.deleted", json!({ "before": told(&now) })),
         ("restore", "project.restored", json!({ "after": told(&now) })),
     ] {
-        assert_eq!(events(&ada.vault, request).await, [ada.event(action, &acme, &made["id"], details)]);
+        assert_eq!(events(&ada.database, request).await, [ada.event(action, &acme, &made["id"], details)]);
     }
 }
 
 #[tokio::test]
 async fn a_request_without_a_name_is_logged_under_the_one_it_was_given() {
     let ada = Ada::new().await;
-    ada.client.found("acme").await;
+    ada.client.create_organization("acme").await;
     let made = ada.client.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);
-    assert_eq!(events(&ada.vault, made.header("x-request-id").unwrap()).await.len(), 1);
+    assert_eq!(events(&ada.database, made.header("x-request-id").unwrap()).await.len(), 1);
 }
 
 #[tokio::test]
 async fn what_changes_nothing_leaves_no_event() {
     let ada = Ada::new().await;
-    ada.client.found("acme").await;
+    ada.client.create_organization("acme").await;
     let create = || {
         let draft = json!({ "code": "ENGINE", "name": "Engine" });
         ada.client.post(PROJECTS, draft).header("idempotency-key", "key-1")
@@ -211,18 +217,18 @@ async fn what_changes_nothing_leaves_no_event() {
     let again = json!({ "email": "ada@example.com", "password": PASSWORD });
     ada.server.client().post("/api/v1/auth/register", again).await.expect(409);
     assert_eq!(ada.total().await, before);
-    assert_eq!(ada.vault.scalar("SELECT count(*) FROM outbox").await, 1);
+    assert_eq!(ada.database.scalar("SELECT count(*) FROM outbox").await, 1);
 }
 
 #[tokio::test]
 async fn no_secret_and_no_address_stands_in_the_log_or_the_outbox() {
     let ada = Ada::new().await;
-    ada.client.found("acme").await;
-    let vault = &ada.vault;
-    let hash = vault.text("SELECT secret_hash FROM credentials").await;
+    ada.client.create_organization("acme").await;
+    let database = &ada.database;
+    let hash = database.text("SELECT secret_hash FROM credentials").await;
     let mut texts =
-        vault.texts("SELECT details || coalesce(resource_id, '') || action FROM audit_events").await;
-    texts.extend(vault.texts("SELECT payload || actor || coalesce(last_error, '') FROM outbox").await);
+        database.texts("SELECT details || coalesce(resource_id, '') || action FROM audit_events").await;
+    texts.extend(database.texts("SELECT payload || actor || coalesce(last_error, '') FROM outbox").await);
     assert!(texts.len() >= 5);
     for secret in [PASSWORD, ada.client.token(), &hash, "ada@example.com", "argon2"] {
         assert!(!texts.iter().any(|text| text.contains(secret)), "{secret}");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Client, Server, Vault, Workplace, eventually, together};
+use insula_tests::{Client, Server, TestDatabase, TestEnv, concurrently, eventually};
 use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
@@ -14,35 +14,35 @@ async fn verified(client: &Client) -> Value {
 
 /// What `insula audit verify` says of an export of acme's log.
 async fn proven(server: &Server, client: &Client) -> String {
-    let folder = server.workplace().folder();
+    let folder = server.test_env().folder();
     for (file, path) in [
         ("log.jsonl", format!("{ACME}/exports/audit-events.jsonl")),
         ("keys.json", "/.well-known/audit-keys.json".to_owned()),
     ] {
         std::fs::write(folder.join(file), client.get(&path).await.body).unwrap();
     }
-    let output = server.workplace().insula(&["audit", "verify", "log.jsonl", "--key", "keys.json"], &[]);
+    let output = server.test_env().insula(&["audit", "verify", "log.jsonl", "--key", "keys.json"], &[]);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Every log is numbered from 1 on, without a gap and without a number twice.
-async fn assert_no_fork(vault: &Vault) {
+async fn assert_no_fork(database: &TestDatabase) {
     let forked = "SELECT count(*) FROM (SELECT organization_id FROM audit_events GROUP BY organization_id
                   HAVING count(*) <> max(seq) OR min(seq) <> 1 OR count(DISTINCT seq) <> count(*)) forked";
-    assert_eq!(vault.scalar(forked).await, 0);
+    assert_eq!(database.scalar(forked).await, 0);
 }
 
 #[tokio::test]
 async fn an_event_is_sealed_soon_after_it_is_written() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    let vault = server.vault().await;
+    ada.create_organization("acme").await;
+    let database = server.database().await;
     for round in 0..3 {
         let draft = json!({ "code": format!("P{round}"), "name": "P" });
         ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
-        vault.sealed().await;
+        database.wait_until_sealed().await;
     }
     assert_eq!(verified(&ada).await["events"], 5);
 }
@@ -50,18 +50,17 @@ async fn an_event_is_sealed_soon_after_it_is_written() {
 #[tokio::test]
 async fn many_writers_of_many_processes_make_one_chain_and_none_loses_anything() {
     const WRITERS: usize = 50;
-    let workplace = Workplace::new().await;
-    let start =
-        || Server::builder().workplace(&workplace).env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start();
+    let env = TestEnv::new().await;
+    let start = || Server::builder().test_env(&env).env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start();
     let mut servers = Vec::new();
     for _ in 0..3 {
         servers.push(start().await);
     }
     let ada = servers[0].client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let write = |round: usize, servers: &[Server]| {
         let clients: Vec<_> = servers.iter().map(|server| server.client().bearer(ada.token())).collect();
-        together(WRITERS, move |writer| {
+        concurrently(WRITERS, move |writer| {
             let client = clients[writer % clients.len()].clone();
             async move {
                 let named = |what: &str| client.with("x-request-id", &format!("{round}-{writer}-{what}"));
@@ -80,15 +79,15 @@ async fn many_writers_of_many_processes_make_one_chain_and_none_loses_anything()
     // All end at once, as nothing can withstand: what was answered is written.
     drop(servers);
     let server = start().await;
-    let (vault, ada) = (server.vault().await, server.client().bearer(ada.token()));
+    let (database, ada) = (server.database().await, server.client().bearer(ada.token()));
     write(3, std::slice::from_ref(&server)).await;
-    vault.sealed().await;
-    assert_no_fork(&vault).await;
+    database.wait_until_sealed().await;
+    assert_no_fork(&database).await;
     let (changes, report) = (3 * 3 * WRITERS as u64, verified(&ada).await);
     assert_eq!((&report["valid"], &report["events"]), (&json!(true), &json!(changes + 2)), "{report}");
     let once = "SELECT count(*) FROM (SELECT request_id FROM audit_events WHERE request_id LIKE '%-%-create'
                 OR request_id LIKE '%-%-a' OR request_id LIKE '%-%-b' GROUP BY request_id HAVING count(*) = 1) once";
-    assert_eq!(vault.scalar(once).await, i64::try_from(changes).unwrap());
+    assert_eq!(database.scalar(once).await, i64::try_from(changes).unwrap());
     assert!(
         proven(&server, &ada).await.starts_with(&format!("The audit log is intact: {} events;", changes + 2))
     );
@@ -98,9 +97,9 @@ async fn many_writers_of_many_processes_make_one_chain_and_none_loses_anything()
 async fn a_log_is_whole_at_every_moment_while_it_grows() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    let (vault, begun) = (server.vault().await, Instant::now());
-    let work = together(6, |worker| {
+    ada.create_organization("acme").await;
+    let (database, begun) = (server.database().await, Instant::now());
+    let work = concurrently(6, |worker| {
         let ada = ada.clone();
         async move {
             let (mut round, mut known) = (0, 0);
@@ -120,36 +119,36 @@ async fn a_log_is_whole_at_every_moment_while_it_grows() {
         }
     });
     let written: i64 = work.await.into_iter().flatten().sum();
-    vault.sealed().await;
+    database.wait_until_sealed().await;
     assert_eq!(verified(&ada).await["events"], written + 2);
 }
 
 #[tokio::test]
 async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven() {
-    let workplace = Workplace::new().await;
-    let idle = Server::builder().workplace(&workplace).argument("--no-worker").start().await;
+    let env = TestEnv::new().await;
+    let idle = Server::builder().test_env(&env).argument("--no-worker").start().await;
     let ada = idle.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     for number in 0..8 {
         let draft = json!({ "code": format!("P{number}"), "name": "P" });
         ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
     }
     let keep = ada.patch(&format!("{ACME}/settings"), json!({ "audit_retention_days": 30 }));
     keep.header("if-match", "\"1\"").await.expect(200);
-    let vault = idle.vault().await;
-    vault.backdate("acme", 6).await;
+    let database = idle.database().await;
+    database.backdate("acme", 6).await;
     drop(idle);
-    let server = Server::builder().workplace(&workplace).start().await;
+    let server = Server::builder().test_env(&env).start().await;
     let ada = server.client().bearer(ada.token());
-    vault.sealed().await;
+    database.wait_until_sealed().await;
     let report = verified(&ada).await;
     assert_eq!(
         (&report["valid"], &report["events"], &report["from_seq"]),
         (&json!(true), &json!(11), &json!(1))
     );
     let prune = async || {
-        vault.execute("UPDATE audit_heads SET created_at = '2020-01-01T00:00:10.000001+00:00'").await;
-        vault.due("prune-audit-logs").await;
+        database.execute("UPDATE audit_heads SET created_at = '2020-01-01T00:00:10.000001+00:00'").await;
+        database.make_due("prune-audit-logs").await;
     };
     prune().await;
     let list = async |query: &str| {
@@ -158,7 +157,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
         page["data"].as_array().unwrap().clone()
     };
     eventually("it is told", async || list("&action=audit.pruned").await.len() == 1).await;
-    vault.sealed().await;
+    database.wait_until_sealed().await;
 
     let pruned = &list("&action=audit.pruned").await[0];
     assert_eq!(pruned["details"], json!({ "before": { "events": 6, "through_seq": 6 } }));
@@ -174,20 +173,20 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
     let checkpoint = &checkpoints["data"][0];
     assert_eq!((&checkpoint["kind"], &checkpoint["seq"]), (&json!("pruning"), &json!(6)));
     let orphans = "SELECT count(*) FROM audit_personal WHERE id NOT IN (SELECT id FROM audit_events)";
-    assert_eq!(vault.scalar(orphans).await, 0);
+    assert_eq!(database.scalar(orphans).await, 0);
     assert!(proven(&server, &ada).await.contains("6 events; events 7 to 12"));
 
     // Beside what the program did by itself nobody stands.
     let beside = "INSERT INTO audit_personal (id, organization_id, salt, label)
                   SELECT id, organization_id, '', 'eve' FROM audit_events WHERE action = 'audit.pruned'";
-    vault.execute(beside).await;
+    database.execute(beside).await;
     let report = verified(&ada).await;
     assert_eq!((&report["reason"], &report["first_bad_seq"]), (&json!("personal_altered"), &json!(12)));
-    vault.execute("DELETE FROM audit_personal WHERE salt = ''").await;
+    database.execute("DELETE FROM audit_personal WHERE salt = ''").await;
 
     // Nothing more is old enough. And without the statement nobody may say that anything was.
     prune().await;
-    vault.execute("DELETE FROM audit_checkpoints WHERE kind = 'pruning'").await;
+    database.execute("DELETE FROM audit_checkpoints WHERE kind = 'pruning'").await;
     let report = verified(&ada).await;
     let place = (&report["reason"], &report["first_bad_seq"], &report["last_bad_seq"]);
     assert_eq!(place, (&json!("missing"), &json!(1), &json!(6)), "{report}");
@@ -195,27 +194,27 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
 
 #[tokio::test]
 async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
-    let (server, operator) = Server::with_operator().await;
-    let (ada, vault) = (server.client().register("ada@example.com").await, server.vault().await);
-    ada.found("acme").await;
+    let (server, superuser) = Server::with_superuser().await;
+    let (ada, database) = (server.client().register("ada@example.com").await, server.database().await);
+    ada.create_organization("acme").await;
     let bob = server.client().register("bob@example.com").await.with("user-agent", "Bob/1");
-    vault.join("acme", "bob@example.com", "admin").await;
+    database.join("acme", "bob@example.com", "admin").await;
     let id = bob.get("/api/v1/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
     for client in [&ada, &bob, &bob] {
-        let code = vault.scalar("SELECT count(*) FROM projects").await;
+        let code = database.scalar("SELECT count(*) FROM projects").await;
         let draft = json!({ "code": format!("P{code}"), "name": "P" });
         client.post(&format!("{ACME}/projects"), draft).await.expect(201);
     }
     let his = format!("{ACME}/audit-events?actor={id}");
     assert_eq!(ada.get(&his).await.expect(200)["data"][0]["actor"]["label"], "bob@example.com");
     bob.delete("/api/v1/users/me").await.expect(202);
-    vault.sealed().await;
+    database.wait_until_sealed().await;
     let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
-    assert_eq!(vault.execute(over).await, 1);
-    vault.due("purge-accounts").await;
+    assert_eq!(database.execute(over).await, 1);
+    database.make_due("purge-accounts").await;
     let account = format!("/api/v1/admin/users/{id}");
-    eventually("he is forgotten", async || operator.get(&account).await.status == 404).await;
-    vault.sealed().await;
+    eventually("he is forgotten", async || superuser.get(&account).await.status == 404).await;
+    database.wait_until_sealed().await;
 
     let events = ada.get(&his).await.expect(200)["data"].as_array().unwrap().clone();
     let changes = events.iter().filter(|event| event["action"] == "project.created").count();
@@ -235,14 +234,14 @@ async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
             "SELECT count(*) FROM audit_events e LEFT JOIN audit_personal p ON p.id = e.id WHERE e.details LIKE '%{word}%'
              OR p.label LIKE '%{word}%' OR p.user_agent LIKE '%{word}%'"
         );
-        assert_eq!(vault.scalar(&told).await, 0, "{word}");
+        assert_eq!(database.scalar(&told).await, 0, "{word}");
     }
     let report = verified(&ada).await;
     assert_eq!((&report["valid"], &report["erased"]), (&json!(true), &json!(events.len())), "{report}");
-    let report = operator.get("/api/v1/admin/audit/verify").await.expect(200);
+    let report = superuser.get("/api/v1/admin/audit/verify").await.expect(200);
     assert!(report["valid"] == true && report["erased"].as_i64() >= Some(2), "{report}");
     let without = format!(", {} of them without their personal data (erased);", events.len());
     assert!(proven(&server, &ada).await.contains(&without));
-    vault.sealed().await;
-    assert_no_fork(&vault).await;
+    database.wait_until_sealed().await;
+    assert_no_fork(&database).await;
 }

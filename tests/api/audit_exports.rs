@@ -1,33 +1,33 @@
 //! Taking the log along: as a table, and line by line.
 
-use insula_tests::{Client, Server, Vault, eventually};
+use insula_tests::{Client, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
 const CSV: &str = "/api/v1/organizations/acme/exports/audit-events.csv";
 const LINES: &str = "/api/v1/organizations/acme/exports/audit-events.jsonl";
 
-struct Acme {
+struct OrgWithOwner {
     server: Server,
-    vault: Vault,
+    database: TestDatabase,
     ada: Client,
 }
 
-impl Acme {
+impl OrgWithOwner {
     async fn new() -> Self {
         let server = Server::start().await;
         let ada = server.client().register("ada@example.com").await;
-        ada.found("acme").await;
-        Self { vault: server.vault().await, ada, server }
+        ada.create_organization("acme").await;
+        Self { database: server.database().await, ada, server }
     }
 
-    async fn sealed(&self) {
+    async fn wait_until_sealed(&self) {
         let waits = "SELECT count(*) FROM audit_events WHERE seq IS NULL";
-        eventually("all is sealed", async || self.vault.scalar(waits).await == 0).await;
+        eventually("all is sealed", async || self.database.scalar(waits).await == 0).await;
     }
 
     /// Adds a project.
-    async fn project(&self, code: &str, agent: &str) {
+    async fn create_project(&self, code: &str, agent: &str) {
         let draft = json!({ "code": code, "name": code });
         self.ada.post(&format!("{ACME}/projects"), draft).header("user-agent", agent).await.expect(201);
     }
@@ -46,9 +46,9 @@ fn events(lines: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_lines_are_the_whole_log_with_what_was_signed_of_it() {
-    let acme = Acme::new().await;
-    acme.project("P", "Ada/1").await;
-    acme.sealed().await;
+    let acme = OrgWithOwner::new().await;
+    acme.create_project("P", "Ada/1").await;
+    acme.wait_until_sealed().await;
     let reply = acme.ada.get(LINES).await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("content-type"), Some("application/x-ndjson; charset=utf-8"));
@@ -67,13 +67,13 @@ async fn the_lines_are_the_whole_log_with_what_was_signed_of_it() {
 
 #[tokio::test]
 async fn a_table_has_no_formulas_in_it() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     for (code, agent) in
         [("A", "=cmd|' /C calc'!A0"), ("B", "@SUM(1,1)"), ("C", "+1"), ("D", "say \"so\", please")]
     {
-        acme.project(code, agent).await;
+        acme.create_project(code, agent).await;
     }
-    acme.sealed().await;
+    acme.wait_until_sealed().await;
     let reply = acme.ada.get(CSV).await;
     assert_eq!(reply.header("content-type"), Some("text/csv; charset=utf-8"));
     assert_eq!(reply.header("content-disposition"), Some("attachment; filename=\"audit-events.csv\""));
@@ -97,13 +97,13 @@ async fn a_table_has_no_formulas_in_it() {
 
 #[tokio::test]
 async fn whoever_may_export_may_and_it_is_written_down() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let bob = acme.server.client().register("bob@example.com").await;
-    acme.vault.join("acme", "bob@example.com", "viewer").await;
-    acme.vault.own_role("acme", "exporter").await;
-    acme.vault.appoint("acme", "bob@example.com", "exporter").await;
+    acme.database.join("acme", "bob@example.com", "viewer").await;
+    acme.database.insert_role("acme", "exporter").await;
+    acme.database.set_only_role("acme", "bob@example.com", "exporter").await;
     for (permission, see, take) in [("audit:export", 403, 200), ("audit:read", 200, 403)] {
-        acme.vault.allow_only("exporter", permission).await;
+        acme.database.set_role_permission("exporter", permission).await;
         // Permissions are cached for a moment.
         let seen = async || bob.get(&format!("{ACME}/audit-events")).await.status == see;
         eventually("his rights are others", seen).await;
@@ -129,11 +129,11 @@ async fn whoever_may_export_may_and_it_is_written_down() {
 
 #[tokio::test]
 async fn a_part_of_the_log_is_what_happened_between_two_instants() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     for code in ["A", "B", "C", "D"] {
-        acme.project(code, "Ada/1").await;
+        acme.create_project(code, "Ada/1").await;
     }
-    acme.sealed().await;
+    acme.wait_until_sealed().await;
     let all = events(acme.ada.get(LINES).await.text());
     assert_eq!(all.len(), 6);
     let instant = |number: usize| all[number]["occurred_at"].as_str().unwrap();

@@ -1,6 +1,6 @@
 //! Looking into the audit logs: of an organization, of the platform, of oneself.
 
-use insula_tests::{Client, PASSWORD, Server, Vault, eventually};
+use insula_tests::{Client, PASSWORD, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
@@ -9,10 +9,10 @@ const ACTIVITY: &str = "/api/v1/users/me/activity";
 const ADMIN: &str = "/api/v1/admin/audit-events";
 
 /// Ada's organization, in which bob is an admin.
-struct Acme {
+struct OrgWithOwner {
     server: Server,
-    operator: Client,
-    vault: Vault,
+    superuser: Client,
+    database: TestDatabase,
     ada: Client,
     bob: Client,
     /// Bob's id.
@@ -21,14 +21,14 @@ struct Acme {
     project: String,
 }
 
-impl Acme {
+impl OrgWithOwner {
     async fn new() -> Self {
-        let (server, operator) = Server::with_operator().await;
+        let (server, superuser) = Server::with_superuser().await;
         let ada = server.client().register("ada@example.com").await.with("user-agent", "Ada/1");
-        ada.found("acme").await;
+        ada.create_organization("acme").await;
         let bob = server.client().register("bob@example.com").await.with("user-agent", "Bob/1");
-        let vault = server.vault().await;
-        vault.join("acme", "bob@example.com", "admin").await;
+        let database = server.database().await;
+        database.join("acme", "bob@example.com", "admin").await;
         let bob_id = bob.get("/api/v1/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
         let projects = format!("{ACME}/projects");
         let made = ada.post(&projects, json!({ "code": "P", "name": "P" })).await;
@@ -37,7 +37,7 @@ impl Acme {
         for name in ["Engine", "Motor"] {
             ada.patch(&project, json!({ "name": name })).await.expect(200);
         }
-        Self { server, operator, vault, ada, bob, bob_id, project }
+        Self { server, superuser, database, ada, bob, bob_id, project }
     }
 
     /// Adds an event.
@@ -58,7 +58,7 @@ fn ids(events: &[Value]) -> Vec<Value> {
 
 #[tokio::test]
 async fn each_filter_narrows_the_log_and_all_are_joined() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let all = listed(&acme.ada, EVENTS, "").await;
     let actions: Vec<_> = all.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(
@@ -106,7 +106,7 @@ async fn each_filter_narrows_the_log_and_all_are_joined() {
 
 #[tokio::test]
 async fn a_filter_that_makes_no_sense_is_named() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     for (query, faults) in [
         ("action=project.exploded", vec!["action UNKNOWN_REFERENCE"]),
         ("action=Project", vec!["action INVALID_FORMAT"]),
@@ -123,7 +123,7 @@ async fn a_filter_that_makes_no_sense_is_named() {
             vec!["action UNKNOWN_REFERENCE", "ip INVALID_FORMAT", "to OUT_OF_RANGE"],
         ),
     ] {
-        for (client, path) in [(&acme.ada, EVENTS), (&acme.operator, ADMIN)] {
+        for (client, path) in [(&acme.ada, EVENTS), (&acme.superuser, ADMIN)] {
             let refused = client.get(&format!("{path}?{query}")).await;
             refused.problem(422, "VALIDATION_FAILED");
             assert_eq!(refused.faults(), faults, "{query}");
@@ -133,7 +133,7 @@ async fn a_filter_that_makes_no_sense_is_named() {
 
 #[tokio::test]
 async fn pages_stay_as_they_are_while_events_are_added() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let before = ids(&listed(&acme.ada, EVENTS, "").await);
     for (sort, is_upward) in [("-occurred_at", false), ("occurred_at", true)] {
         let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
@@ -159,7 +159,7 @@ async fn pages_stay_as_they_are_while_events_are_added() {
 
 #[tokio::test]
 async fn an_event_says_who_did_it_from_where_and_in_which_trace() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let change = acme.ada.patch(&acme.project, json!({ "name": "Turbine" }));
     let change = change.header("traceparent", &format!("00-{trace}-b7ad6b7169203331-01"));
@@ -191,11 +191,11 @@ async fn an_event_says_who_did_it_from_where_and_in_which_trace() {
 
 #[tokio::test]
 async fn nobody_sees_the_log_of_another_organization() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let eve = acme.server.client().register("eve@example.com").await;
-    eve.found("other").await;
+    eve.create_organization("other").await;
     let event = ids(&listed(&acme.ada, EVENTS, "").await)[0].as_str().unwrap().to_owned();
-    let platform = listed(&acme.operator, ADMIN, "").await;
+    let platform = listed(&acme.superuser, ADMIN, "").await;
     assert!(platform.iter().all(|event| event["organization_id"].is_null()));
     for id in [event.as_str(), platform[0]["id"].as_str().unwrap(), "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"] {
         let there = format!("/api/v1/organizations/other/audit-events/{id}");
@@ -208,7 +208,7 @@ async fn nobody_sees_the_log_of_another_organization() {
         acme.ada.get(path).await.problem(403, "FORBIDDEN");
         acme.server.client().get(path).await.problem(401, "UNAUTHENTICATED");
     }
-    acme.vault.appoint("acme", "bob@example.com", "member").await;
+    acme.database.set_only_role("acme", "bob@example.com", "member").await;
     for path in ["audit-events", "audit/verify", "exports/audit-events.jsonl"] {
         acme.bob.get(&format!("{ACME}/{path}")).await.problem(403, "FORBIDDEN");
     }
@@ -216,8 +216,8 @@ async fn nobody_sees_the_log_of_another_organization() {
 
 #[tokio::test]
 async fn everybody_sees_what_he_did_wherever_and_nothing_else() {
-    let acme = Acme::new().await;
-    acme.bob.found("bobs").await;
+    let acme = OrgWithOwner::new().await;
+    acme.bob.create_organization("bobs").await;
     acme.bob.patch("/api/v1/users/me", json!({ "first_name": "Bob" })).await.expect(200);
     let his = listed(&acme.bob, ACTIVITY, "").await;
     assert!(
@@ -242,25 +242,25 @@ async fn everybody_sees_what_he_did_wherever_and_nothing_else() {
 
 #[tokio::test]
 async fn operators_look_into_the_log_of_the_platform_and_prove_it() {
-    let acme = Acme::new().await;
-    let events = listed(&acme.operator, ADMIN, "action=session.created").await;
+    let acme = OrgWithOwner::new().await;
+    let events = listed(&acme.superuser, ADMIN, "action=session.created").await;
     assert!(events.len() >= 3 && events.iter().all(|event| event["action"] == "session.created"));
-    let his = listed(&acme.operator, ADMIN, &format!("actor={}", acme.bob_id)).await;
+    let his = listed(&acme.superuser, ADMIN, &format!("actor={}", acme.bob_id)).await;
     let actions: Vec<_> = his.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["session.created", "user.registered"]);
     let person = json!({ "email": "new@example.com", "password": PASSWORD });
-    acme.operator.post("/api/v1/admin/users", person).await.expect(201);
-    let newest = listed(&acme.operator, ADMIN, "").await.remove(0);
+    acme.superuser.post("/api/v1/admin/users", person).await.expect(201);
+    let newest = listed(&acme.superuser, ADMIN, "").await.remove(0);
     assert_eq!((&newest["action"], &newest["actor"]["kind"]), (&json!("user.created"), &json!("superuser")));
     let written = "SELECT count(*) FROM audit_events WHERE seq IS NULL";
-    eventually("all is sealed", async || acme.vault.scalar(written).await == 0).await;
-    let report = acme.operator.get("/api/v1/admin/audit/verify").await.expect(200);
+    eventually("all is sealed", async || acme.database.scalar(written).await == 0).await;
+    let report = acme.superuser.get("/api/v1/admin/audit/verify").await.expect(200);
     assert!(report["valid"] == true && report["events"].as_i64() > Some(8), "{report}");
 }
 
 #[tokio::test]
 async fn what_is_signed_is_shown_with_the_keys_that_verify_it() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let verify = async || acme.ada.get(&format!("{ACME}/audit/verify")).await.expect(200);
     eventually("all is sealed", async || verify().await["events"] == 6).await;
     let (report, keys) = (verify().await, acme.server.client().get("/.well-known/audit-keys.json").await);

@@ -84,9 +84,9 @@ async fn an_address_belongs_to_one_account_however_it_is_spelled() {
 async fn who_registers_twice_is_told_of_the_address() {
     let (server, anybody) = with_ada().await;
     anybody.post(REGISTER, ada()).await.problem(409, "EMAIL_TAKEN");
-    let vault = server.vault().await;
+    let database = server.database().await;
     for table in ["users", "credentials", "organizations", "outbox"] {
-        assert_eq!(vault.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
     }
 }
 
@@ -116,7 +116,7 @@ async fn nobody_gives_himself_what_is_not_his_to_give() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [format!("{field} UNKNOWN_FIELD")]);
     }
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_wrong_password_and_an_unknown_name_are_told_alike() {
         let problem = reply.problem(401, "INVALID_CREDENTIALS");
         let sentence = "Invalid email or password. Please check your credentials and try again.";
         assert_eq!(problem["message"], sentence);
-        told.push((reply.told(), reply.header("www-authenticate").map(str::to_owned)));
+        told.push((reply.outcome(), reply.header("www-authenticate").map(str::to_owned)));
     }
     assert!(told.iter().all(|other| *other == told[0]), "{told:#?}");
 }
@@ -184,8 +184,8 @@ async fn one_logs_in_by_one_name() {
 async fn a_password_is_kept_as_an_argon2id_hash() {
     let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
     server.client().register("ada@example.com").await;
-    let vault = server.vault().await;
-    let hash = vault.text("SELECT secret_hash FROM credentials").await;
+    let database = server.database().await;
+    let hash = database.text("SELECT secret_hash FROM credentials").await;
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     assert_eq!(hash.matches('$').count(), 5, "{hash}");
 }
@@ -194,8 +194,8 @@ async fn a_password_is_kept_as_an_argon2id_hash() {
 async fn a_deactivated_account_is_shut_out_at_once() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    server.vault().await.execute("UPDATE users SET is_active = false").await;
+    ada.create_organization("acme").await;
+    server.database().await.execute("UPDATE users SET is_active = false").await;
     for path in [ME, "/api/v1/organizations/acme"] {
         ada.get(path).await.problem(401, "INVALID_TOKEN");
     }
@@ -208,7 +208,7 @@ async fn a_deactivated_account_is_shut_out_at_once() {
 async fn a_deleted_account_is_none_and_frees_its_names() {
     let (server, anybody) = with_ada().await;
     let token = anybody.log_in("ada@example.com", PASSWORD).await;
-    server.vault().await.execute("UPDATE users SET deleted_at = created_at").await;
+    server.database().await.execute("UPDATE users SET deleted_at = created_at").await;
     token.get(ME).await.problem(401, "INVALID_TOKEN");
     let log_in = json!({ "username": "ada", "password": PASSWORD });
     anybody.post(LOG_IN, log_in.clone()).await.problem(401, "INVALID_CREDENTIALS");
@@ -222,11 +222,11 @@ async fn a_session_that_has_ended_is_worth_nothing() {
     for end in ["revoked_at = created_at", "expires_at = created_at"] {
         let server = Server::start().await;
         let ada = server.client().register("ada@example.com").await;
-        ada.found("acme").await;
+        ada.create_organization("acme").await;
         let elsewhere = server.client().log_in("ada@example.com", PASSWORD).await;
-        let vault = server.vault().await;
+        let database = server.database().await;
         let first = "SELECT min(auth_time) FROM sessions";
-        let ended = vault.execute(&format!("UPDATE sessions SET {end} WHERE auth_time = ({first})")).await;
+        let ended = database.execute(&format!("UPDATE sessions SET {end} WHERE auth_time = ({first})")).await;
         assert_eq!(ended, 1);
         for path in [ME, "/api/v1/organizations/acme"] {
             ada.get(path).await.problem(401, "INVALID_TOKEN");

@@ -35,7 +35,7 @@ impl Door {
 async fn doors(server: &Server) -> Vec<Door> {
     let anybody = server.client();
     let ada = anybody.register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let projects = "/api/v1/organizations/acme/projects";
     let project = ada.post(projects, json!({ "code": "P", "name": "P" })).await;
     project.expect(201);
@@ -73,12 +73,12 @@ async fn doors(server: &Server) -> Vec<Door> {
 
 /// Everything that the doors could have changed.
 async fn rows(server: &Server) -> String {
-    let vault = server.vault().await;
+    let database = server.database().await;
     let mut rows = Vec::new();
     for table in ["users", "sessions", "organizations", "projects", "audit_events", "outbox"] {
-        rows.push(vault.scalar(&format!("SELECT count(*) FROM {table}")).await.to_string());
+        rows.push(database.scalar(&format!("SELECT count(*) FROM {table}")).await.to_string());
     }
-    rows.join(" ") + &vault.text("SELECT name FROM projects").await
+    rows.join(" ") + &database.text("SELECT name FROM projects").await
 }
 
 #[tokio::test]

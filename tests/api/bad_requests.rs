@@ -11,7 +11,7 @@ const ID: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 async fn with_project() -> (Server, Client, String) {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let made = ada
         .post("/api/v1/organizations/acme/projects", json!({ "code": "P", "name": "P" }))
         .await
@@ -158,7 +158,7 @@ async fn head_answers_as_get_does_without_a_body() {
 async fn an_unknown_parameter_is_refused_and_the_document_says_so() {
     let (server, _, path) = with_project().await;
     // Who may ask everything: others learn of what only operators ask that they may not.
-    server.vault().await.execute("UPDATE users SET is_superuser = true").await;
+    server.database().await.execute("UPDATE users SET is_superuser = true").await;
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     let id = path.rsplit('/').next().unwrap();
     let mut undocumented = Vec::new();

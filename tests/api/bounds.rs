@@ -11,7 +11,7 @@ const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 async fn acme() -> (Server, Client) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 

@@ -7,7 +7,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use insula_tests::{PASSWORD, Server, Workplace, eventually, insula};
+use insula_tests::{PASSWORD, Server, TestEnv, eventually, insula};
 use serde_json::json;
 
 const KEY: &str = "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV";
@@ -33,7 +33,7 @@ fn complaints(output: &Output, code: i32) -> Vec<String> {
 
 #[tokio::test]
 async fn production_refuses_what_is_insecure_a_line_each() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let short = "x1y2z3";
     for (key, url, named) in [
         (Some(short), Some(URL), &["INSULA_SECRET_KEY"][..]),
@@ -47,23 +47,23 @@ async fn production_refuses_what_is_insecure_a_line_each() {
         let mut envs: Vec<_> = settings.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
         envs.push(PRODUCTION[0]);
         for command in [&["serve", "--port", "0"][..], &["config", "check"]] {
-            let complaints = complaints(&workplace.insula(command, &envs), 78);
+            let complaints = complaints(&env.insula(command, &envs), 78);
             let names: Vec<_> = complaints.iter().map(|line| line.split(':').next().unwrap()).collect();
             assert_eq!(names, named, "{complaints:?}");
             assert!(!complaints.concat().contains(short), "{complaints:?}");
         }
     }
-    assert!(workplace.insula(&["config", "check"], &PRODUCTION).status.success());
+    assert!(env.insula(&["config", "check"], &PRODUCTION).status.success());
 }
 
 #[tokio::test]
 async fn production_refuses_what_is_for_trying_things_out() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     for command in [["seed", "demo"], ["migrate", "fresh"]] {
-        let complaints = complaints(&workplace.insula(&command, &PRODUCTION), 78);
+        let complaints = complaints(&env.insula(&command, &PRODUCTION), 78);
         assert!(complaints.len() == 1 && complaints[0].contains("refused in production"), "{complaints:?}");
     }
-    assert_eq!(workplace.folder().read_dir().unwrap().count(), 0);
+    assert_eq!(env.folder().read_dir().unwrap().count(), 0);
 }
 
 #[test]
@@ -91,27 +91,27 @@ fn a_setting_that_is_none_is_refused_with_the_nearest_one() {
 
 #[tokio::test]
 async fn a_setting_may_stand_in_a_file_of_its_own_but_not_twice() {
-    let workplace = Workplace::new().await;
-    let file = workplace.folder().join("key");
+    let env = TestEnv::new().await;
+    let file = env.folder().join("key");
     std::fs::write(&file, format!("{KEY}\n")).unwrap();
     let file = file.to_str().unwrap();
     let mut envs = vec![PRODUCTION[0], PRODUCTION[2], ("INSULA_SECRET_KEY_FILE", file)];
-    assert!(workplace.insula(&["config", "check"], &envs).status.success());
+    assert!(env.insula(&["config", "check"], &envs).status.success());
     envs.push(PRODUCTION[1]);
-    let twice = complaints(&workplace.insula(&["config", "check"], &envs), 78);
+    let twice = complaints(&env.insula(&["config", "check"], &envs), 78);
     assert!(twice.len() == 1 && twice[0].contains("INSULA_SECRET_KEY_FILE"), "{twice:?}");
     let nowhere = [("INSULA_SECRET_KEY_FILE", "/nowhere/key")];
-    let missing = complaints(&workplace.insula(&["config", "check"], &nowhere), 78);
+    let missing = complaints(&env.insula(&["config", "check"], &nowhere), 78);
     assert!(missing.len() == 1 && missing[0].contains("/nowhere/key"), "{missing:?}");
 }
 
 #[tokio::test]
 async fn the_stronger_source_of_a_setting_wins_and_is_named() {
-    let workplace = Workplace::new().await;
-    let folder = workplace.folder();
-    let printed = |arguments: &[&str], env: Option<&str>| {
-        let mut command = workplace.command(&[&["config", "print"], arguments].concat());
-        command.env_remove("INSULA_DATA_DIR").envs(env.map(|value| ("INSULA_DATA_DIR", value)));
+    let env = TestEnv::new().await;
+    let folder = env.folder();
+    let printed = |arguments: &[&str], data_dir: Option<&str>| {
+        let mut command = env.command(&[&["config", "print"], arguments].concat());
+        command.env_remove("INSULA_DATA_DIR").envs(data_dir.map(|value| ("INSULA_DATA_DIR", value)));
         let output = out(&command.output().unwrap());
         let line = output.lines().find(|line| line.starts_with("INSULA_DATA_DIR ")).unwrap();
         line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>().join(" ")
@@ -177,8 +177,8 @@ fn shells_can_complete_it() {
 }
 
 /// Runs `create-superuser` with this line on stdin.
-fn create_superuser(workplace: &Workplace, email: &str, password: &str) -> Output {
-    let mut command = workplace.command(&["create-superuser", "--email", email, "--password-stdin"]);
+fn create_superuser(env: &TestEnv, email: &str, password: &str) -> Output {
+    let mut command = env.command(&["create-superuser", "--email", email, "--password-stdin"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("RUST_LOG", "off");
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
@@ -187,37 +187,35 @@ fn create_superuser(workplace: &Workplace, email: &str, password: &str) -> Outpu
 
 #[tokio::test]
 async fn an_operator_is_made_once_and_keeps_his_password() {
-    let workplace = Workplace::new().await;
-    let made = create_superuser(&workplace, "root@example.com", PASSWORD);
+    let env = TestEnv::new().await;
+    let made = create_superuser(&env, "root@example.com", PASSWORD);
     assert_eq!(out(&made), "root@example.com is now a superuser\n");
-    let again = create_superuser(&workplace, "Root@Example.com", "another long password");
+    let again = create_superuser(&env, "Root@Example.com", "another long password");
     assert!(again.status.success() && out(&again).contains("nothing was changed"), "{again:?}");
 
-    let server = Server::builder().workplace(&workplace).start().await;
+    let server = Server::builder().test_env(&env).start().await;
     let root = server.client().log_in("root@example.com", PASSWORD).await;
     assert_eq!(root.get("/api/v1/users/me").await.expect(200)["is_superuser"], true);
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
 async fn an_account_that_is_made_an_operator_is_its_operators_alone() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    assert!(
-        create_superuser(server.workplace(), "ada@example.com", "another long password").status.success()
-    );
+    assert!(create_superuser(server.test_env(), "ada@example.com", "another long password").status.success());
     // The previous creator of the account has no access.
     eventually("the account's sessions end", async || ada.get("/api/v1/users/me").await.status == 401).await;
     let old = json!({ "email": "ada@example.com", "password": PASSWORD });
     server.client().post("/api/v1/auth/login", old).await.problem(401, "INVALID_CREDENTIALS");
-    let operator = server.client().log_in("ada@example.com", "another long password").await;
-    assert_eq!(operator.get("/api/v1/users/me").await.expect(200)["is_superuser"], true);
+    let superuser = server.client().log_in("ada@example.com", "another long password").await;
+    assert_eq!(superuser.get("/api/v1/users/me").await.expect(200)["is_superuser"], true);
 }
 
 #[tokio::test]
 async fn an_operator_needs_a_sound_address_and_password() {
-    let workplace = Workplace::new().await;
-    assert!(workplace.insula(&["migrate", "up"], &[]).status.success());
+    let env = TestEnv::new().await;
+    assert!(env.insula(&["migrate", "up"], &[]).status.success());
     for (email, password, named) in [
         ("root@example.com", "1234567", "password"),
         ("root@example.com", "", "password"),
@@ -225,21 +223,20 @@ async fn an_operator_needs_a_sound_address_and_password() {
         ("root@example.com", "root@example.com", "password"),
         ("root", PASSWORD, "e-mail"),
     ] {
-        let complaints = complaints(&create_superuser(&workplace, email, password), 1);
+        let complaints = complaints(&create_superuser(&env, email, password), 1);
         assert!(complaints.len() == 1 && complaints[0].starts_with(named), "{complaints:?}");
     }
     for arguments in [&["create-superuser"][..], &["create-superuser", "--email", "root@example.com"]] {
-        complaints(&workplace.insula(arguments, &[]), 1);
+        complaints(&env.insula(arguments, &[]), 1);
     }
-    assert_eq!(workplace.vault().await.scalar("SELECT count(*) FROM users").await, 0);
+    assert_eq!(env.database().await.scalar("SELECT count(*) FROM users").await, 0);
 }
 
 #[tokio::test]
 async fn the_first_operator_can_stand_in_the_settings() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     for password in [PASSWORD, "another long password"] {
-        let start =
-            Server::builder().workplace(&workplace).env("INSULA_FIRST_SUPERUSER_EMAIL", "root@example.com");
+        let start = Server::builder().test_env(&env).env("INSULA_FIRST_SUPERUSER_EMAIL", "root@example.com");
         let server = start.env("INSULA_FIRST_SUPERUSER_PASSWORD", password).start().await;
         let root = server.client().log_in("root@example.com", PASSWORD).await;
         assert_eq!(root.get("/api/v1/users/me").await.expect(200)["is_superuser"], true);
@@ -261,25 +258,25 @@ fn the_data_folder_is_for_its_owner_alone() {
 
 #[tokio::test]
 async fn the_demo_is_sown_once() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let tables = ["users", "members", "roles", "projects", "organizations", "credentials"];
     let mut found = Vec::new();
     for _ in 0..2 {
-        let output = workplace.insula(&["seed", "demo"], &[]);
+        let output = env.insula(&["seed", "demo"], &[]);
         assert!(output.status.success(), "{output:?}");
-        let file = workplace.folder().join("demo.txt");
+        let file = env.folder().join("demo.txt");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let mut state = vec![std::fs::read_to_string(file).unwrap()];
-        let vault = workplace.vault().await;
+        let database = env.database().await;
         for table in tables {
-            state.push(vault.scalar(&format!("SELECT count(*) FROM {table}")).await.to_string());
+            state.push(database.scalar(&format!("SELECT count(*) FROM {table}")).await.to_string());
         }
         found.push((state, out(&output).contains("nothing was changed")));
     }
     assert_eq!((found[0].1, found[1].1), (false, true));
     assert_eq!(found[0].0, found[1].0);
 
-    let server = Server::builder().workplace(&workplace).start().await;
+    let server = Server::builder().test_env(&env).start().await;
     let password = found[0].0[0].trim();
     for person in ["olivia", "adam", "mia", "victor", "root"] {
         server.client().log_in(&format!("{person}@demo.example"), password).await;

@@ -10,10 +10,10 @@ const ME: &str = "/api/v1/users/me";
 /// shares a clock.
 async fn two(seconds: i32) -> Option<(Server, Server)> {
     let here = Server::start().await;
-    if !here.workplace().is_postgres() {
+    if !here.test_env().is_postgres() {
         return None;
     }
-    let there = Server::builder().clock(seconds).workplace(here.workplace()).start().await;
+    let there = Server::builder().clock(seconds).test_env(here.test_env()).start().await;
     Some((here, there))
 }
 
@@ -60,12 +60,13 @@ fn seconds_behind(text: &str) -> Option<u32> {
 #[tokio::test]
 async fn operators_are_told_that_the_clock_of_a_server_differs() {
     let Some((here, there)) = two(-20).await else { return };
-    let is_told = |text: &str| seconds_behind(text).is_some_and(|seconds| (18..=22).contains(&seconds));
+    let is_acknowledged =
+        |text: &str| seconds_behind(text).is_some_and(|seconds| (18..=22).contains(&seconds));
     let ready = there.client().get("/readyz").await.expect(200);
-    assert!(ready["status"] == "ready" && is_told(ready["warnings"][0].as_str().unwrap()), "{ready}");
-    let ops = there.operations().await.get("/readyz").await.expect(200);
-    assert!(ops["status"] == "ok" && is_told(ops["warnings"][0].as_str().unwrap()), "{ops}");
-    assert!(is_told(&there.log()), "{}", there.log());
+    assert!(ready["status"] == "ready" && is_acknowledged(ready["warnings"][0].as_str().unwrap()), "{ready}");
+    let ops = there.ops_client().await.get("/readyz").await.expect(200);
+    assert!(ops["status"] == "ok" && is_acknowledged(ops["warnings"][0].as_str().unwrap()), "{ops}");
+    assert!(is_acknowledged(&there.log()), "{}", there.log());
     assert_eq!(here.client().get("/readyz").await.expect(200), json!({ "status": "ready" }));
     assert!(!here.log().contains("clock of the database"), "{}", here.log());
 }

@@ -1,6 +1,6 @@
 //! Several processes on one database: what one changes counts at once there, and soon on the others.
 
-use insula_tests::{Client, Demo, PASSWORD, Relay, Server, Workplace, eventually, redis};
+use insula_tests::{Client, DemoFixture, PASSWORD, Server, TcpProxy, TestEnv, eventually, redis};
 use serde_json::json;
 
 const SESSIONS: &str = "/api/v1/users/me/sessions";
@@ -12,9 +12,9 @@ const LONG: (&str, &str) = ("INSULA_SESSION_CACHE_TTL", "3600");
 
 /// Two processes on one database.
 async fn two(settings: &[(&str, &str)]) -> (Server, Server) {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let start = || {
-        let start = Server::builder().workplace(&workplace);
+        let start = Server::builder().test_env(&env);
         settings.iter().fold(start, |start, (name, value)| start.env(name, value)).start()
     };
     (start().await, start().await)
@@ -32,7 +32,7 @@ async fn ada(a: &Server, b: &Server) -> (Client, Client) {
 }
 
 async fn found_acme(server: &Server) {
-    server.client().register("ada@example.com").await.found("acme").await;
+    server.client().register("ada@example.com").await.create_organization("acme").await;
 }
 
 /// Reads, which may be answered from memory.
@@ -86,16 +86,16 @@ async fn a_warm_read_asks_for_nothing_but_what_it_reads() {
     let server = Server::builder().env(LONG.0, LONG.1).start().await;
     found_acme(&server).await;
     let (ada, _) = ada(&server, &server).await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let projects = &format!("{ACME}/projects");
     // Without these nobody's right can be looked up.
     for table in ["sessions", "members"] {
-        vault.execute(&format!("ALTER TABLE {table} RENAME TO elsewhere")).await;
+        database.execute(&format!("ALTER TABLE {table} RENAME TO elsewhere")).await;
         for path in [ACME, projects] {
             ada.get(path).await.expect(200);
         }
         ada.post(projects, json!({ "code": table, "name": table })).await.problem(500, "INTERNAL_ERROR");
-        vault.execute(&format!("ALTER TABLE elsewhere RENAME TO {table}")).await;
+        database.execute(&format!("ALTER TABLE elsewhere RENAME TO {table}")).await;
         ada.post(projects, json!({ "code": table, "name": table })).await.expect(201);
     }
     // And what it reads is read.
@@ -107,21 +107,21 @@ async fn zero_switches_memory_off() {
     let server = Server::builder().env(LONG.0, "0").start().await;
     found_acme(&server).await;
     let (ada, _) = ada(&server, &server).await;
-    server.vault().await.execute("UPDATE sessions SET revoked_at = created_at").await;
+    server.database().await.execute("UPDATE sessions SET revoked_at = created_at").await;
     assert!(is_out(&ada).await);
 }
 
 #[tokio::test]
 async fn what_nobody_tells_is_noticed_soon() {
-    let demo = Demo::start().await;
-    let (mia, vault) = (demo.person("mia").await, demo.server.vault().await);
-    let path = format!("/api/v1/organizations/{}", Demo::SLUG);
+    let demo = DemoFixture::start().await;
+    let (mia, database) = (demo.user("mia").await, demo.server.database().await);
+    let path = format!("/api/v1/organizations/{}", DemoFixture::SLUG);
     let hers = "(SELECT id FROM users WHERE email = 'mia@demo.example')";
     mia.get(&path).await.expect(200);
-    vault.execute(&format!("UPDATE members SET status = 'removed' WHERE user_id IN {hers}")).await;
+    database.execute(&format!("UPDATE members SET status = 'removed' WHERE user_id IN {hers}")).await;
     eventually("she is a stranger", async || mia.get(&path).await.status == 404).await;
     mia.get(SESSIONS).await.expect(200);
-    vault.execute(&format!("UPDATE users SET is_active = false WHERE id IN {hers}")).await;
+    database.execute(&format!("UPDATE users SET is_active = false WHERE id IN {hers}")).await;
     eventually("she is out", async || mia.get(SESSIONS).await.status == 401).await;
 }
 
@@ -141,15 +141,15 @@ async fn redis_tells_the_other_process() {
 #[tokio::test]
 async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
     let Some(redis) = redis() else { return };
-    let relay = Relay::to(&redis).await;
-    let (a, b) = two(&[LONG, ("REDIS_URL", &format!("redis://{}", relay.address()))]).await;
+    let proxy = TcpProxy::to(&redis).await;
+    let (a, b) = two(&[LONG, ("REDIS_URL", &format!("redis://{}", proxy.address()))]).await;
     found_acme(&a).await;
     // Both are linked once this was told.
     let (here, there) = ada(&a, &b).await;
     here.request("POST", LOG_OUT).await.expect(204);
     eventually("Redis tells it", async || is_out(&there).await).await;
 
-    relay.cut();
+    proxy.cut();
     let (here, there) = ada(&a, &b).await;
     here.request("POST", LOG_OUT).await.expect(204);
     assert!(is_out(&here).await && !is_out(&there).await);
@@ -159,7 +159,7 @@ async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
     })
     .await;
 
-    relay.mend();
+    proxy.mend();
     eventually("everything is asked again", async || is_out(&there).await).await;
     eventually("it is told", async || b.log().contains("Redis available again for cache invalidation")).await;
 }
@@ -182,7 +182,7 @@ async fn without_redis_everything_works_and_one_line_says_so() {
 
 #[tokio::test]
 async fn a_redis_url_that_is_none_is_a_fault_of_the_configuration() {
-    let output = Workplace::new().await.insula(
+    let output = TestEnv::new().await.insula(
         &["serve", "--port", "0"],
         &[("REDIS_URL", "http://:hunter2@example.com"), ("RUST_LOG", "off")],
     );

@@ -1,6 +1,6 @@
 //! `If-Match` and `If-None-Match` as they come back through proxies, which change the tags that we show.
 
-use insula_tests::{Client, Demo, Reply, Server};
+use insula_tests::{Client, DemoFixture, Reply, Server};
 use serde_json::json;
 
 use crate::members;
@@ -12,7 +12,7 @@ const LOCK: &str = "/api/v1/organizations/acme/period-lock";
 async fn acme() -> (Server, Client) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 
@@ -94,8 +94,8 @@ async fn what_is_unchanged_is_so_behind_a_proxy_too() {
 
 #[tokio::test]
 async fn a_member_and_a_role_are_changed_behind_a_proxy_too() {
-    let demo = Demo::start().await;
-    let adam = demo.person("adam").await;
+    let demo = DemoFixture::start().await;
+    let adam = demo.user("adam").await;
     let path = members::path(&adam, "mia").await;
     let tag = adam.get(&path).await.header("etag").unwrap().to_owned();
     let (member, user) = tag.trim_matches('"').split_once('.').unwrap();

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use insula_tests::{Workplace, insula};
+use insula_tests::{TestEnv, insula};
 
 const KEY: &str = "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV";
 
@@ -20,7 +20,7 @@ fn complaint(output: &Output, code: i32) -> String {
 
 /// Runs a command in a folder, with these variables alone.
 fn run_in(folder: &Path, arguments: &[&str], envs: &[(&str, &str)]) -> Output {
-    let mut command = Workplace::on_sqlite().command(arguments);
+    let mut command = TestEnv::on_sqlite().command(arguments);
     command.current_dir(folder).env_remove("DATABASE_URL").env_remove("INSULA_DATA_DIR");
     command.envs(envs.iter().copied()).output().unwrap()
 }

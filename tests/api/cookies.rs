@@ -80,7 +80,7 @@ async fn what_changes_something_needs_the_csrf_token_of_the_session() {
     refused(ada.forged("POST", "/api/v1/organizations/nowhere/projects").json(json!({}))).await;
     ada.post(ORGANIZATIONS, acme()).await.expect(201);
     assert_eq!(
-        server.vault().await.scalar("SELECT count(*) FROM organizations WHERE slug = 'acme'").await,
+        server.database().await.scalar("SELECT count(*) FROM organizations WHERE slug = 'acme'").await,
         1
     );
 }

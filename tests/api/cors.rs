@@ -14,7 +14,7 @@ async fn start() -> Server {
         .env("INSULA_TRUSTED_ORIGINS", "https://console.example, http://localhost:5173")
         .start()
         .await;
-    server.client().register("ada@example.com").await.found("acme").await;
+    server.client().register("ada@example.com").await.create_organization("acme").await;
     server
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Client, Relay, Reply, Server, Vault, Workplace, eventually, together};
+use insula_tests::{Client, Reply, Server, TcpProxy, TestDatabase, TestEnv, concurrently, eventually};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -15,16 +15,16 @@ const SECONDS: Duration = Duration::from_secs(10);
 struct Place {
     server: Server,
     ada: Client,
-    vault: Vault,
+    database: TestDatabase,
     made: u32,
 }
 
 impl Place {
     async fn of(server: Server) -> Self {
         let ada = server.client().register("ada@example.com").await;
-        ada.found("acme").await;
-        let vault = server.vault().await;
-        Self { server, ada, vault, made: 0 }
+        ada.create_organization("acme").await;
+        let database = server.database().await;
+        Self { server, ada, database, made: 0 }
     }
 
     async fn writes(&mut self) -> Reply {
@@ -47,7 +47,7 @@ impl Place {
         }
         let problem = reply.problem(503, "UNAVAILABLE");
         let reason = problem["reason"].as_str().map(str::to_owned);
-        let told = self.server.operations().await.get("/readyz").await;
+        let told = self.server.ops_client().await.get("/readyz").await;
         if told.status == 503 {
             assert_eq!(told.json()["reason"].as_str(), reason.as_deref());
         }
@@ -78,38 +78,35 @@ fn is_put_off(reply: &Reply, code: &str) {
 
 /// A PostgreSQL database; `None` where the suite runs on SQLite.
 async fn on_postgres() -> Option<Place> {
-    let workplace = Workplace::new().await;
-    if !workplace.is_postgres() {
+    let env = TestEnv::new().await;
+    if !env.is_postgres() {
         return None;
     }
     Some(
-        Place::of(
-            Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2").workplace(&workplace).start().await,
-        )
-        .await,
+        Place::of(Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2").test_env(&env).start().await)
+            .await,
     )
 }
 
 /// As the end of a server does: every connection of the program is ended.
-async fn end_connections(vault: &Vault) {
+async fn end_connections(database: &TestDatabase) {
     let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND application_name = 'insula'";
-    vault.scalar(sql).await;
+    database.scalar(sql).await;
     sleep(Duration::from_millis(100)).await;
 }
 
-async fn alter(vault: &Vault, change: &str) {
-    let name = vault.text("SELECT current_database()::text").await;
-    vault.execute(&format!("ALTER DATABASE {name} {change}")).await;
+async fn alter(database: &TestDatabase, change: &str) {
+    let name = database.text("SELECT current_database()::text").await;
+    database.execute(&format!("ALTER DATABASE {name} {change}")).await;
 }
 
 #[tokio::test]
 async fn a_full_disk_is_survived_without_a_restart() {
-    let workplace = Workplace::on_sqlite();
-    let mut place = Place::of(
-        Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2").workplace(&workplace).start().await,
-    )
-    .await;
+    let env = TestEnv::on_sqlite();
+    let mut place =
+        Place::of(Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2").test_env(&env).start().await)
+            .await;
     for _ in 0..2 {
         place.writes().await.expect(201);
         place.server.limit_files(Some(4096));
@@ -127,24 +124,24 @@ async fn a_full_disk_is_survived_without_a_restart() {
         eventually("the server is ready", async || place.reason().await.is_none()).await;
         place.recovers().await;
     }
-    let made = place.vault.scalar("SELECT count(*) FROM projects").await;
+    let made = place.database.scalar("SELECT count(*) FROM projects").await;
     let told = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
-    assert_eq!(made, place.vault.scalar(told).await);
+    assert_eq!(made, place.database.scalar(told).await);
 }
 
 #[tokio::test]
 async fn a_server_that_became_read_only_is_waited_for() {
     let Some(mut place) = on_postgres().await else { return };
-    alter(&place.vault, "SET default_transaction_read_only = on").await;
-    end_connections(&place.vault).await;
+    alter(&place.database, "SET default_transaction_read_only = on").await;
+    end_connections(&place.database).await;
     for _ in 0..5 {
         is_put_off(&place.writes().await, "STORAGE_UNAVAILABLE");
         is_put_off(&place.writes_once().await, "STORAGE_UNAVAILABLE");
         place.ada.get(PROJECTS).await.expect(200);
     }
     assert_eq!(place.reason().await.as_deref(), Some("the database is read-only"));
-    // The vault's own connection was there before, and may write.
-    alter(&place.vault, "RESET default_transaction_read_only").await;
+    // The database's own connection was there before, and may write.
+    alter(&place.database, "RESET default_transaction_read_only").await;
     place.recovers().await;
 }
 
@@ -153,9 +150,9 @@ async fn connections_that_are_ended_are_replaced() {
     let Some(mut place) = on_postgres().await else { return };
     for _ in 0..5 {
         place.writes().await.expect(201);
-        end_connections(&place.vault).await;
+        end_connections(&place.database).await;
         place.writes_once().await.expect(201);
-        end_connections(&place.vault).await;
+        end_connections(&place.database).await;
         place.ada.get(PROJECTS).await.expect(200);
     }
 }
@@ -163,39 +160,39 @@ async fn connections_that_are_ended_are_replaced() {
 #[tokio::test]
 async fn a_server_without_a_free_connection_is_waited_for() {
     let Some(mut place) = on_postgres().await else { return };
-    alter(&place.vault, "CONNECTION LIMIT 0").await;
-    end_connections(&place.vault).await;
+    alter(&place.database, "CONNECTION LIMIT 0").await;
+    end_connections(&place.database).await;
     is_put_off(&place.writes().await, "UNAVAILABLE");
     is_put_off(&place.ada.get(PROJECTS).await, "UNAVAILABLE");
     assert_eq!(place.reason().await.as_deref(), Some("the database does not respond"));
-    alter(&place.vault, "CONNECTION LIMIT -1").await;
+    alter(&place.database, "CONNECTION LIMIT -1").await;
     place.recovers().await;
 }
 
 /// What reaches its PostgreSQL through a relay; `None` where the suite runs on SQLite.
-async fn behind_a_relay() -> Option<(Relay, Place)> {
-    let workplace = Workplace::new().await;
-    if !workplace.is_postgres() {
+async fn behind_a_relay() -> Option<(TcpProxy, Place)> {
+    let env = TestEnv::new().await;
+    if !env.is_postgres() {
         return None;
     }
-    let (head, tail) = workplace.database_url().rsplit_once('@').unwrap();
+    let (head, tail) = env.database_url().rsplit_once('@').unwrap();
     let (address, name) = tail.split_once('/').unwrap();
-    let relay = Relay::to(address).await;
-    let url = format!("{head}@{}/{name}", relay.address());
+    let proxy = TcpProxy::to(address).await;
+    let url = format!("{head}@{}/{name}", proxy.address());
     let server = Server::builder()
         .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2")
-        .workplace(&workplace)
+        .test_env(&env)
         .database_url(&url)
         .start()
         .await;
-    Some((relay, Place::of(server).await))
+    Some((proxy, Place::of(server).await))
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_is_waited_for() {
-    let Some((relay, mut place)) = behind_a_relay().await else { return };
+    let Some((proxy, mut place)) = behind_a_relay().await else { return };
     for _ in 0..2 {
-        relay.stop();
+        proxy.stop();
         for _ in 0..3 {
             let since = Instant::now();
             is_put_off(&place.writes_once().await, "UNAVAILABLE");
@@ -203,7 +200,7 @@ async fn a_server_that_hangs_is_waited_for() {
             assert!(since.elapsed() < SECONDS * 2, "{:?}", since.elapsed());
         }
         assert_eq!(place.reason().await.as_deref(), Some("the database does not respond"));
-        relay.mend();
+        proxy.mend();
         place.recovers().await;
     }
 }
@@ -212,9 +209,9 @@ async fn a_server_that_hangs_is_waited_for() {
 #[tokio::test]
 async fn whoever_is_in_the_middle_when_a_server_hangs_is_answered() {
     const LANES: usize = 12;
-    let Some((relay, mut place)) = behind_a_relay().await else { return };
+    let Some((proxy, mut place)) = behind_a_relay().await else { return };
     let ada = place.ada.clone();
-    let work = together(LANES, move |lane| {
+    let work = concurrently(LANES, move |lane| {
         let ada = ada.clone();
         async move {
             for n in 0.. {
@@ -229,10 +226,10 @@ async fn whoever_is_in_the_middle_when_a_server_hangs_is_answered() {
     });
     let hang = async {
         sleep(Duration::from_millis(500)).await;
-        relay.stop();
+        proxy.stop();
     };
     tokio::join!(work, hang);
-    relay.mend();
+    proxy.mend();
     place.recovers().await;
 }
 
@@ -252,15 +249,15 @@ async fn what_postgresql_says_of_itself_is_no_fault_of_the_program() {
              $$ BEGIN RAISE EXCEPTION 'raised' USING ERRCODE = '{code}'; END $$"
         )
     };
-    place.vault.execute(&raises("40001")).await;
-    place.vault.execute("CREATE TRIGGER raises BEFORE INSERT ON projects EXECUTE FUNCTION raises()").await;
+    place.database.execute(&raises("40001")).await;
+    place.database.execute("CREATE TRIGGER raises BEFORE INSERT ON projects EXECUTE FUNCTION raises()").await;
     for (codes, told) in [(TRANSIENT, "UNAVAILABLE"), (UNSTORED, "STORAGE_UNAVAILABLE")] {
         for code in codes {
-            place.vault.execute(&raises(code)).await;
+            place.database.execute(&raises(code)).await;
             is_put_off(&place.writes().await, told);
         }
     }
     assert!(place.reason().await.is_some());
-    place.vault.execute("DROP TRIGGER raises ON projects").await;
+    place.database.execute("DROP TRIGGER raises ON projects").await;
     place.recovers().await;
 }

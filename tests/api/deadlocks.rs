@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use insula_tests::{Operation, Server, Vault, together};
+use insula_tests::{Operation, Server, TestDatabase, concurrently};
 use serde_json::{Value, json};
 use table::{ELSEWHERE, TABLE};
 use world::World;
@@ -51,7 +51,7 @@ async fn work(world: Arc<World>, pairs: Vec<(usize, usize)>, copies: usize) -> O
     for (turn, (one, other)) in pairs.into_iter().enumerate() {
         world.reset(&[TABLE[one].0, TABLE[other].0]).await;
         let rows = [TABLE[one], TABLE[other]];
-        let replies = together(2 * copies, |number| {
+        let replies = concurrently(2 * copies, |number| {
             let (_, ask) = rows[number % 2];
             let request = ask(&world, turn * 8 + number);
             async move { request.await }
@@ -73,11 +73,11 @@ async fn work(world: Arc<World>, pairs: Vec<(usize, usize)>, copies: usize) -> O
 
 /// How many transactions PostgreSQL has ended in this database because they waited for each other. A connection tells it
 /// when it ends.
-async fn deadlocks(vault: &Vault) -> i64 {
-    match vault {
-        Vault::Sqlite(_) => 0,
-        Vault::Postgres(_) => {
-            vault.scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await
+async fn deadlocks(database: &TestDatabase) -> i64 {
+    match database {
+        TestDatabase::Sqlite(_) => 0,
+        TestDatabase::Postgres(_) => {
+            database.scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await
         }
     }
 }
@@ -86,26 +86,26 @@ async fn deadlocks(vault: &Vault) -> i64 {
 async fn no_two_changes_of_one_organization_wait_for_each_other() {
     // Requests wait for each other without a time limit. A failure here was a deadlock that the database ended.
     let builder = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
-    let (server, operator) = builder.start_with_operator().await;
-    refuse_forgotten(&operator.get("/api/v1/openapi.json").await.expect(200));
+    let (server, superuser) = builder.start_with_superuser().await;
+    refuse_forgotten(&superuser.get("/api/v1/openapi.json").await.expect(200));
     let mut worlds = Vec::new();
     for number in 0..WORLDS {
-        worlds.push(Arc::new(World::new(&server, &operator, number).await));
+        worlds.push(Arc::new(World::new(&server, &superuser, number).await));
     }
     let pairs = (0..TABLE.len()).flat_map(|one| (one..TABLE.len()).map(move |other| (one, other)));
     // SQLite commits one after the other, each to the disk, and nobody waits in a circle: every fifth pair is enough.
-    let (copies, part) = if server.workplace().is_postgres() { (2, 1) } else { (1, 5) };
+    let (copies, part) = if server.test_env().is_postgres() { (2, 1) } else { (1, 5) };
     // By the sum, so that every operation is in one of them.
     let pairs: Vec<_> = pairs.filter(|(one, other)| (one + other) % part == 0).collect();
-    let outcomes = together(WORLDS, |number| {
+    let outcomes = concurrently(WORLDS, |number| {
         let pairs = pairs.iter().skip(number).step_by(WORLDS).copied().collect();
         work(Arc::clone(&worlds[number]), pairs, copies)
     });
     let outcomes = outcomes.await;
-    let (vault, workplace) = (server.vault().await, server.workplace().clone());
+    let (database, env) = (server.database().await, server.test_env().clone());
     server.terminate().await;
-    let ended = deadlocks(&vault).await;
-    drop((vault, workplace));
+    let ended = deadlocks(&database).await;
+    drop((database, env));
 
     let faults: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.faults).collect();
     assert!(faults.is_empty(), "{} of {} pairs, {ended} deadlocks: {faults:#?}", faults.len(), pairs.len());
@@ -120,15 +120,15 @@ async fn no_two_changes_of_one_organization_wait_for_each_other() {
 /// Two that want each other's name are both told that it is taken: neither waits for the other to give it up.
 #[tokio::test]
 async fn names_that_are_exchanged_at_once_are_taken() {
-    let (server, operator) =
-        Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start_with_operator().await;
-    let world = World::new(&server, &operator, 0).await;
+    let (server, superuser) =
+        Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start_with_superuser().await;
+    let world = World::new(&server, &superuser, 0).await;
     let tags = world.made_two("/tags", |name| json!({ "name": name })).await;
     let projects = world.made_two("/projects", |name| json!({ "code": name, "name": name })).await;
     let roles = world.made_two("/roles", |name| json!({ "name": name, "permissions": [] })).await;
     let mut organizations = Vec::new();
     for slug in ["left", "right"] {
-        organizations.push(format!("/api/v1/organizations/{}", world.ada.found(slug).await.id));
+        organizations.push(format!("/api/v1/organizations/{}", world.ada.create_organization(slug).await.id));
     }
     let me = "/api/v1/users/me".to_owned();
     for (who, name) in [(&world.ada, "left"), (&world.eve_client, "right")] {
@@ -143,7 +143,7 @@ async fn names_that_are_exchanged_at_once_are_taken() {
     ];
     for (paths, field, code) in &exchanged {
         for _ in 0..20 {
-            let replies = together(2, |number| {
+            let replies = concurrently(2, |number| {
                 let who = if *field == "username" && number == 1 { &world.eve_client } else { &world.ada };
                 let name = ["right", "left"][number];
                 let request = who.patch(&paths[number], json!({ *field: name })).header("if-match", "*");

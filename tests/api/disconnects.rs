@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use insula_tests::{Client, Dice, Server, Vault, together};
+use insula_tests::{Client, Server, TestDatabase, TestRng, concurrently};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, time::sleep};
 
@@ -14,10 +14,10 @@ const LANES: usize = 16;
 
 /// Sends requests and hangs up after a moment of chance: before, while and after the database is asked.
 async fn hangs_up(server: &Server, token: &str, seed: usize) {
-    let mut dice = Dice::new(seed as u64);
+    let mut rng = TestRng::new(seed as u64);
     for round in 0..ROUNDS {
         let body = json!({ "code": format!("P{seed}-{round}"), "name": "Engine" }).to_string();
-        let request = match dice.throw(3) {
+        let request = match rng.below(3) {
             0 => format!("GET {PROJECTS} HTTP/1.1\r\nhost: insula\r\nauthorization: Bearer {token}\r\n\r\n"),
             _ => format!(
                 "POST {PROJECTS} HTTP/1.1\r\nhost: insula\r\nauthorization: Bearer {token}\r\n\
@@ -27,18 +27,18 @@ async fn hangs_up(server: &Server, token: &str, seed: usize) {
         };
         let mut connection = server.connect().await;
         connection.write_all(request.as_bytes()).await.unwrap();
-        sleep(Duration::from_micros(dice.throw(12_000))).await;
+        sleep(Duration::from_micros(rng.below(12_000))).await;
     }
 }
 
 /// Watches for connections of PostgreSQL that stand in a transaction for more than a second.
-async fn stand_in_a_transaction(vault: &Vault) -> i64 {
+async fn stand_in_a_transaction(database: &TestDatabase) -> i64 {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'insula' \
                AND datname = current_database() AND state LIKE 'idle in transaction%' \
                AND state_change < clock_timestamp() - interval '1 second'";
     let mut most = 0;
     for _ in 0..25 {
-        most = most.max(vault.scalar(sql).await);
+        most = most.max(database.scalar(sql).await);
         sleep(Duration::from_millis(100)).await;
     }
     most
@@ -61,28 +61,28 @@ async fn who_hangs_up_leaves_nothing_behind() {
             .start()
             .await,
     );
-    let vault = server.vault().await;
+    let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let token = ada.token().to_owned();
-    together(LANES, |seed| {
+    concurrently(LANES, |seed| {
         let (server, token) = (Arc::clone(&server), token.clone());
         async move { hangs_up(&server, &token, seed).await }
     })
     .await;
     // Every request after them is answered, whichever connection it is given.
-    together(LANES, |who| {
+    concurrently(LANES, |who| {
         let ada = ada.clone();
         async move { is_served(&ada, who).await }
     })
     .await;
-    if let Vault::Postgres(_) = vault {
-        assert_eq!(stand_in_a_transaction(&vault).await, 0);
+    if let TestDatabase::Postgres(_) = database {
+        assert_eq!(stand_in_a_transaction(&database).await, 0);
     }
     is_served(&ada, LANES).await;
     // Of each change all or nothing is there.
-    let made = vault.scalar("SELECT count(*) FROM projects").await;
+    let made = database.scalar("SELECT count(*) FROM projects").await;
     let told = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
-    assert_eq!(made, vault.scalar(told).await);
+    assert_eq!(made, database.scalar(told).await);
     assert!(made >= 17 * 8);
 }

@@ -24,9 +24,9 @@ async fn the_log_in_that_it_shows_is_one() {
 
 #[tokio::test]
 async fn of_members_that_exclude_each_other_it_asks_for_one() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let document = document(&server).await;
-    let asked = operator.get("/api/v1/users/me").await.expect(200)["id"].clone();
+    let asked = superuser.get("/api/v1/users/me").await.expect(200)["id"].clone();
     let new = json!({"name": "Acme", "slug": "acme"});
     let with = |members: &[(&str, &Value)]| {
         let mut body = new.clone();
@@ -43,13 +43,13 @@ async fn of_members_that_exclude_each_other_it_asks_for_one() {
         (with(&[id, ("owner_email", &Value::Null)]), 201),
     ] {
         assert_eq!(jsonschema::is_valid(&schema, &body), status == 201, "{body}");
-        operator.post("/api/v1/admin/organizations", body).await.expect(status);
+        superuser.post("/api/v1/admin/organizations", body).await.expect(status);
     }
 }
 
 #[tokio::test]
 async fn a_version_is_required_where_its_absence_is_refused() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let document = document(&server).await;
     let ada = server.client().register("ada@example.com").await.get("/api/v1/users/me").await.expect(200);
     let ada = ada["id"].as_str().unwrap().to_owned();
@@ -62,17 +62,17 @@ async fn a_version_is_required_where_its_absence_is_refused() {
             continue;
         };
         // Everything that it names is there, and is nobody else's.
-        let own = operator.found(&operation.id.to_lowercase()).await;
+        let own = superuser.create_organization(&operation.id.to_lowercase()).await;
         let mut path = operation.path.clone();
         for name in operation.parameters() {
             let id = match name {
                 "org" | "organization" => own.id.clone(),
                 "user" => ada.clone(),
-                name => isolation::id(&isolation::make(&operator, &own, name, "ONE").await).to_owned(),
+                name => isolation::id(&isolation::make(&superuser, &own, name, "ONE").await).to_owned(),
             };
             path = path.replace(&format!("{{{name}}}"), &id);
         }
-        let asked = operation.request(&operator, &path).await;
+        let asked = operation.request(&superuser, &path).await;
         let is_refused = asked.status == 428;
         assert_eq!(version["required"], is_refused, "{}: {}", operation.id, asked.text());
         assert_eq!(operation.answers.contains(&428), is_refused, "{}", operation.id);

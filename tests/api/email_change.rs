@@ -28,7 +28,7 @@ async fn person(server: &Server, inbox: &Inbox, email: &str) -> Client {
     let reply = server.client().post(REGISTER, person).await;
     if reply.status == 202 {
         // Where accounts are hidden, nobody logs in before the address is verified.
-        inbox.prove(&server.client(), email).await;
+        inbox.verify_email(&server.client(), email).await;
         return server.client().log_in(email, PASSWORD).await;
     }
     reply.expect(201);
@@ -68,14 +68,14 @@ async fn an_address_changes_when_the_new_mailbox_confirms() {
     follow(&server.client(), VERIFY, &confirm.token).await.problem(410, "LINK_EXPIRED");
     assert_eq!(log_in(&server, "countess@example.com", PASSWORD).await, 200);
     assert_eq!(log_in(&server, "ada@example.com", PASSWORD).await, 401);
-    let details = server.vault().await.texts("SELECT details FROM audit_events").await;
+    let details = server.database().await.texts("SELECT details FROM audit_events").await;
     assert!(!details.concat().contains("example.com"), "{details:?}");
 }
 
 #[tokio::test]
 async fn it_needs_a_recent_log_in() {
     let (server, _, ada) = ada(&[]).await;
-    server.vault().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     change(&ada, "countess@example.com").await.problem(403, "REAUTH_REQUIRED");
     ada.post("/api/v1/auth/reauthenticate", json!({ "password": PASSWORD })).await.expect(204);
     change(&ada, "countess@example.com").await.expect(202);
@@ -105,8 +105,8 @@ async fn an_address_of_somebody_else_is_taken() {
     server.client().register("eve@example.com").await;
     follow(&server.client(), VERIFY, &token).await.problem(409, "EMAIL_TAKEN");
     assert_eq!(email(&ada).await, "ada@example.com");
-    let vault = server.vault().await;
-    vault.execute("UPDATE users SET deleted_at = created_at WHERE email = 'eve@example.com'").await;
+    let database = server.database().await;
+    database.execute("UPDATE users SET deleted_at = created_at WHERE email = 'eve@example.com'").await;
     follow(&server.client(), VERIFY, &token).await.expect(200);
 }
 
@@ -116,7 +116,7 @@ async fn where_accounts_are_hidden_only_mailboxes_learn_that_it_is_taken() {
     person(&server, &inbox, "bob@example.com").await;
     let free = change(&ada, "free@example.com").await;
     let taken = change(&ada, "bob@example.com").await;
-    assert_eq!((taken.status, taken.told()), (202, free.told()));
+    assert_eq!((taken.status, taken.outcome()), (202, free.outcome()));
     let kinds = inbox.kinds().await;
     let [.., first, second, third, fourth] = &kinds[..] else { panic!("{kinds:?}") };
     assert_eq!([first, second], ["send_email_change", "send_email_change_notice"]);
@@ -178,7 +178,7 @@ async fn links_of_a_change_expire() {
     change(&ada, "eve@example.com").await.expect(202);
     let confirm = inbox.last("send_email_change").await.token;
     let undo = inbox.last("send_email_change_notice").await.token;
-    server.vault().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
+    server.database().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
     follow(&server.client(), VERIFY, &confirm).await.problem(410, "LINK_EXPIRED");
     follow(&server.client(), UNDO, &undo).await.problem(410, "LINK_EXPIRED");
     assert_eq!(email(&ada).await, "ada@example.com");

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use insula_tests::{Server, Workplace, insula};
+use insula_tests::{Server, TestEnv, insula};
 use serde_json::json;
 
 fn text(bytes: &[u8]) -> String {
@@ -125,9 +125,9 @@ async fn a_mail_server_that_is_away_keeps_no_server_from_starting() {
 
 #[tokio::test]
 async fn a_folder_of_mails_counts_as_a_mail_server() {
-    let workplace = Workplace::new().await;
-    let folder = workplace.folder().join("mails");
-    let start = Server::builder().workplace(&workplace).env("INSULA_MAIL_FOLDER", folder.to_str().unwrap());
+    let env = TestEnv::new().await;
+    let folder = env.folder().join("mails");
+    let start = Server::builder().test_env(&env).env("INSULA_MAIL_FOLDER", folder.to_str().unwrap());
     let server = start.env("INSULA_HIDE_EXISTING_ACCOUNTS", "true").start().await;
     let new = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
     server.client().post("/api/v1/auth/register", new).await.expect(202);

@@ -1,6 +1,6 @@
 //! No privilege escalation: every path that grants a permission requires it of the granting member.
 
-use insula_tests::{Client, Demo};
+use insula_tests::{Client, DemoFixture};
 use serde_json::{Value, json};
 
 use crate::{members, roles};
@@ -8,7 +8,7 @@ use crate::{members, roles};
 const ORG: &str = "/api/v1/organizations/demo";
 
 /// Mia, with a role that gives and nothing else of interest; and what she lacks.
-async fn giver(demo: &Demo, olivia: &Client) -> Client {
+async fn giver(demo: &DemoFixture, olivia: &Client) -> Client {
     let may = [
         "members:read",
         "members:update",
@@ -26,7 +26,7 @@ async fn giver(demo: &Demo, olivia: &Client) -> Client {
     roles::role(olivia, "Strong", &["tasks:read", "audit:read", "settings:update"]).await;
     let mia = members::path(olivia, "mia").await;
     olivia.patch(&mia, json!({ "roles": ["giver"] })).await.expect(200);
-    demo.person("mia").await
+    demo.user("mia").await
 }
 
 fn lacks(problem: &Value, missing: &[&str]) {
@@ -35,8 +35,8 @@ fn lacks(problem: &Value, missing: &[&str]) {
 
 #[tokio::test]
 async fn every_path_that_gives_asks_the_same_rule() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     let mia = giver(&demo, &olivia).await;
     let victor = members::path(&olivia, "victor").await;
     let path_of = async |key: &str| -> String {
@@ -104,13 +104,13 @@ async fn every_path_that_gives_asks_the_same_rule() {
 
 #[tokio::test]
 async fn to_give_roles_is_a_permission_of_its_own() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     roles::role(&olivia, "Warden", &["members:read", "members:update", "roles:read", "roles:delete"]).await;
     let empty = roles::role(&olivia, "Empty", &[]).await;
     let mias = members::path(&olivia, "mia").await;
     olivia.patch(&mias, json!({ "roles": ["warden"] })).await.expect(200);
-    let (mia, victor) = (demo.person("mia").await, members::path(&olivia, "victor").await);
+    let (mia, victor) = (demo.user("mia").await, members::path(&olivia, "victor").await);
     let problem = mia.patch(&victor, json!({ "roles": [] })).await.problem(403, "FORBIDDEN");
     assert_eq!(problem["permission"], "roles:assign");
     let problem = mia.delete(&format!("{empty}?reassign_to=warden")).header("if-match", "*").await;

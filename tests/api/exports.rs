@@ -6,8 +6,8 @@ mod tasks;
 use std::collections::BTreeMap;
 
 use insula_tests::{
-    Client, Reply, Server, Vault, eventually,
-    worked::{Job, Worked, new_id, seconds},
+    Client, Reply, Server, TestDatabase, eventually,
+    fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id, seconds},
 };
 use serde_json::{Value, json};
 
@@ -15,51 +15,51 @@ const ACME: &str = "/api/v1/organizations/acme";
 const ENTRIES: &str = "/api/v1/organizations/acme/exports/time-entries";
 const TASKS: &str = "/api/v1/organizations/acme/exports/tasks";
 
-struct Acme {
+struct OrgWithOwner {
     server: Server,
-    vault: Vault,
+    database: TestDatabase,
     ada: Client,
     member: String,
 }
 
-impl Acme {
+impl OrgWithOwner {
     async fn new() -> Self {
         let server = Server::start().await;
         let ada = server.client().register("ada@example.com").await;
-        ada.found("acme").await;
-        let vault = server.vault().await;
-        let member = vault.member_id("acme", "ada@example.com").await;
-        Self { server, vault, ada, member }
+        ada.create_organization("acme").await;
+        let database = server.database().await;
+        let member = database.member_id("acme", "ada@example.com").await;
+        Self { server, database, ada, member }
     }
 
     async fn join(&self, name: &str, role: &str) -> (Client, String) {
         let email = format!("{name}@example.com");
         let person = self.server.client().register(&email).await;
-        self.vault.join("acme", &email, role).await;
-        (person, self.vault.member_id("acme", &email).await)
+        self.database.join("acme", &email, role).await;
+        (person, self.database.member_id("acme", &email).await)
     }
 
-    async fn project(&self, code: &str) -> String {
+    async fn create_project(&self, code: &str) -> String {
         let draft = json!({ "code": code, "name": code });
         let project = self.ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
         project["id"].as_str().unwrap().to_owned()
     }
 
     /// Hers, so many hours after a Monday began, for half an hour.
-    fn work(&self, hour: i64) -> Worked {
+    fn work(&self, hour: i64) -> TimeEntryFixture {
         let started = seconds("2026-03-02T00:00:00Z") + hour * 3600;
-        Worked {
+        TimeEntryFixture {
             id: new_id(),
             member: self.member.clone(),
             started,
             ended: Some(started + 1800),
-            ..Worked::default()
+            ..TimeEntryFixture::default()
         }
     }
 
     async fn hide(&self, code: &str) {
         let hide = format!("UPDATE projects SET is_private = true WHERE code = '{code}'");
-        assert_eq!(self.vault.execute(&hide).await, 1);
+        assert_eq!(self.database.execute(&hide).await, 1);
     }
 }
 
@@ -111,14 +111,18 @@ fn objects(reply: &Reply) -> Vec<Value> {
 
 #[tokio::test]
 async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
-    let acme = Acme::new().await;
-    let engine = acme.project("ENGINE").await;
-    let job =
-        Job { id: new_id(), project: Some(engine.clone()), title: "Build".to_owned(), ..Job::default() };
-    acme.vault.plant_tasks("acme", std::slice::from_ref(&job)).await;
+    let acme = OrgWithOwner::new().await;
+    let engine = acme.create_project("ENGINE").await;
+    let job = TaskFixture {
+        id: new_id(),
+        project: Some(engine.clone()),
+        title: "Build".to_owned(),
+        ..TaskFixture::default()
+    };
+    acme.database.insert_tasks("acme", std::slice::from_ref(&job)).await;
     let (dull, odd) =
-        (acme.vault.plant_tag("acme", "dull").await, acme.vault.plant_tag("acme", r"a;b\").await);
-    let full = Worked {
+        (acme.database.insert_tag("acme", "dull").await, acme.database.insert_tag("acme", r"a;b\").await);
+    let full = TimeEntryFixture {
         project: Some(engine.clone()),
         task: Some(job.id.clone()),
         activity: Some("Building".to_owned()),
@@ -127,10 +131,10 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
         tags: vec![dull.clone(), odd.clone()],
         ..acme.work(5)
     };
-    let runs = Worked { ended: None, ..acme.work(7) };
-    let deleted = Worked { is_deleted: true, ..acme.work(6) };
+    let runs = TimeEntryFixture { ended: None, ..acme.work(7) };
+    let deleted = TimeEntryFixture { is_deleted: true, ..acme.work(6) };
     let bare = acme.work(1);
-    acme.vault.plant_entries("acme", &[runs.clone(), full.clone(), deleted, bare.clone()]).await;
+    acme.database.insert_time_entries("acme", &[runs.clone(), full.clone(), deleted, bare.clone()]).await;
 
     let reply = acme.ada.get(&format!("{ENTRIES}.csv")).await;
     assert_eq!(reply.header("content-type"), Some("text/csv; charset=utf-8"));
@@ -141,7 +145,7 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
          duration_seconds,billable,tags"
     );
     let told = table(&reply);
-    let cells = |entry: &Worked, rest: [&str; 10]| {
+    let cells = |entry: &TimeEntryFixture, rest: [&str; 10]| {
         let mut cells = vec![entry.id.clone(), acme.member.clone(), "ada@example.com".to_owned()];
         cells.extend(rest.map(str::to_owned));
         cells
@@ -190,14 +194,14 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
 
 #[tokio::test]
 async fn entries_are_narrowed_by_time_member_and_project() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (_, bob) = acme.join("bob", "member").await;
-    let engine = acme.project("ENGINE").await;
+    let engine = acme.create_project("ENGINE").await;
     let mut entries: Vec<_> = (0..6).map(|number| acme.work(number)).collect();
     entries[1].member.clone_from(&bob);
     entries[2].project = Some(engine.clone());
     entries[5].ended = None;
-    acme.vault.plant_entries("acme", &entries).await;
+    acme.database.insert_time_entries("acme", &entries).await;
     let instant = |seconds: i64| {
         let minutes = (seconds - seconds_of_monday()) / 60;
         format!("2026-03-02T{:02}:{:02}:00Z", minutes / 60, minutes % 60)
@@ -238,31 +242,31 @@ fn seconds_of_monday() -> i64 {
 
 #[tokio::test]
 async fn entries_are_those_that_the_caller_sees() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (bob, his) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["exports:create", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
-    let secret = acme.project("SECRET").await;
+    let secret = acme.create_project("SECRET").await;
     acme.hide("SECRET").await;
-    let on_secret = |worked: Worked| Worked { project: Some(secret.clone()), ..worked };
+    let on_secret = |worked: TimeEntryFixture| TimeEntryFixture { project: Some(secret.clone()), ..worked };
     let entries = [
         acme.work(0),
-        Worked { member: his.clone(), ..acme.work(1) },
+        TimeEntryFixture { member: his.clone(), ..acme.work(1) },
         on_secret(acme.work(2)),
-        on_secret(Worked { member: his.clone(), ..acme.work(3) }),
+        on_secret(TimeEntryFixture { member: his.clone(), ..acme.work(3) }),
     ];
-    acme.vault.plant_entries("acme", &entries).await;
+    acme.database.insert_time_entries("acme", &entries).await;
     let path = format!("{ENTRIES}.csv");
     let ids = |places: &[usize]| places.iter().map(|place| entries[*place].id.clone()).collect::<Vec<_>>();
     assert_eq!(column(&acme.ada.get(&path).await, "id"), ids(&[0, 1, 2, 3]));
     assert_eq!(column(&acme.ada.get(&path).await, "project_code"), ["", "", "SECRET", "SECRET"]);
     assert_eq!(column(&bob.get(&path).await, "id"), ids(&[1, 3]));
-    acme.vault.appoint("acme", "bob@example.com", "auditor").await;
+    acme.database.set_only_role("acme", "bob@example.com", "auditor").await;
     let sees = async || column(&bob.get(&path).await, "id") == ids(&[0, 1, 3]);
     eventually("bob is an auditor", sees).await;
     // Members see their own old entries without the name of a project they can no longer see.
     assert_eq!(column(&bob.get(&path).await, "project_code"), ["", "", ""]);
-    acme.vault.appoint("acme", "bob@example.com", "viewer").await;
+    acme.database.set_only_role("acme", "bob@example.com", "viewer").await;
     eventually("bob is a viewer", async || bob.get(&path).await.status == 403).await;
     assert_eq!(bob.get(&path).await.problem(403, "FORBIDDEN")["permission"], "exports:create");
     for format in ["csv", "jsonl"] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use insula_tests::{Client, PASSWORD, Reply, Server, together};
+use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
 use serde_json::{Value, json};
 
 const LOG_IN: &str = "/api/v1/auth/login";
@@ -118,7 +118,7 @@ async fn a_stolen_session_is_slowed_down_wherever_it_is_and_its_owner_is_not() {
 async fn guesses_at_the_same_time_are_counted_too() {
     let server = start().await;
     let ada = server.client().register("ada@example.com").await;
-    let replies = together(60, |_| {
+    let replies = concurrently(60, |_| {
         let ada = ada.clone();
         async move { Door::Reauthenticate.try_with(&ada, "a wrong guess").await.status }
     });
@@ -131,7 +131,7 @@ async fn guesses_at_the_same_time_are_counted_too() {
 #[tokio::test]
 async fn a_failed_attempt_is_one_event_that_its_owner_sees() {
     let server = Server::start().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
     let id = ada.get("/api/v1/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
     for door in [Door::Reauthenticate, Door::Change] {
@@ -150,16 +150,16 @@ async fn a_failed_attempt_is_one_event_that_its_owner_sees() {
         let facts = json!({ "after": { "code": "PASSWORD_MISMATCH", "operation": operation } });
         format!("failure {id} {facts}")
     });
-    assert_eq!(vault.texts(events).await, expected);
+    assert_eq!(database.texts(events).await, expected);
     let seen = ada.get("/api/v1/users/me/activity").await.expect(200);
     let refused = |event: &&Value| event["action"] == "session.refused";
     assert_eq!(seen["data"].as_array().unwrap().iter().filter(refused).count(), 2, "{seen}");
 
-    let _workplace = server.workplace().clone();
+    let _env = server.test_env().clone();
     server.terminate().await;
-    let counts = vault.texts("SELECT details FROM audit_events WHERE details LIKE '%\"repeated\"%'").await;
+    let counts = database.texts("SELECT details FROM audit_events WHERE details LIKE '%\"repeated\"%'").await;
     assert_eq!(counts.len(), 2, "{counts:?}");
     assert!(counts.iter().all(|details| details.contains("\"repeated\":2")), "{counts:?}");
-    let texts = vault.texts("SELECT details || coalesce(resource_id, '') FROM audit_events").await;
+    let texts = database.texts("SELECT details || coalesce(resource_id, '') FROM audit_events").await;
     assert!(!texts.iter().any(|text| text.contains("lantern")), "{texts:?}");
 }

@@ -25,7 +25,7 @@ async fn start(settings: &[(&str, &str)]) -> (Server, Inbox) {
     let server = start.start().await;
     let inbox = Inbox::of(&server).await;
     register(&server, KNOWN, Some("ada")).await.expect(202);
-    inbox.prove(&server.client(), KNOWN).await;
+    inbox.verify_email(&server.client(), KNOWN).await;
     register(&server, WAITING, Some("una")).await.expect(202);
     (server, inbox)
 }
@@ -41,7 +41,7 @@ async fn log_in(server: &Server, by: &str, name: &str, password: &str) -> Reply 
 
 /// Everything of an answer but what names the request and the moment.
 fn told(reply: &Reply) -> (u16, Value, Vec<String>) {
-    let (status, body) = reply.told();
+    let (status, body) = reply.outcome();
     let headers = reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
     let lines = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
     (status, body, lines.collect())
@@ -101,8 +101,8 @@ async fn an_invitation_tells_its_inviter_nothing() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().log_in(KNOWN, PASSWORD).await;
     register(&server, "bob@example.com", None).await.expect(202);
-    inbox.prove(&server.client(), "bob@example.com").await;
-    ada.found("acme").await;
+    inbox.verify_email(&server.client(), "bob@example.com").await;
+    ada.create_organization("acme").await;
     let mut told = Vec::new();
     for email in ["bob@example.com", WAITING, UNKNOWN] {
         ada.invite("acme", email, &["viewer"]).await.expect(201);
@@ -152,10 +152,10 @@ async fn a_username_is_given_when_the_address_is_verified() {
     {
         register(&server, email, Some(wish)).await.expect(202);
         if email != "dan@example.com" {
-            inbox.prove(&server.client(), email).await;
+            inbox.verify_email(&server.client(), email).await;
         }
     }
-    inbox.prove(&server.client(), "dan@example.com").await;
+    inbox.verify_email(&server.client(), "dan@example.com").await;
     assert_eq!(username("eve@example.com").await, Value::Null);
     assert_eq!(username("dan@example.com").await, Value::Null);
     assert_eq!(username("dora@example.com").await, "dan");
@@ -165,13 +165,13 @@ async fn a_username_is_given_when_the_address_is_verified() {
     }
     // An operator's word is a proof, too.
     log_in(&server, "username", "una", PASSWORD).await.problem(401, "INVALID_CREDENTIALS");
-    let vault = server.vault().await;
-    vault.execute("UPDATE users SET is_superuser = true WHERE email = 'ada@example.com'").await;
+    let database = server.database().await;
+    database.execute("UPDATE users SET is_superuser = true WHERE email = 'ada@example.com'").await;
     let root = server.client().log_in(KNOWN, PASSWORD).await;
     let found = root.get("/api/v1/admin/users?q=una").await.expect(200);
     let path = format!("/api/v1/admin/users/{}", found["data"][0]["id"].as_str().unwrap());
     let changed = root.patch(&path, json!({ "email": "una.new@example.com" })).header("if-match", "*").await;
     assert_eq!(changed.expect(200)["username"], "una");
     let held = "SELECT count(*) FROM users WHERE username_canonical = 'una'";
-    assert_eq!(vault.scalar(held).await, 1);
+    assert_eq!(database.scalar(held).await, 1);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, Demo, Reply, Request, Server, together};
+use insula_tests::{Client, DemoFixture, Reply, Request, Server, concurrently};
 use serde_json::{Value, json};
 
 const PROJECTS: &str = "/api/v1/organizations/acme/projects";
@@ -11,7 +11,7 @@ async fn acme() -> (Server, Client) {
     // Many at once wait for one writer here, on whatever machine this is.
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 
@@ -26,7 +26,7 @@ fn answer(reply: &Reply) -> (u16, Option<&str>, Option<&str>, Option<&str>, &str
 }
 
 async fn projects(server: &Server) -> i64 {
-    server.vault().await.scalar("SELECT count(*) FROM projects").await
+    server.database().await.scalar("SELECT count(*) FROM projects").await
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_refusal_is_not_kept() {
     let taken = create(&owner, "key-0", "ENGINE").await.expect(201);
     create(&owner, "key-1", "ENGINE").await.problem(409, "PROJECT_CODE_TAKEN");
     create(&owner, "key-1", "a b").await.problem(422, "VALIDATION_FAILED");
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM idempotency_keys").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM idempotency_keys").await, 1);
     owner.delete(&format!("{PROJECTS}/{}", taken["id"].as_str().unwrap())).await.expect(204);
     create(&owner, "key-1", "ENGINE").await.expect(201);
 }
@@ -83,7 +83,7 @@ async fn a_refusal_is_not_kept() {
 async fn a_key_is_forgotten_after_its_time() {
     let (server, owner) = acme().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
-    server.vault().await.execute("UPDATE idempotency_keys SET expires_at = created_at").await;
+    server.database().await.execute("UPDATE idempotency_keys SET expires_at = created_at").await;
     create(&owner, "key-1", "OTHER").await.expect(201);
     assert_eq!(projects(&server).await, 2);
 }
@@ -91,7 +91,7 @@ async fn a_key_is_forgotten_after_its_time() {
 #[tokio::test]
 async fn a_key_belongs_to_one_organization() {
     let (server, owner) = acme().await;
-    owner.found("second").await;
+    owner.create_organization("second").await;
     let first = create(&owner, "key-1", "ENGINE").await.expect(201);
     let second =
         owner.post(&PROJECTS.replace("acme", "second"), json!({ "code": "ENGINE", "name": "Engine" }));
@@ -102,11 +102,11 @@ async fn a_key_belongs_to_one_organization() {
 
 #[tokio::test]
 async fn a_key_belongs_to_one_person() {
-    let demo = Demo::start().await;
+    let demo = DemoFixture::start().await;
     let path = "/api/v1/organizations/demo/projects";
     let mut made = HashSet::new();
     for (person, code) in [("olivia", "O1"), ("adam", "A1")] {
-        let caller = demo.person(person).await;
+        let caller = demo.user(person).await;
         let body = json!({ "code": code, "name": "Engine" });
         let reply = caller.post(path, body).header("idempotency-key", "key-1").await;
         made.insert(reply.expect(201)["id"].to_string());
@@ -119,16 +119,16 @@ async fn a_key_belongs_to_one_person() {
 async fn an_answer_is_not_given_again_to_who_may_no_longer_ask() {
     let (server, owner) = acme().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
-    server.vault().await.execute("DELETE FROM member_roles").await;
+    server.database().await.execute("DELETE FROM member_roles").await;
     create(&owner, "key-1", "ENGINE").await.problem(403, "FORBIDDEN");
-    server.vault().await.execute("UPDATE members SET status = 'removed'").await;
+    server.database().await.execute("UPDATE members SET status = 'removed'").await;
     create(&owner, "key-1", "ENGINE").await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn sixty_four_at_once_do_it_once() {
     let (server, owner) = acme().await;
-    let replies = together(64, |_| {
+    let replies = concurrently(64, |_| {
         let request = create(&owner, "key-1", "ENGINE");
         async move { request.await }
     });
@@ -151,11 +151,11 @@ async fn sixty_four_at_once_do_it_once() {
         answers.insert(format!("{:?}", answer(&reply)));
     }
     assert_eq!(answers.len(), 1, "{answers:#?}");
-    let vault = server.vault().await;
+    let database = server.database().await;
     for table in ["projects", "idempotency_keys"] {
-        assert_eq!(vault.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
     }
-    assert_eq!(vault.scalar("SELECT count(*) FROM audit_events WHERE resource = 'project'").await, 1);
+    assert_eq!(database.scalar("SELECT count(*) FROM audit_events WHERE resource = 'project'").await, 1);
 }
 
 #[tokio::test]

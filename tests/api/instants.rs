@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Guild, Operation, Server, id};
+use insula_tests::{Operation, OrgFixture, Server, id};
 use serde_json::{Value, json};
 
 const LEAP: &str = "2026-03-02T08:00:60Z";
@@ -30,9 +30,9 @@ fn described<'a>(document: &'a Value, operation: &Operation) -> &'a Value {
 
 #[tokio::test]
 async fn no_parameter_is_a_leap_second() {
-    let (server, operator) = Server::builder().start_with_operator().await;
-    let guild = Guild::on(server).await;
-    let document = guild.owner.get("/api/v1/openapi.json").await.expect(200);
+    let (server, superuser) = Server::builder().start_with_superuser().await;
+    let org = OrgFixture::on(server).await;
+    let document = org.owner.get("/api/v1/openapi.json").await.expect(200);
     let mut asked = 0;
     for operation in Operation::all(&document) {
         let parameters = described(&document, &operation)["parameters"].as_array().cloned();
@@ -42,7 +42,7 @@ async fn no_parameter_is_a_leap_second() {
         for parameter in instants {
             let name = parameter["name"].as_str().unwrap();
             let path = operation.path_with(|_| "acme".to_owned());
-            let who = if path.contains("/admin/") { &operator } else { &guild.owner };
+            let who = if path.contains("/admin/") { &superuser } else { &org.owner };
             let reply = who.request(&operation.method, &format!("{path}?{name}={LEAP}")).await;
             reply.problem(422, "VALIDATION_FAILED");
             assert!(reply.faults().contains(&format!("{name} INVALID_FORMAT")), "{}", reply.text());
@@ -55,37 +55,38 @@ async fn no_parameter_is_a_leap_second() {
 
 #[tokio::test]
 async fn no_field_of_a_body_is_a_leap_second() {
-    let guild = Guild::start().await;
-    let (task, _) = guild.make("/tasks", json!({ "title": "Oil it" })).await;
-    let entry = guild.track(&guild.owner, ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"), json!({})).await;
-    let entry = guild.path(&format!("/time-entries/{}", id(&entry)));
+    let org = OrgFixture::start().await;
+    let (task, _) = org.create("/tasks", json!({ "title": "Oil it" })).await;
+    let entry =
+        org.create_time_entry(&org.owner, ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"), json!({})).await;
+    let entry = org.path(&format!("/time-entries/{}", id(&entry)));
     let bodies = [
-        ("setPeriodLock", "PUT", guild.path("/period-lock"), json!({ "locked_until": LEAP })),
-        ("createTask", "POST", guild.path("/tasks"), json!({ "title": "Oil it", "due_at": LEAP })),
+        ("setPeriodLock", "PUT", org.path("/period-lock"), json!({ "locked_until": LEAP })),
+        ("createTask", "POST", org.path("/tasks"), json!({ "title": "Oil it", "due_at": LEAP })),
         (
             "createTasks",
             "POST",
-            guild.path("/tasks/bulk"),
+            org.path("/tasks/bulk"),
             json!({ "tasks": [{ "title": "Oil it", "due_at": LEAP }] }),
         ),
         ("updateTask", "PATCH", task, json!({ "due_at": LEAP })),
         (
             "createTimeEntry",
             "POST",
-            guild.path("/time-entries"),
+            org.path("/time-entries"),
             json!({ "started_at": LEAP, "ended_at": "2016-12-31T23:59:60Z" }),
         ),
         ("updateTimeEntry", "PATCH", entry, json!({ "started_at": LEAP, "ended_at": LEAP })),
-        ("startTimer", "POST", guild.path("/timer/start"), json!({ "started_at": LEAP })),
+        ("startTimer", "POST", org.path("/timer/start"), json!({ "started_at": LEAP })),
     ];
     for (operation, method, path, body) in &bodies {
-        let reply = guild.owner.request(method, path).json(body.clone()).await;
+        let reply = org.owner.request(method, path).json(body.clone()).await;
         reply.problem(422, "VALIDATION_FAILED");
         let leaps = body.to_string().matches(":60Z").count();
         assert_eq!(reply.faults().len(), leaps, "{operation}: {}", reply.text());
         assert_eq!(reply.text().matches("leap second").count(), leaps, "{operation}: {}", reply.text());
     }
-    let document = guild.owner.get("/api/v1/openapi.json").await.expect(200);
+    let document = org.owner.get("/api/v1/openapi.json").await.expect(200);
     let take_one = |operation: &Operation| {
         has_instant(&document, &described(&document, operation)["requestBody"]["content"])
     };
@@ -96,10 +97,10 @@ async fn no_field_of_a_body_is_a_leap_second() {
 
 #[tokio::test]
 async fn no_cell_of_an_import_is_a_leap_second() {
-    let guild = Guild::start().await;
+    let org = OrgFixture::start().await;
     let file = format!("started_at,ended_at\n{LEAP},2026-03-02T10:00:60+01:00\n");
-    let import = guild.path("/imports/time-entries?dry_run=true");
-    let told = guild.owner.request("POST", &import).body("text/csv", file.as_str()).await.expect(200);
+    let import = org.path("/imports/time-entries?dry_run=true");
+    let told = org.owner.request("POST", &import).body("text/csv", file.as_str()).await.expect(200);
     let errors = told["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 2, "{told}");
     assert!(errors.iter().all(|error| error["message"].as_str().unwrap().contains("leap second")), "{told}");

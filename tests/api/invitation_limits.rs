@@ -1,7 +1,7 @@
 //! Nobody uses invitations to send what they like to strangers: names carry no links, and what one person sends and founds
 //! is bounded, wherever they do.
 
-use insula_tests::{Client, Inbox, Server, together};
+use insula_tests::{Client, Inbox, Server, concurrently};
 use serde_json::{Value, json};
 
 const ORGANIZATIONS: &str = "/api/v1/organizations";
@@ -29,7 +29,7 @@ async fn names_in_mails_to_strangers_carry_no_links() {
     let server = Server::builder().env("INSULA_MAIL_DOMAIN", "acme.example").with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     let eve = server.client().register("eve@example.com").await;
-    server.vault().await.execute("UPDATE users SET email_verified_at = created_at").await;
+    server.database().await.execute("UPDATE users SET email_verified_at = created_at").await;
     let name = json!({ "first_name": "Your parcel waits:", "last_name": "http://evil.example/x" });
     eve.patch("/api/v1/users/me", name).await.expect(200);
     let organization = json!({ "name": "www.evil.example https://evil.example", "slug": "parcels" });
@@ -55,7 +55,7 @@ async fn a_new_account_invites_few_wherever_it_does() {
         .await;
     let eve = named(&server, "eve@example.com", "Eve").await;
     for slug in ["one", "two"] {
-        eve.found(slug).await;
+        eve.create_organization(slug).await;
     }
     eve.invite("one", "a@example.com", &[]).await.expect(201);
     assert_eq!(bulk(&eve, "two", &["b", "c", "d"]).await, [201, 201, 429]);
@@ -68,7 +68,7 @@ async fn a_new_account_invites_few_wherever_it_does() {
     eve.request("POST", &resend).await.problem(429, "RATE_LIMITED");
     // Nobody else is bound by it, in the same organization neither.
     let adam = server.client().register("adam@example.com").await;
-    server.vault().await.join("one", "adam@example.com", "admin").await;
+    server.database().await.join("one", "adam@example.com", "admin").await;
     adam.invite("one", "e@example.com", &[]).await.expect(201);
 }
 
@@ -82,7 +82,7 @@ async fn an_established_account_invites_many_and_not_without_bound() {
         .await;
     let ada = server.client().register("ada@example.com").await;
     for slug in ["one", "two"] {
-        ada.found(slug).await;
+        ada.create_organization(slug).await;
     }
     assert_eq!(bulk(&ada, "one", &["a", "b", "c"]).await, [201, 201, 201]);
     assert_eq!(bulk(&ada, "two", &["d", "e"]).await, [201, 429]);
@@ -92,10 +92,10 @@ async fn an_established_account_invites_many_and_not_without_bound() {
 async fn one_person_founds_so_many_organizations() {
     const MOST: usize = 3;
     let builder = Server::builder().env("INSULA_MAX_ORGANIZATIONS", &MOST.to_string());
-    let (server, operator) = builder.start_with_operator().await;
+    let (server, superuser) = builder.start_with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
     // At once: none slips through.
-    let asks = together(2 * MOST, |number| {
+    let asks = concurrently(2 * MOST, |number| {
         let ada = ada.clone();
         async move { found(&ada, &format!("org-{number}")).await }
     });
@@ -110,7 +110,7 @@ async fn one_person_founds_so_many_organizations() {
     found(&ada, "more").await.problem(409, "ORGANIZATION_LIMIT");
     // An operator may give more.
     let given = json!({ "name": "Given", "slug": "given", "owner_email": "ada@example.com" });
-    operator.post("/api/v1/admin/organizations", given).await.expect(201);
+    superuser.post("/api/v1/admin/organizations", given).await.expect(201);
     // What is deleted does not count; what others founded does not either.
     for slug in [&*founded[0], &founded[1]] {
         ada.delete(&format!("{ORGANIZATIONS}/{slug}")).await.expect(202);
@@ -118,7 +118,7 @@ async fn one_person_founds_so_many_organizations() {
     found(&ada, "more").await.expect(201);
     found(&ada, "even-more").await.problem(409, "ORGANIZATION_LIMIT");
     let bob = server.client().register("bob@example.com").await;
-    server.vault().await.join("more", "bob@example.com", "admin").await;
+    server.database().await.join("more", "bob@example.com", "admin").await;
     for number in 0..MOST {
         found(&bob, &format!("bobs-{number}")).await.expect(201);
     }

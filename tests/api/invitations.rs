@@ -1,6 +1,6 @@
 //! Invitations: who can invite, to which roles, and their states.
 
-use insula_tests::{Client, Server, Vault};
+use insula_tests::{Client, Server, TestDatabase};
 use serde_json::{Value, json};
 
 const INVITATIONS: &str = "/api/v1/organizations/acme/invitations";
@@ -9,14 +9,14 @@ const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 async fn acme() -> (Server, Client) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 
 /// Somebody with an account who holds this role in Acme.
 async fn member(server: &Server, email: &str, role: &str) -> Client {
     let person = server.client().register(email).await;
-    server.vault().await.join("acme", email, role).await;
+    server.database().await.join("acme", email, role).await;
     person
 }
 
@@ -29,16 +29,16 @@ fn emails(page: &Value) -> Vec<&str> {
 }
 
 /// The events about invitations, as `action details`, in their order.
-async fn events(vault: &Vault) -> Vec<String> {
+async fn events(database: &TestDatabase) -> Vec<String> {
     let query = "SELECT action || ' ' || details FROM audit_events WHERE resource IN ('invitation', 'member')
          AND organization_id IN (SELECT id FROM organizations WHERE slug = 'acme') ORDER BY id";
-    vault.texts(query).await
+    database.texts(query).await
 }
 
 async fn expire(server: &Server) {
-    let vault = server.vault().await;
+    let database = server.database().await;
     for table in ["invitations", "one_time_tokens"] {
-        vault.execute(&format!("UPDATE {table} SET expires_at = created_at")).await;
+        database.execute(&format!("UPDATE {table} SET expires_at = created_at")).await;
     }
 }
 
@@ -60,8 +60,8 @@ async fn whoever_is_invited_gets_a_mail_whose_token_nobody_else_sees() {
     let location = reply.header("location").unwrap();
     assert_eq!(owner.get(location).await.expect(200), made);
 
-    let token = server.invitation("Eve@xn--bcher-kva.example", 1).await;
-    let mail = &server.kept_mails("Eve@xn--bcher-kva.example").await[0];
+    let token = server.invitation_token("Eve@xn--bcher-kva.example", 1).await;
+    let mail = &server.captured_emails("Eve@xn--bcher-kva.example").await[0];
     assert_eq!(mail["subject"], "Ada <b> Lovelace invites you to acme");
     let (text, html) = (mail["text"].as_str().unwrap(), mail["html"].as_str().unwrap());
     assert!(
@@ -70,16 +70,16 @@ async fn whoever_is_invited_gets_a_mail_whose_token_nobody_else_sees() {
     );
     assert!(html.contains("Ada &lt;b&gt; Lovelace invites you") && !html.contains("<b>"), "{html}");
 
-    let vault = server.vault().await;
+    let database = server.database().await;
     let list = owner.get(INVITATIONS).await;
     assert!(
         !reply.text().contains(&token) && !list.text().contains(&token) && !server.log().contains(&token)
     );
     for column in ["payload FROM outbox", "details FROM audit_events"] {
-        let texts = vault.texts(&format!("SELECT {column}")).await.join("\n");
+        let texts = database.texts(&format!("SELECT {column}")).await.join("\n");
         assert!(!texts.contains(&token) && !texts.to_lowercase().contains("eve@"), "{texts}");
     }
-    let told = events(&vault).await;
+    let told = events(&database).await;
     assert!(told.len() == 2 && told[1].starts_with("invitation.created "), "{told:?}");
     assert!(told[1].contains(r#""roles":["member","viewer"]"#), "{told:?}");
 }
@@ -89,7 +89,7 @@ async fn a_role_is_named_by_its_key_or_its_id_and_must_be_one_of_the_organizatio
     let (server, owner) = acme().await;
     let acme = owner.get("/api/v1/organizations/acme/me/permissions").await.expect(200);
     let eve = server.client().register("eve@example.com").await;
-    eve.found("other").await;
+    eve.create_organization("other").await;
     let other = eve.get("/api/v1/organizations/other/me/permissions").await.expect(200);
     let id = |mine: &Value| mine["roles"][0]["id"].as_str().unwrap().to_owned();
     let made = owner.invite("acme", "bob@example.com", &[&id(&acme), "owner"]).await.expect(201);
@@ -115,8 +115,8 @@ async fn nobody_invites_to_more_than_he_holds() {
     viewer.get(INVITATIONS).await.problem(403, "FORBIDDEN");
 
     // A viewer who may invite, by a role of the organization's own.
-    let vault = server.vault().await;
-    let id = vault.fresh_id();
+    let database = server.database().await;
+    let id = database.new_id_sql();
     for statement in [
         format!(
             "INSERT INTO roles (id, organization_id, key, name, name_key, description, is_builtin, version, created_at, updated_at)
@@ -133,7 +133,7 @@ async fn nobody_invites_to_more_than_he_holds() {
              JOIN users u ON u.id = m.user_id WHERE u.email = 'victor@example.com' AND m.organization_id = r.organization_id"
         ),
     ] {
-        assert_eq!(vault.execute(&statement).await, 1, "{statement}");
+        assert_eq!(database.execute(&statement).await, 1, "{statement}");
     }
     let problem = viewer.invite("acme", "bea@example.com", &["member"]).await.problem(403, "ESCALATION");
     assert!(problem["missing"].as_array().unwrap().contains(&json!("tasks:create")), "{problem}");
@@ -150,7 +150,7 @@ async fn who_is_there_or_is_asked_already_is_not_invited_again() {
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
     owner.invite("acme", "EVE@example.com", &["member"]).await.problem(409, "INVITATION_PENDING");
     // Another organization can invite the user.
-    owner.found("second").await;
+    owner.create_organization("second").await;
     owner.invite("second", "eve@example.com", &["viewer"]).await.expect(201);
     let personal = owner.get("/api/v1/users/me/organizations").await.expect(200);
     let slug = personal["data"][0]["organization"]["slug"].as_str().unwrap();
@@ -164,14 +164,14 @@ async fn who_is_there_or_is_asked_already_is_not_invited_again() {
 async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
     let (server, owner) = acme().await;
     let made = owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let old = server.invitation("eve@example.com", 1).await;
+    let old = server.invitation_token("eve@example.com", 1).await;
     let again = owner.request("POST", &format!("{}/resend", path(&made))).await;
     let sent = again.expect(200);
     assert_eq!(
         (&sent["id"], &sent["resend_count"], again.header("etag")),
         (&made["id"], &json!(1), Some("\"2\""))
     );
-    let new = server.invitation("eve@example.com", 2).await;
+    let new = server.invitation_token("eve@example.com", 2).await;
     assert_ne!(old, new);
     let preview =
         |token: &str| server.client().post("/api/v1/invitations/preview", json!({ "token": token }));
@@ -186,7 +186,7 @@ async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
     let sent = admin.request("POST", &format!("{}/resend", path(&made))).await.expect(200);
     assert_eq!((&sent["status"], &sent["resend_count"]), (&json!("pending"), &json!(2)));
     assert_eq!(sent["invited_by"]["display_name"], "adam");
-    preview(&server.invitation("eve@example.com", 3).await).await.expect(200);
+    preview(&server.invitation_token("eve@example.com", 3).await).await.expect(200);
 
     // But not with permissions that the sender lacks, and not next to a newer invitation.
     let to_owner = owner.invite("acme", "olivia@example.com", &["owner"]).await.expect(201);
@@ -202,13 +202,13 @@ async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
 async fn one_that_is_taken_back_is_worth_nothing() {
     let (server, owner) = acme().await;
     let made = owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let token = server.invitation("eve@example.com", 1).await;
+    let token = server.invitation_token("eve@example.com", 1).await;
     owner.delete(&path(&made)).await.expect(204);
     owner.delete(&path(&made)).await.expect(204);
     server.client().accept(&token, json!({})).await.problem(410, "INVITATION_EXPIRED");
     owner.request("POST", &format!("{}/resend", path(&made))).await.problem(409, "INVITATION_CLOSED");
     assert_eq!(owner.get(&path(&made)).await.expect(200)["status"], "revoked");
-    let told = events(&server.vault().await).await;
+    let told = events(&server.database().await).await;
     assert_eq!(
         told.last().unwrap(),
         r#"invitation.revoked {"after":{"status":"revoked"},"before":{"status":"pending"}}"#
@@ -216,7 +216,7 @@ async fn one_that_is_taken_back_is_worth_nothing() {
     assert_eq!(told.len(), 3);
     // The address can be invited anew.
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let declined = server.invitation("eve@example.com", 2).await;
+    let declined = server.invitation_token("eve@example.com", 2).await;
     server.client().post("/api/v1/invitations/decline", json!({ "token": declined })).await.expect(200);
     let all = owner.get(&format!("{INVITATIONS}?status=declined")).await.expect(200);
     owner.delete(&path(&all["data"][0])).await.problem(409, "INVITATION_CLOSED");
@@ -225,9 +225,9 @@ async fn one_that_is_taken_back_is_worth_nothing() {
 #[tokio::test]
 async fn what_has_expired_makes_room_and_is_written_down() {
     let (server, owner) = acme().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    server.invitation("eve@example.com", 1).await;
+    server.invitation_token("eve@example.com", 1).await;
     expire(&server).await;
     // Nobody has written it down yet; it is shown as it is.
     let list = async |status: &str| owner.get(&format!("{INVITATIONS}?status={status}")).await.expect(200);
@@ -235,15 +235,15 @@ async fn what_has_expired_makes_room_and_is_written_down() {
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
     assert_eq!((emails(&list("pending").await).len(), emails(&list("expired").await).len()), (1, 1));
     let written = "SELECT count(*) FROM audit_events WHERE action = 'invitation.expired'";
-    assert_eq!(vault.scalar(written).await, 1);
+    assert_eq!(database.scalar(written).await, 1);
 
     expire(&server).await;
-    vault.due("expire-invitations").await;
-    insula_tests::eventually("it is written down", async || vault.scalar(written).await == 2).await;
+    database.make_due("expire-invitations").await;
+    insula_tests::eventually("it is written down", async || database.scalar(written).await == 2).await;
     let by =
         "SELECT count(*) FROM audit_events WHERE action = 'invitation.expired' AND actor_kind = 'worker'";
-    assert_eq!(vault.scalar(by).await, 1);
-    assert_eq!(vault.scalar("SELECT count(*) FROM invitations WHERE status = 'expired'").await, 2);
+    assert_eq!(database.scalar(by).await, 1);
+    assert_eq!(database.scalar("SELECT count(*) FROM invitations WHERE status = 'expired'").await, 2);
 }
 
 #[tokio::test]
@@ -276,6 +276,6 @@ async fn the_list_is_sorted_filtered_and_paged() {
     owner.get(&format!("{INVITATIONS}?status=lost")).await.problem(422, "VALIDATION_FAILED");
     // Another organization's are not there.
     let eve = server.client().register("eve@example.com").await;
-    eve.found("other").await;
+    eve.create_organization("other").await;
     assert_eq!(eve.get(&INVITATIONS.replace("acme", "other")).await.expect(200)["data"], json!([]));
 }

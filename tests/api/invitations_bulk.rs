@@ -8,7 +8,7 @@ const INVITATIONS: &str = "/api/v1/organizations/acme/invitations";
 async fn acme() -> (Server, Client) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 
@@ -30,15 +30,15 @@ async fn the_same_request_twice_is_one_invitation() {
     let first = several(&["bob@example.com", "no such"]).await.expect(207);
     assert_eq!(several(&["bob@example.com", "no such"]).await.expect(207), first);
     several(&["bea@example.com"]).await.problem(422, "IDEMPOTENCY_MISMATCH");
-    server.invitation("bob@example.com", 1).await;
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM invitations").await, 2);
+    server.invitation_token("bob@example.com", 1).await;
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM invitations").await, 2);
 }
 
 #[tokio::test]
 async fn of_many_each_has_an_outcome_of_its_own() {
     let (server, owner) = acme().await;
     let admin = server.client().register("adam@example.com").await;
-    server.vault().await.join("acme", "adam@example.com", "admin").await;
+    server.database().await.join("acme", "adam@example.com", "admin").await;
     owner.invite("acme", "asked@example.com", &["viewer"]).await.expect(201);
     let row = |email: &str, roles: &[&str]| json!({ "email": email, "roles": roles });
     let rows = [
@@ -79,11 +79,14 @@ async fn of_many_each_has_an_outcome_of_its_own() {
         ]
     );
     for email in ["one@example.com", "four@example.com"] {
-        server.invitation(email, 1).await;
+        server.invitation_token(email, 1).await;
     }
-    let vault = server.vault().await;
+    let database = server.database().await;
     let created = "SELECT count(*) FROM audit_events WHERE action = 'invitation.created'";
-    assert_eq!((vault.scalar("SELECT count(*) FROM invitations").await, vault.scalar(created).await), (3, 3));
+    assert_eq!(
+        (database.scalar("SELECT count(*) FROM invitations").await, database.scalar(created).await),
+        (3, 3)
+    );
 
     let all = |n: usize| (0..n).map(|n| row(&format!("p{n}@example.com"), &["viewer"])).collect::<Vec<_>>();
     let bulk = format!("{INVITATIONS}/bulk");

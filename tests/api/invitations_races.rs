@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use insula_tests::{Client, PASSWORD, Reply, Server, together};
+use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
 use serde_json::json;
 
 const N: usize = 64;
@@ -11,7 +11,7 @@ const N: usize = 64;
 async fn acme() -> (Server, Client) {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 
@@ -26,7 +26,7 @@ fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
 
 /// One membership, one account, one event of each kind.
 async fn happened_once(server: &Server) {
-    let vault = server.vault().await;
+    let database = server.database().await;
     let eve = "(SELECT id FROM users WHERE email_canonical = 'eve@example.com')";
     let acme = "(SELECT id FROM organizations WHERE slug = 'acme')";
     for one in [
@@ -41,7 +41,7 @@ async fn happened_once(server: &Server) {
         ),
         "one_time_tokens WHERE purpose = 'invitation' AND used_at IS NOT NULL".to_owned(),
     ] {
-        assert_eq!(vault.scalar(&format!("SELECT count(*) FROM {one}")).await, 1, "{one}");
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {one}")).await, 1, "{one}");
     }
 }
 
@@ -49,8 +49,8 @@ async fn happened_once(server: &Server) {
 async fn of_those_who_accept_one_invitation_for_a_new_person_one_does() {
     let (server, owner) = acme().await;
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    let token = server.invitation("eve@example.com", 1).await;
-    let replies = together(N, |_| {
+    let token = server.invitation_token("eve@example.com", 1).await;
+    let replies = concurrently(N, |_| {
         let (anybody, token) = (server.client(), token.clone());
         async move { anybody.accept(&token, json!({ "password": PASSWORD })).await }
     });
@@ -68,8 +68,8 @@ async fn of_those_who_accept_one_invitation_for_an_account_one_does() {
     let (server, owner) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    let token = server.invitation("eve@example.com", 1).await;
-    let replies = together(N, |number| {
+    let token = server.invitation_token("eve@example.com", 1).await;
+    let replies = concurrently(N, |number| {
         // With her session and without.
         let (client, token) = (if number % 2 == 0 { eve.clone() } else { server.client() }, token.clone());
         async move { client.accept(&token, json!({})).await }
@@ -82,7 +82,7 @@ async fn of_those_who_accept_one_invitation_for_an_account_one_does() {
 #[tokio::test]
 async fn of_those_who_invite_one_address_one_does() {
     let (server, owner) = acme().await;
-    let replies = together(16, |number| {
+    let replies = concurrently(16, |number| {
         let owner = owner.clone();
         async move {
             match number % 2 {
@@ -104,7 +104,7 @@ async fn of_those_who_invite_one_address_one_does() {
     };
     let lost: Vec<_> = replies.iter().filter_map(told).collect();
     assert_eq!(lost, ["INVITATION_PENDING"; 15]);
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM invitations").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM invitations").await, 1);
 }
 
 /// The first one wins; never both.
@@ -115,8 +115,8 @@ async fn one_is_accepted_or_declined_or_taken_back() {
     for round in 1..=8 {
         let made = owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
         let path = format!("/api/v1/organizations/acme/invitations/{}", made["id"].as_str().unwrap());
-        let token = server.invitation("eve@example.com", round).await;
-        let replies = together(9, |number| {
+        let token = server.invitation_token("eve@example.com", round).await;
+        let replies = concurrently(9, |number| {
             let (eve, owner, token, path) = (eve.clone(), owner.clone(), token.clone(), path.clone());
             async move {
                 match number % 3 {
@@ -132,7 +132,7 @@ async fn one_is_accepted_or_declined_or_taken_back() {
         assert_eq!(kinds.len(), 1, "{:?}", tally(&replies));
         let status = owner.get(&path).await.expect(200)["status"].clone();
         assert_eq!(status, ["accepted", "declined", "revoked"][*kinds.first().unwrap()]);
-        let vault = server.vault().await;
-        vault.execute("UPDATE members SET status = 'removed' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com') AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')").await;
+        let database = server.database().await;
+        database.execute("UPDATE members SET status = 'removed' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com') AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')").await;
     }
 }

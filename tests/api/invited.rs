@@ -13,18 +13,18 @@ const DECLINE: &str = "/api/v1/invitations/decline";
 async fn acme() -> (Server, Client, Organization) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    let acme = owner.found("acme").await;
+    let acme = owner.create_organization("acme").await;
     (server, owner, acme)
 }
 
 /// Invites Eve as a member, and gives the token of her mail.
 async fn invite_eve(server: &Server, owner: &Client) -> String {
-    let before = server.kept_mails("eve@example.com").await.len();
+    let before = server.captured_emails("eve@example.com").await.len();
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
     // Others of hers are no invitations.
     let mut token = String::new();
     eventually("her mail", async || {
-        let mails = server.kept_mails("eve@example.com").await;
+        let mails = server.captured_emails("eve@example.com").await;
         let newest = mails.iter().find_map(|mail| mail["text"].as_str()?.split_once("/accept#token="));
         token =
             newest.map(|(_, rest)| rest.split_whitespace().next().unwrap().to_owned()).unwrap_or_default();
@@ -80,14 +80,14 @@ async fn a_new_person_registers_through_the_token() {
         assert!(problem["message"].as_str().unwrap().contains("ask the person who invited you"), "{problem}");
     }
 
-    let vault = server.vault().await;
-    let told = vault
+    let database = server.database().await;
+    let told = database
         .texts("SELECT action || ' ' || actor_kind FROM audit_events WHERE actor_id = (SELECT id FROM users WHERE email = 'eve@example.com') ORDER BY id")
         .await;
     let expected =
         ["user.registered user", "member.added user", "invitation.accepted user", "session.created user"];
     assert_eq!(told, expected);
-    let details = vault.texts("SELECT details FROM audit_events").await.join("\n");
+    let details = database.texts("SELECT details FROM audit_events").await.join("\n");
     assert!(!details.contains("eve@example.com"), "{details}");
     let listed = owner.get("/api/v1/organizations/acme/invitations?status=accepted").await.expect(200);
     assert_eq!(listed["data"][0]["id"], seen["invitation"]["id"]);
@@ -110,7 +110,7 @@ async fn somebody_with_an_account_joins_with_it_whether_he_is_signed_in_or_not()
 
     let bob = server.client().register("bob@example.com").await;
     owner.invite("acme", "Bob@example.com", &["viewer", "admin"]).await.expect(201);
-    let token = server.invitation("Bob@example.com", 1).await;
+    let token = server.invitation_token("Bob@example.com", 1).await;
     let joined = bob.accept(&token, json!({})).await.expect(200);
     assert_eq!(
         (&joined["next"], &joined["message"]),
@@ -161,7 +161,7 @@ async fn an_account_that_nobody_proved_loses_its_password_and_its_sessions() {
     let owner = server.client().register("ada@example.com").await;
     let verify = json!({ "token": inbox.last("send_verification").await.token });
     owner.post("/api/v1/auth/email/verify", verify).await.expect(200);
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     // Somebody opens an account with Eve's address, and waits.
     let attacker = server.client().register("eve@example.com").await;
     attacker.get(MY_INVITATIONS).await.problem(403, "EMAIL_UNVERIFIED");
@@ -194,14 +194,14 @@ async fn an_account_that_nobody_proved_loses_its_password_and_its_sessions() {
 async fn what_the_inviter_may_no_longer_give_nobody_gets() {
     let (server, owner, _) = acme().await;
     let adam = server.client().register("adam@example.com").await;
-    let vault = server.vault().await;
-    vault.join("acme", "adam@example.com", "admin").await;
+    let database = server.database().await;
+    database.join("acme", "adam@example.com", "admin").await;
     let invited = |email: &'static str| {
         let (server, adam) = (&server, &adam);
         async move {
             let made = adam.invite("acme", email, &["admin"]).await.expect(201);
             let path = format!("/api/v1/organizations/acme/invitations/{}", made["id"].as_str().unwrap());
-            (path, server.invitation(email, 1).await)
+            (path, server.invitation_token(email, 1).await)
         }
     };
     let adams = "(SELECT m.id FROM members m JOIN users u ON u.id = m.user_id JOIN organizations o ON o.id = m.organization_id
@@ -220,10 +220,10 @@ async fn what_the_inviter_may_no_longer_give_nobody_gets() {
             format!("UPDATE member_roles SET role_id = {admin} WHERE member_id = {adams}"),
             format!("UPDATE members SET status = 'active' WHERE id = {adams}"),
         ] {
-            vault.execute(&restored).await;
+            database.execute(&restored).await;
         }
         let (path, token) = invited(email).await;
-        assert_eq!(vault.execute(&change).await, 1, "{change}");
+        assert_eq!(database.execute(&change).await, 1, "{change}");
         let newcomer = json!({ "password": PASSWORD });
         server.client().accept(&token, newcomer.clone()).await.problem(409, "INVITATION_UNSUPPORTED");
         // Nothing of it happened, and an owner who sends it again stands behind it.
@@ -233,7 +233,7 @@ async fn what_the_inviter_may_no_longer_give_nobody_gets() {
             .await
             .problem(401, "INVALID_CREDENTIALS");
         owner.request("POST", &format!("{path}/resend")).await.expect(200);
-        server.client().accept(&server.invitation(email, 2).await, newcomer).await.expect(200);
+        server.client().accept(&server.invitation_token(email, 2).await, newcomer).await.expect(200);
     }
 }
 
@@ -241,21 +241,22 @@ async fn what_the_inviter_may_no_longer_give_nobody_gets() {
 async fn who_was_removed_comes_back_as_the_same_member_with_the_roles_he_is_invited_to() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
-    let vault = server.vault().await;
-    vault.join("acme", "eve@example.com", "admin").await;
+    let database = server.database().await;
+    database.join("acme", "eve@example.com", "admin").await;
     let member = eve.get(MINE).await.expect(200)["member_id"].clone();
     let hers = "user_id = (SELECT id FROM users WHERE email = 'eve@example.com') AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')";
-    vault
+    database
         .execute(&format!("UPDATE members SET status = 'removed', removed_at = joined_at WHERE {hers}"))
         .await;
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let joined = eve.accept(&server.invitation("eve@example.com", 1).await, json!({})).await.expect(200);
+    let joined =
+        eve.accept(&server.invitation_token("eve@example.com", 1).await, json!({})).await.expect(200);
     assert_eq!(joined["member_id"], member);
     assert_eq!(roles(&eve).await, ["viewer"]);
     let rows = format!(
         "SELECT count(*) FROM members WHERE {hers} AND status = 'active' AND removed_at IS NULL AND version = 2"
     );
-    assert_eq!(vault.scalar(&rows).await, 1);
+    assert_eq!(database.scalar(&rows).await, 1);
 }
 
 #[tokio::test]
@@ -263,10 +264,10 @@ async fn who_became_a_member_meanwhile_is_told_so() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     let token = invite_eve(&server, &owner).await;
-    let vault = server.vault().await;
-    vault.join("acme", "eve@example.com", "viewer").await;
+    let database = server.database().await;
+    database.join("acme", "eve@example.com", "viewer").await;
     eve.accept(&token, json!({})).await.problem(409, "ALREADY_MEMBER");
-    vault.execute("UPDATE members SET status = 'suspended' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com')").await;
+    database.execute("UPDATE members SET status = 'suspended' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com')").await;
     server.client().accept(&token, json!({})).await.problem(409, "ALREADY_MEMBER");
     let made = owner.get("/api/v1/organizations/acme/invitations").await.expect(200);
     let path =
@@ -282,9 +283,9 @@ async fn who_declines_is_asked_no_more() {
     assert!(decline().await.expect(200)["message"].is_string());
     decline().await.problem(410, "INVITATION_EXPIRED");
     server.client().accept(&token, json!({ "password": PASSWORD })).await.problem(410, "INVITATION_EXPIRED");
-    let vault = server.vault().await;
-    assert_eq!(vault.scalar("SELECT count(*) FROM users WHERE email = 'eve@example.com'").await, 0);
-    let told = vault.texts("SELECT details FROM audit_events WHERE action = 'invitation.declined'").await;
+    let database = server.database().await;
+    assert_eq!(database.scalar("SELECT count(*) FROM users WHERE email = 'eve@example.com'").await, 0);
+    let told = database.texts("SELECT details FROM audit_events WHERE action = 'invitation.declined'").await;
     assert_eq!(told, [r#"{"after":{"status":"declined"},"before":{"status":"pending"}}"#]);
 }
 
@@ -293,9 +294,9 @@ async fn an_organization_or_account_that_is_shut_takes_nobody_in() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     let token = invite_eve(&server, &owner).await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let set = async |column: &str| {
-        vault.execute(&format!("UPDATE organizations SET {column} WHERE slug = 'acme'")).await;
+        database.execute(&format!("UPDATE organizations SET {column} WHERE slug = 'acme'")).await;
     };
     set("status = 'suspended'").await;
     eve.accept(&token, json!({})).await.problem(403, "ORGANIZATION_SUSPENDED");
@@ -303,9 +304,9 @@ async fn an_organization_or_account_that_is_shut_takes_nobody_in() {
     eve.accept(&token, json!({})).await.problem(410, "INVITATION_EXPIRED");
     preview(&server.client(), &token).await.problem(410, "INVITATION_EXPIRED");
     set("deleted_at = NULL").await;
-    vault.execute("UPDATE users SET is_active = false WHERE email = 'eve@example.com'").await;
+    database.execute("UPDATE users SET is_active = false WHERE email = 'eve@example.com'").await;
     server.client().accept(&token, json!({})).await.problem(403, "INACTIVE_USER");
-    vault.execute("UPDATE users SET is_active = true WHERE email = 'eve@example.com'").await;
+    database.execute("UPDATE users SET is_active = true WHERE email = 'eve@example.com'").await;
     server.client().accept(&token, json!({})).await.expect(200);
     for other in ["x", &format!("{}x", &token[..token.len() - 1])] {
         preview(&server.client(), other).await.problem(410, "INVITATION_EXPIRED");

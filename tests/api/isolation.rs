@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Demo, Operation, Organization, Reply, Server, eventually, unique};
+use insula_tests::{Client, DemoFixture, Operation, Organization, Reply, Server, eventually, unique};
 use serde_json::{Value, json};
 
 use crate::isolation_own::reads_nothing_of;
@@ -102,7 +102,7 @@ pub(crate) fn id(path: &str) -> &str {
 async fn seen(owner: &Client, path: &str) -> (u16, Option<String>, Value) {
     let reply = owner.get(path).await;
     let tag = reply.header("etag").map(str::to_owned);
-    let (status, body) = reply.told();
+    let (status, body) = reply.outcome();
     (status, tag, body)
 }
 
@@ -130,7 +130,7 @@ async fn whoever_has_not_signed_in_is_told_so_and_nothing_else() {
 async fn only_operators_ask_what_operators_ask() {
     let server = Server::shared().await;
     let ada = server.register("ada").await;
-    ada.found(&unique("acme")).await;
+    ada.create_organization(&unique("acme")).await;
     let operations = Operation::all(&document(&server).await);
     let admin = operations.iter().filter(|operation| operation.path.starts_with("/api/v1/admin/"));
     let mut asked = 0;
@@ -148,7 +148,7 @@ async fn only_operators_ask_what_operators_ask() {
 async fn a_bad_token_is_refused_before_anything_else() {
     let server = Server::shared().await;
     let ada = server.register("ada").await;
-    let acme = ada.found(&unique("acme")).await.slug;
+    let acme = ada.create_organization(&unique("acme")).await.slug;
     let altered = server.client().bearer(&format!("{}x", ada.token()));
     for org in [&*acme, "nowhere"] {
         let asked = walk(&server, &altered, org, |_, reply| {
@@ -161,9 +161,9 @@ async fn a_bad_token_is_refused_before_anything_else() {
 #[tokio::test]
 async fn a_stranger_sees_404() {
     let server = Server::shared().await;
-    let acme = server.register("ada").await.found(&unique("acme")).await;
+    let acme = server.register("ada").await.create_organization(&unique("acme")).await;
     let stranger = server.register("eve").await;
-    let other = stranger.found(&unique("other")).await.slug;
+    let other = stranger.create_organization(&unique("other")).await.slug;
     for org in [&acme.slug, &acme.id] {
         let asked = walk(&server, &stranger, org, |_, reply| {
             reply.problem(404, "NOT_FOUND");
@@ -180,12 +180,12 @@ async fn a_stranger_cannot_tell_an_organization_from_none() {
     let mut organizations = Vec::new();
     let [acme, deleted, suspended] = ["acme", "deleted", "suspended"].map(unique);
     for slug in [&acme, &deleted, &suspended] {
-        organizations.push(ada.found(slug).await);
+        organizations.push(ada.create_organization(slug).await);
     }
-    let vault = server.vault().await;
+    let database = server.database().await;
     let change = async |what: &str, slug: &str| {
         let change = format!("UPDATE organizations SET {what} WHERE slug = '{slug}'");
-        assert_eq!(vault.execute(&change).await, 1);
+        assert_eq!(database.execute(&change).await, 1);
     };
     change("deleted_at = created_at", &deleted).await;
     change("status = 'suspended'", &suspended).await;
@@ -197,7 +197,7 @@ async fn a_stranger_cannot_tell_an_organization_from_none() {
         let (upper, spaced) = (acme.to_uppercase(), format!("{acme}%20"));
         for org in [&*acme, &deleted, &suspended, "nowhere", NOTHING, platform, &upper, "*", &spaced] {
             let path = operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned());
-            told.push((org, operation.broken_request(&stranger, &path).await.told()));
+            told.push((org, operation.broken_request(&stranger, &path).await.outcome()));
         }
         let (_, first) = &told[0];
         assert_eq!(first.0, 404);
@@ -205,16 +205,16 @@ async fn a_stranger_cannot_tell_an_organization_from_none() {
             assert_eq!(told, first, "{} of {org}", operation.id);
         }
     }
-    let other = stranger.found(&unique("other")).await.slug;
+    let other = stranger.create_organization(&unique("other")).await.slug;
     let ids: Vec<_> = organizations.iter().map(|org| &*org.id).collect();
     reads_nothing_of(&server, &stranger, &other, &ids).await;
 }
 
 #[tokio::test]
 async fn a_powerless_member_is_told_what_is_missing() {
-    let demo = Demo::start().await;
-    let powerless = demo.powerless().await;
-    let asked = walk(&demo.server, &powerless, Demo::SLUG, |operation, reply| {
+    let demo = DemoFixture::start().await;
+    let powerless = demo.without_roles().await;
+    let asked = walk(&demo.server, &powerless, DemoFixture::SLUG, |operation, reply| {
         let Some(permission) = &operation.permission else {
             assert!(![401, 403].contains(&reply.status), "{} answers {}", operation.id, reply.status);
             assert!(!reply.text().contains("no such organization"), "{} sees a stranger", operation.id);
@@ -232,8 +232,8 @@ async fn a_powerless_member_is_told_what_is_missing() {
 
 #[tokio::test]
 async fn a_removed_member_is_a_stranger_at_once() {
-    let demo = Demo::start().await;
-    let mia = demo.person("mia").await;
+    let demo = DemoFixture::start().await;
+    let mia = demo.user("mia").await;
     mia.get("/api/v1/organizations/demo").await.expect(200);
     for status in ["suspended", "removed"] {
         let update = format!(
@@ -241,10 +241,10 @@ async fn a_removed_member_is_a_stranger_at_once() {
              (SELECT id FROM users WHERE email = 'mia@demo.example')
              AND organization_id IN (SELECT id FROM organizations WHERE slug = 'demo')"
         );
-        assert_eq!(demo.server.vault().await.execute(&update).await, 1);
-        // The vault tells nobody: what is remembered has to age.
+        assert_eq!(demo.server.database().await.execute(&update).await, 1);
+        // The database tells nobody: what is remembered has to age.
         eventually("it is noticed", async || mia.get("/api/v1/organizations/demo").await.status == 404).await;
-        let asked = walk(&demo.server, &mia, Demo::SLUG, |_, reply| {
+        let asked = walk(&demo.server, &mia, DemoFixture::SLUG, |_, reply| {
             reply.problem(404, "NOT_FOUND");
         });
         assert_eq!(asked.await, implied(&demo.server).await);
@@ -259,8 +259,8 @@ async fn a_foreign_child_is_not_found_and_stays_as_it_is() {
         server.client().register("ada@example.com").await,
         server.client().register("eve@example.com").await,
     );
-    let (theirs, mine) = (ada.found("theirs").await, eve.found("mine").await);
-    let vault = server.vault().await;
+    let (theirs, mine) = (ada.create_organization("theirs").await, eve.create_organization("mine").await);
+    let database = server.database().await;
     let (mut probes, mut implied) = (0, 0);
     for operation in inside(&server).await {
         let parameters: Vec<_> = operation.parameters().into_iter().filter(|name| *name != "org").collect();
@@ -289,17 +289,17 @@ async fn a_foreign_child_is_not_found_and_stays_as_it_is() {
 
                 // An event changes once more when it is sealed, which takes up to a second.
                 if foreign == "event" {
-                    vault.sealed().await;
+                    database.wait_until_sealed().await;
                 }
                 let before = seen(&ada, &target).await;
                 let reply = operation.request(&eve, &path_of(id(&target))).await;
                 reply.problem(404, "NOT_FOUND");
                 let unknown = operation.request(&eve, &path_of(NOTHING)).await;
-                assert_eq!(reply.told(), unknown.told(), "{} is an oracle", operation.id);
+                assert_eq!(reply.outcome(), unknown.outcome(), "{} is an oracle", operation.id);
                 let broken = operation.broken_request(&eve, &path_of(id(&target))).await;
                 let unknown = operation.broken_request(&eve, &path_of(NOTHING)).await;
                 broken.problem(404, "NOT_FOUND");
-                assert_eq!(broken.told(), unknown.told(), "{} is an oracle", operation.id);
+                assert_eq!(broken.outcome(), unknown.outcome(), "{} is an oracle", operation.id);
                 assert_eq!(
                     seen(&ada, &target).await,
                     before,

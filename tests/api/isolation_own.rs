@@ -65,12 +65,12 @@ async fn organizations(server: &Server) -> Vec<String> {
     let ada = server.client().register("ada@example.com").await;
     let mut words = Vec::new();
     for slug in ["quagga-team", "quagga-deleted", "quagga-suspended", "quagga-former"] {
-        words.extend([slug.to_owned(), ada.found(slug).await.id]);
+        words.extend([slug.to_owned(), ada.create_organization(slug).await.id]);
     }
     ada.patch("/api/v1/organizations/quagga-former", json!({ "slug": "quagga-present" })).await.expect(200);
-    let vault = server.vault().await;
-    vault.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'quagga-deleted'").await;
-    vault.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'quagga-suspended'").await;
+    let database = server.database().await;
+    database.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'quagga-deleted'").await;
+    database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'quagga-suspended'").await;
     let personal = ada.get("/api/v1/users/me").await.expect(200)["default_organization_id"].take();
     let personal = personal.as_str().expect("an organization of her own").to_owned();
     let own = ada.get(&format!("/api/v1/organizations/{personal}")).await.expect(200);
@@ -87,7 +87,7 @@ async fn what_was_refused_tells_the_stranger_nothing() {
     // Slugs and ids of each kind of organization, then what nobody has: each asked by a stranger who asks nothing else.
     for (number, org) in words.iter().chain(&["quagga-nowhere", NOTHING]).enumerate() {
         let stranger = server.client().register(&format!("eve-{number}@example.com")).await;
-        let own = stranger.found(&format!("own-{number}")).await;
+        let own = stranger.create_organization(&format!("own-{number}")).await;
         for operation in inside(&server).await.iter().step_by(7) {
             let path = operation.path_with(|name| if name == "org" { *org } else { NOTHING }.to_owned());
             operation.broken_request(&stranger, &path).await.problem(404, "NOT_FOUND");
@@ -108,12 +108,12 @@ async fn what_was_refused_tells_the_stranger_nothing() {
 #[tokio::test]
 async fn the_chain_of_the_platform_is_not_shown_to_those_it_tells_of() {
     let server = Server::start().await;
-    let vault = server.vault().await;
-    server.client().register("ada@example.com").await.found("acme").await;
+    let database = server.database().await;
+    server.client().register("ada@example.com").await.create_organization("acme").await;
     let eve = server.client().register("eve@example.com").await;
     eve.get("/api/v1/organizations/acme").await.problem(404, "NOT_FOUND");
     let unsealed = "SELECT count(*) FROM audit_events WHERE seq IS NULL";
-    insula_tests::eventually("all is sealed", async || vault.scalar(unsealed).await == 0).await;
+    insula_tests::eventually("all is sealed", async || database.scalar(unsealed).await == 0).await;
     let events = eve.get("/api/v1/users/me/activity").await.expect(200);
     let events = events["data"].as_array().unwrap();
     let of_platform = |event: &&Value| event["organization_id"].is_null();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use insula_tests::{Client, PASSWORD, Server, Workplace, eventually, together};
+use insula_tests::{Client, PASSWORD, Server, TestEnv, concurrently, eventually};
 use serde_json::{Value, json};
 
 const ME: &str = "/api/v1/users/me";
@@ -20,19 +20,19 @@ const EMAIL: &str = "ada@example.com";
 const QUICK: [(&str, &str); 3] =
     [("INSULA_KEY_LEAD", "1"), ("INSULA_KEY_RELOAD", "0.2"), ("INSULA_MAX_SESSIONS", "10000")];
 
-async fn serve(workplace: &Workplace, envs: &[(&str, &str)]) -> Server {
-    let builder = Server::builder().workplace(workplace);
+async fn serve(env: &TestEnv, envs: &[(&str, &str)]) -> Server {
+    let builder = Server::builder().test_env(env);
     envs.iter().fold(builder, |builder, (name, value)| builder.env(name, value)).start().await
 }
 
 /// Runs `insula keys …` beside whatever else the test does; gives its lines.
 async fn keys(
-    workplace: &Workplace,
+    env: &TestEnv,
     arguments: &[&'static str],
     envs: &[(&'static str, &'static str)],
 ) -> Vec<String> {
-    let (workplace, arguments, envs) = (workplace.clone(), [&["keys"], arguments].concat(), envs.to_vec());
-    let output = tokio::task::spawn_blocking(move || workplace.insula(&arguments, &envs)).await.unwrap();
+    let (env, arguments, envs) = (env.clone(), [&["keys"], arguments].concat(), envs.to_vec());
+    let output = tokio::task::spawn_blocking(move || env.insula(&arguments, &envs)).await.unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
@@ -43,8 +43,8 @@ fn kid(line: &str) -> String {
 }
 
 /// The names of the keys in that state.
-async fn in_state(workplace: &Workplace, state: &str) -> Vec<String> {
-    let lines = keys(workplace, &["list"], &[]).await;
+async fn in_state(env: &TestEnv, state: &str) -> Vec<String> {
+    let lines = keys(env, &["list"], &[]).await;
     let stands = |line: &&String| line.split_whitespace().skip(1).take(2).eq(["access", state]);
     lines.iter().filter(stands).map(|line| kid(line)).collect()
 }
@@ -72,11 +72,11 @@ fn misconfigured(output: &Output) -> String {
 
 #[tokio::test]
 async fn servers_that_start_at_once_sign_with_one_key() {
-    let workplace = Workplace::new().await;
-    let place = workplace.clone();
-    let servers = together(4, move |_| {
+    let env = TestEnv::new().await;
+    let place = env.clone();
+    let servers = concurrently(4, move |_| {
         let place = place.clone();
-        async move { Server::builder().workplace(&place).start().await }
+        async move { Server::builder().test_env(&place).start().await }
     })
     .await;
     let ada = servers[0].client().register(EMAIL).await;
@@ -88,7 +88,7 @@ async fn servers_that_start_at_once_sign_with_one_key() {
         }
     }
     let keys = "SELECT count(*) FROM signing_keys WHERE purpose = 'access'";
-    assert_eq!(workplace.vault().await.scalar(keys).await, 1);
+    assert_eq!(env.database().await.scalar(keys).await, 1);
 }
 
 /// Logs in here and there, and uses the newest and the oldest token here and there, until told to stop.
@@ -109,17 +109,17 @@ async fn load(servers: [Client; 2], oldest: String, stop: Arc<AtomicBool>, answe
 
 #[tokio::test]
 async fn rotation_under_load_loses_no_request() {
-    let workplace = Workplace::new().await;
-    let (here, there) = (serve(&workplace, &QUICK).await, serve(&workplace, &QUICK).await);
+    let env = TestEnv::new().await;
+    let (here, there) = (serve(&env, &QUICK).await, serve(&env, &QUICK).await);
     let ada = here.client().register(EMAIL).await;
     let (stop, answers) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let requests = together(3, |_| {
+    let requests = concurrently(3, |_| {
         load([here.client(), there.client()], ada.token().to_owned(), Arc::clone(&stop), Arc::clone(&answers))
     });
     let rotations = async {
         let mut signers = vec![signer(ada.token())];
         for _ in 0..2 {
-            let next = kid(&keys(&workplace, &["rotate"], &QUICK).await[0]);
+            let next = kid(&keys(&env, &["rotate"], &QUICK).await[0]);
             for server in [&here, &there] {
                 eventually("the new key signs", async || {
                     signer(server.client().log_in(EMAIL, PASSWORD).await.token()) == next
@@ -142,45 +142,45 @@ async fn rotation_under_load_loses_no_request() {
 
 #[tokio::test]
 async fn a_key_is_published_before_it_signs() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let settings = [("INSULA_KEY_RELOAD", "0.2")];
-    let server = serve(&workplace, &settings).await;
+    let server = serve(&env, &settings).await;
     let ada = server.client().register(EMAIL).await;
-    let [line] = &keys(&workplace, &["rotate"], &settings).await[..] else { panic!("one line") };
+    let [line] = &keys(&env, &["rotate"], &settings).await[..] else { panic!("one line") };
     assert!(line.contains("is published"), "{line}");
     // It is there already.
-    assert_eq!(keys(&workplace, &["rotate"], &settings).await, [line.as_str()]);
+    assert_eq!(keys(&env, &["rotate"], &settings).await, [line.as_str()]);
     let both = vec![signer(ada.token()), kid(line)];
     eventually("the next key is published", async || published(&server).await == both).await;
     assert_eq!(signer(server.client().log_in(EMAIL, PASSWORD).await.token()), both[0]);
-    assert_eq!(in_state(&workplace, "active").await, both[..1]);
-    assert_eq!(in_state(&workplace, "next").await, both[1..]);
+    assert_eq!(in_state(&env, "active").await, both[..1]);
+    assert_eq!(in_state(&env, "next").await, both[1..]);
 }
 
 #[tokio::test]
 async fn a_key_that_has_retired_goes_and_the_log_tells_of_it() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let settings =
         [("INSULA_KEY_LEAD", "0"), ("INSULA_KEY_RELOAD", "0.1"), ("INSULA_ACCESS_TOKEN_TTL", "0.5")];
-    let server = serve(&workplace, &settings).await;
+    let server = serve(&env, &settings).await;
     let first = published(&server).await;
-    let next = kid(&keys(&workplace, &["rotate"], &settings).await[0]);
+    let next = kid(&keys(&env, &["rotate"], &settings).await[0]);
     eventually("the old key goes", async || published(&server).await == [next.as_str()]).await;
     assert_ne!(first, [next.as_str()]);
-    let vault = workplace.vault().await;
+    let database = env.database().await;
     let log = "SELECT action || ' ' || resource_id FROM audit_events
                WHERE resource = 'signing_key' AND details NOT LIKE '%\"audit\"%' ORDER BY id";
     let of = |action: &str, kid: &str| format!("signing_key.{action} {kid}");
     let expected =
         [of("created", &first[0]), of("created", &next), of("activated", &next), of("removed", &first[0])];
-    assert_eq!(vault.texts(log).await, expected);
+    assert_eq!(database.texts(log).await, expected);
 }
 
 #[tokio::test]
 async fn keys_take_turns_by_themselves() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let settings = [("INSULA_KEY_ROTATION", "1"), ("INSULA_KEY_LEAD", "1"), ("INSULA_KEY_RELOAD", "0.2")];
-    let server = serve(&workplace, &settings).await;
+    let server = serve(&env, &settings).await;
     let ada = server.client().register(EMAIL).await;
     eventually("another key signs", async || {
         let token = server.client().log_in(EMAIL, PASSWORD).await.token().to_owned();
@@ -192,12 +192,12 @@ async fn keys_take_turns_by_themselves() {
 
 #[tokio::test]
 async fn a_stolen_key_goes_at_once() {
-    let workplace = Workplace::new().await;
-    let (here, there) = (serve(&workplace, &QUICK).await, serve(&workplace, &QUICK).await);
+    let env = TestEnv::new().await;
+    let (here, there) = (serve(&env, &QUICK).await, serve(&env, &QUICK).await);
     let ada = here.client().register(EMAIL).await;
     let servers = [here.client(), there.client()];
-    keys(&workplace, &["rotate"], &QUICK).await;
-    let line = keys(&workplace, &["rotate", "--now"], &QUICK).await.remove(0);
+    keys(&env, &["rotate"], &QUICK).await;
+    let line = keys(&env, &["rotate", "--now"], &QUICK).await.remove(0);
     assert!(line.contains("signs from now on"), "{line}");
     for server in &servers {
         eventually("the old token is refused", async || {
@@ -214,7 +214,7 @@ async fn a_stolen_key_goes_at_once() {
         }
     }
     assert_eq!(published(&here).await, [kid(&line)]);
-    let listed = keys(&workplace, &["list"], &[]).await;
+    let listed = keys(&env, &["list"], &[]).await;
     assert_eq!(listed.iter().filter(|key| key.contains("  access  ")).count(), 1, "{listed:?}");
 }
 
@@ -239,10 +239,10 @@ async fn the_secret_key_can_be_changed_and_not_by_mistake() {
         "Zx5Lk2Qw9Vb7Nm4Ty1Rf8Gh3Jd6Sc0Pa",
         "Uu4Ei7Ow2Yt9Ra6Kl1Mz8Xc5Vn3Bq0Hg",
     ];
-    let workplace = Workplace::new().await;
-    let serving = |envs: &[(&str, &str)]| workplace.insula(&["serve", "--port", "0"], envs);
+    let env = TestEnv::new().await;
+    let serving = |envs: &[(&str, &str)]| env.insula(&["serve", "--port", "0"], envs);
 
-    let server = serve(&workplace, &[("INSULA_SECRET_KEY", old)]).await;
+    let server = serve(&env, &[("INSULA_SECRET_KEY", old)]).await;
     let ada = server.client().register(EMAIL).await;
     server.terminate().await;
     let complaint = misconfigured(&serving(&[("INSULA_SECRET_KEY", new)]));
@@ -253,7 +253,7 @@ async fn the_secret_key_can_be_changed_and_not_by_mistake() {
         &[("INSULA_SECRET_KEY", new), ("INSULA_SECRET_KEY_PREVIOUS", old)][..],
         &[("INSULA_SECRET_KEY", new)],
     ] {
-        let server = serve(&workplace, envs).await;
+        let server = serve(&env, envs).await;
         server.client().bearer(ada.token()).get(ME).await.expect(200);
         server.terminate().await;
     }
@@ -262,9 +262,9 @@ async fn the_secret_key_can_be_changed_and_not_by_mistake() {
     // Lost: a new key, and everybody gets a new token.
     let envs = [("INSULA_SECRET_KEY", other)];
     misconfigured(&serving(&envs));
-    assert!(workplace.insula(&["keys", "rotate"], &envs).status.code() == Some(78));
-    keys(&workplace, &["rotate", "--now"], &envs).await;
-    let server = serve(&workplace, &envs).await;
+    assert!(env.insula(&["keys", "rotate"], &envs).status.code() == Some(78));
+    keys(&env, &["rotate", "--now"], &envs).await;
+    let server = serve(&env, &envs).await;
     server.client().bearer(ada.token()).get(ME).await.problem(401, "INVALID_TOKEN");
     server.client().log_in(EMAIL, PASSWORD).await.get(ME).await.expect(200);
 }
@@ -272,8 +272,8 @@ async fn the_secret_key_can_be_changed_and_not_by_mistake() {
 #[tokio::test]
 async fn a_private_key_is_nowhere_in_the_clear() {
     let server = Server::start().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     // Nonce, 32 encrypted bytes and tag; a private key in the clear would be 32 bytes, or 48 in PKCS #8.
-    assert_eq!(vault.scalar("SELECT CAST(length(wrapped_private) AS bigint) FROM signing_keys").await, 60);
-    assert_eq!(vault.scalar("SELECT count(*) FROM signing_keys WHERE wrapped_private = public").await, 0);
+    assert_eq!(database.scalar("SELECT CAST(length(wrapped_private) AS bigint) FROM signing_keys").await, 60);
+    assert_eq!(database.scalar("SELECT count(*) FROM signing_keys WHERE wrapped_private = public").await, 0);
 }

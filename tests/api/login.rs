@@ -1,6 +1,6 @@
 //! PostgreSQL: the login of the application. In production, it must only be a member of the two database roles.
 
-use insula_tests::{Server, Workplace};
+use insula_tests::{Server, TestEnv};
 use serde_json::json;
 
 const PRODUCTION: [(&str, &str); 4] = [
@@ -12,12 +12,11 @@ const PRODUCTION: [(&str, &str); 4] = [
 
 #[tokio::test]
 async fn production_refuses_a_login_that_owns_the_tables() {
-    let workplace = Workplace::new().await;
-    if !workplace.is_postgres() {
+    let env = TestEnv::new().await;
+    if !env.is_postgres() {
         return;
     }
-    let output =
-        workplace.insula(&["serve", "--port", "0"], &[&PRODUCTION[..], &[("RUST_LOG", "off")]].concat());
+    let output = env.insula(&["serve", "--port", "0"], &[&PRODUCTION[..], &[("RUST_LOG", "off")]].concat());
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{complaint}");
     for part in
@@ -29,14 +28,14 @@ async fn production_refuses_a_login_that_owns_the_tables() {
 
 #[tokio::test]
 async fn production_runs_with_a_login_that_only_wears_the_hats() {
-    let workplace = Workplace::new().await;
-    if !workplace.is_postgres() {
+    let env = TestEnv::new().await;
+    if !env.is_postgres() {
         return;
     }
-    let owner = workplace.database_url();
+    let owner = env.database_url();
     let login = format!("app_{}", owner.rsplit('/').next().unwrap());
-    let vault = workplace.vault().await;
-    vault.execute(&format!("CREATE ROLE {login} LOGIN NOINHERIT")).await;
+    let database = env.database().await;
+    database.execute(&format!("CREATE ROLE {login} LOGIN NOINHERIT")).await;
     let url = owner.replace("//insula@", &format!("//{login}@"));
     assert_ne!(url, owner);
 
@@ -45,17 +44,17 @@ async fn production_runs_with_a_login_that_only_wears_the_hats() {
         .iter()
         .chain(&settings)
         .fold(Server::builder(), |start, (name, value)| start.env(name, value));
-    let server = start.workplace(&workplace).start().await;
+    let server = start.test_env(&env).start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let projects = "/api/v1/organizations/acme/projects";
     let made = ada.post(projects, json!({ "code": "P", "name": "P" })).await.expect(201);
     assert_eq!(ada.get(projects).await.expect(200)["data"], json!([made]));
     server.client().get("/readyz").await.expect(200);
     let owners =
-        vault.texts("SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'public'").await;
+        database.texts("SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'public'").await;
     assert_eq!(owners, ["insula"]);
 
     server.terminate().await;
-    vault.execute(&format!("DROP ROLE {login}")).await;
+    database.execute(&format!("DROP ROLE {login}")).await;
 }

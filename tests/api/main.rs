@@ -70,7 +70,7 @@ mod period_lock;
 mod permissions;
 mod personal_organizations;
 mod platform_access;
-mod postbox;
+mod fake_smtp;
 mod problems;
 mod profile;
 mod project_members;

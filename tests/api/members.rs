@@ -1,6 +1,6 @@
 //! Who belongs to an organization: seen, suspended, given other roles, removed.
 
-use insula_tests::{Client, Demo, together};
+use insula_tests::{Client, DemoFixture, concurrently};
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/api/v1/organizations/demo/members";
@@ -23,8 +23,8 @@ fn keys(member: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn members_are_listed_by_pages_and_filters() {
-    let demo = Demo::start().await;
-    let victor = demo.person("victor").await;
+    let demo = DemoFixture::start().await;
+    let victor = demo.user("victor").await;
     let all = victor.get(MEMBERS).await.expect(200);
     let names: Vec<_> =
         all["data"].as_array().unwrap().iter().map(|member| member["user"]["email"].clone()).collect();
@@ -60,8 +60,8 @@ async fn members_are_listed_by_pages_and_filters() {
 
 #[tokio::test]
 async fn a_member_is_seen_with_the_versions_of_himself_and_his_person() {
-    let demo = Demo::start().await;
-    let (adam, mia) = (demo.person("adam").await, demo.person("mia").await);
+    let demo = DemoFixture::start().await;
+    let (adam, mia) = (demo.user("adam").await, demo.user("mia").await);
     let path = path(&adam, "mia").await;
     let seen = adam.get(&path).await;
     seen.expect(200);
@@ -80,8 +80,8 @@ async fn a_member_is_seen_with_the_versions_of_himself_and_his_person() {
 /// RB8: with the same token, at the next request.
 #[tokio::test]
 async fn other_roles_count_at_once() {
-    let demo = Demo::start().await;
-    let (adam, victor) = (demo.person("adam").await, demo.person("victor").await);
+    let demo = DemoFixture::start().await;
+    let (adam, victor) = (demo.user("adam").await, demo.user("victor").await);
     let projects = "/api/v1/organizations/demo/projects";
     let draft = json!({ "code": "NEW", "name": "New" });
     victor.post(projects, draft.clone()).await.problem(403, "FORBIDDEN");
@@ -96,7 +96,7 @@ async fn other_roles_count_at_once() {
     let same = adam.patch(&path, json!({ "roles": [] })).await;
     assert_eq!(same.expect(200)["roles"], json!([]));
     let events = "SELECT count(*) FROM audit_events WHERE action = 'member.updated'";
-    assert_eq!(demo.server.vault().await.scalar(events).await, 2, "what changes nothing leaves no trace");
+    assert_eq!(demo.server.database().await.scalar(events).await, 2, "what changes nothing leaves no trace");
     let problem = adam.patch(&path, json!({ "roles": ["viewer", "nonsense", "x"] })).await;
     let fields: Vec<_> = problem.problem(422, "VALIDATION_FAILED")["errors"]
         .as_array()
@@ -109,8 +109,8 @@ async fn other_roles_count_at_once() {
 
 #[tokio::test]
 async fn who_is_suspended_is_out_until_he_is_brought_back() {
-    let demo = Demo::start().await;
-    let (adam, mia) = (demo.person("adam").await, demo.person("mia").await);
+    let demo = DemoFixture::start().await;
+    let (adam, mia) = (demo.user("adam").await, demo.user("mia").await);
     let org = "/api/v1/organizations/demo";
     mia.get(org).await.expect(200);
     let path = path(&adam, "mia").await;
@@ -131,9 +131,8 @@ async fn who_is_suspended_is_out_until_he_is_brought_back() {
 
 #[tokio::test]
 async fn who_is_removed_is_out_and_what_he_did_stays() {
-    let demo = Demo::start().await;
-    let (adam, mia, victor) =
-        (demo.person("adam").await, demo.person("mia").await, demo.person("victor").await);
+    let demo = DemoFixture::start().await;
+    let (adam, mia, victor) = (demo.user("adam").await, demo.user("mia").await, demo.user("victor").await);
     let path = path(&adam, "mia").await;
     mia.get("/api/v1/organizations/demo").await.expect(200);
     victor.delete(&path).await.problem(403, "FORBIDDEN");
@@ -154,8 +153,8 @@ async fn who_is_removed_is_out_and_what_he_did_stays() {
 
 #[tokio::test]
 async fn what_a_change_would_do_is_told_without_doing_it() {
-    let demo = Demo::start().await;
-    let adam = demo.person("adam").await;
+    let demo = DemoFixture::start().await;
+    let adam = demo.user("adam").await;
     let path = path(&adam, "mia").await;
     let before = adam.get(&path).await.expect(200);
     let preview =
@@ -172,13 +171,13 @@ async fn what_a_change_would_do_is_told_without_doing_it() {
         .await
         .problem(403, "OWNER_PROTECTED");
     let events = "SELECT count(*) FROM audit_events WHERE action = 'member.updated'";
-    assert_eq!(demo.server.vault().await.scalar(events).await, 0);
+    assert_eq!(demo.server.database().await.scalar(events).await, 0);
 }
 
 #[tokio::test]
 async fn an_organization_keeps_an_owner() {
-    let demo = Demo::start().await;
-    let (olivia, adam) = (demo.person("olivia").await, demo.person("adam").await);
+    let demo = DemoFixture::start().await;
+    let (olivia, adam) = (demo.user("olivia").await, demo.user("adam").await);
     let own = path(&olivia, "olivia").await;
     olivia.patch(&own, json!({ "roles": ["admin"] })).await.problem(409, "LAST_OWNER");
     olivia.patch(&own, json!({ "status": "suspended" })).await.problem(409, "LAST_OWNER");
@@ -197,10 +196,10 @@ async fn an_organization_keeps_an_owner() {
 /// OR8: at no time is there none.
 #[tokio::test]
 async fn two_owners_who_demote_each_other_leave_one() {
-    let demo = Demo::start().await;
-    let (olivia, adam) = (demo.person("olivia").await, demo.person("adam").await);
+    let demo = DemoFixture::start().await;
+    let (olivia, adam) = (demo.user("olivia").await, demo.user("adam").await);
     let (hers, his) = (path(&olivia, "olivia").await, path(&olivia, "adam").await);
-    let vault = demo.server.vault().await;
+    let database = demo.server.database().await;
     let owners = "SELECT count(*) FROM member_roles h JOIN roles r ON r.id = h.role_id
                   JOIN organizations o ON o.id = h.organization_id WHERE r.key = 'owner' AND o.slug = 'demo'";
     for _ in 0..32 {
@@ -208,26 +207,26 @@ async fn two_owners_who_demote_each_other_leave_one() {
         let is_left = olivia.get(&hers).await.expect(200)["roles"][0]["key"] == "owner";
         let (owner, other) = if is_left { (&olivia, &his) } else { (&adam, &hers) };
         owner.patch(other, json!({ "roles": ["owner"] })).await.expect(200);
-        assert_eq!(vault.scalar(owners).await, 2);
-        let replies = together(2, |number| {
+        assert_eq!(database.scalar(owners).await, 2);
+        let replies = concurrently(2, |number| {
             let (caller, path) = if number == 0 { (&olivia, &his) } else { (&adam, &hers) };
             let request = caller.patch(path, json!({ "roles": ["admin"] }));
             async move { request.await }
         });
         let mut statuses: Vec<_> = replies.await.iter().map(|reply| reply.status).collect();
         statuses.sort_unstable();
-        assert_eq!(vault.scalar(owners).await, 1, "{statuses:?}");
+        assert_eq!(database.scalar(owners).await, 1, "{statuses:?}");
         assert!(statuses[0] == 200 && [403, 409].contains(&statuses[1]), "{statuses:?}");
     }
 }
 
 #[tokio::test]
 async fn owners_are_touched_with_a_recent_log_in_alone() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     let adams = path(&olivia, "adam").await;
-    let vault = demo.server.vault().await;
-    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    let database = demo.server.database().await;
+    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     olivia.patch(&adams, json!({ "roles": ["owner"] })).await.problem(403, "REAUTH_REQUIRED");
     olivia.patch(&adams, json!({ "roles": ["member"] })).await.expect(200);
 }

@@ -9,7 +9,7 @@ const MY_INVITATIONS: &str = "/api/v1/users/me/invitations";
 async fn acme() -> (Server, Client, Organization) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    let acme = owner.found("acme").await;
+    let acme = owner.create_organization("acme").await;
     (server, owner, acme)
 }
 
@@ -18,13 +18,13 @@ async fn a_person_sees_the_invitations_for_his_address() {
     let (server, owner, acme) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     for slug in ["second", "third", "gone"] {
-        owner.found(slug).await;
+        owner.create_organization(slug).await;
         owner.invite(slug, "EVE@example.com", &["viewer"]).await.expect(201);
     }
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    let token = server.invitation("eve@example.com", 1).await;
-    let vault = server.vault().await;
-    vault.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'gone'").await;
+    let token = server.invitation_token("eve@example.com", 1).await;
+    let database = server.database().await;
+    database.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'gone'").await;
     let slugs = |page: &Value| -> Vec<String> {
         let data = page["data"].as_array().unwrap().iter();
         data.map(|one| one["organization"]["slug"].as_str().unwrap().to_owned()).collect()
@@ -50,20 +50,23 @@ async fn who_is_forgotten_leaves_no_invitation() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    owner.found("second").await;
+    owner.create_organization("second").await;
     owner.invite("second", "eve@example.com", &["viewer"]).await.expect(201);
     owner.invite("second", "bob@example.com", &["viewer"]).await.expect(201);
     eve.delete(ME).await.expect(202);
-    let vault = server.vault().await;
-    vault.execute("UPDATE users SET purge_after = created_at WHERE email = 'eve@example.com'").await;
-    vault.due("purge-accounts").await;
+    let database = server.database().await;
+    database.execute("UPDATE users SET purge_after = created_at WHERE email = 'eve@example.com'").await;
+    database.make_due("purge-accounts").await;
     eventually("she is forgotten", async || {
-        vault.scalar("SELECT count(*) FROM invitations WHERE email_canonical = 'eve@example.com'").await == 0
+        database.scalar("SELECT count(*) FROM invitations WHERE email_canonical = 'eve@example.com'").await
+            == 0
     })
     .await;
-    assert_eq!(vault.scalar("SELECT count(*) FROM invitations").await, 1);
+    assert_eq!(database.scalar("SELECT count(*) FROM invitations").await, 1);
     assert_eq!(
-        vault.scalar("SELECT count(*) FROM one_time_tokens WHERE email_canonical = 'eve@example.com'").await,
+        database
+            .scalar("SELECT count(*) FROM one_time_tokens WHERE email_canonical = 'eve@example.com'")
+            .await,
         0
     );
 }

@@ -5,12 +5,12 @@ use std::{
     net::TcpStream,
 };
 
-use insula_tests::{PASSWORD, Server, Vault, Workplace, eventually, in_database, redis, setting};
+use insula_tests::{PASSWORD, Server, TestDatabase, TestEnv, eventually, in_database, redis, setting};
 use serde_json::json;
 
 /// An installation with a login of its own, on PostgreSQL.
 struct Installation {
-    workplace: Workplace,
+    env: TestEnv,
     login: String,
     url: String,
 }
@@ -18,35 +18,35 @@ struct Installation {
 impl Installation {
     /// `None` on SQLite. Each number makes another login.
     async fn new(number: u32) -> Option<Self> {
-        let workplace = Workplace::new().await;
-        if !workplace.is_postgres() {
+        let env = TestEnv::new().await;
+        if !env.is_postgres() {
             return None;
         }
         let login = format!("neighbour_{}_{number}", std::process::id());
-        let vault = workplace.vault().await;
-        vault.execute(&format!("CREATE ROLE {login} LOGIN NOINHERIT")).await;
-        let (_, host) = workplace.database_url().split_once('@').unwrap();
+        let database = env.database().await;
+        database.execute(&format!("CREATE ROLE {login} LOGIN NOINHERIT")).await;
+        let (_, host) = env.database_url().split_once('@').unwrap();
         let url = format!("postgres://{login}@{host}");
-        Some(Self { workplace, login, url })
+        Some(Self { env, login, url })
     }
 
     async fn start(&self) -> Server {
-        let start = Server::builder().workplace(&self.workplace).database_url(&self.url);
-        start.env("INSULA_MIGRATION_DATABASE_URL", self.workplace.database_url()).start().await
+        let start = Server::builder().test_env(&self.env).database_url(&self.url);
+        start.env("INSULA_MIGRATION_DATABASE_URL", self.env.database_url()).start().await
     }
 
     fn database(&self) -> &str {
-        self.workplace.database_url().rsplit('/').next().unwrap()
+        self.env.database_url().rsplit('/').next().unwrap()
     }
 }
 
 /// What a login reads of the organizations in a database, by each of these roles.
 async fn read_by(url: &str, roles: &[String]) -> Vec<Result<Vec<String>, String>> {
-    let vault = Vault::connect(url).await;
-    let mut read = vec![vault.attempt(&["SELECT slug FROM organizations"]).await];
+    let database = TestDatabase::connect(url).await;
+    let mut read = vec![database.attempt(&["SELECT slug FROM organizations"]).await];
     for role in roles {
         read.push(
-            vault.attempt(&[&format!("SET LOCAL ROLE {role}"), "SELECT slug FROM organizations"]).await,
+            database.attempt(&[&format!("SET LOCAL ROLE {role}"), "SELECT slug FROM organizations"]).await,
         );
     }
     read
@@ -57,10 +57,10 @@ async fn neither_of_two_installations_reads_the_other() {
     let Some(first) = Installation::new(1).await else { return };
     let second = Installation::new(2).await.unwrap();
     let (a, b) = (first.start().await, second.start().await);
-    a.client().register("ada@example.com").await.found("ours").await;
-    b.client().register("eve@example.com").await.found("theirs").await;
+    a.client().register("ada@example.com").await.create_organization("ours").await;
+    b.client().register("eve@example.com").await.create_organization("theirs").await;
     let (ours, theirs) =
-        (first.workplace.vault().await.roles().await, second.workplace.vault().await.roles().await);
+        (first.env.database().await.roles().await, second.env.database().await.roles().await);
     assert!(ours.iter().all(|role| !theirs.contains(role)), "{ours:?} {theirs:?}");
     let own = read_by(&first.url, &ours).await;
     assert!(
@@ -100,7 +100,7 @@ const COMMON: &str = "
 async fn installations_that_had_their_roles_in_common_get_their_own() {
     let Some(first) = Installation::new(3).await else { return };
     let second = Installation::new(4).await.unwrap();
-    let admin = Vault::connect(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap()).await;
+    let admin = TestDatabase::connect(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap()).await;
     for role in ["insula_app", "insula_system"] {
         admin.execute(&format!("CREATE ROLE {role} NOLOGIN")).await;
         // The login can grant the role, like its creator.
@@ -108,24 +108,24 @@ async fn installations_that_had_their_roles_in_common_get_their_own() {
     }
     for (one, email) in [(&first, "ada@example.com"), (&second, "eve@example.com")] {
         let server = one.start().await;
-        server.client().register(email).await.found("acme").await;
+        server.client().register(email).await.create_organization("acme").await;
         server.terminate().await;
-        one.workplace.vault().await.execute(COMMON).await;
+        one.env.database().await.execute(COMMON).await;
         admin.execute(&format!("GRANT insula_app, insula_system TO {}", one.login)).await;
     }
     let envs = |one: &Installation| {
         [
             ("DATABASE_URL", one.url.clone()),
-            ("INSULA_MIGRATION_DATABASE_URL", one.workplace.database_url().to_owned()),
+            ("INSULA_MIGRATION_DATABASE_URL", one.env.database_url().to_owned()),
         ]
     };
     let migrate = |one: &Installation, what: &str| {
         let envs = envs(one);
         let envs: Vec<_> = envs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        one.workplace.insula(&["migrate", what], &envs)
+        one.env.insula(&["migrate", what], &envs)
     };
     for one in [&first, &second] {
-        assert_eq!(one.workplace.vault().await.roles().await, ["insula_app", "insula_system"]);
+        assert_eq!(one.env.database().await.roles().await, ["insula_app", "insula_system"]);
         let status = migrate(one, "status");
         assert_eq!(status.status.code(), Some(1), "{status:?}");
         let told = String::from_utf8(status.stdout).unwrap();
@@ -155,27 +155,28 @@ async fn installations_that_had_their_roles_in_common_get_their_own() {
 async fn a_copy_of_a_database_gets_roles_of_its_own_and_a_renamed_one_keeps_its_own() {
     let Some(first) = Installation::new(5).await else { return };
     first.start().await.terminate().await;
-    let roles = first.workplace.vault().await.roles().await;
-    let admin = Vault::connect(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap()).await;
+    let roles = first.env.database().await.roles().await;
+    let admin = TestDatabase::connect(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap()).await;
     let (name, copy) = (first.database(), format!("{}_copy", first.database()));
     admin.execute(&format!("CREATE DATABASE {copy} TEMPLATE {name}")).await;
     let server = first.start().await;
     let warned = || server.log().contains(&copy) && server.log().contains("run `insula migrate up` there");
     eventually("it warns that the copy uses its roles", async || warned()).await;
 
-    let url = in_database(first.workplace.database_url(), &copy);
-    let up = first.workplace.insula(&["migrate", "up"], &[("DATABASE_URL", &url)]);
+    let url = in_database(first.env.database_url(), &copy);
+    let up = first.env.insula(&["migrate", "up"], &[("DATABASE_URL", &url)]);
     assert!(up.status.success(), "{up:?}");
-    let own = Vault::connect(&in_database(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap(), &copy)).await;
+    let own =
+        TestDatabase::connect(&in_database(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap(), &copy)).await;
     let copied = own.roles().await;
     assert!(roles.iter().all(|role| !copied.contains(role)), "{roles:?} {copied:?}");
     own.close().await;
-    assert_eq!(first.workplace.vault().await.roles().await, roles);
+    assert_eq!(first.env.database().await.roles().await, roles);
 
     let moved = format!("{copy}_moved");
     admin.execute(&format!("ALTER DATABASE {copy} RENAME TO {moved}")).await;
-    let url = in_database(first.workplace.database_url(), &moved);
-    let up = first.workplace.insula(&["migrate", "up"], &[("DATABASE_URL", &url)]);
+    let url = in_database(first.env.database_url(), &moved);
+    let up = first.env.insula(&["migrate", "up"], &[("DATABASE_URL", &url)]);
     assert_eq!(String::from_utf8(up.stdout).unwrap(), "up to date\n");
     admin.execute(&format!("DROP DATABASE {moved} WITH (FORCE)")).await;
     for role in copied {

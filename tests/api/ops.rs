@@ -2,18 +2,18 @@
 
 use std::net::TcpListener;
 
-use insula_tests::{Server, Workplace, eventually};
+use insula_tests::{Server, TestEnv, eventually};
 use serde_json::json;
 
 #[tokio::test]
 async fn what_a_process_does_is_counted_and_names_nobody() {
     let server = Server::start().await;
-    let operator = server.operations().await;
+    let superuser = server.ops_client().await;
     let ada = server.client().register("ada@example.com").await;
-    let acme = ada.found("acme").await;
+    let acme = ada.create_organization("acme").await;
     ada.get("/api/v1/organizations/acme/projects").await.expect(200);
     ada.get("/api/v1/organizations/nowhere/projects").await.problem(404, "NOT_FOUND");
-    let reply = operator.get("/metrics").await;
+    let reply = superuser.get("/metrics").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     for status in [200, 404] {
@@ -24,14 +24,14 @@ async fn what_a_process_does_is_counted_and_names_nobody() {
         assert!(reply.text().contains(&line), "{line}\n{}", reply.text());
     }
     eventually("schedules ran, jobs were counted", async || {
-        let text = operator.get("/metrics").await.text().to_owned();
+        let text = superuser.get("/metrics").await.text().to_owned();
         text.contains(r#"insula_schedule_runs_total{name="expire-sessions",outcome="done"} 1"#)
             && text.contains("insula_schedule_duration_seconds_bucket{name=\"expire-sessions\",le=\"")
             && text.contains(r#"insula_jobs_depth{queue="mail",state="pending"} "#)
             && text.contains(r#"insula_jobs_oldest_pending_age_seconds{queue="mail"} "#)
     })
     .await;
-    let text = operator.get("/metrics").await.text().to_owned();
+    let text = superuser.get("/metrics").await.text().to_owned();
     for name in ["ada@", "acme", "nowhere", &acme.id] {
         assert!(!text.contains(name), "{name} is in\n{text}");
     }
@@ -39,25 +39,25 @@ async fn what_a_process_does_is_counted_and_names_nobody() {
 
 #[tokio::test]
 async fn the_probes_of_the_ops_port_say_why() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let server = Server::builder()
-        .workplace(&workplace)
+        .test_env(&env)
         .env("INSULA_MIGRATE_ON_START", "false")
         .env("INSULA_DRAIN_DELAY", "2")
         .start()
         .await;
-    let operator = server.operations().await;
-    operator.get("/livez").await.expect(200);
-    let told = operator.get("/readyz").await.expect(503);
+    let superuser = server.ops_client().await;
+    superuser.get("/livez").await.expect(200);
+    let told = superuser.get("/readyz").await.expect(503);
     assert_eq!(told, json!({ "status": "unavailable", "reason": "migrations are pending" }));
-    assert!(workplace.insula(&["migrate", "up"], &[]).status.success());
-    eventually("ready", async || operator.get("/readyz").await.status == 200).await;
-    assert_eq!(operator.get("/livez").await.expect(200), json!({ "status": "ok" }));
+    assert!(env.insula(&["migrate", "up"], &[]).status.success());
+    eventually("ready", async || superuser.get("/readyz").await.status == 200).await;
+    assert_eq!(superuser.get("/livez").await.expect(200), json!({ "status": "ok" }));
     let draining = async {
-        eventually("not ready", async || operator.get("/readyz").await.status == 503).await;
-        assert_eq!(operator.get("/readyz").await.expect(503)["reason"], "draining");
-        operator.get("/livez").await.expect(200);
-        assert_eq!(operator.get("/metrics").await.status, 200);
+        eventually("not ready", async || superuser.get("/readyz").await.status == 503).await;
+        assert_eq!(superuser.get("/readyz").await.expect(503)["reason"], "draining");
+        superuser.get("/livez").await.expect(200);
+        assert_eq!(superuser.get("/metrics").await.status, 200);
     };
     let (ended, ()) = tokio::join!(server.terminate(), draining);
     assert!(ended.status.success());
@@ -68,11 +68,11 @@ async fn each_port_answers_what_is_its_own() {
     let server = Server::start().await;
     let anybody = server.client();
     anybody.get("/metrics").await.problem(404, "NOT_FOUND");
-    let operator = server.operations().await;
+    let superuser = server.ops_client().await;
     for path in ["/", "/api/v1/openapi.json", "/healthz", "/docs/"] {
-        assert_eq!(operator.get(path).await.status, 404, "{path}");
+        assert_eq!(superuser.get(path).await.status, 404, "{path}");
     }
-    assert_eq!(operator.post("/metrics", json!({})).await.status, 405);
+    assert_eq!(superuser.post("/metrics", json!({})).await.status, 405);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn production_has_its_ops_port_or_does_not_serve() {
         ("INSULA_BIND", "127.0.0.1:0"),
         ("INSULA_OPS_BIND", &bind),
     ];
-    let output = Workplace::new().await.insula(&["serve"], &production);
+    let output = TestEnv::new().await.insula(&["serve"], &production);
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     let told = String::from_utf8(output.stderr).unwrap();
     let complaint = format!("INSULA_OPS_BIND: cannot listen on {bind}");
@@ -107,25 +107,25 @@ async fn production_has_its_ops_port_or_does_not_serve() {
 #[tokio::test]
 async fn a_log_that_cannot_be_sealed_is_seen_by_its_lag_and_keeps_no_other_waiting() {
     let server = Server::start().await;
-    let (operator, vault) = (server.operations().await, server.vault().await);
+    let (superuser, database) = (server.ops_client().await, server.database().await);
     let ada = server.client().register("ada@example.com").await;
     for slug in ["broken", "sound"] {
-        ada.found(slug).await;
+        ada.create_organization(slug).await;
     }
     let org = |slug: &str| format!("organization_id = (SELECT id FROM organizations WHERE slug = '{slug}')");
     let sealed = async |slug: &str| {
         let unsealed = format!("SELECT count(*) FROM audit_events WHERE seq IS NULL AND {}", org(slug));
-        vault.scalar(&unsealed).await == 0
+        database.scalar(&unsealed).await == 0
     };
     let lag = async || -> f64 {
-        let text = operator.get("/metrics").await.text().to_owned();
+        let text = superuser.get("/metrics").await.text().to_owned();
         let line = text.lines().find(|line| line.starts_with("insula_audit_flush_lag_seconds"));
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
     };
     eventually("both are sealed", async || sealed("broken").await && sealed("sound").await).await;
     // The next event would get a number that another one has.
     let broken = format!("UPDATE audit_heads SET last_seq = 0, checkpointed_seq = 0 WHERE {}", org("broken"));
-    assert_eq!(vault.execute(&broken).await, 1);
+    assert_eq!(database.execute(&broken).await, 1);
     let project = async |slug: &str, code: &str| {
         let path = format!("/api/v1/organizations/{slug}/projects");
         ada.post(&path, json!({ "code": code, "name": "Engine" })).await.expect(201);
@@ -146,6 +146,6 @@ async fn a_log_that_cannot_be_sealed_is_seen_by_its_lag_and_keeps_no_other_waiti
          checkpointed_seq = 1 WHERE {0}",
         org("broken")
     );
-    vault.execute(&mended).await;
+    database.execute(&mended).await;
     eventually("it is sealed", async || sealed("broken").await && lag().await < 2.0).await;
 }

@@ -51,7 +51,7 @@ async fn what_is_too_much_is_refused_at_once_and_probes_get_through() {
     for path in ["/livez", "/readyz", "/health", "/healthz", "/version", "/verify"] {
         assert_eq!(server.client().get(path).await.status, 200, "{path}");
     }
-    let metrics = server.operations().await.get("/metrics").await;
+    let metrics = server.ops_client().await.get("/metrics").await;
     let shed = metrics.text().lines().find(|line| line.starts_with("insula_requests_shed_total"));
     assert!(shed.is_some_and(|line| !line.ends_with(" 0")), "{}", metrics.text());
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::DateTime;
-use insula_tests::{Acme, Client, Reply, unique};
+use insula_tests::{Client, OrgWithOwner, Reply, unique};
 use serde_json::{Value, json};
 
 const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
@@ -12,8 +12,8 @@ const SORTS: [&str; 6] = ["created_at", "-created_at", "name", "-name", "code", 
 /// Names that put an order to the test: equal ones, cases, letters beyond ASCII.
 const NAMES: [&str; 7] = ["apple", "Apple", "Äpfel", "apple", "zebra", "10", "9"];
 
-async fn acme() -> (Acme, Client) {
-    let acme = Acme::start().await;
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
     let owner = acme.owner.clone();
     (acme, owner)
 }
@@ -164,7 +164,7 @@ async fn a_filter_picks_by_code_without_regard_to_case() {
 async fn a_list_shows_one_organization_alone() {
     let (_server, owner) = acme().await;
     make_many(&owner, 2).await;
-    let second = PROJECTS.replace("{org}", &owner.found(&unique("second")).await.slug);
+    let second = PROJECTS.replace("{org}", &owner.create_organization(&unique("second")).await.slug);
     let only = owner.post(&second, json!({ "code": "x0", "name": "Only" })).await.expect(201);
     assert_eq!(owner.get(&second).await.expect(200)["data"], json!([only]));
 }
@@ -183,7 +183,7 @@ async fn a_cursor_fits_the_list_it_was_made_for_alone() {
         text.replace_range(at..=at, other);
         text
     };
-    let second = PROJECTS.replace("{org}", &owner.found(&unique("second")).await.slug);
+    let second = PROJECTS.replace("{org}", &owner.create_organization(&unique("second")).await.slug);
     let mut lists = vec![
         format!("{PROJECTS}?sort=-name&cursor={cursor}"),
         format!("{PROJECTS}?sort=code&cursor={cursor}"),

@@ -1,6 +1,6 @@
 //! `PUT /users/me/password`.
 
-use insula_tests::{Client, PASSWORD, Reply, Server, together};
+use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/users/me/password";
@@ -32,13 +32,13 @@ async fn the_new_password_holds_here_and_nowhere_else() {
     log_in(&server, PASSWORD).await.problem(401, "INVALID_CREDENTIALS");
     log_in(&server, NEW).await.expect(200);
 
-    let vault = server.vault().await;
+    let database = server.database().await;
     let user = phone.get(ME).await.expect(200)["id"].clone();
-    let mails = vault.texts("SELECT payload FROM outbox WHERE kind = 'send_password_changed'").await;
+    let mails = database.texts("SELECT payload FROM outbox WHERE kind = 'send_password_changed'").await;
     assert_eq!(mails, [json!({ "user": user }).to_string()]);
     let events = "SELECT details FROM audit_events WHERE action = 'user.password_changed'";
-    assert_eq!(vault.texts(events).await, [json!({ "after": { "kind": "password" } }).to_string()]);
-    assert_eq!(vault.scalar("SELECT count(*) FROM credentials").await, 2);
+    assert_eq!(database.texts(events).await, [json!({ "after": { "kind": "password" } }).to_string()]);
+    assert_eq!(database.scalar("SELECT count(*) FROM credentials").await, 2);
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn who_does_not_know_the_password_does_not_change_it() {
     log_in(&server, PASSWORD).await.expect(200);
     other.get(ME).await.expect(200);
     assert_eq!(
-        server.vault().await.scalar("SELECT count(*) FROM outbox WHERE kind <> 'send_welcome'").await,
+        server.database().await.scalar("SELECT count(*) FROM outbox WHERE kind <> 'send_welcome'").await,
         0
     );
 }
@@ -74,7 +74,7 @@ async fn a_weak_password_is_refused() {
 async fn the_current_password_is_the_proof_however_old_the_log_in_is() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    server.vault().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     change(&ada, "wrong", NEW).await.problem(422, "PASSWORD_MISMATCH");
     change(&ada, PASSWORD, NEW).await.expect(200);
     log_in(&server, NEW).await.expect(200);
@@ -90,7 +90,7 @@ async fn a_log_in_under_way_with_the_old_password_comes_to_nothing() {
     let phone = server.client().register("ada@example.com").await;
     let anybody = server.client();
     // Passwords are verified one after the other: the change comes in between.
-    let log_ins = together(12, |_| {
+    let log_ins = concurrently(12, |_| {
         let anybody = anybody.clone();
         async move {
             let who = json!({ "email": "ada@example.com", "password": PASSWORD });
@@ -108,14 +108,14 @@ async fn a_log_in_under_way_with_the_old_password_comes_to_nothing() {
         }
     }
     let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL";
-    assert_eq!(server.vault().await.scalar(living).await, 1, "{signed_in} were in before the change");
+    assert_eq!(server.database().await.scalar(living).await, 1, "{signed_in} were in before the change");
 }
 
 #[tokio::test]
 async fn of_two_changes_at_once_one_wins() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
-    let changes = together(4, |number| {
+    let changes = concurrently(4, |number| {
         let ada = ada.clone();
         async move { change(&ada, PASSWORD, &format!("{NEW}-{number}")).await.status }
     });

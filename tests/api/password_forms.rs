@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use insula_tests::{Client, Inbox, Reply, Server, Workplace};
+use insula_tests::{Client, Inbox, Reply, Server, TestEnv};
 use serde_json::json;
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -74,7 +74,7 @@ async fn who_accepts_an_invitation_may_type_either_form() {
     let owner = server.client().register("ada@example.com").await;
     let verification = json!({ "token": inbox.last("send_verification").await.token });
     owner.post("/api/v1/auth/email/verify", verification).await.expect(200);
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     for (email, password) in [("bob@example.com", COMPOSED), ("eve@example.com", DECOMPOSED)] {
         owner.invite("acme", email, &["member"]).await.expect(201);
         let token = inbox.last("send_invitation").await.token;
@@ -85,19 +85,19 @@ async fn who_accepts_an_invitation_may_type_either_form() {
 
 #[tokio::test]
 async fn operators_may_type_either_form_for_others_and_for_themselves() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     for (email, password) in [("bob@example.com", COMPOSED), ("eve@example.com", DECOMPOSED)] {
         let draft = json!({ "email": email, "password": password });
-        operator.post("/api/v1/admin/users", draft).await.expect(201);
+        superuser.post("/api/v1/admin/users", draft).await.expect(201);
         either_logs_in(&server, email).await;
         let root = format!("root.{email}");
-        create_superuser(server.workplace(), &root, password);
+        create_superuser(server.test_env(), &root, password);
         either_logs_in(&server, &root).await;
     }
 }
 
-fn create_superuser(workplace: &Workplace, email: &str, password: &str) {
-    let mut command = workplace.command(&["create-superuser", "--email", email, "--password-stdin"]);
+fn create_superuser(env: &TestEnv, email: &str, password: &str) {
+    let mut command = env.command(&["create-superuser", "--email", email, "--password-stdin"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{password}\n").as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
@@ -108,14 +108,14 @@ async fn a_hash_of_what_was_typed_once_is_replaced_by_one_of_the_composed_form()
     // Made by libxcrypt.
     const TYPED: &str = "glu\u{308}hende Lampe";
     const HASH: &str = "$2b$04$abcdefghijklmnopqrstuuiqMD3xxF/DaoQTUAkKXn.vByXR/HG/O";
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let draft = json!({ "email": "ada@example.com", "password_hash": HASH });
-    operator.post("/api/v1/admin/users", draft).await.expect(201);
+    superuser.post("/api/v1/admin/users", draft).await.expect(201);
     let composed = "gl\u{fc}hende Lampe";
     log_in(&server, "ada@example.com", composed).await.problem(401, "INVALID_CREDENTIALS");
     log_in(&server, "ada@example.com", TYPED).await.expect(200);
     let old = "SELECT count(*) FROM credentials WHERE secret_hash NOT LIKE '$argon2id$%'";
-    assert_eq!(server.vault().await.scalar(old).await, 0);
+    assert_eq!(server.database().await.scalar(old).await, 0);
     for password in [composed, TYPED] {
         log_in(&server, "ada@example.com", password).await.expect(200);
     }

@@ -1,6 +1,6 @@
 //! Passwords: which are taken, what is stored of them, and what happens when many log in at once.
 
-use insula_tests::{PASSWORD, Reply, Server, Vault, together};
+use insula_tests::{PASSWORD, Reply, Server, TestDatabase, concurrently};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -21,8 +21,8 @@ async fn register(server: &Server, password: &str) -> Reply {
     server.client().post(REGISTER, person(password)).await
 }
 
-async fn stored(vault: &Vault) -> String {
-    vault.text("SELECT secret_hash FROM credentials").await
+async fn stored(database: &TestDatabase) -> String {
+    database.text("SELECT secret_hash FROM credentials").await
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_password_that_is_easy_to_guess_is_refused_and_says_why() {
         assert_eq!(refused.faults(), [format!("password {code}")], "{password}");
         assert!(!problem.to_string().to_lowercase().contains(&password.to_lowercase()), "{problem}");
     }
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 0);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 0);
 }
 
 #[tokio::test]
@@ -68,11 +68,10 @@ async fn a_long_passphrase_needs_no_digits_and_counts_to_its_end() {
 async fn an_installation_may_ask_for_longer_passwords_of_new_people_alone() {
     let server = Server::start().await;
     register(&server, "kjwb-qzx").await.expect(201);
-    let workplace = server.workplace().clone();
+    let env = server.test_env().clone();
     server.terminate().await;
 
-    let server =
-        Server::builder().workplace(&workplace).env("INSULA_PASSWORD_MIN_LENGTH", "15").start().await;
+    let server = Server::builder().test_env(&env).env("INSULA_PASSWORD_MIN_LENGTH", "15").start().await;
     server.client().log_in("jane.doe@example.com", "kjwb-qzx").await;
     let bob = |password: &str| json!({ "email": "bob@example.com", "password": password });
     let refused = server.client().post(REGISTER, bob("kjwb-qzxv-mnpr")).await;
@@ -85,21 +84,21 @@ async fn an_installation_may_ask_for_longer_passwords_of_new_people_alone() {
 async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
     let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
     register(&server, PASSWORD).await.expect(201);
-    let vault = server.vault().await;
+    let database = server.database().await;
     for (password, hash) in [BCRYPT, OLD_ARGON2] {
         let log_ins = "SELECT count(*) FROM audit_events WHERE action <> 'session.refused'";
-        let events = vault.scalar(log_ins).await;
-        assert_eq!(vault.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await, 1);
+        let events = database.scalar(log_ins).await;
+        assert_eq!(database.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await, 1);
         let wrong = json!({ "username": "captain-nemo", "password": "wrong" });
         server.client().post(LOG_IN, wrong).await.problem(401, "INVALID_CREDENTIALS");
-        assert_eq!(stored(&vault).await, hash, "only who knows the password renews its hash");
+        assert_eq!(stored(&database).await, hash, "only who knows the password renews its hash");
 
         server.client().log_in("jane.doe@example.com", password).await;
-        let renewed = stored(&vault).await;
+        let renewed = stored(&database).await;
         assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
         server.client().log_in("jane.doe@example.com", password).await;
-        assert_eq!(stored(&vault).await, renewed, "once");
-        assert_eq!(vault.scalar(log_ins).await, events + 2, "the log-ins alone");
+        assert_eq!(stored(&database).await, renewed, "once");
+        assert_eq!(database.scalar(log_ins).await, events + 2, "the log-ins alone");
     }
 }
 
@@ -112,13 +111,13 @@ async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
     const HASH: &str = "$2b$04$abcdefghijklmnopqrstuullgNKBkhAIfu3hQo/6Pdyw5GjWr.5bq";
     let server = Server::start().await;
     register(&server, PASSWORD).await.expect(201);
-    let vault = server.vault().await;
-    vault.execute(&format!("UPDATE credentials SET secret_hash = '{HASH}'")).await;
+    let database = server.database().await;
+    database.execute(&format!("UPDATE credentials SET secret_hash = '{HASH}'")).await;
     let mistyped = format!("{}, and pn", &LONG[..72]);
     for password in [&mistyped, LONG, &LONG[..72], LONG] {
         let ada = server.client().log_in("jane.doe@example.com", password).await;
         ada.post("/api/v1/auth/reauthenticate", json!({ "password": password })).await.expect(204);
-        assert_eq!(stored(&vault).await, HASH);
+        assert_eq!(stored(&database).await, HASH);
     }
     for wrong in [&LONG[..71], &format!("{LONG}\u{1}")[1..]] {
         let who = json!({ "username": "captain-nemo", "password": wrong });
@@ -127,7 +126,7 @@ async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
     let ada = server.client().log_in("jane.doe@example.com", LONG).await;
     let change = json!({ "current_password": LONG, "password": format!("{LONG}.") });
     ada.put("/api/v1/users/me/password", change).await.expect(200);
-    assert!(stored(&vault).await.starts_with("$argon2id$"));
+    assert!(stored(&database).await.starts_with("$argon2id$"));
     let cut = json!({ "username": "captain-nemo", "password": LONG });
     server.client().post(LOG_IN, cut).await.problem(401, "INVALID_CREDENTIALS");
 }
@@ -136,16 +135,16 @@ async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
 async fn many_log_ins_at_once_renew_a_hash_once() {
     let server = Server::start().await;
     register(&server, PASSWORD).await.expect(201);
-    let vault = server.vault().await;
-    vault.execute(&format!("UPDATE credentials SET secret_hash = '{}'", BCRYPT.1)).await;
+    let database = server.database().await;
+    database.execute(&format!("UPDATE credentials SET secret_hash = '{}'", BCRYPT.1)).await;
     let client = server.client();
-    let replies = together(5, |_| {
+    let replies = concurrently(5, |_| {
         let client = client.clone();
         async move { client.post(LOG_IN, json!({ "username": "captain-nemo", "password": BCRYPT.0 })).await }
     })
     .await;
     replies.iter().for_each(|reply| drop(reply.expect(200)));
-    assert!(stored(&vault).await.starts_with("$argon2id$"));
+    assert!(stored(&database).await.starts_with("$argon2id$"));
     client.log_in("jane.doe@example.com", BCRYPT.0).await;
 }
 
@@ -153,15 +152,15 @@ async fn many_log_ins_at_once_renew_a_hash_once() {
 async fn a_hash_that_cannot_be_verified_is_nobodys() {
     let server = Server::start().await;
     register(&server, PASSWORD).await.expect(201);
-    let vault = server.vault().await;
+    let database = server.database().await;
     let dear = OLD_ARGON2.1.replace("m=256", "m=4194304");
     for hash in ["", "password", &BCRYPT.1.replace("$04$", "$31$"), &dear] {
-        vault.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await;
+        database.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await;
         for password in ["password", BCRYPT.0] {
             let who = json!({ "username": "captain-nemo", "password": password });
             server.client().post(LOG_IN, who).await.problem(401, "INVALID_CREDENTIALS");
         }
-        assert_eq!(stored(&vault).await, *hash);
+        assert_eq!(stored(&database).await, *hash);
     }
 }
 
@@ -172,7 +171,7 @@ async fn a_flood_of_log_ins_is_served_or_sent_away_and_disturbs_no_reader() {
     let server = builder.env("INSULA_PASSWORD_MEMORY", "19456").start().await;
     let reader = server.client().register("jane.doe@example.com").await;
     let client = server.client();
-    let flood = together(150, |number| {
+    let flood = concurrently(150, |number| {
         let client = client.clone();
         let email = ["jane.doe@example.com", "nobody@example.com"][number % 2];
         async move { (number, client.post(LOG_IN, json!({ "email": email, "password": PASSWORD })).await) }

@@ -1,15 +1,15 @@
 //! What can be allowed, and why somebody may or may not do something.
 
-use insula_tests::Demo;
+use insula_tests::DemoFixture;
 use serde_json::json;
 
 use crate::{members, roles};
 
 #[tokio::test]
 async fn the_catalogue_says_what_needs_each_permission() {
-    let demo = Demo::start().await;
+    let demo = DemoFixture::start().await;
     demo.server.client().get("/api/v1/permissions").await.problem(401, "UNAUTHENTICATED");
-    let catalogue = demo.person("victor").await.get("/api/v1/permissions").await.expect(200);
+    let catalogue = demo.user("victor").await.get("/api/v1/permissions").await.expect(200);
     let data = catalogue["data"].as_array().unwrap();
     assert_eq!(data.len(), 34);
     let of = |name: &str| data.iter().find(|permission| permission["permission"] == name).unwrap();
@@ -25,8 +25,8 @@ async fn the_catalogue_says_what_needs_each_permission() {
 
 #[tokio::test]
 async fn whether_and_why_is_told_as_it_is_decided() {
-    let demo = Demo::start().await;
-    let (olivia, victor) = (demo.person("olivia").await, demo.person("victor").await);
+    let demo = DemoFixture::start().await;
+    let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
     roles::role(&olivia, "Lead", &["projects:create"]).await;
     let ask = async |caller: &insula_tests::Client, how: &str, body| {
         caller.post(&format!("/api/v1/organizations/demo/authz/{how}"), body).await

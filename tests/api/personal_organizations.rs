@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, PASSWORD, Server, together};
+use insula_tests::{Client, PASSWORD, Server, concurrently};
 use serde_json::{Value, json};
 
 const ME: &str = "/api/v1/users/me";
@@ -63,7 +63,7 @@ async fn it_can_be_switched_off() {
     let (made, ada) = register(&server, json!({ "email": "ada@example.com" })).await;
     assert_eq!((&made["default_organization_id"], mine(&ada).await.len()), (&Value::Null, 0));
     // The first one is where one works.
-    let (first, second) = (ada.found("first").await, ada.found("second").await);
+    let (first, second) = (ada.create_organization("first").await, ada.create_organization("second").await);
     assert_eq!(default(&ada).await, json!(first.id));
     ada.patch(ME, json!({ "default_organization_id": second.id })).await.expect(200);
     assert_eq!(default(&ada).await, json!(second.id));
@@ -74,7 +74,8 @@ async fn the_default_is_an_organization_of_ones_own() {
     let server = Server::start().await;
     let (_, ada) = register(&server, json!({ "email": "ada@example.com" })).await;
     let (_, eve) = register(&server, json!({ "email": "eve@example.com" })).await;
-    let (personal, acme, theirs) = (default(&ada).await, ada.found("acme").await, eve.found("theirs").await);
+    let (personal, acme, theirs) =
+        (default(&ada).await, ada.create_organization("acme").await, eve.create_organization("theirs").await);
     for not_mine in
         [theirs.id.as_str(), "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "00000000-0000-0000-0000-000000000000"]
     {
@@ -90,7 +91,7 @@ async fn the_default_is_an_organization_of_ones_own() {
 
     // What is stale reads as the oldest one.
     ada.patch(ME, json!({ "default_organization_id": acme.id })).await.expect(200);
-    let vault = server.vault().await;
+    let database = server.database().await;
     let acmes = "organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')";
     for (spoil, mend) in [
         (
@@ -102,19 +103,19 @@ async fn the_default_is_an_organization_of_ones_own() {
             "UPDATE organizations SET deleted_at = NULL WHERE slug = 'acme'".to_owned(),
         ),
     ] {
-        vault.execute(&spoil).await;
+        database.execute(&spoil).await;
         assert_eq!(default(&ada).await, personal);
-        vault.execute(&mend).await;
+        database.execute(&mend).await;
         assert_eq!(default(&ada).await, json!(acme.id));
     }
-    vault.execute("UPDATE members SET status = 'removed'").await;
+    database.execute("UPDATE members SET status = 'removed'").await;
     assert_eq!(default(&ada).await, Value::Null);
 }
 
 #[tokio::test]
 async fn of_eight_registrations_of_one_address_one_makes_one_account_and_one_organization() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let replies = together(8, |_| {
+    let replies = concurrently(8, |_| {
         let person = json!({ "email": "ada@example.com", "password": PASSWORD });
         let request = server.client().post("/api/v1/auth/register", person);
         async move { request.await.status }
@@ -124,8 +125,8 @@ async fn of_eight_registrations_of_one_address_one_makes_one_account_and_one_org
     statuses.retain(|status| *status != 503);
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
     assert_eq!(HashSet::<u16>::from_iter(statuses).difference(&HashSet::from([201, 409])).count(), 0);
-    let vault = server.vault().await;
+    let database = server.database().await;
     for table in ["users", "credentials", "organizations", "members", "outbox"] {
-        assert_eq!(vault.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
     }
 }

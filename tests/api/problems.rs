@@ -5,7 +5,7 @@ mod inside;
 use std::collections::BTreeSet;
 
 use inside::{invitations, organizations, time};
-use insula_tests::{Client, Inbox, PASSWORD, Planted, Reply, Server, Vault, eventually};
+use insula_tests::{Client, Inbox, JobFixture, PASSWORD, Reply, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
 
 /// Most organizations that one person may found here.
@@ -25,7 +25,7 @@ impl Met {
 
 /// An organization of Ada's with one project; gives the paths of its projects and of that one.
 async fn organization(ada: &Client, slug: &str) -> (String, String) {
-    ada.found(slug).await;
+    ada.create_organization(slug).await;
     let projects = format!("/api/v1/organizations/{slug}/projects");
     let made = ada.post(&projects, project("ENGINE")).header("idempotency-key", "key-1").await.expect(201);
     let path = format!("{projects}/{}", made["id"].as_str().unwrap());
@@ -48,17 +48,17 @@ async fn every_documented_code_can_be_met() {
         .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2")
         .env("INSULA_LIMIT_EXPORT", "1/h")
         .env("INSULA_MAX_ORGANIZATIONS", &MOST.to_string());
-    let (server, operator) = builder.start_with_operator().await;
+    let (server, superuser) = builder.start_with_superuser().await;
     // The one that takes its time goes first and is asked last.
     let (slow, (mut met, documented)) =
-        tokio::join!(never_finishes(&server), meet_the_others(&server, &operator));
+        tokio::join!(never_finishes(&server), meet_the_others(&server, &superuser));
     met.note(&slow, 408, "REQUEST_TIMEOUT");
     assert_eq!(met.0, documented);
 }
 
-async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<String>) {
+async fn meet_the_others(server: &Server, superuser: &Client) -> (Met, BTreeSet<String>) {
     let mut met = Met::default();
-    let (anybody, vault) = (server.client(), server.vault().await);
+    let (anybody, database) = (server.client(), server.database().await);
     let ada = anybody.register("ada@example.com").await;
     let (projects, path) = organization(&ada, "acme").await;
 
@@ -81,39 +81,39 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
     met.note(&ada.post("/api/v1/organizations", again).await, 409, "SLUG_TAKEN");
 
     tasks(&mut met, &ada, &projects).await;
-    roles(&mut met, operator, &ada, &vault).await;
-    people(&mut met, &anybody, &vault).await;
+    roles(&mut met, superuser, &ada, &database).await;
+    people(&mut met, &anybody, &database).await;
     links(&mut met).await;
-    passing(&mut met, &anybody, operator, &vault).await;
+    passing(&mut met, &anybody, superuser, &database).await;
     met.note(&ada.delete("/api/v1/users/me").await, 409, "LAST_OWNER");
-    met.note(&operator.delete("/api/v1/users/me").await, 409, "LAST_SUPERUSER");
-    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    met.note(&superuser.delete("/api/v1/users/me").await, 409, "LAST_SUPERUSER");
+    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     met.note(&ada.delete("/api/v1/users/me").await, 403, "REAUTH_REQUIRED");
-    organizations(&mut met, &ada, &vault).await;
+    organizations(&mut met, &ada, &database).await;
     let founder = anybody.register("founder@example.com").await;
     for number in 0..MOST {
-        founder.found(&format!("founded-{number}")).await;
+        founder.create_organization(&format!("founded-{number}")).await;
     }
     let more = json!({ "name": "More", "slug": "more" });
     met.note(&founder.post("/api/v1/organizations", more).await, 409, "ORGANIZATION_LIMIT");
     time(&mut met, &ada).await;
     invitations(&mut met, server, &ada).await;
-    jobs(&mut met, operator, &vault).await;
-    waiting(&mut met, &ada, &vault, (&projects, &path)).await;
+    jobs(&mut met, superuser, &database).await;
+    waiting(&mut met, &ada, &database, (&projects, &path)).await;
 
     // A rule of the database that the program has no word for.
-    vault.execute("CREATE UNIQUE INDEX projects_color ON projects (color)").await;
+    database.execute("CREATE UNIQUE INDEX projects_color ON projects (color)").await;
     let colored = |code: &str| json!({ "code": code, "name": "Engine", "color": "#000000" });
     ada.post(&projects, colored("C1")).await.expect(201);
     met.note(&ada.post(&projects, colored("C2")).await, 409, "CONFLICT");
 
-    met.note(&unstored(server, &ada, &vault, &projects).await, 503, "STORAGE_UNAVAILABLE");
-    internal(&mut met, server, &ada, (&vault, &path)).await;
+    met.note(&unstored(server, &ada, &database, &projects).await, 503, "STORAGE_UNAVAILABLE");
+    internal(&mut met, server, &ada, (&database, &path)).await;
     let document = anybody.get("/api/v1/openapi.json").await.expect(200);
     let codes =
         document["components"]["schemas"]["Problem"]["properties"]["error"]["enum"].as_array().unwrap();
     let mut documented: BTreeSet<_> = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
-    if let Vault::Sqlite(_) = vault {
+    if let TestDatabase::Sqlite(_) = database {
         // Its one writer is waited for before a key could be seen to be in flight: 503 there.
         assert!(documented.remove("IDEMPOTENCY_IN_FLIGHT"));
     }
@@ -121,26 +121,26 @@ async fn meet_the_others(server: &Server, operator: &Client) -> (Met, BTreeSet<S
 }
 
 /// A change when the disk of the database is full.
-async fn unstored(server: &Server, ada: &Client, vault: &Vault, projects: &str) -> Reply {
+async fn unstored(server: &Server, ada: &Client, database: &TestDatabase, projects: &str) -> Reply {
     let reply;
-    match vault {
-        Vault::Sqlite(_) => {
+    match database {
+        TestDatabase::Sqlite(_) => {
             server.limit_files(Some(4096));
             reply = ada.post(projects, project("FULL")).await;
             server.limit_files(None);
         }
-        Vault::Postgres(_) => {
-            vault
+        TestDatabase::Postgres(_) => {
+            database
                 .execute(
                     "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS \
                      $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$",
                 )
                 .await;
-            vault
+            database
                 .execute("CREATE TRIGGER is_full BEFORE INSERT ON projects EXECUTE FUNCTION is_full()")
                 .await;
             reply = ada.post(projects, project("FULL")).await;
-            vault.execute("DROP TRIGGER is_full ON projects").await;
+            database.execute("DROP TRIGGER is_full ON projects").await;
         }
     }
     reply
@@ -167,8 +167,8 @@ async fn tasks(met: &mut Met, ada: &Client, projects: &str) {
 }
 
 /// What is about roles and who may give them.
-async fn roles(met: &mut Met, operator: &Client, ada: &Client, vault: &Vault) {
-    let org = ada.found("guild").await;
+async fn roles(met: &mut Met, superuser: &Client, ada: &Client, database: &TestDatabase) {
+    let org = ada.create_organization("guild").await;
     let path = |part: &str| format!("/api/v1/organizations/{}/{part}", org.id);
     let (roles, members) = (path("roles"), path("members"));
     let role = |name: &str, permissions: Value| json!({ "name": name, "permissions": permissions });
@@ -178,8 +178,8 @@ async fn roles(met: &mut Met, operator: &Client, ada: &Client, vault: &Vault) {
     let giver = made.header("location").unwrap();
     met.note(&ada.post(&roles, role("giver", json!([]))).await, 409, "ROLE_NAME_TAKEN");
     met.note(&ada.delete(giver).await, 428, "PRECONDITION_REQUIRED");
-    let zoe = operator.register("zoe@example.com").await;
-    vault.join("guild", "zoe@example.com", "viewer").await;
+    let zoe = superuser.register("zoe@example.com").await;
+    database.join("guild", "zoe@example.com", "viewer").await;
     let zoes = ada.get(&format!("{members}?q=zoe")).await.expect(200)["data"][0]["id"].clone();
     let zoes = format!("{members}/{}", zoes.as_str().unwrap());
     ada.patch(&zoes, json!({ "roles": ["giver"] })).await.expect(200);
@@ -189,14 +189,14 @@ async fn roles(met: &mut Met, operator: &Client, ada: &Client, vault: &Vault) {
     let owner = ada.get(&format!("{roles}?limit=1")).await.expect(200)["data"][0]["id"].clone();
     let owner = format!("{roles}/{}", owner.as_str().unwrap());
     met.note(&ada.delete(&owner).header("if-match", "*").await, 409, "ROLE_BUILTIN");
-    let looking = operator.get(&path("me/permissions")).header("x-platform-access", "ticket 7");
+    let looking = superuser.get(&path("me/permissions")).header("x-platform-access", "ticket 7");
     met.note(&looking.await, 409, "NOT_A_MEMBER");
 }
 
 /// What is about an organization that is renamed, and passes to somebody else.
-async fn passing(met: &mut Met, anybody: &Client, operator: &Client, vault: &Vault) {
+async fn passing(met: &mut Met, anybody: &Client, superuser: &Client, database: &TestDatabase) {
     let (pia, liv) = (anybody.register("pia@example.com").await, anybody.register("liv@example.com").await);
-    pia.found("before").await;
+    pia.create_organization("before").await;
     pia.patch("/api/v1/organizations/before", json!({ "slug": "after" })).await.expect(200);
     // A redirect has no body: where it leads stands in its header.
     let moved = pia.get("/api/v1/organizations/before").await;
@@ -205,18 +205,18 @@ async fn passing(met: &mut Met, anybody: &Client, operator: &Client, vault: &Vau
     let after = |path: &str| format!("/api/v1/organizations/after{path}");
     met.note(&pia.patch(&after("/settings"), json!({})).await, 428, "PRECONDITION_REQUIRED");
 
-    vault.join("after", "liv@example.com", "viewer").await;
+    database.join("after", "liv@example.com", "viewer").await;
     let to = liv.get(&after("/me/permissions")).await.expect(200)["member_id"].clone();
     let offer = || pia.post(&after("/transfer"), json!({ "member_id": to }));
     offer().await.expect(201);
     met.note(&offer().await, 409, "TRANSFER_PENDING");
     let accept = |person: &Client| person.request("POST", &after("/transfer/accept"));
     met.note(&accept(&pia).await, 403, "TRANSFER_NOT_YOURS");
-    let access = operator.with("x-platform-access", "ticket 7");
+    let access = superuser.with("x-platform-access", "ticket 7");
     met.note(&accept(&access).await, 409, "NOT_A_MEMBER");
-    vault.execute("UPDATE users SET is_active = false WHERE email = 'pia@example.com'").await;
+    database.execute("UPDATE users SET is_active = false WHERE email = 'pia@example.com'").await;
     met.note(&accept(&liv).await, 409, "TRANSFER_VOID");
-    vault.execute("UPDATE owner_transfers SET expires_at = created_at").await;
+    database.execute("UPDATE owner_transfers SET expires_at = created_at").await;
     met.note(&accept(&liv).await, 410, "TRANSFER_EXPIRED");
     let mine = liv.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
     let mine = format!("/api/v1/organizations/{}", mine["data"][0]["organization"]["id"].as_str().unwrap());
@@ -224,7 +224,7 @@ async fn passing(met: &mut Met, anybody: &Client, operator: &Client, vault: &Vau
 }
 
 /// Errors of accounts and logins.
-async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
+async fn people(met: &mut Met, anybody: &Client, database: &TestDatabase) {
     met.note(&anybody.get("/api/v1/users/me").await, 401, "UNAUTHENTICATED");
     met.note(&anybody.bearer("x").get("/api/v1/users/me").await, 401, "INVALID_TOKEN");
     let (register, log_in) = ("/api/v1/auth/register", "/api/v1/auth/login");
@@ -243,7 +243,7 @@ async fn people(met: &mut Met, anybody: &Client, vault: &Vault) {
     let signed_in = anybody.log_in("eve@example.com", PASSWORD).await;
     let reauthenticate = signed_in.post("/api/v1/auth/reauthenticate", json!({ "password": "wrong" }));
     met.note(&reauthenticate.await, 422, "PASSWORD_MISMATCH");
-    vault.execute("UPDATE users SET is_active = false WHERE username = 'eve'").await;
+    database.execute("UPDATE users SET is_active = false WHERE username = 'eve'").await;
     let right = json!({ "username": "eve", "password": PASSWORD });
     met.note(&anybody.post(log_in, right).await, 403, "INACTIVE_USER");
 }
@@ -270,45 +270,45 @@ async fn links(met: &mut Met) {
 }
 
 /// What operators cannot do with jobs.
-async fn jobs(met: &mut Met, operator: &Client, vault: &Vault) {
-    let done = Planted::new(1, "done");
-    let leased = Planted { is_leased: true, ..Planted::new(2, "pending") };
-    vault.plant(&done).await;
-    vault.plant(&leased).await;
-    vault.plant_email(&Planted::new(3, "done"), "bird@example.com", "sent").await;
-    let path = |job: &Planted| format!("/api/v1/admin/jobs/{}", job.id());
-    let retry = operator.request("POST", &format!("{}/retry", path(&done)));
+async fn jobs(met: &mut Met, superuser: &Client, database: &TestDatabase) {
+    let done = JobFixture::new(1, "done");
+    let leased = JobFixture { is_leased: true, ..JobFixture::new(2, "pending") };
+    database.insert_job(&done).await;
+    database.insert_job(&leased).await;
+    database.insert_email(&JobFixture::new(3, "done"), "bird@example.com", "sent").await;
+    let path = |job: &JobFixture| format!("/api/v1/admin/jobs/{}", job.id());
+    let retry = superuser.request("POST", &format!("{}/retry", path(&done)));
     met.note(&retry.await, 409, "JOB_FINISHED");
-    let cancel = operator.request("POST", &format!("{}/cancel", path(&leased)));
+    let cancel = superuser.request("POST", &format!("{}/cancel", path(&leased)));
     met.note(&cancel.await, 409, "JOB_RUNNING");
-    met.note(&operator.delete(&path(&leased)).await, 409, "JOB_PENDING");
-    let resend = format!("/api/v1/admin/emails/{}/resend", Planted::new(3, "done").id());
-    met.note(&operator.request("POST", &resend).await, 409, "EMAIL_NOT_KEPT");
+    met.note(&superuser.delete(&path(&leased)).await, 409, "JOB_PENDING");
+    let resend = format!("/api/v1/admin/emails/{}/resend", JobFixture::new(3, "done").id());
+    met.note(&superuser.request("POST", &resend).await, 409, "EMAIL_NOT_KEPT");
 }
 
 /// What is answered when somebody else's change takes too long.
-async fn waiting(met: &mut Met, ada: &Client, vault: &Vault, (projects, path): (&str, &str)) {
-    let held = vault.hold("UPDATE projects SET id = id").await;
+async fn waiting(met: &mut Met, ada: &Client, database: &TestDatabase, (projects, path): (&str, &str)) {
+    let held = database.hold("UPDATE projects SET id = id").await;
     let reply = ada.patch(path, json!({ "name": "x" })).await;
     let problem = met.note(&reply, 503, "UNAVAILABLE");
     assert_eq!((reply.header("retry-after"), &problem["retry_after"]), (Some("1"), &json!(1)));
-    held.release().await;
+    held.rollback().await;
     ada.patch(path, json!({ "name": "x" })).await.expect(200);
 
-    if let Vault::Postgres(_) = vault {
+    if let TestDatabase::Postgres(_) = database {
         let flying = "INSERT INTO idempotency_keys SELECT (jsonb_populate_record(NULL::idempotency_keys, to_jsonb(k) ||
             jsonb_build_object('id', gen_random_uuid(), 'key', 'flying'))).* FROM idempotency_keys k";
-        let held = vault.hold(flying).await;
+        let held = database.hold(flying).await;
         let reply = ada.post(projects, project("FLYING")).header("idempotency-key", "flying").await;
         met.note(&reply, 409, "IDEMPOTENCY_IN_FLIGHT");
-        held.release().await;
+        held.rollback().await;
         ada.post(projects, project("FLYING")).header("idempotency-key", "flying").await.expect(201);
     }
 }
 
 /// A failure of ours tells the client nothing, and the log everything, once.
-async fn internal(met: &mut Met, server: &Server, ada: &Client, (vault, path): (&Vault, &str)) {
-    vault.execute("ALTER TABLE projects RENAME TO elsewhere").await;
+async fn internal(met: &mut Met, server: &Server, ada: &Client, (database, path): (&TestDatabase, &str)) {
+    database.execute("ALTER TABLE projects RENAME TO elsewhere").await;
     let reply = ada.get(path).header("x-request-id", "broken-1").await;
     let problem = met.note(&reply, 500, "INTERNAL_ERROR");
     assert_eq!(problem["message"], "Something went wrong on our side. Please report the request id.");
@@ -324,6 +324,6 @@ async fn internal(met: &mut Met, server: &Server, ada: &Client, (vault, path): (
     eventually("the request is logged", async || !lines("insula::access").is_empty()).await;
     let errors = lines("ERROR");
     assert!(errors.len() == 1 && errors[0].contains("projects"), "{errors:?}");
-    vault.execute("ALTER TABLE elsewhere RENAME TO projects").await;
+    database.execute("ALTER TABLE elsewhere RENAME TO projects").await;
     ada.get(path).await.expect(200);
 }

@@ -63,7 +63,7 @@ async fn the_new_username_logs_in_and_the_old_one_does_not() {
 #[tokio::test]
 async fn nobody_gives_himself_what_is_not_his_to_give() {
     let (_server, ada) = ada().await;
-    let before = ada.get(ME).await.told();
+    let before = ada.get(ME).await.outcome();
     for (field, value) in [
         ("is_superuser", json!(true)),
         ("is_active", json!(false)),
@@ -79,7 +79,7 @@ async fn nobody_gives_himself_what_is_not_his_to_give() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [format!("{field} UNKNOWN_FIELD")]);
     }
-    assert_eq!(ada.get(ME).await.told(), before);
+    assert_eq!(ada.get(ME).await.outcome(), before);
 }
 
 #[tokio::test]
@@ -121,8 +121,8 @@ async fn the_log_tells_of_a_profile_and_names_nobody() {
     let patch = json!({ "first_name": "Augusta", "username": "augusta", "locale": "fr", "timezone": "UTC" });
     ada.patch(ME, patch).await.expect(200);
     ada.patch(ME, json!({ "locale": "fr" })).await.expect(200);
-    let vault = server.vault().await;
-    let told = vault.texts("SELECT details FROM audit_events WHERE action = 'user.updated'").await;
+    let database = server.database().await;
+    let told = database.texts("SELECT details FROM audit_events WHERE action = 'user.updated'").await;
     let told: Vec<Value> = told.iter().map(|details| serde_json::from_str(details).unwrap()).collect();
     let expected = json!({
         "before": { "locale": "en" },
@@ -154,17 +154,17 @@ async fn a_person_lists_where_he_belongs_and_nowhere_else() {
     let eve = server.client().register("eve@example.com").await;
     assert_eq!(listed(&ada, 20).await, [""; 0]);
     for slug in ["one", "two", "three", "gone"] {
-        ada.found(slug).await;
+        ada.create_organization(slug).await;
     }
-    eve.found("theirs").await;
-    eve.found("shared").await;
-    let vault = server.vault().await;
-    vault.join("shared", "ada@example.com", "viewer").await;
-    vault.join("theirs", "ada@example.com", "admin").await;
+    eve.create_organization("theirs").await;
+    eve.create_organization("shared").await;
+    let database = server.database().await;
+    database.join("shared", "ada@example.com", "viewer").await;
+    database.join("theirs", "ada@example.com", "admin").await;
     let in_theirs = "user_id IN (SELECT id FROM users WHERE email = 'ada@example.com')
         AND organization_id IN (SELECT id FROM organizations WHERE slug = 'theirs')";
-    vault.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'gone'").await;
-    vault.execute(&format!("UPDATE members SET status = 'suspended' WHERE {in_theirs}")).await;
+    database.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'gone'").await;
+    database.execute(&format!("UPDATE members SET status = 'suspended' WHERE {in_theirs}")).await;
 
     let mut expected = vec![
         "one active owner",
@@ -178,7 +178,7 @@ async fn a_person_lists_where_he_belongs_and_nowhere_else() {
         listed.sort();
         assert_eq!(listed, expected, "{limit}");
     }
-    vault.execute(&format!("UPDATE members SET status = 'removed' WHERE {in_theirs}")).await;
+    database.execute(&format!("UPDATE members SET status = 'removed' WHERE {in_theirs}")).await;
     expected.remove(2);
     let mut listed_now = listed(&ada, 2).await;
     listed_now.sort();

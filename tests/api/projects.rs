@@ -1,14 +1,14 @@
 //! `/organizations/{org}/projects`: made, read, changed, deleted, restored; conditions and conflicts.
 
 use chrono::DateTime;
-use insula_tests::{Acme, Client, Reply, unique};
+use insula_tests::{Client, OrgWithOwner, Reply, unique};
 use serde_json::{Value, json};
 
 const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
 /// An organization and its owner.
-async fn acme() -> (Acme, Client) {
-    let acme = Acme::start().await;
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
     let owner = acme.owner.clone();
     (acme, owner)
 }
@@ -25,9 +25,10 @@ fn etag(reply: &Reply) -> &str {
 }
 
 /// What the audit log knows of projects.
-async fn events(acme: &Acme) -> i64 {
-    let events = format!("SELECT count(*) FROM audit_events WHERE resource = 'project' AND {}", acme.own());
-    acme.vault().await.scalar(&events).await
+async fn events(acme: &OrgWithOwner) -> i64 {
+    let events =
+        format!("SELECT count(*) FROM audit_events WHERE resource = 'project' AND {}", acme.own_rows());
+    acme.database().await.scalar(&events).await
 }
 
 #[tokio::test]
@@ -206,7 +207,7 @@ async fn a_code_is_unique_in_its_organization_without_regard_to_case() {
         owner.post(PROJECTS, json!({ "code": same, "name": "x" })).await.problem(409, "PROJECT_CODE_TAKEN");
         owner.patch(&other, json!({ "code": same })).await.problem(409, "PROJECT_CODE_TAKEN");
     }
-    let elsewhere = PROJECTS.replace("{org}", &owner.found(&unique("second")).await.slug);
+    let elsewhere = PROJECTS.replace("{org}", &owner.create_organization(&unique("second")).await.slug);
     owner.post(&elsewhere, json!({ "code": "ENGINE", "name": "x" })).await.expect(201);
 }
 
@@ -248,7 +249,7 @@ async fn a_suspended_organization_is_read_only() {
     let (server, owner) = acme().await;
     let (path, before) = make(&owner, "ENGINE").await;
     let suspended = format!("UPDATE organizations SET status = 'suspended' WHERE slug = '{}'", server.slug);
-    server.vault().await.execute(&suspended).await;
+    server.database().await.execute(&suspended).await;
     assert_eq!(owner.get(&path).await.expect(200), before);
     for request in [owner.patch(&path, json!({ "name": "x" })), owner.delete(&path)] {
         request.await.problem(403, "ORGANIZATION_SUSPENDED");

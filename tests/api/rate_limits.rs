@@ -1,6 +1,6 @@
 //! Who asks too often waits, and nobody else does.
 
-use insula_tests::{Browser, Client, Reply, Server, Workplace, redis, together};
+use insula_tests::{Browser, Client, Reply, Server, TestEnv, concurrently, redis};
 use serde_json::json;
 
 const ME: &str = "/api/v1/users/me";
@@ -83,8 +83,8 @@ async fn an_organization_has_quotas_that_its_members_share() {
     let builder = Server::builder().env("INSULA_LIMIT_INVITATIONS", "3/h").env("INSULA_LIMIT_EXPORT", "1/h");
     let server = builder.start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    ada.found("other").await;
+    ada.create_organization("acme").await;
+    ada.create_organization("other").await;
     ada.invite("acme", "one@example.com", &["viewer"]).await.expect(201);
     let drafts: Vec<_> = ["two", "three", "four"]
         .map(|name| json!({ "email": format!("{name}@example.com"), "roles": ["viewer"] }))
@@ -165,18 +165,17 @@ async fn a_forged_address_is_not_counted_as_another_one() {
     guess(&from("2001:db8:0:1::1")).await.problem(401, "INVALID_CREDENTIALS");
     // The log tells of the client, too.
     let told = "SELECT count(*) FROM audit_personal WHERE ip = '203.0.113.1'";
-    assert!(behind.vault().await.scalar(told).await >= 1);
+    assert!(behind.database().await.scalar(told).await >= 1);
 }
 
 /// As many as the quota says get through, on however many processes, and where nobody counts for all each its part.
 #[tokio::test]
 async fn two_processes_share_what_there_is() {
     const QUOTA: usize = 20;
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let mut servers = Vec::new();
     for _ in 0..2 {
-        let mut builder =
-            Server::builder().workplace(&workplace).env("INSULA_LIMIT_LOG_IN", &format!("{QUOTA}/h"));
+        let mut builder = Server::builder().test_env(&env).env("INSULA_LIMIT_LOG_IN", &format!("{QUOTA}/h"));
         builder = match redis() {
             Some(address) => builder.env("REDIS_URL", &format!("redis://{address}")),
             None => builder.env("INSULA_REPLICAS", "2"),
@@ -188,7 +187,7 @@ async fn two_processes_share_what_there_is() {
     let address = format!("198.51.100.{}", std::process::id() % 250);
     let clients: Vec<_> =
         servers.iter().map(|server| server.client().with("x-forwarded-for", &address)).collect();
-    let replies = together(4 * QUOTA, |number| {
+    let replies = concurrently(4 * QUOTA, |number| {
         let client = clients[number % 2].clone();
         async move { client.post(LOG_IN, json!({})).await.status }
     });

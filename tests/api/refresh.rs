@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, PASSWORD, Server, eventually, together};
+use insula_tests::{Client, PASSWORD, Server, concurrently, eventually};
 use serde_json::{Value, json};
 
 const REFRESH: &str = "/api/v1/auth/refresh";
@@ -37,7 +37,7 @@ async fn a_refresh_gives_a_new_pair_of_the_same_session() {
     let session = ada(&server).await;
     let anybody = server.client();
     let events = "SELECT count(*) FROM audit_events";
-    let before = server.vault().await.scalar(events).await;
+    let before = server.database().await.scalar(events).await;
     let next = refresh(&anybody, &text(&session, "refresh_token")).await;
     assert_eq!((&next["session_id"], &next["user"]["id"]), (&session["session_id"], &session["user"]["id"]));
     assert_eq!((&next["token_type"], &next["expires_in"]), (&json!("bearer"), &json!(900)));
@@ -49,7 +49,7 @@ async fn a_refresh_gives_a_new_pair_of_the_same_session() {
         anybody.bearer(&text(session, "access_token")).get(ME).await.expect(200);
     }
     refresh(&anybody, &text(&next, "refresh_token")).await;
-    assert_eq!(server.vault().await.scalar(events).await, before, "a refresh is no event");
+    assert_eq!(server.database().await.scalar(events).await, before, "a refresh is no event");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn twenty_tabs_with_one_token_all_get_the_one_successor() {
     let anybody = server.client();
     let mut token = text(&ada(&server).await, "refresh_token");
     for round in 0..3 {
-        let tabs = together(20, |_| {
+        let tabs = concurrently(20, |_| {
             let (anybody, token) = (anybody.clone(), token.clone());
             async move { text(&refresh(&anybody, &token).await, "refresh_token") }
         });
@@ -68,7 +68,7 @@ async fn twenty_tabs_with_one_token_all_get_the_one_successor() {
         assert_ne!(successor, token);
         token = successor;
     }
-    let counter = server.vault().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
+    let counter = server.database().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
     assert_eq!(counter, 4, "each round counted once");
 }
 
@@ -76,11 +76,11 @@ async fn twenty_tabs_with_one_token_all_get_the_one_successor() {
 async fn tabs_on_two_processes_get_the_one_successor_too() {
     let slow = |builder: insula_tests::Builder| builder.env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
     let here = slow(Server::builder()).start().await;
-    let there = slow(Server::builder()).workplace(here.workplace()).start().await;
+    let there = slow(Server::builder()).test_env(here.test_env()).start().await;
     let clients = [here.client(), there.client()];
     let mut token = text(&ada(&here).await, "refresh_token");
     for _ in 0..10 {
-        let tabs = together(8, |number| {
+        let tabs = concurrently(8, |number| {
             let (client, token) = (clients[number % 2].clone(), token.clone());
             async move { text(&refresh(&client, &token).await, "refresh_token") }
         });
@@ -88,14 +88,14 @@ async fn tabs_on_two_processes_get_the_one_successor_too() {
         assert_eq!(successors.len(), 1, "{successors:?}");
         token = successors.into_iter().next().unwrap();
     }
-    let counter = here.vault().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
+    let counter = here.database().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
     assert_eq!(counter, 11, "each round counted once");
 }
 
 #[tokio::test]
 async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
     let server = Server::builder().env("INSULA_REFRESH_GRACE", "0").start().await;
-    let (anybody, vault) = (server.client(), server.vault().await);
+    let (anybody, database) = (server.client(), server.database().await);
     let session = ada(&server).await;
     let elsewhere = log_in(&server).await;
     let next = refresh(&anybody, &text(&session, "refresh_token")).await;
@@ -109,8 +109,8 @@ async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
     anybody.bearer(&text(&elsewhere, "access_token")).get(ME).await.expect(200);
     let told =
         "SELECT count(*) FROM audit_events WHERE action = 'session.refresh_reuse' AND actor_kind = 'user'";
-    assert_eq!(vault.scalar(told).await, 1);
-    let mails = vault.texts("SELECT payload FROM outbox WHERE kind = 'send_refresh_reuse'").await;
+    assert_eq!(database.scalar(told).await, 1);
+    let mails = database.texts("SELECT payload FROM outbox WHERE kind = 'send_refresh_reuse'").await;
     assert_eq!(mails.len(), 1);
     let mail: Value = serde_json::from_str(&mails[0]).unwrap();
     assert_eq!(mail, json!({ "user": session["user"]["id"], "session": session["session_id"] }));
@@ -119,14 +119,14 @@ async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
 #[tokio::test]
 async fn a_token_from_the_future_is_refused_and_ends_nothing() {
     let server = Server::start().await;
-    let (anybody, vault) = (server.client(), server.vault().await);
+    let (anybody, database) = (server.client(), server.database().await);
     let first = ada(&server).await;
     let second = refresh(&anybody, &text(&first, "refresh_token")).await;
     // As after a restored backup.
-    vault.execute("UPDATE sessions SET refresh_counter = 1").await;
+    database.execute("UPDATE sessions SET refresh_counter = 1").await;
     anybody.post(REFRESH, body(&text(&second, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
     refresh(&anybody, &text(&first, "refresh_token")).await;
-    assert_eq!(vault.scalar("SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL").await, 0);
+    assert_eq!(database.scalar("SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL").await, 0);
 }
 
 #[tokio::test]
@@ -172,11 +172,11 @@ async fn what_has_ended_is_not_refreshed() {
     ] {
         let server = Server::start().await;
         let session = ada(&server).await;
-        server.vault().await.execute(&end).await;
+        server.database().await.execute(&end).await;
         let reply = server.client().post(REFRESH, body(&text(&session, "refresh_token"))).await;
         reply.problem(401, "INVALID_TOKEN");
         let counted = "SELECT count(*) FROM sessions WHERE refresh_counter > 1";
-        assert_eq!(server.vault().await.scalar(counted).await, 0, "{end}");
+        assert_eq!(server.database().await.scalar(counted).await, 0, "{end}");
         let me = server.client().bearer(&text(&session, "access_token"));
         eventually("the access token is dead too", async || me.get(ME).await.status == 401).await;
     }
@@ -195,7 +195,7 @@ async fn a_session_that_nobody_refreshes_ends() {
 #[tokio::test]
 async fn one_process_refreshes_what_another_one_gave() {
     let here = Server::start().await;
-    let there = Server::builder().workplace(here.workplace()).start().await;
+    let there = Server::builder().test_env(here.test_env()).start().await;
     let mut token = text(&ada(&here).await, "refresh_token");
     for server in [&there, &here, &there] {
         let next = refresh(&server.client(), &token).await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use insula_tests::{Client, PASSWORD, Server, Vault};
+use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -30,7 +30,7 @@ async fn server() -> Server {
 
 async fn ada(server: &Server) -> Client {
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     ada
 }
 
@@ -54,16 +54,16 @@ async fn ends(server: &Server, tokens: &Pair, others: &[&Pair]) {
     }
 }
 
-async fn alarms(vault: &Vault) -> (i64, i64) {
+async fn alarms(database: &TestDatabase) -> (i64, i64) {
     let told = "SELECT count(*) FROM audit_events WHERE action = 'session.refresh_reuse'";
     let mailed = "SELECT count(*) FROM outbox WHERE kind = 'send_refresh_reuse'";
-    (vault.scalar(told).await, vault.scalar(mailed).await)
+    (database.scalar(told).await, database.scalar(mailed).await)
 }
 
 #[tokio::test]
 async fn an_answer_that_was_lost_is_given_again_until_something_of_it_is_used() {
     let server = server().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     ada(&server).await;
     let first = log_in(&server).await;
     let lost = refresh(&server, &first).await;
@@ -72,30 +72,30 @@ async fn an_answer_that_was_lost_is_given_again_until_something_of_it_is_used() 
         assert_eq!(again.refresh, lost.refresh);
     }
     let second = refresh(&server, &first).await;
-    assert_eq!(alarms(&vault).await, (0, 0));
+    assert_eq!(alarms(&database).await, (0, 0));
     // The old access token says nothing of the new pair.
     server.client().bearer(&first.access).get(ME).await.expect(200);
     refresh(&server, &first).await;
     server.client().bearer(&second.access).get(ME).await.expect(200);
     ends(&server, &first, &[&second]).await;
-    assert_eq!(alarms(&vault).await, (1, 1));
+    assert_eq!(alarms(&database).await, (1, 1));
 }
 
 #[tokio::test]
 async fn a_thief_who_comes_first_is_found_out_by_the_owner() {
     let server = server().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     ada(&server).await;
     let owner = log_in(&server).await;
     let thief = refresh(&server, &owner).await;
     server.client().bearer(&thief.access).get(ME).await.expect(200);
     ends(&server, &owner, &[&thief]).await;
-    assert_eq!(alarms(&vault).await, (1, 1));
+    assert_eq!(alarms(&database).await, (1, 1));
     // Also one who uses refresh tokens alone.
     let owner = log_in(&server).await;
     let thief = refresh(&server, &refresh(&server, &owner).await).await;
     ends(&server, &owner, &[&thief]).await;
-    assert_eq!(alarms(&vault).await, (2, 2));
+    assert_eq!(alarms(&database).await, (2, 2));
     // And one who waits until the owner has got the same pair.
     let owner = log_in(&server).await;
     let thief = refresh(&server, &owner).await;
@@ -104,19 +104,19 @@ async fn a_thief_who_comes_first_is_found_out_by_the_owner() {
     let owner_next = refresh(&server, &owner).await;
     server.client().bearer(&owner_next.access).get(ME).await.expect(200);
     ends(&server, &thief, &[&owner_next]).await;
-    assert_eq!(alarms(&vault).await, (3, 3));
+    assert_eq!(alarms(&database).await, (3, 3));
 }
 
 #[tokio::test]
 async fn a_thief_who_comes_after_the_owner_ends_the_session() {
     let server = server().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     ada(&server).await;
     let stolen = log_in(&server).await;
     let owner = refresh(&server, &stolen).await;
     server.client().bearer(&owner.access).get(ME).await.expect(200);
     ends(&server, &stolen, &[&owner]).await;
-    assert_eq!(alarms(&vault).await, (1, 1));
+    assert_eq!(alarms(&database).await, (1, 1));
 }
 
 /// Whatever looks a session up notes what was presented: reads and writes, within organizations and without, allowed or not.
@@ -152,7 +152,7 @@ async fn every_use_of_an_access_token_counts() {
 async fn what_is_presented_to_another_process_counts() {
     let here = server().await;
     let there = Server::builder().env("INSULA_REFRESH_GRACE", "0").env("INSULA_SESSION_CACHE_TTL", "60");
-    let there = there.workplace(here.workplace()).start().await;
+    let there = there.test_env(here.test_env()).start().await;
     ada(&here).await;
     for path in [ME, ACME] {
         let first = log_in(&here).await;

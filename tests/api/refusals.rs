@@ -1,7 +1,7 @@
 //! Refused requests are recorded: those of a member in the organization's log, those of other users and failed logins in
 //! the platform's. Repeated ones are counted.
 
-use insula_tests::{Browser, Client, Demo, PASSWORD, Server, Vault};
+use insula_tests::{Browser, Client, DemoFixture, PASSWORD, Server, TestDatabase};
 use serde_json::{Value, json};
 
 use crate::members;
@@ -27,18 +27,18 @@ struct Event {
 }
 
 /// Of the request that is called so.
-async fn events(vault: &Vault, request: &str) -> Vec<Event> {
-    found(vault, &format!("e.request_id = '{request}'")).await
+async fn events(database: &TestDatabase, request: &str) -> Vec<Event> {
+    found(database, &format!("e.request_id = '{request}'")).await
 }
 
 /// Of those that were counted.
-async fn counts(vault: &Vault) -> Vec<Event> {
-    found(vault, "e.details LIKE '%\"repeated\"%'").await
+async fn counts(database: &TestDatabase) -> Vec<Event> {
+    found(database, "e.details LIKE '%\"repeated\"%'").await
 }
 
-async fn found(vault: &Vault, condition: &str) -> Vec<Event> {
-    let session = vault.hex("e.session_id");
-    let rows = vault
+async fn found(database: &TestDatabase, condition: &str) -> Vec<Event> {
+    let session = database.hex("e.session_id");
+    let rows = database
         .texts(&format!(
             "SELECT coalesce(o.slug, CASE WHEN {} = '{}' THEN 'PLATFORM' ELSE '?' END) || '|' || e.action || ' '
              || e.outcome || '|' || e.actor_kind || coalesce(' ' || u.email, '') || '|' || {session} || '|'
@@ -47,7 +47,7 @@ async fn found(vault: &Vault, condition: &str) -> Vec<Event> {
              FROM audit_events e LEFT JOIN organizations o ON o.id = e.organization_id
              LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN audit_personal p ON p.id = e.id
              WHERE {condition} AND e.action IN ('access.denied', 'session.refused') ORDER BY e.occurred_at, e.id",
-            vault.hex("e.organization_id"),
+            database.hex("e.organization_id"),
             "0".repeat(32),
         ))
         .await;
@@ -68,8 +68,8 @@ async fn found(vault: &Vault, condition: &str) -> Vec<Event> {
     rows.into_iter().map(event).collect()
 }
 
-async fn all(vault: &Vault) -> usize {
-    found(vault, "1 = 1").await.len()
+async fn all(database: &TestDatabase) -> usize {
+    found(database, "1 = 1").await.len()
 }
 
 /// That this person was refused, who is signed in.
@@ -106,10 +106,10 @@ fn named(client: &Client, request: &str) -> Client {
 
 #[tokio::test]
 async fn what_a_member_may_not_stands_in_the_log_of_his_organization() {
-    let demo = Demo::start().await;
-    let vault = demo.server.vault().await;
+    let demo = DemoFixture::start().await;
+    let database = demo.server.database().await;
     let (olivia, adam, victor) =
-        (demo.person("olivia").await, demo.person("adam").await, demo.person("victor").await);
+        (demo.user("olivia").await, demo.user("adam").await, demo.user("victor").await);
     let roles = format!("{DEMO}/roles");
     let projects = format!("{DEMO}/projects");
     let draft = json!({ "code": "ENGINE", "name": "Engine" });
@@ -118,11 +118,11 @@ async fn what_a_member_may_not_stands_in_the_log_of_his_organization() {
     named(&adam, "escalation").post(&roles, strong).await.problem(403, "ESCALATION");
     let own = members::path(&adam, "olivia").await;
     named(&adam, "owner").delete(&own).await.problem(403, "OWNER_PROTECTED");
-    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     named(&olivia, "recent").delete(DEMO).await.problem(403, "REAUTH_REQUIRED");
-    vault.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'demo'").await;
+    database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'demo'").await;
     named(&olivia, "suspended").post(&projects, draft.clone()).await.problem(403, "ORGANIZATION_SUSPENDED");
-    vault.execute("UPDATE organizations SET status = 'active' WHERE slug = 'demo'").await;
+    database.execute("UPDATE organizations SET status = 'active' WHERE slug = 'demo'").await;
 
     let missing = json!({ "code": "FORBIDDEN", "permission": "projects:create" });
     for (request, name, operation, facts) in [
@@ -133,30 +133,30 @@ async fn what_a_member_may_not_stands_in_the_log_of_his_organization() {
         ("suspended", "olivia", "createProject", json!({ "code": "ORGANIZATION_SUSPENDED" })),
     ] {
         let expected = denied("demo", &format!("{name}@demo.example"), operation, facts);
-        assert_eq!(events(&vault, request).await, [expected], "{request}");
+        assert_eq!(events(&database, request).await, [expected], "{request}");
     }
     // What else goes wrong within it is no refusal.
     let nothing = format!("{projects}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
     olivia.get(&nothing).await.problem(404, "NOT_FOUND");
     olivia.get(&format!("{projects}/nonsense")).await.problem(404, "NOT_FOUND");
     olivia.post(&projects, json!({ "code": "a b" })).await.expect(422);
-    assert_eq!(all(&vault).await, 5);
+    assert_eq!(all(&database).await, 5);
     // An operator who enters is refused by the platform's rules: it is no matter of the organization's.
-    vault.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'demo'").await;
-    let root = demo.person("root").await.with("x-platform-access", "Ticket 4711");
+    database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'demo'").await;
+    let root = demo.user("root").await.with("x-platform-access", "Ticket 4711");
     named(&root, "operator").post(&projects, draft).await.problem(403, "ORGANIZATION_SUSPENDED");
     let facts = json!({ "code": "ORGANIZATION_SUSPENDED" });
     let expected = denied("PLATFORM", "root@demo.example", "createProject", facts);
     let expected = Event { actor: "superuser root@demo.example".to_owned(), ..expected };
-    assert_eq!(events(&vault, "operator").await, [expected]);
+    assert_eq!(events(&database, "operator").await, [expected]);
 }
 
 #[tokio::test]
 async fn no_organization_hears_of_strangers() {
-    let (server, operator) = Server::with_operator().await;
-    let vault = server.vault().await;
+    let (server, superuser) = Server::with_superuser().await;
+    let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
-    let acme = ada.found("acme").await.id;
+    let acme = ada.create_organization("acme").await.id;
     let eve = server.client().register("eve@example.com").await;
     let projects = format!("{ACME}/projects");
     named(&eve, "stranger").get(ACME).await.problem(404, "NOT_FOUND");
@@ -164,12 +164,12 @@ async fn no_organization_hears_of_strangers() {
         .get(&format!("/api/v1/organizations/{acme}/projects"))
         .await
         .problem(404, "NOT_FOUND");
-    named(&operator, "operator").post(&projects, json!({})).await.problem(404, "NOT_FOUND");
+    named(&superuser, "operator").post(&projects, json!({})).await.problem(404, "NOT_FOUND");
     let nowhere = "/api/v1/organizations/ak-me/members";
     named(&ada, "mistyped").get(nowhere).await.problem(404, "NOT_FOUND");
-    let entering = named(&operator, "entering").with("x-platform-access", "Ticket 4711");
+    let entering = named(&superuser, "entering").with("x-platform-access", "Ticket 4711");
     entering.get(nowhere).await.problem(404, "NOT_FOUND");
-    vault.execute("UPDATE members SET status = 'suspended' WHERE organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')").await;
+    database.execute("UPDATE members SET status = 'suspended' WHERE organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')").await;
     named(&ada, "suspended").patch(ACME, json!({})).await.problem(404, "NOT_FOUND");
 
     let there = json!({ "code": "NOT_FOUND", "organization": acme });
@@ -182,24 +182,24 @@ async fn no_organization_hears_of_strangers() {
         ("suspended", "ada@example.com", "updateOrganization", &there),
     ] {
         let expected = denied("PLATFORM", email, operation, facts.clone());
-        assert_eq!(events(&vault, request).await, [expected], "{request}");
+        assert_eq!(events(&database, request).await, [expected], "{request}");
     }
     let entering = denied("PLATFORM", "root@example.com", "listMembers", not_there);
     let entering = Event { actor: "superuser root@example.com".to_owned(), ..entering };
-    assert_eq!(events(&vault, "entering").await, [entering]);
+    assert_eq!(events(&database, "entering").await, [entering]);
     // Requests without a login, and unknown paths, are not recorded as refusals.
     server.client().get(ACME).await.problem(401, "UNAUTHENTICATED");
     eve.get("/api/v1/organizations/acme/nonsense").await.problem(404, "NOT_FOUND");
     eve.get("/api/v1/nonsense").await.problem(404, "NOT_FOUND");
-    assert_eq!(all(&vault).await, 6);
-    let logged = vault.texts("SELECT details || coalesce(resource_id, '') FROM audit_events").await;
+    assert_eq!(all(&database).await, 6);
+    let logged = database.texts("SELECT details || coalesce(resource_id, '') FROM audit_events").await;
     assert!(!logged.iter().any(|text| text.contains("ak-me")), "what somebody types is his own");
 }
 
 #[tokio::test]
 async fn other_refusals_stand_in_the_log_of_the_platform() {
     let server = Server::start().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
     named(&ada, "admin").get("/api/v1/admin/users").await.problem(403, "FORBIDDEN");
     let who = json!({ "email": "ada@example.com", "password": PASSWORD, "transport": "cookie" });
@@ -208,7 +208,7 @@ async fn other_refusals_stand_in_the_log_of_the_platform() {
     let (browser, _) = Browser::log_in(&server.client(), &server.url(""), "ada@example.com").await;
     let forged = browser.forged("PATCH", "/api/v1/users/me").header("x-request-id", "forged");
     forged.await.problem(403, "CSRF_FAILED");
-    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     named(&ada, "recent").delete("/api/v1/users/me").await.problem(403, "REAUTH_REQUIRED");
 
     let csrf = json!({ "code": "CSRF_FAILED" });
@@ -220,23 +220,23 @@ async fn other_refusals_stand_in_the_log_of_the_platform() {
     for (request, expected) in
         [("admin", admin), ("foreign", foreign), ("forged", forged), ("recent", recent)]
     {
-        assert_eq!(events(&vault, request).await, [expected], "{request}");
+        assert_eq!(events(&database, request).await, [expected], "{request}");
     }
-    assert_eq!(all(&vault).await, 4);
+    assert_eq!(all(&database).await, 4);
 }
 
 #[tokio::test]
 async fn whose_address_is_not_verified_is_told_of_to_the_platform_alone() {
-    let (server, root) = Server::builder().with_mail().start_with_operator().await;
-    let vault = server.vault().await;
-    root.found("acme").await;
-    vault.execute("UPDATE users SET email_verified_at = NULL").await;
+    let (server, root) = Server::builder().with_mail().start_with_superuser().await;
+    let database = server.database().await;
+    root.create_organization("acme").await;
+    database.execute("UPDATE users SET email_verified_at = NULL").await;
     named(&root, "inside").patch(ACME, json!({})).await.problem(403, "EMAIL_UNVERIFIED");
     named(&root, "outside").post("/api/v1/organizations", json!({})).await.problem(403, "EMAIL_UNVERIFIED");
     for (request, operation) in [("inside", "updateOrganization"), ("outside", "createOrganization")] {
         let facts = json!({ "code": "EMAIL_UNVERIFIED" });
         assert_eq!(
-            events(&vault, request).await,
+            events(&database, request).await,
             [denied("PLATFORM", "root@example.com", operation, facts)],
             "{request}"
         );
@@ -246,7 +246,7 @@ async fn whose_address_is_not_verified_is_told_of_to_the_platform_alone() {
 #[tokio::test]
 async fn a_failed_log_in_is_one_event_whether_there_is_such_an_account_or_not() {
     let server = Server::start().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
     let me = ada.get("/api/v1/users/me").await.expect(200);
     let id = me["id"].as_str().unwrap();
@@ -259,38 +259,38 @@ async fn a_failed_log_in_is_one_event_whether_there_is_such_an_account_or_not() 
     log_in("other", "somebody-else@example.com", secret).await.problem(401, "INVALID_CREDENTIALS");
     // The account has no password any more but still exists.
     server.client().register("bob@example.com").await;
-    vault
+    database
         .execute("DELETE FROM credentials WHERE user_id IN (SELECT id FROM users WHERE email LIKE 'bob@%')")
         .await;
     log_in("none", "bob@example.com", secret).await.problem(401, "INVALID_CREDENTIALS");
-    vault.execute("UPDATE users SET is_active = false WHERE email = 'ada@example.com'").await;
+    database.execute("UPDATE users SET is_active = false WHERE email = 'ada@example.com'").await;
     log_in("inactive", "ada@example.com", PASSWORD).await.problem(403, "INACTIVE_USER");
 
-    assert_eq!(events(&vault, "known").await, [refused("INVALID_CREDENTIALS", id)]);
+    assert_eq!(events(&database, "known").await, [refused("INVALID_CREDENTIALS", id)]);
     for unknown in ["unknown", "other"] {
-        assert_eq!(events(&vault, unknown).await, [refused("INVALID_CREDENTIALS", "")], "{unknown}");
+        assert_eq!(events(&database, unknown).await, [refused("INVALID_CREDENTIALS", "")], "{unknown}");
     }
-    let none = events(&vault, "none").await;
+    let none = events(&database, "none").await;
     assert!(none.len() == 1 && none[0].of.len() == id.len(), "{none:?}");
-    assert_eq!(events(&vault, "inactive").await, [refused("INACTIVE_USER", id)], "once, and as a log-in");
+    assert_eq!(events(&database, "inactive").await, [refused("INACTIVE_USER", id)], "once, and as a log-in");
     // The second time neither is written, however the name is spelled.
     for (email, again) in [("ada@example.com", " Ada@Example.com"), (TYPED, "nobody.knows@EXAMPLE.com")] {
         for email in [email, again.trim()] {
             log_in("again", email, secret).await.problem(401, "INVALID_CREDENTIALS");
         }
     }
-    assert_eq!(events(&vault, "again").await, []);
-    assert_eq!(all(&vault).await, 5);
+    assert_eq!(events(&database, "again").await, []);
+    assert_eq!(all(&database).await, 5);
 
-    let _workplace = server.workplace().clone();
+    let _env = server.test_env().clone();
     server.terminate().await;
-    let counts: Vec<_> = counts(&vault).await.into_iter().map(|event| (event.of, event.details)).collect();
+    let counts: Vec<_> = counts(&database).await.into_iter().map(|event| (event.of, event.details)).collect();
     let twice = json!({ "after": { "code": "INVALID_CREDENTIALS", "repeated": 2 } });
     assert!(counts.len() == 2 && counts.contains(&(id.to_owned(), twice.clone())), "{counts:?}");
     assert!(counts.contains(&(String::new(), twice)), "{counts:?}");
     let texts = "SELECT details || coalesce(resource_id, '') || action FROM audit_events
                  UNION ALL SELECT coalesce(ip, '') || coalesce(user_agent, '') || coalesce(label, '') FROM audit_personal";
-    for text in vault.texts(texts).await {
+    for text in database.texts(texts).await {
         for word in [secret, PASSWORD, "obody", "somebody-else"] {
             assert!(!text.contains(word), "{text}");
         }
@@ -299,9 +299,9 @@ async fn a_failed_log_in_is_one_event_whether_there_is_such_an_account_or_not() 
 
 #[tokio::test]
 async fn who_is_refused_again_and_again_is_counted_and_nothing_is_lost() {
-    let demo = Demo::start().await;
-    let vault = demo.server.vault().await;
-    let (victor, mia) = (demo.person("victor").await, demo.person("mia").await);
+    let demo = DemoFixture::start().await;
+    let database = demo.server.database().await;
+    let (victor, mia) = (demo.user("victor").await, demo.user("mia").await);
     let projects = format!("{DEMO}/projects");
     for number in 0..50 {
         let draft = json!({ "code": format!("P{number}"), "name": "P" });
@@ -309,40 +309,40 @@ async fn who_is_refused_again_and_again_is_counted_and_nothing_is_lost() {
         let nowhere = format!("/api/v1/organizations/guess-{number}");
         mia.get(&nowhere).await.problem(404, "NOT_FOUND");
     }
-    assert_eq!(all(&vault).await, 2, "of each one");
+    assert_eq!(all(&database).await, 2, "of each one");
     // Another operation, another person: others.
     mia.post(&projects, json!({})).await.problem(403, "FORBIDDEN");
     victor.delete(DEMO).await.problem(403, "FORBIDDEN");
-    assert_eq!(all(&vault).await, 4);
-    assert_eq!(counts(&vault).await, []);
+    assert_eq!(all(&database).await, 4);
+    assert_eq!(counts(&database).await, []);
 
-    let _workplace = demo.server.workplace().clone();
+    let _env = demo.server.test_env().clone();
     assert!(demo.server.terminate().await.status.success());
     let counted = |event: Event| Event { is_by_session: false, address: String::new(), ..event };
     let facts = |code: &str| json!({ "code": code, "repeated": 49 });
     let victors = counted(denied("demo", "victor@demo.example", "createProject", facts("FORBIDDEN")));
     let mias = counted(denied("PLATFORM", "mia@demo.example", "getOrganization", facts("NOT_FOUND")));
-    let counts = counts(&vault).await;
+    let counts = counts(&database).await;
     assert!(counts.len() == 2 && counts.contains(&victors) && counts.contains(&mias), "{counts:#?}");
-    assert_eq!(all(&vault).await, 6);
+    assert_eq!(all(&database).await, 6);
 }
 
 #[tokio::test]
 async fn what_cannot_be_written_is_refused_all_the_same_and_counted() {
-    let demo = Demo::start().await;
-    let vault = demo.server.vault().await;
-    let victor = demo.person("victor").await;
-    vault.execute("ALTER TABLE audit_events RENAME TO elsewhere").await;
+    let demo = DemoFixture::start().await;
+    let database = demo.server.database().await;
+    let victor = demo.user("victor").await;
+    database.execute("ALTER TABLE audit_events RENAME TO elsewhere").await;
     for _ in 0..3 {
         let draft = json!({ "code": "ENGINE", "name": "Engine" });
         victor.post(&format!("{DEMO}/projects"), draft).await.problem(403, "FORBIDDEN");
     }
     assert!(demo.server.log().contains("could not record a refusal yet"), "{}", demo.server.log());
-    vault.execute("ALTER TABLE elsewhere RENAME TO audit_events").await;
-    assert_eq!(all(&vault).await, 0);
-    let _workplace = demo.server.workplace().clone();
+    database.execute("ALTER TABLE elsewhere RENAME TO audit_events").await;
+    assert_eq!(all(&database).await, 0);
+    let _env = demo.server.test_env().clone();
     demo.server.terminate().await;
-    let details = counts(&vault).await.into_iter().map(|event| event.details).collect::<Vec<_>>();
+    let details = counts(&database).await.into_iter().map(|event| event.details).collect::<Vec<_>>();
     assert_eq!(
         details,
         [json!({ "after": { "code": "FORBIDDEN", "operation": "createProject", "repeated": 3 } })]

@@ -33,10 +33,10 @@ async fn ask(server: &Server, who: &Client, method: &str, lines: &str) -> (u16, 
 
 #[tokio::test]
 async fn a_repeated_header_that_decides_something_is_refused() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    let vault = server.vault().await;
+    ada.create_organization("acme").await;
+    let database = server.database().await;
     let told = "SELECT count(*) FROM audit_events WHERE action = 'platform.access'";
     for (name, one, other) in [
         ("X-Platform-Access", "Ticket 4711", "Ticket 4712"),
@@ -49,18 +49,18 @@ async fn a_repeated_header_that_decides_something_is_refused() {
         ("Access-Control-Request-Method", "GET", "POST"),
     ] {
         let lines = format!("{name}: {one}\r\n{}: {other}\r\n", name.to_lowercase());
-        for who in [&ada, &operator] {
+        for who in [&ada, &superuser] {
             for method in ["GET", "POST"] {
                 assert_eq!(ask(&server, who, method, &lines).await, (400, name.to_owned()), "{lines}");
             }
         }
     }
     // Nothing was looked at, and nothing written down.
-    assert_eq!(vault.scalar(told).await, 0);
-    assert_eq!(vault.scalar("SELECT count(*) FROM projects").await, 0);
+    assert_eq!(database.scalar(told).await, 0);
+    assert_eq!(database.scalar("SELECT count(*) FROM projects").await, 0);
     let both = "x-csrf-token: a\r\nidempotency-key: k\r\nx-csrf-token: a\r\nidempotency-key: k\r\n";
     assert_eq!(ask(&server, &ada, "POST", both).await, (400, "X-CSRF-Token Idempotency-Key".to_owned()));
     let once = "x-platform-access: Ticket 4711\r\nidempotency-key: k\r\n";
-    assert_eq!(ask(&server, &operator, "POST", once).await.0, 201);
-    assert_eq!(vault.scalar(told).await, 1);
+    assert_eq!(ask(&server, &superuser, "POST", once).await.0, 201);
+    assert_eq!(database.scalar(told).await, 1);
 }

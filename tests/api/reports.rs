@@ -5,57 +5,63 @@ mod random;
 mod sight;
 
 use insula_tests::{
-    Client, Server, Vault,
-    worked::{Worked, new_id, seconds},
+    Client, Server, TestDatabase,
+    fixtures::time_entries::{TimeEntryFixture, new_id, seconds},
 };
 use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
 
 /// An organization whose owner works.
-struct Acme {
+struct OrgWithOwner {
     server: Server,
-    vault: Vault,
+    database: TestDatabase,
     ada: Client,
     /// Her membership.
     member: String,
 }
 
-impl Acme {
+impl OrgWithOwner {
     async fn new() -> Self {
         // A machine that does much else takes long to sum up a hundred thousand entries.
         let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
         let ada = server.client().register("ada@example.com").await;
-        ada.found("acme").await;
-        let vault = server.vault().await;
-        let member = vault.member_id("acme", "ada@example.com").await;
-        Self { server, vault, ada, member }
+        ada.create_organization("acme").await;
+        let database = server.database().await;
+        let member = database.member_id("acme", "ada@example.com").await;
+        Self { server, database, ada, member }
     }
 
     /// Another member, logged in, with the id of the membership.
     async fn join(&self, name: &str, role: &str) -> (Client, String) {
         let email = format!("{name}@example.com");
         let person = self.server.client().register(&email).await;
-        self.vault.join("acme", &email, role).await;
-        (person, self.vault.member_id("acme", &email).await)
+        self.database.join("acme", &email, role).await;
+        (person, self.database.member_id("acme", &email).await)
     }
 
-    async fn project(&self, code: &str) -> String {
+    async fn create_project(&self, code: &str) -> String {
         let draft = json!({ "code": code, "name": format!("Project {code}") });
         let project = self.ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
         project["id"].as_str().unwrap().to_owned()
     }
 
     /// Hers, from one instant to another.
-    fn work(&self, from: &str, to: &str) -> Worked {
+    fn work(&self, from: &str, to: &str) -> TimeEntryFixture {
         let (started, ended) = (seconds(from), Some(seconds(to)));
-        Worked { id: new_id(), member: self.member.clone(), started, ended, ..Worked::default() }
+        TimeEntryFixture {
+            id: new_id(),
+            member: self.member.clone(),
+            started,
+            ended,
+            ..TimeEntryFixture::default()
+        }
     }
 
-    async fn plant(&self, entries: &[Worked]) {
-        self.vault.plant_entries("acme", entries).await;
+    async fn insert_job(&self, entries: &[TimeEntryFixture]) {
+        self.database.insert_time_entries("acme", entries).await;
         // As the database does by itself, in time.
-        self.vault.execute("ANALYZE").await;
+        self.database.execute("ANALYZE").await;
     }
 
     async fn report(&self, query: &str) -> Value {
@@ -94,10 +100,13 @@ const HOUR: i64 = 3600;
 
 #[tokio::test]
 async fn two_levels_are_groups_in_groups_in_either_order() {
-    let acme = Acme::new().await;
-    let (engine, difference) = (acme.project("ENGINE").await, acme.project("DIFFERENCE").await);
-    let on = |project: &String, worked: Worked| Worked { project: Some(project.clone()), ..worked };
-    acme.plant(&[
+    let acme = OrgWithOwner::new().await;
+    let (engine, difference) = (acme.create_project("ENGINE").await, acme.create_project("DIFFERENCE").await);
+    let on = |project: &String, worked: TimeEntryFixture| TimeEntryFixture {
+        project: Some(project.clone()),
+        ..worked
+    };
+    acme.insert_job(&[
         on(&engine, acme.work("2026-03-02T22:00:00Z", "2026-03-03T01:00:00Z")),
         on(&difference, acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z")),
         acme.work("2026-03-03T10:00:00Z", "2026-03-03T10:30:00Z"),
@@ -161,14 +170,14 @@ async fn two_levels_are_groups_in_groups_in_either_order() {
 
 #[tokio::test]
 async fn an_entry_counts_in_the_group_of_each_tag_and_once_in_all() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (dull, dear) =
-        (acme.vault.plant_tag("acme", "dull").await, acme.vault.plant_tag("acme", "dear").await);
-    let tagged = |tags: &[&String], worked: Worked| Worked {
+        (acme.database.insert_tag("acme", "dull").await, acme.database.insert_tag("acme", "dear").await);
+    let tagged = |tags: &[&String], worked: TimeEntryFixture| TimeEntryFixture {
         tags: tags.iter().map(|&tag| tag.clone()).collect(),
         ..worked
     };
-    acme.plant(&[
+    acme.insert_job(&[
         tagged(&[&dull, &dear], acme.work("2026-03-02T08:00:00Z", "2026-03-02T10:00:00Z")),
         tagged(&[&dear], acme.work("2026-03-02T23:00:00Z", "2026-03-03T01:00:00Z")),
         acme.work("2026-03-02T12:00:00Z", "2026-03-02T12:00:10Z"),
@@ -199,28 +208,28 @@ async fn an_entry_counts_in_the_group_of_each_tag_and_once_in_all() {
 
 #[tokio::test]
 async fn filters_take_away_what_is_not_wanted() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (_, bob) = acme.join("bob", "member").await;
-    let engine = acme.project("ENGINE").await;
+    let engine = acme.create_project("ENGINE").await;
     let task = new_id();
-    let job = insula_tests::worked::Job {
+    let job = insula_tests::fixtures::time_entries::TaskFixture {
         id: task.clone(),
         project: Some(engine.clone()),
         title: "Build".to_owned(),
         ..Default::default()
     };
-    acme.vault.plant_tasks("acme", &[job]).await;
-    let hour = |number: i64, worked: Worked| {
+    acme.database.insert_tasks("acme", &[job]).await;
+    let hour = |number: i64, worked: TimeEntryFixture| {
         let started = seconds("2026-03-02T00:00:00Z") + number * 2 * HOUR;
-        Worked { started, ended: Some(started + number + 1), ..worked }
+        TimeEntryFixture { started, ended: Some(started + number + 1), ..worked }
     };
     let hers = || acme.work("2026-03-02T00:00:00Z", "2026-03-02T00:00:00Z");
-    acme.plant(&[
-        hour(0, Worked { billable: true, ..hers() }),
-        hour(1, Worked { member: bob.clone(), id: new_id(), ..hers() }),
-        hour(2, Worked { project: Some(engine.clone()), ..hers() }),
-        hour(4, Worked { project: Some(engine.clone()), task: Some(task.clone()), ..hers() }),
-        hour(8, Worked { is_deleted: true, ..hers() }),
+    acme.insert_job(&[
+        hour(0, TimeEntryFixture { billable: true, ..hers() }),
+        hour(1, TimeEntryFixture { member: bob.clone(), id: new_id(), ..hers() }),
+        hour(2, TimeEntryFixture { project: Some(engine.clone()), ..hers() }),
+        hour(4, TimeEntryFixture { project: Some(engine.clone()), task: Some(task.clone()), ..hers() }),
+        hour(8, TimeEntryFixture { is_deleted: true, ..hers() }),
     ])
     .await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
@@ -245,7 +254,7 @@ async fn filters_take_away_what_is_not_wanted() {
 
 #[tokio::test]
 async fn what_cannot_be_told_is_refused_by_name() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
     for (query, faults) in [
         ("", vec!["from REQUIRED", "to REQUIRED"]),

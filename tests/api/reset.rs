@@ -1,6 +1,6 @@
 //! Setting a new password by a mailed link.
 
-use insula_tests::{Inbox, PASSWORD, Reply, Server, together};
+use insula_tests::{Inbox, PASSWORD, Reply, Server, concurrently};
 use serde_json::json;
 
 const FORGOT: &str = "/api/v1/auth/password/forgot";
@@ -50,7 +50,7 @@ async fn a_mailed_link_sets_a_new_password_once_and_ends_every_session() {
     log_in(&server, NEW).await.expect(200);
     assert_eq!(inbox.last("send_password_changed").await.to, "ada@example.com");
     let hash = "SELECT count(*) FROM credentials WHERE secret_hash NOT LIKE '$argon2id$%'";
-    assert_eq!(server.vault().await.scalar(hash).await, 0);
+    assert_eq!(server.database().await.scalar(hash).await, 0);
 }
 
 #[tokio::test]
@@ -59,14 +59,14 @@ async fn nobody_learns_whether_there_is_an_account() {
     server.client().register("ada@example.com").await;
     server.client().register("bob@example.com").await;
     server.client().register("eve@example.com").await;
-    let vault = server.vault().await;
-    vault.execute("UPDATE users SET is_active = false WHERE email = 'bob@example.com'").await;
-    vault.execute("UPDATE users SET deleted_at = created_at WHERE email = 'eve@example.com'").await;
+    let database = server.database().await;
+    database.execute("UPDATE users SET is_active = false WHERE email = 'bob@example.com'").await;
+    database.execute("UPDATE users SET deleted_at = created_at WHERE email = 'eve@example.com'").await;
     let known = forgot(&server, "ada@example.com").await;
     let names = |reply: &Reply| -> Vec<String> { reply.headers.keys().map(ToString::to_string).collect() };
     for email in ["nobody@example.com", "bob@example.com", "eve@example.com"] {
         let unknown = forgot(&server, email).await;
-        assert_eq!((unknown.told(), names(&unknown)), (known.told(), names(&known)), "{email}");
+        assert_eq!((unknown.outcome(), names(&unknown)), (known.outcome(), names(&known)), "{email}");
     }
     assert_eq!(known.status, 202);
     let mails = inbox.mails().await.into_iter().filter(|mail| mail.kind == "send_password_reset");
@@ -80,7 +80,7 @@ async fn of_many_at_once_one_sets_its_password() {
     server.client().register("ada@example.com").await;
     forgot(&server, "ada@example.com").await.expect(202);
     let token = inbox.last("send_password_reset").await.token;
-    let outcomes = together(16, |number| {
+    let outcomes = concurrently(16, |number| {
         let (anybody, token) = (server.client(), token.clone());
         let password = format!("{NEW}-{number}");
         // Few can hash at the same time; those who are told to wait come again.
@@ -123,7 +123,7 @@ async fn a_link_ends_with_its_time_and_with_the_next_one() {
     server.client().register("ada@example.com").await;
     forgot(&server, "ada@example.com").await.expect(202);
     let late = inbox.last("send_password_reset").await.token;
-    server.vault().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
+    server.database().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
     reset(&server, &late, NEW).await.problem(410, "LINK_EXPIRED");
 
     forgot(&server, "ada@example.com").await.expect(202);
@@ -143,7 +143,7 @@ async fn a_reset_verifies_the_address_and_shuts_out_whoever_opened_the_account()
 
     attacker.get(ME).await.problem(401, "INVALID_TOKEN");
     log_in(&server, PASSWORD).await.problem(401, "INVALID_CREDENTIALS");
-    server.client().log_in("ada@example.com", NEW).await.found("acme").await;
+    server.client().log_in("ada@example.com", NEW).await.create_organization("acme").await;
     let late = server.client().post("/api/v1/auth/email/verify", json!({ "token": verification })).await;
     late.problem(410, "LINK_EXPIRED");
     assert_eq!(
@@ -186,16 +186,16 @@ async fn a_changed_password_ends_the_links_that_were_asked_for_before() {
 
 #[tokio::test]
 async fn who_is_shut_out_gets_in_by_no_link() {
-    let (server, operator) = Server::builder().with_mail().start_with_operator().await;
+    let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     let inbox = Inbox::of(&server).await;
     let ada = server.client().register("ada@example.com").await;
     let path = format!("/api/v1/admin/users/{}", ada.get(ME).await.expect(200)["id"].as_str().unwrap());
     forgot(&server, "ada@example.com").await.expect(202);
     let mail = inbox.last("send_password_reset").await;
-    operator.request("POST", &format!("{path}/deactivate")).await.expect(200);
+    superuser.request("POST", &format!("{path}/deactivate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
     // Nor after reactivation: the thief may have requested it.
-    operator.request("POST", &format!("{path}/activate")).await.expect(200);
+    superuser.request("POST", &format!("{path}/activate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
     log_in(&server, PASSWORD).await.expect(200);
 }

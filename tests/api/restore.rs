@@ -6,7 +6,7 @@ use std::{
 };
 
 use insula_tests::{
-    PASSWORD, Server, Vault, Workplace, eventually, in_database,
+    PASSWORD, Server, TestDatabase, TestEnv, eventually, in_database,
     services::{Durability, Services},
     setting,
 };
@@ -32,8 +32,8 @@ fn run(name: &str, arguments: &[&str]) -> String {
 }
 
 /// The lines of a command.
-fn lines(workplace: &Workplace, arguments: &[&str], envs: &[(&str, &str)], code: i32) -> Vec<String> {
-    let output = workplace.insula(arguments, envs);
+fn lines(env: &TestEnv, arguments: &[&str], envs: &[(&str, &str)], code: i32) -> Vec<String> {
+    let output = env.insula(arguments, envs);
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{stdout}\n{stderr}");
     stdout.lines().map(str::to_owned).collect()
@@ -41,21 +41,21 @@ fn lines(workplace: &Workplace, arguments: &[&str], envs: &[(&str, &str)], code:
 
 #[tokio::test]
 async fn a_dump_restored_into_a_new_cluster_is_repaired_and_serves() {
-    let workplace = Workplace::new().await;
-    let (true, Some(admin)) = (workplace.is_postgres(), setting("INSULA_TEST_POSTGRES_ADMIN_URL")) else {
+    let env = TestEnv::new().await;
+    let (true, Some(admin)) = (env.is_postgres(), setting("INSULA_TEST_POSTGRES_ADMIN_URL")) else {
         return;
     };
-    let server = Server::builder().workplace(&workplace).start().await;
-    server.client().register("ada@example.com").await.found("acme").await;
+    let server = Server::builder().test_env(&env).start().await;
+    server.client().register("ada@example.com").await.create_organization("acme").await;
     server.terminate().await;
-    let database = workplace.database_url().rsplit('/').next().unwrap();
-    let dump = workplace.folder().join("dump.sql");
+    let database = env.database_url().rsplit('/').next().unwrap();
+    let dump = env.folder().join("dump.sql");
     let file = dump.to_str().unwrap();
     // As the manual says: forced row security would keep the owner from reading everything.
     run("pg_dump", &["--no-owner", "--file", file, &in_database(&admin, database)]);
 
-    let services = Services::start(Durability::Forgetful).await.unwrap();
-    let cluster = Vault::connect(&services.postgres.admin_url).await;
+    let services = Services::start(Durability::Volatile).await.unwrap();
+    let cluster = TestDatabase::connect(&services.postgres.admin_url).await;
     for sql in [
         "CREATE ROLE insula_owner LOGIN CREATEROLE",
         "CREATE ROLE insula_login LOGIN NOINHERIT",
@@ -71,7 +71,7 @@ async fn a_dump_restored_into_a_new_cluster_is_repaired_and_serves() {
     run("psql", &["--quiet", "--no-psqlrc", "--file", file, &owner]);
 
     let envs = [("DATABASE_URL", login.as_str()), ("INSULA_MIGRATION_DATABASE_URL", owner.as_str())];
-    let missing = lines(&workplace, &["migrate", "status"], &envs, 1);
+    let missing = lines(&env, &["migrate", "status"], &envs, 1);
     for what in [
         "the role insula_app_",
         "the policy own_organization of projects",
@@ -84,9 +84,9 @@ async fn a_dump_restored_into_a_new_cluster_is_repaired_and_serves() {
         );
     }
     // The login of the application alone sees as much.
-    lines(&workplace, &["migrate", "status"], &[("DATABASE_URL", login.as_str())], 1);
+    lines(&env, &["migrate", "status"], &[("DATABASE_URL", login.as_str())], 1);
 
-    let start = Server::builder().workplace(&workplace).database_url(&login);
+    let start = Server::builder().test_env(&env).database_url(&login);
     let server = start
         .env("INSULA_MIGRATION_DATABASE_URL", &owner)
         .env("INSULA_MIGRATE_ON_START", "false")
@@ -98,17 +98,15 @@ async fn a_dump_restored_into_a_new_cluster_is_repaired_and_serves() {
     eventually("it says what to run", async || says_so()).await;
     server.client().get("/readyz").await.expect(503);
 
-    let repaired = lines(&workplace, &["migrate", "up"], &envs, 0);
+    let repaired = lines(&env, &["migrate", "up"], &envs, 0);
     assert!(repaired.iter().filter(|line| line.starts_with("repaired ")).count() > 60, "{repaired:#?}");
     eventually("it serves", async || server.client().get("/readyz").await.status == 200).await;
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     ada.get("/api/v1/organizations/acme").await.expect(200);
-    ada.found("second").await;
-    assert_eq!(lines(&workplace, &["migrate", "up"], &envs, 0), ["up to date"]);
-    assert!(
-        lines(&workplace, &["migrate", "status"], &envs, 0).iter().all(|line| line.starts_with("applied "))
-    );
-    let owner = Vault::connect(&owner).await;
+    ada.create_organization("second").await;
+    assert_eq!(lines(&env, &["migrate", "up"], &envs, 0), ["up to date"]);
+    assert!(lines(&env, &["migrate", "status"], &envs, 0).iter().all(|line| line.starts_with("applied ")));
+    let owner = TestDatabase::connect(&owner).await;
     let changed = owner.execute("UPDATE organizations SET version = version").await;
     assert_eq!(changed, 0, "the walls stand for the owner, too");
     server.terminate().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Demo, Server, Vault};
+use insula_tests::{Client, DemoFixture, Server, TestDatabase};
 use serde_json::json;
 
 use crate::isolation::{NOTHING, implied, inside};
@@ -10,7 +10,7 @@ use crate::isolation::{NOTHING, implied, inside};
 /// Somebody who holds one role of an organization.
 struct Holder<'a> {
     server: &'a Server,
-    vault: &'a Vault,
+    database: &'a TestDatabase,
     client: Client,
     slug: &'a str,
     email: &'a str,
@@ -42,7 +42,7 @@ impl Holder<'_> {
                     may.extend(permission.clone());
                     // The member may have left or deleted the organization.
                     if operation.method != "GET" && reply.status < 300 {
-                        self.vault.appoint(self.slug, self.email, self.role).await;
+                        self.database.set_only_role(self.slug, self.email, self.role).await;
                     }
                 }
             }
@@ -67,12 +67,12 @@ async fn asked_for(server: &Server) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn each_role_may_exactly_what_it_holds() {
-    let demo = Demo::start().await;
-    let (server, vault, slug) = (&demo.server, &demo.server.vault().await, Demo::SLUG);
+    let demo = DemoFixture::start().await;
+    let (server, database, slug) = (&demo.server, &demo.server.database().await, DemoFixture::SLUG);
     let asked = asked_for(server).await;
     for (person, role) in [("olivia", "owner"), ("adam", "admin"), ("mia", "member"), ("victor", "viewer")] {
-        let (client, email) = (demo.person(person).await, &format!("{person}@demo.example"));
-        let holder = Holder { server, vault, client, slug, email, role };
+        let (client, email) = (demo.user(person).await, &format!("{person}@demo.example"));
+        let holder = Holder { server, database, client, slug, email, role };
         let held = holder.held().await;
         let may = holder.may_exactly(&held).await;
         assert_eq!(may, asked.intersection(&held).cloned().collect(), "{role}");
@@ -82,26 +82,26 @@ async fn each_role_may_exactly_what_it_holds() {
 /// The same for roles of an organization's own: one for each permission there is.
 #[tokio::test]
 async fn a_role_of_one_permission_may_exactly_that() {
-    // The vault tells nobody what it changes, so nothing is remembered here.
+    // The database tells nobody what it changes, so nothing is remembered here.
     let server = &Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await;
-    let vault = &server.vault().await;
+    let database = &server.database().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     let (slug, email, role) = ("acme", "mia@example.com", "narrow");
-    let holder = Holder { server, vault, client: owner, slug, email: "ada@example.com", role: "owner" };
+    let holder = Holder { server, database, client: owner, slug, email: "ada@example.com", role: "owner" };
     let everything = holder.held().await;
     let asked = asked_for(server).await;
     assert!(everything.len() >= 34 && everything.is_superset(&asked), "{everything:?}");
 
     let client = server.client().register(email).await;
-    vault.join(slug, email, "viewer").await;
-    vault.own_role(slug, role).await;
-    vault.appoint(slug, email, role).await;
-    let holder = Holder { server, vault, client, slug, email, role };
+    database.join(slug, email, "viewer").await;
+    database.insert_role(slug, role).await;
+    database.set_only_role(slug, email, role).await;
+    let holder = Holder { server, database, client, slug, email, role };
     assert_eq!(holder.may_exactly(&BTreeSet::new()).await, BTreeSet::new());
     let mut met = BTreeSet::new();
     for permission in everything {
-        vault.allow_only(role, &permission).await;
+        database.set_role_permission(role, &permission).await;
         let held = BTreeSet::from([permission]);
         assert_eq!(holder.held().await, held);
         met.extend(holder.may_exactly(&held).await);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, Demo, Guild, Server, id, together};
+use insula_tests::{Client, DemoFixture, OrgFixture, Server, concurrently, id};
 use serde_json::{Value, json};
 
 use crate::members;
@@ -18,8 +18,8 @@ pub(crate) async fn role(caller: &Client, name: &str, permissions: &[&str]) -> S
 
 #[tokio::test]
 async fn a_role_is_made_given_changed_and_counts_at_once() {
-    let demo = Demo::start().await;
-    let (olivia, victor) = (demo.person("olivia").await, demo.person("victor").await);
+    let demo = DemoFixture::start().await;
+    let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
     let draft = json!({
         "name": "Project lead",
         "description": "Plans the work",
@@ -58,8 +58,8 @@ async fn a_role_is_made_given_changed_and_counts_at_once() {
 
 #[tokio::test]
 async fn whoever_changes_a_role_says_which_copy_he_has() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     let path = role(&olivia, "Lead", &["projects:read"]).await;
     let permissions = json!({ "permissions": [] });
     let put = format!("{path}/permissions");
@@ -92,8 +92,8 @@ async fn whoever_changes_a_role_says_which_copy_he_has() {
 
 #[tokio::test]
 async fn built_in_roles_stay_as_they_are() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     let listed = olivia.get(ROLES).await.expect(200);
     let builtin = listed["data"].as_array().unwrap();
     assert_eq!(
@@ -117,8 +117,8 @@ async fn built_in_roles_stay_as_they_are() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_role_is_named() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     let draft = json!({ "name": "x".repeat(51), "description": "y".repeat(256), "permissions": [] });
     let reply = olivia.post(ROLES, draft).await;
     reply.problem(422, "VALIDATION_FAILED");
@@ -157,8 +157,8 @@ async fn what_is_wrong_with_a_role_is_named() {
 /// RB7.
 #[tokio::test]
 async fn a_role_that_is_held_goes_only_for_another() {
-    let demo = Demo::start().await;
-    let (olivia, mia) = (demo.person("olivia").await, demo.person("mia").await);
+    let demo = DemoFixture::start().await;
+    let (olivia, mia) = (demo.user("olivia").await, demo.user("mia").await);
     let path = role(&olivia, "Lead", &["projects:read", "projects:delete"]).await;
     let mias = members::member(&olivia, "mia").await;
     let mias_path = members::path(&olivia, "mia").await;
@@ -187,25 +187,25 @@ async fn a_role_that_is_held_goes_only_for_another() {
 /// Open invitations to a role count like its holders.
 #[tokio::test]
 async fn a_role_that_invitations_give_goes_only_for_another() {
-    let guild = Guild::start().await;
+    let org = OrgFixture::start().await;
     let role = json!({ "name": "Lead", "permissions": ["projects:read", "projects:delete"] });
     let path = format!(
         "{}/{}",
-        guild.path("/roles"),
-        id(&guild.owner.post(&guild.path("/roles"), role).await.expect(201))
+        org.path("/roles"),
+        id(&org.owner.post(&org.path("/roles"), role).await.expect(201))
     );
     let invite = async |name: &str, roles: &[&str]| {
-        id(&guild.owner.invite(&guild.slug, &guild.email(name), roles).await.expect(201))
+        id(&org.owner.invite(&org.slug, &org.email(name), roles).await.expect(201))
     };
     let (nina, both) = (invite("nina", &["lead"]).await, invite("both", &["lead", "viewer"]).await);
     let (closed, late) = (invite("closed", &["lead"]).await, invite("late", &["lead"]).await);
-    let invitation = |id: &str| guild.path(&format!("/invitations/{id}"));
-    guild.owner.delete(&invitation(&closed)).await.expect(204);
+    let invitation = |id: &str| org.path(&format!("/invitations/{id}"));
+    org.owner.delete(&invitation(&closed)).await.expect(204);
     let over =
-        format!("UPDATE invitations SET expires_at = created_at WHERE email = '{}'", guild.email("late"));
-    guild.server.vault().await.execute(&over).await;
+        format!("UPDATE invitations SET expires_at = created_at WHERE email = '{}'", org.email("late"));
+    org.server.database().await.execute(&over).await;
     let delete =
-        async |query: &str| guild.owner.delete(&format!("{path}{query}")).header("if-match", "*").await;
+        async |query: &str| org.owner.delete(&format!("{path}{query}")).header("if-match", "*").await;
 
     let problem = delete("").await.problem(409, "ROLE_IN_USE");
     assert_eq!((&problem["members"], &problem["invitations"]), (&json!([]), &json!([nina, both])));
@@ -214,47 +214,47 @@ async fn a_role_that_invitations_give_goes_only_for_another() {
     delete("").await.problem(409, "ROLE_IN_USE");
     delete("?reassign_to=viewer").await.expect(204);
     for (id, version) in [(&nina, 2), (&both, 2), (&late, 2), (&closed, 2)] {
-        let shown = guild.owner.get(&invitation(id)).await.expect(200);
+        let shown = org.owner.get(&invitation(id)).await.expect(200);
         let roles: Vec<_> = shown["roles"].as_array().unwrap().iter().map(|role| &role["key"]).collect();
         let expected = if *id == closed { vec![] } else { vec!["viewer"] };
         assert_eq!(roles, expected, "{shown}");
         let stored =
-            format!("SELECT version FROM invitations WHERE id = {}", guild.server.vault().await.id(id));
-        assert_eq!(guild.server.vault().await.scalar(&stored).await, version, "{shown}");
+            format!("SELECT version FROM invitations WHERE id = {}", org.server.database().await.id(id));
+        assert_eq!(org.server.database().await.scalar(&stored).await, version, "{shown}");
     }
-    assert_eq!(guild.events("invitation.updated").await.len(), 3);
+    assert_eq!(org.events("invitation.updated").await.len(), 3);
 
-    let invited = guild.stranger("nina").await;
-    let token = guild.server.invitation(&guild.email("nina"), 1).await;
+    let invited = org.stranger("nina").await;
+    let token = org.server.invitation_token(&org.email("nina"), 1).await;
     invited.accept(&token, json!({})).await.expect(200);
-    let mine = invited.get(&guild.path("/me/permissions")).await.expect(200);
+    let mine = invited.get(&org.path("/me/permissions")).await.expect(200);
     assert_eq!(mine["roles"][0]["key"], "viewer");
 }
 
 /// Nobody gives by another's invitation what is not theirs to give, and what is over keeps no role.
 #[tokio::test]
 async fn invitations_that_are_over_keep_no_role() {
-    let guild = Guild::start().await;
+    let org = OrgFixture::start().await;
     let role = json!({ "name": "Lead", "permissions": [] });
     let path = format!(
         "{}/{}",
-        guild.path("/roles"),
-        id(&guild.owner.post(&guild.path("/roles"), role).await.expect(201))
+        org.path("/roles"),
+        id(&org.owner.post(&org.path("/roles"), role).await.expect(201))
     );
-    guild.owner.invite(&guild.slug, &guild.email("late"), &["lead"]).await.expect(201);
+    org.owner.invite(&org.slug, &org.email("late"), &["lead"]).await.expect(201);
     let swap = format!("{path}?reassign_to=owner");
-    guild.admin.delete(&swap).header("if-match", "*").await.problem(403, "OWNER_PROTECTED");
-    let over = format!("UPDATE invitations SET expires_at = created_at WHERE {}", guild.own());
-    assert_eq!(guild.server.vault().await.execute(&over).await, 1);
-    guild.admin.delete(&path).header("if-match", "*").await.expect(204);
+    org.admin.delete(&swap).header("if-match", "*").await.problem(403, "OWNER_PROTECTED");
+    let over = format!("UPDATE invitations SET expires_at = created_at WHERE {}", org.own_rows());
+    assert_eq!(org.server.database().await.execute(&over).await, 1);
+    org.admin.delete(&path).header("if-match", "*").await.expect(204);
 }
 
 #[tokio::test]
 async fn of_those_who_want_one_name_one_gets_it() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    let replies = together(64, |number| {
+    ada.create_organization("acme").await;
+    let replies = concurrently(64, |number| {
         let name = ["lead", "LEAD", "Lead"][number % 3];
         let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
         async move { made.await }
@@ -271,8 +271,8 @@ async fn of_those_who_want_one_name_one_gets_it() {
 async fn of_those_whose_names_differ_each_gets_its_role() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    let replies = together(16, |number| {
+    ada.create_organization("acme").await;
+    let replies = concurrently(16, |number| {
         let name = format!("Lead{}", "!".repeat(number));
         let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
         async move { made.await.expect(201)["key"].as_str().unwrap().to_owned() }
@@ -285,12 +285,12 @@ async fn of_those_whose_names_differ_each_gets_its_role() {
 /// A role of one organization is nothing in another, though it has the same key.
 #[tokio::test]
 async fn a_role_is_invisible_elsewhere() {
-    let demo = Demo::start().await;
-    let olivia = demo.person("olivia").await;
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
     let path = role(&olivia, "Lead", &["projects:read"]).await;
     let id = path.rsplit('/').next().unwrap();
     let eve = demo.server.client().register("eve@example.com").await;
-    let other = eve.found("other").await;
+    let other = eve.create_organization("other").await;
     eve.get(&format!("/api/v1/organizations/other/roles/{id}")).await.problem(404, "NOT_FOUND");
     let members = eve.get("/api/v1/organizations/other/members").await.expect(200);
     let own =

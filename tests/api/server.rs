@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use insula_tests::{Builder, PASSWORD, Process, Server, Workplace, eventually, insula};
+use insula_tests::{Builder, PASSWORD, Process, Server, TestEnv, eventually, insula};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -45,16 +45,15 @@ async fn the_probes_tell_what_they_are_asked() {
             "{timestamp}"
         );
     }
-    let system = if server.workplace().is_postgres() { "postgresql" } else { "sqlite" };
+    let system = if server.test_env().is_postgres() { "postgresql" } else { "sqlite" };
     assert_eq!(full["database"], json!({ "system": system, "status": "ok" }));
     assert_eq!(full["environment"], "development");
 }
 
 #[tokio::test]
 async fn a_server_is_ready_as_soon_as_somebody_has_migrated() {
-    let workplace = Workplace::new().await;
-    let server =
-        Server::builder().workplace(&workplace).env("INSULA_MIGRATE_ON_START", "false").start().await;
+    let env = TestEnv::new().await;
+    let server = Server::builder().test_env(&env).env("INSULA_MIGRATE_ON_START", "false").start().await;
     let anybody = server.client();
     anybody.get("/readyz").await.problem(503, "UNAVAILABLE");
     eventually("the log says why", async || server.log().contains("migrations are pending")).await;
@@ -65,9 +64,9 @@ async fn a_server_is_ready_as_soon_as_somebody_has_migrated() {
     let refused = anybody.post("/api/v1/auth/login", nobody).await;
     refused.problem(503, "UNAVAILABLE");
     assert!(refused.header("retry-after").is_some());
-    assert!(workplace.insula(&["migrate", "up"], &[]).status.success());
+    assert!(env.insula(&["migrate", "up"], &[]).status.success());
     eventually("ready", async || anybody.get("/readyz").await.status == 200).await;
-    anybody.register("ada@example.com").await.found("acme").await;
+    anybody.register("ada@example.com").await.create_organization("acme").await;
 }
 
 #[tokio::test]
@@ -102,13 +101,13 @@ async fn a_stop_lets_balancers_look_away_and_requests_finish() {
 async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let workplace = Workplace::new().await;
-    let output = workplace.insula(&["serve", "--port", &port], &[]);
+    let env = TestEnv::new().await;
+    let output = env.insula(&["serve", "--port", &port], &[]);
     assert_eq!(output.status.code(), Some(69));
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(complaint.contains(&format!("port {port} of 127.0.0.1 is in use")), "{complaint}");
     assert!(complaint.contains("--port"), "{complaint}");
-    assert!(!workplace.folder().join("insula.db").try_exists().unwrap(), "nothing was migrated");
+    assert!(!env.folder().join("insula.db").try_exists().unwrap(), "nothing was migrated");
 }
 
 #[tokio::test]
@@ -184,7 +183,7 @@ async fn the_document_is_served_as_it_is_printed_and_committed() {
 async fn the_log_of_production_is_json_and_keeps_secrets() {
     let server = production().start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let projects = "/api/v1/organizations/acme/projects";
     let made = ada.post(projects, json!({ "code": "ENGINE", "name": "Difference" })).await;
     made.expect(201);
@@ -196,7 +195,7 @@ async fn the_log_of_production_is_json_and_keeps_secrets() {
     ada.bearer("hunter2").get(projects).await.expect(401);
     ada.get("/hunter2").header("user-agent", "hunter2").await.expect(404);
     let token = ada.token().to_owned();
-    let hash = server.vault().await.text("SELECT secret_hash FROM credentials").await;
+    let hash = server.database().await.text("SELECT secret_hash FROM credentials").await;
     let output = server.terminate().await;
 
     let log = String::from_utf8(output.stderr).unwrap();
@@ -233,14 +232,14 @@ async fn production_keeps_browsers_to_https() {
 /// What shells and init systems give a program at first is less than what it may take.
 #[tokio::test]
 async fn as_many_files_are_opened_as_are_allowed() {
-    let workplace = Workplace::new().await;
-    let serve = workplace.command(&["serve", "--port", "0"]);
+    let env = TestEnv::new().await;
+    let serve = env.command(&["serve", "--port", "0"]);
     let mut command = Command::new("sh");
     command
         .args(["-c", r#"ulimit -Sn 100 && ulimit -Hn 500 && exec "$0" "$@""#])
         .arg(serve.get_program())
         .args(serve.get_args())
-        .current_dir(workplace.folder())
+        .current_dir(env.folder())
         .env_clear()
         .envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))))
         .stdout(Stdio::piped())

@@ -1,6 +1,6 @@
 //! Sessions: the list of a user's sessions, and how they end.
 
-use insula_tests::{Client, PASSWORD, Server, eventually, together};
+use insula_tests::{Client, PASSWORD, Server, concurrently, eventually};
 use serde_json::Value;
 
 const ME: &str = "/api/v1/users/me";
@@ -83,7 +83,7 @@ async fn sixteen_log_ins_at_once_leave_as_many_sessions_as_are_allowed() {
     let server = builder.start().await;
     server.client().register("ada@example.com").await;
     let anybody = server.client();
-    together(16, |_| {
+    concurrently(16, |_| {
         let anybody = anybody.clone();
         async move {
             let who = serde_json::json!({ "email": "ada@example.com", "password": PASSWORD });
@@ -93,14 +93,14 @@ async fn sixteen_log_ins_at_once_leave_as_many_sessions_as_are_allowed() {
     })
     .await;
     let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL";
-    assert_eq!(server.vault().await.scalar(living).await, 3);
+    assert_eq!(server.database().await.scalar(living).await, 3);
 }
 
 #[tokio::test]
 async fn a_new_device_is_told_of_once() {
     let (server, _, laptop) = ada().await;
-    let vault = server.vault().await;
-    let mails = async || vault.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
+    let database = server.database().await;
+    let mails = async || database.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
     // The first one ever is nobody's surprise; the second one, the laptop, was.
     assert_eq!(mails().await, 1);
     for device in ["phone", "laptop"] {
@@ -108,7 +108,7 @@ async fn a_new_device_is_told_of_once() {
     }
     assert_eq!(mails().await, 1);
     let tablet = server.client().with("user-agent", "tablet");
-    together(4, |_| {
+    concurrently(4, |_| {
         let tablet = tablet.clone();
         async move { tablet.log_in("ada@example.com", PASSWORD).await }
     })
@@ -129,7 +129,7 @@ async fn to_log_out_ends_this_token_and_no_other() {
     phone.request("POST", "/api/v1/auth/logout").await.problem(401, "INVALID_TOKEN");
     assert_eq!(devices(&laptop).await.len(), 1);
     let events = "SELECT count(*) FROM audit_events WHERE action = 'session.revoked'";
-    assert_eq!(server.vault().await.scalar(events).await, 1);
+    assert_eq!(server.database().await.scalar(events).await, 1);
 }
 
 #[tokio::test]
@@ -173,34 +173,34 @@ async fn nobody_ends_the_session_of_another() {
 async fn when_a_device_was_last_used_is_written_down_at_the_latest_at_the_end() {
     let (server, phone, _) = ada().await;
     // The database goes with its last user, and the server is about to end.
-    let workplace = server.workplace().clone();
-    let vault = workplace.vault().await;
-    vault.execute("UPDATE sessions SET last_seen_at = created_at").await;
+    let env = server.test_env().clone();
+    let database = env.database().await;
+    database.execute("UPDATE sessions SET last_seen_at = created_at").await;
     phone.get(ME).await.expect(200);
     assert!(server.terminate().await.status.success());
     let used = "SELECT user_agent FROM sessions WHERE last_seen_at > created_at";
-    assert_eq!(vault.texts(used).await, ["phone"]);
+    assert_eq!(database.texts(used).await, ["phone"]);
 }
 
 #[tokio::test]
 async fn the_worker_inside_the_server_removes_what_has_expired_and_nothing_else() {
     let (server, _, _) = ada().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let expire = "UPDATE sessions SET expires_at = created_at WHERE user_agent = 'phone'";
-    assert_eq!(vault.execute(expire).await, 1);
-    vault.due("expire-sessions").await;
+    assert_eq!(database.execute(expire).await, 1);
+    database.make_due("expire-sessions").await;
     eventually("the expired session is gone", async || {
-        vault.scalar("SELECT count(*) FROM sessions WHERE user_agent = 'phone'").await == 0
+        database.scalar("SELECT count(*) FROM sessions WHERE user_agent = 'phone'").await == 0
     })
     .await;
-    assert_eq!(vault.scalar("SELECT count(*) FROM sessions").await, 1);
+    assert_eq!(database.scalar("SELECT count(*) FROM sessions").await, 1);
 }
 
 #[tokio::test]
 async fn who_says_nothing_of_his_device_is_told_of_too() {
     let (server, _, _) = ada().await;
-    let vault = server.vault().await;
-    let mails = async || vault.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
+    let database = server.database().await;
+    let mails = async || database.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
     let before = mails().await;
     for _ in 0..2 {
         server.client().log_in("ada@example.com", PASSWORD).await;
@@ -213,7 +213,7 @@ async fn two_tabs_that_log_out_at_once_are_both_out() {
     let (server, _, _) = ada().await;
     for _ in 0..8 {
         let phone = server.client().log_in("ada@example.com", PASSWORD).await;
-        let tabs = together(4, |_| {
+        let tabs = concurrently(4, |_| {
             let phone = phone.clone();
             async move { phone.request("POST", "/api/v1/auth/logout").await.status }
         });

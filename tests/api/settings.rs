@@ -1,6 +1,6 @@
 //! `/organizations/{org}/settings`.
 
-use insula_tests::{Client, Server, together};
+use insula_tests::{Client, Server, concurrently};
 use serde_json::{Value, json};
 
 const SETTINGS: &str = "/api/v1/organizations/acme/settings";
@@ -8,7 +8,7 @@ const SETTINGS: &str = "/api/v1/organizations/acme/settings";
 async fn acme() -> (Server, Client) {
     let server = Server::start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
+    owner.create_organization("acme").await;
     (server, owner)
 }
 
@@ -43,7 +43,7 @@ async fn whoever_changes_them_says_which_ones_he_knows() {
     assert_eq!(organization.header("etag"), Some("\"3\""));
     let told = "SELECT details FROM audit_events WHERE action = 'settings.updated' ORDER BY occurred_at, id";
     assert_eq!(
-        server.vault().await.texts(told).await,
+        server.database().await.texts(told).await,
         [
             json!({ "after": { "currency": "USD" }, "before": { "currency": "EUR" } }).to_string(),
             json!({ "after": { "week_start": "sunday" }, "before": { "week_start": "monday" } }).to_string(),
@@ -77,7 +77,7 @@ async fn every_wrong_setting_is_named() {
 async fn who_may_only_look_changes_nothing() {
     let (server, _owner) = acme().await;
     let eve = server.client().register("eve@example.com").await;
-    server.vault().await.join("acme", "eve@example.com", "viewer").await;
+    server.database().await.join("acme", "eve@example.com", "viewer").await;
     eve.get(SETTINGS).await.expect(200);
     let problem = eve.patch(SETTINGS, json!({ "currency": "USD" })).await.problem(403, "FORBIDDEN");
     assert_eq!(problem["permission"], "settings:update");
@@ -87,8 +87,8 @@ async fn who_may_only_look_changes_nothing() {
 async fn of_those_who_change_one_copy_one_does() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let owner = server.client().register("ada@example.com").await;
-    owner.found("acme").await;
-    let replies = together(16, |number| {
+    owner.create_organization("acme").await;
+    let replies = concurrently(16, |number| {
         let currency = ["USD", "CHF", "GBP", "JPY"][number % 4];
         let patch = owner.patch(SETTINGS, json!({ "currency": currency })).header("if-match", "\"1\"");
         async move { patch.await.status }
@@ -101,13 +101,13 @@ async fn of_those_who_change_one_copy_one_does() {
 #[tokio::test]
 async fn what_a_newer_program_has_settled_stays() {
     let (server, owner) = acme().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let newer = r#"UPDATE organizations SET settings = '{"week_start":"someday","lock":"2027-01-01"}' WHERE slug = 'acme'"#;
-    vault.execute(newer).await;
+    database.execute(newer).await;
     assert_eq!(owner.get(SETTINGS).await.expect(200)["week_start"], "monday");
     owner.patch(SETTINGS, json!({ "currency": "CHF" })).header("if-match", "*").await.expect(200);
     let stored: Value =
-        serde_json::from_str(&vault.text("SELECT settings FROM organizations WHERE slug = 'acme'").await)
+        serde_json::from_str(&database.text("SELECT settings FROM organizations WHERE slug = 'acme'").await)
             .unwrap();
     assert_eq!((&stored["lock"], &stored["currency"]), (&json!("2027-01-01"), &json!("CHF")));
 }

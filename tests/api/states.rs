@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Guild, Operation, Server, id};
+use insula_tests::{Client, Operation, OrgFixture, Server, id};
 use serde_json::{Value, json};
 
 use crate::isolation::{NOTHING, implied, inside};
@@ -56,38 +56,38 @@ async fn walk(server: &Server, owner: &Client, state: &str) {
 }
 
 /// Nothing is remembered of what the database was told behind the server's back.
-async fn guild() -> Guild {
-    Guild::on(Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await).await
+async fn org() -> OrgFixture {
+    OrgFixture::on(Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await).await
 }
 
 #[tokio::test]
 async fn a_suspended_organization_can_be_read_and_exported() {
-    let guild = guild().await;
-    let vault = guild.server.vault().await;
-    vault.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'acme'").await;
-    walk(&guild.server, &guild.owner, "suspended").await;
+    let org = org().await;
+    let database = org.server.database().await;
+    database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'acme'").await;
+    walk(&org.server, &org.owner, "suspended").await;
     let exported = "SELECT count(*) FROM audit_events WHERE action IN ('tasks.exported', 'time_entries.exported', 'audit.exported')";
-    assert_eq!(vault.scalar(exported).await, 6, "each export is recorded");
+    assert_eq!(database.scalar(exported).await, 6, "each export is recorded");
 
     // Who asks beforehand is told the same.
     for (permission, allowed) in [("exports:create", true), ("audit:export", true), ("tasks:create", false)] {
-        let asked = guild.owner.post(&guild.path("/authz/check"), json!({ "permission": permission }));
+        let asked = org.owner.post(&org.path("/authz/check"), json!({ "permission": permission }));
         assert_eq!(asked.await.expect(200)["allowed"], allowed, "{permission}");
     }
     // A role decides as before: viewers do not export.
-    guild.viewer.get(&guild.path("/exports/tasks.csv")).await.problem(403, "FORBIDDEN");
+    org.viewer.get(&org.path("/exports/tasks.csv")).await.problem(403, "FORBIDDEN");
 }
 
 #[tokio::test]
 async fn a_deleted_organization_can_only_be_restored() {
-    let guild = guild().await;
-    guild.owner.delete(&guild.path("")).header("if-match", "*").await.expect(202);
-    walk(&guild.server, &guild.owner, "deleted").await;
-    guild.owner.get(&guild.path("")).await.expect(200);
+    let org = org().await;
+    org.owner.delete(&org.path("")).header("if-match", "*").await.expect(202);
+    walk(&org.server, &org.owner, "deleted").await;
+    org.owner.get(&org.path("")).await.expect(200);
 }
 
 /// A request for an operation that names the archived project.
-async fn ask(guild: &Guild, operation: &Operation, project: &str, own: &[(&str, String)]) -> (u16, Value) {
+async fn ask(org: &OrgFixture, operation: &Operation, project: &str, own: &[(&str, String)]) -> (u16, Value) {
     let path = operation.path_with(|name| match name {
         "org" => "acme".to_owned(),
         "project" => project.to_owned(),
@@ -103,25 +103,26 @@ async fn ask(guild: &Guild, operation: &Operation, project: &str, own: &[(&str, 
         "startTimer" | "updateTask" | "updateTimeEntry" => json!({ "project_id": project }),
         "importTimeEntries" => {
             let file = "started_at,ended_at,project_code\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,OLD\n";
-            let reply = guild.owner.request("POST", &path).body("text/csv", file).await;
+            let reply = org.owner.request("POST", &path).body("text/csv", file).await;
             return (reply.status, reply.json());
         }
         "updateProject" => json!({ "name": "Still ours" }),
         "setProjectMembers" => json!({ "members": [] }),
         _ => Value::Null,
     };
-    let request = guild.owner.request(&operation.method, &path).header("if-match", "*");
+    let request = org.owner.request(&operation.method, &path).header("if-match", "*");
     let reply = if body.is_null() { request.await } else { request.json(body).await };
     (reply.status, if reply.text().is_empty() { Value::Null } else { reply.json() })
 }
 
 #[tokio::test]
 async fn an_archived_project_takes_no_new_work() {
-    let guild = Guild::alone().await;
-    let old = guild.project("OLD").await;
-    let (_, task) = guild.make("/tasks", json!({ "title": "Elsewhere" })).await;
-    let entry = guild.track(&guild.owner, ("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"), json!({})).await;
-    guild.owner.request("POST", &guild.path(&format!("/projects/{old}/archive"))).await.expect(200);
+    let org = OrgFixture::alone().await;
+    let old = org.create_project("OLD").await;
+    let (_, task) = org.create("/tasks", json!({ "title": "Elsewhere" })).await;
+    let entry =
+        org.create_time_entry(&org.owner, ("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"), json!({})).await;
+    org.owner.request("POST", &org.path(&format!("/projects/{old}/archive"))).await.expect(200);
     let own = [("task", id(&task)), ("entry", id(&entry))];
 
     let refused: BTreeSet<_> = TABLES
@@ -133,14 +134,14 @@ async fn an_archived_project_takes_no_new_work() {
         let in_body = operation.body.as_ref().is_some_and(|body| body.to_string().contains("project_"));
         in_body || operation.file.is_some() || operation.parameters().contains(&"project")
     };
-    let operations = inside(&guild.server).await;
+    let operations = inside(&org.server).await;
     let mut met = BTreeSet::new();
     // What ends the state comes last.
     let ends = ["deleteProject", "restoreProject", "unarchiveProject"];
     let mut about: Vec<_> = operations.iter().filter(names_project).collect();
     about.sort_by_key(|operation| ends.iter().position(|id| *id == operation.id).map_or(0, |at| at + 1));
     for operation in about {
-        let (status, body) = ask(&guild, operation, &old, &own).await;
+        let (status, body) = ask(&org, operation, &old, &own).await;
         match refused.contains(&*operation.id) {
             true => {
                 let (expected, code) = match &*operation.id {

@@ -23,13 +23,13 @@ async fn a_wrong_password_proves_nothing_and_ends_nothing() {
 #[tokio::test]
 async fn to_prove_it_again_makes_the_log_in_recent_and_stands_in_the_log() {
     let (server, ada) = ada().await;
-    let vault = server.vault().await;
-    vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    let database = server.database().await;
+    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     ada.post(REAUTHENTICATE, json!({ "password": PASSWORD })).await.expect(204);
     let old = "SELECT count(*) FROM sessions WHERE auth_time < '2026-01-02T00:00:00Z'";
-    assert_eq!(vault.scalar(old).await, 0);
+    assert_eq!(database.scalar(old).await, 0);
     let events = "SELECT count(*) FROM audit_events WHERE action = 'session.reauthenticated'";
-    assert_eq!(vault.scalar(events).await, 1);
+    assert_eq!(database.scalar(events).await, 1);
 }
 
 #[tokio::test]

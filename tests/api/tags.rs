@@ -1,10 +1,10 @@
-//! `/organizations/{org}/tags`: made, listed, renamed, deleted while nothing has them.
+//! `/organizations/{organization_id}/tags`: made, listed, renamed, deleted while nothing has them.
 
-use insula_tests::{Client, Guild, Reply, unique};
+use insula_tests::{Client, OrgFixture, Reply, unique};
 use serde_json::{Value, json};
 
-async fn tag(guild: &Guild, name: &str) -> (String, Value) {
-    guild.make("/tags", json!({ "name": name })).await
+async fn tag(org: &OrgFixture, name: &str) -> (String, Value) {
+    org.create("/tags", json!({ "name": name })).await
 }
 
 async fn names(who: &Client, path: &str) -> Vec<String> {
@@ -15,30 +15,34 @@ async fn names(who: &Client, path: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_tag_has_a_name_of_its_own() {
-    let guild = Guild::start().await;
-    let made = guild.mia.post(&guild.path("/tags"), json!({ "name": " Zoe\u{308} " })).await;
+    let org = OrgFixture::start().await;
+    let made = org.mia.post(&org.path("/tags"), json!({ "name": " Zoe\u{308} " })).await;
     let body = made.expect(201);
     let members: Vec<_> = body.as_object().unwrap().keys().collect();
     assert_eq!(members, ["created_at", "id", "name", "organization_id", "updated_at", "version"]);
     assert_eq!((&body["name"], made.header("etag")), (&json!("Zoë"), Some("\"1\"")));
-    let (org, id) = (body["organization_id"].as_str().unwrap(), body["id"].as_str().unwrap());
-    assert_eq!(made.header("location").unwrap(), format!("/api/v1/organizations/{org}/tags/{id}"));
+    let (organization_id, id) = (body["organization_id"].as_str().unwrap(), body["id"].as_str().unwrap());
+    assert_eq!(
+        made.header("location").unwrap(),
+        format!("/api/v1/organizations/{organization_id}/tags/{id}")
+    );
 
-    let other = tag(&guild, "other").await.0;
+    let other = tag(&org, "other").await.0;
     for same in ["Zoë", "ZOË", "ｚoë"] {
         for reply in [
-            guild.owner.post(&guild.path("/tags"), json!({ "name": same })).await,
-            guild.owner.patch(&other, json!({ "name": same })).await,
+            org.owner.post(&org.path("/tags"), json!({ "name": same })).await,
+            org.owner.patch(&other, json!({ "name": same })).await,
         ] {
             reply.problem(409, "TAG_NAME_TAKEN");
         }
     }
-    let elsewhere = format!("/api/v1/organizations/{}/tags", guild.owner.found(&unique("second")).await.slug);
-    guild.owner.post(&elsewhere, json!({ "name": "Zoë" })).await.expect(201);
-    assert_eq!(names(&guild.owner, &elsewhere).await, ["Zoë"]);
+    let elsewhere =
+        format!("/api/v1/organizations/{}/tags", org.owner.create_organization(&unique("second")).await.slug);
+    org.owner.post(&elsewhere, json!({ "name": "Zoë" })).await.expect(201);
+    assert_eq!(names(&org.owner, &elsewhere).await, ["Zoë"]);
 
     let again = |key: &str| {
-        guild.mia.post(&guild.path("/tags"), json!({ "name": "once" })).header("idempotency-key", key)
+        org.mia.post(&org.path("/tags"), json!({ "name": "once" })).header("idempotency-key", key)
     };
     assert_eq!(again("key-1").await.expect(201), again("key-1").await.expect(201));
     again("key-2").await.problem(409, "TAG_NAME_TAKEN");
@@ -46,8 +50,8 @@ async fn a_tag_has_a_name_of_its_own() {
 
 #[tokio::test]
 async fn a_name_that_is_none_is_refused() {
-    let guild = Guild::start().await;
-    let (path, before) = tag(&guild, "urgent").await;
+    let org = OrgFixture::start().await;
+    let (path, before) = tag(&org, "urgent").await;
     let long = "a".repeat(51);
     for (name, code) in [
         (json!(""), "TOO_SHORT"),
@@ -60,24 +64,24 @@ async fn a_name_that_is_none_is_refused() {
     ] {
         let body = json!({ "name": name });
         for reply in [
-            guild.owner.post(&guild.path("/tags"), body.clone()).await,
-            guild.owner.patch(&path, body.clone()).await,
+            org.owner.post(&org.path("/tags"), body.clone()).await,
+            org.owner.patch(&path, body.clone()).await,
         ] {
             reply.problem(422, "VALIDATION_FAILED");
             assert_eq!(reply.faults(), [format!("name {code}")]);
         }
     }
-    guild.owner.post(&guild.path("/tags"), json!({})).await.problem(422, "VALIDATION_FAILED");
-    let page = guild.owner.get(&guild.path("/tags")).await.expect(200);
+    org.owner.post(&org.path("/tags"), json!({})).await.problem(422, "VALIDATION_FAILED");
+    let page = org.owner.get(&org.path("/tags")).await.expect(200);
     assert_eq!(page["data"], json!([before]));
-    tag(&guild, &"ä".repeat(50)).await;
+    tag(&org, &"ä".repeat(50)).await;
 }
 
 #[tokio::test]
 async fn tags_are_listed_by_name_or_age() {
-    let guild = Guild::start().await;
+    let org = OrgFixture::start().await;
     for name in ["b", "A", "c_d", "cad", "Ärger"] {
-        tag(&guild, name).await;
+        tag(&org, name).await;
     }
     for (query, expected) in [
         ("", vec!["A", "b", "c_d", "cad", "Ärger"]),
@@ -89,84 +93,83 @@ async fn tags_are_listed_by_name_or_age() {
         ("?q=%C3%A4R", vec!["Ärger"]),
         ("?q=none", vec![]),
     ] {
-        assert_eq!(names(&guild.viewer, &guild.path(&format!("/tags{query}"))).await, expected, "{query}");
+        assert_eq!(names(&org.viewer, &org.path(&format!("/tags{query}"))).await, expected, "{query}");
     }
-    let (mut walked, mut at) = (Vec::new(), guild.path("/tags?limit=2"));
+    let (mut walked, mut at) = (Vec::new(), org.path("/tags?limit=2"));
     loop {
-        let page = guild.viewer.get(&at).await.expect(200);
-        walked.extend(names(&guild.viewer, &at).await);
+        let page = org.viewer.get(&at).await.expect(200);
+        walked.extend(names(&org.viewer, &at).await);
         let Some(cursor) = page["next_cursor"].as_str() else { break };
-        at = guild.path(&format!("/tags?limit=2&cursor={cursor}"));
+        at = org.path(&format!("/tags?limit=2&cursor={cursor}"));
     }
     assert_eq!(walked, ["A", "b", "c_d", "cad", "Ärger"]);
     for bad in ["?sort=version", "?color=x", "?q=%20"] {
-        guild.viewer.get(&guild.path(&format!("/tags{bad}"))).await.problem(422, "VALIDATION_FAILED");
+        org.viewer.get(&org.path(&format!("/tags{bad}"))).await.problem(422, "VALIDATION_FAILED");
     }
 }
 
 #[tokio::test]
 async fn a_tag_is_renamed_and_stays_where_it_is() {
-    let guild = Guild::start().await;
-    let (path, made) = tag(&guild, "urgent").await;
-    let (task, before) = guild.make("/tasks", json!({ "title": "Oil it", "tags": [made["id"]] })).await;
-    guild
-        .mia
+    let org = OrgFixture::start().await;
+    let (path, made) = tag(&org, "urgent").await;
+    let (task, before) = org.create("/tasks", json!({ "title": "Oil it", "tags": [made["id"]] })).await;
+    org.mia
         .patch(&path, json!({ "name": "dear" }))
         .header("if-match", "\"9\"")
         .await
         .problem(412, "PRECONDITION_FAILED");
     for same in [json!({}), json!({ "name": "urgent" }), json!({ "name": " urgent " })] {
-        assert_eq!(guild.mia.patch(&path, same).await.expect(200), made);
+        assert_eq!(org.mia.patch(&path, same).await.expect(200), made);
     }
-    let renamed = guild.mia.patch(&path, json!({ "name": "URGENT" })).header("if-match", "\"1\"").await;
+    let renamed = org.mia.patch(&path, json!({ "name": "URGENT" })).header("if-match", "\"1\"").await;
     let body = renamed.expect(200);
     assert_eq!(
         (&body["name"], &body["version"], renamed.header("etag")),
         (&json!("URGENT"), &json!(2), Some("\"2\""))
     );
-    assert_eq!(guild.owner.get(&task).await.expect(200), before);
+    assert_eq!(org.owner.get(&task).await.expect(200), before);
     assert_eq!(
-        guild.events("tag.updated").await,
+        org.events("tag.updated").await,
         [json!({ "before": { "name": "urgent" }, "after": { "name": "URGENT" } })]
     );
-    let nothing = guild.path("/tags/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
-    guild.mia.patch(&nothing, json!({ "name": "x" })).await.problem(404, "NOT_FOUND");
-    guild.mia.patch(&nothing, json!({ "name": 7 })).await.problem(404, "NOT_FOUND");
+    let nothing = org.path("/tags/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
+    org.mia.patch(&nothing, json!({ "name": "x" })).await.problem(404, "NOT_FOUND");
+    org.mia.patch(&nothing, json!({ "name": 7 })).await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn a_tag_that_something_has_stays() {
-    let guild = Guild::start().await;
-    let (path, made) = tag(&guild, "urgent").await;
-    let (task, _) = guild.make("/tasks", json!({ "title": "Oil it", "tags": [made["id"]] })).await;
-    guild.mia.delete(&path).await.problem(409, "TAG_IN_USE");
-    guild.mia.delete(&path).header("if-match", "\"2\"").await.problem(412, "PRECONDITION_FAILED");
+    let org = OrgFixture::start().await;
+    let (path, made) = tag(&org, "urgent").await;
+    let (task, _) = org.create("/tasks", json!({ "title": "Oil it", "tags": [made["id"]] })).await;
+    org.mia.delete(&path).await.problem(409, "TAG_IN_USE");
+    org.mia.delete(&path).header("if-match", "\"2\"").await.problem(412, "PRECONDITION_FAILED");
     // What is deleted holds it no more, and comes back without it.
-    guild.owner.delete(&task).await.expect(204);
-    guild.mia.delete(&path).header("if-match", "\"1\"").await.expect(204);
-    guild.mia.delete(&path).await.problem(404, "NOT_FOUND");
-    let restored = guild.owner.request("POST", &format!("{task}/restore")).await.expect(200);
+    org.owner.delete(&task).await.expect(204);
+    org.mia.delete(&path).header("if-match", "\"1\"").await.expect(204);
+    org.mia.delete(&path).await.problem(404, "NOT_FOUND");
+    let restored = org.owner.request("POST", &format!("{task}/restore")).await.expect(200);
     assert_eq!(restored["tags"], json!([]));
-    assert_eq!(guild.events("tag.deleted").await, [json!({ "before": { "name": "urgent" } })]);
-    let gone = guild.owner.post(&guild.path("/tasks"), json!({ "title": "x", "tags": [made["id"]] })).await;
+    assert_eq!(org.events("tag.deleted").await, [json!({ "before": { "name": "urgent" } })]);
+    let gone = org.owner.post(&org.path("/tasks"), json!({ "title": "x", "tags": [made["id"]] })).await;
     gone.problem(422, "VALIDATION_FAILED");
     assert_eq!(gone.faults(), ["tags[0] UNKNOWN_TAG"]);
     // Its name is free.
-    tag(&guild, "urgent").await;
+    tag(&org, "urgent").await;
 }
 
 #[tokio::test]
 async fn tags_are_given_by_those_who_may_do_so_with_tasks() {
-    let guild = Guild::start().await;
-    let (path, _) = tag(&guild, "urgent").await;
-    let viewer = &guild.viewer;
+    let org = OrgFixture::start().await;
+    let (path, _) = tag(&org, "urgent").await;
+    let viewer = &org.viewer;
     let denied = |reply: Reply, permission: &str| {
         assert_eq!(reply.problem(403, "FORBIDDEN")["permission"], permission);
     };
-    denied(viewer.post(&guild.path("/tags"), json!({ "name": 7 })).await, "tasks:create");
+    denied(viewer.post(&org.path("/tags"), json!({ "name": 7 })).await, "tasks:create");
     denied(viewer.patch(&path, json!({ "name": 7 })).await, "tasks:update");
     denied(viewer.delete(&path).await, "tasks:delete");
-    let blind = guild.narrow("blind", &["tasks:create"]).await;
-    denied(blind.get(&guild.path("/tags")).await, "tasks:read");
-    blind.post(&guild.path("/tags"), json!({ "name": "dark" })).await.expect(201);
+    let blind = org.join_with_permissions("blind", &["tasks:create"]).await;
+    denied(blind.get(&org.path("/tags")).await, "tasks:read");
+    blind.post(&org.path("/tags"), json!({ "name": "dark" })).await.expect(201);
 }

@@ -1,31 +1,34 @@
 //! `/organizations/{org}/tasks/bulk`: many tasks at once, each with an outcome of its own.
 
-use insula_tests::{Guild, together};
+use insula_tests::{OrgFixture, concurrently};
 use serde_json::{Value, json};
 
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
-async fn count(guild: &Guild) -> (i64, usize) {
-    let tasks =
-        guild.server.vault().await.scalar(&format!("SELECT count(*) FROM tasks WHERE {}", guild.own())).await;
-    (tasks, guild.events("task.created").await.len())
+async fn count(org: &OrgFixture) -> (i64, usize) {
+    let tasks = org
+        .server
+        .database()
+        .await
+        .scalar(&format!("SELECT count(*) FROM tasks WHERE {}", org.own_rows()))
+        .await;
+    (tasks, org.events("task.created").await.len())
 }
 
 #[tokio::test]
 async fn of_many_each_has_the_outcome_it_would_have_had_alone() {
-    let guild = Guild::start().await;
-    let (_, project) = guild.make("/projects", json!({ "code": "A", "name": "A" })).await;
-    let (archived, old) = guild.make("/projects", json!({ "code": "B", "name": "B" })).await;
-    guild.owner.request("POST", &format!("{archived}/archive")).await.expect(200);
-    let (_, tag) = guild.make("/tags", json!({ "name": "urgent" })).await;
-    let max = guild.member(&guild.max).await;
-    guild
-        .owner
-        .patch(&guild.path(&format!("/members/{max}")), json!({ "status": "suspended" }))
+    let org = OrgFixture::start().await;
+    let (_, project) = org.create("/projects", json!({ "code": "A", "name": "A" })).await;
+    let (archived, old) = org.create("/projects", json!({ "code": "B", "name": "B" })).await;
+    org.owner.request("POST", &format!("{archived}/archive")).await.expect(200);
+    let (_, tag) = org.create("/tags", json!({ "name": "urgent" })).await;
+    let max = org.member(&org.max).await;
+    org.owner
+        .patch(&org.path(&format!("/members/{max}")), json!({ "status": "suspended" }))
         .await
         .expect(200);
     let rows = [
-        json!({ "title": "one", "project_id": project["id"], "tags": [tag["id"]], "assignee_id": guild.member(&guild.mia).await }),
+        json!({ "title": "one", "project_id": project["id"], "tags": [tag["id"]], "assignee_id": org.member(&org.mia).await }),
         json!({ "title": " " }),
         json!({ "title": "two", "project_id": NOTHING, "assignee_id": NOTHING, "tags": [tag["id"], NOTHING] }),
         json!({ "title": "three", "project_id": old["id"] }),
@@ -34,7 +37,7 @@ async fn of_many_each_has_the_outcome_it_would_have_had_alone() {
         json!({ "title": "six", "status": "done", "position": 3 }),
         json!({ "title": "seven" }),
     ];
-    let outcomes = guild.mia.post(&guild.path("/tasks/bulk"), json!({ "tasks": rows })).await.expect(207);
+    let outcomes = org.mia.post(&org.path("/tasks/bulk"), json!({ "tasks": rows })).await.expect(207);
     let outcomes = outcomes["data"].as_array().unwrap();
     let told = outcomes.iter().map(|outcome| {
         let error = &outcome["error"];
@@ -62,8 +65,8 @@ async fn of_many_each_has_the_outcome_it_would_have_had_alone() {
         ]
     );
     let made = async |place: usize| {
-        let path = guild.path(&format!("/tasks/{}", outcomes[place]["id"].as_str().unwrap()));
-        guild.viewer.get(&path).await.expect(200)
+        let path = org.path(&format!("/tasks/{}", outcomes[place]["id"].as_str().unwrap()));
+        org.viewer.get(&path).await.expect(200)
     };
     let (one, five, six, seven) = (made(0).await, made(5).await, made(6).await, made(7).await);
     assert_eq!(
@@ -76,20 +79,20 @@ async fn of_many_each_has_the_outcome_it_would_have_had_alone() {
         (&json!(2048), &json!(3), &json!(1027))
     );
     assert_eq!((&six["completed_at"], &seven["completed_at"]), (&six["created_at"], &Value::Null));
-    let facts = guild.events("task.created").await;
+    let facts = org.events("task.created").await;
     let titles: Vec<_> = facts.iter().map(|facts| facts["after"]["title"].as_str().unwrap()).collect();
     assert_eq!(titles, ["one", "five", "six", "seven"], "each tells of itself");
 }
 
 #[tokio::test]
 async fn the_same_request_twice_is_done_once_also_at_once() {
-    let guild = Guild::start().await;
-    let bulk = guild.path("/tasks/bulk");
+    let org = OrgFixture::start().await;
+    let bulk = org.path("/tasks/bulk");
     // As long as they may be: the answer is remembered all the same.
     let long = "x".repeat(9_000);
     let body = json!({ "tasks": (0..100).map(|n| json!({ "title": format!("T{n}"), "description": long })).collect::<Vec<_>>() });
-    let answers = together(4, |_| {
-        let request = guild.mia.post(&bulk, body.clone()).header("idempotency-key", "key-1");
+    let answers = concurrently(4, |_| {
+        let request = org.mia.post(&bulk, body.clone()).header("idempotency-key", "key-1");
         async move { request.await }
     })
     .await;
@@ -101,21 +104,21 @@ async fn the_same_request_twice_is_done_once_also_at_once() {
             assert_eq!(*known.get_or_insert(body.clone()), body);
         }
     }
-    let again = guild.mia.post(&bulk, body.clone()).header("idempotency-key", "key-1").await.expect(207);
+    let again = org.mia.post(&bulk, body.clone()).header("idempotency-key", "key-1").await.expect(207);
     assert_eq!(again, known.unwrap());
     assert!(again["data"].as_array().unwrap().iter().all(|outcome| outcome["status"] == 201));
-    assert_eq!(count(&guild).await, (100, 100));
+    assert_eq!(count(&org).await, (100, 100));
     let other =
-        guild.mia.post(&bulk, json!({ "tasks": [{ "title": "x" }] })).header("idempotency-key", "key-1");
+        org.mia.post(&bulk, json!({ "tasks": [{ "title": "x" }] })).header("idempotency-key", "key-1");
     other.await.problem(422, "IDEMPOTENCY_MISMATCH");
-    let last = guild.mia.get(&guild.path("/tasks?sort=-position&limit=1")).await.expect(200);
+    let last = org.mia.get(&org.path("/tasks?sort=-position&limit=1")).await.expect(200);
     assert_eq!((&last["data"][0]["title"], &last["data"][0]["position"]), (&json!("T99"), &json!(102_400)));
 }
 
 #[tokio::test]
 async fn a_body_that_does_not_fit_is_refused_as_a_whole() {
-    let guild = Guild::start().await;
-    let bulk = guild.path("/tasks/bulk");
+    let org = OrgFixture::start().await;
+    let bulk = org.path("/tasks/bulk");
     let all = |n: usize| json!({ "tasks": (0..n).map(|_| json!({ "title": "x" })).collect::<Vec<_>>() });
     for (body, faults) in [
         (json!({}), vec!["tasks REQUIRED"]),
@@ -126,19 +129,16 @@ async fn a_body_that_does_not_fit_is_refused_as_a_whole() {
             vec!["tasks[1].title REQUIRED", "tasks[2].status NOT_A_CHOICE"],
         ),
     ] {
-        let reply = guild.mia.post(&bulk, body).await;
+        let reply = org.mia.post(&bulk, body).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), faults);
     }
-    guild.viewer.post(&bulk, all(1)).await.problem(403, "FORBIDDEN");
+    org.viewer.post(&bulk, all(1)).await.problem(403, "FORBIDDEN");
     // All are refused: nothing happens.
-    let refused = guild
-        .mia
-        .post(&bulk, json!({ "tasks": [{ "title": " " }] }))
-        .header("idempotency-key", "key-1")
-        .await;
+    let refused =
+        org.mia.post(&bulk, json!({ "tasks": [{ "title": " " }] })).header("idempotency-key", "key-1").await;
     assert_eq!(refused.expect(207)["data"][0]["status"], 422);
-    assert_eq!(count(&guild).await, (0, 0));
+    assert_eq!(count(&org).await, (0, 0));
     let policy = refused.header("ratelimit-policy").unwrap();
     assert!(policy.contains("\"bulk\""), "{policy}");
 }

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use insula_tests::{Acme, Client, Guild};
+use insula_tests::{Client, OrgFixture, OrgWithOwner};
 use serde_json::{Value, json};
 
 const TASKS: &str = "/api/v1/organizations/{org}/tasks";
 const SORTS: [&str; 5] = ["created_at", "updated_at", "due_at", "priority", "position"];
 
-async fn acme() -> (Acme, Client) {
-    let acme = Acme::start().await;
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
     let owner = acme.owner.clone();
     (acme, owner)
 }
@@ -89,18 +89,18 @@ async fn every_order_shows_everything_once_while_others_write() {
 
 #[tokio::test]
 async fn filters_pick() {
-    let guild = Guild::start().await;
-    let (_, project) = guild.make("/projects", json!({ "code": "A", "name": "A" })).await;
-    let (_, tag) = guild.make("/tags", json!({ "name": "urgent" })).await;
-    let (_, other) = guild.make("/tags", json!({ "name": "dear" })).await;
-    let mia = guild.member(&guild.mia).await;
+    let org = OrgFixture::start().await;
+    let (_, project) = org.create("/projects", json!({ "code": "A", "name": "A" })).await;
+    let (_, tag) = org.create("/tags", json!({ "name": "urgent" })).await;
+    let (_, other) = org.create("/tags", json!({ "name": "dear" })).await;
+    let mia = org.member(&org.mia).await;
     for draft in [
         json!({ "title": "a", "project_id": project["id"], "priority": "high", "due_at": "2026-02-01T10:00:00Z" }),
         json!({ "title": "b", "assignee_id": mia, "status": "done", "tags": [tag["id"], other["id"]] }),
         json!({ "title": "c", "project_id": project["id"], "assignee_id": mia, "status": "in_progress", "due_at": "2026-02-02T10:00:00Z" }),
         json!({ "title": "d", "status": "cancelled", "priority": "urgent", "tags": [other["id"]] }),
     ] {
-        guild.make("/tasks", draft).await;
+        org.create("/tasks", draft).await;
     }
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     for (query, expected) in [
@@ -125,10 +125,10 @@ async fn filters_pick() {
         (format!("assignee_id={}", id(&tag)), ""),
         (format!("tag={}", id(&project)), ""),
     ] {
-        assert_eq!(titles(&guild.viewer, &query).await, expected, "{query}");
+        assert_eq!(titles(&org.viewer, &query).await, expected, "{query}");
     }
-    assert_eq!(titles(&guild.mia, "assignee_id=me").await, "b c");
-    assert_eq!(titles(&guild.max, "assignee_id=me").await, "");
+    assert_eq!(titles(&org.mia, "assignee_id=me").await, "b c");
+    assert_eq!(titles(&org.max, "assignee_id=me").await, "");
     for (query, fault) in [
         ("status=open", "status[0] NOT_A_CHOICE"),
         ("status=todo,done", "status[0] NOT_A_CHOICE"),
@@ -140,7 +140,7 @@ async fn filters_pick() {
         ("sort=title", "sort NOT_A_CHOICE"),
         ("q=a", "q UNKNOWN_FIELD"),
     ] {
-        let reply = guild.viewer.get(&format!("{TASKS}?{query}")).await;
+        let reply = org.viewer.get(&format!("{TASKS}?{query}")).await;
         reply.problem(422, "VALIDATION_FAILED");
         let (field, code) = fault.split_once(' ').unwrap();
         let faults = reply.faults();
@@ -166,12 +166,12 @@ async fn a_cursor_is_of_one_list() {
 #[tokio::test]
 async fn an_operator_has_no_tasks_of_his_own() {
     let (acme, _) = acme().await;
-    let operator = acme.operator().await.with("x-platform-access", "ticket 7");
-    operator.get(&format!("{TASKS}?assignee_id=me")).await.problem(409, "NOT_A_MEMBER");
-    let made = operator.post(TASKS, json!({ "title": "A" })).await.expect(201);
+    let superuser = acme.superuser().await.with("x-platform-access", "ticket 7");
+    superuser.get(&format!("{TASKS}?assignee_id=me")).await.problem(409, "NOT_A_MEMBER");
+    let made = superuser.post(TASKS, json!({ "title": "A" })).await.expect(201);
     assert_eq!(made["created_by"], Value::Null);
-    assert_eq!(operator.get(TASKS).await.expect(200)["data"], json!([made]));
+    assert_eq!(superuser.get(TASKS).await.expect(200)["data"], json!([made]));
     let path = format!("{TASKS}/{}", made["id"].as_str().unwrap());
-    operator.patch(&path, json!({ "title": "B" })).await.expect(200);
-    operator.delete(&path).await.expect(204);
+    superuser.patch(&path, json!({ "title": "B" })).await.expect(200);
+    superuser.delete(&path).await.expect(204);
 }

@@ -130,9 +130,9 @@ async fn a_token_of_another_installation_is_refused() {
 async fn a_token_outlives_the_server_that_made_it() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    let workplace = server.workplace().clone();
+    let env = server.test_env().clone();
     drop(server);
-    let next = Server::builder().workplace(&workplace).start().await;
+    let next = Server::builder().test_env(&env).start().await;
     next.client().bearer(ada.token()).get(ME).await.expect(200);
 }
 

@@ -5,17 +5,17 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use insula_tests::{Server, together};
+use insula_tests::{Server, concurrently};
 use serde_json::json;
 
-use crate::transfers::{Acme, OWNERS, TRANSFER, accept, member};
+use crate::transfers::{OWNERS, OrgWithOwner, TRANSFER, accept, member};
 
 #[tokio::test]
 async fn of_those_who_accept_at_once_one_does() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let acme = Acme::of(server).await;
+    let acme = OrgWithOwner::of(server).await;
     acme.offer_to(&acme.eve).await.expect(201);
-    let replies = together(64, |_| {
+    let replies = concurrently(64, |_| {
         let request = acme.eve.request("POST", &format!("{TRANSFER}/accept"));
         async move { request.await }
     });
@@ -33,9 +33,9 @@ async fn of_those_who_accept_at_once_one_does() {
 #[tokio::test]
 async fn of_those_who_offer_at_once_one_does() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let acme = Acme::of(server).await;
+    let acme = OrgWithOwner::of(server).await;
     let to = [member(&acme.eve).await, member(&acme.bob).await];
-    let replies = together(16, |number| {
+    let replies = concurrently(16, |number| {
         let request = acme.ada.post(TRANSFER, json!({ "member_id": to[number % 2] }));
         async move { request.await }
     });
@@ -50,9 +50,9 @@ async fn of_those_who_offer_at_once_one_does() {
 #[tokio::test]
 async fn whoever_offers_and_leaves_at_once_leaves_an_owner() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let acme = Acme::of(server).await;
+    let acme = OrgWithOwner::of(server).await;
     acme.offer_to(&acme.eve).await.expect(201);
-    let replies = together(2, |number| {
+    let replies = concurrently(2, |number| {
         let request = match number {
             0 => acme.eve.request("POST", &format!("{TRANSFER}/accept")),
             _ => acme.ada.request("POST", "/api/v1/organizations/acme/leave"),
@@ -67,14 +67,14 @@ async fn whoever_offers_and_leaves_at_once_leaves_an_owner() {
 /// To and fro, fifty times, while somebody looks.
 #[tokio::test]
 async fn at_no_instant_is_it_without_an_owner() {
-    let acme = Acme::new().await;
-    let (over, vault) = (Arc::new(AtomicBool::new(false)), acme.server.vault().await);
+    let acme = OrgWithOwner::new().await;
+    let (over, database) = (Arc::new(AtomicBool::new(false)), acme.server.database().await);
     let watch = {
         let over = Arc::clone(&over);
         async move {
             let mut looks = 0;
             while !over.load(Relaxed) {
-                let owners = vault.texts(OWNERS).await;
+                let owners = database.texts(OWNERS).await;
                 assert_eq!(owners.len(), 1, "{owners:?}");
                 looks += 1;
             }

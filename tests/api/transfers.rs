@@ -1,20 +1,20 @@
 //! `/organizations/{org}/transfer`: offered, accepted, declined, taken back; at no instant without an owner.
 
-use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, Vault, eventually};
+use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
 
 pub(crate) const TRANSFER: &str = "/api/v1/organizations/acme/transfer";
 
 /// An organization of Ada's to which Eve (admin) and Bob (viewer) belong.
-pub(crate) struct Acme {
+pub(crate) struct OrgWithOwner {
     pub(crate) server: Server,
-    vault: Vault,
+    database: TestDatabase,
     pub(crate) ada: Client,
     pub(crate) eve: Client,
     pub(crate) bob: Client,
 }
 
-impl Acme {
+impl OrgWithOwner {
     pub(crate) async fn new() -> Self {
         Self::of(Server::start().await).await
     }
@@ -25,11 +25,11 @@ impl Acme {
             async move { server.register(&email).await }
         };
         let (ada, eve, bob) = (person("ada").await, person("eve").await, person("bob").await);
-        ada.found("acme").await;
-        let vault = server.vault().await;
-        vault.join("acme", "eve@example.com", "admin").await;
-        vault.join("acme", "bob@example.com", "viewer").await;
-        Self { vault, server, ada, eve, bob }
+        ada.create_organization("acme").await;
+        let database = server.database().await;
+        database.join("acme", "eve@example.com", "admin").await;
+        database.join("acme", "bob@example.com", "viewer").await;
+        Self { database, server, ada, eve, bob }
     }
 
     /// Ada offers it to somebody.
@@ -39,15 +39,15 @@ impl Acme {
     }
 
     pub(crate) async fn owners(&self) -> Vec<String> {
-        self.vault.texts(OWNERS).await
+        self.database.texts(OWNERS).await
     }
 
     async fn statuses(&self) -> Vec<String> {
-        self.vault.texts("SELECT status FROM owner_transfers ORDER BY created_at, id").await
+        self.database.texts("SELECT status FROM owner_transfers ORDER BY created_at, id").await
     }
 
     pub(crate) async fn events(&self, action: &str) -> i64 {
-        self.vault.scalar(&format!("SELECT count(*) FROM audit_events WHERE action = '{action}'")).await
+        self.database.scalar(&format!("SELECT count(*) FROM audit_events WHERE action = '{action}'")).await
     }
 }
 
@@ -80,7 +80,7 @@ async fn cancel(person: &Client) -> Reply {
 
 #[tokio::test]
 async fn an_organization_passes_to_whoever_accepts_it() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let offered = acme.offer_to(&acme.eve).await;
     let body = offered.expect(201);
     let id = body["organization_id"].as_str().unwrap();
@@ -110,7 +110,7 @@ async fn an_organization_passes_to_whoever_accepts_it() {
     let versions = "SELECT version || ' ' || email FROM members m JOIN users u ON u.id = m.user_id
         WHERE m.organization_id = (SELECT id FROM organizations WHERE slug = 'acme') ORDER BY email";
     assert_eq!(
-        acme.vault.texts(&versions.replace("version", "m.version")).await,
+        acme.database.texts(&versions.replace("version", "m.version")).await,
         ["2 ada@example.com", "1 bob@example.com", "2 eve@example.com"]
     );
     for (action, number) in [("transfer.offered", 1), ("transfer.accepted", 1), ("member.updated", 2)] {
@@ -124,22 +124,22 @@ async fn an_organization_passes_to_whoever_accepts_it() {
 async fn whoever_gets_it_is_told_by_mail() {
     let acme = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&acme).await;
-    let vault = acme.vault().await;
+    let database = acme.database().await;
     let people = ["ada@example.com", "eve@example.com"];
     for email in people {
         acme.client().register(email).await;
     }
-    vault
+    database
         .execute(
             "UPDATE users SET email_verified_at = created_at, first_name = 'Ada' WHERE email LIKE 'ada%'",
         )
         .await;
-    vault.execute("UPDATE users SET email_verified_at = created_at WHERE email LIKE 'eve%'").await;
+    database.execute("UPDATE users SET email_verified_at = created_at WHERE email LIKE 'eve%'").await;
     let ada = acme.client().log_in(people[0], PASSWORD).await;
     let eve = acme.client().log_in(people[1], PASSWORD).await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     ada.patch("/api/v1/organizations/acme", json!({ "name": "<b>Acme</b>" })).await.expect(200);
-    vault.join("acme", people[1], "viewer").await;
+    database.join("acme", people[1], "viewer").await;
     let member_id = member(&eve).await;
     let offered = ada.post(TRANSFER, json!({ "member_id": member_id })).await.expect(201);
     let mail = inbox.last("send_ownership_offered").await;
@@ -157,20 +157,20 @@ async fn whoever_gets_it_is_told_by_mail() {
 /// What waits for a worker when the organization is deleted is not sent.
 #[tokio::test]
 async fn an_offer_of_what_was_deleted_is_not_mailed() {
-    let (server, operator) = Server::with_operator().await;
-    let acme = Acme::of(server).await;
-    operator.request("POST", "/api/v1/admin/queues/mail/pause").await.expect(200);
+    let (server, superuser) = Server::with_superuser().await;
+    let acme = OrgWithOwner::of(server).await;
+    superuser.request("POST", "/api/v1/admin/queues/mail/pause").await.expect(200);
     acme.offer_to(&acme.eve).await.expect(201);
     acme.ada.delete("/api/v1/organizations/acme").await.expect(202);
-    operator.request("POST", "/api/v1/admin/queues/mail/resume").await.expect(200);
+    superuser.request("POST", "/api/v1/admin/queues/mail/resume").await.expect(200);
     let became = "SELECT count(*) FROM emails WHERE template = 'ownership_offered' AND status = 'suppressed'
         AND last_error = 'the organization was deleted'";
-    eventually("it is known", async || acme.vault.scalar(became).await == 1).await;
+    eventually("it is known", async || acme.database.scalar(became).await == 1).await;
 }
 
 #[tokio::test]
 async fn only_an_owner_offers_it_and_only_to_another_member() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (to, own) = (member(&acme.bob).await, member(&acme.ada).await);
     acme.eve.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "FORBIDDEN");
     let nobody = json!("0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
@@ -190,12 +190,12 @@ async fn only_an_owner_offers_it_and_only_to_another_member() {
             }
             false => format!("{change} WHERE email = 'bob@example.com'"),
         };
-        acme.vault.execute(&his(spoil)).await;
+        acme.database.execute(&his(spoil)).await;
         let reply = acme.ada.post(TRANSFER, json!({ "member_id": to })).await;
         assert_eq!((reply.status, reply.faults()), (422, vec!["member_id UNKNOWN_REFERENCE".to_owned()]));
-        acme.vault.execute(&his(mend)).await;
+        acme.database.execute(&his(mend)).await;
     }
-    acme.vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    acme.database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     acme.ada.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "REAUTH_REQUIRED");
     assert_eq!(acme.statuses().await, Vec::<String>::new());
 }
@@ -203,30 +203,30 @@ async fn only_an_owner_offers_it_and_only_to_another_member() {
 /// A role may allow it; to own it is something else.
 #[tokio::test]
 async fn the_permission_alone_does_not_do() {
-    let acme = Acme::new().await;
-    let (id, to) = (acme.vault.fresh_id(), member(&acme.bob).await);
+    let acme = OrgWithOwner::new().await;
+    let (id, to) = (acme.database.new_id_sql(), member(&acme.bob).await);
     // Her role is one of the organization's own, which allows it.
     let steward = "UPDATE roles SET is_builtin = false, key = 'steward' WHERE key = 'admin'
         AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')";
-    assert_eq!(acme.vault.execute(steward).await, 1);
+    assert_eq!(acme.database.execute(steward).await, 1);
     let allow = format!(
         "INSERT INTO role_permissions (id, organization_id, role_id, permission, created_at)
          SELECT {id}, organization_id, id, 'organization:transfer', created_at FROM roles WHERE key = 'steward'"
     );
-    acme.vault.execute(&allow).await;
+    acme.database.execute(&allow).await;
     acme.eve.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "OWNER_PROTECTED");
 }
 
 #[tokio::test]
 async fn what_is_one_persons_own_and_what_one_does_not_belong_to_is_not_handed_over() {
-    let (server, operator) = Server::with_operator().await;
-    let acme = Acme::of(server).await;
+    let (server, superuser) = Server::with_superuser().await;
+    let acme = OrgWithOwner::of(server).await;
     let mine = acme.ada.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
     let own =
         format!("/api/v1/organizations/{}/transfer", mine["data"][0]["organization"]["id"].as_str().unwrap());
     let offer = json!({ "member_id": mine["data"][0]["member_id"] });
     acme.ada.post(&own, offer).await.problem(409, "PERSONAL_ORGANIZATION");
-    let access = operator.with("x-platform-access", "ticket 7");
+    let access = superuser.with("x-platform-access", "ticket 7");
     let offer = json!({ "member_id": member(&acme.eve).await });
     access.post(TRANSFER, offer).await.problem(409, "NOT_A_MEMBER");
     acme.offer_to(&acme.eve).await.expect(201);
@@ -238,7 +238,7 @@ async fn what_is_one_persons_own_and_what_one_does_not_belong_to_is_not_handed_o
 
 #[tokio::test]
 async fn one_offer_at_a_time() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     acme.offer_to(&acme.eve).await.expect(201);
     for person in [&acme.eve, &acme.bob] {
         acme.offer_to(person).await.problem(409, "TRANSFER_PENDING");
@@ -260,7 +260,7 @@ async fn one_offer_at_a_time() {
 
 #[tokio::test]
 async fn others_neither_accept_nor_end_it() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let stranger = acme.server.client().register("zoe@example.com").await;
     acme.offer_to(&acme.eve).await.expect(201);
     for person in [&acme.ada, &acme.bob] {
@@ -271,15 +271,15 @@ async fn others_neither_accept_nor_end_it() {
         refused.problem(404, "NOT_FOUND");
     }
     // Another owner can cancel it too.
-    acme.vault.join("acme", "zoe@example.com", "owner").await;
+    acme.database.join("acme", "zoe@example.com", "owner").await;
     assert_eq!(cancel(&stranger).await.expect(200)["status"], "cancelled");
 }
 
 #[tokio::test]
 async fn to_accept_needs_a_recent_log_in() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     acme.offer_to(&acme.eve).await.expect(201);
-    acme.vault.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    acme.database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     accept(&acme.eve).await.problem(403, "REAUTH_REQUIRED");
     acme.eve.post("/api/v1/auth/reauthenticate", json!({ "password": PASSWORD })).await.expect(204);
     accept(&acme.eve).await.expect(200);
@@ -287,14 +287,14 @@ async fn to_accept_needs_a_recent_log_in() {
 
 #[tokio::test]
 async fn an_offer_that_was_not_answered_in_time_is_worth_nothing() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     acme.offer_to(&acme.eve).await.expect(201);
-    let days = match acme.vault {
-        Vault::Sqlite(_) => "CAST(round(julianday(expires_at) - julianday(created_at)) AS INTEGER)",
-        Vault::Postgres(_) => "extract(day FROM expires_at - created_at)::bigint",
+    let days = match acme.database {
+        TestDatabase::Sqlite(_) => "CAST(round(julianday(expires_at) - julianday(created_at)) AS INTEGER)",
+        TestDatabase::Postgres(_) => "extract(day FROM expires_at - created_at)::bigint",
     };
-    assert_eq!(acme.vault.scalar(&format!("SELECT {days} FROM owner_transfers")).await, 7);
-    acme.vault.execute("UPDATE owner_transfers SET expires_at = created_at").await;
+    assert_eq!(acme.database.scalar(&format!("SELECT {days} FROM owner_transfers")).await, 7);
+    acme.database.execute("UPDATE owner_transfers SET expires_at = created_at").await;
     acme.eve.get(TRANSFER).await.problem(404, "NOT_FOUND");
     accept(&acme.eve).await.problem(410, "TRANSFER_EXPIRED");
     for person in [&acme.ada, &acme.eve] {
@@ -309,9 +309,9 @@ async fn an_offer_that_was_not_answered_in_time_is_worth_nothing() {
 
 #[tokio::test]
 async fn an_offer_of_somebody_who_is_no_owner_any_more_is_void() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     acme.server.client().register("zoe@example.com").await;
-    acme.vault.join("acme", "zoe@example.com", "owner").await;
+    acme.database.join("acme", "zoe@example.com", "owner").await;
     acme.offer_to(&acme.eve).await.expect(201);
     let hers =
         "SELECT id FROM members WHERE user_id = (SELECT id FROM users WHERE email = 'ada@example.com')";
@@ -325,9 +325,9 @@ async fn an_offer_of_somebody_who_is_no_owner_any_more_is_void() {
             "UPDATE users SET is_active = true".to_owned(),
         ),
     ] {
-        acme.vault.execute(&spoil).await;
+        acme.database.execute(&spoil).await;
         accept(&acme.eve).await.problem(409, "TRANSFER_VOID");
-        acme.vault.execute(&mend).await;
+        acme.database.execute(&mend).await;
     }
     acme.ada.request("POST", "/api/v1/organizations/acme/leave").await.expect(204);
     accept(&acme.eve).await.problem(409, "TRANSFER_VOID");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::Stdio};
 
-use insula_tests::{Client, Inbox, Operation, PASSWORD, Reply, Server, Workplace, eventually, together};
+use insula_tests::{Client, Inbox, Operation, PASSWORD, Reply, Server, TestEnv, concurrently, eventually};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -38,7 +38,7 @@ async fn verify(client: &Client, token: &str) -> Reply {
 
 /// The parts of an answer that must not depend on the account: everything except the request id and the time.
 fn told(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
-    let (status, body) = reply.told();
+    let (status, body) = reply.outcome();
     let names = reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
     let text = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
         (name.to_string(), value.to_str().unwrap().to_owned())
@@ -60,7 +60,7 @@ async fn a_new_account_waits_for_its_address_to_be_verified() {
     let followed = verify(&ada, &mails[0].token).await.expect(200);
     assert_eq!(followed, json!({ "email": "Ada@example.com", "password_reset_token": null }));
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     server.client().log_in("ada@example.com", PASSWORD).await;
     assert_eq!(inbox.kinds().await, ["send_verification", "send_welcome"]);
     verify(&ada, &mails[0].token).await.problem(410, "LINK_EXPIRED");
@@ -90,16 +90,16 @@ async fn a_link_is_good_once_however_many_follow_it_at_once() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().register("ada@example.com").await;
     let token = inbox.last("send_verification").await.token;
-    let replies = together(16, |_| {
+    let replies = concurrently(16, |_| {
         let (ada, token) = (ada.clone(), token.clone());
         async move { verify(&ada, &token).await.status }
     });
     let mut statuses = replies.await;
     statuses.sort_unstable();
     assert_eq!(statuses, [&[200][..], &[410; 15]].concat());
-    let vault = server.vault().await;
+    let database = server.database().await;
     let events = "SELECT count(*) FROM audit_events WHERE action = 'user.email_verified'";
-    assert_eq!(vault.scalar(events).await, 1);
+    assert_eq!(database.scalar(events).await, 1);
 }
 
 #[tokio::test]
@@ -127,12 +127,12 @@ async fn a_link_expires_and_its_row_goes() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().register("ada@example.com").await;
     let token = inbox.last("send_verification").await.token;
-    server.vault().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
+    server.database().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
     verify(&ada, &token).await.problem(410, "LINK_EXPIRED");
     ada.post(ORGANIZATIONS, json!({})).await.problem(403, "EMAIL_UNVERIFIED");
-    let vault = server.vault().await;
-    vault.due("expire-tokens").await;
-    let gone = async || vault.scalar("SELECT count(*) FROM one_time_tokens").await == 0;
+    let database = server.database().await;
+    database.make_due("expire-tokens").await;
+    let gone = async || database.scalar("SELECT count(*) FROM one_time_tokens").await == 0;
     eventually("the expired token is gone", gone).await;
     verify(&ada, &token).await.problem(410, "LINK_EXPIRED");
 }
@@ -146,16 +146,16 @@ async fn a_link_lives_as_long_as_the_setting_says() {
         .post("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" }))
         .await
         .expect(202);
-    let vault = server.vault().await;
+    let database = server.database().await;
     for (purpose, seconds) in [("verify", 86_400), ("reset", 1234)] {
         let of = format!("FROM one_time_tokens WHERE purpose = '{purpose}'");
-        let lived = match server.workplace().is_postgres() {
+        let lived = match server.test_env().is_postgres() {
             true => format!("SELECT extract(epoch FROM expires_at - created_at)::bigint {of}"),
             false => format!(
                 "SELECT CAST(round((julianday(expires_at) - julianday(created_at)) * 86400) AS INTEGER) {of}"
             ),
         };
-        assert_eq!(vault.scalar(&lived).await, seconds, "{purpose}");
+        assert_eq!(database.scalar(&lived).await, seconds, "{purpose}");
     }
 }
 
@@ -184,17 +184,17 @@ async fn nothing_that_is_stored_or_logged_can_be_used_as_a_link() {
     let ada = anybody.register("ada@example.com").await;
     anybody.post("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" })).await.expect(202);
     let tokens = [inbox.last("send_verification").await.token, inbox.last("send_password_reset").await.token];
-    let vault = server.vault().await;
+    let database = server.database().await;
     let mut texts =
-        vault.texts("SELECT details || action || coalesce(resource_id, '') FROM audit_events").await;
-    texts.extend(vault.texts("SELECT kind || payload || actor FROM outbox").await);
-    texts.extend(vault.texts("SELECT email || purpose FROM one_time_tokens").await);
+        database.texts("SELECT details || action || coalesce(resource_id, '') FROM audit_events").await;
+    texts.extend(database.texts("SELECT kind || payload || actor FROM outbox").await);
+    texts.extend(database.texts("SELECT email || purpose FROM one_time_tokens").await);
     for token in &tokens {
         // Neither in text nor, on SQLite, anywhere in the file.
         assert!(!texts.iter().any(|text| text.contains(&**token) || text.contains("evil")), "{texts:?}");
         assert!(!server.log().contains(&**token));
         for file in ["insula.db", "insula.db-wal"] {
-            let bytes = std::fs::read(server.workplace().folder().join(file)).unwrap_or_default();
+            let bytes = std::fs::read(server.test_env().folder().join(file)).unwrap_or_default();
             assert!(!bytes.windows(token.len()).any(|part| part == token.as_bytes()), "{file}");
         }
     }
@@ -208,9 +208,9 @@ async fn without_mail_accounts_verify_themselves() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     // Nor is anybody shut out where mail was switched off later.
-    server.vault().await.execute("UPDATE users SET email_verified_at = NULL").await;
+    server.database().await.execute("UPDATE users SET email_verified_at = NULL").await;
     ada.get("/api/v1/organizations/acme").await.expect(200);
 }
 
@@ -246,12 +246,12 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
     assert_eq!(register("ada@example.com", None).await, new);
     let told = inbox.last("send_already_registered").await;
     assert_eq!(told.to, "ada@example.com");
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
     // A username that is taken is told to nobody, whether the address is known or new.
     assert_eq!(register("ada@example.com", Some("ada")).await, new);
     assert_eq!(register("bob@example.com", Some("ADA")).await, new);
 
-    let replies = together(8, |_| {
+    let replies = concurrently(8, |_| {
         let anybody = server.client();
         async move {
             anybody.post(REGISTER, json!({ "email": "eve@example.com", "password": PASSWORD })).await.status
@@ -263,7 +263,7 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
         statuses.contains(&202) && statuses.iter().all(|status| [202, 503].contains(status)),
         "{statuses:?}"
     );
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 3);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 3);
 }
 
 #[tokio::test]
@@ -271,24 +271,24 @@ async fn an_operator_of_the_command_line_is_verified_and_nobody_elses_account_be
     let (server, _) = start(&[]).await;
     // Somebody expects the operator's address.
     let attacker = server.client().register("root@example.com").await;
-    let workplace = server.workplace();
+    let env = server.test_env();
     for email in ["root@example.com", "other@example.com"] {
         let arguments = ["create-superuser", "--email", email, "--password-stdin"];
-        let mut command = workplace.command(&arguments);
+        let mut command = env.command(&arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"Violet-harbour-92-lamp\n").unwrap();
         assert!(child.wait().unwrap().success());
-        let operator = server.client().log_in(email, "Violet-harbour-92-lamp").await;
-        operator.post(ORGANIZATIONS, json!({})).await.problem(422, "VALIDATION_FAILED");
+        let superuser = server.client().log_in(email, "Violet-harbour-92-lamp").await;
+        superuser.post(ORGANIZATIONS, json!({})).await.problem(422, "VALIDATION_FAILED");
     }
     attacker.get(ME).await.problem(401, "INVALID_TOKEN");
 }
 
 #[tokio::test]
 async fn accounts_cannot_be_hidden_where_no_mail_tells_their_owners() {
-    let workplace = Workplace::new().await;
+    let env = TestEnv::new().await;
     let settings = [("INSULA_HIDE_EXISTING_ACCOUNTS", "true"), ("RUST_LOG", "off")];
-    let output = workplace.insula(&["serve", "--port", "0"], &settings);
+    let output = env.insula(&["serve", "--port", "0"], &settings);
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{complaint}");
     assert!(complaint.contains("INSULA_HIDE_EXISTING_ACCOUNTS: needs INSULA_SMTP_URL"), "{complaint}");

@@ -2,7 +2,7 @@
 //!
 //! Tables and references come from the catalogue, so new ones are tested automatically.
 
-use insula_tests::{Client, Server, Vault};
+use insula_tests::{Client, Server, TestDatabase};
 use serde_json::{Value, json};
 
 const OURS: &str = "(SELECT id FROM organizations WHERE slug = 'ours')";
@@ -11,13 +11,13 @@ const THEIRS: &str = "(SELECT id FROM organizations WHERE slug = 'theirs')";
 /// Two organizations, each with something in it.
 async fn two_organizations() -> Server {
     let server = Server::start().await;
-    let (vault, member) = (server.vault().await, server.client().register("mia@example.com").await);
+    let (database, member) = (server.database().await, server.client().register("mia@example.com").await);
     for (email, slug) in [("ada@example.com", "ours"), ("eve@example.com", "theirs")] {
         let owner: Client = server.client().register(email).await;
         let path = format!("/api/v1/organizations/{slug}");
-        owner.found(&format!("{slug}-once")).await;
+        owner.create_organization(&format!("{slug}-once")).await;
         owner.patch(&format!("{path}-once"), json!({ "slug": slug })).await.expect(200);
-        vault.join(slug, "mia@example.com", "viewer").await;
+        database.join(slug, "mia@example.com", "viewer").await;
         let mia = member.get(&format!("{path}/me/permissions")).await.expect(200);
         let offer = json!({ "member_id": mia["member_id"] });
         owner.post(&format!("{path}/transfer"), offer).await.expect(201);
@@ -55,19 +55,19 @@ async fn tasks(owner: &Client, slug: &str, (project, member): (&Value, &Value)) 
 }
 
 /// Tables whose rows say to which organization they belong.
-async fn tenant_tables(vault: &Vault) -> Vec<String> {
-    let sql = match vault {
-        Vault::Sqlite(_) => {
+async fn tenant_tables(database: &TestDatabase) -> Vec<String> {
+    let sql = match database {
+        TestDatabase::Sqlite(_) => {
             "SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
              WHERE t.type = 'table' AND c.name = 'organization_id' ORDER BY 1"
         }
-        Vault::Postgres(_) => {
+        TestDatabase::Postgres(_) => {
             "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE a.attname = 'organization_id' AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
              AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
         }
     };
-    let tables = vault.texts(sql).await;
+    let tables = database.texts(sql).await;
     for known in ["audit_events", "member_roles", "members", "outbox", "projects", "roles"] {
         assert!(tables.iter().any(|table| table == known), "{known} is not among {tables:?}");
     }
@@ -82,14 +82,14 @@ struct Reference {
 }
 
 impl Reference {
-    async fn all(vault: &Vault) -> Vec<Self> {
-        let sql = match vault {
-            Vault::Sqlite(_) => {
+    async fn all(database: &TestDatabase) -> Vec<Self> {
+        let sql = match database {
+            TestDatabase::Sqlite(_) => {
                 r#"SELECT t.name || ' ' || f."table" || ' ' || group_concat(f."from" || '=' || f."to")
                    FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f WHERE t.type = 'table'
                    GROUP BY t.name, f.id"#
             }
-            Vault::Postgres(_) => {
+            TestDatabase::Postgres(_) => {
                 "SELECT concat_ws(' ', f.conrelid::regclass, f.confrelid::regclass, string_agg(a.attname || '=' || b.attname, ','))
                  FROM pg_constraint f CROSS JOIN unnest(f.conkey, f.confkey) AS k (here, there)
                  JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.here
@@ -97,7 +97,7 @@ impl Reference {
                  WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace GROUP BY f.oid, f.conrelid, f.confrelid"
             }
         };
-        vault.texts(sql).await.iter().map(|line| Self::read(line)).collect()
+        database.texts(sql).await.iter().map(|line| Self::read(line)).collect()
     }
 
     fn read(line: &str) -> Self {
@@ -124,9 +124,9 @@ impl Reference {
 #[tokio::test]
 async fn tables_of_organizations_refer_to_each_other_by_organization_too() {
     let server = Server::start().await;
-    let vault = server.vault().await;
-    let tables = tenant_tables(&vault).await;
-    let references = Reference::all(&vault).await;
+    let database = server.database().await;
+    let tables = tenant_tables(&database).await;
+    let references = Reference::all(&database).await;
     let inner = references.iter().filter(|reference| tables.contains(&reference.parent));
     let inner: Vec<_> = inner.filter(|reference| tables.contains(&reference.table)).collect();
     assert!(inner.len() >= 2);
@@ -144,9 +144,9 @@ async fn tables_of_organizations_refer_to_each_other_by_organization_too() {
 #[tokio::test]
 async fn a_reference_into_another_organization_cannot_be_stored() {
     let server = two_organizations().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     let mut tried = Vec::new();
-    for reference in Reference::all(&vault).await {
+    for reference in Reference::all(&database).await {
         let Some(column) = reference.column() else { continue };
         let Reference { table, parent, .. } = &reference;
         let refer_to = |org: &str| {
@@ -156,11 +156,11 @@ async fn a_reference_into_another_organization_cannot_be_stored() {
             )
         };
         assert_eq!(
-            vault.attempt(&[&refer_to(OURS)]).await,
+            database.attempt(&[&refer_to(OURS)]).await,
             Ok(vec!["stored".to_owned()]),
             "{table}.{column}"
         );
-        let refusal = vault.attempt(&[&refer_to(THEIRS)]).await.unwrap_err();
+        let refusal = database.attempt(&[&refer_to(THEIRS)]).await.unwrap_err();
         assert!(refusal.to_lowercase().contains("foreign key"), "{table}.{column}: {refusal}");
         tried.push(format!("{table}.{column}"));
     }
@@ -173,8 +173,8 @@ async fn a_reference_into_another_organization_cannot_be_stored() {
 /// PostgreSQL: the application's login with the database roles of the program.
 struct Hats {
     server: Server,
-    vault: Vault,
-    login: Vault,
+    database: TestDatabase,
+    login: TestDatabase,
     tables: Vec<String>,
     /// Of the application, of the system.
     roles: [String; 2],
@@ -184,31 +184,33 @@ impl Hats {
     /// `None` on SQLite, which has none. Every table has rows of both organizations.
     async fn new() -> Option<Self> {
         let server = two_organizations().await;
-        let vault = server.vault().await;
-        if let Vault::Sqlite(_) = vault {
+        let database = server.database().await;
+        if let TestDatabase::Sqlite(_) = database {
             return None;
         }
-        let tables = tenant_tables(&vault).await;
+        let tables = tenant_tables(&database).await;
         for table in &tables {
             for org in [OURS, THEIRS] {
-                if vault.scalar(&format!("SELECT count(*) FROM {table} WHERE organization_id = {org}")).await
+                if database
+                    .scalar(&format!("SELECT count(*) FROM {table} WHERE organization_id = {org}"))
+                    .await
                     == 0
                 {
-                    vault.execute(&copy(table, org)).await;
+                    database.execute(&copy(table, org)).await;
                 }
             }
         }
-        let login = Vault::connect(server.workplace().database_url()).await;
+        let login = TestDatabase::connect(server.test_env().database_url()).await;
         assert_eq!(
             login.text("SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user").await,
             "false"
         );
-        let roles = vault.roles().await;
-        Some(Self { server, vault, login, tables, roles })
+        let roles = database.roles().await;
+        Some(Self { server, database, login, tables, roles })
     }
 
     async fn org(&self, org: &str) -> String {
-        self.vault.text(&format!("SELECT {org}::text")).await
+        self.database.text(&format!("SELECT {org}::text")).await
     }
 
     fn set_role(&self, number: usize) -> String {
@@ -236,7 +238,7 @@ async fn row_security_is_on_for_every_table_and_for_its_owner_too() {
     for table in hats.tables.iter().map(String::as_str).chain(["organizations"]) {
         let flags =
             "SELECT relrowsecurity::text || ' ' || relforcerowsecurity::text FROM pg_class WHERE relname";
-        assert_eq!(hats.vault.text(&format!("{flags} = '{table}'")).await, "true true", "{table}");
+        assert_eq!(hats.database.text(&format!("{flags} = '{table}'")).await, "true true", "{table}");
     }
 }
 
@@ -283,14 +285,14 @@ async fn one_organization_writes_its_own_rows_alone() {
 async fn the_audit_log_is_only_ever_added_to() {
     const GUARDED: &str = "the audit log is only ever added to";
     let server = two_organizations().await;
-    let vault = server.vault().await;
+    let database = server.database().await;
     // One that is not sealed yet: how soon the others are is not ours to say.
     let unsealed = format!(
         "INSERT INTO audit_events (id, organization_id, occurred_at, actor_kind, action, resource, outcome, details,
          schema_version)
          SELECT {}, organization_id, occurred_at, actor_kind, action, resource, outcome, details, schema_version
          FROM audit_events LIMIT 1",
-        vault.fresh_id()
+        database.new_id_sql()
     );
     // The owner of the table cannot do it either, until the trigger is dropped.
     for change in [
@@ -298,7 +300,7 @@ async fn the_audit_log_is_only_ever_added_to() {
         "UPDATE audit_events SET seq = 1, details = '' WHERE seq IS NULL",
         "DELETE FROM audit_events",
     ] {
-        let refusal = vault.attempt(&[&unsealed, change, "SELECT ''"]).await.unwrap_err();
+        let refusal = database.attempt(&[&unsealed, change, "SELECT ''"]).await.unwrap_err();
         assert!(refusal.contains(GUARDED), "{change}: {refusal}");
     }
     let Some(hats) = Hats::new().await else { return };
@@ -310,7 +312,7 @@ async fn the_audit_log_is_only_ever_added_to() {
         let refusal = hats.within_ours(change).await.unwrap_err();
         assert!(refusal.contains(refused), "{change}: {refusal}");
     }
-    let refusal = hats.vault.attempt(&["TRUNCATE audit_events", "SELECT ''"]).await.unwrap_err();
+    let refusal = hats.database.attempt(&["TRUNCATE audit_events", "SELECT ''"]).await.unwrap_err();
     assert!(refusal.contains(GUARDED), "{refusal}");
     // A copy of an event has no place in the chain, whether the event has one by now or not.
     let copy = copy("audit_events", OURS).replace("'id',", "'seq', NULL, 'id',");
@@ -323,15 +325,17 @@ async fn the_system_reads_everything_and_writes_nothing() {
     let as_system = async |sql: String| hats.login.attempt(&[&hats.set_role(1), &sql]).await;
     for table in &hats.tables {
         let rows = format!("SELECT count(*)::text FROM {table}");
-        assert_eq!(as_system(rows.clone()).await, Ok(vec![hats.vault.text(&rows).await]), "{table}");
+        assert_eq!(as_system(rows.clone()).await, Ok(vec![hats.database.text(&rows).await]), "{table}");
     }
-    for table in hats.vault.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await {
+    for table in
+        hats.database.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await
+    {
         for change in ["DELETE FROM {}", "INSERT INTO {} SELECT * FROM {} LIMIT 0", "TRUNCATE {}"] {
             let refusal = as_system(change.replace("{}", &table)).await.unwrap_err();
             assert!(refusal.contains("permission denied"), "{table}: {refusal}");
         }
         let may = format!("SELECT has_any_column_privilege('{}', '{table}', 'UPDATE')::text", hats.roles[1]);
-        assert_eq!(hats.vault.text(&may).await, "false", "{table}");
+        assert_eq!(hats.database.text(&may).await, "false", "{table}");
     }
     drop(hats.server);
 }

@@ -10,9 +10,8 @@ use std::{
 
 use chrono::{DateTime, ParseError};
 use insula_tests::{
-    Database, Dice, Plan,
-    figures::{milliseconds, quantile},
-    screen,
+    ClusterConfig, DatabaseKind, TestRng, console,
+    stats::{milliseconds, quantile},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -27,7 +26,7 @@ const GAP: Duration = Duration::from_millis(10);
 const ROUNDS: usize = 2;
 
 /// How long the last job of a round may wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a worker says of each job that it begins.
 const LOG: &str = "warn,insula_worker::handle=debug";
@@ -42,28 +41,28 @@ struct Seen {
 }
 
 /// In turns, in an order of chance.
-pub(crate) async fn measure(dice: &mut Dice) -> Result<(), String> {
-    screen::title(&format!(
+pub(crate) async fn measure(rng: &mut TestRng) -> Result<(), String> {
+    console::title(&format!(
         "{} jobs a second: from the beginning of the transaction",
         1000 / GAP.as_millis()
     ));
     let mut stands = Vec::new();
-    for (name, plan) in [
+    for (name, config) in [
         ("PostgreSQL, worker beside it, Redis", stand::told()),
         ("PostgreSQL, worker beside it", stand::untold()),
-        ("PostgreSQL, worker inside", stand::embedded(Database::Postgres)),
-        ("SQLite, worker inside", stand::embedded(Database::Sqlite)),
+        ("PostgreSQL, worker inside", stand::embedded(DatabaseKind::Postgres)),
+        ("SQLite, worker inside", stand::embedded(DatabaseKind::Sqlite)),
     ] {
-        screen::passing(&format!("starting {name}"));
-        let stand = Stand::start(name, Plan { log: LOG, ..plan }).await?;
+        console::progress(&format!("starting {name}"));
+        let stand = Stand::start(name, ClusterConfig { log: LOG, ..config }).await?;
         stands.push((Arc::new(stand), Seen::default()));
     }
     for number in 1..=ROUNDS {
         let mut order: Vec<_> = stands.iter_mut().collect();
-        dice.shuffle(&mut order);
+        rng.shuffle(&mut order);
         for (stand, seen) in order {
-            screen::passing(&format!("{}, round {number} of {ROUNDS}", stand.name));
-            seen.loaded += load(stand, number, dice.clone()).await?;
+            console::progress(&format!("{}, round {number} of {ROUNDS}", stand.name));
+            seen.loaded += load(stand, number, rng.clone()).await?;
         }
     }
     let mut rows = Vec::new();
@@ -72,20 +71,20 @@ pub(crate) async fn measure(dice: &mut Dice) -> Result<(), String> {
         rows.push(row(stand.name, seen));
     }
     let head = ["ms", "jobs/s", "begun p50", "p99", "longest", "accepted p50", "p99", "longest"];
-    screen::table(&head, &rows);
+    console::table(&head, &rows);
     Ok(())
 }
 
 /// As many people as there are jobs forget their passwords: nothing that is asked costs less and sends a mail.
-async fn load(stand: &Arc<Stand>, number: usize, mut dice: Dice) -> Result<Duration, String> {
+async fn load(stand: &Arc<Stand>, number: usize, mut rng: TestRng) -> Result<Duration, String> {
     let name = format!("round{number}-");
-    stand.vault.populate(FOUNDER, &name, JOBS).await;
+    stand.database.insert_users(FOUNDER, &name, JOBS).await;
     let (mut asked, from) = (JoinSet::new(), Instant::now());
     let mut next = tokio::time::Instant::now();
     for person in 1..=JOBS {
         tokio::time::sleep_until(next).await;
         // Nobody waits for the answer to another.
-        next += 2 * GAP * u32::try_from(dice.throw(1000)).unwrap_or_default() / 1000;
+        next += 2 * GAP * u32::try_from(rng.below(1000)).unwrap_or_default() / 1000;
         let (stand, body) = (Arc::clone(stand), json!({ "email": format!("{name}{person}@example.com") }));
         asked.spawn(async move { stand.post("/auth/password/forgot", body).await });
     }
@@ -94,9 +93,9 @@ async fn load(stand: &Arc<Stand>, number: usize, mut dice: Dice) -> Result<Durat
         answer.map_err(|error| error.to_string())??;
     }
     let from = Instant::now();
-    while stand.vault.scalar("SELECT count(*) FROM outbox WHERE state = 'pending'").await > 0 {
-        if from.elapsed() > PATIENCE {
-            return Err(format!("{}: jobs still wait after {PATIENCE:?}", stand.name));
+    while stand.database.scalar("SELECT count(*) FROM outbox WHERE state = 'pending'").await > 0 {
+        if from.elapsed() > TIMEOUT {
+            return Err(format!("{}: jobs still wait after {TIMEOUT:?}", stand.name));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -105,15 +104,15 @@ async fn load(stand: &Arc<Stand>, number: usize, mut dice: Dice) -> Result<Durat
 
 /// Puts together what the database, the worker's log and the mail server know of each job.
 async fn look(stand: &Stand, seen: &mut Seen) -> Result<(), String> {
-    let id = stand.vault.hex("id");
+    let id = stand.database.hex("id");
     let query = format!(
         "SELECT {id} || ' ' || CAST(created_at AS TEXT) FROM outbox WHERE kind = 'send_password_reset'"
     );
-    let jobs = stand.vault.texts(&query).await;
+    let jobs = stand.database.texts(&query).await;
     let begun = begun(stand).await?;
-    let mut deliveries = stand.stage.deliveries.lock().await;
+    let mut fake_smtp = stand.cluster.fake_smtp.lock().await;
     let accepted: HashMap<&str, i64> =
-        deliveries.look().iter().map(|delivery| (&*delivery.job, delivery.accepted_at)).collect();
+        fake_smtp.refresh().iter().map(|delivery| (&*delivery.job, delivery.accepted_at)).collect();
     for job in &jobs {
         let (id, asked) = job.split_once(' ').ok_or("a job without an instant")?;
         let asked = instant(asked).map_err(|error| format!("{asked:?}: {error}"))?;
@@ -132,7 +131,7 @@ async fn look(stand: &Stand, seen: &mut Seen) -> Result<(), String> {
 
 /// When the worker took each job, by its log.
 async fn begun(stand: &Stand) -> Result<HashMap<String, i64>, String> {
-    let worker = stand.stage.workers.first().unwrap_or(&stand.stage.api).lock().await;
+    let worker = stand.cluster.workers.first().unwrap_or(&stand.cluster.api).lock().await;
     let log = std::fs::read_to_string(worker.log()).map_err(|error| error.to_string())?;
     let line = |line: &str| {
         let at = instant(line.split_whitespace().next()?).ok()?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Database, Dice, Plan, Whose, figures::median, screen};
+use insula_tests::{ClusterConfig, DatabaseKind, JobOwner, TestRng, console, stats::median};
 
 use crate::stand::{self, Stand};
 
@@ -13,52 +13,55 @@ const MAILS: usize = 6000;
 const ROUNDS: usize = 3;
 
 /// How long a round may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// In turns, in an order of chance.
-pub(crate) async fn measure(dice: &mut Dice) -> Result<(), String> {
-    screen::title(&format!("{MAILS} mails wait for a worker: from the first to the last that was accepted"));
-    let sqlite = Plan { durability: stand::told().durability, ..Plan::with_worker(Database::Sqlite) };
+pub(crate) async fn measure(rng: &mut TestRng) -> Result<(), String> {
+    console::title(&format!("{MAILS} mails wait for a worker: from the first to the last that was accepted"));
+    let sqlite = ClusterConfig {
+        durability: stand::told().durability,
+        ..ClusterConfig::with_worker(DatabaseKind::Sqlite)
+    };
     let mut stands = Vec::new();
-    for (name, plan) in
+    for (name, config) in
         [("PostgreSQL, Redis", stand::told()), ("PostgreSQL", stand::untold()), ("SQLite", sqlite)]
     {
-        screen::passing(&format!("starting {name}"));
-        let stand = Stand::start(name, plan).await?;
-        stand.stage.workers[0].lock().await.terminate().await?;
+        console::progress(&format!("starting {name}"));
+        let stand = Stand::start(name, config).await?;
+        stand.cluster.workers[0].lock().await.terminate().await?;
         stands.push((stand, Vec::new()));
     }
     for number in 1..=ROUNDS {
         let mut order: Vec<_> = stands.iter_mut().collect();
-        dice.shuffle(&mut order);
+        rng.shuffle(&mut order);
         for (stand, rates) in order {
-            screen::passing(&format!("{}, round {number} of {ROUNDS}", stand.name));
+            console::progress(&format!("{}, round {number} of {ROUNDS}", stand.name));
             rates.push(round(stand).await?);
         }
     }
     let first = median(&stands[0].1);
     let rows: Vec<_> = stands.iter().map(|(stand, rates)| row(stand.name, rates, first)).collect();
-    screen::table(&["mails a second", "median", "slowest", "fastest", "ratio"], &rows);
+    console::table(&["mails a second", "median", "slowest", "fastest", "ratio"], &rows);
     Ok(())
 }
 
 /// The rate at which the mails of one round were accepted.
 async fn round(stand: &Stand) -> Result<f64, String> {
-    let mut deliveries = stand.stage.deliveries.lock().await;
-    let before = deliveries.look().len();
-    stand.vault.heap(&stand.user, MAILS, Whose::Platform).await;
-    let mut worker = stand.stage.workers[0].lock().await;
+    let mut fake_smtp = stand.cluster.fake_smtp.lock().await;
+    let before = fake_smtp.refresh().len();
+    stand.database.insert_welcome_jobs(&stand.user, MAILS, JobOwner::Platform).await;
+    let mut worker = stand.cluster.workers[0].lock().await;
     worker.start().await?;
     let from = Instant::now();
-    while deliveries.look().len() < before + MAILS {
-        if from.elapsed() > PATIENCE {
-            let sent = deliveries.look().len() - before;
-            return Err(format!("{}: {sent} of {MAILS} mails after {PATIENCE:?}", stand.name));
+    while fake_smtp.refresh().len() < before + MAILS {
+        if from.elapsed() > TIMEOUT {
+            let sent = fake_smtp.refresh().len() - before;
+            return Err(format!("{}: {sent} of {MAILS} mails after {TIMEOUT:?}", stand.name));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     worker.terminate().await?;
-    let instants = || deliveries.all()[before..].iter().map(|delivery| delivery.accepted_at);
+    let instants = || fake_smtp.all()[before..].iter().map(|delivery| delivery.accepted_at);
     let (Some(first), Some(last)) = (instants().min(), instants().max()) else {
         return Err(format!("{}: no mail", stand.name));
     };

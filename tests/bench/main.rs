@@ -12,7 +12,7 @@ mod stand;
 
 use std::{process::ExitCode, time::Instant};
 
-use insula_tests::{Dice, screen};
+use insula_tests::{TestRng, console};
 
 const RUNS: [&str; 2] = ["mails", "latency"];
 
@@ -24,19 +24,19 @@ async fn main() -> ExitCode {
         return 64.into();
     }
     let from = Instant::now();
-    screen::line(&format!("{}, {}", machine(), load()));
-    let mut dice = Dice::new(1);
+    console::line(&format!("{}, {}", machine(), load()));
+    let mut rng = TestRng::new(1);
     for run in RUNS.iter().filter(|run| wishes.is_empty() || wishes.iter().any(|wish| wish == *run)) {
         let measured = match *run {
-            "mails" => mails::measure(&mut dice).await,
-            _ => latency::measure(&mut dice).await,
+            "mails" => mails::measure(&mut rng).await,
+            _ => latency::measure(&mut rng).await,
         };
         if let Err(reason) = measured {
             eprintln!("bench: {run} could not be measured: {reason}");
             return ExitCode::FAILURE;
         }
     }
-    screen::line(&format!("\n{} s, {}", from.elapsed().as_secs(), load()));
+    console::line(&format!("\n{} s, {}", from.elapsed().as_secs(), load()));
     ExitCode::SUCCESS
 }
 

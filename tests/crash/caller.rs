@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use insula_tests::{PASSWORD, Vault};
+use insula_tests::{PASSWORD, TestDatabase};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) struct Caller {
     base: String,
     ledger: Arc<Ledger>,
     token: Option<String>,
-    is_operator: bool,
+    is_superuser: bool,
 }
 
 impl Caller {
@@ -40,7 +40,7 @@ impl Caller {
             base: format!("{base}/api/v1"),
             ledger: Arc::clone(ledger),
             token: None,
-            is_operator: false,
+            is_superuser: false,
         })
     }
 
@@ -57,7 +57,7 @@ impl Caller {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if self.is_operator {
+        if self.is_superuser {
             request = request.header("x-platform-access", "the reckoning");
         }
         if let Some(key) = key {
@@ -79,8 +79,8 @@ impl Caller {
     }
 
     /// The same user with the header of platform access.
-    pub(crate) fn as_operator(&self) -> Self {
-        Self { is_operator: true, ..self.clone() }
+    pub(crate) fn as_superuser(&self) -> Self {
+        Self { is_superuser: true, ..self.clone() }
     }
 
     fn cut(&self) -> Answer {
@@ -111,9 +111,13 @@ impl Caller {
     ///
     /// # Errors
     /// When that does not work, though nothing is broken yet.
-    pub(crate) async fn founder(&self, vault: &Vault, email: &str) -> Result<(Self, String), String> {
+    pub(crate) async fn founder(
+        &self,
+        database: &TestDatabase,
+        email: &str,
+    ) -> Result<(Self, String), String> {
         let id = self.register(email).await.ok_or("a founder cannot register")?;
-        vault.execute("UPDATE users SET email_verified_at = created_at").await;
+        database.execute("UPDATE users SET email_verified_at = created_at").await;
         let person = json!({ "email": email, "password": PASSWORD });
         match self.post("/auth/login", &person, &[200]).await {
             Answer::Of(200, body) => {

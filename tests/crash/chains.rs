@@ -1,12 +1,12 @@
 //! Whether every audit log is one chain still, and whole.
 
-use insula_tests::{Vault, screen};
+use insula_tests::{TestDatabase, console};
 use reqwest::Method;
 
 use crate::caller::{Answer, Caller};
 
 /// The errors in the logs, one sentence each. `founder` becomes a superuser to read all of them.
-pub(crate) async fn audit(vault: &Vault, founder: &Caller) -> Vec<String> {
+pub(crate) async fn audit(database: &TestDatabase, founder: &Caller) -> Vec<String> {
     let mut faults = Vec::new();
     for (what, sql) in [
         (
@@ -25,13 +25,14 @@ pub(crate) async fn audit(vault: &Vault, founder: &Caller) -> Vec<String> {
              WHERE e.organization_id = h.organization_id AND e.seq = h.last_seq AND e.hash = h.last_hash)",
         ),
     ] {
-        let number = vault.scalar(sql).await;
+        let number = database.scalar(sql).await;
         if number > 0 {
             faults.push(format!("{number} {what}"));
         }
     }
-    vault.execute("UPDATE users SET is_superuser = TRUE WHERE email = 'founder@example.com'").await;
-    let slugs = vault.texts("SELECT slug FROM organizations WHERE kind = 'team' ORDER BY created_at").await;
+    database.execute("UPDATE users SET is_superuser = TRUE WHERE email = 'founder@example.com'").await;
+    let slugs =
+        database.texts("SELECT slug FROM organizations WHERE kind = 'team' ORDER BY created_at").await;
     // The founder's own is the longest; of the others some.
     let logs = slugs.iter().take(20).map(|slug| format!("/organizations/{slug}/audit/verify"));
     let (mut whole, mut events) = (0, 0);
@@ -45,12 +46,12 @@ pub(crate) async fn audit(vault: &Vault, founder: &Caller) -> Vec<String> {
             Answer::Cut => faults.push(format!("{path}: no answer")),
         }
     }
-    screen::line(&format!("  audit logs: {whole} verified, with {events} events"));
+    console::line(&format!("  audit logs: {whole} verified, with {events} events"));
     faults
 }
 
 impl Caller {
     async fn look(&self, path: &str) -> Answer {
-        self.as_operator().ask(Method::GET, path, None, None, &[200]).await
+        self.as_superuser().ask(Method::GET, path, None, None, &[200]).await
     }
 }

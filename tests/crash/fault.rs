@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use insula_tests::{Database, Dice, Mood, Stage};
+use insula_tests::{DatabaseKind, FaultMode, TestCluster, TestRng};
 
 /// What can be killed and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Fault {
     /// FLUSHALL.
     Flush,
     /// The mail server is like that for a while.
-    Mood(Mood, Duration),
+    MailServer(FaultMode, Duration),
 }
 
 impl Fault {
@@ -38,40 +38,47 @@ impl Fault {
             Self::Stop(part, _) => format!("stop {part}"),
             Self::Terminate(_) => "SIGTERM worker".to_owned(),
             Self::Flush => "FLUSHALL".to_owned(),
-            Self::Mood(mood, _) => format!("mail: {}", mood.to_string().replace(char::is_numeric, "")),
+            Self::MailServer(mode, _) => format!("mail: {}", mode.to_string().replace(char::is_numeric, "")),
         }
     }
 
     /// May it make mails come twice: was somebody killed between the mail server's yes and the note of it?
-    pub(crate) fn excuses_duplicates(self, database: Database) -> bool {
+    pub(crate) fn excuses_duplicates(self, kind: DatabaseKind) -> bool {
         match self {
             Self::Kill(Part::Worker(_) | Part::Postgres, _) => true,
-            Self::Kill(Part::Api, _) => database == Database::Sqlite,
+            Self::Kill(Part::Api, _) => kind == DatabaseKind::Sqlite,
             _ => false,
         }
     }
 
     /// One for this stage.
-    pub(crate) fn throw(dice: &mut Dice, stage: &Stage) -> Self {
+    pub(crate) fn throw(rng: &mut TestRng, cluster: &TestCluster) -> Self {
         let mut parts = vec![Part::Api];
-        parts.extend((0..stage.workers.len()).map(Part::Worker));
-        if stage.database == Database::Postgres {
+        parts.extend((0..cluster.workers.len()).map(Part::Worker));
+        if cluster.database_kind == DatabaseKind::Postgres {
             parts.extend([Part::Postgres, Part::Redis]);
         }
-        let slow = Mood::Slow(Duration::from_millis(300));
-        let moods = [Mood::Busy, Mood::Refuse, Mood::Silent, Mood::Cut, Mood::CutAccepted, slow];
+        let slow = FaultMode::Slow(Duration::from_millis(300));
+        let modes = [
+            FaultMode::Busy,
+            FaultMode::Refuse,
+            FaultMode::Silent,
+            FaultMode::Cut,
+            FaultMode::CutAccepted,
+            slow,
+        ];
         loop {
-            return match dice.throw(10) {
+            return match rng.below(10) {
                 0..4 => {
-                    let part = dice.one_of(&parts);
-                    Self::Kill(part, part.downtime(dice))
+                    let part = rng.choose(&parts);
+                    Self::Kill(part, part.downtime(rng))
                 }
-                4 | 5 => Self::Stop(dice.one_of(&parts), dice.between(500, 3000)),
-                6 if !stage.workers.is_empty() => {
-                    Self::Terminate(usize::try_from(dice.throw(stage.workers.len() as u64)).unwrap_or(0))
+                4 | 5 => Self::Stop(rng.choose(&parts), rng.duration_between(500, 3000)),
+                6 if !cluster.workers.is_empty() => {
+                    Self::Terminate(usize::try_from(rng.below(cluster.workers.len() as u64)).unwrap_or(0))
                 }
-                7 if stage.database == Database::Postgres => Self::Flush,
-                8 | 9 => Self::Mood(dice.one_of(&moods), dice.between(1000, 5000)),
+                7 if cluster.database_kind == DatabaseKind::Postgres => Self::Flush,
+                8 | 9 => Self::MailServer(rng.choose(&modes), rng.duration_between(1000, 5000)),
                 _ => continue,
             };
         }
@@ -81,28 +88,28 @@ impl Fault {
     ///
     /// # Errors
     /// When it cannot be mended, or does not end as it has to.
-    pub(crate) async fn happen(self, stage: &Stage) -> Result<Instant, String> {
+    pub(crate) async fn happen(self, cluster: &TestCluster) -> Result<Instant, String> {
         match self {
-            Self::Kill(part, downtime) => part.kill(stage, downtime).await?,
+            Self::Kill(part, downtime) => part.kill(cluster, downtime).await?,
             Self::Stop(part, length) => {
-                part.signal(stage, "STOP").await;
+                part.signal(cluster, "STOP").await;
                 tokio::time::sleep(length).await;
-                part.signal(stage, "CONT").await;
+                part.signal(cluster, "CONT").await;
             }
             Self::Terminate(worker) => {
-                let mut worker = stage.workers[worker].lock().await;
+                let mut worker = cluster.workers[worker].lock().await;
                 worker.terminate().await?;
                 worker.start().await?;
             }
             Self::Flush => {
-                if let Some(servers) = &stage.servers {
+                if let Some(servers) = &cluster.servers {
                     servers.redis.lock().await.flush().await;
                 }
             }
-            Self::Mood(mood, length) => {
-                stage.deliveries.lock().await.be(mood)?;
+            Self::MailServer(mode, length) => {
+                cluster.fake_smtp.lock().await.set_mode(mode)?;
                 tokio::time::sleep(length).await;
-                stage.deliveries.lock().await.be(Mood::Accept)?;
+                cluster.fake_smtp.lock().await.set_mode(FaultMode::Accept)?;
             }
         }
         Ok(Instant::now())
@@ -110,15 +117,15 @@ impl Fault {
 }
 
 impl Part {
-    fn downtime(self, dice: &mut Dice) -> Duration {
+    fn downtime(self, rng: &mut TestRng) -> Duration {
         match self {
-            Self::Api | Self::Worker(_) => dice.between(0, 1000),
-            Self::Postgres => dice.between(500, 3000),
-            Self::Redis => dice.between(1000, 5000),
+            Self::Api | Self::Worker(_) => rng.duration_between(0, 1000),
+            Self::Postgres => rng.duration_between(500, 3000),
+            Self::Redis => rng.duration_between(1000, 5000),
         }
     }
 
-    async fn kill(self, stage: &Stage, downtime: Duration) -> Result<(), String> {
+    async fn kill(self, cluster: &TestCluster, downtime: Duration) -> Result<(), String> {
         macro_rules! restart {
             ($part:expr, $again:ident) => {{
                 let mut part = $part.lock().await;
@@ -127,19 +134,19 @@ impl Part {
                 part.$again().await
             }};
         }
-        match (self, &stage.servers) {
-            (Self::Api, _) => restart!(stage.api, start),
-            (Self::Worker(number), _) => restart!(stage.workers[number], start),
+        match (self, &cluster.servers) {
+            (Self::Api, _) => restart!(cluster.api, start),
+            (Self::Worker(number), _) => restart!(cluster.workers[number], start),
             (Self::Postgres, Some(servers)) => restart!(servers.postgres, restart),
             (Self::Redis, Some(servers)) => restart!(servers.redis, restart),
             (Self::Postgres | Self::Redis, None) => Ok(()),
         }
     }
 
-    async fn signal(self, stage: &Stage, name: &str) {
-        match (self, &stage.servers) {
-            (Self::Api, _) => stage.api.lock().await.signal(name),
-            (Self::Worker(number), _) => stage.workers[number].lock().await.signal(name),
+    async fn signal(self, cluster: &TestCluster, name: &str) {
+        match (self, &cluster.servers) {
+            (Self::Api, _) => cluster.api.lock().await.signal(name),
+            (Self::Worker(number), _) => cluster.workers[number].lock().await.signal(name),
             (Self::Postgres, Some(servers)) => servers.postgres.lock().await.signal(name),
             (Self::Redis, Some(servers)) => servers.redis.lock().await.signal(name),
             (Self::Postgres | Self::Redis, None) => {}

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use insula_tests::Dice;
+use insula_tests::TestRng;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -31,7 +31,7 @@ struct Client {
     anybody: Caller,
     founder: Caller,
     ledger: Arc<Ledger>,
-    dice: Dice,
+    rng: TestRng,
     /// Names that nobody else gives.
     names: Arc<AtomicU64>,
     /// Who has not asked for a new password yet: a second link would end the first, whose mail would not be sent.
@@ -50,7 +50,7 @@ impl Load {
                 anybody: anybody.clone(),
                 founder: founder.clone(),
                 ledger: Arc::clone(ledger),
-                dice: Dice::new(seed ^ (number << 32)),
+                rng: TestRng::new(seed ^ (number << 32)),
                 names: Arc::clone(&names),
                 people: Vec::new(),
                 organizations: Vec::new(),
@@ -59,7 +59,7 @@ impl Load {
             clients.spawn(async move {
                 while !is_over.load(Ordering::Relaxed) {
                     client.act().await;
-                    let pause = client.dice.between(50, 400);
+                    let pause = client.rng.duration_between(50, 400);
                     tokio::time::sleep(pause).await;
                 }
             });
@@ -76,10 +76,10 @@ impl Load {
 
 impl Client {
     async fn act(&mut self) {
-        match self.dice.throw(10) {
+        match self.rng.below(10) {
             0..6 => self.register().await,
             6 | 7 => self.reset().await,
-            8 => self.found().await,
+            8 => self.create_organization().await,
             _ => self.plan().await,
         }
     }
@@ -103,7 +103,7 @@ impl Client {
         }
     }
 
-    async fn found(&mut self) {
+    async fn create_organization(&mut self) {
         let slug = self.name("org-");
         let body = json!({ "name": slug, "slug": slug });
         if self.insist("/organizations", &slug, &body).await {

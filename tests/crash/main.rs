@@ -17,7 +17,7 @@ mod trials;
 
 use std::{process::ExitCode, time::Instant};
 
-use insula_tests::{Database, screen, setting};
+use insula_tests::{DatabaseKind, console, setting};
 
 const RUNS: [&str; 4] = ["storm", "redis-absent", "backlog", "fairness"];
 
@@ -32,40 +32,40 @@ async fn main() -> ExitCode {
     };
     let from = Instant::now();
     let mut failures = Vec::new();
-    for &database in &databases {
+    for &kind in &databases {
         for run in &runs {
             let number = if run == "storm" { seeds.len() } else { 1 };
             for &seed in &seeds[..number] {
                 let outcome = match &**run {
-                    "storm" => storm::run(database, seed, faults).await,
-                    "redis-absent" => trials::redis_absent(database).await,
-                    "backlog" => trials::backlog(database).await,
-                    _ => trials::fairness(database).await,
+                    "storm" => storm::run(kind, seed, faults).await,
+                    "redis-absent" => trials::redis_absent(kind).await,
+                    "backlog" => trials::backlog(kind).await,
+                    _ => trials::fairness(kind).await,
                 };
                 for fault in outcome.unwrap_or_else(|reason| vec![reason]) {
-                    screen::line(&format!("  FAILED: {fault}"));
+                    console::line(&format!("  FAILED: {fault}"));
                     let seed = if run == "storm" { format!(", seed {seed}") } else { String::new() };
-                    failures.push(format!("{run} on {}{seed}: {fault}", name(database)));
+                    failures.push(format!("{run} on {}{seed}: {fault}", name(kind)));
                 }
             }
         }
     }
-    screen::title(&format!("{} failures in {} s", failures.len(), from.elapsed().as_secs()));
-    failures.iter().for_each(|failure| screen::line(&format!("  {failure}")));
+    console::title(&format!("{} failures in {} s", failures.len(), from.elapsed().as_secs()));
+    failures.iter().for_each(|failure| console::line(&format!("  {failure}")));
     u8::from(!failures.is_empty()).into()
 }
 
 /// With what it is tried: PostgreSQL with Redis, and processes of their own for api and worker.
-fn name(database: Database) -> &'static str {
-    match database {
-        Database::Postgres => "PostgreSQL and Redis",
-        Database::Sqlite => "SQLite without Redis",
+fn name(kind: DatabaseKind) -> &'static str {
+    match kind {
+        DatabaseKind::Postgres => "PostgreSQL and Redis",
+        DatabaseKind::Sqlite => "SQLite without Redis",
     }
 }
 
 struct Wishes {
     runs: Vec<String>,
-    databases: Vec<Database>,
+    databases: Vec<DatabaseKind>,
     /// One storm each.
     seeds: Vec<u64>,
     /// Of each storm.
@@ -91,9 +91,9 @@ impl Wishes {
         let seeds = number("INSULA_CRASH_SEED")?.map_or((1..=5).collect(), |seed| vec![seed]);
         let faults = number("INSULA_CRASH_FAULTS")?.unwrap_or(40);
         let databases = match setting("INSULA_TEST_DATABASE").as_deref() {
-            None | Some("") => vec![Database::Postgres, Database::Sqlite],
-            Some("postgres") => vec![Database::Postgres],
-            Some("sqlite") => vec![Database::Sqlite],
+            None | Some("") => vec![DatabaseKind::Postgres, DatabaseKind::Sqlite],
+            Some("postgres") => vec![DatabaseKind::Postgres],
+            Some("sqlite") => vec![DatabaseKind::Sqlite],
             Some(other) => return Err(format!("INSULA_TEST_DATABASE is postgres or sqlite, not {other}")),
         };
         Ok(Self { runs, databases, seeds, faults })

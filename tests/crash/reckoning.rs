@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use insula_tests::{Stage, Vault, screen};
+use insula_tests::{TestCluster, TestDatabase, console};
 
 use crate::{
     caller::Caller,
@@ -25,9 +25,14 @@ struct Books {
 
 /// What is wrong, each in a sentence; none where nothing was lost. `kills`: how many there were that may make mails come
 /// twice.
-pub(crate) async fn reckon(stage: &Stage, founder: &Caller, pages: &Pages, kills: u64) -> Vec<String> {
-    let books = Books::open(&stage.vault().await).await;
-    let (delivered, cuts) = stage.deliveries.lock().await.count();
+pub(crate) async fn reckon(
+    cluster: &TestCluster,
+    founder: &Caller,
+    pages: &Pages,
+    kills: u64,
+) -> Vec<String> {
+    let books = Books::open(&cluster.database().await).await;
+    let (delivered, cuts) = cluster.fake_smtp.lock().await.count();
     let mut faults: Vec<String> = pages.improper.iter().take(10).cloned().collect();
     if pages.improper.len() > faults.len() {
         faults.push(format!("{} improper answers in all", pages.improper.len()));
@@ -72,8 +77,8 @@ pub(crate) async fn reckon(stage: &Stage, founder: &Caller, pages: &Pages, kills
     if duplicates > kills * REPEATED + cuts {
         faults.push(format!("{duplicates} duplicates of mails, but only {kills} kills and {cuts} cuts"));
     }
-    screen::table(&["acknowledged", "", "rows", "events", "jobs of mails"], &rows);
-    screen::line(&format!(
+    console::table(&["acknowledged", "", "rows", "events", "jobs of mails"], &rows);
+    console::line(&format!(
         "  mails: {} asked for, {} delivered, {} lost, {duplicates} duplicates ({kills} kills, {cuts} cuts after acceptance)",
         books.jobs.len(),
         delivered.len(),
@@ -83,51 +88,51 @@ pub(crate) async fn reckon(stage: &Stage, founder: &Caller, pages: &Pages, kills
         0 => format!("cut x {times}"),
         status => format!("{status} x {times}"),
     });
-    screen::line(&format!("  answers: {}", statuses.collect::<Vec<_>>().join(", ")));
-    faults.extend(chains::audit(&stage.vault().await, founder).await);
-    faults.extend(stage.surprises().await);
+    console::line(&format!("  answers: {}", statuses.collect::<Vec<_>>().join(", ")));
+    faults.extend(chains::audit(&cluster.database().await, founder).await);
+    faults.extend(cluster.unexpected_exits().await);
     faults
 }
 
 impl Books {
-    async fn open(vault: &Vault) -> Self {
+    async fn open(database: &TestDatabase) -> Self {
         let event = |action: &str, table: &str, name: &str| {
             format!(
                 "SELECT t.{name} FROM audit_events e JOIN {table} t ON {} = replace(e.resource_id, '-', '') WHERE e.action = '{action}'",
-                vault.hex("t.id")
+                database.hex("t.id")
             )
         };
         // The payload is {"token":"…"}.
         let mail = |kind: &str| {
             format!(
                 "SELECT t.email FROM outbox o JOIN one_time_tokens t ON {} = replace(substr(o.payload, 11, 36), '-', '') WHERE o.kind = '{kind}'",
-                vault.hex("t.id")
+                database.hex("t.id")
             )
         };
         let rows = HashMap::from([
-            (Deed::Register, counted(vault, "SELECT email FROM users").await),
-            (Deed::Found, counted(vault, "SELECT slug FROM organizations").await),
-            (Deed::Plan, counted(vault, "SELECT code FROM projects").await),
+            (Deed::Register, counted(database, "SELECT email FROM users").await),
+            (Deed::Found, counted(database, "SELECT slug FROM organizations").await),
+            (Deed::Plan, counted(database, "SELECT code FROM projects").await),
         ]);
         let events = HashMap::from([
-            (Deed::Register, counted(vault, &event("user.registered", "users", "email")).await),
-            (Deed::Found, counted(vault, &event("organization.created", "organizations", "slug")).await),
-            (Deed::Plan, counted(vault, &event("project.created", "projects", "code")).await),
+            (Deed::Register, counted(database, &event("user.registered", "users", "email")).await),
+            (Deed::Found, counted(database, &event("organization.created", "organizations", "slug")).await),
+            (Deed::Plan, counted(database, &event("project.created", "projects", "code")).await),
         ]);
         let mails = HashMap::from([
-            (Deed::Register, counted(vault, &mail("send_verification")).await),
-            (Deed::Reset, counted(vault, &mail("send_password_reset")).await),
+            (Deed::Register, counted(database, &mail("send_verification")).await),
+            (Deed::Reset, counted(database, &mail("send_password_reset")).await),
         ]);
-        let jobs = format!("SELECT {} || ' ' || state FROM outbox WHERE queue = 'mail'", vault.hex("id"));
-        let jobs = vault.texts(&jobs).await;
+        let jobs = format!("SELECT {} || ' ' || state FROM outbox WHERE queue = 'mail'", database.hex("id"));
+        let jobs = database.texts(&jobs).await;
         let jobs = jobs.iter().filter_map(|job| job.split_once(' '));
         let jobs = jobs.map(|(id, state)| (id.to_owned(), state.to_owned())).collect();
         Self { rows, events, mails, jobs }
     }
 }
 
-async fn counted(vault: &Vault, sql: &str) -> HashMap<String, u64> {
+async fn counted(database: &TestDatabase, sql: &str) -> HashMap<String, u64> {
     let mut times = HashMap::new();
-    vault.texts(sql).await.into_iter().for_each(|name| *times.entry(name).or_default() += 1);
+    database.texts(sql).await.into_iter().for_each(|name| *times.entry(name).or_default() += 1);
     times
 }

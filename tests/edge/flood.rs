@@ -9,8 +9,8 @@ use std::{
 };
 
 use insula_tests::{
-    figures::{milliseconds, quantile},
-    screen,
+    console,
+    stats::{milliseconds, quantile},
 };
 use tokio::task::JoinSet;
 
@@ -41,7 +41,7 @@ const GROWTH: u64 = 64 * 1024 * 1024;
 
 /// What is wrong at the end.
 pub(crate) async fn run() -> Result<Vec<String>, String> {
-    screen::title(&format!("{FLOOD} clients log in, {READERS} read, {} s each", LENGTH.as_secs()));
+    console::title(&format!("{FLOOD} clients log in, {READERS} read, {} s each", LENGTH.as_secs()));
     let house = House::build(1, &[]).await?;
     let founder = house.founder().await?;
     // A separate user, because more logins than the maximum number of sessions end the oldest ones.
@@ -78,7 +78,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
 
     let (p99, in_flood) = (quantile(&alone, 0.99), quantile(&flooded, 0.99));
     let most = (p99 * RATIO).max(BEARABLE);
-    screen::line(&format!(
+    console::line(&format!(
         "  reads: 99 of 100 within {} ms alone ({} reads), {} ms in the flood ({} reads): {:.1} times ({} ms); {failed} failed (0)",
         milliseconds(p99),
         alone.len(),
@@ -87,8 +87,8 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
         in_flood.as_secs_f64() / p99.as_secs_f64().max(f64::EPSILON),
         milliseconds(most)
     ));
-    screen::line(&format!("  log-ins: {made} made, {refused} told to come again, {improper} improper (0)",));
-    screen::line(&format!(
+    console::line(&format!("  log-ins: {made} made, {refused} told to come again, {improper} improper (0)",));
+    console::line(&format!(
         "  memory: {} before, {} afterwards, {} at most ({} more)",
         mebibytes(before),
         mebibytes(after),

@@ -1,7 +1,7 @@
 //! Servers of Insula on one PostgreSQL and one Redis, as they run in production, and somebody who owns an organization.
 
 use insula_tests::{
-    Program, Vault, Workplace,
+    InsulaProcess, TestDatabase, TestEnv,
     services::{Durability, Services, free_port},
 };
 use tokio::sync::Mutex;
@@ -10,10 +10,10 @@ use crate::person::Person;
 
 /// Dropped from top to bottom: users of a field come before it.
 pub(crate) struct House {
-    pub(crate) apis: Vec<Mutex<Program>>,
+    pub(crate) apis: Vec<Mutex<InsulaProcess>>,
     /// Where they listen.
     pub(crate) ports: Vec<u16>,
-    workplace: Workplace,
+    env: TestEnv,
     _services: Services,
 }
 
@@ -23,9 +23,9 @@ impl House {
     /// # Errors
     /// A sentence, when something does not start.
     pub(crate) async fn build(servers: usize, settings: &[(&str, &str)]) -> Result<Self, String> {
-        let services = Services::start(Durability::Lasting).await?;
+        let services = Services::start(Durability::SurvivesKill).await?;
         let (url, admin_url) = (&services.postgres.url, services.postgres.admin_url.clone());
-        let workplace = Workplace::in_cluster(url, admin_url).await;
+        let env = TestEnv::on_postgres(url, admin_url).await;
         let mut envs = vec![
             ("INSULA_OPS_BIND".to_owned(), "127.0.0.1:0".to_owned()),
             ("INSULA_ACCESS_TOKEN_TTL".to_owned(), "7200".to_owned()),
@@ -39,12 +39,12 @@ impl House {
             let port = free_port()?;
             let arguments = ["serve", "--port", &port.to_string()];
             let name = format!("api-{number}");
-            let mut api = Program::new(&name, &workplace, &arguments, &envs, "Insula listens on");
+            let mut api = InsulaProcess::new(&name, &env, &arguments, &envs, "Insula listens on");
             api.start().await?;
             apis.push(Mutex::new(api));
             ports.push(port);
         }
-        Ok(Self { apis, ports, workplace, _services: services })
+        Ok(Self { apis, ports, env, _services: services })
     }
 
     /// Where the first one answers.
@@ -53,8 +53,8 @@ impl House {
     }
 
     /// Opens the database.
-    pub(crate) async fn vault(&self) -> Vault {
-        self.workplace.vault().await
+    pub(crate) async fn database(&self) -> TestDatabase {
+        self.env.database().await
     }
 
     /// Somebody who owns the organization `acme`, with some projects in it.
@@ -63,7 +63,7 @@ impl House {
     /// What does not work.
     pub(crate) async fn founder(&self) -> Result<Person, String> {
         let founder = Person::at(&self.url())?.register("founder@example.com").await?;
-        founder.found("acme").await?;
+        founder.create_organization("acme").await?;
         for number in 0..20 {
             founder.plan(&format!("SEED{number}")).await?;
         }

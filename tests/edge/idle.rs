@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use insula_tests::{
-    figures::{milliseconds, quantile},
-    screen, together,
+    concurrently, console,
+    stats::{milliseconds, quantile},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -34,7 +34,7 @@ const HEALTH: Duration = Duration::from_millis(20);
 
 /// What is wrong at the end.
 pub(crate) async fn run() -> Result<Vec<String>, String> {
-    screen::title(&format!("{CONNECTIONS} idle connections"));
+    console::title(&format!("{CONNECTIONS} idle connections"));
     let files = files()?;
     if files < CONNECTIONS as u64 + SPARE {
         return Err(format!(
@@ -56,14 +56,14 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
     let measured = from.elapsed();
     // A closed connection would read an end.
     let cut = held.iter().filter(|socket| !is_open(socket)).count();
-    screen::line(&format!(
+    console::line(&format!(
         "  {} connections opened in {:.1} s, {cut} of them cut after {:.1} s (0)",
         held.len(),
         opened.as_secs_f32(),
         measured.as_secs_f32()
     ));
     let median = quantile(&health, 0.5);
-    screen::line(&format!(
+    console::line(&format!(
         "  health: {} ms in the middle ({}), {} ms for 99 of 100; reads: {} ms, {} ms",
         milliseconds(median),
         HEALTH.as_millis(),
@@ -71,7 +71,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
         milliseconds(quantile(&reads, 0.5)),
         milliseconds(quantile(&reads, 0.99))
     ));
-    screen::line(&format!(
+    console::line(&format!(
         "  memory: {} before, {} with them ({}), {} KiB each",
         mebibytes(before),
         mebibytes(after),
@@ -96,7 +96,7 @@ fn files() -> Result<u64, String> {
 /// All of them, each of which has got an answer.
 async fn open(port: u16) -> Result<Vec<TcpStream>, String> {
     const GET: &[u8] = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
-    let opened = together(HANDS, move |_| async move {
+    let opened = concurrently(HANDS, move |_| async move {
         let mut held = Vec::new();
         for _ in 0..CONNECTIONS / HANDS {
             let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;

@@ -15,7 +15,7 @@ mod rolling;
 
 use std::{process::ExitCode, time::Instant};
 
-use insula_tests::{screen, setting};
+use insula_tests::{console, setting};
 
 const RUNS: [&str; 4] = ["rolling", "overload", "idle", "flood"];
 
@@ -44,11 +44,11 @@ async fn main() -> ExitCode {
             _ => flood::run().await,
         };
         for fault in outcome.unwrap_or_else(|reason| vec![reason]) {
-            screen::line(&format!("  FAILED: {fault}"));
+            console::line(&format!("  FAILED: {fault}"));
             failures.push(format!("{run}: {fault}"));
         }
     }
-    screen::title(&format!("{} failures in {} s", failures.len(), from.elapsed().as_secs()));
-    failures.iter().for_each(|failure| screen::line(&format!("  {failure}")));
+    console::title(&format!("{} failures in {} s", failures.len(), from.elapsed().as_secs()));
+    failures.iter().for_each(|failure| console::line(&format!("  {failure}")));
     u8::from(!failures.is_empty()).into()
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use insula_tests::{screen, together};
+use insula_tests::{concurrently, console};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpSocket,
@@ -29,7 +29,7 @@ const MEMORY: u64 = 512 * 1024 * 1024;
 
 /// What is wrong at the end.
 pub(crate) async fn run() -> Result<Vec<String>, String> {
-    screen::title(&format!("{REQUESTS} requests at once, from {} addresses", ADDRESSES.len()));
+    console::title(&format!("{REQUESTS} requests at once, from {} addresses", ADDRESSES.len()));
     let house = House::build(1, &[]).await?;
     let founder = house.founder().await?;
     let (before, _) = house.memory().await?;
@@ -44,7 +44,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
     faults.extend(recovered(&founder).await);
 
     let (after, peak) = house.memory().await?;
-    screen::line(&format!(
+    console::line(&format!(
         "  memory: {} before, {} afterwards, {} at most ({})",
         mebibytes(before),
         mebibytes(after),
@@ -53,7 +53,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
     ));
     faults.extend((peak > MEMORY).then(|| format!("{} of memory", mebibytes(peak))));
     if !faults.is_empty() {
-        screen::line(&house.logs().await);
+        console::line(&house.logs().await);
     }
     Ok(faults)
 }
@@ -70,7 +70,7 @@ async fn large(house: &House, token: &str) -> Answers {
     let port = house.ports[0];
     let name = "x".repeat(BODY - r#"{"code":"BIG","name":""}"#.len());
     let body: std::sync::Arc<str> = format!(r#"{{"code":"BIG","name":"{name}"}}"#).into();
-    let answers = together(REQUESTS, |number| {
+    let answers = concurrently(REQUESTS, |number| {
         let (head, body) = (head.clone(), std::sync::Arc::clone(&body));
         async move {
             let said = timeout(Duration::from_secs(60), say(number, port, &head, &body)).await;
@@ -112,9 +112,9 @@ async fn say(number: usize, port: u16, head: &str, body: &str) -> String {
 async fn stuck(house: &House, founder: &Person) -> Result<Answers, String> {
     let people: Vec<Person> =
         (0..ADDRESSES.len()).map(|number| founder.from(address(number))).collect::<Result<_, _>>()?;
-    let vault = house.vault().await;
-    let held = vault.hold("LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await;
-    let answers = together(REQUESTS, |number| {
+    let database = house.database().await;
+    let held = database.hold("LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await;
+    let answers = concurrently(REQUESTS, |number| {
         let person = people[number % people.len()].clone();
         async move {
             match person.get(PROJECTS).await {
@@ -124,7 +124,7 @@ async fn stuck(house: &House, founder: &Person) -> Result<Answers, String> {
         }
     });
     let answers = answers.await;
-    held.release().await;
+    held.rollback().await;
     Ok(count(answers))
 }
 
@@ -150,7 +150,7 @@ async fn report(what: &str, answers: &Answers, proper: &[u16], house: &House) ->
     let shown: Vec<_> = answers.iter().map(|(answer, number)| format!("{number} x {answer}")).collect();
     let (_, peak) = house.memory().await?;
     let proper: Vec<_> = proper.iter().chain(&[503]).map(u16::to_string).collect();
-    screen::line(&format!(
+    console::line(&format!(
         "  {what}: {} ({}), {} at most",
         shown.join(", "),
         proper.join(", "),

@@ -13,7 +13,7 @@ pub(crate) const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 const TIME_ENTRIES: &str = "/api/v1/organizations/acme/time-entries";
 
 /// How long an answer may take until it is none.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 pub(crate) struct Person {
@@ -98,7 +98,7 @@ impl Person {
         Ok(Self { token, ..self })
     }
 
-    pub(crate) async fn found(&self, slug: &str) -> Result<(), String> {
+    pub(crate) async fn create_organization(&self, slug: &str) -> Result<(), String> {
         let body = json!({ "name": slug, "slug": slug });
         self.ask(Method::POST, "/api/v1/organizations", Some(&body)).await?.expect(201).map(drop)
     }
@@ -110,7 +110,7 @@ impl Person {
     }
 
     /// Writes down an hour with these notes. Everybody is one member here: they all lock the same row.
-    pub(crate) async fn track(&self, notes: &str) -> Result<(), String> {
+    pub(crate) async fn create_time_entry(&self, notes: &str) -> Result<(), String> {
         let (from, to) = ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
         let body = json!({ "started_at": from, "ended_at": to, "notes": notes });
         self.ask(Method::POST, TIME_ENTRIES, Some(&body)).await?.expect(201).map(drop)
@@ -122,6 +122,6 @@ impl Person {
 }
 
 fn http(from: Option<IpAddr>) -> Result<reqwest::Client, String> {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).local_address(from).build();
+    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).local_address(from).build();
     client.map_err(|error| error.to_string())
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use insula_tests::{Dice, screen, services::Balancer};
+use insula_tests::{TestRng, console, services::LoadBalancer};
 use tokio::task::JoinSet;
 
 use crate::{house::House, person::Person};
@@ -34,10 +34,10 @@ struct Ledger {
 
 /// What is wrong at the end.
 pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
-    screen::title(&format!("two servers behind a balancer, {rounds} restarts of each, {CLIENTS} clients"));
+    console::title(&format!("two servers behind a balancer, {rounds} restarts of each, {CLIENTS} clients"));
     let house = House::build(2, &SETTINGS).await?;
     let founder = house.founder().await?;
-    let balancer = Balancer::start(&house.ports)?;
+    let balancer = LoadBalancer::start(&house.ports)?;
     balancer.wait_for(2).await?;
     let ledger = Arc::new(Ledger::default());
     let mut clients = JoinSet::new();
@@ -52,16 +52,16 @@ pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
     let mut faults = Vec::new();
     match rolled {
         Ok(longest) => {
-            screen::line(&format!("  a stop under load: {:.1} s at most (30 s)", longest.as_secs_f32()));
+            console::line(&format!("  a stop under load: {:.1} s at most (30 s)", longest.as_secs_f32()));
         }
         Err(reason) => faults.push(reason),
     }
     let failed = std::mem::take(&mut *ledger.failed.lock().unwrap_or_else(PoisonError::into_inner));
     let written = std::mem::take(&mut *ledger.written.lock().unwrap_or_else(PoisonError::into_inner));
     let kept = "SELECT code FROM projects UNION ALL SELECT notes FROM time_entries";
-    let kept = house.vault().await.texts(kept).await;
+    let kept = house.database().await.texts(kept).await;
     let lost = written.iter().filter(|code| !kept.contains(code)).count();
-    screen::line(&format!(
+    console::line(&format!(
         "  requests: {} reads, {} acknowledged writes, {} failed (0), {lost} writes lost (0)",
         ledger.reads.load(Relaxed),
         written.len(),
@@ -75,19 +75,19 @@ pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
     );
     faults.extend(written.is_empty().then(|| "nothing was written".to_owned()));
     if !faults.is_empty() {
-        screen::line(&house.logs().await);
+        console::line(&house.logs().await);
     }
     Ok(faults)
 }
 
 /// Restarts each in its turn, when the balancer sees both; how long the longest stop took.
-async fn roll(house: &House, balancer: &Balancer, rounds: u64) -> Result<Duration, String> {
+async fn roll(house: &House, balancer: &LoadBalancer, rounds: u64) -> Result<Duration, String> {
     let mut longest = Duration::ZERO;
     for round in 1..=rounds {
         for api in &house.apis {
             balancer.wait_for(2).await?;
             let mut api = api.lock().await;
-            screen::passing(&format!("round {round} of {rounds}: {}", api.name));
+            console::progress(&format!("round {round} of {rounds}: {}", api.name));
             let from = Instant::now();
             api.terminate().await?;
             longest = longest.max(from.elapsed());
@@ -101,14 +101,15 @@ async fn roll(house: &House, balancer: &Balancer, rounds: u64) -> Result<Duratio
 
 /// Reads and writes until it is over.
 async fn work(person: Person, number: u64, ledger: Arc<Ledger>) {
-    let mut dice = Dice::new(number);
+    let mut rng = TestRng::new(number);
     for turn in 0_u64.. {
         if ledger.is_over.load(Relaxed) {
             return;
         }
         let done = if turn % 3 == 2 {
             let code = format!("C{number}T{turn}");
-            let made = if turn % 2 == 0 { person.plan(&code).await } else { person.track(&code).await };
+            let made =
+                if turn % 2 == 0 { person.plan(&code).await } else { person.create_time_entry(&code).await };
             made.map(|()| ledger.written.lock().unwrap_or_else(PoisonError::into_inner).push(code))
         } else {
             person.list().await.map(|()| {
@@ -118,6 +119,6 @@ async fn work(person: Person, number: u64, ledger: Arc<Ledger>) {
         if let Err(reason) = done {
             ledger.failed.lock().unwrap_or_else(PoisonError::into_inner).push(reason);
         }
-        tokio::time::sleep(dice.between(5, 40)).await;
+        tokio::time::sleep(rng.duration_between(5, 40)).await;
     }
 }

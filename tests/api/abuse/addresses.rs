@@ -88,9 +88,9 @@ async fn start() -> (Server, Inbox, Client) {
     let server = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     register(&server.client(), "ada@example.com").await.expect(201);
-    server.vault().await.execute("UPDATE users SET email_verified_at = created_at").await;
+    server.database().await.execute("UPDATE users SET email_verified_at = created_at").await;
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     (server, inbox, ada)
 }
 
@@ -108,7 +108,7 @@ async fn an_address_spelled_otherwise_is_the_same_account_everywhere() {
         assert_eq!(invited.status, 409, "{name}: {}", invited.text());
     }
     count("spellings of one address", SAME.len() * 4);
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn what_is_no_address_is_refused_everywhere() {
     count("no addresses", addresses.len() * 4);
     assert!(complaints.is_empty(), "{complaints:#?}");
     assert_eq!(inbox.kinds().await, before, "nobody was written to");
-    assert_eq!(server.vault().await.scalar("SELECT count(*) FROM users").await, 1);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
@@ -151,9 +151,9 @@ async fn an_address_that_only_looks_alike_is_another_account() {
         assert_ne!(mail.to, "ada@example.com", "{name}");
     }
     count("addresses that look alike", OTHERS.len());
-    let vault = server.vault().await;
+    let database = server.database().await;
     let mut kept =
-        vault.texts("SELECT email_canonical FROM users WHERE email_canonical <> 'ada@example.com'").await;
+        database.texts("SELECT email_canonical FROM users WHERE email_canonical <> 'ada@example.com'").await;
     let mut expected: Vec<_> = OTHERS.iter().map(|(_, _, canonical)| (*canonical).to_owned()).collect();
     kept.sort();
     expected.sort();

@@ -111,7 +111,7 @@ async fn a_body_is_read_in_one_way_or_refused() {
     count("bodies", bodies.len());
     assert!(complaints.is_empty(), "{complaints:#?}");
     let second = "SELECT count(*) FROM organizations WHERE slug = 'second'";
-    assert_eq!(server.vault().await.scalar(second).await, 0);
+    assert_eq!(server.database().await.scalar(second).await, 0);
     goes_on(&ada).await;
     // What is unusual and sound is taken as it is.
     let pair = br#" { "slug" : "second", "name" : "\ud83d\ude00\u0041" } "#;

@@ -29,8 +29,8 @@ async fn mailed_links_lead_home_whatever_a_request_says() {
     let server = Server::builder().env("INSULA_PUBLIC_URL", PUBLIC).with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     let ada = server.client().register("ada@example.com").await;
-    server.vault().await.execute("UPDATE users SET email_verified_at = created_at").await;
-    ada.found("acme").await;
+    server.database().await.execute("UPDATE users SET email_verified_at = created_at").await;
+    ada.create_organization("acme").await;
     let bearer = format!("authorization: Bearer {}\r\n", ada.token());
     let mut complaints = Vec::new();
     for (at, (name, origin, lines)) in POISONED.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The headers that keep browsers in bounds, on every kind of answer, wherever the product runs.
 
-use insula_tests::{Builder, Reply, Server, Workplace, eventually};
+use insula_tests::{Builder, Reply, Server, TestEnv, eventually};
 use serde_json::json;
 
 use super::count;
@@ -51,7 +51,7 @@ async fn every_answer_keeps_browsers_in_bounds_everywhere() {
     for (name, builder, is_https) in installations() {
         let server = builder.env("INSULA_LIMIT_RESET", "1/h").start().await;
         let (anybody, ada) = (server.client(), server.client().register("ada@example.com").await);
-        ada.found("acme").await;
+        ada.create_organization("acme").await;
         let projects = "/api/v1/organizations/acme/projects";
         let forgot = || anybody.post("/api/v1/auth/password/forgot", json!({ "email": "eve@example.com" }));
         forgot().await.expect(202);
@@ -158,7 +158,7 @@ async fn how_much_a_page_may_do_is_a_setting() {
         let folder = anybody.get("/dev/mail").header("accept", "text/html").await;
         assert_eq!(folder.header("content-security-policy").is_some(), mode != "disabled");
     }
-    let place = Workplace::new().await;
+    let place = TestEnv::new().await;
     let refused = place.insula(&["config", "check"], &[("INSULA_CSP_MODE", "lax")]);
     assert_eq!(refused.status.code(), Some(78));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Server, together};
+use insula_tests::{Server, concurrently};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -87,7 +87,7 @@ async fn a_slow_peer_is_cut_in_fifteen_seconds_and_holds_up_nobody() {
     let server = std::sync::Arc::new(server);
     let mut idle = server.connect().await;
     assert_eq!(ask(&mut idle).await, "HTTP/1.1 200");
-    let enduring = together(PEERS.len(), |at| {
+    let enduring = concurrently(PEERS.len(), |at| {
         let server = std::sync::Arc::clone(&server);
         async move {
             let (_, sent, drop, _) = PEERS[at];

@@ -29,9 +29,9 @@ pub(super) async fn walk() -> Walk {
     walk.step(&anybody, "resendVerification", &[], json!({ "email": ADA })).await;
     // Where accounts are hidden nobody logs in before the address is verified: the sessions are older than that setting.
     let verified = |value: &str| format!("UPDATE users SET email_verified_at = {value}");
-    walk.vault().execute(&verified("created_at")).await;
+    walk.database().execute(&verified("created_at")).await;
     let session = walk.step(&anybody, "logIn", &[], person(ADA, PASSWORD)).await;
-    walk.vault().execute(&verified("NULL")).await;
+    walk.database().execute(&verified("NULL")).await;
     let ada = anybody.bearer(&text(&session, "access_token"));
     walk.step(&ada, "verifyEmail", &[], by(&inbox.last("send_verification").await.token)).await;
     walk.step(&anybody, "register.known", &[], person(ADA, PASSWORD)).await;
@@ -40,10 +40,10 @@ pub(super) async fn walk() -> Walk {
 
     // Bob verifies the e-mail address elsewhere, so the creator of the account loses access.
     anybody.post("/api/v1/auth/register", person("bob@example.com", PASSWORD)).await.expect(202);
-    walk.vault().execute(&verified("created_at")).await;
+    walk.database().execute(&verified("created_at")).await;
     anybody.log_in("bob@example.com", PASSWORD).await;
     let bobs = verified("NULL") + " WHERE email = 'bob@example.com'";
-    walk.vault().execute(&bobs).await;
+    walk.database().execute(&bobs).await;
     let link = inbox.last("send_verification").await.token;
     let elsewhere = json!({ "token": link, "new_password": NEW });
     walk.step(&anybody, "verifyEmail.elsewhere", &[], elsewhere).await;

@@ -9,7 +9,7 @@ const ORG: &str = "acme";
 const ROOT: &str = "/api/v1/organizations/acme";
 
 pub(super) async fn walk() -> Walk {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
     let mut walk = Walk::through(&server).await;
     let founded = json!({ "name": "Acme", "slug": ORG });
@@ -24,7 +24,7 @@ pub(super) async fn walk() -> Walk {
     let eve = invitations(&mut walk, &server, &ada).await;
     roles(&mut walk, &ada, &eve).await;
     transfers(&mut walk, &ada, &eve).await;
-    inside(&mut walk, &operator.with("x-platform-access", "Ticket 4711")).await;
+    inside(&mut walk, &superuser.with("x-platform-access", "Ticket 4711")).await;
     endings(&mut walk, &server, &ada, &eve).await;
     walk.step(&eve, "updateOrganization.slug", &[&acme], json!({ "slug": "anvils" })).await;
     walk.finish().await
@@ -91,29 +91,31 @@ async fn invitations(walk: &mut Walk, server: &Server, ada: &Client) -> Client {
         |name: &str, role: &str| json!({ "email": format!("{name}@example.com"), "roles": [role] });
     let sent = walk.step(ada, "createInvitation", &[ORG], for_whom("eve", "admin")).await;
     walk.step(ada, "resendInvitation", &[ORG, &text(&sent, "id")], Value::Null).await;
-    let token = server.invitation("eve@example.com", 2).await;
+    let token = server.invitation_token("eve@example.com", 2).await;
     walk.step(&anybody, "previewInvitation", &[], json!({ "token": token })).await;
     walk.step(&eve, "acceptInvitation", &[], json!({ "token": token })).await;
 
     // Eve is a member already: of four, three are invited.
     let many = ["nina", "bob", "eve", "carl"].map(|name| for_whom(name, "viewer"));
     walk.step(ada, "createInvitations", &[ORG], json!({ "invitations": many })).await;
-    let token = server.invitation("nina@example.com", 1).await;
+    let token = server.invitation_token("nina@example.com", 1).await;
     let newcomer = json!({ "token": token, "password": PASSWORD, "first_name": "Antonina" });
     walk.step(&anybody, "acceptInvitation.newcomer", &[], newcomer).await;
-    let token = server.invitation("carl@example.com", 1).await;
+    let token = server.invitation_token("carl@example.com", 1).await;
     walk.step(&anybody, "declineInvitation", &[], json!({ "token": token })).await;
 
     // Bob's e-mail address is not verified.
     anybody.register("bob@example.com").await;
-    walk.vault().execute("UPDATE users SET email_verified_at = NULL WHERE email = 'bob@example.com'").await;
-    let token = server.invitation("bob@example.com", 1).await;
+    walk.database()
+        .execute("UPDATE users SET email_verified_at = NULL WHERE email = 'bob@example.com'")
+        .await;
+    let token = server.invitation_token("bob@example.com", 1).await;
     let claim = json!({ "token": token, "password": PASSWORD });
     walk.step(&anybody, "acceptInvitation.unproved", &[], claim).await;
 
     ada.invite(ORG, "late@example.com", &["viewer"]).await.expect(201);
     let over = "UPDATE invitations SET expires_at = created_at WHERE email = 'late@example.com'";
-    assert_eq!(walk.vault().execute(over).await, 1);
+    assert_eq!(walk.database().execute(over).await, 1);
     let anew = walk.step(ada, "createInvitation.anew", &[ORG], for_whom("late", "viewer")).await;
     let at = [ORG, &text(&anew, "id")];
     walk.step(ada, "revokeInvitation", &at, Value::Null).await;
@@ -158,21 +160,23 @@ async fn transfers(walk: &mut Walk, ada: &Client, eve: &Client) {
     offer().await.expect(201);
     walk.step(eve, "cancelTransfer.declined", &[ORG], Value::Null).await;
     offer().await.expect(201);
-    walk.vault().execute("UPDATE owner_transfers SET expires_at = created_at WHERE status = 'pending'").await;
+    walk.database()
+        .execute("UPDATE owner_transfers SET expires_at = created_at WHERE status = 'pending'")
+        .await;
     walk.step(ada, "offerOrganization.anew", &[ORG], to_eve.clone()).await;
     walk.step(eve, "acceptTransfer", &[ORG], Value::Null).await;
 }
 
 /// The organization's log records the access, also for reads.
-async fn inside(walk: &mut Walk, operator: &Client) {
+async fn inside(walk: &mut Walk, superuser: &Client) {
     let draft = json!({ "code": "ODD", "name": "Odd" });
-    let project = walk.step(operator, "createProject.operator", &[ORG], draft).await;
+    let project = walk.step(superuser, "createProject.operator", &[ORG], draft).await;
     let at = [ORG, &text(&project, "id")];
-    walk.step(operator, "updateProject.operator", &at, json!({ "name": "Even" })).await;
-    let question = json!({ "permission": "projects:read", "member_id": member(operator, "eve").await });
-    walk.step(operator, "checkPermission.operator", &[ORG], question).await;
-    let nina = member(operator, "nina").await;
-    walk.step(operator, "updateMember.operator", &[ORG, &nina], json!({ "status": "active" })).await;
+    walk.step(superuser, "updateProject.operator", &at, json!({ "name": "Even" })).await;
+    let question = json!({ "permission": "projects:read", "member_id": member(superuser, "eve").await });
+    walk.step(superuser, "checkPermission.operator", &[ORG], question).await;
+    let nina = member(superuser, "nina").await;
+    walk.step(superuser, "updateMember.operator", &[ORG, &nina], json!({ "status": "active" })).await;
 }
 
 async fn endings(walk: &mut Walk, server: &Server, ada: &Client, eve: &Client) {

@@ -1,6 +1,6 @@
 //! What operators of the platform do to accounts, organizations, jobs and mails.
 
-use insula_tests::{Client, PASSWORD, Planted, Server};
+use insula_tests::{Client, JobFixture, PASSWORD, Server};
 use serde_json::{Value, json};
 
 use super::walk::{Walk, text};
@@ -8,7 +8,7 @@ use super::walk::{Walk, text};
 const NOBODY: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
 pub(super) async fn walk() -> Walk {
-    let (server, root) = Server::with_operator().await;
+    let (server, root) = Server::with_superuser().await;
     let mut walk = Walk::through(&server).await;
     users(&mut walk, &server, &root).await;
     let acme = organizations(&mut walk, &root).await;
@@ -66,13 +66,14 @@ async fn organizations(walk: &mut Walk, root: &Client) -> String {
 }
 
 async fn jobs(walk: &mut Walk, root: &Client, acme: &str) {
-    let ours = |number, state| Planted { organization: Some(acme.to_owned()), ..Planted::new(number, state) };
+    let ours =
+        |number, state| JobFixture { organization: Some(acme.to_owned()), ..JobFixture::new(number, state) };
     let (dead, sent, late) =
-        (ours(1, "dead"), ours(2, "done"), Planted { is_waiting: true, ..ours(3, "pending") });
-    let platforms = Planted::new(4, "dead");
+        (ours(1, "dead"), ours(2, "done"), JobFixture { is_waiting: true, ..ours(3, "pending") });
+    let platforms = JobFixture::new(4, "dead");
     for job in [&dead, &sent, &late, &platforms] {
-        walk.vault().plant(job).await;
-        walk.vault().plant_email(job, "bird@example.com", "sent").await;
+        walk.database().insert_job(job).await;
+        walk.database().insert_email(job, "bird@example.com", "sent").await;
     }
     walk.step(root, "retryJob", &[&dead.id()], Value::Null).await;
     walk.again(root, "retryJob", &[&dead.id()], Value::Null).await;

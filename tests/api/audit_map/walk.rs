@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Operation, Server, Vault};
+use insula_tests::{Client, Operation, Server, TestDatabase};
 use serde_json::Value;
 
 use super::table::TABLE;
@@ -11,7 +11,7 @@ use super::table::TABLE;
 const PLATFORM: &str = "00000000000000000000000000000000";
 
 /// What an operator's look into an organization leaves there, whatever comes of it.
-const LOOK: &str = "platform.access";
+const POLL_INTERVAL: &str = "platform.access";
 
 /// Members of bodies, of requests and of answers, whose values no log may hold.
 const SECRET: [&str; 13] = [
@@ -45,7 +45,7 @@ pub(super) fn mutating(document: &Value) -> Vec<Operation> {
 pub(super) struct Walk {
     document: Value,
     operations: Vec<Operation>,
-    vault: Vault,
+    database: TestDatabase,
     performed: BTreeSet<String>,
     secrets: BTreeSet<String>,
     faults: Vec<String>,
@@ -57,7 +57,7 @@ impl Walk {
         let document = server.client().get("/api/v1/openapi.json").await.expect(200);
         let operations = mutating(&document);
         let (performed, secrets, faults) = Default::default();
-        Self { document, operations, vault: server.vault().await, performed, secrets, faults }
+        Self { document, operations, database: server.database().await, performed, secrets, faults }
     }
 
     /// What it walks over.
@@ -66,8 +66,8 @@ impl Walk {
     }
 
     /// Past the doors.
-    pub(super) fn vault(&self) -> &Vault {
-        &self.vault
+    pub(super) fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// The steps that were taken.
@@ -91,7 +91,7 @@ impl Walk {
             self.faults.push(format!("{step} has no row"));
         }
         let expected = expected.unwrap_or_default();
-        let looks: Vec<_> = expected.iter().copied().filter(|event| event.contains(LOOK)).collect();
+        let looks: Vec<_> = expected.iter().copied().filter(|event| event.contains(POLL_INTERVAL)).collect();
         let (may_try, is_once) = (self.takes(step, "dry_run"), self.takes(step, "Idempotency-Key"));
         let who = if is_once { &who.with("idempotency-key", step) } else { who };
 
@@ -184,10 +184,10 @@ impl Walk {
                     || '|' || e.outcome || '|' || coalesce(e.details, 'null')
              FROM audit_events e LEFT JOIN organizations o ON o.id = e.organization_id
              LEFT JOIN users a ON a.id = e.actor_id WHERE e.request_id = '{request}'",
-            log = self.vault.hex("e.organization_id")
+            log = self.database.hex("e.organization_id")
         );
         let mut events = Vec::new();
-        for row in self.vault.texts(&query).await {
+        for row in self.database.texts(&query).await {
             let mut parts = row.splitn(3, '|');
             let mut next = || parts.next().unwrap();
             let (event, outcome, details) = (next(), next(), next());
@@ -221,8 +221,9 @@ impl Walk {
 
     /// At the end: nothing that had to stay secret stands in the logs.
     pub(super) async fn finish(mut self) -> Self {
-        let logs =
-            self.vault.texts("SELECT coalesce(details, '') || coalesce(resource_id, '') FROM audit_events");
+        let logs = self
+            .database
+            .texts("SELECT coalesce(details, '') || coalesce(resource_id, '') FROM audit_events");
         let logs = logs.await.join("\n");
         for secret in self.secrets.iter().map(String::as_str).chain(["@example.com", "argon2"]) {
             if logs.contains(secret) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use insula_tests::Dice;
+use insula_tests::TestRng;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ impl Files {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.log.server.workplace().folder().join(name)
+        self.log.server.test_env().folder().join(name)
     }
 
     /// Asks the command about a file with this in it.
@@ -42,7 +42,7 @@ impl Files {
 
     fn run(&self, arguments: &[&str], envs: &[(&str, &str)]) -> Said {
         let arguments = [&["audit", "verify"], arguments].concat();
-        let output = self.log.server.workplace().insula(&arguments, envs);
+        let output = self.log.server.test_env().insula(&arguments, envs);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let (printed, complained) = (text(&output.stdout), text(&output.stderr));
         // One of them: no bar and no colours where nobody looks.
@@ -88,14 +88,14 @@ fn meaning(line: &[u8]) -> Option<Value> {
 #[tokio::test]
 async fn one_byte_of_an_export_is_found_in_its_line() {
     const TRIALS: usize = 150;
-    let (files, mut dice) = (Files::new(40).await, Dice::new(7));
+    let (files, mut rng) = (Files::new(40).await, TestRng::new(7));
     let (mut found, mut passed) = (0, 0);
     for _ in 0..TRIALS {
-        let number = usize::try_from(dice.throw(files.lines.len() as u64)).unwrap();
+        let number = usize::try_from(rng.below(files.lines.len() as u64)).unwrap();
         let line = files.lines[number].as_bytes();
-        let at = usize::try_from(dice.throw(line.len() as u64)).unwrap();
+        let at = usize::try_from(rng.below(line.len() as u64)).unwrap();
         let mut altered = line.to_vec();
-        altered[at] ^= u8::try_from(dice.throw(255)).unwrap() + 1;
+        altered[at] ^= u8::try_from(rng.below(255)).unwrap() + 1;
         let mut file = Files::joined(&files.lines);
         let start: usize = files.lines[..number].iter().map(|line| line.len() + 1).sum();
         file[start..start + line.len()].copy_from_slice(&altered);
@@ -117,13 +117,13 @@ async fn one_byte_of_an_export_is_found_in_its_line() {
 
 #[tokio::test]
 async fn lines_of_an_export_that_are_not_in_their_place_are_found() {
-    let (files, mut dice) = (Files::new(40).await, Dice::new(8));
+    let (files, mut rng) = (Files::new(40).await, TestRng::new(8));
     let (lines, last) = (&files.lines, files.log.last);
     let line = |seq: i64| usize::try_from(seq).unwrap();
     let mut found = 0;
     for _ in 0..10 {
-        let at = 2 + i64::try_from(dice.throw(last.unsigned_abs() - 3)).unwrap();
-        let later = at + 1 + i64::try_from(dice.throw((last - at).unsigned_abs() - 1)).unwrap();
+        let at = 2 + i64::try_from(rng.below(last.unsigned_abs() - 3)).unwrap();
+        let later = at + 1 + i64::try_from(rng.below((last - at).unsigned_abs() - 1)).unwrap();
         let (mut removed, mut swapped, mut doubled) = (lines.clone(), lines.clone(), lines.clone());
         removed.remove(line(at));
         swapped.swap(line(at), line(later));

@@ -1,6 +1,6 @@
 //! The SQL of forgeries: events and statements that look like those of the program.
 
-use insula_tests::Vault;
+use insula_tests::TestDatabase;
 use serde_json::{Value, json};
 
 use super::{
@@ -38,17 +38,17 @@ impl<'a> Forge<'a> {
         for table in TABLES {
             let kept =
                 format!("CREATE TABLE kept_{table} AS SELECT * FROM {table} WHERE {}", rows(log, table));
-            log.vault.execute(&kept).await;
+            log.database.execute(&kept).await;
         }
         let middle = format!("SELECT max(seq) FROM audit_checkpoints WHERE organization_id = {}", log.org);
-        Self { log, events: log.events().await, last: log.last, middle: log.vault.scalar(&middle).await }
+        Self { log, events: log.events().await, last: log.last, middle: log.database.scalar(&middle).await }
     }
 
     /// Puts everything back.
     pub(super) async fn restore(&self) {
         for table in TABLES {
-            self.log.vault.execute(&format!("DELETE FROM {table} WHERE {}", rows(self.log, table))).await;
-            self.log.vault.execute(&format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await;
+            self.log.database.execute(&format!("DELETE FROM {table} WHERE {}", rows(self.log, table))).await;
+            self.log.database.execute(&format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await;
         }
     }
 
@@ -64,9 +64,9 @@ impl<'a> Forge<'a> {
 
     /// An id as SQL.
     pub(super) fn id(&self, id: &str) -> String {
-        match self.log.vault {
-            Vault::Sqlite(_) => format!("X'{}'", id.replace('-', "")),
-            Vault::Postgres(_) => format!("'{id}'::uuid"),
+        match self.log.database {
+            TestDatabase::Sqlite(_) => format!("X'{}'", id.replace('-', "")),
+            TestDatabase::Postgres(_) => format!("'{id}'::uuid"),
         }
     }
 
@@ -185,9 +185,9 @@ impl<'a> Forge<'a> {
 
     fn public(&self) -> String {
         let public = hex(&foreign_key().verifying_key().to_bytes());
-        match self.log.vault {
-            Vault::Sqlite(_) => format!("X'{public}'"),
-            Vault::Postgres(_) => format!("'\\x{public}'::bytea"),
+        match self.log.database {
+            TestDatabase::Sqlite(_) => format!("X'{public}'"),
+            TestDatabase::Postgres(_) => format!("'\\x{public}'::bytea"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use insula_tests::Dice;
+use insula_tests::TestRng;
 
 use super::{
     forge::Forge,
@@ -96,20 +96,20 @@ const FORGERIES: [(&str, Forgery); 25] = [
 #[tokio::test]
 async fn a_forgery_is_found_where_it_begins() {
     const TRIALS: usize = 3;
-    let (log, mut dice) = (Log::of(1_000).await, Dice::new(5));
-    log.vault.unguard().await;
+    let (log, mut rng) = (Log::of(1_000).await, TestRng::new(5));
+    log.database.drop_audit_guards().await;
     let forge = Forge::of(&log).await;
     assert!(log.last >= 1_000 && 500 < forge.middle && forge.middle < log.last, "{}", forge.middle);
     let mut failed = Vec::new();
     for (name, forgery) in FORGERIES {
         let mut found = 0;
         for _ in 0..TRIALS {
-            let at = 2 + i64::try_from(dice.throw(log.last.unsigned_abs() - 3)).unwrap();
-            let later = at + 1 + i64::try_from(dice.throw((log.last - at).unsigned_abs() - 1)).unwrap();
+            let at = 2 + i64::try_from(rng.below(log.last.unsigned_abs() - 3)).unwrap();
+            let later = at + 1 + i64::try_from(rng.below((log.last - at).unsigned_abs() - 1)).unwrap();
             let (sql, place) = forgery(&forge, at, later);
             let mut changed = 0;
             for sql in sql {
-                changed += log.vault.execute(&sql).await;
+                changed += log.database.execute(&sql).await;
             }
             assert!(changed > 0, "{name}");
             let report = log.verify().await;

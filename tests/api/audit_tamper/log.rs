@@ -1,6 +1,6 @@
 //! A sealed log, and somebody with every right over its database.
 
-use insula_tests::{Client, Server, Vault, together};
+use insula_tests::{Client, Server, TestDatabase, concurrently};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ pub(crate) const ACME: &str = "/api/v1/organizations/acme";
 pub(crate) struct Log {
     /// Serves it.
     pub(crate) server: Server,
-    pub(crate) vault: Vault,
+    pub(crate) database: TestDatabase,
     pub(crate) owner: Client,
     /// The number of its last event.
     pub(crate) last: i64,
@@ -25,19 +25,19 @@ impl Log {
     pub(crate) async fn of(events: usize) -> Self {
         // Every trial would leave its lines in what a failed test shows.
         let server = Server::builder().env("RUST_LOG", "error").start().await;
-        let (vault, owner) = (server.vault().await, server.client().register("ada@example.com").await);
-        owner.found("acme").await;
-        let org = format!("SELECT {} FROM organizations WHERE slug = 'acme'", vault.literal("id"));
-        let org = vault.text(&org).await;
-        let mut log = Self { server, vault, owner, last: 0, org, old_head: (String::new(), 0) };
+        let (database, owner) = (server.database().await, server.client().register("ada@example.com").await);
+        owner.create_organization("acme").await;
+        let org = format!("SELECT {} FROM organizations WHERE slug = 'acme'", database.literal("id"));
+        let org = database.text(&org).await;
+        let mut log = Self { server, database, owner, last: 0, org, old_head: (String::new(), 0) };
         log.write(events / 2).await;
         let head = ["last_seq", "last_hash", "sealed_at", "signature", "key_id"];
-        let values = head.map(|column| format!("'{column} = ' || {}", log.vault.literal(column)));
+        let values = head.map(|column| format!("'{column} = ' || {}", log.database.literal(column)));
         let place = format!("audit_heads WHERE organization_id = {}", log.org);
-        let values = log.vault.text(&format!("SELECT {} FROM {place}", values.join(" || ', ' || "))).await;
+        let values = log.database.text(&format!("SELECT {} FROM {place}", values.join(" || ', ' || "))).await;
         log.old_head =
             (format!("UPDATE audit_heads SET {values} WHERE organization_id = {}", log.org), log.last);
-        log.vault.execute("UPDATE audit_heads SET checkpointed_at = '2000-01-01T00:00:00+00:00'").await;
+        log.database.execute("UPDATE audit_heads SET checkpointed_at = '2000-01-01T00:00:00+00:00'").await;
         log.write(events.div_ceil(2)).await;
         log
     }
@@ -46,7 +46,7 @@ impl Log {
     async fn write(&mut self, events: usize) {
         const WRITERS: usize = 4;
         const ONE_BY_ONE: usize = 25;
-        together(WRITERS, |writer| {
+        concurrently(WRITERS, |writer| {
             let (owner, last) = (self.owner.with("user-agent", &format!("Writer/{writer}")), self.last);
             async move {
                 let draft = json!({ "code": format!("P{writer}-{last}"), "name": "P" });
@@ -66,18 +66,18 @@ impl Log {
         })
         .await;
         let written = format!("SELECT count(*) FROM audit_events WHERE organization_id = {}", self.org);
-        self.last = self.vault.scalar(&written).await;
-        self.vault.sealed().await;
+        self.last = self.database.scalar(&written).await;
+        self.database.wait_until_sealed().await;
         assert_eq!(self.verify().await["events"], self.last);
     }
 
     /// Its events: their columns, in the order of their numbers.
     pub(crate) async fn events(&self) -> Vec<Value> {
-        let vault = &self.vault;
-        let row = match vault {
-            Vault::Postgres(_) => "row_to_json(e)::text".to_owned(),
-            Vault::Sqlite(_) => {
-                let columns = vault.columns("audit_events").await;
+        let database = &self.database;
+        let row = match database {
+            TestDatabase::Postgres(_) => "row_to_json(e)::text".to_owned(),
+            TestDatabase::Sqlite(_) => {
+                let columns = database.columns("audit_events").await;
                 let member = |(name, kind): &(String, String)| match kind.starts_with("uuid") {
                     true => format!("'{name}', nullif(lower(hex({name})), '')"),
                     false => format!("'{name}', {name}"),
@@ -96,7 +96,7 @@ impl Log {
             }
             event
         };
-        vault.texts(&sql).await.iter().map(event).collect()
+        database.texts(&sql).await.iter().map(event).collect()
     }
 
     /// All of it, as a file. That it was exported is one event more, which is not in it.

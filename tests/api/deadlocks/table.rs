@@ -17,18 +17,18 @@ pub(super) const TABLE: &[(&str, Ask)] = &[
     ("deleteOrganization", |w, _| w.ada.delete(&w.at("")).header("if-match", "*")),
     ("restoreOrganization", |w, _| w.post("/restore", json!(null))),
     ("updateAnyOrganization", |w, n| {
-        w.operator.patch(&w.admin(), json!({ "name": format!("Acme {n}") })).header("if-match", "*")
+        w.superuser.patch(&w.admin(), json!({ "name": format!("Acme {n}") })).header("if-match", "*")
     }),
-    ("suspendOrganization", |w, _| w.operator.request("POST", &format!("{}/suspend", w.admin()))),
-    ("resumeOrganization", |w, _| w.operator.request("POST", &format!("{}/resume", w.admin()))),
-    ("deleteAnyOrganization", |w, _| w.operator.delete(&w.admin()).header("if-match", "*")),
-    ("restoreAnyOrganization", |w, _| w.operator.request("POST", &format!("{}/restore", w.admin()))),
+    ("suspendOrganization", |w, _| w.superuser.request("POST", &format!("{}/suspend", w.admin()))),
+    ("resumeOrganization", |w, _| w.superuser.request("POST", &format!("{}/resume", w.admin()))),
+    ("deleteAnyOrganization", |w, _| w.superuser.delete(&w.admin()).header("if-match", "*")),
+    ("restoreAnyOrganization", |w, _| w.superuser.request("POST", &format!("{}/restore", w.admin()))),
     ("createOrganization", |w, n| {
         w.ada.post("/api/v1/organizations", json!({ "name": "Other", "slug": w.fresh("other", n) }))
     }),
     ("createOrganizationFor", |w, n| {
         let draft = json!({ "name": "Third", "slug": w.fresh("third", n), "owner_email": w.email("eve") });
-        w.operator.post("/api/v1/admin/organizations", draft)
+        w.superuser.post("/api/v1/admin/organizations", draft)
     }),
     // People.
     ("updateMember", |w, n| {
@@ -68,17 +68,17 @@ pub(super) const TABLE: &[(&str, Ask)] = &[
     ("acceptTransfer", |w, _| w.eve_client.request("POST", &w.at("/transfer/accept"))),
     ("cancelTransfer", |w, _| w.post("/transfer/cancel", json!(null))),
     // Accounts, which take their memberships along.
-    ("deactivateUser", |w, _| w.operator.request("POST", &format!("{}/deactivate", w.zoe()))),
-    ("activateUser", |w, _| w.operator.request("POST", &format!("{}/activate", w.zoe()))),
-    ("deleteUser", |w, _| w.operator.delete(&w.zoe())),
-    ("restoreUser", |w, _| w.operator.request("POST", &format!("{}/restore", w.zoe()))),
+    ("deactivateUser", |w, _| w.superuser.request("POST", &format!("{}/deactivate", w.zoe()))),
+    ("activateUser", |w, _| w.superuser.request("POST", &format!("{}/activate", w.zoe()))),
+    ("deleteUser", |w, _| w.superuser.delete(&w.zoe())),
+    ("restoreUser", |w, _| w.superuser.request("POST", &format!("{}/restore", w.zoe()))),
     ("changeUsers", |w, n| {
         let action = ["deactivate", "activate"][n / 2 % 2];
         let body = json!({ "action": action, "ids": [w.zoe_user, w.max_user] });
-        w.operator.post("/api/v1/admin/users/bulk", body)
+        w.superuser.post("/api/v1/admin/users/bulk", body)
     }),
     ("updateUser", |w, n| {
-        w.operator.patch(&w.zoe(), json!({ "first_name": format!("Zoe {n}") })).header("if-match", "*")
+        w.superuser.patch(&w.zoe(), json!({ "first_name": format!("Zoe {n}") })).header("if-match", "*")
     }),
     ("updateMe", |w, n| {
         w.zoe_client

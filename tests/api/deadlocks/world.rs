@@ -1,14 +1,14 @@
 //! An organization in which everything is there that some operation changes, again and again.
 
-use insula_tests::{Client, Request, Server, Vault, id};
+use insula_tests::{Client, Request, Server, TestDatabase, id};
 use serde_json::{Value, json};
 
 /// The organization, its people and its things. Everybody is addressed by an id: names change.
 pub(super) struct World {
     number: usize,
-    vault: Vault,
+    database: TestDatabase,
     org: String,
-    pub(super) operator: Client,
+    pub(super) superuser: Client,
     /// The owner.
     pub(super) ada: Client,
     /// An admin, the recipient of the ownership transfer.
@@ -43,16 +43,16 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn new(server: &Server, operator: &Client, number: usize) -> Self {
-        let (vault, slug) = (server.vault().await, format!("world-{number}"));
+    pub(super) async fn new(server: &Server, superuser: &Client, number: usize) -> Self {
+        let (database, slug) = (server.database().await, format!("world-{number}"));
         let email = |name: &str| format!("{name}{number}@example.com");
         let register = async |name: &str| server.client().register(&email(name)).await;
         let ada = register("ada").await;
-        let org = ada.found(&slug).await.id;
+        let org = ada.create_organization(&slug).await.id;
         let join = async |name: &str| {
             let client = register(name).await;
-            vault.join(&slug, &email(name), "member").await;
-            (client, vault.member_id(&slug, &email(name)).await)
+            database.join(&slug, &email(name), "member").await;
+            (client, database.member_id(&slug, &email(name)).await)
         };
         let ((eve_client, eve), (mia_client, mia)) = (join("eve").await, join("mia").await);
         let ((max_client, max), (zoe_client, zoe_member)) = (join("max").await, join("zoe").await);
@@ -69,9 +69,9 @@ impl World {
         let (entry, gone_entry) =
             (made("/time-entries", hour.clone()).await, made("/time-entries", hour).await);
         let invited = made("/invitations", json!({ "email": email("nina"), "roles": ["lead"] })).await;
-        let token = server.invitation(&email("nina"), 1).await;
+        let token = server.invitation_token(&email("nina"), 1).await;
         let offer = made("/transfer", json!({ "member_id": eve })).await;
-        let ada_member = vault.member_id(&slug, &email("ada")).await;
+        let ada_member = database.member_id(&slug, &email("ada")).await;
         let start = async |who: &Client| id(&who.post(&at("/timer/start"), json!({})).await.expect(201));
         let running = start(&ada).await;
         let others = [start(&mia_client).await, start(&max_client).await, start(&zoe_client).await];
@@ -79,8 +79,8 @@ impl World {
         let (zoe_user, max_user) = (me(&zoe_client).await, me(&max_client).await);
         Self {
             number,
-            vault,
-            operator: operator.clone(),
+            database,
+            superuser: superuser.clone(),
             org,
             ada,
             eve_client,
@@ -112,7 +112,7 @@ impl World {
 
     /// Makes everything as it was, for two rows to meet: what one of them ends is there, and what one begins is not.
     pub(super) async fn reset(&self, rows: &[&str; 2]) {
-        let id = |text: &str| self.vault.id(text);
+        let id = |text: &str| self.database.id(text);
         let any = |names: &[&str]| rows.iter().any(|row| names.contains(row));
         let null = |column: &str, is_set: bool| match is_set {
             true => format!("{column} = created_at"),
@@ -131,7 +131,7 @@ impl World {
         let mut running: Vec<_> = self.others.iter().map(|entry| id(entry)).collect();
         running.extend(runs.then(|| id(&self.running)));
         let running = running.join(", ");
-        self.vault
+        self.database
             .execute_all(&[
                 format!(
                     "UPDATE organizations SET {}, purge_after = {}, status = '{suspended}' WHERE id = {org}",

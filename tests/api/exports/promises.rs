@@ -6,13 +6,13 @@ use super::*;
 
 #[tokio::test]
 async fn no_cell_is_a_formula_and_every_cell_can_be_read_back() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let notes = ["=1+1", "+1", "-1", "@SUM(1,1)", "\tx", "'quoted", "'=1+1", "plain", "it's", "\"=1\""];
     let entries: Vec<_> = (0..)
         .zip(notes)
-        .map(|(hour, text)| Worked { notes: Some(text.to_owned()), ..acme.work(hour) })
+        .map(|(hour, text)| TimeEntryFixture { notes: Some(text.to_owned()), ..acme.work(hour) })
         .collect();
-    acme.vault.plant_entries("acme", &entries).await;
+    acme.database.insert_time_entries("acme", &entries).await;
     let cells = column(&acme.ada.get(&format!("{ENTRIES}.csv")).await, "notes");
     assert!(cells.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t'])), "{cells:?}");
     let read_back = cells.iter().map(|cell| cell.strip_prefix('\'').unwrap_or(cell));
@@ -24,7 +24,7 @@ async fn no_cell_is_a_formula_and_every_cell_can_be_read_back() {
 
 #[tokio::test]
 async fn an_export_is_written_down_with_its_filters() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let from = "2026-03-01T00:00:00Z";
     file(&acme.ada.get(&format!("{ENTRIES}.csv?from={from}&member_id={}", acme.member)).await);
     file(&acme.ada.get(&format!("{ENTRIES}.jsonl")).await);
@@ -57,8 +57,8 @@ async fn an_export_is_written_down_with_its_filters() {
 async fn exports_of_an_organization_are_counted_together() {
     let server = Server::builder().env("INSULA_LIMIT_EXPORT", "4/h").start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    ada.found("other").await;
+    ada.create_organization("acme").await;
+    ada.create_organization("other").await;
     let paths = [ENTRIES, TASKS].map(|path| ["csv", "jsonl"].map(|format| format!("{path}.{format}")));
     for path in paths.as_flattened() {
         let reply = ada.get(path).await;
@@ -74,13 +74,13 @@ async fn exports_of_an_organization_are_counted_together() {
 /// More than two batches, whose borders lie among entries that began together; changed while they are read.
 #[tokio::test]
 async fn what_changes_meanwhile_does_no_harm() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let entry = |number: i64| {
         let started = seconds_of_monday() + number / 7 * 60;
-        Worked { started, ended: Some(started + 1), ..acme.work(0) }
+        TimeEntryFixture { started, ended: Some(started + 1), ..acme.work(0) }
     };
     let entries: Vec<_> = (0..2_500).map(entry).collect();
-    acme.vault.plant_entries("acme", &entries).await;
+    acme.database.insert_time_entries("acme", &entries).await;
     let path = format!("{ENTRIES}.csv");
     let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
     assert_eq!(column(&acme.ada.get(&path).await, "id"), ids);
@@ -91,7 +91,7 @@ async fn what_changes_meanwhile_does_no_harm() {
                  (SELECT id FROM time_entries ORDER BY started_at, id LIMIT 20 OFFSET {})",
                 number * 60
             );
-            acme.vault.execute(&change).await;
+            acme.database.execute(&change).await;
         }
     };
     let read = async {

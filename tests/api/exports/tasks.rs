@@ -6,13 +6,16 @@ use super::*;
 
 #[tokio::test]
 async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (bob, his) = acme.join("bob", "member").await;
-    let (open, secret, gone) =
-        (acme.project("OPEN").await, acme.project("SECRET").await, acme.project("GONE").await);
-    let tag = acme.vault.plant_tag("acme", "later").await;
+    let (open, secret, gone) = (
+        acme.create_project("OPEN").await,
+        acme.create_project("SECRET").await,
+        acme.create_project("GONE").await,
+    );
+    let tag = acme.database.insert_tag("acme", "later").await;
     let monday = seconds_of_monday();
-    let full = Job {
+    let full = TaskFixture {
         id: new_id(),
         project: Some(open.clone()),
         title: "=SUM(A1)".to_owned(),
@@ -21,23 +24,23 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         assignee: Some(his.clone()),
         created: monday + 10,
         tags: vec![tag.clone()],
-        ..Job::default()
+        ..TaskFixture::default()
     };
-    let plain = |title: &str, created: i64| Job {
+    let plain = |title: &str, created: i64| TaskFixture {
         id: new_id(),
         title: title.to_owned(),
         created: monday + created,
-        ..Job::default()
+        ..TaskFixture::default()
     };
     let jobs = [
         plain("third", 30),
         full.clone(),
-        Job { project: Some(secret), ..plain("hidden", 40) },
-        Job { project: Some(gone.clone()), ..plain("with its project", 50) },
-        Job { is_deleted: true, ..plain("deleted", 60) },
-        Job { status: "done", ..plain("first", 0) },
+        TaskFixture { project: Some(secret), ..plain("hidden", 40) },
+        TaskFixture { project: Some(gone.clone()), ..plain("with its project", 50) },
+        TaskFixture { is_deleted: true, ..plain("deleted", 60) },
+        TaskFixture { status: "done", ..plain("first", 0) },
     ];
-    acme.vault.plant_tasks("acme", &jobs).await;
+    acme.database.insert_tasks("acme", &jobs).await;
     acme.hide("SECRET").await;
     acme.ada.delete(&format!("{ACME}/projects/{gone}")).await.expect(204);
     let reply = acme.ada.get(&format!("{TASKS}.csv")).await;

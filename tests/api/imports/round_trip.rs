@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use insula_tests::{
-    Client, Dice, Guild,
-    worked::{Job, Worked, new_id, seconds},
+    Client, OrgFixture, TestRng,
+    fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id, seconds},
 };
 use serde_json::json;
 
@@ -18,9 +18,9 @@ const PIECES: [&str; 24] = [
 ];
 
 /// A text made by chance, as it is stored: trimmed.
-fn text(dice: &mut Dice, only: impl Fn(&str) -> bool) -> Option<String> {
+fn text(rng: &mut TestRng, only: impl Fn(&str) -> bool) -> Option<String> {
     let pieces: Vec<_> = PIECES.into_iter().filter(|piece| only(piece)).collect();
-    let text: String = (0..dice.throw(7)).map(|_| dice.one_of(&pieces)).collect();
+    let text: String = (0..rng.below(7)).map(|_| rng.choose(&pieces)).collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
@@ -29,58 +29,62 @@ fn in_one_line(piece: &str) -> bool {
 }
 
 /// The guild with time on projects of every kind; 40 entries that ended and one that runs.
-async fn worked() -> Guild {
-    let guild = Guild::start().await;
-    let vault = guild.server.vault().await;
-    let (mut dice, mut projects) = (Dice::new(35), vec![None]);
+async fn worked() -> OrgFixture {
+    let org = OrgFixture::start().await;
+    let database = org.server.database().await;
+    let (mut rng, mut projects) = (TestRng::new(35), vec![None]);
     for code in ["OPEN", "OLD", "GONE", "SECRET"] {
-        projects.push(Some(guild.project(code).await));
+        projects.push(Some(org.create_project(code).await));
     }
-    let task = |project: &Option<String>, title: &str| Job {
+    let task = |project: &Option<String>, title: &str| TaskFixture {
         id: new_id(),
         project: project.clone(),
         title: title.to_owned(),
-        ..Job::default()
+        ..TaskFixture::default()
     };
     let tasks: Vec<_> = projects.iter().map(|project| task(project, "Oil it")).collect();
-    vault.plant_tasks(&guild.slug, &tasks).await;
+    database.insert_tasks(&org.slug, &tasks).await;
     let mut tags = Vec::new();
     for name in [r"a;b\", "'quoted", "=1+1", "comma, \"quote\"", "plain", "-", "日本"] {
-        tags.push(vault.plant_tag(&guild.slug, name).await);
+        tags.push(database.insert_tag(&org.slug, name).await);
     }
-    let members =
-        [guild.member(&guild.owner).await, guild.member(&guild.mia).await, guild.member(&guild.max).await];
+    let members = [org.member(&org.owner).await, org.member(&org.mia).await, org.member(&org.max).await];
     let entry = |number: i64| {
-        let place = usize::try_from(dice.throw(projects.len() as u64)).unwrap();
+        let place = usize::try_from(rng.below(projects.len() as u64)).unwrap();
         let started = seconds("2026-03-29T00:00:00Z") + number * 1500;
-        Worked {
+        TimeEntryFixture {
             id: new_id(),
-            member: dice.one_of(&[&members[0], &members[1], &members[2]]).clone(),
+            member: rng.choose(&[&members[0], &members[1], &members[2]]).clone(),
             project: projects[place].clone(),
-            task: (dice.throw(2) == 0).then(|| tasks[place].id.clone()),
-            activity: text(&mut dice, in_one_line),
-            notes: text(&mut dice, |_| true),
+            task: (rng.below(2) == 0).then(|| tasks[place].id.clone()),
+            activity: text(&mut rng, in_one_line),
+            notes: text(&mut rng, |_| true),
             started,
-            ended: Some(started + dice.one_of(&[0, 1, 1499, 86_400])),
-            billable: dice.throw(2) == 0,
+            ended: Some(started + rng.choose(&[0, 1, 1499, 86_400])),
+            billable: rng.below(2) == 0,
             is_deleted: false,
-            tags: tags.iter().filter(|_| dice.throw(4) == 0).cloned().collect(),
+            tags: tags.iter().filter(|_| rng.below(4) == 0).cloned().collect(),
         }
     };
     let mut entries: Vec<_> = (0..40).map(entry).collect();
-    let runs = Worked { member: members[1].clone(), ended: None, ..entries[0].clone() };
-    entries.push(Worked { id: new_id(), started: seconds("2026-04-30T00:00:00Z"), tags: vec![], ..runs });
-    vault.plant_entries(&guild.slug, &entries).await;
+    let runs = TimeEntryFixture { member: members[1].clone(), ended: None, ..entries[0].clone() };
+    entries.push(TimeEntryFixture {
+        id: new_id(),
+        started: seconds("2026-04-30T00:00:00Z"),
+        tags: vec![],
+        ..runs
+    });
+    database.insert_time_entries(&org.slug, &entries).await;
 
     let [open, old, gone, secret] = &projects[1..] else { panic!("four projects") };
-    let at = |project: &Option<String>| guild.path(&format!("/projects/{}", project.as_ref().unwrap()));
-    guild.owner.request("POST", &format!("{}/archive", at(old))).await.expect(200);
-    guild.owner.delete(&at(gone)).await.expect(204);
-    guild.owner.patch(&at(secret), json!({ "is_private": true })).await.expect(200);
+    let at = |project: &Option<String>| org.path(&format!("/projects/{}", project.as_ref().unwrap()));
+    org.owner.request("POST", &format!("{}/archive", at(old))).await.expect(200);
+    org.owner.delete(&at(gone)).await.expect(204);
+    org.owner.patch(&at(secret), json!({ "is_private": true })).await.expect(200);
     let done = tasks.iter().find(|task| task.project == *open).unwrap();
-    guild.owner.delete(&guild.path(&format!("/tasks/{}", done.id))).await.expect(204);
-    guild.owner.delete(&guild.path(&format!("/members/{}", members[2]))).await.expect(204);
-    guild
+    org.owner.delete(&org.path(&format!("/tasks/{}", done.id))).await.expect(204);
+    org.owner.delete(&org.path(&format!("/members/{}", members[2]))).await.expect(204);
+    org
 }
 
 /// How often each row is there that ended, but for its id.
@@ -94,9 +98,9 @@ fn counted(file: &str) -> BTreeMap<Vec<String>, usize> {
 
 #[tokio::test]
 async fn every_export_of_the_same_data_is_imported() {
-    let guild = worked().await;
+    let org = worked().await;
     let export = async |query: &str| {
-        let reply = guild.owner.get(&guild.path(&format!("/exports/time-entries.csv{query}"))).await;
+        let reply = org.owner.get(&org.path(&format!("/exports/time-entries.csv{query}"))).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.text().to_owned()
     };
@@ -107,9 +111,9 @@ async fn every_export_of_the_same_data_is_imported() {
         let file = export(query).await;
         assert_eq!(file.starts_with('\u{feff}'), query.contains("bom"), "{query}");
         assert_eq!(file.contains("+01:00") && file.contains("+02:00"), query.contains("zone"), "{query}");
-        let told = import(&guild, &guild.owner, "?dry_run=true", &file).await.expect(200);
+        let told = import(&org, &org.owner, "?dry_run=true", &file).await.expect(200);
         assert_eq!(told["errors"], json!([]), "{query}");
-        let done = import(&guild, &guild.owner, "", &file).await.expect(200);
+        let done = import(&org, &org.owner, "", &file).await.expect(200);
         let rows = done["rows"].as_u64().unwrap();
         assert_eq!(done["imported"].as_u64().unwrap(), rows - 1, "all but the one that runs: {query}");
         let after = counted(&export("").await);
@@ -120,40 +124,40 @@ async fn every_export_of_the_same_data_is_imported() {
 
 #[tokio::test]
 async fn own_time_comes_back_from_a_project_that_one_does_not_see_any_more() {
-    let guild = worked().await;
-    let file = guild.mia.get(&guild.path("/exports/time-entries.csv")).await.text().to_owned();
+    let org = worked().await;
+    let file = org.mia.get(&org.path("/exports/time-entries.csv")).await.text().to_owned();
     assert!(
         rows(&file).iter().any(|row| !row[3].is_empty() && row[4].is_empty()),
         "a project without its code"
     );
-    let told = import(&guild, &guild.mia, "?dry_run=true", &file).await.expect(200);
+    let told = import(&org, &org.mia, "?dry_run=true", &file).await.expect(200);
     assert_eq!(told["errors"], json!([]));
 }
 
 /// What the rows may keep, they keep only as they are.
 #[tokio::test]
 async fn a_row_that_says_something_else_is_new_time() {
-    let guild = Guild::start().await;
-    let old = guild.project("OLD").await;
+    let org = OrgFixture::start().await;
+    let old = org.create_project("OLD").await;
     let span = ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
-    let entry = guild.track(&guild.mia, span, json!({ "project_id": old })).await;
-    guild.owner.request("POST", &guild.path(&format!("/projects/{old}/archive"))).await.expect(200);
+    let entry = org.create_time_entry(&org.mia, span, json!({ "project_id": old })).await;
+    org.owner.request("POST", &org.path(&format!("/projects/{old}/archive"))).await.expect(200);
     let id = entry["id"].as_str().unwrap();
     let tried = async |who: &Client, row: String| {
         let file = format!("id,project_code,started_at,ended_at,notes\n{row}\n");
-        super::tried(&guild, who, &file).await
+        super::tried(&org, who, &file).await
     };
     let none: [&str; 0] = [];
-    assert_eq!(tried(&guild.mia, format!("{id},OLD,{},{},other notes", span.0, span.1)).await, none);
+    assert_eq!(tried(&org.mia, format!("{id},OLD,{},{},other notes", span.0, span.1)).await, none);
     for row in [
         format!("{id},OLD,{},2026-03-02T10:00:00Z,", span.0),
         format!("{id},OLD,2026-03-02T07:00:00Z,{},", span.1),
         format!("{},OLD,{},{},", new_id(), span.0, span.1),
         format!(",OLD,{},{},", span.0, span.1),
     ] {
-        assert_eq!(tried(&guild.mia, row.clone()).await, ["1 project_id PROJECT_ARCHIVED"], "{row}");
+        assert_eq!(tried(&org.mia, row.clone()).await, ["1 project_id PROJECT_ARCHIVED"], "{row}");
     }
     // A member cannot re-import an entry of another member.
     let row = format!("{id},OLD,{},{},", span.0, span.1);
-    assert_eq!(tried(&guild.max, row).await, ["1 project_id PROJECT_ARCHIVED"]);
+    assert_eq!(tried(&org.max, row).await, ["1 project_id PROJECT_ARCHIVED"]);
 }

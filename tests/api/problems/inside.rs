@@ -1,12 +1,12 @@
 //! What can be met inside of organizations.
 
-use insula_tests::{Client, PASSWORD, Server, Vault};
+use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::json;
 
 use super::{Met, organization};
 
 /// What an organization, or one's place in it, can be like.
-pub(super) async fn organizations(met: &mut Met, ada: &Client, vault: &Vault) {
+pub(super) async fn organizations(met: &mut Met, ada: &Client, database: &TestDatabase) {
     for (change, status, code) in [
         ("UPDATE organizations SET status = 'suspended' WHERE slug = 'SLUG'", 403, "ORGANIZATION_SUSPENDED"),
         ("UPDATE organizations SET deleted_at = created_at WHERE slug = 'SLUG'", 410, "ORGANIZATION_DELETED"),
@@ -18,14 +18,14 @@ pub(super) async fn organizations(met: &mut Met, ada: &Client, vault: &Vault) {
     ] {
         let slug = code.to_lowercase().replace('_', "-");
         let (_, path) = organization(ada, &slug).await;
-        assert!(vault.execute(&change.replace("SLUG", &slug)).await > 0);
+        assert!(database.execute(&change.replace("SLUG", &slug)).await > 0);
         met.note(&ada.patch(&path, json!({ "name": "x" })).await, status, code);
     }
 }
 
 /// What is about time.
 pub(super) async fn time(met: &mut Met, ada: &Client) {
-    ada.found("clock").await;
+    ada.create_organization("clock").await;
     let at = |path: &str| format!("/api/v1/organizations/clock/{path}");
     met.note(&ada.request("POST", &at("timer/stop")).await, 409, "TIMER_NOT_RUNNING");
     let start = || ada.post(&at("timer/start"), json!({}));
@@ -43,11 +43,11 @@ pub(super) async fn time(met: &mut Met, ada: &Client) {
 
 /// What keeps people from inviting, and from joining.
 pub(super) async fn invitations(met: &mut Met, server: &Server, ada: &Client) {
-    ada.found("host").await;
+    ada.create_organization("host").await;
     met.note(&ada.invite("host", "ada@example.com", &[]).await, 409, "ALREADY_MEMBER");
     let made = ada.invite("host", "guest@example.com", &["admin"]).await.expect(201);
     met.note(&ada.invite("host", "guest@example.com", &[]).await, 409, "INVITATION_PENDING");
-    let token = server.invitation("guest@example.com", 1).await;
+    let token = server.invitation_token("guest@example.com", 1).await;
     met.note(&ada.accept(&token, json!({})).await, 409, "INVITATION_EMAIL_MISMATCH");
     met.note(&server.client().accept("x", json!({})).await, 410, "INVITATION_EXPIRED");
     let mine = ada.get("/api/v1/users/me/organizations").await.expect(200);
@@ -62,9 +62,9 @@ pub(super) async fn invitations(met: &mut Met, server: &Server, ada: &Client) {
     let guest = guest.log_in("guest@example.com", PASSWORD).await;
     met.note(&guest.invite("host", "third@example.com", &["owner"]).await, 403, "OWNER_PROTECTED");
     guest.invite("host", "third@example.com", &["viewer"]).await.expect(201);
-    let token = server.invitation("third@example.com", 1).await;
+    let token = server.invitation_token("third@example.com", 1).await;
     server
-        .vault()
+        .database()
         .await
         .execute("UPDATE users SET is_active = false WHERE email = 'guest@example.com'")
         .await;

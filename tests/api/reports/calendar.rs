@@ -1,14 +1,14 @@
 //! Where days, weeks and months begin and end, and what lies across.
 
-use insula_tests::worked::Worked;
+use insula_tests::fixtures::time_entries::TimeEntryFixture;
 use serde_json::json;
 
-use super::{ACME, Acme, HOUR, lines, report};
+use super::{ACME, HOUR, OrgWithOwner, lines, report};
 
 #[tokio::test]
 async fn days_of_23_and_of_25_hours_sum_right() {
-    let acme = Acme::new().await;
-    acme.plant(&[
+    let acme = OrgWithOwner::new().await;
+    acme.insert_job(&[
         acme.work("2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z"),
         acme.work("2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z"),
     ])
@@ -26,8 +26,8 @@ async fn days_of_23_and_of_25_hours_sum_right() {
 
 #[tokio::test]
 async fn a_day_without_a_midnight_begins_with_its_first_instant() {
-    let acme = Acme::new().await;
-    acme.plant(&[acme.work("2018-11-03T12:00:00Z", "2018-11-05T12:00:00Z")]).await;
+    let acme = OrgWithOwner::new().await;
+    acme.insert_job(&[acme.work("2018-11-03T12:00:00Z", "2018-11-05T12:00:00Z")]).await;
     let range = "from=2018-11-01T00:00:00Z&to=2018-12-01T00:00:00Z&group_by=day";
     assert_eq!(
         acme.lines(&format!("{range}&timezone=America/Sao_Paulo")).await,
@@ -37,11 +37,11 @@ async fn a_day_without_a_midnight_begins_with_its_first_instant() {
 
 #[tokio::test]
 async fn weeks_begin_with_the_day_that_is_named_or_with_the_callers() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     // A Friday to a Monday, one hour a day.
     let days = ["2026-03-06", "2026-03-07", "2026-03-08", "2026-03-09"];
     let hours = days.map(|day| acme.work(&format!("{day}T23:00:00Z"), &format!("{day}T23:10:00Z")));
-    acme.plant(&hours).await;
+    acme.insert_job(&hours).await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z&group_by=week";
     for (start, weeks) in [
         ("monday", ["2026-03-02 1800 3", "2026-03-09 600 1"]),
@@ -65,8 +65,8 @@ async fn weeks_begin_with_the_day_that_is_named_or_with_the_callers() {
 
 #[tokio::test]
 async fn only_the_part_between_from_and_to_counts_and_its_ends_are_half_open() {
-    let acme = Acme::new().await;
-    acme.plant(&[
+    let acme = OrgWithOwner::new().await;
+    acme.insert_job(&[
         // Ends where the range begins, begins where it ends.
         acme.work("2026-03-01T22:00:00Z", "2026-03-02T00:00:00Z"),
         acme.work("2026-03-03T00:00:00Z", "2026-03-03T01:00:00Z"),
@@ -86,23 +86,24 @@ async fn only_the_part_between_from_and_to_counts_and_its_ends_are_half_open() {
         ["all 86402 4", "2026-03-02 39601 2", "2026-03-03 46801 3"]
     );
     // One of the longest that there are, from its last second.
-    acme.plant(&[acme.work("2025-01-01T00:00:00Z", "2025-02-01T00:00:00Z")]).await;
+    acme.insert_job(&[acme.work("2025-01-01T00:00:00Z", "2025-02-01T00:00:00Z")]).await;
     let last = "from=2025-01-31T23:59:59Z&to=2025-03-01T00:00:00Z";
     assert_eq!(acme.lines(last).await, ["all 1 1"]);
 }
 
 #[tokio::test]
 async fn what_runs_lasts_until_now() {
-    let acme = Acme::new().await;
-    let instant =
-        |project: &serde_json::Value| insula_tests::worked::seconds(project["created_at"].as_str().unwrap());
+    let acme = OrgWithOwner::new().await;
+    let instant = |project: &serde_json::Value| {
+        insula_tests::fixtures::time_entries::seconds(project["created_at"].as_str().unwrap())
+    };
     let make = async |code: &str| {
         let draft = json!({ "code": code, "name": code });
         instant(&acme.ada.post(&format!("{ACME}/projects"), draft).await.expect(201))
     };
     let before = make("BEFORE").await;
     let runs = acme.work("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
-    acme.plant(&[Worked { started: before - 40 * HOUR, ended: None, ..runs }]).await;
+    acme.insert_job(&[TimeEntryFixture { started: before - 40 * HOUR, ended: None, ..runs }]).await;
     let range = "from=2000-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&group_by=member,project";
     let told = acme.report(range).await;
     let after = make("AFTER").await;

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use insula_tests::{
-    Client, Dice, PASSWORD, setting,
-    worked::{Job, Worked, new_id, seconds},
+    Client, PASSWORD, TestRng,
+    fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id, seconds},
+    setting,
 };
 use serde_json::{Value, json};
 
-use super::{Acme, HOUR, report};
+use super::{HOUR, OrgWithOwner, report};
 
 const ENTRIES: usize = 100_000;
 const DAY: i64 = 24 * HOUR;
@@ -68,35 +69,35 @@ struct Query {
 }
 
 /// Which entries somebody sees.
-type Sight<'a> = Box<dyn Fn(&Worked) -> bool + 'a>;
+type Sight<'a> = Box<dyn Fn(&TimeEntryFixture) -> bool + 'a>;
 
 type Sums = BTreeMap<Vec<Option<String>>, (i64, i64)>;
 
 impl Query {
-    fn throw(dice: &mut Dice, world: &World) -> Self {
+    fn throw(rng: &mut TestRng, world: &World) -> Self {
         let first = seconds("2025-01-01T00:00:00Z");
-        let from = first + i64::try_from(dice.throw(600 * 86400)).unwrap();
-        let length = 1 + i64::try_from(dice.throw(370 * 86400)).unwrap();
+        let from = first + i64::try_from(rng.below(600 * 86400)).unwrap();
+        let length = 1 + i64::try_from(rng.below(370 * 86400)).unwrap();
         let mut levels = LEVELS.to_vec();
-        dice.shuffle(&mut levels);
-        levels.truncate(usize::try_from(dice.throw(9).min(2)).unwrap());
+        rng.shuffle(&mut levels);
+        levels.truncate(usize::try_from(rng.below(9).min(2)).unwrap());
         let mut one = |all: &[String]| {
-            let id = all[usize::try_from(dice.throw(all.len() as u64)).unwrap()].clone();
-            (dice.throw(5) == 0).then_some(id)
+            let id = all[usize::try_from(rng.below(all.len() as u64)).unwrap()].clone();
+            (rng.below(5) == 0).then_some(id)
         };
         let (member, project) = (one(&world.members), one(&world.projects));
         let (task, tag) = (one(&world.tasks), one(&world.tags));
         Self {
             from,
             until: from + length,
-            zone: dice.one_of(&ZONES),
-            week_start: dice.one_of(&WEEK_STARTS),
+            zone: rng.choose(&ZONES),
+            week_start: rng.choose(&WEEK_STARTS),
             levels,
             member,
             project,
             task,
             tag,
-            billable: [None, None, Some(true), Some(false)][usize::try_from(dice.throw(4)).unwrap()],
+            billable: [None, None, Some(true), Some(false)][usize::try_from(rng.below(4)).unwrap()],
         }
     }
 
@@ -125,7 +126,7 @@ impl Query {
         text
     }
 
-    fn wants(&self, entry: &Worked) -> bool {
+    fn wants(&self, entry: &TimeEntryFixture) -> bool {
         let fits = |wish: &Option<String>, has: Option<&String>| wish.is_none() || wish.as_ref() == has;
         !entry.is_deleted
             && entry.started < self.until
@@ -138,7 +139,7 @@ impl Query {
     }
 
     /// The keys of an entry's part on a day.
-    fn keys(&self, level: &str, entry: &Worked, day: i64) -> Vec<Option<String>> {
+    fn keys(&self, level: &str, entry: &TimeEntryFixture, day: i64) -> Vec<Option<String>> {
         let date = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap() + Days::new(u64::try_from(day).unwrap());
         match level {
             "day" => vec![Some(date.to_string())],
@@ -160,7 +161,7 @@ impl Query {
     }
 
     /// What the entries come to, by the keys of each group.
-    fn by_hand<'a>(&self, entries: impl Iterator<Item = &'a Worked>) -> Sums {
+    fn by_hand<'a>(&self, entries: impl Iterator<Item = &'a TimeEntryFixture>) -> Sums {
         let mut sums = Sums::from([(vec![], (0, 0))]);
         for entry in entries.filter(|entry| self.wants(entry)) {
             let (from, until) = (entry.started.max(self.from), entry.ended.unwrap().min(self.until));
@@ -213,9 +214,9 @@ struct World {
 }
 
 impl World {
-    fn entry(&self, dice: &mut Dice) -> Worked {
+    fn entry(&self, rng: &mut TestRng) -> TimeEntryFixture {
         let (members, projects) = (&self.members, &self.projects);
-        let mut below = |sides: usize| usize::try_from(dice.throw(sides as u64)).unwrap();
+        let mut below = |sides: usize| usize::try_from(rng.below(sides as u64)).unwrap();
         let member = members[below(members.len())].clone();
         let project = projects.get(below(projects.len() + 1)).cloned();
         // Tasks take turns on the projects.
@@ -227,7 +228,7 @@ impl World {
         // Mostly between two full quarters of an hour, as people write it down.
         let started = if below(3) > 0 { started - started % 900 } else { started };
         let length = 1 + i64::try_from(below(longest)).unwrap();
-        Worked {
+        TimeEntryFixture {
             id: new_id(),
             member,
             project,
@@ -237,7 +238,7 @@ impl World {
             billable: below(2) == 0,
             is_deleted: below(20) == 0,
             tags: tags.into_iter().collect(),
-            ..Worked::default()
+            ..TimeEntryFixture::default()
         }
     }
 }
@@ -246,13 +247,13 @@ impl World {
 async fn reports_equal_what_is_summed_up_by_hand() {
     let seed = setting("INSULA_REPORT_SEED").map_or(20_261_128, |seed| seed.parse().unwrap());
     println!("INSULA_REPORT_SEED={seed}");
-    let mut dice = Dice::new(seed);
-    let acme = Acme::new().await;
+    let mut rng = TestRng::new(seed);
+    let acme = OrgWithOwner::new().await;
     let (_, bobs) = acme.join("bob", "member").await;
     let (_, eves) = acme.join("eve", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
     acme.ada.post(&format!("{}/roles", super::ACME), role).await.expect(201);
-    acme.vault.appoint("acme", "eve@example.com", "auditor").await;
+    acme.database.set_only_role("acme", "eve@example.com", "auditor").await;
     let mut world = World {
         members: vec![acme.member.clone(), bobs.clone(), eves.clone()],
         projects: vec![],
@@ -260,21 +261,21 @@ async fn reports_equal_what_is_summed_up_by_hand() {
         tags: vec![],
     };
     for code in ["A", "B", "C", "D", "E", "PRIVATE"] {
-        world.projects.push(acme.project(code).await);
-        world.tags.push(acme.vault.plant_tag("acme", &format!("tag {code}")).await);
+        world.projects.push(acme.create_project(code).await);
+        world.tags.push(acme.database.insert_tag("acme", &format!("tag {code}")).await);
     }
     let hide = "UPDATE projects SET is_private = true WHERE code = 'PRIVATE'";
-    assert_eq!(acme.vault.execute(hide).await, 1);
+    assert_eq!(acme.database.execute(hide).await, 1);
     let jobs: Vec<_> = world.tasks.iter().zip(world.projects.iter().cycle()).collect();
-    let job = |(task, project): &(&String, &String)| Job {
+    let job = |(task, project): &(&String, &String)| TaskFixture {
         id: (*task).clone(),
         project: Some((*project).clone()),
         title: "Task".to_owned(),
-        ..Job::default()
+        ..TaskFixture::default()
     };
-    acme.vault.plant_tasks("acme", &jobs.iter().map(job).collect::<Vec<_>>()).await;
-    let entries: Vec<_> = (0..ENTRIES).map(|_| world.entry(&mut dice)).collect();
-    acme.plant(&entries).await;
+    acme.database.insert_tasks("acme", &jobs.iter().map(job).collect::<Vec<_>>()).await;
+    let entries: Vec<_> = (0..ENTRIES).map(|_| world.entry(&mut rng)).collect();
+    acme.insert_job(&entries).await;
     // On connections of their own: the server has closed those that were idle for so long.
     let log_in =
         async |name: &str| acme.server.client().log_in(&format!("{name}@example.com"), PASSWORD).await;
@@ -288,7 +289,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
     ];
     let mut met = 0;
     for number in 0..30 {
-        let mut query = Query::throw(&mut dice, &world);
+        let mut query = Query::throw(&mut rng, &world);
         if number < 2 {
             // The most pieces that there can be, of everything.
             query =

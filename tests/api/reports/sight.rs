@@ -2,22 +2,26 @@
 
 use insula_tests::{
     Server, eventually,
-    worked::{Job, Worked, new_id},
+    fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id},
 };
 use serde_json::json;
 
-use super::{ACME, Acme, lines, report};
+use super::{ACME, OrgWithOwner, lines, report};
 
 const RANGE: &str = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
 
 #[tokio::test]
 async fn who_may_not_see_all_sees_his_own() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (bob, his) = acme.join("bob", "member").await;
     let (_, carols) = acme.join("carol", "member").await;
     let hour = || acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
-    acme.plant(&[hour(), Worked { member: his, ..hour() }, Worked { member: carols.clone(), ..hour() }])
-        .await;
+    acme.insert_job(&[
+        hour(),
+        TimeEntryFixture { member: his, ..hour() },
+        TimeEntryFixture { member: carols.clone(), ..hour() },
+    ])
+    .await;
     let by_member = format!("{RANGE}&group_by=member");
     let all = ["all 10800 3", "ada 3600 1", "bob 3600 1", "carol 3600 1"];
     assert_eq!(acme.lines(&by_member).await, all);
@@ -30,22 +34,26 @@ async fn who_may_not_see_all_sees_his_own() {
 
 #[tokio::test]
 async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
-    let acme = Acme::new().await;
+    let acme = OrgWithOwner::new().await;
     let (bob, his) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
-    acme.vault.appoint("acme", "bob@example.com", "auditor").await;
-    let (open, secret) = (acme.project("OPEN").await, acme.project("SECRET").await);
-    let hour = |project: &String, member: &String| Worked {
+    acme.database.set_only_role("acme", "bob@example.com", "auditor").await;
+    let (open, secret) = (acme.create_project("OPEN").await, acme.create_project("SECRET").await);
+    let hour = |project: &String, member: &String| TimeEntryFixture {
         project: Some(project.clone()),
         member: member.clone(),
         ..acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z")
     };
-    let task =
-        Job { id: new_id(), project: Some(secret.clone()), title: "Plot".to_owned(), ..Job::default() };
-    acme.vault.plant_tasks("acme", std::slice::from_ref(&task)).await;
-    let plot = Worked { task: Some(task.id.clone()), ..hour(&secret, &his) };
-    acme.plant(&[hour(&open, &acme.member), hour(&secret, &acme.member), plot]).await;
+    let task = TaskFixture {
+        id: new_id(),
+        project: Some(secret.clone()),
+        title: "Plot".to_owned(),
+        ..TaskFixture::default()
+    };
+    acme.database.insert_tasks("acme", std::slice::from_ref(&task)).await;
+    let plot = TimeEntryFixture { task: Some(task.id.clone()), ..hour(&secret, &his) };
+    acme.insert_job(&[hour(&open, &acme.member), hour(&secret, &acme.member), plot]).await;
     let by_project = format!("{RANGE}&group_by=project,task");
     let open_to_all = [
         "all 10800 3",
@@ -60,7 +68,7 @@ async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
     assert_eq!(sorted, open_to_all);
     eventually("bob is an auditor", async || lines(&report(&bob, &by_project).await) == open_to_all).await;
     let set = "UPDATE projects SET is_private = true WHERE code = 'SECRET'";
-    assert_eq!(acme.vault.execute(set).await, 1);
+    assert_eq!(acme.database.execute(set).await, 1);
     // Members see their own old entries, without the name of a project they can no longer see.
     sorted = lines(&report(&bob, &by_project).await);
     assert_eq!(
@@ -77,13 +85,17 @@ async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
 
 #[tokio::test]
 async fn time_on_what_was_deleted_still_counts_under_its_name() {
-    let acme = Acme::new().await;
-    let engine = acme.project("ENGINE").await;
-    let task =
-        Job { id: new_id(), project: Some(engine.clone()), title: "Build".to_owned(), ..Job::default() };
-    acme.vault.plant_tasks("acme", &[Job { is_deleted: true, ..task.clone() }]).await;
+    let acme = OrgWithOwner::new().await;
+    let engine = acme.create_project("ENGINE").await;
+    let task = TaskFixture {
+        id: new_id(),
+        project: Some(engine.clone()),
+        title: "Build".to_owned(),
+        ..TaskFixture::default()
+    };
+    acme.database.insert_tasks("acme", &[TaskFixture { is_deleted: true, ..task.clone() }]).await;
     let hour = acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
-    acme.plant(&[Worked { project: Some(engine.clone()), task: Some(task.id), ..hour }]).await;
+    acme.insert_job(&[TimeEntryFixture { project: Some(engine.clone()), task: Some(task.id), ..hour }]).await;
     acme.ada.delete(&format!("{ACME}/projects/{engine}")).await.expect(204);
     assert_eq!(
         acme.lines(&format!("{RANGE}&group_by=project,task")).await,
@@ -93,18 +105,21 @@ async fn time_on_what_was_deleted_still_counts_under_its_name() {
 
 #[tokio::test]
 async fn an_operator_with_a_reason_sees_everybodys_time_in_utc() {
-    let (server, operator) = Server::with_operator().await;
+    let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
-    let vault = server.vault().await;
-    let member = vault.member_id("acme", "ada@example.com").await;
+    ada.create_organization("acme").await;
+    let database = server.database().await;
+    let member = database.member_id("acme", "ada@example.com").await;
     let (started, ended) = (1_772_438_400, Some(1_772_442_000));
-    vault
-        .plant_entries("acme", &[Worked { id: new_id(), member, started, ended, ..Worked::default() }])
+    database
+        .insert_time_entries(
+            "acme",
+            &[TimeEntryFixture { id: new_id(), member, started, ended, ..TimeEntryFixture::default() }],
+        )
         .await;
     let path = format!("{ACME}/reports/summary?{RANGE}&group_by=day,member");
-    operator.get(&path).await.problem(404, "NOT_FOUND");
-    let told = operator.get(&path).header("x-platform-access", "Ticket 4711").await.expect(200);
+    superuser.get(&path).await.problem(404, "NOT_FOUND");
+    let told = superuser.get(&path).header("x-platform-access", "Ticket 4711").await.expect(200);
     assert_eq!((&told["timezone"], &told["week_start"]), (&json!("UTC"), &json!("monday")));
     assert_eq!(lines(&told), ["all 3600 1", "2026-03-02 3600 1", "2026-03-02 / ada 3600 1"]);
 }
