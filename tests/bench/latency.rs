@@ -29,7 +29,7 @@ const ROUNDS: usize = 2;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a worker says of each job that it begins.
-const LOG: &str = "warn,insula_worker::handle=debug";
+const LOG: &str = "warn,insula_worker::job_handler=debug";
 
 /// What was seen of one stand.
 #[derive(Default)]
