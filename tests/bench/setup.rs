@@ -1,33 +1,33 @@
-//! One way to run Insula, beside others that are measured in turns with it.
+//! One configuration of Insula that is measured in turns with others.
 
 use std::time::Duration;
 
 use insula_tests::{ClusterConfig, DatabaseKind, PASSWORD, TestCluster, TestDatabase, services::Durability};
 use serde_json::{Value, json};
 
-/// What a database acknowledges outlives the machine, as it does where people work.
+/// Acknowledged writes survive a power loss, as in production.
 const DURABILITY: Durability = Durability::SurvivesPowerLoss;
 
-/// Who registered first.
-pub(crate) const FOUNDER: &str = "ada@example.com";
+/// E-mail address of the first user.
+pub(crate) const OWNER: &str = "ada@example.com";
 
-pub(crate) struct Stand {
+pub(crate) struct Setup {
     pub(crate) name: &'static str,
     pub(crate) cluster: TestCluster,
     pub(crate) database: TestDatabase,
-    /// The founder.
+    /// Id of the first user.
     pub(crate) user: String,
     http: reqwest::Client,
 }
 
-/// A server and a worker beside it, on PostgreSQL, which Redis tells of jobs.
-pub(crate) fn told() -> ClusterConfig {
+/// A server and a separate worker on PostgreSQL, with Redis for job wake-ups.
+pub(crate) fn with_redis() -> ClusterConfig {
     ClusterConfig { durability: DURABILITY, ..ClusterConfig::with_worker(DatabaseKind::Postgres) }
 }
 
-/// The same without Redis: the worker looks every two seconds.
-pub(crate) fn untold() -> ClusterConfig {
-    ClusterConfig { has_redis: false, ..told() }
+/// The same without Redis: the worker polls every two seconds.
+pub(crate) fn without_redis() -> ClusterConfig {
+    ClusterConfig { has_redis: false, ..with_redis() }
 }
 
 /// A server that does its work itself.
@@ -35,8 +35,8 @@ pub(crate) fn embedded(database: DatabaseKind) -> ClusterConfig {
     ClusterConfig { durability: DURABILITY, has_redis: false, ..ClusterConfig::on(database) }
 }
 
-impl Stand {
-    /// With one person in it, and nothing to be done.
+impl Setup {
+    /// Starts a cluster with one user and no pending jobs.
     ///
     /// # Errors
     /// What does not start.
@@ -46,12 +46,12 @@ impl Stand {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
         let http = http.map_err(|error| error.to_string())?;
         let database = cluster.database().await;
-        let mut stand = Self { name, cluster, database, user: String::new(), http };
-        let person = json!({ "email": FOUNDER, "password": PASSWORD });
-        let registered = stand.post("/auth/register", person).await?;
-        stand.user = registered["id"].as_str().ok_or("a registration names nobody")?.to_owned();
-        stand.cluster.drain().await?;
-        Ok(stand)
+        let mut setup = Self { name, cluster, database, user: String::new(), http };
+        let credentials = json!({ "email": OWNER, "password": PASSWORD });
+        let registered = setup.post("/auth/register", credentials).await?;
+        setup.user = registered["id"].as_str().ok_or("a registration names nobody")?.to_owned();
+        setup.cluster.drain().await?;
+        Ok(setup)
     }
 
     /// Asks for something; gives the answer.

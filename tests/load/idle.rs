@@ -1,4 +1,4 @@
-//! Ten thousand connections that have asked for something once and stay: they cost little, and hold up nobody.
+//! 10,000 idle connections after one request each: they need little memory and delay no other client.
 
 use std::time::{Duration, Instant};
 
@@ -13,26 +13,26 @@ use tokio::{
 };
 
 use crate::{
-    house::{House, mebibytes},
-    person::Person,
+    client::LoadClient,
+    cluster::{LoadCluster, mebibytes},
 };
 
 const CONNECTIONS: usize = 10_000;
 
-/// Who open them, at the same time.
-const HANDS: usize = 50;
+/// Tasks that open connections concurrently.
+const OPENERS: usize = 50;
 
-/// Files besides: of the program that measures, and of the server.
+/// Other open files of this program and of the server.
 const SPARE: u64 = 400;
 
-/// Of each kind, one after the other, while the connections are open.
+/// Sequential requests per path while the connections are open.
 const REQUESTS: usize = 300;
 
-/// Resident with all of them, at most; and the middle of what a probe takes that asks the database.
+/// Limits: resident memory in bytes with all connections, and the median duration of a health check.
 const MEMORY: u64 = 200 * 1024 * 1024;
 const HEALTH: Duration = Duration::from_millis(20);
 
-/// What is wrong at the end.
+/// Returns a sentence for each fault.
 pub(crate) async fn run() -> Result<Vec<String>, String> {
     console::title(&format!("{CONNECTIONS} idle connections"));
     let files = files()?;
@@ -42,17 +42,17 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
         ));
     }
     // The default, and some more for the clients that send requests.
-    let house = House::build(1, &[("INSULA_MAX_CONNECTIONS", "10100")]).await?;
-    let founder = house.founder().await?;
-    let (before, _) = house.memory().await?;
+    let cluster = LoadCluster::start(1, &[("INSULA_MAX_CONNECTIONS", "10100")]).await?;
+    let owner = cluster.owner().await?;
+    let (before, _) = cluster.memory().await?;
     let from = Instant::now();
-    let held = open(house.ports[0]).await?;
+    let held = open(cluster.ports[0]).await?;
     let opened = from.elapsed();
 
     let mut faults = Vec::new();
-    let health = measure(&founder, "/health", &mut faults).await;
-    let reads = measure(&founder, crate::person::PROJECTS, &mut faults).await;
-    let (after, _) = house.memory().await?;
+    let health = measure(&owner, "/health", &mut faults).await;
+    let reads = measure(&owner, crate::client::PROJECTS, &mut faults).await;
+    let (after, _) = cluster.memory().await?;
     let measured = from.elapsed();
     // A closed connection would read an end.
     let cut = held.iter().filter(|socket| !is_open(socket)).count();
@@ -84,7 +84,7 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
     Ok(faults)
 }
 
-/// How many files this program may open, once it has raised that as far as it may.
+/// Raises the limit of open files to the hard limit and returns it.
 fn files() -> Result<u64, String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -93,12 +93,12 @@ fn files() -> Result<u64, String> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
-/// All of them, each of which has got an answer.
+/// Opens all connections; each has received an answer.
 async fn open(port: u16) -> Result<Vec<TcpStream>, String> {
     const GET: &[u8] = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
-    let opened = concurrently(HANDS, move |_| async move {
+    let opened = concurrently(OPENERS, move |_| async move {
         let mut held = Vec::new();
-        for _ in 0..CONNECTIONS / HANDS {
+        for _ in 0..CONNECTIONS / OPENERS {
             let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
             socket.write_all(GET).await?;
             let mut answer = [0; 2048];
@@ -123,12 +123,12 @@ fn is_open(socket: &TcpStream) -> bool {
     }
 }
 
-/// How long each answer took; complains of those that are no 200.
-async fn measure(person: &Person, path: &str, faults: &mut Vec<String>) -> Vec<Duration> {
+/// Durations of the requests; adds a fault when some are no 200.
+async fn measure(client: &LoadClient, path: &str, faults: &mut Vec<String>) -> Vec<Duration> {
     let (mut times, mut failed) = (Vec::new(), 0);
     for _ in 0..REQUESTS {
         let from = Instant::now();
-        match timeout(Duration::from_secs(10), person.get(path)).await {
+        match timeout(Duration::from_secs(10), client.get(path)).await {
             Ok(Ok(answer)) if answer.status == 200 => times.push(from.elapsed()),
             _ => failed += 1,
         }

@@ -1,4 +1,4 @@
-//! Servers of Insula on one PostgreSQL and one Redis, as they run in production, and somebody who owns an organization.
+//! Servers of Insula on one PostgreSQL and one Redis, as in production, and the owner of an organization.
 
 use insula_tests::{
     InsulaProcess, TestDatabase, TestEnv,
@@ -6,23 +6,23 @@ use insula_tests::{
 };
 use tokio::sync::Mutex;
 
-use crate::person::Person;
+use crate::client::LoadClient;
 
-/// Dropped from top to bottom: users of a field come before it.
-pub(crate) struct House {
+/// Fields are dropped in order: a field comes before those that it uses.
+pub(crate) struct LoadCluster {
     pub(crate) apis: Vec<Mutex<InsulaProcess>>,
-    /// Where they listen.
+    /// Their ports.
     pub(crate) ports: Vec<u16>,
     env: TestEnv,
     _services: Services,
 }
 
-impl House {
-    /// So many servers, with these settings besides; the first one migrates.
+impl LoadCluster {
+    /// Starts servers with these additional settings; the first one migrates.
     ///
     /// # Errors
-    /// A sentence, when something does not start.
-    pub(crate) async fn build(servers: usize, settings: &[(&str, &str)]) -> Result<Self, String> {
+    /// A sentence when a server does not start.
+    pub(crate) async fn start(servers: usize, settings: &[(&str, &str)]) -> Result<Self, String> {
         let services = Services::start(Durability::SurvivesKill).await?;
         let (url, admin_url) = (&services.postgres.url, services.postgres.admin_url.clone());
         let env = TestEnv::on_postgres(url, admin_url).await;
@@ -47,7 +47,7 @@ impl House {
         Ok(Self { apis, ports, env, _services: services })
     }
 
-    /// Where the first one answers.
+    /// URL of the first server.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
@@ -57,29 +57,29 @@ impl House {
         self.env.database().await
     }
 
-    /// Somebody who owns the organization `acme`, with some projects in it.
+    /// Registers the owner of a new organization `acme` with 20 projects.
     ///
     /// # Errors
-    /// What does not work.
-    pub(crate) async fn founder(&self) -> Result<Person, String> {
-        let founder = Person::at(&self.url())?.register("founder@example.com").await?;
-        founder.create_organization("acme").await?;
+    /// The failed request.
+    pub(crate) async fn owner(&self) -> Result<LoadClient, String> {
+        let owner = LoadClient::new(&self.url())?.register("owner@example.com").await?;
+        owner.create_organization("acme").await?;
         for number in 0..20 {
-            founder.plan(&format!("SEED{number}")).await?;
+            owner.create_project(&format!("SEED{number}")).await?;
         }
-        Ok(founder)
+        Ok(owner)
     }
 
-    /// Bytes of memory of the first one: now, and at most so far.
+    /// Memory of the first server in bytes: now, and the peak.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When the server has ended.
     pub(crate) async fn memory(&self) -> Result<(u64, u64), String> {
         let api = self.apis[0].lock().await;
         api.memory().zip(api.peak_memory()).ok_or_else(|| "the server has ended".to_owned())
     }
 
-    /// What the servers said that is not everyday.
+    /// Log lines of the servers above INFO level.
     pub(crate) async fn logs(&self) -> String {
         let mut logs = String::new();
         for api in &self.apis {
@@ -92,7 +92,7 @@ impl House {
     }
 }
 
-/// As it is shown.
+/// Formats bytes as MiB.
 pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1024 * 1024))
 }

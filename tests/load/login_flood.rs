@@ -15,69 +15,69 @@ use insula_tests::{
 use tokio::task::JoinSet;
 
 use crate::{
-    house::{House, mebibytes},
-    person::Person,
+    client::LoadClient,
+    cluster::{LoadCluster, mebibytes},
 };
 
-/// Who log in, and who read, each one time after the other.
+/// Clients that log in and clients that read, each in a loop.
 const FLOOD: usize = 64;
 const READERS: usize = 8;
 
-/// Whose account it is that they log in to.
-const FLOODER: &str = "flood@example.com";
+/// E-mail address of the account for the logins.
+const FLOOD_EMAIL: &str = "flood@example.com";
 
-/// How long is measured, alone and in the flood.
+/// Length of each measurement: without and with logins.
 const LENGTH: Duration = Duration::from_secs(15);
 
-/// What a reader does not do between two reads: people look at what they got.
+/// Pause between two reads of a client.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Of the slowest of a hundred reads in the flood: so many times as alone, or this.
+/// Limit of the p99 of reads during the logins: a multiple of the p99 without, or this duration if it is longer.
 const RATIO: u32 = 10;
-const BEARABLE: Duration = Duration::from_millis(100);
+const MAX_P99: Duration = Duration::from_millis(100);
 
-/// By which the flood may let memory grow.
+/// Limit of the growth of memory in bytes.
 const GROWTH: u64 = 64 * 1024 * 1024;
 
-/// What is wrong at the end.
+/// Returns a sentence for each fault.
 pub(crate) async fn run() -> Result<Vec<String>, String> {
     console::title(&format!("{FLOOD} clients log in, {READERS} read, {} s each", LENGTH.as_secs()));
-    let house = House::build(1, &[]).await?;
-    let founder = house.founder().await?;
+    let cluster = LoadCluster::start(1, &[]).await?;
+    let owner = cluster.owner().await?;
     // A separate user, because more logins than the maximum number of sessions end the oldest ones.
-    let anybody = Person::at(&house.url())?;
-    anybody.clone().register(FLOODER).await?;
+    let anonymous = LoadClient::new(&cluster.url())?;
+    anonymous.clone().register(FLOOD_EMAIL).await?;
     let mut faults = Vec::new();
     // Not counted: caches and pools fill.
-    read(&founder, Duration::from_secs(2)).await;
+    read(&owner, Duration::from_secs(2)).await;
 
-    let (alone, failed) = read(&founder, LENGTH).await;
+    let (alone, failed) = read(&owner, LENGTH).await;
     faults.extend((failed > 0).then(|| format!("{failed} reads failed before the flood")));
-    let (before, _) = house.memory().await?;
+    let (before, _) = cluster.memory().await?;
     let is_over = Arc::<AtomicBool>::default();
     let counts: [Arc<AtomicU64>; 3] = Default::default();
-    let mut flood = JoinSet::new();
+    let mut login_flood = JoinSet::new();
     for _ in 0..FLOOD {
-        let (person, is_over) = (anybody.clone(), Arc::clone(&is_over));
-        let [made, refused, improper] = counts.clone();
-        flood.spawn(async move {
+        let (client, is_over) = (anonymous.clone(), Arc::clone(&is_over));
+        let [succeeded, refused, unexpected] = counts.clone();
+        login_flood.spawn(async move {
             while !is_over.load(Relaxed) {
-                match person.log_in(FLOODER).await {
-                    Ok(answer) if answer.status == 200 => made.fetch_add(1, Relaxed),
+                match client.log_in(FLOOD_EMAIL).await {
+                    Ok(answer) if answer.status == 200 => succeeded.fetch_add(1, Relaxed),
                     Ok(answer) if answer.status == 503 && answer.can_wait => refused.fetch_add(1, Relaxed),
-                    _ => improper.fetch_add(1, Relaxed),
+                    _ => unexpected.fetch_add(1, Relaxed),
                 };
             }
         });
     }
-    let (flooded, failed) = read(&founder, LENGTH).await;
+    let (flooded, failed) = read(&owner, LENGTH).await;
     is_over.store(true, Relaxed);
-    flood.join_all().await;
-    let [made, refused, improper] = counts.map(|count| count.load(Relaxed));
-    let (after, peak) = house.memory().await?;
+    login_flood.join_all().await;
+    let [succeeded, refused, unexpected] = counts.map(|count| count.load(Relaxed));
+    let (after, peak) = cluster.memory().await?;
 
     let (p99, in_flood) = (quantile(&alone, 0.99), quantile(&flooded, 0.99));
-    let most = (p99 * RATIO).max(BEARABLE);
+    let most = (p99 * RATIO).max(MAX_P99);
     console::line(&format!(
         "  reads: 99 of 100 within {} ms alone ({} reads), {} ms in the flood ({} reads): {:.1} times ({} ms); {failed} failed (0)",
         milliseconds(p99),
@@ -87,7 +87,9 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
         in_flood.as_secs_f64() / p99.as_secs_f64().max(f64::EPSILON),
         milliseconds(most)
     ));
-    console::line(&format!("  log-ins: {made} made, {refused} told to come again, {improper} improper (0)",));
+    console::line(&format!(
+        "  logins: {succeeded} succeeded, {refused} refused with Retry-After, {unexpected} unexpected (0)",
+    ));
     console::line(&format!(
         "  memory: {} before, {} afterwards, {} at most ({} more)",
         mebibytes(before),
@@ -96,24 +98,24 @@ pub(crate) async fn run() -> Result<Vec<String>, String> {
         mebibytes(GROWTH)
     ));
     faults.extend((failed > 0).then(|| format!("{failed} reads failed in the flood")));
-    faults.extend((improper > 0).then(|| format!("{improper} log-ins were answered improperly")));
+    faults.extend((unexpected > 0).then(|| format!("{unexpected} logins had unexpected answers")));
     faults
         .extend((in_flood > most).then(|| format!("reads take {} ms in the flood", milliseconds(in_flood))));
     faults.extend((peak > before + GROWTH).then(|| format!("memory grew to {}", mebibytes(peak))));
     Ok(faults)
 }
 
-/// What all readers together had to wait, and how many answers were none.
-async fn read(person: &Person, length: Duration) -> (Vec<Duration>, u64) {
+/// Durations of all reads, and the number of failures.
+async fn read(client: &LoadClient, length: Duration) -> (Vec<Duration>, u64) {
     let until = Instant::now() + length;
     let mut readers = JoinSet::new();
     for _ in 0..READERS {
-        let person = person.clone();
+        let client = client.clone();
         readers.spawn(async move {
             let (mut times, mut failed) = (Vec::new(), 0);
             while Instant::now() < until {
                 let from = Instant::now();
-                match person.list().await {
+                match client.list_projects().await {
                     Ok(()) => times.push(from.elapsed()),
                     Err(_) => failed += 1,
                 }

@@ -1,4 +1,4 @@
-//! What is broken, how it is mended, and how long it took until all was well.
+//! Faults: how they are injected and undone.
 
 use std::{
     fmt,
@@ -7,9 +7,9 @@ use std::{
 
 use insula_tests::{DatabaseKind, FaultMode, TestCluster, TestRng};
 
-/// What can be killed and stopped.
+/// A process that can be killed and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Target {
     Api,
     Worker(usize),
     Postgres,
@@ -19,14 +19,14 @@ pub(crate) enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// kill -9; started again after a while.
-    Kill(Part, Duration),
+    Kill(Target, Duration),
     /// SIGSTOP, and SIGCONT after a while.
-    Stop(Part, Duration),
-    /// SIGTERM to a worker, which has to end well, and is started again.
+    Stop(Target, Duration),
+    /// SIGTERM to a worker, which must exit with 0 and is started again.
     Terminate(usize),
     /// FLUSHALL.
     Flush,
-    /// The mail server is like that for a while.
+    /// The mail server is in this mode for a while.
     MailServer(FaultMode, Duration),
 }
 
@@ -34,29 +34,29 @@ impl Fault {
     /// Without its number and its length: what is counted together.
     pub(crate) fn kind(self) -> String {
         match self {
-            Self::Kill(part, _) => format!("kill -9 {part}"),
-            Self::Stop(part, _) => format!("stop {part}"),
+            Self::Kill(target, _) => format!("kill -9 {target}"),
+            Self::Stop(target, _) => format!("stop {target}"),
             Self::Terminate(_) => "SIGTERM worker".to_owned(),
             Self::Flush => "FLUSHALL".to_owned(),
             Self::MailServer(mode, _) => format!("mail: {}", mode.to_string().replace(char::is_numeric, "")),
         }
     }
 
-    /// May it make mails come twice: was somebody killed between the mail server's yes and the note of it?
-    pub(crate) fn excuses_duplicates(self, kind: DatabaseKind) -> bool {
+    /// Whether the fault may duplicate e-mails: it can kill a process between the acceptance of an e-mail and its record.
+    pub(crate) fn may_duplicate_mails(self, kind: DatabaseKind) -> bool {
         match self {
-            Self::Kill(Part::Worker(_) | Part::Postgres, _) => true,
-            Self::Kill(Part::Api, _) => kind == DatabaseKind::Sqlite,
+            Self::Kill(Target::Worker(_) | Target::Postgres, _) => true,
+            Self::Kill(Target::Api, _) => kind == DatabaseKind::Sqlite,
             _ => false,
         }
     }
 
-    /// One for this stage.
-    pub(crate) fn throw(rng: &mut TestRng, cluster: &TestCluster) -> Self {
-        let mut parts = vec![Part::Api];
-        parts.extend((0..cluster.workers.len()).map(Part::Worker));
+    /// A random fault for this cluster.
+    pub(crate) fn random(rng: &mut TestRng, cluster: &TestCluster) -> Self {
+        let mut targets = vec![Target::Api];
+        targets.extend((0..cluster.workers.len()).map(Target::Worker));
         if cluster.database_kind == DatabaseKind::Postgres {
-            parts.extend([Part::Postgres, Part::Redis]);
+            targets.extend([Target::Postgres, Target::Redis]);
         }
         let slow = FaultMode::Slow(Duration::from_millis(300));
         let modes = [
@@ -70,10 +70,10 @@ impl Fault {
         loop {
             return match rng.below(10) {
                 0..4 => {
-                    let part = rng.choose(&parts);
-                    Self::Kill(part, part.downtime(rng))
+                    let target = rng.choose(&targets);
+                    Self::Kill(target, target.downtime(rng))
                 }
-                4 | 5 => Self::Stop(rng.choose(&parts), rng.duration_between(500, 3000)),
+                4 | 5 => Self::Stop(rng.choose(&targets), rng.duration_between(500, 3000)),
                 6 if !cluster.workers.is_empty() => {
                     Self::Terminate(usize::try_from(rng.below(cluster.workers.len() as u64)).unwrap_or(0))
                 }
@@ -84,17 +84,17 @@ impl Fault {
         }
     }
 
-    /// Breaks it, waits, and mends it. Gives the moment at which it was whole again.
+    /// Injects the fault, waits, and undoes it. Returns the time of the repair.
     ///
     /// # Errors
-    /// When it cannot be mended, or does not end as it has to.
-    pub(crate) async fn happen(self, cluster: &TestCluster) -> Result<Instant, String> {
+    /// When a process does not start again, or does not end as expected.
+    pub(crate) async fn inject(self, cluster: &TestCluster) -> Result<Instant, String> {
         match self {
-            Self::Kill(part, downtime) => part.kill(cluster, downtime).await?,
-            Self::Stop(part, length) => {
-                part.signal(cluster, "STOP").await;
+            Self::Kill(target, downtime) => target.kill(cluster, downtime).await?,
+            Self::Stop(target, length) => {
+                target.signal(cluster, "STOP").await;
                 tokio::time::sleep(length).await;
-                part.signal(cluster, "CONT").await;
+                target.signal(cluster, "CONT").await;
             }
             Self::Terminate(worker) => {
                 let mut worker = cluster.workers[worker].lock().await;
@@ -116,7 +116,7 @@ impl Fault {
     }
 }
 
-impl Part {
+impl Target {
     fn downtime(self, rng: &mut TestRng) -> Duration {
         match self {
             Self::Api | Self::Worker(_) => rng.duration_between(0, 1000),
@@ -127,11 +127,11 @@ impl Part {
 
     async fn kill(self, cluster: &TestCluster, downtime: Duration) -> Result<(), String> {
         macro_rules! restart {
-            ($part:expr, $again:ident) => {{
-                let mut part = $part.lock().await;
-                part.kill();
+            ($target:expr, $again:ident) => {{
+                let mut target = $target.lock().await;
+                target.kill();
                 tokio::time::sleep(downtime).await;
-                part.$again().await
+                target.$again().await
             }};
         }
         match (self, &cluster.servers) {
@@ -154,7 +154,7 @@ impl Part {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Api => "api",

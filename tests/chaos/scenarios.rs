@@ -1,4 +1,4 @@
-//! Single misfortunes, each with its own measure: no Redis for a minute, a mountain of mails, one who has many.
+//! Single scenarios: no Redis for a minute, a backlog of e-mails, one organization with many e-mails.
 
 use std::{
     sync::Arc,
@@ -7,7 +7,7 @@ use std::{
 
 use insula_tests::{ClusterConfig, DatabaseKind, FaultMode, JobOwner, POLL_INTERVAL, TestCluster, console};
 
-use crate::{caller::Caller, name};
+use crate::{client::ChaosClient, name};
 
 /// Bytes of a worker, whatever waits for it.
 const WORKER_MEMORY: u64 = 256 << 20;
@@ -22,17 +22,17 @@ pub(crate) async fn redis_absent(kind: DatabaseKind) -> Result<Vec<String>, Stri
     let Some(servers) = &cluster.servers else { return Ok(Vec::new()) };
     console::title(&format!("Redis absent for 60 s, on {}", name(kind)));
     cluster.start_workers().await?;
-    let caller = Caller::new(&cluster.url, &Arc::default())?;
+    let client = ChaosClient::new(&cluster.url, &Arc::default())?;
     let mut delays = Vec::new();
     servers.redis.lock().await.kill();
     let from = Instant::now();
     while from.elapsed() < Duration::from_secs(60) {
         console::progress(&format!("{} mails", delays.len()));
-        delays.push(mail_delay(&cluster, &caller, &format!("absent{}@example.com", delays.len())).await?);
+        delays.push(mail_delay(&cluster, &client, &format!("absent{}@example.com", delays.len())).await?);
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     servers.redis.lock().await.restart().await?;
-    delays.push(mail_delay(&cluster, &caller, "back@example.com").await?);
+    delays.push(mail_delay(&cluster, &client, "back@example.com").await?);
     let longest = delays.iter().max().copied().unwrap_or_default();
     console::line(&format!("  {} mails, the slowest after {:.2} s", delays.len(), longest.as_secs_f32()));
     let mut faults = cluster.unexpected_exits().await;
@@ -45,13 +45,13 @@ pub(crate) async fn backlog(kind: DatabaseKind) -> Result<Vec<String>, String> {
     const MAILS: usize = 20_000;
     console::title(&format!("{MAILS} mails wait for a worker, on {}", name(kind)));
     let cluster = TestCluster::start(ClusterConfig::with_worker(kind)).await?;
-    let caller = Caller::new(&cluster.url, &Arc::default())?;
+    let client = ChaosClient::new(&cluster.url, &Arc::default())?;
     let database = cluster.database().await;
-    let (_, user) = caller.founder(&database, "ada@example.com").await?;
+    let (_, user) = client.owner(&database, "ada@example.com").await?;
     database.insert_welcome_jobs(&user, MAILS, JobOwner::Platform).await;
     let from = Instant::now();
     cluster.start_workers().await?;
-    // That of the founder's registration is one more.
+    // That of the owner's registration is one more.
     while cluster.fake_smtp.lock().await.refresh().len() <= MAILS {
         let sent = cluster.fake_smtp.lock().await.refresh().len();
         console::progress(&format!("{sent} of {MAILS} mails"));
@@ -83,7 +83,7 @@ pub(crate) async fn backlog(kind: DatabaseKind) -> Result<Vec<String>, String> {
     ));
     let mut faults = cluster.unexpected_exits().await;
     faults.extend((delivered.len() != MAILS + 1).then(|| format!("{} different mails", delivered.len())));
-    faults.extend((twice > 0).then(|| format!("{twice} mails came twice, and nobody was killed")));
+    faults.extend((twice > 0).then(|| format!("{twice} mails came twice, and no process was killed")));
     faults.extend((memory > WORKER_MEMORY).then(|| format!("the worker took {} MiB", memory >> 20)));
     faults.extend((redis > REDIS_MEMORY).then(|| format!("Redis took {} MiB", redis >> 20)));
     Ok(faults)
@@ -95,16 +95,16 @@ pub(crate) async fn fairness(kind: DatabaseKind) -> Result<Vec<String>, String> 
     const MOST: Duration = Duration::from_secs(5);
     console::title(&format!("{MAILS} mails of one organization, on {}", name(kind)));
     let cluster = TestCluster::start(ClusterConfig::with_worker(kind)).await?;
-    let caller = Caller::new(&cluster.url, &Arc::default())?;
+    let client = ChaosClient::new(&cluster.url, &Arc::default())?;
     let database = cluster.database().await;
-    let (_, user) = caller.founder(&database, "ada@example.com").await?;
+    let (_, user) = client.owner(&database, "ada@example.com").await?;
     cluster.start_workers().await?;
     cluster.fake_smtp.lock().await.set_mode(FaultMode::Slow(Duration::from_millis(20)))?;
     database.insert_welcome_jobs(&user, MAILS, JobOwner::Personal).await;
     let mut delays = Vec::new();
     // While at least a thousand of them wait.
     while cluster.fake_smtp.lock().await.refresh().len() < MAILS - 1000 {
-        delays.push(mail_delay(&cluster, &caller, &format!("other{}@example.com", delays.len())).await?);
+        delays.push(mail_delay(&cluster, &client, &format!("other{}@example.com", delays.len())).await?);
         console::progress(&format!("{} mails of others", delays.len()));
         tokio::time::sleep(Duration::from_millis(200)).await;
         if delays.len() >= 60 {
@@ -118,14 +118,14 @@ pub(crate) async fn fairness(kind: DatabaseKind) -> Result<Vec<String>, String> 
         longest.as_secs_f32()
     ));
     let mut faults = cluster.unexpected_exits().await;
-    faults.extend((delays.is_empty()).then(|| "the mountain was gone before anybody else came".to_owned()));
+    faults.extend((delays.is_empty()).then(|| "the backlog was empty before any other e-mail".to_owned()));
     faults.extend((longest > MOST).then(|| format!("a mail took {longest:?}, more than {MOST:?}")));
     Ok(faults)
 }
 
 /// From the acknowledgement of a registration to its mail.
-async fn mail_delay(cluster: &TestCluster, caller: &Caller, email: &str) -> Result<Duration, String> {
-    while caller.register(email).await.is_none() {
+async fn mail_delay(cluster: &TestCluster, client: &ChaosClient, email: &str) -> Result<Duration, String> {
+    while client.register(email).await.is_none() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let from = Instant::now();

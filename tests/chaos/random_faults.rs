@@ -1,4 +1,4 @@
-//! Faults at random, under load; then everything is counted.
+//! Random faults under load. At the end, everything is counted.
 
 use std::{
     collections::BTreeMap,
@@ -9,23 +9,23 @@ use std::{
 use insula_tests::{ClusterConfig, DatabaseKind, POLL_INTERVAL, TestCluster, TestRng, console};
 
 use crate::{
-    caller::Caller,
-    fault::{Fault, Part},
-    ledger::Ledger,
+    acknowledged::Acknowledged,
+    client::ChaosClient,
+    fault::{Fault, Target},
     load::Load,
-    name, reckoning,
+    name, verify,
 };
 
-/// How long it may take until all is well again: PostgreSQL back -> an answer, Redis back -> a mail.
+/// Longest recovery: from PostgreSQL back to an answer, from Redis back to an e-mail.
 const ANSWER: Duration = Duration::from_secs(2);
 const MAIL: Duration = Duration::from_secs(15);
 
-/// How long a client waits for that.
+/// How long a recovery is waited for.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One storm; what is wrong at its end.
+/// One run; returns what is wrong at its end.
 pub(crate) async fn run(kind: DatabaseKind, seed: u64, number: u64) -> Result<Vec<String>, String> {
-    console::title(&format!("storm on {}, INSULA_CRASH_SEED={seed}, {number} faults", name(kind)));
+    console::title(&format!("random faults on {}, INSULA_CHAOS_SEED={seed}, {number} faults", name(kind)));
     let mut rng = TestRng::new(seed);
     let workers = match kind {
         DatabaseKind::Postgres => 1 + usize::from(seed.is_multiple_of(2)),
@@ -39,20 +39,20 @@ pub(crate) async fn run(kind: DatabaseKind, seed: u64, number: u64) -> Result<Ve
     })
     .await?;
     cluster.start_workers().await?;
-    let ledger = Arc::new(Ledger::default());
-    let anybody = Caller::new(&cluster.url, &ledger)?;
-    let (founder, _) = anybody.founder(&cluster.database().await, "founder@example.com").await?;
-    let load = Load::start(&anybody, &founder, &ledger, seed);
+    let acknowledged = Arc::new(Acknowledged::default());
+    let anonymous = ChaosClient::new(&cluster.url, &acknowledged)?;
+    let (owner, _) = anonymous.owner(&cluster.database().await, "owner@example.com").await?;
+    let load = Load::start(&anonymous, &owner, &acknowledged, seed);
     tokio::time::sleep(Duration::from_secs(1)).await;
 
-    let mut storm = Storm {
+    let mut run = RandomFaults {
         cluster: &cluster,
-        founder: &founder,
+        owner: &owner,
         counts: BTreeMap::new(),
         kills: 0,
         recoveries: Vec::new(),
     };
-    let outcome = storm.rage(&mut rng, number).await;
+    let outcome = run.inject_all(&mut rng, number).await;
     load.stop().await;
     let outcome = match outcome {
         Ok(()) => cluster.drain().await,
@@ -61,47 +61,47 @@ pub(crate) async fn run(kind: DatabaseKind, seed: u64, number: u64) -> Result<Ve
     let mut faults = match &outcome {
         Ok(drained) => {
             console::line(&format!("  drained in {:.1} s", drained.as_secs_f32()));
-            reckoning::reckon(&cluster, &founder, &ledger.pages(), storm.kills).await
+            verify::verify(&cluster, &owner, &acknowledged.records(), run.kills).await
         }
         Err(reason) => vec![reason.clone()],
     };
-    faults.extend(storm.report());
+    faults.extend(run.report());
     if !faults.is_empty() {
         console::line(&cluster.logs().await);
     }
     Ok(faults)
 }
 
-struct Storm<'a> {
+struct RandomFaults<'a> {
     cluster: &'a TestCluster,
-    founder: &'a Caller,
+    owner: &'a ChaosClient,
     counts: BTreeMap<String, u64>,
-    /// Those that may make mails come twice.
+    /// Kills that may duplicate e-mails.
     kills: u64,
-    /// What came back, how long it took until all was well, and how long it may.
+    /// What was restored, how long the recovery took, and its limit.
     recoveries: Vec<(&'static str, Duration, Option<Duration>)>,
 }
 
-impl Storm<'_> {
-    async fn rage(&mut self, rng: &mut TestRng, number: u64) -> Result<(), String> {
-        let mut happened = 0;
-        while happened < number {
-            let fault = Fault::throw(rng, self.cluster);
-            // Misfortunes seldom come singly.
-            let second = (rng.below(4) == 0).then(|| Fault::throw(rng, self.cluster));
+impl RandomFaults<'_> {
+    async fn inject_all(&mut self, rng: &mut TestRng, number: u64) -> Result<(), String> {
+        let mut injected = 0;
+        while injected < number {
+            let fault = Fault::random(rng, self.cluster);
+            // One fault in four comes with a second one.
+            let second = (rng.below(4) == 0).then(|| Fault::random(rng, self.cluster));
             for fault in [Some(fault), second].into_iter().flatten() {
-                happened += 1;
+                injected += 1;
                 *self.counts.entry(fault.kind()).or_default() += 1;
-                self.kills += u64::from(fault.excuses_duplicates(self.cluster.database_kind));
-                console::progress(&format!("{happened}/{number} {fault:?}"));
+                self.kills += u64::from(fault.may_duplicate_mails(self.cluster.database_kind));
+                console::progress(&format!("{injected}/{number} {fault:?}"));
             }
             match second {
                 Some(second) => {
-                    let (_, _) = tokio::try_join!(fault.happen(self.cluster), second.happen(self.cluster))?;
+                    let (_, _) = tokio::try_join!(fault.inject(self.cluster), second.inject(self.cluster))?;
                 }
                 None => {
-                    let whole = fault.happen(self.cluster).await?;
-                    self.recover(fault, whole).await;
+                    let restored_at = fault.inject(self.cluster).await?;
+                    self.recover(fault, restored_at).await;
                 }
             }
             self.cluster.restart_ended().await?;
@@ -110,29 +110,29 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// Waits until all is well after a fault that came alone.
-    async fn recover(&mut self, fault: Fault, whole: Instant) {
-        let Fault::Kill(part, _) = fault else { return };
-        let deadline = whole + TIMEOUT;
-        match part {
-            Part::Postgres => {
-                while !self.founder.is_served().await && Instant::now() < deadline {
+    /// Waits for the recovery from a single fault.
+    async fn recover(&mut self, fault: Fault, restored_at: Instant) {
+        let Fault::Kill(target, _) = fault else { return };
+        let deadline = restored_at + TIMEOUT;
+        match target {
+            Target::Postgres => {
+                while !self.owner.can_read().await && Instant::now() < deadline {
                     tokio::time::sleep(POLL_INTERVAL).await;
                 }
-                self.recoveries.push(("PostgreSQL back -> an answer", whole.elapsed(), Some(ANSWER)));
+                self.recoveries.push(("PostgreSQL back -> an answer", restored_at.elapsed(), Some(ANSWER)));
             }
-            Part::Redis | Part::Worker(_) => {
+            Target::Redis | Target::Worker(_) => {
                 let mut fake_smtp = self.cluster.fake_smtp.lock().await;
                 let before = fake_smtp.refresh().len();
                 while fake_smtp.refresh().len() == before && Instant::now() < deadline {
                     tokio::time::sleep(POLL_INTERVAL).await;
                 }
-                self.recoveries.push(match part {
-                    Part::Redis => ("Redis back -> a mail", whole.elapsed(), Some(MAIL)),
-                    _ => ("worker back -> a mail", whole.elapsed(), None),
+                self.recoveries.push(match target {
+                    Target::Redis => ("Redis back -> a mail", restored_at.elapsed(), Some(MAIL)),
+                    _ => ("worker back -> a mail", restored_at.elapsed(), None),
                 });
             }
-            Part::Api => {}
+            Target::Api => {}
         }
     }
 

@@ -1,4 +1,4 @@
-//! Two servers behind a balancer, restarted in turn under load: nobody notices.
+//! Two servers behind a load balancer, restarted in turn under load: no request fails.
 
 use std::{
     sync::{
@@ -11,20 +11,20 @@ use std::{
 use insula_tests::{TestRng, console, services::LoadBalancer};
 use tokio::task::JoinSet;
 
-use crate::{house::House, person::Person};
+use crate::{client::LoadClient, cluster::LoadCluster};
 
-/// Who ask, each one thing after the other, with a little pause.
+/// Clients, each with one request at a time.
 const CLIENTS: u64 = 8;
 
-/// How often each server is restarted.
+/// Default number of restarts of each server.
 pub(crate) const ROUNDS: u64 = 3;
 
-/// As in production.
+/// Settings as in production.
 const SETTINGS: [(&str, &str); 2] = [("INSULA_DRAIN_DELAY", "5"), ("INSULA_TRUSTED_PROXIES", "127.0.0.0/8")];
 
-/// What all clients write down.
+/// Records of all clients.
 #[derive(Default)]
-struct Ledger {
+struct Records {
     is_over: AtomicBool,
     reads: AtomicU64,
     /// The codes of projects, and the notes of time entries, that were acknowledged.
@@ -32,21 +32,23 @@ struct Ledger {
     failed: Mutex<Vec<String>>,
 }
 
-/// What is wrong at the end.
+/// Returns a sentence for each fault.
 pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
-    console::title(&format!("two servers behind a balancer, {rounds} restarts of each, {CLIENTS} clients"));
-    let house = House::build(2, &SETTINGS).await?;
-    let founder = house.founder().await?;
-    let balancer = LoadBalancer::start(&house.ports)?;
+    console::title(&format!(
+        "two servers behind a load balancer, {rounds} restarts of each, {CLIENTS} clients"
+    ));
+    let cluster = LoadCluster::start(2, &SETTINGS).await?;
+    let owner = cluster.owner().await?;
+    let balancer = LoadBalancer::start(&cluster.ports)?;
     balancer.wait_for(2).await?;
-    let ledger = Arc::new(Ledger::default());
+    let records = Arc::new(Records::default());
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
-        let person = founder.moved_to(&balancer.url)?;
-        clients.spawn(work(person, number, Arc::clone(&ledger)));
+        let client = owner.moved_to(&balancer.url)?;
+        clients.spawn(work(client, number, Arc::clone(&records)));
     }
-    let rolled = roll(&house, &balancer, rounds).await;
-    ledger.is_over.store(true, Relaxed);
+    let rolled = roll(&cluster, &balancer, rounds).await;
+    records.is_over.store(true, Relaxed);
     while clients.join_next().await.is_some() {}
 
     let mut faults = Vec::new();
@@ -56,14 +58,14 @@ pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
         }
         Err(reason) => faults.push(reason),
     }
-    let failed = std::mem::take(&mut *ledger.failed.lock().unwrap_or_else(PoisonError::into_inner));
-    let written = std::mem::take(&mut *ledger.written.lock().unwrap_or_else(PoisonError::into_inner));
+    let failed = std::mem::take(&mut *records.failed.lock().unwrap_or_else(PoisonError::into_inner));
+    let written = std::mem::take(&mut *records.written.lock().unwrap_or_else(PoisonError::into_inner));
     let kept = "SELECT code FROM projects UNION ALL SELECT notes FROM time_entries";
-    let kept = house.database().await.texts(kept).await;
+    let kept = cluster.database().await.texts(kept).await;
     let lost = written.iter().filter(|code| !kept.contains(code)).count();
     console::line(&format!(
         "  requests: {} reads, {} acknowledged writes, {} failed (0), {lost} writes lost (0)",
-        ledger.reads.load(Relaxed),
+        records.reads.load(Relaxed),
         written.len(),
         failed.len()
     ));
@@ -75,16 +77,16 @@ pub(crate) async fn run(rounds: u64) -> Result<Vec<String>, String> {
     );
     faults.extend(written.is_empty().then(|| "nothing was written".to_owned()));
     if !faults.is_empty() {
-        console::line(&house.logs().await);
+        console::line(&cluster.logs().await);
     }
     Ok(faults)
 }
 
-/// Restarts each in its turn, when the balancer sees both; how long the longest stop took.
-async fn roll(house: &House, balancer: &LoadBalancer, rounds: u64) -> Result<Duration, String> {
+/// Restarts the servers in turn, when the load balancer sees both; returns the longest stop.
+async fn roll(cluster: &LoadCluster, balancer: &LoadBalancer, rounds: u64) -> Result<Duration, String> {
     let mut longest = Duration::ZERO;
     for round in 1..=rounds {
-        for api in &house.apis {
+        for api in &cluster.apis {
             balancer.wait_for(2).await?;
             let mut api = api.lock().await;
             console::progress(&format!("round {round} of {rounds}: {}", api.name));
@@ -99,25 +101,28 @@ async fn roll(house: &House, balancer: &LoadBalancer, rounds: u64) -> Result<Dur
     Ok(longest)
 }
 
-/// Reads and writes until it is over.
-async fn work(person: Person, number: u64, ledger: Arc<Ledger>) {
+/// Reads and writes until the end of the run.
+async fn work(client: LoadClient, number: u64, records: Arc<Records>) {
     let mut rng = TestRng::new(number);
     for turn in 0_u64.. {
-        if ledger.is_over.load(Relaxed) {
+        if records.is_over.load(Relaxed) {
             return;
         }
         let done = if turn % 3 == 2 {
             let code = format!("C{number}T{turn}");
-            let made =
-                if turn % 2 == 0 { person.plan(&code).await } else { person.create_time_entry(&code).await };
-            made.map(|()| ledger.written.lock().unwrap_or_else(PoisonError::into_inner).push(code))
+            let made = if turn % 2 == 0 {
+                client.create_project(&code).await
+            } else {
+                client.create_time_entry(&code).await
+            };
+            made.map(|()| records.written.lock().unwrap_or_else(PoisonError::into_inner).push(code))
         } else {
-            person.list().await.map(|()| {
-                ledger.reads.fetch_add(1, Relaxed);
+            client.list_projects().await.map(|()| {
+                records.reads.fetch_add(1, Relaxed);
             })
         };
         if let Err(reason) = done {
-            ledger.failed.lock().unwrap_or_else(PoisonError::into_inner).push(reason);
+            records.failed.lock().unwrap_or_else(PoisonError::into_inner).push(reason);
         }
         tokio::time::sleep(rng.duration_between(5, 40)).await;
     }

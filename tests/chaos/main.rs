@@ -1,32 +1,33 @@
-//! `crash [storm] [redis-absent] [backlog] [fairness]`: breaks everything and counts what is left. Without words, all.
+//! `chaos [random] [redis-absent] [backlog] [fairness]`: breaks every process and counts what is lost. Without arguments, all
+//! runs.
 //!
-//! Starts everything itself, and ends only that. A storm is repeated by its seed: `INSULA_CRASH_SEED` (without it, five
-//! seeds), `INSULA_CRASH_FAULTS` (40), `INSULA_TEST_DATABASE` (`postgres` or `sqlite`; without it, both).
-//! Ends with 0 when nothing was lost, 1 when something was, 64 when it is not understood.
+//! It starts all processes itself and ends no others. A seed repeats a `random` run: `INSULA_CHAOS_SEED` (without it, five
+//! seeds), `INSULA_CHAOS_FAULTS` (40), `INSULA_TEST_DATABASE` (`postgres` or `sqlite`; without it, both).
+//! Exit code: 0 when nothing was lost, 1 when something was, 64 when the arguments are not valid.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "what a program says that was not understood")]
+#![expect(clippy::print_stderr, reason = "complaints about arguments")]
 
-mod caller;
-mod chains;
+mod client;
+mod audit_logs;
 mod fault;
-mod ledger;
+mod acknowledged;
 mod load;
-mod reckoning;
-mod storm;
-mod trials;
+mod verify;
+mod random_faults;
+mod scenarios;
 
 use std::{process::ExitCode, time::Instant};
 
 use insula_tests::{DatabaseKind, console, setting};
 
-const RUNS: [&str; 4] = ["storm", "redis-absent", "backlog", "fairness"];
+const RUNS: [&str; 4] = ["random", "redis-absent", "backlog", "fairness"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Wishes { runs, databases, seeds, faults } = match Wishes::read() {
-        Ok(wishes) => wishes,
+    let Options { runs, databases, seeds, faults } = match Options::read() {
+        Ok(options) => options,
         Err(sentence) => {
-            eprintln!("crash: {sentence}");
+            eprintln!("chaos: {sentence}");
             return 64.into();
         }
     };
@@ -34,17 +35,17 @@ async fn main() -> ExitCode {
     let mut failures = Vec::new();
     for &kind in &databases {
         for run in &runs {
-            let number = if run == "storm" { seeds.len() } else { 1 };
+            let number = if run == "random" { seeds.len() } else { 1 };
             for &seed in &seeds[..number] {
                 let outcome = match &**run {
-                    "storm" => storm::run(kind, seed, faults).await,
-                    "redis-absent" => trials::redis_absent(kind).await,
-                    "backlog" => trials::backlog(kind).await,
-                    _ => trials::fairness(kind).await,
+                    "random" => random_faults::run(kind, seed, faults).await,
+                    "redis-absent" => scenarios::redis_absent(kind).await,
+                    "backlog" => scenarios::backlog(kind).await,
+                    _ => scenarios::fairness(kind).await,
                 };
                 for fault in outcome.unwrap_or_else(|reason| vec![reason]) {
                     console::line(&format!("  FAILED: {fault}"));
-                    let seed = if run == "storm" { format!(", seed {seed}") } else { String::new() };
+                    let seed = if run == "random" { format!(", seed {seed}") } else { String::new() };
                     failures.push(format!("{run} on {}{seed}: {fault}", name(kind)));
                 }
             }
@@ -55,7 +56,7 @@ async fn main() -> ExitCode {
     u8::from(!failures.is_empty()).into()
 }
 
-/// With what it is tried: PostgreSQL with Redis, and processes of their own for api and worker.
+/// What the runs use. With PostgreSQL, API and worker are separate processes.
 fn name(kind: DatabaseKind) -> &'static str {
     match kind {
         DatabaseKind::Postgres => "PostgreSQL and Redis",
@@ -63,16 +64,16 @@ fn name(kind: DatabaseKind) -> &'static str {
     }
 }
 
-struct Wishes {
+struct Options {
     runs: Vec<String>,
     databases: Vec<DatabaseKind>,
-    /// One storm each.
+    /// One random run each.
     seeds: Vec<u64>,
-    /// Of each storm.
+    /// Faults of each random run.
     faults: u64,
 }
 
-impl Wishes {
+impl Options {
     /// From arguments and environment; the error is a sentence for the user.
     fn read() -> Result<Self, String> {
         let mut runs: Vec<String> = std::env::args().skip(1).collect();
@@ -88,8 +89,8 @@ impl Wishes {
             }
             None => Ok(None),
         };
-        let seeds = number("INSULA_CRASH_SEED")?.map_or((1..=5).collect(), |seed| vec![seed]);
-        let faults = number("INSULA_CRASH_FAULTS")?.unwrap_or(40);
+        let seeds = number("INSULA_CHAOS_SEED")?.map_or((1..=5).collect(), |seed| vec![seed]);
+        let faults = number("INSULA_CHAOS_FAULTS")?.unwrap_or(40);
         let databases = match setting("INSULA_TEST_DATABASE").as_deref() {
             None | Some("") => vec![DatabaseKind::Postgres, DatabaseKind::Sqlite],
             Some("postgres") => vec![DatabaseKind::Postgres],

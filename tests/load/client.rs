@@ -1,4 +1,4 @@
-//! One who asks over connections that stay open, and never asks twice for the same.
+//! An HTTP client with persistent connections and without retries.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,23 +6,23 @@ use insula_tests::PASSWORD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// The projects of the organization that everybody works in.
+/// Path of the projects of the organization `acme`.
 pub(crate) const PROJECTS: &str = "/api/v1/organizations/acme/projects";
 
-/// The time that everybody writes down.
+/// Path of the time entries of the organization `acme`.
 const TIME_ENTRIES: &str = "/api/v1/organizations/acme/time-entries";
 
-/// How long an answer may take until it is none.
+/// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
-pub(crate) struct Person {
+pub(crate) struct LoadClient {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
 }
 
-/// Its status, whether it says when to come again, and its body.
+/// Status, whether there is a `Retry-After` header, and body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) can_wait: bool,
@@ -38,17 +38,17 @@ impl Answer {
     }
 }
 
-impl Person {
-    pub(crate) fn at(base: &str) -> Result<Self, String> {
+impl LoadClient {
+    pub(crate) fn new(base: &str) -> Result<Self, String> {
         Ok(Self { http: http(None)?, base: base.to_owned(), token: None })
     }
 
-    /// The same user from another place, with separate connections.
+    /// The same user at another server, with separate connections.
     pub(crate) fn moved_to(&self, base: &str) -> Result<Self, String> {
         Ok(Self { http: http(None)?, base: base.to_owned(), token: self.token.clone() })
     }
 
-    /// The same person, who comes from this address.
+    /// The same user from this IP address.
     pub(crate) fn from(&self, address: IpAddr) -> Result<Self, String> {
         Ok(Self { http: http(Some(address))?, ..self.clone() })
     }
@@ -59,7 +59,7 @@ impl Person {
     }
 
     /// # Errors
-    /// When no answer came.
+    /// When there is no answer.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -89,7 +89,7 @@ impl Person {
         self.ask(Method::POST, "/api/v1/auth/login", Some(&body)).await
     }
 
-    /// Signs up and in.
+    /// Registers and logs in.
     pub(crate) async fn register(self, email: &str) -> Result<Self, String> {
         let body = json!({ "email": email, "password": PASSWORD });
         self.ask(Method::POST, "/api/v1/auth/register", Some(&body)).await?.expect(201)?;
@@ -103,20 +103,20 @@ impl Person {
         self.ask(Method::POST, "/api/v1/organizations", Some(&body)).await?.expect(201).map(drop)
     }
 
-    /// Makes a project of this code.
-    pub(crate) async fn plan(&self, code: &str) -> Result<(), String> {
+    /// Creates a project with this code.
+    pub(crate) async fn create_project(&self, code: &str) -> Result<(), String> {
         let body = json!({ "code": code, "name": code });
         self.ask(Method::POST, PROJECTS, Some(&body)).await?.expect(201).map(drop)
     }
 
-    /// Writes down an hour with these notes. Everybody is one member here: they all lock the same row.
+    /// Creates a time entry of one hour with these notes. All clients are one member, so they all lock the same row.
     pub(crate) async fn create_time_entry(&self, notes: &str) -> Result<(), String> {
         let (from, to) = ("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
         let body = json!({ "started_at": from, "ended_at": to, "notes": notes });
         self.ask(Method::POST, TIME_ENTRIES, Some(&body)).await?.expect(201).map(drop)
     }
 
-    pub(crate) async fn list(&self) -> Result<(), String> {
+    pub(crate) async fn list_projects(&self) -> Result<(), String> {
         self.get(PROJECTS).await?.expect(200).map(drop)
     }
 }

@@ -1,12 +1,12 @@
-//! Whether every audit log is one chain still, and whole.
+//! Checks that every audit log is one complete chain.
 
 use insula_tests::{TestDatabase, console};
 use reqwest::Method;
 
-use crate::caller::{Answer, Caller};
+use crate::client::{Answer, ChaosClient};
 
-/// The errors in the logs, one sentence each. `founder` becomes a superuser to read all of them.
-pub(crate) async fn audit(database: &TestDatabase, founder: &Caller) -> Vec<String> {
+/// The errors in the logs, one sentence each. `owner` becomes a superuser to read all of them.
+pub(crate) async fn audit(database: &TestDatabase, owner: &ChaosClient) -> Vec<String> {
     let mut faults = Vec::new();
     for (what, sql) in [
         (
@@ -30,28 +30,28 @@ pub(crate) async fn audit(database: &TestDatabase, founder: &Caller) -> Vec<Stri
             faults.push(format!("{number} {what}"));
         }
     }
-    database.execute("UPDATE users SET is_superuser = TRUE WHERE email = 'founder@example.com'").await;
+    database.execute("UPDATE users SET is_superuser = TRUE WHERE email = 'owner@example.com'").await;
     let slugs =
         database.texts("SELECT slug FROM organizations WHERE kind = 'team' ORDER BY created_at").await;
-    // The founder's own is the longest; of the others some.
+    // The owner's own is the longest; of the others some.
     let logs = slugs.iter().take(20).map(|slug| format!("/organizations/{slug}/audit/verify"));
-    let (mut whole, mut events) = (0, 0);
+    let (mut valid, mut events) = (0, 0);
     for path in logs.chain(["/admin/audit/verify".to_owned()]) {
-        match founder.look(&path).await {
-            Answer::Of(200, report) if report["valid"] == true => {
-                whole += 1;
+        match owner.get_as_superuser(&path).await {
+            Answer::Response(200, report) if report["valid"] == true => {
+                valid += 1;
                 events += report["events"].as_u64().unwrap_or_default();
             }
-            Answer::Of(status, report) => faults.push(format!("{path}: {status} {report}")),
-            Answer::Cut => faults.push(format!("{path}: no answer")),
+            Answer::Response(status, report) => faults.push(format!("{path}: {status} {report}")),
+            Answer::NoResponse => faults.push(format!("{path}: no answer")),
         }
     }
-    console::line(&format!("  audit logs: {whole} verified, with {events} events"));
+    console::line(&format!("  audit logs: {valid} verified, with {events} events"));
     faults
 }
 
-impl Caller {
-    async fn look(&self, path: &str) -> Answer {
+impl ChaosClient {
+    async fn get_as_superuser(&self, path: &str) -> Answer {
         self.as_superuser().ask(Method::GET, path, None, None, &[200]).await
     }
 }

@@ -1,4 +1,4 @@
-//! One who asks over HTTP and can live with being cut off.
+//! An HTTP client that accepts lost connections.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,45 +6,45 @@ use insula_tests::{PASSWORD, TestDatabase};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::ledger::Ledger;
+use crate::acknowledged::Acknowledged;
 
 /// What came back.
 pub(crate) enum Answer {
     /// Status and body.
-    Of(u16, Value),
-    /// Nothing: it may or may not have been done.
-    Cut,
+    Response(u16, Value),
+    /// No response: the request may or may not have been processed.
+    NoResponse,
 }
 
 impl Answer {
     pub(crate) fn is(&self, status: u16) -> bool {
-        matches!(self, Self::Of(given, _) if *given == status)
+        matches!(self, Self::Response(given, _) if *given == status)
     }
 }
 
 #[derive(Clone)]
-pub(crate) struct Caller {
+pub(crate) struct ChaosClient {
     http: reqwest::Client,
     base: String,
-    ledger: Arc<Ledger>,
+    acknowledged: Arc<Acknowledged>,
     token: Option<String>,
     is_superuser: bool,
 }
 
-impl Caller {
-    pub(crate) fn new(base: &str, ledger: &Arc<Ledger>) -> Result<Self, String> {
+impl ChaosClient {
+    pub(crate) fn new(base: &str, acknowledged: &Arc<Acknowledged>) -> Result<Self, String> {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
         let http = http.map_err(|error| error.to_string())?;
         Ok(Self {
             http,
             base: format!("{base}/api/v1"),
-            ledger: Arc::clone(ledger),
+            acknowledged: Arc::clone(acknowledged),
             token: None,
             is_superuser: false,
         })
     }
 
-    /// `expected`: what may come besides 503. Anything else is improper, and written down.
+    /// `expected`: what may come besides 503. Any other status is recorded as unexpected.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -58,7 +58,7 @@ impl Caller {
             request = request.bearer_auth(token);
         }
         if self.is_superuser {
-            request = request.header("x-platform-access", "the reckoning");
+            request = request.header("x-platform-access", "chaos test");
         }
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
@@ -66,16 +66,16 @@ impl Caller {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let Ok(response) = request.send().await else { return self.cut() };
+        let Ok(response) = request.send().await else { return self.no_response() };
         let status = response.status().as_u16();
         let can_wait = response.headers().contains_key("retry-after");
-        let Ok(body) = response.bytes().await else { return self.cut() };
+        let Ok(body) = response.bytes().await else { return self.no_response() };
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        self.ledger.answered(status);
+        self.acknowledged.record_status(status);
         if !(expected.contains(&status) || status == 503 && can_wait) {
-            self.ledger.complain(format!("{method} {path}: {status} {body}"));
+            self.acknowledged.record_unexpected(format!("{method} {path}: {status} {body}"));
         }
-        Answer::Of(status, body)
+        Answer::Response(status, body)
     }
 
     /// The same user with the header of platform access.
@@ -83,9 +83,9 @@ impl Caller {
         Self { is_superuser: true, ..self.clone() }
     }
 
-    fn cut(&self) -> Answer {
-        self.ledger.answered(0);
-        Answer::Cut
+    fn no_response(&self) -> Answer {
+        self.acknowledged.record_status(0);
+        Answer::NoResponse
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value, expected: &[u16]) -> Answer {
@@ -93,15 +93,15 @@ impl Caller {
     }
 
     /// Does the program reach its database?
-    pub(crate) async fn is_served(&self) -> bool {
+    pub(crate) async fn can_read(&self) -> bool {
         self.ask(Method::GET, "/users/me", None, None, &[200]).await.is(200)
     }
 
-    /// Registers; the person's id where it was acknowledged.
+    /// Registers; the user's id if it was acknowledged.
     pub(crate) async fn register(&self, email: &str) -> Option<String> {
-        let person = json!({ "email": email, "password": PASSWORD });
-        match self.post("/auth/register", &person, &[201]).await {
-            Answer::Of(201, body) => body["id"].as_str().map(str::to_owned),
+        let credentials = json!({ "email": email, "password": PASSWORD });
+        match self.post("/auth/register", &credentials, &[201]).await {
+            Answer::Response(201, body) => body["id"].as_str().map(str::to_owned),
             _ => None,
         }
     }
@@ -111,20 +111,16 @@ impl Caller {
     ///
     /// # Errors
     /// When that does not work, though nothing is broken yet.
-    pub(crate) async fn founder(
-        &self,
-        database: &TestDatabase,
-        email: &str,
-    ) -> Result<(Self, String), String> {
-        let id = self.register(email).await.ok_or("a founder cannot register")?;
+    pub(crate) async fn owner(&self, database: &TestDatabase, email: &str) -> Result<(Self, String), String> {
+        let id = self.register(email).await.ok_or("the owner cannot register")?;
         database.execute("UPDATE users SET email_verified_at = created_at").await;
-        let person = json!({ "email": email, "password": PASSWORD });
-        match self.post("/auth/login", &person, &[200]).await {
-            Answer::Of(200, body) => {
+        let credentials = json!({ "email": email, "password": PASSWORD });
+        match self.post("/auth/login", &credentials, &[200]).await {
+            Answer::Response(200, body) => {
                 let token = body["access_token"].as_str().map(str::to_owned);
                 Ok((Self { token, ..self.clone() }, id))
             }
-            _ => Err("a founder cannot log in".to_owned()),
+            _ => Err("the owner cannot log in".to_owned()),
         }
     }
 }
