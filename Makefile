@@ -10,7 +10,7 @@ LLVM_COV := 0.9.1
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help run test test-crash test-edge fuzz bench scale coverage lint fmt openapi env-example clean reset
+.PHONY: help run test test-chaos test-load fuzz bench scale coverage lint fmt openapi env-example clean reset
 
 help: ## List all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,17 +27,17 @@ test: ## Run all tests on SQLite and on PostgreSQL; starts the servers it needs
 		echo "The same tests on PostgreSQL:"; \
 		INSULA_TEST_DATABASE=postgres cargo test --workspace --lib --test api'
 
-test-crash: ## Kill processes at random under load and count the results: five seeds per database, then the long trials
+test-chaos: ## Kill processes at random under load and count the results: five seeds per database, then the long scenarios
 	cargo build --workspace
-	$(TARGET)/debug/crash
+	$(TARGET)/debug/chaos
 
 fuzz: ## Run schemathesis against the API, as an owner and as a superuser, for INSULA_FUZZ_SECONDS (1500)
 	cargo build --workspace
 	$(TARGET)/debug/fuzz
 
-test-edge: ## Test restarts under load, overload, idle connections and many logins, with a release build
+test-load: ## Test restarts under load, overload, idle connections and many logins, with a release build
 	cargo build --release --workspace
-	$(TARGET)/release/edge
+	$(TARGET)/release/load
 
 bench: ## Measure e-mails per second, time until a job starts, and the cost of jobs and audit events: docs/performance.md
 	cargo build --release --workspace

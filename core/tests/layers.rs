@@ -133,7 +133,7 @@ fn each_crate_is_named_in_its_own_room_alone() {
     let rooms: &[(&str, &[&str], &[&str])] = &[
         (
             "sqlx",
-            &["core/src/storage/db/", "tests/src/vault.rs", "tests/src/"],
+            &["core/src/storage/db/", "tests/src/database.rs", "tests/src/"],
             &["core/src", "api/src", "worker/src", "tests"],
         ),
         ("sea_query_sqlx", &["core/src/storage/db/"], &["core/src", "api/src", "worker/src"]),

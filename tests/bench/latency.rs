@@ -1,5 +1,4 @@
-//! How long a job waits for a worker that has little to do: from the instant at which the transaction began that asked for
-//! it, until a hand has taken it, and until the mail server has its mail. Each of these is more than what it stands for:
+//! How long a job waits for a worker that has little to do: from the start of the transaction that enqueued it, until a worker has claimed it, and until the mail server has its mail. Each of these is more than what it stands for:
 //! the wait from the commit to the start.
 
 use std::{
@@ -10,93 +9,92 @@ use std::{
 
 use chrono::{DateTime, ParseError};
 use insula_tests::{
-    Database, Dice, Plan,
-    figures::{milliseconds, quantile},
-    screen,
+    ClusterConfig, DatabaseKind, TestRng, console,
+    stats::{milliseconds, quantile},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::stand::{self, FOUNDER, Stand};
+use crate::setup::{self, OWNER, Setup};
 
 /// Of one round, one in ten milliseconds.
 const JOBS: usize = 800;
 const GAP: Duration = Duration::from_millis(10);
 
-/// Of each stand.
+/// Rounds of each setup.
 const ROUNDS: usize = 2;
 
 /// How long the last job of a round may wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a worker says of each job that it begins.
-const LOG: &str = "warn,insula_worker::handle=debug";
+const LOG: &str = "warn,insula_worker::job_handler=debug";
 
-/// What was seen of one stand.
+/// Measurements of one setup.
 #[derive(Default)]
-struct Seen {
+struct Latencies {
     /// How long the load took.
     loaded: Duration,
     begun: Vec<Duration>,
     accepted: Vec<Duration>,
 }
 
-/// In turns, in an order of chance.
-pub(crate) async fn measure(dice: &mut Dice) -> Result<(), String> {
-    screen::title(&format!(
+/// Measures the setups in turns, in random order.
+pub(crate) async fn measure(rng: &mut TestRng) -> Result<(), String> {
+    console::title(&format!(
         "{} jobs a second: from the beginning of the transaction",
         1000 / GAP.as_millis()
     ));
-    let mut stands = Vec::new();
-    for (name, plan) in [
-        ("PostgreSQL, worker beside it, Redis", stand::told()),
-        ("PostgreSQL, worker beside it", stand::untold()),
-        ("PostgreSQL, worker inside", stand::embedded(Database::Postgres)),
-        ("SQLite, worker inside", stand::embedded(Database::Sqlite)),
+    let mut setups = Vec::new();
+    for (name, config) in [
+        ("PostgreSQL, worker beside it, Redis", setup::with_redis()),
+        ("PostgreSQL, worker beside it", setup::without_redis()),
+        ("PostgreSQL, worker inside", setup::embedded(DatabaseKind::Postgres)),
+        ("SQLite, worker inside", setup::embedded(DatabaseKind::Sqlite)),
     ] {
-        screen::passing(&format!("starting {name}"));
-        let stand = Stand::start(name, Plan { log: LOG, ..plan }).await?;
-        stands.push((Arc::new(stand), Seen::default()));
+        console::progress(&format!("starting {name}"));
+        let setup = Setup::start(name, ClusterConfig { log: LOG, ..config }).await?;
+        setups.push((Arc::new(setup), Latencies::default()));
     }
     for number in 1..=ROUNDS {
-        let mut order: Vec<_> = stands.iter_mut().collect();
-        dice.shuffle(&mut order);
-        for (stand, seen) in order {
-            screen::passing(&format!("{}, round {number} of {ROUNDS}", stand.name));
-            seen.loaded += load(stand, number, dice.clone()).await?;
+        let mut order: Vec<_> = setups.iter_mut().collect();
+        rng.shuffle(&mut order);
+        for (setup, latencies) in order {
+            console::progress(&format!("{}, round {number} of {ROUNDS}", setup.name));
+            latencies.loaded += load(setup, number, rng.clone()).await?;
         }
     }
     let mut rows = Vec::new();
-    for (stand, seen) in &mut stands {
-        look(stand, seen).await?;
-        rows.push(row(stand.name, seen));
+    for (setup, latencies) in &mut setups {
+        collect_latencies(setup, latencies).await?;
+        rows.push(row(setup.name, latencies));
     }
     let head = ["ms", "jobs/s", "begun p50", "p99", "longest", "accepted p50", "p99", "longest"];
-    screen::table(&head, &rows);
+    console::table(&head, &rows);
     Ok(())
 }
 
-/// As many people as there are jobs forget their passwords: nothing that is asked costs less and sends a mail.
-async fn load(stand: &Arc<Stand>, number: usize, mut dice: Dice) -> Result<Duration, String> {
+/// Requests a password reset for as many users as there are jobs: the cheapest request that sends an e-mail.
+async fn load(setup: &Arc<Setup>, number: usize, mut rng: TestRng) -> Result<Duration, String> {
     let name = format!("round{number}-");
-    stand.vault.populate(FOUNDER, &name, JOBS).await;
+    setup.database.insert_users(OWNER, &name, JOBS).await;
     let (mut asked, from) = (JoinSet::new(), Instant::now());
     let mut next = tokio::time::Instant::now();
-    for person in 1..=JOBS {
+    for number in 1..=JOBS {
         tokio::time::sleep_until(next).await;
-        // Nobody waits for the answer to another.
-        next += 2 * GAP * u32::try_from(dice.throw(1000)).unwrap_or_default() / 1000;
-        let (stand, body) = (Arc::clone(stand), json!({ "email": format!("{name}{person}@example.com") }));
-        asked.spawn(async move { stand.post("/auth/password/forgot", body).await });
+        // No request waits for the answer to another.
+        next += 2 * GAP * u32::try_from(rng.below(1000)).unwrap_or_default() / 1000;
+        let (setup, body) = (Arc::clone(setup), json!({ "email": format!("{name}{number}@example.com") }));
+        asked.spawn(async move { setup.post("/auth/password/forgot", body).await });
     }
     let loaded = from.elapsed();
     while let Some(answer) = asked.join_next().await {
         answer.map_err(|error| error.to_string())??;
     }
     let from = Instant::now();
-    while stand.vault.scalar("SELECT count(*) FROM outbox WHERE state = 'pending'").await > 0 {
-        if from.elapsed() > PATIENCE {
-            return Err(format!("{}: jobs still wait after {PATIENCE:?}", stand.name));
+    while setup.database.scalar("SELECT count(*) FROM outbox WHERE state = 'pending'").await > 0 {
+        if from.elapsed() > TIMEOUT {
+            return Err(format!("{}: jobs still wait after {TIMEOUT:?}", setup.name));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -104,35 +102,35 @@ async fn load(stand: &Arc<Stand>, number: usize, mut dice: Dice) -> Result<Durat
 }
 
 /// Puts together what the database, the worker's log and the mail server know of each job.
-async fn look(stand: &Stand, seen: &mut Seen) -> Result<(), String> {
-    let id = stand.vault.hex("id");
+async fn collect_latencies(setup: &Setup, latencies: &mut Latencies) -> Result<(), String> {
+    let id = setup.database.hex("id");
     let query = format!(
         "SELECT {id} || ' ' || CAST(created_at AS TEXT) FROM outbox WHERE kind = 'send_password_reset'"
     );
-    let jobs = stand.vault.texts(&query).await;
-    let begun = begun(stand).await?;
-    let mut deliveries = stand.stage.deliveries.lock().await;
+    let jobs = setup.database.texts(&query).await;
+    let begun = begun(setup).await?;
+    let mut fake_smtp = setup.cluster.fake_smtp.lock().await;
     let accepted: HashMap<&str, i64> =
-        deliveries.look().iter().map(|delivery| (&*delivery.job, delivery.accepted_at)).collect();
+        fake_smtp.refresh().iter().map(|delivery| (&*delivery.job, delivery.accepted_at)).collect();
     for job in &jobs {
         let (id, asked) = job.split_once(' ').ok_or("a job without an instant")?;
         let asked = instant(asked).map_err(|error| format!("{asked:?}: {error}"))?;
         let (Some(begun), Some(accepted)) = (begun.get(id), accepted.get(id)) else {
-            return Err(format!("{}: nobody knows when {id} was done", stand.name));
+            return Err(format!("{}: no time is known for the job {id}", setup.name));
         };
         let since = |at: i64| Duration::from_micros(u64::try_from(at - asked).unwrap_or_default());
-        seen.begun.push(since(*begun));
-        seen.accepted.push(since(*accepted));
+        latencies.begun.push(since(*begun));
+        latencies.accepted.push(since(*accepted));
     }
     match jobs.len() == JOBS * ROUNDS {
         true => Ok(()),
-        false => Err(format!("{}: {} jobs of {}", stand.name, jobs.len(), JOBS * ROUNDS)),
+        false => Err(format!("{}: {} jobs of {}", setup.name, jobs.len(), JOBS * ROUNDS)),
     }
 }
 
 /// When the worker took each job, by its log.
-async fn begun(stand: &Stand) -> Result<HashMap<String, i64>, String> {
-    let worker = stand.stage.workers.first().unwrap_or(&stand.stage.api).lock().await;
+async fn begun(setup: &Setup) -> Result<HashMap<String, i64>, String> {
+    let worker = setup.cluster.workers.first().unwrap_or(&setup.cluster.api).lock().await;
     let log = std::fs::read_to_string(worker.log()).map_err(|error| error.to_string())?;
     let line = |line: &str| {
         let at = instant(line.split_whitespace().next()?).ok()?;
@@ -148,10 +146,10 @@ fn instant(text: &str) -> Result<i64, ParseError> {
     Ok(DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f%#z")?.timestamp_micros())
 }
 
-fn row(name: &str, seen: &Seen) -> Vec<String> {
-    let rate = seen.begun.len() as f64 / seen.loaded.as_secs_f64();
+fn row(name: &str, latencies: &Latencies) -> Vec<String> {
+    let rate = latencies.begun.len() as f64 / latencies.loaded.as_secs_f64();
     let mut row = vec![name.to_owned(), format!("{rate:.0}")];
-    for times in [&seen.begun, &seen.accepted] {
+    for times in [&latencies.begun, &latencies.accepted] {
         row.extend([0.5, 0.99, 1.0].map(|part| milliseconds(quantile(times, part))));
     }
     row

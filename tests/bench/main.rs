@@ -1,42 +1,43 @@
-//! `bench [mails] [latency]`: how many mails a second, and how soon a job is begun. Without words, both.
+//! `bench [mails] [latency]`: e-mails per second, and the time until a job starts. Without arguments, both.
 //!
-//! Starts everything itself, the servers and the mail server too, and ends only that: all of it shares the machine with
-//! what is measured. Ends with 0 when everything was measured, whatever came of it, 1 when something could not be, 64 when
-//! it is not understood.
+//! It starts all processes itself and ends no others. All of them share the machine with what is measured. Exit code: 0 when
+//! everything was measured, 1 when something could not be, 64 when the arguments are not valid.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "what a program says that was not understood or cannot go on")]
+#![expect(clippy::print_stderr, reason = "complaints about arguments and failures")]
 
 mod latency;
 mod mails;
-mod stand;
+mod setup;
 
 use std::{process::ExitCode, time::Instant};
 
-use insula_tests::{Dice, screen};
+use insula_tests::{TestRng, console};
 
 const RUNS: [&str; 2] = ["mails", "latency"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let wishes: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = wishes.iter().find(|wish| !RUNS.contains(&wish.as_str())) {
+    let requested: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = requested.iter().find(|request| !RUNS.contains(&request.as_str())) {
         eprintln!("bench: {unknown:?} is none of {}", RUNS.join(", "));
         return 64.into();
     }
     let from = Instant::now();
-    screen::line(&format!("{}, {}", machine(), load()));
-    let mut dice = Dice::new(1);
-    for run in RUNS.iter().filter(|run| wishes.is_empty() || wishes.iter().any(|wish| wish == *run)) {
+    console::line(&format!("{}, {}", machine(), load()));
+    let mut rng = TestRng::new(1);
+    for run in
+        RUNS.iter().filter(|run| requested.is_empty() || requested.iter().any(|request| request == *run))
+    {
         let measured = match *run {
-            "mails" => mails::measure(&mut dice).await,
-            _ => latency::measure(&mut dice).await,
+            "mails" => mails::measure(&mut rng).await,
+            _ => latency::measure(&mut rng).await,
         };
         if let Err(reason) = measured {
             eprintln!("bench: {run} could not be measured: {reason}");
             return ExitCode::FAILURE;
         }
     }
-    screen::line(&format!("\n{} s, {}", from.elapsed().as_secs(), load()));
+    console::line(&format!("\n{} s, {}", from.elapsed().as_secs(), load()));
     ExitCode::SUCCESS
 }
 

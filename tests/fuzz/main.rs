@@ -17,7 +17,7 @@ use std::{
 };
 
 use environment::Environment;
-use insula_tests::{Process, Server, screen, setting};
+use insula_tests::{Process, Server, console, setting};
 use measure::Measure;
 
 /// All at the same time, each by a name, as an operator or not, with these phases. What follows from an answer has a pass of its
@@ -40,7 +40,7 @@ const STRANGERS: u64 = 5;
 const WARM: Duration = Duration::from_secs(300);
 
 /// What tests allow a machine that is busy with other things, beyond what was asked for.
-const PATIENCE: Duration = Duration::from_secs(900);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     match fuzz(&environment, Duration::from_secs(seconds), seed).await {
         Ok(findings) if findings.is_empty() => 0.into(),
         Ok(findings) => {
-            findings.iter().for_each(|finding| screen::line(finding));
+            findings.iter().for_each(|finding| console::line(finding));
             1.into()
         }
         Err(sentence) => {
@@ -82,11 +82,11 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
     let builder = Server::builder().env("RUST_LOG", "error").env("INSULA_OPS_BIND", "127.0.0.1:0");
     // Sessions must not end because of many logins or slow clients.
     let builder = builder.env("INSULA_MAX_SESSIONS", "1000").env("INSULA_ACCESS_TOKEN_TTL", "7200");
-    let (server, _) = builder.start_with_operator().await;
-    let ops = server.operations().await;
-    screen::title(&format!("Schemathesis for {} s, seed {seed}", time.as_secs()));
+    let (server, _) = builder.start_with_superuser().await;
+    let ops = server.ops_client().await;
+    console::title(&format!("Schemathesis for {} s, seed {seed}", time.as_secs()));
     let mut passes = Vec::new();
-    for (name, operator, phases) in PASSES {
+    for (name, superuser, phases) in PASSES {
         let report = environment.folder.join(format!("{name}.txt"));
         let file = File::create(&report).map_err(|error| format!("{}: {error}", report.display()))?;
         let mut command = environment.schemathesis();
@@ -94,8 +94,8 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
         command.args(["--max-time", &time.as_secs().to_string(), "--seed", &seed.to_string()]);
         command.args(["--phases", phases]);
         command.env("INSULA_FUZZ_URL", server.url("")).env("INSULA_FUZZ_PASS", name);
-        match operator {
-            true => command.env("INSULA_FUZZ_OPERATOR", Server::OPERATOR),
+        match superuser {
+            true => command.env("INSULA_FUZZ_OPERATOR", Server::SUPERUSER),
             // The user would only get 403.
             false => command.args(["--exclude-path-regex", "/admin/"]),
         };
@@ -110,7 +110,7 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
         if warm.is_none() && from.elapsed() >= WARM.min(time / 2) {
             warm = Some(Measure::take(&server, &ops).await);
         }
-        if from.elapsed() > time + PATIENCE {
+        if from.elapsed() > time + TIMEOUT {
             findings.push(format!("schemathesis does not end: it still runs after {:?}", from.elapsed()));
             break;
         }
@@ -119,7 +119,7 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
         let report = std::fs::read_to_string(report).unwrap_or_default();
         let is_sound = process.ended().is_some_and(|status| status.success());
         if is_sound {
-            screen::line(&format!("As {name}: nothing was found."));
+            console::line(&format!("As {name}: nothing was found."));
         } else {
             findings.push(format!("As {name}:\n{report}"));
         }
@@ -151,7 +151,7 @@ fn judge(warm: Option<&Measure>, end: &Measure) -> Vec<String> {
     let Some(warm) = warm else { return findings };
     let grown = end.memory.saturating_sub(warm.memory);
     let requests = end.requests().saturating_sub(warm.requests());
-    screen::line(&format!("{} MiB more than {requests} requests before.", grown >> 20));
+    console::line(&format!("{} MiB more than {requests} requests before.", grown >> 20));
     if grown > GROWTH {
         findings.push(format!("the memory of the server grew by {} MiB", grown >> 20));
     }

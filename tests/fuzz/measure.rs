@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use insula_tests::{Client, Server, screen};
+use insula_tests::{Client, Server, console};
 
 /// What was answered up to some moment, and what the server needed for it.
 pub(crate) struct Measure {
@@ -44,8 +44,12 @@ impl Measure {
     pub(crate) fn show(&self) {
         let classes = (2..=5).map(|class| format!("{} of {class}xx", self.requests_of(class)));
         let classes = classes.collect::<Vec<_>>().join(", ");
-        screen::line(&format!("{} requests: {classes}; {} MiB resident", self.requests(), self.memory >> 20));
+        console::line(&format!(
+            "{} requests: {classes}; {} MiB resident",
+            self.requests(),
+            self.memory >> 20
+        ));
         let statuses = self.statuses.iter().map(|(status, count)| format!("{status}: {count}"));
-        screen::line(&format!("  {}", statuses.collect::<Vec<_>>().join(", ")));
+        console::line(&format!("  {}", statuses.collect::<Vec<_>>().join(", ")));
     }
 }

@@ -11,7 +11,7 @@ mod ratios;
 
 use std::{process::ExitCode, time::Instant};
 
-use insula_tests::{screen, setting};
+use insula_tests::{console, setting};
 
 const RUNS: [&str; 2] = ["memory", "ratios"];
 
@@ -39,10 +39,10 @@ async fn main() -> ExitCode {
             unknown => vec![format!("nobody runs {unknown}")],
         };
         for fault in faults {
-            screen::line(&format!("  FAILED: {fault}"));
+            console::line(&format!("  FAILED: {fault}"));
             failures.push(fault);
         }
     }
-    screen::title(&format!("{} failures in {} s", failures.len(), from.elapsed().as_secs()));
+    console::title(&format!("{} failures in {} s", failures.len(), from.elapsed().as_secs()));
     u8::from(!failures.is_empty()).into()
 }

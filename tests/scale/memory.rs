@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use insula_tests::{Server, screen};
+use insula_tests::{Server, console};
 use serde_json::json;
 
 const ACME: &str = "/api/v1/organizations/acme";
@@ -13,19 +13,19 @@ const MEBIBYTE: u64 = 1024 * 1024;
 
 /// Exports so many entries in each format; gives what did not hold.
 pub(crate) async fn run(rows: usize) -> Vec<String> {
-    screen::title(&format!("The memory of an export of {rows} time entries"));
+    console::title(&format!("The memory of an export of {rows} time entries"));
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
-    ada.found("acme").await;
+    ada.create_organization("acme").await;
     let project = json!({ "code": "ENGINE", "name": "Engine" });
     let project = ada.post(&format!("{ACME}/projects"), project).await.expect(201);
     let project = project["id"].as_str().expect("an id").to_owned();
-    let vault = server.vault().await;
-    let member = vault.member_id("acme", "ada@example.com").await;
+    let database = server.database().await;
+    let member = database.member_id("acme", "ada@example.com").await;
     let from = Instant::now();
-    vault.toil("acme", (&member, &project), rows).await;
-    vault.execute("ANALYZE").await;
-    screen::line(&format!("  planted in {} s", from.elapsed().as_secs()));
+    database.insert_many_time_entries("acme", (&member, &project), rows).await;
+    database.execute("ANALYZE").await;
+    console::line(&format!("  planted in {} s", from.elapsed().as_secs()));
     let mut faults = Vec::new();
     let mut table = Vec::new();
     for format in ["csv", "jsonl"] {
@@ -33,7 +33,7 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
         // What is made once, such as statements, is there before.
         ada.get(&format!("{path}?to=2020-01-02T00:00:00Z")).await;
         let before = server.memory();
-        if !server.forget_peak() {
+        if !server.reset_peak_memory() {
             faults.push(format!("{format}: the system does not tell the peak of a while"));
         }
         let from = Instant::now();
@@ -69,7 +69,7 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
             .to_vec(),
         );
     }
-    screen::table(&["format", "MiB sent", "s", "MiB before", "at most", "after", "growth"], &table);
+    console::table(&["format", "MiB sent", "s", "MiB before", "at most", "after", "growth"], &table);
     faults
 }
 

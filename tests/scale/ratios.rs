@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Client, Server, Vault, Workplace, figures, screen};
+use insula_tests::{Client, Server, TestDatabase, TestEnv, console, stats};
 use serde_json::json;
 
 const ACME: &str = "/api/v1/organizations/acme";
@@ -21,35 +21,35 @@ const RATIO: f64 = 1.3;
 struct Beside {
     server: Server,
     ada: Client,
-    vault: Vault,
+    database: TestDatabase,
     deep: String,
 }
 
 impl Beside {
     async fn start(organizations: usize, foreign: usize) -> Self {
         let from = Instant::now();
-        let workplace = Workplace::new().await;
+        let env = TestEnv::new().await;
         let (organizations, entries) = (organizations.to_string(), foreign.to_string());
         let load = ["seed", "load", "--organizations", &organizations, "--entries", &entries];
-        let output = workplace.insula(&load, &[]);
+        let output = env.insula(&load, &[]);
         assert!(output.status.success(), "seed load: {}", String::from_utf8_lossy(&output.stderr));
         let unlimited = [("INSULA_LIMIT_READ", "1000000/min"), ("INSULA_LIMIT_ADDRESS", "1000000/min")];
         let builder = unlimited
             .into_iter()
-            .fold(Server::builder().workplace(&workplace), |server, (key, value)| server.env(key, value));
+            .fold(Server::builder().test_env(&env), |server, (key, value)| server.env(key, value));
         let server = builder.start().await;
         let ada = server.client().register("ada@example.com").await;
-        ada.found("acme").await;
+        ada.create_organization("acme").await;
         let project = json!({ "code": "ENGINE", "name": "Engine" });
         let project = ada.post(&format!("{ACME}/projects"), project).await.expect(201);
         let project = project["id"].as_str().expect("an id").to_owned();
-        let vault = server.vault().await;
-        let member = vault.member_id("acme", "ada@example.com").await;
-        vault.toil("acme", (&member, &project), OWN).await;
-        vault.execute("ANALYZE").await;
+        let database = server.database().await;
+        let member = database.member_id("acme", "ada@example.com").await;
+        database.insert_many_time_entries("acme", (&member, &project), OWN).await;
+        database.execute("ANALYZE").await;
         let deep = deep(&ada).await;
-        screen::line(&format!("  beside {foreign} rows of others: ready in {} s", from.elapsed().as_secs()));
-        Self { server, ada, vault, deep }
+        console::line(&format!("  beside {foreign} rows of others: ready in {} s", from.elapsed().as_secs()));
+        Self { server, ada, database, deep }
     }
 
     /// What is asked, and where.
@@ -81,9 +81,9 @@ impl Beside {
 
     /// How often the table of entries was read from end to end, as the database counts; `None`: it does not.
     async fn scans(&self) -> Option<i64> {
-        let Vault::Postgres(_) = self.vault else { return None };
+        let TestDatabase::Postgres(_) = self.database else { return None };
         let counted = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'time_entries'";
-        Some(self.vault.scalar(counted).await)
+        Some(self.database.scalar(counted).await)
     }
 }
 
@@ -100,7 +100,9 @@ async fn deep(ada: &Client) -> String {
 
 /// Compares; gives what did not hold.
 pub(crate) async fn run(rows: usize) -> Vec<String> {
-    screen::title(&format!("An organization of {OWN} time entries, beside 1000 and beside {rows} of others"));
+    console::title(&format!(
+        "An organization of {OWN} time entries, beside 1000 and beside {rows} of others"
+    ));
     let few = Beside::start(10, 1_000).await;
     let many = Beside::start(1_000, rows).await;
     let (mut faults, mut table) = (Vec::new(), Vec::new());
@@ -108,7 +110,7 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
     for ((what, of_few), (_, of_many)) in few.requests().into_iter().zip(many.requests()) {
         let (mut little, mut much) = (Vec::new(), Vec::new());
         for turn in 0..TIMES {
-            screen::passing(&format!("{what}: {turn} of {TIMES}"));
+            console::progress(&format!("{what}: {turn} of {TIMES}"));
             // Neither is always the first.
             if turn % 2 == 0 {
                 little.push(few.ask(&of_few).await);
@@ -118,19 +120,19 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
                 little.push(few.ask(&of_few).await);
             }
         }
-        let (little, much) = (figures::quantile(&little, 0.5), figures::quantile(&much, 0.5));
+        let (little, much) = (stats::quantile(&little, 0.5), stats::quantile(&much, 0.5));
         let ratio = much.as_secs_f64() / little.as_secs_f64();
         if ratio > RATIO {
             faults.push(format!("{what} costs {ratio:.2} times as much beside {rows} rows, and may {RATIO}"));
         }
         let ratio = format!("{ratio:.2} <= {RATIO}");
-        table.push(vec![what.to_owned(), figures::milliseconds(little), figures::milliseconds(much), ratio]);
+        table.push(vec![what.to_owned(), stats::milliseconds(little), stats::milliseconds(much), ratio]);
     }
-    screen::table(&["median of a request, ms", "beside few", "beside many", "ratio"], &table);
+    console::table(&["median of a request, ms", "beside few", "beside many", "ratio"], &table);
     // The database counts when the connections are idle.
     tokio::time::sleep(Duration::from_secs(2)).await;
     if let Some((before, after)) = before.zip(many.scans().await) {
-        screen::line(&format!("  time_entries was read from end to end {} times", after - before));
+        console::line(&format!("  time_entries was read from end to end {} times", after - before));
         if after != before {
             faults.push(format!("time_entries was read from end to end {} times", after - before));
         }

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-use crate::contract;
+use crate::openapi_contract;
 
 /// The password of everybody who registers here: long, and in no list of leaked ones.
 pub const PASSWORD: &str = "Quartz-lantern-47-meadow";
@@ -23,7 +23,7 @@ pub struct Client {
     organization: Option<String>,
 }
 
-/// What [`Client::found`] made.
+/// What [`Client::create_organization`] made.
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// Its id, a UUID.
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Makes an organization of which the caller is the owner.
-    pub async fn found(&self, slug: &str) -> Organization {
+    pub async fn create_organization(&self, slug: &str) -> Organization {
         let body =
             self.post("/api/v1/organizations", json!({ "name": slug, "slug": slug })).await.expect(201);
         let text = |key: &str| body[key].as_str().unwrap_or_else(|| panic!("no {key} in {body}")).to_owned();
@@ -181,7 +181,7 @@ impl Request {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.unwrap_or_else(|error| panic!("{sent}\n{status}\n{error:?}"));
         let reply = Reply { status, headers, body: body.into(), sent };
-        if let Some(fault) = contract::broken(self.method.as_str(), &self.path, &reply) {
+        if let Some(fault) = openapi_contract::violation(self.method.as_str(), &self.path, &reply) {
             reply.fail(&fault);
         }
         reply
@@ -212,7 +212,7 @@ impl Reply {
     /// What the answer tells, whichever request it answers: its status and, where it is JSON, its body without the request's
     /// own names.
     #[track_caller]
-    pub fn told(&self) -> (u16, Value) {
+    pub fn outcome(&self) -> (u16, Value) {
         let is_json = self.header("content-type").is_some_and(|kind| {
             kind.starts_with("application/json") || kind.starts_with("application/problem+json")
         });

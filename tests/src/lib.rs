@@ -1,56 +1,45 @@
-//! Presses the doors a user can press: starts the real program and speaks HTTP with it.
+//! The test harness: starts the real program and talks HTTP to it.
 //!
-//! Knows no crate of the product. Only [`Vault`] opens a database.
+//! It uses no crate of the product. Only [`TestDatabase`] opens a database.
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::print_stderr,
-    reason = "this is what a test and its runner tell the one who waits for them"
-)]
+#![expect(clippy::print_stderr, reason = "output for the person who runs the tests")]
 
-mod acme;
 mod browser;
 mod client;
-mod contract;
-mod crowd;
-mod demo;
-mod dice;
-mod document;
-pub mod figures;
-mod guest;
-mod guild;
+mod cluster;
+mod concurrency;
+pub mod console;
+mod database;
+mod fake_smtp;
+pub mod fixtures;
 mod inbox;
-mod planted;
-mod postbox;
+mod openapi;
+mod openapi_contract;
 mod process;
-mod raw;
-mod relay;
-pub mod screen;
+mod raw_http;
+mod rng;
 mod server;
 pub mod services;
-mod shared;
-mod stage;
-mod standing;
-mod tampering;
-mod template;
-mod vault;
-pub mod worked;
-mod workplace;
+mod shared_server;
+pub mod stats;
+mod tcp_proxy;
+mod test_env;
 
-pub use acme::Acme;
 pub use browser::{Browser, set_cookies};
 pub use client::{Client, Organization, PASSWORD, Reply, Request};
-pub use crowd::{eventually, together};
-pub use demo::Demo;
-pub use dice::Dice;
-pub use document::Operation;
-pub use guild::{Guild, id};
+pub use cluster::{
+    BackingServices, ClusterConfig, DatabaseKind, Delivery, FakeSmtpProcess, InsulaProcess, POLL_INTERVAL,
+    TestCluster,
+};
+pub use concurrency::{concurrently, eventually};
+pub use database::{HeldTransaction, TestDatabase};
+pub use fake_smtp::{FakeSmtp, FaultMode, Mail};
+pub use fixtures::{DemoFixture, JobFixture, JobOwner, OrgFixture, OrgWithOwner, UNKNOWN_KIND, id};
 pub use inbox::Inbox;
-pub use planted::{Planted, UNKNOWN_KIND, Whose};
-pub use postbox::{Mail, Mood, Postbox};
+pub use openapi::Operation;
 pub use process::Process;
-pub use relay::Relay;
+pub use rng::TestRng;
 pub use server::{Builder, Server};
-pub use shared::{SharedServer, unique};
-pub use stage::{Database, Deliveries, Delivery, LOOK, Plan, Program, Servers, Stage};
-pub use vault::{Held, Vault};
-pub use workplace::{Workplace, binary, in_database, insula, redis, setting};
+pub use shared_server::{SharedServer, unique};
+pub use tcp_proxy::TcpProxy;
+pub use test_env::{TestEnv, binary, in_database, insula, redis, setting};

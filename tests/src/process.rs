@@ -9,18 +9,18 @@ use std::{
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 /// How long a program may take to end after it was asked to.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running program; when dropped it is asked to end, and killed when it does not.
 pub struct Process {
     child: Child,
-    farewell: &'static str,
+    stop_signal: &'static str,
 }
 
 impl Process {
-    /// Starts `command`; `farewell` is the signal (`TERM`, `QUIT`, `KILL`) that asks it to end.
-    pub fn start(command: &mut Command, farewell: &'static str) -> std::io::Result<Self> {
-        Ok(Self { child: command.spawn()?, farewell })
+    /// Starts `command`; `stop_signal` is the signal (`TERM`, `QUIT`, `KILL`) that asks it to end.
+    pub fn start(command: &mut Command, stop_signal: &'static str) -> std::io::Result<Self> {
+        Ok(Self { child: command.spawn()?, stop_signal })
     }
 
     /// The pipes, where the command asked for some.
@@ -66,12 +66,12 @@ impl Drop for Process {
         if self.ended().is_some() {
             return;
         }
-        if self.farewell == "KILL" {
+        if self.stop_signal == "KILL" {
             return self.kill();
         }
         drop(self.child.stdin.take());
-        self.signal(self.farewell);
-        if self.wait(PATIENCE).is_none() {
+        self.signal(self.stop_signal);
+        if self.wait(TIMEOUT).is_none() {
             self.kill();
         }
     }
@@ -107,7 +107,7 @@ pub(crate) fn memory(pid: u32, name: &str) -> Option<u64> {
 }
 
 /// Lets the system count `VmHWM` of a process anew from what it has now (`proc_pid_clear_refs(5)`).
-pub(crate) fn forget_peak(pid: u32) -> bool {
+pub(crate) fn reset_peak_memory(pid: u32) -> bool {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
 }
 

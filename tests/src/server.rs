@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    Client, PASSWORD, Postbox, Vault, Workplace, crowd::eventually, process, process::Process, services,
-    shared, workplace::cheap_passwords,
+    Client, FakeSmtp, PASSWORD, TestDatabase, TestEnv, concurrency::eventually, process, process::Process,
+    services, shared_server, test_env::cheap_passwords,
 };
 
 /// What the program prints when it is ready, followed by its address.
@@ -23,10 +23,10 @@ const OPS: &str = "Insula's ops port is ";
 
 /// On a machine that does much else a database is waited for longer than for the 2 s that people wait. Tests about who waits
 /// too long set it.
-const PATIENT: (&str, &str) = ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "20");
+const ACQUIRE_TIMEOUT: (&str, &str) = ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "20");
 
 /// How long it may take to be ready, and to end after SIGTERM.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The real program on a port of its own; killed when dropped, and its output shown when the test has failed.
 pub struct Server {
@@ -34,18 +34,18 @@ pub struct Server {
     url: String,
     stdout: Capture,
     stderr: Capture,
-    workplace: Workplace,
-    postbox: Option<Arc<Postbox>>,
+    env: TestEnv,
+    fake_smtp: Option<Arc<FakeSmtp>>,
 }
 
 /// How a server is to be started.
 #[derive(Default)]
 pub struct Builder {
-    workplace: Option<Workplace>,
+    env: Option<TestEnv>,
     arguments: Vec<String>,
     envs: Vec<(String, String)>,
     has_mail: bool,
-    ends_with_us: bool,
+    ends_with_parent: bool,
 }
 
 impl Builder {
@@ -55,7 +55,7 @@ impl Builder {
         self
     }
 
-    /// Uses another database than that of the workplace; `Server::vault` does not follow.
+    /// Uses another database than that of the environment; `Server::database` does not follow.
     pub fn database_url(self, url: &str) -> Self {
         self.env("DATABASE_URL", url)
     }
@@ -84,51 +84,55 @@ impl Builder {
     }
 
     /// For one that is never dropped: it ends with this process.
-    pub(crate) fn until_we_end(mut self) -> Self {
-        self.ends_with_us = true;
+    pub(crate) fn until_parent_exits(mut self) -> Self {
+        self.ends_with_parent = true;
         self
     }
 
     /// Serves what lies in this place, instead of in a new one.
-    pub fn workplace(mut self, workplace: &Workplace) -> Self {
-        self.workplace = Some(workplace.clone());
+    pub fn test_env(mut self, env: &TestEnv) -> Self {
+        self.env = Some(env.clone());
         self
     }
 
     /// Starts the program and waits until it listens; panics with its output when it does not.
     pub async fn start(mut self) -> Server {
-        let mut postbox = None;
+        let mut fake_smtp = None;
         if self.has_mail {
-            let started = Postbox::start().await;
+            let started = FakeSmtp::start().await;
             let url = format!("smtp://user:hunter2@{}", started.address());
             self.envs.push(("INSULA_SMTP_URL".to_owned(), url));
-            postbox = Some(Arc::new(started));
+            fake_smtp = Some(Arc::new(started));
         }
-        let workplace = match self.workplace {
-            Some(workplace) => workplace,
-            None => Workplace::migrated().await,
+        let env = match self.env {
+            Some(env) => env,
+            None => TestEnv::migrated().await,
         };
-        let mut command = workplace.command(&["serve", "--port", "0"]);
-        command.args(&self.arguments).envs([PATIENT]).envs(cheap_passwords(&self.envs)).envs(self.envs);
-        let mut farewell = "KILL";
-        if self.ends_with_us {
+        let mut command = env.command(&["serve", "--port", "0"]);
+        command
+            .args(&self.arguments)
+            .envs([ACQUIRE_TIMEOUT])
+            .envs(cheap_passwords(&self.envs))
+            .envs(self.envs);
+        let mut stop_signal = "KILL";
+        if self.ends_with_parent {
             // It ends when its input does.
-            (command, farewell) = (shared::until_we_end(&command), "CONT");
+            (command, stop_signal) = (shared_server::until_parent_exits(&command), "CONT");
         }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process =
-            Process::start(&mut command, farewell).unwrap_or_else(|error| panic!("insula serve: {error}"));
+            Process::start(&mut command, stop_signal).unwrap_or_else(|error| panic!("insula serve: {error}"));
         let (ready, listens) = oneshot::channel();
         let stdout = Capture::of(process.pipes().stdout.take(), Some(ready));
         let stderr = Capture::of(process.pipes().stderr.take(), None);
         // From here on a panic shows the output, because the server is dropped.
-        let mut server = Server { process, url: String::new(), stdout, stderr, workplace, postbox };
-        match tokio::time::timeout(PATIENCE, listens).await {
+        let mut server = Server { process, url: String::new(), stdout, stderr, env, fake_smtp };
+        match tokio::time::timeout(TIMEOUT, listens).await {
             Ok(Ok(url)) => server.url = url,
             Ok(Err(_)) => {
-                panic!("insula serve ended before it listened: {:?}", server.process.wait(PATIENCE))
+                panic!("insula serve ended before it listened: {:?}", server.process.wait(TIMEOUT))
             }
-            Err(_) => panic!("insula serve did not listen within {PATIENCE:?}"),
+            Err(_) => panic!("insula serve did not listen within {TIMEOUT:?}"),
         }
         server
     }
@@ -136,24 +140,24 @@ impl Builder {
 
 impl Builder {
     /// As [`Builder::start`], with an operator of the platform, who is signed in.
-    pub async fn start_with_operator(self) -> (Server, Client) {
-        let server = self.with_first_operator().start().await;
-        let operator = server.client().log_in(Server::OPERATOR, PASSWORD).await;
-        (server, operator)
+    pub async fn start_with_superuser(self) -> (Server, Client) {
+        let server = self.with_first_superuser().start().await;
+        let superuser = server.client().log_in(Server::SUPERUSER, PASSWORD).await;
+        (server, superuser)
     }
 
     /// Has it make the operator, whose password is [`PASSWORD`].
-    pub(crate) fn with_first_operator(self) -> Self {
-        self.env("INSULA_FIRST_SUPERUSER_EMAIL", Server::OPERATOR)
+    pub(crate) fn with_first_superuser(self) -> Self {
+        self.env("INSULA_FIRST_SUPERUSER_EMAIL", Server::SUPERUSER)
             .env("INSULA_FIRST_SUPERUSER_PASSWORD", PASSWORD)
     }
 }
 
 impl Server {
-    /// The address of the operator of [`Builder::start_with_operator`].
-    pub const OPERATOR: &str = "root@example.com";
+    /// The address of the operator of [`Builder::start_with_superuser`].
+    pub const SUPERUSER: &str = "root@example.com";
 
-    /// With the defaults of the program, in a new workplace.
+    /// With the defaults of the program, in a new environment.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
@@ -164,8 +168,8 @@ impl Server {
     }
 
     /// With an operator of the platform, who is signed in.
-    pub async fn with_operator() -> (Self, Client) {
-        Self::builder().start_with_operator().await
+    pub async fn with_superuser() -> (Self, Client) {
+        Self::builder().start_with_superuser().await
     }
 
     /// The absolute URL of a path.
@@ -184,7 +188,7 @@ impl Server {
     }
 
     /// A client of its ops port; waits until the port is open.
-    pub async fn operations(&self) -> Client {
+    pub async fn ops_client(&self) -> Client {
         let mut url = None;
         eventually("an ops port", async || {
             let text = self.stdout.text();
@@ -200,15 +204,15 @@ impl Server {
         process::memory(self.process.id(), "VmRSS").unwrap_or_default()
     }
 
-    /// The most memory that it has had since its start or since [`Server::forget_peak`], in bytes; 0 where the system does
+    /// The most memory that it has had since its start or since [`Server::reset_peak_memory`], in bytes; 0 where the system does
     /// not tell.
     pub fn peak_memory(&self) -> u64 {
         process::memory(self.process.id(), "VmHWM").unwrap_or_default()
     }
 
     /// From now on its peak is counted anew; `false` where the system cannot.
-    pub fn forget_peak(&self) -> bool {
-        process::forget_peak(self.process.id())
+    pub fn reset_peak_memory(&self) -> bool {
+        process::reset_peak_memory(self.process.id())
     }
 
     /// Makes every write fail that would make a file larger than this, like a full disk; `None`: no limit.
@@ -217,18 +221,18 @@ impl Server {
     }
 
     /// Where it lives; a clone of it outlives the server.
-    pub fn workplace(&self) -> &Workplace {
-        &self.workplace
+    pub fn test_env(&self) -> &TestEnv {
+        &self.env
     }
 
     /// Opens its database.
-    pub async fn vault(&self) -> Vault {
-        self.workplace.vault().await
+    pub async fn database(&self) -> TestDatabase {
+        self.env.database().await
     }
 
     /// The mail server that it was started with; panics where there is none.
-    pub fn postbox(&self) -> &Arc<Postbox> {
-        self.postbox.as_ref().expect("a server with mail: `Server::builder().with_mail()`")
+    pub fn fake_smtp(&self) -> &Arc<FakeSmtp> {
+        self.fake_smtp.as_ref().expect("a server with mail: `Server::builder().with_mail()`")
     }
 
     /// What it has written to stderr so far.
@@ -239,10 +243,10 @@ impl Server {
     /// Asks it to end (SIGTERM) and waits until it has; panics when it does not within 30 s.
     pub async fn terminate(mut self) -> Output {
         self.process.signal("TERM");
-        let ended = tokio::task::spawn_blocking(move || (self.process.wait(PATIENCE), self)).await;
+        let ended = tokio::task::spawn_blocking(move || (self.process.wait(TIMEOUT), self)).await;
         let (status, mut server) = ended.expect("waiting does not panic");
         let status =
-            status.unwrap_or_else(|| panic!("insula serve did not end within {PATIENCE:?} after SIGTERM"));
+            status.unwrap_or_else(|| panic!("insula serve did not end within {TIMEOUT:?} after SIGTERM"));
         Output { status, stdout: server.stdout.finish().into(), stderr: server.stderr.finish().into() }
     }
 }

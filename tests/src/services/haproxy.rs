@@ -42,7 +42,7 @@ backend insula
 ";
 
 /// A balancer of its own on a free loopback port, gone with its folder.
-pub struct Balancer {
+pub struct LoadBalancer {
     _process: Process,
     _folder: TempDir,
     stats: String,
@@ -50,7 +50,7 @@ pub struct Balancer {
     pub url: String,
 }
 
-impl Balancer {
+impl LoadBalancer {
     /// Before servers on these loopback ports; installs it where it is missing.
     ///
     /// # Errors

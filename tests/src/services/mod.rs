@@ -22,12 +22,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::programs::Programs;
 pub(crate) use self::programs::faketime;
 pub use self::{
-    haproxy::Balancer,
+    haproxy::LoadBalancer,
     postgres::{Durability, Postgres},
     programs::install,
     redis::Redis,
 };
-use crate::{process, workplace::memory};
+use crate::{process, test_env::memory_folder};
 
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ const START: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How much room there must be where files are kept in memory, in bytes: `make scale` fills some of it.
-const ROOM: u64 = 4 << 30;
+const MIN_FREE_BYTES: u64 = 4 << 30;
 
 /// `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -56,7 +56,7 @@ pub async fn main(command: Vec<OsString>) -> ExitCode {
     // From here on a signal ends what we wait for, and not us: everything is cleared away on the way out.
     let mut signals = Signals::listen();
     let services = tokio::select! {
-        services = Services::start(Durability::Forgetful) => services,
+        services = Services::start(Durability::Volatile) => services,
         number = signals.next() => return ended_by(number),
     };
     match services {
@@ -132,9 +132,9 @@ impl Services {
         let mut folder = tempfile::Builder::new();
         // The account of PostgreSQL passes through to its own folder.
         folder.prefix("insula-services-").permissions(std::fs::Permissions::from_mode(0o711));
-        let folder = memory(ROOM)
-            .filter(|_| durability == Durability::Forgetful)
-            .map_or_else(|| folder.tempdir(), |memory| folder.tempdir_in(memory))
+        let folder = memory_folder(MIN_FREE_BYTES)
+            .filter(|_| durability == Durability::Volatile)
+            .map_or_else(|| folder.tempdir(), |memory_folder| folder.tempdir_in(memory_folder))
             .map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         let mut redis = Redis::start(&programs.redis, folder.path())?;
         let postgres = Postgres::start(&programs.postgres, folder.path(), durability).await?;

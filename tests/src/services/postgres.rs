@@ -10,8 +10,8 @@ use std::{
 
 use super::{START, programs};
 use crate::{
+    database::TestDatabase,
     process::{self, Process},
-    vault::Vault,
 };
 
 /// No socket file, whose path may be too long; connections for all tests at once.
@@ -22,25 +22,25 @@ const SETTINGS: [&str; 4] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Speed instead of safety: for those who do not kill it.
-    Forgetful,
+    Volatile,
     /// What it acknowledged outlives its processes. It waits for no disk: the machine is not to fail.
-    Lasting,
+    SurvivesKill,
     /// What it acknowledged outlives the machine, as everywhere else: for those who measure.
-    Synced,
+    SurvivesPowerLoss,
 }
 
 impl Durability {
     fn settings(self) -> &'static [&'static str] {
         match self {
-            Self::Forgetful => &[
+            Self::Volatile => &[
                 "fsync=off",
                 "synchronous_commit=off",
                 "full_page_writes=off",
                 "wal_level=minimal",
                 "max_wal_senders=0",
             ],
-            Self::Lasting => &["fsync=off"],
-            Self::Synced => &[],
+            Self::SurvivesKill => &["fsync=off"],
+            Self::SurvivesPowerLoss => &[],
         }
     }
 }
@@ -129,7 +129,7 @@ impl Postgres {
         std::iter::once(id).chain(children.split_whitespace().filter_map(|pid| pid.parse().ok())).collect()
     }
 
-    async fn wait(&mut self) -> Result<Vault, String> {
+    async fn wait(&mut self) -> Result<TestDatabase, String> {
         let answered = tokio::time::timeout(START, wait(&mut self.process, &self.admin_url)).await;
         match answered {
             Ok(Some(admin)) => Ok(admin),
@@ -159,10 +159,10 @@ impl Launch {
 }
 
 /// Until it answers; `None` when it has ended instead.
-async fn wait(process: &mut Process, url: &str) -> Option<Vault> {
+async fn wait(process: &mut Process, url: &str) -> Option<TestDatabase> {
     while process.ended().is_none() {
-        if let Ok(vault) = Vault::open(url).await {
-            return Some(vault);
+        if let Ok(database) = TestDatabase::open(url).await {
+            return Some(database);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -1,0 +1,132 @@
+//! The personal organization of an account, and the default organization of a user.
+
+use std::collections::HashSet;
+
+use insula_tests::{Client, PASSWORD, Server, concurrently};
+use serde_json::{Value, json};
+
+const ME: &str = "/api/v1/users/me";
+const MINE: &str = "/api/v1/users/me/organizations";
+
+/// Registers; gives the answer and the signed-in person.
+async fn register(server: &Server, mut person: Value) -> (Value, Client) {
+    person["password"] = json!(PASSWORD);
+    let made = server.client().post("/api/v1/auth/register", person.clone()).await.expect(201);
+    (made, server.client().log_in(person["email"].as_str().unwrap(), PASSWORD).await)
+}
+
+async fn mine(person: &Client) -> Vec<Value> {
+    person.get(MINE).await.expect(200)["data"].as_array().unwrap().clone()
+}
+
+async fn default(person: &Client) -> Value {
+    person.get(ME).await.expect(200)["default_organization_id"].clone()
+}
+
+#[tokio::test]
+async fn a_new_person_has_exactly_one() {
+    let server = Server::start().await;
+    let person = json!({ "email": "ada@example.com", "username": "Ada.L", "first_name": "Ada" });
+    let (made, ada) = register(&server, person).await;
+    let mine = mine(&ada).await;
+    let [one] = &mine[..] else { panic!("{mine:?}") };
+    let organization = &one["organization"];
+    assert_eq!((&organization["kind"], &organization["name"]), (&json!("personal"), &json!("Ada's")));
+    assert_eq!(one["roles"][0]["key"], "owner");
+    let slug = organization["slug"].as_str().unwrap();
+    let suffix = slug.strip_prefix("ada-l-").unwrap();
+    assert!(
+        suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
+        "{slug}"
+    );
+    assert_eq!(
+        (&made["default_organization_id"], default(&ada).await),
+        (&organization["id"], organization["id"].clone())
+    );
+    // It is one like any other to work in.
+    let project = json!({ "code": "P", "name": "P" });
+    ada.post(&format!("/api/v1/organizations/{slug}/projects"), project).await.expect(201);
+    // Strangers do not see it.
+    let (_, eve) = register(&server, json!({ "email": "ada@example.org" })).await;
+    eve.get(&format!("/api/v1/organizations/{slug}")).await.problem(404, "NOT_FOUND");
+    let theirs = mine_slug(&eve).await;
+    assert!(theirs.starts_with("ada-") && theirs != slug, "{theirs}");
+}
+
+async fn mine_slug(person: &Client) -> String {
+    mine(person).await[0]["organization"]["slug"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn it_can_be_switched_off() {
+    let server = Server::builder().env("INSULA_PERSONAL_ORGANIZATIONS", "false").start().await;
+    let (made, ada) = register(&server, json!({ "email": "ada@example.com" })).await;
+    assert_eq!((&made["default_organization_id"], mine(&ada).await.len()), (&Value::Null, 0));
+    // The first one is where one works.
+    let (first, second) = (ada.create_organization("first").await, ada.create_organization("second").await);
+    assert_eq!(default(&ada).await, json!(first.id));
+    ada.patch(ME, json!({ "default_organization_id": second.id })).await.expect(200);
+    assert_eq!(default(&ada).await, json!(second.id));
+}
+
+#[tokio::test]
+async fn the_default_is_an_organization_of_ones_own() {
+    let server = Server::start().await;
+    let (_, ada) = register(&server, json!({ "email": "ada@example.com" })).await;
+    let (_, eve) = register(&server, json!({ "email": "eve@example.com" })).await;
+    let (personal, acme, theirs) =
+        (default(&ada).await, ada.create_organization("acme").await, eve.create_organization("theirs").await);
+    for not_mine in
+        [theirs.id.as_str(), "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "00000000-0000-0000-0000-000000000000"]
+    {
+        let reply = ada.patch(ME, json!({ "default_organization_id": not_mine })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), ["default_organization_id UNKNOWN_REFERENCE"]);
+    }
+    assert_eq!(default(&ada).await, personal);
+    let chosen = ada.patch(ME, json!({ "default_organization_id": acme.id })).await.expect(200);
+    assert_eq!(chosen["default_organization_id"], json!(acme.id));
+    ada.patch(ME, json!({ "default_organization_id": null })).await.expect(200);
+    assert_eq!(default(&ada).await, personal);
+
+    // What is stale reads as the oldest one.
+    ada.patch(ME, json!({ "default_organization_id": acme.id })).await.expect(200);
+    let database = server.database().await;
+    let acmes = "organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')";
+    for (spoil, mend) in [
+        (
+            format!("UPDATE members SET status = 'suspended' WHERE {acmes}"),
+            format!("UPDATE members SET status = 'active' WHERE {acmes}"),
+        ),
+        (
+            "UPDATE organizations SET deleted_at = created_at WHERE slug = 'acme'".to_owned(),
+            "UPDATE organizations SET deleted_at = NULL WHERE slug = 'acme'".to_owned(),
+        ),
+    ] {
+        database.execute(&spoil).await;
+        assert_eq!(default(&ada).await, personal);
+        database.execute(&mend).await;
+        assert_eq!(default(&ada).await, json!(acme.id));
+    }
+    database.execute("UPDATE members SET status = 'removed'").await;
+    assert_eq!(default(&ada).await, Value::Null);
+}
+
+#[tokio::test]
+async fn of_eight_registrations_of_one_address_one_makes_one_account_and_one_organization() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let replies = concurrently(8, |_| {
+        let person = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let request = server.client().post("/api/v1/auth/register", person);
+        async move { request.await.status }
+    });
+    let mut statuses = replies.await;
+    // Hashing is rationed: who waits too long may try again.
+    statuses.retain(|status| *status != 503);
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(HashSet::<u16>::from_iter(statuses).difference(&HashSet::from([201, 409])).count(), 0);
+    let database = server.database().await;
+    for table in ["users", "credentials", "organizations", "members", "outbox"] {
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Audit logs: what is recorded, how it is sealed, verified and exported.
+
+mod audit_coverage;
+mod chain;
+mod events;
+mod exports;
+mod log;
+mod refusal_log;
+mod tampering;

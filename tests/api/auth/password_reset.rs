@@ -1,0 +1,201 @@
+//! Setting a new password by a mailed link.
+
+use insula_tests::{Inbox, PASSWORD, Reply, Server, concurrently};
+use serde_json::json;
+
+const FORGOT: &str = "/api/v1/auth/password/forgot";
+const RESET: &str = "/api/v1/auth/password/reset";
+const LOG_IN: &str = "/api/v1/auth/login";
+const ME: &str = "/api/v1/users/me";
+const NEW: &str = "Violet-harbour-92-lamp";
+
+async fn start() -> (Server, Inbox) {
+    let server = Server::builder().with_mail().start().await;
+    let inbox = Inbox::of(&server).await;
+    (server, inbox)
+}
+
+async fn forgot(server: &Server, email: &str) -> Reply {
+    server.client().post(FORGOT, json!({ "email": email })).await
+}
+
+async fn reset(server: &Server, token: &str, password: &str) -> Reply {
+    server.client().post(RESET, json!({ "token": token, "password": password })).await
+}
+
+async fn log_in(server: &Server, password: &str) -> Reply {
+    server.client().post(LOG_IN, json!({ "email": "ada@example.com", "password": password })).await
+}
+
+#[tokio::test]
+async fn a_mailed_link_sets_a_new_password_once_and_ends_every_session() {
+    let (server, inbox) = start().await;
+    let phone = server.client().register("ada@example.com").await;
+    let laptop = server.client().log_in("ada@example.com", PASSWORD).await;
+    let eve = server.client().register("eve@example.com").await;
+    forgot(&server, "Ada@Example.com").await.expect(202);
+    let mail = inbox.last("send_password_reset").await;
+    // To the address of the account: as it was asked for, it might be somebody else's mailbox.
+    assert_eq!(mail.to, "ada@example.com");
+
+    let done = reset(&server, &mail.token, NEW).await.expect(200);
+    assert_eq!(done, json!({ "email": "ada@example.com", "password_reset_token": null }));
+    for session in [&phone, &laptop] {
+        session.get(ME).await.problem(401, "INVALID_TOKEN");
+    }
+    eve.get(ME).await.expect(200);
+    log_in(&server, PASSWORD).await.problem(401, "INVALID_CREDENTIALS");
+    log_in(&server, NEW).await.expect(200);
+    reset(&server, &mail.token, PASSWORD).await.problem(410, "LINK_EXPIRED");
+    log_in(&server, NEW).await.expect(200);
+    assert_eq!(inbox.last("send_password_changed").await.to, "ada@example.com");
+    let hash = "SELECT count(*) FROM credentials WHERE secret_hash NOT LIKE '$argon2id$%'";
+    assert_eq!(server.database().await.scalar(hash).await, 0);
+}
+
+#[tokio::test]
+async fn nobody_learns_whether_there_is_an_account() {
+    let (server, inbox) = start().await;
+    server.client().register("ada@example.com").await;
+    server.client().register("bob@example.com").await;
+    server.client().register("eve@example.com").await;
+    let database = server.database().await;
+    database.execute("UPDATE users SET is_active = false WHERE email = 'bob@example.com'").await;
+    database.execute("UPDATE users SET deleted_at = created_at WHERE email = 'eve@example.com'").await;
+    let known = forgot(&server, "ada@example.com").await;
+    let names = |reply: &Reply| -> Vec<String> { reply.headers.keys().map(ToString::to_string).collect() };
+    for email in ["nobody@example.com", "bob@example.com", "eve@example.com"] {
+        let unknown = forgot(&server, email).await;
+        assert_eq!((unknown.outcome(), names(&unknown)), (known.outcome(), names(&known)), "{email}");
+    }
+    assert_eq!(known.status, 202);
+    let mails = inbox.mails().await.into_iter().filter(|mail| mail.kind == "send_password_reset");
+    assert_eq!(mails.map(|mail| mail.to).collect::<Vec<_>>(), ["ada@example.com"]);
+    assert_eq!(forgot(&server, "no address").await.faults(), ["email INVALID_FORMAT"]);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_sets_its_password() {
+    let (server, inbox) = start().await;
+    server.client().register("ada@example.com").await;
+    forgot(&server, "ada@example.com").await.expect(202);
+    let token = inbox.last("send_password_reset").await.token;
+    let outcomes = concurrently(16, |number| {
+        let (anybody, token) = (server.client(), token.clone());
+        let password = format!("{NEW}-{number}");
+        // Few can hash at the same time; those who are told to wait come again.
+        async move {
+            loop {
+                let body = json!({ "token": token, "password": password });
+                match anybody.post(RESET, body).await.status {
+                    503 => {}
+                    status => return (status, password),
+                }
+            }
+        }
+    });
+    let (won, lost): (Vec<_>, Vec<_>) = outcomes.await.into_iter().partition(|(status, _)| *status == 200);
+    assert_eq!((won.len(), lost.len()), (1, 15));
+    assert!(lost.iter().all(|(status, _)| *status == 410), "{lost:?}");
+    log_in(&server, &won[0].1).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_password_that_is_refused_does_not_use_up_the_link() {
+    let (server, inbox) = start().await;
+    let person = json!({ "email": "ada@example.com", "password": PASSWORD, "username": "countess" });
+    server.client().post("/api/v1/auth/register", person).await.expect(201);
+    forgot(&server, "ada@example.com").await.expect(202);
+    let token = inbox.last("send_password_reset").await.token;
+    for weak in ["password123", "ada@example.com", "countess1"] {
+        let reply = reset(&server, &token, weak).await;
+        reply.problem(422, "WEAK_PASSWORD");
+        assert!(reply.faults()[0].starts_with("password "), "{weak}: {:?}", reply.faults());
+    }
+    reset(&server, &token, "short").await.problem(422, "VALIDATION_FAILED");
+    log_in(&server, PASSWORD).await.expect(200);
+    reset(&server, &token, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_time_and_with_the_next_one() {
+    let (server, inbox) = start().await;
+    server.client().register("ada@example.com").await;
+    forgot(&server, "ada@example.com").await.expect(202);
+    let late = inbox.last("send_password_reset").await.token;
+    server.database().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
+    reset(&server, &late, NEW).await.problem(410, "LINK_EXPIRED");
+
+    forgot(&server, "ada@example.com").await.expect(202);
+    let old = inbox.last("send_password_reset").await.token;
+    forgot(&server, "ada@example.com").await.expect(202);
+    reset(&server, &old, NEW).await.problem(410, "LINK_EXPIRED");
+    reset(&server, &inbox.last("send_password_reset").await.token, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_reset_verifies_the_address_and_shuts_out_whoever_opened_the_account() {
+    let (server, inbox) = start().await;
+    let attacker = server.client().register("ada@example.com").await;
+    let verification = inbox.last("send_verification").await.token;
+    forgot(&server, "ada@example.com").await.expect(202);
+    reset(&server, &inbox.last("send_password_reset").await.token, NEW).await.expect(200);
+
+    attacker.get(ME).await.problem(401, "INVALID_TOKEN");
+    log_in(&server, PASSWORD).await.problem(401, "INVALID_CREDENTIALS");
+    server.client().log_in("ada@example.com", NEW).await.create_organization("acme").await;
+    let late = server.client().post("/api/v1/auth/email/verify", json!({ "token": verification })).await;
+    late.problem(410, "LINK_EXPIRED");
+    assert_eq!(
+        inbox.kinds().await,
+        ["send_verification", "send_password_reset", "send_password_changed", "send_welcome"]
+    );
+}
+
+#[tokio::test]
+async fn a_reset_ends_a_change_of_address_that_is_still_to_be_confirmed() {
+    let (server, inbox) = start().await;
+    let ada = server.client().register("ada@example.com").await;
+    let verify = async |token: String| {
+        server.client().post("/api/v1/auth/email/verify", json!({ "token": token })).await
+    };
+    let body = json!({ "token": inbox.last("send_verification").await.token });
+    ada.post("/api/v1/auth/email/verify", body).await.expect(200);
+    // Requested by the thief of her session.
+    ada.post("/api/v1/users/me/email", json!({ "email": "eve@example.com" })).await.expect(202);
+    let change = inbox.last("send_email_change").await.token;
+    forgot(&server, "ada@example.com").await.expect(202);
+    reset(&server, &inbox.last("send_password_reset").await.token, NEW).await.expect(200);
+    verify(change).await.problem(410, "LINK_EXPIRED");
+    log_in(&server, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_the_links_that_were_asked_for_before() {
+    let (server, inbox) = start().await;
+    let ada = server.client().register("ada@example.com").await;
+    let verification = json!({ "token": inbox.last("send_verification").await.token });
+    ada.post("/api/v1/auth/email/verify", verification).await.expect(200);
+    forgot(&server, "ada@example.com").await.expect(202);
+    let token = inbox.last("send_password_reset").await.token;
+    let change = json!({ "current_password": PASSWORD, "password": NEW });
+    ada.put("/api/v1/users/me/password", change).await.expect(200);
+    reset(&server, &token, PASSWORD).await.problem(410, "LINK_EXPIRED");
+    log_in(&server, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_is_shut_out_gets_in_by_no_link() {
+    let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
+    let inbox = Inbox::of(&server).await;
+    let ada = server.client().register("ada@example.com").await;
+    let path = format!("/api/v1/admin/users/{}", ada.get(ME).await.expect(200)["id"].as_str().unwrap());
+    forgot(&server, "ada@example.com").await.expect(202);
+    let mail = inbox.last("send_password_reset").await;
+    superuser.request("POST", &format!("{path}/deactivate")).await.expect(200);
+    reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
+    // Nor after reactivation: the thief may have requested it.
+    superuser.request("POST", &format!("{path}/activate")).await.expect(200);
+    reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
+    log_in(&server, PASSWORD).await.expect(200);
+}

@@ -1,0 +1,201 @@
+//! Passwords: which are taken, what is stored of them, and what happens when many log in at once.
+
+use insula_tests::{PASSWORD, Reply, Server, TestDatabase, concurrently};
+use serde_json::{Value, json};
+
+const REGISTER: &str = "/api/v1/auth/register";
+const LOG_IN: &str = "/api/v1/auth/login";
+const ME: &str = "/api/v1/users/me";
+
+/// Made elsewhere (libxcrypt; the tests of the reference implementation), of these passwords.
+const BCRYPT: (&str, &str) =
+    ("correct horse", "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e");
+const OLD_ARGON2: (&str, &str) =
+    ("password", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4");
+
+fn person(password: &str) -> Value {
+    json!({ "email": "jane.doe@example.com", "username": "captain-nemo", "password": password })
+}
+
+async fn register(server: &Server, password: &str) -> Reply {
+    server.client().post(REGISTER, person(password)).await
+}
+
+async fn stored(database: &TestDatabase) -> String {
+    database.text("SELECT secret_hash FROM credentials").await
+}
+
+#[tokio::test]
+async fn a_password_that_is_easy_to_guess_is_refused_and_says_why() {
+    let server = Server::start().await;
+    for (password, code) in [
+        ("password123", "TOO_COMMON"),
+        ("PassWord123", "TOO_COMMON"),
+        ("jane.doe@example.com", "TOO_SIMILAR"),
+        ("Jane.Doe@Example.com", "TOO_SIMILAR"),
+        ("jane.doe", "TOO_SIMILAR"),
+        ("CAPTAIN-nemo!", "TOO_SIMILAR"),
+        ("Insula-2026", "TOO_SIMILAR"),
+    ] {
+        let refused = register(&server, password).await;
+        let problem = refused.problem(422, "WEAK_PASSWORD");
+        assert_eq!(refused.faults(), [format!("password {code}")], "{password}");
+        assert!(!problem.to_string().to_lowercase().contains(&password.to_lowercase()), "{problem}");
+    }
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 0);
+}
+
+#[tokio::test]
+async fn a_weak_password_is_told_together_with_what_else_is_wrong() {
+    let server = Server::start().await;
+    let body = json!({ "email": "nobody", "username": "captain-nemo", "password": "captain-nemo" });
+    let refused = server.client().post(REGISTER, body).await;
+    refused.problem(422, "VALIDATION_FAILED");
+    assert_eq!(refused.faults(), ["email INVALID_FORMAT", "password TOO_SIMILAR"]);
+}
+
+#[tokio::test]
+async fn a_long_passphrase_needs_no_digits_and_counts_to_its_end() {
+    let server = Server::start().await;
+    let passphrase = "every good boat has a small lamp ".repeat(4)[..100].to_owned();
+    register(&server, &passphrase).await.expect(201);
+    server.client().log_in("jane.doe@example.com", &passphrase).await;
+    let cut = json!({ "username": "captain-nemo", "password": passphrase[..99] });
+    server.client().post(LOG_IN, cut).await.problem(401, "INVALID_CREDENTIALS");
+}
+
+#[tokio::test]
+async fn an_installation_may_ask_for_longer_passwords_of_new_people_alone() {
+    let server = Server::start().await;
+    register(&server, "kjwb-qzx").await.expect(201);
+    let env = server.test_env().clone();
+    server.terminate().await;
+
+    let server = Server::builder().test_env(&env).env("INSULA_PASSWORD_MIN_LENGTH", "15").start().await;
+    server.client().log_in("jane.doe@example.com", "kjwb-qzx").await;
+    let bob = |password: &str| json!({ "email": "bob@example.com", "password": password });
+    let refused = server.client().post(REGISTER, bob("kjwb-qzxv-mnpr")).await;
+    assert!(refused.problem(422, "WEAK_PASSWORD")["errors"][0]["message"].to_string().contains("15"));
+    assert_eq!(refused.faults(), ["password TOO_SHORT"]);
+    server.client().post(REGISTER, bob("kjwb-qzxv-mnprs")).await.expect(201);
+}
+
+#[tokio::test]
+async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
+    let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
+    register(&server, PASSWORD).await.expect(201);
+    let database = server.database().await;
+    for (password, hash) in [BCRYPT, OLD_ARGON2] {
+        let log_ins = "SELECT count(*) FROM audit_events WHERE action <> 'session.refused'";
+        let events = database.scalar(log_ins).await;
+        assert_eq!(database.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await, 1);
+        let wrong = json!({ "username": "captain-nemo", "password": "wrong" });
+        server.client().post(LOG_IN, wrong).await.problem(401, "INVALID_CREDENTIALS");
+        assert_eq!(stored(&database).await, hash, "only who knows the password renews its hash");
+
+        server.client().log_in("jane.doe@example.com", password).await;
+        let renewed = stored(&database).await;
+        assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
+        server.client().log_in("jane.doe@example.com", password).await;
+        assert_eq!(stored(&database).await, renewed, "once");
+        assert_eq!(database.scalar(log_ins).await, events + 2, "the log-ins alone");
+    }
+}
+
+/// bcrypt sees 72 bytes. A hash of a mistyped end would shut the person out.
+#[tokio::test]
+async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
+    // Made by libxcrypt, of this password.
+    const LONG: &str =
+        "every good boat has a small lamp and every lamp has a good boat; so it goes on and on";
+    const HASH: &str = "$2b$04$abcdefghijklmnopqrstuullgNKBkhAIfu3hQo/6Pdyw5GjWr.5bq";
+    let server = Server::start().await;
+    register(&server, PASSWORD).await.expect(201);
+    let database = server.database().await;
+    database.execute(&format!("UPDATE credentials SET secret_hash = '{HASH}'")).await;
+    let mistyped = format!("{}, and pn", &LONG[..72]);
+    for password in [&mistyped, LONG, &LONG[..72], LONG] {
+        let ada = server.client().log_in("jane.doe@example.com", password).await;
+        ada.post("/api/v1/auth/reauthenticate", json!({ "password": password })).await.expect(204);
+        assert_eq!(stored(&database).await, HASH);
+    }
+    for wrong in [&LONG[..71], &format!("{LONG}\u{1}")[1..]] {
+        let who = json!({ "username": "captain-nemo", "password": wrong });
+        server.client().post(LOG_IN, who).await.problem(401, "INVALID_CREDENTIALS");
+    }
+    let ada = server.client().log_in("jane.doe@example.com", LONG).await;
+    let change = json!({ "current_password": LONG, "password": format!("{LONG}.") });
+    ada.put("/api/v1/users/me/password", change).await.expect(200);
+    assert!(stored(&database).await.starts_with("$argon2id$"));
+    let cut = json!({ "username": "captain-nemo", "password": LONG });
+    server.client().post(LOG_IN, cut).await.problem(401, "INVALID_CREDENTIALS");
+}
+
+#[tokio::test]
+async fn many_log_ins_at_once_renew_a_hash_once() {
+    let server = Server::start().await;
+    register(&server, PASSWORD).await.expect(201);
+    let database = server.database().await;
+    database.execute(&format!("UPDATE credentials SET secret_hash = '{}'", BCRYPT.1)).await;
+    let client = server.client();
+    let replies = concurrently(5, |_| {
+        let client = client.clone();
+        async move { client.post(LOG_IN, json!({ "username": "captain-nemo", "password": BCRYPT.0 })).await }
+    })
+    .await;
+    replies.iter().for_each(|reply| drop(reply.expect(200)));
+    assert!(stored(&database).await.starts_with("$argon2id$"));
+    client.log_in("jane.doe@example.com", BCRYPT.0).await;
+}
+
+#[tokio::test]
+async fn a_hash_that_cannot_be_verified_is_nobodys() {
+    let server = Server::start().await;
+    register(&server, PASSWORD).await.expect(201);
+    let database = server.database().await;
+    let dear = OLD_ARGON2.1.replace("m=256", "m=4194304");
+    for hash in ["", "password", &BCRYPT.1.replace("$04$", "$31$"), &dear] {
+        database.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await;
+        for password in ["password", BCRYPT.0] {
+            let who = json!({ "username": "captain-nemo", "password": password });
+            server.client().post(LOG_IN, who).await.problem(401, "INVALID_CREDENTIALS");
+        }
+        assert_eq!(stored(&database).await, *hash);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_log_ins_is_served_or_sent_away_and_disturbs_no_reader() {
+    // All ask from one address: they shall meet the queue of those who hash, not the cap of requests.
+    let builder = Server::builder().env("INSULA_MAX_REQUESTS", "1000");
+    let server = builder.env("INSULA_PASSWORD_MEMORY", "19456").start().await;
+    let reader = server.client().register("jane.doe@example.com").await;
+    let client = server.client();
+    let flood = concurrently(150, |number| {
+        let client = client.clone();
+        let email = ["jane.doe@example.com", "nobody@example.com"][number % 2];
+        async move { (number, client.post(LOG_IN, json!({ "email": email, "password": PASSWORD })).await) }
+    });
+    let reads = async {
+        for _ in 0..30 {
+            reader.get(ME).await.expect(200);
+        }
+    };
+    let (replies, ()) = tokio::join!(flood, reads);
+    let mut served = 0;
+    for (number, reply) in &replies {
+        match reply.status {
+            503 => {
+                reply.problem(503, "UNAVAILABLE");
+                assert_eq!(reply.header("retry-after"), Some("2"));
+            }
+            _ if number % 2 == 1 => drop(reply.problem(401, "INVALID_CREDENTIALS")),
+            _ => {
+                reply.expect(200);
+                served += 1;
+            }
+        }
+    }
+    assert!(served > 0, "some are served");
+    client.log_in("jane.doe@example.com", PASSWORD).await;
+}

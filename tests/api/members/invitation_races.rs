@@ -1,0 +1,138 @@
+//! Of many who do the same with one invitation, one succeeds.
+
+use std::collections::BTreeMap;
+
+use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
+use serde_json::json;
+
+const N: usize = 64;
+
+/// A server that lets writers wait as long as it takes.
+async fn acme() -> (Server, Client) {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let owner = server.client().register("ada@example.com").await;
+    owner.create_organization("acme").await;
+    (server, owner)
+}
+
+fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
+    let mut tally = BTreeMap::new();
+    for reply in replies {
+        let code = reply.json()["error"].as_str().unwrap_or_default().to_owned();
+        *tally.entry(format!("{} {code}", reply.status).trim().to_owned()).or_default() += 1;
+    }
+    tally
+}
+
+/// One membership, one account, one event of each kind.
+async fn happened_once(server: &Server) {
+    let database = server.database().await;
+    let eve = "(SELECT id FROM users WHERE email_canonical = 'eve@example.com')";
+    let acme = "(SELECT id FROM organizations WHERE slug = 'acme')";
+    for one in [
+        "users WHERE email_canonical = 'eve@example.com'".to_owned(),
+        format!("members WHERE user_id = {eve} AND organization_id = {acme}"),
+        format!(
+            "member_roles r JOIN members m ON m.id = r.member_id WHERE m.user_id = {eve} AND m.organization_id = {acme}"
+        ),
+        "audit_events WHERE action = 'invitation.accepted'".to_owned(),
+        format!(
+            "audit_events WHERE action = 'member.added' AND organization_id = {acme} AND actor_id = {eve}"
+        ),
+        "one_time_tokens WHERE purpose = 'invitation' AND used_at IS NOT NULL".to_owned(),
+    ] {
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {one}")).await, 1, "{one}");
+    }
+}
+
+#[tokio::test]
+async fn of_those_who_accept_one_invitation_for_a_new_person_one_does() {
+    let (server, owner) = acme().await;
+    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
+    let token = server.invitation_token("eve@example.com", 1).await;
+    let replies = concurrently(N, |_| {
+        let (anybody, token) = (server.client(), token.clone());
+        async move { anybody.accept(&token, json!({ "password": PASSWORD })).await }
+    });
+    let mut tally = tally(&replies.await);
+    // Each hashes a password first: of so many at once some are asked to come back.
+    let busy = tally.remove("503 UNAVAILABLE").unwrap_or_default();
+    let late = tally.remove("410 INVITATION_EXPIRED").unwrap_or_default();
+    assert_eq!((tally, late + busy), ([("200".to_owned(), 1)].into(), N - 1));
+    happened_once(&server).await;
+    server.client().log_in("eve@example.com", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn of_those_who_accept_one_invitation_for_an_account_one_does() {
+    let (server, owner) = acme().await;
+    let eve = server.client().register("eve@example.com").await;
+    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
+    let token = server.invitation_token("eve@example.com", 1).await;
+    let replies = concurrently(N, |number| {
+        // With her session and without.
+        let (client, token) = (if number % 2 == 0 { eve.clone() } else { server.client() }, token.clone());
+        async move { client.accept(&token, json!({})).await }
+    });
+    let tally = tally(&replies.await);
+    assert_eq!(tally, [("200".to_owned(), 1), ("410 INVITATION_EXPIRED".to_owned(), N - 1)].into());
+    happened_once(&server).await;
+}
+
+#[tokio::test]
+async fn of_those_who_invite_one_address_one_does() {
+    let (server, owner) = acme().await;
+    let replies = concurrently(16, |number| {
+        let owner = owner.clone();
+        async move {
+            match number % 2 {
+                0 => owner.invite("acme", "eve@example.com", &["member"]).await,
+                _ => {
+                    let rows =
+                        json!({ "invitations": [{ "email": "EVE@example.com", "roles": ["viewer"] }] });
+                    owner.post("/api/v1/organizations/acme/invitations/bulk", rows).await
+                }
+            }
+        }
+    });
+    let replies = replies.await;
+    let won = |reply: &&Reply| reply.status == 201 || reply.json()["data"][0]["status"] == 201;
+    assert_eq!(replies.iter().filter(won).count(), 1);
+    let told = |reply: &Reply| {
+        let json = reply.json();
+        json["error"].as_str().or(json["data"][0]["error"]["error"].as_str()).map(str::to_owned)
+    };
+    let lost: Vec<_> = replies.iter().filter_map(told).collect();
+    assert_eq!(lost, ["INVITATION_PENDING"; 15]);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM invitations").await, 1);
+}
+
+/// The first one wins; never both.
+#[tokio::test]
+async fn one_is_accepted_or_declined_or_taken_back() {
+    let (server, owner) = acme().await;
+    let eve = server.client().register("eve@example.com").await;
+    for round in 1..=8 {
+        let made = owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
+        let path = format!("/api/v1/organizations/acme/invitations/{}", made["id"].as_str().unwrap());
+        let token = server.invitation_token("eve@example.com", round).await;
+        let replies = concurrently(9, |number| {
+            let (eve, owner, token, path) = (eve.clone(), owner.clone(), token.clone(), path.clone());
+            async move {
+                match number % 3 {
+                    0 => eve.accept(&token, json!({})).await,
+                    1 => eve.post("/api/v1/invitations/decline", json!({ "token": token })).await,
+                    _ => owner.delete(&path).await,
+                }
+            }
+        });
+        let replies = replies.await;
+        let kinds = replies.iter().enumerate().filter(|(_, reply)| reply.status < 300).map(|(at, _)| at % 3);
+        let kinds: std::collections::BTreeSet<_> = kinds.collect();
+        assert_eq!(kinds.len(), 1, "{:?}", tally(&replies));
+        let status = owner.get(&path).await.expect(200)["status"].clone();
+        assert_eq!(status, ["accepted", "declined", "revoked"][*kinds.first().unwrap()]);
+        let database = server.database().await;
+        database.execute("UPDATE members SET status = 'removed' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com') AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')").await;
+    }
+}

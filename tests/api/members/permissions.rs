@@ -1,0 +1,74 @@
+//! What can be allowed, and why somebody may or may not do something.
+
+use insula_tests::DemoFixture;
+use serde_json::json;
+
+use super::{membership, roles};
+
+#[tokio::test]
+async fn the_catalogue_says_what_needs_each_permission() {
+    let demo = DemoFixture::start().await;
+    demo.server.client().get("/api/v1/permissions").await.problem(401, "UNAUTHENTICATED");
+    let catalogue = demo.user("victor").await.get("/api/v1/permissions").await.expect(200);
+    let data = catalogue["data"].as_array().unwrap();
+    assert_eq!(data.len(), 34);
+    let of = |name: &str| data.iter().find(|permission| permission["permission"] == name).unwrap();
+    assert_eq!(of("roles:create")["operations"], json!(["createRole"]));
+    assert_eq!(of("roles:create")["writes"], true);
+    assert_eq!(of("projects:read")["operations"], json!(["getProject", "getProjectMembers", "listProjects"]));
+    assert_eq!(
+        (&of("tasks:manage_all")["operations"], &of("tasks:read")["writes"]),
+        (&json!([]), &json!(false))
+    );
+    assert!(data.iter().all(|permission| permission["description"].as_str().unwrap().len() > 5));
+}
+
+#[tokio::test]
+async fn whether_and_why_is_told_as_it_is_decided() {
+    let demo = DemoFixture::start().await;
+    let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
+    roles::role(&olivia, "Lead", &["projects:create"]).await;
+    let ask = async |caller: &insula_tests::Client, how: &str, body| {
+        caller.post(&format!("/api/v1/organizations/demo/authz/{how}"), body).await
+    };
+    for how in ["check", "explain"] {
+        let no = ask(&victor, how, json!({ "permission": "projects:create" })).await.expect(200);
+        assert_eq!(
+            no,
+            json!({
+                "allowed": false, "permission": "projects:create", "reason": "permission_missing", "granted_by": [],
+                "roles_held": ["viewer"], "roles_that_grant": ["owner", "admin", "lead"],
+            })
+        );
+    }
+    // The refusal of the request itself says the same.
+    let refused =
+        victor.post("/api/v1/organizations/demo/projects", json!({ "code": "X", "name": "X" })).await;
+    let refused = refused.problem(403, "FORBIDDEN");
+    assert_eq!(refused["roles_held"], json!(["viewer"]));
+    assert_eq!(refused["roles_that_grant"], json!(["owner", "admin", "lead"]));
+
+    let victors = membership::member(&olivia, "victor").await["id"].clone();
+    olivia
+        .patch(&membership::path(&olivia, "victor").await, json!({ "roles": ["viewer", "lead"] }))
+        .await
+        .expect(200);
+    let yes = ask(&olivia, "explain", json!({ "permission": "projects:create", "member_id": victors })).await;
+    let yes = yes.expect(200);
+    assert_eq!((&yes["allowed"], &yes["granted_by"]), (&json!(true), &json!(["lead"])));
+    let of_him = format!("/api/v1/organizations/demo/members/{}/permissions", victors.as_str().unwrap());
+    let held = olivia.get(&of_him).await.expect(200);
+    assert_eq!(held["roles"].as_array().unwrap().len(), 2);
+    assert_eq!(held, victor.get("/api/v1/organizations/demo/me/permissions").await.expect(200));
+
+    let unknown = ask(&victor, "check", json!({ "permission": "projects:fly" })).await;
+    unknown.problem(422, "VALIDATION_FAILED");
+    assert_eq!(unknown.faults(), ["permission UNKNOWN_PERMISSION"]);
+    let nobody =
+        json!({ "permission": "projects:read", "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091" });
+    ask(&victor, "check", nobody.clone()).await.problem(404, "NOT_FOUND");
+    // Who may not see members learns nothing of them.
+    olivia.patch(&membership::path(&olivia, "victor").await, json!({ "roles": ["lead"] })).await.expect(200);
+    let problem = ask(&victor, "check", nobody).await.problem(403, "FORBIDDEN");
+    assert_eq!(problem["permission"], "members:read");
+}

@@ -1,0 +1,305 @@
+//! Roles of an organization's own.
+
+use std::collections::HashSet;
+
+use insula_tests::{Client, DemoFixture, OrgFixture, Server, concurrently, id};
+use serde_json::{Value, json};
+
+use crate::members::membership;
+
+const ROLES: &str = "/api/v1/organizations/demo/roles";
+
+/// A role of the demo's own; its path.
+pub(crate) async fn role(caller: &Client, name: &str, permissions: &[&str]) -> String {
+    let made = caller.post(ROLES, json!({ "name": name, "permissions": permissions })).await;
+    made.expect(201);
+    made.header("location").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_role_is_made_given_changed_and_counts_at_once() {
+    let demo = DemoFixture::start().await;
+    let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
+    let draft = json!({
+        "name": "Project lead",
+        "description": "Plans the work",
+        "permissions": ["projects:create", "projects:read", "projects:create"],
+    });
+    let made = olivia.post(ROLES, draft.clone()).header("idempotency-key", "lead").await;
+    let role = made.expect(201);
+    assert_eq!((&role["key"], &role["is_builtin"]), (&json!("project-lead"), &json!(false)));
+    assert_eq!(role["permissions"], json!(["projects:read", "projects:create"]));
+    let again = olivia.post(ROLES, draft).header("idempotency-key", "lead").await;
+    assert_eq!((again.expect(201), again.header("etag")), (role.clone(), Some("\"1\"")));
+    let path = made.header("location").unwrap();
+    assert_eq!(olivia.get(path).await.expect(200), role);
+
+    let victors = membership::path(&olivia, "victor").await;
+    olivia.patch(&victors, json!({ "roles": ["project-lead"] })).await.expect(200);
+    let projects = "/api/v1/organizations/demo/projects";
+    victor.post(projects, json!({ "code": "A", "name": "A" })).await.expect(201);
+    victor.get("/api/v1/organizations/demo/members").await.problem(403, "FORBIDDEN");
+    let held = victor.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+    assert_eq!(held["permissions"][1]["roles"], json!(["project-lead"]));
+
+    let fewer = json!({ "permissions": ["projects:read"] });
+    let permissions = format!("{path}/permissions");
+    let preview =
+        olivia.put(&format!("{permissions}?dry_run=true"), fewer.clone()).header("if-match", "\"1\"").await;
+    let preview = preview.expect(200);
+    assert_eq!(preview["effects"][0]["loses"], json!(["projects:create"]));
+    victor.post(projects, json!({ "code": "B", "name": "B" })).await.expect(201);
+    let changed = olivia.put(&permissions, fewer).header("if-match", "\"1\"").await;
+    assert_eq!((changed.expect(200)["version"].clone(), changed.header("etag")), (json!(2), Some("\"2\"")));
+    let problem = victor.post(projects, json!({ "code": "C", "name": "C" })).await.problem(403, "FORBIDDEN");
+    assert_eq!(problem["roles_held"], json!(["project-lead"]));
+    assert_eq!(problem["roles_that_grant"], json!(["owner", "admin"]));
+}
+
+#[tokio::test]
+async fn whoever_changes_a_role_says_which_copy_he_has() {
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
+    let path = role(&olivia, "Lead", &["projects:read"]).await;
+    let permissions = json!({ "permissions": [] });
+    let put = format!("{path}/permissions");
+    olivia.patch(&path, json!({ "name": "Head" })).await.problem(428, "PRECONDITION_REQUIRED");
+    olivia.put(&put, permissions.clone()).await.problem(428, "PRECONDITION_REQUIRED");
+    olivia.delete(&path).await.problem(428, "PRECONDITION_REQUIRED");
+    let stale = "\"7\"";
+    olivia
+        .patch(&path, json!({ "name": "Head" }))
+        .header("if-match", stale)
+        .await
+        .problem(412, "PRECONDITION_FAILED");
+    olivia.put(&put, permissions).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
+    olivia.delete(&path).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
+    // What is not there has no copy, and a broken body is told before it is asked for.
+    let nothing = format!("{ROLES}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
+    olivia.patch(&nothing, json!({ "name": "" })).await.problem(404, "NOT_FOUND");
+    olivia.patch(&path, json!({ "name": "" })).await.problem(422, "VALIDATION_FAILED");
+    let renamed = olivia
+        .patch(&path, json!({ "name": "Head", "description": "Decides" }))
+        .header("if-match", "*")
+        .await;
+    let renamed = renamed.expect(200);
+    assert_eq!(
+        (&renamed["name"], &renamed["key"]),
+        (&json!("Head"), &json!("lead")),
+        "a key stays what it is"
+    );
+}
+
+#[tokio::test]
+async fn built_in_roles_stay_as_they_are() {
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
+    let listed = olivia.get(ROLES).await.expect(200);
+    let builtin = listed["data"].as_array().unwrap();
+    assert_eq!(
+        builtin.iter().map(|role| role["key"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["owner", "admin", "member", "viewer"]
+    );
+    for role in builtin {
+        assert_eq!(role["is_builtin"], true);
+        let path = format!("{ROLES}/{}", role["id"].as_str().unwrap());
+        olivia
+            .patch(&path, json!({ "name": "Mine" }))
+            .header("if-match", "*")
+            .await
+            .problem(409, "ROLE_BUILTIN");
+        let put =
+            olivia.put(&format!("{path}/permissions"), json!({ "permissions": [] })).header("if-match", "*");
+        put.await.problem(409, "ROLE_BUILTIN");
+        olivia.delete(&path).header("if-match", "*").await.problem(409, "ROLE_BUILTIN");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_role_is_named() {
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
+    let draft = json!({ "name": "x".repeat(51), "description": "y".repeat(256), "permissions": [] });
+    let reply = olivia.post(ROLES, draft).await;
+    reply.problem(422, "VALIDATION_FAILED");
+    assert_eq!(reply.faults(), ["description TOO_LONG", "name TOO_LONG"]);
+    let draft = json!({ "name": "Lead", "permissions": ["projects:read", "projects:fly", "tasks:sing"] });
+    let reply = olivia.post(ROLES, draft).await;
+    let problem = reply.problem(422, "VALIDATION_FAILED");
+    assert_eq!(reply.faults(), ["permissions[1] UNKNOWN_PERMISSION", "permissions[2] UNKNOWN_PERMISSION"]);
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("projects:fly"));
+    for (lies, code) in [
+        ("\u{41E}wner", "MIXED_SCRIPTS"),
+        ("Ow\u{200B}ner", "INVALID_FORMAT"),
+        ("\u{202E}renwO", "INVALID_FORMAT"),
+    ] {
+        let reply = olivia.post(ROLES, json!({ "name": lies, "permissions": [] })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), [format!("name {code}")]);
+    }
+    role(&olivia, "Äpfel", &[]).await;
+    // The name itself, and what looks like it (UTS 39).
+    let other = role(&olivia, "Lead", &[]).await;
+    for taken in ["ÄPFEL", "Owner", " äpfel ", "0wner", "Adrnin", "\u{FF2F}WNER", "View er"] {
+        let draft = json!({ "name": taken, "permissions": [] });
+        olivia.post(ROLES, draft).await.problem(409, "ROLE_NAME_TAKEN");
+        let rename = olivia.patch(&other, json!({ "name": taken })).header("if-match", "*");
+        rename.await.problem(409, "ROLE_NAME_TAKEN");
+    }
+    olivia.patch(&other, json!({ "name": "LEAD" })).header("if-match", "*").await.expect(200);
+    // Names may be alike in what programs call them.
+    let (first, second) = (role(&olivia, "A b", &[]).await, role(&olivia, "A-b", &[]).await);
+    let key = async |path: &str| olivia.get(path).await.expect(200)["key"].as_str().unwrap().to_owned();
+    assert_eq!(key(&first).await, "a-b");
+    assert!(key(&second).await.starts_with("a-b-"));
+}
+
+/// RB7.
+#[tokio::test]
+async fn a_role_that_is_held_goes_only_for_another() {
+    let demo = DemoFixture::start().await;
+    let (olivia, mia) = (demo.user("olivia").await, demo.user("mia").await);
+    let path = role(&olivia, "Lead", &["projects:read", "projects:delete"]).await;
+    let mias = membership::member(&olivia, "mia").await;
+    let mias_path = membership::path(&olivia, "mia").await;
+    olivia.patch(&mias_path, json!({ "roles": ["lead", "viewer"] })).await.expect(200);
+    let delete = async |query: &str| olivia.delete(&format!("{path}{query}")).header("if-match", "*").await;
+    let problem = delete("").await.problem(409, "ROLE_IN_USE");
+    assert_eq!(problem["members"], json!([mias["id"]]));
+    for unknown in ["nonsense", "lead"] {
+        let reply = delete(&format!("?reassign_to={unknown}")).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), ["reassign_to UNKNOWN_REFERENCE"]);
+    }
+    let preview = delete("?reassign_to=member&dry_run=true").await.expect(200);
+    assert_eq!(preview["effects"][0]["loses"], json!(["projects:delete"]));
+    assert_eq!(preview["effects"][0]["gains"].as_array().unwrap().len(), 7);
+    delete("?reassign_to=viewer").await.expect(204);
+    let held = mia.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+    assert_eq!(held["roles"].as_array().unwrap().len(), 1);
+    assert_eq!(held["roles"][0]["key"], "viewer");
+    olivia.get(&path).await.problem(404, "NOT_FOUND");
+    // Its name is free again, its key is not.
+    let again = olivia.get(&role(&olivia, "Lead", &[]).await).await.expect(200);
+    assert!(again["key"].as_str().unwrap().starts_with("lead-"), "{again}");
+}
+
+/// Open invitations to a role count like its holders.
+#[tokio::test]
+async fn a_role_that_invitations_give_goes_only_for_another() {
+    let org = OrgFixture::start().await;
+    let role = json!({ "name": "Lead", "permissions": ["projects:read", "projects:delete"] });
+    let path = format!(
+        "{}/{}",
+        org.path("/roles"),
+        id(&org.owner.post(&org.path("/roles"), role).await.expect(201))
+    );
+    let invite = async |name: &str, roles: &[&str]| {
+        id(&org.owner.invite(&org.slug, &org.email(name), roles).await.expect(201))
+    };
+    let (nina, both) = (invite("nina", &["lead"]).await, invite("both", &["lead", "viewer"]).await);
+    let (closed, late) = (invite("closed", &["lead"]).await, invite("late", &["lead"]).await);
+    let invitation = |id: &str| org.path(&format!("/invitations/{id}"));
+    org.owner.delete(&invitation(&closed)).await.expect(204);
+    let over =
+        format!("UPDATE invitations SET expires_at = created_at WHERE email = '{}'", org.email("late"));
+    org.server.database().await.execute(&over).await;
+    let delete =
+        async |query: &str| org.owner.delete(&format!("{path}{query}")).header("if-match", "*").await;
+
+    let problem = delete("").await.problem(409, "ROLE_IN_USE");
+    assert_eq!((&problem["members"], &problem["invitations"]), (&json!([]), &json!([nina, both])));
+    let preview = delete("?reassign_to=viewer&dry_run=true").await.expect(200);
+    assert_eq!(preview, json!({ "effects": [], "invitations": [nina, both] }));
+    delete("").await.problem(409, "ROLE_IN_USE");
+    delete("?reassign_to=viewer").await.expect(204);
+    for (id, version) in [(&nina, 2), (&both, 2), (&late, 2), (&closed, 2)] {
+        let shown = org.owner.get(&invitation(id)).await.expect(200);
+        let roles: Vec<_> = shown["roles"].as_array().unwrap().iter().map(|role| &role["key"]).collect();
+        let expected = if *id == closed { vec![] } else { vec!["viewer"] };
+        assert_eq!(roles, expected, "{shown}");
+        let stored =
+            format!("SELECT version FROM invitations WHERE id = {}", org.server.database().await.id(id));
+        assert_eq!(org.server.database().await.scalar(&stored).await, version, "{shown}");
+    }
+    assert_eq!(org.events("invitation.updated").await.len(), 3);
+
+    let invited = org.stranger("nina").await;
+    let token = org.server.invitation_token(&org.email("nina"), 1).await;
+    invited.accept(&token, json!({})).await.expect(200);
+    let mine = invited.get(&org.path("/me/permissions")).await.expect(200);
+    assert_eq!(mine["roles"][0]["key"], "viewer");
+}
+
+/// Nobody gives by another's invitation what is not theirs to give, and what is over keeps no role.
+#[tokio::test]
+async fn invitations_that_are_over_keep_no_role() {
+    let org = OrgFixture::start().await;
+    let role = json!({ "name": "Lead", "permissions": [] });
+    let path = format!(
+        "{}/{}",
+        org.path("/roles"),
+        id(&org.owner.post(&org.path("/roles"), role).await.expect(201))
+    );
+    org.owner.invite(&org.slug, &org.email("late"), &["lead"]).await.expect(201);
+    let swap = format!("{path}?reassign_to=owner");
+    org.admin.delete(&swap).header("if-match", "*").await.problem(403, "OWNER_PROTECTED");
+    let over = format!("UPDATE invitations SET expires_at = created_at WHERE {}", org.own_rows());
+    assert_eq!(org.server.database().await.execute(&over).await, 1);
+    org.admin.delete(&path).header("if-match", "*").await.expect(204);
+}
+
+#[tokio::test]
+async fn of_those_who_want_one_name_one_gets_it() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.create_organization("acme").await;
+    let replies = concurrently(64, |number| {
+        let name = ["lead", "LEAD", "Lead"][number % 3];
+        let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
+        async move { made.await }
+    });
+    let replies = replies.await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
+    replies.iter().filter(|reply| reply.status != 201).for_each(|reply| {
+        reply.problem(409, "ROLE_NAME_TAKEN");
+    });
+}
+
+/// What is alike for programs and not for people: each gets its role, and a key of its own.
+#[tokio::test]
+async fn of_those_whose_names_differ_each_gets_its_role() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.create_organization("acme").await;
+    let replies = concurrently(16, |number| {
+        let name = format!("Lead{}", "!".repeat(number));
+        let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
+        async move { made.await.expect(201)["key"].as_str().unwrap().to_owned() }
+    });
+    let keys: HashSet<_> = replies.await.into_iter().collect();
+    assert_eq!(keys.len(), 16);
+    assert!(keys.contains("lead"), "{keys:?}");
+}
+
+/// A role of one organization is nothing in another, though it has the same key.
+#[tokio::test]
+async fn a_role_is_invisible_elsewhere() {
+    let demo = DemoFixture::start().await;
+    let olivia = demo.user("olivia").await;
+    let path = role(&olivia, "Lead", &["projects:read"]).await;
+    let id = path.rsplit('/').next().unwrap();
+    let eve = demo.server.client().register("eve@example.com").await;
+    let other = eve.create_organization("other").await;
+    eve.get(&format!("/api/v1/organizations/other/roles/{id}")).await.problem(404, "NOT_FOUND");
+    let members = eve.get("/api/v1/organizations/other/members").await.expect(200);
+    let own =
+        format!("/api/v1/organizations/{}/members/{}", other.id, members["data"][0]["id"].as_str().unwrap());
+    for foreign in [id, "lead"] {
+        let reply = eve.patch(&own, json!({ "roles": ["owner", foreign] })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), ["roles[1] UNKNOWN_REFERENCE"]);
+    }
+    let listed = eve.get("/api/v1/organizations/other/roles").await.expect(200);
+    assert!(listed["data"].as_array().unwrap().iter().all(|role| role["is_builtin"] == Value::Bool(true)));
+}

@@ -1,0 +1,8 @@
+//! The organization itself: its lifecycle, settings, slugs and ownership.
+
+mod lifecycle;
+mod settings;
+mod slugs;
+mod states;
+mod transfer_races;
+mod transfers;

@@ -1,0 +1,122 @@
+//! `/organizations/{org}/settings`.
+
+use insula_tests::{Client, Server, concurrently};
+use serde_json::{Value, json};
+
+const SETTINGS: &str = "/api/v1/organizations/acme/settings";
+
+async fn acme() -> (Server, Client) {
+    let server = Server::start().await;
+    let owner = server.client().register("ada@example.com").await;
+    owner.create_organization("acme").await;
+    (server, owner)
+}
+
+#[tokio::test]
+async fn what_is_not_settled_is_what_is_usual() {
+    let (_server, owner) = acme().await;
+    let reply = owner.get(SETTINGS).await;
+    assert_eq!(reply.expect(200), settings("EUR", "monday", 1));
+    owner.get(SETTINGS).header("if-none-match", reply.header("etag").unwrap()).await.expect(304);
+}
+
+#[tokio::test]
+async fn whoever_changes_them_says_which_ones_he_knows() {
+    let (server, owner) = acme().await;
+    let patch = |body: Value| owner.patch(SETTINGS, body);
+    patch(json!({ "currency": "USD" })).await.problem(428, "PRECONDITION_REQUIRED");
+    patch(json!({ "currency": "USD" })).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
+    // What is wrong with the body is told first.
+    patch(json!({ "currency": "usd" })).await.problem(422, "VALIDATION_FAILED");
+    let changed = patch(json!({ "currency": "USD" })).header("if-match", "\"1\"").await;
+    assert_eq!(changed.expect(200), settings("USD", "monday", 2));
+    assert_eq!(changed.header("etag"), Some("\"2\""));
+    let changed = patch(json!({ "week_start": "sunday" })).header("if-match", "*").await.expect(200);
+    assert_eq!(changed, settings("USD", "sunday", 3));
+    assert_eq!(owner.get(SETTINGS).await.expect(200), changed);
+    // Nothing changes, and leaves no trace.
+    for same in [json!({}), json!({ "currency": "USD", "week_start": "sunday" })] {
+        assert_eq!(patch(same).header("if-match", "\"3\"").await.expect(200), changed);
+    }
+    // They are a part of the organization.
+    let organization = owner.get("/api/v1/organizations/acme").await;
+    assert_eq!(organization.header("etag"), Some("\"3\""));
+    let told = "SELECT details FROM audit_events WHERE action = 'settings.updated' ORDER BY occurred_at, id";
+    assert_eq!(
+        server.database().await.texts(told).await,
+        [
+            json!({ "after": { "currency": "USD" }, "before": { "currency": "EUR" } }).to_string(),
+            json!({ "after": { "week_start": "sunday" }, "before": { "week_start": "monday" } }).to_string(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn every_wrong_setting_is_named() {
+    let (_server, owner) = acme().await;
+    for (body, faults) in [
+        // As ISO 4217 writes "no currency".
+        (json!({ "currency": "XXX" }), vec!["currency UNKNOWN_CURRENCY"]),
+        (json!({ "currency": "euro" }), vec!["currency TOO_LONG"]),
+        (
+            json!({ "currency": null, "week_start": null }),
+            vec!["currency NULL_NOT_ALLOWED", "week_start NULL_NOT_ALLOWED"],
+        ),
+        (json!({ "audit_retention_days": 29 }), vec!["audit_retention_days TOO_SMALL"]),
+        (json!({ "audit_retention_days": 3651 }), vec!["audit_retention_days TOO_LARGE"]),
+        (json!({ "audit_retention_days": 30.5 }), vec!["audit_retention_days WRONG_TYPE"]),
+        (json!({ "currency": 978, "version": 7 }), vec!["currency WRONG_TYPE", "version UNKNOWN_FIELD"]),
+    ] {
+        let reply = owner.patch(SETTINGS, body).header("if-match", "\"1\"").await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), faults);
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_look_changes_nothing() {
+    let (server, _owner) = acme().await;
+    let eve = server.client().register("eve@example.com").await;
+    server.database().await.join("acme", "eve@example.com", "viewer").await;
+    eve.get(SETTINGS).await.expect(200);
+    let problem = eve.patch(SETTINGS, json!({ "currency": "USD" })).await.problem(403, "FORBIDDEN");
+    assert_eq!(problem["permission"], "settings:update");
+}
+
+#[tokio::test]
+async fn of_those_who_change_one_copy_one_does() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let owner = server.client().register("ada@example.com").await;
+    owner.create_organization("acme").await;
+    let replies = concurrently(16, |number| {
+        let currency = ["USD", "CHF", "GBP", "JPY"][number % 4];
+        let patch = owner.patch(SETTINGS, json!({ "currency": currency })).header("if-match", "\"1\"");
+        async move { patch.await.status }
+    });
+    let replies = replies.await;
+    assert_eq!(replies.iter().filter(|status| **status == 200).count(), 1);
+    assert!(replies.iter().all(|status| [200, 412].contains(status)), "{replies:?}");
+}
+
+#[tokio::test]
+async fn what_a_newer_program_has_settled_stays() {
+    let (server, owner) = acme().await;
+    let database = server.database().await;
+    let newer = r#"UPDATE organizations SET settings = '{"week_start":"someday","lock":"2027-01-01"}' WHERE slug = 'acme'"#;
+    database.execute(newer).await;
+    assert_eq!(owner.get(SETTINGS).await.expect(200)["week_start"], "monday");
+    owner.patch(SETTINGS, json!({ "currency": "CHF" })).header("if-match", "*").await.expect(200);
+    let stored: Value =
+        serde_json::from_str(&database.text("SELECT settings FROM organizations WHERE slug = 'acme'").await)
+            .unwrap();
+    assert_eq!((&stored["lock"], &stored["currency"]), (&json!("2027-01-01"), &json!("CHF")));
+}
+
+/// All settings, as they are shown: these, and of the others what is usual.
+fn settings(currency: &str, week_start: &str, version: i64) -> Value {
+    json!({
+        "currency": currency, "week_start": week_start, "audit_retention_days": 365,
+        "time_entry_overlap": "allow", "time_entry_max_hours": 24, "time_entry_future": "refuse",
+        "version": version,
+    })
+}

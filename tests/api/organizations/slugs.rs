@@ -1,0 +1,167 @@
+//! Slugs: given up, led on from, and nobody else's for a while.
+
+use insula_tests::{Client, Reply, Server, TestDatabase, concurrently, eventually};
+use serde_json::json;
+
+use crate::organizations::lifecycle::{ACME, acme, eve, events, personal};
+
+/// Where a redirect leads.
+fn moved(reply: &Reply) -> &str {
+    assert_eq!((reply.status, reply.text()), (308, ""), "{}", reply.text());
+    reply.header("location").unwrap()
+}
+
+#[tokio::test]
+async fn a_former_slug_leads_members_on_and_nobody_else() {
+    let (server, owner) = acme().await;
+    let eve = eve(&server, "viewer").await;
+    let stranger = server.client().register("bob@example.com").await;
+    let (project, path) =
+        (json!({ "code": "P", "name": "P" }), format!("{ACME}/projects?limit=7&sort=-name"));
+    // Remembered under its slug.
+    for person in [&owner, &eve] {
+        person.get(ACME).await.expect(200);
+    }
+    owner.patch(ACME, json!({ "slug": "beta" })).await.expect(200);
+    owner.patch("/api/v1/organizations/beta", json!({ "slug": "gamma" })).await.expect(200);
+    for person in [&owner, &eve] {
+        for old in ["acme", "beta"] {
+            let reply = person.get(&path.replace("acme", old)).await;
+            assert_eq!(moved(&reply), "/api/v1/organizations/gamma/projects?limit=7&sort=-name");
+        }
+    }
+    let reply = owner.post(&format!("{ACME}/projects"), project.clone()).await;
+    owner.post(moved(&reply), project).await.expect(201);
+    // Who may not look is told what everybody is told.
+    let nowhere = stranger.get("/api/v1/organizations/nowhere").await.outcome();
+    let told = async |person: &Client, slug: &str| {
+        person.get(&format!("/api/v1/organizations/{slug}")).await.outcome()
+    };
+    for slug in ["acme", "beta", "gamma"] {
+        assert_eq!(told(&stranger, slug).await, nowhere);
+    }
+    for status in ["suspended", "removed"] {
+        let database = server.database().await;
+        let change = format!(
+            "UPDATE members SET status = '{status}' WHERE user_id IN (SELECT id FROM users WHERE email LIKE 'eve%') AND organization_id IN (SELECT id FROM organizations WHERE slug = 'gamma')"
+        );
+        database.execute(&change).await;
+        eve.get(ACME).await.problem(404, "NOT_FOUND");
+        assert_eq!(told(&eve, "acme").await, nowhere, "{status}");
+    }
+    server.client().get(ACME).await.problem(401, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn an_operator_who_says_why_is_led_on_too() {
+    let (server, superuser) = Server::with_superuser().await;
+    let owner = server.client().register("ada@example.com").await;
+    owner.create_organization("acme").await;
+    owner.patch(ACME, json!({ "slug": "beta" })).await.expect(200);
+    superuser.get(ACME).await.problem(404, "NOT_FOUND");
+    let reply = superuser.get(ACME).header("x-platform-access", "ticket 7").await;
+    assert_eq!(moved(&reply), "/api/v1/organizations/beta");
+}
+
+#[tokio::test]
+async fn a_former_slug_is_nobody_elses_for_90_days() {
+    let (server, owner) = acme().await;
+    let database = server.database().await;
+    let bob = server.client().register("bob@example.com").await;
+    bob.create_organization("bobs").await;
+    owner.patch(ACME, json!({ "slug": "beta" })).await.expect(200);
+    let refused = async || {
+        let found = json!({ "name": "Mine", "slug": "acme" });
+        bob.post("/api/v1/organizations", found).await.problem(409, "SLUG_TAKEN");
+        bob.patch("/api/v1/organizations/bobs", json!({ "slug": "acme" })).await.problem(409, "SLUG_TAKEN");
+    };
+    refused().await;
+    // Its own it may take back, and give up again.
+    let beta = "/api/v1/organizations/beta";
+    for (path, slug) in [(beta, "acme"), (ACME, "beta"), (beta, "acme"), (ACME, "beta")] {
+        owner.patch(path, json!({ "slug": slug })).await.expect(200);
+    }
+    assert_eq!(database.texts("SELECT slug FROM slug_history ORDER BY slug").await, ["acme"]);
+    let days = match database {
+        TestDatabase::Sqlite(_) => "CAST(round(julianday(expires_at) - julianday(created_at)) AS INTEGER)",
+        TestDatabase::Postgres(_) => "extract(day FROM expires_at - created_at)::bigint",
+    };
+    assert_eq!(database.scalar(&format!("SELECT {days} FROM slug_history")).await, 90);
+    refused().await;
+    database.execute("UPDATE slug_history SET expires_at = created_at").await;
+    database.make_due("expire-slugs").await;
+    let left = "SELECT count(*) FROM slug_history";
+    eventually("it is forgotten", async || database.scalar(left).await == 0).await;
+    owner.get(ACME).await.problem(404, "NOT_FOUND");
+    bob.patch("/api/v1/organizations/bobs", json!({ "slug": "acme" })).await.expect(200);
+    bob.get(ACME).await.expect(200);
+}
+
+/// The names are one space: of those that live, of those that were deleted, and of those that were given up.
+#[tokio::test]
+async fn of_those_who_rename_to_one_slug_one_does() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    for number in 0..16 {
+        ada.create_organization(&format!("org-{number}")).await;
+    }
+    let replies = concurrently(32, |number| {
+        let request = match number < 16 {
+            true => ada.patch(&format!("/api/v1/organizations/org-{number}"), json!({ "slug": "wanted" })),
+            false => ada.post("/api/v1/organizations", json!({ "name": "x", "slug": "wanted" })),
+        };
+        async move { request.await }
+    });
+    let mut won = 0;
+    for reply in replies.await {
+        match reply.status {
+            200 | 201 => won += 1,
+            _ => drop(reply.problem(409, "SLUG_TAKEN")),
+        }
+    }
+    assert_eq!(won, 1);
+    let database = server.database().await;
+    assert_eq!(database.scalar("SELECT count(*) FROM organizations WHERE slug = 'wanted'").await, 1);
+}
+
+/// While one gives a slug up, others want it: it is never anybody else's.
+#[tokio::test]
+async fn a_slug_that_is_being_given_up_is_not_to_be_had() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let ada = server.client().register("ada@example.com").await;
+    let database = server.database().await;
+    for round in 0..8 {
+        let (old, new) = (format!("old-{round}"), format!("new-{round}"));
+        ada.create_organization(&old).await;
+        let other = ada.create_organization(&format!("other-{round}")).await.id;
+        let replies = concurrently(9, |number| {
+            let request = match number {
+                0 => ada.patch(&format!("/api/v1/organizations/{old}"), json!({ "slug": new })),
+                1..5 => ada.patch(&format!("/api/v1/organizations/{other}"), json!({ "slug": old })),
+                _ => ada.post("/api/v1/organizations", json!({ "name": "x", "slug": old })),
+            };
+            async move { request.await }
+        });
+        let replies = replies.await;
+        replies[0].expect(200);
+        for refused in &replies[1..] {
+            refused.problem(409, "SLUG_TAKEN");
+        }
+        let there = format!("SELECT count(*) FROM organizations WHERE slug = '{old}'");
+        assert_eq!(database.scalar(&there).await, 0, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_one_persons_own_may_be_renamed_and_says_nothing_of_him() {
+    let (server, owner) = acme().await;
+    let mine = personal(&owner).await;
+    let renamed = owner.patch(&mine, json!({ "slug": "adas-den", "name": "Ada's den" })).await.expect(200);
+    assert_eq!((&renamed["kind"], &renamed["slug"]), (&json!("personal"), &json!("adas-den")));
+    assert_eq!(moved(&owner.get(&mine).await), "/api/v1/organizations/adas-den");
+    let told = events(&server.database().await, "organization.updated").await;
+    assert_eq!(told, [json!({ "after": { "changed": ["slug", "name"] }, "before": {} }).to_string()]);
+    let den = "/api/v1/organizations/adas-den";
+    owner.delete(den).await.problem(409, "PERSONAL_ORGANIZATION");
+    owner.request("POST", &format!("{den}/leave")).await.problem(409, "PERSONAL_ORGANIZATION");
+}

@@ -1,0 +1,97 @@
+//! Ownership transfers with concurrent requests.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use insula_tests::{Server, concurrently};
+use serde_json::json;
+
+use crate::organizations::transfers::{OWNERS, OrgWithOwner, TRANSFER, accept, member};
+
+#[tokio::test]
+async fn of_those_who_accept_at_once_one_does() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let acme = OrgWithOwner::of(server).await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    let replies = concurrently(64, |_| {
+        let request = acme.eve.request("POST", &format!("{TRANSFER}/accept"));
+        async move { request.await }
+    });
+    let mut accepted = 0;
+    for reply in replies.await {
+        match reply.status {
+            200 => accepted += 1,
+            _ => drop(reply.problem(404, "NOT_FOUND")),
+        }
+    }
+    assert_eq!((accepted, acme.owners().await), (1, vec!["eve@example.com".to_owned()]));
+    assert_eq!((acme.events("transfer.accepted").await, acme.events("member.updated").await), (1, 2));
+}
+
+#[tokio::test]
+async fn of_those_who_offer_at_once_one_does() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let acme = OrgWithOwner::of(server).await;
+    let to = [member(&acme.eve).await, member(&acme.bob).await];
+    let replies = concurrently(16, |number| {
+        let request = acme.ada.post(TRANSFER, json!({ "member_id": to[number % 2] }));
+        async move { request.await }
+    });
+    let replies = replies.await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        refused.problem(409, "TRANSFER_PENDING");
+    }
+}
+
+/// One accepts while the other leaves: the remaining member is the owner.
+#[tokio::test]
+async fn whoever_offers_and_leaves_at_once_leaves_an_owner() {
+    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let acme = OrgWithOwner::of(server).await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    let replies = concurrently(2, |number| {
+        let request = match number {
+            0 => acme.eve.request("POST", &format!("{TRANSFER}/accept")),
+            _ => acme.ada.request("POST", "/api/v1/organizations/acme/leave"),
+        };
+        async move { request.await.status }
+    });
+    let replies = replies.await;
+    assert!([[200, 204], [200, 409]].iter().any(|fine| replies == fine), "{replies:?}");
+    assert_eq!(acme.owners().await, ["eve@example.com"]);
+}
+
+/// To and fro, fifty times, while somebody looks.
+#[tokio::test]
+async fn at_no_instant_is_it_without_an_owner() {
+    let acme = OrgWithOwner::new().await;
+    let (over, database) = (Arc::new(AtomicBool::new(false)), acme.server.database().await);
+    let watch = {
+        let over = Arc::clone(&over);
+        async move {
+            let mut looks = 0;
+            while !over.load(Relaxed) {
+                let owners = database.texts(OWNERS).await;
+                assert_eq!(owners.len(), 1, "{owners:?}");
+                looks += 1;
+            }
+            looks
+        }
+    };
+    let pass = async {
+        let people = [&acme.ada, &acme.eve];
+        let members = [member(people[0]).await, member(people[1]).await];
+        for round in 0..50 {
+            let (from, to) = (round % 2, (round + 1) % 2);
+            people[from].post(TRANSFER, json!({ "member_id": members[to] })).await.expect(201);
+            accept(people[to]).await.expect(200);
+        }
+        over.store(true, Relaxed);
+    };
+    let (looks, ()) = tokio::join!(watch, pass);
+    assert!(looks > 50, "{looks}");
+    assert_eq!(acme.owners().await, ["ada@example.com"]);
+}

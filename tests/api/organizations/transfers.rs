@@ -1,0 +1,336 @@
+//! `/organizations/{org}/transfer`: offered, accepted, declined, taken back; at no instant without an owner.
+
+use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, TestDatabase, eventually};
+use serde_json::{Value, json};
+
+pub(crate) const TRANSFER: &str = "/api/v1/organizations/acme/transfer";
+
+/// An organization of Ada's to which Eve (admin) and Bob (viewer) belong.
+pub(crate) struct OrgWithOwner {
+    pub(crate) server: Server,
+    database: TestDatabase,
+    pub(crate) ada: Client,
+    pub(crate) eve: Client,
+    pub(crate) bob: Client,
+}
+
+impl OrgWithOwner {
+    pub(crate) async fn new() -> Self {
+        Self::of(Server::start().await).await
+    }
+
+    pub(crate) async fn of(server: Server) -> Self {
+        let person = |name: &str| {
+            let (server, email) = (server.client(), format!("{name}@example.com"));
+            async move { server.register(&email).await }
+        };
+        let (ada, eve, bob) = (person("ada").await, person("eve").await, person("bob").await);
+        ada.create_organization("acme").await;
+        let database = server.database().await;
+        database.join("acme", "eve@example.com", "admin").await;
+        database.join("acme", "bob@example.com", "viewer").await;
+        Self { database, server, ada, eve, bob }
+    }
+
+    /// Ada offers it to somebody.
+    pub(crate) async fn offer_to(&self, person: &Client) -> Reply {
+        let member = member(person).await;
+        self.ada.post(TRANSFER, json!({ "member_id": member })).await
+    }
+
+    pub(crate) async fn owners(&self) -> Vec<String> {
+        self.database.texts(OWNERS).await
+    }
+
+    async fn statuses(&self) -> Vec<String> {
+        self.database.texts("SELECT status FROM owner_transfers ORDER BY created_at, id").await
+    }
+
+    pub(crate) async fn events(&self, action: &str) -> i64 {
+        self.database.scalar(&format!("SELECT count(*) FROM audit_events WHERE action = '{action}'")).await
+    }
+}
+
+pub(crate) const OWNERS: &str = "SELECT u.email FROM members m JOIN users u ON u.id = m.user_id
+    JOIN organizations o ON o.id = m.organization_id JOIN member_roles h ON h.member_id = m.id
+    JOIN roles r ON r.id = h.role_id AND r.key = 'owner'
+    WHERE o.slug = 'acme' AND m.status = 'active' ORDER BY u.email";
+
+pub(crate) async fn member(person: &Client) -> Value {
+    me(person).await["member_id"].clone()
+}
+
+async fn me(person: &Client) -> Value {
+    person.get("/api/v1/organizations/acme/me/permissions").await.expect(200)
+}
+
+async fn roles(person: &Client) -> Vec<String> {
+    let me = me(person).await;
+    let roles = me["roles"].as_array().unwrap().iter();
+    roles.map(|role| role["key"].as_str().unwrap().to_owned()).collect()
+}
+
+pub(crate) async fn accept(person: &Client) -> Reply {
+    person.request("POST", &format!("{TRANSFER}/accept")).await
+}
+
+async fn cancel(person: &Client) -> Reply {
+    person.request("POST", &format!("{TRANSFER}/cancel")).await
+}
+
+#[tokio::test]
+async fn an_organization_passes_to_whoever_accepts_it() {
+    let acme = OrgWithOwner::new().await;
+    let offered = acme.offer_to(&acme.eve).await;
+    let body = offered.expect(201);
+    let id = body["organization_id"].as_str().unwrap();
+    assert_eq!(offered.header("location").unwrap(), format!("/api/v1/organizations/{id}/transfer"));
+    assert_eq!((offered.header("etag"), &body["status"]), (Some("\"1\""), &json!("pending")));
+    assert_eq!(body["to_member_id"], member(&acme.eve).await);
+    assert_eq!(body["from_member_id"], member(&acme.ada).await);
+    // Members see the transfer, and nothing has changed yet.
+    for person in [&acme.ada, &acme.eve, &acme.bob] {
+        assert_eq!(person.get(TRANSFER).await.expect(200), body);
+    }
+    acme.bob.get(TRANSFER).header("if-none-match", "\"1\"").await.expect(304);
+    assert_eq!(acme.owners().await, ["ada@example.com"]);
+
+    let accepted = accept(&acme.eve).await;
+    assert_eq!(
+        (&accepted.expect(200)["status"], accepted.header("etag")),
+        (&json!("accepted"), Some("\"2\""))
+    );
+    assert_eq!(acme.owners().await, ["eve@example.com"]);
+    // At once, with the same tokens; the role that was held first is told first.
+    assert_eq!(
+        (roles(&acme.eve).await, roles(&acme.ada).await),
+        (vec!["admin".into(), "owner".into()], vec!["admin".to_owned()])
+    );
+    acme.ada.delete("/api/v1/organizations/acme").await.problem(403, "FORBIDDEN");
+    let versions = "SELECT version || ' ' || email FROM members m JOIN users u ON u.id = m.user_id
+        WHERE m.organization_id = (SELECT id FROM organizations WHERE slug = 'acme') ORDER BY email";
+    assert_eq!(
+        acme.database.texts(&versions.replace("version", "m.version")).await,
+        ["2 ada@example.com", "1 bob@example.com", "2 eve@example.com"]
+    );
+    for (action, number) in [("transfer.offered", 1), ("transfer.accepted", 1), ("member.updated", 2)] {
+        assert_eq!(acme.events(action).await, number, "{action}");
+    }
+    accept(&acme.eve).await.problem(404, "NOT_FOUND");
+    acme.eve.get(TRANSFER).await.problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn whoever_gets_it_is_told_by_mail() {
+    let acme = Server::builder().with_mail().start().await;
+    let inbox = Inbox::of(&acme).await;
+    let database = acme.database().await;
+    let people = ["ada@example.com", "eve@example.com"];
+    for email in people {
+        acme.client().register(email).await;
+    }
+    database
+        .execute(
+            "UPDATE users SET email_verified_at = created_at, first_name = 'Ada' WHERE email LIKE 'ada%'",
+        )
+        .await;
+    database.execute("UPDATE users SET email_verified_at = created_at WHERE email LIKE 'eve%'").await;
+    let ada = acme.client().log_in(people[0], PASSWORD).await;
+    let eve = acme.client().log_in(people[1], PASSWORD).await;
+    ada.create_organization("acme").await;
+    ada.patch("/api/v1/organizations/acme", json!({ "name": "<b>Acme</b>" })).await.expect(200);
+    database.join("acme", people[1], "viewer").await;
+    let member_id = member(&eve).await;
+    let offered = ada.post(TRANSFER, json!({ "member_id": member_id })).await.expect(201);
+    let mail = inbox.last("send_ownership_offered").await;
+    assert_eq!(
+        (&*mail.to, &*mail.subject),
+        (people[1], "You have been offered ownership of an organization")
+    );
+    let until = offered["expires_at"].as_str().unwrap()[..16].replace('T', " ");
+    for word in ["Ada", "<b>Acme</b>", &until] {
+        assert!(mail.text.contains(word), "{word}: {}", mail.text);
+    }
+    assert!(mail.html.contains("&lt;b&gt;Acme&lt;/b&gt;") && !mail.html.contains("<b>"), "{}", mail.html);
+}
+
+/// What waits for a worker when the organization is deleted is not sent.
+#[tokio::test]
+async fn an_offer_of_what_was_deleted_is_not_mailed() {
+    let (server, superuser) = Server::with_superuser().await;
+    let acme = OrgWithOwner::of(server).await;
+    superuser.request("POST", "/api/v1/admin/queues/mail/pause").await.expect(200);
+    acme.offer_to(&acme.eve).await.expect(201);
+    acme.ada.delete("/api/v1/organizations/acme").await.expect(202);
+    superuser.request("POST", "/api/v1/admin/queues/mail/resume").await.expect(200);
+    let became = "SELECT count(*) FROM emails WHERE template = 'ownership_offered' AND status = 'suppressed'
+        AND last_error = 'the organization was deleted'";
+    eventually("it is known", async || acme.database.scalar(became).await == 1).await;
+}
+
+#[tokio::test]
+async fn only_an_owner_offers_it_and_only_to_another_member() {
+    let acme = OrgWithOwner::new().await;
+    let (to, own) = (member(&acme.bob).await, member(&acme.ada).await);
+    acme.eve.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "FORBIDDEN");
+    let nobody = json!("0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
+    for (member, fault) in [(own, "NOT_A_CHOICE"), (nobody, "UNKNOWN_REFERENCE")] {
+        let reply = acme.ada.post(TRANSFER, json!({ "member_id": member })).await;
+        reply.problem(422, "VALIDATION_FAILED");
+        assert_eq!(reply.faults(), [format!("member_id {fault}")]);
+    }
+    for (spoil, mend) in [
+        ("UPDATE members SET status = 'suspended'", "UPDATE members SET status = 'active'"),
+        ("UPDATE users SET is_active = false", "UPDATE users SET is_active = true"),
+        ("UPDATE users SET deleted_at = created_at", "UPDATE users SET deleted_at = NULL"),
+    ] {
+        let his = |change: &str| match change.contains("members") {
+            true => {
+                format!("{change} WHERE user_id = (SELECT id FROM users WHERE email = 'bob@example.com')")
+            }
+            false => format!("{change} WHERE email = 'bob@example.com'"),
+        };
+        acme.database.execute(&his(spoil)).await;
+        let reply = acme.ada.post(TRANSFER, json!({ "member_id": to })).await;
+        assert_eq!((reply.status, reply.faults()), (422, vec!["member_id UNKNOWN_REFERENCE".to_owned()]));
+        acme.database.execute(&his(mend)).await;
+    }
+    acme.database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    acme.ada.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "REAUTH_REQUIRED");
+    assert_eq!(acme.statuses().await, Vec::<String>::new());
+}
+
+/// A role may allow it; to own it is something else.
+#[tokio::test]
+async fn the_permission_alone_does_not_do() {
+    let acme = OrgWithOwner::new().await;
+    let (id, to) = (acme.database.new_id_sql(), member(&acme.bob).await);
+    // Her role is one of the organization's own, which allows it.
+    let steward = "UPDATE roles SET is_builtin = false, key = 'steward' WHERE key = 'admin'
+        AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')";
+    assert_eq!(acme.database.execute(steward).await, 1);
+    let allow = format!(
+        "INSERT INTO role_permissions (id, organization_id, role_id, permission, created_at)
+         SELECT {id}, organization_id, id, 'organization:transfer', created_at FROM roles WHERE key = 'steward'"
+    );
+    acme.database.execute(&allow).await;
+    acme.eve.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "OWNER_PROTECTED");
+}
+
+#[tokio::test]
+async fn what_is_one_persons_own_and_what_one_does_not_belong_to_is_not_handed_over() {
+    let (server, superuser) = Server::with_superuser().await;
+    let acme = OrgWithOwner::of(server).await;
+    let mine = acme.ada.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
+    let own =
+        format!("/api/v1/organizations/{}/transfer", mine["data"][0]["organization"]["id"].as_str().unwrap());
+    let offer = json!({ "member_id": mine["data"][0]["member_id"] });
+    acme.ada.post(&own, offer).await.problem(409, "PERSONAL_ORGANIZATION");
+    let access = superuser.with("x-platform-access", "ticket 7");
+    let offer = json!({ "member_id": member(&acme.eve).await });
+    access.post(TRANSFER, offer).await.problem(409, "NOT_A_MEMBER");
+    acme.offer_to(&acme.eve).await.expect(201);
+    accept(&access).await.problem(409, "NOT_A_MEMBER");
+    // With the permissions of an owner, the superuser can see and cancel the transfer.
+    assert_eq!(access.get(TRANSFER).await.expect(200)["status"], "pending");
+    assert_eq!(cancel(&access).await.expect(200)["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn one_offer_at_a_time() {
+    let acme = OrgWithOwner::new().await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    for person in [&acme.eve, &acme.bob] {
+        acme.offer_to(person).await.problem(409, "TRANSFER_PENDING");
+    }
+    assert_eq!(cancel(&acme.ada).await.expect(200)["status"], "cancelled");
+    accept(&acme.eve).await.problem(404, "NOT_FOUND");
+    cancel(&acme.ada).await.problem(404, "NOT_FOUND");
+    acme.offer_to(&acme.bob).await.expect(201);
+    assert_eq!(cancel(&acme.bob).await.expect(200)["status"], "declined");
+    acme.offer_to(&acme.bob).await.expect(201);
+    assert_eq!(acme.statuses().await, ["cancelled", "declined", "pending"]);
+    for (action, number) in
+        [("transfer.offered", 3), ("transfer.cancelled", 1), ("transfer.declined", 1), ("member.updated", 0)]
+    {
+        assert_eq!(acme.events(action).await, number, "{action}");
+    }
+    assert_eq!(acme.owners().await, ["ada@example.com"]);
+}
+
+#[tokio::test]
+async fn others_neither_accept_nor_end_it() {
+    let acme = OrgWithOwner::new().await;
+    let stranger = acme.server.client().register("zoe@example.com").await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    for person in [&acme.ada, &acme.bob] {
+        accept(person).await.problem(403, "TRANSFER_NOT_YOURS");
+    }
+    cancel(&acme.bob).await.problem(403, "TRANSFER_NOT_YOURS");
+    for refused in [accept(&stranger).await, cancel(&stranger).await, stranger.get(TRANSFER).await] {
+        refused.problem(404, "NOT_FOUND");
+    }
+    // Another owner can cancel it too.
+    acme.database.join("acme", "zoe@example.com", "owner").await;
+    assert_eq!(cancel(&stranger).await.expect(200)["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn to_accept_needs_a_recent_log_in() {
+    let acme = OrgWithOwner::new().await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    acme.database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    accept(&acme.eve).await.problem(403, "REAUTH_REQUIRED");
+    acme.eve.post("/api/v1/auth/reauthenticate", json!({ "password": PASSWORD })).await.expect(204);
+    accept(&acme.eve).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_offer_that_was_not_answered_in_time_is_worth_nothing() {
+    let acme = OrgWithOwner::new().await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    let days = match acme.database {
+        TestDatabase::Sqlite(_) => "CAST(round(julianday(expires_at) - julianday(created_at)) AS INTEGER)",
+        TestDatabase::Postgres(_) => "extract(day FROM expires_at - created_at)::bigint",
+    };
+    assert_eq!(acme.database.scalar(&format!("SELECT {days} FROM owner_transfers")).await, 7);
+    acme.database.execute("UPDATE owner_transfers SET expires_at = created_at").await;
+    acme.eve.get(TRANSFER).await.problem(404, "NOT_FOUND");
+    accept(&acme.eve).await.problem(410, "TRANSFER_EXPIRED");
+    for person in [&acme.ada, &acme.eve] {
+        cancel(person).await.problem(410, "TRANSFER_EXPIRED");
+    }
+    accept(&acme.bob).await.problem(403, "TRANSFER_NOT_YOURS");
+    acme.offer_to(&acme.bob).await.expect(201);
+    assert_eq!(acme.statuses().await, ["expired", "pending"]);
+    assert_eq!(acme.events("transfer.expired").await, 1);
+    accept(&acme.bob).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_offer_of_somebody_who_is_no_owner_any_more_is_void() {
+    let acme = OrgWithOwner::new().await;
+    acme.server.client().register("zoe@example.com").await;
+    acme.database.join("acme", "zoe@example.com", "owner").await;
+    acme.offer_to(&acme.eve).await.expect(201);
+    let hers =
+        "SELECT id FROM members WHERE user_id = (SELECT id FROM users WHERE email = 'ada@example.com')";
+    for (spoil, mend) in [
+        (
+            format!("UPDATE members SET status = 'suspended' WHERE id IN ({hers})"),
+            format!("UPDATE members SET status = 'active' WHERE id IN ({hers})"),
+        ),
+        (
+            "UPDATE users SET is_active = false WHERE email = 'ada@example.com'".to_owned(),
+            "UPDATE users SET is_active = true".to_owned(),
+        ),
+    ] {
+        acme.database.execute(&spoil).await;
+        accept(&acme.eve).await.problem(409, "TRANSFER_VOID");
+        acme.database.execute(&mend).await;
+    }
+    acme.ada.request("POST", "/api/v1/organizations/acme/leave").await.expect(204);
+    accept(&acme.eve).await.problem(409, "TRANSFER_VOID");
+    assert_eq!(acme.owners().await, ["zoe@example.com"]);
+    cancel(&acme.eve).await.expect(200);
+}

@@ -1,0 +1,135 @@
+//! Sixty-four at once: everybody is answered, and of those who want the same thing one gets it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use insula_tests::{Client, Reply, Server, concurrently};
+use serde_json::json;
+
+const N: usize = 64;
+const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+
+/// A server that lets writers wait as long as it takes: what is raced here is who wins, not how fast the machine is.
+async fn patient() -> Server {
+    Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await
+}
+
+async fn acme() -> (Server, Client) {
+    let server = patient().await;
+    let owner = server.client().register("ada@example.com").await;
+    owner.create_organization("acme").await;
+    (server, owner)
+}
+
+/// How often each answer came: its status and its code.
+fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
+    let mut tally = BTreeMap::new();
+    for reply in replies {
+        let code = reply.json()["error"].as_str().unwrap_or_default().to_owned();
+        *tally.entry(format!("{} {code}", reply.status).trim().to_owned()).or_default() += 1;
+    }
+    tally
+}
+
+fn expected<const M: usize>(answers: [(&str, usize); M]) -> BTreeMap<String, usize> {
+    answers.into_iter().map(|(answer, number)| (answer.to_owned(), number)).collect()
+}
+
+#[tokio::test]
+async fn writers_of_different_things_all_succeed() {
+    let (server, owner) = acme().await;
+    let replies = concurrently(N, |number| {
+        let body = json!({ "code": format!("P{number}"), "name": "Engine" });
+        let owner = owner.clone();
+        async move { owner.post(PROJECTS, body).await }
+    });
+    let replies = replies.await;
+    assert_eq!(tally(&replies), expected([("201", N)]));
+    let ids: HashSet<_> = replies.iter().map(|reply| reply.json()["id"].to_string()).collect();
+    assert_eq!(ids.len(), N);
+    assert_eq!(server.database().await.scalar("SELECT count(*) FROM projects").await, 64);
+    assert!(!server.log().contains("locked"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn of_those_who_want_one_code_one_gets_it() {
+    let (server, owner) = acme().await;
+    let replies = concurrently(N, |number| {
+        let code = ["engine", "ENGINE", "Engine"][number % 3];
+        let owner = owner.clone();
+        async move { owner.post(PROJECTS, json!({ "code": code, "name": "Engine" })).await }
+    });
+    assert_eq!(tally(&replies.await), expected([("201", 1), ("409 PROJECT_CODE_TAKEN", N - 1)]));
+    let database = server.database().await;
+    assert_eq!(database.scalar("SELECT count(*) FROM projects").await, 1);
+    assert_eq!(database.scalar("SELECT count(*) FROM audit_events WHERE resource = 'project'").await, 1);
+}
+
+#[tokio::test]
+async fn of_those_who_change_one_copy_one_does() {
+    let (server, owner) = acme().await;
+    let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
+    made.expect(201);
+    let path = made.header("location").unwrap();
+    let replies = concurrently(N, |number| {
+        let patch = owner.patch(path, json!({ "name": format!("Engine {number}") }));
+        async move { patch.header("if-match", "\"1\"").await }
+    });
+    let replies = replies.await;
+    assert_eq!(tally(&replies), expected([("200", 1), ("412 PRECONDITION_FAILED", N - 1)]));
+    let winner = replies.iter().find(|reply| reply.status == 200).unwrap().json();
+    assert_eq!(owner.get(path).await.expect(200), winner);
+    assert_eq!(winner["version"], 2);
+    let updates = "SELECT count(*) FROM audit_events WHERE action = 'project.updated'";
+    assert_eq!(server.database().await.scalar(updates).await, 1);
+}
+
+#[tokio::test]
+async fn changes_without_a_condition_are_all_made_one_after_the_other() {
+    let (server, owner) = acme().await;
+    let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
+    made.expect(201);
+    let path = made.header("location").unwrap();
+    let replies = concurrently(N, |number| {
+        let patch = owner.patch(path, json!({ "name": format!("Engine {number}") }));
+        async move { patch.await }
+    });
+    let replies = replies.await;
+    assert_eq!(tally(&replies), expected([("200", N)]));
+    let versions: HashSet<_> =
+        replies.iter().map(|reply| reply.json()["version"].as_i64().unwrap()).collect();
+    assert_eq!(versions, (2..).take(N).collect());
+    let updates = "SELECT count(*) FROM audit_events WHERE action = 'project.updated'";
+    assert_eq!(server.database().await.scalar(updates).await, 64);
+}
+
+#[tokio::test]
+async fn of_those_who_found_one_slug_one_does() {
+    let server = patient().await;
+    let ada = server.client().register("ada@example.com").await;
+    let replies = concurrently(N, |number| {
+        let body = json!({ "name": format!("Acme {number}"), "slug": "acme" });
+        let ada = ada.clone();
+        async move { ada.post("/api/v1/organizations", body).await }
+    });
+    assert_eq!(tally(&replies.await), expected([("201", 1), ("409 SLUG_TAKEN", N - 1)]));
+    let database = server.database().await;
+    // Hers alone, and this one.
+    for (table, rows) in [("organizations", 2), ("members", 2), ("roles", 8), ("member_roles", 2)] {
+        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, rows, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn of_those_who_delete_one_thing_one_does() {
+    let (server, owner) = acme().await;
+    let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
+    made.expect(201);
+    let path = made.header("location").unwrap();
+    let replies = concurrently(N, |_| {
+        let delete = owner.delete(path);
+        async move { delete.await }
+    });
+    assert_eq!(tally(&replies.await), expected([("204", 1), ("404 NOT_FOUND", N - 1)]));
+    let deletions = "SELECT count(*) FROM audit_events WHERE action = 'project.deleted'";
+    assert_eq!(server.database().await.scalar(deletions).await, 1);
+}

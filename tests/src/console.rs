@@ -1,0 +1,48 @@
+//! What the one who waits is told: lines that stay, and on a terminal one that moves.
+
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use crate::setting;
+
+/// Says what happens now; only on a terminal, where the next line overwrites it.
+pub fn progress(text: &str) {
+    if stderr().is_terminal() {
+        let text: String = text.chars().take(78).collect();
+        let written = write!(stderr(), "\r\x1b[K{text}");
+        drop(written.and_then(|()| stderr().flush()));
+    }
+}
+
+/// Says something that stays.
+pub fn line(text: &str) {
+    progress("");
+    drop(writeln!(stdout(), "{text}"));
+}
+
+/// A title.
+pub fn title(text: &str) {
+    let is_plain = !stdout().is_terminal() || setting("NO_COLOR").is_some_and(|value| !value.is_empty());
+    line(&if is_plain { format!("\n== {text}") } else { format!("\n\x1b[1m== {text}\x1b[0m") });
+}
+
+/// Rows under a head, as Markdown: each column as wide as its widest cell; the first one to the left, the others to the
+/// right.
+pub fn table(head: &[&str], rows: &[Vec<String>]) {
+    let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
+    let all = || std::iter::once(&head).chain(rows);
+    let widths: Vec<_> = (0..head.len())
+        .map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or_default().max(2))
+        .collect();
+    let rule = widths.iter().enumerate().map(|(column, width)| match column {
+        0 => "-".repeat(*width),
+        _ => format!("{}:", "-".repeat(width - 1)),
+    });
+    let rule: Vec<_> = rule.collect();
+    for row in [&head, &rule].into_iter().chain(rows) {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        line(&format!("| {} |", cells.collect::<Vec<_>>().join(" | ")));
+    }
+}

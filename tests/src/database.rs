@@ -1,0 +1,202 @@
+//! The only one that opens the database: for what no door shows, and for what no door may do.
+
+use std::time::Duration;
+
+use sqlx::{
+    AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use uuid::Uuid;
+
+/// The database of a server, seen past all doors and, on PostgreSQL, past row-level security.
+#[derive(Clone)]
+pub enum TestDatabase {
+    /// A SQLite file.
+    Sqlite(SqlitePool),
+    /// A PostgreSQL database, opened as the superuser.
+    Postgres(PgPool),
+}
+
+/// A change that is neither made nor given up yet: others wait for it. Undone when it is released.
+#[must_use]
+pub enum HeldTransaction {
+    /// Of a SQLite file: its only writer.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// Of a PostgreSQL database.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl HeldTransaction {
+    /// Gives up.
+    pub async fn rollback(self) {
+        let released = match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        };
+        released.expect("a rollback");
+    }
+}
+
+/// One body for both databases; their types differ, their methods do not.
+macro_rules! either {
+    ($database:expr, $pool:ident => $body:expr) => {
+        match $database {
+            TestDatabase::Sqlite($pool) => $body,
+            TestDatabase::Postgres($pool) => $body,
+        }
+    };
+}
+
+impl TestDatabase {
+    /// Opens the database that `url` names; panics when it does not answer.
+    pub async fn connect(url: &str) -> Self {
+        Self::open(url).await.unwrap_or_else(|error| panic!("cannot open {url}: {error}"))
+    }
+
+    /// As [`TestDatabase::connect`], for those who can wait for a server.
+    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        if url.starts_with("postgres") {
+            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect(url).await?));
+        }
+        // Others write as long as it takes them, on whatever machine this is.
+        let options: SqliteConnectOptions = url.parse()?;
+        let options = options.busy_timeout(Duration::from_secs(60));
+        Ok(Self::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
+    /// The one number that a query answers with; `count(*)` is one.
+    pub async fn scalar(&self, sql: &str) -> i64 {
+        let row = either!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await);
+        row.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one text that a query answers with.
+    pub async fn text(&self, sql: &str) -> String {
+        let row = either!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await);
+        row.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one column of texts that a query answers with.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = either!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await);
+        rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let rows = either!(self, pool => {
+            sqlx::query(AssertSqlSafe(sql)).execute(pool).await.map(|done| done.rows_affected())
+        });
+        rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Runs these statements, all of them or none.
+    pub async fn execute_all(&self, statements: &[String]) {
+        either!(self, pool => {
+            let mut transaction = pool.begin().await.expect("a transaction");
+            for sql in statements {
+                let done = sqlx::query(AssertSqlSafe(sql.as_str())).execute(&mut *transaction).await;
+                done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            transaction.commit().await.expect("a commit");
+        });
+    }
+
+    /// Lets some periodic work be due now, which a server must have done before; one that runs does it within a second.
+    pub async fn make_due(&self, schedule: &str) {
+        let due = format!("UPDATE schedules SET next_run = created_at WHERE name = '{schedule}'");
+        for _ in 0..600 {
+            if self.execute(&due).await == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("`{schedule}` was never run");
+    }
+
+    /// Notes that a mail was sent to this address at the time the schema was first used.
+    pub async fn insert_sent_email(&self, to: &str) {
+        let (id, platform) = (self.new_id_sql(), self.id(&Uuid::nil().to_string()));
+        let mail = format!(
+            "INSERT INTO emails (id, organization_id, \"to\", template, status, message_id, attempts, created_at, updated_at)
+             SELECT {id}, {platform}, '{to}', 'test', 'sent', '<a@test>', 1, created_at, created_at
+             FROM schedules ORDER BY created_at LIMIT 1"
+        );
+        assert_eq!(self.execute(&mail).await, 1, "{mail}");
+    }
+
+    /// Takes a person into an organization: nobody can be invited yet.
+    pub async fn join(&self, slug: &str, email: &str, role: &str) {
+        let id = self.new_id_sql();
+        let member = format!(
+            "INSERT INTO members (id, organization_id, user_id, status, joined_at, version, created_at, updated_at)
+             SELECT {id}, o.id, u.id, 'active', u.created_at, 1, u.created_at, u.created_at
+             FROM organizations o, users u WHERE o.slug = '{slug}' AND u.email = '{email}'"
+        );
+        assert_eq!(self.execute(&member).await, 1, "{email} is one person, and {slug} one organization");
+        let role = format!(
+            "INSERT INTO member_roles (id, organization_id, member_id, role_id, created_at)
+             SELECT {id}, m.organization_id, m.id, r.id, m.created_at FROM members m
+             JOIN roles r ON r.organization_id = m.organization_id AND r.key = '{role}'
+             JOIN organizations o ON o.id = m.organization_id JOIN users u ON u.id = m.user_id
+             WHERE o.slug = '{slug}' AND u.email = '{email}'"
+        );
+        assert_eq!(self.execute(&role).await, 1, "{role}");
+    }
+
+    /// SQL for an id as 32 hexadecimal digits, without regard to how the database keeps it; empty for none.
+    pub fn hex(&self, column: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("lower(hex({column}))"),
+            Self::Postgres(_) => format!("coalesce(replace({column}::text, '-', ''), '')"),
+        }
+    }
+
+    /// What the database says to these statements, the last of which gives a column of texts; nothing of it is kept.
+    pub async fn attempt(&self, statements: &[&str]) -> Result<Vec<String>, String> {
+        let (last, first) = statements.split_last().expect("at least one statement");
+        let outcome: Result<Vec<String>, sqlx::Error> = either!(self, pool => async {
+            let mut tx = pool.begin().await?;
+            for sql in first {
+                sqlx::query(AssertSqlSafe(*sql)).execute(&mut *tx).await?;
+            }
+            let rows = sqlx::query_scalar(AssertSqlSafe(*last)).fetch_all(&mut *tx).await;
+            tx.rollback().await?;
+            rows
+        }.await);
+        outcome.map_err(|error| error.to_string())
+    }
+
+    /// Begins a change and does not end it. The database can do nothing else meanwhile.
+    pub async fn hold(&self, sql: &str) -> HeldTransaction {
+        macro_rules! held {
+            ($pool:expr) => {{
+                let mut transaction = $pool.begin().await.expect("a transaction");
+                let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *transaction).await;
+                done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                transaction
+            }};
+        }
+        match self {
+            Self::Sqlite(pool) => HeldTransaction::Sqlite(held!(pool)),
+            Self::Postgres(pool) => HeldTransaction::Postgres(held!(pool)),
+        }
+    }
+
+    /// PostgreSQL: the role of the application and that of the system, which the policies name.
+    pub async fn roles(&self) -> [String; 2] {
+        let named = |policy: &str| {
+            format!(
+                "SELECT r.rolname::text FROM pg_policy p JOIN pg_roles r ON r.oid = p.polroles[1]
+                 JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname = 'organizations' AND p.polname = '{policy}'"
+            )
+        };
+        [self.text(&named("own_organization")).await, self.text(&named("system_read")).await]
+    }
+
+    /// Closes its connections, so that a database can be dropped or a file copied.
+    pub async fn close(self) {
+        either!(self, pool => pool.close().await);
+    }
+}

@@ -1,0 +1,176 @@
+//! A fake mail server (RFC 5321) for the e-mails that the program sends, on a free loopback port, without
+//! TLS. It accepts any login.
+
+mod mail;
+mod fault_mode;
+mod session;
+
+use std::{
+    fs::File,
+    io::Write,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+
+pub use fault_mode::FaultMode;
+pub use mail::Mail;
+
+use crate::server::TIMEOUT;
+
+/// A mail server that runs until it is dropped.
+pub struct FakeSmtp {
+    address: String,
+    mode: watch::Sender<FaultMode>,
+    store: Arc<MailStore>,
+    _work: JoinSet<()>,
+}
+
+/// Where mails are put when they are accepted: before the sender is told.
+enum MailStore {
+    /// In memory, to be read by the test.
+    Memory { mails: Mutex<Vec<Mail>>, arrived: Notify },
+    /// As one line each at the end of a file: Message-ID, recipient, subject, `cut` where the sender was not told, and
+    /// when, in microseconds since 1970; separated by tabs.
+    ListFile(Mutex<File>),
+}
+
+impl FakeSmtp {
+    /// One that keeps its mails, on a free port.
+    pub async fn start() -> Self {
+        Self::with(MailStore::Memory { mails: Mutex::new(Vec::new()), arrived: Notify::new() }).await
+    }
+
+    /// One that writes a line for each mail at the end of `file` and forgets it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub async fn appending_to(file: &Path) -> std::io::Result<Self> {
+        let file = File::options().create(true).append(true).open(file)?;
+        Ok(Self::with(MailStore::ListFile(Mutex::new(file))).await)
+    }
+
+    async fn with(store: MailStore) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (mode, watched) = watch::channel(FaultMode::Accept);
+        let store = Arc::new(store);
+        let mut work = JoinSet::new();
+        work.spawn(listen(listener, watched, Arc::clone(&store)));
+        Self { address, mode, store, _work: work }
+    }
+
+    /// As `INSULA_SMTP_URL` is given it.
+    pub fn url(&self) -> String {
+        format!("smtp://{}", self.address)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// How it behaves from now on, towards those who are connected too.
+    pub fn set_mode(&self, mode: FaultMode) {
+        self.mode.send_replace(mode);
+    }
+
+    /// All mails, in the order in which they were accepted; none where they are only listed.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.store.mails()
+    }
+
+    /// The first mail that is so; panics with `wish` when none has come within 30 s.
+    pub async fn wait_for(&self, wish: &str, is_so: impl Fn(&Mail) -> bool) -> Mail {
+        let mut mails = self.wait_until(wish, |mails| mails.iter().any(&is_so)).await;
+        let place = mails.iter().position(is_so).expect("one is so");
+        mails.swap_remove(place)
+    }
+
+    /// All mails, as soon as they are so together; panics with `wish` when they are not within 30 s.
+    pub async fn wait_until(&self, wish: &str, are_so: impl Fn(&[Mail]) -> bool) -> Vec<Mail> {
+        match tokio::time::timeout(TIMEOUT, self.store.until(are_so)).await {
+            Ok(mails) => mails,
+            Err(_) => panic!("not within {TIMEOUT:?}: {wish}, among {:#?}", self.mails()),
+        }
+    }
+}
+
+impl MailStore {
+    fn mails(&self) -> Vec<Mail> {
+        match self {
+            Self::Memory { mails, .. } => mails.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Self::ListFile(_) => Vec::new(),
+        }
+    }
+
+    async fn until(&self, are_so: impl Fn(&[Mail]) -> bool) -> Vec<Mail> {
+        let Self::Memory { arrived, .. } = self else { std::future::pending().await };
+        loop {
+            // Asked for before the look, so that no arrival falls between the two.
+            let arrival = arrived.notified();
+            let mails = self.mails();
+            if are_so(&mails) {
+                return mails;
+            }
+            arrival.await;
+        }
+    }
+
+    /// Once for every recipient. `is_acknowledged`: will the sender hear of it?
+    fn add(
+        &self,
+        from: &str,
+        recipients: &[String],
+        data: &[u8],
+        is_acknowledged: bool,
+    ) -> std::io::Result<()> {
+        let parsed = recipients.iter().map(|to| Mail::parse(from, to, data));
+        match self {
+            Self::Memory { mails, arrived } => {
+                mails.lock().unwrap_or_else(PoisonError::into_inner).extend(parsed);
+                arrived.notify_waiters();
+                Ok(())
+            }
+            Self::ListFile(file) => {
+                let at = now();
+                let lines: String = parsed.map(|mail| mail.line(is_acknowledged, at)).collect();
+                // One call for all of it: a line is never seen in part.
+                file.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines.as_bytes())
+            }
+        }
+    }
+}
+
+/// Microseconds since 1970.
+fn now() -> i64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the mail server's own clock: it knows none of the product"
+    )]
+    chrono::Utc::now().timestamp_micros()
+}
+
+async fn listen(listener: TcpListener, mode: watch::Receiver<FaultMode>, store: Arc<MailStore>) {
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let (mode, store) = (mode.clone(), Arc::clone(&store));
+                    // How a connection ends is the peer's business.
+                    sessions.spawn(async move { drop(session::serve(stream, mode, &store).await) });
+                }
+                // Too many open files, say: others will be closed.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            Some(_) = sessions.join_next() => {}
+        }
+    }
+}
