@@ -29,11 +29,11 @@ const MAX_LENGTH: isize = 4096;
 /// Most jobs of one command.
 const BATCH: usize = 256;
 /// How long Redis may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long to wait for a ring before asking anew: a connection can be dead without saying so.
-const WAIT: Duration = Duration::from_secs(5);
-/// How long to wait before connecting again, the first time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one `BLPOP` waits. After that it is sent again, because a broken connection does not always report itself.
+const POP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before the first reconnection; the longest wait is [`REPLY_TIMEOUT`].
+const FIRST_RECONNECT_DELAY: Duration = Duration::from_millis(100);
 
 /// The Redis list of an installation. Cheap to clone.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ impl Connection {
         }
         self.failures += 1;
         self.open = None;
-        sleep(backoff(self.failures, FIRST_PAUSE, PATIENCE)).await;
+        sleep(backoff(self.failures, FIRST_RECONNECT_DELAY, REPLY_TIMEOUT)).await;
     }
 }
 

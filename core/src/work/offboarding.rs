@@ -44,14 +44,14 @@ pub async fn leave(tx: &OrgTx<OwnMembership>) -> Result<()> {
 /// # Errors
 /// `NotFound`, also if they were removed before; `PRECONDITION_FAILED`; `OWNER_PROTECTED` and `REAUTH_REQUIRED` for
 /// owners; `PERSONAL_ORGANIZATION` for its owner; `LAST_OWNER`.
-pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &Expected) -> Result<()> {
+pub async fn remove(tx: &OrgTx<MembersRemove>, member: MemberId, expected: &ExpectedMember) -> Result<()> {
     members::remove(tx, member, expected).await?;
     end_work(tx, member).await
 }
 
 /// Ends a membership of a user who is anonymized.
-pub(crate) async fn end_membership(tx: &OrgTx<Platform>, membership: &Belonging) -> Result<()> {
-    members::depart(tx, membership).await?;
+pub(crate) async fn end_membership(tx: &OrgTx<Platform>, membership: &MembershipRecord) -> Result<()> {
+    members::end_membership(tx, membership).await?;
     end_work(tx, membership.member).await
 }
 
@@ -74,14 +74,14 @@ pub(crate) async fn stop_timers(tx: &GlobalTx, user: UserId) -> Result<()> {
 ///
 /// # Errors
 /// Errors of the database.
-pub(crate) async fn lock_memberships(tx: &GlobalTx, memberships: &[Belonging]) -> Result<()> {
+pub(crate) async fn lock_memberships(tx: &GlobalTx, memberships: &[MembershipRecord]) -> Result<()> {
     for membership in memberships {
         members::lock_one(&enter(tx, membership).await?, membership.member).await?;
     }
     Ok(())
 }
 
-async fn enter(tx: &GlobalTx, membership: &Belonging) -> Result<OrgTx<Platform>> {
+async fn enter(tx: &GlobalTx, membership: &MembershipRecord) -> Result<OrgTx<Platform>> {
     #[expect(clippy::disallowed_methods, reason = "an account acts in every organization of its user")]
     tx.enter_org(membership.organization).await
 }

@@ -162,7 +162,7 @@ impl Mailer {
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
             let error = error.map(|error| error_line(&error));
-            DeliveryAttempt { to, template, message_id: office.message_id(id), status, error }
+            DeliveryAttempt { to, template, message_id: inner.message_id(id), status, error }
         };
         let content = match email_content::compose(db, &inner.mail, &inner.public_url, job).await {
             Ok(Composed::Send(content)) => content,
@@ -236,12 +236,12 @@ impl Mailer {
             }
         });
         let id = JobId::new(now);
-        match office.send(id, &letter, now, say).await {
-            Ok(_) => Ok(office.message_id(id)),
+        match inner.send(id, &content, now, report).await {
+            Ok(_) => Ok(inner.message_id(id)),
             Err(refused) => Err(TestEmailError {
                 what: error_line(&refused.text),
                 hint: hint(refused.stage),
-                is_nowhere: false,
+                is_not_configured: false,
             }),
         }
     }
@@ -256,7 +256,7 @@ impl Inner {
 
     /// Returns the pause until the next attempt.
     fn unreachable(&self, error: &str) -> Duration {
-        let (wait, is_news) = self.gate.unreachable(Instant::now());
+        let (wait, is_news) = self.breaker.unreachable(Instant::now());
         if is_news {
             tracing::error!(error = error_line(error), "e-mails cannot be sent: they are delayed");
         }

@@ -104,5 +104,5 @@ fn settings_that_prevent_emails_prevent_a_start() {
 #[test]
 fn no_reason_tells_a_link() {
     let said = "554 5.7.1 https://insula.example/reset#token=abc-_1 is listed (token abc-_1)";
-    assert_eq!(without_secrets(said.into(), &letter()), "554 5.7.1 … is listed (token …)");
+    assert_eq!(without_secrets(said.into(), &content()), "554 5.7.1 … is listed (token …)");
 }

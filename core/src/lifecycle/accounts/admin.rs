@@ -27,6 +27,7 @@ use crate::{
 /// A new account that a superuser creates for a user.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
+    /// The data of the account.
     pub user: NewUser,
     /// Whether the user becomes a superuser.
     pub is_superuser: bool,

@@ -64,8 +64,8 @@ pub(super) async fn prepare_removal(tx: &GlobalTx, user: UserId) -> Result<User>
 
 /// The personal organizations of a user, deleted or not: at most one.
 pub(super) async fn personal_organizations(tx: &GlobalTx, user: UserId) -> Result<Vec<OrgId>> {
-    let memberships = members::of(tx, user).await?.into_iter();
-    Ok(memberships.filter(Belonging::is_personal).map(|membership| membership.organization).collect())
+    let memberships = members::memberships_of(tx, user).await?.into_iter();
+    Ok(memberships.filter(MembershipRecord::is_personal).map(|membership| membership.organization).collect())
 }
 
 async fn close(tx: &GlobalTx, org: OrgId, purge_after: DateTime<Utc>) -> Result<()> {

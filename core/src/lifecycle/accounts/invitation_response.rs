@@ -33,7 +33,9 @@ use crate::{
 pub struct NewAccountDetails {
     /// Hash of the new password.
     pub secret_hash: String,
+    /// `None` leaves it empty.
     pub first_name: Option<Name>,
+    /// `None` leaves it empty.
     pub last_name: Option<Name>,
 }
 
@@ -67,7 +69,7 @@ pub async fn accept(
     consume(tx, link).await?;
     let roles = invitations::grants(&scope, invitation).await?;
     match invitation.invited_by {
-        Some(inviter) => join::refuse_unsupported(&scope, inviter, &roles).await?,
+        Some(inviter) => join::check_inviter(&scope, inviter, &roles).await?,
         None => users::require_superuser(tx, invitation.inviter_id).await?,
     }
     drop(scope);
@@ -116,7 +118,7 @@ async fn find_or_create_user(
     email: EmailAddress,
     new_account: Option<NewAccountDetails>,
 ) -> Result<User> {
-    let user = match users::with_email(tx, &email).await? {
+    let user = match users::lock_by_email(tx, &email).await? {
         Some(user) if !user.is_active => return Err(ErrorCode::InactiveUser.refuse()),
         Some(user) if user.email_verified_at.is_some() => {
             set_actor(tx, &user);

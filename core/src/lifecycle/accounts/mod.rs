@@ -94,7 +94,7 @@ pub(crate) async fn refuse_reserved(
 ) -> Result<()> {
     let mut reserved = one_time_tokens::reserved_for(tx, email).await?;
     reserved.retain(|user| Some(*user) != except);
-    match users::is_any_living(tx, &reserved).await? {
+    match users::any_exists(tx, &reserved).await? {
         true => Err(ErrorCode::EmailTaken.refuse()),
         false => Ok(()),
     }
@@ -102,7 +102,7 @@ pub(crate) async fn refuse_reserved(
 
 /// Creates the personal organization of a new account.
 async fn create_personal_organization(tx: &GlobalTx, user: &User) -> Result<Organization> {
-    insert_organization(tx, user.id, organizations::personal(user), organizations::PERSONAL).await
+    insert_organization(tx, user.id, organizations::new_personal(user), organizations::PERSONAL).await
 }
 
 /// Ensures that a superuser with this e-mail address exists. The address counts as verified. An existing superuser

@@ -69,7 +69,7 @@ pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
 pub async fn purge(db: &Db) -> Result<u64> {
     let mut purged = BatchResult::default();
     for user in users::due(db).await? {
-        if let Some(error) = purged.add(unless_taken(forget(db, user).await)) {
+        if let Some(error) = purged.add(unless_taken(purge_account(db, user).await)) {
             tracing::error!(%error, %user, "could not purge an account");
         }
     }
@@ -88,14 +88,14 @@ pub(crate) fn unless_taken(purged: Result<()>) -> Result<u64> {
 async fn purge_account(db: &Db, user: UserId) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     let found = users::find_due(&tx, user).await?;
-    let mut concerned = invitations::inviting(&tx, &found.email_canonical).await?;
+    let mut concerned = invitations::organizations_inviting(&tx, &found.email_canonical).await?;
     concerned.extend(personal_organizations(&tx, user).await?);
     organizations::lock_each(&tx, concerned).await?;
     let before = users::anonymize(&tx, user).await?;
     credentials::clear(&tx, user).await?;
     tx.delete::<sessions::Entity>(sessions::Column::UserId.eq(user)).await?;
     tx.delete::<one_time_tokens::Entity>(one_time_tokens::Column::UserId.eq(user)).await?;
-    let memberships = members::of(&tx, user).await?;
+    let memberships = members::memberships_of(&tx, user).await?;
     offboarding::lock_memberships(&tx, &memberships).await?;
     for membership in memberships {
         #[expect(clippy::disallowed_methods, reason = "an anonymized user leaves every organization")]

@@ -74,8 +74,13 @@ impl Ada {
         let throttle = LoginThrottle::new(&master, Rate::parse("5/15min").unwrap(), None);
         let devices = DeviceCookies::new(&master);
         let (db, passwords) = (self.db(), &self.passwords);
-        let verifier =
-            Verifier { db, passwords, guesses: &throttle, devices: &devices, hides_unproved: false };
+        let verifier = PasswordVerifier {
+            db,
+            passwords,
+            login_throttle: &throttle,
+            devices: &devices,
+            hides_unverified: false,
+        };
         let source = LoginSource { address: None, device: None };
         verifier.log_in(EMAIL, secret("old"), source, &RequestTrail::default()).await.unwrap()
     }

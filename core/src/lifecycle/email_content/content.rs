@@ -76,6 +76,7 @@ impl Template {
 
 /// The result of composing an e-mail.
 pub enum Composed {
+    /// The e-mail to send.
     Send(EmailContent),
     /// The e-mail is no longer needed, now or later.
     Skip {
@@ -90,6 +91,7 @@ pub enum Composed {
 pub struct EmailContent {
     /// E-mail address: the local part as entered, the domain in ASCII.
     pub to: String,
+    /// The template that renders it.
     pub template: Template,
     /// A BCP 47 language tag.
     pub locale: String,
@@ -118,10 +120,12 @@ impl InvitationNames {
         Self { organization: without_links(organization), inviter: without_links(inviter) }
     }
 
+    /// The name of the organization.
     pub fn organization(&self) -> &str {
         &self.organization
     }
 
+    /// The name of the member who invites.
     pub fn inviter(&self) -> &str {
         &self.inviter
     }
@@ -133,6 +137,7 @@ pub struct Link {
     pub url: Secret<String>,
     /// Lifetime of the token from its creation.
     pub lifetime: Duration,
+    /// When the invitation expires.
     pub expires_at: DateTime<Utc>,
 }
 

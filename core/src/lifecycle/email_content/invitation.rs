@@ -24,7 +24,7 @@ impl Composer<'_> {
         let to = ascii_address(&token.email, &token.email_canonical);
         let subject = invitations::Column::Id.eq(token.subject_id);
         let found: Option<invitations::Invitation> = self.one(invitations::Entity, subject).await?;
-        let view = invitations::companions(&self.tx, found.into_iter().collect()).await?;
+        let view = invitations::with_details(&self.tx, found.into_iter().collect()).await?;
         let skip = |reason| Ok(Composed::Skip { to: to.clone(), reason });
         let Some(view) = view.into_iter().next() else {
             return skip("the organization was deleted");

@@ -30,6 +30,7 @@ pub enum Ownership {
     Password(PasswordProof),
     /// They set a new password.
     NewPassword {
+        /// The password of the account, in plain text.
         password: Secret<String>,
         /// Hash of the password.
         secret_hash: String,

@@ -154,7 +154,7 @@ struct AuditLogRow {
 /// Errors of the database, after all other logs were handled.
 pub async fn prune_audit_logs(db: &Db, signer: &Signer) -> Result<u64> {
     let mut pruned = BatchResult::default();
-    for Kept { organization_id, settings } in old_logs(db).await? {
+    for AuditLogRow { organization_id, settings } in old_logs(db).await? {
         let cutoff = db.now() - settings::audit_retention(settings.as_deref());
         if let Some(error) = pruned.add(audit_chain::prune(db, signer, organization_id, cutoff).await) {
             tracing::error!(%error, organization = %organization_id, "could not prune an audit log");

@@ -18,7 +18,9 @@ use crate::{
 /// The owner of a new organization.
 #[derive(Clone, Debug)]
 pub enum Owner {
+    /// By the id of the user.
     Id(UserId),
+    /// By their e-mail address.
     Email(EmailAddress),
 }
 
@@ -60,7 +62,7 @@ pub async fn change(
 /// `NotFound`; `ORGANIZATION_DELETED`.
 pub async fn suspend(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
     let scope = enter(tx, org).await?;
-    let organization = organizations::suspend(&scope, true).await?;
+    let organization = organizations::set_suspended(&scope, true).await?;
     // Members of a suspended organization could not stop their timers.
     time_entries::stop_all_timers(&scope).await?;
     Ok(organization)

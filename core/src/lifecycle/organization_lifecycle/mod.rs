@@ -47,7 +47,7 @@ async fn delete_organization<P: WritePermission>(tx: &OrgTx<P>, expected: &Expec
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
     expected.check(&before.version)?;
-    organizations::remove(tx, before, tx.now() + GRACE).await?;
+    organizations::delete(tx, before, tx.now() + GRACE).await?;
     // Members could not stop their timers later.
     time_entries::stop_all_timers(tx).await
 }
@@ -63,6 +63,6 @@ async fn restore_organization<P: WritePermission>(tx: &OrgTx<P>) -> Result<Organ
     }
     let restored = organizations::restore(tx, before).await?;
     // While it was deleted, the last owner could leave.
-    members::refuse_none_left(tx).await?;
+    members::require_active_owner(tx).await?;
     Ok(restored)
 }

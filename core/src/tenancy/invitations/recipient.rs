@@ -116,7 +116,7 @@ pub(crate) async fn with_details(tx: &Unscoped, invitations: Vec<Invitation>) ->
     let inviters: HashMap<UserId, _> = found.into_iter().map(|found| (found.id, found)).collect();
     let ids = invitations.iter().map(|one| one.id);
     let mut roles = role_summary::across::<invitation_roles::Entity, _>(tx, ids).await?;
-    let with = |invitation: Invitation| {
+    let view = |invitation: Invitation| {
         let organization = organizations.get(&invitation.organization_id)?.clone();
         let inviter = inviters.get(&invitation.inviter_id)?.clone();
         let roles = roles.remove(&invitation.id).unwrap_or_default();

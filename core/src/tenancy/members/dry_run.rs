@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ColumnTrait;
 
-use super::{ACTIVE, Entity, Held, entity::Column, member_roles, roles_of};
+use super::{ACTIVE, Entity, HeldRole, entity::Column, member_roles, roles_of};
 use crate::{
     Result,
     base::{

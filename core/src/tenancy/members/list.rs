@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::ColumnTrait;
 
 use super::{
-    ACTIVE, Entity, Held, Member, REMOVED, RoleSummary, SUSPENDED, entity::Column, member_roles, roles_of,
+    ACTIVE, Entity, HeldRole, Member, REMOVED, RoleSummary, SUSPENDED, entity::Column, member_roles, roles_of,
 };
 use crate::{
     Error, Result,
@@ -107,9 +107,9 @@ pub async fn list(
     if let Some(term) = &filter.term {
         members = members.filter(users::matches_search(term));
     }
-    let page = members.page(listing).await?;
+    let page = members.page(request).await?;
     let mut roles = summaries(tx, page.data.iter().map(|(member, _)| member.id)).await?;
-    let listed = |(member, user): (Member, User)| {
+    let with_roles = |(member, user): (Member, User)| {
         let roles = roles.remove(&member.id).unwrap_or_default();
         MemberDetails { member, user, roles }
     };
@@ -138,13 +138,13 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Resul
     }
 }
 
-/// The roles of each of these members, as they are shown.
+/// Returns the roles of each of these members, without deleted ones.
 async fn summaries<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl Iterator<Item = MemberId>,
 ) -> Result<HashMap<MemberId, Vec<RoleSummary>>> {
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for Held { member_id, role } in roles_of(tx, members).await? {
+    for HeldRole { member_id, role } in roles_of(tx, members).await? {
         roles.entry(member_id).or_default().extend(role.map(RoleSummary::from));
     }
     Ok(roles)

@@ -96,12 +96,12 @@ pub async fn list_mine(db: &Db, user: UserId, request: PageRequest<()>) -> Resul
     #[expect(clippy::disallowed_methods, reason = "users read their own memberships, across organizations")]
     let tx = db.unscoped().await?;
     let mut data: Vec<UserMembership> = tx.rows(&query).await?;
-    let more = data.len() as u64 > listing.limit;
-    data.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
-    let members = data.iter().map(|mine| mine.member);
+    let has_more = data.len() as u64 > request.limit;
+    data.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
+    let members = data.iter().map(|membership| membership.member);
     let mut roles = role_summary::across::<member_roles::Entity, _>(&tx, members).await?;
-    for mine in &mut data {
-        mine.roles = roles.remove(&mine.member).unwrap_or_default();
+    for membership in &mut data {
+        membership.roles = roles.remove(&membership.member).unwrap_or_default();
     }
     let position =
         |last: &UserMembership| CursorPosition { key: SortValue::Instant(last.joined_at), id: last.member.0 };

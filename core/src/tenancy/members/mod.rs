@@ -124,12 +124,12 @@ struct HeldRole {
 async fn roles_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl IntoIterator<Item = MemberId>,
-) -> Result<Vec<Held>> {
+) -> Result<Vec<HeldRole>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
-    held.join::<roles::Entity>().select_as::<Held>(member_roles::Column::Id).await
+    held.join::<roles::Entity>().select_as::<HeldRole>(member_roles::Column::Id).await
 }
 
-/// What a member may do, and why.
+/// The permissions of a member, with the roles that grant them.
 #[derive(Clone, Debug)]
 pub struct MemberPermissions {
     /// The member.

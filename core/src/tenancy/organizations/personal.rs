@@ -9,8 +9,8 @@ use crate::{
     identity::users::User,
 };
 
-/// What it is called: by his username or the local part of his address, which six random characters make unique.
-pub(crate) fn personal(user: &User) -> NewOrganization {
+/// Names it after the username or the local part of the e-mail address; six random characters make its slug unique.
+pub(crate) fn new_personal(user: &User) -> NewOrganization {
     let local = user.email.split('@').next().unwrap_or_default();
     let handle = user.username.as_deref().unwrap_or(local);
     let owner_name = user.first_name.as_deref().unwrap_or(handle);
@@ -18,6 +18,6 @@ pub(crate) fn personal(user: &User) -> NewOrganization {
     let name = Name::parse(&format!("{owner_name}'s")).or_else(|_| Name::parse(owner_name));
     NewOrganization {
         name: name.unwrap_or_else(|_| Name::personal()),
-        slug: Slug::from_display_name(called, &random_word(6)),
+        slug: Slug::from_display_name(handle, &random_word(6)),
     }
 }

@@ -30,7 +30,9 @@ pub struct EntrySelection {
     pub from: Option<DateTime<Utc>>,
     /// Only entries that start before this time.
     pub to: Option<DateTime<Utc>>,
+    /// Only entries of this member.
     pub member: Option<MemberId>,
+    /// Only entries of this project.
     pub project: Option<ProjectId>,
     /// Time zone of all times in the file; UTC if none was requested.
     pub zone: Option<TimeZone>,
@@ -39,23 +41,29 @@ pub struct EntrySelection {
 /// A time entry in a file. The field names are the columns of the CSV, except `tag_ids`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExportedEntry {
+    /// The time entry.
     pub id: TimeEntryId,
     /// The member who worked.
     pub member_id: MemberId,
     /// E-mail address of the member.
     pub member_email: Option<String>,
+    /// `None` without a project.
     pub project_id: Option<ProjectId>,
     /// `None` also if the caller of the export cannot see the project.
     pub project_code: Option<String>,
+    /// `None` without a task.
     pub task_id: Option<TaskId>,
     /// Kind of work.
     pub activity: Option<String>,
+    /// `None` without notes.
     pub notes: Option<String>,
+    /// With the UTC offset of the requested time zone.
     pub started_at: DateTime<FixedOffset>,
     /// `None` while the timer runs.
     pub ended_at: Option<DateTime<FixedOffset>>,
     /// In seconds; `None` while the timer runs.
     pub duration_seconds: Option<i64>,
+    /// Whether it is billable.
     pub billable: bool,
     /// Names of the tags, sorted.
     pub tags: Vec<String>,

@@ -26,7 +26,9 @@ use crate::{
 /// Filter of the export; `None` matches all tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskSelection {
+    /// Only tasks of this project.
     pub project: Option<ProjectId>,
+    /// Only tasks with this status; in a row: its name in the API.
     pub status: Option<TaskStatus>,
     /// Time zone of all times in the file; UTC if none was requested.
     pub zone: Option<TimeZone>,
@@ -35,13 +37,21 @@ pub struct TaskSelection {
 /// A task in a file. The field names are the columns of the CSV, except `tag_ids`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExportedTask {
+    /// The task.
     pub id: TaskId,
+    /// A single line.
     pub title: String,
+    /// `None` without a description.
     pub description: Option<String>,
+    /// Only tasks with this status; in a row: its name in the API.
     pub status: &'static str,
+    /// Its name in the API.
     pub priority: &'static str,
+    /// With the UTC offset of the requested time zone.
     pub due_at: Option<DateTime<FixedOffset>>,
+    /// `None` without a project.
     pub project_id: Option<ProjectId>,
+    /// `None` without a project.
     pub project_code: Option<String>,
     /// The assigned member.
     pub assignee_id: Option<MemberId>,
@@ -51,7 +61,9 @@ pub struct ExportedTask {
     pub position: i64,
     /// When the status became `done`.
     pub completed_at: Option<DateTime<FixedOffset>>,
+    /// When it was created, with the UTC offset of the requested time zone.
     pub created_at: DateTime<FixedOffset>,
+    /// When it was last changed, with the same offset.
     pub updated_at: DateTime<FixedOffset>,
     /// Names of the tags, sorted.
     pub tags: Vec<String>,

@@ -31,11 +31,11 @@ pub(crate) fn hidden<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<Condition> 
 }
 
 /// The calling member, if they do not see all projects.
-fn limited<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<MemberId> {
+fn restricted_member<P: RequiredPermission>(tx: &OrgTx<P>) -> Option<MemberId> {
     tx.member().filter(|_| !tx.may(Permission::ProjectsUpdate))
 }
 
-fn joined<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Expr {
+fn is_member<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Expr {
     let condition = project_members_entity::Column::MemberId.eq(member);
     tx.in_rows_of::<project_members_entity::Entity>(
         entity::Column::Id,

@@ -11,8 +11,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "projects")]
 pub struct Model {
+    /// The project.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ProjectId,
+    /// The organization that owns it.
     pub organization_id: OrgId,
     /// Short name, as entered.
     pub code: String,
@@ -32,7 +34,9 @@ pub struct Model {
     pub version: i64,
     /// `None` while it is not deleted.
     pub deleted_at: Option<DateTimeUtc>,
+    /// When it was created.
     pub created_at: DateTimeUtc,
+    /// When it was last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -50,7 +50,7 @@ pub async fn set_team(
     wanted: Vec<MemberId>,
     expected: &Expected,
 ) -> Result<ProjectMembers> {
-    let references = ReferencedMembers::kept(tx, wanted.clone()).await?;
+    let references = ReferencedMembers::lock(tx, wanted.clone()).await?;
     let project = find_visible(tx, id).one_locked().await?;
     let before = of(tx, id).await?;
     let (old, new) = (before.iter().copied().collect(), wanted.iter().copied().collect::<HashSet<_>>());

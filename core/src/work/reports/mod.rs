@@ -44,8 +44,11 @@ pub enum GroupLevel {
     Week,
     /// Months in the time zone.
     Month,
+    /// By member.
     Member,
+    /// By project.
     Project,
+    /// By task.
     Task,
     /// An entry counts in the group of each of its tags.
     Tag,
@@ -114,6 +117,7 @@ pub struct ReportGroup {
     pub key: Option<String>,
     /// Display name; `None`: there is none, or the caller cannot see it.
     pub label: Option<String>,
+    /// The sum over all groups, each time entry counted once.
     pub total: ReportTotal,
     /// The groups of the next level; empty at the last level.
     pub groups: Vec<ReportGroup>,

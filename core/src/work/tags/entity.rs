@@ -11,8 +11,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tags")]
 pub struct Model {
+    /// The tag.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TagId,
+    /// The organization that owns it.
     pub organization_id: OrgId,
     /// Display name.
     pub name: String,
@@ -20,7 +22,9 @@ pub struct Model {
     pub name_key: String,
     /// Number of changes; the `ETag`.
     pub version: i64,
+    /// When it was created.
     pub created_at: DateTimeUtc,
+    /// When it was last changed.
     pub updated_at: DateTimeUtc,
 }
 

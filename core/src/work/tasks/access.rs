@@ -37,6 +37,6 @@ pub(super) async fn require_own<P: RequiredPermission>(tx: &OrgTx<P>, task: &Tas
     let is_own = tx.member().is_some() && [task.created_by, task.assignee_id].contains(&tx.member());
     match is_own || tx.may(Permission::TasksManageAll) {
         true => Ok(()),
-        false => Err(members::lack(tx, Permission::TasksManageAll).await?),
+        false => Err(members::missing_permission(tx, Permission::TasksManageAll).await?),
     }
 }

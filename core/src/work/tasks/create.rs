@@ -23,10 +23,15 @@ use crate::{
 /// A new task.
 #[derive(Clone, Debug)]
 pub struct NewTask {
+    /// A single line.
     pub title: TaskTitle,
+    /// May have several lines.
     pub description: Option<TaskDescription>,
+    /// The status it begins with.
     pub status: TaskStatus,
+    /// Its priority.
     pub priority: Priority,
+    /// When it must be done; `None` without a due date.
     pub due_at: Option<DateTime<Utc>>,
     /// `None`: no project.
     pub project_id: Option<ProjectId>,

@@ -71,15 +71,22 @@ impl Priority {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
 pub struct Model {
+    /// The task.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TaskId,
+    /// The organization that owns it.
     pub organization_id: OrgId,
     /// `None`: no project.
     pub project_id: Option<ProjectId>,
+    /// A single line.
     pub title: String,
+    /// `None` without a description.
     pub description: Option<String>,
+    /// Its status.
     pub status: TaskStatus,
+    /// Its priority.
     pub priority: Priority,
+    /// When it must be done; `None` without a due date.
     pub due_at: Option<DateTimeUtc>,
     /// A member; `None`: nobody.
     pub assignee_id: Option<MemberId>,
@@ -93,7 +100,9 @@ pub struct Model {
     pub version: i64,
     /// `None` while it is not deleted.
     pub deleted_at: Option<DateTimeUtc>,
+    /// When it was created.
     pub created_at: DateTimeUtc,
+    /// When it was last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -48,6 +48,7 @@ const STEP: i64 = 1024;
 /// A task with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskWithTags {
+    /// The task.
     pub task: Task,
     /// Ids of tags, sorted.
     pub tags: Vec<TagId>,

@@ -28,11 +28,17 @@ use crate::{
 /// The changes; `None` keeps a field, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChanges {
+    /// `None` keeps it.
     pub title: Option<TaskTitle>,
+    /// `None` keeps it, `Some(None)` clears it.
     pub description: Option<Option<TaskDescription>>,
+    /// `None` keeps it.
     pub status: Option<TaskStatus>,
+    /// `None` keeps it.
     pub priority: Option<Priority>,
+    /// `None` keeps it, `Some(None)` clears it.
     pub due_at: Option<Option<DateTime<Utc>>>,
+    /// `None` keeps it, `Some(None)` takes the task out of its project.
     pub project_id: Option<Option<ProjectId>>,
     /// An active member.
     pub assignee_id: Option<Option<MemberId>>,

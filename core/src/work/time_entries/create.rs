@@ -34,7 +34,9 @@ pub struct NewTimeEntry {
     pub member: Option<MemberId>,
     /// The other fields.
     pub about: TimeEntryFields,
+    /// When the work started.
     pub started_at: DateTime<Utc>,
+    /// When it ended; exclusive.
     pub ended_at: DateTime<Utc>,
 }
 
@@ -43,11 +45,15 @@ pub struct NewTimeEntry {
 pub struct TimeEntryFields {
     /// `None`: the project of the task, if any.
     pub project: Option<ProjectRef>,
+    /// `None` without a task.
     pub task: Option<TaskId>,
     /// Kind of work.
     pub activity: Option<Activity>,
+    /// May have several lines.
     pub notes: Option<Notes>,
+    /// Whether it is billable.
     pub billable: bool,
+    /// The tags of the entry, without duplicates.
     pub tags: Vec<TagId>,
 }
 

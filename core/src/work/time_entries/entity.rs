@@ -26,8 +26,10 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "time_entries")]
 pub struct Model {
+    /// The time entry.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TimeEntryId,
+    /// The organization that owns it.
     pub organization_id: OrgId,
     /// The member who worked.
     pub member_id: MemberId,
@@ -37,18 +39,23 @@ pub struct Model {
     pub task_id: Option<TaskId>,
     /// Kind of work.
     pub activity: Option<String>,
+    /// `None` without notes.
     pub notes: Option<String>,
     /// In whole seconds.
     pub started_at: DateTimeUtc,
     /// In whole seconds; `None` while the timer runs.
     pub ended_at: Option<DateTimeUtc>,
+    /// Whether it is billable.
     pub billable: bool,
+    /// How it was created.
     pub source: Source,
     /// Number of changes; the `ETag`.
     pub version: i64,
     /// `None` while it is not deleted.
     pub deleted_at: Option<DateTimeUtc>,
+    /// When it was created.
     pub created_at: DateTimeUtc,
+    /// When it was last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -24,9 +24,13 @@ pub struct TimeEntryFilter {
     pub to: Option<DateTime<Utc>>,
     /// Only entries of this member.
     pub of: Option<MemberRef>,
+    /// Only entries of this project.
     pub project: Option<ProjectId>,
+    /// Only entries of this task.
     pub task: Option<TaskId>,
+    /// Only entries with this tag.
     pub tag: Option<TagId>,
+    /// Only billable entries, or only those that are not.
     pub billable: Option<bool>,
     /// Only running entries, or only entries that ended.
     pub running: Option<bool>,

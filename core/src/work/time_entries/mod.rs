@@ -57,6 +57,7 @@ pub const MOST_TAGS: usize = 20;
 /// An entry with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeEntryWithTags {
+    /// The time entry.
     pub entry: TimeEntry,
     /// Sorted.
     pub tags: Vec<TagId>,

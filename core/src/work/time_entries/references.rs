@@ -22,6 +22,7 @@ use crate::{
 /// A project in a request body.
 #[derive(Clone, Debug)]
 pub enum ProjectRef {
+    /// By the id of the project.
     Id(ProjectId),
     /// Case-insensitive.
     Code(ProjectCode),

@@ -63,7 +63,7 @@ impl Rules {
         let Some(ended_at) = ended_at else { return };
         if ended_at < started_at {
             fields.add("ended_at", "ENDED_BEFORE_STARTED", "Must not be before `started_at`.");
-        } else if ended_at - started_at > self.settings_rules.longest() {
+        } else if ended_at - started_at > self.settings_rules.max_duration() {
             let hours = self.settings_rules.max_hours;
             let sentence = format!(
                 "A time entry of this organization can last at most {hours} hours. Choose an earlier `ended_at`."

@@ -30,14 +30,19 @@ use crate::{
 /// The changes; `None` keeps a field, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct TimeEntryChanges {
+    /// `None` keeps it, `Some(None)` clears it.
     pub project: Option<Option<ProjectRef>>,
+    /// `None` keeps it, `Some(None)` clears it.
     pub task: Option<Option<TaskId>>,
     /// Kind of work.
     pub activity: Option<Option<Activity>>,
+    /// `None` keeps them, `Some(None)` clears them.
     pub notes: Option<Option<Notes>>,
+    /// `None` keeps it.
     pub started_at: Option<DateTime<Utc>>,
     /// Ends a running entry.
     pub ended_at: Option<DateTime<Utc>>,
+    /// `None` keeps it.
     pub billable: Option<bool>,
     /// All tags.
     pub tags: Option<Vec<TagId>>,

@@ -38,6 +38,7 @@ const BATCH: usize = 500;
 /// A member in a file.
 #[derive(Clone, Debug)]
 pub enum MemberRef {
+    /// By the id of the member.
     Id(MemberId),
     /// E-mail address.
     Email(EmailAddress),
@@ -54,12 +55,17 @@ pub struct ImportedEntry {
     pub member: Option<MemberRef>,
     /// `None`: the project of the task, if any.
     pub project: Option<ProjectRef>,
+    /// `None` without a task.
     pub task: Option<TaskId>,
     /// Kind of work.
     pub activity: Option<Activity>,
+    /// May have several lines.
     pub notes: Option<Notes>,
+    /// When the work started.
     pub started_at: DateTime<Utc>,
+    /// When it ended; exclusive.
     pub ended_at: DateTime<Utc>,
+    /// Whether it is billable.
     pub billable: bool,
     /// Names of tags.
     pub tags: Vec<TagName>,
