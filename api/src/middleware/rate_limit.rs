@@ -157,7 +157,7 @@ pub(crate) async fn by_invitation(
     user: UserId,
     org: OrgId,
 ) -> Result<(), Error> {
-    let age = user.made_at().and_then(|made| (state.db.now() - made).to_std().ok());
+    let age = user.created_at().and_then(|made| (state.db.now() - made).to_std().ok());
     let class = match age.is_none_or(|age| age < state.new_account_age) {
         true => RateClass::NewInviter,
         false => RateClass::Inviter,

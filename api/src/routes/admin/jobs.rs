@@ -160,7 +160,7 @@ impl JobsApi {
     #[oai(path = "/admin/jobs/:job", method = "delete", operation_id = "deleteJob")]
     async fn remove(&self, me: SuperuserOnly, job: Path<Id>) -> Result<NoContent, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
-        outbox::remove(&tx, JobId(job.0.0)).await?;
+        outbox::delete(&tx, JobId(job.0.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -199,11 +199,11 @@ impl JobsApi {
 impl Job {
     /// The job as it is at the time `now`.
     pub(super) fn new(job: Envelope, now: DateTime<Utc>) -> Self {
-        let (kind, id) = job.actor_shown();
+        let (kind, id) = job.parsed_actor();
         Self {
             id: job.id.0,
             organization_id: super::tenant(job.organization_id),
-            payload: job.payload_shown().map(|payload| payload.into_iter().collect()),
+            payload: job.redacted_payload().map(|payload| payload.into_iter().collect()),
             actor: JobActor { kind: ActorKind(kind), id },
             is_running: job.is_running(now),
             state: job.state.into(),

@@ -56,26 +56,26 @@ pub(super) enum Condition {
 /// faults of the program or of its set-up: the classes 0A, 21 to 24, 26 to 39, 42, 54 and XX.
 const SQLSTATES: &[(&str, Condition)] = &[
     // Connection exception; invalid authorization; invalid catalog name: it cannot be reached.
-    ("08", In(DatabaseTrouble::Away)),
-    ("28", In(DatabaseTrouble::Away)),
-    ("3D", In(DatabaseTrouble::Away)),
+    ("08", In(DatabaseTrouble::Unreachable)),
+    ("28", In(DatabaseTrouble::Unreachable)),
+    ("3D", In(DatabaseTrouble::Unreachable)),
     // read_only_sql_transaction.
     ("25006", In(DatabaseTrouble::ReadOnly)),
     // idle_in_transaction_session_timeout, transaction_timeout.
-    ("25P03", In(DatabaseTrouble::Away)),
+    ("25P03", In(DatabaseTrouble::Unreachable)),
     ("25P04", Busy),
     // Transaction rollback: serialization failure, deadlock.
     ("40", Busy),
     // Insufficient resources: disk_full, out_of_memory, too_many_connections, configuration_limit_exceeded.
     ("53100", In(DatabaseTrouble::Full)),
-    ("53300", In(DatabaseTrouble::Away)),
+    ("53300", In(DatabaseTrouble::Unreachable)),
     ("53", Busy),
     // object_in_use, lock_not_available.
     ("55006", Busy),
     ("55P03", Busy),
     // Operator intervention: query_canceled is a time-out; shut-down, crash, start, recovery, idle_session_timeout.
     ("57014", Busy),
-    ("57", In(DatabaseTrouble::Away)),
+    ("57", In(DatabaseTrouble::Unreachable)),
     // System error: io_error, undefined_file.
     ("58", In(DatabaseTrouble::Failing)),
     // snapshot_too_old.
@@ -145,7 +145,7 @@ impl From<DbErr> for Error {
             Some(In(trouble)) => {
                 tracing::warn!(%error, "{}", trouble.reason());
                 match trouble {
-                    DatabaseTrouble::Away => Self::Away,
+                    DatabaseTrouble::Unreachable => Self::DatabaseUnreachable,
                     DatabaseTrouble::ReadOnly | DatabaseTrouble::Full | DatabaseTrouble::Failing => {
                         ErrorCode::StorageUnavailable.refuse()
                     }
@@ -162,7 +162,7 @@ pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
         sqlx::Error::Database(fault) => &**fault,
         sqlx::Error::PoolTimedOut => return Some(Busy),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => {
-            return Some(In(DatabaseTrouble::Away));
+            return Some(In(DatabaseTrouble::Unreachable));
         }
         _ => return None,
     };
@@ -172,7 +172,7 @@ pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
     let code = fault.code()?;
     let known = SQLSTATES.iter().find(|(known, _)| code.starts_with(known)).map(|(_, condition)| *condition);
     // What ends the connection, or keeps it from being made, is no answer to a statement.
-    known.or_else(|| is_fatal(fault).then_some(In(DatabaseTrouble::Away)))
+    known.or_else(|| is_fatal(fault).then_some(In(DatabaseTrouble::Unreachable)))
 }
 
 /// Whether PostgreSQL has ended the connection with this failure.

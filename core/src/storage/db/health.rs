@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatabaseTrouble {
     /// It does not answer, is starting or stopping, or takes no more connections.
-    Away,
+    Unreachable,
     /// It can only be read: a standby, or set so by its operator.
     ReadOnly,
     /// There is no room left.
@@ -38,7 +38,7 @@ impl DatabaseTrouble {
     /// In a few words, for operators; names nothing internal.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Away => "the database does not respond",
+            Self::Unreachable => "the database does not respond",
             Self::ReadOnly => "the database is read-only",
             Self::Full => "the database has no disk space left",
             Self::Failing => "the database cannot use its disk",

@@ -205,7 +205,7 @@ impl Db {
     pub async fn trouble(&self) -> Option<DatabaseTrouble> {
         self.pools.trouble().await.unwrap_or_else(|error| {
             tracing::info!(%error, "database health check failed");
-            Some(DatabaseTrouble::Away)
+            Some(DatabaseTrouble::Unreachable)
         })
     }
 
