@@ -97,7 +97,7 @@ where
         HeaderValue::from_str(&items.join(", ")).ok().filter(|_| !items.is_empty())
     };
     let policy =
-        list(|it| format!("{:?};q={};w={}", it.class.as_str(), it.quota.count, it.quota.per.as_secs()));
+        list(|it| format!("{:?};q={};w={}", it.class.as_str(), it.rate.count, it.rate.per.as_secs()));
     let left = list(|it| {
         let until = it.wait.unwrap_or(it.reset);
         format!("{:?};r={};t={}", it.class.as_str(), it.remaining, until.as_millis().div_ceil(1000))

@@ -186,9 +186,9 @@ impl Db {
         &self.cluster
     }
 
-    /// Where the processes count together; `None`: each for itself.
-    pub fn counters(&self) -> Option<crate::runtime::cluster::RedisRateLimiter> {
-        self.cluster.counters()
+    /// The rate limiter that all processes share; `None` without Redis.
+    pub fn redis_rate_limiter(&self) -> Option<crate::runtime::cluster::RedisRateLimiter> {
+        self.cluster.redis_rate_limiter()
     }
 
     /// The present instant, by the database's clock as it was last measured.
