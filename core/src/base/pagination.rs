@@ -51,6 +51,7 @@ pub struct CursorPosition {
 pub struct PageRequest<K> {
     /// Maximum number of rows: 1..=100.
     pub limit: u64,
+    /// Sort order of the list.
     pub sort: Sort<K>,
     /// Where the page starts; `None` for the first page.
     pub after: Option<CursorPosition>,

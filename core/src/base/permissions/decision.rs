@@ -7,6 +7,7 @@ use crate::base::ids::RoleId;
 /// A role and the permissions that it grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleGrants {
+    /// Id of the role.
     pub id: RoleId,
     /// Stable key for programs.
     pub key: String,
@@ -49,6 +50,7 @@ pub enum DecisionReason {
 /// Whether a member may do something, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
+    /// Why it is allowed or refused.
     pub reason: DecisionReason,
     /// The keys of the member's roles that grant the permission.
     pub granted_by: Vec<String>,

@@ -207,11 +207,13 @@ impl RequestInfo {
 /// The origin of a change: who acts, in which session and in which request.
 #[derive(Clone, Debug)]
 pub struct AuditOrigin {
+    /// Who acts.
     pub actor: Actor,
     /// The e-mail address of the actor at that time.
     pub label: Option<String>,
     /// The session of the actor.
     pub session: Option<SessionId>,
+    /// The request; [`RequestInfo::NONE`] if there is none.
     pub inquiry: RequestInfo,
 }
 

@@ -10,6 +10,7 @@ use crate::base::crypto::Secret;
 pub struct SmtpUrl {
     /// Host name, or IP address without brackets.
     pub host: String,
+    /// TCP port.
     pub port: u16,
     /// When TLS begins.
     pub tls: SmtpTls,

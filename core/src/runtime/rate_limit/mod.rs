@@ -96,6 +96,7 @@ classes! {
 /// The state of a limit after a token was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateStatus {
+    /// The class of the limit.
     pub class: RateClass,
     /// The rate of the class.
     pub rate: Rate,
