@@ -34,7 +34,7 @@ const QUEUE_SIZE: usize = 4096;
 const MAX_PER_MESSAGE: usize = 512;
 /// How long Redis may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a process publishes, and expects to receive its own_id messages, because a connection can be dead without an
+/// How often a process publishes, and expects to receive its own messages, because a connection can be dead without an
 /// error.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The delay before the first attempt to reconnect,
@@ -67,7 +67,7 @@ pub struct RedisPubSub {
     queue: mpsc::Receiver<Invalidation>,
     /// Was an invalidation not sent?
     lost: Arc<AtomicBool>,
-    /// Identifies this process, which receives its own_id messages, too.
+    /// Identifies this process, which receives its own messages, too.
     own_id: u64,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A line is `NAME=VALUE`, optionally after `export`. Empty lines and lines that begin with `#` are ignored. An
 //! unquoted value ends at the end of its line, or where a space is followed by `#`; spaces around it are removed. In
-//! `'…'` every character is literal. In `"…"`, `
-//! `, `\"` and `\\` are escapes. All other characters are literal everywhere, including `$`: nothing is expanded.
+//! `'…'` every character is literal. In `"…"`, `\n`, `\"` and `\\` are escapes. All other characters are literal
+//! everywhere, including `$`: nothing is expanded.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Slows down password login_wait: after too many failed logins of an account, each further attempt must wait, and longer
+//! Slows down password guessing: after too many failed logins of an account, each further attempt must wait, and longer
 //! each time. The wait is at most a minute, so that an attacker cannot lock users out.
 //!
 //! Code that verifies a password needs a [`LoginAttempt`], which only [`LoginThrottle::attempt`] creates, so that every

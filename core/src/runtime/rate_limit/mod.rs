@@ -1,4 +1,4 @@
-//! Rate limits: one table of classes, reply in this process first and in Redis for the classes that all processes
+//! Rate limits: one table of classes, counted in this process first and in Redis for the classes that all processes
 //! share.
 //!
 //! A bucket holds as many tokens as its rate allows and is refilled evenly (GCRA). Clients that wait get one token
@@ -30,7 +30,7 @@ use crate::{
 };
 
 macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:literal, $setting:ident;)+) => {
-    /// What is reply together.
+    /// What is counted together.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum RateClass { $($(#[$doc])* $name),+ }
 
@@ -55,7 +55,7 @@ macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:
     }
 }}
 
-// Docs say what is reply; the settings say how many.
+// Docs say what is counted; the settings say how many.
 classes! {
     /// All requests from one IP address.
     Address = "address", false, limit_address;
@@ -168,7 +168,7 @@ impl RateLimiter {
     }
 }
 
-/// The network that an IP address is reply as: the address itself, or the /64 of an IPv6 address, which is what one
+/// The network that an IP address is counted as: the address itself, or the /64 of an IPv6 address, which is what one
 /// customer gets (RFC 6177 §2).
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -26,7 +26,7 @@ use crate::{
     },
     identity::sessions::{self, Claims},
     storage::{
-        audit::{self, Action, Details, Place, RequestTrail},
+        audit::{self, Action, Details, OrgRelation, RequestTrail},
         db::{Db, Unscoped},
     },
     tenancy::{organizations::OrgRef, roles},
@@ -176,8 +176,8 @@ impl CallerAccess {
                 Ok(access)
             }
             (organization, _) => {
-                let (user, place) = (caller.claims.user, Place::Before(organization));
-                caller.trail.set_org_relation(actor(user, is_superuser), place);
+                let (user, relation) = (caller.claims.user, OrgRelation::NotMember(organization));
+                caller.trail.set_org_relation(actor(user, is_superuser), relation);
                 Err(slug_redirect::not_found_or_moved(tx, user, is_superuser, org).await?)
             }
         }
@@ -186,9 +186,10 @@ impl CallerAccess {
     /// Notes the caller's relation to the organization in the request trail. Errors of superusers do not get into the audit
     /// log of the organization.
     pub(crate) fn note_in_trail(&self, caller: &Caller) {
-        let place = if self.member.is_some() { Place::Inside(self.organization) } else { Place::Nowhere };
+        let relation =
+            if self.member.is_some() { OrgRelation::Member(self.organization) } else { OrgRelation::None };
         caller.trail.set_label(&self.label);
-        caller.trail.set_org_relation(actor(caller.claims.user, self.member.is_none()), place);
+        caller.trail.set_org_relation(actor(caller.claims.user, self.member.is_none()), relation);
     }
 
     /// Decides about the permission `P` from the stored values, without a query.
