@@ -100,7 +100,7 @@ ids! {
     /// A queue of jobs.
     QueueId,
     /// A stored response to a request with an idempotency key.
-    AnswerId,
+    IdempotencyKeyId,
     /// A signing key.
     SigningKeyId,
     /// A transfer of an organization to a new owner.

@@ -298,7 +298,7 @@ impl Inner {
             }
             Transport::Memory(mailbox) => {
                 let RenderedEmail { subject, text, html } = text;
-                mailbox.keep(CapturedEmail {
+                mailbox.capture(CapturedEmail {
                     id,
                     to: content.to.clone(),
                     subject,

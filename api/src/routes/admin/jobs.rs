@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::ids::{JobId, OrgId},
-    storage::outbox::{self, Envelope, JobFilter, JobKey, State as Stored},
+    storage::outbox::{self, JobFilter, JobKey, OutboxJob, State as Stored},
 };
 use poem::Request;
 use poem_openapi::{
@@ -191,14 +191,14 @@ impl JobsApi {
 }
 
 impl JobsApi {
-    fn show(&self, job: Envelope) -> Job {
+    fn show(&self, job: OutboxJob) -> Job {
         Job::new(job, self.0.db.now())
     }
 }
 
 impl Job {
     /// The job as it is at the time `now`.
-    pub(super) fn new(job: Envelope, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(job: OutboxJob, now: DateTime<Utc>) -> Self {
         let (kind, id) = job.parsed_actor();
         Self {
             id: job.id.0,
