@@ -17,7 +17,7 @@ impl Clock {
     /// The current instant, truncated to microseconds, the precision that both databases store.
     pub fn now(self) -> DateTime<Utc> {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+            #[expect(clippy::disallowed_methods, reason = "the only place that reads the clock")]
             Self::System => {
                 let now = Utc::now();
                 now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)

@@ -172,7 +172,7 @@ pub fn hex(bytes: &[u8]) -> String {
 ///
 /// # Panics
 /// If the operating system has none, because no secret can be created then.
-#[expect(clippy::expect_used, reason = "without randomness no secret may be made")]
+#[expect(clippy::expect_used, reason = "no secret can be created without randomness")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system's random source answers");

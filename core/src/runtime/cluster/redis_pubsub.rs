@@ -194,7 +194,7 @@ impl RedisPubSub {
         match decode(&String::from_utf8_lossy(message.get_payload_bytes())) {
             Some((from, _)) if from == self.own_id => return true,
             Some((_, invalidations)) => {
-                invalidations.into_iter().for_each(|invalidation| self.invalidation_log.record(invalidation))
+                invalidations.into_iter().for_each(|invalidation| self.invalidation_log.record(invalidation));
             }
             None => self.invalidation_log.record(Invalidation::Everything),
         }

@@ -227,7 +227,8 @@ impl Config {
         if self.is_production() {
             match &self.secret_key {
                 None => {
-                    faults.push(format!("INSULA_SECRET_KEY: required in production; {HOW_TO_GENERATE_A_KEY}"))
+                    faults
+                        .push(format!("INSULA_SECRET_KEY: required in production; {HOW_TO_GENERATE_A_KEY}"));
                 }
                 Some(key) => faults.extend(weakness("INSULA_SECRET_KEY", key.expose())),
             }

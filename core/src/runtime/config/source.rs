@@ -115,7 +115,7 @@ impl Sources {
 /// The settings in the environment. Other variables are ignored, and so are those that Kubernetes sets for services.
 fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     let variables = std::env::vars_os();
     for (name, value) in variables {
         let Ok(name) = name.into_string() else { continue };

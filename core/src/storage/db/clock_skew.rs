@@ -116,7 +116,7 @@ mod tests {
             wrong_machine.db.measure_skew().await.unwrap();
             match wrong_machine.db.system() {
                 "sqlite" => {
-                    assert_eq!((wrong_machine.db.now(), wrong_machine.db.clock_warning()), (wrong, None))
+                    assert_eq!((wrong_machine.db.now(), wrong_machine.db.clock_warning()), (wrong, None));
                 }
                 _ => {
                     assert!(

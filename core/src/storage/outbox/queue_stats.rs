@@ -84,7 +84,7 @@ pub async fn queues(db: &Db) -> Result<Vec<QueueStats>> {
         let queue_stats = stats.entry(count.queue).or_default();
         match count.state {
             State::Pending => {
-                (queue_stats.pending, queue_stats.oldest_pending_at) = (count.jobs, Some(count.oldest))
+                (queue_stats.pending, queue_stats.oldest_pending_at) = (count.jobs, Some(count.oldest));
             }
             State::Done => queue_stats.done = count.jobs,
             State::Dead => queue_stats.dead = count.jobs,

@@ -37,7 +37,7 @@ impl RefusalLog {
 
     /// Records or counts that `error` was the response of `operation` to the request of `trail`. It does nothing for
     /// errors that are not refusals. If recording fails, the client still gets the same response.
-    pub async fn note(&self, trail: &RequestTrail, operation: &'static str, error: &Error) {
+    pub async fn record(&self, trail: &RequestTrail, operation: &'static str, error: &Error) {
         let Some(refusal) = Refusal::of(trail.state(), operation, error) else { return };
         let key = refusal.key();
         if !self.deduplicator().admits(&key, Instant::now(), || refusal.similar()) {
