@@ -179,7 +179,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// `length` random lower-case letters and digits (5 bits each), without those that look alike.
+/// `length` random lower-case letters and digits (5 bits each), without similar ones (`l`, `o`, `0`, `1`).
 pub fn random_word(length: usize) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let letter = || {

@@ -67,8 +67,8 @@ fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), InvalidText> 
     }
 }
 
-/// The lower-case ASCII letters and digits of a text, with one hyphen for everything between them; at most `max`
-/// characters. May be empty.
+/// The lower-case ASCII letters and digits of a text, with one hyphen instead of all other characters between them; at
+/// most `max` characters. It may be empty.
 fn slugify(text: &str, max: usize) -> String {
     let mut slug = String::new();
     for c in key(text).chars() {

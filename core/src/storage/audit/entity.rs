@@ -50,7 +50,7 @@ pub struct Model {
     pub hash: Option<String>,
 }
 
-// The log refers to nothing, so nothing that it names has to stay.
+// The log has no references, so the rows that it names can be deleted.
 without_relations!();
 
 tenant_table!("audit event", deleted: None, affects_access: false);

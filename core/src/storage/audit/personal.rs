@@ -70,7 +70,7 @@ impl Model {
     }
 }
 
-// An event may be gone, and its personal data too.
+// Events and their personal data can be deleted separately.
 without_relations!();
 
 tenant_table!("audit event", deleted: None, affects_access: false);

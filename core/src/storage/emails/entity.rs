@@ -76,7 +76,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-// An email outlives what it is about.
+// An e-mail can outlive the rows that it is about.
 without_relations!();
 
 tenant_table!("email", deleted: None, affects_access: false);

@@ -40,7 +40,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-// An answer outlives the user who asked.
+// A response can outlive its user.
 without_relations!();
 
 tenant_table!("remembered answer", deleted: None, affects_access: false);

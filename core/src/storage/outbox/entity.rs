@@ -90,7 +90,7 @@ impl Model {
     }
 }
 
-// A job outlives what it is about.
+// A job can outlive the rows that it is about.
 without_relations!();
 
 tenant_table!("job", deleted: None, affects_access: false);
