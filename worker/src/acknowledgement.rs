@@ -59,7 +59,7 @@ fn log(claimed: &ClaimedJob, outcome: &ClaimOutcome) {
     match outcome {
         ClaimOutcome::Done => tracing::debug!(%job, kind, attempt, "job done"),
         ClaimOutcome::Released => tracing::info!(%job, kind, attempt, "job released"),
-        ClaimOutcome::PutOff(wait, why) => tracing::info!(%job, kind, ?wait, why, "job deferred"),
+        ClaimOutcome::Deferred(wait, why) => tracing::info!(%job, kind, ?wait, why, "job deferred"),
         ClaimOutcome::Retry(error) => tracing::warn!(%job, kind, attempt, error, "temporary failure"),
         ClaimOutcome::Dead(error) => tracing::error!(%job, kind, attempt, error, "job failed permanently"),
     }
@@ -79,7 +79,7 @@ fn count(claimed: &ClaimedJob, outcome: &ClaimOutcome, email: Option<&DeliveryAt
         ClaimOutcome::Done => JobOutcome::Done,
         ClaimOutcome::Retry(_) => JobOutcome::Retry(reason),
         ClaimOutcome::Dead(_) => JobOutcome::Dead(reason),
-        ClaimOutcome::Released | ClaimOutcome::PutOff(..) => return,
+        ClaimOutcome::Released | ClaimOutcome::Deferred(..) => return,
     };
     metrics::job_finished(queue, kind, outcome, took.as_secs_f64());
     if claimed.lease_expirations > 0 {

@@ -90,7 +90,7 @@ impl BatchWriter {
     ) -> Result<()> {
         let done: Vec<_> = settled.iter().map(|(settled, _)| settled.clone()).collect();
         let wanted: Vec<_> = claims.iter().map(|(job_ref, _)| *job_ref).collect();
-        let claimed = outbox::settle_and_claim(&self.db, &self.holder, &done, &wanted).await?;
+        let claimed = outbox::complete_and_claim(&self.db, &self.holder, &done, &wanted).await?;
         for (_, written) in settled.drain(..) {
             // Nobody waits any more: then nobody needs it.
             written.send(()).unwrap_or_default();

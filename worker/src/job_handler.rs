@@ -58,10 +58,11 @@ impl JobHandler {
             | Job::SendOwnershipOffered { .. } => {
                 match self.mailer.deliver(&self.db, claimed.job_ref, job).await {
                     Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
-                    Delivery::PutOff { wait, why } => (ClaimOutcome::PutOff(wait, why), None),
-                    Delivery::Outage { wait, attempt } => {
-                        (ClaimOutcome::PutOff(wait, attempt.error.clone().unwrap_or_default()), Some(attempt))
-                    }
+                    Delivery::PutOff { wait, why } => (ClaimOutcome::Deferred(wait, why), None),
+                    Delivery::Outage { wait, attempt } => (
+                        ClaimOutcome::Deferred(wait, attempt.error.clone().unwrap_or_default()),
+                        Some(attempt),
+                    ),
                 }
             }
         }

@@ -96,7 +96,7 @@ async fn caller_of(state: &State, request: &Request) -> Result<(Caller, TokenSou
     let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
     let trail = trail(request);
-    trail.by(Actor::User(claims.user), Some(claims.session));
+    trail.set_actor(Actor::User(claims.user), Some(claims.session));
     let caller = Caller {
         claims,
         label: None,
@@ -181,7 +181,7 @@ pub(crate) async fn optional(state: &State, request: &Request) -> Result<Option<
     match known.await {
         // A browser sends its cookies even if they are no longer valid.
         Err(Error::Refused(ErrorCode::Unauthenticated | ErrorCode::InvalidToken)) if is_silent => {
-            trail(request).by(Actor::Anonymous, None);
+            trail(request).set_actor(Actor::Anonymous, None);
             Ok(None)
         }
         known => known.map(Some),
@@ -201,7 +201,7 @@ pub struct SignedIn {
 
 impl SignedIn {
     fn from_parts(user: User, caller: Caller, source: TokenSource) -> Self {
-        caller.trail.called(&user.email);
+        caller.trail.set_label(&user.email);
         let caller = Caller { label: Some(user.email.clone()), ..caller };
         Self { user, caller, source }
     }

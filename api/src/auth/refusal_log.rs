@@ -21,7 +21,7 @@ pub async fn record<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem
     let answer = endpoint.call(request).await;
     let refusal = answer.as_ref().err().and_then(|error| error.downcast_ref::<Problem>());
     if let (Some(Problem(error)), Some(state), Some(operation)) = (refusal, state, operation) {
-        state.refusals.note(&trail, operation, error).await;
+        state.refusals.record(&trail, operation, error).await;
     }
     answer
 }

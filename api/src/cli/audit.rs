@@ -113,7 +113,7 @@ impl Lines {
 
     fn event_record(&self, line: ExportLine) -> Result<EventRecord, CliError> {
         match line {
-            ExportLine::Event(event) => event.told().map_err(|error| self.error(error)),
+            ExportLine::Event(event) => event.into_record().map_err(|error| self.error(error)),
             ExportLine::Log { .. } => Err(self.error("another log starts here")),
             ExportLine::Head(_) => Err(self.error("unexpected end of a log")),
         }

@@ -69,18 +69,18 @@ pub(super) async fn connect(config: &Config, cluster: Cluster, wakeup: JobWakeup
 
 /// Refuses a login that could bypass or disable row-level security.
 pub(super) async fn check_login(config: &Config, db: &Db) -> Result<(), CliError> {
-    let Some(fault) = db.login_fault().await? else { return Ok(()) };
+    let Some(fault) = db.excessive_login().await? else { return Ok(()) };
     let text = format!(
         "DATABASE_URL: the login `{0}` {1}; use a login for the application that owns no tables:\n\
          CREATE ROLE insula_login LOGIN NOINHERIT PASSWORD '…';\n\
          then set INSULA_MIGRATION_DATABASE_URL to a URL with `{0}`, and run `insula migrate up`, which grants the new login what it needs",
         fault.login,
-        fault.powers.join(" and ")
+        fault.privileges.join(" and ")
     );
     match config.requires_separate_database_login() {
         true => Err(CliError::config(text)),
         false => {
-            tracing::debug!(login = fault.login, powers = ?fault.powers, "the database login has more privileges than production allows");
+            tracing::debug!(login = fault.login, privileges = ?fault.privileges, "the database login has more privileges than production allows");
             Ok(())
         }
     }

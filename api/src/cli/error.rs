@@ -71,7 +71,7 @@ impl From<insula_core::Error> for CliError {
     fn from(error: insula_core::Error) -> Self {
         use insula_core::Error;
         match &error {
-            Error::Unavailable { .. } | Error::Away => Self::unavailable(
+            Error::Unavailable { .. } | Error::DatabaseUnreachable => Self::unavailable(
                 "the database does not respond; check DATABASE_URL, and that the database is running",
             ),
             Error::Misconfigured(text) => Self::config(text),

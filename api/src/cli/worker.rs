@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     database::warn_of_sharing(config).await;
     let master = serve::master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.bind));
-    let limits = RateLimiter::new(config, db.counters());
+    let limits = RateLimiter::new(config, db.redis_rate_limiter());
     let mailer = Mailer::open(config, EmailTokens::new(&master, config), &public_url, None, limits.clone())?;
     if !mailer.sends() {
         tracing::warn!("no e-mail is sent: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER");

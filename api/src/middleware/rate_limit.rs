@@ -97,7 +97,7 @@ where
         HeaderValue::from_str(&items.join(", ")).ok().filter(|_| !items.is_empty())
     };
     let policy =
-        list(|it| format!("{:?};q={};w={}", it.class.as_str(), it.quota.count, it.quota.per.as_secs()));
+        list(|it| format!("{:?};q={};w={}", it.class.as_str(), it.rate.count, it.rate.per.as_secs()));
     let left = list(|it| {
         let until = it.wait.unwrap_or(it.reset);
         format!("{:?};r={};t={}", it.class.as_str(), it.remaining, until.as_millis().div_ceil(1000))
@@ -157,7 +157,7 @@ pub(crate) async fn by_invitation(
     user: UserId,
     org: OrgId,
 ) -> Result<(), Error> {
-    let age = user.made_at().and_then(|made| (state.db.now() - made).to_std().ok());
+    let age = user.created_at().and_then(|made| (state.db.now() - made).to_std().ok());
     let class = match age.is_none_or(|age| age < state.new_account_age) {
         true => RateClass::NewInviter,
         false => RateClass::Inviter,

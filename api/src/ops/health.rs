@@ -46,7 +46,7 @@ fn timestamp(now: DateTime<Utc>) -> String {
 pub(crate) async fn database_trouble(db: &Db) -> Option<&'static str> {
     timeout(PROBE_TIMEOUT, db.trouble())
         .await
-        .unwrap_or(Some(DatabaseTrouble::Away))
+        .unwrap_or(Some(DatabaseTrouble::Unreachable))
         .map(DatabaseTrouble::reason)
 }
 

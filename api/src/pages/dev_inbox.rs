@@ -38,7 +38,7 @@ fn kept(state: &State) -> Result<&DevInbox> {
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
-    let mails = kept(&state)?.mails();
+    let mails = kept(&state)?.list();
     let accepted = request.header(header::ACCEPT).unwrap_or_default();
     if accepted.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim() == "application/json")
     {
@@ -56,7 +56,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
 fn one(state: Data<&Arc<State>>, Path(id): Path<String>) -> Result<Response> {
-    let mails = kept(&state)?.mails();
+    let mails = kept(&state)?.list();
     let mail = mails.into_iter().find(|mail| mail.id.to_string() == id);
     let mail = mail.ok_or(Problem(ErrorCode::NotFound.refuse()))?;
     Ok(Response::builder()

@@ -1,21 +1,21 @@
-//! How long to wait before something is tried again.
+//! The delay before something is tried again.
 
 use std::time::Duration;
 
 use crate::base::crypto::random_bytes;
 
-/// A random part of `whole`, from none to all of it.
+/// A random duration from zero to `whole`.
 pub fn random_part(whole: Duration) -> Duration {
     whole.mul_f64(f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX))
 }
 
-/// `wait` with up to 20 % more or less, at random: what waits for the same thing does not come back at the same time.
+/// `wait` plus or minus up to 20 %, at random, so that tasks that failed together are not retried together.
 pub fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.8) + random_part(wait.mul_f64(0.4))
 }
 
-/// How long to wait after so many failures in a row: `first` after one, twice as long after each further one, at most
-/// `longest`; with jitter of 20 %.
+/// The delay after `failures` failures in a row: `first` after one, twice as long after each further one, at most
+/// `longest`, with a jitter of 20 %.
 pub fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     jittered(first.saturating_mul(1 << doublings).min(longest))

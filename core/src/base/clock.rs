@@ -1,9 +1,9 @@
-//! What time it is: asked once per transaction, so that all rows of one change carry one instant. Where servers share a
-//! PostgreSQL, [`crate::storage::db::Db::now`] puts this machine's clock right by the database's.
+//! The clock. It is read once per transaction, so that all rows of one change have the same instant. Where servers
+//! share a PostgreSQL, [`crate::storage::db::Db::now`] corrects this machine's clock by the database's clock.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-/// Where instants come from.
+/// The source of the current time.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Clock {
     /// The machine's clock.
@@ -14,10 +14,10 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// The present instant, cut to microseconds: what both databases store and give back unchanged.
+    /// The current instant, truncated to microseconds, the precision that both databases store.
     pub fn now(self) -> DateTime<Utc> {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+            #[expect(clippy::disallowed_methods, reason = "the only place that reads the clock")]
             Self::System => {
                 let now = Utc::now();
                 now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)

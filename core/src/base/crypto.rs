@@ -1,4 +1,4 @@
-//! Values that must not be seen, and the one key that all others are derived from.
+//! Secret values, and the master key from which all other keys are derived.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
@@ -16,30 +16,30 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value; every use is visible in a review.
+    /// The value. Searching for `expose` finds every use.
     pub const fn expose(&self) -> &T {
         &self.0
     }
 }
 
-/// What a derived key is for; keys of different purposes have nothing to do with each other.
+/// The purpose of a derived key. Keys of different purposes are independent.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyPurpose {
     /// Authenticates list cursors.
     Cursor,
     /// Authenticates refresh tokens.
     Refresh,
-    /// Authenticates the tokens that tell a page of ours from a forged request.
+    /// Authenticates CSRF tokens.
     Csrf,
-    /// Authenticates the tokens by which a browser is known again.
+    /// Authenticates the tokens that recognize a browser.
     Device,
-    /// Wraps private keys where they are kept (AES-256-GCM).
+    /// Encrypts stored private keys (AES-256-GCM).
     Wrap,
-    /// Compares bodies that hold a password.
+    /// Compares request bodies that contain a password.
     Body,
-    /// Makes the tokens that are mailed.
+    /// Creates e-mailed tokens.
     Email,
-    /// Stands for what is counted and not stored.
+    /// Hashes the keys of rate limits, which are not stored in plain text.
     Limit,
 }
 
@@ -58,8 +58,8 @@ impl KeyPurpose {
     }
 }
 
-/// `INSULA_SECRET_KEY`: at least 32 bytes from which every other key is derived (HKDF-SHA256, RFC 5869). While it is
-/// being replaced, what the previous one made is still accepted; nothing new is made with it.
+/// `INSULA_SECRET_KEY`: at least 32 bytes, from which every other key is derived (HKDF-SHA256, RFC 5869). During a
+/// replacement, values made with the previous key are still accepted, but new ones are made with the current key only.
 #[derive(Clone)]
 pub struct MasterKey {
     current: Secret<String>,
@@ -67,26 +67,26 @@ pub struct MasterKey {
 }
 
 impl MasterKey {
-    /// Fewest bytes of a key fit for production.
+    /// Minimum length of a key in production, in bytes.
     pub const MIN: usize = 32;
 
-    /// Takes the key as it was configured.
+    /// The configured key.
     pub fn new(key: String) -> Self {
         Self { current: Secret::new(key), previous: None }
     }
 
-    /// The same key, which also accepts what `previous` made.
+    /// The same key, which also accepts values made with `previous`.
     #[must_use]
     pub fn with_previous(self, previous: Option<Secret<String>>) -> Self {
         Self { previous, ..self }
     }
 
-    /// 32 bytes for one purpose; the same on every process with the same key.
+    /// 32 bytes for one purpose, the same in every process with the same key.
     pub fn derive(&self, purpose: KeyPurpose) -> [u8; 32] {
         expand(&self.current, purpose)
     }
 
-    /// As [`MasterKey::derive`], from the previous key, where there is one.
+    /// Like [`MasterKey::derive`], from the previous key; `None` if there is none.
     pub fn derive_previous(&self, purpose: KeyPurpose) -> Option<[u8; 32]> {
         self.previous.as_ref().map(|previous| expand(previous, purpose))
     }
@@ -94,7 +94,7 @@ impl MasterKey {
 
 fn expand(master: &Secret<String>, purpose: KeyPurpose) -> [u8; 32] {
     let mut key = [0; 32];
-    // Fails only for more than 255 hashes of output.
+    // Fails only for output of more than 255 hashes.
     let outcome =
         Hkdf::<Sha256>::new(Some(b"insula"), master.expose().as_bytes()).expand(purpose.label(), &mut key);
     debug_assert!(outcome.is_ok());
@@ -103,29 +103,29 @@ fn expand(master: &Secret<String>, purpose: KeyPurpose) -> [u8; 32] {
 
 /// Authenticates messages with the first `N` bytes of HMAC-SHA256 (RFC 2104 §5: at least half of its 32).
 ///
-/// Fewer only where a forgery gains nothing, as with a place in a list.
+/// Use fewer bytes only where a forgery gains nothing, such as for the position in a list.
 #[derive(Clone)]
 pub struct MacKey<const N: usize> {
     current: [u8; BLOCK],
     previous: Option<[u8; BLOCK]>,
 }
 
-/// Bytes that SHA-256 takes at once.
+/// Block size of SHA-256, in bytes.
 const BLOCK: usize = 64;
 
 impl<const N: usize> MacKey<N> {
-    /// A key of one purpose; it also accepts the tags of the previous master key.
+    /// The key for one purpose. It also accepts the tags of the previous master key.
     pub fn derive(master: &MasterKey, purpose: KeyPurpose) -> Self {
         const { assert!(N <= 32, "HMAC-SHA256 has 32 bytes") };
-        // Shorter keys are filled with zeros to the block size (RFC 2104 §2).
-        let filled = |key: [u8; 32]| {
+        // Shorter keys are padded with zeros to the block size (RFC 2104 §2).
+        let padded = |key: [u8; 32]| {
             let mut block = [0; BLOCK];
             block[..32].copy_from_slice(&key);
             block
         };
         Self {
-            current: filled(master.derive(purpose)),
-            previous: master.derive_previous(purpose).map(filled),
+            current: padded(master.derive(purpose)),
+            previous: master.derive_previous(purpose).map(padded),
         }
     }
 
@@ -135,19 +135,20 @@ impl<const N: usize> MacKey<N> {
         std::array::from_fn(|at| full[at])
     }
 
-    /// Is `tag` the tag of `message`? In constant time.
+    /// Is `tag` the tag of `message`? Compares in constant time.
     pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
-        let is_of = |key: &_| mac(key, message).verify_truncated_left(tag).is_ok();
-        tag.len() == N && (is_of(&self.current) || self.previous.as_ref().is_some_and(is_of))
+        let matches = |key: &_| mac(key, message).verify_truncated_left(tag).is_ok();
+        tag.len() == N && (matches(&self.current) || self.previous.as_ref().is_some_and(matches))
     }
 
-    /// A token that says `claims` of a subject which it does not name: base64url of the claims and the tag of both.
+    /// A token with `claims` about a subject, which the token does not contain: base64url of the claims and the tag of
+    /// both.
     pub(crate) fn sign_token(&self, subject: Uuid, claims: &[u8]) -> String {
         let tag = self.tag(&[subject.as_bytes(), claims].concat());
         URL_SAFE_NO_PAD.encode([claims, &tag].concat())
     }
 
-    /// What `token` says, if it is one of this subject.
+    /// The claims of `token`; `None` if it is not a valid token of this subject.
     pub(crate) fn verify_token(&self, subject: Uuid, token: &str) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let tag = bytes.split_off(bytes.len().checked_sub(N)?);
@@ -167,18 +168,18 @@ pub fn hex(bytes: &[u8]) -> String {
     digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
-/// `N` bytes from the system's random source.
+/// `N` bytes from the random source of the operating system.
 ///
 /// # Panics
-/// When the system has none: nothing secret can be made then.
-#[expect(clippy::expect_used, reason = "without randomness no secret may be made")]
+/// If the operating system has none, because no secret can be created then.
+#[expect(clippy::expect_used, reason = "no secret can be created without randomness")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system's random source answers");
     bytes
 }
 
-/// `length` random lower-case letters and digits (5 bits each), without those that look alike.
+/// `length` random lower-case letters and digits (5 bits each), without similar ones (`l`, `o`, `0`, `1`).
 pub fn random_word(length: usize) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let letter = || {
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_fits_its_message_alone() {
+    fn a_tag_is_valid_for_its_message_only() {
         let key = MacKey::<8>::derive(&MasterKey::new("a".repeat(32)), KeyPurpose::Cursor);
         let tag = key.tag(b"message");
         assert!(key.verify(b"message", &tag));
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_the_previous_key_are_accepted_and_no_longer_made() {
+    fn tags_of_the_previous_key_are_accepted_but_not_created() {
         let key = |key: &str| MasterKey::new(key.repeat(32));
         let (old, new) = (
             MacKey::<8>::derive(&key("a"), KeyPurpose::Cursor),

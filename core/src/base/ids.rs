@@ -7,7 +7,7 @@ use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// A fresh UUIDv7 of the instant `now`; ids made later in this process sort later, also within one instant.
+/// A new UUIDv7 of the instant `now`. Ids created later in this process sort later, even within one instant.
 fn uuid_v7(now: DateTime<Utc>) -> Uuid {
     static COUNTER: LazyLock<Mutex<ContextV7>> = LazyLock::new(Default::default);
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
@@ -24,13 +24,13 @@ macro_rules! ids { ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
     pub struct $name(pub Uuid);
 
     impl $name {
-        /// A new id, made at the instant `now` (the transaction's: `tx.now()`).
+        /// A new id, created at the instant `now` (the instant of the transaction, `tx.now()`).
         pub fn new(now: DateTime<Utc>) -> Self {
             Self(uuid_v7(now))
         }
 
-        /// When it was made, to the millisecond; `None` of what is no UUIDv7.
-        pub fn made_at(self) -> Option<DateTime<Utc>> {
+        /// When the id was created, to the millisecond; `None` if it is not a UUIDv7.
+        pub fn created_at(self) -> Option<DateTime<Utc>> {
             let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
             DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
         }
@@ -42,7 +42,7 @@ macro_rules! ids { ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         }
     }
 
-    // sea-orm asks this of every primary key; no database hands us a UUID as a number.
+    // sea-orm requires this of every primary key. No database returns a UUID as a number.
     impl TryFromU64 for $name {
         fn try_from_u64(_: u64) -> Result<Self, DbErr> {
             Err(DbErr::ConvertFromU64(stringify!($name)))
@@ -51,23 +51,23 @@ macro_rules! ids { ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
 )+}}
 
 ids! {
-    /// One organization, that is one tenant.
+    /// An organization (a tenant).
     OrgId,
-    /// A person with an account.
+    /// A user.
     UserId,
-    /// A person's belonging to one organization.
+    /// The membership of a user in an organization.
     MemberId,
-    /// A named set of permissions in one organization.
+    /// A role: a named set of permissions in one organization.
     RoleId,
     /// The link between a member and a role.
     MemberRoleId,
     /// The link between a role and a permission.
     RolePermissionId,
-    /// A person's proof of identity, such as a password.
+    /// A credential of a user, such as a password.
     CredentialId,
-    /// A token that is mailed once and used once.
+    /// An e-mailed token that can be used once.
     OneTimeTokenId,
-    /// One log-in on one device.
+    /// A session: one login on one device.
     SessionId,
     /// A project of one organization.
     ProjectId,
@@ -79,38 +79,38 @@ ids! {
     TaskId,
     /// The link between a task and a tag.
     TaskTagId,
-    /// A stretch of time that a member worked.
+    /// A time entry of a member.
     TimeEntryId,
     /// The link between a time entry and a tag.
     TimeEntryTagId,
-    /// Up to when an organization's time is settled.
+    /// The lock of an organization's time entries up to a date.
     PeriodLockId,
-    /// An invitation into one organization.
+    /// An invitation to an organization.
     InvitationId,
     /// The link between an invitation and a role.
     InvitationRoleId,
-    /// One entry of an audit log.
+    /// An audit event.
     EventId,
-    /// One signed statement of what an audit log had come to.
+    /// A checkpoint: a signed statement about the head of an audit log.
     CheckpointId,
-    /// One row of the outbox, that is one job.
+    /// A job, which is a row of the outbox.
     JobId,
-    /// One schedule of periodic work.
+    /// A schedule of periodic work.
     ScheduleId,
-    /// One queue of jobs.
+    /// A queue of jobs.
     QueueId,
-    /// One remembered answer.
-    AnswerId,
-    /// One key that signs.
+    /// A stored response to a request with an idempotency key.
+    IdempotencyKeyId,
+    /// A signing key.
     SigningKeyId,
-    /// One handing over of an organization.
+    /// A transfer of an organization to a new owner.
     OwnerTransferId,
-    /// One slug that an organization had.
+    /// A former slug of an organization.
     OldSlugId,
 }
 
 impl OrgId {
-    /// Owns what belongs to the platform and to no tenant: the nil UUID (RFC 9562 §5.9).
+    /// The owner of rows that belong to the platform and to no organization: the nil UUID (RFC 9562 §5.9).
     pub const PLATFORM: Self = Self(Uuid::nil());
 }
 
@@ -119,10 +119,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_one_instant_sort_in_the_order_they_were_made() {
+    fn ids_of_one_instant_sort_in_creation_order() {
         let now = DateTime::from_timestamp_micros(1_790_000_000_000_123).unwrap();
-        let made: Vec<_> = (0..1000).map(|_| ProjectId::new(now)).collect();
-        assert!(made.is_sorted());
-        assert_eq!(made[0].0.get_version_num(), 7);
+        let ids: Vec<_> = (0..1000).map(|_| ProjectId::new(now)).collect();
+        assert!(ids.is_sorted());
+        assert_eq!(ids[0].0.get_version_num(), 7);
     }
 }

@@ -1,4 +1,4 @@
-//! Pure values: they compute, and neither wait nor name a table.
+//! Pure values. They compute only: they do not wait, and know no table.
 
 pub mod ids;
 pub mod clock;

@@ -1,4 +1,5 @@
-//! Keyset pages: stable while rows are added, as cheap on page 1,000 as on page 1. Never an offset.
+//! Keyset pagination. Pages are stable while rows are added, and page 1,000 is as cheap as page 1. Offsets are never
+//! used.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -14,9 +15,9 @@ use crate::base::{
 /// The key a list is ordered by: a column and a direction. The id breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort<K> {
-    /// Which of the list's keys.
+    /// One of the keys of the list.
     pub key: K,
-    /// From the last to the first.
+    /// From the largest value to the smallest.
     pub descending: bool,
 }
 
@@ -24,51 +25,51 @@ pub struct Sort<K> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SortValue {
-    /// Of a text column; compared byte by byte.
+    /// The value of a text column, compared byte by byte.
     Text(String),
-    /// Of a column of instants.
+    /// The value of a column of instants.
     Instant(DateTime<Utc>),
-    /// Of a column of numbers.
+    /// The value of a column of numbers.
     Number(i64),
-    /// Of a row that has none.
+    /// The row has no value.
     Null,
 }
 
-/// The place after which a page starts: the last row of the page before.
+/// The position after which a page starts: the last row of the previous page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CursorPosition {
-    /// Its sort key.
+    /// The sort key of that row.
     #[serde(rename = "l")]
     pub key: SortValue,
-    /// Its id.
+    /// The id of that row.
     #[serde(rename = "i")]
     pub id: Uuid,
 }
 
-/// Which part of a list is wanted, and in which order.
+/// The requested part of a list, and its order.
 #[derive(Clone, Debug)]
 pub struct PageRequest<K> {
-    /// How many rows: 1..=100.
+    /// Maximum number of rows: 1..=100.
     pub limit: u64,
-    /// In which order.
+    /// Sort order of the list.
     pub sort: Sort<K>,
-    /// From where on; `None`: from the start.
+    /// Where the page starts; `None` for the first page.
     pub after: Option<CursorPosition>,
 }
 
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// The rows, at most as many as asked for.
+    /// The rows, at most as many as requested.
     pub data: Vec<T>,
-    /// Where the next page starts; `None`: this is the last one.
+    /// Where the next page starts; `None` if this is the last page.
     pub next: Option<CursorPosition>,
 }
 
-/// Bytes that authenticate a cursor.
+/// Length of the tag that authenticates a cursor, in bytes.
 const TAG: usize = 8;
 
-/// Turns places into opaque cursors and back; a cursor nobody can forge, and nobody can use on another list.
+/// Converts positions to opaque cursors and back. Cursors cannot be forged, or used with another list.
 #[derive(Clone)]
 pub struct CursorCodec(MacKey<TAG>);
 
@@ -85,12 +86,12 @@ struct Cursor {
 impl CursorCodec {
     const VERSION: u8 = 1;
 
-    /// With the key derived for cursors.
+    /// A codec with the key derived for cursors.
     pub fn new(master: &MasterKey) -> Self {
         Self(MacKey::derive(master, KeyPurpose::Cursor))
     }
 
-    /// Base64url of the place and its 8-byte tag. `list`: everything that makes the list this one, its operation, sort and filters.
+    /// Base64url of the position and its 8-byte tag. `list` identifies the list: its operation, sort order and filters.
     pub fn encode(&self, list: &str, after: &CursorPosition) -> String {
         let cursor = Cursor { version: Self::VERSION, list: fingerprint(list), after: after.clone() };
         let mut bytes = serde_json::to_vec(&cursor).unwrap_or_default();
@@ -99,12 +100,12 @@ impl CursorCodec {
     }
 
     /// # Errors
-    /// `INVALID_CURSOR` when it was not made by [`Cursors::encode`] for the same `list`.
+    /// `INVALID_CURSOR` if [`CursorCodec::encode`] did not create it for the same `list`.
     pub fn decode(&self, list: &str, cursor: &str) -> Result<CursorPosition> {
-        self.read(list, cursor).ok_or(Error::Refused(ErrorCode::InvalidCursor))
+        self.try_decode(list, cursor).ok_or(Error::Refused(ErrorCode::InvalidCursor))
     }
 
-    fn read(&self, list: &str, cursor: &str) -> Option<CursorPosition> {
+    fn try_decode(&self, list: &str, cursor: &str) -> Option<CursorPosition> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (json, tag) = bytes.split_at(bytes.len().checked_sub(TAG)?);
         let cursor: Cursor = self.0.verify(json, tag).then(|| serde_json::from_slice(json).ok())??;
@@ -126,14 +127,14 @@ mod tests {
         CursorCodec::new(&MasterKey::new(key.to_string().repeat(32)))
     }
 
-    fn place() -> CursorPosition {
+    fn position() -> CursorPosition {
         CursorPosition { key: SortValue::Text("Zoë".into()), id: Uuid::from_u128(7) }
     }
 
     #[test]
-    fn a_cursor_leads_back_to_its_place_on_its_list_alone() {
-        let cursor = cursors('k').encode("listProjects name", &place());
-        assert_eq!(cursors('k').decode("listProjects name", &cursor).unwrap(), place());
+    fn a_cursor_decodes_to_its_position_in_its_own_list_only() {
+        let cursor = cursors('k').encode("listProjects name", &position());
+        assert_eq!(cursors('k').decode("listProjects name", &cursor).unwrap(), position());
         for (key, list) in [('k', "listProjects -name"), ('x', "listProjects name")] {
             assert_eq!(cursors(key).decode(list, &cursor).unwrap_err().code(), ErrorCode::InvalidCursor);
         }
@@ -141,17 +142,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_other_text_is_a_cursor(text in "\\PC{0,80}") {
+        fn other_texts_are_not_cursors(text in "\\PC{0,80}") {
             prop_assert!(cursors('k').decode("list", &text).is_err());
         }
 
         #[test]
-        fn an_altered_cursor_is_none(at in 0usize..200, with in "[A-Za-z0-9_-]") {
-            let good = cursors('k').encode("list", &place());
-            let at = at % good.len();
-            let altered = format!("{}{with}{}", &good[..at], &good[at + 1..]);
-            // The last character carries unused bits, which the decoder refuses; all others are covered by the tag.
-            prop_assert!(altered == good || cursors('k').decode("list", &altered).is_err());
+        fn an_altered_cursor_is_refused(at in 0usize..200, with in "[A-Za-z0-9_-]") {
+            let cursor = cursors('k').encode("list", &position());
+            let at = at % cursor.len();
+            let altered = format!("{}{with}{}", &cursor[..at], &cursor[at + 1..]);
+            // The decoder refuses the unused bits of the last character. The tag covers all other characters.
+            prop_assert!(altered == cursor || cursors('k').decode("list", &altered).is_err());
         }
     }
 }

@@ -1,20 +1,20 @@
-//! How many in how long.
+//! Rates, such as 10 per minute.
 
 use std::{fmt, time::Duration};
 
-/// So many in so long, evenly: `10/min`.
+/// A number per period, spread evenly, such as `10/min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many; at least 1.
+    /// The number, at least 1.
     pub count: u32,
-    /// In how long; at least a second.
+    /// The period, at least one second.
     pub per: Duration,
 }
 
 const UNITS: [(&str, u64); 4] = [("s", 1), ("min", 60), ("h", 3600), ("d", 24 * 3600)];
 
 impl Rate {
-    /// `10/min`, `3/h`, `5/15min`: units are `s`, `min`, `h` and `d`.
+    /// Parses `10/min`, `3/h` or `5/15min`. The units are `s`, `min`, `h` and `d`. `None` if the text is not a rate.
     pub fn parse(text: &str) -> Option<Self> {
         let (count, per) = text.split_once('/')?;
         let digits = per.find(|c: char| !c.is_ascii_digit())?;
@@ -23,17 +23,17 @@ impl Rate {
         let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
         let per = Duration::from_secs(number.checked_mul(*seconds)?);
         let count = count.parse().ok().filter(|count| (1..=1_000_000_000).contains(count))?;
-        // A token is worth at least a nanosecond, and a bucket at most a year.
+        // One token takes at least a nanosecond, and a period is at most a year.
         let is_sane = (1..=365 * 24 * 3600).contains(&per.as_secs());
         is_sane.then_some(Self { count, per })
     }
 
-    /// How long it takes until there is one token more.
+    /// The time until one more token is available.
     pub fn interval(self) -> Duration {
         (self.per / self.count).max(Duration::from_nanos(1))
     }
 
-    /// What one of so many processes may allow; at least one.
+    /// The share of one of `processes` processes; at least one per period.
     #[must_use]
     pub fn share_of(self, processes: u32) -> Self {
         Self { count: (self.count / processes.max(1)).max(1), ..self }
@@ -59,12 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotas_are_written_as_people_say_them() {
-        let shown = |text| Rate::parse(text).map(|quota| quota.to_string());
+    fn rates_have_their_usual_notation() {
+        let displayed = |text| Rate::parse(text).map(|rate| rate.to_string());
         for text in ["10/min", "3/h", "5/15min", "1/s", "7/365d", "1000000000/90s"] {
-            assert_eq!(shown(text).as_deref(), Some(text));
+            assert_eq!(displayed(text).as_deref(), Some(text));
         }
-        assert_eq!(shown("5/3600s").as_deref(), Some("5/h"));
+        assert_eq!(displayed("5/3600s").as_deref(), Some("5/h"));
         for bad in [
             "",
             "/",
@@ -88,21 +88,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(count in 1u32..=1_000_000_000, seconds in 1u64..=365 * 24 * 3600) {
-            let quota = Rate { count, per: Duration::from_secs(seconds) };
-            prop_assert_eq!(Rate::parse(&quota.to_string()), Some(quota));
+        fn a_displayed_rate_parses_to_itself(count in 1u32..=1_000_000_000, seconds in 1u64..=365 * 24 * 3600) {
+            let rate = Rate { count, per: Duration::from_secs(seconds) };
+            prop_assert_eq!(Rate::parse(&rate.to_string()), Some(rate));
         }
 
         #[test]
-        fn what_is_read_means_something(
+        fn a_parsed_rate_is_usable(
             text in prop_oneof![any::<String>(), "[0-9+-]{0,12}/[0-9]{0,22}(s|min|h|d|w| )?"],
             processes in any::<u32>(),
         ) {
-            if let Some(quota) = Rate::parse(&text) {
-                prop_assert_eq!(Rate::parse(&quota.to_string()), Some(quota));
-                prop_assert!(!quota.interval().is_zero() && quota.interval() <= quota.per);
-                let part = quota.share_of(processes);
-                prop_assert!((1..=quota.count).contains(&part.count) && part.per == quota.per);
+            if let Some(rate) = Rate::parse(&text) {
+                prop_assert_eq!(Rate::parse(&rate.to_string()), Some(rate));
+                prop_assert!(!rate.interval().is_zero() && rate.interval() <= rate.per);
+                let share = rate.share_of(processes);
+                prop_assert!((1..=rate.count).contains(&share.count) && share.per == rate.per);
             }
         }
     }

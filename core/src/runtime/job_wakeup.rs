@@ -1,5 +1,5 @@
-//! Tells workers of new jobs, so that they need not look for them all the time. It may be lost: the jobs are in the
-//! database, and workers do look, only less often.
+//! Notifies workers of new jobs, so that they poll less often. A notification may be lost, because the jobs are in the
+//! database and workers still poll.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 
 use crate::base::ids::{JobId, OrgId};
 
-/// Most jobs that wait in the channel. Further ones are dropped, and the poller finds them.
-const WAITING: usize = 4096;
+/// Maximum number of jobs that wait in the channel. Further ones are dropped, and the poller finds them.
+const CHANNEL_SIZE: usize = 4096;
 
-/// A new job, and whose.
+/// A new job and its organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobRef {
     /// The organization.
@@ -19,18 +19,18 @@ pub struct JobRef {
     pub job: JobId,
 }
 
-/// The sending end. Cheap to clone. The default one has no receiver.
+/// The sending end. Cheap to clone. The default has no receiver.
 #[derive(Clone, Debug, Default)]
 pub struct JobWakeup(Option<Arc<mpsc::Sender<JobRef>>>);
 
 impl JobWakeup {
     /// The sending and the receiving end.
     pub fn new() -> (Self, mpsc::Receiver<JobRef>) {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(CHANNEL_SIZE);
         (Self(Some(Arc::new(sender))), receiver)
     }
 
-    /// Rings once for each job. Waits for nothing.
+    /// Notifies of each job. Never waits.
     pub(crate) fn notify(&self, job_refs: &[JobRef]) {
         let Some(sender) = &self.0 else { return };
         for job_ref in job_refs {
@@ -47,15 +47,15 @@ mod tests {
     use crate::base::clock::Clock;
 
     #[test]
-    fn what_nobody_hears_is_lost_and_nobody_waits() {
+    fn a_full_or_closed_channel_drops_notifications_without_waiting() {
         let now = Clock::System.now();
         let job_refs: Vec<_> =
-            (0..=WAITING).map(|_| JobRef { org: OrgId::PLATFORM, job: JobId::new(now) }).collect();
-        let (wakeup, mut heard) = JobWakeup::new();
+            (0..=CHANNEL_SIZE).map(|_| JobRef { org: OrgId::PLATFORM, job: JobId::new(now) }).collect();
+        let (wakeup, mut receiver) = JobWakeup::new();
         wakeup.notify(&job_refs);
-        let got: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
-        assert_eq!(got, job_refs[..WAITING]);
-        drop(heard);
+        let received: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).collect();
+        assert_eq!(received, job_refs[..CHANNEL_SIZE]);
+        drop(receiver);
         wakeup.notify(&job_refs);
         JobWakeup::default().notify(&job_refs);
     }

@@ -1,15 +1,15 @@
-//! Which certificate authorities vouch for the servers that we connect to by TLS: Mozilla's, those of the operating
-//! system, and those of the setting `INSULA_CA`, all together. One list for every kind of server.
+//! The certificate authorities for outgoing TLS connections: Mozilla's, those of the operating system and those of the
+//! setting `INSULA_CA` together. All kinds of servers use the same list.
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
 
 use crate::runtime::config::{self, Config};
 
-/// The authorities that are trusted.
+/// The trusted authorities.
 pub struct Authorities(Vec<CertificateDer<'static>>);
 
 impl Authorities {
-    /// Reads the operating system's store; what cannot be read there is left out, and said in the log.
+    /// Loads the list. Certificates of the operating system that cannot be read are skipped with a warning.
     pub fn load(config: &Config) -> Self {
         let system = rustls_native_certs::load_native_certs();
         for fault in system.errors {
@@ -20,15 +20,17 @@ impl Authorities {
         let mut all: Vec<_> = known.chain(system.certs).chain(added).collect();
         all.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
         all.dedup();
-        // Stores hold what no client can use; some clients refuse all of them for one of those.
+        // Stores can contain certificates that no client can use, and some clients refuse the whole list because of one
+        // of them.
         all.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
         Self(all)
     }
 
-    /// How to connect: TLS 1.2 or 1.3, with a server that has a certificate of one of them for its name.
+    /// The TLS client configuration: TLS 1.2 or 1.3, with a server certificate of one of the authorities for the name
+    /// of the server.
     ///
     /// # Errors
-    /// Why TLS is not possible.
+    /// The reason why TLS is not possible.
     pub fn client(&self) -> Result<ClientConfig, String> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.0.iter().cloned());
@@ -37,7 +39,7 @@ impl Authorities {
         Ok(client.with_root_certificates(roots).with_no_client_auth())
     }
 
-    /// All of them as PEM (RFC 7468 §5), for clients that bring their own TLS.
+    /// All certificates as PEM (RFC 7468 §5), for clients with their own TLS.
     pub fn pem(&self) -> String {
         config::pem(&self.0)
     }
@@ -50,11 +52,11 @@ mod tests {
     use super::*;
     use crate::runtime::config::Sources;
 
-    /// Not one of Mozilla's: made for this test, with a key that nobody has.
-    const OURS: &str = include_str!("config/authority.pem");
+    /// A certificate authority made for this test. It is not one of Mozilla's, and its private key was discarded.
+    const TEST_AUTHORITY: &str = include_str!("config/authority.pem");
 
     #[test]
-    fn an_authority_of_ours_is_added_to_those_of_everybody() {
+    fn a_configured_authority_is_added_to_the_known_ones() {
         let count = |values: &[(&str, &str)]| {
             let authorities = Authorities::load(&Config::read(&Sources::only(values)).unwrap());
             assert!(authorities.client().is_ok());
@@ -63,9 +65,9 @@ mod tests {
             assert_eq!(read.unwrap(), authorities.0);
             authorities.0.len()
         };
-        let everybody = count(&[]);
-        assert!(everybody > 50, "{everybody}");
-        assert_eq!(count(&[("INSULA_CA", OURS)]), everybody + 1);
-        assert_eq!(count(&[("INSULA_CA", &OURS.repeat(2))]), everybody + 1);
+        let known = count(&[]);
+        assert!(known > 50, "{known}");
+        assert_eq!(count(&[("INSULA_CA", TEST_AUTHORITY)]), known + 1);
+        assert_eq!(count(&[("INSULA_CA", &TEST_AUTHORITY.repeat(2))]), known + 1);
     }
 }

@@ -281,7 +281,7 @@ impl Inner {
             reached: Reached::NotTried,
         };
         // The time of the request, which is the same for each attempt of a job.
-        let asked_at = id.made_at().unwrap_or(now);
+        let asked_at = id.created_at().unwrap_or(now);
         let text =
             self.templates.text(content, asked_at).map_err(|error| failure(Status::Deferred, error))?;
         let message_id = self.message_id(id);
@@ -298,7 +298,7 @@ impl Inner {
             }
             Transport::Memory(mailbox) => {
                 let RenderedEmail { subject, text, html } = text;
-                mailbox.keep(CapturedEmail {
+                mailbox.capture(CapturedEmail {
                     id,
                     to: content.to.clone(),
                     subject,

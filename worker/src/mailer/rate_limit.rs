@@ -29,7 +29,7 @@ impl EmailRateLimit {
         let verdict = self.0.take(class, key).await;
         let Some(wait) = verdict.wait else { return Ok(()) };
         // A part of the time more, by chance: those that wait for one bucket do not all come back for one token.
-        let wait = (wait + random_part(verdict.quota.per / 10)).max(Duration::from_secs(1));
+        let wait = (wait + random_part(verdict.rate.per / 10)).max(Duration::from_secs(1));
         let why = match class {
             RateClass::OrganizationEmails => {
                 "its organization sends more e-mails than INSULA_LIMIT_ORGANIZATION_EMAILS allows"

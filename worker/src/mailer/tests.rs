@@ -65,7 +65,7 @@ async fn memory_stores_emails_without_a_transport_except_in_production() {
     let mailer = open(&[("INSULA_MAIL_FROM", "Acme <hello@acme.example>")], Some(mailbox.clone())).unwrap();
     let id = JobId::new(Clock::System.now());
     send(&mailer, id).await.unwrap();
-    let captured = mailbox.mails();
+    let captured = mailbox.list();
     assert!(
         mailer.sends() && captured.len() == 1 && captured[0].id == id && captured[0].to == "ada@example.com"
     );

@@ -66,7 +66,7 @@ impl PlatformAuditApi {
             from: from.0,
             to: to.0,
         };
-        let proof = audit::of_the_platform(me.origin());
+        let proof = audit::platform_log(me.origin());
         page(&self.0, request, &proof, wanted, (limit.0, sort.0, cursor.0)).await
     }
 
@@ -75,7 +75,7 @@ impl PlatformAuditApi {
     /// Compares every event of the platform's log with its hash, and the log with its signed checkpoints.
     #[oai(path = "/admin/audit/verify", method = "get", operation_id = "verifyPlatformAuditLog")]
     async fn verify(&self, me: SuperuserOnly) -> Result<JsonResponse<Verification>> {
-        let proof = audit::of_the_platform(me.origin());
+        let proof = audit::platform_log(me.origin());
         Ok(JsonResponse(audit_chain::verify(&self.0.db, &self.0.signer, &proof).await?.into()))
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::ids::{JobId, OrgId},
-    storage::outbox::{self, Envelope, JobFilter, JobKey, State as Stored},
+    storage::outbox::{self, JobFilter, JobKey, OutboxJob, State as Stored},
 };
 use poem::Request;
 use poem_openapi::{
@@ -160,7 +160,7 @@ impl JobsApi {
     #[oai(path = "/admin/jobs/:job", method = "delete", operation_id = "deleteJob")]
     async fn remove(&self, me: SuperuserOnly, job: Path<Id>) -> Result<NoContent, WithConflict> {
         let tx = self.0.db.begin_global(me.origin()).await?;
-        outbox::remove(&tx, JobId(job.0.0)).await?;
+        outbox::delete(&tx, JobId(job.0.0)).await?;
         tx.commit().await?;
         Ok(NoContent)
     }
@@ -191,19 +191,19 @@ impl JobsApi {
 }
 
 impl JobsApi {
-    fn show(&self, job: Envelope) -> Job {
+    fn show(&self, job: OutboxJob) -> Job {
         Job::new(job, self.0.db.now())
     }
 }
 
 impl Job {
     /// The job as it is at the time `now`.
-    pub(super) fn new(job: Envelope, now: DateTime<Utc>) -> Self {
-        let (kind, id) = job.actor_shown();
+    pub(super) fn new(job: OutboxJob, now: DateTime<Utc>) -> Self {
+        let (kind, id) = job.parsed_actor();
         Self {
             id: job.id.0,
             organization_id: super::tenant(job.organization_id),
-            payload: job.payload_shown().map(|payload| payload.into_iter().collect()),
+            payload: job.redacted_payload().map(|payload| payload.into_iter().collect()),
             actor: JobActor { kind: ActorKind(kind), id },
             is_running: job.is_running(now),
             state: job.state.into(),

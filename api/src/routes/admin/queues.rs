@@ -64,7 +64,7 @@ impl QueuesApi {
     /// Pausing a paused queue changes nothing.
     #[oai(path = "/admin/queues/:queue/pause", method = "post", operation_id = "pauseQueue")]
     async fn pause(&self, me: SuperuserOnly, queue: Path<String>) -> Result<JsonResponse<Queue>> {
-        let standing = outbox::standing(&self.0.db, &queue.0).await?;
+        let standing = outbox::get_queue(&self.0.db, &queue.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let standing = outbox::pause(&tx, standing).await?;
         tx.commit().await?;
@@ -76,7 +76,7 @@ impl QueuesApi {
     /// Workers start jobs of this queue again. Resuming a queue that is not paused changes nothing.
     #[oai(path = "/admin/queues/:queue/resume", method = "post", operation_id = "resumeQueue")]
     async fn resume(&self, me: SuperuserOnly, queue: Path<String>) -> Result<JsonResponse<Queue>> {
-        let standing = outbox::standing(&self.0.db, &queue.0).await?;
+        let standing = outbox::get_queue(&self.0.db, &queue.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let standing = outbox::resume(&tx, standing).await?;
         tx.commit().await?;

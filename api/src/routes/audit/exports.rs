@@ -88,7 +88,7 @@ impl AuditExportsApi {
         let filter = EventFilter::try_from(EventQuery { from, to, ..EventQuery::default() })?;
         let export = AuditLogExport::begin(&self.0.db, &proof, filter.clone()).await?;
         let tx = self.0.db.begin(proof).await?;
-        audit_chain::note_export(&tx, format, &filter).await?;
+        audit_chain::record_export(&tx, format, &filter).await?;
         tx.commit().await?;
         Ok(export)
     }

@@ -156,7 +156,7 @@ impl From<members::MemberPermissions> for EffectivePermissions {
     fn from(effective: members::MemberPermissions) -> Self {
         let permissions = effective.permissions().into_iter().map(|(permission, roles)| GrantedPermission {
             permission: Permission(permission.to_string()),
-            description: Description(permission.about().to_owned()),
+            description: Description(permission.description().to_owned()),
             roles: roles.into_iter().map(|key| RoleKey(key.to_owned())).collect(),
         });
         let permissions = permissions.collect();

@@ -114,7 +114,7 @@ impl PermissionsApi {
     async fn list(&self, _me: SignedIn) -> JsonResponse<PermissionList> {
         let data = permissions::Permission::ALL.iter().map(|permission| PermissionInfo {
             permission: Permission(permission.to_string()),
-            description: Description(permission.about().to_owned()),
+            description: Description(permission.description().to_owned()),
             writes: permission.changes(),
             operations: NEEDED
                 .get(permission.as_str())

@@ -1,4 +1,4 @@
-//! What to do about each error: the last section of the page of its code.
+//! Advice for each error, shown in the last section of the page of its code.
 
 use super::ErrorCode;
 
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_says_what_to_do_in_whole_sentences() {
+    fn every_code_has_advice_in_complete_sentences() {
         for code in ErrorCode::ALL {
             let advice = code.advice();
             assert!(advice.ends_with('.') && advice.len() > 15, "{}", code.as_str());

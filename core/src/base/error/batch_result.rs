@@ -1,8 +1,8 @@
-//! The result of many pieces of work that do not depend on each other.
+//! The result of a batch of independent items.
 
 use super::{Error, Result};
 
-/// Counts what a batch of work did. A piece that fails does not keep the others from being done.
+/// Counts the results of a batch. An item that fails does not stop the others.
 #[derive(Debug, Default)]
 pub(crate) struct BatchResult {
     done: u64,
@@ -10,9 +10,9 @@ pub(crate) struct BatchResult {
 }
 
 impl BatchResult {
-    /// Adds the count of one piece of work. Returns the error of a piece that failed, for the log.
-    pub(crate) fn add(&mut self, piece: Result<u64>) -> Option<&Error> {
-        match piece {
+    /// Adds the result of one item. Returns its error, if it failed, for the log.
+    pub(crate) fn add(&mut self, item: Result<u64>) -> Option<&Error> {
+        match item {
             Ok(done) => {
                 self.done += done;
                 None
@@ -21,10 +21,10 @@ impl BatchResult {
         }
     }
 
-    /// The sum of what was done.
+    /// The sum of all counts.
     ///
     /// # Errors
-    /// The last error, if nothing was done: work that is repeated until nothing is left then stops.
+    /// The last error, if the sum is 0, so that a caller which repeats the batch until nothing is left stops.
     pub(crate) fn into_result(self) -> Result<u64> {
         match self.failure {
             Some(error) if self.done == 0 => Err(error),
@@ -45,7 +45,7 @@ mod tests {
         assert!(batch.add(Ok(0)).is_none());
         assert!(matches!(batch.into_result(), Err(Error::Broken("last"))));
         let mut batch = BatchResult::default();
-        assert!(batch.add(Ok(2)).is_none() && batch.add(Err(Error::Away)).is_some());
+        assert!(batch.add(Ok(2)).is_none() && batch.add(Err(Error::DatabaseUnreachable)).is_some());
         assert!(batch.add(Ok(3)).is_none());
         assert_eq!(batch.into_result().unwrap(), 5);
         assert_eq!(BatchResult::default().into_result().unwrap(), 0);

@@ -33,7 +33,7 @@ impl FieldErrors {
         value.map_err(|fault| self.add(field, fault.code, fault.message)).ok()
     }
 
-    /// Like [`Fields::take`], for a field that may be absent.
+    /// Like [`FieldErrors::parse`], for a field that may be absent.
     pub fn parse_optional<T>(&mut self, field: &str, value: Option<Result<T, InvalidText>>) -> Option<T> {
         value.and_then(|value| self.parse(field, value))
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_of_one_code_keep_it() {
+    fn errors_with_one_code_keep_that_code() {
         let weak = || {
             Err(ErrorCode::WeakPassword
                 .refuse_field("password", InvalidText { code: "TOO_COMMON", message: String::new() }))
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(fields.into_result().unwrap_err().code(), ErrorCode::WeakPassword);
         mixed.merge(weak()).unwrap();
         mixed.add("email", "REQUIRED", "");
-        let Err(Error::Invalid(code, faults)) = mixed.into_result() else { panic!("nothing was wrong") };
+        let Err(Error::Invalid(code, faults)) = mixed.into_result() else { panic!("expected field errors") };
         assert_eq!((code, faults.len()), (ErrorCode::ValidationFailed, 2));
         assert!(FieldErrors::default().merge(Err(ErrorCode::NotFound.refuse())).is_err());
         assert!(FieldErrors::default().into_result().is_ok());

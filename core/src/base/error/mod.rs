@@ -23,9 +23,9 @@ pub enum ErrorKind {
     Malformed,
     /// 401: the request has no valid credentials.
     Unauthenticated,
-    /// 403: signed in, but not allowed.
+    /// 403: authenticated, but not allowed.
     Forbidden,
-    /// 404: the object does not exist, or the caller may not see it; deliberately not distinguished.
+    /// 404: the object does not exist, or the caller may not see it; the two are deliberately not distinguished.
     NotFound,
     /// 405: the path does not support the method.
     MethodNotAllowed,
@@ -238,7 +238,7 @@ pub enum Error {
     /// The database does not respond, or accepts no connections. It is unknown whether a change that was being committed took
     /// place.
     #[error("{}", ErrorCode::Unavailable.sentence())]
-    Away,
+    DatabaseUnreachable,
     /// The process accepts no requests at the moment, for this reason.
     #[error("Not ready: {0}.")]
     NotReady(&'static str),
@@ -253,7 +253,7 @@ pub enum Error {
     Broken(&'static str),
 }
 
-/// A time to wait in words, rounded up to whole seconds as in `Retry-After`.
+/// A waiting time in words, rounded up to whole seconds as in `Retry-After`.
 fn seconds(wait: &Duration) -> String {
     match wait.as_secs() + u64::from(wait.subsec_nanos() > 0) {
         1 => "1 second".to_owned(),
@@ -261,7 +261,7 @@ fn seconds(wait: &Duration) -> String {
     }
 }
 
-/// What operations return.
+/// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -277,7 +277,9 @@ impl Error {
             Self::LastOwner(_) => ErrorCode::LastOwner,
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Limited { .. } => ErrorCode::RateLimited,
-            Self::Unavailable { .. } | Self::Away | Self::NotReady(_) => ErrorCode::Unavailable,
+            Self::Unavailable { .. } | Self::DatabaseUnreachable | Self::NotReady(_) => {
+                ErrorCode::Unavailable
+            }
             Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => ErrorCode::InternalError,
         }
     }
@@ -290,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_limit_says_how_long_to_wait() {
+    fn a_rate_limit_message_states_the_waiting_time() {
         for (milliseconds, wait) in [(1000, "1 second."), (1001, "2 seconds."), (60_000, "60 seconds.")] {
             let limited = Error::Limited { retry_after: Duration::from_millis(milliseconds) };
             assert_eq!(limited.to_string(), format!("Too many requests. Try again in {wait}"));
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_unique_and_spelled_alike() {
+    fn codes_are_unique_and_upper_snake_case() {
         let texts: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(texts.len(), ErrorCode::ALL.len());
         assert!(texts.iter().all(|text| text.chars().all(|c| c.is_ascii_uppercase() || c == '_')));

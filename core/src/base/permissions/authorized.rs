@@ -1,16 +1,16 @@
-//! Proofs of rights: what was found out about somebody, and that it was looked up.
+//! Proofs of authorization: the access of an actor in an organization, after it was looked up.
 
 use std::marker::PhantomData;
 
 use super::{AuditOrigin, PermissionSet, PlatformRead, RequiredPermission};
 use crate::base::ids::{MemberId, OrgId};
 
-/// What is known about the actor in an organization.
+/// The access of an actor in an organization.
 #[derive(Clone, Copy, Debug)]
 pub struct ActorAccess {
-    /// His membership; `None` for the platform and its operators.
+    /// The membership of the actor; `None` for the platform and for superusers.
     pub member: Option<MemberId>,
-    /// The permissions of the actor there.
+    /// The permissions of the actor in the organization.
     pub held: PermissionSet,
     /// Is the actor an owner, or treated as one?
     pub is_owner: bool,
@@ -19,15 +19,15 @@ pub struct ActorAccess {
 }
 
 impl ActorAccess {
-    /// The platform itself: it may do everything, and is nobody.
+    /// The access of the platform itself: all permissions, without a membership.
     pub(crate) fn platform() -> Self {
         Self { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true }
     }
 }
 
-/// Proof that `origin.actor` may do `P` in `org`.
+/// Proof that `origin.actor` has the permission `P` in `org`.
 ///
-/// Made by `tenancy::authorization`, which looks it up, and by `Tx::enter` for the platform itself.
+/// `tenancy::authorization` creates it after a lookup, and `GlobalTx::enter_org` creates it for the platform itself.
 #[derive(Debug)]
 pub struct Authorized<P> {
     org: OrgId,
@@ -37,12 +37,12 @@ pub struct Authorized<P> {
 }
 
 impl<P: RequiredPermission> Authorized<P> {
-    /// States that the right was looked up; the callers are counted (`.clippy.toml`).
+    /// Creates a proof from a lookup. A test counts the callers (`.clippy.toml`).
     pub(crate) fn from_lookup(org: OrgId, origin: AuditOrigin, facts: ActorAccess) -> Self {
         Self { org, origin, facts, permission: PhantomData }
     }
 
-    /// The platform's right to look at what is its own, and no tenant's.
+    /// The proof with which the platform reads its own data, which belongs to no organization.
     pub(crate) fn platform_read(origin: AuditOrigin) -> Authorized<PlatformRead> {
         Authorized { org: OrgId::PLATFORM, origin, facts: ActorAccess::platform(), permission: PhantomData }
     }
@@ -57,12 +57,12 @@ impl<P: RequiredPermission> Authorized<P> {
         self.org
     }
 
-    /// Who acts, and by which request.
+    /// Who acts, and in which request.
     pub fn origin(&self) -> &AuditOrigin {
         &self.origin
     }
 
-    /// What is known about the actor.
+    /// The access of the actor.
     pub fn facts(&self) -> &ActorAccess {
         &self.facts
     }

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_holds_what_the_next_one_holds_and_more() {
+    fn each_role_includes_the_next_one() {
         let sets = BuiltinRole::ALL.map(BuiltinRole::permissions);
         for pair in sets.windows(2) {
             assert!(pair[0].contains_all(pair[1]) && pair[0] != pair[1]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn modifiers_are_for_admins() {
+    fn only_admins_and_owners_have_modifiers() {
         for modifier in
             [Permission::TasksManageAll, Permission::TimeEntriesReadAll, Permission::TimeEntriesManageAll]
         {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_lead_back_to_their_role() {
+    fn each_key_maps_to_its_role() {
         for role in BuiltinRole::ALL {
             assert_eq!(BuiltinRole::from_key(role.key()), Some(role));
         }

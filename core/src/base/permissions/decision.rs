@@ -1,29 +1,30 @@
-//! Decides whether a member may do something, and why. The same rule serves requests, and questions about permissions.
+//! Decides whether a member may do something, and why. Requests and the operations that explain permissions use the
+//! same rule.
 
 use super::{BuiltinRole, Permission, PermissionSet};
 use crate::base::ids::RoleId;
 
-/// A role that somebody holds, and what it allows.
+/// A role and the permissions that it grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleGrants {
-    /// The role.
+    /// Id of the role.
     pub id: RoleId,
-    /// Its stable name, for programs.
+    /// Stable key for programs.
     pub key: String,
-    /// Its name, for people.
+    /// Name for people.
     pub name: String,
-    /// Do its permissions come from code?
+    /// Is it a built-in role? Its permissions are defined in code.
     pub is_builtin: bool,
-    /// What it allows.
+    /// The permissions that the role grants.
     pub permissions: PermissionSet,
 }
 
-/// The state of a membership: everything that the decision depends on.
+/// The state of a membership: all inputs of the decision.
 #[derive(Clone, Debug, Default)]
 pub struct MembershipAccess {
     /// Was the organization deleted?
     pub is_deleted: bool,
-    /// Can the organization only be read?
+    /// Is the organization suspended (read-only)?
     pub is_suspended: bool,
     /// Is the member suspended or removed?
     pub is_inactive: bool,
@@ -31,44 +32,44 @@ pub struct MembershipAccess {
     pub roles: Vec<RoleGrants>,
 }
 
-/// Why somebody may or may not do something.
+/// The reason of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecisionReason {
-    /// A role of the member grants it, or it needs no permission.
+    /// A role of the member grants the permission, or no permission is needed.
     Granted,
-    /// No role of the member grants it.
+    /// No role of the member grants the permission.
     PermissionMissing,
-    /// The organization can only be read.
+    /// The organization is suspended, so it is read-only.
     OrganizationSuspended,
     /// The organization was deleted.
     OrganizationDeleted,
-    /// He is suspended, or belongs to it no more.
+    /// The member is suspended or was removed.
     MembershipInactive,
 }
 
-/// Whether somebody may do something, and why.
+/// Whether a member may do something, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Why.
+    /// Why it is allowed or refused.
     pub reason: DecisionReason,
-    /// The keys of the member's roles that grant it.
+    /// The keys of the member's roles that grant the permission.
     pub granted_by: Vec<String>,
 }
 
 impl Decision {
-    /// Is it allowed?
+    /// Is the operation allowed?
     pub fn is_allowed(&self) -> bool {
         self.reason == DecisionReason::Granted
     }
 }
 
 impl RoleGrants {
-    /// Is it the role of owners?
+    /// Is it the built-in role `owner`?
     pub fn is_owner(&self) -> bool {
         self.is_builtin && self.key == BuiltinRole::Owner.key()
     }
 
-    /// Of a built-in role what the code says, of another one what is stored.
+    /// The permissions in code for a built-in role, or the `stored` permissions for another role.
     pub(crate) fn permissions_of(key: &str, is_builtin: bool, stored: PermissionSet) -> PermissionSet {
         match BuiltinRole::from_key(key) {
             Some(role) if is_builtin => role.permissions(),
@@ -93,8 +94,8 @@ impl MembershipAccess {
         self.roles.iter().map(|role| role.key.clone()).collect()
     }
 
-    /// The one rule. `permission`: `None` where membership is enough. `changes`: does it change things? `allows_deleted`: is
-    /// it for deleted organizations, too?
+    /// Decides. `permission` is `None` where membership is enough. `changes`: does the operation change the
+    /// organization? `allows_deleted`: is the operation also allowed in a deleted organization?
     pub fn decide(&self, permission: Option<Permission>, changes: bool, allows_deleted: bool) -> Decision {
         let allows = |role: &&RoleGrants| permission.is_some_and(|wanted| role.permissions.contains(wanted));
         let granted_by: Vec<_> = self.roles.iter().filter(allows).map(|role| role.key.clone()).collect();
@@ -128,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is explained is what is decided: allowed if and only if the union of the roles holds it.
+        /// An operation is allowed if and only if the union of the roles contains its permission.
         #[test]
         fn a_decision_is_the_union_of_the_roles(
             sets in vec(vec(0..Permission::ALL.len(), 0..6), 0..5),
@@ -137,20 +138,20 @@ mod tests {
         ) {
             let set = |numbers: &Vec<usize>| numbers.iter().map(|number| Permission::ALL[*number]).collect();
             let roles = sets.iter().enumerate().map(|(number, permissions)| role(number, set(permissions)));
-            let position = MembershipAccess { is_deleted, is_suspended, is_inactive, roles: roles.collect() };
+            let access = MembershipAccess { is_deleted, is_suspended, is_inactive, roles: roles.collect() };
             let wanted = Permission::ALL[wanted];
-            let decision = position.decide(Some(wanted), wanted.changes(), false);
-            let is_shut = is_inactive || is_deleted || is_suspended && wanted.changes();
-            prop_assert_eq!(decision.is_allowed(), !is_shut && position.held().contains(wanted));
-            prop_assert_eq!(decision.granted_by.is_empty(), !position.held().contains(wanted));
+            let decision = access.decide(Some(wanted), wanted.changes(), false);
+            let is_blocked = is_inactive || is_deleted || is_suspended && wanted.changes();
+            prop_assert_eq!(decision.is_allowed(), !is_blocked && access.held().contains(wanted));
+            prop_assert_eq!(decision.granted_by.is_empty(), !access.held().contains(wanted));
         }
     }
 
     #[test]
-    fn a_role_named_like_a_built_in_one_is_not_it() {
+    fn a_custom_role_with_the_key_of_a_built_in_one_has_its_own_permissions() {
         let forged = RoleGrants { key: "owner".into(), ..role(0, PermissionSet::default()) };
-        let position = MembershipAccess { roles: vec![forged], ..MembershipAccess::default() };
-        assert!(!position.is_owner() && position.held().is_empty());
+        let access = MembershipAccess { roles: vec![forged], ..MembershipAccess::default() };
+        assert!(!access.is_owner() && access.held().is_empty());
         assert!(RoleGrants::permissions_of("owner", false, PermissionSet::default()).is_empty());
         assert_eq!(RoleGrants::permissions_of("owner", true, PermissionSet::default()), PermissionSet::all());
     }

@@ -1,7 +1,7 @@
-//! Who may do what, as types. Pure: it neither looks anything up nor knows a table.
+//! Permissions as types. This module is pure: it does no lookup and knows no table.
 //!
-//! A function that needs a permission takes an [`crate::storage::db::OrgTx`] of its marker type, and only an [`Authorized`]
-//! begins one; so what nobody checked does not compile.
+//! A function that needs a permission takes an [`crate::storage::db::OrgTx`] of its marker type, and only an
+//! [`Authorized`] begins such a transaction. Code without a permission check therefore does not compile.
 
 mod decision;
 mod permission;
@@ -17,24 +17,24 @@ pub use permission::*;
 
 use crate::base::ids::{SessionId, UserId};
 
-/// A permission as a type, so that a signature can ask for it.
+/// A permission as a type, so that a signature can require it.
 pub trait RequiredPermission: Send + Sync + 'static {
-    /// The permission asked for; `None`: to be a member is enough.
+    /// The required permission; `None` where membership is enough.
     const PERMISSION: Option<Permission>;
-    /// Does its transaction write? What is recorded in the audit log counts, too.
+    /// Does its transaction write? Recording an audit event is also a write.
     const WRITES: bool;
-    /// Does it change the organization? Then a suspended organization refuses it.
+    /// Does it change the organization? If so, a suspended organization refuses it.
     const CHANGES: bool = Self::WRITES;
-    /// Does it need a log-in of a short while ago?
+    /// Does it need a recent login?
     const REQUIRES_RECENT_LOGIN: bool = false;
-    /// Is it for organizations that are deleted, too?
+    /// Is it also allowed in a deleted organization?
     const ALLOWS_DELETED: bool = false;
 }
 
-/// A permission that may change things: only its transactions can write.
+/// A permission whose transactions can write.
 pub trait WritePermission: RequiredPermission {}
 
-/// Asks for no permission, only for membership: `GET O/me/permissions`.
+/// Requires no permission, only a membership: `GET O/me/permissions`.
 #[derive(Debug)]
 pub enum Membership {}
 impl RequiredPermission for Membership {
@@ -42,7 +42,7 @@ impl RequiredPermission for Membership {
     const WRITES: bool = false;
 }
 
-/// Asks for no permission, only for membership, and may change things: leaving, taking an organization over.
+/// Requires no permission, only a membership, and can write: to leave an organization or to accept a transfer.
 #[derive(Debug)]
 pub enum OwnMembership {}
 impl RequiredPermission for OwnMembership {
@@ -51,7 +51,7 @@ impl RequiredPermission for OwnMembership {
 }
 impl WritePermission for OwnMembership {}
 
-/// Restores a deleted organization; for those who may delete it.
+/// Restores a deleted organization. Members who may delete the organization may restore it.
 #[derive(Debug)]
 pub enum OrganizationRestore {}
 impl RequiredPermission for OrganizationRestore {
@@ -61,7 +61,7 @@ impl RequiredPermission for OrganizationRestore {
 }
 impl WritePermission for OrganizationRestore {}
 
-/// Reads invitations: for those who may invite. It changes nothing, so a suspended organization allows it.
+/// Reads invitations. Members who may invite may read them. It changes nothing, so a suspended organization allows it.
 #[derive(Debug)]
 pub enum InvitationsRead {}
 impl RequiredPermission for InvitationsRead {
@@ -69,8 +69,8 @@ impl RequiredPermission for InvitationsRead {
     const WRITES: bool = false;
 }
 
-/// The platform at work in an organization on behalf of nobody's membership: founding it, sealing its log, cleaning up.
-/// No handler can ask for it, since no member's proof is of this type.
+/// The platform itself, when it creates an organization, seals its audit log or purges its data. Handlers cannot
+/// require it, because the proof of a member never has this type.
 #[derive(Debug)]
 pub enum Platform {}
 impl RequiredPermission for Platform {
@@ -79,7 +79,7 @@ impl RequiredPermission for Platform {
 }
 impl WritePermission for Platform {}
 
-/// The platform looking at what is its own: the log of what belongs to no organization.
+/// The platform itself, when it reads the audit log of events that belong to no organization.
 #[derive(Debug)]
 pub enum PlatformRead {}
 impl RequiredPermission for PlatformRead {
@@ -87,15 +87,15 @@ impl RequiredPermission for PlatformRead {
     const WRITES: bool = false;
 }
 
-/// A set of permissions; `Copy`, one bit each.
+/// A set of permissions, one bit each.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct PermissionSet(u64);
 
-// One bit each: the 65th permission needs a wider set.
+// The 65th permission needs a wider set.
 const _: () = assert!(Permission::ALL.len() <= 64);
 
 impl PermissionSet {
-    /// Every permission there is.
+    /// All permissions.
     pub fn all() -> Self {
         Permission::ALL.iter().copied().collect()
     }
@@ -105,18 +105,18 @@ impl PermissionSet {
         self.0 & (1 << permission as u8) != 0
     }
 
-    /// Is every one of `others` in the set?
+    /// Are all of `others` in the set?
     pub fn contains_all(self, others: Self) -> bool {
         others.0 & !self.0 == 0
     }
 
-    /// What is in this set and not in `other`.
+    /// The permissions in this set that are not in `other`.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// What either set holds.
+    /// The permissions in either set.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -127,12 +127,12 @@ impl PermissionSet {
         Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
     }
 
-    /// How many there are.
+    /// The number of permissions.
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Is there none?
+    /// Is the set empty?
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -150,23 +150,23 @@ impl fmt::Debug for PermissionSet {
     }
 }
 
-/// Who acts. Stands in every audit event.
+/// Who acts, as recorded in every audit event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A person, signed in.
+    /// A user who is logged in.
     User(UserId),
-    /// A superuser, in an organization of which they need not be a member.
+    /// A superuser, who needs no membership in the organization.
     Superuser(UserId),
-    /// Nobody yet: registration, a failed log-in.
+    /// A client that is not logged in, such as at registration or after a failed login.
     Anonymous,
-    /// The program itself, by the command line or at its start.
+    /// The program itself, from the command line or at start.
     System,
     /// The program itself, in the background.
     Worker,
 }
 
 impl Actor {
-    /// As the audit log spells it.
+    /// The kind in the audit log.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
@@ -177,7 +177,7 @@ impl Actor {
         }
     }
 
-    /// The person, where there is one.
+    /// The user; `None` if the actor is not a user.
     pub const fn user(self) -> Option<UserId> {
         match self {
             Self::User(user) | Self::Superuser(user) => Some(user),
@@ -186,49 +186,49 @@ impl Actor {
     }
 }
 
-/// A request: what is known of it before anybody looked who asks.
+/// What is known about a request before its user is known.
 #[derive(Clone, Debug, Default)]
 pub struct RequestInfo {
-    /// Its name; stands in the answer's `X-Request-Id` too.
+    /// The request id, as in the header `X-Request-Id` of the response.
     pub request_id: Option<String>,
-    /// The trace it is part of: 32 hexadecimal digits (W3C Trace Context).
+    /// The trace id: 32 hexadecimal digits (W3C Trace Context).
     pub trace_id: Option<String>,
-    /// The address it came from: at most 45 characters.
+    /// The IP address of the client, at most 45 characters.
     pub ip: Option<String>,
-    /// Its `User-Agent`, cut to 500 characters.
+    /// The header `User-Agent`, truncated to 500 characters.
     pub user_agent: Option<String>,
 }
 
 impl RequestInfo {
-    /// None: the program itself.
+    /// No request: the program itself acts.
     pub const NONE: Self = Self { request_id: None, trace_id: None, ip: None, user_agent: None };
 }
 
-/// Where a change came from: who, by which session, in which request.
+/// The origin of a change: who acts, in which session and in which request.
 #[derive(Clone, Debug)]
 pub struct AuditOrigin {
     /// Who acts.
     pub actor: Actor,
-    /// Name of the actor at that time: their e-mail address.
+    /// The e-mail address of the actor at that time.
     pub label: Option<String>,
-    /// By which log-in.
+    /// The session of the actor.
     pub session: Option<SessionId>,
-    /// In which request.
+    /// The request; [`RequestInfo::NONE`] if there is none.
     pub inquiry: RequestInfo,
 }
 
 impl AuditOrigin {
-    /// The program itself, by the command line or at its start.
+    /// The program itself, from the command line or at start.
     pub const SYSTEM: Self = Self::of(Actor::System);
     /// The program itself, in the background.
     pub const WORKER: Self = Self::of(Actor::Worker);
 
-    /// Nothing is known but who acts.
+    /// Only the actor is known.
     pub const fn of(actor: Actor) -> Self {
         Self { actor, label: None, session: None, inquiry: RequestInfo::NONE }
     }
 
-    /// In a request, by nobody who is known.
+    /// An unknown client in a request.
     pub fn anonymous(inquiry: RequestInfo) -> Self {
         Self { inquiry, ..Self::of(Actor::Anonymous) }
     }
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_holds_what_was_put_in_and_nothing_else() {
+    fn a_set_contains_exactly_its_permissions() {
         let set: PermissionSet = [Permission::ProjectsRead, Permission::SettingsUpdate].into_iter().collect();
         assert_eq!(set.iter().collect::<Vec<_>>(), [Permission::ProjectsRead, Permission::SettingsUpdate]);
         assert!(PermissionSet::all().contains_all(set) && !set.contains_all(PermissionSet::all()));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_spelled_resource_and_action() {
+    fn permissions_are_named_resource_and_action() {
         for permission in Permission::ALL {
             let (resource, action) = permission.as_str().split_once(':').unwrap();
             assert!([resource, action].iter().all(|part| !part.is_empty() && !part.contains(':')));

@@ -14,11 +14,11 @@ macro_rules! permissions {
     (@is_sensitive $kind:ident) => { false };
     (@write read $name:ident) => {};
     (@write $kind:ident $name:ident) => { impl WritePermission for $name {} };
-    ($($kind:ident $name:ident = $text:literal, $about:literal;)+) => {
+    ($($kind:ident $name:ident = $text:literal, $description:literal;)+) => {
         /// A permission of a member in an organization.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        pub enum Permission { $(#[doc = $about] $name),+ }
+        pub enum Permission { $(#[doc = $description] $name),+ }
 
         impl Permission {
             /// All permissions, in display order.
@@ -30,8 +30,8 @@ macro_rules! permissions {
             }
 
             /// Description for people.
-            pub const fn about(self) -> &'static str {
-                match self { $(Self::$name => $about),+ }
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$name => $description),+ }
             }
 
             /// Does it allow changes of the organization? Exports do not change it, although every export is recorded.
@@ -46,7 +46,7 @@ macro_rules! permissions {
         }
 
         $(
-            #[doc = $about]
+            #[doc = $description]
             #[derive(Debug)]
             pub enum $name {}
             impl RequiredPermission for $name {
@@ -60,7 +60,7 @@ macro_rules! permissions {
     };
 }
 
-// `sensitive`: it allows changes, and needs a recent log-in. `export`: it only reads, and each use is recorded.
+// `sensitive`: it allows changes, and needs a recent login. `export`: it only reads, and each use is recorded.
 permissions! {
     read  OrganizationRead     = "organization:read",        "View the organization";
     write OrganizationUpdate   = "organization:update",      "Change the name and description of the organization";

@@ -1,19 +1,19 @@
-//! Names that look like others (UTS 39).
+//! Names that look like other names (UTS 39).
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::{MixedScript, RestrictionLevel, RestrictionLevelDetection, skeleton};
 
 use super::{InvalidText, key};
 
-/// What a name looks like: two names with the same appearance can be taken for each other, without regard to case. For
-/// comparing only; it is not text (UTS 39, section 4).
+/// The appearance of a name. Names with the same appearance look alike, regardless of case. The result is only for
+/// comparison; it is not text (UTS 39, section 4).
 pub(crate) fn appearance(text: &str) -> String {
     let folded = skeleton(&text.nfkc().collect::<String>()).collect::<String>().to_lowercase();
     skeleton(&folded).filter(|c| !c.is_whitespace()).collect()
 }
 
-/// Refuses words that mix letters of scripts which resemble each other, such as Latin with Cyrillic or Greek (UTS 39,
-/// section 5.2, moderately restrictive). A name may have words of several scripts.
+/// Refuses words that mix letters of similar scripts, such as Latin with Cyrillic or Greek (UTS 39, section 5.2,
+/// moderately restrictive). A name may have words of several scripts.
 ///
 /// # Errors
 /// `MIXED_SCRIPTS`.
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_alike_has_one_appearance() {
+    fn similar_names_have_the_same_appearance() {
         for imitation in ["0wner", "OWNER", "\u{41E}wner", "\u{FF2F}wner", "Own er", "o\u{200B}wner"] {
             assert_eq!(appearance(imitation), appearance("Owner"), "{imitation:?}");
         }
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_of_one_script() {
+    fn a_word_has_letters_of_one_script() {
         for good in [
             "Acme",
             "Müller",

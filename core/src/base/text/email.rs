@@ -6,8 +6,8 @@ use super::{InvalidText, key, length};
 
 /// An e-mail address as it was typed (trimmed), with its canonical form.
 ///
-/// Canonical: controls, spaces, quotes and non-ASCII local parts refused, then NFKC and lower case, then an IDNA
-/// domain, and the result parsed: validating *before* normalising lets a full-width `＠` through.
+/// To get the canonical form, controls, spaces, quotes and non-ASCII local parts are refused. NFKC, lower case and an
+/// IDNA domain follow, and the result is parsed. Validating *before* normalizing would let a full-width `＠` through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailAddress {
     pub(super) typed: String,
@@ -15,7 +15,7 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Longest address, in characters (RFC 5321 §4.5.3.1.3, less the angle brackets).
+    /// Maximum length, in characters (RFC 5321 §4.5.3.1.3, without the angle brackets).
     pub const MAX: usize = 254;
 
     /// # Errors
@@ -23,9 +23,9 @@ impl EmailAddress {
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let typed = text.trim();
         length(typed, 0..=Self::MAX)?;
-        let bad =
+        let invalid =
             || InvalidText::new("INVALID_FORMAT", "Must be an e-mail address such as name@example.com.");
-        let canonical = Self::canonical(typed).ok_or_else(bad)?;
+        let canonical = Self::canonical(typed).ok_or_else(invalid)?;
         Ok(Self { typed: typed.to_owned(), canonical })
     }
 
@@ -35,17 +35,18 @@ impl EmailAddress {
             return None;
         }
         let (local, domain) = (key(local), idna::domain_to_ascii_strict(&key(domain)).ok()?);
-        // After normalisation: nothing may have turned into a separator (RFC 5322 §3.2.3, dot-atom).
+        // After normalization, because a character may have become a separator (RFC 5322 §3.2.3, dot-atom).
         let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
         let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
         let label =
             |l: &str| (1..=63).contains(&l.len()) && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let fits = (1..=64).contains(&local.len()) && local.len() + domain.len() < Self::MAX;
-        let sound = local.chars().all(atom) && !dots && domain.contains('.') && domain.split('.').all(label);
-        (fits && sound && is_of_words(&domain)).then(|| format!("{local}@{domain}"))
+        let is_valid =
+            local.chars().all(atom) && !dots && domain.contains('.') && domain.split('.').all(label);
+        (fits && is_valid && has_only_letters(&domain)).then(|| format!("{local}@{domain}"))
     }
 
-    /// What uniqueness is judged by.
+    /// The canonical form, which must be unique.
     pub fn key(&self) -> &str {
         &self.canonical
     }
@@ -57,10 +58,10 @@ impl EmailAddress {
     }
 }
 
-/// Does the domain spell words? IDNA2008 takes letters, digits and marks (RFC 5892 §2.1, §2.6); what browsers read as one
-/// takes signs too, such as what looks like a slash.
-fn is_of_words(domain: &str) -> bool {
-    let in_words = "-.·͵׳״・\u{200c}\u{200d}";
+/// Does the domain have only letters, digits and marks, as IDNA2008 requires (RFC 5892 §2.1, §2.6)? Browsers also
+/// accept symbols, such as one that looks like a slash.
+fn has_only_letters(domain: &str) -> bool {
+    let allowed = "-.·͵׳״・\u{200c}\u{200d}";
     let (spelled, _) = idna::domain_to_unicode(domain);
-    spelled.chars().all(|c| c.is_alphanumeric() || is_combining_mark(c) || in_words.contains(c))
+    spelled.chars().all(|c| c.is_alphanumeric() || is_combining_mark(c) || allowed.contains(c))
 }

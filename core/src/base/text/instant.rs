@@ -1,17 +1,18 @@
-//! Instants, as bodies, parameters and files write them.
+//! Instants in bodies, parameters and files.
 
 use chrono::{DateTime, Timelike, Utc};
 
 use super::InvalidText;
 
-/// Reads an instant (RFC 3339 §5.6) in whatever offset it is written.
+/// Parses an instant (RFC 3339 §5.6) with any offset.
 ///
-/// Leap seconds (`:60`) are refused: few programs know them, and the two databases store them as different instants.
+/// Leap seconds (`:60`) are refused, because few programs know them and the two databases store them as different
+/// instants.
 ///
 /// # Errors
 /// `INVALID_FORMAT`.
 pub fn instant(text: &str) -> Result<DateTime<Utc>, InvalidText> {
-    // chrono keeps a leap second as a nanosecond beyond the last one of its minute, whichever minute that is.
+    // chrono represents a leap second as a nanosecond above 999,999,999, in whichever minute it is.
     let is_leap = |instant: &DateTime<_>| instant.nanosecond() >= 1_000_000_000;
     match DateTime::parse_from_rfc3339(text) {
         Ok(instant) if is_leap(&instant) => Err(InvalidText::new(
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_is_the_same_in_every_offset() {
+    fn an_instant_is_the_same_with_every_offset() {
         let noon = DateTime::from_timestamp(1_772_445_600, 0).unwrap();
         for text in ["2026-03-02T10:00:00Z", "2026-03-02T11:00:00+01:00", "2026-03-02T04:30:00.000-05:30"] {
             assert_eq!(instant(text), Ok(noon), "{text}");
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn leap_seconds_are_none() {
+    fn leap_seconds_are_refused() {
         for text in [
             "2026-03-02T08:00:60Z",
             "2026-03-02T08:00:60.5+05:30",

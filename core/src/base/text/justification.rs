@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_justification_says_something() {
+    fn a_justification_is_visible_text_of_3_to_200_characters() {
         assert_eq!(String::from(Justification::parse(" ticket 7 ").unwrap()), "ticket 7");
         assert_eq!(String::from(Justification::parse("Störung №7").unwrap()), "Störung №7");
         assert_eq!(Justification::parse(" ab ").unwrap_err().code, "TOO_SHORT");

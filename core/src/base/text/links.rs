@@ -1,17 +1,17 @@
-//! Names in mails to strangers: nobody may send a link by them.
+//! Names in e-mails to strangers, which must not contain links.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The text, in which no mail program finds anything to follow: schemes (`https://`, `mailto:`) are left out, and a space
-/// follows every dot and every `@` between letters, also those that browsers read as such (UTS 46 §2.3). Names such as
-/// `J. R. R. Tolkien` or `Acme 2.0 Inc.` stay as they are.
+/// The text without anything that an e-mail program shows as a link. Schemes (`https://`, `mailto:`) are removed, and a
+/// space is added after every dot and every `@` before a letter, including the characters that browsers treat as such
+/// (UTS 46 §2.3). Names such as `J. R. R. Tolkien` or `Acme 2.0 Inc.` stay as they are.
 pub fn without_links(text: &str) -> String {
     static SCHEME: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i-u:[a-z0-9+.-]*):[/\\\u{FF0F}]+|(?i-u:\b(?:mailto|tel|sms):)").ok());
     let Some(scheme) = &*SCHEME else { return String::new() };
-    // What is left out may have kept another one apart.
+    // Removing a scheme can create another one.
     let mut plain = text.to_owned();
     while scheme.is_match(&plain) {
         plain = scheme.replace_all(&plain, "").into_owned();
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_kept_and_a_link_is_not() {
+    fn names_are_kept_and_links_are_removed() {
         for (name, shown) in [
             ("Ada Lovelace", "Ada Lovelace"),
             ("J. R. R. Tolkien", "J. R. R. Tolkien"),
@@ -66,7 +66,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_left_to_follow(text in "[a-zA-Z:/.@ \\\\]{0,40}") {
+        fn no_link_is_left(text in "[a-zA-Z:/.@ \\\\]{0,40}") {
             let shown = without_links(&text);
             let dots = shown.split('.').skip(1).all(|after| !after.starts_with(char::is_alphabetic))
                 || shown.starts_with('.');

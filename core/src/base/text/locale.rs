@@ -1,4 +1,4 @@
-//! How a person wants to be spoken to and shown the time: labels, never rules.
+//! The language and the time zone of a user. They affect only how things are shown.
 
 use std::ops::RangeInclusive;
 
@@ -12,9 +12,9 @@ use super::{InvalidText, length};
 pub struct Locale(pub(super) String);
 
 impl Locale {
-    /// The form of a tag, as the API documents it: subtags of letters and digits, the language first.
+    /// The form of a tag, as documented in the API: subtags of letters and digits, the language first.
     pub const PATTERN: &'static str = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$";
-    /// Shortest and longest tag, in characters (RFC 5646 §4.4.1).
+    /// Minimum and maximum length of a tag, in characters (RFC 5646 §4.4.1).
     pub const LENGTH: RangeInclusive<usize> = 2..=35;
 
     /// # Errors
@@ -55,7 +55,7 @@ impl Locale {
 pub struct TimeZone(pub(super) String);
 
 impl TimeZone {
-    /// Longest name, in characters; the longest there is has 32.
+    /// Maximum length of a name, in characters. The longest existing name has 32.
     pub const MAX: usize = 64;
 
     /// # Errors
@@ -70,18 +70,18 @@ impl TimeZone {
         }
     }
 
-    /// Of those who have told none.
+    /// UTC, the default.
     pub fn utc() -> Self {
         Self("UTC".to_owned())
     }
 
-    /// The zone itself; UTC where the database of this program has none of this name.
+    /// The time zone; UTC if the database of this program does not know its name.
     pub(crate) fn zone(&self) -> Tz {
         self.0.parse().unwrap_or(Tz::UTC)
     }
 
-    /// An instant by the clocks of the zone, with their offset. It stays in UTC where the offset is no whole number of
-    /// minutes, as some were until 1972: RFC 3339 could not write it down.
+    /// The local time of an instant, with its offset. It stays in UTC if the offset is not a whole number of minutes,
+    /// as some were until 1972, because RFC 3339 cannot represent such an offset.
     pub(crate) fn local(&self, instant: DateTime<Utc>) -> DateTime<FixedOffset> {
         let local = instant.with_timezone(&self.zone()).fixed_offset();
         match local.offset().local_minus_utc() % 60 {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn language_tags_get_their_usual_case() {
+    fn language_tags_are_normalized_to_the_recommended_case() {
         for (typed, tag) in [
             ("EN", "en"),
             ("de-ch", "de-CH"),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn time_zones_are_those_of_the_database() {
+    fn only_time_zones_of_the_database_are_accepted() {
         for good in ["UTC", "Europe/Berlin", "America/Argentina/ComodRivadavia", "Etc/GMT+5"] {
             assert_eq!(TimeZone::parse(good).unwrap().0, good);
         }
@@ -122,8 +122,8 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_written_by_the_clocks_of_its_zone_and_read_back() {
-        let written = |zone: &str, instant: &str| {
+    fn local_times_parse_back_to_their_instant() {
+        let round_trip = |zone: &str, instant: &str| {
             let instant = crate::base::text::instant(instant).unwrap();
             let local = TimeZone::parse(zone)
                 .unwrap()
@@ -135,15 +135,15 @@ mod tests {
         for (zone, instant, local) in [
             ("UTC", "2026-03-02T08:00:00Z", "2026-03-02T08:00:00Z"),
             ("Europe/Berlin", "2026-03-02T08:00:00Z", "2026-03-02T09:00:00+01:00"),
-            // The hour that comes twice.
+            // This hour occurs twice.
             ("Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00+02:00"),
             ("Europe/Berlin", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00+01:00"),
             ("Asia/Kathmandu", "2026-03-02T08:00:00.5Z", "2026-03-02T13:45:00.500+05:45"),
             ("America/St_Johns", "2026-03-02T01:00:00Z", "2026-03-01T21:30:00-03:30"),
-            // An offset of 44 minutes and a half.
+            // The offset is 44 minutes and 30 seconds.
             ("Africa/Monrovia", "1970-03-02T08:00:00Z", "1970-03-02T08:00:00Z"),
         ] {
-            assert_eq!(written(zone, instant), local);
+            assert_eq!(round_trip(zone, instant), local);
         }
     }
 }

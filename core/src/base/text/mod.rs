@@ -1,7 +1,7 @@
-//! Text that people type, made sound once: parsed into a type, with the canonical form that uniqueness is judged by.
+//! Text that people enter. Each type parses it once and has the canonical form that must be unique.
 //!
-//! Canonical forms are computed here and stored, never in SQL: SQLite lower-cases ASCII only and PostgreSQL follows
-//! its locale, so the two databases would disagree.
+//! Canonical forms are computed here and stored, never in SQL, because the two databases would disagree: SQLite
+//! converts only ASCII to lower case, and PostgreSQL follows its locale.
 
 pub(crate) mod confusable;
 mod email;
@@ -52,7 +52,7 @@ impl InvalidText {
     }
 }
 
-/// NFKC and lower case: two texts with the same key are the same name (UAX #15).
+/// NFKC and lower case. Two texts with the same key are the same name (UAX #15).
 pub fn key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }
@@ -67,8 +67,8 @@ fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), InvalidText> 
     }
 }
 
-/// The lower-case ASCII letters and digits of a text, with one hyphen for everything between them; at most `max`
-/// characters. May be empty.
+/// The lower-case ASCII letters and digits of a text, with one hyphen instead of all other characters between them; at
+/// most `max` characters. It may be empty.
 fn slugify(text: &str, max: usize) -> String {
     let mut slug = String::new();
     for c in key(text).chars() {
@@ -87,14 +87,14 @@ fn nfc(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// The form of what [`word`] takes.
+/// The form of the texts that [`identifier`] accepts.
 const IDENTIFIER_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 
-/// ASCII letters, digits, `.`, `_` and `-`, with a letter or digit first.
-fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
+/// Parses ASCII letters, digits, `.`, `_` and `-`; the first character must be a letter or digit.
+fn identifier(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText> {
     length(text, bounds)?;
-    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(sound) {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_allowed) {
         true => Ok(text.to_owned()),
         false => Err(InvalidText::new(
             "INVALID_FORMAT",
@@ -103,12 +103,12 @@ fn word(text: &str, bounds: RangeInclusive<usize>) -> Result<String, InvalidText
     }
 }
 
-/// A name shown to people: trimmed, NFC, 1..=100 characters, none that do not show, no word of mixed scripts.
+/// A displayed name: trimmed, NFC, 1..=100 characters, no invisible characters, no word of mixed scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
 impl Name {
-    /// Longest name, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 100;
 
     /// # Errors
@@ -130,9 +130,9 @@ impl Name {
 pub struct Slug(String);
 
 impl Slug {
-    /// The form of a slug, as the API documents it.
+    /// The form of a slug, as documented in the API.
     pub const PATTERN: &'static str = "^[a-z0-9](-?[a-z0-9])*$";
-    /// Shortest and longest slug, in characters.
+    /// Minimum and maximum length of a slug, in characters.
     pub const LENGTH: RangeInclusive<usize> = 2..=63;
     /// Words that are, or may become, a path of the API or a page of the console.
     const RESERVED: [&str; 24] = [
@@ -163,7 +163,8 @@ impl Slug {
     ];
 
     /// # Errors
-    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `RESERVED` (also for a UUID: the API takes ids in the same place).
+    /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`, `RESERVED` (also for a UUID, because the API accepts ids in the same
+    /// place).
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(Slug::PATTERN).ok());
         length(text, Self::LENGTH)?;
@@ -179,52 +180,53 @@ impl Slug {
         Ok(Self(text.to_owned()))
     }
 
-    /// Makes a slug from a display name, and a `suffix` of lower-case letters and digits that makes it unique.
+    /// Creates a slug from a display name and a `suffix` of lower-case letters and digits, which makes it unique.
     pub(crate) fn from_display_name(name: &str, suffix: &str) -> Self {
         let slug = slugify(name, Self::LENGTH.end() - suffix.len() - 1);
         Self(if slug.is_empty() { format!("user-{suffix}") } else { format!("{slug}-{suffix}") })
     }
 }
 
-/// The short code of a project: 1..=20 letters, digits, `-`, `_` or `.`, unique without regard to case.
+/// The short code of a project: 1..=20 letters, digits, `-`, `_` or `.`, unique regardless of case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectCode(String);
 
 impl ProjectCode {
-    /// The form of a code, as the API documents it.
+    /// The form of a code, as documented in the API.
     pub const PATTERN: &'static str = IDENTIFIER_PATTERN;
-    /// Longest code, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 20;
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        word(text, 1..=Self::MAX).map(Self)
+        identifier(text, 1..=Self::MAX).map(Self)
     }
 
-    /// What uniqueness is judged by.
+    /// The canonical form, which must be unique.
     pub fn key(&self) -> String {
         key(&self.0)
     }
 }
 
-/// A name to log in with: 3..=30 ASCII letters, digits, `.`, `_`, `-`; unique without regard to case; never an e-mail address.
+/// A name to log in with: 3..=30 ASCII letters, digits, `.`, `_`, `-`; unique regardless of case; never an e-mail
+/// address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
-    /// The form of a username, as the API documents it.
+    /// The form of a username, as documented in the API.
     pub const PATTERN: &'static str = IDENTIFIER_PATTERN;
-    /// Shortest and longest username, in characters.
+    /// Minimum and maximum length, in characters.
     pub const LENGTH: RangeInclusive<usize> = 3..=30;
 
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG`, `INVALID_FORMAT`.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        word(text, Self::LENGTH).map(Self)
+        identifier(text, Self::LENGTH).map(Self)
     }
 
-    /// What uniqueness is judged by.
+    /// The canonical form, which must be unique.
     pub fn key(&self) -> String {
         key(&self.0)
     }
@@ -235,7 +237,7 @@ impl Username {
 pub struct Color(String);
 
 impl Color {
-    /// The form of a colour, as the API documents it.
+    /// The form of a colour, as documented in the API.
     pub const PATTERN: &'static str = "^#[0-9a-fA-F]{6}$";
 
     /// # Errors
@@ -250,9 +252,9 @@ impl Color {
     }
 }
 
-macro_rules! shows { ($($name:ident . $field:tt),+) => {$(
+macro_rules! text_impls { ($($name:ident . $field:tt),+) => {$(
     impl $name {
-        /// The text, as it is stored.
+        /// The text as it is stored.
         pub fn as_str(&self) -> &str {
             &self.$field
         }
@@ -268,7 +270,7 @@ macro_rules! shows { ($($name:ident . $field:tt),+) => {$(
         }
     }
 )+}}
-shows!(
+text_impls!(
     Name.0,
     OrganizationDescription.0,
     Locale.0,

@@ -1,15 +1,15 @@
-//! What organizations say of themselves, and how they are looked for.
+//! Descriptions, slug searches and currencies of organizations.
 
 use std::ops::RangeInclusive;
 
 use super::{InvalidText, length, single_line};
 
-/// A few sentences about something: trimmed, NFC, 1..=500 characters, no control characters.
+/// A short description: trimmed, NFC, 1..=500 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrganizationDescription(pub(super) String);
 
 impl OrganizationDescription {
-    /// Longest text, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 500;
 
     /// # Errors
@@ -19,14 +19,15 @@ impl OrganizationDescription {
     }
 }
 
-/// A part of a slug, to look for: 1..=63 lower-case letters, digits and hyphens. Nothing in it means anything to LIKE.
+/// A part of a slug to search for: 1..=63 lower-case letters, digits and hyphens. It has no characters that are special
+/// in LIKE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlugFragment(pub(super) String);
 
 impl SlugFragment {
-    /// The form of a part, as the API documents it.
+    /// The form of a part, as documented in the API.
     pub const PATTERN: &'static str = "^[a-z0-9-]+$";
-    /// Shortest and longest part, in characters.
+    /// Minimum and maximum length of a part, in characters.
     pub const LENGTH: RangeInclusive<usize> = 1..=63;
 
     /// # Errors
@@ -40,16 +41,16 @@ impl SlugFragment {
     }
 }
 
-/// A currency by its code (ISO 4217), such as `EUR`.
+/// A currency code (ISO 4217), such as `EUR`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Currency(pub(super) String);
 
 impl Currency {
-    /// The form of a code, as the API documents it.
+    /// The form of a code, as documented in the API.
     pub const PATTERN: &'static str = "^[A-Z]{3}$";
     /// The length of a code, in characters.
     pub const LENGTH: RangeInclusive<usize> = 3..=3;
-    /// The codes of money that is in use (ISO 4217:2015, list one, as of 2026), without funds, metals and tests.
+    /// The codes of the currencies in use (ISO 4217:2015, list one, as of 2026), without funds, metals and test codes.
     const CODES: &'static str = "\
         AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP \
         CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG \
@@ -73,7 +74,7 @@ impl Currency {
         }
     }
 
-    /// Of an organization that has chosen none.
+    /// The currency of organizations that have not chosen one.
     pub(crate) fn default_currency() -> Self {
         Self("EUR".to_owned())
     }
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn currencies_are_those_of_the_standard() {
+    fn only_currencies_of_the_standard_are_accepted() {
         for good in ["EUR", "USD", "JPY", "CHF", "ZWG"] {
             assert_eq!(Currency::parse(good).unwrap().0, good);
         }
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_slug_is_no_pattern() {
+    fn a_part_of_a_slug_has_no_wildcards() {
         for good in ["a", "-", "acme-2", &"a".repeat(63)] {
             assert_eq!(SlugFragment::parse(good).unwrap().0, good);
         }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_about_something_is_trimmed_and_says_something() {
+    fn a_description_is_trimmed_and_not_empty() {
         assert_eq!(OrganizationDescription::parse("  We build engines. ").unwrap().0, "We build engines.");
         for bad in ["", "  ", "a\u{7}b", "two\nlines", &"a".repeat(501)] {
             assert!(OrganizationDescription::parse(bad).is_err(), "{bad:?}");

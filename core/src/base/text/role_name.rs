@@ -1,14 +1,14 @@
-//! What a role is called, and what it is for.
+//! Names and descriptions of roles.
 
 use super::{InvalidText, confusable, key, single_line, slugify};
 
-/// The name of a role, for people: trimmed, NFC, 1..=50 characters, none that do not show, no word of mixed scripts; unique
-/// without regard to case, and to letters that look alike.
+/// The displayed name of a role: trimmed, NFC, 1..=50 characters, no invisible characters, no word of mixed scripts;
+/// unique regardless of case and of letters that look alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleName(String);
 
 impl RoleName {
-    /// Longest name, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 50;
 
     /// # Errors
@@ -19,18 +19,18 @@ impl RoleName {
         Ok(Self(name))
     }
 
-    /// What the unique index is on.
+    /// The canonical form, which has the unique index.
     pub fn key(&self) -> String {
         key(&self.0)
     }
 
-    /// Can the name be taken for `other`?
+    /// Does the name look like `other`?
     pub(crate) fn resembles(&self, other: &str) -> bool {
         confusable::appearance(&self.0) == confusable::appearance(other)
     }
 
-    /// A stable name for programs, made from this one: lower-case letters, digits and single hyphens, at most 40
-    /// characters; `role` where nothing is left.
+    /// A stable name for programs, derived from this one: lower-case letters, digits and single hyphens, at most 40
+    /// characters; `role` if none is left.
     pub(crate) fn slug(&self) -> String {
         let slug = slugify(&self.0, 40);
         if slug.is_empty() { "role".to_owned() } else { slug }
@@ -43,12 +43,12 @@ impl From<RoleName> for String {
     }
 }
 
-/// A few words, for people: trimmed, NFC, at most 255 characters, no control characters.
+/// The description of a role: trimmed, NFC, at most 255 characters, no control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleDescription(String);
 
 impl RoleDescription {
-    /// Longest description, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 255;
 
     /// # Errors
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_gets_a_name_for_programs() {
+    fn a_role_name_has_a_slug_and_a_key() {
         let slug = |name: &str| RoleName::parse(name).unwrap().slug();
         assert_eq!(slug("Project lead"), "project-lead");
         assert_eq!(slug("  Käse & Brot! "), "k-se-brot");

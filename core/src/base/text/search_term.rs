@@ -1,13 +1,13 @@
-//! What people look for.
+//! Search terms.
 
 use super::{InvalidText, key, length, without_controls};
 
-/// A part of a name to look for: trimmed, 1..=100 characters, no control characters.
+/// A part of a name to search for: trimmed, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchTerm(String);
 
 impl SearchTerm {
-    /// Longest term, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 100;
 
     /// # Errors
@@ -19,7 +19,7 @@ impl SearchTerm {
         Ok(Self(key(text)))
     }
 
-    /// What is looked for among canonical forms.
+    /// The term in canonical form, to search in canonical forms.
     pub fn key(&self) -> &str {
         &self.0
     }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_term_is_looked_for_in_its_canonical_form() {
+    fn a_term_is_searched_in_its_canonical_form() {
         assert_eq!(SearchTerm::parse(" Ａda_% ").unwrap().key(), "ada_%");
         assert_eq!(SearchTerm::parse("  ").unwrap_err().code, "TOO_SHORT");
         assert_eq!(SearchTerm::parse("a\0").unwrap_err().code, "INVALID_FORMAT");

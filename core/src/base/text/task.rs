@@ -1,13 +1,13 @@
-//! What is written of tasks: their titles, what is told of them, and their tags.
+//! Titles, descriptions and tags of tasks.
 
 use super::{InvalidText, key, multi_line, single_line};
 
-/// The name of a tag: trimmed, NFC, 1..=50 characters, no control characters; unique without regard to case.
+/// The name of a tag: trimmed, NFC, 1..=50 characters, no control characters; unique regardless of case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagName(pub(super) String);
 
 impl TagName {
-    /// Longest name, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 50;
 
     /// # Errors
@@ -16,18 +16,18 @@ impl TagName {
         single_line(text, 1..=Self::MAX).map(Self)
     }
 
-    /// What uniqueness is judged by.
+    /// The canonical form, which must be unique.
     pub fn key(&self) -> String {
         key(&self.0)
     }
 }
 
-/// What is to be done, in a line: trimmed, NFC, 1..=200 characters, no control characters.
+/// The title of a task: trimmed, NFC, 1..=200 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskTitle(pub(super) String);
 
 impl TaskTitle {
-    /// Longest title, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 200;
 
     /// # Errors
@@ -37,12 +37,13 @@ impl TaskTitle {
     }
 }
 
-/// More about a task: trimmed, NFC, 1..=10,000 characters; of control characters it may have line breaks and tabs.
+/// The description of a task: trimmed, NFC, 1..=10,000 characters; line breaks and tabs are its only control
+/// characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskDescription(pub(super) String);
 
 impl TaskDescription {
-    /// Longest description, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 10_000;
 
     /// # Errors
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_known_by_its_name_without_regard_to_case() {
+    fn tag_names_are_trimmed_and_compared_regardless_of_case() {
         let name = |text: &str| TagName::parse(text).unwrap();
         assert_eq!(name("  Zoe\u{308} ").0, "Zoë");
         assert_eq!(name("ＵRGENT").key(), name("urgent").key());
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_has_a_title_of_one_line_and_a_description_of_many() {
+    fn a_title_has_one_line_and_a_description_several() {
         assert_eq!(TaskTitle::parse(" Oil it ").unwrap().0, "Oil it");
         assert_eq!(TaskTitle::parse("a\nb").unwrap_err().code, "INVALID_FORMAT");
         assert_eq!(TaskTitle::parse(&"ä".repeat(201)).unwrap_err().code, "TOO_LONG");

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn slugs() {
+fn slugs_have_their_documented_form() {
     for good in ["ab", "a-b", "acme-2", "0x", &"a".repeat(63)] {
         assert_eq!(Slug::parse(good).unwrap().as_str(), good);
     }
@@ -24,7 +24,7 @@ fn slugs() {
 }
 
 #[test]
-fn a_made_slug_is_one() {
+fn a_generated_slug_is_valid() {
     for (name, slug) in [
         ("ada", "ada-abc234"),
         ("Ada.Love_lace", "ada-love-lace-abc234"),
@@ -32,13 +32,13 @@ fn a_made_slug_is_one() {
         ("+++", "user-abc234"),
         (&"a-".repeat(40), &format!("{}-abc234", &"a-".repeat(28)[..55])),
     ] {
-        let made = Slug::from_display_name(name, "abc234");
-        assert_eq!((made.as_str(), Slug::parse(made.as_str()).is_ok()), (slug, true));
+        let generated = Slug::from_display_name(name, "abc234");
+        assert_eq!((generated.as_str(), Slug::parse(generated.as_str()).is_ok()), (slug, true));
     }
 }
 
 #[test]
-fn email_addresses_meet_in_one_canonical_form() {
+fn email_addresses_have_one_canonical_form() {
     for (typed, canonical) in [
         (" Ada@Example.COM ", "ada@example.com"),
         ("o'hara+x@a.b-c.de", "o'hara+x@a.b-c.de"),
@@ -80,8 +80,8 @@ proptest! {
     #[test]
     fn a_canonical_address_is_its_own_canonical_form(text in "\\PC{0,20}@\\PC{0,20}") {
         if let Ok(address) = EmailAddress::parse(&text) {
-            let again = EmailAddress::parse(address.key()).unwrap();
-            prop_assert_eq!(again.key(), address.key());
+            let reparsed = EmailAddress::parse(address.key()).unwrap();
+            prop_assert_eq!(reparsed.key(), address.key());
             prop_assert_eq!(address.key().matches('@').count(), 1);
         }
     }
@@ -99,19 +99,19 @@ proptest! {
         }
     }
     #[test]
-    fn a_text_for_people_is_what_its_form_says(text in prop_oneof![any::<String>(), "[\\pZ\\pCab]{0,4}"]) {
+    fn texts_for_people_match_their_documented_pattern(text in prop_oneof![any::<String>(), "[\\pZ\\pCab]{0,4}"]) {
         static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| [NO_CONTROLS_PATTERN, NOT_BLANK_PATTERN].map(|form| Regex::new(form).unwrap()));
         let [line, words] = &*FORMS;
-        // No form can tell what stands beside a joiner, and of which script a letter is.
+        // A pattern cannot check the neighbours of a joiner, or the script of a letter.
         let (description, name) = (RoleDescription::parse(&text), Name::parse(&text));
-        let beyond = |fault: &InvalidText| fault.code == "MIXED_SCRIPTS" || text.contains(['\u{200C}', '\u{200D}']) || text.chars().any(|c| ('\u{E0000}'..='\u{E007F}').contains(&c));
+        let is_beyond_the_pattern = |fault: &InvalidText| fault.code == "MIXED_SCRIPTS" || text.contains(['\u{200C}', '\u{200D}']) || text.chars().any(|c| ('\u{E0000}'..='\u{E007F}').contains(&c));
         prop_assert!(description.is_err() || line.is_match(&text));
         prop_assert!(name.is_err() || words.is_match(&text));
-        prop_assert!(description.is_ok() || !line.is_match(&text) || description.is_err_and(|fault| beyond(&fault)), "{text:?}");
-        prop_assert!(name.is_ok() || !words.is_match(&text) || name.is_err_and(|fault| beyond(&fault)), "{text:?}");
+        prop_assert!(description.is_ok() || !line.is_match(&text) || description.is_err_and(|fault| is_beyond_the_pattern(&fault)), "{text:?}");
+        prop_assert!(name.is_ok() || !words.is_match(&text) || name.is_err_and(|fault| is_beyond_the_pattern(&fault)), "{text:?}");
     }
     #[test]
-    fn a_slug_is_what_its_form_says(text in prop_oneof![any::<String>(), "[a-z0-9-]{0,66}", "\\PC{0,5}-[A-Za-z_.]{1,3}"]) {
+    fn slugs_match_their_documented_pattern(text in prop_oneof![any::<String>(), "[a-z0-9-]{0,66}", "\\PC{0,5}-[A-Za-z_.]{1,3}"]) {
         static FORM: LazyLock<Regex> = LazyLock::new(|| Regex::new(Slug::PATTERN).unwrap());
         let fits = FORM.is_match(&text) && Slug::LENGTH.contains(&text.len());
         match Slug::parse(&text) {
@@ -121,13 +121,13 @@ proptest! {
     }
 
     #[test]
-    fn a_slug_can_be_made_of_any_name(name in any::<String>(), suffix in "[a-z2-7]{6}") {
-        let made = Slug::from_display_name(&name, &suffix);
-        prop_assert_eq!(Slug::parse(made.as_str()), Ok(made));
+    fn a_slug_can_be_generated_from_any_name(name in any::<String>(), suffix in "[a-z2-7]{6}") {
+        let slug = Slug::from_display_name(&name, &suffix);
+        prop_assert_eq!(Slug::parse(slug.as_str()), Ok(slug));
     }
 
     #[test]
-    fn no_text_of_any_kind_is_an_address_of_two(text in prop_oneof![any::<String>(), "[a-z@.,;<>\" \r\n]{0,12}@[a-z@.,;<> \r\n]{0,12}"]) {
+    fn an_accepted_email_address_is_a_single_address(text in prop_oneof![any::<String>(), "[a-z@.,;<>\" \r\n]{0,12}@[a-z@.,;<> \r\n]{0,12}"]) {
         if let Ok(address) = EmailAddress::parse(&text) {
             prop_assert_eq!(address.as_str(), text.trim());
             prop_assert!(address.key().is_ascii() && address.key().len() <= EmailAddress::MAX);

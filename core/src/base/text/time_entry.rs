@@ -1,13 +1,13 @@
-//! What people write of their work.
+//! Activities and notes of time entries.
 
 use super::{InvalidText, multi_line, single_line};
 
-/// What kind of work it was: trimmed, NFC, 1..=100 characters, no control characters.
+/// The kind of work: trimmed, NFC, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activity(String);
 
 impl Activity {
-    /// Longest one, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 100;
 
     /// # Errors
@@ -17,12 +17,13 @@ impl Activity {
     }
 }
 
-/// What was done: trimmed, NFC, 1..=2000 characters, in as many lines as it takes; no other control characters.
+/// What was done: trimmed, NFC, 1..=2000 characters in one or more lines; line breaks and tabs are its only control
+/// characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notes(String);
 
 impl Notes {
-    /// Longest ones, in characters.
+    /// Maximum length, in characters.
     pub const MAX: usize = 2000;
 
     /// # Errors
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_have_lines_and_activities_do_not() {
+    fn notes_have_several_lines_and_activities_have_one() {
         assert_eq!(String::from(Notes::parse(" one\n\ttwo ").unwrap()), "one\n\ttwo");
         assert_eq!(Notes::parse("a\u{7}").unwrap_err().code, "INVALID_FORMAT");
         assert_eq!(Notes::parse(&"a".repeat(2001)).unwrap_err().code, "TOO_LONG");

@@ -71,7 +71,7 @@ impl PasswordVerifier<'_> {
         // The key stays the same when an account is registered, so that the count does not reveal a registration.
         let unknown_source = candidate.as_ref().map_or(&name, |candidate| &candidate.email_canonical);
         let unknown_source = self.login_throttle.unknown_account_key(unknown_source);
-        trail.claims(name, user);
+        trail.set_login_claim(name, user);
         let key = self.throttle_key(user, source, unknown_source).await?;
         let attempt = self.login_throttle.attempt(key).await?;
         let candidate =
@@ -97,7 +97,7 @@ impl PasswordVerifier<'_> {
             (None, Some(candidate)) => self.login_throttle.unknown_account_key(&candidate.email_canonical),
             (None, None) => user.to_string(),
         };
-        trail.claims(user.to_string(), Some(user));
+        trail.set_login_claim(user.to_string(), Some(user));
         let key = self.throttle_key(Some(user), source, unknown_source).await?;
         let attempt = self.login_throttle.attempt(key).await?;
         let outcome = credentials::verify(self.db, self.passwords, attempt, candidate, password).await;

@@ -19,7 +19,7 @@ use crate::{
     runtime::config::{Config, Sources},
     storage::{
         db::{GlobalTx, test_db::TestDb},
-        outbox::Envelope,
+        outbox::OutboxJob,
     },
     tenancy::invitations::{self, NewInvitation},
 };
@@ -246,7 +246,7 @@ async fn invitation_jobs(sandbox: &TestDb) -> Vec<Job> {
     let kind = crate::storage::outbox::Column::Kind.eq("send_invitation");
     query.column(Asterisk).from(crate::storage::outbox::Entity).and_where(kind);
     query.order_by(crate::storage::outbox::Column::Id, sea_orm::Order::Asc);
-    let jobs: Vec<Envelope> = tx.rows(&query).await.unwrap();
+    let jobs: Vec<OutboxJob> = tx.rows(&query).await.unwrap();
     jobs.iter().map(|job| job.job().unwrap()).collect()
 }
 

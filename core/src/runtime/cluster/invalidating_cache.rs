@@ -1,4 +1,4 @@
-//! Answers of the database kept for a moment.
+//! A cache of database lookups.
 
 use std::{
     hash::Hash,
@@ -10,29 +10,30 @@ use moka::sync::Cache;
 
 use super::{Cluster, Invalidation};
 
-/// Most answers of one kind kept at a time.
-const MOST: u64 = 10_000;
+/// Maximum number of entries of one cache.
+const MAX_ENTRIES: u64 = 10_000;
 
-/// Answers of the database, each kept until something that it depends on is touched, and for `ttl` at most.
+/// A cache of database lookups. An entry is valid for at most `ttl`, and until something that it depends on is
+/// invalidated.
 ///
-/// An answer is good if nothing was touched since *before* it was looked up, so a look-up that races with a change can
-/// never bring back what the change ended.
+/// An entry is valid only if there was no invalidation since *before* its lookup. A lookup that races with a change can
+/// therefore never restore the state before the change.
 pub struct InvalidatingCache<K, V> {
-    answers: Cache<K, Arc<Answer<V>>>,
+    entries: Cache<K, Arc<CacheEntry<V>>>,
     ttl: Duration,
     cluster: Cluster,
 }
 
-struct Answer<V> {
+struct CacheEntry<V> {
     value: V,
-    asked: CacheLookup,
+    lookup: CacheLookup,
     depends_on: Box<[Invalidation]>,
 }
 
-/// When a look-up began.
+/// The start of a lookup.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLookup {
-    moment: u64,
+    sequence: u64,
     at: Instant,
 }
 
@@ -41,29 +42,30 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// `ttl`: how long an answer may be wrong when nobody tells this process; zero remembers nothing.
+    /// `ttl`: how long an entry may be outdated when this process misses an invalidation; zero disables the cache.
     pub fn new(cluster: &Cluster, ttl: Duration) -> Self {
-        let answers = Cache::builder().max_capacity(MOST).time_to_live(ttl).build();
-        Self { answers, ttl, cluster: cluster.clone() }
+        let entries = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(ttl).build();
+        Self { entries, ttl, cluster: cluster.clone() }
     }
 
-    /// The answer, where there is a good one.
+    /// The value; `None` if there is no valid entry.
     pub fn get(&self, key: &K) -> Option<V> {
-        let answer = self.answers.get(key)?;
-        let is_young = answer.asked.at.elapsed() < self.ttl;
-        let is_good = is_young && self.cluster.touched.is_untouched(answer.asked.moment, &answer.depends_on);
-        is_good.then(|| answer.value.clone())
+        let entry = self.entries.get(key)?;
+        let is_young = entry.lookup.at.elapsed() < self.ttl;
+        let is_valid =
+            is_young && self.cluster.invalidation_log.is_unchanged(entry.lookup.sequence, &entry.depends_on);
+        is_valid.then(|| entry.value.clone())
     }
 
-    /// To be called before a look-up whose answer is to be kept.
+    /// Call this before a lookup whose result is to be cached.
     pub fn begin_lookup(&self) -> CacheLookup {
-        CacheLookup { moment: self.cluster.touched.now(), at: Instant::now() }
+        CacheLookup { sequence: self.cluster.invalidation_log.now(), at: Instant::now() }
     }
 
-    /// Keeps an answer until one of the things that it `depends_on` is touched.
-    pub fn insert(&self, key: K, value: V, asked: CacheLookup, depends_on: &[Invalidation]) {
+    /// Caches a value until something in `depends_on` is invalidated.
+    pub fn insert(&self, key: K, value: V, lookup: CacheLookup, depends_on: &[Invalidation]) {
         if !self.ttl.is_zero() {
-            self.answers.insert(key, Arc::new(Answer { value, asked, depends_on: depends_on.into() }));
+            self.entries.insert(key, Arc::new(CacheEntry { value, lookup, depends_on: depends_on.into() }));
         }
     }
 }
@@ -75,45 +77,44 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    fn somebody() -> Invalidation {
+    fn some_user() -> Invalidation {
         Invalidation::User(UserId::new(Clock::System.now()))
     }
 
     #[test]
-    fn an_answer_is_kept_until_what_it_depends_on_is_touched() {
+    fn an_entry_is_valid_until_its_dependency_is_invalidated() {
         let cluster = Cluster::default();
-        let remembered = InvalidatingCache::new(&cluster, LONG);
-        let (ada, eve) = (somebody(), somebody());
-        remembered.insert("ada", 1, remembered.begin_lookup(), &[ada]);
-        remembered.insert("eve", 2, remembered.begin_lookup(), &[eve]);
+        let cache = InvalidatingCache::new(&cluster, LONG);
+        let (ada, eve) = (some_user(), some_user());
+        cache.insert("ada", 1, cache.begin_lookup(), &[ada]);
+        cache.insert("eve", 2, cache.begin_lookup(), &[eve]);
         cluster.publish(&[ada]);
-        assert_eq!((remembered.get(&"ada"), remembered.get(&"eve")), (None, Some(2)));
-        remembered.insert("ada", 3, remembered.begin_lookup(), &[ada]);
-        assert_eq!(remembered.get(&"ada"), Some(3));
+        assert_eq!((cache.get(&"ada"), cache.get(&"eve")), (None, Some(2)));
+        cache.insert("ada", 3, cache.begin_lookup(), &[ada]);
+        assert_eq!(cache.get(&"ada"), Some(3));
         cluster.publish(&[Invalidation::Everything]);
-        assert_eq!((remembered.get(&"ada"), remembered.get(&"eve")), (None, None));
+        assert_eq!((cache.get(&"ada"), cache.get(&"eve")), (None, None));
     }
 
     #[test]
-    fn a_look_up_that_began_before_a_change_brings_nothing_back() {
+    fn a_lookup_that_began_before_a_change_is_not_cached() {
         let cluster = Cluster::default();
-        let remembered = InvalidatingCache::new(&cluster, LONG);
-        let ada = somebody();
-        let asked = remembered.begin_lookup();
+        let cache = InvalidatingCache::new(&cluster, LONG);
+        let ada = some_user();
+        let lookup = cache.begin_lookup();
         cluster.publish(&[ada]);
-        remembered.insert("ada", "as she was", asked, &[ada]);
-        assert_eq!(remembered.get(&"ada"), None);
+        cache.insert("ada", "before the change", lookup, &[ada]);
+        assert_eq!(cache.get(&"ada"), None);
     }
 
     #[test]
-    fn an_answer_ages_from_its_question_on_and_no_time_is_none() {
+    fn entries_age_from_the_start_of_the_lookup_and_a_ttl_of_zero_disables_the_cache() {
         let cluster = Cluster::default();
         for ttl in [Duration::ZERO, Duration::from_secs(1)] {
-            let remembered = InvalidatingCache::new(&cluster, ttl);
-            let asked =
-                CacheLookup { at: Instant::now() - Duration::from_secs(1), ..remembered.begin_lookup() };
-            remembered.insert("old", 1, asked, &[]);
-            assert_eq!(remembered.get(&"old"), None);
+            let cache = InvalidatingCache::new(&cluster, ttl);
+            let lookup = CacheLookup { at: Instant::now() - Duration::from_secs(1), ..cache.begin_lookup() };
+            cache.insert("old", 1, lookup, &[]);
+            assert_eq!(cache.get(&"old"), None);
         }
     }
 }

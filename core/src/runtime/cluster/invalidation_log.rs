@@ -1,4 +1,4 @@
-//! What was touched when, inside one process. "When" is a count of touches, not a time.
+//! The last invalidations inside one process. They are ordered by a sequence number, not by time.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -7,15 +7,16 @@ use std::{
 
 use super::Invalidation;
 
-/// A fixed number, so that nothing has to be cleaned up: two things that share a slot are only forgotten together.
-/// Half a MiB; of what is remembered, a thousand touches a second make less than a twentieth forgotten in vain.
+/// A fixed number, so that nothing has to be cleaned up. Two things that share a slot are only invalidated together.
+/// The slots use half a MiB. At a thousand invalidations a second, less than a twentieth of the cache entries is
+/// invalidated without need.
 const SLOTS: usize = 1 << 16;
 
-/// Remembers of each thing when it was touched last.
+/// The sequence number of the last invalidation of each thing.
 pub(super) struct InvalidationLog {
-    /// How many touches there were.
+    /// The number of invalidations so far.
     count: AtomicU64,
-    /// When everything was touched last.
+    /// The sequence number of the last invalidation of everything.
     everything: AtomicU64,
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
@@ -33,29 +34,29 @@ impl Default for InvalidationLog {
 }
 
 impl InvalidationLog {
-    pub(super) fn note(&self, touch: Invalidation) {
-        let moment = self.count.fetch_add(1, SeqCst) + 1;
-        self.slot(touch).fetch_max(moment, SeqCst);
+    pub(super) fn record(&self, invalidation: Invalidation) {
+        let sequence = self.count.fetch_add(1, SeqCst) + 1;
+        self.slot(invalidation).fetch_max(sequence, SeqCst);
     }
 
-    /// The present moment. Whoever looks something up takes it *before* he looks.
+    /// The current sequence number. Call this *before* a lookup.
     pub(super) fn now(&self) -> u64 {
         self.count.load(SeqCst)
     }
 
-    /// Is all of this as it was at the moment `since`?
-    pub(super) fn is_untouched(&self, since: u64, things: &[Invalidation]) -> bool {
+    /// Was none of `things` invalidated after the sequence number `since`?
+    pub(super) fn is_unchanged(&self, since: u64, things: &[Invalidation]) -> bool {
         let mut all = things.iter().copied().chain([Invalidation::Everything]);
         all.all(|thing| self.slot(thing).load(SeqCst) <= since)
     }
 
-    fn slot(&self, touch: Invalidation) -> &AtomicU64 {
-        if touch == Invalidation::Everything {
+    fn slot(&self, invalidation: Invalidation) -> &AtomicU64 {
+        if invalidation == Invalidation::Everything {
             return &self.everything;
         }
-        let place = self.hasher.hash_one(touch) % SLOTS as u64;
-        // Never too large: SLOTS is a usize.
-        self.slots.get(usize::try_from(place).unwrap_or_default()).unwrap_or(&self.everything)
+        let slot = self.hasher.hash_one(invalidation) % SLOTS as u64;
+        // Never too large, because SLOTS is a usize.
+        self.slots.get(usize::try_from(slot).unwrap_or_default()).unwrap_or(&self.everything)
     }
 }
 
@@ -68,18 +69,18 @@ mod tests {
     };
 
     #[test]
-    fn a_touch_reaches_what_was_looked_up_before_it_and_nothing_else() {
-        let touched = InvalidationLog::default();
+    fn an_invalidation_affects_only_earlier_lookups_of_the_same_thing() {
+        let log = InvalidationLog::default();
         let (mine, theirs) = (
             Invalidation::Session(SessionId::new(Clock::System.now())),
             Invalidation::Org(OrgId::new(Clock::System.now())),
         );
-        let before = touched.now();
-        assert!(touched.is_untouched(before, &[mine, theirs]));
-        touched.note(mine);
-        assert!(!touched.is_untouched(before, &[mine]) && !touched.is_untouched(before, &[theirs, mine]));
-        assert!(touched.is_untouched(before, &[theirs]) && touched.is_untouched(touched.now(), &[mine]));
-        touched.note(Invalidation::Everything);
-        assert!(!touched.is_untouched(before, &[theirs]) && touched.is_untouched(touched.now(), &[theirs]));
+        let before = log.now();
+        assert!(log.is_unchanged(before, &[mine, theirs]));
+        log.record(mine);
+        assert!(!log.is_unchanged(before, &[mine]) && !log.is_unchanged(before, &[theirs, mine]));
+        assert!(log.is_unchanged(before, &[theirs]) && log.is_unchanged(log.now(), &[mine]));
+        log.record(Invalidation::Everything);
+        assert!(!log.is_unchanged(before, &[theirs]) && log.is_unchanged(log.now(), &[theirs]));
     }
 }

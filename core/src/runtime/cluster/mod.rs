@@ -1,8 +1,7 @@
-//! What the processes of one installation tell each other: what was touched, so that none of them answers from memory
-//! what is no longer so.
+//! Cache invalidation between the processes of one installation.
 //!
-//! Inside a process at once; between processes through Redis, best effort and never awaited by a request. Nothing
-//! depends on it alone: what is remembered ends by time too ([`Remembered`]).
+//! Inside a process it takes effect immediately. Between processes it goes through Redis, best effort, and requests
+//! never wait for it. Nothing depends on it alone, because cache entries also expire ([`InvalidatingCache`]).
 
 mod redis_rate_limiter;
 mod invalidation_log;
@@ -21,70 +20,75 @@ use crate::{
     runtime::config::{Config, ConfigError},
 };
 
-/// The names of one installation in a Redis that others may use too: keys, channels and lists.
+/// The prefix of one installation in a Redis that others may use, too: for keys, channels and lists.
 #[derive(Clone, Debug)]
 pub struct Namespace(Arc<str>);
 
 impl Namespace {
-    /// Of the installation with this id, which no other installation has.
+    /// The namespace of the installation with this id, which is unique.
     pub fn of(installation: &str) -> Self {
         Self(installation.into())
     }
 
-    /// The full name of something that this installation calls `name`.
+    /// The full name of a key, channel or list.
     pub fn name(&self, name: &str) -> String {
         format!("insula:{}:{name}", self.0)
     }
 }
 
-/// A thing of which a row was changed. Whoever remembers something that depends on it asks again.
+/// Something of which a row was changed. Caches look up again what depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Invalidation {
-    /// One log-in.
+    /// One session.
     Session(SessionId),
-    /// A person: his account, or what he belongs to.
+    /// A user: the account and the memberships.
     User(UserId),
-    /// An organization: itself, its members, their roles.
+    /// An organization: itself, its members and their roles.
     Org(OrgId),
-    /// No telling what: everything.
+    /// Everything, when it is unknown what was changed.
     Everything,
 }
 
-/// This process's place among those of its installation. Cheap to clone; the default is a process alone.
+/// The connection of this process to the other processes of its installation. Cheap to clone. The default has no
+/// connection.
 #[derive(Clone, Default)]
 pub struct Cluster {
-    touched: Arc<InvalidationLog>,
+    invalidation_log: Arc<InvalidationLog>,
     others: Option<redis_pubsub::Outgoing>,
-    counters: Option<RedisRateLimiter>,
+    redis_rate_limiter: Option<RedisRateLimiter>,
 }
 
 impl Cluster {
-    /// As the settings say, by the names of this installation. Where they name a Redis there is a [`Link`] to run; no
-    /// connection is made before that.
+    /// Creates the cluster for these settings. If they contain a Redis URL, it also returns a [`RedisPubSub`] to run.
+    /// No connection is opened before that.
     ///
     /// # Errors
-    /// A `REDIS_URL` that cannot be read.
+    /// If `REDIS_URL` is invalid.
     pub fn new(config: &Config, namespace: &Namespace) -> Result<(Self, Option<RedisPubSub>), ConfigError> {
-        let touched = Arc::<InvalidationLog>::default();
-        let Some(url) = &config.redis_url else { return Ok((Self { touched, ..Self::default() }, None)) };
+        let invalidation_log = Arc::<InvalidationLog>::default();
+        let Some(url) = &config.redis_url else {
+            return Ok((Self { invalidation_log, ..Self::default() }, None));
+        };
         let unreadable = |fault| ConfigError(vec![format!("REDIS_URL: {fault}")]);
-        let linked = redis_pubsub::link(url.expose(), config, namespace.clone(), Arc::clone(&touched));
-        let (others, link) = linked.map_err(unreadable)?;
-        let counters = Some(link.counters(config.redis_timeout));
-        Ok((Self { touched, others: Some(others), counters }, Some(link)))
+        let created =
+            redis_pubsub::new_pubsub(url.expose(), config, namespace.clone(), Arc::clone(&invalidation_log));
+        let (others, pubsub) = created.map_err(unreadable)?;
+        let redis_rate_limiter = Some(pubsub.rate_limiter(config.redis_timeout));
+        Ok((Self { invalidation_log, others: Some(others), redis_rate_limiter }, Some(pubsub)))
     }
 
-    /// Where the processes count together; `None`: each for itself.
-    pub fn counters(&self) -> Option<RedisRateLimiter> {
-        self.counters.clone()
+    /// The rate limiter that all processes share; `None` without Redis.
+    pub fn redis_rate_limiter(&self) -> Option<RedisRateLimiter> {
+        self.redis_rate_limiter.clone()
     }
 
-    /// Makes everybody forget what depends on `touches`: this process before it returns, the others soon.
-    pub fn publish(&self, touches: &[Invalidation]) {
-        for touch in touches {
-            self.touched.note(*touch);
+    /// Invalidates everything that depends on `invalidations`: in this process before it returns, in the others shortly
+    /// afterwards.
+    pub fn publish(&self, invalidations: &[Invalidation]) {
+        for invalidation in invalidations {
+            self.invalidation_log.record(*invalidation);
             if let Some(others) = &self.others {
-                others.send(*touch);
+                others.send(*invalidation);
             }
         }
     }

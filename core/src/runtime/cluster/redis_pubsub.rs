@@ -1,4 +1,4 @@
-//! Touches carried between processes by Redis: one channel, on which every process speaks and listens.
+//! Sends invalidations between processes through one Redis channel, to which every process publishes and subscribes.
 
 use std::{
     sync::{
@@ -24,57 +24,58 @@ use crate::{
     runtime::{config::Config, tls::Authorities},
 };
 
-/// Where all processes of an installation speak and listen.
+/// The channel, inside the namespace of the installation.
 const CHANNEL: &str = "touches";
-/// Which language is spoken there. Who hears another one forgets everything, and so is never wrong.
+/// Version of the message format. A process that receives another version invalidates everything.
 const VERSION: &str = "1";
-/// Most touches that wait to be sent; what is more is sent as one that forgets everything.
-const WAITING: usize = 4096;
-/// Most touches of one message.
-const TOGETHER: usize = 512;
-/// How long Redis may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a process listens for its own voice: a connection can be dead without saying so.
-const BEAT: Duration = Duration::from_secs(5);
-/// How long to wait before the first attempt to connect again,
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// and at most before a later one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// Maximum number of invalidations that wait to be sent. More than that are sent as one invalidation of everything.
+const QUEUE_SIZE: usize = 4096;
+/// Maximum number of invalidations in one message.
+const MAX_PER_MESSAGE: usize = 512;
+/// How long Redis may take to respond.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a process publishes, and expects to receive its own messages, because a connection can be dead without an
+/// error.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The delay before the first attempt to reconnect,
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// and the maximum delay before later ones.
+const MAX_DELAY: Duration = Duration::from_secs(4);
 
-/// The end that publishes.
+/// The sending end.
 #[derive(Clone)]
 pub(super) struct Outgoing {
-    waiting: mpsc::Sender<Invalidation>,
+    queue: mpsc::Sender<Invalidation>,
     lost: Arc<AtomicBool>,
 }
 
 impl Outgoing {
-    /// Leaves a touch to be sent. Waits for nothing.
-    pub(super) fn send(&self, touch: Invalidation) {
-        if self.waiting.try_send(touch).is_err() {
+    /// Queues an invalidation to be sent. Never waits.
+    pub(super) fn send(&self, invalidation: Invalidation) {
+        if self.queue.try_send(invalidation).is_err() {
             self.lost.store(true, SeqCst);
         }
     }
 }
 
-/// The connection to the other processes; does its work while [`Link::run`] runs.
+/// The connection to the other processes. It works while [`RedisPubSub::run`] runs.
 pub struct RedisPubSub {
     client: Client,
-    /// What keeps our names apart from those of others on this Redis.
+    /// The prefix of the keys of this installation.
     namespace: Namespace,
-    touched: Arc<InvalidationLog>,
-    waiting: mpsc::Receiver<Invalidation>,
-    /// Was something not sent that should have been?
+    invalidation_log: Arc<InvalidationLog>,
+    queue: mpsc::Receiver<Invalidation>,
+    /// Was an invalidation not sent?
     lost: Arc<AtomicBool>,
-    /// Tells its own voice from others'.
-    own: u64,
+    /// Identifies this process, which receives its own messages, too.
+    own_id: u64,
 }
 
-/// A client of the Redis at `url`; it connects when it is used. A server of `rediss://` is checked by the authorities that
-/// the settings trust.
+/// A client of the Redis at `url`. It connects when it is used. The certificate of a `rediss://` server is verified
+/// with the trusted authorities of the settings.
 ///
 /// # Errors
-/// A URL that cannot be read, as a sentence that does not repeat it: it may hold a password.
+/// If the URL is invalid, as a sentence without the URL, which may contain a password.
 pub fn client(url: &str, config: &Config) -> Result<Client, String> {
     let client = Client::open(url).map_err(|error| error.to_string())?;
     if !matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. }) {
@@ -85,139 +86,141 @@ pub fn client(url: &str, config: &Config) -> Result<Client, String> {
     Client::build_with_tls(url, certificates).map_err(|error| error.to_string())
 }
 
-/// Both ends. The error is a sentence for people, without the URL, which may hold a password.
-pub(super) fn link(
+/// Creates both ends. The error is a sentence for people, without the URL, which may contain a password.
+pub(super) fn new_pubsub(
     url: &str,
     config: &Config,
     namespace: Namespace,
-    touched: Arc<InvalidationLog>,
+    invalidation_log: Arc<InvalidationLog>,
 ) -> Result<(Outgoing, RedisPubSub), String> {
     let client = client(url, config)?;
-    let own = getrandom::u64().map_err(|error| error.to_string())?;
-    let (sender, waiting) = mpsc::channel(WAITING);
+    let own_id = getrandom::u64().map_err(|error| error.to_string())?;
+    let (sender, queue) = mpsc::channel(QUEUE_SIZE);
     let lost = Arc::new(AtomicBool::new(false));
-    let outgoing = Outgoing { waiting: sender, lost: Arc::clone(&lost) };
-    Ok((outgoing, RedisPubSub { client, namespace, touched, waiting, lost, own }))
+    let outgoing = Outgoing { queue: sender, lost: Arc::clone(&lost) };
+    Ok((outgoing, RedisPubSub { client, namespace, invalidation_log, queue, lost, own_id }))
 }
 
-/// An open conversation.
-struct Conversation {
-    mouth: MultiplexedConnection,
-    ears: PubSubStream,
+/// The open connections: one to publish, one to subscribe.
+struct Connections {
+    publisher: MultiplexedConnection,
+    subscriber: PubSubStream,
 }
 
 impl RedisPubSub {
-    pub(super) fn counters(&self, deadline: Duration) -> RedisRateLimiter {
+    pub(super) fn rate_limiter(&self, deadline: Duration) -> RedisRateLimiter {
         RedisRateLimiter::new(self.client.clone(), self.namespace.clone(), deadline)
     }
 
-    /// Speaks and listens for ever; connects again when the connection is lost. While there is none, what is remembered
-    /// ends by time alone.
+    /// Publishes and receives forever. It reconnects when the connection is lost; until then, cache entries only
+    /// expire.
     pub async fn run(mut self) {
-        let (mut failures, mut was_away) = (0, false);
+        let (mut failures, mut was_unavailable) = (0, false);
         loop {
             let began = Instant::now();
             let fault = match self.connect().await {
-                Ok(conversation) => {
-                    if was_away {
+                Ok(connections) => {
+                    if was_unavailable {
                         tracing::info!("Redis available again for cache invalidation");
                     }
-                    was_away = false;
-                    self.converse(conversation).await
+                    was_unavailable = false;
+                    self.exchange(connections).await
                 }
                 Err(fault) => fault,
             };
-            if !was_away {
+            if !was_unavailable {
                 tracing::warn!(
                     fault,
                     "Redis unavailable for cache invalidation: changes by other processes are noticed when cache entries expire"
                 );
             }
-            was_away = true;
-            failures = if began.elapsed() > BEAT { 1 } else { failures + 1 };
-            sleep(backoff(failures, FIRST_PAUSE, LONGEST_PAUSE)).await;
+            was_unavailable = true;
+            failures = if began.elapsed() > HEARTBEAT { 1 } else { failures + 1 };
+            sleep(backoff(failures, FIRST_DELAY, MAX_DELAY)).await;
         }
     }
 
-    async fn connect(&self) -> Result<Conversation, String> {
+    async fn connect(&self) -> Result<Connections, String> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let connected = timeout(PATIENCE, async {
-            let mut ears = self.client.get_async_pubsub().await?;
-            ears.subscribe(self.namespace.name(CHANNEL)).await?;
-            let mouth = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-            redis::RedisResult::Ok(Conversation { mouth, ears: ears.into_on_message() })
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT));
+        let connected = timeout(TIMEOUT, async {
+            let mut subscriber = self.client.get_async_pubsub().await?;
+            subscriber.subscribe(self.namespace.name(CHANNEL)).await?;
+            let publisher = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            redis::RedisResult::Ok(Connections { publisher, subscriber: subscriber.into_on_message() })
         });
         let connected = connected.await.map_err(|_| "it does not respond".to_owned())?;
         connected.map_err(|error| error.to_string())
     }
 
-    /// Until the connection is lost; gives the reason.
-    async fn converse(&mut self, Conversation { mut mouth, mut ears }: Conversation) -> String {
-        // What was said meanwhile was missed, on both sides.
-        self.touched.note(Invalidation::Everything);
+    /// Runs until the connection is lost, and returns the reason.
+    async fn exchange(&mut self, Connections { mut publisher, mut subscriber }: Connections) -> String {
+        // Both sides missed what was sent in the meantime.
+        self.invalidation_log.record(Invalidation::Everything);
         self.lost.store(true, SeqCst);
-        let mut beat = interval(BEAT);
+        let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut is_heard, mut touches) = (true, Vec::new());
+        let (mut has_response, mut invalidations) = (true, Vec::new());
         loop {
             tokio::select! {
-                message = ears.next() => {
+                message = subscriber.next() => {
                     let Some(message) = message else { return "the connection was closed".to_owned() };
-                    is_heard |= self.hear(&message);
+                    has_response |= self.handle(&message);
                     continue;
                 }
-                1.. = self.waiting.recv_many(&mut touches, TOGETHER) => {}
+                1.. = self.queue.recv_many(&mut invalidations, MAX_PER_MESSAGE) => {}
                 _ = beat.tick() => {
-                    if !std::mem::take(&mut is_heard) {
+                    if !std::mem::take(&mut has_response) {
                         return "it no longer responds".to_owned();
                     }
                 }
             }
             if self.lost.swap(false, SeqCst) {
-                touches = vec![Invalidation::Everything];
+                invalidations = vec![Invalidation::Everything];
             }
-            let said: redis::RedisResult<()> =
-                mouth.publish(self.namespace.name(CHANNEL), encode(self.own, &touches)).await;
-            if let Err(error) = said {
+            let published: redis::RedisResult<()> =
+                publisher.publish(self.namespace.name(CHANNEL), encode(self.own_id, &invalidations)).await;
+            if let Err(error) = published {
                 self.lost.store(true, SeqCst);
                 return error.to_string();
             }
-            touches.clear();
+            invalidations.clear();
         }
     }
 
-    /// Does what a message says. `true`: it was one's own.
-    fn hear(&self, message: &Msg) -> bool {
+    /// Applies a message. Returns `true` if this process sent it.
+    fn handle(&self, message: &Msg) -> bool {
         match decode(&String::from_utf8_lossy(message.get_payload_bytes())) {
-            Some((from, _)) if from == self.own => return true,
-            Some((_, touches)) => touches.into_iter().for_each(|touch| self.touched.note(touch)),
-            None => self.touched.note(Invalidation::Everything),
+            Some((from, _)) if from == self.own_id => return true,
+            Some((_, invalidations)) => {
+                invalidations.into_iter().for_each(|invalidation| self.invalidation_log.record(invalidation));
+            }
+            None => self.invalidation_log.record(Invalidation::Everything),
         }
         false
     }
 }
 
-/// `1 00c0ffee00c0ffee s0190b3a0-… u0190b3a1-…`: version, sender, and what was touched; `*` is everything.
-fn encode(from: u64, touches: &[Invalidation]) -> String {
-    let words = touches.iter().map(|touch| match touch {
+/// Format: `1 00c0ffee00c0ffee s0190b3a0-… u0190b3a1-…`: version, sender and invalidations; `*` is everything.
+fn encode(from: u64, invalidations: &[Invalidation]) -> String {
+    let parts = invalidations.iter().map(|invalidation| match invalidation {
         Invalidation::Session(id) => format!("s{id}"),
         Invalidation::User(id) => format!("u{id}"),
         Invalidation::Org(id) => format!("o{id}"),
         Invalidation::Everything => "*".to_owned(),
     });
     let head = [VERSION.to_owned(), format!("{from:016x}")];
-    head.into_iter().chain(words).collect::<Vec<_>>().join(" ")
+    head.into_iter().chain(parts).collect::<Vec<_>>().join(" ")
 }
 
-/// The sender and what he touched; `None` when it is of another version, or none of ours.
+/// The sender and its invalidations; `None` if the message has another version or is invalid.
 fn decode(message: &str) -> Option<(u64, Vec<Invalidation>)> {
     use crate::base::ids::{OrgId, SessionId, UserId};
-    let mut words = message.split(' ');
-    let version = words.next()?;
-    let from = u64::from_str_radix(words.next()?, 16).ok()?;
-    let touch = |word: &str| -> Option<Invalidation> {
+    let mut parts = message.split(' ');
+    let version = parts.next()?;
+    let from = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let invalidation = |word: &str| -> Option<Invalidation> {
         if word == "*" {
             return Some(Invalidation::Everything);
         }
@@ -230,7 +233,7 @@ fn decode(message: &str) -> Option<(u64, Vec<Invalidation>)> {
         }
     };
     (version == VERSION).then_some(())?;
-    Some((from, words.map(touch).collect::<Option<_>>()?))
+    Some((from, parts.map(invalidation).collect::<Option<_>>()?))
 }
 
 #[cfg(test)]
@@ -242,16 +245,16 @@ mod tests {
     };
 
     #[test]
-    fn a_message_says_who_touched_what() {
+    fn a_message_has_its_sender_and_its_invalidations() {
         let now = Clock::System.now();
-        let touches = [
+        let invalidations = [
             Invalidation::Session(SessionId::new(now)),
             Invalidation::User(UserId::new(now)),
             Invalidation::Org(OrgId::new(now)),
             Invalidation::Everything,
         ];
-        for touches in [&touches[..], &[]] {
-            assert_eq!(decode(&encode(u64::MAX, touches)), Some((u64::MAX, touches.to_vec())));
+        for invalidations in [&invalidations[..], &[]] {
+            assert_eq!(decode(&encode(u64::MAX, invalidations)), Some((u64::MAX, invalidations.to_vec())));
         }
         let id = "0190b3a0-0000-7000-8000-000000000001";
         let message = format!("1 00000000000000ff u{id} *");
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_not_half_understood() {
+    fn invalid_messages_are_refused_as_a_whole() {
         for message in ["", "1", "2 ff *", "1 xyz *", "1 ff x", "1 ff s1", "1 ff é", "1 ff  *", "{}"] {
             assert_eq!(decode(message), None, "{message}");
         }
@@ -272,33 +275,34 @@ mod tests {
     }
 
     #[test]
-    fn too_much_to_send_becomes_one_touch_of_everything() {
-        let (outgoing, link) =
-            link("redis://127.0.0.1:1", &config(), Namespace::of("a"), Arc::default()).unwrap();
-        (0..WAITING).for_each(|_| outgoing.send(Invalidation::User(UserId::new(Clock::System.now()))));
-        assert!(!link.lost.load(SeqCst));
+    fn a_full_queue_becomes_one_invalidation_of_everything() {
+        let (outgoing, pubsub) =
+            new_pubsub("redis://127.0.0.1:1", &config(), Namespace::of("a"), Arc::default()).unwrap();
+        (0..QUEUE_SIZE).for_each(|_| outgoing.send(Invalidation::User(UserId::new(Clock::System.now()))));
+        assert!(!pubsub.lost.load(SeqCst));
         outgoing.send(Invalidation::Everything);
-        assert!(link.lost.load(SeqCst));
+        assert!(pubsub.lost.load(SeqCst));
     }
 
     #[test]
-    fn a_url_is_refused_without_being_repeated() {
-        let linked = link("http://:hunter2@example.com", &config(), Namespace::of("a"), Arc::default());
-        let fault = linked.err().unwrap();
+    fn the_error_about_a_url_does_not_contain_it() {
+        let created =
+            new_pubsub("http://:hunter2@example.com", &config(), Namespace::of("a"), Arc::default());
+        let fault = created.err().unwrap();
         assert!(!fault.contains("hunter2"), "{fault}");
     }
 
     #[tokio::test]
-    async fn a_peer_that_speaks_no_tls_is_a_fault_and_not_the_end() {
+    async fn a_server_without_tls_is_an_error_and_not_a_crash() {
         let peer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rediss://{}", peer.local_addr().unwrap());
-        let (_outgoing, link) = link(&url, &config(), Namespace::of("a"), Arc::default()).unwrap();
-        let (connected, _) = tokio::join!(link.connect(), async { drop(peer.accept().await) });
+        let (_outgoing, pubsub) = new_pubsub(&url, &config(), Namespace::of("a"), Arc::default()).unwrap();
+        let (connected, _) = tokio::join!(pubsub.connect(), async { drop(peer.accept().await) });
         assert!(connected.is_err());
     }
 
     #[tokio::test]
-    async fn a_certificate_of_ours_is_trusted_where_the_setting_says_so() {
+    async fn a_certificate_of_the_setting_is_trusted() {
         let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
         let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
         let server =
@@ -314,7 +318,8 @@ mod tests {
             let client = client(&url, &config).unwrap();
             let accepted = async {
                 let (stream, _) = peer.accept().await.unwrap();
-                // It hangs up after the handshake: whoever trusts it has got so far.
+                // The server closes the connection after the handshake, which succeeds only if the client trusts the
+                // certificate.
                 acceptor.accept(stream).await.is_ok()
             };
             let (connected, accepted) = tokio::join!(client.get_multiplexed_async_connection(), accepted);

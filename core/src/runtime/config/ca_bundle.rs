@@ -1,4 +1,4 @@
-//! Certificate authorities besides those that everybody trusts.
+//! Additional certificate authorities.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rustls::{
@@ -23,9 +23,9 @@ pub(crate) fn pem(certificates: &[CertificateDer<'_>]) -> String {
     certificates.iter().map(block).collect()
 }
 
-/// The URL of a database that is asked for a certificate of these authorities too, where it is asked for one at all
-/// (`sslmode=verify-full`). A URL that names its own by `sslrootcert` stays as it is, and so does one of SQLite.
-pub(super) fn trusting(url: String, bundle: Option<&CaBundle>) -> String {
+/// The URL of a database, with these authorities as trusted ones. They matter only if the server certificate is
+/// verified (`sslmode=verify-full`). A URL with its own `sslrootcert` stays unchanged, and so does a SQLite URL.
+pub(super) fn add_to_url(url: String, bundle: Option<&CaBundle>) -> String {
     let Some(CaBundle(certificates)) = bundle else { return url };
     if !url.starts_with("postgres") || url.contains("sslrootcert=") {
         return url;
@@ -42,10 +42,10 @@ impl Value for CaBundle {
     fn parse(text: &str) -> Result<Self, &'static str> {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         let certificates = read.map_err(|_| EXPECTED)?;
-        let is_sound =
+        let is_valid =
             |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
-        let is_sound = !certificates.is_empty() && certificates.iter().all(is_sound);
-        is_sound.then_some(Self(certificates)).ok_or(EXPECTED)
+        let is_valid = !certificates.is_empty() && certificates.iter().all(is_valid);
+        is_valid.then_some(Self(certificates)).ok_or(EXPECTED)
     }
 }
 
@@ -67,18 +67,22 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_told_of_the_bundle() {
+    fn a_postgresql_url_contains_the_bundle() {
         let bundle = CaBundle::parse(ONE).unwrap();
-        let told = |url: &str| trusting(url.to_owned(), Some(&bundle));
+        let with_bundle = |url: &str| add_to_url(url.to_owned(), Some(&bundle));
         for (url, start) in [
             ("postgres://h/d", "postgres://h/d?sslrootcert=%2D%2D%2D%2D%2DBEGIN%20CERTIFICATE%2D"),
             ("postgresql://h/d?sslmode=verify-full", "postgresql://h/d?sslmode=verify-full&sslrootcert=%2D"),
         ] {
-            assert!(told(url).starts_with(start) && told(url).ends_with("%2D"), "{}", told(url));
+            assert!(
+                with_bundle(url).starts_with(start) && with_bundle(url).ends_with("%2D"),
+                "{}",
+                with_bundle(url)
+            );
         }
         for url in ["sqlite://data/insula.db", "postgres://h/d?sslrootcert=/own.pem"] {
-            assert_eq!(told(url), url);
+            assert_eq!(with_bundle(url), url);
         }
-        assert_eq!(trusting("postgres://h/d".into(), None), "postgres://h/d");
+        assert_eq!(add_to_url("postgres://h/d".into(), None), "postgres://h/d");
     }
 }

@@ -1,4 +1,4 @@
-//! Which database is used, in every form in which people write it down.
+//! Database URLs, in all common spellings.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -10,11 +10,11 @@ use url::{Url, form_urlencoded};
 use super::value::Value;
 use crate::base::crypto::Secret;
 
-/// The address of a database, as sqlx reads it. Holds a password.
+/// The URL of a database, as sqlx parses it. It may contain a password.
 #[derive(Clone)]
 pub struct DatabaseUrl(Secret<String>);
 
-/// Schemes, each perhaps with the driver that other programs use (`postgresql+psycopg`).
+/// The accepted schemes. Each may name the driver that other programs use, such as `postgresql+psycopg`.
 const SCHEMES: &str = "postgres://user:password@host:5432/database or sqlite://data/insula.db (relative; \
     sqlite:///var/lib/insula/insula.db is absolute)";
 const SQLITE: &str = "a file, such as sqlite://data/insula.db (relative to the working directory) or sqlite:///var/lib/insula/insula.db (absolute), with % written as %25 and ? as %3F";
@@ -24,19 +24,19 @@ const ONE_HOST: &str = "one host; for several database servers, use a proxy";
 const SSL_MODE: &str = "sslmode=disable, allow, prefer, require, verify-ca or verify-full";
 
 impl DatabaseUrl {
-    /// As sqlx reads it.
+    /// The URL, as sqlx parses it.
     pub fn expose(&self) -> &String {
         self.0.expose()
     }
 
-    /// Who logs in, where it says so.
+    /// The login; `None` if the URL does not contain one.
     pub fn login(&self) -> Option<String> {
         let url = Url::parse(self.expose()).ok()?;
         let parameter = url.query_pairs().find(|(key, _)| key == "user").map(|(_, user)| user.into_owned());
         parameter.or_else(|| percent_decoded(url.username())).filter(|login| !login.is_empty())
     }
 
-    /// A SQLite file, whatever is in its path.
+    /// The URL of a SQLite file, with any characters in its path.
     pub(super) fn of_file(path: &Path) -> String {
         sqlite_url(&path.display().to_string(), "")
     }
@@ -74,10 +74,10 @@ fn sqlite(rest: &str) -> Result<String, &'static str> {
         return Err(SQLITE);
     }
     let path = match path.strip_prefix('/') {
-        // The form of SQLAlchemy, in which the third slash only ends the empty host.
+        // The spelling of SQLAlchemy, in which the third slash only ends the empty host.
         Some(relative) if relative.starts_with("./") || relative.starts_with("../") => relative,
         Some(absolute) if absolute.starts_with('/') => absolute,
-        // SQLAlchemy means a file of the working folder, and everybody else one of the root of the file system.
+        // For SQLAlchemy this is a file in the working directory, for all other programs a file in the root directory.
         Some(file) if !file.contains('/') => return Err(SQLITE),
         _ => path.as_str(),
     };
@@ -85,9 +85,9 @@ fn sqlite(rest: &str) -> Result<String, &'static str> {
     is_file.then(|| sqlite_url(path, query)).ok_or(SQLITE)
 }
 
-/// What sqlx decodes is encoded.
+/// Encodes the characters that sqlx decodes.
 fn sqlite_url(path: &str, query: &str) -> String {
-    // Of several slashes at the beginning sqlx would take pairs away.
+    // sqlx would remove pairs of slashes at the beginning.
     let rest = path.trim_start_matches('/');
     let root = if rest.len() < path.len() { "/" } else { "" };
     let path = format!("{root}{rest}").replace('%', "%25").replace('?', "%3F").replace('#', "%23");
@@ -98,16 +98,16 @@ fn sqlite_url(path: &str, query: &str) -> String {
 fn postgres(rest: &str) -> Result<String, &'static str> {
     let rest = rest.strip_prefix("//").ok_or(POSTGRES)?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, place) = rest.split_at(end);
+    let (authority, path_and_query) = rest.split_at(end);
     let (login, host) = authority.rsplit_once('@').map_or(("", authority), |(login, host)| (login, host));
     if host.contains(',') {
         return Err(ONE_HOST);
     }
-    // Where the host is a parameter, there may be none before; a URL with a login needs one.
+    // The host may be missing if it is a parameter, but a URL with a login needs one.
     let host =
         if host.is_empty() || host.starts_with(':') { format!("localhost{host}") } else { host.to_owned() };
     let login = if login.is_empty() { String::new() } else { format!("{login}@") };
-    let mut url = Url::parse(&format!("postgres://{login}{host}{place}")).map_err(|_| POSTGRES)?;
+    let mut url = Url::parse(&format!("postgres://{login}{host}{path_and_query}")).map_err(|_| POSTGRES)?;
     let address =
         url.host_str().and_then(|host| host.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok());
     let pairs: Vec<_> =
@@ -129,7 +129,7 @@ fn postgres(rest: &str) -> Result<String, &'static str> {
     if url.fragment().is_some() || url.port() == Some(0) || percent_decoded(url.path()).is_none() {
         return Err(POSTGRES);
     }
-    // sqlx would look up the address with its brackets as a name.
+    // sqlx would resolve an IPv6 address with brackets as a host name.
     if let Some(address) = address
         && !pairs.iter().any(|(key, _)| key == "host" || key == "hostaddr")
     {
@@ -139,7 +139,7 @@ fn postgres(rest: &str) -> Result<String, &'static str> {
     Ok(url.into())
 }
 
-/// Percent-decoded (RFC 3986 §2.1); a `%` that begins no escape is refused, since nobody can tell what was meant.
+/// Percent-decoded (RFC 3986 §2.1). A `%` without two hexadecimal digits is refused, because its meaning is unclear.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_usual_form_of_a_file_is_that_file() {
+    fn all_common_spellings_of_a_file_are_accepted() {
         for (text, url) in [
             ("sqlite://data/insula.db", "sqlite://data/insula.db"),
             ("sqlite:data/insula.db", "sqlite://data/insula.db"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_with_the_right_form() {
+    fn invalid_files_are_refused_with_the_expected_form() {
         for text in
             ["sqlite:///x.db", "sqlite://100%/x.db", "sqlite://data/", "sqlite:///", "sqlite://x.db?size=1"]
         {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_usual_form_of_a_server_is_that_server() {
+    fn all_common_spellings_of_a_server_are_accepted() {
         for (text, url) in [
             ("postgres://u:p@h:5433/d", "postgres://u:p@h:5433/d"),
             ("postgresql+psycopg://u:p@h/d", "postgres://u:p@h/d"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_is_refused_with_the_right_form() {
+    fn invalid_servers_are_refused_with_the_expected_form() {
         for text in [
             "postgres:h/d",
             "postgres://u:p#q@h/d",

@@ -1,12 +1,13 @@
-//! The one reader of `.env` files.
+//! The parser of `.env` files.
 //!
-//! A line is `NAME=VALUE`, perhaps after `export`. Empty lines and lines that begin with `#` are passed over. A plain value
-//! ends with its line, or where a space is followed by `#`; spaces around it do not count. In `'…'` everything is itself; in
-//! `"…"`, `\n`, `\"` and `\\` are what they are elsewhere. Everything else is itself everywhere, `$` too: nothing is replaced.
+//! A line is `NAME=VALUE`, optionally after `export`. Empty lines and lines that begin with `#` are ignored. An
+//! unquoted value ends at the end of its line, or where a space is followed by `#`; spaces around it are removed. In
+//! `'…'` every character is literal. In `"…"`, `\n`, `\"` and `\\` are escapes. All other characters are literal
+//! everywhere, including `$`: nothing is expanded.
 
 use std::collections::BTreeMap;
 
-/// The settings of a file. The error names the line and never repeats it: it may hold a secret.
+/// The settings of a file. The error contains the number of the line but not its text, which may contain a secret.
 pub(super) fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
     let mut values = BTreeMap::new();
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -39,7 +40,9 @@ fn value(text: &str) -> Result<String, &'static str> {
     let is_spaced = text.starts_with([' ', '\t']);
     let text = text.trim();
     let (value, rest) = match text.chars().next() {
-        Some('\'') => text[1..].split_once('\'').map(|(value, rest)| (value.to_owned(), rest)).ok_or(OPEN)?,
+        Some('\'') => {
+            text[1..].split_once('\'').map(|(value, rest)| (value.to_owned(), rest)).ok_or(UNCLOSED)?
+        }
         Some('"') => quoted(&text[1..])?,
         Some('#') if is_spaced => return Ok(String::new()),
         _ => return Ok(plain(text).to_owned()),
@@ -51,15 +54,15 @@ fn value(text: &str) -> Result<String, &'static str> {
     }
 }
 
-const OPEN: &str = "expected a closing quote on the same line";
+const UNCLOSED: &str = "expected a closing quote on the same line";
 
-/// Up to a comment.
+/// The unquoted value, without a comment.
 fn plain(text: &str) -> &str {
     let comment = text.char_indices().find(|(at, c)| *c == '#' && text[..*at].ends_with([' ', '\t']));
     comment.map_or(text, |(at, _)| text[..at].trim_end())
 }
 
-/// What stands in double quotes, and what follows them.
+/// The value in double quotes, and the text after them.
 fn quoted(text: &str) -> Result<(String, &str), &'static str> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -70,24 +73,24 @@ fn quoted(text: &str) -> Result<(String, &str), &'static str> {
                 Some((_, 'n')) => value.push('\n'),
                 Some((_, escaped @ ('"' | '\\'))) => value.push(escaped),
                 Some((_, other)) => value.extend(['\\', other]),
-                None => return Err(OPEN),
+                None => return Err(UNCLOSED),
             },
             c => value.push(c),
         }
     }
-    Err(OPEN)
+    Err(UNCLOSED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn one(line: &str) -> Result<String, String> {
+    fn parse_one(line: &str) -> Result<String, String> {
         read(line.as_bytes()).map(|values| values["A"].clone())
     }
 
     #[test]
-    fn values_are_what_they_look_like() {
+    fn values_are_parsed_as_documented() {
         for (line, value) in [
             ("A=b", "b"),
             ("A=", ""),
@@ -105,12 +108,12 @@ mod tests {
             ("A=postgres://u:hunter2%40@h/d?a=b&c=d", "postgres://u:hunter2%40@h/d?a=b&c=d"),
             ("\u{feff}# comment\n\nA=b", "b"),
         ] {
-            assert_eq!(one(line).as_deref(), Ok(value), "{line}");
+            assert_eq!(parse_one(line).as_deref(), Ok(value), "{line}");
         }
     }
 
     #[test]
-    fn a_line_that_cannot_be_read_is_named_and_not_repeated() {
+    fn the_error_names_the_line_and_does_not_contain_it() {
         for bad in [
             "hunter2",
             "A B=hunter2",

@@ -1,8 +1,8 @@
-//! Names of hosts.
+//! Host names.
 
 use super::value::Value;
 
-/// The full name of a host, such as `mail.example.com`: lower case, of ASCII alone (RFC 5890 §2.3.2.1).
+/// A fully qualified host name, such as `mail.example.com`: lower case, ASCII only (RFC 5890 §2.3.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);
 
@@ -12,12 +12,12 @@ impl HostName {
         &self.0
     }
 
-    /// The host of a URL; `None` where it has none, or is a mere number or a name without a dot.
+    /// The host of a URL; `None` if it has none, or if the host is an IP address or a name without a dot.
     pub fn of_url(url: &str) -> Option<Self> {
         let (_, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?', '#']).next()?;
-        let place = authority.rsplit('@').next()?;
-        Self::parse(place.split(':').next()?).ok()
+        let host_and_port = authority.rsplit('@').next()?;
+        Self::parse(host_and_port.split(':').next()?).ok()
     }
 }
 
@@ -25,7 +25,7 @@ impl Value for HostName {
     fn parse(text: &str) -> Result<Self, &'static str> {
         let expected = "a full host name, such as mail.example.com";
         let name = idna::domain_to_ascii_strict(text.trim_end_matches('.')).map_err(|_| expected)?;
-        // A top-level domain is never a number: that would be an address (RFC 3696 §2).
+        // A top-level domain is never a number, because that would be an IP address (RFC 3696 §2).
         let top = name.rsplit_once('.').map(|(_, top)| top);
         let is_name =
             top.is_some_and(|top| !top.is_empty() && !top.bytes().all(|byte| byte.is_ascii_digit()));
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_has_a_full_name_or_none() {
+    fn only_fully_qualified_host_names_are_accepted() {
         for (text, name) in [
             ("mail.example.com", "mail.example.com"),
             ("Mail.Example.COM.", "mail.example.com"),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_a_url_is_found() {
+    fn a_host_name_is_extracted_from_a_url() {
         for (url, name) in [
             ("https://insula.example", Some("insula.example")),
             ("https://insula.example:8443/app", Some("insula.example")),

@@ -1,15 +1,16 @@
-//! The variables that Kubernetes sets for each service of a namespace. Those of a service whose name begins with `insula`
-//! look like settings.
+//! The variables that Kubernetes sets for each service of a namespace. Those of a service whose name begins with
+//! `insula` look like settings.
 
 use std::net::IpAddr;
 
-/// Is this one of them? `insula-api` makes `INSULA_API_SERVICE_HOST`, `INSULA_API_SERVICE_PORT` and, for each named port,
-/// `…_SERVICE_PORT_HTTP`; besides `INSULA_API_PORT` and, for each port, `INSULA_API_PORT_8080_TCP` with `…_PROTO`, `…_PORT`
-/// and `…_ADDR`. Name and value are looked at, since people write down settings such as `INSULA_PORT=8080`, too.
-pub(super) fn is_of_a_service(name: &str, value: &str) -> bool {
+/// Is this such a variable? The service `insula-api` has `INSULA_API_SERVICE_HOST`, `INSULA_API_SERVICE_PORT` and, for
+/// each named port, `…_SERVICE_PORT_HTTP`. It also has `INSULA_API_PORT` and, for each port, `INSULA_API_PORT_8080_TCP`
+/// with `…_PROTO`, `…_PORT` and `…_ADDR`. Both name and value are checked, because users also write settings such as
+/// `INSULA_PORT=8080`.
+pub(super) fn is_service_variable(name: &str, value: &str) -> bool {
     let is_address = || value.parse::<IpAddr>().is_ok();
     let is_port = || value.parse::<u16>().is_ok();
-    let is_url = || is_place(value);
+    let is_url = || is_port_url(value);
     if name.ends_with("_SERVICE_HOST") {
         return is_address();
     }
@@ -40,11 +41,12 @@ fn is_protocol(text: &str) -> bool {
     ["tcp", "udp", "sctp"].contains(&text)
 }
 
-/// `tcp://10.0.0.1:8080`.
-fn is_place(value: &str) -> bool {
-    let Some((protocol, place)) = value.split_once("://") else { return false };
-    let place = place.rsplit_once(':');
-    is_protocol(protocol) && place.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+/// Is it a URL such as `tcp://10.0.0.1:8080`?
+fn is_port_url(value: &str) -> bool {
+    let Some((protocol, host_and_port)) = value.split_once("://") else { return false };
+    let host_and_port = host_and_port.rsplit_once(':');
+    is_protocol(protocol)
+        && host_and_port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kubernetes_sets_is_known_by_name_and_value() {
+    fn service_variables_are_recognized_by_name_and_value() {
         for (name, value) in [
             ("INSULA_SERVICE_HOST", "10.96.0.7"),
             ("INSULA_SERVICE_HOST", "fd00::7"),
@@ -67,7 +69,7 @@ mod tests {
             ("INSULA_API_SERVICE_HOST", "10.96.0.8"),
             ("INSULA_API_PORT_53_UDP_ADDR", "10.96.0.8"),
         ] {
-            assert!(is_of_a_service(name, value), "{name}={value}");
+            assert!(is_service_variable(name, value), "{name}={value}");
         }
         for (name, value) in [
             ("INSULA_PORT", "8080"),
@@ -79,7 +81,7 @@ mod tests {
             ("INSULA_SERVICE", "10.96.0.7"),
             ("INSULA_BINT", "10.96.0.7:8080"),
         ] {
-            assert!(!is_of_a_service(name, value), "{name}={value}");
+            assert!(!is_service_variable(name, value), "{name}={value}");
         }
     }
 }

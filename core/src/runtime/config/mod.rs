@@ -153,7 +153,7 @@ impl Config {
     /// The database's URL; by default SQLite in the data folder.
     pub fn database_url(&self) -> String {
         match &self.database_url {
-            Some(url) => ca_bundle::trusting(url.expose().clone(), self.ca.as_ref()),
+            Some(url) => ca_bundle::add_to_url(url.expose().clone(), self.ca.as_ref()),
             None => DatabaseUrl::of_file(&self.data_dir.join("insula.db")),
         }
     }
@@ -161,7 +161,7 @@ impl Config {
     /// The URL that migrations use.
     pub fn migration_url(&self) -> String {
         match &self.migration_database_url {
-            Some(url) => ca_bundle::trusting(url.expose().clone(), self.ca.as_ref()),
+            Some(url) => ca_bundle::add_to_url(url.expose().clone(), self.ca.as_ref()),
             None => self.database_url(),
         }
     }
@@ -226,7 +226,10 @@ impl Config {
         }
         if self.is_production() {
             match &self.secret_key {
-                None => faults.push(format!("INSULA_SECRET_KEY: required in production; {MAKE_A_KEY}")),
+                None => {
+                    faults
+                        .push(format!("INSULA_SECRET_KEY: required in production; {HOW_TO_GENERATE_A_KEY}"));
+                }
                 Some(key) => faults.extend(weakness("INSULA_SECRET_KEY", key.expose())),
             }
             let previous = self.secret_key_previous.as_ref();
@@ -253,7 +256,7 @@ impl Config {
     }
 }
 
-const MAKE_A_KEY: &str = "generate one with `openssl rand -base64 48`";
+const HOW_TO_GENERATE_A_KEY: &str = "generate one with `openssl rand -base64 48`";
 
 /// Why production refuses a master key, or `None` if it is accepted.
 fn weakness(name: &str, key: &str) -> Option<String> {
@@ -262,7 +265,7 @@ fn weakness(name: &str, key: &str) -> Option<String> {
         () if is_guessable(key) => "guessable",
         () => return None,
     };
-    Some(format!("{name}: {fault}; {MAKE_A_KEY}"))
+    Some(format!("{name}: {fault}; {HOW_TO_GENERATE_A_KEY}"))
 }
 
 /// Does the key have few different characters, or contain a word that examples use?

@@ -1,8 +1,8 @@
-//! Whether the address of the installation is one, and whether cookies for a domain reach it.
+//! Validates the public URL, and that cookies for a domain reach its host.
 
 use url::{Host, Url};
 
-/// What is wrong with `INSULA_PUBLIC_URL` and `INSULA_COOKIE_DOMAIN`, one line each.
+/// The errors of `INSULA_PUBLIC_URL` and `INSULA_COOKIE_DOMAIN`, one line each.
 pub(super) fn faults(public_url: Option<&str>, cookie_domain: Option<&str>) -> Vec<String> {
     let host = match public_url.map(host) {
         Some(Err(fault)) => return vec![fault],
@@ -26,7 +26,8 @@ fn host(text: &str) -> Result<Host, String> {
     url.host().map(|host| host.to_owned()).filter(|_| is_plain).ok_or_else(fault)
 }
 
-/// Browsers keep a cookie only for the host that sets it and for the domains above it (RFC 6265 §5.3), never for an address.
+/// Browsers store a cookie only for the host that sets it and for its parent domains (RFC 6265 §5.3), never for an IP
+/// address.
 fn domain_fault(domain: &str, host: Option<&Host>) -> Option<String> {
     let expected = |what: &str| Some(format!("INSULA_COOKIE_DOMAIN: {what}"));
     let name = domain.strip_prefix('.').unwrap_or(domain).to_lowercase();
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_named() {
+    fn an_invalid_public_url_is_reported() {
         for url in
             ["https://insula.example", "https://insula.example/app/", "http://[::1]:8080", "http://localhost"]
         {

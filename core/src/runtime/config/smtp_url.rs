@@ -1,40 +1,40 @@
-//! Where mail is handed over.
+//! The URL of the mail server.
 
 use std::net::IpAddr;
 
 use super::value::Value;
 use crate::base::crypto::Secret;
 
-/// A mail server, and how to speak with it. Holds a password.
+/// A mail server and how to connect to it. It may contain a password.
 #[derive(Clone)]
 pub struct SmtpUrl {
-    /// Its name, or its address without brackets.
+    /// Host name, or IP address without brackets.
     pub host: String,
-    /// Its port.
+    /// TCP port.
     pub port: u16,
-    /// How what is said is hidden from others.
+    /// When TLS begins.
     pub tls: SmtpTls,
-    /// User and password, where it asks for them.
+    /// User and password; `None` if the server needs none.
     pub login: Option<(String, Secret<String>)>,
 }
 
 /// When TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpTls {
-    /// At once, as `smtps://` says (RFC 8314 §3.3).
+    /// Immediately, as `smtps://` requests (RFC 8314 §3.3).
     Implicit,
-    /// By STARTTLS; a server that does not offer it gets no mail (RFC 3207).
+    /// With STARTTLS. A server that does not offer it gets no e-mail (RFC 3207).
     Required,
-    /// By STARTTLS where the server offers it.
+    /// With STARTTLS, if the server offers it.
     Opportunistic,
-    /// Never.
+    /// Never: the connection is not encrypted.
     None,
 }
 
 const EXPECTED: &str = "a URL such as smtps://user:password@mail.example:465 or smtp://mail.example:587?tls=required (or opportunistic, none), with special characters in user and password percent-encoded, such as %40 for @ and %2F for /";
 
 impl SmtpUrl {
-    /// Is the server on this machine? Then nobody is between.
+    /// Is the server on this machine? Then nobody can intercept the connection.
     pub fn is_local(&self) -> bool {
         let is_loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         self.host.eq_ignore_ascii_case("localhost") || is_loopback(&self.host)
@@ -49,11 +49,11 @@ impl SmtpUrl {
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let (login, place) = match authority.rsplit_once('@') {
-            Some((login, place)) => (Some(read_login(login)?), place),
+        let (login, host_and_port) = match authority.rsplit_once('@') {
+            Some((login, host_and_port)) => (Some(parse_login(login)?), host_and_port),
             None => (None, authority),
         };
-        let (host, port) = read_place(place)?;
+        let (host, port) = parse_host_and_port(host_and_port)?;
         let mut server = Self { host, port: port.unwrap_or_default(), tls: SmtpTls::Implicit, login };
         server.tls = match (is_implicit, query) {
             (true, "") => SmtpTls::Implicit,
@@ -80,13 +80,13 @@ impl Value for SmtpUrl {
     }
 }
 
-fn read_login(text: &str) -> Option<(String, Secret<String>)> {
+fn parse_login(text: &str) -> Option<(String, Secret<String>)> {
     let (user, password) = text.split_once(':')?;
     let (user, password) = (decoded(user)?, decoded(password)?);
     (!user.is_empty()).then_some((user, Secret::new(password)))
 }
 
-fn read_place(text: &str) -> Option<(String, Option<u16>)> {
+fn parse_host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
@@ -104,7 +104,7 @@ fn read_place(text: &str) -> Option<(String, Option<u16>)> {
     (!host.is_empty() && host.bytes().all(allowed)).then(|| (host.to_owned(), port))
 }
 
-/// Percent-decoded (RFC 3986 §2.1). No control character: SMTP ends commands by them.
+/// Percent-decoded (RFC 3986 §2.1). Control characters are refused, because SMTP ends commands with them.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_spoken_with_by_tls_unless_it_is_on_this_machine() {
+    fn tls_is_required_unless_the_server_is_on_this_machine() {
         for (text, host, port, tls) in [
             ("smtps://mail.example", "mail.example", 465, SmtpTls::Implicit),
             ("smtps://mail.example:10465/", "mail.example", 10465, SmtpTls::Implicit),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_is_refused() {
+    fn invalid_servers_are_refused() {
         for bad in [
             "mail.example",
             "http://mail.example",

@@ -115,15 +115,15 @@ impl Sources {
 /// The settings in the environment. Other variables are ignored, and so are those that Kubernetes sets for services.
 fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     let variables = std::env::vars_os();
     for (name, value) in variables {
         let Ok(name) = name.into_string() else { continue };
         let is_ours =
-            name.starts_with("INSULA_") || USUAL.contains(&name.strip_suffix("_FILE").unwrap_or(&name));
+            name.starts_with("INSULA_") || UNPREFIXED.contains(&name.strip_suffix("_FILE").unwrap_or(&name));
         match value.into_string() {
             _ if !is_ours => {}
-            Ok(value) if kubernetes::is_of_a_service(&name, &value) => {}
+            Ok(value) if kubernetes::is_service_variable(&name, &value) => {}
             Ok(value) => drop(values.insert(name, value)),
             Err(_) => faults.push(format!("{name}: not UTF-8")),
         }
@@ -134,8 +134,8 @@ fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     }
 }
 
-/// Settings that use the common names of other programs.
-const USUAL: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "NO_COLOR"];
+/// Settings with the common names of other programs, without the prefix `INSULA_`.
+const UNPREFIXED: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "NO_COLOR"];
 
 fn suggestion(name: &str, known: &[Setting]) -> String {
     let nearest =
@@ -155,7 +155,7 @@ fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
     })?;
     let entry = |(key, value): (String, toml::Value)| {
         let upper = key.to_uppercase();
-        let name = if USUAL.contains(&upper.as_str()) { upper } else { format!("INSULA_{upper}") };
+        let name = if UNPREFIXED.contains(&upper.as_str()) { upper } else { format!("INSULA_{upper}") };
         match value {
             toml::Value::String(text) => Ok((name, text)),
             toml::Value::Table(_) | toml::Value::Array(_) => {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_source_wins_and_is_named() {
+    fn the_source_with_the_highest_precedence_wins() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, "from a file\n").unwrap();
@@ -192,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_and_a_file_of_one_name_are_refused() {
+    fn a_value_and_a_file_of_the_same_setting_are_refused() {
         let known = [Setting { name: "INSULA_KEY", default: "", about: "", secret: true }];
         let sources = Sources(vec![source("environment", &[("INSULA_KEY", "a"), ("INSULA_KEY_FILE", "b")])]);
         assert_eq!(sources.faults(&known), ["INSULA_KEY: set both as a value and as INSULA_KEY_FILE"]);
     }
 
     #[test]
-    fn a_file_is_toml_with_short_names() {
+    fn a_configuration_file_is_toml_without_the_prefix() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("insula.toml");
         fs::write(&path, "bind = \"0.0.0.0:80\"\ndatabase_url = \"sqlite://x\"\nmax_connections = 5\n")

@@ -5,7 +5,7 @@ fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
 }
 
 #[test]
-fn the_defaults_run_the_product() {
+fn the_defaults_are_valid() {
     let config = config(&[]).unwrap();
     assert_eq!(config.database_url(), "sqlite://data/insula.db");
     assert!(config.migrates_on_start() && !config.requires_separate_database_login());
@@ -13,7 +13,7 @@ fn the_defaults_run_the_product() {
 }
 
 #[test]
-fn production_refuses_what_is_insecure_one_line_each() {
+fn production_refuses_insecure_settings_with_one_line_each() {
     let good = "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV";
     let faults = |key: &str, url: &str| {
         let settings =
@@ -30,8 +30,8 @@ fn production_refuses_what_is_insecure_one_line_each() {
     let error = config(&previous).unwrap().refuse_insecure().unwrap_err();
     assert!(error.0.len() == 1 && error.0[0].starts_with("INSULA_SECRET_KEY_PREVIOUS:"), "{error}");
     assert_eq!(faults("", ""), 2);
-    let patient = [("INSULA_SESSION_CACHE_TTL", "1.5"), ("INSULA_ENVIRONMENT", "production")];
-    let refused = config(&patient).unwrap().refuse_insecure().err().unwrap().to_string();
+    let long_cache = [("INSULA_SESSION_CACHE_TTL", "1.5"), ("INSULA_ENVIRONMENT", "production")];
+    let refused = config(&long_cache).unwrap().refuse_insecure().err().unwrap().to_string();
     assert!(refused.contains("INSULA_SESSION_CACHE_TTL"), "{refused}");
     assert_eq!(faults("short", "http://insula.example"), 2);
     assert_eq!(faults(&"a".repeat(40), "https://insula.example"), 1);
@@ -39,7 +39,7 @@ fn production_refuses_what_is_insecure_one_line_each() {
 }
 
 #[test]
-fn nobody_may_ask_for_short_passwords() {
+fn the_minimum_password_length_has_bounds() {
     let shortest =
         |text| config(&[("INSULA_PASSWORD_MIN_LENGTH", text)]).map(|config| config.password_min_length.0);
     assert_eq!((shortest("8").ok(), shortest("64").ok()), (Some(8), Some(64)));
@@ -47,7 +47,7 @@ fn nobody_may_ask_for_short_passwords() {
 }
 
 #[test]
-fn cheap_hashes_are_for_development() {
+fn production_refuses_cheap_password_hashes() {
     let memory = |text| config(&[("INSULA_PASSWORD_MEMORY", text)]).map(|config| config.password_memory.0);
     assert_eq!((memory("8").ok(), memory("65536").ok()), (Some(8), Some(65_536)));
     assert!(["7", "65537", "0", "-8", "much"].iter().all(|text| memory(text).is_err()));
@@ -61,7 +61,7 @@ fn cheap_hashes_are_for_development() {
 }
 
 #[test]
-fn accounts_are_hidden_where_mail_can_tell_their_owners() {
+fn existing_accounts_are_hidden_only_if_e_mail_is_sent() {
     let hides = |settings: &[(&str, &str)]| {
         let config = config(settings).unwrap();
         config.refuse_insecure().map(|()| config.hides_existing_accounts()).map_err(|error| error.0.len())
@@ -85,26 +85,26 @@ fn accounts_are_hidden_where_mail_can_tell_their_owners() {
 }
 
 #[test]
-fn mail_leaves_by_a_server_or_a_folder_and_is_kept_in_development_alone() {
-    let of = |settings: &[(&str, &str)]| {
+fn e_mail_goes_to_a_server_or_a_folder_and_is_captured_in_development_only() {
+    let mail = |settings: &[(&str, &str)]| {
         let config = config(settings).unwrap();
         (config.sends_mail(), config.keeps_mail())
     };
-    assert_eq!(of(&[]), (false, true));
-    assert_eq!(of(&[("INSULA_SMTP_URL", "smtp://localhost")]), (true, false));
-    assert_eq!(of(&[("INSULA_MAIL_FOLDER", "mails")]), (true, false));
-    assert_eq!(of(&[("INSULA_ENVIRONMENT", "production")]), (false, false));
+    assert_eq!(mail(&[]), (false, true));
+    assert_eq!(mail(&[("INSULA_SMTP_URL", "smtp://localhost")]), (true, false));
+    assert_eq!(mail(&[("INSULA_MAIL_FOLDER", "mails")]), (true, false));
+    assert_eq!(mail(&[("INSULA_ENVIRONMENT", "production")]), (false, false));
 }
 
 #[test]
-fn a_wrong_mail_server_is_told_of_without_its_password() {
+fn the_error_about_a_mail_server_does_not_contain_its_password() {
     let fault = config(&[("INSULA_SMTP_URL", "smtp://user:hunter2@mail.example?tls=no")]);
     let fault = fault.err().unwrap().to_string();
     assert!(fault.starts_with("INSULA_SMTP_URL: expected ") && !fault.contains("hunter2"), "{fault}");
 }
 
 #[test]
-fn every_fault_is_reported_with_its_name() {
+fn every_error_names_its_setting() {
     let error = config(&[
         ("INSULA_BIND", "nowhere"),
         ("INSULA_ACCESS_TOKEN_TTL", "soon"),

@@ -1,4 +1,4 @@
-//! How a setting's text becomes a value.
+//! Parses the texts of settings.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -12,24 +12,24 @@ use crate::base::{crypto::Secret, rate::Rate};
 
 /// A type that a setting can have.
 pub(super) trait Value: Sized {
-    /// Must it never be shown?
+    /// Is the value secret, so that it is never shown?
     const SECRET: bool = false;
 
-    /// The value, or what was expected instead.
+    /// Parses a value. The error says what was expected.
     fn parse(text: &str) -> Result<Self, &'static str>;
 }
 
-/// Where the program runs.
+/// The environment in which the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
-    /// On somebody's desk.
+    /// For developers: permissive settings and coloured logs.
     Development,
-    /// For real users.
+    /// For real users: insecure settings are refused.
     Production,
 }
 
 impl Environment {
-    /// As it is configured.
+    /// The value of the setting.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Development => "development",
@@ -48,14 +48,14 @@ impl Value for Environment {
     }
 }
 
-/// How much the pages may do in a browser (CSP Level 3).
+/// How strict the Content-Security-Policy of pages is (CSP Level 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CspMode {
-    /// Only what they need.
+    /// Only what the pages need.
     Strict,
-    /// Also styles in line, and images, fonts and requests elsewhere by https; never a script of another origin.
+    /// Also inline styles, and images, fonts and requests from elsewhere over https; never a script of another origin.
     Relaxed,
-    /// Nothing is said of it: whatever stands in front says its own.
+    /// No header, for a reverse proxy that sets its own.
     Disabled,
 }
 
@@ -70,7 +70,7 @@ impl Value for CspMode {
     }
 }
 
-/// Origins, as a browser spells them in `Origin` (RFC 6454 §6.2).
+/// Origins, spelled as in the header `Origin` of browsers (RFC 6454 §6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginList(pub Vec<String>);
 
@@ -90,12 +90,12 @@ impl Value for OriginList {
     }
 }
 
-/// Networks, as `203.0.113.0/24`, `2001:db8::/32` or a single address.
+/// Networks, as `203.0.113.0/24`, `2001:db8::/32` or a single IP address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Networks(pub Vec<IpNet>);
 
 impl Networks {
-    /// Is the address in one of them?
+    /// Is the IP address in one of the networks?
     pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -142,7 +142,7 @@ impl Value for usize {
     }
 }
 
-/// Fewest characters of a new password.
+/// Minimum length of a new password, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordLength(pub usize);
 
@@ -152,12 +152,12 @@ impl Value for PasswordLength {
     }
 }
 
-/// The memory of a password's hash, in KiB: what Argon2 needs at least, and no more than what is still verified.
+/// Memory of a password hash, in KiB: at least what Argon2 needs, and at most what is still verified.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordMemory(pub u32);
 
 impl PasswordMemory {
-    /// The least that production takes, which OWASP's Password Storage Cheat Sheet asks for with two passes.
+    /// The minimum in production, which OWASP's Password Storage Cheat Sheet recommends with two passes.
     pub const SAFE: u32 = 19_456;
 }
 
@@ -170,7 +170,7 @@ impl Value for PasswordMemory {
 
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        /// Ten years: what is added to an instant must still be one.
+        /// Ten years. The sum of an instant and a duration must be a valid instant.
         const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
         let duration = text.parse().ok().and_then(|seconds| Self::try_from_secs_f64(seconds).ok());
         duration.filter(|duration| *duration <= LONGEST).ok_or("a number of seconds, at most ten years")
@@ -237,7 +237,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn networks_are_read_as_they_are_shown(networks in networks(), spaces in " {0,2}") {
+        fn displayed_networks_parse_to_themselves(networks in networks(), spaces in " {0,2}") {
             let shown: Vec<_> = networks.iter().map(ToString::to_string).collect();
             let read = <Networks as Value>::parse(&shown.join(&format!("{spaces},{spaces}"))).unwrap();
             prop_assert!(networks.iter().all(|network| read.contain(network.addr())));
@@ -245,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn an_address_is_the_network_of_itself(bits in any::<u128>(), other in any::<u128>()) {
+        fn an_ip_address_is_a_network_with_one_address(bits in any::<u128>(), other in any::<u128>()) {
             let address = |bits| IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical();
             let read = <Networks as Value>::parse(&address(bits).to_string()).unwrap();
             prop_assert!(read.contain(address(bits)));
@@ -253,7 +253,7 @@ mod tests {
         }
 
         #[test]
-        fn no_other_text_is_a_network(text in prop_oneof![any::<String>(), "[0-9a-f.:/, ]{0,24}"]) {
+        fn a_parsed_network_displays_and_parses_to_itself(text in prop_oneof![any::<String>(), "[0-9a-f.:/, ]{0,24}"]) {
             if let Ok(Networks(read)) = <Networks as Value>::parse(&text) {
                 let shown: Vec<_> = read.iter().map(ToString::to_string).collect();
                 prop_assert_eq!(<Networks as Value>::parse(&shown.join(",")), Ok(Networks(read)));

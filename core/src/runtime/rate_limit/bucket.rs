@@ -11,53 +11,53 @@ use governor::{
 use super::store::Store;
 use crate::base::rate::Rate;
 
-/// What came of taking a token.
+/// The result of taking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Taken {
-    /// How many are left.
+pub(super) struct TakeResult {
+    /// The number of tokens left.
     pub(super) remaining: u32,
-    /// How long until the bucket is full.
+    /// The time until the bucket is full.
     pub(super) reset: Duration,
-    /// How long until there is one, where there was none.
+    /// The time until the next token; `None` if there was one.
     pub(super) wait: Option<Duration>,
 }
 
 pub(super) struct Buckets {
-    quota: Rate,
+    rate: Rate,
     limiter: Limiter,
 }
 
 type Limiter = RateLimiter<String, Store, DefaultClock, StateInformationMiddleware>;
 
 impl Buckets {
-    pub(super) fn new(quota: Rate) -> Self {
-        let count = NonZeroU32::new(quota.count).unwrap_or(NonZeroU32::MIN);
-        let filled = governor::Quota::with_period(quota.interval());
-        let filled = filled.unwrap_or(governor::Quota::per_second(NonZeroU32::MIN)).allow_burst(count);
-        let limiter = Limiter::new(filled, Store::default(), DefaultClock::default());
-        Self { quota, limiter }
+    pub(super) fn new(rate: Rate) -> Self {
+        let count = NonZeroU32::new(rate.count).unwrap_or(NonZeroU32::MIN);
+        let gcra = governor::Quota::with_period(rate.interval());
+        let gcra = gcra.unwrap_or(governor::Quota::per_second(NonZeroU32::MIN)).allow_burst(count);
+        let limiter = Limiter::new(gcra, Store::default(), DefaultClock::default());
+        Self { rate, limiter }
     }
 
-    pub(super) fn take(&self, key: &str) -> Taken {
+    pub(super) fn take(&self, key: &str) -> TakeResult {
         match self.limiter.check_key(&key.to_owned()) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
-                Taken { remaining, reset: self.reset(remaining), wait: None }
+                TakeResult { remaining, reset: self.reset(remaining), wait: None }
             }
             Err(refused) => {
                 let wait = wait(&refused, &self.limiter);
-                Taken { remaining: 0, reset: self.reset(0), wait: Some(wait) }
+                TakeResult { remaining: 0, reset: self.reset(0), wait: Some(wait) }
             }
         }
     }
 
-    /// How long until a bucket that holds so many is full.
+    /// The time until a bucket with this many tokens is full.
     fn reset(&self, remaining: u32) -> Duration {
-        self.quota.interval() * self.quota.count.saturating_sub(remaining)
+        self.rate.interval() * self.rate.count.saturating_sub(remaining)
     }
 
-    /// Forgets those that are full.
-    pub(super) fn tidy(&self) {
+    /// Removes the buckets that are full.
+    pub(super) fn evict_idle(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
     }

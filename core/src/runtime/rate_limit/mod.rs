@@ -1,9 +1,9 @@
-//! How often something may be asked for: one table of classes, counted in this process first and, where processes must agree,
-//! in Redis.
+//! Rate limits: one table of classes, counted in this process first and in Redis for the classes that all processes
+//! share.
 //!
-//! A bucket holds as many tokens as its quota says and is filled evenly (GCRA): whoever waits gets one after the other, and
-//! nobody gets twice the quota around the turn of a minute. Where Redis is away each process allows its own part; none ever
-//! allows everything.
+//! A bucket holds as many tokens as its rate allows and is refilled evenly (GCRA). Clients that wait get one token
+//! after the other, and no client gets twice the rate around the turn of a minute. If Redis is unavailable, each
+//! process applies its own share of the rate; the limits are never off.
 
 mod bucket;
 mod login_throttle;
@@ -38,18 +38,18 @@ macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:
         /// Every class.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-        /// As headers, the document and Redis spell it.
+        /// The name in headers, the OpenAPI document and Redis.
         pub const fn as_str(self) -> &'static str {
             match self { $(Self::$name => $text),+ }
         }
 
-        /// Do all processes count together?
+        /// Do all processes share the counters?
         const fn is_shared(self) -> bool {
             match self { $(Self::$name => $shared),+ }
         }
 
-        /// What the settings allow.
-        fn quota(self, config: &Config) -> Rate {
+        /// The rate in the settings.
+        fn rate(self, config: &Config) -> Rate {
             match self { $(Self::$name => config.$setting),+ }
         }
     }
@@ -57,7 +57,7 @@ macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:
 
 // Docs say what is counted; the settings say how many.
 classes! {
-    /// Everything from one address.
+    /// All requests from one IP address.
     Address = "address", false, limit_address;
     /// Log-ins from one IP address.
     LogIn = "log_in", true, limit_log_in;
@@ -65,21 +65,21 @@ classes! {
     Register = "register", true, limit_register;
     /// Refreshes of one session.
     Refresh = "refresh", true, limit_refresh;
-    /// Mails that somebody asks for without being signed in, from one address.
+    /// Requests for e-mailed links without login, from one IP address.
     Reset = "reset", true, limit_reset;
-    /// Mails of that kind to one mailbox.
+    /// Requests for e-mailed links to one e-mail address.
     Mailbox = "mailbox", true, limit_mailbox;
-    /// Uses of mailed links, from one address.
+    /// Uses of e-mailed links, from one IP address.
     EmailLinks = "email_links", true, limit_email_links;
-    /// Reads of one person.
+    /// Read requests of one user.
     Read = "read", false, limit_read;
-    /// Writes of one person.
+    /// Write requests of one user.
     Write = "write", false, limit_write;
     /// Invitations of one organization.
     Invitations = "invitations", true, limit_invitations;
-    /// Invitations of one person, wherever they invite.
+    /// Invitations sent by one user, in all organizations together.
     Inviter = "inviter", true, limit_inviter;
-    /// The same, of a person whose account is new.
+    /// Invitations sent by one user whose account is new.
     NewInviter = "new_inviter", true, limit_new_inviter;
     /// Bulk requests of one organization.
     Bulk = "bulk", true, limit_bulk;
@@ -87,24 +87,24 @@ classes! {
     Export = "export", true, limit_export;
     /// Platform administration requests of one superuser.
     Admin = "admin", false, limit_admin;
-    /// Mails that are sent for one organization.
+    /// E-mails sent for one organization.
     OrganizationEmails = "organization_emails", true, limit_organization_emails;
-    /// Mails that are sent to one mailbox.
+    /// E-mails sent to one e-mail address.
     RecipientEmails = "recipient_emails", true, limit_recipient_emails;
 }
 
-/// What came of asking.
+/// The state of a limit after a token was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateStatus {
-    /// What was counted.
+    /// The class of the limit.
     pub class: RateClass,
-    /// How many there may be.
-    pub quota: Rate,
-    /// How many more there may be at once.
+    /// The rate of the class.
+    pub rate: Rate,
+    /// The number of tokens left.
     pub remaining: u32,
-    /// After this long there may be as many as the quota says again.
+    /// The time until the bucket is full.
     pub reset: Duration,
-    /// `None`: go on. Otherwise: not before this long.
+    /// `None` if the request is allowed; otherwise, how long to wait.
     pub wait: Option<Duration>,
 }
 
@@ -117,58 +117,59 @@ pub struct RateLimiter {
 
 struct Limit {
     class: RateClass,
-    quota: Rate,
-    /// As much as the quota says: a cheap no, before anybody else is asked.
-    whole: Buckets,
-    /// This process's part of it, where nobody else can be asked.
-    part: Buckets,
+    rate: Rate,
+    /// The full rate. It refuses cheaply, before Redis is asked.
+    full_rate: Buckets,
+    /// The share of this process, for when Redis is unavailable.
+    local_share: Buckets,
 }
 
 impl RateLimiter {
-    /// As the settings say. `counters`: where processes count together.
+    /// Limits for these settings. `counters`: the counters that all processes share.
     pub fn new(config: &Config, counters: Option<RedisRateLimiter>) -> Self {
         let limit = |class: RateClass| {
-            let quota = class.quota(config);
-            let part = quota.share_of(config.replicas);
-            Limit { class, quota, whole: Buckets::new(quota), part: Buckets::new(part) }
+            let rate = class.rate(config);
+            let share = rate.share_of(config.replicas);
+            Limit { class, rate, full_rate: Buckets::new(rate), local_share: Buckets::new(share) }
         };
         Self { classes: RateClass::ALL.iter().copied().map(limit).collect(), counters }
     }
 
-    /// Takes a token out of the bucket `key` of the class.
+    /// Takes a token from the bucket `key` of the class.
     pub async fn take(&self, class: RateClass, key: &str) -> RateStatus {
-        // The table has every class, in its order.
+        // The table contains every class, in the order of the enum.
         let limit = &self.classes[class as usize];
-        let verdict = |taken: bucket::Taken| RateStatus {
+        let status = |taken: bucket::TakeResult| RateStatus {
             class: limit.class,
-            quota: limit.quota,
+            rate: limit.rate,
             remaining: taken.remaining,
             reset: taken.reset,
             wait: taken.wait,
         };
         let Some(counters) = self.counters.as_ref().filter(|_| class.is_shared()) else {
-            return verdict(limit.part.take(key));
+            return status(limit.local_share.take(key));
         };
-        let here = limit.whole.take(key);
-        if here.wait.is_some() {
-            return verdict(here);
+        let local = limit.full_rate.take(key);
+        if local.wait.is_some() {
+            return status(local);
         }
-        match counters.take(class.as_str(), key, limit.quota.interval(), limit.quota.count).await {
-            Some(taken) => verdict(taken.into()),
-            None => verdict(limit.part.take(key)),
+        match counters.take(class.as_str(), key, limit.rate.interval(), limit.rate.count).await {
+            Some(taken) => status(taken.into()),
+            None => status(limit.local_share.take(key)),
         }
     }
 
-    /// Forgets buckets that are full again.
+    /// Removes the buckets that are full again.
     pub fn evict_idle(&self) {
         for limit in self.classes.iter() {
-            limit.whole.tidy();
-            limit.part.tidy();
+            limit.full_rate.evict_idle();
+            limit.local_share.evict_idle();
         }
     }
 }
 
-/// Whom an address stands for: itself, or of an IPv6 one its /64, which is what one customer is given (RFC 6177 §2).
+/// The network that an IP address is counted as: the address itself, or the /64 of an IPv6 address, which is what one
+/// customer gets (RFC 6177 §2).
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !0 << 64).into(),
@@ -176,8 +177,8 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl From<RedisRateReply> for bucket::Taken {
-    fn from(counted: RedisRateReply) -> Self {
-        Self { remaining: counted.remaining, reset: counted.reset, wait: counted.wait }
+impl From<RedisRateReply> for bucket::TakeResult {
+    fn from(reply: RedisRateReply) -> Self {
+        Self { remaining: reply.remaining, reset: reply.reset, wait: reply.wait }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the buckets of one class are: one for each key, and, when there are too many keys, some that the others share.
+//! Stores the buckets of one class: one for each key, or a shared one when there are too many keys.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -10,11 +10,11 @@ use governor::{
     },
 };
 
-/// Most keys that have a bucket of their own. Threads that add the last one at the same time may all do so.
-pub(super) const MOST: usize = 100_000;
+/// Maximum number of keys with their own bucket. Threads that add the last one at the same time may exceed it.
+pub(super) const MAX_KEYS: usize = 100_000;
 
-/// How many buckets the keys that come later share. Clients cannot tell which one is theirs. An attacker with many addresses may
-/// empty them all, and gains little: clients that came before are not affected.
+/// Number of buckets that the later keys share. Clients cannot find out which one they use. An attacker with many IP
+/// addresses can empty them all, but clients that came before are not affected.
 pub(super) const SHARED: usize = 1_024;
 
 pub(super) struct Store {
@@ -37,16 +37,16 @@ impl StateStore for Store {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        if self.own.contains_key(key) || self.own.len() < MOST {
+        if self.own.contains_key(key) || self.own.len() < MAX_KEYS {
             return self.own.measure_and_replace(key, f);
         }
-        // Smaller than `SHARED`, so it fits, and is an index.
+        // Less than `SHARED`, so it fits and is a valid index.
         let at = usize::try_from(self.hasher.hash_one(key) % SHARED as u64).unwrap_or_default();
         self.shared[at].measure_and_replace(&NotKeyed::NonKey, f)
     }
 }
 
-/// The shared ones stay: their number does not grow.
+/// Shared buckets are kept, because their number does not grow.
 impl ShrinkableKeyedStateStore<String> for Store {
     fn retain_recent(&self, drop_below: Nanos) {
         self.own.retain_recent(drop_below);

@@ -1,8 +1,8 @@
-//! What operators count: OpenTelemetry instruments, shown as Prometheus text on the ops port.
+//! Metrics: OpenTelemetry instruments, shown as Prometheus text on the ops port.
 //!
-//! Every instrument stands in one table, and a function beside it is the only way to record it. A label has few values:
-//! routes, queues, names of this program's own; never an id of a person or an organization, nor what a client sent.
-//! Before [`init`], as in commands that serve nothing, recording does nothing.
+//! Every instrument is in one table, and only the functions of this file record them. A label has few values: routes,
+//! queues and names in this program. It is never the id of a user or organization, or a text that a client sent. Before
+//! [`init`], as in commands that serve nothing, recording does nothing.
 
 use std::{borrow::Cow, sync::OnceLock};
 
@@ -13,19 +13,19 @@ use opentelemetry::{
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
-/// Upper bounds in seconds, as OpenTelemetry advises for HTTP servers.
-const OF_REQUESTS: &[f64] =
+/// Upper bounds in seconds, as OpenTelemetry recommends for HTTP servers.
+const REQUEST_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// Upper bounds in seconds of what nobody waits for.
-const OF_SCHEDULES: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+/// Upper bounds in seconds for background work.
+const SCHEDULE_BUCKETS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
 
 static METRICS: OnceLock<Metrics> = OnceLock::new();
 
 struct Metrics {
     registry: Registry,
     instruments: Instruments,
-    /// The instruments are worth what it is.
+    /// Keeps the instruments alive.
     _provider: SdkMeterProvider,
 }
 
@@ -52,11 +52,11 @@ macro_rules! instruments { ($($field:ident: $kind:ident$(($bounds:ident))? = $na
     (@new $meter:ident histogram $name:literal) => { $meter.f64_histogram($name) };
 }
 
-// docs/operations.md explains them to operators.
+// Document new instruments in docs/operations.md.
 instruments! {
-    requests: histogram(OF_REQUESTS) = "http.server.request.duration", "s", "Duration of HTTP requests";
+    requests: histogram(REQUEST_BUCKETS) = "http.server.request.duration", "s", "Duration of HTTP requests";
     shed: counter = "insula.requests.shed", "{request}", "Requests refused because too many were in progress";
-    jobs: histogram(OF_REQUESTS) = "messaging.process.duration", "s", "Duration of job attempts";
+    jobs: histogram(REQUEST_BUCKETS) = "messaging.process.duration", "s", "Duration of job attempts";
     retries: counter = "insula.jobs.retries", "{attempt}", "Failed job attempts that will be retried";
     dead: counter = "insula.jobs.dead", "{job}", "Jobs that failed permanently";
     lease_expired: counter = "insula.jobs.lease_expired", "{job}", "Jobs whose lease expired because their worker stopped responding";
@@ -66,14 +66,14 @@ instruments! {
     sealed: counter = "insula.audit.sealed", "{event}", "Audit events sealed by this process";
     unsealed: gauge = "insula.audit.flush.lag", "s", "Age of the oldest audit event that is not sealed yet";
     runs: counter = "insula.schedule.runs", "{run}", "Runs of scheduled tasks by this process";
-    durations: histogram(OF_SCHEDULES) = "insula.schedule.duration", "s", "Duration of scheduled tasks";
+    durations: histogram(SCHEDULE_BUCKETS) = "insula.schedule.duration", "s", "Duration of scheduled tasks";
     rows: counter = "insula.schedule.rows", "{row}", "Rows removed by scheduled tasks";
 }
 
-/// Begins to count. Calling it again changes nothing.
+/// Starts recording. Further calls do nothing.
 ///
 /// # Errors
-/// What the exporter says; the process can do its work without.
+/// The error of the exporter; the process can run without metrics.
 pub fn init() -> Result<(), String> {
     if METRICS.get().is_some() {
         return Ok(());
@@ -82,7 +82,7 @@ pub fn init() -> Result<(), String> {
     let exporter =
         opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false);
     let exporter = exporter.build().map_err(|error| format!("cannot initialize metrics: {error}"))?;
-    // Nothing of it is read from the environment: only `config` does that.
+    // `Resource::builder` would read the environment, which only `config` may do.
     let service = Resource::builder_empty()
         .with_service_name("insula")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
@@ -92,7 +92,7 @@ pub fn init() -> Result<(), String> {
     Ok(())
 }
 
-/// Everything counted so far, in Prometheus' text format 0.0.4; empty before [`init`].
+/// All metrics in Prometheus' text format 0.0.4; empty before [`init`].
 pub fn render() -> String {
     let Some(metrics) = METRICS.get() else { return String::new() };
     TextEncoder::new().encode_to_string(&metrics.registry.gather()).unwrap_or_else(|error| {
@@ -109,7 +109,8 @@ fn label(key: &'static str, value: impl Into<Cow<'static, str>>) -> KeyValue {
     KeyValue::new(key, value.into())
 }
 
-/// A request was answered after `seconds`. `route`: its template, `None` when there is none; never its path.
+/// Records a request that was answered after `seconds`. `route` is its template, never its path; `None` if no route
+/// matched.
 pub fn request_answered(method: &str, route: Option<&str>, status: u16, seconds: f64) {
     let Some(instruments) = instruments() else { return };
     const METHODS: &[&str] =
@@ -127,25 +128,25 @@ pub fn request_answered(method: &str, route: Option<&str>, status: u16, seconds:
     instruments.requests.record(seconds, &labels);
 }
 
-/// A request was refused because too many were worked on.
+/// Records a request that was refused because too many were in progress.
 pub fn request_shed() {
     if let Some(instruments) = instruments() {
         instruments.shed.add(1, &[]);
     }
 }
 
-/// What came of an attempt at a job.
+/// The outcome of a job attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobOutcome {
-    /// It is done.
+    /// The job is done.
     Done,
-    /// It failed, for this kind of reason, and is tried again.
+    /// The attempt failed for this kind of reason and will be retried.
     Retry(&'static str),
-    /// It is given up, for this kind of reason.
+    /// The job failed permanently, for this kind of reason.
     Dead(&'static str),
 }
 
-/// An attempt at a job of this queue and kind ended after `seconds`.
+/// Records an attempt at a job of this queue and kind, which ended after `seconds`.
 pub fn job_finished(queue: &'static str, kind: &'static str, outcome: JobOutcome, seconds: f64) {
     let Some(instruments) = instruments() else { return };
     let queue = label("messaging.destination.name", queue);
@@ -165,49 +166,49 @@ pub fn job_finished(queue: &'static str, kind: &'static str, outcome: JobOutcome
     instruments.jobs.record(seconds, &labels);
 }
 
-/// So many jobs of a queue were taken back from workers that vanished.
+/// Records jobs of a queue whose lease expired because their worker stopped responding.
 pub fn jobs_lease_expired(queue: &'static str, jobs: u64) {
     if let Some(instruments) = instruments() {
         instruments.lease_expired.add(jobs, &[label("messaging.destination.name", queue)]);
     }
 }
 
-/// So many jobs of a queue are in this state (`pending`, `dead`).
+/// Sets the number of jobs of a queue in this state (`pending`, `dead`).
 pub fn jobs_counted(queue: &'static str, state: &'static str, jobs: u64) {
     if let Some(instruments) = instruments() {
         instruments.depth.record(jobs, &[label("queue", queue), label("state", state)]);
     }
 }
 
-/// For so many seconds the job of a queue has been due that has been due longest; 0: none is.
+/// Sets the age of the oldest due job of a queue, in seconds; 0 if none is due.
 pub fn oldest_job(queue: &'static str, seconds: f64) {
     if let Some(instruments) = instruments() {
         instruments.oldest.record(seconds, &[label("queue", queue)]);
     }
 }
 
-/// So many audit events were sealed.
+/// Records sealed audit events.
 pub fn audit_sealed(events: u64) {
     if let Some(instruments) = instruments() {
         instruments.sealed.add(events, &[]);
     }
 }
 
-/// For so many seconds the audit event has waited that waits longest to be sealed; 0: none does.
+/// Sets the age of the oldest audit event that is not sealed, in seconds; 0 if there is none.
 pub fn oldest_unsealed(seconds: f64) {
     if let Some(instruments) = instruments() {
         instruments.unsealed.record(seconds, &[]);
     }
 }
 
-/// A mail was tried, and this came of it (`sent`, `deferred`, …).
+/// Records an attempt to send an e-mail, with its result (`sent`, `deferred`, …).
 pub fn email(template: &'static str, status: &'static str) {
     if let Some(instruments) = instruments() {
         instruments.emails.add(1, &[label("template", template), label("status", status)]);
     }
 }
 
-/// Periodic work ended after `seconds`; it removed so many rows, also where it failed in the end.
+/// Records a run of periodic work, which ended after `seconds` and removed `rows` rows, even if it failed in the end.
 pub fn schedule_finished(name: &'static str, is_done: bool, rows: u64, seconds: f64) {
     let Some(instruments) = instruments() else { return };
     let (name, outcome) = (label("name", name), if is_done { "done" } else { "failed" });
@@ -221,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_recorded_is_shown_by_the_names_that_dashboards_ask_for() {
+    fn metrics_have_the_names_that_dashboards_use() {
         init().unwrap();
         init().unwrap();
         request_answered("GET", Some("/api/v1/metrics-test/{id}"), 503, 0.02);

@@ -1,6 +1,7 @@
-//! What a process tells of itself: logs, [`metrics`], and whether it lives ([`Pulse`]).
+//! What a process reports about itself: logs, [`metrics`], and whether it runs ([`Heartbeat`]).
 //!
-//! Logs are alike in every process: coloured on a terminal in development, JSON lines in production; always on stderr.
+//! Logs have the same format in every process: coloured on a terminal in development, JSON lines in production; always
+//! on stderr.
 
 pub mod metrics;
 mod heartbeat;
@@ -12,10 +13,11 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 pub use self::heartbeat::Heartbeat;
 use crate::runtime::config::Environment;
 
-/// The lines that take signed checkpoints of audit logs out of the database: for those who keep them elsewhere.
+/// The target of the log lines with signed checkpoints of audit logs, which operators can store outside of the
+/// database.
 const CHECKPOINTS: &str = "insula::audit::checkpoint";
 
-/// What is asked for; in development without the checkpoints, unless they are named.
+/// The filter; in development without checkpoints, unless it names them.
 fn directives(environment: Environment, filter: &str) -> String {
     match environment {
         Environment::Development if !filter.contains(CHECKPOINTS) => format!("{filter},{CHECKPOINTS}=warn"),
@@ -23,15 +25,15 @@ fn directives(environment: Environment, filter: &str) -> String {
     }
 }
 
-/// Starts logging. `filter`: directives as in `RUST_LOG`; an unreadable one falls back to `info`.
+/// Starts logging. `filter` has directives as in `RUST_LOG`; an invalid one falls back to `info`.
 ///
-/// Colours only where stderr is a terminal and `no_color` is not set (no-color.org).
+/// Colours are used only if stderr is a terminal and `no_color` is not set (no-color.org).
 pub fn init(environment: Environment, filter: &str, no_color: bool) {
     let filter =
         EnvFilter::try_new(directives(environment, filter)).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let registry = tracing_subscriber::registry().with(filter);
-    // A second start (tests) keeps the first one's logs.
+    // In tests, a second call keeps the first subscriber.
     let _started = match environment {
         Environment::Development => {
             registry.with(lines.with_ansi(!no_color && stderr().is_terminal())).try_init()
@@ -48,10 +50,10 @@ mod tests {
 
     #[test]
     fn development_shows_checkpoints_where_they_are_named() {
-        let quiet = directives(Environment::Development, "info");
-        assert_eq!(quiet, "info,insula::audit::checkpoint=warn");
+        let default = directives(Environment::Development, "info");
+        assert_eq!(default, "info,insula::audit::checkpoint=warn");
         assert!(
-            EnvFilter::try_new(quiet).is_ok()
+            EnvFilter::try_new(default).is_ok()
                 && EnvFilter::try_new(directives(Environment::Development, "")).is_ok()
         );
         let named = "warn,insula::audit::checkpoint=info";

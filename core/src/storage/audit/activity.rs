@@ -1,11 +1,11 @@
-//! What a person is shown of their own events.
+//! The audit events that users see about themselves.
 
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
 
 use super::{
-    Action, Column, Event, EventRecord, Personal, PersonalColumn, PersonalEntity,
-    list::{EventKey, joined},
+    Action, Column, Event, EventRecord, PersonalColumn, PersonalData, PersonalEntity,
+    list::{EventKey, join_personal},
 };
 use crate::{
     Result,
@@ -16,55 +16,55 @@ use crate::{
     storage::db::Unscoped,
 };
 
-/// The facts of a refusal that are shown to the person who was refused. They knew each of them before, so none says
-/// whether there is an organization that they asked for.
-const SHOWN: [&str; 4] = ["code", "operation", "permission", "repeated"];
+/// The facts of a refusal that are shown to the user who was refused. The user knew each of them before, so none
+/// reveals whether an organization exists.
+const VISIBLE_FACTS: [&str; 4] = ["code", "operation", "permission", "repeated"];
 
-/// What others tried with the account of a person: log-ins that failed.
-pub(super) fn tried_with(user: UserId) -> Condition {
+/// Failed logins to the account of the user.
+pub(super) fn failed_logins_of(user: UserId) -> Condition {
     Condition::all()
         .add(Column::OrganizationId.eq(OrgId::PLATFORM))
         .add(Column::ResourceId.eq(user.to_string()))
         .add(Column::Action.eq(Action::SessionRefused.as_str()))
 }
 
-/// One page of what a person did in the organizations named and outside of all, and of what was tried with their account.
-/// Of the platform's log they see what they knew already.
+/// One page of what the user did in `organizations` and outside of organizations, and of failed logins to their
+/// account. Of the platform's log they only see what they knew already.
 pub(crate) async fn activity(
     tx: &Unscoped,
     user: UserId,
     organizations: Vec<OrgId>,
-    listing: PageRequest<EventKey>,
+    request: PageRequest<EventKey>,
 ) -> Result<Page<EventRecord>> {
-    let did = Condition::all()
+    let by_user = Condition::all()
         .add(Column::ActorId.eq(user.0))
         .add(Column::OrganizationId.is_in(organizations.into_iter().chain([OrgId::PLATFORM])));
-    let page = tx.page(Condition::any().add(did).add(tried_with(user)), listing).await?;
+    let page = tx.page(Condition::any().add(by_user).add(failed_logins_of(user)), request).await?;
     let ids: Vec<_> = page.data.iter().map(|event| event.id).collect();
-    let found: Vec<Personal> = tx.all::<PersonalEntity>(PersonalColumn::Id.is_in(ids)).await?;
-    let events = page.data.into_iter().map(shown).collect();
-    Ok(Page { data: joined(events, found), next: page.next })
+    let found: Vec<PersonalData> = tx.all::<PersonalEntity>(PersonalColumn::Id.is_in(ids)).await?;
+    let events = page.data.into_iter().map(visible_to_user).collect();
+    Ok(Page { data: join_personal(events, found), next: page.next })
 }
 
-/// An event as the person sees it who did it. Of the platform's log the chain is left out: a hash covers the facts that are
-/// not shown, so it would confirm a guess at them.
-fn shown(event: Event) -> Event {
+/// The event as shown to the user. Hashes of the platform's log are left out: a hash covers facts that are not shown,
+/// so it would confirm a guess about them.
+fn visible_to_user(event: Event) -> Event {
     if event.organization_id != OrgId::PLATFORM {
         return event;
     }
     let details = match event.action == Action::AccessDenied.as_str() {
-        true => facts_shown(&event.details),
+        true => visible_facts(&event.details),
         false => event.details,
     };
     Event { details, seq: None, prev_hash: None, hash: None, personal_hash: None, ..event }
 }
 
-/// The details of a refusal, without the facts that are for operators alone.
-fn facts_shown(details: &str) -> String {
+/// The details of a refusal, without the facts for superusers only.
+fn visible_facts(details: &str) -> String {
     let mut details: Value = serde_json::from_str(details).unwrap_or_default();
     for facts in details.as_object_mut().into_iter().flat_map(|parts| parts.values_mut()) {
         if let Some(facts) = facts.as_object_mut() {
-            facts.retain(|name, _| SHOWN.contains(&name.as_str()));
+            facts.retain(|name, _| VISIBLE_FACTS.contains(&name.as_str()));
         }
     }
     details.to_string()
@@ -75,11 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_refusal_only_what_was_known_before_is_shown() {
-        let there = r#"{"after":{"code":"NOT_FOUND","operation":"x","organization":"0190b3a0","new":1}}"#;
-        let not_there = r#"{"after":{"code":"NOT_FOUND","operation":"x"}}"#;
-        assert_eq!(facts_shown(there), not_there);
-        assert_eq!(facts_shown(not_there), not_there);
-        assert_eq!(facts_shown("nonsense"), "null");
+    fn only_known_facts_of_a_refusal_are_shown() {
+        let existing = r#"{"after":{"code":"NOT_FOUND","operation":"x","organization":"0190b3a0","new":1}}"#;
+        let missing = r#"{"after":{"code":"NOT_FOUND","operation":"x"}}"#;
+        assert_eq!(visible_facts(existing), missing);
+        assert_eq!(visible_facts(missing), missing);
+        assert_eq!(visible_facts("nonsense"), "null");
     }
 }

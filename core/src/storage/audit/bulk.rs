@@ -1,4 +1,4 @@
-//! Events of several rows, each with facts of its own.
+//! Events about several resources, each with its own details.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use super::{Action, Details, Outcome};
 use crate::{Result, base::permissions::WritePermission, storage::db::OrgTx};
 
 impl<P: WritePermission> OrgTx<P> {
-    /// Appends an event of each of several resources, by one statement; nothing for none.
+    /// Appends one event for each resource, with one statement; does nothing for an empty list.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub(crate) async fn record_each(
         &self,
         action: Action,
-        each: Vec<(impl fmt::Display + Send + Sync, Details)>,
+        events: Vec<(impl fmt::Display + Send + Sync, Details)>,
     ) -> Result<()> {
-        let each = each.iter().map(|(id, details)| (Some(id.to_string()), details)).collect();
-        self.append(action, each, Outcome::Success).await
+        let events = events.iter().map(|(id, details)| (Some(id.to_string()), details)).collect();
+        self.append(action, events, Outcome::Success).await
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of `audit_events`: appended, sealed once, never changed.
+//! Rows of `audit_events`. They are appended, sealed once and never changed.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,50 +7,50 @@ use crate::{
     storage::db::{tenant_table, without_relations},
 };
 
-/// One entry of an audit log.
+/// An audit event.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]
 pub struct Model {
-    /// Its address.
+    /// Id of the event.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EventId,
-    /// Whose log; may be [`OrgId::PLATFORM`].
+    /// Organization that the log belongs to, or [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
-    /// When.
+    /// When it happened.
     pub occurred_at: DateTimeUtc,
     /// `user`, `superuser`, `worker`, `system` or `anonymous`.
     pub actor_kind: String,
-    /// The person, where there is one.
+    /// Id of the user; `None` if the actor is not a user.
     pub actor_id: Option<Uuid>,
-    /// `noun.verb`.
+    /// Name of the action, `resource.verb`.
     pub action: String,
-    /// The noun.
+    /// Type of the resource.
     pub resource: String,
-    /// Which one.
+    /// Id of the resource.
     pub resource_id: Option<String>,
     /// `success`, `failure` or `denied`.
     pub outcome: String,
     /// Canonical JSON (RFC 8785): `before` and `after` of what changed.
     pub details: String,
-    /// By which log-in.
+    /// Session in which it was done.
     pub session_id: Option<SessionId>,
-    /// In which request.
+    /// Request in which it was done.
     pub request_id: Option<String>,
-    /// In which trace (W3C Trace Context).
+    /// Trace id (W3C Trace Context).
     pub trace_id: Option<String>,
-    /// Of the form of the event, and of what its hash covers.
+    /// Version of the format of the event and of what its hash covers.
     pub schema_version: i32,
-    /// Of what is personal of it ([`super::Personal`]); `None`: nothing was.
+    /// Hash of the personal data ([`super::PersonalData`]); `None` if there was none.
     pub personal_hash: Option<String>,
-    /// Its place in the chain; `None`: not sealed yet.
+    /// Position in the chain; `None` until the event is sealed.
     pub seq: Option<i64>,
-    /// The hash of the event before.
+    /// Hash of the previous event.
     pub prev_hash: Option<String>,
-    /// Its hash, by which it is sealed.
+    /// Hash that seals the event.
     pub hash: Option<String>,
 }
 
-// The log refers to nothing, so nothing that it names has to stay.
+// The log has no references, so the rows that it names can be deleted.
 without_relations!();
 
 tenant_table!("audit event", deleted: None, affects_access: false);

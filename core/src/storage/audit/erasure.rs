@@ -1,10 +1,10 @@
-//! Forgetting a person: what is personal of the events he is in goes, the events and their chain stay.
+//! Erases the personal data of a user from audit events. The events and their chain stay.
 
 use std::collections::BTreeMap;
 
 use sea_orm::{ColumnTrait, Condition, FromQueryResult, sea_query::Query};
 
-use super::{Column, Entity, PersonalColumn, PersonalEntity, activity::tried_with};
+use super::{Column, Entity, PersonalColumn, PersonalEntity, activity::failed_logins_of};
 use crate::{
     Result,
     base::ids::{EventId, OrgId, UserId},
@@ -12,28 +12,28 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-struct Found {
+struct EventRef {
     organization_id: OrgId,
     id: EventId,
 }
 
-/// Erases what is personal of every event of what the person did, and of what was tried with his account, in every log.
-/// Leaves whatever organization was entered before.
+/// Erases the personal data of all events that the user caused, and of failed logins to their account, in every log. It
+/// leaves the organization that was entered before.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub(crate) async fn erase(tx: &GlobalTx, user: UserId) -> Result<()> {
-    let condition = Condition::any().add(Column::ActorId.eq(user.0)).add(tried_with(user));
+    let condition = Condition::any().add(Column::ActorId.eq(user.0)).add(failed_logins_of(user));
     let mut query = Query::select();
     query.columns([Column::OrganizationId, Column::Id]).from(Entity).cond_where(condition);
-    #[expect(clippy::disallowed_methods, reason = "finds the logs that a person who is forgotten is in")]
-    let found: Vec<Found> = tx.query_across_orgs(&query).await?;
+    #[expect(clippy::disallowed_methods, reason = "finds the logs with personal data of the user")]
+    let found: Vec<EventRef> = tx.query_across_orgs(&query).await?;
     let mut logs: BTreeMap<OrgId, Vec<EventId>> = BTreeMap::new();
-    for Found { organization_id, id } in found {
+    for EventRef { organization_id, id } in found {
         logs.entry(organization_id).or_default().push(id);
     }
     for (org, events) in logs {
-        #[expect(clippy::disallowed_methods, reason = "whoever is forgotten is forgotten everywhere")]
+        #[expect(clippy::disallowed_methods, reason = "personal data is erased in every log")]
         let scope = tx.enter_org(org).await?;
         scope.delete_in_chunks::<PersonalEntity>(PersonalColumn::Id, events).await?;
     }

@@ -1,11 +1,11 @@
-//! Looking into an audit log.
+//! Reads an audit log.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Action, Column, Entity, Event, Outcome, Personal, PersonalColumn, PersonalEntity};
+use super::{Action, Column, Entity, Event, Outcome, PersonalColumn, PersonalData, PersonalEntity};
 use crate::{
     Result,
     base::{
@@ -16,28 +16,28 @@ use crate::{
     storage::db::{Db, OrgTx, ScopedQuery, SortKey},
 };
 
-/// Which events are wanted; `None`: whichever.
+/// A filter of events. `None` accepts all values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Of what this person did.
+    /// Only events that this user caused.
     pub actor: Option<UserId>,
-    /// Of this action.
+    /// Only events with this action.
     pub action: Option<Action>,
-    /// Of this noun.
+    /// Only events about this type of resource.
     pub resource: Option<String>,
-    /// Of this one.
+    /// Only events about the resource with this id.
     pub resource_id: Option<String>,
-    /// That came from this address.
+    /// Only events from this IP address.
     pub ip: Option<String>,
-    /// That ended so.
+    /// Only events with this outcome.
     pub outcome: Option<Outcome>,
-    /// From this instant on.
+    /// Only events at or after this instant.
     pub from: Option<DateTime<Utc>>,
-    /// Before this instant.
+    /// Only events before this instant.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// What a log can be ordered by.
+/// The sort keys of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKey {
     /// When it happened.
@@ -54,22 +54,22 @@ impl SortKey for EventKey {
     }
 }
 
-/// An event, and what is personal of it, unless there was nothing or it was erased.
+/// An event with its personal data; `None` if there was none or it was erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRecord {
-    /// The event.
+    /// The event itself.
     pub event: Event,
-    /// What is personal of it.
-    pub personal: Option<Personal>,
+    /// Its personal data.
+    pub personal: Option<PersonalData>,
 }
 
 impl EventFilter {
-    /// Is every event wanted?
+    /// Does the filter accept all events?
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The events of `events` that are wanted.
+    /// Adds the filter to a query.
     pub(crate) fn narrow<'tx>(&self, events: ScopedQuery<'tx, Entity>) -> ScopedQuery<'tx, Entity> {
         let events = events
             .filter_some(Column::ActorId, self.actor.map(|actor| actor.0))
@@ -94,55 +94,55 @@ impl EventFilter {
 /// One page of the log.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn list<P: RequiredPermission>(
     tx: &OrgTx<P>,
     filter: &EventFilter,
-    listing: PageRequest<EventKey>,
+    request: PageRequest<EventKey>,
 ) -> Result<Page<EventRecord>> {
-    let page = filter.narrow(tx.find::<Entity>()).page(listing).await?;
+    let page = filter.narrow(tx.find::<Entity>()).page(request).await?;
     Ok(Page { data: with_personal(tx, page.data).await?, next: page.next })
 }
 
 /// One event.
 ///
 /// # Errors
-/// `NotFound`, also when it is in another log.
+/// `NotFound`, also for an event of another log.
 pub async fn get(tx: &OrgTx<AuditRead>, id: EventId) -> Result<EventRecord> {
     let event = tx.find::<Entity>().filter(Column::Id.eq(id)).one().await?;
     let personal = tx.find::<PersonalEntity>().filter(PersonalColumn::Id.eq(id)).all().await?;
     Ok(EventRecord { event, personal: personal.into_iter().next() })
 }
 
-/// The events with what is personal of them. By one more query, which is asked of those without, too: nothing is to be
-/// shown beside them that was not sealed with them.
+/// The events with their personal data. It also queries events without personal data, so that rows which were added
+/// later but not sealed with an event are found.
 pub(crate) async fn with_personal<P: RequiredPermission>(
     tx: &OrgTx<P>,
     events: Vec<Event>,
 ) -> Result<Vec<EventRecord>> {
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     if ids.is_empty() {
-        return Ok(joined(events, Vec::new()));
+        return Ok(join_personal(events, Vec::new()));
     }
     let personal = tx.find::<PersonalEntity>().filter(PersonalColumn::Id.is_in(ids)).all().await?;
-    Ok(joined(events, personal))
+    Ok(join_personal(events, personal))
 }
 
-pub(super) fn joined(events: Vec<Event>, personal: Vec<Personal>) -> Vec<EventRecord> {
+pub(super) fn join_personal(events: Vec<Event>, personal: Vec<PersonalData>) -> Vec<EventRecord> {
     let mut personal: HashMap<_, _> = personal.into_iter().map(|personal| (personal.id, personal)).collect();
-    let told = |event: Event| EventRecord { personal: personal.remove(&event.id), event };
-    events.into_iter().map(told).collect()
+    let record = |event: Event| EventRecord { personal: personal.remove(&event.id), event };
+    events.into_iter().map(record).collect()
 }
 
-/// Proof for the log of what belongs to no organization: for operators of the platform, which the caller has seen to.
-pub fn of_the_platform(origin: AuditOrigin) -> Authorized<PlatformRead> {
+/// A proof for the platform's log. The caller must have checked that the actor is a superuser.
+pub fn platform_log(origin: AuditOrigin) -> Authorized<PlatformRead> {
     Authorized::<PlatformRead>::platform_read(origin)
 }
 
-/// Begins to look into the log that `proof` is for.
+/// Begins to read the log that `proof` is for.
 ///
 /// # Errors
-/// `Unavailable` when no connection is free in time.
+/// `Unavailable` if no connection is free in time.
 pub async fn begin_read<P: RequiredPermission>(db: &Db, proof: &Authorized<P>) -> Result<OrgTx<P>> {
     db.begin_read(proof).await
 }

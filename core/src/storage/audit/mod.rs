@@ -1,4 +1,4 @@
-//! The audit log: one event per changed row, written in the transaction of the change.
+//! The audit log. Each changed row has one event, written in the transaction of the change.
 
 mod entity;
 mod erasure;
@@ -19,10 +19,10 @@ pub use entity::Model as Event;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use erasure::erase;
 pub(crate) use list::with_personal;
-pub use list::{EventFilter, EventKey, EventRecord, begin_read, get, list, of_the_platform};
-pub use personal::Model as Personal;
+pub use list::{EventFilter, EventKey, EventRecord, begin_read, get, list, platform_log};
+pub use personal::Model as PersonalData;
 pub(crate) use personal::{Column as PersonalColumn, Entity as PersonalEntity};
-pub(crate) use refusal_log::Place;
+pub(crate) use refusal_log::OrgRelation;
 pub use refusal_log::{RefusalLog, RequestTrail};
 
 use crate::{
@@ -34,32 +34,32 @@ use crate::{
     storage::db::{Db, OrgTx},
 };
 
-/// The version of the form of an event, and of what its hash covers.
+/// Version of the format of events, and of what their hash covers.
 const SCHEMA_VERSION: i32 = 1;
 
 /// Canonical JSON (RFC 8785).
 ///
 /// # Errors
-/// Only when a value has no JSON form.
+/// Only if a value has no JSON form.
 pub(crate) fn canonical(value: &impl Serialize) -> Result<String> {
     serde_json_canonicalizer::to_string(value).map_err(|_| Error::Broken("an event is not JSON"))
 }
 
 macro_rules! actions { ($($name:ident = $text:literal;)+) => {
-    /// What happened: `noun.verb`.
+    /// The action of an event, `resource.verb`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Action { $(#[doc = concat!("`", $text, "`")] $name),+ }
 
     impl Action {
-        /// Every action there is.
+        /// All actions.
         pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-        /// As the log spells it.
+        /// The action in the log and in the API.
         pub const fn as_str(self) -> &'static str {
             match self { $(Self::$name => $text),+ }
         }
 
-        /// The action that is spelled so.
+        /// The action with this text form.
         pub fn parse(text: &str) -> Option<Self> {
             Self::ALL.iter().copied().find(|action| action.as_str() == text)
         }
@@ -159,28 +159,28 @@ actions! {
 }
 
 impl Action {
-    /// The noun it happened to.
+    /// The type of the resource.
     pub fn resource(self) -> &'static str {
         self.as_str().split('.').next().unwrap_or_default()
     }
 }
 
-/// How it ended.
+/// The outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// The action succeeded.
     Success,
-    /// It was tried, and did not work.
+    /// The action was attempted and failed.
     Failure,
-    /// It was refused to whoever may not do it.
+    /// The action was refused, because the actor lacks a permission.
     Denied,
 }
 
 impl Outcome {
-    /// Every one there is.
+    /// All outcomes.
     pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Denied];
 
-    /// As the log spells it.
+    /// The outcome in the log and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -190,22 +190,22 @@ impl Outcome {
     }
 }
 
-/// What a change changed. Facts are allow-listed by each noun: nothing secret is ever among them.
+/// The changed facts of an event. Each resource lists its facts explicitly, so that they never contain a secret.
 #[derive(Clone, Debug)]
 pub struct Details(Value);
 
 impl Details {
-    /// Something new.
+    /// The facts of a new object.
     pub fn created(after: Value) -> Self {
         Self(Value::Object(Map::from_iter([("after".to_owned(), after)])))
     }
 
-    /// Something gone.
+    /// The facts of a removed object.
     pub fn removed(before: Value) -> Self {
         Self(Value::Object(Map::from_iter([("before".to_owned(), before)])))
     }
 
-    /// Something changed: only the facts that differ are kept.
+    /// The facts of a changed object. Only the facts that differ are kept.
     pub fn changed(before: Value, after: Value) -> Self {
         let (Value::Object(before), Value::Object(after)) = (before, after) else {
             return Self(Value::Null);
@@ -218,12 +218,12 @@ impl Details {
     }
 }
 
-/// Writes an event into the log of an organization by itself, in a transaction of its own: of what was only looked at, or
-/// refused.
+/// Records an event in the log of an organization, in its own transaction. For reads and refusals, which have no
+/// transaction to write in.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub(crate) async fn note(
+/// Database errors.
+pub(crate) async fn record_in_own_tx(
     db: &Db,
     origin: &AuditOrigin,
     org: OrgId,
@@ -231,7 +231,7 @@ pub(crate) async fn note(
     details: Details,
 ) -> Result<()> {
     let tx = db.begin_global(origin.clone()).await?;
-    #[expect(clippy::disallowed_methods, reason = "adds an event, and touches nothing else")]
+    #[expect(clippy::disallowed_methods, reason = "only adds an event")]
     let scope = tx.enter_org(org).await?;
     scope.record(action, org, details).await?;
     drop(scope);
@@ -239,10 +239,10 @@ pub(crate) async fn note(
 }
 
 impl<P: WritePermission> OrgTx<P> {
-    /// Appends an event to the organization's log, in this transaction.
+    /// Appends an event to the log of the organization, in this transaction.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn record(
         &self,
         action: Action,
@@ -252,10 +252,10 @@ impl<P: WritePermission> OrgTx<P> {
         self.record_all(action, [resource_id], &details).await
     }
 
-    /// Appends the same event of several resources, by one statement; nothing for none.
+    /// Appends the same event about several resources, with one statement; does nothing for an empty list.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn record_all(
         &self,
         action: Action,
@@ -266,10 +266,10 @@ impl<P: WritePermission> OrgTx<P> {
         self.append(action, each, Outcome::Success).await
     }
 
-    /// Appends an event of what was tried. `resource_id`: of what, where it is known.
+    /// Appends an event about an attempt. `resource_id` is `None` if the resource is unknown.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub(crate) async fn record_attempt(
         &self,
         action: Action,
@@ -290,7 +290,7 @@ impl<P: WritePermission> OrgTx<P> {
         let (mut events, mut personal) = (Vec::new(), Vec::new());
         for (resource_id, details) in each {
             let id = EventId::new(now);
-            let beside = Personal::of(id, origin);
+            let personal_data = PersonalData::of(id, origin);
             events.push(entity::ActiveModel {
                 id: Set(id),
                 occurred_at: Set(now),
@@ -305,13 +305,13 @@ impl<P: WritePermission> OrgTx<P> {
                 request_id: Set(origin.inquiry.request_id.clone()),
                 trace_id: Set(origin.inquiry.trace_id.clone()),
                 schema_version: Set(SCHEMA_VERSION),
-                personal_hash: Set(beside.as_ref().map(Personal::hash).transpose()?),
+                personal_hash: Set(personal_data.as_ref().map(PersonalData::hash).transpose()?),
                 seq: Set(None),
                 prev_hash: Set(None),
                 hash: Set(None),
                 ..Default::default()
             });
-            personal.extend(beside.map(|beside| beside.into_active_model().reset_all()));
+            personal.extend(personal_data.map(|personal_data| personal_data.into_active_model().reset_all()));
         }
         if !events.is_empty() {
             self.insert_many(events).await?;
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_are_a_noun_and_a_verb() {
+    fn actions_are_named_resource_and_verb() {
         for action in Action::ALL {
             let parts: Vec<_> = action.as_str().split('.').collect();
             assert!(parts.len() == 2 && parts[0] == action.resource() && action.as_str().len() <= 100);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_tells_what_differs_and_nothing_else() {
+    fn details_contain_only_the_facts_that_differ() {
         let details = Details::changed(json!({"name": "a", "code": "x"}), json!({"name": "b", "code": "x"}));
         assert_eq!(details.0, json!({"before": {"name": "a"}, "after": {"name": "b"}}));
     }

@@ -1,5 +1,5 @@
-//! Rows of `audit_personal`: what an event says of a person beyond an id. The chain covers only a salted hash of it, so that
-//! a person can be forgotten and the chain stays whole.
+//! Rows of `audit_personal`: the personal data of events, other than user ids. The chain only covers a salted hash of
+//! it, so personal data can be erased without breaking the chain.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -16,26 +16,26 @@ use crate::{
     storage::db::{tenant_table, without_relations},
 };
 
-/// What is personal of one event.
+/// The personal data of one event.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_personal")]
 pub struct Model {
-    /// That of its event.
+    /// Id of the event.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EventId,
-    /// Whose log; may be [`OrgId::PLATFORM`].
+    /// Organization that the log belongs to, or [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
-    /// 16 random bytes, in hexadecimal: or an address could be found out by trying them all.
+    /// 16 random bytes, in hexadecimal. Without a salt, an IP address could be found by hashing all of them.
     pub salt: String,
-    /// From which address.
+    /// IP address of the client.
     pub ip: Option<String>,
-    /// With which program.
+    /// User agent of the client.
     pub user_agent: Option<String>,
-    /// What the actor was called.
+    /// E-mail address of the actor at that time.
     pub label: Option<String>,
 }
 
-/// What the hash covers.
+/// The data that the hash covers.
 #[derive(Serialize)]
 struct Covered<'a> {
     ip: Option<&'a str>,
@@ -44,7 +44,7 @@ struct Covered<'a> {
 }
 
 impl Model {
-    /// What is personal of an event that comes from `origin`; `None`: nothing.
+    /// The personal data of an event from `origin`; `None` if there is none.
     pub(super) fn of(event: EventId, origin: &AuditOrigin) -> Option<Self> {
         let inquiry = &origin.inquiry;
         let personal = Self {
@@ -59,10 +59,10 @@ impl Model {
         is_known.then_some(personal)
     }
 
-    /// SHA-256 of the salt and of the canonical JSON (RFC 8785) of the rest, in hexadecimal.
+    /// SHA-256 of the salt and the canonical JSON (RFC 8785) of the other columns, in hexadecimal.
     ///
     /// # Errors
-    /// Only when that has no JSON form.
+    /// Only if they have no JSON form.
     pub fn hash(&self) -> Result<String> {
         let (ip, label, user_agent) = (self.ip.as_deref(), self.label.as_deref(), self.user_agent.as_deref());
         let covered = canonical(&Covered { ip, label, user_agent })?;
@@ -70,7 +70,7 @@ impl Model {
     }
 }
 
-// An event may be gone, and its personal data too.
+// Events and their personal data can be deleted separately.
 without_relations!();
 
 tenant_table!("audit event", deleted: None, affects_access: false);

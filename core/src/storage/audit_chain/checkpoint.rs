@@ -1,4 +1,4 @@
-//! Rows of `audit_checkpoints`: signed statements of what a chain had come to.
+//! Rows of `audit_checkpoints`: signed statements about events of a chain.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,26 +7,26 @@ use crate::{
     storage::db::{tenant_table, without_relations},
 };
 
-/// One statement.
+/// A checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_checkpoints")]
 pub struct Model {
-    /// Its address.
+    /// Id of the checkpoint.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: CheckpointId,
-    /// Of whose chain; may be [`OrgId::PLATFORM`].
+    /// Organization of the chain, or [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
-    /// `periodic`, or `pruning`: the events up to this one may be gone.
+    /// `periodic`, or `pruning`: the events up to this one may be deleted.
     pub kind: String,
-    /// The number of an event.
+    /// Number of the event.
     pub seq: i64,
-    /// Its hash.
+    /// Hash of the event.
     pub hash: String,
-    /// Ed25519 (RFC 8032), base64url.
+    /// Ed25519 signature (RFC 8032), base64url.
     pub signature: String,
-    /// With which key.
+    /// Id of the key that signed it.
     pub key_id: String,
-    /// When.
+    /// When it was signed.
     pub created_at: DateTimeUtc,
 }
 

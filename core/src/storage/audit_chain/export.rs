@@ -1,4 +1,4 @@
-//! A log as a file: JSON lines that anybody can verify without the database.
+//! Exports a log as JSON lines, which can be verified without the database.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ColumnTrait;
@@ -17,93 +17,93 @@ use crate::{
         permissions::{AuditExport, Authorized, RequiredPermission},
     },
     storage::{
-        audit::{self, Action, Column, Details, Event, EventFilter, EventRecord, Personal, canonical},
+        audit::{self, Action, Column, Details, Event, EventFilter, EventRecord, PersonalData, canonical},
         db::{Db, OrgTx},
     },
 };
 
-/// The form of the file.
+/// Version of the file format.
 pub const VERSION: u32 = 1;
 
-/// Events that one transaction reads.
+/// Maximum number of events that one transaction reads.
 const BATCH: u64 = 1_000;
 
-/// One line of a file.
+/// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ExportLine {
-    /// The first one of a whole log. A file without it is a selection, and nobody can say what is missing in it.
+    /// The first line of a complete log. A file without it is a selection, in which missing events cannot be detected.
     Log {
-        /// The form of the file.
+        /// Version of the file format.
         version: u32,
-        /// Whose log.
+        /// Organization that the log belongs to.
         organization_id: OrgId,
-        /// Events up to this number are not kept any more.
+        /// Events up to this number were deleted.
         pruned_seq: i64,
-        /// What was signed of the log, the first one first.
+        /// The checkpoints of the log, the oldest first.
         checkpoints: Vec<SignedStatement>,
     },
     /// An event.
     Event(Box<ExportedEvent>),
-    /// The last one of a whole log that has any event: where it ends.
+    /// The last line of a complete log with at least one event: the signed end of the log.
     Head(SignedStatement),
 }
 
-/// Who acted.
+/// The actor of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedActor {
     /// `user`, `superuser`, `worker`, `system` or `anonymous`.
     pub kind: String,
-    /// The person, where there is one.
+    /// Id of the user; `None` if the actor is not a user.
     pub id: Option<Uuid>,
-    /// What he was called; `None` also when it was erased.
+    /// E-mail address at that time; `None` also if it was erased.
     pub label: Option<String>,
 }
 
-/// An event as a file has it: everything that its hash covers, and what is personal of it.
+/// An exported event: everything that its hash covers, and its personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedEvent {
-    /// Its place in the chain.
+    /// Position in the chain; `None` if the event is not sealed.
     pub seq: Option<i64>,
-    /// Its address.
+    /// Id of the event.
     pub id: Uuid,
-    /// Whose log.
+    /// Organization that the log belongs to.
     pub organization_id: OrgId,
-    /// When.
+    /// When it happened.
     pub occurred_at: DateTime<Utc>,
-    /// Who acted.
+    /// Who did it.
     pub actor: ExportedActor,
-    /// `noun.verb`.
+    /// Name of the action, `resource.verb`.
     pub action: String,
-    /// The noun.
+    /// Type of the resource.
     pub resource: String,
-    /// Which one.
+    /// Id of the resource.
     pub resource_id: Option<String>,
     /// `success`, `failure` or `denied`.
     pub outcome: String,
     /// `before` and `after` of what changed.
     pub details: Value,
-    /// From which address; `None` also when it was erased.
+    /// IP address of the client; `None` also if it was erased.
     pub ip: Option<String>,
-    /// With which program; `None` also when it was erased.
+    /// User agent of the client; `None` also if it was erased.
     pub user_agent: Option<String>,
-    /// By which log-in.
+    /// Session in which it was done.
     pub session_id: Option<Uuid>,
-    /// In which request.
+    /// Request in which it was done.
     pub request_id: Option<String>,
-    /// In which trace.
+    /// Trace id of the request.
     pub trace_id: Option<String>,
-    /// Of the form of the event.
+    /// Version of the format of the event.
     pub schema_version: i32,
-    /// Of what is personal.
+    /// Hash of the personal data.
     pub personal_hash: Option<String>,
-    /// What that was hashed with; `None` also when it was erased.
+    /// Salt of that hash; `None` also if it was erased.
     pub salt: Option<String>,
-    /// The hash of the event before.
+    /// Hash of the previous event.
     pub prev_hash: Option<String>,
-    /// Its hash.
+    /// Hash of the event.
     pub hash: Option<String>,
 }
 
@@ -113,7 +113,7 @@ impl From<EventRecord> for ExportedEvent {
             Some(personal) => (Some(personal.salt), personal.ip, personal.user_agent, personal.label),
             None => (None, None, None, None),
         };
-        // What is not JSON was altered; as a text it fits no hash.
+        // Details that are not JSON were altered. As a string, they match no hash.
         let details = serde_json::from_str(&event.details).unwrap_or(Value::String(event.details));
         Self {
             seq: event.seq,
@@ -141,12 +141,12 @@ impl From<EventRecord> for ExportedEvent {
 }
 
 impl ExportedEvent {
-    /// The event that it was.
+    /// Converts the line back to the event.
     ///
     /// # Errors
-    /// Only when `details` has no canonical form.
-    pub fn told(self) -> Result<EventRecord> {
-        let personal = Personal {
+    /// Only if `details` has no canonical form.
+    pub fn into_record(self) -> Result<EventRecord> {
+        let personal = PersonalData {
             id: EventId(self.id),
             organization_id: self.organization_id,
             salt: self.salt.clone().unwrap_or_default(),
@@ -154,7 +154,7 @@ impl ExportedEvent {
             user_agent: self.user_agent,
             label: self.actor.label,
         };
-        let is_there = self.salt.is_some()
+        let has_personal_data = self.salt.is_some()
             || [&personal.ip, &personal.user_agent, &personal.label].iter().any(|part| part.is_some());
         let event = Event {
             id: EventId(self.id),
@@ -176,47 +176,47 @@ impl ExportedEvent {
             prev_hash: self.prev_hash,
             hash: self.hash,
         };
-        Ok(EventRecord { event, personal: is_there.then_some(personal) })
+        Ok(EventRecord { event, personal: has_personal_data.then_some(personal) })
     }
 }
 
-/// Writes down that a log was exported, as what (`csv`, `jsonl`), and which part of it.
+/// Records that a part of a log was exported in this format (`csv`, `jsonl`).
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn note_export(tx: &OrgTx<AuditExport>, format: &str, filter: &EventFilter) -> Result<()> {
+/// Database errors.
+pub async fn record_export(tx: &OrgTx<AuditExport>, format: &str, filter: &EventFilter) -> Result<()> {
     let facts = json!({ "format": format, "from": filter.from, "to": filter.to });
     tx.record(Action::AuditExported, tx.org(), Details::created(facts)).await
 }
 
-/// A log that is being exported: what was sealed when it began, batch by batch.
+/// A running export of a log, in batches. It contains what was sealed when it began.
 pub struct AuditLogExport<P> {
     db: Db,
     proof: Authorized<P>,
     filter: EventFilter,
     claims: LogClaims,
     after: i64,
-    is_begun: bool,
-    is_over: bool,
+    has_begun: bool,
+    has_ended: bool,
 }
 
 impl<P: RequiredPermission> AuditLogExport<P> {
-    /// Of the log that `proof` is for, only what `filter` wants.
+    /// Begins to export the log that `proof` is for, restricted to `filter`.
     ///
     /// # Errors
-    /// Whatever the database refuses; `Broken` when what was signed of the log cannot be read.
+    /// Database errors; `Broken` if a signed statement of the log cannot be read.
     pub async fn begin(db: &Db, proof: &Authorized<P>, filter: EventFilter) -> Result<Self> {
         let claims = read::claims(db, proof).await?;
         let claims = claims.map_err(|_| Error::Broken("cannot read a signed statement of an audit log"))?;
         let after = claims.pruned;
         let (db, proof) = (db.clone(), proof.duplicate());
-        Ok(Self { db, proof, filter, claims, after, is_begun: false, is_over: false })
+        Ok(Self { db, proof, filter, claims, after, has_begun: false, has_ended: false })
     }
 
-    /// The next events; `None`: there are no more.
+    /// The next events; `None` at the end.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn events(&mut self) -> Result<Option<Vec<EventRecord>>> {
         let end = self.claims.head.as_ref().map_or(0, |head| head.statement.seq);
         let tx = self.db.begin_read(&self.proof).await?;
@@ -228,14 +228,14 @@ impl<P: RequiredPermission> AuditLogExport<P> {
         audit::with_personal(&tx, events).await.map(Some)
     }
 
-    /// The next lines; `None`: there are no more.
+    /// The next lines; `None` at the end.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn lines(&mut self) -> Result<Option<Vec<ExportLine>>> {
         let is_whole = self.filter.is_empty();
         let mut lines = Vec::new();
-        if !self.is_begun && is_whole {
+        if !self.has_begun && is_whole {
             lines.push(ExportLine::Log {
                 version: VERSION,
                 organization_id: self.proof.org(),
@@ -243,16 +243,16 @@ impl<P: RequiredPermission> AuditLogExport<P> {
                 checkpoints: self.claims.checkpoints.clone(),
             });
         }
-        self.is_begun = true;
-        if self.is_over {
+        self.has_begun = true;
+        if self.has_ended {
             return Ok(None);
         }
         match self.events().await? {
             Some(events) => {
-                lines.extend(events.into_iter().map(|told| ExportLine::Event(Box::new(told.into()))));
+                lines.extend(events.into_iter().map(|record| ExportLine::Event(Box::new(record.into()))));
             }
             None => {
-                self.is_over = true;
+                self.has_ended = true;
                 lines.extend(self.claims.head.take().filter(|_| is_whole).map(ExportLine::Head));
             }
         }

@@ -1,4 +1,4 @@
-//! What the hash of an event covers.
+//! The hash of an event.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -11,10 +11,10 @@ use crate::{
     storage::audit::{Event, canonical},
 };
 
-/// What the first event of a chain has for the hash of the one before.
+/// The previous hash of the first event of a chain.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Every column of an event but its hash; the list of version 1. `details` is the exact text.
+/// All columns of an event except its hash, in version 1. `details` is the exact text.
 #[derive(Serialize)]
 struct Covered<'a> {
     action: &'a str,
@@ -35,11 +35,11 @@ struct Covered<'a> {
     trace_id: Option<&'a str>,
 }
 
-/// The hash by which `event` is sealed as number `seq` of its chain, after the event whose hash is `before`: SHA-256 of
-/// that and of the canonical JSON (RFC 8785) of the event, in hexadecimal.
+/// The hash that seals `event` as number `seq` of its chain, where `before` is the hash of the previous event. It is
+/// the SHA-256 of `before` and the canonical JSON (RFC 8785) of the event, in hexadecimal.
 ///
 /// # Errors
-/// Only when the event has no JSON form.
+/// Only if the event has no JSON form.
 pub fn hash(event: &Event, seq: i64, before: &str) -> Result<String> {
     let covered = canonical(&Covered {
         action: &event.action,
@@ -62,7 +62,7 @@ pub fn hash(event: &Event, seq: i64, before: &str) -> Result<String> {
     Ok(hex(&Sha256::new().chain_update(before).chain_update(covered).finalize()))
 }
 
-/// Always with six digits: an instant has one spelling.
+/// An instant with exactly six fractional digits, so that it has one spelling.
 pub(super) fn instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Micros, true)
 }

@@ -1,4 +1,4 @@
-//! Rows of `audit_heads`: what the chain of an organization has come to.
+//! Rows of `audit_heads`: the end of the chain of an organization.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,30 +7,30 @@ use crate::{
     storage::db::{tenant_table, without_relations},
 };
 
-/// The end of a chain, signed.
+/// The signed end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_heads")]
 pub struct Model {
-    /// That of the organization.
+    /// Id of the organization.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: OrgId,
-    /// Whose chain; may be [`OrgId::PLATFORM`].
+    /// Organization of the chain, or [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
-    /// The number of the last event; 0: there is none yet.
+    /// Number of the last event; 0 if there is none.
     pub last_seq: i64,
-    /// Its hash.
+    /// Hash of the last event.
     pub last_hash: String,
-    /// When it was sealed.
+    /// When the last event was sealed.
     pub sealed_at: DateTimeUtc,
-    /// Of the statement that this is the end.
+    /// Signature of the statement that this is the end.
     pub signature: String,
-    /// With which key.
+    /// Id of the key that signed it.
     pub key_id: String,
-    /// Events up to this number may be gone; 0: none.
+    /// Events up to this number may be deleted; 0 if none.
     pub pruned_seq: i64,
-    /// Up to which event there is a checkpoint.
+    /// Number of the last event with a checkpoint.
     pub checkpointed_seq: i64,
-    /// When it was made.
+    /// When that checkpoint was signed.
     pub checkpointed_at: DateTimeUtc,
     /// When the first event was sealed.
     pub created_at: DateTimeUtc,

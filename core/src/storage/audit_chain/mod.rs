@@ -1,9 +1,9 @@
-//! The audit logs as chains: each event is sealed with the hash of the one before, and what a chain has come to is signed.
-//! Whoever changes, removes, adds or reorders anything afterwards is found, and where ([`Verifier`]).
+//! Audit logs as hash chains. Each event is sealed with the hash of the previous event, and the end of the chain is
+//! signed. [`Verifier`] detects events that were changed, removed, added or reordered later, and where.
 //!
-//! `hash = SHA-256(hash before ‖ canonical JSON of the event)`. The head of a chain is signed whenever it grows, so that no
-//! end of it can be cut off or written anew; checkpoints are signed once a day, and leave the database by the program's
-//! log: whoever puts a whole database back to an earlier state is found by them.
+//! `hash = SHA-256(previous hash ‖ canonical JSON of the event)`. The head of a chain is signed whenever the chain
+//! grows, so that its end cannot be cut off or replaced. Checkpoints are signed once a day and are also written to the
+//! program's log, so that restoring an earlier state of the whole database is detected, too.
 
 mod checkpoint;
 mod export;
@@ -19,7 +19,7 @@ mod tests;
 mod verifier;
 
 pub use checkpoint::Model as Checkpoint;
-pub use export::{AuditLogExport, ExportLine, ExportedEvent, VERSION, note_export};
+pub use export::{AuditLogExport, ExportLine, ExportedEvent, VERSION, record_export};
 pub use hash::{GENESIS, hash};
 pub(crate) use head::{Column as HeadColumn, Entity as HeadEntity};
 pub(crate) use prune::prune;

@@ -1,4 +1,5 @@
-//! Letting go of what is older than an organization keeps. First it is signed what the chain was up to there.
+//! Deletes events that are older than the retention of an organization. Before that, a signed statement records the
+//! last deleted event.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, DerivePartialModel};
@@ -6,7 +7,7 @@ use serde_json::json;
 
 use super::{
     checkpoint,
-    seal::{Signer, keep, lock_head, write},
+    seal::{Signer, lock_head, update_head, write_checkpoint},
     statement::{Kind, Statement},
 };
 use crate::{
@@ -22,24 +23,24 @@ use crate::{
     },
 };
 
-/// Most events that one transaction removes.
+/// Maximum number of events that one transaction deletes.
 const BATCH: i64 = 10_000;
 
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "audit::Entity")]
-struct Id {
+struct EventIdOnly {
     id: EventId,
 }
 
-/// Removes sealed events of the organization from before `cutoff`: at most one batch, from the first one on; gives their
-/// number. What is not older stays with everything after it, whenever that happened.
+/// Deletes sealed events of the organization from before `cutoff`, at most one batch from the start of the chain, and
+/// returns their number. It stops at the first newer event, even if later numbers are older.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub(crate) async fn prune(db: &Db, signer: &Signer, org: OrgId, cutoff: DateTime<Utc>) -> Result<u64> {
     let key = signer.key(db).await?;
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
-    #[expect(clippy::disallowed_methods, reason = "a log is pruned by nobody but the platform")]
+    #[expect(clippy::disallowed_methods, reason = "only the platform prunes logs")]
     let scope = tx.enter_org(org).await?;
     let pruned = prune_batch(&scope, &key, cutoff).await?;
     drop(scope);
@@ -67,16 +68,16 @@ async fn prune_batch(scope: &OrgTx<Platform>, key: &KeyPair, cutoff: DateTime<Ut
         hash: hash.unwrap_or_default(),
         time: scope.now(),
     };
-    write(scope, &statement.sign(key)?).await?;
-    // Those before it say nothing any more.
+    write_checkpoint(scope, &statement.sign(key)?).await?;
+    // Earlier checkpoints are no longer needed.
     scope.delete::<checkpoint::Entity>(checkpoint::Column::Seq.lt(last)).await?;
     head.pruned_seq = last;
-    keep(scope, head).await?;
-    let gone = || Condition::all().add(Column::Seq.lte(last));
-    let ids = scope.find::<audit::Entity>().filter(gone()).select_as::<Id>(Column::Seq).await?;
-    let ids = ids.into_iter().map(|Id { id }| id);
+    update_head(scope, head).await?;
+    let is_pruned = || Condition::all().add(Column::Seq.lte(last));
+    let ids = scope.find::<audit::Entity>().filter(is_pruned()).select_as::<EventIdOnly>(Column::Seq).await?;
+    let ids = ids.into_iter().map(|EventIdOnly { id }| id);
     scope.delete_in_chunks::<audit::PersonalEntity>(audit::PersonalColumn::Id, ids).await?;
-    let pruned = scope.delete::<audit::Entity>(gone()).await?;
+    let pruned = scope.delete::<audit::Entity>(is_pruned()).await?;
     let details = Details::removed(json!({ "events": pruned, "through_seq": last }));
     scope.record(Action::AuditPruned, scope.org(), details).await?;
     Ok(pruned)

@@ -1,4 +1,4 @@
-//! Reading a chain from the database, in batches: none holds a transaction for long.
+//! Reads a chain from the database in batches, so that no transaction is open for long.
 
 use sea_orm::{ColumnTrait, Condition, DerivePartialModel};
 
@@ -18,40 +18,40 @@ use crate::{
     },
 };
 
-/// Numbers of events that one transaction looks for.
+/// Maximum number of events that one transaction reads.
 const BATCH: i64 = 1_000;
 
-/// How often a chain is looked at again that was pruned meanwhile.
-const TRIES: usize = 3;
+/// How often the verification of a chain that is pruned meanwhile is repeated.
+const MAX_TRIES: usize = 3;
 
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "audit::Entity")]
-struct Place {
+struct SeqOnly {
     seq: Option<i64>,
 }
 
-/// What a chain claims to be.
+/// What the database states about a chain.
 pub(super) struct LogClaims {
-    /// The number of the last event that bears one.
+    /// Number of the last sealed event.
     pub(super) last: i64,
     pub(super) checkpoints: Vec<SignedStatement>,
     pub(super) head: Option<SignedStatement>,
     pub(super) pruned: i64,
 }
 
-/// Is the chain of the organization whole? Reads all of it.
+/// Verifies the whole chain of the organization.
 ///
 /// # Errors
-/// Whatever the database refuses; that the chain is broken is no error.
+/// Database errors. A broken chain is not an error.
 pub async fn verify<P: RequiredPermission>(
     db: &Db,
     signer: &Signer,
     proof: &Authorized<P>,
 ) -> Result<VerificationReport> {
     let keys = signer.public_keys(db).await?;
-    for _ in 1..TRIES {
+    for _ in 1..MAX_TRIES {
         let (report, pruned) = verify_once(db, keys.clone(), proof).await?;
-        // What was pruned while it was read is not missing.
+        // Events that were pruned during the verification are not missing.
         if report.broken.is_none() || claims(db, proof).await?.is_ok_and(|claims| claims.pruned == pruned) {
             return Ok(report);
         }
@@ -81,7 +81,7 @@ async fn verify_once<P: RequiredPermission>(
         Ok(verifier) => verifier,
         Err(broken) => return Ok((broken_at_once(broken, pruned.saturating_add(1), None), pruned)),
     };
-    if let Some(first) = stray(db, proof, verifier.next()).await? {
+    if let Some(first) = find_stray(db, proof, verifier.next()).await? {
         let broken = ChainBreak { why: BreakReason::Added, first, last: first };
         return Ok((verifier.report(Some(broken), head), pruned));
     }
@@ -90,14 +90,14 @@ async fn verify_once<P: RequiredPermission>(
     Ok((verifier.report(outcome.err(), head), pruned))
 }
 
-/// The first event with a number from before `from`, where the chain begins.
-async fn stray<P: RequiredPermission>(db: &Db, proof: &Authorized<P>, from: i64) -> Result<Option<i64>> {
+/// The first event with a number before `from`, the start of the chain.
+async fn find_stray<P: RequiredPermission>(db: &Db, proof: &Authorized<P>, from: i64) -> Result<Option<i64>> {
     let tx = db.begin_read(proof).await?;
     let before = tx.find::<audit::Entity>().filter(Column::Seq.lt(from));
-    Ok(before.select_as::<Place>(Column::Seq).await?.first().and_then(|place| place.seq))
+    Ok(before.select_as::<SeqOnly>(Column::Seq).await?.first().and_then(|row| row.seq))
 }
 
-/// Tells `verifier` of every event up to `last`, the number of one that is there.
+/// Passes every event up to `last`, the number of an existing event, to `verifier`.
 async fn walk<P: RequiredPermission>(
     db: &Db,
     proof: &Authorized<P>,
@@ -111,7 +111,7 @@ async fn walk<P: RequiredPermission>(
         let tx = db.begin_read(proof).await?;
         let events = match events(&tx, first, end).await {
             Ok(events) => events,
-            // A row that cannot even be read was altered. Which one it is shows in ever smaller batches.
+            // A row that cannot be read was altered. Smaller and smaller batches show which one it is.
             Err(Error::Storage(_)) if first < end => {
                 numbers = (end - first).div_euclid(2).max(1);
                 continue;
@@ -124,13 +124,13 @@ async fn walk<P: RequiredPermission>(
         };
         drop(tx);
         let mut events = events.into_iter().peekable();
-        while let Some(told) = events.next() {
+        while let Some(record) = events.next() {
             let seq = verifier.next();
-            let bears_it = |told: &EventRecord| told.event.seq == Some(seq);
-            if bears_it(&told) && events.peek().is_some_and(bears_it) {
+            let has_this_number = |record: &EventRecord| record.event.seq == Some(seq);
+            if has_this_number(&record) && events.peek().is_some_and(has_this_number) {
                 return Ok(Err(ChainBreak { why: BreakReason::Added, first: seq, last: seq }));
             }
-            if let Err(broken) = verifier.event(&told.event, told.personal.as_ref()) {
+            if let Err(broken) = verifier.event(&record.event, record.personal.as_ref()) {
                 return Ok(Err(broken));
             }
         }
@@ -141,15 +141,15 @@ async fn walk<P: RequiredPermission>(
     Ok(Ok(()))
 }
 
-/// The events of these numbers; of a number that several bear at least two.
+/// The events with these numbers. If several events have the same number, it returns at least two of them.
 async fn events<P: RequiredPermission>(tx: &OrgTx<P>, first: i64, end: i64) -> Result<Vec<EventRecord>> {
     let batch = Condition::all().add(Column::Seq.gte(first)).add(Column::Seq.lte(end));
-    let most = u64::try_from(end - first + 2).unwrap_or_default();
-    let events = tx.find::<audit::Entity>().filter(batch).first(Column::Seq, most).await?;
+    let limit = u64::try_from(end - first + 2).unwrap_or_default();
+    let events = tx.find::<audit::Entity>().filter(batch).first(Column::Seq, limit).await?;
     audit::with_personal(tx, events).await
 }
 
-/// In one transaction, which sees one instant: the chain grows meanwhile.
+/// Reads the statements in one transaction, because the chain may grow meanwhile.
 pub(super) async fn claims<P: RequiredPermission>(
     db: &Db,
     proof: &Authorized<P>,
@@ -167,7 +167,7 @@ pub(super) async fn claims<P: RequiredPermission>(
             pruned: head.as_ref().map_or(0, |head| head.pruned_seq),
             head: head.as_ref().and_then(SignedStatement::of_head),
         })),
-        // They cannot even be read.
+        // The statements cannot be read.
         Err(Error::Storage(_)) => {
             Ok(Err(ChainBreak { why: BreakReason::Forged, first: 1, last: last.max(1) }))
         }
@@ -177,13 +177,13 @@ pub(super) async fn claims<P: RequiredPermission>(
 
 async fn last<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<i64> {
     let sealed = tx.find::<audit::Entity>().filter(Column::Seq.is_not_null());
-    Ok(sealed.last_as::<Place>(Column::Seq).await?.and_then(|place| place.seq).unwrap_or(0))
+    Ok(sealed.last_as::<SeqOnly>(Column::Seq).await?.and_then(|row| row.seq).unwrap_or(0))
 }
 
-/// Every checkpoint of the chain, the first one first. They are few: one a day, or one of 10,000 events.
+/// All checkpoints of the chain, the oldest first. There are few: one a day, or one for 10,000 events.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn checkpoints<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Vec<checkpoint::Model>> {
     tx.find::<checkpoint::Entity>().first(checkpoint::Column::Seq, u64::from(u32::MAX)).await
 }

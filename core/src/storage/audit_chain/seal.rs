@@ -1,4 +1,4 @@
-//! Sealing: what was written since is added to the chain of its organization, in the order it was written.
+//! Seals events: new events are appended to the chain of their organization, in the order in which they were written.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -30,110 +30,110 @@ use crate::{
     },
 };
 
-/// Most events that one transaction seals.
+/// Maximum number of events that one transaction seals.
 const BATCH: u64 = 500;
 
-/// Most organizations that one round looks at.
+/// Maximum number of organizations in one round.
 const ROUND: u64 = 1_000;
 
-/// A checkpoint is made when so many events came since the last one,
+/// A checkpoint is signed when there are this many events since the last one,
 const CHECKPOINT_EVENTS: i64 = 10_000;
 
-/// or when so much time has passed.
+/// or when this much time has passed.
 const CHECKPOINT_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Who signs.
+/// Signs audit logs.
 #[derive(Clone)]
 pub struct Signer {
     master: MasterKey,
 }
 
 impl Signer {
-    /// With the key that `master` opens.
+    /// A signer whose keys are encrypted with `master`.
     pub const fn new(master: MasterKey) -> Self {
         Self { master }
     }
 
-    /// The key that signs now; made when there is none.
+    /// The active signing key. It is created if there is none.
     ///
     /// # Errors
-    /// As [`signing_keys::audit_key`].
+    /// Those of [`signing_keys::audit_key`].
     pub(super) async fn key(&self, db: &Db) -> Result<KeyPair> {
         signing_keys::audit_key(db, &self.master).await
     }
 
-    /// The keys that verify.
+    /// The keys that verify signatures.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn public_keys(&self, db: &Db) -> Result<Vec<signing_keys::PublicKey>> {
         signing_keys::audit_public_keys(db, &self.master).await
     }
 }
 
-/// What one round of sealing found and did.
+/// The result of one round of sealing.
 #[derive(Debug, Default)]
 pub struct FlushStats {
-    /// How many events were sealed.
+    /// Number of sealed events.
     pub events: u64,
-    /// The logs that could not be sealed, and why.
+    /// The logs that could not be sealed, with their errors.
     pub failed: Vec<(OrgId, Error)>,
 }
 
-/// The logs that have something to seal.
+/// The logs with events that are not sealed.
 #[derive(Debug, Default)]
 pub struct Unsealed {
-    /// For how long the event has waited that has waited longest.
+    /// Age of the oldest event that is not sealed.
     pub lag: Duration,
     organizations: Vec<OrgId>,
 }
 
 #[derive(FromQueryResult)]
-struct Waiting {
+struct UnsealedLog {
     organization_id: OrgId,
     since: DateTime<Utc>,
 }
 
-/// Looks for events to seal.
+/// Finds events that are not sealed.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn unsealed(db: &Db) -> Result<Unsealed> {
-    let waiting = waiting(db).await?;
-    let lag = waiting.iter().filter_map(|waiting| (db.now() - waiting.since).to_std().ok()).max();
-    let organizations = waiting.into_iter().map(|waiting| waiting.organization_id).collect();
+    let logs = unsealed_logs(db).await?;
+    let lag = logs.iter().filter_map(|log| (db.now() - log.since).to_std().ok()).max();
+    let organizations = logs.into_iter().map(|log| log.organization_id).collect();
     Ok(Unsealed { lag: lag.unwrap_or_default(), organizations })
 }
 
-/// Seals one batch of each log in `unsealed` that is not in `but`. To be repeated until there are none. Safe for several
-/// processes at once: a chain has one end, and whoever holds it adds to it. A log that cannot be sealed keeps no other from
-/// it.
+/// Seals one batch of each log in `unsealed` that is not in `except`. Repeat it until no events are left. Several
+/// processes can run it at once, because the head of a chain is locked. A log that cannot be sealed does not stop the
+/// others.
 ///
 /// # Errors
-/// When there is no key to sign with.
+/// If there is no signing key.
 pub async fn flush(
     db: &Db,
     signer: &Signer,
     unsealed: &Unsealed,
-    but: &HashSet<OrgId>,
+    except: &HashSet<OrgId>,
 ) -> Result<FlushStats> {
-    let mut flushed = FlushStats::default();
-    let wanted: Vec<_> = unsealed.organizations.iter().filter(|org| !but.contains(org)).collect();
-    if wanted.is_empty() {
-        return Ok(flushed);
+    let mut stats = FlushStats::default();
+    let orgs: Vec<_> = unsealed.organizations.iter().filter(|org| !except.contains(org)).collect();
+    if orgs.is_empty() {
+        return Ok(stats);
     }
     let key = signer.key(db).await?;
-    for org in wanted {
+    for org in orgs {
         match seal(db, &key, *org).await {
-            Ok(sealed) => flushed.events += sealed,
-            Err(error) => flushed.failed.push((*org, error)),
+            Ok(sealed) => stats.events += sealed,
+            Err(error) => stats.failed.push((*org, error)),
         }
     }
-    Ok(flushed)
+    Ok(stats)
 }
 
-/// Those that have waited longest come first.
-async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
+/// The oldest come first.
+async fn unsealed_logs(db: &Db) -> Result<Vec<UnsealedLog>> {
     #[expect(clippy::disallowed_methods, reason = "finds the logs that have something to seal")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
@@ -150,11 +150,11 @@ async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
 
 async fn seal(db: &Db, key: &KeyPair, org: OrgId) -> Result<u64> {
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
-    #[expect(clippy::disallowed_methods, reason = "a log is sealed by nobody but the platform")]
+    #[expect(clippy::disallowed_methods, reason = "only the platform seals logs")]
     let scope = tx.enter_org(org).await?;
     let sealed = seal_batch(&scope, key).await?;
     drop(scope);
-    #[expect(clippy::disallowed_methods, reason = "what an event says stays as it is")]
+    #[expect(clippy::disallowed_methods, reason = "sealing does not change the content of events")]
     tx.commit_unaudited().await?;
     Ok(sealed)
 }
@@ -162,9 +162,9 @@ async fn seal(db: &Db, key: &KeyPair, org: OrgId) -> Result<u64> {
 async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
     let mut head = lock_head(scope).await?;
     let sort = Sort { key: EventKey::OccurredAt, descending: false };
-    let listing = PageRequest { limit: BATCH, sort, after: None };
+    let request = PageRequest { limit: BATCH, sort, after: None };
     let unsealed = scope.find::<audit::Entity>().filter(audit::Column::Seq.is_null());
-    let events = unsealed.page(listing).await?.data;
+    let events = unsealed.page(request).await?.data;
     if events.is_empty() {
         return Ok(0);
     }
@@ -181,21 +181,21 @@ async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
         return Err(Error::Broken("an event was not there to be sealed"));
     }
     head.sealed_at = scope.now();
-    let signed = state(scope, &head, Kind::Head).sign(key)?;
+    let signed = statement_of(scope, &head, Kind::Head).sign(key)?;
     (head.signature, head.key_id) = (signed.signature, signed.key_id);
     let age = (scope.now() - head.checkpointed_at).to_std().unwrap_or_default();
     let is_first = head.checkpointed_seq == 0;
     if is_first || head.last_seq - head.checkpointed_seq >= CHECKPOINT_EVENTS || age >= CHECKPOINT_AGE {
-        let signed = state(scope, &head, Kind::Periodic).sign(key)?;
-        write(scope, &signed).await?;
+        let signed = statement_of(scope, &head, Kind::Periodic).sign(key)?;
+        write_checkpoint(scope, &signed).await?;
         (head.checkpointed_seq, head.checkpointed_at) = (head.last_seq, scope.now());
     }
-    keep(scope, head).await?;
+    update_head(scope, head).await?;
     Ok(sealed)
 }
 
-/// What is stated of the end of the chain, at this instant.
-pub(super) fn state(scope: &OrgTx<Platform>, head: &head::Model, kind: Kind) -> Statement {
+/// A statement about the current end of the chain.
+pub(super) fn statement_of(scope: &OrgTx<Platform>, head: &head::Model, kind: Kind) -> Statement {
     Statement {
         kind,
         organization_id: scope.org(),
@@ -205,8 +205,8 @@ pub(super) fn state(scope: &OrgTx<Platform>, head: &head::Model, kind: Kind) -> 
     }
 }
 
-/// Keeps a checkpoint, and tells of it outside of the database too.
-pub(super) async fn write(scope: &OrgTx<Platform>, signed: &SignedStatement) -> Result<()> {
+/// Stores a checkpoint, and writes it to the program's log, too.
+pub(super) async fn write_checkpoint(scope: &OrgTx<Platform>, signed: &SignedStatement) -> Result<()> {
     let SignedStatement { statement, key_id, signature } = signed;
     let row = checkpoint::ActiveModel {
         id: Set(CheckpointId::new(scope.now())),
@@ -233,7 +233,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, signed: &SignedStatement) -> 
     Ok(())
 }
 
-/// The end of the chain, locked: whoever else would add to it waits.
+/// The end of the chain, locked against other processes that seal.
 pub(super) async fn lock_head(scope: &OrgTx<Platform>) -> Result<head::Model> {
     let find = || scope.find::<head::Entity>().one_locked();
     match find().await {
@@ -260,8 +260,8 @@ pub(super) async fn lock_head(scope: &OrgTx<Platform>) -> Result<head::Model> {
     }
 }
 
-/// Writes down what the end of the chain is now.
-pub(super) async fn keep(scope: &OrgTx<Platform>, head: head::Model) -> Result<()> {
+/// Stores the new end of the chain.
+pub(super) async fn update_head(scope: &OrgTx<Platform>, head: head::Model) -> Result<()> {
     let row = head::ActiveModel {
         id: Set(head.id),
         last_seq: Set(head.last_seq),

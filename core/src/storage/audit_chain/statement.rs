@@ -1,4 +1,4 @@
-//! Signed statements of what a chain has come to.
+//! Signed statements about events of a chain.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,23 +13,23 @@ use crate::{
     },
 };
 
-/// What a signature is of, so that it is none of anything else.
+/// Prefix of signed messages, so that a signature is valid for nothing else.
 const CONTEXT: &str = "insula audit statement 1\n";
 
-/// What is stated.
+/// The kind of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// This is the last event.
+    /// This is the last event of the chain.
     Head,
     /// This event is in the chain.
     Periodic,
-    /// This event is in the chain, and those up to it may be gone.
+    /// This event is in the chain, and the events up to it may be deleted.
     Pruning,
 }
 
 impl Kind {
-    /// As it is stored and shown.
+    /// The kind in the database and in exports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -43,28 +43,28 @@ impl Kind {
     }
 }
 
-/// What a chain had come to at some time.
+/// A statement about an event of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
-    /// What is stated.
+    /// The kind of the statement.
     pub kind: Kind,
-    /// Of whose chain.
+    /// Organization of the chain.
     pub organization_id: OrgId,
-    /// The number of an event.
+    /// Number of the event.
     pub seq: i64,
-    /// Its hash.
+    /// Hash of the event.
     pub hash: String,
-    /// When it was stated.
+    /// When it was signed.
     pub time: DateTime<Utc>,
 }
 
 /// A statement with its signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedStatement {
-    /// What is stated.
+    /// The signed statement.
     #[serde(flatten)]
     pub statement: Statement,
-    /// Which key signed it.
+    /// Id of the key that signed it.
     pub key_id: String,
     /// Ed25519 (RFC 8032) of a context and the canonical JSON (RFC 8785) of the statement; base64url.
     pub signature: String,
@@ -80,10 +80,10 @@ struct Covered<'a> {
 }
 
 impl Statement {
-    /// Signed with `key`.
+    /// Signs the statement with `key`.
     ///
     /// # Errors
-    /// Only when it has no JSON form.
+    /// Only if it has no JSON form.
     pub fn sign(self, key: &KeyPair) -> Result<SignedStatement> {
         let signature = key.sign(&self.message()?);
         Ok(SignedStatement { key_id: key.kid().to_owned(), signature, statement: self })
@@ -98,14 +98,14 @@ impl Statement {
 }
 
 impl SignedStatement {
-    /// Is it of one of `keys`, and unaltered?
+    /// Is the signature of one of `keys`, and the statement unaltered?
     pub fn is_genuine(&self, keys: &[PublicKey]) -> bool {
         let key = keys.iter().find(|key| key.kid() == self.key_id);
         let message = self.statement.message();
         key.zip(message.ok()).is_some_and(|(key, message)| key.verifies(&message, &self.signature))
     }
 
-    /// That of a head; `None` before the first event.
+    /// The statement of a head; `None` before the first event.
     pub(super) fn of_head(head: &head::Model) -> Option<Self> {
         let statement = Statement {
             kind: Kind::Head,
@@ -122,7 +122,7 @@ impl SignedStatement {
 impl From<checkpoint::Model> for SignedStatement {
     fn from(row: checkpoint::Model) -> Self {
         let statement = Statement {
-            // What is no kind was altered: as a head it verifies no more.
+            // An unknown kind was altered. As `Head`, the signature is invalid.
             kind: Kind::parse(&row.kind).unwrap_or(Kind::Head),
             organization_id: row.organization_id,
             seq: row.seq,

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     base::ids::{EventId, OrgId, SessionId},
     storage::{
-        audit::{Event, EventRecord, Personal},
+        audit::{Event, EventRecord, PersonalData},
         signing_keys::KeyPair,
     },
 };
@@ -19,8 +19,8 @@ fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-fn personal(number: u128, name: &str) -> Personal {
-    Personal {
+fn personal(number: u128, name: &str) -> PersonalData {
+    PersonalData {
         id: EventId(id(number)),
         organization_id: OrgId(id(2)),
         salt: "00112233445566778899aabbccddeeff".to_owned(),
@@ -30,8 +30,8 @@ fn personal(number: u128, name: &str) -> Personal {
     }
 }
 
-/// An event that is not sealed yet.
-fn told(number: u128, name: &str) -> EventRecord {
+/// An event that is not sealed.
+fn record(number: u128, name: &str) -> EventRecord {
     let personal = personal(number, name);
     let event = Event {
         id: personal.id,
@@ -56,10 +56,10 @@ fn told(number: u128, name: &str) -> EventRecord {
     EventRecord { event, personal: Some(personal) }
 }
 
-/// Computed elsewhere (Python's `hashlib` and `json`). What was sealed once is verified for ever: these never change.
+/// Computed with Python (`hashlib` and `json`). Old logs must stay verifiable, so these values never change.
 #[test]
-fn a_seal_is_the_same_on_every_database_and_in_every_version() {
-    let EventRecord { event, personal } = told(1, "Größe");
+fn hashes_never_change() {
+    let EventRecord { event, personal } = record(1, "Größe");
     let personal = personal.unwrap().hash().unwrap();
     assert_eq!(personal, "705a9fe5cc6b6c30f7c38f4420f8c6d40e79fe0a2031efce6b0013c2f1300d17");
     let sealed = hash(&event, 7, &"ab".repeat(32)).unwrap();
@@ -67,7 +67,7 @@ fn a_seal_is_the_same_on_every_database_and_in_every_version() {
 }
 
 #[test]
-fn what_is_signed_is_the_same_in_every_version() {
+fn signed_messages_never_change() {
     let statement = Statement {
         kind: Kind::Pruning,
         organization_id: OrgId(id(2)),
@@ -83,10 +83,10 @@ fn what_is_signed_is_the_same_in_every_version() {
     assert_eq!(statement.message().unwrap(), message.as_bytes());
 }
 
-/// A log in memory, of which events up to number `pruned` are gone.
+/// A log in memory, of which events up to number `pruned` were deleted.
 #[derive(Clone, Debug)]
-struct Chain {
-    /// The hash before its first event.
+struct TestChain {
+    /// Hash before the first event.
     before: String,
     keys: Vec<crate::storage::signing_keys::PublicKey>,
     pruned: i64,
@@ -95,8 +95,8 @@ struct Chain {
     head: Option<SignedStatement>,
 }
 
-impl Chain {
-    /// Sealed as the program does; `marks`: of which events there is a checkpoint.
+impl TestChain {
+    /// A sealed log. `marks`: the events with a checkpoint.
     fn new(pruned: i64, names: &[String], marks: &[bool]) -> Self {
         let key = KeyPair::generate().unwrap();
         let sign = |kind, seq, hash: &str| {
@@ -112,7 +112,7 @@ impl Chain {
         let (mut events, mut seq) = (Vec::new(), pruned);
         for (name, mark) in names.iter().zip(marks) {
             seq += 1;
-            let EventRecord { event, personal } = told(1000 + seq.unsigned_abs() as u128, name);
+            let EventRecord { event, personal } = record(1000 + seq.unsigned_abs() as u128, name);
             let hash = hash(&event, seq, &before).unwrap();
             let sealed = Event { seq: Some(seq), prev_hash: Some(before), hash: Some(hash.clone()), ..event };
             events.push(EventRecord { event: sealed, personal });
@@ -123,7 +123,7 @@ impl Chain {
         Self { before: start, keys: vec![key.public_key()], pruned, events, checkpoints, head }
     }
 
-    /// How many events were erased; or where it is broken.
+    /// The number of erased events, or where the chain is broken.
     fn verify(&self) -> Result<u64, ChainBreak> {
         let (keys, checkpoints) = (self.keys.clone(), self.checkpoints.clone());
         let mut verifier = Verifier::start(OrgId(id(2)), keys, self.pruned, checkpoints)?;
@@ -134,69 +134,69 @@ impl Chain {
         Ok(verifier.report(None, self.head.clone()).erased)
     }
 
-    fn seq(&self, place: usize) -> i64 {
-        self.pruned + i64::try_from(place).unwrap() + 1
+    fn seq(&self, index: usize) -> i64 {
+        self.pruned + i64::try_from(index).unwrap() + 1
     }
 
-    /// Seals the events at these places anew, whatever they say now.
-    fn seal(&mut self, places: std::ops::Range<usize>) {
-        for place in places {
-            let before = match place {
+    /// Seals the events at these indexes again, with their current content.
+    fn seal(&mut self, indexes: std::ops::Range<usize>) {
+        for index in indexes {
+            let before = match index {
                 0 => Some(self.before.clone()),
-                _ => self.events[place - 1].event.hash.clone(),
+                _ => self.events[index - 1].event.hash.clone(),
             };
-            let seq = self.seq(place);
-            let event = &mut self.events[place].event;
+            let seq = self.seq(index);
+            let event = &mut self.events[index].event;
             event.hash = hash(event, seq, before.as_deref().unwrap()).ok();
             (event.seq, event.prev_hash) = (Some(seq), before);
         }
     }
 }
 
-/// Every single thing that can be altered about an event.
+/// Every possible alteration of an event.
 const ALTERATIONS: [fn(&mut EventRecord); 24] = [
-    |told| told.event.id = EventId(id(9)),
-    |told| told.event.organization_id = OrgId(id(9)),
-    |told| told.event.occurred_at += TimeDelta::microseconds(1),
-    |told| told.event.actor_kind = "worker".to_owned(),
-    |told| told.event.actor_id = None,
-    |told| told.event.action = "project.deleted".to_owned(),
-    |told| told.event.resource = "role".to_owned(),
-    |told| told.event.resource_id = None,
-    |told| told.event.outcome = "denied".to_owned(),
-    |told| told.event.details.push(' '),
-    |told| told.event.session_id = Some(SessionId(id(9))),
-    |told| told.event.request_id = Some("null".to_owned()),
-    |told| told.event.trace_id = Some(String::new()),
-    |told| told.event.schema_version += 1,
-    |told| told.event.personal_hash = None,
-    |told| told.event.prev_hash = None,
-    |told| told.event.prev_hash = Some(GENESIS.replace('0', "1")),
-    |told| told.event.hash = None,
-    |told| told.event.hash = Some(GENESIS.to_owned()),
-    |told| told.event.seq = None,
-    |told| told.personal.as_mut().unwrap().salt.push('0'),
-    |told| told.personal.as_mut().unwrap().ip = None,
-    |told| told.personal.as_mut().unwrap().user_agent = Some(String::new()),
-    |told| told.personal.as_mut().unwrap().label = Some("eve@example.com".to_owned()),
+    |record| record.event.id = EventId(id(9)),
+    |record| record.event.organization_id = OrgId(id(9)),
+    |record| record.event.occurred_at += TimeDelta::microseconds(1),
+    |record| record.event.actor_kind = "worker".to_owned(),
+    |record| record.event.actor_id = None,
+    |record| record.event.action = "project.deleted".to_owned(),
+    |record| record.event.resource = "role".to_owned(),
+    |record| record.event.resource_id = None,
+    |record| record.event.outcome = "denied".to_owned(),
+    |record| record.event.details.push(' '),
+    |record| record.event.session_id = Some(SessionId(id(9))),
+    |record| record.event.request_id = Some("null".to_owned()),
+    |record| record.event.trace_id = Some(String::new()),
+    |record| record.event.schema_version += 1,
+    |record| record.event.personal_hash = None,
+    |record| record.event.prev_hash = None,
+    |record| record.event.prev_hash = Some(GENESIS.replace('0', "1")),
+    |record| record.event.hash = None,
+    |record| record.event.hash = Some(GENESIS.to_owned()),
+    |record| record.event.seq = None,
+    |record| record.personal.as_mut().unwrap().salt.push('0'),
+    |record| record.personal.as_mut().unwrap().ip = None,
+    |record| record.personal.as_mut().unwrap().user_agent = Some(String::new()),
+    |record| record.personal.as_mut().unwrap().label = Some("eve@example.com".to_owned()),
 ];
 
 prop_compose! {
-    /// A log, the place of an event in it, and that of another one.
+    /// A log and the indexes of two of its events.
     fn chains()(
         pruned in 0..3_i64, length in 2..12_usize,
     )(
         names in prop::collection::vec("[a-zß]{0,3}", length),
         marks in prop::collection::vec(any::<bool>(), length),
-        place in 0..length - 1, further in 1..length, pruned in Just(pruned),
-    ) -> (Chain, usize, usize) {
-        let later = place + 1 + (further - 1) % (names.len() - 1 - place);
-        (Chain::new(pruned, &names, &marks), place, later)
+        index in 0..length - 1, distance in 1..length, pruned in Just(pruned),
+    ) -> (TestChain, usize, usize) {
+        let later = index + 1 + (distance - 1) % (names.len() - 1 - index);
+        (TestChain::new(pruned, &names, &marks), index, later)
     }
 }
 
-/// The log is broken, and `seq` is among the events that are named.
-fn is_found(chain: &Chain, seq: i64) -> Result<(), TestCaseError> {
+/// The log is broken, and `seq` is among the reported events.
+fn expect_found_at(chain: &TestChain, seq: i64) -> Result<(), TestCaseError> {
     let found = chain.verify();
     prop_assert!(found.is_err_and(|broken| (broken.first..=broken.last).contains(&seq)), "{seq}: {found:?}");
     Ok(())
@@ -206,20 +206,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_chain_as_it_was_sealed_is_whole((chain, place, later) in chains()) {
+    fn an_unaltered_chain_is_valid((chain, index, later) in chains()) {
         prop_assert_eq!(chain.verify(), Ok(0));
         let mut erased = chain;
-        erased.events[place].personal = None;
+        erased.events[index].personal = None;
         erased.events[later].personal = None;
         prop_assert_eq!(erased.verify(), Ok(2));
     }
 
     #[test]
-    fn whatever_is_altered_is_found_where_it_is((chain, place, later) in chains()) {
+    fn every_alteration_is_found_at_its_event((chain, index, later) in chains()) {
         for (number, alter) in ALTERATIONS.iter().enumerate() {
-            for place in [place, later] {
-                let (mut altered, seq) = (chain.clone(), chain.seq(place));
-                alter(&mut altered.events[place]);
+            for index in [index, later] {
+                let (mut altered, seq) = (chain.clone(), chain.seq(index));
+                alter(&mut altered.events[index]);
                 let broken = altered.verify().unwrap_err();
                 prop_assert_eq!((broken.first, broken.last), (seq, seq), "{}", number);
             }
@@ -227,54 +227,54 @@ proptest! {
     }
 
     #[test]
-    fn what_is_removed_added_or_moved_is_found((chain, place, later) in chains()) {
-        let (first, end) = (chain.seq(place), chain.events.len());
+    fn removed_added_and_moved_events_are_found((chain, index, later) in chains()) {
+        let (first, end) = (chain.seq(index), chain.events.len());
         let mut removed = chain.clone();
-        removed.events.remove(place);
-        is_found(&removed, first)?;
+        removed.events.remove(index);
+        expect_found_at(&removed, first)?;
         let mut swapped = chain.clone();
-        swapped.events.swap(place, later);
-        is_found(&swapped, first)?;
-        for (renumbered, other) in [(place, later), (later, place)] {
+        swapped.events.swap(index, later);
+        expect_found_at(&swapped, first)?;
+        for (renumbered, other) in [(index, later), (later, index)] {
             let mut moved = chain.clone();
             moved.events[renumbered].event.seq = Some(chain.seq(other));
-            is_found(&moved, first)?;
+            expect_found_at(&moved, first)?;
         }
         let mut doubled = chain.clone();
-        doubled.events.insert(later, chain.events[place].clone());
-        is_found(&doubled, first)?;
+        doubled.events.insert(later, chain.events[index].clone());
+        expect_found_at(&doubled, first)?;
         let mut added = chain.clone();
-        added.events.insert(place, told(1, "added"));
-        added.seal(place..place + 1);
-        for EventRecord { event, .. } in &mut added.events[place + 1..] {
+        added.events.insert(index, record(1, "added"));
+        added.seal(index..index + 1);
+        for EventRecord { event, .. } in &mut added.events[index + 1..] {
             event.seq = event.seq.map(|seq| seq + 1);
         }
-        is_found(&added, first)?;
+        expect_found_at(&added, first)?;
         let mut longer = chain.clone();
-        longer.events.push(told(1, "added"));
+        longer.events.push(record(1, "added"));
         longer.seal(end..end + 1);
-        is_found(&longer, chain.seq(end))?;
+        expect_found_at(&longer, chain.seq(end))?;
     }
 
     #[test]
-    fn an_end_that_is_cut_off_or_written_anew_is_found((chain, place, later) in chains()) {
-        let (first, end) = (chain.seq(place), chain.events.len());
+    fn a_truncated_or_rewritten_end_is_found((chain, index, later) in chains()) {
+        let (first, end) = (chain.seq(index), chain.events.len());
         let mut cut = chain.clone();
-        cut.events.truncate(place);
-        is_found(&cut, first)?;
-        for until in [place + 1, later + 1, end] {
+        cut.events.truncate(index);
+        expect_found_at(&cut, first)?;
+        for until in [index + 1, later + 1, end] {
             let mut rewritten = chain.clone();
-            rewritten.events[place].event.outcome = "failure".to_owned();
-            rewritten.seal(place..until);
-            is_found(&rewritten, first)?;
+            rewritten.events[index].event.outcome = "failure".to_owned();
+            rewritten.seal(index..until);
+            expect_found_at(&rewritten, first)?;
             let last = rewritten.events[end - 1].event.hash.clone().unwrap();
             rewritten.head.as_mut().unwrap().statement.hash = last;
-            is_found(&rewritten, first)?;
+            expect_found_at(&rewritten, first)?;
         }
     }
 
     #[test]
-    fn only_a_known_key_signs((chain, ..) in chains()) {
+    fn only_signatures_of_known_keys_are_valid((chain, ..) in chains()) {
         let mut unknown = chain.clone();
         unknown.keys = vec![KeyPair::generate().unwrap().public_key()];
         prop_assert_eq!(unknown.verify().unwrap_err().why, BreakReason::Forged);

@@ -1,4 +1,4 @@
-//! Is a chain whole? Pure: it is told of one event after the other, wherever they come from.
+//! Verifies a chain. This module is pure: the caller passes one event after the other.
 
 use std::collections::VecDeque;
 
@@ -9,30 +9,30 @@ use super::{
 use crate::{
     base::ids::OrgId,
     storage::{
-        audit::{Event, EventRecord, Personal},
+        audit::{Event, EventRecord, PersonalData},
         signing_keys::PublicKey,
     },
 };
 
-/// What is wrong.
+/// Why a chain is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakReason {
-    /// An event is not what was sealed.
+    /// An event differs from what was sealed.
     Altered,
-    /// What is personal of an event is not what was sealed; that it is gone is no fault.
+    /// The personal data of an event differs from what was sealed. Erased personal data is not an error.
     PersonalAltered,
-    /// Events are not there.
+    /// Events are missing.
     Missing,
-    /// There are events that were never sealed by the program.
+    /// There are events that the program never sealed.
     Added,
-    /// Events were written anew, with new hashes: they are not those of a signed statement.
+    /// Events were replaced and hashed again, so they do not match a signed statement.
     Rewritten,
-    /// A statement is not signed by a known key, or was altered.
+    /// A statement was altered, or is not signed by a known key.
     Forged,
 }
 
 impl BreakReason {
-    /// A sentence, for people.
+    /// Explanation for people.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Altered => "This event was changed after it was sealed.",
@@ -47,43 +47,43 @@ impl BreakReason {
     }
 }
 
-/// Where a chain is broken first.
+/// The first break of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainBreak {
-    /// What is wrong.
+    /// Why the chain is broken.
     pub why: BreakReason,
-    /// The first event that it may concern.
+    /// Number of the first affected event.
     pub first: i64,
-    /// The last one.
+    /// Number of the last affected event.
     pub last: i64,
 }
 
-/// What came of it.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationReport {
-    /// Where the chain is broken first; `None`: it is whole.
+    /// The first break; `None` if the chain is valid.
     pub broken: Option<ChainBreak>,
-    /// How many events were looked at.
+    /// Number of verified events.
     pub events: u64,
-    /// Of how many of them what was personal has been erased.
+    /// Number of verified events whose personal data was erased.
     pub erased: u64,
-    /// The number of the first event there should be.
+    /// Number of the first event that must exist.
     pub from: i64,
-    /// The end of the chain; `None` also when its signature is not genuine.
+    /// The end of the chain; `None` also if its signature is invalid.
     pub head: Option<SignedStatement>,
-    /// The last checkpoint that was verified.
+    /// The last verified checkpoint.
     pub checkpoint: Option<SignedStatement>,
 }
 
-/// Is the event what was sealed, by itself? Whether it is in the chain is not asked.
+/// Does the event match its own hash? This does not check that it is in the chain.
 pub fn matches_own_hash(EventRecord { event, personal }: &EventRecord) -> bool {
     let before = event.prev_hash.as_deref().unwrap_or_default();
     let sealed = event.seq.and_then(|seq| hash(event, seq, before).ok());
-    sealed.is_some() && sealed == event.hash && fits_personal(event, personal.as_ref())
+    sealed.is_some() && sealed == event.hash && matches_personal(event, personal.as_ref())
 }
 
-/// What is personal of the event is what was sealed, or gone.
-fn fits_personal(event: &Event, personal: Option<&Personal>) -> bool {
+/// Does the personal data match what was sealed, or was it erased?
+fn matches_personal(event: &Event, personal: Option<&PersonalData>) -> bool {
     match (&event.personal_hash, personal) {
         (_, None) => true,
         (Some(sealed), Some(personal)) => personal.hash().is_ok_and(|hash| hash == *sealed),
@@ -91,17 +91,17 @@ fn fits_personal(event: &Event, personal: Option<&Personal>) -> bool {
     }
 }
 
-/// Told of a chain from its beginning, or from where its earlier events were pruned, it says whether it is whole.
+/// Verifies a chain from its start, or from the first event that was not pruned.
 #[derive(Debug)]
 pub struct Verifier {
     keys: Vec<PublicKey>,
     org: OrgId,
     from: i64,
-    /// The number of the event that comes next.
+    /// Number of the next event.
     next: i64,
-    /// The hash of the one before.
+    /// Hash of the previous event.
     before: String,
-    /// Up to here a signature says that all is well.
+    /// Number of the last event that a signature confirms.
     trusted: i64,
     checkpoints: VecDeque<SignedStatement>,
     checkpoint: Option<SignedStatement>,
@@ -110,10 +110,11 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// `pruned`: events up to this number need not be there, if a signed statement says so. `checkpoints`: in any order.
+    /// Starts a verification. Events up to number `pruned` may be missing if a signed statement says so. `checkpoints`
+    /// can have any order.
     ///
     /// # Errors
-    /// The statement that they may be gone is not there, or not genuine.
+    /// If the statement about the pruned events is missing or invalid.
     pub fn start(
         org: OrgId,
         keys: Vec<PublicKey>,
@@ -137,27 +138,27 @@ impl Verifier {
             erased: 0,
         };
         for signed in &earlier {
-            verifier.genuine(signed, 1)?;
+            verifier.check_signature(signed, 1)?;
         }
         if pruned > 0 {
-            let said = earlier
+            let pruning = earlier
                 .into_iter()
                 .find(|signed| signed.statement.kind == Kind::Pruning && signed.statement.seq == pruned);
-            let said = said.ok_or(ChainBreak { why: BreakReason::Missing, first: 1, last: pruned })?;
-            verifier.before.clone_from(&said.statement.hash);
-            verifier.checkpoint = Some(said);
+            let pruning = pruning.ok_or(ChainBreak { why: BreakReason::Missing, first: 1, last: pruned })?;
+            verifier.before.clone_from(&pruning.statement.hash);
+            verifier.checkpoint = Some(pruning);
         }
         Ok(verifier)
     }
 
-    /// The number of the event that comes next.
+    /// Number of the next event.
     pub fn next(&self) -> i64 {
         self.next
     }
 
-    fn genuine(&self, signed: &SignedStatement, first: i64) -> Result<(), ChainBreak> {
-        let is_ours = signed.statement.organization_id == self.org && signed.is_genuine(&self.keys);
-        match is_ours {
+    fn check_signature(&self, signed: &SignedStatement, first: i64) -> Result<(), ChainBreak> {
+        let is_valid = signed.statement.organization_id == self.org && signed.is_genuine(&self.keys);
+        match is_valid {
             true => Ok(()),
             false => {
                 Err(ChainBreak { why: BreakReason::Forged, first, last: signed.statement.seq.max(first) })
@@ -165,31 +166,32 @@ impl Verifier {
         }
     }
 
-    /// The next event, with what is personal of it.
+    /// Verifies the next event and its personal data.
     ///
     /// # Errors
-    /// It is not the one that was sealed there.
-    pub fn event(&mut self, event: &Event, personal: Option<&Personal>) -> Result<(), ChainBreak> {
+    /// If it is not the event that was sealed with this number.
+    pub fn event(&mut self, event: &Event, personal: Option<&PersonalData>) -> Result<(), ChainBreak> {
         let next = self.next;
         let broken = |why, last| Err(ChainBreak { why, first: next, last });
         match event.seq {
             Some(seq) if seq > next => return broken(BreakReason::Missing, seq - 1),
             Some(seq) if seq == next => {}
-            // Another one bore this number.
+            // Another event had this number.
             Some(seq) => return Err(ChainBreak { why: BreakReason::Added, first: seq, last: seq }),
             None => return broken(BreakReason::Added, next),
         }
         let sealed = hash(event, next, &self.before).ok();
-        let fits = event.organization_id == self.org && event.hash.is_some() && event.hash == sealed;
+        let matches = event.organization_id == self.org && event.hash.is_some() && event.hash == sealed;
         let follows = event.prev_hash.as_ref() == Some(&self.before);
-        if !fits || !follows {
-            // Where neither is so, the one that it followed may be what is not there any more: written anew with its hash.
-            return match fits || follows || self.trusted + 1 == next {
+        if !matches || !follows {
+            // If neither matches, the previous event may be missing, and this one may have been replaced and hashed
+            // again.
+            return match matches || follows || self.trusted + 1 == next {
                 true => broken(BreakReason::Altered, next),
                 false => Err(ChainBreak { why: BreakReason::Rewritten, first: self.trusted + 1, last: next }),
             };
         }
-        if !fits_personal(event, personal) {
+        if !matches_personal(event, personal) {
             return broken(BreakReason::PersonalAltered, next);
         }
         self.erased += u64::from(event.personal_hash.is_some() && personal.is_none());
@@ -198,17 +200,17 @@ impl Verifier {
         self.next += 1;
         while self.checkpoints.front().is_some_and(|signed| signed.statement.seq == next) {
             if let Some(signed) = self.checkpoints.pop_front() {
-                self.agree(&signed)?;
+                self.check_statement(&signed)?;
                 self.checkpoint = Some(signed);
             }
         }
         Ok(())
     }
 
-    /// What is signed of the event that came last must be so.
-    fn agree(&mut self, signed: &SignedStatement) -> Result<(), ChainBreak> {
+    /// Checks that a signed statement matches the last event.
+    fn check_statement(&mut self, signed: &SignedStatement) -> Result<(), ChainBreak> {
         let first = self.trusted + 1;
-        self.genuine(signed, first)?;
+        self.check_signature(signed, first)?;
         if signed.statement.hash != self.before {
             return Err(ChainBreak { why: BreakReason::Rewritten, first, last: signed.statement.seq });
         }
@@ -216,10 +218,10 @@ impl Verifier {
         Ok(())
     }
 
-    /// There are no more events.
+    /// Ends the verification.
     ///
     /// # Errors
-    /// There should be, or `head` is not the end of this chain.
+    /// If events are missing, or `head` is not the end of this chain.
     pub fn end(&mut self, head: Option<&SignedStatement>) -> Result<(), ChainBreak> {
         let last = self.next - 1;
         let signed_end = self.checkpoints.back().map(|signed| signed.statement.seq);
@@ -236,10 +238,10 @@ impl Verifier {
         };
         let end = signed_end.unwrap_or_default().max(head.statement.seq);
         if end > last {
-            // A statement from the future that nobody signed is no reason to miss anything.
+            // An unsigned statement about a later event does not mean that events are missing.
             let first = self.trusted + 1;
             let latest = self.checkpoints.back().filter(|signed| signed.statement.seq == end).unwrap_or(head);
-            self.genuine(latest, first)?;
+            self.check_signature(latest, first)?;
             return Err(ChainBreak { why: BreakReason::Missing, first: self.next, last: end });
         }
         if head.statement.seq < last {
@@ -248,13 +250,13 @@ impl Verifier {
         if head.statement.kind != Kind::Head {
             return Err(ChainBreak { why: BreakReason::Forged, first: self.trusted + 1, last });
         }
-        // Nothing new is stated where all has been pruned.
-        if last < self.from { self.genuine(head, last) } else { self.agree(head) }
+        // A statement about a fully pruned chain has nothing new to compare.
+        if last < self.from { self.check_signature(head, last) } else { self.check_statement(head) }
     }
 
-    /// What came of it. `head`: the end of the chain.
+    /// The report. `head`: the end of the chain.
     pub fn report(self, broken: Option<ChainBreak>, head: Option<SignedStatement>) -> VerificationReport {
-        let head = head.filter(|head| self.genuine(head, 1).is_ok());
+        let head = head.filter(|head| self.check_signature(head, 1).is_ok());
         let Self { events, erased, from, checkpoint, .. } = self;
         VerificationReport { broken, events, erased, from, head, checkpoint }
     }

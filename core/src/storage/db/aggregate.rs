@@ -1,4 +1,5 @@
-//! Sums of rows that last, cut where pieces of time begin and end. In the database: of a million rows come a few groups.
+//! Sums of the durations of rows, grouped by ids and time buckets. They are computed in the database, so that a million
+//! rows become a few groups.
 
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
@@ -13,77 +14,77 @@ use sea_orm::{
 use super::{OrgTx, TenantTable, transaction::Transaction};
 use crate::{Result, base::permissions::RequiredPermission};
 
-/// The rows that are summed up, cut at the ends of the whole: whole seconds since 1970.
-const STRETCH: &str = "stretch";
+/// The rows to sum up, clipped to the whole period, in whole seconds since 1970.
+const INTERVALS: &str = "intervals";
 const STARTED: &str = "started";
 const ENDED: &str = "ended";
 
-/// The pieces; both databases call the columns of a list of values so.
+/// The buckets. Both databases name the columns of a list of values like this.
 const EACH: &str = "each";
 const SLOT: &str = "column1";
 const PIECE: &str = "column2";
 const FROM: &str = "column3";
 const UNTIL: &str = "column4";
 
-/// The slot of rows that last longer than a slot.
+/// The slot of rows that last longer than one slot.
 const LONG: i64 = -1;
 
-/// A table whose rows last, and may be linked to several of something.
+/// A table whose rows have a start and an end, and may be linked to several other rows.
 pub(crate) trait IntervalTable: TenantTable {
-    /// The column of the instant at which a row begins.
+    /// The column with the start of a row.
     const START: Self::Column;
-    /// The column of the instant at which it ends; NULL while it runs.
+    /// The column with the end of a row; NULL while it runs.
     const END: Self::Column;
-    /// What links rows to several of something.
+    /// The table that links rows to other rows.
     type Link: TenantTable;
-    /// The column of a link that names the row.
+    /// The column of a link with the id of the row.
     const ROW: <Self::Link as EntityTrait>::Column;
-    /// The column of a link that names the other thing.
+    /// The column of a link with the id of the other row.
     const OTHER: <Self::Link as EntityTrait>::Column;
 }
 
-/// What rows are grouped by, beside the pieces of time.
+/// What rows are grouped by, in addition to the time buckets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GroupKey<E: EntityTrait> {
-    /// A column of ids of their own.
+    /// A column with ids in the row itself.
     Own(E::Column),
-    /// What they are linked to: a row counts once for each.
+    /// The linked rows. A row counts once for each of them.
     Linked,
 }
 
-/// A piece of time, in whole seconds since 1970; its end is not in it.
+/// A time bucket, in whole seconds since 1970. Its end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeBucket {
     pub(crate) from: i64,
     pub(crate) until: i64,
 }
 
-/// One grouping: the keys, at most two, and the pieces, which follow upon each other without a gap.
+/// A grouping: at most two keys, and buckets that follow each other without gaps.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregation<E: EntityTrait> {
     pub(crate) keys: [Option<GroupKey<E>>; 2],
     pub(crate) pieces: Vec<TimeBucket>,
 }
 
-/// What the rows of one group come to.
+/// The totals of one group.
 #[derive(Clone, Debug, FromQueryResult)]
 pub(crate) struct AggregateRow {
-    /// Which question this answers.
+    /// Index of the grouping.
     pub(crate) question: i64,
-    /// Which of its pieces.
+    /// Index of the bucket.
     pub(crate) piece: i64,
-    /// The values of its keys.
+    /// The values of the keys.
     pub(crate) first: Option<Uuid>,
     pub(crate) second: Option<Uuid>,
-    /// Whole seconds.
+    /// Total in whole seconds.
     pub(crate) seconds: i64,
-    /// Rows with a part in it.
+    /// Number of rows in the group.
     pub(crate) entries: i64,
 }
 
 impl<P: RequiredPermission> OrgTx<P> {
-    /// Answers all questions about the living rows that `condition` names, by one statement; groups of nothing are left
-    /// out. What runs lasts until now. Every row named must overlap with the pieces of each question.
+    /// Computes several groupings of the rows that match `condition` and are not deleted, with one statement. Empty
+    /// groups are left out. Running rows end now. Every matching row must overlap with the buckets of each grouping.
     pub(crate) async fn sums<E: IntervalTable>(
         &self,
         condition: &Condition,
@@ -106,10 +107,10 @@ impl<P: RequiredPermission> OrgTx<P> {
         question: &Aggregation<E>,
         condition: Condition,
     ) -> SelectStatement {
-        let (from, until) = (question.pieces.first().map(|it| it.from), question.pieces.last());
-        let (from, until) = (from.unwrap_or_default(), until.map(|it| it.until).unwrap_or_default());
-        let (width, each) = slotted(&question.pieces, from, until);
-        let (started, ended) = (|| of(STRETCH, STARTED), || of(STRETCH, ENDED));
+        let (from, until) = (question.pieces.first().map(|bucket| bucket.from), question.pieces.last());
+        let (from, until) = (from.unwrap_or_default(), until.map(|bucket| bucket.until).unwrap_or_default());
+        let (width, each) = slots(&question.pieces, from, until);
+        let (started, ended) = (|| of(INTERVALS, STARTED), || of(INTERVALS, ENDED));
         let length = Func::least([ended(), of(EACH, UNTIL)]);
         let length = Expr::from(length).sub(Func::greatest([started(), of(EACH, FROM)]));
         let slot = CaseStatement::new()
@@ -120,17 +121,17 @@ impl<P: RequiredPermission> OrgTx<P> {
         select
             .expr_as(number, "question")
             .expr_as(of(EACH, PIECE), "piece")
-            .from_subquery(self.stretches::<E>(&question.keys, condition, from, until), STRETCH);
-        // In this order: SQLite looks up the pieces of each row, not the rows of each piece.
+            .from_subquery(self.intervals::<E>(&question.keys, condition, from, until), INTERVALS);
+        // In this order, SQLite looks up the buckets of each row, not the rows of each bucket.
         select.cross_join(TableRef::ValuesList(each, Alias::new(EACH).into_iden()));
         for ((key, name), own) in question.keys.iter().zip(["first", "second"]).zip(OWN) {
             match key {
                 Some(GroupKey::Own(_)) => {
-                    select.expr_as(of(STRETCH, own), name).add_group_by([of(STRETCH, own)])
+                    select.expr_as(of(INTERVALS, own), name).add_group_by([of(INTERVALS, own)])
                 }
                 Some(GroupKey::Linked) => {
                     let other = Expr::col((E::Link::default(), E::OTHER));
-                    let here = Expr::col((E::Link::default(), E::ROW)).eq(of(STRETCH, ID));
+                    let here = Expr::col((E::Link::default(), E::ROW)).eq(of(INTERVALS, ID));
                     let scope = Expr::col((E::Link::default(), <E::Link as TenantTable>::ORG)).eq(self.org());
                     select
                         .join(JoinType::LeftJoin, E::Link::default(), here.and(scope))
@@ -145,14 +146,14 @@ impl<P: RequiredPermission> OrgTx<P> {
             .expr_as(Func::count(Expr::col(sea_orm::sea_query::Asterisk)), "entries")
             .and_where(of(EACH, SLOT).eq(slot))
             .and_where(started().lt(of(EACH, UNTIL)))
-            // What lasts no time lies in the piece that it begins in.
+            // A row without duration belongs to the bucket in which it starts.
             .and_where(ended().gt(of(EACH, FROM)).or(started().gte(of(EACH, FROM))))
             .add_group_by([of(EACH, PIECE)]);
         select
     }
 
-    /// The rows inside the organization, cut at the ends of the whole.
-    fn stretches<E: IntervalTable>(
+    /// The rows of the organization, clipped to the whole period.
+    fn intervals<E: IntervalTable>(
         &self,
         keys: &[Option<GroupKey<E>>; 2],
         condition: Condition,
@@ -162,7 +163,7 @@ impl<P: RequiredPermission> OrgTx<P> {
         let started = Expr::from(Func::greatest([self.seconds(E::START), from.into()]));
         let ended = Func::coalesce([self.seconds(E::END), self.now().timestamp().into()]);
         let ended = Func::least([ended.into(), until.into()]);
-        // Of a clock that was put back, what runs would end before it began.
+        // After the clock was set back, a running row could end before its start.
         let ended = Expr::from(Func::greatest([started.clone(), ended.into()]));
         let lives = E::DELETED.map(|column| column.is_null());
         let scope = Condition::all().add(E::ORG.eq(self.org())).add_option(lives);
@@ -181,7 +182,7 @@ impl<P: RequiredPermission> OrgTx<P> {
         select.into_query()
     }
 
-    /// An instant in seconds since 1970, whatever the session's time zone.
+    /// An instant in seconds since 1970, independent of the time zone of the session.
     fn seconds(&self, column: impl ColumnTrait) -> Expr {
         let (_, backend) = self.connection();
         match backend {
@@ -206,22 +207,22 @@ fn of(table: &'static str, column: &'static str) -> Expr {
     Expr::col((Alias::new(table), Alias::new(column)).into_column_ref())
 }
 
-/// The width of a slot, and the list of `(slot, piece, from, until)`: for every slot those pieces that a row may touch which
-/// begins in it and lasts no longer than it; for long rows all. So a row is compared with a few pieces, and not with all:
-/// by equality, for which either database has an index or a hash.
-fn slotted(pieces: &[TimeBucket], from: i64, until: i64) -> (i64, Vec<ValueTuple>) {
+/// The width of a slot, and a list of `(slot, bucket, from, until)`. It contains, for every slot, the buckets that can
+/// overlap with a row that starts in the slot and is not longer than a slot, and all buckets for longer rows. A row is
+/// therefore compared with a few buckets only, by equality, for which both databases have an index or a hash.
+fn slots(pieces: &[TimeBucket], from: i64, until: i64) -> (i64, Vec<ValueTuple>) {
     let number = Ord::max(i64::try_from(pieces.len()).unwrap_or(i64::MAX), 1);
     let width = Ord::max((until - from + number - 1) / number, 1);
-    let row = |slot: i64, place: usize, piece: &TimeBucket| {
-        let place = i64::try_from(place).unwrap_or(i64::MAX);
-        ValueTuple::Many([slot, place, piece.from, piece.until].map(Value::from).to_vec())
+    let row = |slot: i64, index: usize, piece: &TimeBucket| {
+        let index = i64::try_from(index).unwrap_or(i64::MAX);
+        ValueTuple::Many([slot, index, piece.from, piece.until].map(Value::from).to_vec())
     };
-    let all = pieces.iter().enumerate().map(|(place, piece)| row(LONG, place, piece));
-    let near = (0..number).flat_map(|slot| {
+    let all = pieces.iter().enumerate().map(|(index, piece)| row(LONG, index, piece));
+    let by_slot = (0..number).flat_map(|slot| {
         let (begin, reach) = (from + slot * width, from + (slot + 2) * width);
-        let touched =
+        let overlapping =
             pieces.iter().enumerate().filter(move |(_, piece)| piece.from <= reach && piece.until > begin);
-        touched.map(move |(place, piece)| row(slot, place, piece))
+        overlapping.map(move |(index, piece)| row(slot, index, piece))
     });
-    (width, all.chain(near).collect())
+    (width, all.chain(by_slot).collect())
 }

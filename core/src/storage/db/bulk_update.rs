@@ -1,4 +1,4 @@
-//! Changes of many rows, by as few statements as the databases take.
+//! Updates and deletes of many rows, with as few statements as possible.
 
 use sea_orm::{
     ColumnTrait, Value,
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{Result, base::permissions::WritePermission};
 
-/// The rows of a list of values; both databases call its columns `column1`, `column2` and so on.
+/// The name of a list of values. Both databases name its columns `column1`, `column2` and so on.
 const EACH: &str = "each";
 
 impl<P: WritePermission> OrgTx<P> {
-    /// Sets columns of the rows with these ids inside the organization, however many they are; gives their number.
+    /// Sets columns of the rows with these ids in the organization, however many there are, and returns their number.
     pub(crate) async fn update_in_chunks<E: TenantTable>(
         &self,
         columns: impl IntoIterator<Item = (E::Column, Expr)>,
@@ -29,7 +29,8 @@ impl<P: WritePermission> OrgTx<P> {
         Ok(changed)
     }
 
-    /// Deletes for good the rows whose `column` is one of these values, however many they are; gives their number.
+    /// Permanently deletes the rows whose `column` has one of these values, however many there are, and returns their
+    /// number.
     pub(crate) async fn delete_in_chunks<E: TenantTable>(
         &self,
         column: E::Column,
@@ -42,7 +43,8 @@ impl<P: WritePermission> OrgTx<P> {
         Ok(deleted)
     }
 
-    /// Sets `columns` of each row, which is given by its id and the values of its columns; gives the number of rows changed.
+    /// Sets `columns` of each row, given as its id and the values of the columns, and returns the number of changed
+    /// rows.
     pub(crate) async fn update_each<E: TenantTable>(
         &self,
         columns: &[E::Column],
@@ -65,8 +67,8 @@ impl<P: WritePermission> OrgTx<P> {
     ) -> Result<u64> {
         let mut update = Query::update();
         update.table(E::default()).from(TableRef::ValuesList(tuples, Alias::new(EACH).into_iden()));
-        for (place, column) in columns.iter().enumerate() {
-            update.value(*column, Expr::col((Alias::new(EACH), Alias::new(format!("column{}", place + 2)))));
+        for (index, column) in columns.iter().enumerate() {
+            update.value(*column, Expr::col((Alias::new(EACH), Alias::new(format!("column{}", index + 2)))));
         }
         update
             .and_where(Expr::col((E::default(), E::ID)).equals((Alias::new(EACH), Alias::new("column1"))))

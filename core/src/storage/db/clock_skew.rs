@@ -1,4 +1,4 @@
-//! The database's clock, by which everything is judged that several servers judge: their own clocks may differ.
+//! The clock of the database. All servers use it, because their own clocks may differ.
 
 use std::sync::{
     Arc,
@@ -10,10 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Db;
 use crate::Result;
 
-/// From this difference on an operator is warned.
-const NOTABLE: TimeDelta = TimeDelta::seconds(5);
+/// From this difference on, operators are warned.
+const WARN_FROM: TimeDelta = TimeDelta::seconds(5);
 
-/// How far the database's clock is ahead of this machine's, as it was last measured. Its clones are one.
+/// The last measured difference between the database's clock and this machine's. All clones share one value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClockSkew(Arc<AtomicI64>);
 
@@ -22,12 +22,12 @@ impl ClockSkew {
         TimeDelta::microseconds(self.0.load(Relaxed))
     }
 
-    /// Takes over what `answer` says, unless that is within its own uncertainty: the clock is not to jump back and forth.
-    /// Gives the difference before and after.
-    fn learn(&self, answer: &Answer) -> (TimeDelta, TimeDelta) {
+    /// Stores the difference in `reading`, unless the change is smaller than the uncertainty, because the clock must
+    /// not jump back and forth. Returns the difference before and after.
+    fn update(&self, reading: &ClockReading) -> (TimeDelta, TimeDelta) {
         let before = self.get();
-        let uncertainty = (answer.received - answer.asked) / 2;
-        let measured = answer.time - (answer.asked + uncertainty);
+        let uncertainty = (reading.received - reading.asked) / 2;
+        let measured = reading.time - (reading.asked + uncertainty);
         if (measured - before).abs() <= uncertainty {
             return (before, before);
         }
@@ -36,23 +36,23 @@ impl ClockSkew {
     }
 }
 
-/// What time a database said it was, between two instants of this machine.
-pub(super) struct Answer {
+/// The time of the database, between two instants of this machine.
+pub(super) struct ClockReading {
     pub(super) asked: DateTime<Utc>,
     pub(super) time: DateTime<Utc>,
     pub(super) received: DateTime<Utc>,
 }
 
 impl Db {
-    /// Asks the database for its clock; from then on [`Db::now`] follows it. Warns when this machine's clock begins to differ
-    /// by 5 s or more. On SQLite this machine's clock is the database's.
+    /// Reads the clock of the database, which [`Db::now`] follows from then on. Warns when this machine's clock starts
+    /// to differ by 5 s or more. On SQLite, both clocks are the same.
     ///
     /// # Errors
-    /// Whatever keeps the database from answering; what was measured before stays.
+    /// If the database does not answer; the previous measurement stays.
     pub async fn measure_skew(&self) -> Result<()> {
-        let Some(answer) = self.pools.ask_time(self.clock).await? else { return Ok(()) };
-        let (before, after) = self.skew.learn(&answer);
-        match (before.abs() >= NOTABLE, after.abs() >= NOTABLE) {
+        let Some(reading) = self.pools.read_clock(self.clock).await? else { return Ok(()) };
+        let (before, after) = self.skew.update(&reading);
+        match (before.abs() >= WARN_FROM, after.abs() >= WARN_FROM) {
             (false, true) => tracing::warn!("{}", describe(after)),
             (true, false) => {
                 tracing::info!("the clock of this server agrees with the clock of the database again");
@@ -62,9 +62,9 @@ impl Db {
         Ok(())
     }
 
-    /// What an operator is told of this machine's clock; `None` while it differs by less than 5 s from the database's.
+    /// A warning for operators about this machine's clock; `None` if it differs by less than 5 s from the database's.
     pub fn clock_warning(&self) -> Option<String> {
-        Some(self.skew.get()).filter(|skew| skew.abs() >= NOTABLE).map(describe)
+        Some(self.skew.get()).filter(|skew| skew.abs() >= WARN_FROM).map(describe)
     }
 }
 
@@ -81,44 +81,50 @@ mod tests {
     use super::*;
     use crate::{base::clock::Clock, storage::db::test_db::TestDb};
 
-    fn answer(asked: i64, time: i64, received: i64) -> Answer {
+    fn reading(asked: i64, time: i64, received: i64) -> ClockReading {
         let at = |milliseconds| DateTime::from_timestamp_millis(1_790_000_000_000 + milliseconds).unwrap();
-        Answer { asked: at(asked), time: at(time), received: at(received) }
+        ClockReading { asked: at(asked), time: at(time), received: at(received) }
     }
 
     #[test]
-    fn what_is_within_the_uncertainty_changes_nothing() {
+    fn differences_within_the_uncertainty_are_ignored() {
         let skew = ClockSkew::default();
-        skew.learn(&answer(0, 19, 20));
-        assert_eq!(skew.get(), TimeDelta::zero(), "10 ms either way");
-        skew.learn(&answer(0, 60_010, 20));
+        skew.update(&reading(0, 19, 20));
+        assert_eq!(skew.get(), TimeDelta::zero(), "the uncertainty is 10 ms");
+        skew.update(&reading(0, 60_010, 20));
         assert_eq!(skew.get(), TimeDelta::seconds(60));
-        skew.learn(&answer(0, 60_001, 20));
+        skew.update(&reading(0, 60_001, 20));
         assert_eq!(skew.get(), TimeDelta::seconds(60));
-        skew.learn(&answer(0, 55_000, 0));
+        skew.update(&reading(0, 55_000, 0));
         assert_eq!(skew.get(), TimeDelta::seconds(55));
     }
 
     #[test]
-    fn a_warning_says_in_which_direction() {
+    fn a_warning_states_the_direction() {
         assert!(describe(TimeDelta::seconds(25)).contains("25 s behind the clock of the database"));
         assert!(describe(TimeDelta::seconds(-7)).contains("7 s ahead of the clock of the database"));
-        assert!(describe(TimeDelta::milliseconds(19_980)).contains(" 20 s behind"), "rounded, not cut off");
+        assert!(describe(TimeDelta::milliseconds(19_980)).contains(" 20 s behind"), "rounded, not truncated");
     }
 
     #[tokio::test]
-    async fn a_machine_whose_clock_differs_goes_by_the_database() {
-        let sandbox = TestDb::new().await;
-        let true_time = sandbox.db.now();
+    async fn a_machine_with_a_wrong_clock_follows_the_database() {
+        let test_db = TestDb::new().await;
+        let true_time = test_db.db.now();
         for seconds in [-50, 25] {
             let wrong = true_time + TimeDelta::seconds(seconds);
-            let here = sandbox.at(Clock::Fixed(wrong));
-            here.db.measure_skew().await.unwrap();
-            match here.db.system() {
-                "sqlite" => assert_eq!((here.db.now(), here.db.clock_warning()), (wrong, None)),
+            let wrong_machine = test_db.at(Clock::Fixed(wrong));
+            wrong_machine.db.measure_skew().await.unwrap();
+            match wrong_machine.db.system() {
+                "sqlite" => {
+                    assert_eq!((wrong_machine.db.now(), wrong_machine.db.clock_warning()), (wrong, None));
+                }
                 _ => {
-                    assert!((here.db.now() - true_time).abs() < TimeDelta::seconds(4), "{}", here.db.now());
-                    assert!(here.db.clock_warning().is_some());
+                    assert!(
+                        (wrong_machine.db.now() - true_time).abs() < TimeDelta::seconds(4),
+                        "{}",
+                        wrong_machine.db.now()
+                    );
+                    assert!(wrong_machine.db.clock_warning().is_some());
                 }
             }
         }

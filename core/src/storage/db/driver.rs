@@ -1,4 +1,4 @@
-//! Where the two databases differ for a [`super::session::Session`].
+//! The differences between the two databases for a [`super::session::Session`].
 
 use futures_util::future::BoxFuture;
 use sqlx::{AssertSqlSafe, Database, Executor, Postgres, Sqlite, error::ErrorKind};
@@ -10,17 +10,17 @@ use super::{
 
 /// One of the two databases.
 pub(super) trait Driver: Database {
-    /// After a statement that failed nothing can be committed: COMMIT would roll back, and say that it succeeded.
+    /// Can a transaction not be committed after a failed statement? COMMIT would roll back and still report success.
     const FAILURE_ABORTS: bool;
 
-    /// Runs SQL that has no values and no rows.
+    /// Runs SQL without values and rows.
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &str) -> BoxFuture<'c, sqlx::Result<()>>;
 
-    /// What is known of the transaction after this failure: `Unknown`, `Ended` or `Broken`.
+    /// The state of the transaction after this error: `Unknown`, `Ended` or `Broken`.
     fn state_after(error: &sqlx::Error) -> State;
 
-    /// Whether a ROLLBACK that failed like this says that no transaction is open.
-    fn is_outside(error: &sqlx::Error) -> bool;
+    /// Does this error of a ROLLBACK mean that no transaction is open?
+    fn means_no_transaction(error: &sqlx::Error) -> bool;
 }
 
 fn execute<'c, C, D>(connection: C, sql: &str) -> BoxFuture<'c, sqlx::Result<()>>
@@ -32,8 +32,8 @@ where
     Box::pin(async move { connection.execute(sql).await.map(drop) })
 }
 
-/// `read_only_sql_transaction`. A session keeps the default it began with, and after a fail-over it is a session of the
-/// wrong server: only a new one may be able to write.
+/// `read_only_sql_transaction`. A session keeps its default mode, and after a failover it may be connected to the wrong
+/// server. Only a new session may be able to write.
 const READ_ONLY: &str = "25006";
 
 impl Driver for Postgres {
@@ -54,16 +54,16 @@ impl Driver for Postgres {
         }
     }
 
-    fn is_outside(_: &sqlx::Error) -> bool {
-        // PostgreSQL answers with a warning, which is no failure.
+    fn means_no_transaction(_: &sqlx::Error) -> bool {
+        // PostgreSQL answers with a warning, which is not an error.
         false
     }
 }
 
-/// SQLite's result codes after which a transaction goes on: ERROR, SCHEMA, TOOBIG, CONSTRAINT, MISMATCH, RANGE. After any
-/// other it may have rolled back by itself (<https://sqlite.org/lang_transaction.html>, "Response To Errors Within A
-/// Transaction"), and the statements that follow would each be committed on their own.
-const SQLITE_GOES_ON: [u32; 6] = [1, 17, 18, 19, 20, 25];
+/// SQLite's result codes after which a transaction continues: ERROR, SCHEMA, TOOBIG, CONSTRAINT, MISMATCH, RANGE. After
+/// any other error, it may have been rolled back (<https://sqlite.org/lang_transaction.html>, "Response To Errors
+/// Within A Transaction"), and the following statements would be committed separately.
+const SQLITE_CONTINUES: [u32; 6] = [1, 17, 18, 19, 20, 25];
 
 impl Driver for Sqlite {
     const FAILURE_ABORTS: bool = false;
@@ -76,7 +76,7 @@ impl Driver for Sqlite {
         match error {
             sqlx::Error::Database(fault) => {
                 let code = sqlite_code(&**fault);
-                match code.is_none_or(|code| SQLITE_GOES_ON.contains(&code)) {
+                match code.is_none_or(|code| SQLITE_CONTINUES.contains(&code)) {
                     true => State::Unknown,
                     false => State::Ended,
                 }
@@ -86,7 +86,7 @@ impl Driver for Sqlite {
         }
     }
 
-    fn is_outside(error: &sqlx::Error) -> bool {
+    fn means_no_transaction(error: &sqlx::Error) -> bool {
         let sqlx::Error::Database(fault) = error else { return false };
         fault.kind() == ErrorKind::Other && fault.message().contains("no transaction is active")
     }

@@ -1,10 +1,10 @@
-//! What every entity file would otherwise repeat. The macros expect the names that sea-orm generates, and its prelude.
+//! Macros for entity files. They expect the names that sea-orm generates, and its prelude.
 
 /// Implements [`TenantTable`](super::TenantTable) for `Entity`, whose id is `Column::Id`.
 ///
-/// Arguments: the name of one row in lower case; the column of the organization, unless it is `OrganizationId`; the
-/// column with the time of deletion, or `None` where rows are removed at once; and whether a row helps to decide what
-/// members may do.
+/// Arguments: the name of a row in lower case; the column of the organization, unless it is `OrganizationId`; the column
+/// with the instant of deletion, or `None` if rows are deleted permanently; and whether a row affects what members may
+/// do.
 macro_rules! tenant_table {
     ($name:literal, deleted: $deleted:expr, affects_access: $affects_access:literal) => {
         $crate::storage::db::tenant_table!(
@@ -23,8 +23,8 @@ macro_rules! tenant_table {
 }
 pub(crate) use tenant_table;
 
-/// Declares that an entity has no relations and no hooks: rows of an organization are found inside its scope, and
-/// joins to users name their columns.
+/// Declares that an entity has no relations and no hooks. Queries use the scope of an organization, and joins to users
+/// name their columns.
 macro_rules! without_relations {
     () => {
         /// No relations are declared.

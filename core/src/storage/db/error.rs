@@ -1,4 +1,4 @@
-//! What a failure of either database means: one table from constraints to codes.
+//! Maps errors of either database: one table from constraints to error codes.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use Condition::{Busy, Trouble as In};
 use super::health::DatabaseTrouble;
 use crate::base::error::{Error, ErrorCode};
 
-/// Unique constraints that people can run into. PostgreSQL names the index, SQLite the columns.
+/// Unique constraints that users can violate. PostgreSQL names the index, SQLite the columns.
 const UNIQUE: &[(&str, &str, ErrorCode)] = &[
     ("users_email_key", "users.email_canonical", ErrorCode::EmailTaken),
     ("users_username_key", "users.username_canonical", ErrorCode::UsernameTaken),
@@ -43,47 +43,47 @@ const UNIQUE: &[(&str, &str, ErrorCode)] = &[
     ),
 ];
 
-/// What a failure says of the database, apart from what was asked of it.
+/// The condition of the database that an error shows, independent of the statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// Somebody is in the way, or a resource is short: the same may succeed in a moment.
+    /// A lock is held or a resource is short. The same statement may succeed soon.
     Busy,
-    /// It cannot do its work.
+    /// The database cannot do its work.
     Trouble(DatabaseTrouble),
 }
 
-/// What SQLSTATEs say (PostgreSQL, appendix A), whole classes by their first two characters. Not in here, because they are
-/// faults of the program or of its set-up: the classes 0A, 21 to 24, 26 to 39, 42, 54 and XX.
+/// The meaning of SQLSTATEs (PostgreSQL, appendix A), and of whole classes by their first two characters. Missing
+/// classes are errors of the program or its configuration: 0A, 21 to 24, 26 to 39, 42, 54 and XX.
 const SQLSTATES: &[(&str, Condition)] = &[
-    // Connection exception; invalid authorization; invalid catalog name: it cannot be reached.
-    ("08", In(DatabaseTrouble::Away)),
-    ("28", In(DatabaseTrouble::Away)),
-    ("3D", In(DatabaseTrouble::Away)),
+    // Connection exception; invalid authorization; invalid catalog name: the database cannot be reached.
+    ("08", In(DatabaseTrouble::Unreachable)),
+    ("28", In(DatabaseTrouble::Unreachable)),
+    ("3D", In(DatabaseTrouble::Unreachable)),
     // read_only_sql_transaction.
     ("25006", In(DatabaseTrouble::ReadOnly)),
     // idle_in_transaction_session_timeout, transaction_timeout.
-    ("25P03", In(DatabaseTrouble::Away)),
+    ("25P03", In(DatabaseTrouble::Unreachable)),
     ("25P04", Busy),
     // Transaction rollback: serialization failure, deadlock.
     ("40", Busy),
     // Insufficient resources: disk_full, out_of_memory, too_many_connections, configuration_limit_exceeded.
     ("53100", In(DatabaseTrouble::Full)),
-    ("53300", In(DatabaseTrouble::Away)),
+    ("53300", In(DatabaseTrouble::Unreachable)),
     ("53", Busy),
     // object_in_use, lock_not_available.
     ("55006", Busy),
     ("55P03", Busy),
-    // Operator intervention: query_canceled is a time-out; shut-down, crash, start, recovery, idle_session_timeout.
+    // Operator intervention: query_canceled is a timeout; shutdown, crash, start, recovery, idle_session_timeout.
     ("57014", Busy),
-    ("57", In(DatabaseTrouble::Away)),
+    ("57", In(DatabaseTrouble::Unreachable)),
     // System error: io_error, undefined_file.
     ("58", In(DatabaseTrouble::Failing)),
     // snapshot_too_old.
     ("72", Busy),
 ];
 
-/// What SQLite's primary result codes say. Not in here, because trying again does not help: ERROR, CORRUPT, NOTADB and
-/// those about the statement.
+/// The meaning of SQLite's primary result codes. Missing codes do not change when the statement is repeated: ERROR,
+/// CORRUPT, NOTADB and those about the statement.
 const SQLITE_CODES: &[(u32, Condition)] = &[
     // PERM.
     (3, In(DatabaseTrouble::Failing)),
@@ -102,14 +102,14 @@ const SQLITE_CODES: &[(u32, Condition)] = &[
     (13, In(DatabaseTrouble::Full)),
     // CANTOPEN.
     (14, In(DatabaseTrouble::Failing)),
-    // PROTOCOL: a race for the lock of the log.
+    // PROTOCOL: a race for the lock of the write-ahead log.
     (15, Busy),
 ];
 
-/// `insufficient_privilege`: also what row-level security answers to a foreign row.
-const REFUSED_BY_WALL: &str = "42501";
+/// `insufficient_privilege`, also for a row of another organization (row-level security).
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-const SOON: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) fn query(error: sqlx::Error) -> DbErr {
     match error {
@@ -131,7 +131,7 @@ impl From<DbErr> for Error {
         let (DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx))) = &error
         else {
             return match error {
-                DbErr::ConnectionAcquire(_) => Self::Unavailable { retry_after: SOON },
+                DbErr::ConnectionAcquire(_) => Self::Unavailable { retry_after: RETRY_AFTER },
                 error => Self::Storage(error),
             };
         };
@@ -141,11 +141,11 @@ impl From<DbErr> for Error {
             return refusal;
         }
         match condition(sqlx) {
-            Some(Busy) => Self::Unavailable { retry_after: SOON },
+            Some(Busy) => Self::Unavailable { retry_after: RETRY_AFTER },
             Some(In(trouble)) => {
                 tracing::warn!(%error, "{}", trouble.reason());
                 match trouble {
-                    DatabaseTrouble::Away => Self::Away,
+                    DatabaseTrouble::Unreachable => Self::DatabaseUnreachable,
                     DatabaseTrouble::ReadOnly | DatabaseTrouble::Full | DatabaseTrouble::Failing => {
                         ErrorCode::StorageUnavailable.refuse()
                     }
@@ -156,13 +156,13 @@ impl From<DbErr> for Error {
     }
 }
 
-/// What a failure says of the database; `None`: nothing, or that the program is at fault.
+/// The condition of the database; `None` if the error does not show one, or the program caused it.
 pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
     let fault = match error {
         sqlx::Error::Database(fault) => &**fault,
         sqlx::Error::PoolTimedOut => return Some(Busy),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => {
-            return Some(In(DatabaseTrouble::Away));
+            return Some(In(DatabaseTrouble::Unreachable));
         }
         _ => return None,
     };
@@ -171,17 +171,17 @@ pub(super) fn condition(error: &sqlx::Error) -> Option<Condition> {
     }
     let code = fault.code()?;
     let known = SQLSTATES.iter().find(|(known, _)| code.starts_with(known)).map(|(_, condition)| *condition);
-    // What ends the connection, or keeps it from being made, is no answer to a statement.
-    known.or_else(|| is_fatal(fault).then_some(In(DatabaseTrouble::Away)))
+    // An error that ends or prevents the connection is not about the statement.
+    known.or_else(|| is_fatal(fault).then_some(In(DatabaseTrouble::Unreachable)))
 }
 
-/// Whether PostgreSQL has ended the connection with this failure.
+/// Did PostgreSQL end the connection with this error?
 pub(super) fn is_fatal(fault: &dyn DatabaseError) -> bool {
     let severity = fault.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
     matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
 }
 
-/// SQLite's primary result code, which is the low byte of its extended ones; `None` for a failure of PostgreSQL.
+/// SQLite's primary result code, the low byte of its extended ones; `None` for an error of PostgreSQL.
 pub(super) fn sqlite_code(fault: &dyn DatabaseError) -> Option<u32> {
     fault.try_downcast_ref::<SqliteError>()?;
     fault.code()?.parse::<u32>().ok().map(|code| code & 0xff)
@@ -190,17 +190,17 @@ pub(super) fn sqlite_code(fault: &dyn DatabaseError) -> Option<u32> {
 fn refusal(fault: &dyn DatabaseError) -> Option<Error> {
     match fault.kind() {
         ErrorKind::UniqueViolation => {
-            let of = |(name, columns, _): &&(&str, &str, ErrorCode)| {
+            let is_violated = |(name, columns, _): &&(&str, &str, ErrorCode)| {
                 fault.constraint() == Some(*name) || fault.message().ends_with(&format!(": {columns}"))
             };
-            let code = UNIQUE.iter().find(of).map_or(ErrorCode::Conflict, |(_, _, code)| *code);
+            let code = UNIQUE.iter().find(is_violated).map_or(ErrorCode::Conflict, |(_, _, code)| *code);
             Some(code.refuse())
         }
-        // Somebody deleted, at the same time, what this refers to.
+        // The referenced row was deleted at the same time.
         ErrorKind::ForeignKeyViolation => Some(ErrorCode::Conflict.refuse()),
         ErrorKind::CheckViolation => Some(Error::Invalid(ErrorCode::ValidationFailed, Vec::new())),
         _ => {
-            if let Some(code) = fault.code().filter(|code| code == REFUSED_BY_WALL) {
+            if let Some(code) = fault.code().filter(|code| code == INSUFFICIENT_PRIVILEGE) {
                 tracing::error!(alarm = "row_security", %code, "row-level security rejected a statement");
             }
             None

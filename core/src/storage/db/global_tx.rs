@@ -1,4 +1,4 @@
-//! The units of work outside of organizations: tables that none owns, and reads across all of them.
+//! Transactions outside of organizations: tables that no organization owns, and reads across all organizations.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ use crate::{
     runtime::cluster::Invalidation,
 };
 
-/// One transaction on the tables that no organization owns. Dropped without [`Tx::commit`] it rolls back.
+/// A transaction on the tables that no organization owns. It rolls back when it is dropped without
+/// [`GlobalTx::commit`].
 #[must_use]
 pub struct GlobalTx {
     open: Arc<OpenTransaction>,
@@ -37,29 +38,28 @@ impl GlobalTx {
         Self { open, origin }
     }
 
-    /// The one instant of everything this transaction does.
+    /// The instant of all changes in this transaction.
     pub fn now(&self) -> DateTime<Utc> {
         self.open.now
     }
 
-    /// Who acts, and by which request.
+    /// Who acts, and in which request.
     pub fn origin(&self) -> &AuditOrigin {
         &self.origin
     }
 
-    /// Says who acts once it is known: a registration makes its own actor.
-    /// `label`: his address, where it has been looked up.
+    /// Sets the actor when it becomes known, such as at registration. `label`: the e-mail address, if it is known.
     pub(crate) fn set_actor(&mut self, actor: Actor, label: Option<&str>) {
         self.origin.actor = actor;
         self.origin.label = label.map(str::to_owned);
     }
 
-    /// The living rows of `E`.
+    /// The rows of `E` that are not deleted.
     pub(crate) fn find<E: GlobalTable>(&self) -> GlobalQuery<'_, E> {
         GlobalQuery { open: &self.open, select: E::find(), deleted: false }
     }
 
-    /// The deleted rows of `E`: the only other door, for restore and purge.
+    /// The deleted rows of `E`. Only to restore and purge them.
     pub(crate) fn find_deleted<E: GlobalTable>(&self) -> GlobalQuery<'_, E> {
         GlobalQuery { open: &self.open, select: E::find(), deleted: true }
     }
@@ -75,8 +75,8 @@ impl GlobalTx {
         Ok(row.insert(&self.open.transaction).await?)
     }
 
-    /// Inserts a row unless one with the same unique `key` is there. Waits for another transaction that is inserting it.
-    /// `true`: inserted.
+    /// Inserts a row unless one with the same unique `key` exists. Waits for another transaction that is inserting it.
+    /// Returns `true` if the row was inserted.
     pub(crate) async fn insert_if_absent<A>(
         &self,
         row: A,
@@ -88,14 +88,14 @@ impl GlobalTx {
     {
         let conflict = OnConflict::columns(key.iter().copied()).do_nothing().to_owned();
         let insert = A::Entity::insert_many([row]).on_conflict(conflict);
-        let is_new = insert.exec_without_returning(&self.open.transaction).await? > 0;
-        if is_new {
+        let is_inserted = insert.exec_without_returning(&self.open.transaction).await? > 0;
+        if is_inserted {
             self.open.wrote();
         }
-        Ok(is_new)
+        Ok(is_inserted)
     }
 
-    /// Changes the columns that are set in `row`, which names its id.
+    /// Changes the columns that are set in `row`, whose id must be set.
     pub(crate) async fn update<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,
@@ -104,13 +104,13 @@ impl GlobalTx {
     {
         self.open.wrote();
         let row = row.update(&self.open.transaction).await?;
-        if let Some(touch) = <A::Entity as GlobalTable>::INVALIDATES {
-            self.open.touch(touch(&row));
+        if let Some(invalidation) = <A::Entity as GlobalTable>::INVALIDATES {
+            self.open.invalidate(invalidation(&row));
         }
         Ok(row)
     }
 
-    /// Sets one column of the rows that `condition` names. Touches nothing: for columns that decide nothing.
+    /// Sets one column of the rows that match `condition`. Invalidates no caches, so the column must not affect access.
     pub(crate) async fn set<E: GlobalTable>(
         &self,
         column: E::Column,
@@ -123,7 +123,8 @@ impl GlobalTx {
         Ok(())
     }
 
-    /// Changes the columns that are set in `row` of every row that `condition` names, by one statement; gives those rows.
+    /// Changes the columns that are set in `row` for every row that matches `condition`, with one statement, and
+    /// returns those rows.
     pub(crate) async fn update_where<A>(
         &self,
         row: A,
@@ -138,57 +139,60 @@ impl GlobalTx {
         if !changed.is_empty() {
             self.open.wrote();
         }
-        if let Some(touch) = <A::Entity as GlobalTable>::INVALIDATES {
-            changed.iter().for_each(|row| self.open.touch(touch(row)));
+        if let Some(invalidation) = <A::Entity as GlobalTable>::INVALIDATES {
+            changed.iter().for_each(|row| self.open.invalidate(invalidation(row)));
         }
         Ok(changed)
     }
 
-    /// Deletes for good what `condition` names; gives their number.
+    /// Permanently deletes the rows that match `condition`, and returns their number.
     pub(crate) async fn delete<E: GlobalTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.open.wrote();
         let delete = E::delete_many().filter(condition.into_condition());
         let deleted = delete.exec(&self.open.transaction).await?.rows_affected;
         if E::INVALIDATES.is_some() && deleted > 0 {
-            self.open.touch(Invalidation::Everything);
+            self.open.invalidate(Invalidation::Everything);
         }
         Ok(deleted)
     }
 
-    /// Steps into an organization on the same connection, as the platform. One at a time: on PostgreSQL the scope of an
-    /// earlier one ends, and what it still did would be refused.
+    /// Enters an organization on the same connection, as the platform. Use one scope at a time: on PostgreSQL it ends
+    /// the scope of an earlier one, whose statements would then be refused.
     pub(crate) async fn enter_org(&self, org: OrgId) -> Result<OrgTx<Platform>> {
         self.open.scope(org).await?;
-        #[expect(clippy::disallowed_methods, reason = "the platform's own proof; `enter` itself is counted")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the platform's own proof; the callers of `enter_org` are counted"
+        )]
         let proof = Authorized::from_lookup(org, self.origin.clone(), ActorAccess::platform());
         Ok(OrgTx::new(Arc::clone(&self.open), proof))
     }
 
-    /// Steps into the platform's own scope, on the same connection: the log of what belongs to no organization, and its
-    /// mails. No tenant's row is in it. An organization that was entered before is left.
+    /// Enters the platform's own scope on the same connection, for its audit log and its e-mails. It contains no rows
+    /// of organizations. It ends the scope of an organization that was entered before.
     pub(crate) async fn platform(&self) -> Result<OrgTx<Platform>> {
         #[expect(clippy::disallowed_methods, reason = "no organization is entered")]
         self.enter_org(OrgId::PLATFORM).await
     }
 
-    /// The rows of a query across organizations, read inside this transaction: what it has locked stays as it reads.
-    /// It *finds*; what is changed is changed in an [`OrgTx`].
+    /// Runs a query across organizations in this transaction, so that locked rows stay as they are read. Use it only to
+    /// find rows, and change them in an [`OrgTx`].
     pub(crate) async fn query_across_orgs<M: FromQueryResult + Send + Sync>(
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        across(&self.open, DatabaseRole::App(None), query).await
+        query_as_system(&self.open, DatabaseRole::App(None), query).await
     }
 
-    /// Makes everything permanent, or nothing.
+    /// Commits all changes.
     ///
     /// # Errors
-    /// In debug builds: a change without an audit event.
+    /// In debug builds, a change without an audit event.
     pub async fn commit(self) -> Result<()> {
         self.open.commit().await
     }
 
-    /// Commits a change that no audit log tells of, such as the removal of what has expired.
+    /// Commits a change without an audit event, such as the removal of expired rows.
     pub(crate) async fn commit_unaudited(self) -> Result<()> {
         self.open.commit_unaudited().await
     }
@@ -206,13 +210,13 @@ impl<E: GlobalTable> GlobalQuery<'_, E>
 where
     E::Model: Send + Sync,
 {
-    /// Only rows that fulfil `condition`.
+    /// Only rows that match `condition`.
     pub fn filter(mut self, condition: impl IntoCondition) -> Self {
         self.select = self.select.filter(condition.into_condition());
         self
     }
 
-    fn sealed(self) -> Select<E> {
+    fn with_deleted_filter(self) -> Select<E> {
         match E::DELETED {
             Some(column) if self.deleted => self.select.filter(column.is_not_null()),
             Some(column) => self.select.filter(column.is_null()),
@@ -220,46 +224,46 @@ where
         }
     }
 
-    /// The first row, where there is one.
+    /// The first row; `None` if there is none.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn one(self) -> Result<Option<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.sealed().one(transaction).await?)
+        Ok(self.with_deleted_filter().one(transaction).await?)
     }
 
-    /// The one row, where there is one, locked against other writers until the transaction ends.
+    /// The row, locked against other writers until the transaction ends; `None` if there is none.
     ///
     /// # Errors
-    /// `Unavailable` when another writer holds it too long.
+    /// `Unavailable` if another writer holds it for too long.
     pub async fn one_locked(self) -> Result<Option<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.sealed().lock(locks::CHANGE).one(transaction).await?)
+        Ok(self.with_deleted_filter().lock(locks::CHANGE).one(transaction).await?)
     }
 
-    /// Every row. For sets that are small by their nature.
+    /// All rows. Only for small sets.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn all(self) -> Result<Vec<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.sealed().all(transaction).await?)
+        Ok(self.with_deleted_filter().all(transaction).await?)
     }
 
-    /// Every row, locked against other writers until the transaction ends, in the order of `id`: who locks several rows locks
-    /// them in one order (`core/src/storage/db/locks.rs`). For sets that are small by their nature.
+    /// All rows, locked against other writers until the transaction ends, in the order of `id`. Several rows must be
+    /// locked in one order (`core/src/storage/db/locks.rs`). Only for small sets.
     ///
     /// # Errors
-    /// `Unavailable` when another writer holds one too long.
+    /// `Unavailable` if another writer holds one for too long.
     pub async fn all_locked(self, id: E::Column) -> Result<Vec<E::Model>> {
         let transaction = &self.open.transaction;
-        Ok(self.sealed().order_by(id, Order::Asc).lock(locks::CHANGE).all(transaction).await?)
+        Ok(self.with_deleted_filter().order_by(id, Order::Asc).lock(locks::CHANGE).all(transaction).await?)
     }
 }
 
-/// Reads with the eyes of the system, then puts `database_role` on again; the scope stays as it is.
-pub(super) async fn across<M: FromQueryResult + Send + Sync>(
+/// Runs a query with the system role, then sets `database_role` again. The scope stays the same.
+pub(super) async fn query_as_system<M: FromQueryResult + Send + Sync>(
     open: &OpenTransaction,
     database_role: DatabaseRole,
     query: &SelectStatement,
@@ -278,7 +282,7 @@ async fn rows<M: FromQueryResult + Send + Sync>(
     Ok(M::find_by_statement(statement).all(&open.transaction).await?)
 }
 
-/// A read across organizations; it can change nothing.
+/// A read across organizations. It cannot change anything.
 #[must_use]
 pub struct Unscoped {
     open: Arc<OpenTransaction>,
@@ -289,12 +293,12 @@ impl Unscoped {
         Self { open }
     }
 
-    /// The one instant of everything this transaction does.
+    /// The instant of this transaction.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.open.now
     }
 
-    /// The present instant as SQL, which processes whose clocks differ agree on.
+    /// The current instant as SQL, so that processes with different clocks agree.
     pub(crate) fn sql_now(&self) -> Expr {
         self.open.sql_now()
     }
@@ -310,7 +314,7 @@ impl Unscoped {
     /// The first row of a query.
     ///
     /// # Errors
-    /// `NotFound(name)` when there is none.
+    /// `NotFound(name)` if there is none.
     pub(crate) async fn row<M: FromQueryResult + Send + Sync>(
         &self,
         query: &SelectStatement,
@@ -319,7 +323,7 @@ impl Unscoped {
         self.rows(query).await?.into_iter().next().ok_or(Error::NotFound(name))
     }
 
-    /// Every row of `E` that `condition` names, whosever they are. For sets that are small by their nature.
+    /// All rows of `E` that match `condition`, in all organizations. Only for small sets.
     pub(crate) async fn all<E: EntityTrait>(&self, condition: impl IntoCondition) -> Result<Vec<E::Model>>
     where
         E::Model: Send + Sync,
@@ -328,16 +332,16 @@ impl Unscoped {
         Ok(select.all(&self.open.transaction).await?)
     }
 
-    /// One page of the rows that `condition` names, whosever they are, by keyset.
+    /// One page of the rows that match `condition`, in all organizations, by keyset.
     pub(crate) async fn page<K: SortKey>(
         &self,
         condition: impl IntoCondition,
-        listing: PageRequest<K>,
+        request: PageRequest<K>,
     ) -> Result<Page<<K::Table as EntityTrait>::Model>>
     where
         <K::Table as EntityTrait>::Model: Send + Sync,
     {
         let select = K::Table::find().filter(condition.into_condition());
-        keyset::page(select, &self.open.transaction, listing).await
+        keyset::page(select, &self.open.transaction, request).await
     }
 }

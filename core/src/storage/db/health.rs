@@ -1,4 +1,5 @@
-//! What the last failures say of the database: which pooled connections may be dead, and whether it can store anything.
+//! The health of the database, as shown by recent errors: which pooled connections may be dead, and whether writes
+//! succeed.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,33 +13,33 @@ use super::{
     session::State,
 };
 
-/// An idle connection is asked whether it lives only after this long: a ping on every use would cost a round trip.
+/// An idle connection is pinged only after this long, because a ping costs a round trip.
 const PING_AFTER: Duration = Duration::from_secs(30);
 
-/// A failure to store counts at least this long, unless something is stored.
-const REMEMBERED: Duration = Duration::from_secs(5);
+/// A failed write counts for at least this long, unless a write succeeds.
+const REMEMBER_FOR: Duration = Duration::from_secs(5);
 
 /// A connection is replaced at most this often.
-const AGAIN: Duration = Duration::from_secs(1);
+const REPLACE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why the database cannot do its work now.
+/// Why the database cannot do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatabaseTrouble {
-    /// It does not answer, is starting or stopping, or takes no more connections.
-    Away,
-    /// It can only be read: a standby, or set so by its operator.
+    /// It does not respond, is starting or stopping, or accepts no more connections.
+    Unreachable,
+    /// It is read-only: a standby, or configured so by its operator.
     ReadOnly,
-    /// There is no room left.
+    /// Its disk is full.
     Full,
     /// Its disk fails.
     Failing,
 }
 
 impl DatabaseTrouble {
-    /// In a few words, for operators; names nothing internal.
+    /// The reason in a few words, for operators, without internal names.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Away => "the database does not respond",
+            Self::Unreachable => "the database does not respond",
             Self::ReadOnly => "the database is read-only",
             Self::Full => "the database has no disk space left",
             Self::Failing => "the database cannot use its disk",
@@ -54,18 +55,18 @@ pub(super) enum Check {
     Close,
 }
 
-/// What is remembered of failures. Shared by every session of one database.
+/// Remembers recent errors. All sessions of one database share it.
 #[derive(Default)]
 pub(super) struct Health(Mutex<Memory>);
 
 #[derive(Default)]
 struct Memory {
-    /// When a connection was last found broken: those that were idle then may be broken too.
-    broke: Option<Instant>,
-    /// When a connection was last found to reach a server that can only be read: those made before may reach the same.
-    read_only: Option<Instant>,
-    /// The last failure to store, unless something was stored since.
-    unstored: Option<(Instant, DatabaseTrouble)>,
+    /// When a connection was last found broken. Connections that were idle at that time may be broken, too.
+    broken_at: Option<Instant>,
+    /// When a connection last reached a read-only server. Older connections may reach the same server.
+    read_only_at: Option<Instant>,
+    /// The last failed write, unless a write succeeded since.
+    failed_write: Option<(Instant, DatabaseTrouble)>,
 }
 
 impl Health {
@@ -73,8 +74,8 @@ impl Health {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a failure on a connection, which has this state by then.
-    pub(super) fn failed(&self, error: &sqlx::Error, state: State, writes: bool) {
+    /// Records an error on a connection, which then has this state.
+    pub(super) fn record_error(&self, error: &sqlx::Error, state: State, writes: bool) {
         let trouble = match condition(error) {
             Some(Condition::Trouble(trouble)) => Some(trouble),
             _ => None,
@@ -82,53 +83,55 @@ impl Health {
         let now = Instant::now();
         let mut memory = self.memory();
         match trouble {
-            Some(DatabaseTrouble::ReadOnly) if writes => memory.read_only = Some(now),
-            _ if state == State::Broken => memory.broke = Some(now),
+            Some(DatabaseTrouble::ReadOnly) if writes => memory.read_only_at = Some(now),
+            _ if state == State::Broken => memory.broken_at = Some(now),
             _ => {}
         }
         if let Some(trouble @ (DatabaseTrouble::Full | DatabaseTrouble::Failing | DatabaseTrouble::ReadOnly)) =
             trouble
             && writes
         {
-            memory.unstored = Some((now, trouble));
+            memory.failed_write = Some((now, trouble));
         }
     }
 
-    /// Notes that the server can only be read.
-    pub(super) fn is_read_only(&self) {
-        self.memory().read_only = Some(Instant::now());
+    /// Records that the server is read-only.
+    pub(super) fn record_read_only(&self) {
+        self.memory().read_only_at = Some(Instant::now());
     }
 
-    /// Notes that something was stored for good.
-    pub(super) fn stored(&self) {
-        self.memory().unstored = None;
+    /// Records a successful commit.
+    pub(super) fn record_commit(&self) {
+        self.memory().failed_write = None;
     }
 
-    /// Why nothing could be stored within the last seconds.
-    pub(super) fn lately(&self) -> Option<DatabaseTrouble> {
-        let (since, trouble) = self.memory().unstored?;
-        (since.elapsed() < REMEMBERED).then_some(trouble)
+    /// Why writes failed recently; `None` if they did not.
+    pub(super) fn recent_trouble(&self) -> Option<DatabaseTrouble> {
+        let (since, trouble) = self.memory().failed_write?;
+        (since.elapsed() < REMEMBER_FOR).then_some(trouble)
     }
 
-    /// Why nothing could be stored the last time, and whether to find out now if that lasts: not within the first seconds,
-    /// in which less than what failed may succeed, and by one at a time.
-    pub(super) fn unstored(&self) -> Option<(DatabaseTrouble, bool)> {
+    /// Why the last write failed, and whether to test now if that is still so. The test is not due within the first
+    /// seconds, in which a smaller write might succeed, and one caller at a time makes it.
+    pub(super) fn failed_write(&self) -> Option<(DatabaseTrouble, bool)> {
         let mut memory = self.memory();
-        let (since, trouble) = memory.unstored.as_mut()?;
-        let is_due = since.elapsed() >= REMEMBERED;
+        let (since, trouble) = memory.failed_write.as_mut()?;
+        let is_due = since.elapsed() >= REMEMBER_FOR;
         if is_due {
             *since = Instant::now();
         }
         Some((*trouble, is_due))
     }
 
-    /// Whether an idle connection can be used as it is.
+    /// Can an idle connection be used as it is?
     pub(super) fn check(&self, meta: &PoolConnectionMetadata) -> Check {
         let memory = self.memory();
         let since = |then: Option<Instant>| then.map(|then| then.elapsed());
         match () {
-            () if since(memory.read_only).is_some_and(|since| meta.age > since.max(AGAIN)) => Check::Close,
-            () if since(memory.broke).is_some_and(|since| meta.idle_for > since) => Check::Ping,
+            () if since(memory.read_only_at).is_some_and(|since| meta.age > since.max(REPLACE_INTERVAL)) => {
+                Check::Close
+            }
+            () if since(memory.broken_at).is_some_and(|since| meta.idle_for > since) => Check::Ping,
             () if meta.idle_for > PING_AFTER => Check::Ping,
             () => Check::Use,
         }

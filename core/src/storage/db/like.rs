@@ -1,14 +1,15 @@
-//! Texts that contain another one.
+//! Searches for a part of a text.
 
 use sea_orm::{
     ColumnTrait,
     sea_query::{Expr, LikeExpr},
 };
 
-/// What makes the next character of a pattern mean itself. Not `\`, which the databases read differently.
+/// Escapes the next character of a pattern. Not `\`, which the databases interpret differently.
 const ESCAPE: char = '!';
 
-/// Does the text in `column` contain `part`, letter by letter? Both are canonical forms: the databases disagree about case.
+/// Does the text in `column` contain `part`? Both must be canonical forms, because the databases treat case
+/// differently.
 pub(crate) fn contains(column: impl ColumnTrait, part: &str) -> Expr {
     let mut pattern = String::from("%");
     for c in part.chars() {

@@ -2,36 +2,37 @@
 //!
 //! # How
 //!
-//! | who | lock | waits for |
+//! | transaction that | lock | waits for transactions that |
 //! |---|---|---|
-//! | changes a row | `FOR NO KEY UPDATE` ([`CHANGE`]) | others who change or keep it |
-//! | needs a row to stay as it is, without changing it | `FOR SHARE` ([`KEEP`]) | those who change it |
-//! | deletes a row for good | `FOR UPDATE` ([`DELETE`]) | everybody, also who refers to it |
-//! | inserts a row that refers to another | `FOR KEY SHARE`, by the foreign key | those who delete that one |
+//! | changes a row | `FOR NO KEY UPDATE` ([`CHANGE`]) | change or keep it |
+//! | needs a row to stay as it is, without changing it | `FOR SHARE` ([`KEEP`]) | change it |
+//! | deletes a row permanently | `FOR UPDATE` ([`DELETE`]) | change it, keep it or refer to it |
+//! | inserts a row that refers to another | `FOR KEY SHARE`, by the foreign key | delete that one |
 //!
-//! `FOR UPDATE` for a mere change would conflict with the check of every foreign key: whoever locks an organization and
-//! inserts what refers to a member, and whoever locks that member and inserts what refers to the organization, would wait
-//! for each other. An UPDATE takes `FOR UPDATE` by itself where it changes a column of a unique index that a foreign key
-//! could refer to; unique indexes with a condition are none of these, so what may be renamed has such an index.
+//! `FOR UPDATE` for a mere change would conflict with the check of every foreign key. A transaction that locks an
+//! organization and inserts a row that refers to a member would deadlock with one that locks that member and inserts a
+//! row that refers to the organization. An UPDATE takes `FOR UPDATE` by itself if it changes a column of a unique index
+//! that a foreign key could refer to. Unique indexes with a condition are not among these, so columns that can be
+//! renamed have such an index.
 //!
 //! # In which order
 //!
-//! Whoever locks several rows locks them in this order, and may leave out any of it:
+//! A transaction that locks several rows locks them in this order. It may leave out any of them:
 //!
 //! 1. the row of the request's idempotency key, when the transaction begins;
-//! 2. organizations, in the order of their ids, also one that is somebody's own;
-//! 3. mailed tokens of invitations, which whoever follows a link has before it is known who he is;
-//! 4. users, in the order of their ids, then their sessions, credentials and mailed tokens;
+//! 2. organizations, in the order of their ids, including personal ones;
+//! 3. tokens of invitation links, because the user is only known after the link was read;
+//! 4. users, in the order of their ids, then their sessions, credentials and e-mailed tokens;
 //! 5. members, in the order of their ids, also across organizations;
-//! 6. what belongs to the organization: time entries, tasks, projects, tags, roles, invitations, offers of ownership; several
+//! 6. other rows of the organization: time entries, tasks, projects, tags, roles, invitations, transfers; several
 //!    of one kind in the order of their ids.
 //!
-//! Rows that are only inserted come whenever they come: events, jobs, links. Nobody waits for them, but for their unique
-//! keys: whoever renames something asks first whether the name is taken ([`super::OrgTx::refuse_taken`]). Otherwise two
-//! that exchange their names would wait for each other in the index. Workers pass over jobs that others hold
-//! (`SKIP LOCKED`), and the end of an audit chain is locked by those alone who seal it.
+//! Rows that are only inserted can come at any time: events, jobs, links. Other transactions only wait for their unique
+//! keys, so check first whether a new name is taken ([`super::OrgTx::refuse_taken`]). Otherwise, two transactions that
+//! exchange their names would deadlock in the index. Workers skip jobs that others hold (`SKIP LOCKED`), and only
+//! processes that seal an audit chain lock its end.
 //!
-//! On SQLite there is one writer at a time, and no row is locked.
+//! SQLite has one writer at a time and locks no rows.
 
 use std::collections::BTreeSet;
 
@@ -43,84 +44,84 @@ use sea_orm::{
 use super::{ScopedQuery, TenantTable, chunks::chunks};
 use crate::{Error, Result};
 
-/// Of rows that are to be changed.
+/// For rows that are to be changed.
 pub(super) const CHANGE: LockType = LockType::NoKeyUpdate;
 
-/// Of rows that must stay as they are until the transaction ends.
+/// For rows that must not change until the transaction ends.
 pub(super) const KEEP: LockType = LockType::Share;
 
-/// Of rows that are to be deleted for good.
+/// For rows that are to be deleted permanently.
 pub(super) const DELETE: LockType = LockType::Update;
 
 impl<E: TenantTable> ScopedQuery<'_, E>
 where
     E::Model: Send + Sync,
 {
-    /// The one row, locked against other writers until the transaction ends: to change it. In the order that
-    /// `core/src/storage/db/locks.rs` tells.
+    /// The row, locked against other writers until the transaction ends. Lock several rows in the order of
+    /// `core/src/storage/db/locks.rs`.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `Unavailable` when another writer holds it too long.
+    /// `NotFound` if there is none; `Unavailable` if another writer holds it for too long.
     pub async fn one_locked(self) -> Result<E::Model> {
-        self.one_under(CHANGE).await
+        self.one_with_lock(CHANGE).await
     }
 
-    /// The one row, locked to delete it for good: nobody begins to refer to it meanwhile.
+    /// The row, locked to delete it permanently. No new row can refer to it meanwhile.
     ///
     /// # Errors
-    /// Those of [`Scoped::one_locked`].
+    /// Those of [`ScopedQuery::one_locked`].
     pub async fn one_locked_to_delete(self) -> Result<E::Model> {
-        self.one_under(DELETE).await
+        self.one_with_lock(DELETE).await
     }
 
-    async fn one_under(self, lock: LockType) -> Result<E::Model> {
+    async fn one_with_lock(self, lock: LockType) -> Result<E::Model> {
         let tx = self.tx;
         self.with_scope().lock(lock).one(tx).await?.ok_or(Error::NotFound(E::NAME))
     }
 
-    /// Every row, locked in the order of the ids: whoever locks several at once does it in one order.
+    /// All rows, locked in the order of their ids.
     ///
     /// # Errors
-    /// `Unavailable` when another writer holds one too long.
+    /// `Unavailable` if another writer holds one for too long.
     pub async fn all_locked(self) -> Result<Vec<E::Model>> {
-        self.all_under(CHANGE).await
+        self.all_with_lock(CHANGE).await
     }
 
-    /// The rows with these ids, however many they are, locked in the order of the ids.
+    /// The rows with these ids, however many there are, locked in the order of their ids.
     ///
     /// # Errors
-    /// Those of [`Scoped::all_locked`].
+    /// Those of [`ScopedQuery::all_locked`].
     pub async fn all_locked_of<I: Ord + Into<Value>>(
         self,
         ids: impl IntoIterator<Item = I>,
     ) -> Result<Vec<E::Model>> {
-        self.all_of_under(ids, CHANGE).await
+        self.all_of_with_lock(ids, CHANGE).await
     }
 
-    /// The rows with these ids, however many they are; all of them stay as they are until the transaction ends.
+    /// The rows with these ids, however many there are, which cannot change until the transaction ends.
     ///
     /// # Errors
-    /// Those of [`Scoped::all_locked`].
+    /// Those of [`ScopedQuery::all_locked`].
     pub async fn all_kept_of<I: Ord + Into<Value>>(
         self,
         ids: impl IntoIterator<Item = I>,
     ) -> Result<Vec<E::Model>> {
-        self.all_of_under(ids, KEEP).await
+        self.all_of_with_lock(ids, KEEP).await
     }
 
-    async fn all_of_under<I: Ord + Into<Value>>(
+    async fn all_of_with_lock<I: Ord + Into<Value>>(
         self,
         ids: impl IntoIterator<Item = I>,
         lock: LockType,
     ) -> Result<Vec<E::Model>> {
         let mut locked = Vec::new();
         for ids in chunks(ids.into_iter().collect::<BTreeSet<_>>()) {
-            locked.extend(self.duplicate().filter(E::ID.is_in(ids)).all_under(lock).await?);
+            locked.extend(self.duplicate().filter(E::ID.is_in(ids)).all_with_lock(lock).await?);
         }
         Ok(locked)
     }
 
-    async fn all_under(self, lock: LockType) -> Result<Vec<E::Model>> {
+    async fn all_with_lock(self, lock: LockType) -> Result<Vec<E::Model>> {
         let tx = self.tx;
         Ok(self.with_scope().order_by(E::ID, Order::Asc).lock(lock).all(tx).await?)
     }

@@ -1,25 +1,26 @@
-//! Whether the PostgreSQL login is fit for production: it wears the hats, owns nothing and passes no wall by itself.
+//! Checks the PostgreSQL login for production. It must be a member of the two roles, own no tables and not bypass
+//! row-level security.
 
 use sqlx::Row;
 
 use super::{Db, error::query, pools::Pools};
 use crate::Result;
 
-/// What makes a login too powerful.
+/// A login with too many privileges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExcessiveLogin {
-    /// The login.
+    /// Name of the login.
     pub login: String,
-    /// What it may that it should not, for people.
-    pub powers: Vec<&'static str>,
+    /// The privileges that it must not have, for people.
+    pub privileges: Vec<&'static str>,
 }
 
 impl Db {
-    /// `None` where the login has no power beyond the hats, and on SQLite, which has no logins.
+    /// `None` if the login has no privileges except its roles, and on SQLite, which has no logins.
     ///
     /// # Errors
-    /// Whatever keeps the database from answering.
-    pub async fn login_fault(&self) -> Result<Option<ExcessiveLogin>> {
+    /// If the database does not answer.
+    pub async fn excessive_login(&self) -> Result<Option<ExcessiveLogin>> {
         let Pools::Postgres { pool, .. } = &self.pools else { return Ok(None) };
         let row = sqlx::query(
             "SELECT rolname::text, rolsuper, rolbypassrls, \
@@ -30,13 +31,13 @@ impl Db {
         .fetch_one(pool)
         .await
         .map_err(query)?;
-        let named = ["is a superuser", "bypasses row-level security", "owns tables"];
-        let powers: Vec<_> = named
+        let names = ["is a superuser", "bypasses row-level security", "owns tables"];
+        let privileges: Vec<_> = names
             .into_iter()
             .enumerate()
             .filter(|(at, _)| row.get::<bool, _>(at + 1))
             .map(|(_, name)| name)
             .collect();
-        Ok((!powers.is_empty()).then(|| ExcessiveLogin { login: row.get(0), powers }))
+        Ok((!privileges.is_empty()).then(|| ExcessiveLogin { login: row.get(0), privileges }))
     }
 }

@@ -1,5 +1,5 @@
-//! The only room that holds a connection. Everybody else gets a unit of work that is already inside its scope:
-//! [`OrgTx`] (one organization), [`Tx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
+//! The only module that holds connections. All other modules get a transaction that is already restricted to its scope:
+//! [`OrgTx`] (one organization), [`GlobalTx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
 
 mod subquery;
 mod driver;
@@ -58,29 +58,29 @@ use crate::{
     },
 };
 
-/// A table whose every row belongs to one organization. A table is either this or a [`GlobalTable`].
+/// A table in which every row belongs to one organization. A table is either this or a [`GlobalTable`].
 pub trait TenantTable: EntityTrait {
-    /// The column that says to which organization.
+    /// The column with the id of the organization.
     const ORG: Self::Column;
     /// The column of the id.
     const ID: Self::Column;
-    /// The column that says when a row was deleted; `None`: rows are deleted for good.
+    /// The column with the instant of deletion; `None` if rows are deleted permanently.
     const DELETED: Option<Self::Column>;
-    /// What one row is called, in lower case: "There is no such project."
+    /// The name of a row in lower case, as in "There is no such project."
     const NAME: &'static str;
-    /// Does a row help to decide what members may do? Then with every change whatever is remembered of the organization
-    /// is forgotten ([`crate::runtime::cluster`]).
+    /// Does a row affect what members may do? If so, each change invalidates the caches of the organization
+    /// ([`crate::runtime::cluster`]).
     const AFFECTS_ACCESS: bool;
 }
 
 /// A table that no organization owns: users and what belongs to them.
 pub trait GlobalTable: EntityTrait {
-    /// The column that says when a row was deleted; `None`: rows are deleted for good.
+    /// The column with the instant of deletion; `None` if rows are deleted permanently.
     const DELETED: Option<Self::Column>;
-    /// What one row is called, in lower case.
+    /// The name of a row in lower case.
     const NAME: &'static str;
-    /// What a change of a row makes everybody ask about again ([`crate::runtime::cluster`]); `None`: nobody remembers anything of
-    /// it. That a row is new touches nothing, and that rows were deleted touches everything.
+    /// What a change of a row invalidates ([`crate::runtime::cluster`]); `None` if it is not cached. New rows invalidate
+    /// nothing, and deleted rows invalidate everything.
     const INVALIDATES: Option<fn(&Self::Model) -> Invalidation>;
 }
 
@@ -95,18 +95,18 @@ pub struct Db {
     wakeup: JobWakeup,
 }
 
-/// How to reach a database.
+/// How to connect to a database.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Most PostgreSQL connections.
+    /// Maximum number of PostgreSQL connections.
     pub pool_size: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
-    /// Where instants come from.
+    /// The source of the current time.
     pub clock: Clock,
-    /// Who is told of changes that decide who may do what.
+    /// Receives the invalidations of committed transactions.
     pub cluster: Cluster,
-    /// Who is told of new jobs.
+    /// Receives the jobs of committed transactions.
     pub wakeup: JobWakeup,
 }
 
@@ -123,10 +123,11 @@ impl Default for Options {
 }
 
 impl Db {
-    /// Opens the pools; the URL's scheme chooses the database. No connection is made yet on PostgreSQL.
+    /// Opens the connection pools. The scheme of the URL selects the database. On PostgreSQL, no connection is made
+    /// yet.
     ///
     /// # Errors
-    /// A URL of another scheme, or that cannot be parsed; an SQLite file that cannot be opened.
+    /// A URL with another scheme or that cannot be parsed; a SQLite file that cannot be opened.
     pub async fn connect(url: &str, options: &Options) -> Result<Self> {
         let (cluster, wakeup) = (options.cluster.clone(), options.wakeup.clone());
         let (clock, skew) = (options.clock, ClockSkew::default());
@@ -134,19 +135,19 @@ impl Db {
         Ok(Self { pools, roles, clock, skew, cluster, wakeup })
     }
 
-    /// Begins the unit of work of one request inside one organization: a read, or a write where `P` may write.
+    /// Begins a transaction inside one organization, which can write if `P` can.
     ///
     /// # Errors
-    /// `Unavailable` when no connection is free in time.
+    /// `Unavailable` if no connection is free in time.
     pub async fn begin<P: RequiredPermission>(&self, proof: Authorized<P>) -> Result<OrgTx<P>> {
         let open = self.open(DatabaseRole::App(Some(proof.org())), P::WRITES).await?;
         Ok(OrgTx::new(open, proof))
     }
 
-    /// Begins a read inside one organization, whatever `P` may do there.
+    /// Begins a read inside one organization, whether `P` can write or not.
     ///
     /// # Errors
-    /// `Unavailable` when no connection is free in time.
+    /// `Unavailable` if no connection is free in time.
     pub(crate) async fn begin_read<P: RequiredPermission>(&self, proof: &Authorized<P>) -> Result<OrgTx<P>> {
         let open = self.open(DatabaseRole::App(Some(proof.org())), false).await?;
         Ok(OrgTx::new(open, proof.duplicate()))
@@ -155,15 +156,15 @@ impl Db {
     /// Begins a write on the tables that no organization owns.
     ///
     /// # Errors
-    /// `Unavailable` when no connection is free in time.
+    /// `Unavailable` if no connection is free in time.
     pub async fn begin_global(&self, origin: AuditOrigin) -> Result<GlobalTx> {
         Ok(GlobalTx::new(self.open(DatabaseRole::App(None), true).await?, origin))
     }
 
-    /// Begins a read across organizations. It *finds*; what is changed is changed in an [`OrgTx`].
+    /// Begins a read across organizations. Use it only to find rows, and change them in an [`OrgTx`].
     ///
     /// # Errors
-    /// `Unavailable` when no connection is free in time.
+    /// `Unavailable` if no connection is free in time.
     pub(crate) async fn unscoped(&self) -> Result<Unscoped> {
         Ok(Unscoped::new(self.open(DatabaseRole::System, false).await?))
     }
@@ -171,8 +172,8 @@ impl Db {
     async fn open(&self, database_role: DatabaseRole, writes: bool) -> Result<Arc<OpenTransaction>> {
         let roles = self.roles.get(&self.pools).await?;
         let begun = match self.pools.begin(database_role, &roles, writes).await {
-            // Migrations may have given the installation other roles since they were looked up.
-            Err(error) if self.roles.doubt(&error) => {
+            // A migration may have changed the roles of the installation since they were looked up.
+            Err(error) if self.roles.forget_if_outdated(&error) => {
                 let roles = self.roles.get(&self.pools).await?;
                 (self.pools.begin(database_role, &roles, writes).await?, roles)
             }
@@ -181,31 +182,31 @@ impl Db {
         Ok(Arc::new(OpenTransaction::new(begun, self.now(), self.cluster.clone(), self.wakeup.clone())))
     }
 
-    /// Who is told of what its transactions change.
+    /// Receives the invalidations of committed transactions.
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// Where the processes count together; `None`: each for itself.
-    pub fn counters(&self) -> Option<crate::runtime::cluster::RedisRateLimiter> {
-        self.cluster.counters()
+    /// The rate limiter that all processes share; `None` without Redis.
+    pub fn redis_rate_limiter(&self) -> Option<crate::runtime::cluster::RedisRateLimiter> {
+        self.cluster.redis_rate_limiter()
     }
 
-    /// The present instant, by the database's clock as it was last measured.
+    /// The current instant by the database's clock, as it was last measured.
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.clock.now() + self.skew.get()
     }
 
-    /// Which database this is: `postgresql` or `sqlite`.
+    /// The kind of database: `postgresql` or `sqlite`.
     pub fn system(&self) -> &'static str {
         self.pools.system()
     }
 
-    /// What keeps the database from serving, as far as it shows by asking it and by what failed lately; `None`: nothing.
+    /// Why the database cannot do its work, from a test query and recent errors; `None` if it can.
     pub async fn trouble(&self) -> Option<DatabaseTrouble> {
         self.pools.trouble().await.unwrap_or_else(|error| {
             tracing::info!(%error, "database health check failed");
-            Some(DatabaseTrouble::Away)
+            Some(DatabaseTrouble::Unreachable)
         })
     }
 

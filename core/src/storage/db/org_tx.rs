@@ -1,4 +1,4 @@
-//! The unit of work inside one organization. Not a connection: a query of one's own cannot run on it.
+//! Transactions inside one organization. They are not connections, so other modules cannot run their own SQL.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,8 +25,8 @@ use crate::{
     runtime::{cluster::Invalidation, job_wakeup::JobRef},
 };
 
-/// One transaction, inside one organization, on behalf of somebody who may do `P`.
-/// Dropped without [`OrgTx::commit`] it rolls back.
+/// A transaction inside one organization, with the permission `P`. It rolls back when it is dropped without
+/// [`OrgTx::commit`].
 #[must_use]
 pub struct OrgTx<P> {
     open: Arc<OpenTransaction>,
@@ -43,55 +43,55 @@ impl<P: RequiredPermission> OrgTx<P> {
         self.proof.org()
     }
 
-    /// Who acts, and by which request.
+    /// Who acts, and in which request.
     pub fn origin(&self) -> &AuditOrigin {
         self.proof.origin()
     }
 
-    /// What was found out about the actor.
+    /// The access of the actor.
     pub fn facts(&self) -> &ActorAccess {
         self.proof.facts()
     }
 
-    /// The actor's membership; `None` for the platform.
+    /// The membership of the actor; `None` for the platform.
     pub fn member(&self) -> Option<MemberId> {
         self.facts().member
     }
 
-    /// The membership of an actor who needs one.
+    /// The membership of the actor, for operations that need one.
     ///
     /// # Errors
-    /// `NOT_A_MEMBER` for operators of the platform.
+    /// `NOT_A_MEMBER` for superusers without a membership.
     pub fn own_member(&self) -> Result<MemberId> {
         self.member().ok_or(ErrorCode::NotAMember.refuse())
     }
 
-    /// May the actor do this too? For variants such as "own or all"; the permission of the operation is `P`.
+    /// Does the actor also have this permission? For variants such as "own or all"; the operation requires `P`.
     pub fn may(&self, permission: Permission) -> bool {
         self.facts().held.contains(permission)
     }
 
-    /// The one instant of everything this transaction does.
+    /// The instant of all changes in this transaction.
     pub fn now(&self) -> DateTime<Utc> {
         self.open.now
     }
 
-    /// The connection, for those here who build queries that are inside the organization.
+    /// The connection, for modules here that build queries with the scope of the organization.
     pub(super) fn transaction(&self) -> &Transaction {
         &self.open.transaction
     }
 
-    /// The present instant as SQL, which processes whose clocks differ agree on.
+    /// The current instant as SQL, so that processes with different clocks agree.
     pub(crate) fn sql_now(&self) -> Expr {
         self.open.sql_now()
     }
 
-    /// As [`OrgTx::sql_now`], `wait` later.
+    /// Like [`OrgTx::sql_now`], `wait` later.
     pub(crate) fn sql_after(&self, wait: Duration) -> Expr {
         self.open.sql_after(wait)
     }
 
-    /// The living rows of `E` in the organization.
+    /// The rows of `E` in the organization that are not deleted.
     pub(crate) fn find<E: TenantTable>(&self) -> ScopedQuery<'_, E>
     where
         E::Model: Send + Sync,
@@ -99,7 +99,7 @@ impl<P: RequiredPermission> OrgTx<P> {
         ScopedQuery::new(&self.open.transaction, self.org(), false)
     }
 
-    /// The deleted rows of `E` in the organization: the only other door, for restore and purge.
+    /// The deleted rows of `E` in the organization. Only to restore and purge them.
     pub(crate) fn find_deleted<E: TenantTable>(&self) -> ScopedQuery<'_, E>
     where
         E::Model: Send + Sync,
@@ -107,19 +107,19 @@ impl<P: RequiredPermission> OrgTx<P> {
         ScopedQuery::new(&self.open.transaction, self.org(), true)
     }
 
-    /// The rows of a query across organizations, read inside this transaction: what it has written counts. It *finds*, and
-    /// the scope stays.
+    /// Runs a query across organizations in this transaction, which sees its changes. Use it only to find rows. The
+    /// scope stays the same.
     pub(crate) async fn query_across_orgs<M: FromQueryResult + Send + Sync>(
         &self,
         query: &SelectStatement,
     ) -> Result<Vec<M>> {
-        super::global_tx::across(&self.open, DatabaseRole::App(Some(self.org())), query).await
+        super::global_tx::query_as_system(&self.open, DatabaseRole::App(Some(self.org())), query).await
     }
 
-    /// Checks that `id`, given in `field`, is a living row of `E`: a foreign key sees no soft deletion.
+    /// Checks that `id` in `field` is a row of `E` that is not deleted. A foreign key does not check soft deletion.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` naming the field.
+    /// `VALIDATION_FAILED` with the field.
     pub(crate) async fn require_existing<E: TenantTable>(
         &self,
         field: &str,
@@ -135,8 +135,9 @@ impl<P: RequiredPermission> OrgTx<P> {
         fields.into_result()
     }
 
-    /// Refuses a name that another living row of `E` has in `column`. To be asked before a row is renamed: two that exchange
-    /// their names would otherwise wait for each other in the unique index, which decides where two want one name at once.
+    /// Refuses a name that another row of `E` has in `column`, unless that row is deleted. Check it before a row is
+    /// renamed: two transactions that exchange their names would otherwise deadlock in the unique index. The index
+    /// decides if two transactions want a name at the same time.
     ///
     /// # Errors
     /// `code`.
@@ -157,21 +158,21 @@ impl<P: RequiredPermission> OrgTx<P> {
 }
 
 impl<P: WritePermission> OrgTx<P> {
-    /// Notes that rows of `E` change.
+    /// Records that rows of `E` change.
     fn wrote<E: TenantTable>(&self) {
         self.open.wrote();
         if E::AFFECTS_ACCESS {
-            self.open.touch(Invalidation::Org(self.org()));
+            self.open.invalidate(Invalidation::Org(self.org()));
         }
     }
 
-    /// The tables that no organization owns, in this transaction: mailed tokens, and the people they are for. To be
-    /// dropped before the commit; whoever steps into another organization from there leaves this one.
+    /// The tables that no organization owns, in this transaction, such as e-mailed tokens and users. Drop it before the
+    /// commit. Entering another organization from it ends this scope.
     pub(crate) fn global(&self) -> GlobalTx {
         GlobalTx::new(Arc::clone(&self.open), self.origin().clone())
     }
 
-    /// Inserts a row; its organization is the scope's, whatever it says itself.
+    /// Inserts a row. Its organization is always the one of the scope.
     pub(crate) async fn insert<A>(&self, mut row: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,
@@ -183,7 +184,7 @@ impl<P: WritePermission> OrgTx<P> {
         Ok(row.insert(&self.open.transaction).await?)
     }
 
-    /// Inserts several rows, by as few statements as the databases take; nothing for none.
+    /// Inserts several rows with as few statements as possible; does nothing for an empty list.
     pub(crate) async fn insert_many<A>(&self, mut rows: Vec<A>) -> Result<()>
     where
         A: ActiveModelTrait + Send,
@@ -199,8 +200,8 @@ impl<P: WritePermission> OrgTx<P> {
         Ok(())
     }
 
-    /// Inserts a row unless one with the same `key` is there, which is unique *within* an organization.
-    /// `true`: inserted.
+    /// Inserts a row unless one with the same `key` exists, which is unique *within* an organization. Returns `true` if
+    /// the row was inserted.
     pub(crate) async fn insert_if_absent<A>(
         &self,
         mut row: A,
@@ -213,17 +214,18 @@ impl<P: WritePermission> OrgTx<P> {
         let org = <A::Entity as TenantTable>::ORG;
         row.set(org, self.org().0.into());
         self.wrote::<A::Entity>();
-        // Always with the organization: a conflict on a global key would touch another tenant's row.
+        // The key always includes the organization, because a conflict on a global key would affect another
+        // organization's row.
         let conflict =
             OnConflict::columns(std::iter::once(org).chain(key.iter().copied())).do_nothing().to_owned();
         let insert = A::Entity::insert_many([row]).on_conflict(conflict);
         Ok(insert.exec_without_returning(&self.open.transaction).await? > 0)
     }
 
-    /// Changes the columns that are set in `row`, which names its id.
+    /// Changes the columns that are set in `row`, whose id must be set.
     ///
     /// # Errors
-    /// `NotFound` when the organization has no such row.
+    /// `NotFound` if the organization has no such row.
     pub(crate) async fn update<A>(&self, mut row: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait,
@@ -231,7 +233,7 @@ impl<P: WritePermission> OrgTx<P> {
     {
         let (org, id) = (<A::Entity as TenantTable>::ORG, <A::Entity as TenantTable>::ID);
         let key = row.get(id).into_value().ok_or(Error::Broken("an update names no id"))?;
-        // A row never changes its id or its organization.
+        // The id and the organization of a row never change.
         row.not_set(id);
         row.not_set(org);
         self.wrote::<A::Entity>();
@@ -240,7 +242,8 @@ impl<P: WritePermission> OrgTx<P> {
         changed.into_iter().next().ok_or(Error::NotFound(<A::Entity as TenantTable>::NAME))
     }
 
-    /// Sets columns of the rows that `condition` names inside the organization, by one statement; gives their number.
+    /// Sets columns of the rows in the organization that match `condition`, with one statement, and returns their
+    /// number.
     pub(crate) async fn update_where<E: TenantTable>(
         &self,
         columns: impl IntoIterator<Item = (E::Column, Expr)>,
@@ -251,7 +254,7 @@ impl<P: WritePermission> OrgTx<P> {
         Ok(update.exec(&self.open.transaction).await?.rows_affected)
     }
 
-    /// As [`OrgTx::set_where`], but passes over what somebody else is changing at this moment; gives the changed rows.
+    /// Like [`OrgTx::update_where`], but skips rows that another transaction is changing, and returns the changed rows.
     pub(crate) async fn update_skip_locked<E: TenantTable>(
         &self,
         columns: impl IntoIterator<Item = (E::Column, Expr)>,
@@ -261,17 +264,18 @@ impl<P: WritePermission> OrgTx<P> {
         E::Model: Send + Sync,
     {
         self.wrote::<E>();
-        let mut free = Query::select();
-        free.column(E::ID)
+        let mut unlocked = Query::select();
+        unlocked
+            .column(E::ID)
             .from(E::default())
             .cond_where(condition.into_condition())
             .and_where(E::ORG.eq(self.org()))
             .lock_with_behavior(locks::CHANGE, LockBehavior::SkipLocked);
-        let update = setting::<E>(columns).filter(E::ID.in_subquery(free)).filter(E::ORG.eq(self.org()));
+        let update = setting::<E>(columns).filter(E::ID.in_subquery(unlocked)).filter(E::ORG.eq(self.org()));
         Ok(update.exec_with_returning(&self.open.transaction).await?)
     }
 
-    /// Inserts rows; of those whose id is there already it overwrites `columns` instead.
+    /// Inserts rows. For rows whose id exists, it overwrites `columns` instead.
     pub(crate) async fn upsert<A>(
         &self,
         mut rows: Vec<A>,
@@ -285,7 +289,7 @@ impl<P: WritePermission> OrgTx<P> {
         for row in &mut rows {
             row.set(org, self.org().0.into());
         }
-        // Never by the id alone: another tenant's row would be overwritten.
+        // Never by the id alone, because another organization's row would be overwritten.
         let conflict = OnConflict::columns([org, id]).update_columns(columns.iter().copied()).to_owned();
         for rows in chunks::rows::<A::Entity, _>(rows) {
             self.wrote::<A::Entity>();
@@ -295,20 +299,20 @@ impl<P: WritePermission> OrgTx<P> {
         Ok(())
     }
 
-    /// Deletes for good what `condition` names inside the organization; gives their number.
+    /// Permanently deletes the rows in the organization that match `condition`, and returns their number.
     pub(crate) async fn delete<E: TenantTable>(&self, condition: impl IntoCondition) -> Result<u64> {
         self.wrote::<E>();
         let delete = E::delete_many().filter(condition.into_condition()).filter(E::ORG.eq(self.org()));
         Ok(delete.exec(&self.open.transaction).await?.rows_affected)
     }
 
-    /// Runs a statement that changes rows of `E`, inside the organization: it says so itself.
+    /// Runs a statement that changes rows of `E`. The statement must restrict itself to the organization.
     pub(super) async fn run<E: TenantTable, S: StatementBuilder>(&self, statement: &S) -> Result<ExecResult> {
         self.wrote::<E>();
         Ok(self.open.transaction.execute(statement).await?)
     }
 
-    /// Tells workers of a job once this is committed.
+    /// Notifies workers of a job once this is committed.
     pub(crate) fn job_ref(&self, job: JobId) {
         self.open.job_ref(JobRef { org: self.org(), job });
     }
@@ -317,18 +321,18 @@ impl<P: WritePermission> OrgTx<P> {
         self.open.recorded();
     }
 
-    /// Makes everything permanent, or nothing.
+    /// Commits all changes.
     ///
     /// # Errors
-    /// In debug builds: a change without an audit event.
+    /// In debug builds, a change without an audit event.
     pub async fn commit(self) -> Result<()> {
         self.open.commit().await
     }
 
-    /// Commits a change that no audit log tells of, such as the removal of what has expired.
+    /// Commits a change without an audit event, such as the removal of expired rows.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "what cleans up commits the transaction it entered from")
+        expect(dead_code, reason = "cleanup commits the transaction from which it entered the organization")
     )]
     pub(crate) async fn commit_unaudited(self) -> Result<()> {
         self.open.commit_unaudited().await

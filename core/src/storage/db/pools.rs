@@ -1,4 +1,4 @@
-//! The pools of connections. The only file that chooses a database.
+//! The connection pools. This is the only file that selects a database.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -12,19 +12,19 @@ use tracing::log::LevelFilter;
 
 use super::{
     Options,
-    clock_skew::Answer,
+    clock_skew::ClockReading,
     error::query,
     health::{Check, DatabaseTrouble, Health},
     roles::Roles,
-    session::{Patience, Session, within},
+    session::{Session, Timeouts, within},
     transaction::{DatabaseRole, Transaction},
 };
 use crate::{Error, Result, base::clock::Clock};
 
-/// SQLite is opened twice: one writer, whose queue makes waiting fair, and readers that cannot write at all.
+/// SQLite is opened twice: with one writer, whose queue makes waiting fair, and with readers that cannot write.
 #[derive(Clone)]
 pub(super) enum Pools {
-    Postgres { pool: PgPool, patience: Patience, health: Arc<Health> },
+    Postgres { pool: PgPool, timeouts: Timeouts, health: Arc<Health> },
     Sqlite { read: SqlitePool, write: SqlitePool, health: Arc<Health> },
 }
 
@@ -39,7 +39,7 @@ impl Pools {
         }
     }
 
-    /// Begins with hat and scope in the same message: one round trip.
+    /// Begins a transaction. The same message sets the role and the scope, so that it takes one round trip.
     pub(super) async fn begin(
         &self,
         database_role: DatabaseRole,
@@ -47,11 +47,11 @@ impl Pools {
         writes: bool,
     ) -> Result<Transaction> {
         let begun = match self {
-            Self::Postgres { pool, patience, health } => {
+            Self::Postgres { pool, timeouts, health } => {
                 let message = database_role.begin_message(roles, writes);
-                Session::begin(pool, health, Some(*patience), &message, writes).await.map(Transaction::from)
+                Session::begin(pool, health, Some(*timeouts), &message, writes).await.map(Transaction::from)
             }
-            // IMMEDIATE: a read that becomes a write later would fail at once when another writer was faster.
+            // IMMEDIATE, because a read that becomes a write later would fail at once if another writer was faster.
             Self::Sqlite { write, health, .. } if writes => {
                 Session::begin(write, health, None, "BEGIN IMMEDIATE", true).await.map(Transaction::from)
             }
@@ -69,45 +69,48 @@ impl Pools {
         }
     }
 
-    /// What keeps the database from serving, which is asked for an answer.
+    /// Tests the database. Returns why it cannot do its work, or `None` if it can.
     ///
     /// # Errors
-    /// Whatever keeps it from answering.
+    /// If the database does not answer.
     pub(super) async fn trouble(&self) -> sqlx::Result<Option<DatabaseTrouble>> {
         match self {
-            Self::Postgres { pool, patience, health } => {
-                let mut session = Session::begin(pool, health, Some(*patience), "BEGIN", false).await?;
+            Self::Postgres { pool, timeouts, health } => {
+                let mut session = Session::begin(pool, health, Some(*timeouts), "BEGIN", false).await?;
                 let asked = sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'on'");
-                let answer = within(session.patience(), asked.fetch_one(session.enter()?)).await;
-                if session.left(answer)? {
-                    health.is_read_only();
+                let answer =
+                    within(session.statement_timeout(), asked.fetch_one(session.start_statement()?)).await;
+                if session.end_statement(answer)? {
+                    health.record_read_only();
                     return Ok(Some(DatabaseTrouble::ReadOnly));
                 }
-                Ok(health.lately())
+                Ok(health.recent_trouble())
             }
             Self::Sqlite { read, write, health } => {
                 let mut session = Session::begin(read, health, None, "BEGIN", false).await?;
-                let answer = sqlx::query("PRAGMA user_version").execute(session.enter()?).await;
-                session.left(answer)?;
+                let answer = sqlx::query("PRAGMA user_version").execute(session.start_statement()?).await;
+                session.end_statement(answer)?;
                 drop(session);
-                let Some((trouble, try_again)) = health.unstored() else { return Ok(None) };
-                let is_over = try_again && store_nothing(write, health).await.is_ok();
+                let Some((trouble, try_again)) = health.failed_write() else { return Ok(None) };
+                let is_over = try_again && test_write(write, health).await.is_ok();
                 Ok((!is_over).then_some(trouble))
             }
         }
     }
 
-    /// What time the database says it is; `None`: it has no clock of its own. `clock`: this machine's.
-    pub(super) async fn ask_time(&self, clock: Clock) -> Result<Option<Answer>> {
-        let Self::Postgres { pool, patience, health } = self else { return Ok(None) };
+    /// The time of the database; `None` if it has no clock of its own. `clock`: this machine's clock.
+    pub(super) async fn read_clock(&self, clock: Clock) -> Result<Option<ClockReading>> {
+        let Self::Postgres { pool, timeouts, health } = self else { return Ok(None) };
         let mut session =
-            Session::begin(pool, health, Some(*patience), "BEGIN", false).await.map_err(query)?;
+            Session::begin(pool, health, Some(*timeouts), "BEGIN", false).await.map_err(query)?;
         let asked = clock.now();
         let time = sqlx::query_scalar("SELECT clock_timestamp()");
-        let answer = within(session.patience(), time.fetch_one(session.enter().map_err(query)?)).await;
+        let answer =
+            within(session.statement_timeout(), time.fetch_one(session.start_statement().map_err(query)?))
+                .await;
         let received = clock.now();
-        let time = session.left(answer).map_err(query)?;
-        Ok(Some(Answer { asked, time, received }))
+        let time = session.end_statement(answer).map_err(query)?;
+        Ok(Some(ClockReading { asked, time, received }))
     }
 
     pub(super) async fn close(&self) {
@@ -121,24 +124,24 @@ impl Pools {
     }
 }
 
-/// Stores something that changes nothing: a page of the file, which SQLite has to write even where it stays the same.
-async fn store_nothing(write: &SqlitePool, health: &Arc<Health>) -> sqlx::Result<()> {
+/// Writes a page of the file without changing it, to test whether SQLite can write.
+async fn test_write(write: &SqlitePool, health: &Arc<Health>) -> sqlx::Result<()> {
     let mut session = Session::begin(write, health, None, "BEGIN IMMEDIATE", true).await?;
     let version: sqlx::Result<i32> =
-        sqlx::query_scalar("PRAGMA user_version").fetch_one(session.enter()?).await;
-    let same = format!("PRAGMA user_version = {}", session.left(version)?);
-    let written = sqlx::query(AssertSqlSafe(same)).execute(session.enter()?).await;
-    session.left(written)?;
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(session.start_statement()?).await;
+    let unchanged = format!("PRAGMA user_version = {}", session.end_statement(version)?);
+    let written = sqlx::query(AssertSqlSafe(unchanged)).execute(session.start_statement()?).await;
+    session.end_statement(written)?;
     session.commit(true).await
 }
 
-/// Longest that a statement may run once it has the rows it waits for.
+/// Maximum duration of a statement after it has locked its rows.
 const STATEMENT: Duration = Duration::from_secs(3);
 
-/// How much longer than the database itself allows a statement its answer is waited for.
+/// How much longer than the database's own timeout the answer to a statement is awaited.
 const TRANSIT: Duration = Duration::from_secs(1);
 
-/// How long an idle connection has to show that it lives, before a new one takes its place.
+/// How long an idle connection may take to answer a ping before a new one replaces it.
 const PING: Duration = Duration::from_millis(500);
 
 fn postgres(url: &str, options: &Options) -> Result<Pools> {
@@ -170,8 +173,8 @@ fn postgres(url: &str, options: &Options) -> Result<Pools> {
             })
         })
         .connect_lazy_with(connect);
-    let patience = Patience { begin: options.acquire_timeout, statement: statement + TRANSIT };
-    Ok(Pools::Postgres { pool, patience, health })
+    let timeouts = Timeouts { begin: options.acquire_timeout, statement: statement + TRANSIT };
+    Ok(Pools::Postgres { pool, timeouts, health })
 }
 
 async fn sqlite(url: &str, options: &Options) -> Result<Pools> {
@@ -179,10 +182,10 @@ async fn sqlite(url: &str, options: &Options) -> Result<Pools> {
         .map_err(query)?
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // NORMAL would double the write rate and may lose the last acknowledged commits when the power fails.
+        // NORMAL would double the write rate, but may lose the last acknowledged commits in a power failure.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        // Serves other processes (command line, backup); inside this one the writer's queue does.
+        // For other processes (command line, backup). Inside this one, the writers wait in the queue.
         .busy_timeout(Duration::from_secs(5))
         .log_statements(LevelFilter::Trace);
     let pool =

@@ -1,5 +1,5 @@
-//! What the two PostgreSQL roles of this installation are called. Roles belong to a whole cluster, so every installation
-//! has its own; the policies of its tables name them.
+//! The names of the two PostgreSQL roles of this installation. Roles belong to a whole PostgreSQL cluster, so every
+//! installation has its own roles, which the policies of its tables contain.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,20 +13,20 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The two roles, as SQL spells them.
+/// The two roles, quoted for SQL.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Roles {
-    /// Sees and changes the rows of one organization.
+    /// Reads and changes the rows of one organization.
     pub(super) app: String,
     /// Reads all rows and changes none.
     pub(super) system: String,
 }
 
-/// The roles, once they were looked up. Cheap to clone; clones know the same.
+/// The roles, after they were looked up. Cheap to clone; all clones share one value.
 #[derive(Clone, Default)]
 pub(super) struct KnownRoles(Arc<Mutex<Option<Arc<Roles>>>>);
 
-/// Reads the catalogue alone: a login may lack the right to use the schema before it takes on a role.
+/// Reads only the catalogue, because a login may lack the privilege to use the schema before it sets a role.
 const ROLES: &str = r#"
     SELECT quote_ident(app.rolname), quote_ident(sys.rolname)
     FROM unnest(string_to_array(current_setting('search_path'), ',')) WITH ORDINALITY AS word (name, place)
@@ -39,10 +39,10 @@ const ROLES: &str = r#"
     ORDER BY place LIMIT 1"#;
 
 impl KnownRoles {
-    /// What they are called; looked up the first time. On SQLite, which has no roles, nothing.
+    /// The roles. They are looked up the first time. On SQLite, which has no roles, the names are empty.
     ///
     /// # Errors
-    /// `Misconfigured` where the database has none yet; whatever keeps it from answering.
+    /// `Misconfigured` if the database has no roles yet; other errors if it does not answer.
     pub(super) async fn get(&self, pools: &Pools) -> Result<Arc<Roles>> {
         if let Some(known) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(Arc::clone(known));
@@ -52,30 +52,32 @@ impl KnownRoles {
         Ok(found)
     }
 
-    /// Makes the next one look again, if the database says that they are others by now.
-    pub(super) fn doubt(&self, error: &Error) -> bool {
-        let doubtful = is_of_a_role(error);
-        if doubtful {
+    /// Forgets the roles if the error means that they were changed. Returns whether it does.
+    pub(super) fn forget_if_outdated(&self, error: &Error) -> bool {
+        let is_outdated = is_role_error(error);
+        if is_outdated {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        doubtful
+        is_outdated
     }
 }
 
 async fn look_up(pools: &Pools) -> Result<Roles> {
-    let Pools::Postgres { pool, patience, health } = pools else { return Ok(Roles::default()) };
-    let mut session = Session::begin(pool, health, Some(*patience), "BEGIN", false).await.map_err(query)?;
+    let Pools::Postgres { pool, timeouts, health } = pools else { return Ok(Roles::default()) };
+    let mut session = Session::begin(pool, health, Some(*timeouts), "BEGIN", false).await.map_err(query)?;
     let asked = sqlx::query(ROLES);
-    let row = within(session.patience(), asked.fetch_optional(session.enter().map_err(query)?)).await;
-    let row = session.left(row).map_err(query)?;
+    let row =
+        within(session.statement_timeout(), asked.fetch_optional(session.start_statement().map_err(query)?))
+            .await;
+    let row = session.end_statement(row).map_err(query)?;
     let row = row.ok_or(Error::Misconfigured(
         "the roles and policies of this installation are missing in the database: run `insula migrate up`",
     ))?;
     Ok(Roles { app: row.get(0), system: row.get(1) })
 }
 
-/// Is the role not there (`invalid_parameter_value`), or may the login not use it (`insufficient_privilege`)?
-fn is_of_a_role(error: &Error) -> bool {
+/// Does the role not exist (`invalid_parameter_value`), or may the login not use it (`insufficient_privilege`)?
+fn is_role_error(error: &Error) -> bool {
     let Error::Storage(
         DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)),
     ) = error

@@ -1,4 +1,4 @@
-//! A query inside one organization, whatever else it asks: the scope is added last, on every table named.
+//! Queries inside one organization. The scope is added last, on every table of the query.
 
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, PartialModelTrait,
@@ -21,13 +21,13 @@ use crate::{
     },
 };
 
-/// A query that will run inside the organization, whatever else it asks.
+/// A query that is restricted to the organization, whatever its conditions are.
 #[must_use]
 pub struct ScopedQuery<'tx, E: EntityTrait> {
     pub(super) tx: &'tx Transaction,
     org: OrgId,
     select: Select<E>,
-    /// Only those that were deleted, or only those that live; `None`: both.
+    /// Only deleted rows, or only rows that are not deleted; `None` for both.
     deleted: Option<bool>,
 }
 
@@ -39,18 +39,18 @@ where
         Self { tx, org, select: E::find(), deleted: Some(deleted) }
     }
 
-    /// Deleted rows, too: what was done still names them.
+    /// Includes deleted rows, to which other rows still refer.
     pub fn including_deleted(self) -> Self {
         Self { deleted: None, ..self }
     }
 
-    /// Only rows that fulfil `condition`; it is joined to the scope by AND, so no OR inside widens it.
+    /// Only rows that match `condition`. It is combined with the scope by AND, so an OR in it cannot widen the scope.
     pub fn filter(mut self, condition: impl IntoCondition) -> Self {
         self.select = self.select.filter(condition.into_condition());
         self
     }
 
-    /// Only rows with this value, where one is given.
+    /// Only rows with this value; no filter for `None`.
     pub fn filter_some<V: Into<Value>>(self, column: E::Column, value: Option<V>) -> Self {
         match value {
             Some(value) => self.filter(column.eq(value)),
@@ -58,8 +58,8 @@ where
         }
     }
 
-    /// Adds the row of `R` in the same organization that this one refers to; a row without one stays, and so does one
-    /// whose `R` was deleted (left join: the scope goes into ON).
+    /// Joins the row of `R` in the same organization that a row refers to. Rows without one, or whose `R` was deleted,
+    /// stay in the result (left join: the scope is in ON).
     pub fn join<R: TenantTable>(mut self) -> Self
     where
         E: Related<R>,
@@ -73,8 +73,8 @@ where
         self
     }
 
-    /// Only rows whose `column` stands in `theirs` of a row of `R` in the same organization that fulfils `condition`. By a
-    /// subquery that is scoped like the query itself.
+    /// Only rows whose `column` equals `theirs` of a row of `R` in the same organization that matches `condition`. The
+    /// subquery has the same scope.
     pub fn where_in<R: TenantTable>(
         self,
         column: E::Column,
@@ -85,7 +85,7 @@ where
         self.filter(column.in_subquery(theirs))
     }
 
-    /// Adds the person that each row refers to. People belong to no organization; rows do.
+    /// Joins the user that each row refers to. Users belong to no organization.
     pub fn with<R: GlobalTable>(self) -> ScopedWith<'tx, E, R>
     where
         E: Related<R>,
@@ -96,26 +96,26 @@ where
     }
 
     pub(super) fn with_scope(self) -> Select<E> {
-        let lives = E::DELETED.zip(self.deleted).map(|(column, deleted)| match deleted {
+        let is_visible = E::DELETED.zip(self.deleted).map(|(column, deleted)| match deleted {
             true => column.is_not_null(),
             false => column.is_null(),
         });
-        self.select.filter(Condition::all().add(E::ORG.eq(self.org)).add_option(lives))
+        self.select.filter(Condition::all().add(E::ORG.eq(self.org)).add_option(is_visible))
     }
 
-    /// Every row. For sets that are small by their nature; lists are pages.
+    /// All rows. Only for small sets; lists have pages.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn all(self) -> Result<Vec<E::Model>> {
         let tx = self.tx;
         Ok(self.with_scope().all(tx).await?)
     }
 
-    /// The rows whose `column` is one of these values, however many they are.
+    /// The rows whose `column` has one of these values, however many there are.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn all_of(
         self,
         column: E::Column,
@@ -128,34 +128,35 @@ where
         Ok(found)
     }
 
-    /// The same query once more.
+    /// A copy of the query.
     pub(super) fn duplicate(&self) -> Self {
         Self { select: self.select.clone(), ..*self }
     }
 
-    /// The first `limit` rows, ordered by `column`. For work done in batches; lists are pages.
+    /// The first `limit` rows, ordered by `column`. For work in batches; lists have pages.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn first(self, column: E::Column, limit: u64) -> Result<Vec<E::Model>> {
         let tx = self.tx;
         Ok(self.with_scope().order_by(column, Order::Asc).limit(limit).all(tx).await?)
     }
 
-    /// Of the last row, ordered by `column`, the columns that `V` names; `None`: there is no row.
+    /// The columns of `V` of the last row, ordered by `column`; `None` if there is no row.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn last_as<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Option<V>> {
         let tx = self.tx;
         let last = self.with_scope().order_by(column, Order::Desc).limit(1);
         Ok(last.into_partial_model::<V>().one(tx).await?)
     }
 
-    /// Of each group of rows with the same value in `by`, that value and the greatest one in `of`, which `V` calls `greatest`.
+    /// For each group of rows with the same value in `by`, that value and the greatest value in `of`, which `V` names
+    /// `greatest`.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn greatest<V: FromQueryResult + Send + Sync>(
         self,
         by: E::Column,
@@ -166,19 +167,19 @@ where
         Ok(groups.into_model::<V>().all(tx).await?)
     }
 
-    /// The one row.
+    /// The row.
     ///
     /// # Errors
-    /// `NotFound` when there is none.
+    /// `NotFound` if there is none.
     pub async fn one(self) -> Result<E::Model> {
         let tx = self.tx;
         self.with_scope().one(tx).await?.ok_or(Error::NotFound(E::NAME))
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn count(self) -> Result<u64> {
         let tx = self.tx;
         Ok(self.with_scope().count(tx).await?)
@@ -187,16 +188,16 @@ where
     /// Is there any row?
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn exists(self) -> Result<bool> {
         let tx = self.tx;
         Ok(self.with_scope().exists(tx).await?)
     }
 
-    /// Only the columns that `V` names, nested ones from joined tables too, ordered by `column`.
+    /// Only the columns of `V`, including nested ones of joined tables, ordered by `column`.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn select_as<V: PartialModelTrait + Send + Sync>(self, column: E::Column) -> Result<Vec<V>> {
         let tx = self.tx;
         Ok(self.with_scope().order_by(column, Order::Asc).into_partial_model::<V>().all(tx).await?)
@@ -205,14 +206,14 @@ where
     /// One page of the list, by keyset.
     ///
     /// # Errors
-    /// Whatever the database refuses.
-    pub async fn page<K: SortKey<Table = E>>(self, listing: PageRequest<K>) -> Result<Page<E::Model>> {
+    /// Database errors.
+    pub async fn page<K: SortKey<Table = E>>(self, request: PageRequest<K>) -> Result<Page<E::Model>> {
         let tx = self.tx;
-        keyset::page(self.with_scope(), tx, listing).await
+        keyset::page(self.with_scope(), tx, request).await
     }
 }
 
-/// A query inside one organization, each row with what no organization owns: the person it refers to.
+/// A query inside one organization, each row with the user that it refers to.
 #[must_use]
 pub struct ScopedWith<'tx, E: EntityTrait, R: EntityTrait> {
     tx: &'tx Transaction,
@@ -224,24 +225,24 @@ where
     E::Model: Send + Sync,
     R::Model: Send + Sync,
 {
-    /// Only rows that fulfil `condition`, which may name columns of either.
+    /// Only rows that match `condition`, which may contain columns of both tables.
     pub fn filter(self, condition: impl IntoCondition) -> Self {
         Self { select: self.select.filter(condition.into_condition()), ..self }
     }
 
-    /// Every row, each with its person. For sets that are small by their nature; lists are pages.
+    /// All rows, each with its user. Only for small sets; lists have pages.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn all(self) -> Result<Vec<(E::Model, R::Model)>> {
         let found = self.select.all(self.tx).await?;
         Ok(found.into_iter().filter_map(|(row, other)| Some((row, other?))).collect())
     }
 
-    /// Those whose `column` is one of these values, however many they are, each with its person.
+    /// The rows whose `column` has one of these values, however many there are, each with its user.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn all_of(
         self,
         column: impl ColumnTrait,
@@ -255,19 +256,19 @@ where
         Ok(found)
     }
 
-    /// The one row, with its person.
+    /// The row, with its user.
     ///
     /// # Errors
-    /// `NotFound` when there is none.
+    /// `NotFound` if there is none.
     pub async fn one(self) -> Result<(E::Model, R::Model)> {
         let found = self.select.one(self.tx).await?;
         found.and_then(|(row, other)| Some((row, other?))).ok_or(Error::NotFound(E::NAME))
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn count(self) -> Result<u64> {
         Ok(self.select.count(self.tx).await?)
     }
@@ -275,11 +276,11 @@ where
     /// One page of the list, by keyset.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn page<K: SortKey<Table = E>>(
         self,
-        listing: PageRequest<K>,
+        request: PageRequest<K>,
     ) -> Result<Page<(E::Model, R::Model)>> {
-        keyset::page_with(self.select, self.tx, listing).await
+        keyset::page_with(self.select, self.tx, request).await
     }
 }

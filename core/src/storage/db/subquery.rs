@@ -1,4 +1,4 @@
-//! Conditions that ask about rows of another table, inside the same organization.
+//! Conditions about rows of another table in the same organization.
 
 use sea_orm::{
     ColumnTrait, Condition, QueryFilter, QuerySelect, QueryTrait,
@@ -9,8 +9,8 @@ use super::{OrgTx, TenantTable};
 use crate::base::{ids::OrgId, permissions::RequiredPermission};
 
 impl<P: RequiredPermission> OrgTx<P> {
-    /// Does `column` stand in `theirs` of a living row of `R` in the organization that fulfils `condition`? To be combined
-    /// with others; [`super::Scoped::whose`] where it stands alone.
+    /// Does `column` equal `theirs` of a row of `R` in the organization that matches `condition` and is not deleted? To
+    /// combine with other conditions; use [`super::ScopedQuery::where_in`] otherwise.
     pub(crate) fn in_rows_of<R: TenantTable>(
         &self,
         column: impl ColumnTrait,
@@ -20,7 +20,7 @@ impl<P: RequiredPermission> OrgTx<P> {
         column.in_subquery(subquery::<R>(self.org(), theirs, condition, R::DELETED))
     }
 
-    /// As [`OrgTx::among`], where deleted rows count, too.
+    /// Like [`OrgTx::in_rows_of`], including deleted rows.
     pub(crate) fn in_rows_of_including_deleted<R: TenantTable>(
         &self,
         column: impl ColumnTrait,
@@ -31,15 +31,15 @@ impl<P: RequiredPermission> OrgTx<P> {
     }
 }
 
-/// What stands in `theirs` of the rows of `R` in an organization; `deleted`: the column that tells which live.
+/// The values of `theirs` in the rows of `R` in an organization. `deleted`: the column that marks deleted rows.
 pub(super) fn subquery<R: TenantTable>(
     org: OrgId,
     theirs: R::Column,
     condition: impl IntoCondition,
     deleted: Option<R::Column>,
 ) -> SelectStatement {
-    let lives = deleted.map(|deleted| deleted.is_null());
-    let scope = Condition::all().add(R::ORG.eq(org)).add_option(lives);
+    let is_visible = deleted.map(|deleted| deleted.is_null());
+    let scope = Condition::all().add(R::ORG.eq(org)).add_option(is_visible);
     let select = R::find().select_only().column(theirs).filter(condition.into_condition()).filter(scope);
     select.into_query()
 }

@@ -1,4 +1,4 @@
-//! A migrated database of one test's own: SQLite in a temporary folder, or PostgreSQL where the suite says so.
+//! A migrated database for one test: SQLite in a temporary folder, or PostgreSQL if the test run selects it.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ pub(crate) struct TestDb {
     folder: Arc<TempDir>,
 }
 
-/// One organization with its owner.
+/// An organization and its owner.
 #[derive(Clone, Copy)]
 pub(crate) struct TestTenant {
     pub(crate) org: OrgId,
     pub(crate) owner: UserId,
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told by the environment which database to use")]
+#[expect(clippy::disallowed_methods, reason = "the environment selects the database of tests")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -55,7 +55,7 @@ impl TestDb {
         }
     }
 
-    /// The same database as another process holds it, which is told nothing.
+    /// The same database in another process, which receives no invalidations.
     pub(crate) fn elsewhere(&self) -> Self {
         Self { db: Db { cluster: Cluster::default(), ..self.db.clone() }, folder: Arc::clone(&self.folder) }
     }
@@ -64,7 +64,7 @@ impl TestDb {
         self.try_tenant(slug).await.unwrap()
     }
 
-    /// As [`Sandbox::tenant`], where the database may fail.
+    /// Like [`TestDb::tenant`], for databases that may fail.
     pub(crate) async fn try_tenant(&self, slug: &str) -> Result<TestTenant> {
         let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
         let email = EmailAddress::parse(&format!("owner@{slug}.example")).unwrap();
@@ -76,7 +76,7 @@ impl TestDb {
         Ok(TestTenant { org, owner })
     }
 
-    /// A unit of work of the tenant's owner, without the look-up of his right.
+    /// A transaction of the owner, without a permission check.
     pub(crate) async fn begin<P: RequiredPermission>(&self, tenant: TestTenant) -> OrgTx<P> {
         self.db.begin(tenant.proof()).await.unwrap()
     }
@@ -85,7 +85,7 @@ impl TestDb {
 impl TestTenant {
     pub(crate) fn proof<P: RequiredPermission>(self) -> Authorized<P> {
         let origin = AuditOrigin::of(Actor::User(self.owner));
-        #[expect(clippy::disallowed_methods, reason = "tests of what comes after the look-up")]
+        #[expect(clippy::disallowed_methods, reason = "these tests need no permission check")]
         Authorized::from_lookup(self.org, origin, ActorAccess::platform())
     }
 }

@@ -1,5 +1,5 @@
-//! One open transaction on either database. It rolls back when dropped: a read is never committed, since the rollback
-//! leaves together with the ping that the pool sends anyway ([`super::session`]).
+//! An open transaction on either database. It rolls back when it is dropped. A read is never committed, because the
+//! rollback is sent together with the ping that the pool sends anyway ([`super::session`]).
 
 use std::{
     sync::{
@@ -32,12 +32,12 @@ use crate::{
     },
 };
 
-/// As whom PostgreSQL sees the transaction. On SQLite there is no such thing; types and keys are the walls there.
+/// The PostgreSQL role of the transaction. SQLite has no roles; there, types and keys isolate organizations.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum DatabaseRole {
-    /// The role of the application: the rows of one organization, or of none yet.
+    /// The application role: the rows of one organization, or of none yet.
     App(Option<OrgId>),
-    /// The role of the system: reads every organization's rows, changes nothing.
+    /// The system role: reads the rows of all organizations and changes nothing.
     System,
 }
 
@@ -49,10 +49,10 @@ impl DatabaseRole {
         }
     }
 
-    /// One message, so that putting on the hat costs no round trip. An id is a UUID: nothing needs quoting.
+    /// One message, so that setting the role takes no additional round trip. An id is a UUID, so it needs no quoting.
     pub(super) fn begin_message(self, roles: &Roles, writes: bool) -> String {
-        // Whoever only reads sees one instant in all that he reads, as he does on SQLite. A write does not say READ WRITE:
-        // that would pass over what the operator has set, and be refused by a standby as a feature it lacks.
+        // A read sees one snapshot in all its statements, as on SQLite. A write does not say READ WRITE, because that
+        // would override the operator's configuration, and a standby would refuse it as an unsupported feature.
         let mode = if writes { "" } else { " ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
         let role = self.role(roles);
         match self {
@@ -84,16 +84,16 @@ impl From<Session<Sqlite>> for Transaction {
 }
 
 impl Transaction {
-    async fn commit(self, stored: bool) -> Result<()> {
+    async fn commit(self, has_writes: bool) -> Result<()> {
         let committed = match self {
-            Self::Postgres(session) => session.into_inner().commit(stored).await,
-            Self::Sqlite(session) => session.into_inner().commit(stored).await,
+            Self::Postgres(session) => session.into_inner().commit(has_writes).await,
+            Self::Sqlite(session) => session.into_inner().commit(has_writes).await,
         };
         Ok(committed.map_err(exec)?)
     }
 }
 
-/// Runs one statement on whichever connection is open.
+/// Runs one statement on the open connection.
 macro_rules! run {
     ($transaction:expr, $connection:ident => $work:expr, $then:expr) => {
         match $transaction {
@@ -103,16 +103,16 @@ macro_rules! run {
     };
     (in $session:expr, $connection:ident => $work:expr) => {{
         let mut session = $session.lock().await;
-        let patience = session.patience();
-        let outcome = match session.enter() {
-            Ok($connection) => within(patience, $work).await,
+        let timeout = session.statement_timeout();
+        let outcome = match session.start_statement() {
+            Ok($connection) => within(timeout, $work).await,
             Err(error) => Err(error),
         };
-        session.left(outcome)
+        session.end_statement(outcome)
     }};
 }
 
-/// The SQL of a statement, and its values.
+/// The SQL of a statement and its values.
 fn parts(statement: Statement) -> Result<(AssertSqlSafe<String>, SqlxValues), DbErr> {
     refuse_too_many(&statement)?;
     Ok((AssertSqlSafe(statement.sql), SqlxValues(statement.values.unwrap_or(Values(Vec::new())))))
@@ -154,21 +154,21 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// A transaction with what is known of it. Shared by the scopes that were entered on it; whoever holds the last one commits.
+/// A transaction with its effects. All scopes that were entered on it share it. The last one commits.
 pub(super) struct OpenTransaction {
     pub(super) transaction: Transaction,
     roles: Arc<Roles>,
-    /// The one instant of everything this transaction does.
+    /// The instant of all changes in this transaction.
     pub(super) now: DateTime<Utc>,
     writes: AtomicU32,
     events: AtomicU32,
-    news: CommitEffects,
+    effects: CommitEffects,
 }
 
-/// What others are to be told of a transaction; told when this is dropped, if it is due by then.
+/// What other processes and workers learn after a transaction. It is published when this is dropped, if it is due.
 struct CommitEffects {
     cluster: Cluster,
-    touches: SyncMutex<Vec<Invalidation>>,
+    invalidations: SyncMutex<Vec<Invalidation>>,
     wakeup: JobWakeup,
     job_refs: SyncMutex<Vec<JobRef>>,
     are_due: bool,
@@ -177,7 +177,7 @@ struct CommitEffects {
 impl Drop for CommitEffects {
     fn drop(&mut self) {
         if self.are_due {
-            self.cluster.publish(self.touches.get_mut().unwrap_or_else(PoisonError::into_inner));
+            self.cluster.publish(self.invalidations.get_mut().unwrap_or_else(PoisonError::into_inner));
             self.wakeup.notify(self.job_refs.get_mut().unwrap_or_else(PoisonError::into_inner));
         }
     }
@@ -190,26 +190,26 @@ impl OpenTransaction {
         cluster: Cluster,
         wakeup: JobWakeup,
     ) -> Self {
-        let (touches, job_refs) = Default::default();
-        let news = CommitEffects { cluster, touches, wakeup, job_refs, are_due: false };
-        Self { transaction, roles, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), news }
+        let (invalidations, job_refs) = Default::default();
+        let effects = CommitEffects { cluster, invalidations, wakeup, job_refs, are_due: false };
+        Self { transaction, roles, now, writes: AtomicU32::new(0), events: AtomicU32::new(0), effects }
     }
 
-    /// Notes what makes others ask again once this is committed.
-    pub(super) fn touch(&self, touch: Invalidation) {
-        let mut touches = self.news.touches.lock().unwrap_or_else(PoisonError::into_inner);
-        if !touches.contains(&touch) {
-            touches.push(touch);
+    /// Records what to invalidate after the commit.
+    pub(super) fn invalidate(&self, invalidation: Invalidation) {
+        let mut invalidations = self.effects.invalidations.lock().unwrap_or_else(PoisonError::into_inner);
+        if !invalidations.contains(&invalidation) {
+            invalidations.push(invalidation);
         }
     }
 
-    /// Notes a job that workers are told of once this is committed.
+    /// Records a job of which workers are notified after the commit.
     pub(super) fn job_ref(&self, job_ref: JobRef) {
-        self.news.job_refs.lock().unwrap_or_else(PoisonError::into_inner).push(job_ref);
+        self.effects.job_refs.lock().unwrap_or_else(PoisonError::into_inner).push(job_ref);
     }
 
-    /// The present instant as SQL: the database's own clock where it has one that compares with what is stored, so that
-    /// processes whose clocks differ agree on it.
+    /// The current instant as SQL. It is the database's own clock, if it has one that compares with stored instants, so
+    /// that processes with different clocks agree.
     pub(super) fn sql_now(&self) -> Expr {
         match self.transaction {
             Transaction::Postgres(_) => Expr::current_timestamp(),
@@ -217,7 +217,7 @@ impl OpenTransaction {
         }
     }
 
-    /// As [`Open::sql_now`], `wait` later.
+    /// Like [`OpenTransaction::sql_now`], `wait` later.
     pub(super) fn sql_after(&self, wait: Duration) -> Expr {
         match self.transaction {
             Transaction::Postgres(_) => {
@@ -235,7 +235,7 @@ impl OpenTransaction {
         self.events.fetch_add(1, Relaxed);
     }
 
-    /// Puts another organization in scope, on the same connection.
+    /// Enters another organization, on the same connection.
     pub(super) async fn scope(&self, org: OrgId) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
             self.transaction.execute_unprepared(&scope_message(org)).await?;
@@ -243,7 +243,7 @@ impl OpenTransaction {
         Ok(())
     }
 
-    /// Puts on another hat, on the same connection; the scope stays.
+    /// Sets another role, on the same connection. The scope stays the same.
     pub(super) async fn set_role(&self, database_role: DatabaseRole) -> Result<()> {
         if let Transaction::Postgres(_) = self.transaction {
             self.transaction
@@ -253,7 +253,7 @@ impl OpenTransaction {
         Ok(())
     }
 
-    /// Commits; in debug builds only what left a trace in an audit log.
+    /// Commits. In debug builds, it refuses changes without an audit event.
     pub(super) async fn commit(self: Arc<Self>) -> Result<()> {
         if cfg!(debug_assertions) && self.writes.load(Relaxed) > 0 && self.events.load(Relaxed) == 0 {
             return Err(Error::Broken("a change was about to be committed without an audit event"));
@@ -263,10 +263,11 @@ impl OpenTransaction {
 
     pub(super) async fn commit_unaudited(self: Arc<Self>) -> Result<()> {
         let open = Arc::into_inner(self);
-        let Self { transaction, mut news, writes, .. } =
+        let Self { transaction, mut effects, writes, .. } =
             open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
-        // Dropped after the commit, and also when that fails or is cut off: nobody knows then whether it took place.
-        news.are_due = true;
+        // Effects are published after the commit, and also if it fails or is interrupted, because its outcome is then
+        // unknown.
+        effects.are_due = true;
         transaction.commit(writes.into_inner() > 0).await
     }
 }

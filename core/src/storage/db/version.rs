@@ -1,18 +1,18 @@
-//! Which version of a row a change may be made to.
+//! Checks the version of a row before a change.
 
 use crate::{Result, base::error::ErrorCode};
 
-/// What the caller says of the version that is there (`If-Match`, RFC 9110 §13.1.1).
+/// The version that the caller expects (`If-Match`, RFC 9110 §13.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected<V = i64> {
-    /// Nothing, or that any will do.
+    /// Any version.
     Any,
-    /// It is one of these. There may be none, if the caller named none that a row can have.
+    /// One of these versions. The list is empty if no version of the caller can exist.
     OneOf(Vec<V>),
 }
 
 impl<V: PartialEq> Expected<V> {
-    /// Refuses a change to a copy that is no longer the present one. Asked when the row is locked.
+    /// Refuses a change of an outdated version. Call it when the row is locked.
     ///
     /// # Errors
     /// `PRECONDITION_FAILED` unless `version` is expected.
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_those_that_are_expected_must_be_there() {
+    fn the_current_version_must_be_expected() {
         assert!(Expected::Any.check(&7).is_ok());
         assert!(Expected::OneOf(vec![2, 7]).check(&7).is_ok());
         for others in [vec![], vec![2], vec![0, 70]] {

@@ -1,4 +1,4 @@
-//! Mails in memory, for development: where nothing sends them, somebody must be able to read them.
+//! E-mails in memory, for development without a mail server.
 
 use std::{
     collections::VecDeque,
@@ -9,48 +9,48 @@ use chrono::{DateTime, Utc};
 
 use crate::{base::ids::JobId, runtime::config::Config};
 
-/// How many mails are kept; older ones are forgotten.
-const MOST: usize = 200;
+/// Maximum number of e-mails; older ones are removed.
+const MAX_EMAILS: usize = 200;
 
-/// A mail as its reader would see it. Its texts hold links that act, so it has no `Debug`.
+/// An e-mail as its recipient sees it. It has no `Debug`, because it contains links with tokens.
 #[derive(Clone)]
 pub struct CapturedEmail {
-    /// Its address, and that of the job that sent it.
+    /// Id of the e-mail and of its job.
     pub id: JobId,
-    /// The mailbox.
+    /// E-mail address of the recipient.
     pub to: String,
-    /// One line.
+    /// Subject, one line.
     pub subject: String,
-    /// The part for those who read text.
+    /// The plain-text part.
     pub text: String,
-    /// The part for those who read HTML: a whole document.
+    /// The HTML part, a complete document.
     pub html: String,
-    /// Its `Message-ID`, with its angle brackets.
+    /// `Message-ID`, with its angle brackets.
     pub message_id: String,
-    /// When it was put here.
+    /// When it was captured.
     pub sent_at: DateTime<Utc>,
 }
 
-/// The newest 200 mails of this process. Cheap to clone: all clones are one mailbox.
+/// The newest 200 e-mails of this process. Cheap to clone; all clones share one inbox.
 #[derive(Clone, Default)]
 pub struct DevInbox(Arc<Mutex<VecDeque<Arc<CapturedEmail>>>>);
 
 impl DevInbox {
-    /// A new one, where mails are kept: in development, while none leaves.
+    /// A new inbox; `None` unless the settings capture e-mails, which they do in development if none are sent.
     pub fn of(config: &Config) -> Option<Self> {
         config.keeps_mail().then(Self::default)
     }
 
-    /// Keeps a mail. One that is there already, since its job was done twice, is replaced.
-    pub fn keep(&self, mail: CapturedEmail) {
-        let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        mails.retain(|kept| kept.id != mail.id);
-        mails.push_front(Arc::new(mail));
-        mails.truncate(MOST);
+    /// Captures an e-mail. It replaces one with the same id, which exists if the job ran twice.
+    pub fn capture(&self, email: CapturedEmail) {
+        let mut emails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        emails.retain(|captured| captured.id != email.id);
+        emails.push_front(Arc::new(email));
+        emails.truncate(MAX_EMAILS);
     }
 
-    /// Every mail, the newest first.
-    pub fn mails(&self) -> Vec<Arc<CapturedEmail>> {
+    /// All e-mails, the newest first.
+    pub fn list(&self) -> Vec<Arc<CapturedEmail>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Arc::clone).collect()
     }
 }
@@ -60,30 +60,31 @@ mod tests {
     use super::*;
     use crate::base::clock::Clock;
 
-    fn mail(id: JobId, subject: usize) -> CapturedEmail {
+    fn email(id: JobId, subject: usize) -> CapturedEmail {
         let (to, message_id) = ("ada@example.com".to_owned(), format!("<{id}@localhost>"));
         let (text, html, sent_at) = (String::new(), String::new(), Clock::System.now());
         CapturedEmail { id, to, subject: subject.to_string(), text, html, message_id, sent_at }
     }
 
-    fn subjects(mailbox: &DevInbox) -> Vec<String> {
-        mailbox.mails().iter().map(|mail| mail.subject.clone()).collect()
+    fn subjects(inbox: &DevInbox) -> Vec<String> {
+        inbox.list().iter().map(|email| email.subject.clone()).collect()
     }
 
     #[test]
-    fn the_newest_mails_are_kept_and_the_newest_comes_first() {
-        let mailbox = DevInbox::default();
-        (0..=MOST).for_each(|number| mailbox.clone().keep(mail(JobId::new(Clock::System.now()), number)));
-        let expected: Vec<_> = (1..=MOST).rev().map(|number| number.to_string()).collect();
-        assert_eq!(subjects(&mailbox), expected);
+    fn the_newest_e_mails_are_kept_in_order() {
+        let inbox = DevInbox::default();
+        (0..=MAX_EMAILS)
+            .for_each(|number| inbox.clone().capture(email(JobId::new(Clock::System.now()), number)));
+        let expected: Vec<_> = (1..=MAX_EMAILS).rev().map(|number| number.to_string()).collect();
+        assert_eq!(subjects(&inbox), expected);
     }
 
     #[test]
-    fn a_mail_that_was_sent_twice_is_there_once() {
-        let (mailbox, id) = (DevInbox::default(), JobId::new(Clock::System.now()));
-        mailbox.keep(mail(id, 1));
-        mailbox.keep(mail(JobId::new(Clock::System.now()), 2));
-        mailbox.keep(mail(id, 3));
-        assert_eq!(subjects(&mailbox), ["3", "2"]);
+    fn an_e_mail_that_was_sent_twice_is_stored_once() {
+        let (inbox, id) = (DevInbox::default(), JobId::new(Clock::System.now()));
+        inbox.capture(email(id, 1));
+        inbox.capture(email(JobId::new(Clock::System.now()), 2));
+        inbox.capture(email(id, 3));
+        assert_eq!(subjects(&inbox), ["3", "2"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of `emails`: one for each mail that was attempted. Its id is that of its job.
+//! Rows of `emails`, one for each e-mail that was attempted. The id is the id of its job.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,33 +7,33 @@ use crate::{
     storage::db::{tenant_table, without_relations},
 };
 
-/// What became of a mail.
+/// The delivery status of an e-mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Status {
-    /// The mail server took it.
+    /// The mail server accepted it.
     #[sea_orm(string_value = "sent")]
     Sent,
-    /// Not yet: it is tried again.
+    /// The mail server did not accept it yet. It is tried again.
     #[sea_orm(string_value = "deferred")]
     Deferred,
-    /// The mail server refused it for good.
+    /// The mail server refused it permanently.
     #[sea_orm(string_value = "bounced")]
     Bounced,
-    /// Given up after trying for long.
+    /// It was given up after many attempts.
     #[sea_orm(string_value = "dead")]
     Dead,
-    /// Not sent on purpose: its link has expired, its person is gone, or nothing sends mail here.
+    /// It was not sent, because its link has expired, its recipient no longer exists, or no e-mail is sent here.
     #[sea_orm(string_value = "suppressed")]
     Suppressed,
 }
 
 impl Status {
-    /// Every one.
+    /// All statuses.
     pub const ALL: &'static [Self] =
         &[Self::Sent, Self::Deferred, Self::Bounced, Self::Dead, Self::Suppressed];
 
-    /// As it is stored and shown.
+    /// The status in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -45,38 +45,38 @@ impl Status {
     }
 }
 
-/// One mail.
+/// An e-mail.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "emails")]
 pub struct Model {
-    /// Its address, and that of the job that sent it.
+    /// Id of the e-mail and of its job.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: JobId,
-    /// For whom the job was; may be [`OrgId::PLATFORM`].
+    /// Organization of the job, or [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
-    /// The mailbox.
+    /// E-mail address of the recipient.
     pub to: String,
-    /// What it says: the name of its template.
+    /// Name of the template.
     pub template: String,
-    /// What became of it.
+    /// Delivery status.
     pub status: Status,
-    /// Its `Message-ID` (RFC 5322 §3.6.4), the same for every attempt.
+    /// `Message-ID` (RFC 5322 §3.6.4), the same for all attempts.
     pub message_id: String,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: i32,
-    /// What the mail server said last, where it did not take it.
+    /// Last error of the mail server; `None` if it accepted the e-mail.
     pub last_error: Option<String>,
-    /// When the mail server took it.
+    /// When the mail server accepted it.
     pub sent_at: Option<DateTimeUtc>,
-    /// The trace of the request that asked for it.
+    /// Trace id of the request that caused it.
     pub trace_id: Option<String>,
-    /// When it was tried first.
+    /// When it was first attempted.
     pub created_at: DateTimeUtc,
-    /// When it was tried last.
+    /// When it was last attempted.
     pub updated_at: DateTimeUtc,
 }
 
-// An email outlives what it is about.
+// An e-mail can outlive the rows that it is about.
 without_relations!();
 
 tenant_table!("email", deleted: None, affects_access: false);

@@ -1,5 +1,5 @@
-//! What became of every mail. The mails themselves are nowhere kept, since they hold links that act; but in development,
-//! where none leaves, in memory.
+//! The delivery status of e-mails. The e-mails themselves are not stored, because they contain links with tokens. In
+//! development, if none are sent, they are captured in memory.
 
 mod entity;
 mod dev_inbox;
@@ -20,38 +20,38 @@ use crate::{
     storage::db::{Db, SortKey},
 };
 
-/// One attempt to send a mail, and what came of it.
+/// An attempt to send an e-mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempt {
-    /// The mailbox; empty where nobody is left to be written to.
+    /// E-mail address of the recipient; empty if the recipient no longer exists.
     pub to: String,
-    /// The name of the template.
+    /// Name of the template.
     pub template: &'static str,
-    /// Its `Message-ID`, with its angle brackets.
+    /// `Message-ID`, with its angle brackets.
     pub message_id: String,
-    /// What came of it.
+    /// Delivery status after the attempt.
     pub status: Status,
-    /// Why it was not sent, in words for operators; nothing secret.
+    /// Why it was not sent, for operators, without secrets.
     pub error: Option<String>,
 }
 
-/// Which mails are wanted; `None` asks for all.
+/// A filter of e-mails. `None` accepts all values.
 #[derive(Clone, Debug, Default)]
 pub struct EmailFilter {
-    /// Those of which this became.
+    /// Only e-mails with this status.
     pub status: Option<Status>,
-    /// Those of this template.
+    /// Only e-mails with this template.
     pub template: Option<String>,
-    /// Those to this mailbox, written as it is or in its canonical form.
+    /// Only e-mails to this address, in its canonical form or as it is.
     pub to: Option<EmailAddress>,
-    /// Those of this organization; [`OrgId::PLATFORM`]: those of none.
+    /// Only e-mails of this organization; [`OrgId::PLATFORM`] for e-mails of the platform.
     pub organization: Option<OrgId>,
 }
 
-/// What the list of mails can be ordered by.
+/// The sort keys of the list of e-mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailKey {
-    /// When it was tried first.
+    /// When it was first attempted.
     CreatedAt,
 }
 
@@ -65,17 +65,17 @@ impl SortKey for EmailKey {
     }
 }
 
-/// One page of the mails to everybody.
+/// One page of the e-mails of all organizations.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn list(db: &Db, filter: EmailFilter, listing: PageRequest<EmailKey>) -> Result<Page<Email>> {
-    let spelled = |to: EmailAddress| Column::To.is_in([to.key().to_owned(), to.into()]);
-    let wanted = Condition::all()
+/// Database errors.
+pub async fn list(db: &Db, filter: EmailFilter, request: PageRequest<EmailKey>) -> Result<Page<Email>> {
+    let has_recipient = |to: EmailAddress| Column::To.is_in([to.key().to_owned(), to.into()]);
+    let condition = Condition::all()
         .add_option(filter.status.map(|status| Column::Status.eq(status)))
         .add_option(filter.template.map(|template| Column::Template.eq(template)))
-        .add_option(filter.to.map(spelled))
+        .add_option(filter.to.map(has_recipient))
         .add_option(filter.organization.map(|org| Column::OrganizationId.eq(org)));
-    #[expect(clippy::disallowed_methods, reason = "operators look at the mails of every organization")]
-    db.unscoped().await?.page(wanted, listing).await
+    #[expect(clippy::disallowed_methods, reason = "superusers read the e-mails of every organization")]
+    db.unscoped().await?.page(condition, request).await
 }

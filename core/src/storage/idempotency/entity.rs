@@ -1,46 +1,46 @@
-//! Rows of `idempotency_keys`: answers that are given again.
+//! Rows of `idempotency_keys`: responses that are stored for repeated requests.
 
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    base::ids::{AnswerId, OrgId, UserId},
+    base::ids::{IdempotencyKeyId, OrgId, UserId},
     storage::db::{tenant_table, without_relations},
 };
 
-/// One remembered answer; without a status it is still being made, in the transaction that wrote the row.
+/// A stored response. Without a status, the transaction that wrote the row has not finished.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// Its address.
+    /// Id of the row.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub id: AnswerId,
-    /// In which organization.
+    pub id: IdempotencyKeyId,
+    /// Organization of the request.
     pub organization_id: OrgId,
-    /// Who asked.
+    /// User who sent the request.
     pub user_id: UserId,
-    /// What was asked for.
+    /// Operation of the request.
     pub operation_id: String,
-    /// The client's key.
+    /// Idempotency key of the client.
     pub key: String,
-    /// Of the body as it was sent.
+    /// SHA-256 of the request body.
     pub body_sha256: Vec<u8>,
-    /// Of the answer.
+    /// HTTP status of the response.
     pub status: Option<i32>,
-    /// The answer's `Location`.
+    /// Header `Location` of the response.
     pub location: Option<String>,
-    /// The answer's `ETag`.
+    /// Header `ETag` of the response.
     pub etag: Option<String>,
-    /// The answer's body.
+    /// Body of the response.
     pub body: Option<Vec<u8>>,
-    /// Forgotten from then on.
+    /// When the response is deleted.
     pub expires_at: DateTimeUtc,
-    /// When it was asked.
+    /// When the request arrived.
     pub created_at: DateTimeUtc,
-    /// When it was answered.
+    /// When the response was stored.
     pub updated_at: DateTimeUtc,
 }
 
-// An answer outlives the user who asked.
+// A response can outlive its user.
 without_relations!();
 
 tenant_table!("remembered answer", deleted: None, affects_access: false);

@@ -1,4 +1,5 @@
-//! The same request twice is one change and one answer: the key's row is written in the transaction of the change.
+//! Idempotency keys. A repeated request has no second effect and gets the same response, because the row of the key is
+//! written in the transaction of the change.
 
 mod entity;
 #[cfg(test)]
@@ -14,66 +15,67 @@ use crate::{
     base::{
         crypto::MacKey,
         error::ErrorCode,
-        ids::{AnswerId, UserId},
+        ids::{IdempotencyKeyId, UserId},
         permissions::{AuditOrigin, Authorized, WritePermission},
     },
     storage::db::{Db, GlobalTx, OrgTx},
 };
 
-/// How long an answer is remembered.
-const KEPT: TimeDelta = TimeDelta::hours(24);
+/// How long a response is stored.
+const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-/// Most bytes of a remembered body; a longer answer is given once and not kept.
+/// Maximum size of a stored body, in bytes. A larger response is sent once and not stored.
 const MAX_BODY: usize = 256 * 1024;
 
-/// A client's wish to have this request done once.
+/// A request with an idempotency key.
 #[derive(Clone, Debug)]
 pub struct IdempotentRequest {
-    /// Whose key.
+    /// User who sent the request.
     pub user: UserId,
-    /// Of which operation.
+    /// Operation of the request.
     pub operation_id: &'static str,
-    /// The client's key: 1..=255 visible ASCII characters.
+    /// Key of the client: 1..=255 visible ASCII characters.
     pub key: String,
-    /// SHA-256 of the body as it was sent.
+    /// SHA-256 of the request body.
     pub body_sha256: [u8; 32],
 }
 
 impl IdempotentRequest {
-    /// The same wish, for a body that holds a password: from a plain digest, which is fast, it could be guessed.
+    /// The same request, for a body with a password. The body could be guessed from a plain digest, which is fast to
+    /// compute.
     #[must_use]
     pub fn keyed(self, key: &MacKey<32>) -> Self {
         Self { body_sha256: key.tag(&self.body_sha256), ..self }
     }
 }
 
-/// What is remembered of an answer.
+/// The stored parts of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
     /// HTTP status.
     pub status: u16,
-    /// `Location`.
+    /// Header `Location`.
     pub location: Option<String>,
-    /// `ETag`.
+    /// Header `ETag`.
     pub etag: Option<String>,
-    /// The body, as it was sent.
+    /// The body as it was sent.
     pub body: Vec<u8>,
 }
 
-/// How a request that is to be done once begins.
+/// The start of a request with an idempotency key.
 #[must_use]
 pub enum IdempotentBegin<T> {
-    /// It was done before: this was the answer.
+    /// The request was handled before, with this response.
     Replay(StoredResponse),
-    /// It is new.
+    /// The request is new.
     Fresh(IdempotentTx<T>),
 }
 
-/// A unit of work that remembers its answer.
+/// A transaction that stores its response.
 #[must_use]
 pub struct IdempotentTx<T> {
     tx: T,
-    row: Option<AnswerId>,
+    row: Option<IdempotencyKeyId>,
 }
 
 impl<T> std::ops::Deref for IdempotentTx<T> {
@@ -85,57 +87,61 @@ impl<T> std::ops::Deref for IdempotentTx<T> {
 }
 
 impl Db {
-    /// Begins a write that is done once where the client asked for it. A second request meanwhile waits for the first.
+    /// Begins a write. If `request` is present, it is handled only once; a second request waits for the first.
     ///
     /// # Errors
-    /// `IDEMPOTENCY_MISMATCH`: the key was used with another body. `IDEMPOTENCY_IN_FLIGHT`: the first one takes longer
-    /// than 2 s.
+    /// `IDEMPOTENCY_MISMATCH` if the key was used with another body. `IDEMPOTENCY_IN_FLIGHT` if the first request takes
+    /// longer than 2 s.
     pub async fn begin_idempotent<P: WritePermission>(
         &self,
         proof: Authorized<P>,
-        once: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<IdempotentBegin<OrgTx<P>>> {
         let tx = self.begin(proof).await?;
-        let Some(once) = once else { return Ok(IdempotentBegin::Fresh(IdempotentTx { tx, row: None })) };
-        Ok(match claim(&tx, once).await? {
-            Claim::Answered(answer) => IdempotentBegin::Replay(answer),
-            Claim::Mine(id) => IdempotentBegin::Fresh(IdempotentTx { tx, row: Some(id) }),
+        let Some(request) = request else {
+            return Ok(IdempotentBegin::Fresh(IdempotentTx { tx, row: None }));
+        };
+        Ok(match claim_key(&tx, request).await? {
+            KeyClaim::Used(response) => IdempotentBegin::Replay(response),
+            KeyClaim::New(id) => IdempotentBegin::Fresh(IdempotentTx { tx, row: Some(id) }),
         })
     }
 
-    /// The same for the tables that no organization owns; the answer is the platform's to remember.
+    /// Like [`Db::begin_idempotent`], for the tables that no organization owns. The platform stores the response.
     ///
     /// # Errors
-    /// As [`Db::begin_once`].
+    /// Those of [`Db::begin_idempotent`].
     pub async fn begin_global_idempotent(
         &self,
         origin: AuditOrigin,
-        once: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<IdempotentBegin<GlobalTx>> {
         let tx = self.begin_global(origin).await?;
-        let Some(once) = once else { return Ok(IdempotentBegin::Fresh(IdempotentTx { tx, row: None })) };
+        let Some(request) = request else {
+            return Ok(IdempotentBegin::Fresh(IdempotentTx { tx, row: None }));
+        };
         let platform = tx.platform().await?;
-        let claim = claim(&platform, once).await?;
+        let claim = claim_key(&platform, request).await?;
         drop(platform);
         Ok(match claim {
-            Claim::Answered(answer) => IdempotentBegin::Replay(answer),
-            Claim::Mine(id) => IdempotentBegin::Fresh(IdempotentTx { tx, row: Some(id) }),
+            KeyClaim::Used(response) => IdempotentBegin::Replay(response),
+            KeyClaim::New(id) => IdempotentBegin::Fresh(IdempotentTx { tx, row: Some(id) }),
         })
     }
 }
 
-/// Whose a key is.
-enum Claim {
-    /// Somebody had it before, and got this answer.
-    Answered(StoredResponse),
-    /// This request's.
-    Mine(AnswerId),
+/// The result of claiming a key.
+enum KeyClaim {
+    /// The key was used before, with this response.
+    Used(StoredResponse),
+    /// The key is new, and this request owns its row.
+    New(IdempotencyKeyId),
 }
 
-async fn claim<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> Result<Claim> {
-    match attempt(tx, once.clone()).await {
-        // What was in the way expired, and went in this moment.
-        Err(Error::NotFound(_)) => attempt(tx, once).await.map_err(|error| match error {
+async fn claim_key<P: WritePermission>(tx: &OrgTx<P>, request: IdempotentRequest) -> Result<KeyClaim> {
+    match try_claim(tx, request.clone()).await {
+        // The expired row was deleted at this moment.
+        Err(Error::NotFound(_)) => try_claim(tx, request).await.map_err(|error| match error {
             Error::NotFound(_) => ErrorCode::IdempotencyInFlight.refuse(),
             error => error,
         }),
@@ -143,15 +149,15 @@ async fn claim<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> Re
     }
 }
 
-async fn attempt<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> Result<Claim> {
-    let id = AnswerId::new(tx.now());
+async fn try_claim<P: WritePermission>(tx: &OrgTx<P>, request: IdempotentRequest) -> Result<KeyClaim> {
+    let id = IdempotencyKeyId::new(tx.now());
     let row = entity::ActiveModel {
         id: Set(id),
-        user_id: Set(once.user),
-        operation_id: Set(once.operation_id.to_owned()),
-        key: Set(once.key.clone()),
-        body_sha256: Set(once.body_sha256.to_vec()),
-        expires_at: Set(tx.now() + KEPT),
+        user_id: Set(request.user),
+        operation_id: Set(request.operation_id.to_owned()),
+        key: Set(request.key.clone()),
+        body_sha256: Set(request.body_sha256.to_vec()),
+        expires_at: Set(tx.now() + RETENTION),
         created_at: Set(tx.now()),
         updated_at: Set(tx.now()),
         ..Default::default()
@@ -163,35 +169,39 @@ async fn attempt<P: WritePermission>(tx: &OrgTx<P>, once: IdempotentRequest) -> 
         error => error,
     })?;
     if inserted {
-        return Ok(Claim::Mine(id));
+        return Ok(KeyClaim::New(id));
     }
     let same = Condition::all()
-        .add(Column::UserId.eq(once.user))
-        .add(Column::OperationId.eq(once.operation_id))
-        .add(Column::Key.eq(once.key));
-    let known = tx.find::<Entity>().filter(same).one_locked().await?;
-    if known.expires_at <= tx.now() {
-        tx.delete::<Entity>(Column::Id.eq(known.id)).await?;
+        .add(Column::UserId.eq(request.user))
+        .add(Column::OperationId.eq(request.operation_id))
+        .add(Column::Key.eq(request.key));
+    let existing = tx.find::<Entity>().filter(same).one_locked().await?;
+    if existing.expires_at <= tx.now() {
+        tx.delete::<Entity>(Column::Id.eq(existing.id)).await?;
         tx.insert(row).await?;
-        return Ok(Claim::Mine(id));
+        return Ok(KeyClaim::New(id));
     }
-    match known.body_sha256 == once.body_sha256 {
-        true => known.try_into().map(Claim::Answered),
+    match existing.body_sha256 == request.body_sha256 {
+        true => existing.try_into().map(KeyClaim::Used),
         false => Err(ErrorCode::IdempotencyMismatch.refuse()),
     }
 }
 
-/// Remembers the answer in the row of its key.
-async fn remember<P: WritePermission>(tx: &OrgTx<P>, id: AnswerId, answer: &StoredResponse) -> Result<()> {
-    if answer.body.len() > MAX_BODY {
+/// Stores the response in the row of its key.
+async fn store_response<P: WritePermission>(
+    tx: &OrgTx<P>,
+    id: IdempotencyKeyId,
+    response: &StoredResponse,
+) -> Result<()> {
+    if response.body.len() > MAX_BODY {
         return tx.delete::<Entity>(Column::Id.eq(id)).await.map(drop);
     }
     let row = entity::ActiveModel {
         id: Set(id),
-        status: Set(Some(answer.status.into())),
-        location: Set(answer.location.clone()),
-        etag: Set(answer.etag.clone()),
-        body: Set(Some(answer.body.clone())),
+        status: Set(Some(response.status.into())),
+        location: Set(response.location.clone()),
+        etag: Set(response.etag.clone()),
+        body: Set(Some(response.body.clone())),
         updated_at: Set(tx.now()),
         ..Default::default()
     };
@@ -199,27 +209,27 @@ async fn remember<P: WritePermission>(tx: &OrgTx<P>, id: AnswerId, answer: &Stor
 }
 
 impl<P: WritePermission> IdempotentTx<OrgTx<P>> {
-    /// Makes everything permanent, the answer included, or nothing.
+    /// Commits the changes together with the response.
     ///
     /// # Errors
-    /// In debug builds: a change without an audit event.
-    pub async fn commit_with(self, answer: &StoredResponse) -> Result<()> {
+    /// In debug builds, a change without an audit event.
+    pub async fn commit_with(self, response: &StoredResponse) -> Result<()> {
         if let Some(id) = self.row {
-            remember(&self.tx, id, answer).await?;
+            store_response(&self.tx, id, response).await?;
         }
         self.tx.commit().await
     }
 }
 
 impl IdempotentTx<GlobalTx> {
-    /// Makes everything permanent, the answer included, or nothing.
+    /// Commits the changes together with the response.
     ///
     /// # Errors
-    /// In debug builds: a change without an audit event.
-    pub async fn commit_with(self, answer: &StoredResponse) -> Result<()> {
+    /// In debug builds, a change without an audit event.
+    pub async fn commit_with(self, response: &StoredResponse) -> Result<()> {
         if let Some(id) = self.row {
             let platform = self.tx.platform().await?;
-            remember(&platform, id, answer).await?;
+            store_response(&platform, id, response).await?;
         }
         self.tx.commit().await
     }
@@ -231,7 +241,7 @@ impl TryFrom<entity::Model> for StoredResponse {
     fn try_from(row: entity::Model) -> Result<Self> {
         let status = row.status.and_then(|status| u16::try_from(status).ok());
         let (Some(status), Some(body)) = (status, row.body) else {
-            return Err(Error::Broken("a remembered answer was committed without its answer"));
+            return Err(Error::Broken("an idempotency key was committed without a response"));
         };
         Ok(Self { status, location: row.location, etag: row.etag, body })
     }

@@ -1,5 +1,5 @@
-//! What operators of the platform do with jobs, whosever they are. What they change, the log of the job's own
-//! organization tells.
+//! Administration of jobs by superusers, in all organizations. Changes are recorded in the audit log of the
+//! organization of the job.
 
 use sea_orm::{
     ActiveValue::Set,
@@ -9,7 +9,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{
-    Envelope, State,
+    OutboxJob, State,
     entity::{ActiveModel, Column, Entity},
 };
 use crate::{
@@ -26,23 +26,23 @@ use crate::{
     },
 };
 
-/// Which jobs are wanted; `None` asks for all.
+/// A filter of jobs. `None` accepts all values.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {
-    /// Those that stand there.
+    /// Only jobs in this state.
     pub state: Option<State>,
-    /// Those that wait, or waited, in this queue.
+    /// Only jobs of this queue.
     pub queue: Option<String>,
-    /// Those of this kind; also one that this program does not know.
+    /// Only jobs of this kind, which may be unknown to this program.
     pub kind: Option<String>,
-    /// Those of this organization; [`OrgId::PLATFORM`]: those of none.
+    /// Only jobs of this organization; [`OrgId::PLATFORM`] for jobs of the platform.
     pub organization: Option<OrgId>,
 }
 
-/// What the list of jobs can be ordered by.
+/// The sort keys of the list of jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobKey {
-    /// When it was asked for.
+    /// When the job was created.
     CreatedAt,
 }
 
@@ -56,51 +56,51 @@ impl SortKey for JobKey {
     }
 }
 
-/// The facts of a job that an audit log tells.
-fn facts(job: &Envelope) -> Value {
+/// The facts of a job in audit events.
+fn facts(job: &OutboxJob) -> Value {
     json!({ "queue": job.queue, "kind": job.kind, "state": job.state.as_str(), "attempts": job.attempts })
 }
 
-/// One page of the jobs of everybody.
+/// One page of the jobs of all organizations.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn list(db: &Db, filter: JobFilter, listing: PageRequest<JobKey>) -> Result<Page<Envelope>> {
-    let wanted = Condition::all()
+/// Database errors.
+pub async fn list(db: &Db, filter: JobFilter, request: PageRequest<JobKey>) -> Result<Page<OutboxJob>> {
+    let condition = Condition::all()
         .add_option(filter.state.map(|state| Column::State.eq(state)))
         .add_option(filter.queue.map(|queue| Column::Queue.eq(queue)))
         .add_option(filter.kind.map(|kind| Column::Kind.eq(kind)))
         .add_option(filter.organization.map(|org| Column::OrganizationId.eq(org)));
-    #[expect(clippy::disallowed_methods, reason = "operators look at the jobs of every organization")]
-    db.unscoped().await?.page(wanted, listing).await
+    #[expect(clippy::disallowed_methods, reason = "superusers read the jobs of every organization")]
+    db.unscoped().await?.page(condition, request).await
 }
 
 /// One job.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn get(db: &Db, id: JobId) -> Result<Envelope> {
+pub async fn get(db: &Db, id: JobId) -> Result<OutboxJob> {
     let mut query = Query::select();
     query.column(Asterisk).from(Entity).and_where(Column::Id.eq(id));
-    #[expect(clippy::disallowed_methods, reason = "operators look at the jobs of every organization")]
+    #[expect(clippy::disallowed_methods, reason = "superusers read the jobs of every organization")]
     db.unscoped().await?.row(&query, Entity::NAME).await
 }
 
-/// Has a job done now: one that was given up or cancelled as if it was never tried, one that waits for its next attempt
-/// without waiting. One that is due or being done stays as it is, without a trace.
+/// Makes a job due now. A dead or cancelled job starts again without attempts, and a pending one does not wait for its
+/// next attempt. A job that is due or running stays unchanged, without an audit event.
 ///
 /// # Errors
-/// `NotFound`; `JOB_FINISHED` when it is done.
-pub async fn retry(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
+/// `NotFound`; `JOB_FINISHED` if the job is done.
+pub async fn retry(tx: &GlobalTx, id: JobId) -> Result<OutboxJob> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
     retry_now(&scope, job).await
 }
 
-/// [`retry`], of a job that is locked.
-pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: Envelope) -> Result<Envelope> {
+/// Like [`retry`], for a locked job.
+pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: OutboxJob) -> Result<OutboxJob> {
     let now = scope.now();
-    // Somebody who began later may have had it done meanwhile: due when it was last changed is due.
+    // A later transaction may have made the job due meanwhile, so the time of the last change counts as due.
     let is_due = job.run_at <= now.max(job.updated_at);
     let (attempts, lease_expirations) = match job.state {
         State::Done => return Err(ErrorCode::JobFinished.refuse()),
@@ -126,11 +126,11 @@ pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: Envelope) -> Result<
     Ok(after)
 }
 
-/// Decides that a job is not to be done. One that was cancelled stays so, without a trace.
+/// Cancels a pending job. A cancelled job stays unchanged, without an audit event.
 ///
 /// # Errors
-/// `NotFound`; `JOB_FINISHED` when it is done or was given up; `JOB_RUNNING` while a worker is at it.
-pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
+/// `NotFound`; `JOB_FINISHED` if the job is done or dead; `JOB_RUNNING` while a worker runs it.
+pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<OutboxJob> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
     let now = scope.now();
@@ -143,7 +143,7 @@ pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
     let row = ActiveModel {
         id: Set(id),
         state: Set(State::Cancelled),
-        // Whoever let it lapse and comes back has lost it.
+        // A worker whose lease expired can no longer complete the job.
         lease_by: Set(None),
         lease_until: Set(None),
         updated_at: Set(now),
@@ -154,11 +154,11 @@ pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<Envelope> {
     Ok(after)
 }
 
-/// Deletes a job that is over, for good.
+/// Deletes a job that is not pending, permanently.
 ///
 /// # Errors
-/// `NotFound`; `JOB_PENDING` when it is still to be done.
-pub async fn remove(tx: &GlobalTx, id: JobId) -> Result<()> {
+/// `NotFound`; `JOB_PENDING` if the job is pending.
+pub async fn delete(tx: &GlobalTx, id: JobId) -> Result<()> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
     if job.state == State::Pending {
@@ -168,11 +168,11 @@ pub async fn remove(tx: &GlobalTx, id: JobId) -> Result<()> {
     scope.record(Action::JobDeleted, id, Details::removed(facts(&job))).await
 }
 
-/// The job, locked against workers that would claim or settle it, until the transaction ends.
+/// The job, locked against workers until the transaction ends.
 ///
 /// # Errors
-/// `NotFound` when it was deleted meanwhile.
-pub(super) async fn lock(scope: &OrgTx<Platform>, id: JobId) -> Result<Envelope> {
+/// `NotFound` if it was deleted meanwhile.
+pub(super) async fn lock(scope: &OrgTx<Platform>, id: JobId) -> Result<OutboxJob> {
     scope.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await
 }
 
@@ -181,16 +181,16 @@ struct Owner {
     organization_id: OrgId,
 }
 
-/// Steps into the organization that a row of `E` belongs to: its id alone does not say whose it is.
+/// Enters the organization of a row of `E`, which its id does not contain.
 ///
 /// # Errors
-/// `NotFound` when there is no such row.
+/// `NotFound` if there is no such row.
 pub(super) async fn scope_of<E: TenantTable>(tx: &GlobalTx, id: JobId) -> Result<OrgTx<Platform>> {
     let mut query = Query::select();
     query.column(E::ORG).from(E::default()).and_where(E::ID.eq(id));
-    #[expect(clippy::disallowed_methods, reason = "finds whose a row is that an operator names by its id")]
+    #[expect(clippy::disallowed_methods, reason = "finds the organization of a row by its id")]
     let owners: Vec<Owner> = tx.query_across_orgs(&query).await?;
     let owner = owners.into_iter().next().ok_or(Error::NotFound(E::NAME))?;
-    #[expect(clippy::disallowed_methods, reason = "operators change the jobs of every organization")]
+    #[expect(clippy::disallowed_methods, reason = "superusers change the jobs of every organization")]
     tx.enter_org(owner.organization_id).await
 }

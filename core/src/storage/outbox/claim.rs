@@ -1,5 +1,5 @@
-//! How workers take jobs, and what becomes of them. A job is somebody's for as long as his lease; who is not heard of
-//! again loses it, and the number of the attempt keeps him from deciding about it afterwards.
+//! Workers claim jobs and record their results. A worker owns a job for the time of its lease. When the lease expires,
+//! the job can be claimed again, and the number of the attempt prevents the first worker from completing it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::{
-    Column, Entity, Envelope, Job, State,
+    Column, Entity, Job, OutboxJob, State,
     complete::{self, JobResult},
     queue,
 };
@@ -23,36 +23,36 @@ use crate::{
     storage::db::{Db, OrgTx},
 };
 
-/// How long a worker may keep a job without a word. What it does with one must take less.
+/// How long a worker owns a job without renewing the lease. Handling a job must take less.
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// How often a job may take its worker with it before it is given up.
+/// A job is given up when its lease has expired this often.
 const MAX_LEASE_EXPIRATIONS: i32 = 10;
 
-/// A job that is ours for [`LEASE`].
+/// A job that this worker owns for [`LEASE`].
 #[derive(Clone, Debug)]
 pub struct ClaimedJob {
-    /// Which.
+    /// Id and organization of the job.
     pub job_ref: JobRef,
-    /// What is to be done; `None` when nobody can read it.
+    /// What is to be done; `None` if this program does not know the kind of job.
     pub job: Option<Job>,
-    /// Its kind, as it is stored.
+    /// The kind of job, as it is stored.
     pub kind: String,
-    /// Which attempt this is, from 1.
+    /// Number of this attempt, from 1.
     pub attempt: i32,
-    /// How often it took its worker with it.
+    /// How often the lease of the job expired.
     pub lease_expirations: i32,
 }
 
 impl ClaimedJob {
-    /// Has it ended so many workers that it must not be tried again?
+    /// Did the lease expire so often that the job must not be tried again?
     pub fn is_harmful(&self) -> bool {
         self.lease_expirations >= MAX_LEASE_EXPIRATIONS
     }
 }
 
-impl From<Envelope> for ClaimedJob {
-    fn from(row: Envelope) -> Self {
+impl From<OutboxJob> for ClaimedJob {
+    fn from(row: OutboxJob) -> Self {
         let job_ref = JobRef { org: row.organization_id, job: row.id };
         let (attempt, lease_expirations) = (row.attempts, row.lease_expirations);
         Self { job_ref, job: row.job(), kind: row.kind, attempt, lease_expirations }
@@ -60,17 +60,17 @@ impl From<Envelope> for ClaimedJob {
 }
 
 #[derive(FromQueryResult)]
-struct Due {
+struct DueJob {
     organization_id: OrgId,
     id: JobId,
 }
 
-/// At most `limit` jobs that are due and that nobody has, in turns between their organizations, oldest first.
+/// At most `limit` jobs that are due and not owned by a worker. They alternate between organizations, the oldest first.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn due(db: &Db, limit: u64) -> Result<Vec<JobRef>> {
-    #[expect(clippy::disallowed_methods, reason = "finds what is to be done for whichever organization")]
+    #[expect(clippy::disallowed_methods, reason = "finds the due jobs of every organization")]
     let tx = db.unscoped().await?;
     let turn = Alias::new("turn");
     let mut turns = Query::select();
@@ -82,7 +82,7 @@ pub async fn due(db: &Db, limit: u64) -> Result<Vec<JobRef>> {
             turn.clone(),
         )
         .from(Entity)
-        .cond_where(free(&tx.sql_now()));
+        .cond_where(claimable(&tx.sql_now()));
     let mut query = Query::select();
     query
         .columns([Column::OrganizationId, Column::Id])
@@ -90,23 +90,23 @@ pub async fn due(db: &Db, limit: u64) -> Result<Vec<JobRef>> {
         .order_by(turn, Order::Asc)
         .order_by(Column::RunAt, Order::Asc)
         .limit(limit);
-    let due: Vec<Due> = tx.rows(&query).await?;
+    let due: Vec<DueJob> = tx.rows(&query).await?;
     Ok(due.into_iter().map(|due| JobRef { org: due.organization_id, job: due.id }).collect())
 }
 
-/// Writes down what became of jobs, and takes those of `wanted` that are still free, in one transaction. `holder`: who
-/// takes them.
+/// Records the results of jobs, and claims the jobs in `wanted` that are still claimable, in one transaction.
+/// `worker_id` identifies the worker.
 ///
 /// # Errors
-/// Whatever the database refuses; then nothing was written, and nothing taken.
-pub async fn settle_and_claim(
+/// Database errors; then nothing was recorded or claimed.
+pub async fn complete_and_claim(
     db: &Db,
-    holder: &str,
-    settled: &[JobResult],
+    worker_id: &str,
+    results: &[JobResult],
     wanted: &[JobRef],
 ) -> Result<Vec<ClaimedJob>> {
     let mut orgs: BTreeMap<OrgId, (Vec<&JobResult>, Vec<JobId>)> = BTreeMap::new();
-    settled.iter().for_each(|settled| orgs.entry(settled.job_ref.org).or_default().0.push(settled));
+    results.iter().for_each(|result| orgs.entry(result.job_ref.org).or_default().0.push(result));
     wanted.iter().for_each(|job_ref| orgs.entry(job_ref.org).or_default().1.push(job_ref.job));
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let paused = match wanted {
@@ -115,44 +115,45 @@ pub async fn settle_and_claim(
     };
     let paused: Vec<_> = paused.into_iter().map(|queue| queue.name).collect();
     let mut claimed = Vec::new();
-    for (org, (settled, wanted)) in orgs {
-        #[expect(clippy::disallowed_methods, reason = "whoever asked for a job asked for it in there")]
+    for (org, (results, wanted)) in orgs {
+        #[expect(clippy::disallowed_methods, reason = "the job belongs to this organization")]
         let scope = tx.enter_org(org).await?;
-        if !settled.is_empty() {
-            complete::write(&scope, holder, &settled).await?;
+        if !results.is_empty() {
+            complete::write(&scope, worker_id, &results).await?;
         }
         if !wanted.is_empty() {
-            claimed.extend(take(&scope, holder, wanted, &paused).await?.into_iter().map(ClaimedJob::from));
+            claimed
+                .extend(claim(&scope, worker_id, wanted, &paused).await?.into_iter().map(ClaimedJob::from));
         }
     }
-    #[expect(clippy::disallowed_methods, reason = "a job is no change of its own; what it does is recorded")]
+    #[expect(clippy::disallowed_methods, reason = "only the changes of a job are recorded, not the job")]
     tx.commit_unaudited().await?;
     Ok(claimed)
 }
 
-async fn take(
+async fn claim(
     scope: &OrgTx<Platform>,
-    holder: &str,
+    worker_id: &str,
     wanted: Vec<JobId>,
     paused: &[String],
-) -> Result<Vec<Envelope>> {
-    let lapsed = CaseStatement::new().case(Column::LeaseUntil.is_null(), 0).finally(1);
+) -> Result<Vec<OutboxJob>> {
+    let has_expired_lease = CaseStatement::new().case(Column::LeaseUntil.is_null(), 0).finally(1);
     let columns = [
-        (Column::LeaseBy, Expr::value(holder)),
+        (Column::LeaseBy, Expr::value(worker_id)),
         (Column::LeaseUntil, scope.sql_after(LEASE)),
         (Column::Attempts, Expr::col(Column::Attempts).add(1)),
-        (Column::LeaseExpirations, Expr::col(Column::LeaseExpirations).add(lapsed)),
+        (Column::LeaseExpirations, Expr::col(Column::LeaseExpirations).add(has_expired_lease)),
         (Column::UpdatedAt, scope.sql_now()),
     ];
-    let mut free = free(&scope.sql_now()).add(Column::Id.is_in(wanted));
+    let mut claimable = claimable(&scope.sql_now()).add(Column::Id.is_in(wanted));
     if !paused.is_empty() {
-        free = free.add(Column::Queue.is_not_in(paused));
+        claimable = claimable.add(Column::Queue.is_not_in(paused));
     }
-    scope.update_skip_locked::<Entity>(columns, free).await
+    scope.update_skip_locked::<Entity>(columns, claimable).await
 }
 
-/// Which jobs are due and nobody's. Those of a kind that this program does not know are left for one that does.
-fn free(now: &Expr) -> Condition {
+/// Jobs that are due and not owned by a worker. Jobs of an unknown kind are left for programs that know it.
+fn claimable(now: &Expr) -> Condition {
     Condition::all()
         .add(Column::State.eq(State::Pending))
         .add(Expr::col(Column::RunAt).lte(now.clone()))

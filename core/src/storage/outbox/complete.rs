@@ -1,4 +1,4 @@
-//! What becomes of a job that was tried.
+//! Records the results of job attempts.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,42 +21,42 @@ use crate::{
 
 /// The wait after the first attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait between two attempts.
+/// Maximum wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// With waits that double from [`FIRST_WAIT`] up to [`LONGEST_WAIT`] this is reached after 72 hours.
+/// With waits that double from [`FIRST_WAIT`] up to [`LONGEST_WAIT`], this is reached after 72 hours.
 const MAX_ATTEMPTS: i32 = 298;
 
-/// What came of one attempt.
+/// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// Done.
+    /// The job is done.
     Done,
-    /// Not now, and why: it is tried again, after 72 hours no more.
+    /// The attempt failed for this reason. The job is retried for 72 hours.
     Retry(String),
-    /// Never, and why.
+    /// The job failed permanently, for this reason.
     Dead(String),
-    /// It was not really begun: anybody may take it at once.
+    /// The attempt did not begin. Any worker can claim the job at once.
     Released,
-    /// It was not really begun, and shall not be before this long; and why.
-    PutOff(Duration, String),
+    /// The attempt did not begin, and must wait this long, for this reason.
+    Deferred(Duration, String),
 }
 
-/// A job that was ours, and what came of it.
+/// The result of a claimed job.
 #[derive(Clone, Debug)]
 pub struct JobResult {
-    /// Which.
+    /// Id and organization of the job.
     pub job_ref: JobRef,
-    /// Which attempt; if somebody else has begun another since, this one decides nothing.
+    /// Number of the attempt. If another attempt began since, this result is ignored.
     pub attempt: i32,
-    /// What came of it.
+    /// Outcome of the attempt.
     pub outcome: ClaimOutcome,
-    /// The mail that it tried to send, where it did.
+    /// The e-mail that the job tried to send; `None` if it did not.
     pub email: Option<DeliveryAttempt>,
 }
 
 impl JobResult {
-    /// What is written down: who has been told often enough to come back is given up.
-    pub fn verdict(&self) -> ClaimOutcome {
+    /// The outcome to record. A job that was retried for 72 hours is dead.
+    pub fn final_outcome(&self) -> ClaimOutcome {
         match &self.outcome {
             ClaimOutcome::Retry(error) if self.attempt >= MAX_ATTEMPTS => {
                 ClaimOutcome::Dead(format!("given up after 72 hours: {error}"))
@@ -66,23 +66,23 @@ impl JobResult {
     }
 }
 
-/// How long to wait after the attempt number `attempt`.
-fn wait(attempt: i32) -> Duration {
+/// How long to wait after attempt number `attempt`.
+fn retry_delay(attempt: i32) -> Duration {
     backoff(u32::try_from(attempt).unwrap_or_default(), FIRST_WAIT, LONGEST_WAIT)
 }
 
-/// Writes down what became of the jobs of one organization that `holder` had.
-pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&JobResult]) -> Result<()> {
-    // What is done is written by one statement; all of it was the same attempt but for a few.
+/// Records the results of jobs of one organization that `worker_id` claimed.
+pub(super) async fn write(scope: &OrgTx<Platform>, worker_id: &str, results: &[&JobResult]) -> Result<()> {
+    // Done jobs are recorded with one statement for each number of attempts, which is the same for most of them.
     let mut done: BTreeMap<i32, Vec<JobId>> = BTreeMap::new();
-    for settled in settled {
-        let columns = match settled.verdict() {
+    for result in results {
+        let columns = match result.final_outcome() {
             ClaimOutcome::Done => {
-                done.entry(settled.attempt).or_default().push(settled.job_ref.job);
+                done.entry(result.attempt).or_default().push(result.job_ref.job);
                 continue;
             }
             ClaimOutcome::Retry(error) => vec![
-                (Column::RunAt, scope.sql_after(wait(settled.attempt))),
+                (Column::RunAt, scope.sql_after(retry_delay(result.attempt))),
                 (Column::LastError, Expr::value(error_line(&error))),
             ],
             ClaimOutcome::Dead(error) => vec![
@@ -90,14 +90,14 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
                 (Column::LastError, Expr::value(error_line(&error))),
             ],
             ClaimOutcome::Released => vec![(Column::Attempts, Expr::col(Column::Attempts).sub(1))],
-            ClaimOutcome::PutOff(wait, why) => vec![
+            ClaimOutcome::Deferred(wait, why) => vec![
                 (Column::Attempts, Expr::col(Column::Attempts).sub(1)),
                 (Column::RunAt, scope.sql_after(wait)),
                 (Column::LastError, Expr::value(error_line(&why))),
             ],
         };
-        let ours = ours(holder, settled.attempt, [settled.job_ref.job]);
-        scope.update_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
+        let claimed = claimed_by(worker_id, result.attempt, [result.job_ref.job]);
+        scope.update_where::<Entity>(columns.into_iter().chain(without_lease(scope)), claimed).await?;
     }
     if !done.is_empty() {
         let columns = [
@@ -105,22 +105,22 @@ pub(super) async fn write(scope: &OrgTx<Platform>, holder: &str, settled: &[&Job
             (Column::DoneAt, scope.sql_now()),
             (Column::LastError, Expr::value(None::<String>)),
         ];
-        let ours = done.into_iter().map(|(attempt, jobs)| ours(holder, attempt, jobs));
-        let ours = ours.fold(Condition::any(), Condition::add);
-        scope.update_where::<Entity>(columns.into_iter().chain(freed(scope)), ours).await?;
+        let claimed = done.into_iter().map(|(attempt, jobs)| claimed_by(worker_id, attempt, jobs));
+        let claimed = claimed.fold(Condition::any(), Condition::add);
+        scope.update_where::<Entity>(columns.into_iter().chain(without_lease(scope)), claimed).await?;
     }
-    note(scope, settled).await
+    record_emails(scope, results).await
 }
 
-fn ours(holder: &str, attempt: i32, jobs: impl IntoIterator<Item = JobId>) -> Condition {
+fn claimed_by(worker_id: &str, attempt: i32, jobs: impl IntoIterator<Item = JobId>) -> Condition {
     Condition::all()
         .add(Column::Id.is_in(jobs))
-        .add(Column::LeaseBy.eq(holder))
+        .add(Column::LeaseBy.eq(worker_id))
         .add(Column::Attempts.eq(attempt))
         .add(Column::State.eq(State::Pending))
 }
 
-fn freed(scope: &OrgTx<Platform>) -> [(Column, Expr); 3] {
+fn without_lease(scope: &OrgTx<Platform>) -> [(Column, Expr); 3] {
     [
         (Column::LeaseBy, Expr::value(None::<String>)),
         (Column::LeaseUntil, Expr::value(None::<chrono::DateTime<chrono::Utc>>)),
@@ -128,22 +128,22 @@ fn freed(scope: &OrgTx<Platform>) -> [(Column, Expr); 3] {
     ]
 }
 
-/// Notes what became of the mails.
-async fn note(scope: &OrgTx<Platform>, settled: &[&JobResult]) -> Result<()> {
+/// Records the delivery attempts of e-mails.
+async fn record_emails(scope: &OrgTx<Platform>, results: &[&JobResult]) -> Result<()> {
     let now = scope.now();
-    let row = |settled: &&JobResult| {
-        let email = settled.email.clone()?;
-        let status = match (email.status, settled.verdict()) {
+    let row = |result: &&JobResult| {
+        let email = result.email.clone()?;
+        let status = match (email.status, result.final_outcome()) {
             (Status::Deferred, ClaimOutcome::Dead(_)) => Status::Dead,
             (status, _) => status,
         };
         Some(emails::ActiveModel {
-            id: Set(settled.job_ref.job),
+            id: Set(result.job_ref.job),
             to: Set(email.to),
             template: Set(email.template.to_owned()),
             status: Set(status),
             message_id: Set(email.message_id),
-            attempts: Set(settled.attempt - i32::from(matches!(settled.outcome, ClaimOutcome::PutOff(..)))),
+            attempts: Set(result.attempt - i32::from(matches!(result.outcome, ClaimOutcome::Deferred(..)))),
             last_error: Set(email.error.as_deref().map(error_line)),
             sent_at: Set((status == Status::Sent).then_some(now)),
             trace_id: Set(None),
@@ -152,7 +152,7 @@ async fn note(scope: &OrgTx<Platform>, settled: &[&JobResult]) -> Result<()> {
             ..Default::default()
         })
     };
-    let rows: Vec<_> = settled.iter().filter_map(row).collect();
+    let rows: Vec<_> = results.iter().filter_map(row).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -165,28 +165,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_quarter_of_an_hour_and_are_never_the_same() {
+    fn waits_double_up_to_15_minutes_with_jitter() {
         for (attempt, seconds) in [(1, 1.0), (2, 2.0), (5, 16.0), (10, 512.0), (11, 900.0), (296, 900.0)] {
-            let waits: Vec<_> = (0..50).map(|_| wait(attempt).as_secs_f64()).collect();
+            let waits: Vec<_> = (0..50).map(|_| retry_delay(attempt).as_secs_f64()).collect();
             assert!(waits.iter().all(|wait| (0.8 * seconds..=1.2 * seconds).contains(wait)), "{attempt}");
             assert!(waits.iter().any(|wait| (wait - waits[0]).abs() > f64::EPSILON), "{attempt}");
         }
     }
 
     #[test]
-    fn who_is_told_to_come_back_for_72_hours_is_given_up() {
+    fn a_job_that_was_retried_for_72_hours_is_dead() {
         let total: u64 =
             (1..MAX_ATTEMPTS).map(|attempt| (1_u64 << (attempt - 1).clamp(0, 20)).clamp(1, 900)).sum();
         let hours = Duration::from_secs(72 * 60 * 60).as_secs();
         assert!((hours..hours + 900).contains(&total), "{total}");
         let job_ref = JobRef { org: crate::base::ids::OrgId::PLATFORM, job: JobId(uuid::Uuid::nil()) };
-        let settled = |attempt, outcome| JobResult { job_ref, attempt, outcome, email: None };
+        let result = |attempt, outcome| JobResult { job_ref, attempt, outcome, email: None };
         let busy = || ClaimOutcome::Retry("busy".to_owned());
-        assert_eq!(settled(MAX_ATTEMPTS - 1, busy()).verdict(), busy());
+        assert_eq!(result(MAX_ATTEMPTS - 1, busy()).final_outcome(), busy());
         assert_eq!(
-            settled(MAX_ATTEMPTS, busy()).verdict(),
+            result(MAX_ATTEMPTS, busy()).final_outcome(),
             ClaimOutcome::Dead("given up after 72 hours: busy".to_owned())
         );
-        assert_eq!(settled(MAX_ATTEMPTS, ClaimOutcome::Done).verdict(), ClaimOutcome::Done);
+        assert_eq!(result(MAX_ATTEMPTS, ClaimOutcome::Done).final_outcome(), ClaimOutcome::Done);
     }
 }

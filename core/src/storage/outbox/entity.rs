@@ -1,4 +1,4 @@
-//! Rows of `outbox`: the truth about jobs.
+//! Rows of `outbox`, the source of truth about jobs.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,29 +7,29 @@ use crate::{
     storage::db::{tenant_table, without_relations},
 };
 
-/// Where a job stands in its life.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum State {
-    /// To be done, now or later.
+    /// The job is due now or later, or is running.
     #[sea_orm(string_value = "pending")]
     Pending,
-    /// Done.
+    /// The job is done.
     #[sea_orm(string_value = "done")]
     Done,
-    /// Given up; somebody may try it again.
+    /// The job failed permanently. A superuser can retry it.
     #[sea_orm(string_value = "dead")]
     Dead,
-    /// Somebody decided that it is not to be done.
+    /// A superuser cancelled the job.
     #[sea_orm(string_value = "cancelled")]
     Cancelled,
 }
 
 impl State {
-    /// Every one.
+    /// All states.
     pub const ALL: &'static [Self] = &[Self::Pending, Self::Done, Self::Dead, Self::Cancelled];
 
-    /// As it is stored and shown.
+    /// The state in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -40,57 +40,57 @@ impl State {
     }
 }
 
-/// One job.
+/// A job.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox")]
 pub struct Model {
-    /// Its address.
+    /// Id of the job.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: JobId,
-    /// For whom; may be [`OrgId::PLATFORM`].
+    /// Organization of the job, or [`OrgId::PLATFORM`].
     pub organization_id: OrgId,
-    /// In which queue it stands.
+    /// Name of the queue.
     pub queue: String,
-    /// Which kind of job.
+    /// Kind of job.
     pub kind: String,
-    /// JSON, ids only.
+    /// JSON that contains only ids.
     pub payload: String,
-    /// JSON: on whose behalf.
+    /// JSON: who caused the job.
     pub actor: String,
-    /// At most one job with this key is ever accepted.
+    /// Only one job with this key is accepted.
     pub dedupe_key: Option<String>,
-    /// Where it stands in its life.
+    /// State of the job.
     pub state: State,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: i32,
-    /// How often a worker took it and was never heard of again.
+    /// How often its lease expired.
     pub lease_expirations: i32,
-    /// Not before this instant.
+    /// The job does not run before this instant.
     pub run_at: DateTimeUtc,
-    /// Which worker has it.
+    /// Id of the worker that claimed it; `None` if none did.
     pub lease_by: Option<String>,
-    /// Until when.
+    /// End of the lease.
     pub lease_until: Option<DateTimeUtc>,
-    /// Why the last attempt failed.
+    /// Error of the last attempt.
     pub last_error: Option<String>,
-    /// Of the request that asked for it (W3C Trace Context).
+    /// Of the request that caused it (W3C Trace Context).
     pub traceparent: Option<String>,
-    /// When it was done.
+    /// When the job was done.
     pub done_at: Option<DateTimeUtc>,
-    /// When it was asked for.
+    /// When the job was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 
 impl Model {
-    /// Is a worker at it, at the instant `now`? One that vanished counts until its lease is over.
+    /// Is a worker running it at the instant `now`? A worker that stopped responding counts until its lease expires.
     pub fn is_running(&self, now: DateTimeUtc) -> bool {
         self.state == State::Pending && self.lease_until.is_some_and(|until| until > now)
     }
 }
 
-// A job outlives what it is about.
+// A job can outlive the rows that it is about.
 without_relations!();
 
 tenant_table!("job", deleted: None, affects_access: false);

@@ -1,4 +1,4 @@
-//! Work for later, asked for in the transaction that makes it necessary: both are committed, or neither is.
+//! Background jobs. A job is written in the transaction that needs it, so that both are committed or neither.
 
 mod admin;
 mod claim;
@@ -13,13 +13,13 @@ mod queue_stats;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{JobFilter, JobKey, cancel, get, list, remove, retry};
-pub use claim::{ClaimedJob, LEASE, due, settle_and_claim};
+pub use admin::{JobFilter, JobKey, cancel, delete, get, list, retry};
+pub use claim::{ClaimedJob, LEASE, complete_and_claim, due};
 pub use complete::{ClaimOutcome, JobResult};
 pub(crate) use entity::{ActiveModel, Column, Entity};
-pub use entity::{Model as Envelope, State};
+pub use entity::{Model as OutboxJob, State};
 pub use queue_depth::{QueueDepth, depths};
-pub use queue_stats::{QueueStats, pause, queues, resume, standing};
+pub use queue_stats::{QueueStats, get_queue, pause, queues, resume};
 pub use redaction::REDACTED;
 pub use resend::resend;
 use sea_orm::ActiveValue::Set;
@@ -35,18 +35,18 @@ use crate::{
     storage::db::OrgTx,
 };
 
-/// What a job waits in. Each can be paused by itself.
+/// The queue of a job. Each queue can be paused separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
-    /// Mails.
+    /// E-mails.
     Mail,
 }
 
 impl Queue {
-    /// Every one.
+    /// All queues.
     pub const ALL: &'static [Self] = &[Self::Mail];
 
-    /// As it is stored and shown.
+    /// The queue in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
@@ -55,7 +55,7 @@ impl Queue {
 }
 
 macro_rules! jobs { ($($(#[$doc:meta])* $name:ident { $($(#[$what:meta])* $field:ident: $id:ty),+ } = $kind:literal in $queue:ident;)+) => {
-    /// A job: what is to be done, by ids only. Secrets and texts are looked up when it is done.
+    /// A job. It contains only ids; secrets and texts are looked up when it runs.
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(tag = "kind", content = "payload")]
     pub enum Job {$(
@@ -65,15 +65,15 @@ macro_rules! jobs { ($($(#[$doc:meta])* $name:ident { $($(#[$what:meta])* $field
     ),+}
 
     impl Job {
-        /// The kinds that this program knows; those of a newer one are left alone.
+        /// The kinds of jobs that this program knows. Jobs of other kinds are left to newer programs.
         pub const KINDS: &'static [&'static str] = &[$($kind),+];
 
-        /// Its kind, as it is stored.
+        /// The kind of job, as it is stored.
         pub const fn kind(&self) -> &'static str {
             match self { $(Self::$name { .. } => $kind),+ }
         }
 
-        /// What it waits in.
+        /// The queue of the job.
         pub const fn queue(&self) -> Queue {
             match self { $(Self::$name { .. } => Queue::$queue),+ }
         }
@@ -81,74 +81,74 @@ macro_rules! jobs { ($($(#[$doc:meta])* $name:ident { $($(#[$what:meta])* $field
 }}
 
 jobs! {
-    /// Greets a new user by mail.
+    /// Welcomes a new user.
     SendWelcome {
-        /// Whom.
+        /// The recipient.
         user: UserId
     } = "send_welcome" in Mail;
-    /// Tells a person by mail of a log-in on a device that he has not used before.
+    /// Informs a user about a login on a new device.
     SendNewDevice {
-        /// Whom.
+        /// The recipient.
         user: UserId,
-        /// The log-in.
+        /// The new session.
         session: SessionId
     } = "send_new_device" in Mail;
-    /// Tells a person by mail that somebody used an old refresh token of his, and that the session has been ended.
+    /// Informs a user that an old refresh token was used, so that the session was ended.
     SendRefreshReuse {
-        /// Whom.
+        /// The recipient.
         user: UserId,
-        /// The session.
+        /// The ended session.
         session: SessionId
     } = "send_refresh_reuse" in Mail;
-    /// Mails the link that verifies an address.
+    /// Sends the link that verifies an e-mail address.
     SendVerification {
-        /// What the link carries.
+        /// The token in the link.
         token: OneTimeTokenId
     } = "send_verification" in Mail;
-    /// Tells the owner of an address that somebody wanted to register it, or to change to it.
+    /// Informs the owner of an e-mail address that somebody tried to register it, or to change to it.
     SendAlreadyRegistered {
-        /// Whom.
+        /// The recipient.
         user: UserId
     } = "send_already_registered" in Mail;
-    /// Mails the link that sets a new password.
+    /// Sends the link that sets a new password.
     SendPasswordReset {
-        /// What the link carries.
+        /// The token in the link.
         token: OneTimeTokenId
     } = "send_password_reset" in Mail;
-    /// Tells a user that his password was changed.
+    /// Informs a user that their password was changed.
     SendPasswordChanged {
-        /// Whom.
+        /// The recipient.
         user: UserId
     } = "send_password_changed" in Mail;
-    /// Tells a person that his account was deleted, and until when it can be brought back.
+    /// Informs a user that their account was deleted, and until when it can be restored.
     SendAccountDeleted {
-        /// Whom.
+        /// The recipient.
         user: UserId
     } = "send_account_deleted" in Mail;
-    /// Mails the link that confirms a new address, to that address.
+    /// Sends the link that confirms a new e-mail address, to that address.
     SendEmailChange {
-        /// What the link carries.
+        /// The token in the link.
         token: OneTimeTokenId
     } = "send_email_change" in Mail;
-    /// Tells the old address of a change, with the link that undoes it.
+    /// Informs the old e-mail address of a change, with the link that undoes it.
     SendEmailChangeNotice {
-        /// What the link carries.
+        /// The token in the link.
         token: OneTimeTokenId
     } = "send_email_change_notice" in Mail;
-    /// Mails the link that takes somebody into an organization.
+    /// Sends the link that accepts an invitation to an organization.
     SendInvitation {
-        /// What the link carries.
+        /// The token in the link.
         token: OneTimeTokenId
     } = "send_invitation" in Mail;
-    /// Tells a member by mail that an organization is offered to him.
+    /// Informs a member that an organization is offered to them.
     SendOwnershipOffered {
-        /// The offer.
+        /// The transfer.
         transfer: OwnerTransferId
     } = "send_ownership_offered" in Mail;
 }
 
-impl Envelope {
-    /// What is to be done; `None` when this program cannot read it.
+impl OutboxJob {
+    /// The job; `None` if this program does not know its kind.
     pub fn job(&self) -> Option<Job> {
         let payload: Value = serde_json::from_str(&self.payload).ok()?;
         serde_json::from_value(json!({ "kind": self.kind, "payload": payload })).ok()
@@ -156,19 +156,19 @@ impl Envelope {
 }
 
 impl<P: WritePermission> OrgTx<P> {
-    /// Asks for a job, in this transaction.
+    /// Creates a job, in this transaction.
     ///
     /// # Errors
-    /// Whatever the database refuses.
+    /// Database errors.
     pub async fn enqueue(&self, job: &Job) -> Result<JobId> {
-        let written = serde_json::to_value(job).ok();
-        let payload = written.map(|job| job["payload"].to_string());
-        let payload = payload.ok_or(Error::Broken("a job cannot be written down"))?;
+        let serialized = serde_json::to_value(job).ok();
+        let payload = serialized.map(|job| job["payload"].to_string());
+        let payload = payload.ok_or(Error::Broken("a job cannot be serialized"))?;
         Ok(self.add(job.queue().as_str().to_owned(), job.kind().to_owned(), payload).await?.id)
     }
 
-    /// Puts a job of any kind into the outbox, in this transaction.
-    async fn add(&self, queue: String, kind: String, payload: String) -> Result<Envelope> {
+    /// Adds a job of any kind to the outbox, in this transaction.
+    async fn add(&self, queue: String, kind: String, payload: String) -> Result<OutboxJob> {
         let (id, now, actor) = (JobId::new(self.now()), self.now(), self.origin().actor);
         let job = self
             .insert(ActiveModel {

@@ -1,4 +1,4 @@
-//! Rows of `queues`: only of those that were ever paused.
+//! Rows of `queues`. Only queues that were paused once have a row.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,20 +8,20 @@ use crate::{
     storage::db::{GlobalTable, without_relations},
 };
 
-/// A queue that stands still, or did once.
+/// A queue that is or was paused.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "queues")]
 pub struct Model {
-    /// Its address.
+    /// Id of the queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: QueueId,
-    /// Which one.
+    /// Name of the queue.
     pub name: String,
-    /// Since when nothing of it is begun; `None`: it runs.
+    /// Since when the queue is paused; `None` if it is not.
     pub paused_at: Option<DateTimeUtc>,
-    /// When it was first paused.
+    /// When the queue was first paused.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! How much work there is.
+//! The number of jobs in each queue.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -12,16 +12,16 @@ use super::{
 };
 use crate::{Result, storage::db::Db};
 
-/// How much one queue holds.
+/// The number of jobs in one queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// Which.
+    /// The queue.
     pub queue: Queue,
-    /// Jobs to be done, now or later.
+    /// Number of pending jobs.
     pub pending: u64,
-    /// Jobs given up.
+    /// Number of dead jobs.
     pub dead: u64,
-    /// For how long the job has been due that has been due longest; zero: none is.
+    /// How long the oldest due job has been due; zero if none is due.
     pub oldest: std::time::Duration,
 }
 
@@ -33,12 +33,12 @@ struct Count {
     first: DateTime<Utc>,
 }
 
-/// What each queue holds, also the empty ones, by one query. What is done is not counted: there may be much of it.
+/// The depth of each queue, including empty ones, with one query. Done jobs are not counted, because there may be many.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn depths(db: &Db) -> Result<Vec<QueueDepth>> {
-    #[expect(clippy::disallowed_methods, reason = "counts the jobs of all, and tells of none")]
+    #[expect(clippy::disallowed_methods, reason = "counts the jobs of every organization")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query
@@ -50,10 +50,10 @@ pub async fn depths(db: &Db) -> Result<Vec<QueueDepth>> {
         .group_by_columns([Column::Queue, Column::State]);
     let counts = tx.rows::<Count>(&query).await?;
     let depth = |queue: &Queue| {
-        let of =
+        let count_of =
             |state| counts.iter().find(move |count| count.queue == queue.as_str() && count.state == state);
-        let jobs = |state| of(state).map_or(0, |count| u64::try_from(count.jobs).unwrap_or(0));
-        let oldest = of(State::Pending).and_then(|count| (tx.now() - count.first).to_std().ok());
+        let jobs = |state| count_of(state).map_or(0, |count| u64::try_from(count.jobs).unwrap_or(0));
+        let oldest = count_of(State::Pending).and_then(|count| (tx.now() - count.first).to_std().ok());
         QueueDepth {
             queue: *queue,
             pending: jobs(State::Pending),

@@ -1,4 +1,4 @@
-//! What stands in each queue, and whether it runs.
+//! The number of jobs in each state, and whether a queue is paused.
 
 use std::collections::BTreeMap;
 
@@ -24,27 +24,27 @@ use crate::{
     },
 };
 
-/// A queue, and how many jobs of it stand where.
+/// A queue with its numbers of jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueStats {
-    /// Which one.
+    /// Name of the queue.
     pub name: String,
-    /// Since when nothing of it is begun; `None`: it runs.
+    /// Since when the queue is paused; `None` if it is not.
     pub paused_at: Option<DateTime<Utc>>,
-    /// Jobs still to be done.
+    /// Number of pending jobs.
     pub pending: i64,
-    /// Jobs that were done, and are still kept.
+    /// Number of done jobs that are still stored.
     pub done: i64,
-    /// Jobs given up.
+    /// Number of dead jobs.
     pub dead: i64,
-    /// Jobs that are not to be done.
+    /// Number of cancelled jobs.
     pub cancelled: i64,
-    /// When the oldest of those still to be done was asked for.
+    /// When the oldest pending job was created; `None` if there is none.
     pub oldest_pending_at: Option<DateTime<Utc>>,
 }
 
 #[derive(FromQueryResult)]
-struct Pile {
+struct JobCount {
     queue: String,
     state: State,
     jobs: i64,
@@ -52,17 +52,17 @@ struct Pile {
 }
 
 #[derive(FromQueryResult)]
-struct Pause {
+struct PausedQueue {
     name: String,
     paused_at: Option<DateTime<Utc>>,
 }
 
-/// Every queue by its name: those of this program, also empty ones, and those that a newer one put jobs into.
+/// All queues by name: the queues of this program, including empty ones, and those of newer programs that have jobs.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn queues(db: &Db) -> Result<Vec<QueueStats>> {
-    #[expect(clippy::disallowed_methods, reason = "operators see how much there is, of everybody together")]
+    #[expect(clippy::disallowed_methods, reason = "superusers see the totals of all organizations")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     query
@@ -71,78 +71,80 @@ pub async fn queues(db: &Db) -> Result<Vec<QueueStats>> {
         .expr_as(Expr::col(Column::CreatedAt).min(), "oldest")
         .from(Entity)
         .group_by_columns([Column::Queue, Column::State]);
-    let piles = tx.rows::<Pile>(&query).await?;
+    let counts = tx.rows::<JobCount>(&query).await?;
     let mut query = Query::select();
     query.columns([queue::Column::Name, queue::Column::PausedAt]).from(queue::Entity);
-    let pauses = tx.rows::<Pause>(&query).await?;
+    let paused_queues = tx.rows::<PausedQueue>(&query).await?;
 
-    let mut standings: BTreeMap<String, QueueStats> = BTreeMap::new();
+    let mut stats: BTreeMap<String, QueueStats> = BTreeMap::new();
     for queue in Queue::ALL {
-        standings.entry(queue.as_str().to_owned()).or_default();
+        stats.entry(queue.as_str().to_owned()).or_default();
     }
-    for pile in piles {
-        let standing = standings.entry(pile.queue).or_default();
-        match pile.state {
-            State::Pending => (standing.pending, standing.oldest_pending_at) = (pile.jobs, Some(pile.oldest)),
-            State::Done => standing.done = pile.jobs,
-            State::Dead => standing.dead = pile.jobs,
-            State::Cancelled => standing.cancelled = pile.jobs,
+    for count in counts {
+        let queue_stats = stats.entry(count.queue).or_default();
+        match count.state {
+            State::Pending => {
+                (queue_stats.pending, queue_stats.oldest_pending_at) = (count.jobs, Some(count.oldest));
+            }
+            State::Done => queue_stats.done = count.jobs,
+            State::Dead => queue_stats.dead = count.jobs,
+            State::Cancelled => queue_stats.cancelled = count.jobs,
         }
     }
-    for pause in pauses {
-        standings.entry(pause.name).or_default().paused_at = pause.paused_at;
+    for pause in paused_queues {
+        stats.entry(pause.name).or_default().paused_at = pause.paused_at;
     }
-    Ok(standings.into_iter().map(|(name, standing)| QueueStats { name, ..standing }).collect())
+    Ok(stats.into_iter().map(|(name, queue_stats)| QueueStats { name, ..queue_stats }).collect())
 }
 
-/// The queue of this name.
+/// The queue with this name.
 ///
 /// # Errors
-/// `NotFound` when there is none among [`queues`].
-pub async fn standing(db: &Db, name: &str) -> Result<QueueStats> {
-    let found = queues(db).await?.into_iter().find(|standing| standing.name == name);
+/// `NotFound` if [`queues`] does not contain it.
+pub async fn get_queue(db: &Db, name: &str) -> Result<QueueStats> {
+    let found = queues(db).await?.into_iter().find(|queue_stats| queue_stats.name == name);
     found.ok_or(Error::NotFound(queue::Entity::NAME))
 }
 
-/// Lets no worker begin anything of this queue; what is being done is finished. One that is paused stays so, without a
-/// trace.
+/// Pauses a queue: workers claim no further jobs, but finish those that are running. A paused queue stays unchanged,
+/// without an audit event.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn pause(tx: &GlobalTx, standing: QueueStats) -> Result<QueueStats> {
+/// Database errors.
+pub async fn pause(tx: &GlobalTx, queue_stats: QueueStats) -> Result<QueueStats> {
     let row = queue::ActiveModel {
         id: Set(QueueId::new(tx.now())),
-        name: Set(standing.name.clone()),
+        name: Set(queue_stats.name.clone()),
         paused_at: Set(None),
         created_at: Set(tx.now()),
         updated_at: Set(tx.now()),
     };
     tx.insert_if_absent(row, &[queue::Column::Name]).await?;
-    let row = lock(tx, &standing).await?.ok_or(Error::NotFound(queue::Entity::NAME))?;
+    let row = lock(tx, &queue_stats).await?.ok_or(Error::NotFound(queue::Entity::NAME))?;
     match row.paused_at {
-        Some(since) => Ok(QueueStats { paused_at: Some(since), ..standing }),
-        None => change(tx, standing, &row, Some(tx.now())).await,
+        Some(since) => Ok(QueueStats { paused_at: Some(since), ..queue_stats }),
+        None => change(tx, queue_stats, &row, Some(tx.now())).await,
     }
 }
 
-/// Lets workers go on with this queue. One that runs stays so, without a trace.
+/// Resumes a queue. A queue that is not paused stays unchanged, without an audit event.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn resume(tx: &GlobalTx, standing: QueueStats) -> Result<QueueStats> {
-    match lock(tx, &standing).await? {
-        Some(row) if row.paused_at.is_some() => change(tx, standing, &row, None).await,
-        _ => Ok(QueueStats { paused_at: None, ..standing }),
+/// Database errors.
+pub async fn resume(tx: &GlobalTx, queue_stats: QueueStats) -> Result<QueueStats> {
+    match lock(tx, &queue_stats).await? {
+        Some(row) if row.paused_at.is_some() => change(tx, queue_stats, &row, None).await,
+        _ => Ok(QueueStats { paused_at: None, ..queue_stats }),
     }
 }
 
-async fn lock(tx: &GlobalTx, standing: &QueueStats) -> Result<Option<queue::Model>> {
-    tx.find::<queue::Entity>().filter(queue::Column::Name.eq(&*standing.name)).one_locked().await
+async fn lock(tx: &GlobalTx, queue_stats: &QueueStats) -> Result<Option<queue::Model>> {
+    tx.find::<queue::Entity>().filter(queue::Column::Name.eq(&*queue_stats.name)).one_locked().await
 }
 
 async fn change(
     tx: &GlobalTx,
-    standing: QueueStats,
+    queue_stats: QueueStats,
     before: &queue::Model,
     paused_at: Option<DateTime<Utc>>,
 ) -> Result<QueueStats> {
@@ -156,7 +158,7 @@ async fn change(
     let action = if paused_at.is_some() { Action::QueuePaused } else { Action::QueueResumed };
     let facts = |is_paused: bool| json!({ "is_paused": is_paused });
     let details = Details::changed(facts(before.paused_at.is_some()), facts(paused_at.is_some()));
-    // Whoever waits for a mail waits for the platform: the queue is everybody's.
-    tx.platform().await?.record(action, &standing.name, details).await?;
-    Ok(QueueStats { paused_at, ..standing })
+    // A queue belongs to all organizations, so the event is in the platform's log.
+    tx.platform().await?.record(action, &queue_stats.name, details).await?;
+    Ok(QueueStats { paused_at, ..queue_stats })
 }

@@ -1,24 +1,24 @@
-//! A job as operators see it: nothing in it says more than ids do.
+//! A job as superusers see it. It reveals nothing but ids.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Envelope;
+use super::OutboxJob;
 
-/// What stands in the place of what is not shown.
+/// Replaces texts that are not shown.
 pub const REDACTED: &str = "[redacted]";
 
-impl Envelope {
-    /// Its payload, of which ids, numbers and yes or no are shown; `None` when it is no object.
-    pub fn payload_shown(&self) -> Option<Map<String, Value>> {
+impl OutboxJob {
+    /// The payload, of which only ids, numbers and booleans are shown; `None` if it is not an object.
+    pub fn redacted_payload(&self) -> Option<Map<String, Value>> {
         match serde_json::from_str(&self.payload).map(redact) {
             Ok(Value::Object(payload)) => Some(payload),
             _ => None,
         }
     }
 
-    /// On whose behalf: the kind of actor, and the person where there is one.
-    pub fn actor_shown(&self) -> (String, Option<Uuid>) {
+    /// Who caused the job: the kind of actor, and the id of the user if there is one.
+    pub fn parsed_actor(&self) -> (String, Option<Uuid>) {
         let actor: Value = serde_json::from_str(&self.actor).unwrap_or_default();
         let kind = actor["kind"].as_str().unwrap_or("unknown").to_owned();
         (kind, actor["id"].as_str().and_then(|id| id.parse().ok()))
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_shown_and_words_are_not() {
+    fn ids_are_shown_and_texts_are_redacted() {
         let id = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
         let payload = json!({
             "user": id, "attempt": 3, "is_first": true, "none": null, "to": "ada@example.com", "short": "",

@@ -1,9 +1,9 @@
-//! Mails, asked for once more.
+//! Sends e-mails again.
 
 use serde_json::json;
 
 use super::{
-    Envelope, State,
+    OutboxJob, State,
     admin::{lock, retry_now, scope_of},
 };
 use crate::{
@@ -16,12 +16,12 @@ use crate::{
     },
 };
 
-/// Sends a mail again, by a job like the one that sent it; what it says is looked up anew. One that is still being
-/// tried is tried now instead, or it would arrive twice. Gives the job.
+/// Sends an e-mail again, with a new job like the one that sent it. Its content is looked up again. If the job is
+/// pending, it is retried now instead, because the e-mail would otherwise arrive twice. Returns the job.
 ///
 /// # Errors
-/// `NotFound` when no mail has this id; `EMAIL_NOT_KEPT` when its job is kept no longer.
-pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<Envelope> {
+/// `NotFound` if there is no e-mail with this id; `EMAIL_NOT_KEPT` if its job was purged.
+pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<OutboxJob> {
     let scope = scope_of::<emails::Entity>(tx, email).await?;
     let job = lock(&scope, email).await.map_err(|error| match error {
         Error::NotFound(_) => ErrorCode::EmailNotKept.refuse(),
@@ -30,8 +30,8 @@ pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<Envelope> {
     if job.state == State::Pending {
         return retry_now(&scope, job).await;
     }
-    let again = scope.add(job.queue, job.kind, job.payload).await?;
-    let details = Details::created(json!({ "job_id": again.id, "kind": again.kind }));
+    let new_job = scope.add(job.queue, job.kind, job.payload).await?;
+    let details = Details::created(json!({ "job_id": new_job.id, "kind": new_job.kind }));
     scope.record(Action::EmailResent, email, details).await?;
-    Ok(again)
+    Ok(new_job)
 }

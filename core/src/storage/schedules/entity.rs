@@ -8,24 +8,24 @@ use crate::{
     storage::db::{GlobalTable, without_relations},
 };
 
-/// When some periodic work is due.
+/// The schedule of a periodic task.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "schedules")]
 pub struct Model {
-    /// Its address.
+    /// Id of the schedule.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ScheduleId,
-    /// What is done.
+    /// Name of the task.
     pub name: String,
-    /// Not before this instant.
+    /// When the task is due next.
     pub next_run: DateTimeUtc,
-    /// When it was begun last.
+    /// When the task last started; `None` before the first run.
     pub last_run: Option<DateTimeUtc>,
-    /// Why it failed the last time; `None` when it did not.
+    /// Error of the last run; `None` if it succeeded.
     pub last_error: Option<String>,
-    /// When it was first known.
+    /// When the schedule was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

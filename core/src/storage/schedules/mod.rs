@@ -1,4 +1,4 @@
-//! When periodic work is due. Of many processes one does it: it is claimed by moving `next_run`.
+//! Schedules of periodic tasks. A process claims a task by moving `next_run`, so that only one process runs it.
 
 mod entity;
 #[cfg(test)]
@@ -15,12 +15,12 @@ use crate::{
     storage::db::Db,
 };
 
-/// Every schedule that was ever claimed, by name. One read.
+/// All schedules that were claimed once, by name. Uses one query.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn list(db: &Db) -> Result<Vec<Schedule>> {
-    #[expect(clippy::disallowed_methods, reason = "a read; it belongs to no organization")]
+    #[expect(clippy::disallowed_methods, reason = "schedules belong to no organization")]
     let tx = db.unscoped().await?;
     let mut query = Query::select();
     let columns = [
@@ -36,11 +36,11 @@ pub async fn list(db: &Db) -> Result<Vec<Schedule>> {
     tx.rows(&query).await
 }
 
-/// Takes what is due under this name, and says that it is next due at `next`. Of many processes that ask at the same tick
-/// exactly one gets `true`, and is to do it. What was never asked for is due at once.
+/// Claims the task with this name if it is due, and sets its next run to `next`. If several processes claim it at the
+/// same time, exactly one gets `true` and must run it. A task without a schedule is due at once.
 ///
 /// # Errors
-/// Whatever the database refuses; then nobody has it, and it stays due.
+/// Database errors; then no process claimed the task, and it stays due.
 pub async fn claim(db: &Db, name: &str, next: DateTime<Utc>) -> Result<bool> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let now = tx.now();
@@ -54,23 +54,23 @@ pub async fn claim(db: &Db, name: &str, next: DateTime<Utc>) -> Result<bool> {
         updated_at: Set(now),
     };
     tx.insert_if_absent(new, &[Column::Name]).await?;
-    let taken = ActiveModel {
+    let claimed = ActiveModel {
         next_run: Set(next),
         last_run: Set(Some(now)),
         updated_at: Set(now),
         ..Default::default()
     };
     let due = Condition::all().add(Column::Name.eq(name)).add(Column::NextRun.lte(now));
-    let is_mine = !tx.update_where(taken, due).await?.is_empty();
-    #[expect(clippy::disallowed_methods, reason = "when something is done decides nothing")]
+    let is_claimed = !tx.update_where(claimed, due).await?.is_empty();
+    #[expect(clippy::disallowed_methods, reason = "schedules need no audit events")]
     tx.commit_unaudited().await?;
-    Ok(is_mine)
+    Ok(is_claimed)
 }
 
-/// Writes down how the last run ended: an error in one line of at most 500 characters, or that there was none.
+/// Records how the last run ended. An error is stored as one line of at most 500 characters.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn finished(db: &Db, name: &str, outcome: Result<(), &str>) -> Result<()> {
     let tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     let row = ActiveModel {
@@ -79,6 +79,6 @@ pub async fn finished(db: &Db, name: &str, outcome: Result<(), &str>) -> Result<
         ..Default::default()
     };
     tx.update_where(row, Column::Name.eq(name)).await?;
-    #[expect(clippy::disallowed_methods, reason = "how something ended decides nothing")]
+    #[expect(clippy::disallowed_methods, reason = "schedules need no audit events")]
     tx.commit_unaudited().await
 }

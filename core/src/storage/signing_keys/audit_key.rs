@@ -1,10 +1,10 @@
-//! The key that signs audit logs. It has no turns: what it signed is to be verified for as long as there are logs, so that a
-//! key that has signed once is kept for ever, with its public part at least.
+//! The key that signs audit logs. It is not rotated by time. Its signatures must stay verifiable for as long as the
+//! logs exist, so keys that signed once are kept forever.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::json;
 
-use super::{KeyPair, PublicKey, SigningKey, State, changed, create, entity, list, record, rewrap, unwrap};
+use super::{KeyPair, PublicKey, SigningKey, State, create, entity, list, record, rewrap, unwrap, update_of};
 use crate::{
     Error, Result,
     base::{crypto::MasterKey, error::ErrorCode, permissions::AuditOrigin},
@@ -17,32 +17,32 @@ use crate::{
 /// The purpose of the key.
 const AUDIT: &str = "audit";
 
-/// The key that signs now; made when there is none, and wrapped anew when the previous master key had wrapped it.
+/// The active key. It is created if there is none, and encrypted again if it is encrypted with the previous master key.
 ///
 /// # Errors
-/// `Misconfigured` when neither master key opens it.
+/// `Misconfigured` if neither master key decrypts it.
 pub async fn audit_key(db: &Db, master: &MasterKey) -> Result<KeyPair> {
-    let known = list(db).await?.into_iter().filter(|key| key.purpose == AUDIT).collect::<Vec<_>>();
-    // Those of before too: soon nobody may have the previous master key.
-    for key in &known {
+    let keys = list(db).await?.into_iter().filter(|key| key.purpose == AUDIT).collect::<Vec<_>>();
+    // Earlier keys, too, because the previous master key may soon be discarded.
+    for key in &keys {
         if unwrap(master, key).is_ok_and(|unwrapped| unwrapped.is_outdated) {
             let tx = db.begin_global(AuditOrigin::WORKER).await?;
             rewrap(&tx, master, key).await?;
             tx.commit().await?;
         }
     }
-    if let Some(key) = active(known) {
+    if let Some(key) = find_active(keys) {
         return open(master, &key);
     }
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
     match create(&tx, master, AUDIT, State::Active, tx.now()).await {
         Ok(_) => tx.commit().await?,
-        // Another process was faster.
+        // Another process created the key first.
         Err(error) if error.code() == ErrorCode::Conflict => drop(tx),
         Err(error) => return Err(error),
     }
-    let made = active(list(db).await?).ok_or(ErrorCode::Conflict.refuse())?;
-    open(master, &made)
+    let created = find_active(list(db).await?).ok_or(ErrorCode::Conflict.refuse())?;
+    open(master, &created)
 }
 
 fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
@@ -53,10 +53,10 @@ fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
     })
 }
 
-/// Lets a new key sign from now on; the one before stays known.
+/// Replaces the active key with a new one. The previous key can still verify.
 ///
 /// # Errors
-/// `CONFLICT` when another process did it at the same time.
+/// `CONFLICT` if another process did it at the same time.
 pub async fn replace_audit_key(tx: &GlobalTx, master: &MasterKey) -> Result<SigningKey> {
     let mut before = None;
     for key in tx
@@ -66,7 +66,7 @@ pub async fn replace_audit_key(tx: &GlobalTx, master: &MasterKey) -> Result<Sign
         .await?
     {
         if key.state == State::Active {
-            tx.update(entity::ActiveModel { state: Set(State::Retiring), ..changed(tx, &key) }).await?;
+            tx.update(entity::ActiveModel { state: Set(State::Retiring), ..update_of(tx, &key) }).await?;
             before = Some(key.kid);
         }
     }
@@ -77,16 +77,16 @@ pub async fn replace_audit_key(tx: &GlobalTx, master: &MasterKey) -> Result<Sign
     Ok(key)
 }
 
-/// Every key that signs or has signed audit logs. One that does not open with the master key is left out: whoever can write
-/// rows could have slipped in his own.
+/// All keys that sign or signed audit logs. A key that the master key does not decrypt is left out, because an attacker
+/// who can write rows could have added it.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn audit_public_keys(db: &Db, master: &MasterKey) -> Result<Vec<PublicKey>> {
     let keys = list(db).await?.into_iter().filter(|key| key.purpose == AUDIT);
     Ok(keys.filter_map(|key| Some(unwrap(master, &key).ok()?.pair.public_key())).collect())
 }
 
-fn active(keys: Vec<SigningKey>) -> Option<SigningKey> {
+fn find_active(keys: Vec<SigningKey>) -> Option<SigningKey> {
     keys.into_iter().find(|key| key.purpose == AUDIT && key.state == State::Active)
 }

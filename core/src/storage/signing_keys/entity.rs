@@ -1,4 +1,4 @@
-//! Rows of `signing_keys`: the private parts are wrapped, and leave this room only as a [`super::KeyPair`].
+//! Rows of `signing_keys`. Private keys are encrypted, and other modules only get them as a [`super::KeyPair`].
 
 use sea_orm::entity::prelude::*;
 
@@ -8,23 +8,23 @@ use crate::{
     storage::db::{GlobalTable, without_relations},
 };
 
-/// Where a key stands in its life.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum State {
-    /// Published, so that everybody knows it before it signs.
+    /// Published, so that verifiers know the key before it signs.
     #[sea_orm(string_value = "next")]
     Next,
-    /// Signs. There is one.
+    /// The key signs. There is at most one active key.
     #[sea_orm(string_value = "active")]
     Active,
-    /// Signs no more; what it signed is still good.
+    /// The key no longer signs, but its signatures are still valid.
     #[sea_orm(string_value = "retiring")]
     Retiring,
 }
 
 impl State {
-    /// As it is stored and shown.
+    /// The state in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
@@ -34,34 +34,34 @@ impl State {
     }
 }
 
-/// One Ed25519 key.
+/// An Ed25519 key.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub struct Model {
-    /// Its address.
+    /// Id of the row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SigningKeyId,
-    /// `access`: signs access tokens; `audit`: signs audit logs.
+    /// `access` for access tokens, `audit` for audit logs.
     pub purpose: String,
-    /// Its name in tokens: base64url of the first 8 bytes of the SHA-256 of its SPKI.
+    /// Key id in tokens: base64url of the first 8 bytes of the SHA-256 of its SPKI.
     pub kid: String,
-    /// The public part (RFC 8032), 32 bytes.
+    /// Public key (RFC 8032), 32 bytes.
     pub public: Vec<u8>,
-    /// The private part, encrypted.
+    /// Encrypted private key.
     pub(super) wrapped_private: Vec<u8>,
-    /// Where it stands in its life.
+    /// State of the key.
     pub state: State,
-    /// From when on it signs.
+    /// When the key starts to sign.
     pub activates_at: DateTimeUtc,
-    /// When a retiring key is removed.
+    /// When a retiring key is deleted.
     pub expires_at: Option<DateTimeUtc>,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: DateTimeUtc,
-    /// When it last changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 
-// Without the private part.
+// Without the private key.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SigningKey")

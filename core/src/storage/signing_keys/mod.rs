@@ -1,8 +1,9 @@
-//! The keys that sign access tokens, and the one that signs audit logs: rows, so that every process signs alike and a key can be replaced.
+//! The signing keys of access tokens and of audit logs. They are rows, so that all processes use the same key and it
+//! can be replaced.
 //!
-//! A key is published as `next`, long enough for everybody to learn it; then it is `active` and signs, and the one before
-//! is `retiring` until the last token it signed has expired. At most one is `next` and one `active`: an index holds that,
-//! so of several processes that do the same at once one succeeds and the others get `CONFLICT`.
+//! A key is published as `next` for long enough that every verifier learns it. Then it is `active` and signs, and the
+//! previous key is `retiring` until the last token it signed has expired. A unique index allows at most one `next` and
+//! one `active` key. If several processes do the same at once, one succeeds and the others get `CONFLICT`.
 
 mod audit_key;
 mod entity;
@@ -37,20 +38,20 @@ use crate::{
 /// The purpose of the keys of access tokens.
 const ACCESS: &str = "access";
 
-/// How long the stages of a key's life last.
+/// Durations in the life of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     /// How long a key signs before its successor is published.
     pub rotation: Duration,
     /// How long a key is published before it signs.
     pub lead: Duration,
-    /// How long a key is kept after it has signed for the last time.
+    /// How long a key is kept after it last signed.
     pub retention: Duration,
 }
 
 impl Schedule {
-    /// As configured. A key is kept for twice the life of a token, and for as long as a process may not have noticed that
-    /// it signs no more.
+    /// The configured durations. A key is kept for twice the lifetime of a token, plus the time until every process has
+    /// noticed that it no longer signs.
     pub fn of(config: &Config) -> Self {
         let retention = 2 * config.access_token_ttl + config.key_reload();
         Self { rotation: config.key_rotation, lead: config.key_lead, retention }
@@ -60,16 +61,16 @@ impl Schedule {
 /// The keys of access tokens, the oldest first.
 ///
 /// # Errors
-/// Whatever the database refuses.
-pub async fn of_access(db: &Db) -> Result<Vec<SigningKey>> {
+/// Database errors.
+pub async fn list_access_keys(db: &Db) -> Result<Vec<SigningKey>> {
     let keys = list(db).await?;
     Ok(keys.into_iter().filter(|key| key.purpose == ACCESS).collect())
 }
 
-/// Every key, the oldest first.
+/// All keys, the oldest first.
 ///
 /// # Errors
-/// Whatever the database refuses.
+/// Database errors.
 pub async fn list(db: &Db) -> Result<Vec<SigningKey>> {
     #[expect(clippy::disallowed_methods, reason = "keys belong to no organization")]
     let tx = db.unscoped().await?;
@@ -78,22 +79,23 @@ pub async fn list(db: &Db) -> Result<Vec<SigningKey>> {
     tx.rows(&query).await
 }
 
-/// The key pair of a row.
+/// Decrypts the key pair of a row.
 ///
 /// # Errors
-/// `Misconfigured` when it was wrapped by a master key that is not known, or altered.
+/// `Misconfigured` if it is encrypted with an unknown master key, or was altered.
 pub fn open(master: &MasterKey, key: &SigningKey) -> Result<KeyPair> {
     unwrap(master, key).map(|unwrapped| unwrapped.pair)
 }
 
-/// Does what is due: makes the first key, publishes a successor, lets it sign, removes what has retired, and wraps anew
-/// what the previous master key had wrapped. Safe to repeat, and for several processes at once.
+/// Does what is due: creates the first key, publishes a successor, activates it, deletes retired keys, and encrypts
+/// keys again that are encrypted with the previous master key. It can be repeated, and several processes can run it at
+/// once.
 ///
 /// # Errors
-/// `CONFLICT` when another process did it at the same time; `Misconfigured` when a key cannot be opened.
+/// `CONFLICT` if another process did it at the same time; `Misconfigured` if a key cannot be decrypted.
 pub async fn advance(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> Result<()> {
     let (mut active, mut next) = (None, None);
-    for key in locked(tx).await? {
+    for key in lock_all(tx).await? {
         if key.expires_at.is_some_and(|end| end <= tx.now()) {
             remove(tx, &key, "retired").await?;
             continue;
@@ -119,32 +121,32 @@ pub async fn advance(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> 
     }
 }
 
-/// Publishes the successor of the active key, unless one is published already; gives it.
+/// Publishes the successor of the active key, unless one is published already, and returns it.
 ///
 /// # Errors
-/// As [`advance`].
+/// Those of [`advance`].
 pub async fn rotate(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> Result<SigningKey> {
     advance(tx, master, schedule).await?;
-    match locked(tx).await?.into_iter().find(|key| key.state == State::Next) {
+    match lock_all(tx).await?.into_iter().find(|key| key.state == State::Next) {
         Some(next) => Ok(next),
         None => create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await,
     }
 }
 
-/// Removes every key and makes one that signs at once: for keys that others may have, or that nobody can open any more.
-/// No token signed before is good when a process has learned of it.
+/// Deletes all keys and creates one that signs at once. For keys that others may know, or that can no longer be
+/// decrypted. Tokens that were signed before become invalid when a process notices the new key.
 ///
 /// # Errors
-/// `CONFLICT` when another process made a key at the same time.
+/// `CONFLICT` if another process created a key at the same time.
 pub async fn replace(tx: &GlobalTx, master: &MasterKey) -> Result<SigningKey> {
-    for key in locked(tx).await? {
+    for key in lock_all(tx).await? {
         remove(tx, &key, "replaced").await?;
     }
     create(tx, master, ACCESS, State::Active, tx.now()).await
 }
 
-/// The keys, locked against other processes that would change them.
-async fn locked(tx: &GlobalTx) -> Result<Vec<SigningKey>> {
+/// The keys, locked against other processes.
+async fn lock_all(tx: &GlobalTx) -> Result<Vec<SigningKey>> {
     tx.find::<entity::Entity>()
         .filter(entity::Column::Purpose.eq(ACCESS))
         .all_locked(entity::Column::Id)
@@ -163,7 +165,7 @@ async fn rewrap(tx: &GlobalTx, master: &MasterKey, key: &SigningKey) -> Result<(
         return Ok(());
     }
     let wrapped = unwrapped.pair.wrap(master, &key.purpose)?;
-    tx.update(entity::ActiveModel { wrapped_private: Set(wrapped), ..changed(tx, key) }).await?;
+    tx.update(entity::ActiveModel { wrapped_private: Set(wrapped), ..update_of(tx, key) }).await?;
     record(tx, Action::SigningKeyRewrapped, key, Details::changed(json!({}), json!({}))).await
 }
 
@@ -194,10 +196,10 @@ async fn create(
     Ok(key)
 }
 
-/// Before its successor is activated: only one is `active`.
+/// Must run before its successor is activated, because there is only one `active` key.
 async fn retire(tx: &GlobalTx, key: &SigningKey, schedule: &Schedule) -> Result<()> {
     let expires_at = Set(Some(tx.now() + schedule.retention));
-    tx.update(entity::ActiveModel { state: Set(State::Retiring), expires_at, ..changed(tx, key) }).await?;
+    tx.update(entity::ActiveModel { state: Set(State::Retiring), expires_at, ..update_of(tx, key) }).await?;
     Ok(())
 }
 
@@ -205,7 +207,7 @@ async fn activate(tx: &GlobalTx, key: &SigningKey, before: Option<&SigningKey>) 
     tx.update(entity::ActiveModel {
         state: Set(State::Active),
         activates_at: Set(tx.now()),
-        ..changed(tx, key)
+        ..update_of(tx, key)
     })
     .await?;
     let active = |key: Option<&SigningKey>| json!({ "active": key.map(|key| &key.kid) });
@@ -219,7 +221,7 @@ async fn remove(tx: &GlobalTx, key: &SigningKey, reason: &str) -> Result<()> {
     record(tx, Action::SigningKeyRemoved, key, Details::removed(facts)).await
 }
 
-fn changed(tx: &GlobalTx, key: &SigningKey) -> entity::ActiveModel {
+fn update_of(tx: &GlobalTx, key: &SigningKey) -> entity::ActiveModel {
     entity::ActiveModel { id: Set(key.id), updated_at: Set(tx.now()), ..Default::default() }
 }
 

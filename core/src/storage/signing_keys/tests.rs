@@ -41,23 +41,23 @@ fn row(pair: &KeyPair, master: &MasterKey) -> SigningKey {
     }
 }
 
-/// A database, and what is done in it so many seconds after its first key was made.
-struct Shelf {
-    sandbox: TestDb,
+/// A database whose actions run at a number of seconds after its first key was created.
+struct KeyFixture {
+    test_db: TestDb,
     start: DateTime<Utc>,
 }
 
-impl Shelf {
+impl KeyFixture {
     async fn new() -> Self {
-        let shelf =
-            Self { sandbox: TestDb::new().await, start: DateTime::from_timestamp(1_790_000_000, 0).unwrap() };
-        shelf.advance(0, "k").await.unwrap();
-        shelf
+        let fixture =
+            Self { test_db: TestDb::new().await, start: DateTime::from_timestamp(1_790_000_000, 0).unwrap() };
+        fixture.advance(0, "k").await.unwrap();
+        fixture
     }
 
     async fn tx(&self, second: u64) -> GlobalTx {
         let clock = Clock::Fixed(self.start + Duration::from_secs(second));
-        self.sandbox.at(clock).db.begin_global(AuditOrigin::SYSTEM).await.unwrap()
+        self.test_db.at(clock).db.begin_global(AuditOrigin::SYSTEM).await.unwrap()
     }
 
     async fn advance(&self, second: u64, key: &str) -> Result<()> {
@@ -74,7 +74,7 @@ impl Shelf {
     }
 
     async fn keys(&self) -> Vec<SigningKey> {
-        list(&self.sandbox.db).await.unwrap()
+        list(&self.test_db.db).await.unwrap()
     }
 
     async fn states(&self) -> Vec<State> {
@@ -83,7 +83,7 @@ impl Shelf {
 }
 
 #[test]
-fn a_wrapped_key_opens_with_its_master_key_alone() {
+fn a_key_is_decrypted_with_its_master_key_only() {
     let pair = KeyPair::generate().unwrap();
     let row = row(&pair, &master("a"));
     assert_eq!(open(&master("a"), &row).unwrap().public(), pair.public());
@@ -104,7 +104,7 @@ fn a_kid_is_the_start_of_the_hash_of_the_public_key() {
 }
 
 #[test]
-fn an_altered_row_does_not_open() {
+fn an_altered_row_cannot_be_decrypted() {
     let (pair, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let (good, foreign) = (row(&pair, &master("a")), row(&other, &master("a")));
     let mut altered = vec![
@@ -125,8 +125,8 @@ fn an_altered_row_does_not_open() {
 }
 
 #[tokio::test]
-async fn keys_take_turns_when_it_is_due() {
-    let shelf = Shelf::new().await;
+async fn keys_are_rotated_when_due() {
+    let fixture = KeyFixture::new().await;
     for (second, states) in [
         (0, &[Active][..]),
         (999, &[Active]),
@@ -139,63 +139,63 @@ async fn keys_take_turns_when_it_is_due() {
         (2100, &[Active, Next]),
     ] {
         for _ in 0..2 {
-            shelf.advance(second, "k").await.unwrap();
-            assert_eq!(shelf.states().await, states, "second {second}");
+            fixture.advance(second, "k").await.unwrap();
+            assert_eq!(fixture.states().await, states, "second {second}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_key_rotated_by_hand_is_published_once() {
-    let shelf = Shelf::new().await;
-    let first = shelf.keys().await.remove(0);
-    let next = shelf.rotate(10).await;
-    assert_eq!((next.state, next.activates_at), (Next, shelf.start + Duration::from_secs(110)));
-    assert_eq!(shelf.rotate(20).await, next);
-    shelf.advance(110, "k").await.unwrap();
-    let keys: Vec<_> = shelf.keys().await.into_iter().map(|key| (key.kid, key.state)).collect();
+async fn a_manual_rotation_publishes_one_key() {
+    let fixture = KeyFixture::new().await;
+    let first = fixture.keys().await.remove(0);
+    let next = fixture.rotate(10).await;
+    assert_eq!((next.state, next.activates_at), (Next, fixture.start + Duration::from_secs(110)));
+    assert_eq!(fixture.rotate(20).await, next);
+    fixture.advance(110, "k").await.unwrap();
+    let keys: Vec<_> = fixture.keys().await.into_iter().map(|key| (key.kid, key.state)).collect();
     assert_eq!(keys, [(first.kid, Retiring), (next.kid, Active)]);
 }
 
 #[tokio::test]
-async fn keys_are_replaced_also_when_they_do_not_open() {
-    let shelf = Shelf::new().await;
-    shelf.rotate(10).await;
-    let before = shelf.keys().await;
-    assert!(matches!(shelf.advance(20, "x").await, Err(Error::Misconfigured(_))));
-    let tx = shelf.tx(20).await;
+async fn keys_that_cannot_be_decrypted_are_replaced() {
+    let fixture = KeyFixture::new().await;
+    fixture.rotate(10).await;
+    let before = fixture.keys().await;
+    assert!(matches!(fixture.advance(20, "x").await, Err(Error::Misconfigured(_))));
+    let tx = fixture.tx(20).await;
     let key = replace(&tx, &master("x")).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(shelf.keys().await, std::slice::from_ref(&key));
+    assert_eq!(fixture.keys().await, std::slice::from_ref(&key));
     assert!(key.state == Active && before.iter().all(|old| old.kid != key.kid));
-    shelf.advance(20, "x").await.unwrap();
+    fixture.advance(20, "x").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_new_master_key_wraps_anew() {
-    let shelf = Shelf::new().await;
-    let before = shelf.keys().await.remove(0);
+async fn a_new_master_key_encrypts_keys_again() {
+    let fixture = KeyFixture::new().await;
+    let before = fixture.keys().await.remove(0);
     let both = master("n").with_previous(Some(Secret::new("k".repeat(32))));
-    let tx = shelf.tx(10).await;
+    let tx = fixture.tx(10).await;
     advance(&tx, &both, &SCHEDULE).await.unwrap();
     tx.commit().await.unwrap();
-    let after = shelf.keys().await.remove(0);
+    let after = fixture.keys().await.remove(0);
     assert_eq!((&after.kid, after.state), (&before.kid, Active));
     assert!(open(&master("k"), &after).is_err());
-    shelf.advance(20, "n").await.unwrap();
-    assert_eq!(shelf.keys().await, [after]);
+    fixture.advance(20, "n").await.unwrap();
+    assert_eq!(fixture.keys().await, [after]);
 }
 
 #[tokio::test]
 async fn a_second_active_or_next_key_is_refused() {
-    let shelf = Shelf::new().await;
+    let fixture = KeyFixture::new().await;
     for (state, refused) in [(Active, true), (Next, false), (Next, true)] {
-        let tx = shelf.tx(10).await;
-        let made = create(&tx, &master("k"), ACCESS, state, tx.now()).await;
+        let tx = fixture.tx(10).await;
+        let created = create(&tx, &master("k"), ACCESS, state, tx.now()).await;
         assert_eq!(
-            made.as_ref().is_err_and(|error| error.code() == ErrorCode::Conflict),
+            created.as_ref().is_err_and(|error| error.code() == ErrorCode::Conflict),
             refused,
-            "{made:?}"
+            "{created:?}"
         );
         if !refused {
             tx.commit().await.unwrap();
@@ -204,9 +204,9 @@ async fn a_second_active_or_next_key_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_no_private_key() {
-    let shelf = Shelf::new().await;
-    let key = shelf.keys().await.remove(0);
+async fn the_private_key_is_not_stored_in_plain_text() {
+    let fixture = KeyFixture::new().await;
+    let key = fixture.keys().await.remove(0);
     let pair = open(&master("k"), &key).unwrap();
     let private = pair.private().unwrap();
     let seed = private.expose().last_chunk::<32>().unwrap();
@@ -215,27 +215,27 @@ async fn what_is_stored_is_no_private_key() {
 }
 
 /// The keys of audit logs, the oldest first.
-async fn of_audit(shelf: &Shelf) -> Vec<SigningKey> {
-    shelf.keys().await.into_iter().filter(|key| key.purpose == "audit").collect()
+async fn audit_keys(fixture: &KeyFixture) -> Vec<SigningKey> {
+    fixture.keys().await.into_iter().filter(|key| key.purpose == "audit").collect()
 }
 
 #[tokio::test]
-async fn of_several_that_seal_first_one_makes_the_key_and_all_sign_with_it() {
-    let shelf = Shelf::new().await;
-    let sealers: Vec<_> = std::iter::repeat_with(|| shelf.sandbox.elsewhere()).take(8).collect();
-    let sign = async |sandbox: &TestDb| audit_key(&sandbox.db, &master("k")).await.unwrap();
-    let keys = futures_util::future::join_all(sealers.iter().map(sign)).await;
-    let made = of_audit(&shelf).await;
-    assert!(made.len() == 1 && keys.iter().all(|key| key.kid() == made[0].kid), "{made:?}");
-    // Keys of access tokens take turns without it.
-    shelf.advance(10_000, "k").await.unwrap();
-    assert_eq!(of_audit(&shelf).await, made);
+async fn simultaneous_processes_create_one_audit_key() {
+    let fixture = KeyFixture::new().await;
+    let processes: Vec<_> = std::iter::repeat_with(|| fixture.test_db.elsewhere()).take(8).collect();
+    let sign = async |test_db: &TestDb| audit_key(&test_db.db, &master("k")).await.unwrap();
+    let keys = futures_util::future::join_all(processes.iter().map(sign)).await;
+    let created = audit_keys(&fixture).await;
+    assert!(created.len() == 1 && keys.iter().all(|key| key.kid() == created[0].kid), "{created:?}");
+    // The rotation of access-token keys does not affect it.
+    fixture.advance(10_000, "k").await.unwrap();
+    assert_eq!(audit_keys(&fixture).await, created);
 }
 
 #[tokio::test]
-async fn an_audit_key_is_wrapped_anew_for_a_new_master_key_and_stays_the_same() {
-    let shelf = Shelf::new().await;
-    let db = &shelf.sandbox.db;
+async fn a_new_master_key_keeps_the_audit_key() {
+    let fixture = KeyFixture::new().await;
+    let db = &fixture.test_db.db;
     let before = audit_key(db, &master("k")).await.unwrap();
     assert!(matches!(audit_key(db, &master("n")).await, Err(Error::Misconfigured(_))));
     assert!(audit_public_keys(db, &master("n")).await.unwrap().is_empty());
@@ -244,23 +244,23 @@ async fn an_audit_key_is_wrapped_anew_for_a_new_master_key_and_stays_the_same() 
         assert_eq!(audit_key(db, master).await.unwrap().public(), before.public());
         assert_eq!(audit_public_keys(db, master).await.unwrap(), [before.public_key()]);
     }
-    assert_eq!(of_audit(&shelf).await.len(), 1);
+    assert_eq!(audit_keys(&fixture).await.len(), 1);
     assert!(audit_public_keys(db, &master("k")).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn what_a_replaced_audit_key_signed_is_verified_for_ever() {
-    let shelf = Shelf::new().await;
-    let db = &shelf.sandbox.db;
+async fn signatures_of_replaced_audit_keys_stay_valid() {
+    let fixture = KeyFixture::new().await;
+    let db = &fixture.test_db.db;
     let old = audit_key(db, &master("k")).await.unwrap();
     let signature = old.sign(b"before");
     for second in 1..3 {
-        let tx = shelf.tx(second).await;
+        let tx = fixture.tx(second).await;
         let replaced = replace_audit_key(&tx, &master("k")).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(audit_key(db, &master("k")).await.unwrap().kid(), replaced.kid);
     }
-    // Also those of before are wrapped for the master key of tomorrow.
+    // Earlier keys are also encrypted with the new master key.
     let both = master("n").with_previous(Some(Secret::new("k".repeat(32))));
     audit_key(db, &both).await.unwrap();
     let keys = audit_public_keys(db, &master("n")).await.unwrap();
@@ -270,14 +270,14 @@ async fn what_a_replaced_audit_key_signed_is_verified_for_ever() {
 }
 
 #[tokio::test]
-async fn an_audit_key_that_was_slipped_in_verifies_nothing() {
-    let shelf = Shelf::new().await;
-    let db = &shelf.sandbox.db;
+async fn an_audit_key_of_another_master_key_is_ignored() {
+    let fixture = KeyFixture::new().await;
+    let db = &fixture.test_db.db;
     let ours = audit_key(db, &master("k")).await.unwrap();
-    let tx = shelf.tx(1).await;
+    let tx = fixture.tx(1).await;
     create(&tx, &master("e"), "audit", Retiring, tx.now()).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(of_audit(&shelf).await.len(), 2);
+    assert_eq!(audit_keys(&fixture).await.len(), 2);
     assert_eq!(audit_public_keys(db, &master("k")).await.unwrap(), [ours.public_key()]);
     assert_eq!(audit_key(db, &master("k")).await.unwrap().kid(), ours.kid());
 }

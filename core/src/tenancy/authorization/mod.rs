@@ -26,7 +26,7 @@ use crate::{
     },
     identity::sessions::{self, Claims},
     storage::{
-        audit::{self, Action, Details, Place, RequestTrail},
+        audit::{self, Action, Details, OrgRelation, RequestTrail},
         db::{Db, Unscoped},
     },
     tenancy::{organizations::OrgRef, roles},
@@ -125,8 +125,13 @@ async fn record_platform_access<P: RequiredPermission>(
     let reason = fields.parse_optional(PLATFORM_ACCESS, reason);
     fields.into_result()?;
     let facts = json!({ "reason": reason.map(String::from), "operation": caller.operation });
-    let recorded =
-        audit::note(db, proof.origin(), proof.org(), Action::PlatformAccess, Details::created(facts));
+    let recorded = audit::record_in_own_tx(
+        db,
+        proof.origin(),
+        proof.org(),
+        Action::PlatformAccess,
+        Details::created(facts),
+    );
     recorded.await.map_err(|error| {
         tracing::error!(%error, "could not record a superuser's access to an organization");
         Error::Unavailable { retry_after: Duration::from_secs(1) }
@@ -159,7 +164,7 @@ impl CallerAccess {
     }
 
     async fn from_row(tx: &Unscoped, caller: &Caller, org: &OrgRef, row: AccessRow) -> Result<Self> {
-        caller.trail.called(&row.email);
+        caller.trail.set_label(&row.email);
         caller.admit(row.is_verified)?;
         let is_superuser = row.is_superuser && caller.platform_access.is_some();
         let member = if is_superuser { None } else { row.member };
@@ -171,8 +176,8 @@ impl CallerAccess {
                 Ok(access)
             }
             (organization, _) => {
-                let (user, place) = (caller.claims.user, Place::Before(organization));
-                caller.trail.stands(actor(user, is_superuser), place);
+                let (user, relation) = (caller.claims.user, OrgRelation::NotMember(organization));
+                caller.trail.set_org_relation(actor(user, is_superuser), relation);
                 Err(slug_redirect::not_found_or_moved(tx, user, is_superuser, org).await?)
             }
         }
@@ -181,9 +186,10 @@ impl CallerAccess {
     /// Notes the caller's relation to the organization in the request trail. Errors of superusers do not get into the audit
     /// log of the organization.
     pub(crate) fn note_in_trail(&self, caller: &Caller) {
-        let place = if self.member.is_some() { Place::Inside(self.organization) } else { Place::Nowhere };
-        caller.trail.called(&self.label);
-        caller.trail.stands(actor(caller.claims.user, self.member.is_none()), place);
+        let relation =
+            if self.member.is_some() { OrgRelation::Member(self.organization) } else { OrgRelation::None };
+        caller.trail.set_label(&self.label);
+        caller.trail.set_org_relation(actor(caller.claims.user, self.member.is_none()), relation);
     }
 
     /// Decides about the permission `P` from the stored values, without a query.

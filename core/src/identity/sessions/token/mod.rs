@@ -120,7 +120,7 @@ impl Tokens {
 
     async fn reload_locked(&self, reloaded: &mut Option<Instant>) -> Result<()> {
         *reloaded = Some(Instant::now());
-        let rows = signing_keys::of_access(&self.db).await?;
+        let rows = signing_keys::list_access_keys(&self.db).await?;
         let known = self.key_ring();
         if !known.is_of(&rows) {
             let key_ring = Arc::new(KeyRing::of(&rows, &self.master, &known, self.ttl));

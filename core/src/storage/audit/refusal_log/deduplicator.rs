@@ -1,4 +1,4 @@
-//! How much is written of what is alike. Pure: the instant is given.
+//! Limits how many similar events are recorded. This module is pure: the caller passes the current instant.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -6,21 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long what is alike is only counted after the first of it was written.
+/// How long similar events are only counted after the first one was recorded.
 pub(super) const WINDOW: Duration = Duration::from_secs(60);
 
-/// Most different things that are told apart at a time; what is more is counted together.
-const MOST: usize = 10_000;
+/// Maximum number of different keys. Events with further keys are counted together.
+const MAX_KEYS: usize = 10_000;
 
-/// Says what is written at once and what is counted.
+/// Decides which events are recorded at once and which are counted.
 pub(super) struct Deduplicator<K, V>(HashMap<Option<K>, Window<V>>);
 
-/// Begins with the first of what is alike, and lasts until somebody asks whether it is over.
+/// A window begins with the first event of a key, and ends at the first [`Deduplicator::take_expired`] after
+/// [`WINDOW`].
 pub(super) struct Window<V> {
     since: Instant,
-    /// What they have in common; `None`: they are too many to be told apart.
+    /// What the events have in common; `None` if they have too many different keys.
     pub(super) about: Option<V>,
-    /// How many are not written.
+    /// Number of events that were not recorded.
     pub(super) count: u64,
 }
 
@@ -31,41 +32,41 @@ impl<K, V> Default for Deduplicator<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Deduplicator<K, V> {
-    /// Is one more to be written at once? It counts until it is [`Cap::written`].
+    /// Should an event be recorded at once? It is counted until [`Deduplicator::recorded`] is called.
     pub(super) fn admits(&mut self, key: &K, now: Instant, about: impl FnOnce() -> V) -> bool {
         let known = Some(key.clone());
-        let key = known.filter(|_| self.0.len() < MOST || self.0.contains_key(&Some(key.clone())));
+        let key = known.filter(|_| self.0.len() < MAX_KEYS || self.0.contains_key(&Some(key.clone())));
         let is_known = key.is_some();
         match self.0.entry(key) {
             Entry::Occupied(mut window) => {
                 window.get_mut().count += 1;
                 false
             }
-            Entry::Vacant(place) => {
-                place.insert(Window { since: now, about: is_known.then(about), count: 1 });
+            Entry::Vacant(vacant) => {
+                vacant.insert(Window { since: now, about: is_known.then(about), count: 1 });
                 is_known
             }
         }
     }
 
-    /// One of `key` was written, and counts no more.
-    pub(super) fn written(&mut self, key: &K) {
+    /// An event of `key` was recorded, so it is no longer counted.
+    pub(super) fn recorded(&mut self, key: &K) {
         if let Some(window) = self.0.get_mut(&Some(key.clone())) {
             window.count = window.count.saturating_sub(1);
         }
     }
 
-    /// Ends the windows that are over at `now`; gives those in which something was counted.
-    pub(super) fn over(&mut self, now: Instant) -> Vec<(Option<K>, Window<V>)> {
-        let over = self.0.extract_if(|_, window| now.saturating_duration_since(window.since) >= WINDOW);
-        over.filter(|(_, window)| window.count > 0).collect()
+    /// Removes the windows that are over at `now`, and returns those with counted events.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<(Option<K>, Window<V>)> {
+        let expired = self.0.extract_if(|_, window| now.saturating_duration_since(window.since) >= WINDOW);
+        expired.filter(|(_, window)| window.count > 0).collect()
     }
 
-    /// Takes a count back that could not be written.
-    pub(super) fn give_back(&mut self, key: Option<K>, window: Window<V>) {
+    /// Restores a count that could not be recorded.
+    pub(super) fn restore(&mut self, key: Option<K>, window: Window<V>) {
         match self.0.entry(key) {
             Entry::Occupied(mut newer) => newer.get_mut().count += window.count,
-            Entry::Vacant(place) => drop(place.insert(window)),
+            Entry::Vacant(vacant) => drop(vacant.insert(window)),
         }
     }
 }
@@ -74,64 +75,68 @@ impl<K: Clone + Eq + Hash, V> Deduplicator<K, V> {
 mod tests {
     use super::*;
 
-    /// What is over at `now`: what it is about, and how often.
-    fn over(cap: &mut Deduplicator<u32, u32>, now: Instant) -> Vec<(Option<u32>, u64)> {
-        let over = cap.over(now).into_iter();
-        let mut over: Vec<_> = over.map(|(_, window)| (window.about, window.count)).collect();
-        over.sort_unstable();
-        over
+    /// The windows that are over at `now`, with what they are about and their counts.
+    fn take_expired(deduplicator: &mut Deduplicator<u32, u32>, now: Instant) -> Vec<(Option<u32>, u64)> {
+        let expired = deduplicator.take_expired(now).into_iter();
+        let mut expired: Vec<_> = expired.map(|(_, window)| (window.about, window.count)).collect();
+        expired.sort_unstable();
+        expired
     }
 
-    /// As who writes at once what is admitted.
-    fn happens(cap: &mut Deduplicator<u32, u32>, key: u32, now: Instant) -> bool {
-        let is_written = cap.admits(&key, now, || key);
-        if is_written {
-            cap.written(&key);
+    /// An event that is recorded immediately if it is admitted.
+    fn event(deduplicator: &mut Deduplicator<u32, u32>, key: u32, now: Instant) -> bool {
+        let is_recorded = deduplicator.admits(&key, now, || key);
+        if is_recorded {
+            deduplicator.recorded(&key);
         }
-        is_written
+        is_recorded
     }
 
     #[test]
-    fn the_first_of_a_minute_is_written_and_the_others_are_counted() {
-        let (mut cap, start) = (Deduplicator::default(), Instant::now());
+    fn the_first_event_of_a_minute_is_recorded_and_the_others_are_counted() {
+        let (mut deduplicator, start) = (Deduplicator::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(happens(&mut cap, 7, start) && happens(&mut cap, 8, start));
+        assert!(event(&mut deduplicator, 7, start) && event(&mut deduplicator, 8, start));
         for second in 0..49 {
-            assert!(!happens(&mut cap, 7, at(second)));
+            assert!(!event(&mut deduplicator, 7, at(second)));
         }
-        assert_eq!(over(&mut cap, at(59)), []);
-        // Nobody asked yet: it lasts.
-        assert!(!happens(&mut cap, 7, at(61)));
-        assert_eq!(over(&mut cap, at(62)), [(Some(7), 50)], "of the other one there is nothing to tell");
-        assert!(happens(&mut cap, 7, at(63)) && happens(&mut cap, 8, at(63)));
-        assert_eq!(over(&mut cap, at(200)), []);
-        assert!(cap.0.is_empty());
+        assert_eq!(take_expired(&mut deduplicator, at(59)), []);
+        // The window lasts until the next call.
+        assert!(!event(&mut deduplicator, 7, at(61)));
+        assert_eq!(
+            take_expired(&mut deduplicator, at(62)),
+            [(Some(7), 50)],
+            "the other key has no counted events"
+        );
+        assert!(event(&mut deduplicator, 7, at(63)) && event(&mut deduplicator, 8, at(63)));
+        assert_eq!(take_expired(&mut deduplicator, at(200)), []);
+        assert!(deduplicator.0.is_empty());
     }
 
     #[test]
-    fn what_could_not_be_written_counts() {
-        let (mut cap, start) = (Deduplicator::default(), Instant::now());
-        assert!(cap.admits(&7, start, || 7) && !cap.admits(&7, start, || 7));
+    fn events_that_could_not_be_recorded_are_counted() {
+        let (mut deduplicator, start) = (Deduplicator::default(), Instant::now());
+        assert!(deduplicator.admits(&7, start, || 7) && !deduplicator.admits(&7, start, || 7));
         let later = start + WINDOW;
-        let (key, window) = cap.over(later).pop().unwrap();
+        let (key, window) = deduplicator.take_expired(later).pop().unwrap();
         assert_eq!(window.count, 2);
-        // Somebody else came meanwhile.
-        assert!(happens(&mut cap, 7, later));
-        cap.give_back(key, window);
-        assert_eq!(over(&mut cap, later + WINDOW), [(Some(7), 2)]);
-        cap.give_back(Some(9), Window { since: start, about: Some(9), count: 3 });
-        assert_eq!(over(&mut cap, later), [(Some(9), 3)], "it is over already");
+        // Another event was recorded in the meantime.
+        assert!(event(&mut deduplicator, 7, later));
+        deduplicator.restore(key, window);
+        assert_eq!(take_expired(&mut deduplicator, later + WINDOW), [(Some(7), 2)]);
+        deduplicator.restore(Some(9), Window { since: start, about: Some(9), count: 3 });
+        assert_eq!(take_expired(&mut deduplicator, later), [(Some(9), 3)], "its window is over");
     }
 
     #[test]
-    fn of_too_many_the_rest_is_counted_together() {
-        let (mut cap, start) = (Deduplicator::default(), Instant::now());
-        let most = u32::try_from(MOST).unwrap();
-        assert!((0..most).all(|key| happens(&mut cap, key, start)));
-        assert!((most..most + 500).all(|key| !happens(&mut cap, key, start)));
-        assert!(!happens(&mut cap, 3, start), "who is known is counted by himself");
-        assert_eq!(cap.0.len(), MOST + 1);
-        assert_eq!(over(&mut cap, start + WINDOW), [(None, 500), (Some(3), 1)]);
-        assert!(cap.0.is_empty() && happens(&mut cap, most, start + WINDOW));
+    fn events_with_too_many_keys_are_counted_together() {
+        let (mut deduplicator, start) = (Deduplicator::default(), Instant::now());
+        let most = u32::try_from(MAX_KEYS).unwrap();
+        assert!((0..most).all(|key| event(&mut deduplicator, key, start)));
+        assert!((most..most + 500).all(|key| !event(&mut deduplicator, key, start)));
+        assert!(!event(&mut deduplicator, 3, start), "known keys have their own count");
+        assert_eq!(deduplicator.0.len(), MAX_KEYS + 1);
+        assert_eq!(take_expired(&mut deduplicator, start + WINDOW), [(None, 500), (Some(3), 1)]);
+        assert!(deduplicator.0.is_empty() && event(&mut deduplicator, most, start + WINDOW));
     }
 }

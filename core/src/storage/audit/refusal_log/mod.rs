@@ -1,7 +1,7 @@
-//! Refusals in the audit log: each in a small transaction of its own, and at most one a minute of those that are alike.
+//! Records refusals in the audit log, each in its own small transaction, and at most one a minute of similar ones.
 //!
-//! Those that follow are counted, and their number is one more event when the minute is over: nobody fills a log by being
-//! refused, and nothing that was refused is missing from it.
+//! Further refusals are counted, and their number is one more event at the end of the minute. A client can therefore
+//! not fill a log with refusals, but no refusal is missing from it.
 
 mod deduplicator;
 mod refusal;
@@ -14,74 +14,73 @@ use std::{
 
 use deduplicator::{Deduplicator, WINDOW, Window};
 use futures_util::{StreamExt, stream};
-use refusal::{Key, Refusal};
-pub(crate) use trail::Place;
+use refusal::{Refusal, RefusalKey};
+pub(crate) use trail::OrgRelation;
 pub use trail::RequestTrail;
 
 use crate::{Error, Result, storage::db::Db};
 
-/// Most counts that are written at a time.
-const AT_ONCE: usize = 8;
+/// Maximum number of counts that are recorded at the same time.
+const CONCURRENCY: usize = 8;
 
-/// Writes refusals down. One of a process.
+/// Records refusals. There is one in each process.
 pub struct RefusalLog {
     db: Db,
-    cap: Mutex<Deduplicator<Key, Refusal>>,
+    deduplicator: Mutex<Deduplicator<RefusalKey, Refusal>>,
 }
 
 impl RefusalLog {
-    /// Into the logs of this database.
+    /// A refusal log for this database.
     pub fn new(db: Db) -> Self {
-        Self { db, cap: Mutex::default() }
+        Self { db, deduplicator: Mutex::default() }
     }
 
-    /// Writes down that `error` was the answer of `operation` to the request of `trail`, or counts it; nothing, where that
-    /// is no refusal that a log tells of. Whoever is refused is so whether it can be written or not.
-    pub async fn note(&self, trail: &RequestTrail, operation: &'static str, error: &Error) {
-        let Some(refusal) = Refusal::of(trail.findings(), operation, error) else { return };
+    /// Records or counts that `error` was the response of `operation` to the request of `trail`. It does nothing for
+    /// errors that are not refusals. If recording fails, the client still gets the same response.
+    pub async fn record(&self, trail: &RequestTrail, operation: &'static str, error: &Error) {
+        let Some(refusal) = Refusal::of(trail.state(), operation, error) else { return };
         let key = refusal.key();
-        if !self.cap().admits(&key, Instant::now(), || refusal.alike()) {
+        if !self.deduplicator().admits(&key, Instant::now(), || refusal.similar()) {
             return;
         }
         match self.write(refusal).await {
-            Ok(()) => self.cap().written(&key),
+            Ok(()) => self.deduplicator().recorded(&key),
             Err(error) => tracing::warn!(%error, operation, "could not record a refusal yet"),
         }
     }
 
-    /// Writes down how often was refused again what was refused a minute ago; `is_last`: or less, since nobody will ask
-    /// again.
+    /// Records the counts of windows that are over, or of all windows if `is_last`, when the process stops.
     ///
     /// # Errors
-    /// Whatever the database refuses; what could not be written is tried again the next time.
+    /// Database errors. Counts that could not be recorded are tried again the next time.
     pub async fn flush_counts(&self, is_last: bool) -> Result<()> {
         let now = Instant::now();
-        let over = self.cap().over(if is_last { now + WINDOW } else { now });
-        let writing = over.into_iter().map(|(key, window)| self.write_down(key, window));
-        let written: Vec<_> = stream::iter(writing).buffer_unordered(AT_ONCE).collect().await;
-        written.into_iter().collect()
+        let expired = self.deduplicator().take_expired(if is_last { now + WINDOW } else { now });
+        let pending = expired.into_iter().map(|(key, window)| self.record_count(key, window));
+        let recorded: Vec<_> = stream::iter(pending).buffer_unordered(CONCURRENCY).collect().await;
+        recorded.into_iter().collect()
     }
 
-    async fn write_down(&self, key: Option<Key>, window: Window<Refusal>) -> Result<()> {
-        let alike = window.about.clone().unwrap_or_else(Refusal::unknown);
-        let written = self.write(alike.repeated(window.count)).await;
-        if written.is_err() {
-            self.cap().give_back(key, window);
+    async fn record_count(&self, key: Option<RefusalKey>, window: Window<Refusal>) -> Result<()> {
+        let similar = window.about.clone().unwrap_or_else(Refusal::unknown);
+        let recorded = self.write(similar.repeated(window.count)).await;
+        if recorded.is_err() {
+            self.deduplicator().restore(key, window);
         }
-        written
+        recorded
     }
 
     async fn write(&self, refusal: Refusal) -> Result<()> {
         let (outcome, details) = (refusal.outcome(), refusal.details());
         let tx = self.db.begin_global(refusal.origin).await?;
-        #[expect(clippy::disallowed_methods, reason = "adds an event, and touches nothing else")]
+        #[expect(clippy::disallowed_methods, reason = "only adds an event")]
         let scope = tx.enter_org(refusal.log).await?;
         scope.record_attempt(refusal.action, refusal.resource_id, outcome, &details).await?;
         drop(scope);
         tx.commit().await
     }
 
-    fn cap(&self) -> MutexGuard<'_, Deduplicator<Key, Refusal>> {
-        self.cap.lock().unwrap_or_else(PoisonError::into_inner)
+    fn deduplicator(&self) -> MutexGuard<'_, Deduplicator<RefusalKey, Refusal>> {
+        self.deduplicator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,11 @@
-//! Which refusals a log tells of, which log, and what it tells.
+//! The refusals that are recorded, and the content of their events.
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::trail::{Claim, Place, TrailState};
+use super::trail::{LoginClaim, OrgRelation, TrailState};
 use crate::{
     Error,
     base::{
@@ -17,14 +17,14 @@ use crate::{
     storage::audit::{Action, Details, Outcome},
 };
 
-/// One refusal, or the count of several that are alike.
+/// One refusal, or the count of several similar ones.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) log: OrgId,
     pub(super) origin: AuditOrigin,
     pub(super) action: Action,
     pub(super) resource_id: Option<String>,
-    /// Whose password it should have been, as they typed or as an id.
+    /// The account of a wrong password, as it was typed or as an id.
     name: Option<String>,
     facts: Facts,
 }
@@ -35,52 +35,53 @@ struct Facts {
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<&'static str>,
-    /// That was missing.
+    /// The missing permission.
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<&'static str>,
-    /// That the stranger asked for. For operators: the stranger must not see it.
+    /// The organization that the client requested. Only superusers see it, never the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<OrgId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated: Option<u64>,
 }
 
-/// What refusals have in common that are alike. Not whether there is such an account or organization: or what is written,
-/// and so how long an answer takes, would tell.
+/// What similar refusals have in common. It does not depend on whether an account or organization exists; otherwise the
+/// events, and so the response times, would reveal that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct RefusalKey {
     log: OrgId,
-    person: Option<UserId>,
-    /// Of nobody who is known.
-    address: Option<IpAddr>,
+    user: Option<UserId>,
+    /// Network of the client, if the user is unknown.
+    client_network: Option<IpAddr>,
     operation: Option<&'static str>,
     name: Option<String>,
     code: Option<&'static str>,
 }
 
 impl Refusal {
-    /// What a log tells of the answer `error`, if one does: that a password was wrong, at a log-in or later; what is
-    /// forbidden; and that a stranger was told of no organization, which it never hears of.
-    pub(super) fn of(findings: TrailState, operation: &'static str, error: &Error) -> Option<Self> {
-        let TrailState { origin, place, claim } = findings;
+    /// The refusal to record for the response `error`, if any. It is a wrong password at login or later, a missing
+    /// permission, or a request to an organization that the user is not a member of. The organization never sees the
+    /// last kind.
+    pub(super) fn of(state: TrailState, operation: &'static str, error: &Error) -> Option<Self> {
+        let TrailState { origin, relation, claim } = state;
         let code = error.code();
         let facts = Facts { code: Some(code.as_str()), ..Facts::default() };
         if let (
             ErrorCode::InvalidCredentials | ErrorCode::InactiveUser | ErrorCode::PasswordMismatch,
-            Some(Claim { name, account }),
+            Some(LoginClaim { name, account }),
         ) = (code, claim)
         {
-            // Of a log-in the code says enough.
+            // For a login, the code is enough.
             let operation = (code == ErrorCode::PasswordMismatch).then_some(operation);
             let facts = Facts { operation, ..facts };
             let (log, action, resource_id) =
                 (OrgId::PLATFORM, Action::SessionRefused, account.map(|user| user.to_string()));
             return Some(Self { log, origin, action, resource_id, name: Some(name), facts });
         }
-        let (log, organization) = match (code.kind(), place) {
-            (ErrorKind::Forbidden, Place::Inside(org)) => (org, None),
-            (ErrorKind::Forbidden, Place::Nowhere | Place::Before(_)) => (OrgId::PLATFORM, None),
-            (ErrorKind::NotFound, Place::Before(org)) => (OrgId::PLATFORM, org),
+        let (log, organization) = match (code.kind(), relation) {
+            (ErrorKind::Forbidden, OrgRelation::Member(org)) => (org, None),
+            (ErrorKind::Forbidden, OrgRelation::None | OrgRelation::NotMember(_)) => (OrgId::PLATFORM, None),
+            (ErrorKind::NotFound, OrgRelation::NotMember(org)) => (OrgId::PLATFORM, org),
             _ => return None,
         };
         let permission = match error {
@@ -92,7 +93,7 @@ impl Refusal {
         Some(Self { log, origin, action, resource_id, name: None, facts })
     }
 
-    /// Of those that are too many to be told apart.
+    /// The refusals with too many different keys, counted together.
     pub(super) fn unknown() -> Self {
         Self {
             log: OrgId::PLATFORM,
@@ -104,17 +105,17 @@ impl Refusal {
         }
     }
 
-    pub(super) fn key(&self) -> Key {
+    pub(super) fn key(&self) -> RefusalKey {
         let (origin, facts) = (&self.origin, &self.facts);
-        let person = origin.actor.user();
-        let address = origin.inquiry.ip.as_deref().filter(|_| person.is_none());
-        let address = address.and_then(|ip| ip.parse().ok()).map(network);
+        let user = origin.actor.user();
+        let client_network = origin.inquiry.ip.as_deref().filter(|_| user.is_none());
+        let client_network = client_network.and_then(|ip| ip.parse().ok()).map(network);
         let (operation, name) = (facts.operation, self.name.clone());
-        Key { log: self.log, person, address, operation, name, code: facts.code }
+        RefusalKey { log: self.log, user, client_network, operation, name, code: facts.code }
     }
 
-    /// Without what others that are alike need not share.
-    pub(super) fn alike(&self) -> Self {
+    /// The refusal without the facts that similar ones need not share.
+    pub(super) fn similar(&self) -> Self {
         let AuditOrigin { actor, label, inquiry, .. } = &self.origin;
         let ip = inquiry.ip.clone().filter(|_| actor.user().is_none());
         let inquiry = RequestInfo { ip, ..RequestInfo::NONE };
@@ -123,7 +124,7 @@ impl Refusal {
         Self { origin, facts, name: None, resource_id: self.resource_id.clone(), ..*self }
     }
 
-    /// That many that are alike.
+    /// A count of similar refusals.
     pub(super) fn repeated(self, count: u64) -> Self {
         Self { facts: Facts { repeated: Some(count), ..self.facts }, ..self }
     }
@@ -150,76 +151,81 @@ mod tests {
         permissions::{Actor, Permission},
     };
 
-    fn findings(ip: &str, place: Place) -> TrailState {
+    fn state(ip: &str, relation: OrgRelation) -> TrailState {
         let inquiry = RequestInfo { ip: Some(ip.to_owned()), ..RequestInfo::NONE };
-        TrailState { origin: AuditOrigin::anonymous(inquiry), place, claim: None }
+        TrailState { origin: AuditOrigin::anonymous(inquiry), relation, claim: None }
     }
 
     fn log_in(name: &str, account: Option<UserId>, ip: &str, code: ErrorCode) -> Option<Refusal> {
-        let claim = Some(Claim { name: name.to_owned(), account });
-        Refusal::of(TrailState { claim, ..findings(ip, Place::Nowhere) }, "logIn", &code.refuse())
+        let claim = Some(LoginClaim { name: name.to_owned(), account });
+        Refusal::of(TrailState { claim, ..state(ip, OrgRelation::None) }, "logIn", &code.refuse())
     }
 
     #[test]
-    fn what_there_is_decides_nothing_about_what_is_alike() {
+    fn the_key_does_not_depend_on_what_exists() {
         let (acme, ada) = (OrgId(Uuid::max()), UserId(Uuid::max()));
-        let stranger = |place| Refusal::of(findings("::1", place), "x", &Error::NotFound("organization"));
-        let [there, nowhere] = [Some(acme), None].map(|org| stranger(Place::Before(org)).unwrap());
-        assert_eq!((there.key(), there.facts.organization), (nowhere.key(), Some(acme)));
-        assert!(stranger(Place::Inside(acme)).is_none() && stranger(Place::Nowhere).is_none());
+        let request_by_stranger =
+            |relation| Refusal::of(state("::1", relation), "x", &Error::NotFound("organization"));
+        let [existing, missing_org] =
+            [Some(acme), None].map(|org| request_by_stranger(OrgRelation::NotMember(org)).unwrap());
+        assert_eq!((existing.key(), existing.facts.organization), (missing_org.key(), Some(acme)));
+        assert!(
+            request_by_stranger(OrgRelation::Member(acme)).is_none()
+                && request_by_stranger(OrgRelation::None).is_none()
+        );
         let known = log_in("ada", Some(ada), "::1", ErrorCode::InvalidCredentials).unwrap();
         let unknown = log_in("ada", None, "::1", ErrorCode::InvalidCredentials).unwrap();
         assert_eq!(known.key(), unknown.key());
-        assert_eq!(known.alike().resource_id, Some(ada.to_string()));
+        assert_eq!(known.similar().resource_id, Some(ada.to_string()));
         assert_ne!(known.key(), log_in("bob", None, "::1", ErrorCode::InvalidCredentials).unwrap().key());
         assert!(log_in("ada", None, "::1", ErrorCode::Unavailable).is_none());
     }
 
     #[test]
-    fn a_wrong_password_of_who_is_signed_in_is_told_of_their_account() {
+    fn a_wrong_password_of_a_logged_in_user_is_recorded_for_their_account() {
         let ada = UserId(Uuid::max());
-        let mut findings = findings("::1", Place::Nowhere);
-        findings.origin.actor = Actor::User(ada);
+        let mut state = state("::1", OrgRelation::None);
+        state.origin.actor = Actor::User(ada);
         let mismatch = |claim| {
-            let findings = TrailState { claim, ..findings.clone() };
-            Refusal::of(findings, "changeMyPassword", &ErrorCode::PasswordMismatch.refuse())
+            let state = TrailState { claim, ..state.clone() };
+            Refusal::of(state, "changeMyPassword", &ErrorCode::PasswordMismatch.refuse())
         };
-        let refusal = mismatch(Some(Claim { name: ada.to_string(), account: Some(ada) })).unwrap();
+        let refusal = mismatch(Some(LoginClaim { name: ada.to_string(), account: Some(ada) })).unwrap();
         assert_eq!(
             (refusal.action, refusal.resource_id.as_deref()),
             (Action::SessionRefused, Some(&*ada.to_string()))
         );
         let facts = json!({ "code": "PASSWORD_MISMATCH", "operation": "changeMyPassword" });
         assert_eq!(json!(refusal.facts), facts);
-        assert!(mismatch(None).is_none(), "nothing was verified");
+        assert!(mismatch(None).is_none(), "no password was verified");
     }
 
     #[test]
-    fn neighbours_are_alike_until_they_say_who_they_are() {
+    fn unknown_clients_of_one_network_have_the_same_key() {
         let key = |ip: &str| log_in("ada", None, ip, ErrorCode::InactiveUser).unwrap().key();
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
-        let person = |ip| {
-            let mut findings = findings(ip, Place::Nowhere);
-            findings.origin.actor = Actor::User(UserId(Uuid::max()));
-            Refusal::of(findings, "x", &ErrorCode::CsrfFailed.refuse()).unwrap()
+        let user = |ip| {
+            let mut state = state(ip, OrgRelation::None);
+            state.origin.actor = Actor::User(UserId(Uuid::max()));
+            Refusal::of(state, "x", &ErrorCode::CsrfFailed.refuse()).unwrap()
         };
-        assert_eq!(person("192.0.2.1").key(), person("192.0.2.2").key());
-        assert_eq!(person("192.0.2.1").alike().origin.inquiry.ip, None, "it was not one address");
+        assert_eq!(user("192.0.2.1").key(), user("192.0.2.2").key());
+        assert_eq!(user("192.0.2.1").similar().origin.inquiry.ip, None, "there may be several IP addresses");
     }
 
     #[test]
-    fn what_others_need_not_share_is_not_counted_as_theirs() {
+    fn counted_refusals_contain_only_shared_facts() {
         let permission = Permission::ProjectsCreate;
         let missing = MissingPermission { permission, roles_held: Vec::new(), roles_that_grant: Vec::new() };
-        let inside = findings("::1", Place::Inside(OrgId(Uuid::max())));
+        let inside = state("::1", OrgRelation::Member(OrgId(Uuid::max())));
         let refusal = Refusal::of(inside, "createProject", &Error::Forbidden(Box::new(missing))).unwrap();
         let facts =
             json!({ "code": "FORBIDDEN", "operation": "createProject", "permission": "projects:create" });
         assert_eq!(json!(refusal.facts), facts);
         let counted = json!({ "code": "FORBIDDEN", "operation": "createProject", "repeated": 3 });
-        assert_eq!(json!(refusal.alike().repeated(3).facts), counted);
+        assert_eq!(json!(refusal.similar().repeated(3).facts), counted);
         assert_eq!(json!(Refusal::unknown().repeated(9).facts), json!({ "repeated": 9 }));
     }
 }

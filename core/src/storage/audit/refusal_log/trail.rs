@@ -1,4 +1,4 @@
-//! What a request leaves behind for whoever writes down that it was refused.
+//! What is known about a request, for the record of its refusal.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,76 +7,77 @@ use crate::base::{
     permissions::{Actor, AuditOrigin, RequestInfo},
 };
 
-/// What is found out about a request while it is answered; whoever finds something out notes it. Its clones are one.
+/// Collects what becomes known about a request while it is handled. All clones share one state.
 #[derive(Clone, Debug)]
 pub struct RequestTrail(Arc<Mutex<TrailState>>);
 
 #[derive(Clone, Debug)]
 pub(super) struct TrailState {
     pub(super) origin: AuditOrigin,
-    pub(super) place: Place,
-    pub(super) claim: Option<Claim>,
+    pub(super) relation: OrgRelation,
+    pub(super) claim: Option<LoginClaim>,
 }
 
-/// Where a caller turned out to stand.
+/// The relation of a user to the requested organization.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
-    /// In no organization that he asked for.
-    Nowhere,
-    /// In this organization, as an active member.
-    Inside(OrgId),
-    /// Before this organization, to which he does not belong; `None`: there is no such.
-    Before(Option<OrgId>),
+pub(crate) enum OrgRelation {
+    /// No organization was requested, or the user accesses it as a superuser.
+    None,
+    /// The user is an active member of this organization.
+    Member(OrgId),
+    /// The user is not a member of this organization; `None` if it does not exist.
+    NotMember(Option<OrgId>),
 }
 
-/// Who somebody said that he is.
+/// The account that a client tries to log in to.
 #[derive(Clone, Debug)]
-pub(super) struct Claim {
-    /// What he typed, in one spelling. It is compared and never written: people type their password there.
+pub(super) struct LoginClaim {
+    /// The typed name, normalized. It is compared and never recorded, because users sometimes type their password
+    /// there.
     pub(super) name: String,
-    /// The account of that name, where there is one.
+    /// The account with that name; `None` if there is none.
     pub(super) account: Option<UserId>,
 }
 
 impl RequestTrail {
-    /// Of a request of which nothing else is known yet.
+    /// The trail of a request of which only this is known.
     pub fn new(inquiry: RequestInfo) -> Self {
-        let (origin, place) = (AuditOrigin::anonymous(inquiry), Place::Nowhere);
-        Self(Arc::new(Mutex::new(TrailState { origin, place, claim: None })))
+        let (origin, relation) = (AuditOrigin::anonymous(inquiry), OrgRelation::None);
+        Self(Arc::new(Mutex::new(TrailState { origin, relation, claim: None })))
     }
 
-    /// It is this one's, by that log-in.
-    pub fn by(&self, actor: Actor, session: Option<SessionId>) {
-        let origin = &mut self.open().origin;
+    /// Sets the actor and the session.
+    pub fn set_actor(&self, actor: Actor, session: Option<SessionId>) {
+        let origin = &mut self.lock().origin;
         (origin.actor, origin.session) = (actor, session);
     }
 
-    /// He is called so: it is his address.
-    pub fn called(&self, label: &str) {
-        self.open().origin.label = Some(label.to_owned());
+    /// Sets the e-mail address of the actor.
+    pub fn set_label(&self, label: &str) {
+        self.lock().origin.label = Some(label.to_owned());
     }
 
-    /// He stands there.
-    pub(crate) fn stands(&self, actor: Actor, place: Place) {
-        let mut findings = self.open();
-        (findings.origin.actor, findings.place) = (actor, place);
+    /// Sets the actor and their relation to the requested organization.
+    pub(crate) fn set_org_relation(&self, actor: Actor, relation: OrgRelation) {
+        let mut state = self.lock();
+        (state.origin.actor, state.relation) = (actor, relation);
     }
 
-    /// They say that they are called so, and are to prove it; it is the name of that account.
-    pub(crate) fn claims(&self, name: String, account: Option<UserId>) {
-        self.open().claim = Some(Claim { name, account });
+    /// Sets the account whose password is about to be verified.
+    pub(crate) fn set_login_claim(&self, name: String, account: Option<UserId>) {
+        self.lock().claim = Some(LoginClaim { name, account });
     }
 
-    pub(super) fn findings(&self) -> TrailState {
-        self.open().clone()
+    pub(super) fn state(&self) -> TrailState {
+        self.lock().clone()
     }
 
-    fn open(&self) -> MutexGuard<'_, TrailState> {
+    fn lock(&self) -> MutexGuard<'_, TrailState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Of nobody's request: the program's own.
+/// The trail of the program itself, without a request.
 impl Default for RequestTrail {
     fn default() -> Self {
         Self::new(RequestInfo::NONE)

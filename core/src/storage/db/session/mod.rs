@@ -1,10 +1,11 @@
 //! One pooled connection, held for one transaction.
 //!
-//! A client that disconnects drops the future that serves it, at any of its awaits: while BEGIN, a statement or COMMIT is on
-//! its way. sqlx rolls back only what it knows to have begun, and its pool takes a connection back as soon as that answers.
-//! So a session notes how far its last statement came. Dropped between two statements, it sends ROLLBACK together with the
-//! ping that the pool sends anyway; dropped during one, or after a failure, it first waits until the database has confirmed
-//! that no transaction is open. A connection that does not confirm it in time is closed.
+//! When a client disconnects, the future of its request is dropped at any of its awaits, also while BEGIN, a statement
+//! or COMMIT is being sent. sqlx only rolls back a transaction that it knows to have begun, and its pool takes a
+//! connection back as soon as it answers a ping. A session therefore tracks the state of its last statement. If it is
+//! dropped between two statements, it sends ROLLBACK together with the ping that the pool sends anyway. If it is
+//! dropped during a statement, or after an error, it first waits until the database confirms that no transaction is
+//! open. A connection that does not confirm it in time is closed.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -13,66 +14,66 @@ use sqlx::{Pool, pool::PoolConnection};
 
 use super::{driver::Driver, health::Health};
 
-/// How long the database has to finish what was interrupted, beyond the longest that one statement may take.
+/// How long the database may take to finish an interrupted statement, in addition to its timeout.
 const SETTLE: Duration = Duration::from_secs(4);
 
-/// What is known of the transaction on a connection.
+/// The known state of the transaction on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// None is open.
+    /// No transaction is open.
     Idle,
-    /// One is open, and the answer to its last statement was read in full.
+    /// A transaction is open, and the answer to its last statement was read completely.
     Open,
-    /// A statement is on its way or has failed: only the database knows.
+    /// A statement is being sent or has failed, so only the database knows the state.
     Unknown,
-    /// The database has ended it by itself. Nothing more may run: it would run outside of any transaction.
+    /// The database ended the transaction. No further statement may run, because it would run outside of a transaction.
     Ended,
-    /// The connection is of no use any more.
+    /// The connection cannot be used any more.
     Broken,
 }
 
-/// How long an answer of the database is waited for.
+/// How long answers of the database are awaited.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// To BEGIN.
+pub(super) struct Timeouts {
+    /// For BEGIN.
     pub(super) begin: Duration,
-    /// To every other statement.
+    /// For every other statement.
     pub(super) statement: Duration,
 }
 
-/// A connection inside a transaction; rolled back when it is dropped, and given back to its pool.
+/// A connection inside a transaction. When it is dropped, it is rolled back and returned to its pool.
 pub(super) struct Session<D: Driver> {
     /// `None` only while this is being dropped.
     connection: Option<PoolConnection<D>>,
     state: State,
-    /// `None`: as long as it takes.
-    patience: Option<Patience>,
+    /// `None` for no timeouts.
+    timeouts: Option<Timeouts>,
     health: Arc<Health>,
     writes: bool,
 }
 
 impl<D: Driver> Session<D> {
-    /// Takes a connection and sends `message`, which begins a transaction. What fails before anything was written, because
-    /// the connection was dead already, is tried once more on a connection that is known to live.
+    /// Takes a connection and sends `message`, which begins a transaction. If it fails before anything was written,
+    /// because the connection was dead, it is tried once more on a connection that is alive.
     ///
     /// # Errors
-    /// `PoolTimedOut` when no connection is free in time; `Io` when BEGIN is not answered in time.
+    /// `PoolTimedOut` if no connection is free in time; `Io` if BEGIN is not answered in time.
     pub(super) async fn begin(
         pool: &Pool<D>,
         health: &Arc<Health>,
-        patience: Option<Patience>,
+        timeouts: Option<Timeouts>,
         message: &str,
         writes: bool,
     ) -> sqlx::Result<Self> {
         let attempt = async || {
             let connection = Some(pool.acquire().await?);
             let health = Arc::clone(health);
-            let mut session = Self { connection, state: State::Idle, patience, health, writes };
-            let begun = within(patience.map(|patience| patience.begin), async {
-                D::execute(session.enter()?, message).await
+            let mut session = Self { connection, state: State::Idle, timeouts, health, writes };
+            let begun = within(timeouts.map(|timeouts| timeouts.begin), async {
+                D::execute(session.start_statement()?, message).await
             })
             .await;
-            session.left(begun)?;
+            session.end_statement(begun)?;
             Ok(session)
         };
         match attempt().await {
@@ -81,11 +82,11 @@ impl<D: Driver> Session<D> {
         }
     }
 
-    /// The connection, for one statement, whose outcome has to be told to [`Session::left`].
+    /// The connection, for one statement, whose outcome must be passed to [`Session::end_statement`].
     ///
     /// # Errors
-    /// `Io` when the transaction has ended already.
-    pub(super) fn enter(&mut self) -> sqlx::Result<&mut D::Connection> {
+    /// `Io` if the transaction has already ended.
+    pub(super) fn start_statement(&mut self) -> sqlx::Result<&mut D::Connection> {
         match (&mut self.connection, self.state) {
             (Some(connection), State::Idle | State::Open | State::Unknown) => {
                 self.state = State::Unknown;
@@ -95,39 +96,39 @@ impl<D: Driver> Session<D> {
         }
     }
 
-    /// Notes how a statement ended.
-    pub(super) fn left<T>(&mut self, outcome: sqlx::Result<T>) -> sqlx::Result<T> {
+    /// Records the outcome of a statement.
+    pub(super) fn end_statement<T>(&mut self, outcome: sqlx::Result<T>) -> sqlx::Result<T> {
         match &outcome {
             Ok(_) => self.state = State::Open,
             Err(error) => {
                 if !matches!(self.state, State::Ended | State::Broken) {
                     self.state = D::state_after(error);
                 }
-                self.health.failed(error, self.state, self.writes);
+                self.health.record_error(error, self.state, self.writes);
             }
         }
         outcome
     }
 
-    /// Longest that a statement may take.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.patience.map(|patience| patience.statement)
+    /// Timeout of a statement.
+    pub(super) fn statement_timeout(&self) -> Option<Duration> {
+        self.timeouts.map(|timeouts| timeouts.statement)
     }
 
-    /// Commits; `stored` says whether anything was written.
+    /// Commits. `has_writes`: was anything written?
     ///
     /// # Errors
-    /// Whatever the database refuses; `Protocol` when a statement has failed and the database would take COMMIT for ROLLBACK.
-    pub(super) async fn commit(mut self, stored: bool) -> sqlx::Result<()> {
+    /// Database errors; `Protocol` if a statement has failed and the database would treat COMMIT as ROLLBACK.
+    pub(super) async fn commit(mut self, has_writes: bool) -> sqlx::Result<()> {
         if D::FAILURE_ABORTS && self.state == State::Unknown {
             return Err(sqlx::Error::Protocol("COMMIT after a statement that has failed".to_owned()));
         }
-        let patience = self.patience();
-        let committed = within(patience, async { D::execute(self.enter()?, "COMMIT").await }).await;
-        self.left(committed)?;
+        let timeout = self.statement_timeout();
+        let committed = within(timeout, async { D::execute(self.start_statement()?, "COMMIT").await }).await;
+        self.end_statement(committed)?;
         self.state = State::Idle;
-        if stored {
-            self.health.stored();
+        if has_writes {
+            self.health.record_commit();
         }
         Ok(())
     }
@@ -136,54 +137,54 @@ impl<D: Driver> Session<D> {
 impl<D: Driver> Drop for Session<D> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            let settle = self.patience.map(|patience| patience.statement + SETTLE);
+            let settle = self.timeouts.map(|timeouts| timeouts.statement + SETTLE);
             #[expect(
                 clippy::disallowed_methods,
                 reason = "closing the pool waits for every connection, and so for this task"
             )]
-            tokio::spawn(give_back(connection, self.state, settle));
+            tokio::spawn(release(connection, self.state, settle));
         }
     }
 }
 
-/// Gives a connection back to its pool without a transaction, or closes it.
-async fn give_back<D: Driver>(mut connection: PoolConnection<D>, state: State, settle: Option<Duration>) {
-    let back = async {
+/// Returns a connection without a transaction to its pool, or closes it.
+async fn release<D: Driver>(mut connection: PoolConnection<D>, state: State, settle: Option<Duration>) {
+    let returned = async {
         let is_idle = match state {
             State::Idle => true,
             State::Open => {
-                // Sent and not waited for: the pool's ping, which follows, reads this answer too.
+                // Not awaited, because the pool's ping, which follows, also reads this answer.
                 drop(D::execute(&mut connection, "ROLLBACK").now_or_never());
                 true
             }
             State::Unknown | State::Ended => {
-                // Should it take too long, it is closed as well.
+                // If it takes too long, the connection is closed, too.
                 connection.close_on_drop();
                 let rolled_back = D::execute(&mut connection, "ROLLBACK").await;
-                rolled_back.as_ref().err().is_none_or(D::is_outside)
+                rolled_back.as_ref().err().is_none_or(D::means_no_transaction)
             }
             State::Broken => false,
         };
         match is_idle {
             true => connection.return_to_pool().await,
-            // Nobody minds how a connection ends that is of no use.
+            // How an unusable connection ends does not matter.
             false => drop(connection.close().await),
         }
         Ok(())
     };
-    if within(settle, back).await.is_err() {
+    if within(settle, returned).await.is_err() {
         tracing::warn!("closed a database connection that did not respond");
     }
 }
 
-/// What `work` gives, or `Io` when it takes longer than `patience`.
+/// The result of `work`, or `Io` if it takes longer than `timeout`.
 pub(super) async fn within<T>(
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
     work: impl Future<Output = sqlx::Result<T>>,
 ) -> sqlx::Result<T> {
-    match patience {
+    match timeout {
         None => work.await,
-        Some(patience) => match tokio::time::timeout(patience, work).await {
+        Some(timeout) => match tokio::time::timeout(timeout, work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
         },
