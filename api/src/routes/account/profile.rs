@@ -81,7 +81,7 @@ impl ProfileApi {
         expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProfileUpdate>,
     ) -> Result<WithEtag<User>, WithConflict> {
-        let changes = ProfileChanges::try_from(patch.body()?)?;
+        let changes = patch.changes::<ProfileChanges>()?;
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
         let expected = IfMatch::expected(expected.0);
         let user = accounts::change_profile(&tx, me.0.user.id, changes, &expected).await?;

@@ -29,7 +29,7 @@ use super::super::{
 };
 use crate::{
     auth::extractors::SuperuserOnly,
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, missing_first},
     http::{
         Accepted, CreatedResponse, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
         ListRequest, Name, PageResponse, Slug, SlugPart, WithEtag, sort_keys,
@@ -185,14 +185,8 @@ impl AdminOrganizationsApi {
         patch: MergePatch<OrganizationPatch>,
     ) -> Result<WithEtag<AdminOrganization>, Ended> {
         let id = OrgId(organization.0.0);
-        let changes = match patch.body().and_then(|patch| Ok(OrganizationChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            // Report a missing organization before an invalid body.
-            Err(refused) => {
-                organizations::find(&self.0.db, id).await?;
-                return Err(refused.into());
-            }
-        };
+        let lookup = async { organizations::find(&self.0.db, id).await.map(drop) };
+        let changes = missing_first(patch.changes::<OrganizationChanges>(), lookup).await?;
         let tx = self.begin(&me).await?;
         let expected = IfMatch::expected(expected.0);
         let organization = organization_lifecycle::change(&tx, id, changes, &expected).await?;

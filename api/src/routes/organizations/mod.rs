@@ -166,7 +166,7 @@ impl OrganizationsApi {
         expected: Header<Option<IfMatch>>,
         patch: MergePatch<OrganizationPatch>,
     ) -> Result<WithEtag<Organization>> {
-        let changes = OrganizationChanges::try_from(patch.body()?)?;
+        let changes = patch.changes::<OrganizationChanges>()?;
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
         let organization = organizations::update(&tx, changes, &expected).await?;
