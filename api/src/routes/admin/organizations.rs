@@ -118,9 +118,8 @@ impl AdminOrganizationsApi {
             part,
             is_deleted: deleted.0.unwrap_or_default(),
         };
-        let sort = sort.0.unwrap_or(OrganizationSort::descending(OrganizationKey::CreatedAt)).into();
-        let list = format!("listOrganizations {sort:?} {filter:?}");
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(OrganizationSort::descending(OrganizationKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, &filter, (limit.0, sort, cursor.0))?;
         let page = organizations::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, AdminOrganization::from))
     }

@@ -69,9 +69,9 @@ impl MembersApi {
         fields.into_result()?;
         let role = role.0.map(|role| RoleRef::parse(&role.0));
         let filter = MemberFilter { role, status: status.0.map(Status::from), term };
-        let sort = sort.0.unwrap_or(MemberSort::ascending(MemberKey::JoinedAt)).into();
-        let list = format!("listMembers {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(MemberSort::ascending(MemberKey::JoinedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = members::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Member::from))

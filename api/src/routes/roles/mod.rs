@@ -59,9 +59,8 @@ impl RolesApi {
         /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<RoleSort>>,
     ) -> Result<PageResponse<Role>> {
-        let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt)).into();
-        let list = format!("listRoles {} {sort:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, org.0.org(), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = roles::list(&tx, paging.listing.clone()).await?;
         Ok(paging.reply(page, Role::from))

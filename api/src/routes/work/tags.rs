@@ -94,9 +94,9 @@ impl TagsApi {
         let mut fields = FieldErrors::default();
         let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.into_result()?;
-        let sort = sort.0.unwrap_or(TagSort::ascending(TagKey::Name)).into();
-        let list = format!("listTags {} {sort:?} {term:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(TagSort::ascending(TagKey::Name));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &term), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = tags::list(&tx, term, paging.listing.clone()).await?;
         Ok(paging.reply(page, Tag::from))

@@ -61,9 +61,9 @@ impl ProjectsApi {
         archived: Query<Option<bool>>,
     ) -> Result<PageResponse<Project>> {
         let filter = filter(code.0, archived.0)?;
-        let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt)).into();
-        let list = format!("listProjects {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = projects::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Project::from))

@@ -77,9 +77,9 @@ impl TasksApi {
             due_after: due_after.0,
             due_before: due_before.0,
         };
-        let sort = sort.0.unwrap_or(TaskSort::ascending(TaskKey::CreatedAt)).into();
-        let list = format!("listTasks {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(TaskSort::ascending(TaskKey::CreatedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = tasks::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Task::from))

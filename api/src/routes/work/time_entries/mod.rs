@@ -91,9 +91,9 @@ impl TimeEntriesApi {
             billable: billable.0,
             running: running.0,
         };
-        let sort = sort.0.unwrap_or(TimeEntrySort::descending(TimeEntryKey::StartedAt)).into();
-        let list = format!("listTimeEntries {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(TimeEntrySort::descending(TimeEntryKey::StartedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = time_entries::list(&tx, &filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, TimeEntry::from))
