@@ -28,7 +28,7 @@ use poem_openapi::{
 use sha2::{Digest, Sha256};
 
 pub use csv::CsvBody;
-pub use nullable::Nullable;
+pub use nullable::{Nullable, parse_change};
 
 use crate::{operations, problem::Problem, schema::read};
 
