@@ -15,7 +15,7 @@ mod csv;
 mod nullable;
 
 use bytes::Bytes;
-use insula_core::base::error::ErrorCode;
+use insula_core::base::error::{Error, ErrorCode};
 use poem::{
     Request, RequestBody,
     http::{HeaderValue, header},
@@ -28,7 +28,7 @@ use poem_openapi::{
 use sha2::{Digest, Sha256};
 
 pub use csv::CsvBody;
-pub use nullable::Nullable;
+pub use nullable::{Nullable, parse_change};
 
 use crate::{operations, problem::Problem, schema::read};
 
@@ -143,6 +143,29 @@ impl<T: ParseFromJSON + 'static> MergePatch<T> {
     pub fn body(self) -> Result<T, Problem> {
         Ok(self.0?)
     }
+
+    /// The changes that the body asks for.
+    ///
+    /// # Errors
+    /// As for [`MergePatch::body`].
+    pub fn changes<C: TryFrom<T, Error = Error>>(self) -> Result<C, Problem> {
+        Ok(C::try_from(self.body()?)?)
+    }
+}
+
+/// Returns `body`. If the body has an error, `lookup` decides whether the caller can see the object to change, and
+/// its error comes first. A valid body costs no query, because `lookup` does not run.
+///
+/// # Errors
+/// The error of `lookup`, or else that of the body.
+pub async fn missing_first<T>(
+    body: Result<T, Problem>,
+    lookup: impl Future<Output = Result<(), Error>>,
+) -> Result<T, Problem> {
+    if body.is_err() {
+        lookup.await?;
+    }
+    body
 }
 
 macro_rules! bodies { ($($name:ident: $accepted:expr, $required:literal);+) => {$(

@@ -1,16 +1,32 @@
-//! Required fields that can be null. An absent field is not the same as null where null has an effect.
+//! Fields that can be null. An absent field is not the same as null where null has an effect.
 
 use std::borrow::Cow;
 
+use insula_core::base::{error::FieldErrors, text::InvalidText};
 use poem_openapi::{
     registry::{MetaSchemaRef, Registry},
-    types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+    types::{MaybeUndefined, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
 };
 use serde_json::Value;
 
 /// A required value that can be null. A field of this type needs `#[oai(nullable)]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nullable<T>(pub Option<T>);
+
+/// Parses a field of a merge patch that null clears. `None`: unchanged; `Some(None)`: cleared. An error is added to
+/// `fields`.
+pub fn parse_change<T, U>(
+    fields: &mut FieldErrors,
+    field: &str,
+    value: MaybeUndefined<T>,
+    parse: impl FnOnce(T) -> Result<U, InvalidText>,
+) -> Option<Option<U>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => fields.parse(field, parse(value)).map(Some),
+    }
+}
 
 impl<T: Type> Type for Nullable<T> {
     const IS_REQUIRED: bool = true;

@@ -1,5 +1,7 @@
 //! Pages of lists: the parameters and the response.
 
+use std::{fmt::Debug, sync::Arc};
+
 use insula_core::base::{
     error::Error,
     pagination::{self, CursorCodec, Sort},
@@ -16,7 +18,7 @@ use poem_openapi::{
 use serde::Serialize;
 
 use super::{Cursor, JsonResponse};
-use crate::schema::scalar;
+use crate::{operations::Operation, schema::scalar};
 
 /// Maximum number of items per page: 1..=100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +50,21 @@ pub struct ListRequest<'a, K> {
     pub listing: pagination::PageRequest<K>,
 }
 
-impl<'a, K: Copy> ListRequest<'a, K> {
-    /// `list` is everything that identifies the list: operation, organization, sort order and filters. A
-    /// cursor of one list is not valid for another.
+impl<'a, K: Copy + Debug> ListRequest<'a, K> {
+    /// `scope` is what the operation lists: the organization or the user, and the filters. A cursor is valid only
+    /// for the same operation, scope and sort order.
     ///
     /// # Errors
     /// `INVALID_CURSOR`.
     pub fn new(
         cursors: &'a CursorCodec,
         request: &'a Request,
-        list: String,
-        (limit, sort, cursor): (Option<Limit>, Sort<K>, Option<Cursor>),
+        scope: impl Debug,
+        (limit, sort, cursor): (Option<Limit>, impl Into<Sort<K>>, Option<Cursor>),
     ) -> Result<Self, Error> {
+        let operation = request.data::<Arc<Operation>>().ok_or(Error::Broken("a list has no operation"))?;
+        let sort = sort.into();
+        let list = format!("{} {scope:?} {sort:?}", operation.id);
         let limit = limit.map_or(Limit::DEFAULT, |Limit(limit)| limit);
         let after = cursor.map(|Cursor(cursor)| cursors.decode(&list, &cursor)).transpose()?;
         Ok(Self { cursors, request, list, listing: pagination::PageRequest { limit, sort, after } })

@@ -7,7 +7,6 @@ use poem::{Response, handler, web::Data};
 use super::page_without_scripts;
 use crate::{
     VERSION,
-    browser::csp::Policy,
     pages::{dev_inbox, docs},
     problem,
     state::State,
@@ -39,8 +38,5 @@ pub(super) fn page(state: Data<&Arc<State>>) -> Response {
          the application that your organization uses.</p>\n\
          <h2>For developers</h2>\n<ul>\n{links}</ul>\n<p class=\"hint\">Version {VERSION}</p>\n"
     );
-    Response::builder()
-        .content_type("text/html; charset=utf-8")
-        .extension(Policy::Page)
-        .body(page_without_scripts("Welcome", "", &parts))
+    page_without_scripts("Welcome", "", &parts)
 }

@@ -18,15 +18,16 @@ const SHARED: &str = include_str!("page.js");
 const SCRIPT: &str = include_str!("links.js");
 const ACCEPT_SCRIPT: &str = include_str!("accept.js");
 const STYLE: &str = include_str!("links.css");
+const HTML_TYPE: &str = "text/html; charset=utf-8";
 
 /// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
 /// does not receive.
 pub fn add_routes(outside: Route) -> Route {
     problems::add_routes(outside)
         .at("/", get(home::page))
-        .at("/verify", get(file(HTML, "text/html; charset=utf-8")))
-        .at("/reset", get(file(HTML, "text/html; charset=utf-8")))
-        .at("/accept", get(file(ACCEPT, "text/html; charset=utf-8")))
+        .at("/verify", get(file(HTML, HTML_TYPE)))
+        .at("/reset", get(file(HTML, HTML_TYPE)))
+        .at("/accept", get(file(ACCEPT, HTML_TYPE)))
         .at("/links/page.js", get(file(SHARED, "text/javascript; charset=utf-8")))
         .at("/links/accept.js", get(file(ACCEPT_SCRIPT, "text/javascript; charset=utf-8")))
         .at("/links/links.js", get(file(SCRIPT, "text/javascript; charset=utf-8")))
@@ -34,8 +35,8 @@ pub fn add_routes(outside: Route) -> Route {
 }
 
 /// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.
-fn page_without_scripts(title: &str, up: &str, parts: &str) -> String {
-    format!(
+fn page_without_scripts(title: &str, up: &str, parts: &str) -> Response {
+    let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Insula</title>\n\
@@ -43,7 +44,8 @@ fn page_without_scripts(title: &str, up: &str, parts: &str) -> String {
          <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">Insula</a></p>\n<h1>{title}</h1>\n{parts}\
          </main>\n</body>\n</html>\n",
         title = inline_markup(title)
-    )
+    );
+    Response::builder().content_type(HTML_TYPE).extension(Policy::Page).body(page)
 }
 
 /// Text as HTML; text between backticks becomes code.

@@ -5,10 +5,7 @@ use insula_core::base::error::ErrorCode;
 use poem::{Request, Response, Route, error::NotFoundError, get, handler};
 
 use super::{inline_markup, page_without_scripts};
-use crate::{
-    browser::csp::Policy,
-    problem::{PAGES, page_of, status},
-};
+use crate::problem::{PAGES, page_of, status};
 
 /// Adds the pages to `outside`.
 pub(super) fn add_routes(outside: Route) -> Route {
@@ -30,7 +27,7 @@ fn all() -> Response {
         );
     }
     parts += "</ul>\n";
-    html(page_without_scripts("Problems", "", &parts))
+    page_without_scripts("Problems", "", &parts)
 }
 
 #[handler]
@@ -45,9 +42,5 @@ fn one(request: &Request) -> poem::Result<Response> {
         inline_markup(code.sentence()),
         inline_markup(code.advice()),
     );
-    Ok(html(page_without_scripts(code.title(), "../", &parts)))
-}
-
-fn html(page: String) -> Response {
-    Response::builder().content_type("text/html; charset=utf-8").extension(Policy::Page).body(page)
+    Ok(page_without_scripts(code.title(), "../", &parts))
 }

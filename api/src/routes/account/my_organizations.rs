@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use insula_core::{base::pagination::Sort, tenancy::members};
+use insula_core::tenancy::members;
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi, param::Query};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::routes::{Tag, members::RoleSummary, organizations::Organization};
 use crate::{
     auth::extractors::SignedIn,
-    http::{Cursor, Limit, ListRequest, PageResponse},
+    http::{Cursor, Limit, ListRequest, ListSort, PageResponse},
     problem::Result,
     state::State,
 };
@@ -61,9 +61,9 @@ impl MyOrganizationsApi {
         /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
     ) -> Result<PageResponse<Membership>> {
-        let list = format!("listMyOrganizations {}", me.user.id);
-        let oldest_first = Sort { key: (), descending: false };
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
+        let oldest_first = ListSort::ascending(());
+        let paging =
+            ListRequest::new(&self.0.cursors, request, me.user.id, (limit.0, oldest_first, cursor.0))?;
         let page = members::list_mine(&self.0.db, me.user.id, paging.listing.clone()).await?;
         Ok(paging.reply(page, Membership::from))
     }

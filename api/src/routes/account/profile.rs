@@ -25,7 +25,7 @@ use super::me::{User, WeekStart};
 use crate::routes::{Tag, auth::sessions::LoginPassword};
 use crate::{
     auth::extractors::{RecentLogin, SignedIn, SignedInUnverified},
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, parse_change},
     http::{Accepted, EntityTag, IfMatch, Locale, Name, Password, TimeZone, Username, WithEtag},
     problem::{Result, WithConflict},
     state::State,
@@ -81,7 +81,7 @@ impl ProfileApi {
         expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProfileUpdate>,
     ) -> Result<WithEtag<User>, WithConflict> {
-        let changes = ProfileChanges::try_from(patch.body()?)?;
+        let changes = patch.changes::<ProfileChanges>()?;
         let tx = self.0.db.begin_global(me.0.caller.origin()).await?;
         let expected = IfMatch::expected(expected.0);
         let user = accounts::change_profile(&tx, me.0.user.id, changes, &expected).await?;
@@ -157,33 +157,19 @@ impl State {
     }
 }
 
-/// Parses one field of a merge patch. `None`: unchanged; `Some(None)`: cleared.
-fn change<T, U>(
-    fields: &mut FieldErrors,
-    field: &str,
-    value: MaybeUndefined<T>,
-    parse: impl FnOnce(T) -> Result<U, text::InvalidText>,
-) -> Option<Option<U>> {
-    match value {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => fields.parse(field, parse(value)).map(Some),
-    }
-}
-
 impl ProfileUpdate {
     /// Parses the changes; invalid fields are added to `fields`.
     pub(crate) fn read(self, fields: &mut FieldErrors) -> ProfileChanges {
         let name = |name: Name| text::Name::parse(&name.0);
         ProfileChanges {
-            first_name: change(fields, "first_name", self.first_name, name),
-            last_name: change(fields, "last_name", self.last_name, name),
-            username: change(fields, "username", self.username, |name| text::Username::parse(&name.0)),
+            first_name: parse_change(fields, "first_name", self.first_name, name),
+            last_name: parse_change(fields, "last_name", self.last_name, name),
+            username: parse_change(fields, "username", self.username, |name| text::Username::parse(&name.0)),
             locale: fields.parse_optional("locale", self.locale.map(|tag| text::Locale::parse(&tag.0))),
             timezone: fields
                 .parse_optional("timezone", self.timezone.map(|zone| text::TimeZone::parse(&zone.0))),
             week_start: self.week_start.map(Into::into),
-            default_organization: change(
+            default_organization: parse_change(
                 fields,
                 "default_organization_id",
                 self.default_organization_id,

@@ -127,9 +127,8 @@ impl EmailsApi {
             to,
             organization: organization_id.0.map(|id| OrgId(id.0)),
         };
-        let sort = sort.0.unwrap_or(EmailSort::descending(EmailKey::CreatedAt)).into();
-        let list = format!("listEmails {sort:?} {filter:?}");
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(EmailSort::descending(EmailKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, &filter, (limit.0, sort, cursor.0))?;
         let page = emails::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Email::from))
     }

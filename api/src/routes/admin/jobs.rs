@@ -137,9 +137,8 @@ impl JobsApi {
             kind: kind.0.map(Into::into),
             organization: organization_id.0.map(|id| OrgId(id.0)),
         };
-        let sort = sort.0.unwrap_or(JobSort::descending(JobKey::CreatedAt)).into();
-        let list = format!("listJobs {sort:?} {filter:?}");
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(JobSort::descending(JobKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, &filter, (limit.0, sort, cursor.0))?;
         let page = outbox::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, |job| self.show(job)))
     }

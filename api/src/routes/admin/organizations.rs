@@ -29,7 +29,7 @@ use super::super::{
 };
 use crate::{
     auth::extractors::SuperuserOnly,
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, missing_first},
     http::{
         Accepted, CreatedResponse, Cursor, Email, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit,
         ListRequest, Name, PageResponse, Slug, SlugPart, WithEtag, sort_keys,
@@ -118,9 +118,8 @@ impl AdminOrganizationsApi {
             part,
             is_deleted: deleted.0.unwrap_or_default(),
         };
-        let sort = sort.0.unwrap_or(OrganizationSort::descending(OrganizationKey::CreatedAt)).into();
-        let list = format!("listOrganizations {sort:?} {filter:?}");
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(OrganizationSort::descending(OrganizationKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, &filter, (limit.0, sort, cursor.0))?;
         let page = organizations::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, AdminOrganization::from))
     }
@@ -185,14 +184,8 @@ impl AdminOrganizationsApi {
         patch: MergePatch<OrganizationPatch>,
     ) -> Result<WithEtag<AdminOrganization>, Ended> {
         let id = OrgId(organization.0.0);
-        let changes = match patch.body().and_then(|patch| Ok(OrganizationChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            // Report a missing organization before an invalid body.
-            Err(refused) => {
-                organizations::find(&self.0.db, id).await?;
-                return Err(refused.into());
-            }
-        };
+        let lookup = async { organizations::find(&self.0.db, id).await.map(drop) };
+        let changes = missing_first(patch.changes::<OrganizationChanges>(), lookup).await?;
         let tx = self.begin(&me).await?;
         let expected = IfMatch::expected(expected.0);
         let organization = organization_lifecycle::change(&tx, id, changes, &expected).await?;

@@ -131,9 +131,8 @@ impl AdminUsersApi {
             is_verified: is_verified.0,
             is_deleted: deleted.0.unwrap_or_default(),
         };
-        let sort = sort.0.unwrap_or(UserSort::descending(UserKey::CreatedAt)).into();
-        let list = format!("listUsers {sort:?} {filter:?}");
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(UserSort::descending(UserKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, &filter, (limit.0, sort, cursor.0))?;
         let page = accounts::list(&self.0.db, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, AdminUser::from))
     }

@@ -17,9 +17,9 @@ use super::{super::Tag, users::AdminUser};
 use crate::routes::account::{me::WeekStart, profile::ProfileUpdate};
 use crate::{
     auth::extractors::SuperuserOnly,
-    body::MergePatch,
+    body::{MergePatch, missing_first},
     http::{Email, EntityTag, Id, IfMatch, Locale, Name, TimeZone, Username, WithEtag},
-    problem::{Problem, Result, WithConflict},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -67,10 +67,7 @@ impl UserUpdatesApi {
         patch: MergePatch<AdminUserUpdate>,
     ) -> Result<WithEtag<AdminUser>, WithConflict> {
         let user = UserId(user.0.0);
-        let changes = match patch.body().and_then(|patch| Ok(AccountChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            Err(refused) => return Err(self.refuse(user, refused).await.into()),
-        };
+        let changes = missing_first(patch.changes::<AccountChanges>(), self.exists(user)).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let expected = IfMatch::expected(expected.0);
         let user = accounts::change(&tx, user, changes, &expected).await?;
@@ -81,12 +78,11 @@ impl UserUpdatesApi {
 }
 
 impl UserUpdatesApi {
-    /// Returns the error of the body, or `NotFound` if there is no such account.
-    async fn refuse(&self, user: UserId, refused: Problem) -> Problem {
-        match users::find(&self.0.db, user).await {
-            Ok(user) if user.deleted_at.is_none() => refused,
-            Ok(_) => Problem(insula_core::Error::NotFound("user")),
-            Err(error) => Problem(error),
+    /// Returns `NotFound` if there is no such account, or if it is deleted.
+    async fn exists(&self, user: UserId) -> Result<(), insula_core::Error> {
+        match users::find(&self.0.db, user).await?.deleted_at {
+            None => Ok(()),
+            Some(_) => Err(insula_core::Error::NotFound("user")),
         }
     }
 }

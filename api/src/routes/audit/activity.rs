@@ -30,9 +30,8 @@ impl ActivityApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
     ) -> Result<PageResponse<AuditEvent>> {
-        let sort = NEWEST_FIRST.into();
-        let list = format!("listMyActivity {}", me.user.id);
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let paging =
+            ListRequest::new(&self.0.cursors, request, me.user.id, (limit.0, NEWEST_FIRST, cursor.0))?;
         let page = members::activity(&self.0.db, me.user.id, paging.listing.clone()).await?;
         Ok(paging.reply(page, AuditEvent::from))
     }

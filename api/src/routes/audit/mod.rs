@@ -205,10 +205,9 @@ pub(super) async fn page<P: RequiredPermission>(
     (limit, sort, cursor): (Option<Limit>, Option<EventSort>, Option<Cursor>),
 ) -> Result<PageResponse<AuditEvent>> {
     let filter = EventFilter::try_from(wanted)?;
-    let sort = sort.unwrap_or(NEWEST_FIRST).into();
+    let sort = sort.unwrap_or(NEWEST_FIRST);
     // The log of the platform has an id of its own, so its cursors fit no organization.
-    let list = format!("listAuditEvents {} {sort:?} {filter:?}", proof.org());
-    let paging = ListRequest::new(&state.cursors, request, list, (limit, sort, cursor))?;
+    let paging = ListRequest::new(&state.cursors, request, (proof.org(), &filter), (limit, sort, cursor))?;
     let tx = audit::begin_read(&state.db, proof).await?;
     let page = audit::list(&tx, &filter, paging.listing.clone()).await?;
     Ok(paging.reply(page, AuditEvent::from))

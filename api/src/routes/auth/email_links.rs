@@ -37,11 +37,13 @@ use crate::{
 pub struct EmailLinksApi(pub Arc<State>);
 
 impl EmailLinksApi {
-    /// Limits the e-mails to one e-mail address, also if many clients request them. Counts by a pseudonym,
-    /// because the counters may be stored in another system.
-    async fn count(&self, request: &Request, email: &EmailAddress) -> Result<()> {
+    /// The e-mail address to send a link to. Limits the e-mails to one e-mail address, also if many clients
+    /// request them. Counts by a pseudonym, because the counters may be stored in another system.
+    async fn recipient(&self, request: &Request, wanted: EmailAddressRequest) -> Result<EmailAddress> {
+        let email = wanted.parse()?;
         let pseudonym = self.0.mail.pseudonym(email.as_str());
-        Ok(rate_limit::take(&self.0, request, RateClass::Mailbox, &pseudonym).await?)
+        rate_limit::take(&self.0, request, RateClass::Mailbox, &pseudonym).await?;
+        Ok(email)
     }
 
     /// How the user of a link proves that they know the account's password. Passwords are hashed only for
@@ -199,8 +201,7 @@ impl EmailLinksApi {
         anybody: Anonymous,
         mailbox: StrictJson<EmailAddressRequest>,
     ) -> Result<Accepted, WithForbidden> {
-        let email = mailbox.value.parse()?;
-        self.count(request, &email).await?;
+        let email = self.recipient(request, mailbox.value).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
             email_links::resend(&tx, &self.0.mail, &email).await?;
@@ -221,8 +222,7 @@ impl EmailLinksApi {
         anybody: Anonymous,
         mailbox: StrictJson<EmailAddressRequest>,
     ) -> Result<Accepted, WithForbidden> {
-        let email = mailbox.value.parse()?;
-        self.count(request, &email).await?;
+        let email = self.recipient(request, mailbox.value).await?;
         evenly(async {
             let tx = self.0.db.begin_global(anybody.origin).await?;
             email_links::request_password_reset(&tx, &self.0.mail, &email).await?;
@@ -268,8 +268,7 @@ impl EmailLinksApi {
         mailbox: StrictJson<EmailAddressRequest>,
     ) -> Result<OrAccepted<WithEtag<User>>, WithConflict> {
         let RecentLogin(me) = me;
-        let email = mailbox.value.parse()?;
-        self.count(request, &email).await?;
+        let email = self.recipient(request, mailbox.value).await?;
         let changed = async {
             let tx = self.0.db.begin_global(me.caller.origin()).await?;
             let changed = email_links::change(&tx, &self.0.mail, me.user.id, email).await?;

@@ -60,9 +60,9 @@ impl InvitationsApi {
         status: Query<Option<Standing>>,
     ) -> Result<PageResponse<Invitation>> {
         let status = status.0.map(InvitationStatus::from);
-        let sort = sort.0.unwrap_or(InvitationSort::ascending(InvitationKey::CreatedAt)).into();
-        let list = format!("listInvitations {} {sort:?} {status:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(InvitationSort::ascending(InvitationKey::CreatedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &status), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = invitations::list(&tx, status, paging.listing.clone()).await?;
         Ok(paging.reply(page, |shown| Invitation::of(shown, tx.now())))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
-    base::{crypto::Secret, error::FieldErrors, pagination::Sort, text},
+    base::{crypto::Secret, error::FieldErrors, text},
     identity::credentials::Passwords,
     lifecycle::accounts::{self, NewAccountDetails},
     tenancy::invitations::{self, InvitationKey, InvitationView, InvitedAccount},
@@ -29,8 +29,8 @@ use crate::{
     auth::extractors::{self, Anonymous, SignedIn},
     body::StrictJson,
     http::{
-        Cursor, DisplayName, Email, JsonResponse, Limit, ListRequest, Name, PageResponse, Password, Sentence,
-        Slug,
+        Cursor, DisplayName, Email, JsonResponse, Limit, ListRequest, ListSort, Name, PageResponse, Password,
+        Sentence, Slug,
     },
     problem::{Result, WithLinkErrors},
     state::State,
@@ -225,9 +225,9 @@ impl InvitationResponsesApi {
         /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
     ) -> Result<PageResponse<MyInvitation>> {
-        let list = format!("listMyInvitations {}", me.user.id);
-        let oldest_first = Sort { key: InvitationKey::CreatedAt, descending: false };
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, oldest_first, cursor.0))?;
+        let oldest_first = ListSort::ascending(InvitationKey::CreatedAt);
+        let paging =
+            ListRequest::new(&self.0.cursors, request, me.user.id, (limit.0, oldest_first, cursor.0))?;
         let page = invitations::list_for_recipient(&self.0.db, &me.user, paging.listing.clone()).await?;
         Ok(paging.reply(page, MyInvitation::from))
     }

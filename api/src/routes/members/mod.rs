@@ -8,9 +8,7 @@ use insula_core::{
     base::{
         error::FieldErrors,
         ids::MemberId,
-        permissions::{
-            Authorized, MembersRead, MembersRemove, MembersUpdate, Membership, RequiredPermission,
-        },
+        permissions::{MembersRead, MembersRemove, MembersUpdate, Membership},
         text,
     },
     tenancy::{
@@ -28,12 +26,12 @@ use poem_openapi::{
 use super::Tag;
 use crate::{
     auth::tenant,
-    body::MergePatch,
+    body::{MergePatch, missing_first},
     http::{
         Cursor, Id, IfMatch, IfNoneMatch, JsonResponse, Limit, ListRequest, MemberTag, NoContent, OrDryRun,
         PageResponse, RoleName, SearchTerm, WithEtag,
     },
-    problem::{Problem, Result, WithConflict},
+    problem::{Result, WithConflict},
     state::State,
 };
 
@@ -71,9 +69,9 @@ impl MembersApi {
         fields.into_result()?;
         let role = role.0.map(|role| RoleRef::parse(&role.0));
         let filter = MemberFilter { role, status: status.0.map(Status::from), term };
-        let sort = sort.0.unwrap_or(MemberSort::ascending(MemberKey::JoinedAt)).into();
-        let list = format!("listMembers {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(MemberSort::ascending(MemberKey::JoinedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = members::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Member::from))
@@ -117,12 +115,10 @@ impl MembersApi {
         patch: MergePatch<MemberUpdate>,
     ) -> Result<OrDryRun<WithEtag<Member, MemberTag>>> {
         let id = MemberId(member.0.0);
-        let changes = match patch.body() {
-            Ok(patch) => MemberChanges::from(patch),
-            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
-        };
         let expected = IfMatch::expected_member(expected.0);
         let tx = self.0.db.begin(org.0).await?;
+        let changes = missing_first(patch.body(), members::exists(&tx, id)).await?;
+        let changes = MemberChanges::from(changes);
         if dry_run.0 == Some(true) {
             return Ok(OrDryRun::tried(members::try_update(&tx, id, changes, &expected).await?));
         }
@@ -182,20 +178,6 @@ impl MembersApi {
     ) -> Result<JsonResponse<EffectivePermissions>, WithConflict> {
         let tx = self.0.db.begin(org.0).await?;
         Ok(JsonResponse(members::my_permissions(&tx).await?.into()))
-    }
-}
-
-impl MembersApi {
-    /// The refusal of an invalid body if the member exists; otherwise the refusal because
-    /// there is no such member.
-    async fn refuse<P: RequiredPermission>(
-        &self,
-        org: Authorized<P>,
-        member: MemberId,
-        refused: Problem,
-    ) -> Problem {
-        let found = async { members::exists(&self.0.db.begin(org).await?, member).await };
-        found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 

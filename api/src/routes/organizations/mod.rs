@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::Tag;
 use crate::{
     auth::{extractors::SignedIn, tenant},
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, parse_change},
     http::{
         About, Accepted, CreatedResponse, EntityTag, IdempotencyKey, IfMatch, IfNoneMatch, Name, NoContent,
         Slug, WithEtag,
@@ -166,7 +166,7 @@ impl OrganizationsApi {
         expected: Header<Option<IfMatch>>,
         patch: MergePatch<OrganizationPatch>,
     ) -> Result<WithEtag<Organization>> {
-        let changes = OrganizationChanges::try_from(patch.body()?)?;
+        let changes = patch.changes::<OrganizationChanges>()?;
         let tx = self.0.db.begin(org.0).await?;
         let expected = IfMatch::expected(expected.0);
         let organization = organizations::update(&tx, changes, &expected).await?;
@@ -231,13 +231,9 @@ impl TryFrom<OrganizationPatch> for OrganizationChanges {
         let mut fields = FieldErrors::default();
         let name = fields.parse_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
         let slug = fields.parse_optional("slug", patch.slug.map(|slug| text::Slug::parse(&slug.0)));
-        let description = match patch.description {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(about) => {
-                fields.parse("description", text::OrganizationDescription::parse(&about.0)).map(Some)
-            }
-        };
+        let description = parse_change(&mut fields, "description", patch.description, |it| {
+            text::OrganizationDescription::parse(&it.0)
+        });
         fields.into_result()?;
         Ok(Self { name, slug, description })
     }

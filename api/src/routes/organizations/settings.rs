@@ -114,7 +114,7 @@ impl SettingsApi {
         expected: Header<Option<IfMatch>>,
         patch: MergePatch<SettingsPatch>,
     ) -> Result<WithEtag<OrganizationSettings>, ProblemWith<428>> {
-        let changes = SettingsChanges::try_from(patch.body()?)?;
+        let changes = patch.changes::<SettingsChanges>()?;
         let expected = IfMatch::required(expected.0)?;
         let tx = self.0.db.begin(org.0).await?;
         let settings = settings::update(&tx, changes, &expected).await?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use insula_core::{
     base::{
         ids::RoleId,
-        permissions::{Authorized, RequiredPermission, RolesCreate, RolesDelete, RolesRead, RolesUpdate},
+        permissions::{RolesCreate, RolesDelete, RolesRead, RolesUpdate},
     },
     storage::idempotency::IdempotentBegin,
     tenancy::{
@@ -30,7 +30,7 @@ use crate::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
         NoContent, OrDryRun, PageResponse, RoleName, WithEtag,
     },
-    problem::{Problem, ProblemWith, Result},
+    problem::{ProblemWith, Result},
     state::State,
 };
 
@@ -59,9 +59,8 @@ impl RolesApi {
         /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<RoleSort>>,
     ) -> Result<PageResponse<Role>> {
-        let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt)).into();
-        let list = format!("listRoles {} {sort:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt));
+        let paging = ListRequest::new(&self.0.cursors, request, org.0.org(), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = roles::list(&tx, paging.listing.clone()).await?;
         Ok(paging.reply(page, Role::from))
@@ -124,14 +123,10 @@ impl RolesApi {
         expected: Header<Option<IfMatch>>,
         patch: MergePatch<RoleUpdate>,
     ) -> Result<WithEtag<Role>, Conditional> {
-        let id = RoleId(role.0.0);
-        let changes = match patch.body().and_then(|patch| Ok(RoleChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            Err(refused) => return Err(self.refuse(org.0, id, refused).await.into()),
-        };
+        let (id, changes) = (RoleId(role.0.0), patch.changes::<RoleChanges>());
         let tx = self.0.db.begin(org.0).await?;
         roles::exists(&tx, id).await?;
-        let changed = roles::update(&tx, id, changes, &IfMatch::required(expected.0)?).await?;
+        let changed = roles::update(&tx, id, changes?, &IfMatch::required(expected.0)?).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(changed.role.version), changed.into()))
     }
@@ -158,12 +153,10 @@ impl RolesApi {
         wanted: Replacement<RolePermissions>,
     ) -> Result<OrDryRun<WithEtag<Role>>, Conditional> {
         let id = RoleId(role.0.0);
-        let wanted = match wanted.body().and_then(|wanted| Ok(set("permissions", &wanted.permissions)?)) {
-            Ok(wanted) => wanted,
-            Err(refused) => return Err(self.refuse(org.0, id, refused).await.into()),
-        };
+        let wanted = wanted.body().and_then(|wanted| Ok(set("permissions", &wanted.permissions)?));
         let tx = self.0.db.begin(org.0).await?;
         roles::exists(&tx, id).await?;
+        let wanted = wanted?;
         let expected = IfMatch::required(expected.0)?;
         if dry_run.0 == Some(true) {
             return Ok(OrDryRun::tried(members::try_set_permissions(&tx, id, wanted, &expected).await?));
@@ -205,19 +198,5 @@ impl RolesApi {
         invitations::remove_role(&tx, id, other.as_ref(), &expected).await?;
         tx.commit().await?;
         Ok(OrDryRun::Done(NoContent))
-    }
-}
-
-impl RolesApi {
-    /// The refusal of an invalid body if the role exists; otherwise the refusal
-    /// because there is no such role.
-    async fn refuse<P: RequiredPermission>(
-        &self,
-        org: Authorized<P>,
-        role: RoleId,
-        refused: Problem,
-    ) -> Problem {
-        let found = async { roles::exists(&self.0.db.begin(org).await?, role).await };
-        found.await.map_or_else(Problem::from, |()| refused)
     }
 }

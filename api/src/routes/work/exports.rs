@@ -21,7 +21,7 @@ use super::tasks::TaskStatus;
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
-    http::{Csv, Download, Id, JsonLines, Table, TimeZone},
+    http::{Csv, Download, Format, Id, JsonLines, Table, TimeZone},
     problem::Result,
     state::State,
 };
@@ -65,9 +65,8 @@ impl ExportsApi {
         bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<ExportedEntry>>> {
         let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
-        let export = self.begin(org.0, "csv", wanted).await?;
-        let rows = export.rows();
-        Ok(Download::new("time-entries.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
+        let file = self.export(org.0, ("time-entries.csv", "csv"), wanted).await?;
+        Ok(file.marked(bom.0 == Some(true)))
     }
 
     /// Export time entries as JSON Lines
@@ -96,9 +95,7 @@ impl ExportsApi {
         timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedEntry>>> {
         let wanted = entries((from.0, to.0), member_id.0, project_id.0, timezone.0)?;
-        let export = self.begin(org.0, "jsonl", wanted).await?;
-        let rows = export.rows();
-        Ok(Download::new("time-entries.jsonl", parts(export)).of(rows))
+        self.export(org.0, ("time-entries.jsonl", "jsonl"), wanted).await
     }
 
     /// Export tasks as CSV
@@ -120,9 +117,9 @@ impl ExportsApi {
         /// Defaults to `false`.
         bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<ExportedTask>>> {
-        let export = self.begin(org.0, "csv", tasks(project_id.0, status.0, timezone.0)?).await?;
-        let rows = export.rows();
-        Ok(Download::new("tasks.csv", parts(export)).of(rows).marked(bom.0 == Some(true)))
+        let wanted = tasks(project_id.0, status.0, timezone.0)?;
+        let file = self.export(org.0, ("tasks.csv", "csv"), wanted).await?;
+        Ok(file.marked(bom.0 == Some(true)))
     }
 
     /// Export tasks as JSON Lines
@@ -145,24 +142,25 @@ impl ExportsApi {
         /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedTask>>> {
-        let export = self.begin(org.0, "jsonl", tasks(project_id.0, status.0, timezone.0)?).await?;
-        let rows = export.rows();
-        Ok(Download::new("tasks.jsonl", parts(export)).of(rows))
+        let wanted = tasks(project_id.0, status.0, timezone.0)?;
+        self.export(org.0, ("tasks.jsonl", "jsonl"), wanted).await
     }
 }
 
 impl ExportsApi {
-    async fn begin<S: ExportSelection>(
+    /// Records the export with its format, and returns the file `name`.
+    async fn export<S: ExportSelection, F: Format<Part = S::Row>>(
         &self,
         proof: Authorized<ExportsCreate>,
-        format: &'static str,
+        (name, format): (&'static str, &'static str),
         wanted: S,
-    ) -> Result<WorkExport<S>> {
+    ) -> Result<Download<F>> {
         let export = WorkExport::begin(&self.0.db, &proof, wanted).await?;
         let tx = self.0.db.begin(proof).await?;
         export.note(&tx, format).await?;
         tx.commit().await?;
-        Ok(export)
+        let rows = export.rows();
+        Ok(Download::new(name, parts(export)).of(rows))
     }
 }
 

@@ -20,9 +20,9 @@ use uuid::Uuid;
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
-    body::Replacement,
+    body::{Replacement, missing_first},
     http::{EntityTag, Id, IfMatch, IfNoneMatch, WithEtag},
-    problem::{Problem, Result},
+    problem::Result,
     state::State,
 };
 
@@ -84,16 +84,10 @@ impl ProjectMembersApi {
         wanted: Replacement<ProjectMembersUpdate>,
     ) -> Result<WithEtag<ProjectMemberList>> {
         let id = ProjectId(project.0.0);
-        let wanted = match wanted.body() {
-            Ok(wanted) => wanted.members.into_iter().map(MemberId).collect(),
-            // Report a missing project before an invalid body.
-            Err(refused) => {
-                let found = async { projects::exists(&self.0.db.begin(org.0).await?, id).await };
-                return Err(found.await.map_or_else(Problem::from, |()| refused));
-            }
-        };
         let tx = self.0.db.begin(org.0).await?;
-        let team = projects::set_team(&tx, id, wanted, &IfMatch::expected(expected.0)).await?;
+        let wanted = missing_first(wanted.body(), projects::exists(&tx, id)).await?;
+        let members = wanted.members.into_iter().map(MemberId).collect();
+        let team = projects::set_team(&tx, id, members, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(team.version), team.into()))
     }

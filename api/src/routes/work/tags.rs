@@ -7,7 +7,7 @@ use insula_core::{
     base::{
         error::{Error, ErrorCode, FieldErrors},
         ids::TagId,
-        permissions::{Authorized, RequiredPermission, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        permissions::{TasksCreate, TasksDelete, TasksRead, TasksUpdate},
         text,
     },
     storage::idempotency::IdempotentBegin,
@@ -27,12 +27,12 @@ use uuid::Uuid;
 use crate::routes::Tag as Group;
 use crate::{
     auth::tenant,
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, missing_first},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, Limit, ListRequest, NoContent,
         PageResponse, SearchTerm, TagName, WithEtag, sort_keys,
     },
-    problem::{Problem, Result},
+    problem::Result,
     state::State,
 };
 
@@ -94,9 +94,9 @@ impl TagsApi {
         let mut fields = FieldErrors::default();
         let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.into_result()?;
-        let sort = sort.0.unwrap_or(TagSort::ascending(TagKey::Name)).into();
-        let list = format!("listTags {} {sort:?} {term:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(TagSort::ascending(TagKey::Name));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &term), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = tags::list(&tx, term, paging.listing.clone()).await?;
         Ok(paging.reply(page, Tag::from))
@@ -138,11 +138,9 @@ impl TagsApi {
         patch: MergePatch<TagUpdate>,
     ) -> Result<WithEtag<Tag>> {
         let id = TagId(tag.0.0);
-        let name = match patch.body().and_then(|patch| Ok(parse(patch.name)?)) {
-            Ok(name) => name,
-            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
-        };
+        let name = patch.body().and_then(|patch| Ok(parse(patch.name)?));
         let tx = self.0.db.begin(org.0).await?;
+        let name = missing_first(name, tags::exists(&tx, id)).await?;
         let tag = tags::update(&tx, id, name, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(tag.version), tag.into()))
@@ -164,19 +162,6 @@ impl TagsApi {
         time_entries::delete_tag(&tx, TagId(tag.0.0), &expected).await?;
         tx.commit().await?;
         Ok(NoContent)
-    }
-}
-
-impl TagsApi {
-    /// Returns the error of the body, or `NotFound` if there is no such tag.
-    async fn refuse<P: RequiredPermission>(
-        &self,
-        org: Authorized<P>,
-        tag: TagId,
-        refused: Problem,
-    ) -> Problem {
-        let found = async { tags::exists(&self.0.db.begin(org).await?, tag).await };
-        found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 

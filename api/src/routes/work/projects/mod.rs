@@ -12,9 +12,7 @@ use insula_core::{
     base::{
         error::FieldErrors,
         ids::ProjectId,
-        permissions::{
-            Authorized, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, RequiredPermission,
-        },
+        permissions::{ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate},
         text,
     },
     storage::idempotency::IdempotentBegin,
@@ -29,12 +27,12 @@ use poem_openapi::{
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, missing_first},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
         NoContent, PageResponse, ProjectCode, WithEtag,
     },
-    problem::{Problem, Result},
+    problem::Result,
     state::State,
 };
 
@@ -63,9 +61,9 @@ impl ProjectsApi {
         archived: Query<Option<bool>>,
     ) -> Result<PageResponse<Project>> {
         let filter = filter(code.0, archived.0)?;
-        let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt)).into();
-        let list = format!("listProjects {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = projects::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Project::from))
@@ -125,13 +123,10 @@ impl ProjectsApi {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<ProjectUpdate>,
     ) -> Result<WithEtag<Project>> {
-        let changes = match patch.body().and_then(|patch| Ok(ProjectChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            Err(refused) => return Err(self.refuse(org.0, ProjectId(project.0.0), refused).await),
-        };
+        let (id, changes) = (ProjectId(project.0.0), patch.changes::<ProjectChanges>());
         let tx = self.0.db.begin(org.0).await?;
-        let expected = IfMatch::expected(expected.0);
-        let project = projects::update(&tx, ProjectId(project.0.0), changes, &expected).await?;
+        let changes = missing_first(changes, projects::exists(&tx, id)).await?;
+        let project = projects::update(&tx, id, changes, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(project.version), project.into()))
     }
@@ -214,19 +209,6 @@ impl ProjectsApi {
         let project = projects::restore(&tx, ProjectId(project.0.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(project.version), project.into()))
-    }
-}
-
-impl ProjectsApi {
-    /// Returns the error of the body, or `NotFound` if the caller cannot see such a project.
-    async fn refuse<P: RequiredPermission>(
-        &self,
-        org: Authorized<P>,
-        project: ProjectId,
-        refused: Problem,
-    ) -> Problem {
-        let found = async { projects::exists(&self.0.db.begin(org).await?, project).await };
-        found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    body::parse_change,
     http::{Color, Name, ProjectCode, sort_keys},
     problem::Result,
 };
@@ -110,11 +111,7 @@ impl TryFrom<ProjectUpdate> for ProjectChanges {
         let mut fields = FieldErrors::default();
         let code = fields.parse_optional("code", patch.code.map(|code| text::ProjectCode::parse(&code.0)));
         let name = fields.parse_optional("name", patch.name.map(|name| text::Name::parse(&name.0)));
-        let color = match patch.color {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(color) => fields.parse("color", text::Color::parse(&color.0)).map(Some),
-        };
+        let color = parse_change(&mut fields, "color", patch.color, |it| text::Color::parse(&it.0));
         fields.into_result()?;
         let estimate_seconds = patch.estimate_seconds.into();
         Ok(Self { code, name, color, is_private: patch.is_private, estimate_seconds })

@@ -10,7 +10,7 @@ use insula_core::{
     base::{
         error::Error,
         ids::{ProjectId, TagId, TaskId},
-        permissions::{Authorized, RequiredPermission, TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        permissions::{TasksCreate, TasksDelete, TasksRead, TasksUpdate},
     },
     storage::idempotency::IdempotentBegin,
     work::tasks::{self, NewTask, TaskChanges, TaskFilter, TaskKey},
@@ -24,12 +24,12 @@ use poem_openapi::{
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, missing_first},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
         MemberOrMe, NoContent, PageResponse, WithEtag,
     },
-    problem::{Problem, Result, WithConflict},
+    problem::{Result, WithConflict},
     state::State,
 };
 pub(crate) use schema::TaskStatus;
@@ -77,9 +77,9 @@ impl TasksApi {
             due_after: due_after.0,
             due_before: due_before.0,
         };
-        let sort = sort.0.unwrap_or(TaskSort::ascending(TaskKey::CreatedAt)).into();
-        let list = format!("listTasks {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(TaskSort::ascending(TaskKey::CreatedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = tasks::list(&tx, filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, Task::from))
@@ -138,12 +138,9 @@ impl TasksApi {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<TaskUpdate>,
     ) -> Result<WithEtag<Task>> {
-        let id = TaskId(task.0.0);
-        let changes = match patch.body().and_then(|patch| Ok(TaskChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
-        };
+        let (id, changes) = (TaskId(task.0.0), patch.changes::<TaskChanges>());
         let tx = self.0.db.begin(org.0).await?;
+        let changes = missing_first(changes, tasks::may(&tx, id)).await?;
         let shown = tasks::update(&tx, id, changes, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(shown.task.version), shown.into()))
@@ -177,18 +174,5 @@ impl TasksApi {
         let shown = tasks::restore(&tx, TaskId(task.0.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(shown.task.version), shown.into()))
-    }
-}
-
-impl TasksApi {
-    /// Returns the error of the body, or the reason why the caller cannot change such a task.
-    async fn refuse<P: RequiredPermission>(
-        &self,
-        org: Authorized<P>,
-        task: TaskId,
-        refused: Problem,
-    ) -> Problem {
-        let found = async { tasks::may(&self.0.db.begin(org).await?, task).await };
-        found.await.map_or_else(Problem::from, |()| refused)
     }
 }

@@ -13,7 +13,7 @@ use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::http::sort_keys;
+use crate::{body::parse_change, http::sort_keys};
 
 crate::texts! {
     /// Title of a task, on one line.
@@ -194,13 +194,9 @@ impl TryFrom<TaskUpdate> for TaskChanges {
         let mut fields = FieldErrors::default();
         let title = patch.title.map(|title| text::TaskTitle::parse(&title.0));
         let title = fields.parse_optional("title", title);
-        let description = match patch.description {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(text) => {
-                fields.parse("description", text::TaskDescription::parse(&text.0)).map(Some)
-            }
-        };
+        let description = parse_change(&mut fields, "description", patch.description, |it| {
+            text::TaskDescription::parse(&it.0)
+        });
         fields.into_result()?;
         let (project, assignee): (Option<Option<Uuid>>, Option<Option<Uuid>>) =
             (patch.project_id.into(), patch.assignee_id.into());

@@ -11,10 +11,7 @@ use insula_core::{
     base::{
         error::{Error, FieldErrors},
         ids::{ProjectId, TagId, TaskId, TimeEntryId},
-        permissions::{
-            Authorized, RequiredPermission, TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead,
-            TimeEntriesUpdate,
-        },
+        permissions::{TimeEntriesCreate, TimeEntriesDelete, TimeEntriesRead, TimeEntriesUpdate},
     },
     storage::idempotency::IdempotentBegin,
     work::time_entries::{self, NewTimeEntry, TimeEntryChanges, TimeEntryFilter, TimeEntryKey},
@@ -28,12 +25,12 @@ use poem_openapi::{
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
-    body::{MergePatch, StrictJson},
+    body::{MergePatch, StrictJson, missing_first},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
         MemberOrMe, NoContent, PageResponse, WithEtag, sort_keys,
     },
-    problem::{Problem, Result, WithConflict},
+    problem::{Result, WithConflict},
     state::State,
 };
 use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
@@ -94,9 +91,9 @@ impl TimeEntriesApi {
             billable: billable.0,
             running: running.0,
         };
-        let sort = sort.0.unwrap_or(TimeEntrySort::descending(TimeEntryKey::StartedAt)).into();
-        let list = format!("listTimeEntries {} {sort:?} {filter:?}", org.0.org());
-        let paging = ListRequest::new(&self.0.cursors, request, list, (limit.0, sort, cursor.0))?;
+        let sort = sort.0.unwrap_or(TimeEntrySort::descending(TimeEntryKey::StartedAt));
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = time_entries::list(&tx, &filter, paging.listing.clone()).await?;
         Ok(paging.reply(page, TimeEntry::from))
@@ -156,12 +153,9 @@ impl TimeEntriesApi {
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         patch: MergePatch<TimeEntryUpdate>,
     ) -> Result<WithEtag<TimeEntry>> {
-        let id = TimeEntryId(entry.0.0);
-        let changes = match patch.body().and_then(|patch| Ok(TimeEntryChanges::try_from(patch)?)) {
-            Ok(changes) => changes,
-            Err(refused) => return Err(self.refuse(org.0, id, refused).await),
-        };
+        let (id, changes) = (TimeEntryId(entry.0.0), patch.changes::<TimeEntryChanges>());
         let tx = self.0.db.begin(org.0).await?;
+        let changes = missing_first(changes, time_entries::exists(&tx, id)).await?;
         let expected = IfMatch::expected(expected.0);
         let shown = time_entries::update(&tx, id, changes, &expected).await?;
         tx.commit().await?;
@@ -210,19 +204,6 @@ impl TimeEntriesApi {
         let shown = time_entries::restore(&tx, TimeEntryId(entry.0.0)).await?;
         tx.commit().await?;
         Ok(WithEtag::Present(EntityTag(shown.entry.version), shown.into()))
-    }
-}
-
-impl TimeEntriesApi {
-    /// Returns the error of the body, or `NotFound` if the caller cannot see such an entry.
-    async fn refuse<P: RequiredPermission>(
-        &self,
-        org: Authorized<P>,
-        id: TimeEntryId,
-        refused: Problem,
-    ) -> Problem {
-        let found = async { time_entries::exists(&self.0.db.begin(org).await?, id).await };
-        found.await.map_or_else(Problem::from, |()| refused)
     }
 }
 

@@ -15,7 +15,7 @@ use poem_openapi::{Enum, Object, types::MaybeUndefined};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::http::ProjectCode;
+use crate::{body::parse_change, http::ProjectCode};
 
 crate::texts! {
     /// Kind of work, on one line.
@@ -194,14 +194,6 @@ fn tags(tags: Vec<Uuid>) -> Vec<TagId> {
     tags.into_iter().map(TagId).collect()
 }
 
-fn change<T, U>(given: MaybeUndefined<T>, change: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
-    match given {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => change(value).map(Some),
-    }
-}
-
 /// Parses the fields that `TimeEntryCreate` and `TimerStart` have in common.
 macro_rules! about {
     ($draft:ident, $fields:ident) => {{
@@ -248,9 +240,11 @@ impl TryFrom<TimeEntryUpdate> for TimeEntryChanges {
         let mut fields = FieldErrors::default();
         let changes = Self {
             project: project(patch.project_id, patch.project_code, &mut fields),
-            task: change(patch.task_id, |task| Some(TaskId(task))),
-            activity: change(patch.activity, |it| fields.parse("activity", text::Activity::parse(&it.0))),
-            notes: change(patch.notes, |it| fields.parse("notes", text::Notes::parse(&it.0))),
+            task: parse_change(&mut fields, "task_id", patch.task_id, |id| Ok(TaskId(id))),
+            activity: parse_change(&mut fields, "activity", patch.activity, |it| {
+                text::Activity::parse(&it.0)
+            }),
+            notes: parse_change(&mut fields, "notes", patch.notes, |it| text::Notes::parse(&it.0)),
             started_at: patch.started_at,
             ended_at: patch.ended_at,
             billable: patch.billable,
