@@ -1,4 +1,4 @@
-//! `fuzz`: schemathesis over the running API, in all its phases, signed in: as the owner of an organization, and beside that
+//! `fuzz`: schemathesis over the running API, in all its phases, logged in: as the owner of an organization, and beside that
 //! as an operator of the platform, who asks for everything.
 //!
 //! Starts everything itself, and ends only that. `INSULA_FUZZ_SECONDS` says for how long (1500), `INSULA_FUZZ_SEED` which requests (1). Ends with 0 when nothing was found, 1 when something was, 64 when
@@ -131,8 +131,8 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
 
 /// In a process that ends with ours.
 fn start(command: &mut Command, report: &File) -> Result<Process, String> {
-    let told = report.try_clone().and_then(|copy| Ok((copy, report.try_clone()?)));
-    let (stdout, stderr) = told.map_err(|error| format!("a report: {error}"))?;
+    let outputs = report.try_clone().and_then(|copy| Ok((copy, report.try_clone()?)));
+    let (stdout, stderr) = outputs.map_err(|error| format!("a report: {error}"))?;
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     Process::start(command, "TERM").map_err(|error| format!("{}: {error}", Path::new("st").display()))
 }

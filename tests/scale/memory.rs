@@ -47,10 +47,12 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
         let (after, peak) = (server.memory(), server.peak_memory());
         let growth = peak.saturating_sub(before);
         let head = usize::from(format == "csv");
-        let told = headers.get("x-total-count").and_then(|count| count.to_str().ok()).unwrap_or("nothing");
-        if lines != rows + head || told != rows.to_string() {
-            faults
-                .push(format!("{format}: {lines} lines came, and {told} were announced, of {rows} entries"));
+        let total_count =
+            headers.get("x-total-count").and_then(|count| count.to_str().ok()).unwrap_or("nothing");
+        if lines != rows + head || total_count != rows.to_string() {
+            faults.push(format!(
+                "{format}: {lines} lines came, and {total_count} were announced, of {rows} entries"
+            ));
         }
         if before == 0 || growth > GROWTH {
             let (growth, most) = (mebibytes(growth), mebibytes(GROWTH));

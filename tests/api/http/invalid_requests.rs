@@ -157,7 +157,7 @@ async fn head_answers_as_get_does_without_a_body() {
 #[tokio::test]
 async fn an_unknown_parameter_is_refused_and_the_document_says_so() {
     let (server, _, path) = with_project().await;
-    // Who may ask everything: others learn of what only operators ask that they may not.
+    // Who may ask everything: others learn of what only superusers ask that they may not.
     server.database().await.execute("UPDATE users SET is_superuser = true").await;
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     let id = path.rsplit('/').next().unwrap();

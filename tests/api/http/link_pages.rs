@@ -1,4 +1,4 @@
-//! The pages that mailed links lead to.
+//! The pages that e-mailed links lead to.
 
 use insula_tests::Server;
 

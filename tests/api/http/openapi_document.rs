@@ -10,7 +10,7 @@ async fn document(server: &Server) -> Value {
 }
 
 #[tokio::test]
-async fn the_log_in_that_it_shows_is_one() {
+async fn the_example_login_works() {
     let server = Server::start().await;
     let document = document(&server).await;
     let operations = Operation::all(&document);

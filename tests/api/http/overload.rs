@@ -61,7 +61,7 @@ async fn what_is_too_much_is_refused_at_once_and_probes_get_through() {
 
 /// Loopback has more than one address.
 #[tokio::test]
-async fn one_address_does_not_take_the_places_of_the_others() {
+async fn one_ip_address_cannot_use_all_permits() {
     let server = Server::builder().env("INSULA_MAX_REQUESTS", "4").start().await;
     let mut held = hold(&server, 4).await;
     busy(&server, &mut held).await;

@@ -56,7 +56,7 @@ async fn is_refused_to_write(client: &Client) {
 }
 
 #[tokio::test]
-async fn who_logs_out_is_out_here_at_once_and_elsewhere_soon() {
+async fn a_logout_takes_effect_here_at_once_and_elsewhere_soon() {
     let (a, b) = two(&[]).await;
     found_acme(&a).await;
     let (here, there) = ada(&a, &b).await;
@@ -112,7 +112,7 @@ async fn zero_switches_memory_off() {
 }
 
 #[tokio::test]
-async fn what_nobody_tells_is_noticed_soon() {
+async fn a_change_without_a_message_is_noticed_soon() {
     let demo = DemoFixture::start().await;
     let (mia, database) = (demo.user("mia").await, demo.server.database().await);
     let path = format!("/api/v1/organizations/{}", DemoFixture::SLUG);
@@ -139,7 +139,7 @@ async fn redis_tells_the_other_process() {
 }
 
 #[tokio::test]
-async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
+async fn the_cache_is_cleared_when_redis_is_back() {
     let Some(redis) = redis() else { return };
     let proxy = TcpProxy::to(&redis).await;
     let (a, b) = two(&[LONG, ("REDIS_URL", &format!("redis://{}", proxy.address()))]).await;
@@ -159,7 +159,7 @@ async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
     })
     .await;
 
-    proxy.mend();
+    proxy.restore();
     eventually("everything is asked again", async || is_out(&there).await).await;
     eventually("it is told", async || b.log().contains("Redis available again for cache invalidation")).await;
 }

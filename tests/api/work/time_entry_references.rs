@@ -22,7 +22,7 @@ fn place(entry: &Value) -> (&Value, &Value) {
 }
 
 #[tokio::test]
-async fn whoever_names_a_task_need_not_name_its_project() {
+async fn a_task_implies_its_project() {
     let org = OrgFixture::start().await;
     let (engine, mill) = (org.create_project("ENGINE").await, org.create_project("MILL").await);
     let (of_engine, of_none) = (task(&org, Some(&engine)).await, task(&org, None).await);

@@ -87,7 +87,7 @@ async fn what_is_anothers_is_unknown() {
 }
 
 #[tokio::test]
-async fn nobody_writes_time_of_a_member_who_is_not_active() {
+async fn no_time_is_recorded_for_an_inactive_member() {
     let org = OrgFixture::start().await;
     let mia = org.member(&org.mia).await;
     org.owner
@@ -99,7 +99,7 @@ async fn nobody_writes_time_of_a_member_who_is_not_active() {
 }
 
 #[tokio::test]
-async fn an_organization_settles_its_own_rules() {
+async fn each_organization_has_its_own_rules() {
     let org = OrgFixture::start().await;
     let (soon, later) = (in_seconds(3600), in_seconds(7200));
     let write = |from: &str, to: &str| json!({ "started_at": from, "ended_at": to });

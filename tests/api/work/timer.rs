@@ -37,11 +37,11 @@ async fn a_timer_starts_runs_and_stops() {
     // Another one may begin.
     org.mia.post(&org.path("/timer/start"), json!({})).await.expect(201);
     let own = org.own_rows();
-    let told = format!(
+    let recorded = format!(
         "SELECT action FROM audit_events WHERE resource = 'time_entry' AND {own} ORDER BY occurred_at, id"
     );
     assert_eq!(
-        org.server.database().await.texts(&told).await,
+        org.server.database().await.texts(&recorded).await,
         ["time_entry.started", "time_entry.updated", "time_entry.stopped", "time_entry.started"]
     );
 }

@@ -1,4 +1,4 @@
-//! A load balancer, as people put one before several servers: HAProxy, with health checks on `/readyz`.
+//! A load balancer, as users put one before several servers: HAProxy, with health checks on `/readyz`.
 
 use std::{
     path::Path,
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{START, free_port, programs};
 use crate::process::Process;
 
-/// What people write down for HAProxy, and nothing that hides a failure: a request that reached a server is not sent again.
+/// What users write down for HAProxy, and nothing that hides a failure: a request that reached a server is not sent again.
 /// A server that is not ready three times in a row (1.5 s) gets nothing more; `INSULA_DRAIN_DELAY` is longer.
 const SETTINGS: &str = "
 global

@@ -1,4 +1,4 @@
-//! What people do to their own accounts, where mail is sent and nobody learns who has one.
+//! What users do to their own accounts, where e-mail is sent and nobody learns who has one.
 
 use insula_tests::{Client, Inbox, PASSWORD, Server};
 use serde_json::{Value, json};

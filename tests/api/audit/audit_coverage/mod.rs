@@ -34,8 +34,8 @@ async fn every_mutating_operation_leaves_exactly_the_events_of_the_table() {
     let document = walks[0].document();
     let operations = mutating(document);
     let known: BTreeSet<_> = operations.iter().map(|operation| &*operation.id).collect();
-    let told: BTreeSet<_> = rows.iter().map(|step| operation_of(step)).collect();
-    let apart: Vec<_> = known.symmetric_difference(&told).collect();
+    let listed: BTreeSet<_> = rows.iter().map(|step| operation_of(step)).collect();
+    let apart: Vec<_> = known.symmetric_difference(&listed).collect();
     assert!(apart.is_empty(), "each mutating operation of the document has a row, and no other: {apart:?}");
     assert_eq!(known.len(), implied(document));
 }

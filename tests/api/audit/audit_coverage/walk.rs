@@ -10,7 +10,7 @@ use super::table::TABLE;
 /// The platform's log, as the database spells its owner.
 const PLATFORM: &str = "00000000000000000000000000000000";
 
-/// What an operator's look into an organization leaves there, whatever comes of it.
+/// What a superuser's look into an organization leaves there, whatever comes of it.
 const POLL_INTERVAL: &str = "platform.access";
 
 /// Members of bodies, of requests and of answers, whose values no log may hold.
@@ -65,7 +65,7 @@ impl Walk {
         &self.document
     }
 
-    /// Past the doors.
+    /// Past the operations.
     pub(super) fn database(&self) -> &TestDatabase {
         &self.database
     }

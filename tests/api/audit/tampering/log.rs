@@ -117,7 +117,7 @@ impl Log {
 }
 
 /// Says how often something was tried, and how often it was found.
-#[expect(clippy::print_stdout, reason = "whoever asks with `--nocapture` is told")]
+#[expect(clippy::print_stdout, reason = "shown with `--nocapture`")]
 pub(crate) fn tally(what: &str, trials: usize, found: usize) {
     println!("{what}: {found} of {trials} found");
 }

@@ -8,7 +8,7 @@ use in_organizations::{invitations, organizations, time};
 use insula_tests::{Client, Inbox, JobFixture, PASSWORD, Reply, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
 
-/// Most organizations that one person may found here.
+/// Most organizations that one user may found here.
 const MOST: usize = 12;
 
 /// The codes that were met.
@@ -248,7 +248,7 @@ async fn people(met: &mut Met, anybody: &Client, database: &TestDatabase) {
     met.note(&anybody.post(log_in, right).await, 403, "INACTIVE_USER");
 }
 
-/// What is about mailed links.
+/// What is about e-mailed links.
 async fn links(met: &mut Met) {
     let server = Server::builder().with_mail().start().await;
     let eve = server.client().register("eve@example.com").await;
@@ -269,7 +269,7 @@ async fn links(met: &mut Met) {
     met.note(&server.client().post("/api/v1/auth/password/reset", weak).await, 422, "WEAK_PASSWORD");
 }
 
-/// What operators cannot do with jobs.
+/// What superusers cannot do with jobs.
 async fn jobs(met: &mut Met, superuser: &Client, database: &TestDatabase) {
     let done = JobFixture::new(1, "done");
     let leased = JobFixture { is_leased: true, ..JobFixture::new(2, "pending") };

@@ -30,7 +30,7 @@ pub(super) const TABLE: &[(&str, Ask)] = &[
         let draft = json!({ "name": "Third", "slug": w.fresh("third", n), "owner_email": w.email("eve") });
         w.superuser.post("/api/v1/admin/organizations", draft)
     }),
-    // People.
+    // Users.
     ("updateMember", |w, n| {
         let role = ["lead", "viewer"][n % 2];
         w.change(&format!("/members/{}", w.mia), json!({ "roles": [role, "member"] }))

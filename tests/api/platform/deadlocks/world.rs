@@ -3,7 +3,7 @@
 use insula_tests::{Client, Request, Server, TestDatabase, id};
 use serde_json::{Value, json};
 
-/// The organization, its people and its things. Everybody is addressed by an id: names change.
+/// The organization, its users and its things. Everybody is addressed by an id: names change.
 pub(super) struct World {
     number: usize,
     database: TestDatabase,
@@ -234,7 +234,7 @@ impl World {
         format!("/api/v1/admin/users/{}", self.zoe_user)
     }
 
-    /// The address of one of the people.
+    /// The address of one of the users.
     pub(super) fn email(&self, name: &str) -> String {
         format!("{name}{}@example.com", self.number)
     }

@@ -64,7 +64,7 @@ fn refusals(ada: &str, browser: &str) -> Vec<(&'static str, String, u16)> {
 }
 
 #[tokio::test]
-async fn a_refusal_leaves_a_connection_that_goes_on() {
+async fn a_refusal_keeps_the_connection_usable() {
     let server = Server::builder().env("INSULA_LIMIT_REGISTER", "1/h").start().await;
     let ada = server.client().register("ada@example.com").await;
     let (browser, _) =

@@ -157,7 +157,7 @@ fn headers() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn a_head_is_sound_or_refused() {
+async fn a_request_head_is_valid_or_refused() {
     let (server, ada) = acme().await;
     let cases: Vec<_> = [targets(), versions(), methods(), headers()].into_iter().flatten().collect();
     try_all(&server, "heads", &cases).await;

@@ -8,7 +8,7 @@ use super::count;
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 const YEAR: &str = "max-age=31536000; includeSubDomains";
 
-/// How it runs: its name, its settings, and whether people reach it by https.
+/// How it runs: its name, its settings, and whether users reach it by https.
 fn installations() -> [(&'static str, Builder, bool); 4] {
     let production = || {
         Server::builder()
