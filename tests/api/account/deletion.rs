@@ -1,4 +1,4 @@
-//! How an account ends: by its user or a superuser, for a while so that it can come back, then for good.
+//! Deletion of accounts by their user or a superuser, restoring them in the grace period, and the purge.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase, concurrently, eventually};
 use serde_json::{Value, json};
@@ -288,7 +288,7 @@ async fn a_purged_account_leaves_no_personal_data() {
         ada.database.scalar("SELECT count(*) FROM organizations WHERE deleted_at IS NOT NULL").await,
         0
     );
-    // Where she belonged she is a member no more, and what she did stays told.
+    // Her memberships have ended, and the records of her actions remain.
     let org = acme.id.replace('-', "");
     let statuses = format!("SELECT status FROM members WHERE {organization_id} = '{org}' ORDER BY status");
     assert_eq!(ada.database.texts(&statuses).await, ["active", "removed"]);

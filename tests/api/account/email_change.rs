@@ -1,4 +1,4 @@
-//! Changing an address: the new mailbox confirms, the old one can undo.
+//! Changing the e-mail address: the new address confirms, the old one can undo.
 
 use insula_tests::{Client, Inbox, PASSWORD, Reply, Server};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn person(server: &Server, inbox: &Inbox, email: &str) -> Client {
     let person = json!({ "email": email, "password": PASSWORD });
     let reply = server.client().post(REGISTER, person).await;
     if reply.status == 202 {
-        // Where accounts are hidden, nobody logs in before the address is verified.
+        // With hidden accounts, a login needs a verified address.
         inbox.verify_email(&server.client(), email).await;
         return server.client().log_in(email, PASSWORD).await;
     }

@@ -92,7 +92,7 @@ async fn every_wrong_field_is_named() {
     reply.problem(422, "VALIDATION_FAILED");
     let fields: Vec<_> =
         reply.faults().iter().map(|fault| fault.split(' ').next().unwrap().to_owned()).collect();
-    // What the schema sees is told before what only the types see.
+    // Errors of the schema come before errors of the types.
     for field in ["locale", "username", "week_start"] {
         assert!(fields.iter().any(|named| named == field), "{field} {fields:?}");
     }

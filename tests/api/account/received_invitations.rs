@@ -1,4 +1,4 @@
-//! The invitations for a user's address, wherever they come from.
+//! The invitations for the e-mail address of a user, from all organizations.
 
 use insula_tests::{Client, Organization, Server, eventually};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `POST /admin/users/bulk`: the same done to many accounts, and what is refused of one.
+//! `POST /admin/users/bulk`: one action on many accounts, also when some are refused.
 
 use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `/admin/emails`: what became of e-mails, and sending one again.
+//! `/admin/emails`: the status of e-mails, and sending one again.
 
 use insula_tests::{Client, JobFixture, Server, TestDatabase, UNKNOWN_KIND};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `/admin/jobs` and `/admin/queues`: what superusers see of jobs, and do with them.
+//! `/admin/jobs` and `/admin/queues`: listing, retrying and cancelling jobs, and pausing queues.
 
 use std::collections::BTreeMap;
 
@@ -138,7 +138,7 @@ async fn retry_and_cancel_depend_on_the_state_of_the_job() {
     let plain = |state| JobFixture::new(0, state);
     let waiting = JobFixture { is_waiting: true, ..plain("pending") };
     let leased = JobFixture { is_leased: true, ..plain("pending") };
-    // What each answers, and where the job stands after it.
+    // The answer to each, and the state of the job afterwards.
     for (number, (job, verb, status, after)) in (1..).zip([
         (plain("dead"), "retry", "202", "pending 0 0"),
         (plain("cancelled"), "retry", "202", "pending 0 0"),

@@ -1,4 +1,4 @@
-//! `/admin/organizations`: tenants, as superusers find, make, change and end them.
+//! `/admin/organizations`: list, create, update, suspend, delete and restore organizations.
 
 use insula_tests::{Client, Server};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `GET /admin/users`: looking for accounts among many.
+//! `GET /admin/users`: searching, filtering and sorting accounts.
 
 use std::collections::BTreeSet;
 
@@ -123,7 +123,7 @@ async fn filters_are_joined() {
     superuser.delete(&path("b@").await).await.expect(204);
     superuser.delete(&path("c@").await).await.expect(204);
     database.execute("UPDATE users SET email_verified_at = NULL WHERE email LIKE 'd@%'").await;
-    // Forgotten: no list tells of it.
+    // Purged: no list contains it.
     database.execute("UPDATE users SET purge_after = NULL WHERE email LIKE 'c@%'").await;
     for (query, expected) in [
         ("is_active=true", "d e f g root"),

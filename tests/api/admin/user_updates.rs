@@ -1,4 +1,4 @@
-//! `PATCH /admin/users/{user}`: what superusers change of an account, and what ends with its address.
+//! `PATCH /admin/users/{user}`: updates by superusers, and what a new e-mail address revokes.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ async fn log_in(server: &Server, email: &str) -> u16 {
     server.client().post(LOG_IN, json!({ "email": email, "password": PASSWORD })).await.status
 }
 
-/// What the log tells of changes of accounts: action and details.
+/// The audit events of updates of accounts: action and details.
 async fn recorded_events(database: &TestDatabase) -> Vec<(String, Value)> {
     let changes = "('user.updated', 'user.promoted', 'user.demoted', 'user.email_changed')";
     let events = format!(
@@ -146,7 +146,7 @@ async fn a_new_address_revokes_the_links_sent_to_the_old_one() {
     let token = inbox.last("send_verification").await.token;
     ada.post("/api/v1/auth/email/verify", json!({ "token": token })).await.expect(200);
     let path = path(&ada).await;
-    // Everything that a mailbox, or a change that somebody began, could still do.
+    // All links to the old address, and pending changes of the address.
     ada.post("/api/v1/users/me/email", json!({ "email": "thief@example.com" })).await.expect(202);
     follow("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" })).await.expect(202);
     let confirm = inbox.last("send_email_change").await.token;
@@ -162,7 +162,7 @@ async fn a_new_address_revokes_the_links_sent_to_the_old_one() {
     follow("/api/v1/auth/email/undo", json!({ "token": undo })).await.problem(410, "LINK_EXPIRED");
     let new = json!({ "token": reset, "password": "Violet-harbour-92-lamp" });
     follow("/api/v1/auth/password/reset", new).await.problem(410, "LINK_EXPIRED");
-    // The password is hers still; the old address is nobody's.
+    // Her password is unchanged, and no account has the old address.
     assert_eq!(log_in(&server, "countess@example.com").await, 200);
     assert_eq!(log_in(&server, "ada@example.com").await, 401);
     let recorded_events = recorded_events(&server.database().await).await;
@@ -180,7 +180,7 @@ async fn an_unverified_account_loses_its_password_with_its_address() {
     let inbox = Inbox::of(&server).await;
     let eve = server.client().register("ada@example.com").await;
     let path = path(&eve).await;
-    // Nobody becomes a superuser whose mailbox somebody else may have.
+    // A superuser needs a verified address.
     let promoted = superuser.patch(&path, json!({ "is_superuser": true })).await;
     promoted.problem(422, "VALIDATION_FAILED");
     assert_eq!(promoted.faults(), ["is_superuser EMAIL_UNVERIFIED"]);
@@ -253,7 +253,7 @@ async fn the_last_superuser_keeps_the_flag() {
     let root = path(&superuser).await;
     let demote = json!({ "is_superuser": false, "first_name": "x" });
     superuser.patch(&root, demote.clone()).await.problem(409, "LAST_SUPERUSER");
-    // A stale copy is told so first.
+    // A stale version is reported first.
     superuser
         .patch(&root, demote.clone())
         .header("if-match", "\"9\"")

@@ -1,4 +1,4 @@
-//! `/admin/users`: accounts, as superusers make and end them.
+//! `/admin/users`: creating, deactivating and deleting accounts.
 
 use insula_tests::{Client, PASSWORD, Reply, Server};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! How logs are sealed, and what can be removed: old events, and the personal data of anonymized users.
+//! Sealing of logs, and what can be removed: old events, and the personal data of anonymized users.
 
 use std::time::{Duration, Instant};
 
@@ -176,7 +176,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
     assert_eq!(database.scalar(orphans).await, 0);
     assert!(proven(&server, &ada).await.contains("6 events; events 7 to 12"));
 
-    // Beside what the program did by itself nobody stands.
+    // Events of the program have no user.
     let beside = "INSERT INTO audit_personal (id, organization_id, salt, label)
                   SELECT id, organization_id, '', 'eve' FROM audit_events WHERE action = 'audit.pruned'";
     database.execute(beside).await;
@@ -184,7 +184,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
     assert_eq!((&report["reason"], &report["first_bad_seq"]), (&json!("personal_altered"), &json!(12)));
     database.execute("DELETE FROM audit_personal WHERE salt = ''").await;
 
-    // Nothing more is old enough. And without the statement nobody may say that anything was.
+    // Nothing else is old enough. Without the signed statement, removed events would be an error.
     prune().await;
     database.execute("DELETE FROM audit_checkpoints WHERE kind = 'pruning'").await;
     let report = verified(&ada).await;

@@ -1,4 +1,4 @@
-//! What the audit log knows of a change: one event per changed row, in the change's own transaction, and no secret.
+//! Audit events: one per changed row, in the same transaction, and without secrets.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ impl Ada {
         self.client.with("x-request-id", request)
     }
 
-    /// An event of hers.
+    /// An event of Ada.
     fn event(&self, action: &str, organization: &str, resource: &Value, details: Value) -> Event {
         Event {
             action: action.to_owned(),
@@ -110,7 +110,7 @@ async fn registrations_and_logins_are_in_the_platform_log() {
         Event { session: String::new(), ..ada.event("user.registered", PLATFORM, &ada.user, facts) };
     let logged = events(&ada.database, "register").await;
     assert_eq!(logged[0], registered);
-    // With the organization that is hers alone: what it is called would say who she is.
+    // Including her personal organization: its name is personal data.
     let actions: Vec<_> = logged.iter().map(|event| (&*event.action, &event.details)).collect();
     let (kind, owner) = (
         json!({ "after": { "kind": "personal" } }),

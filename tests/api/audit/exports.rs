@@ -1,4 +1,4 @@
-//! Taking the log along: as a table, and line by line.
+//! Exports of the audit log as CSV and JSON lines.
 
 use insula_tests::{Client, Server, TestDatabase, eventually};
 use serde_json::{Value, json};

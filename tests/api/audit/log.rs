@@ -1,4 +1,4 @@
-//! Looking into the audit logs: of an organization, of the platform, of oneself.
+//! Reading audit logs: of an organization, of the platform, and the activity of a user.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ async fn pages_stay_as_they_are_while_events_are_added() {
         }
         let mut expected = before.clone();
         if is_upward {
-            // What came is at the end, where it is found, too.
+            // New events are at the end and are listed, too.
             expected = ids(&listed(&acme.ada, EVENTS, "sort=occurred_at").await);
             expected.truncate(found.len());
         }

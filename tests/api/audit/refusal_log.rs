@@ -10,7 +10,7 @@ const ACME: &str = "/api/v1/organizations/acme";
 const DEMO: &str = "/api/v1/organizations/demo";
 const LOG_IN: &str = "/api/v1/auth/login";
 
-/// An address, as somebody types it who has no account.
+/// An address without an account.
 const TYPED: &str = "Nobody.Knows@example.com";
 
 /// An event in the logs: log, action, actor, session, resource, details, IP address and name.

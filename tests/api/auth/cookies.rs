@@ -1,4 +1,4 @@
-//! Browsers: tokens in cookies that no script reads, and nothing that the page of another can forge.
+//! Tokens in cookies: no script can read them, and no other page can forge a request.
 
 use insula_tests::{Browser, Client, Server, set_cookies};
 use serde_json::json;

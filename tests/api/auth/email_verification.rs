@@ -1,4 +1,4 @@
-//! Verifying an address: once, in time, by who has the mailbox; and what an account may do until then.
+//! E-mail verification: once, in time, and only with the link; and what unverified accounts can do.
 
 use std::{collections::BTreeSet, process::Stdio};
 
@@ -11,7 +11,7 @@ const RESEND: &str = "/api/v1/auth/email/resend";
 const ME: &str = "/api/v1/users/me";
 const ORGANIZATIONS: &str = "/api/v1/organizations";
 
-/// What somebody may do whose address is not verified.
+/// Operations that unverified users may call.
 const ALLOWED: [&str; 9] = [
     "deleteMe",
     "getCsrfToken",
@@ -118,7 +118,7 @@ async fn invalid_and_used_links_get_the_same_answer() {
     let used = verify(&server.client(), &good).await;
     used.problem(410, "LINK_EXPIRED");
     assert!(answers.iter().all(|answer| *answer == answer_of(&used)), "{answers:#?}");
-    // A bad session is told, or the password would end without need.
+    // An invalid session is reported; otherwise the password would be lost without need.
     verify(&ada.bearer("x"), &good).await.problem(401, "INVALID_TOKEN");
 }
 
@@ -210,7 +210,7 @@ async fn without_a_mail_server_accounts_are_verified_at_registration() {
     let ada = server.client().register("ada@example.com").await;
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
     ada.create_organization("acme").await;
-    // Nor is anybody shut out where e-mail was switched off later.
+    // Users keep access when e-mail is switched off later.
     server.database().await.execute("UPDATE users SET email_verified_at = NULL").await;
     ada.get("/api/v1/organizations/acme").await.expect(200);
 }
@@ -248,7 +248,7 @@ async fn with_hidden_accounts_only_an_email_tells_that_the_address_is_taken() {
     let answer_of = inbox.last("send_already_registered").await;
     assert_eq!(answer_of.to, "ada@example.com");
     assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
-    // A username that is taken is told to nobody, whether the address is known or new.
+    // The answer does not tell that a username is taken, for known and new addresses.
     assert_eq!(register("ada@example.com", Some("ada")).await, new);
     assert_eq!(register("bob@example.com", Some("ADA")).await, new);
 
@@ -258,7 +258,7 @@ async fn with_hidden_accounts_only_an_email_tells_that_the_address_is_taken() {
             anybody.post(REGISTER, json!({ "email": "eve@example.com", "password": PASSWORD })).await.status
         }
     });
-    // Few can hash at the same time; those who are told to wait have done nothing.
+    // Few passwords can be hashed concurrently; refused requests had no effect.
     let statuses = replies.await;
     assert!(
         statuses.contains(&202) && statuses.iter().all(|status| [202, 503].contains(status)),

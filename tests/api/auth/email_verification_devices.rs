@@ -64,7 +64,7 @@ async fn without_the_password_a_new_one_is_set_and_earlier_access_is_revoked() {
     let eve = server.client().register("eve@example.com").await;
     verify(&eve, &inbox.last("send_verification").await.token, json!({})).await.expect(200);
 
-    // To be logged in as somebody else is no better than not at all.
+    // A session of another user has no more rights than none.
     for client in [&eve, &server.client()] {
         verify(client, &token, json!({})).await.problem(409, "PASSWORD_REQUIRED");
     }

@@ -1,4 +1,4 @@
-//! Every place that asks for a password counts wrong ones to one limit, and writes a failed attempt into the log.
+//! All operations that check a password share one limit of failures, and record a failed attempt.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where accounts are hidden, no public operation tells whether an address has one.
+//! With hidden accounts, no public operation tells whether an address has an account.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ async fn no_public_operation_tells_whether_an_address_has_an_account() {
         }
     }
     alike(REGISTER, &replies, 202);
-    // What was chosen there logs nobody in.
+    // The password of that request allows no login.
     let chosen = json!({ "email": KNOWN, "password": "Copper-harbour-92-violin" });
     server.client().post(REGISTER, chosen.clone()).await.expect(202);
     let known = server.client().post(LOG_IN, chosen).await;

@@ -1,4 +1,4 @@
-//! A password is the same however a keyboard composes its characters (RFC 8265), wherever it is given.
+//! Passwords are normalized (RFC 8265) in all operations that take one.
 
 use std::process::Stdio;
 

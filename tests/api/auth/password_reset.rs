@@ -1,4 +1,4 @@
-//! Setting a new password by an e-mailed link.
+//! Password reset with an e-mailed link.
 
 use insula_tests::{Inbox, PASSWORD, Reply, Server, concurrently};
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn an_emailed_link_sets_a_new_password_once_and_revokes_all_sessions() {
     let eve = server.client().register("eve@example.com").await;
     forgot(&server, "Ada@Example.com").await.expect(202);
     let mail = inbox.last("send_password_reset").await;
-    // To the address of the account: as it was asked for, it might be somebody else's mailbox.
+    // The e-mail goes to the address of the account: the requested spelling may belong to another user.
     assert_eq!(mail.to, "ada@example.com");
 
     let done = reset(&server, &mail.token, NEW).await.expect(200);
@@ -83,7 +83,7 @@ async fn one_of_concurrent_resets_succeeds() {
     let outcomes = concurrently(16, |number| {
         let (anybody, token) = (server.client(), token.clone());
         let password = format!("{NEW}-{number}");
-        // Few can hash at the same time; those who are told to wait come again.
+        // Few passwords can be hashed concurrently; refused requests are repeated.
         async move {
             loop {
                 let body = json!({ "token": token, "password": password });
@@ -161,7 +161,7 @@ async fn a_reset_cancels_an_unconfirmed_change_of_address() {
     };
     let body = json!({ "token": inbox.last("send_verification").await.token });
     ada.post("/api/v1/auth/email/verify", body).await.expect(200);
-    // Requested by the thief of her session.
+    // Requested with her stolen session.
     ada.post("/api/v1/users/me/email", json!({ "email": "eve@example.com" })).await.expect(202);
     let change = inbox.last("send_email_change").await.token;
     forgot(&server, "ada@example.com").await.expect(202);
@@ -194,7 +194,7 @@ async fn a_deactivated_user_cannot_use_a_link() {
     let mail = inbox.last("send_password_reset").await;
     superuser.request("POST", &format!("{path}/deactivate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
-    // Nor after reactivation: the thief may have requested it.
+    // Also not after reactivation: an attacker may have requested it.
     superuser.request("POST", &format!("{path}/activate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
     log_in(&server, PASSWORD).await.expect(200);

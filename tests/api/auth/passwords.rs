@@ -1,4 +1,4 @@
-//! Passwords: which are taken, what is stored of them, and what happens when many log in at once.
+//! Passwords: which are accepted, how they are stored, and many concurrent logins.
 
 use insula_tests::{PASSWORD, Reply, Server, TestDatabase, concurrently};
 use serde_json::{Value, json};

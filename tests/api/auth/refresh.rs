@@ -1,4 +1,4 @@
-//! Refresh tokens: each is exchanged once, tabs do not log each other out, and who steals one is found out.
+//! Refresh tokens: each is exchanged once, concurrent tabs stay logged in, and theft is detected.
 
 use std::collections::BTreeSet;
 
@@ -101,7 +101,7 @@ async fn reuse_of_an_old_token_revokes_the_session_and_notifies_the_user() {
     let next = refresh(&anybody, &text(&session, "refresh_token")).await;
     anybody.bearer(&text(&next, "access_token")).get(ME).await.expect(200);
     anybody.post(REFRESH, body(&text(&session, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
-    // The newest token may be the thief's.
+    // An attacker may have the newest token.
     anybody.post(REFRESH, body(&text(&next, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
     for session in [&session, &next] {
         anybody.bearer(&text(session, "access_token")).get(ME).await.problem(401, "INVALID_TOKEN");

@@ -1,5 +1,5 @@
 //! A refresh whose answer was lost: the client comes back with the token it has, however late. A stolen token still ends the
-//! session, whether the thief comes first or its owner.
+//! session, before or after its owner.
 
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ async fn every_use_of_an_access_token_counts() {
     }
 }
 
-/// A process that remembers the session from its older token still hears of the newer one.
+/// A process that caches the session of an older token still learns of the newer one.
 #[tokio::test]
 async fn what_is_presented_to_another_process_counts() {
     let here = server().await;

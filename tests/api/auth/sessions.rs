@@ -1,4 +1,4 @@
-//! Sessions: the list of a user's sessions, and how they end.
+//! Sessions: the list of a user's sessions, and how they are revoked.
 
 use insula_tests::{Client, PASSWORD, Server, concurrently, eventually};
 use serde_json::Value;
@@ -87,7 +87,7 @@ async fn sixteen_concurrent_logins_leave_the_maximum_number_of_sessions() {
         let anybody = anybody.clone();
         async move {
             let who = serde_json::json!({ "email": "ada@example.com", "password": PASSWORD });
-            // Passwords are hashed a few at a time: who is told to come again does.
+            // Few passwords can be hashed concurrently; refused requests are repeated.
             while anybody.post("/api/v1/auth/login", who.clone()).await.status == 503 {}
         }
     })
@@ -101,7 +101,7 @@ async fn a_new_device_is_reported_once() {
     let (server, _, laptop) = ada().await;
     let database = server.database().await;
     let mails = async || database.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
-    // The first one ever is nobody's surprise; the second one, the laptop, was.
+    // The first device is not reported; the second one, the laptop, was.
     assert_eq!(mails().await, 1);
     for device in ["phone", "laptop"] {
         server.client().with("user-agent", device).log_in("ada@example.com", PASSWORD).await;

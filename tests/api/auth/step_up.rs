@@ -1,4 +1,4 @@
-//! Step-up: proving again who one is.
+//! Reauthentication for sensitive operations.
 
 use insula_tests::{Client, PASSWORD, Server};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Pages of other origins: those that are listed may ask and read, with cookies, and no other page may.
+//! Cross-origin requests: only listed origins may send them and read the answers, with cookies.
 
 use insula_tests::{Browser, Client, Reply, Server};
 use reqwest::header::HeaderName;
@@ -43,7 +43,7 @@ async fn a_listed_page_may_ask_what_a_path_has() {
         (CONSOLE, "GET", ME, "DELETE, GET, HEAD, PATCH"),
         (CONSOLE, "PATCH", ME, "DELETE, GET, HEAD, PATCH"),
         ("http://localhost:5173", "POST", PROJECTS, "GET, HEAD, POST"),
-        // What is behind a path is told to nobody: one that no project has is asked alike.
+        // Preflight answers do not tell whether a project exists.
         (
             CONSOLE,
             "DELETE",

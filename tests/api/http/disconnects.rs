@@ -1,4 +1,4 @@
-//! Clients that hang up while their request is worked on.
+//! Clients that disconnect during a request.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request twice is one change and one answer.
+//! `Idempotency-Key`: a repeated request has one effect and one answer.
 
 use std::collections::HashSet;
 

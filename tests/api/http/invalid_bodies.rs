@@ -1,5 +1,4 @@
-//! Bodies that nobody should send: every operation that takes one refuses each of them, says what is wrong, and does
-//! nothing.
+//! Invalid bodies: every operation with a body refuses them, names the errors and changes nothing.
 
 use insula_tests::{Client, PASSWORD, Reply, Server};
 use serde_json::{Value, json};
@@ -250,7 +249,7 @@ async fn a_body_over_one_mebibyte_is_refused_however_it_is_sent() {
             .raw(format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}0\r\n\r\n"))
             .await
             .problem(413, "PAYLOAD_TOO_LARGE");
-        // As much as is allowed is read, and found to be nothing.
+        // A body of the maximum size is read and is empty.
         operation.json(" ".repeat(1 << 20)).await.problem(400, "BAD_REQUEST");
     }
     assert_eq!(rows(&server).await, before);

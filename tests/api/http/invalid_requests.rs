@@ -1,4 +1,4 @@
-//! Requests that are odd before anybody looks at a body: paths, methods, headers, lines.
+//! Requests that are invalid before their body: paths, methods, headers and lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 

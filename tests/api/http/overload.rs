@@ -1,4 +1,4 @@
-//! More requests than are worked on at a time: refused at once, with a word when to come again; probes get through.
+//! More concurrent requests than allowed: refused at once with `Retry-After`; probes still work.
 
 use insula_tests::{Reply, Server, eventually};
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-/// A request whose body does not come.
+/// A request without its announced body.
 const SLOW: &[u8] = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
 
 /// Requested without a login.

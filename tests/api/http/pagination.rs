@@ -1,4 +1,4 @@
-//! Lists in pages: complete, without repetition, in order, whatever others do meanwhile; and cursors that fit one list.
+//! Lists in pages: complete, ordered and without repetition during writes; and cursors that fit one list.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Who asks too often waits, and nobody else does.
+//! Rate limits: a client with too many requests waits, and no other client does.
 
 use insula_tests::{Browser, Client, Reply, Server, TestEnv, concurrently, redis};
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn logins_of_one_ip_address_are_counted_with_any_result() {
     anybody.post("/api/v1/auth/register", person).await.expect(201);
 }
 
-/// A path that is spelled otherwise is another path, and found by no limit and no route.
+/// Another spelling of a path is another path, without a limit and without a route.
 #[tokio::test]
 async fn no_spelling_of_a_path_gets_around_a_limit() {
     let server = Server::builder().env("INSULA_LIMIT_LOG_IN", "1/h").start().await;
@@ -74,7 +74,7 @@ async fn each_user_has_separate_limits_for_reads_and_writes() {
     ada.patch(ME, json!({ "first_name": "Ada" })).await.expect(200);
     refused(&ada.patch(ME, json!({ "first_name": "Countess" })).await);
     eve.get(ME).await.expect(200);
-    // Who may not ask at all is told so, and takes nothing of anybody.
+    // A caller without permission is refused and uses up no limit.
     server.client().bearer("nonsense").get(ME).await.problem(401, "INVALID_TOKEN");
 }
 
@@ -138,7 +138,7 @@ async fn a_session_is_refreshed_by_a_quota_of_its_own() {
     server.client().post("/api/v1/auth/refresh", json!({ "refresh_token": other })).await.expect(200);
 }
 
-/// Leftmost, malformed, or from somebody who is no proxy: believed by nobody.
+/// Leftmost entries, malformed ones, and those that are not from a proxy are ignored.
 #[tokio::test]
 async fn a_forged_address_is_not_counted_as_another_one() {
     let server = Server::builder().env("INSULA_LIMIT_LOG_IN", "2/h").start().await;
@@ -163,7 +163,7 @@ async fn a_forged_address_is_not_counted_as_another_one() {
     }
     refused(&guess(&from("2001:db8:0:0:9999::1")).await);
     guess(&from("2001:db8:0:1::1")).await.problem(401, "INVALID_CREDENTIALS");
-    // The log tells of the client, too.
+    // The log has the IP address of the client, too.
     let count = "SELECT count(*) FROM audit_personal WHERE ip = '203.0.113.1'";
     assert!(behind.database().await.scalar(count).await >= 1);
 }

@@ -1,4 +1,4 @@
-//! Headers that decide something, and are repeated: a proxy in front of this server may have used the other one.
+//! Repeated headers are refused where they matter, because a proxy may have used the other one.
 
 use insula_tests::{Client, Server};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The pages for users: the first one, the explanations of problems, the reference.
+//! The web pages: the first page, the pages of problems, the API reference.
 
 use insula_tests::{Client, Reply, Server};
 

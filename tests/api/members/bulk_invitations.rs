@@ -1,4 +1,4 @@
-//! Many invitations at once, and one of them twice.
+//! Creating many invitations with one request, also repeated ones.
 
 use insula_tests::{Client, Server};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! No privilege escalation: every path that grants a permission requires it of the granting member.
+//! No privilege escalation: every operation that grants a permission requires it of the granting member.
 
 use insula_tests::{Client, DemoFixture};
 use serde_json::{Value, json};

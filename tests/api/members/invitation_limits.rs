@@ -1,5 +1,4 @@
-//! Nobody uses invitations to send what they like to strangers: names carry no links, and what one user sends and founds
-//! is bounded, wherever they do.
+//! No spam by invitations: names contain no links, and the number of invitations and organizations of a user is limited.
 
 use insula_tests::{Client, Inbox, Server, concurrently};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Of many who do the same with one invitation, one succeeds.
+//! Of concurrent requests for one invitation, one succeeds.
 
 use std::collections::BTreeMap;
 

@@ -21,7 +21,7 @@ async fn acme() -> (Server, Client, Organization) {
 async fn invite_eve(server: &Server, owner: &Client) -> String {
     let before = server.captured_emails("eve@example.com").await.len();
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    // Others of hers are no invitations.
+    // Her other e-mails are no invitations.
     let mut token = String::new();
     eventually("her mail", async || {
         let mails = server.captured_emails("eve@example.com").await;

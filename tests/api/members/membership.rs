@@ -1,4 +1,4 @@
-//! Who belongs to an organization: seen, suspended, given other roles, removed.
+//! Members: list, suspend, update roles, remove.
 
 use insula_tests::{Client, DemoFixture, concurrently};
 use serde_json::{Value, json};

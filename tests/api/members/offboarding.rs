@@ -1,4 +1,4 @@
-//! What ends with a membership, by each way it can end.
+//! What stops at the end of a membership, for each way it can end.
 
 use insula_tests::{OrgFixture, Server, TestDatabase, eventually, id};
 use serde_json::{Value, json};

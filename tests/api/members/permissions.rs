@@ -1,4 +1,4 @@
-//! What can be allowed, and why somebody may or may not do something.
+//! The list of permissions, and the check and explanation of a decision.
 
 use insula_tests::DemoFixture;
 use serde_json::json;

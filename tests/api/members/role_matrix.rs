@@ -82,7 +82,7 @@ async fn each_role_allows_exactly_its_permissions() {
 /// The same for roles of an organization's own: one for each permission there is.
 #[tokio::test]
 async fn a_role_with_one_permission_allows_exactly_that() {
-    // The database tells nobody what it changes, so nothing is remembered here.
+    // Direct changes of the database invalidate no cache, so the cache is off.
     let server = &Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await;
     let database = &server.database().await;
     let owner = server.client().register("ada@example.com").await;

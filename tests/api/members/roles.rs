@@ -1,4 +1,4 @@
-//! Roles of an organization's own.
+//! Custom roles of an organization.
 
 use std::collections::HashSet;
 
@@ -74,7 +74,7 @@ async fn an_update_of_a_role_needs_if_match() {
         .problem(412, "PRECONDITION_FAILED");
     olivia.put(&put, permissions).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
     olivia.delete(&path).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
-    // What is not there has no copy, and a broken body is told before it is asked for.
+    // A missing role has no version, and an invalid body is reported before a missing `If-Match`.
     let nothing = format!("{ROLES}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
     olivia.patch(&nothing, json!({ "name": "" })).await.problem(404, "NOT_FOUND");
     olivia.patch(&path, json!({ "name": "" })).await.problem(422, "VALIDATION_FAILED");

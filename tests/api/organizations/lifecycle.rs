@@ -1,4 +1,4 @@
-//! `/organizations/{org}`: changed, renamed, deleted, restored, left.
+//! `/organizations/{org}`: update, rename, delete, restore, leave.
 
 use insula_tests::{Client, PASSWORD, Reply, Server, TestDatabase, concurrently, eventually};
 use serde_json::{Value, json};

@@ -26,7 +26,7 @@ async fn an_update_needs_if_match() {
     let patch = |body: Value| owner.patch(SETTINGS, body);
     patch(json!({ "currency": "USD" })).await.problem(428, "PRECONDITION_REQUIRED");
     patch(json!({ "currency": "USD" })).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
-    // What is wrong with the body is told first.
+    // Errors of the body come first.
     patch(json!({ "currency": "usd" })).await.problem(422, "VALIDATION_FAILED");
     let changed = patch(json!({ "currency": "USD" })).header("if-match", "\"1\"").await;
     assert_eq!(changed.expect(200), settings("USD", "monday", 2));

@@ -1,4 +1,4 @@
-//! Slugs: given up, led on from, and nobody else's for a while.
+//! Slugs: renames, redirects from former slugs, and their reservation.
 
 use insula_tests::{Client, Reply, Server, TestDatabase, concurrently, eventually};
 use serde_json::json;
@@ -32,7 +32,7 @@ async fn a_former_slug_redirects_members_only() {
     }
     let reply = owner.post(&format!("{ACME}/projects"), project.clone()).await;
     owner.post(moved(&reply), project).await.expect(201);
-    // Who may not look is told what everybody is told.
+    // Callers without permission get the same answer as strangers.
     let nowhere = stranger.get("/api/v1/organizations/nowhere").await.outcome();
     let recorded = async |person: &Client, slug: &str| {
         person.get(&format!("/api/v1/organizations/{slug}")).await.outcome()
@@ -97,7 +97,7 @@ async fn a_former_slug_is_reserved_for_90_days() {
     bob.get(ACME).await.expect(200);
 }
 
-/// The names are one space: of those that live, of those that were deleted, and of those that were given up.
+/// Slugs of active and deleted organizations and former slugs share one namespace.
 #[tokio::test]
 async fn one_of_concurrent_renames_to_one_slug_succeeds() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;

@@ -64,7 +64,7 @@ async fn an_owner_who_offers_and_leaves_at_once_leaves_an_owner() {
     assert_eq!(acme.owners().await, ["eve@example.com"]);
 }
 
-/// To and fro, fifty times, while somebody looks.
+/// Fifty transfers back and forth, with concurrent reads.
 #[tokio::test]
 async fn the_organization_always_has_an_owner() {
     let acme = OrgWithOwner::new().await;

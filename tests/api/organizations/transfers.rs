@@ -1,4 +1,4 @@
-//! `/organizations/{org}/transfer`: offered, accepted, declined, taken back; at no instant without an owner.
+//! `/organizations/{org}/transfer`: offer, accept, decline, cancel; there is always an owner.
 
 use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ impl OrgWithOwner {
         Self { database, server, ada, eve, bob }
     }
 
-    /// Ada offers it to somebody.
+    /// Ada offers the organization to a member.
     pub(crate) async fn offer_to(&self, person: &Client) -> Reply {
         let member = member(person).await;
         self.ada.post(TRANSFER, json!({ "member_id": member })).await
@@ -101,7 +101,7 @@ async fn the_member_who_accepts_becomes_the_owner() {
         (&json!("accepted"), Some("\"2\""))
     );
     assert_eq!(acme.owners().await, ["eve@example.com"]);
-    // At once, with the same tokens; the role that was held first is told first.
+    // At once, with the same tokens; roles are in the order in which they were granted.
     assert_eq!(
         (roles(&acme.eve).await, roles(&acme.ada).await),
         (vec!["admin".into(), "owner".into()], vec!["admin".to_owned()])

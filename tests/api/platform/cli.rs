@@ -1,4 +1,4 @@
-//! The command line: settings and their sources, what production refuses, operators, the demo.
+//! The command line: settings and their sources, what production refuses, superusers, the demo.
 
 use std::{
     io::Write,

@@ -1,4 +1,4 @@
-//! Servers on machines whose clocks differ: what several of them judge, they judge by the clock of the database.
+//! Servers with different clocks use the clock of the database for shared decisions.
 
 use insula_tests::{PASSWORD, Server};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Settings as users and their platforms write them down: forms of URLs, `.env` files, variables of Kubernetes.
+//! The forms of settings: URLs, `.env` files, variables of Kubernetes.
 
 use std::{
     path::Path,

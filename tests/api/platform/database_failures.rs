@@ -1,5 +1,4 @@
-//! A database that cannot do its work: clients are told to come back, operators are told why, and it is over without a
-//! restart.
+//! Failures of the database: clients get 503 with `Retry-After`, operators the reason, and no restart is needed afterwards.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `insula email test`, the mailbox of development, and what keeps a server from starting for its e-mails' sake.
+//! `insula email test`, the dev inbox, and e-mail settings that stop a server from starting.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// A port of this machine that nobody listens on.
+/// A free port of this machine.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -89,7 +89,7 @@ fn ehlo_has_the_name_of_the_installation() {
         let envs = [&envs[..], &[("INSULA_SMTP_URL", &*url)]].concat();
         let output = insula(&["email", "test", "ada@example.com"], &envs);
         assert!(!output.status.success(), "the server hangs up: {output:?}");
-        // Where nobody came, the server is not waited for either.
+        // Without a client, the end of the server is not waited for.
         drop(TcpStream::connect(address));
         assert_eq!(server.join().unwrap(), format!("EHLO {name}\r\n"));
     }

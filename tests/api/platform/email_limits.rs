@@ -1,4 +1,4 @@
-//! How many e-mails one organization sends and one mailbox gets: what is too much waits, and none is lost.
+//! Limits of e-mails per organization and per address: excess e-mails wait, and none is lost.
 
 use insula_tests::{Client, Inbox, Server, TestDatabase, TestEnv, eventually};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What becomes of jobs that nobody can do, or not now; and of the worker that has them.
+//! Jobs that fail, are unknown or cannot run yet; and the worker process.
 
 use std::{
     io::{BufRead, BufReader},
@@ -20,7 +20,7 @@ async fn job(superuser: &Client, kind: &str) -> Value {
     page["data"][0].clone()
 }
 
-/// Waits until it is given up; gives its id.
+/// Waits until the job is dead; returns its id.
 async fn dead(superuser: &Client, kind: &str) -> Value {
     eventually(&format!("{kind} is given up"), async || job(superuser, kind).await["state"] == "dead").await;
     job(superuser, kind).await
@@ -116,7 +116,7 @@ async fn emails_that_waited_for_a_mail_server_are_sent_when_there_is_one() {
     let kind = "send_verification";
     eventually("it was tried", async || job(&superuser, kind).await["last_error"].is_string()).await;
     assert_eq!(job(&superuser, kind).await["state"], "pending");
-    // The outage locks nobody out, not even users who must verify their e-mail address later.
+    // During the outage all users can log in, also unverified ones.
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     ada.get("/api/v1/users/me").await.expect(200);
     assert!(server.terminate().await.status.success());

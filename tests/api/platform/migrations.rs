@@ -1,4 +1,4 @@
-//! `insula migrate`: one process, five at once, up and down.
+//! `insula migrate`: one process, five concurrent ones, up and down.
 
 use std::process::Output;
 

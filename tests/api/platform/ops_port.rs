@@ -1,4 +1,4 @@
-//! The ops port: what operators see of a process, and nobody else.
+//! The ops port, which only operators can reach.
 
 use std::net::TcpListener;
 
@@ -77,7 +77,7 @@ async fn each_port_answers_what_is_its_own() {
 
 #[tokio::test]
 async fn an_ops_port_that_cannot_be_had_is_no_reason_not_to_serve_on_a_desk() {
-    // Of nobody (RFC 5737), so never of this machine.
+    // A documentation address (RFC 5737), so never of this machine.
     let server = Server::builder().env("INSULA_OPS_BIND", "192.0.2.1:9090").start().await;
     server.client().get("/healthz").await.expect(200);
     let log = server.log();

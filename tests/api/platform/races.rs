@@ -1,4 +1,4 @@
-//! Sixty-four at once: everybody is answered, and of those who want the same thing one gets it.
+//! 64 concurrent requests: all are answered, and of those for the same thing one succeeds.
 
 use std::collections::{BTreeMap, HashSet};
 

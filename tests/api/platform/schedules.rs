@@ -1,4 +1,4 @@
-//! Periodic work, as operators see it: done once whatever the number of processes, and written down.
+//! Schedules: each run happens once for any number of processes, and is recorded.
 
 use insula_tests::{Client, Server, TestDatabase, TestEnv, concurrently, eventually};
 
@@ -27,7 +27,7 @@ async fn runs_of_one_tick(database: &TestDatabase, operators: &[Client], schedul
         let (ticks, before) = (database.text(&next).await, counted(operators, &runs(schedule)).await);
         database.make_due(schedule).await;
         eventually("it was run", async || counted(operators, &runs(schedule)).await > before).await;
-        // Two more looks of everybody.
+        // Two more polls of all processes.
         tokio::time::sleep(std::time::Duration::from_millis(2_200)).await;
         let after = counted(operators, &runs(schedule)).await;
         if database.text(&next).await == ticks {

@@ -1,4 +1,4 @@
-//! `insula serve` as operators meet it: probes, start, stop, pages, logs.
+//! `insula serve`: probes, start, stop, pages, logs.
 
 use std::{
     io::{BufRead, BufReader},
@@ -119,7 +119,7 @@ async fn an_unreachable_database_is_named() {
     assert!(complaint.starts_with("insula: ") && !complaint.contains("hunter2"), "{complaint}");
 }
 
-/// What stands in `attribute="…"` in a page.
+/// The values of `attribute="…"` in a page.
 fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
     let opening = format!("{attribute}=\"");
     let parts = page.split(opening.as_str()).skip(1);

@@ -1,4 +1,4 @@
-//! Several installations in one PostgreSQL cluster, and on one Redis: none reads, or counts for, another.
+//! Several installations in one PostgreSQL cluster and on one Redis are independent.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! Signing keys: every process uses the same, they take turns without anybody noticing, and a stolen one goes at once.
+//! Signing keys: shared by all processes, rotated without failures, and revoked at once if stolen.
 
 use std::{
     process::Output,
@@ -91,7 +91,7 @@ async fn servers_that_start_at_once_sign_with_one_key() {
     assert_eq!(env.database().await.scalar(keys).await, 1);
 }
 
-/// Logs in here and there, and uses the newest and the oldest token here and there, until told to stop.
+/// Logs in at both servers, and uses the newest and the oldest token at both, until `stop` is set.
 async fn load(servers: [Client; 2], oldest: String, stop: Arc<AtomicBool>, answers: Arc<AtomicUsize>) {
     for turn in 0.. {
         let newest = servers[turn % 2].log_in(EMAIL, PASSWORD).await;
@@ -259,7 +259,7 @@ async fn the_secret_key_can_be_changed_and_not_by_mistake() {
     }
     misconfigured(&serving(&[("INSULA_SECRET_KEY", old)]));
 
-    // Lost: a new key, and everybody gets a new token.
+    // Without the key there is a new one, and all users need new tokens.
     let envs = [("INSULA_SECRET_KEY", other)];
     misconfigured(&serving(&envs));
     assert!(env.insula(&["keys", "rotate"], &envs).status.code() == Some(78));

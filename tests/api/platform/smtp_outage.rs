@@ -1,4 +1,4 @@
-//! A mail server that is away, and comes back: what waits for it costs no attempt and leaves soon after its return.
+//! A mail server that is unavailable for a while: waiting e-mails lose no attempt and are sent soon after.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn jobs(superuser: &Client, state: &str) -> Vec<Value> {
     page["data"].as_array().unwrap().clone()
 }
 
-/// Waits until somebody has noticed: a job says why it waits.
+/// Waits until a job has the reason of its delay.
 async fn come_to_wait(superuser: &Client) {
     eventually("the outage is noticed", async || {
         jobs(superuser, "pending").await.iter().any(|job| job["last_error"].is_string())

@@ -242,7 +242,7 @@ async fn a_removed_member_is_a_stranger_at_once() {
              AND organization_id IN (SELECT id FROM organizations WHERE slug = 'demo')"
         );
         assert_eq!(demo.server.database().await.execute(&update).await, 1);
-        // The database tells nobody: what is remembered has to age.
+        // Direct changes invalidate no cache: its entries must expire.
         eventually("it is noticed", async || mia.get("/api/v1/organizations/demo").await.status == 404).await;
         let asked = walk(&demo.server, &mia, DemoFixture::SLUG, |_, reply| {
             reply.problem(404, "NOT_FOUND");

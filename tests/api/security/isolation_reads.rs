@@ -1,4 +1,4 @@
-//! What strangers can read after they asked: everything that is theirs, and nothing of the organizations they asked for.
+//! What a stranger can read after refused requests: their own data, and nothing of the other organizations.
 
 use insula_tests::{Client, Operation, Server};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn readable(server: &Server, person: &Client, own: &str) -> Vec<(String, S
     read
 }
 
-/// Checks that none of the `words`, which are ids, slugs and names of others, stands in what a user can read.
+/// Checks that a user can read none of the `words`: ids, slugs and names of other organizations.
 pub(crate) async fn reads_nothing_of(server: &Server, person: &Client, own: &str, words: &[&str]) {
     for (asked, answer) in readable(server, person, own).await {
         for word in words {

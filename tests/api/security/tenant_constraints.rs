@@ -54,7 +54,7 @@ async fn tasks(owner: &Client, slug: &str, (project, member): (&Value, &Value)) 
     owner.post(&path("tasks"), task).await.expect(201);
 }
 
-/// Tables whose rows say to which organization they belong.
+/// Tables with `organization_id`.
 async fn tenant_tables(database: &TestDatabase) -> Vec<String> {
     let sql = match database {
         TestDatabase::Sqlite(_) => {

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/tasks/bulk`: many tasks at once, each with an outcome of its own.
+//! `/organizations/{org}/tasks/bulk`: creating many tasks, each with its own outcome.
 
 use insula_tests::{OrgFixture, concurrently};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! Leap seconds: few programs know them, and the two databases keep them as different instants. So no instant that is read
-//! is one, wherever it is written.
+//! Leap seconds are refused everywhere: few programs support them, and the two databases store them as different instants.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `O/period-lock`: what began before can be changed no more.
+//! `O/period-lock`: entries that began before it cannot be changed.
 
 use insula_tests::{OrgFixture, Server, concurrently, eventually, id};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Projects beyond their names: how long they may take, the archive, and those that not everybody sees.
+//! Estimates, archived projects and private projects.
 
 use insula_tests::{Client, OrgFixture};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ fn draft(code: &str, is_private: bool) -> Value {
     json!({ "code": code, "name": code, "is_private": is_private })
 }
 
-/// The codes that somebody's list shows.
+/// The codes in the list of a member.
 async fn codes(org: &OrgFixture, who: &Client, query: &str) -> Vec<String> {
     let page = who.get(&org.path(&format!("/projects?sort=code&{query}"))).await.expect(200);
     let codes = page["data"].as_array().unwrap().iter().map(|project| project["code"].as_str().unwrap());

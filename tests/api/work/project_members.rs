@@ -1,4 +1,4 @@
-//! `/organizations/{org}/projects/{project}/members`: replaced as a whole, by those who may change projects.
+//! `/organizations/{org}/projects/{project}/members`: replaced as a whole.
 
 use insula_tests::{Client, OrgFixture, unique};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/projects`: made, read, changed, deleted, restored; conditions and conflicts.
+//! `/organizations/{org}/projects`: create, read, update, delete, restore; conditions and conflicts.
 
 use chrono::DateTime;
 use insula_tests::{Client, OrgWithOwner, Reply, unique};

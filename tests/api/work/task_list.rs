@@ -1,4 +1,4 @@
-//! The list of tasks: filters, and orders that are complete, also where some have nothing to be ordered by.
+//! The list of tasks: filters, and complete orders, also by fields that may be null.
 
 use std::collections::HashSet;
 

@@ -43,7 +43,7 @@ async fn creator_and_assignee_can_update_a_task() {
     );
     org.viewer.get(&path).await.expect(200);
 
-    // Somebody else's: seen, not changed; and it is told what would do.
+    // A task of another member can be read but not updated; the answer names the missing permission.
     org.owner.patch(&path, json!({ "assignee_id": null })).await.expect(200);
     let before = org.owner.get(&path).await.expect(200);
     let others = || lacks(403, "tasks:manage_all");

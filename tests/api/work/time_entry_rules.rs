@@ -126,7 +126,7 @@ async fn each_organization_has_its_own_rules() {
     }
     org.update_settings(json!({ "time_entry_max_hours": 744 })).await;
     org.create_time_entry(&org.mia, ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), json!({})).await;
-    // What holds from now on does not forbid to correct what stands there.
+    // New rules do not forbid corrections of existing entries.
     org.update_settings(json!({ "time_entry_max_hours": 8 })).await;
     let list = org.mia.get(&org.path("/time-entries?sort=started_at")).await.expect(200);
     let path = org.path(&format!("/time-entries/{}", id(&list["data"][0])));
@@ -154,7 +154,7 @@ async fn an_archived_project_takes_no_new_work() {
         reply.problem(409, "PROJECT_ARCHIVED");
         assert_eq!(reply.faults(), ["project_id PROJECT_ARCHIVED"]);
     }
-    // What stands there can be corrected.
+    // Existing entries can be corrected.
     org.mia
         .patch(&org.path(&format!("/time-entries/{}", id(&entry))), json!({ "notes": "x" }))
         .await

@@ -1,4 +1,4 @@
-//! What users do in their organizations, and a superuser who says why.
+//! Steps of users in their organizations, and of a superuser with a reason.
 
 use insula_tests::{Client, PASSWORD, Server};
 use serde_json::{Value, json};

@@ -177,7 +177,7 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
             "acme member.updated by user eve",
         ],
     ),
-    // Superusers inside of them: that they looked is told too, also where nothing comes of it.
+    // Superusers in organizations: their access is recorded too, also when it is refused.
     (
         "createProject.operator",
         &["acme platform.access by superuser root", "acme project.created by superuser root"],

@@ -1,4 +1,4 @@
-//! What can be met inside of organizations.
+//! Error codes of operations in organizations.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::json;

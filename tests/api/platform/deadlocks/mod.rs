@@ -1,8 +1,7 @@
-//! Any two changes of one organization at once: both are answered, and the database never has to end one of them because
-//! they wait for each other.
+//! Every pair of concurrent changes of one organization: both are answered, without a deadlock in the database.
 //!
-//! On PostgreSQL a transaction that waits in a circle is ended by the server, which counts it. On SQLite there is one
-//! writer, and nobody waits in a circle; what is asked there is that everybody is answered.
+//! PostgreSQL ends one transaction of a deadlock and counts it. SQLite has one writer and therefore no deadlocks; there, the
+//! test only checks that all requests are answered.
 
 mod table;
 mod world;
@@ -117,7 +116,7 @@ async fn no_two_changes_of_one_organization_deadlock() {
     assert!(idle.is_empty(), "each does something at least once: {idle:#?}");
 }
 
-/// Two that want each other's name are both told that it is taken: neither waits for the other to give it up.
+/// Two requests that swap names are both refused as taken; neither waits for the other.
 #[tokio::test]
 async fn concurrent_swaps_of_names_are_refused_as_taken() {
     let (server, superuser) =

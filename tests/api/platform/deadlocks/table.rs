@@ -1,4 +1,4 @@
-//! Every operation that changes what is an organization's, as one of two that meet.
+//! Every operation that changes an organization, to be run against every other.
 
 use insula_tests::Request;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! One mailbox, one account: addresses that look alike, at every operation that takes one.
+//! One e-mail address, one account: addresses that look alike, in every operation that takes one.
 
 use insula_tests::{Client, Inbox, PASSWORD, Server};
 use serde_json::json;

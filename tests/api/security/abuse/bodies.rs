@@ -1,4 +1,4 @@
-//! Bodies that one reader takes for this and another for that, and those that are only there to be large.
+//! Ambiguous bodies, which two parsers read differently, and large ones.
 
 use insula_tests::{Client, Reply};
 use serde_json::json;

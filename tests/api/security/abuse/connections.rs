@@ -1,4 +1,4 @@
-//! Many connections: those that do nothing hold up nobody, and no peer takes them all.
+//! Many connections: idle ones delay no client, and no peer can use all of them.
 
 use std::time::Duration;
 

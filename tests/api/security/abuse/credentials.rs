@@ -1,4 +1,4 @@
-//! Credentials of every wrong form: each is refused as one, with the challenge that says how to log in.
+//! Malformed credentials: each is refused with the challenge for a login.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signer, SigningKey};
@@ -27,7 +27,7 @@ fn forged(token: &str, members: &Value) -> String {
     format!("{signed}.{}", BASE64.encode(key.sign(signed.as_bytes()).to_bytes()))
 }
 
-/// What stands behind `authorization:`, for each name.
+/// The value of `authorization:` for each name.
 fn values(token: &str) -> Vec<(&'static str, Vec<u8>)> {
     let bearer = |token: &str| format!("Bearer {token}").into_bytes();
     let forged = |members: Value| bearer(&forged(token, &members));

@@ -1,5 +1,5 @@
-//! Refusals that are told before the body is read, as clients in Python meet them: they send head and body in two packets.
-//! The connection goes on, or the answer says that it does not.
+//! Refusals before the body is read, for clients that send head and body in two packets, such as those in Python. The
+//! connection stays open, or the answer says that it closes.
 
 use std::time::Duration;
 

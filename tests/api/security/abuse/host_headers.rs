@@ -1,4 +1,4 @@
-//! Headers that try to send a request, or the readers of its e-mails, to another host.
+//! Headers that try to redirect a request, or the readers of its e-mails, to another host.
 
 use insula_tests::{Inbox, Server};
 use serde_json::json;

@@ -1,5 +1,4 @@
-//! What nobody should send: each of these requests is refused or answered as it deserves, tells nothing of the inside, and
-//! leaves a server that answers the next one.
+//! Abusive requests: each is refused or answered without internal details, and the server answers the next request.
 
 mod addresses;
 mod bodies;

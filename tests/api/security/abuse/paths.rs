@@ -1,4 +1,4 @@
-//! Paths and query strings that mean something to somebody else.
+//! Paths and query strings with a special meaning for other software.
 
 use super::{acme, count, goes_on, leak};
 

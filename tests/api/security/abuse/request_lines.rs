@@ -1,4 +1,4 @@
-//! Lines of a request: methods, targets, versions and headers that are odd, too long or too many.
+//! The head of a request: methods, targets, versions and headers that are unusual, too long or too many.
 
 use super::{Case, acme, case, goes_on, try_all};
 

@@ -1,4 +1,4 @@
-//! The headers that keep browsers in bounds, on every kind of answer, wherever the product runs.
+//! The security headers for browsers, on every kind of answer.
 
 use insula_tests::{Builder, Reply, Server, TestEnv, eventually};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What holds for every export: cells that are no formulas, an event, a limit, whatever changes meanwhile.
+//! Rules of every export: no formulas in cells, an event, a limit, and concurrent changes.
 
 use serde_json::json;
 

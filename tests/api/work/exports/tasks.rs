@@ -1,4 +1,4 @@
-//! Tasks as a file.
+//! The export of tasks.
 
 use serde_json::json;
 

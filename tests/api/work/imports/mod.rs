@@ -1,4 +1,4 @@
-//! `O/imports/time-entries`: all rows or none; what is wrong with each.
+//! `O/imports/time-entries`: all rows or none, with the errors of each row.
 
 mod round_trip;
 mod spreadsheets;

@@ -1,4 +1,4 @@
-//! The own export of the same data always comes back: whatever stands in its cells, and whatever became of its projects.
+//! Every export can be imported again, with any text in its cells and any state of its projects.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What spreadsheets write and send is read, or refused with words that help.
+//! Files as spreadsheets write them are read, or refused with advice.
 
 use insula_tests::{OrgFixture, Reply, Server};
 use serde_json::{Value, json};

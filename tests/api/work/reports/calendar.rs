@@ -1,4 +1,4 @@
-//! Where days, weeks and months begin and end, and what lies across.
+//! The limits of days, weeks and months, and entries across them.
 
 use insula_tests::fixtures::time_entries::TimeEntryFixture;
 use serde_json::json;

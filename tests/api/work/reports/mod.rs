@@ -1,4 +1,4 @@
-//! What the time of an organization comes to.
+//! Reports of time entries.
 
 mod calendar;
 mod random;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
 
-/// An organization whose owner works.
+/// An organization whose owner records time.
 struct OrgWithOwner {
     server: Server,
     database: TestDatabase,

@@ -68,7 +68,7 @@ struct Query {
     billable: Option<bool>,
 }
 
-/// Which entries somebody sees.
+/// The entries that a member sees.
 type Sight<'a> = Box<dyn Fn(&TimeEntryFixture) -> bool + 'a>;
 
 type Sums = BTreeMap<Vec<Option<String>>, (i64, i64)>;

@@ -1,4 +1,4 @@
-//! Whose time is summed up: one's own, or everybody's, but never that on projects which do not exist for the caller.
+//! Whose time a report contains: the caller's or all, but never that on invisible projects.
 
 use insula_tests::{
     Server, eventually,
