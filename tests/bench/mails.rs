@@ -47,7 +47,7 @@ pub(crate) async fn measure(rng: &mut TestRng) -> Result<(), String> {
     Ok(())
 }
 
-/// The rate at which the mails of one round were accepted.
+/// The rate at which the e-mails of one round were accepted.
 async fn round(setup: &Setup) -> Result<f64, String> {
     let mut fake_smtp = setup.cluster.fake_smtp.lock().await;
     let before = fake_smtp.refresh().len();

@@ -15,7 +15,7 @@ const WORKER_MEMORY: u64 = 256 << 20;
 /// Bytes of Redis, whatever waits.
 const REDIS_MEMORY: u64 = 64 << 20;
 
-/// Redis is away for a minute, and every mail arrives within 15 s.
+/// Redis is away for a minute, and every e-mail arrives within 15 s.
 pub(crate) async fn redis_absent(kind: DatabaseKind) -> Result<Vec<String>, String> {
     const MOST: Duration = Duration::from_secs(15);
     let cluster = TestCluster::start(ClusterConfig::with_worker(kind)).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn redis_absent(kind: DatabaseKind) -> Result<Vec<String>, Stri
     Ok(faults)
 }
 
-/// 20,000 mails wait before the worker starts.
+/// 20,000 e-mails wait before the worker starts.
 pub(crate) async fn backlog(kind: DatabaseKind) -> Result<Vec<String>, String> {
     const MAILS: usize = 20_000;
     console::title(&format!("{MAILS} mails wait for a worker, on {}", name(kind)));
@@ -89,7 +89,7 @@ pub(crate) async fn backlog(kind: DatabaseKind) -> Result<Vec<String>, String> {
     Ok(faults)
 }
 
-/// 10,000 mails of one organization wait, and those of others are sent within 5 s all the same.
+/// 10,000 e-mails of one organization wait, and those of others are sent within 5 s all the same.
 pub(crate) async fn fairness(kind: DatabaseKind) -> Result<Vec<String>, String> {
     const MAILS: usize = 10_000;
     const MOST: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Compares what was acknowledged with the database and with the mails that were delivered.
+//! Compares what was acknowledged with the database and with the e-mails that were delivered.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ struct StoredState {
     rows: HashMap<RequestKind, HashMap<String, u64>>,
     events: HashMap<RequestKind, HashMap<String, u64>>,
     mails: HashMap<RequestKind, HashMap<String, u64>>,
-    /// Every job that sends a mail: its id, and its state.
+    /// Every job that sends an e-mail: its id, and its state.
     jobs: HashMap<String, String>,
 }
 

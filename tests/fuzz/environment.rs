@@ -1,4 +1,4 @@
-//! Where schemathesis is, and how it gets there: a virtual environment in the target folder, of exactly these versions.
+//! The virtual environment of schemathesis in the target folder, with pinned versions.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,17 +7,17 @@ use std::{
 
 use insula_tests::{binary, services};
 
-/// Its versions, the hooks and the configuration.
+/// The folder of the requirements, hooks and configuration.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
 
 /// A virtual environment in which schemathesis is installed.
 pub(crate) struct Environment {
-    /// Where it works; its reports stay there.
+    /// Its working folder, which also keeps the reports.
     pub(crate) folder: PathBuf,
 }
 
 impl Environment {
-    /// That of the target folder; made when it is not there, or is of other versions.
+    /// The environment in the target folder, created when it is missing or has other versions.
     ///
     /// # Errors
     /// What could not be installed.
@@ -32,7 +32,7 @@ impl Environment {
         if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(environment);
         }
-        // Debian keeps what makes environments in a package of its own.
+        // Debian has `venv` in a separate package.
         if run(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_err() {
             services::install(&["python3", "python3-venv"])?;
         }

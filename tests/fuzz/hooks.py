@@ -125,7 +125,7 @@ def before_call(context, case, kwargs):
     if not negative(ParameterLocation.PATH):
         for name, value in (case.path_parameters or {}).items():
             case.path_parameters[name] = WORLD.pick(name, value)
-    if not WORLD.operator:
+    if not WORLD.superuser:
         # Only accepted from superusers.
         case.headers.pop("X-Platform-Access", None)
     if not negative(ParameterLocation.HEADER):

@@ -1,10 +1,9 @@
-//! `fuzz`: schemathesis over the running API, in all its phases, signed in: as the owner of an organization, and beside that
-//! as an operator of the platform, who asks for everything.
+//! `fuzz`: runs all phases of schemathesis against the API, as the owner of an organization and as a superuser.
 //!
-//! Starts everything itself, and ends only that. `INSULA_FUZZ_SECONDS` says for how long (1500), `INSULA_FUZZ_SEED` which requests (1). Ends with 0 when nothing was found, 1 when something was, 64 when
-//! it is not understood, 69 when something that it needs is not there.
+//! It starts all processes itself and ends no others. `INSULA_FUZZ_SECONDS` is the duration (1500), `INSULA_FUZZ_SEED` the seed
+//! (1). Exit code: 0 without findings, 1 with findings, 64 when a setting is not valid, 69 when a program is missing.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "what a program says that was not understood")]
+#![expect(clippy::print_stderr, reason = "complaints about settings")]
 
 mod environment;
 mod measure;
@@ -20,26 +19,26 @@ use environment::Environment;
 use insula_tests::{Process, Server, console, setting};
 use measure::Measure;
 
-/// All at the same time, each by a name, as an operator or not, with these phases. What follows from an answer has a pass of its
-/// own: after the others no time would be left for it.
+/// Concurrent passes: name, whether as a superuser, and phases. The stateful phase has a separate pass, because no time would
+/// be left for it after the others.
 const PASSES: [(&str, bool, &str); 4] = [
     ("owner", false, "examples,coverage,fuzzing"),
     ("owner-links", false, "stateful"),
-    ("operator", true, "examples,coverage,fuzzing"),
-    ("operator-links", true, "stateful"),
+    ("superuser", true, "examples,coverage,fuzzing"),
+    ("superuser-links", true, "stateful"),
 ];
 
-/// What the memory of the server may grow by under requests that it has not seen before.
+/// Limit of the growth of the server's memory in bytes under new requests.
 const GROWTH: u64 = 64 << 20;
 
-/// One answer in so many may be a 401: to a wrong password, or to a session that has just ended. With more of them the callers
-/// were not who they are to be, and little was tried.
+/// One answer in this number may be a 401, for a wrong password or an ended session. With more, the callers were not logged in
+/// and little was tested.
 const STRANGERS: u64 = 5;
 
-/// Until the server has everything that it keeps: threads that hash, connections, what is remembered.
+/// Time until threads, connections and caches have their full size.
 const WARM: Duration = Duration::from_secs(300);
 
-/// What tests allow a machine that is busy with other things, beyond what was asked for.
+/// Additional time for a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(900);
 
 #[tokio::main]
@@ -77,7 +76,7 @@ fn number(name: &str, usual: u64) -> Result<u64, String> {
     text.map_or(Ok(usual), |text| text.parse().map_err(|_| format!("{name} is a number, not {text:?}")))
 }
 
-/// Everything that was found; the error says what could not be started.
+/// Returns the findings; the error says what could not be started.
 async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Vec<String>, String> {
     let builder = Server::builder().env("RUST_LOG", "error").env("INSULA_OPS_BIND", "127.0.0.1:0");
     // Sessions must not end because of many logins or slow clients.
@@ -95,7 +94,7 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
         command.args(["--phases", phases]);
         command.env("INSULA_FUZZ_URL", server.url("")).env("INSULA_FUZZ_PASS", name);
         match superuser {
-            true => command.env("INSULA_FUZZ_OPERATOR", Server::SUPERUSER),
+            true => command.env("INSULA_FUZZ_SUPERUSER", Server::SUPERUSER),
             // The user would only get 403.
             false => command.args(["--exclude-path-regex", "/admin/"]),
         };
@@ -129,15 +128,15 @@ async fn fuzz(environment: &Environment, time: Duration, seed: u64) -> Result<Ve
     Ok(findings)
 }
 
-/// In a process that ends with ours.
+/// Starts a process that ends with this one.
 fn start(command: &mut Command, report: &File) -> Result<Process, String> {
-    let told = report.try_clone().and_then(|copy| Ok((copy, report.try_clone()?)));
-    let (stdout, stderr) = told.map_err(|error| format!("a report: {error}"))?;
+    let outputs = report.try_clone().and_then(|copy| Ok((copy, report.try_clone()?)));
+    let (stdout, stderr) = outputs.map_err(|error| format!("a report: {error}"))?;
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     Process::start(command, "TERM").map_err(|error| format!("{}: {error}", Path::new("st").display()))
 }
 
-/// Shows what was counted, and says what is wrong with it.
+/// Prints the metrics and returns the findings in them.
 fn judge(warm: Option<&Measure>, end: &Measure) -> Vec<String> {
     let mut findings = Vec::new();
     end.show();

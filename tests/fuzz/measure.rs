@@ -1,19 +1,19 @@
-//! What the server says of itself.
+//! Metrics of the server.
 
 use std::collections::BTreeMap;
 
 use insula_tests::{Client, Server, console};
 
-/// What was answered up to some moment, and what the server needed for it.
+/// Answers and memory up to a moment.
 pub(crate) struct Measure {
-    /// How many requests were answered with each status.
+    /// The number of requests by status.
     pub(crate) statuses: BTreeMap<u16, u64>,
-    /// Resident, in bytes.
+    /// Resident memory in bytes.
     pub(crate) memory: u64,
 }
 
 impl Measure {
-    /// Of now.
+    /// Reads the current metrics.
     pub(crate) async fn take(server: &Server, ops: &Client) -> Self {
         const COUNT: &str = "http_server_request_duration_seconds_count{";
         let metrics = ops.get("/metrics").await;
@@ -30,17 +30,17 @@ impl Measure {
         Self { statuses, memory: server.memory() }
     }
 
-    /// All that were answered.
+    /// The number of all requests.
     pub(crate) fn requests(&self) -> u64 {
         self.statuses.values().sum()
     }
 
-    /// Those of one class: 2 for 2xx.
+    /// The number of requests of one status class, 2 for 2xx.
     pub(crate) fn requests_of(&self, class: u16) -> u64 {
         self.statuses.range(class * 100..(class + 1) * 100).map(|(_, count)| count).sum()
     }
 
-    /// Tells it.
+    /// Prints the metrics.
     pub(crate) fn show(&self) {
         let classes = (2..=5).map(|class| format!("{} of {class}xx", self.requests_of(class)));
         let classes = classes.collect::<Vec<_>>().join(", ");

@@ -50,7 +50,7 @@ class World:
     def __init__(self):
         self.origin = os.environ["INSULA_FUZZ_URL"]
         # If set, the user is this superuser instead of a new user each time.
-        self.operator = os.environ.get("INSULA_FUZZ_OPERATOR")
+        self.superuser = os.environ.get("INSULA_FUZZ_SUPERUSER")
         self.http = requests.Session()
         self.http.trust_env = False
         # Unique, also among earlier runs on the same server.
@@ -117,8 +117,8 @@ class World:
         return self.send("GET", path, token=self.token).ok
 
     def sign_in(self):
-        if self.operator:
-            self.token = self.log_in(self.operator)
+        if self.superuser:
+            self.token = self.log_in(self.superuser)
         else:
             try:
                 self.token = self.log_in(self.email or self.register())
@@ -140,7 +140,7 @@ class World:
         for name in ("one", "two"):
             self.ask("POST", f"{path}/tags", {"name": name}, self.token)
             self.ask("POST", f"{path}/tasks", {"title": name}, self.token)
-            if not self.operator:
+            if not self.superuser:
                 hour = {"started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T09:00:00Z"}
                 self.ask("POST", f"{path}/time-entries", hour, self.token)
         role = {"name": "Planner", "permissions": ["projects:read", "projects:create"]}
@@ -160,7 +160,7 @@ class World:
             "listTasks": f"{path}/tasks",
             "listTimeEntries": f"{path}/time-entries",
         }
-        if self.operator:
+        if self.superuser:
             lists |= {
                 "listEmails": "/admin/emails",
                 "listJobs": "/admin/jobs",

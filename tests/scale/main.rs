@@ -1,10 +1,10 @@
-//! `scale [memory] [ratios]`: what grows with the data of an organization, and what must not. Without words, all.
+//! `scale [memory] [ratios]`: checks what must not grow with the data of an organization. Without arguments, all runs.
 //!
-//! On SQLite, or on PostgreSQL where `INSULA_TEST_DATABASE=postgres` says so. `INSULA_SCALE_ROWS` says how many time entries
-//! there are (1,000,000). Says each figure beside what it has to be. Ends with 0 when all of it held, 1 when something did
-//! not, 64 when it is not understood.
+//! It uses SQLite, or PostgreSQL with `INSULA_TEST_DATABASE=postgres`. `INSULA_SCALE_ROWS` is the number of time entries
+//! (1,000,000). Each result is printed with its limit. Exit code: 0 when all limits held, 1 when one did not, 64 when the
+//! arguments are not valid.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "what a program says that was not understood")]
+#![expect(clippy::print_stderr, reason = "complaints about arguments")]
 
 mod memory;
 mod ratios;
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         let faults = match *run {
             "memory" => memory::run(rows).await,
             "ratios" => ratios::run(rows).await,
-            unknown => vec![format!("nobody runs {unknown}")],
+            unknown => vec![format!("there is no run {unknown}")],
         };
         for fault in faults {
             console::line(&format!("  FAILED: {fault}"));

@@ -1,4 +1,4 @@
-//! The memory of the server while somebody downloads all that there is: it must not grow with it.
+//! The memory of the server during exports of all rows must not grow with their number.
 
 use std::time::Instant;
 
@@ -7,11 +7,11 @@ use serde_json::json;
 
 const ACME: &str = "/api/v1/organizations/acme";
 
-/// By how many bytes the server may grow.
+/// Limit of the growth of memory in bytes.
 const GROWTH: u64 = 32 * MEBIBYTE;
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// Exports so many entries in each format; gives what did not hold.
+/// Exports all entries in each format; returns the faults.
 pub(crate) async fn run(rows: usize) -> Vec<String> {
     console::title(&format!("The memory of an export of {rows} time entries"));
     let server = Server::start().await;
@@ -25,12 +25,12 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
     let from = Instant::now();
     database.insert_many_time_entries("acme", (&member, &project), rows).await;
     database.execute("ANALYZE").await;
-    console::line(&format!("  planted in {} s", from.elapsed().as_secs()));
+    console::line(&format!("  inserted in {} s", from.elapsed().as_secs()));
     let mut faults = Vec::new();
     let mut table = Vec::new();
     for format in ["csv", "jsonl"] {
         let path = format!("{ACME}/exports/time-entries.{format}");
-        // What is made once, such as statements, is there before.
+        // One-time allocations, such as prepared statements, happen before.
         ada.get(&format!("{path}?to=2020-01-02T00:00:00Z")).await;
         let before = server.memory();
         if !server.reset_peak_memory() {
@@ -47,10 +47,12 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
         let (after, peak) = (server.memory(), server.peak_memory());
         let growth = peak.saturating_sub(before);
         let head = usize::from(format == "csv");
-        let told = headers.get("x-total-count").and_then(|count| count.to_str().ok()).unwrap_or("nothing");
-        if lines != rows + head || told != rows.to_string() {
-            faults
-                .push(format!("{format}: {lines} lines came, and {told} were announced, of {rows} entries"));
+        let total_count =
+            headers.get("x-total-count").and_then(|count| count.to_str().ok()).unwrap_or("nothing");
+        if lines != rows + head || total_count != rows.to_string() {
+            faults.push(format!(
+                "{format}: {lines} lines came, and {total_count} were announced, of {rows} entries"
+            ));
         }
         if before == 0 || growth > GROWTH {
             let (growth, most) = (mebibytes(growth), mebibytes(GROWTH));

@@ -1,5 +1,5 @@
-//! What one organization's requests cost beside few rows of others, and beside very many: the same. Two servers with the
-//! same organization, on databases of their own, are asked in turns.
+//! Requests of one organization must cost the same with few and with very many rows of other organizations. Two servers with
+//! the same organization on separate databases are measured in turns.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use serde_json::json;
 
 const ACME: &str = "/api/v1/organizations/acme";
 
-/// Time entries of the organization that is asked.
+/// Time entries of the measured organization.
 const OWN: usize = 20_000;
 
-/// How often each request is made, of each server.
+/// Number of requests of each kind to each server.
 const TIMES: usize = 150;
 
-/// How many times as much it may cost beside very many rows.
+/// Limit of the ratio of durations.
 const RATIO: f64 = 1.3;
 
-/// A server with the organization, beside `foreign` rows of others.
+/// Starts a server with the organization and `foreign` rows of others.
 struct Beside {
     server: Server,
     ada: Client,
@@ -52,7 +52,7 @@ impl Beside {
         Self { server, ada, database, deep }
     }
 
-    /// What is asked, and where.
+    /// The measured requests.
     fn requests(&self) -> [(&'static str, String); 5] {
         [
             ("the first page", format!("{ACME}/time-entries?limit=100")),
@@ -79,7 +79,7 @@ impl Beside {
         from.elapsed()
     }
 
-    /// How often the table of entries was read from end to end, as the database counts; `None`: it does not.
+    /// The number of sequential scans of the time entries; `None` when the database does not count them.
     async fn scans(&self) -> Option<i64> {
         let TestDatabase::Postgres(_) = self.database else { return None };
         let counted = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'time_entries'";
@@ -98,7 +98,7 @@ async fn deep(ada: &Client) -> String {
     path
 }
 
-/// Compares; gives what did not hold.
+/// Compares both servers; returns the faults.
 pub(crate) async fn run(rows: usize) -> Vec<String> {
     console::title(&format!(
         "An organization of {OWN} time entries, beside 1000 and beside {rows} of others"
@@ -111,7 +111,7 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
         let (mut little, mut much) = (Vec::new(), Vec::new());
         for turn in 0..TIMES {
             console::progress(&format!("{what}: {turn} of {TIMES}"));
-            // Neither is always the first.
+            // The order alternates.
             if turn % 2 == 0 {
                 little.push(few.ask(&of_few).await);
                 much.push(many.ask(&of_many).await);
@@ -129,7 +129,7 @@ pub(crate) async fn run(rows: usize) -> Vec<String> {
         table.push(vec![what.to_owned(), stats::milliseconds(little), stats::milliseconds(much), ratio]);
     }
     console::table(&["median of a request, ms", "beside few", "beside many", "ratio"], &table);
-    // The database counts when the connections are idle.
+    // PostgreSQL updates its counters when the connections are idle.
     tokio::time::sleep(Duration::from_secs(2)).await;
     if let Some((before, after)) = before.zip(many.scans().await) {
         console::line(&format!("  time_entries was read from end to end {} times", after - before));

@@ -1,4 +1,4 @@
-//! A browser with one page of ours open: it keeps cookies, says where it comes from, and sends the CSRF token back.
+//! A browser with a page of the server: it keeps cookies and sends `Origin` and the CSRF token.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Client, PASSWORD, Reply, Request};
 
-/// Somebody who is signed in by cookies.
+/// A client that is logged in with cookies.
 #[derive(Clone)]
 pub struct Browser {
     client: Client,
@@ -14,7 +14,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Signs in at `client`'s server on a page of `origin`; gives the answer too.
+    /// Logs in at the server of `client` on a page of `origin`; returns the answer too.
     pub async fn log_in(client: &Client, origin: &str, email: &str) -> (Self, Reply) {
         let client = client.with("origin", origin);
         let person = json!({ "email": email, "password": PASSWORD, "transport": "cookie" });
@@ -25,7 +25,7 @@ impl Browser {
         (browser, reply)
     }
 
-    /// Does what `Set-Cookie` says, as to names and values.
+    /// Applies names and values of `Set-Cookie`.
     pub fn keep(&mut self, reply: &Reply) {
         for line in set_cookies(reply) {
             let (pair, attributes) = line.split_once(';').unwrap_or((&line, ""));
@@ -37,29 +37,29 @@ impl Browser {
         }
     }
 
-    /// The value of a cookie, whatever prefix its name has.
+    /// The value of a cookie; its name may have a prefix.
     pub fn cookie(&self, name: &str) -> &str {
         let of = |(key, _): &(&String, &String)| key.rsplit('-').next() == Some(name);
         self.cookies.iter().find(of).map(|(_, value)| &**value).unwrap_or_else(|| panic!("no cookie {name}"))
     }
 
-    /// How many cookies it keeps.
+    /// The number of cookies.
     pub fn cookies(&self) -> usize {
         self.cookies.len()
     }
 
-    /// The same browser, which says that it comes from elsewhere.
+    /// The same browser on a page of another origin.
     pub fn on_page_of(&self, origin: &str) -> Self {
         Self { client: self.client.with("origin", origin), cookies: self.cookies.clone() }
     }
 
-    /// A request with the cookies alone, as a page of others could forge it.
+    /// A request with cookies but without a CSRF token, as another page could forge it.
     pub fn forged(&self, method: &str, path: &str) -> Request {
         let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         self.client.request(method, path).header("cookie", &pairs.join("; "))
     }
 
-    /// A request as a page of ours makes it.
+    /// A request with cookies and CSRF token.
     pub fn request(&self, method: &str, path: &str) -> Request {
         self.forged(method, path).header("x-csrf-token", self.cookie("csrf"))
     }

@@ -1,4 +1,4 @@
-//! One who speaks HTTP with the program, and shows the whole exchange when the answer is not the expected one.
+//! An HTTP client of the program. It prints the whole exchange when an answer is unexpected.
 
 use std::{future::IntoFuture, pin::Pin};
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::openapi_contract;
 
-/// The password of everybody who registers here: long, and in no list of leaked ones.
+/// The password of all registered users: long, and in no list of leaked ones.
 pub const PASSWORD: &str = "Quartz-lantern-47-meadow";
 
-/// One caller: an address, and the headers that all its requests carry. Follows no redirects and no proxies.
+/// A client with a base URL and the headers of all its requests. It follows no redirects and uses no proxies.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -23,12 +23,12 @@ pub struct Client {
     organization: Option<String>,
 }
 
-/// What [`Client::create_organization`] made.
+/// The organization of [`Client::create_organization`].
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// Its id, a UUID.
     pub id: String,
-    /// Its name in paths.
+    /// The slug.
     pub slug: String,
     /// The whole answer.
     pub body: Value,
@@ -41,24 +41,24 @@ impl Client {
         Self { http, base: base.to_owned(), headers: HeaderMap::new(), organization: None }
     }
 
-    /// The same caller, for whom `{org}` in paths is the organization with this slug.
+    /// The same client; `{org}` in its paths is the organization with this slug.
     pub fn in_organization(&self, slug: &str) -> Self {
         Self { organization: Some(slug.to_owned()), ..self.clone() }
     }
 
-    /// The same caller with one more header on every request.
+    /// The same client with an additional header in every request.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
         insert(&mut client.headers, name, value);
         client
     }
 
-    /// The same caller with an access token.
+    /// The same client with an access token.
     pub fn bearer(&self, token: &str) -> Self {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
-    /// The access token that the caller carries.
+    /// The access token of the client.
     pub fn token(&self) -> &str {
         let value = self.headers.get("authorization").and_then(|value| value.to_str().ok());
         value.and_then(|value| value.strip_prefix("Bearer ")).expect("the caller carries a token")
@@ -101,14 +101,14 @@ impl Client {
         self.request("DELETE", path)
     }
 
-    /// Signs up and in: the caller who comes back carries an access token.
+    /// Registers a user and logs in; returns a client with the access token.
     pub async fn register(&self, email: &str) -> Self {
         let person = json!({ "email": email, "password": PASSWORD });
         self.post("/api/v1/auth/register", person).await.expect(201);
         self.log_in(email, PASSWORD).await
     }
 
-    /// Signs in: the caller who comes back carries an access token.
+    /// Logs in; returns a client with the access token.
     pub async fn log_in(&self, email: &str, password: &str) -> Self {
         let person = json!({ "email": email, "password": password });
         let session = self.post("/api/v1/auth/login", person).await.expect(200);
@@ -117,7 +117,7 @@ impl Client {
         self.bearer(token)
     }
 
-    /// Makes an organization of which the caller is the owner.
+    /// Creates an organization with the caller as its owner.
     pub async fn create_organization(&self, slug: &str) -> Organization {
         let body =
             self.post("/api/v1/organizations", json!({ "name": slug, "slug": slug })).await.expect(201);
@@ -126,7 +126,7 @@ impl Client {
     }
 }
 
-/// A request not yet sent; `.await` sends it.
+/// A request; `.await` sends it.
 #[must_use]
 pub struct Request {
     client: Client,
@@ -137,13 +137,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// Sets a header of this request alone.
+    /// Sets a header of this request only.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         insert(&mut self.headers, name, value);
         self
     }
 
-    /// Sets the access token of this request alone.
+    /// Sets the access token of this request only.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
@@ -153,13 +153,13 @@ impl Request {
         self.body("application/json", body.into().to_string())
     }
 
-    /// Sets any body, as it is.
+    /// Sets any body.
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", content_type)
     }
 
-    /// Sends it and passes on the body of a 200 in pieces, for files that are not kept. Returns the headers.
+    /// Sends it and passes the body of a 200 in pieces to `each`, for large files. Returns the headers.
     pub async fn download(self, mut each: impl FnMut(&[u8])) -> HeaderMap {
         let url = format!("{}{}", self.client.base, self.path);
         let request = self.client.http.request(self.method, url).headers(self.headers).body(self.body);
@@ -203,14 +203,13 @@ pub struct Reply {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, as it came.
+    /// The raw body.
     pub body: Vec<u8>,
     pub(crate) sent: String,
 }
 
 impl Reply {
-    /// What the answer tells, whichever request it answers: its status and, where it is JSON, its body without the request's
-    /// own names.
+    /// The status and the JSON body without `instance` and `request_id`, to compare answers of different requests.
     #[track_caller]
     pub fn outcome(&self) -> (u16, Value) {
         let is_json = self.header("content-type").is_some_and(|kind| {
@@ -223,7 +222,7 @@ impl Reply {
         (self.status, body)
     }
 
-    /// Every wrong field of a refusal, as `field CODE`, in order.
+    /// The field errors as sorted `field CODE`.
     #[track_caller]
     pub fn faults(&self) -> Vec<String> {
         let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
@@ -262,7 +261,7 @@ impl Reply {
         self.json()
     }
 
-    /// The body of a refusal with this status and this code: well formed (RFC 9457), and silent about the inside.
+    /// The body of an error with this status and code. It must be well formed (RFC 9457) and without internal details.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.expect(status);

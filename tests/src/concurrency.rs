@@ -1,4 +1,4 @@
-//! Many at once, and waiting for one.
+//! Concurrent tasks, and waiting for a condition.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::server::TIMEOUT;
 
-/// Does `n` things at once; gives their results in the order of their numbers.
+/// Runs `n` tasks concurrently; returns their results in order.
 pub async fn concurrently<T, F>(n: usize, thing: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,

@@ -1,10 +1,10 @@
-//! What the one who waits is told: lines that stay, and on a terminal one that moves.
+//! Console output: permanent lines, and on a terminal a progress line.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
 use crate::setting;
 
-/// Says what happens now; only on a terminal, where the next line overwrites it.
+/// Prints progress, only on a terminal. The next line overwrites it.
 pub fn progress(text: &str) {
     if stderr().is_terminal() {
         let text: String = text.chars().take(78).collect();
@@ -13,20 +13,19 @@ pub fn progress(text: &str) {
     }
 }
 
-/// Says something that stays.
+/// Prints a permanent line.
 pub fn line(text: &str) {
     progress("");
     drop(writeln!(stdout(), "{text}"));
 }
 
-/// A title.
+/// Prints a title, bold on a terminal.
 pub fn title(text: &str) {
     let is_plain = !stdout().is_terminal() || setting("NO_COLOR").is_some_and(|value| !value.is_empty());
     line(&if is_plain { format!("\n== {text}") } else { format!("\n\x1b[1m== {text}\x1b[0m") });
 }
 
-/// Rows under a head, as Markdown: each column as wide as its widest cell; the first one to the left, the others to the
-/// right.
+/// Prints a Markdown table with aligned columns: the first one to the left, the others to the right.
 pub fn table(head: &[&str], rows: &[Vec<String>]) {
     let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
     let all = || std::iter::once(&head).chain(rows);

@@ -1,4 +1,4 @@
-//! The only one that opens the database: for what no door shows, and for what no door may do.
+//! Direct access to the database, for what the API cannot show or do. No other file opens it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-/// The database of a server, seen past all doors and, on PostgreSQL, past row-level security.
+/// The database of a server, without the checks of the program; on PostgreSQL also without row-level security.
 #[derive(Clone)]
 pub enum TestDatabase {
     /// A SQLite file.
@@ -18,17 +18,17 @@ pub enum TestDatabase {
     Postgres(PgPool),
 }
 
-/// A change that is neither made nor given up yet: others wait for it. Undone when it is released.
+/// An open transaction that other transactions wait for.
 #[must_use]
 pub enum HeldTransaction {
-    /// Of a SQLite file: its only writer.
+    /// On a SQLite file: its only writer.
     Sqlite(Transaction<'static, Sqlite>),
-    /// Of a PostgreSQL database.
+    /// On a PostgreSQL database.
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl HeldTransaction {
-    /// Gives up.
+    /// Rolls it back.
     pub async fn rollback(self) {
         let released = match self {
             Self::Sqlite(transaction) => transaction.rollback().await,
@@ -54,36 +54,36 @@ impl TestDatabase {
         Self::open(url).await.unwrap_or_else(|error| panic!("cannot open {url}: {error}"))
     }
 
-    /// As [`TestDatabase::connect`], for those who can wait for a server.
+    /// As [`TestDatabase::connect`], with an error instead of a panic.
     pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
         if url.starts_with("postgres") {
             return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect(url).await?));
         }
-        // Others write as long as it takes them, on whatever machine this is.
+        // Other writers may take long on a slow machine.
         let options: SqliteConnectOptions = url.parse()?;
         let options = options.busy_timeout(Duration::from_secs(60));
         Ok(Self::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
     }
 
-    /// The one number that a query answers with; `count(*)` is one.
+    /// The integer that a query returns, such as `count(*)`.
     pub async fn scalar(&self, sql: &str) -> i64 {
         let row = either!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await);
         row.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The one text that a query answers with.
+    /// The text that a query returns.
     pub async fn text(&self, sql: &str) -> String {
         let row = either!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await);
         row.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The one column of texts that a query answers with.
+    /// The column of texts that a query returns.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         let rows = either!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await);
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Runs a statement and says how many rows it changed.
+    /// Runs a statement; returns the number of changed rows.
     pub async fn execute(&self, sql: &str) -> u64 {
         let rows = either!(self, pool => {
             sqlx::query(AssertSqlSafe(sql)).execute(pool).await.map(|done| done.rows_affected())
@@ -91,7 +91,7 @@ impl TestDatabase {
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Runs these statements, all of them or none.
+    /// Runs the statements in one transaction.
     pub async fn execute_all(&self, statements: &[String]) {
         either!(self, pool => {
             let mut transaction = pool.begin().await.expect("a transaction");
@@ -103,7 +103,7 @@ impl TestDatabase {
         });
     }
 
-    /// Lets some periodic work be due now, which a server must have done before; one that runs does it within a second.
+    /// Makes a schedule due, after its first run. A running server runs it within a second.
     pub async fn make_due(&self, schedule: &str) {
         let due = format!("UPDATE schedules SET next_run = created_at WHERE name = '{schedule}'");
         for _ in 0..600 {
@@ -115,7 +115,7 @@ impl TestDatabase {
         panic!("`{schedule}` was never run");
     }
 
-    /// Notes that a mail was sent to this address at the time the schema was first used.
+    /// Inserts an e-mail to this address, sent at the time of the first schedule.
     pub async fn insert_sent_email(&self, to: &str) {
         let (id, platform) = (self.new_id_sql(), self.id(&Uuid::nil().to_string()));
         let mail = format!(
@@ -126,7 +126,7 @@ impl TestDatabase {
         assert_eq!(self.execute(&mail).await, 1, "{mail}");
     }
 
-    /// Takes a person into an organization: nobody can be invited yet.
+    /// Makes a user a member of an organization.
     pub async fn join(&self, slug: &str, email: &str, role: &str) {
         let id = self.new_id_sql();
         let member = format!(
@@ -134,7 +134,7 @@ impl TestDatabase {
              SELECT {id}, o.id, u.id, 'active', u.created_at, 1, u.created_at, u.created_at
              FROM organizations o, users u WHERE o.slug = '{slug}' AND u.email = '{email}'"
         );
-        assert_eq!(self.execute(&member).await, 1, "{email} is one person, and {slug} one organization");
+        assert_eq!(self.execute(&member).await, 1, "{email} is one user, and {slug} one organization");
         let role = format!(
             "INSERT INTO member_roles (id, organization_id, member_id, role_id, created_at)
              SELECT {id}, m.organization_id, m.id, r.id, m.created_at FROM members m
@@ -145,7 +145,7 @@ impl TestDatabase {
         assert_eq!(self.execute(&role).await, 1, "{role}");
     }
 
-    /// SQL for an id as 32 hexadecimal digits, without regard to how the database keeps it; empty for none.
+    /// SQL for an id as 32 hexadecimal digits on both databases; an empty text for NULL.
     pub fn hex(&self, column: &str) -> String {
         match self {
             Self::Sqlite(_) => format!("lower(hex({column}))"),
@@ -153,7 +153,7 @@ impl TestDatabase {
         }
     }
 
-    /// What the database says to these statements, the last of which gives a column of texts; nothing of it is kept.
+    /// Runs the statements and rolls them back; returns the column of texts of the last one, or the error.
     pub async fn attempt(&self, statements: &[&str]) -> Result<Vec<String>, String> {
         let (last, first) = statements.split_last().expect("at least one statement");
         let outcome: Result<Vec<String>, sqlx::Error> = either!(self, pool => async {
@@ -168,7 +168,7 @@ impl TestDatabase {
         outcome.map_err(|error| error.to_string())
     }
 
-    /// Begins a change and does not end it. The database can do nothing else meanwhile.
+    /// Runs a statement in a transaction that stays open. This value is blocked until its end.
     pub async fn hold(&self, sql: &str) -> HeldTransaction {
         macro_rules! held {
             ($pool:expr) => {{
@@ -184,7 +184,7 @@ impl TestDatabase {
         }
     }
 
-    /// PostgreSQL: the role of the application and that of the system, which the policies name.
+    /// On PostgreSQL: the roles of the application and of the system, as in the policies.
     pub async fn roles(&self) -> [String; 2] {
         let named = |policy: &str| {
             format!(

@@ -1,4 +1,4 @@
-//! Everybody's mails, as they arrived.
+//! The e-mails of a server, with the kinds of their jobs.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,20 +6,19 @@ use serde_json::json;
 
 use crate::{Client, FakeSmtp, Mail, PASSWORD, Server, TestDatabase, eventually};
 
-/// What a server that was started [`crate::Builder::with_mail`] has sent.
+/// The e-mails of a server that was started [`crate::Builder::with_mail`].
 pub struct Inbox {
     database: TestDatabase,
     fake_smtp: Arc<FakeSmtp>,
 }
 
 impl Inbox {
-    /// Of this server; panics when its mails go elsewhere.
+    /// The inbox of a server; panics without a fake mail server.
     pub async fn of(server: &Server) -> Self {
         Self { database: server.database().await, fake_smtp: Arc::clone(server.fake_smtp()) }
     }
 
-    /// All of them, in the order in which they were asked for, when none is still to be sent. Those that became needless
-    /// before they were sent are missing.
+    /// Waits until no job is pending; returns all e-mails in the order of their jobs, without suppressed ones.
     pub async fn mails(&self) -> Vec<Mail> {
         eventually("every mail is sent", async || {
             self.database.scalar("SELECT count(*) FROM outbox WHERE state = 'pending'").await == 0
@@ -31,7 +30,7 @@ impl Inbox {
         jobs.filter_map(|(id, kind)| Some(Mail { kind, ..mails.remove(&id)? })).collect()
     }
 
-    /// The one that was asked for last of a kind; waits until it is there.
+    /// Waits for the e-mail of the newest job of a kind.
     pub async fn last(&self, kind: &str) -> Mail {
         let jobs = self.jobs().await;
         let last = jobs.iter().rfind(|(_, of)| of == kind);
@@ -40,7 +39,7 @@ impl Inbox {
         Mail { kind: kind.to_owned(), ..mail }
     }
 
-    /// Proves the mailbox `email` by a link that sets a password, which is [`PASSWORD`]: no session is needed.
+    /// Verifies the address by a password reset to [`PASSWORD`], without a session.
     pub async fn verify_email(&self, anybody: &Client, email: &str) {
         anybody.post("/api/v1/auth/password/forgot", json!({ "email": email })).await.expect(202);
         let mail = self.last("send_password_reset").await;
@@ -49,12 +48,12 @@ impl Inbox {
         anybody.post("/api/v1/auth/password/reset", reset).await.expect(200);
     }
 
-    /// The kinds of all that were asked for, in their order.
+    /// The kinds of all e-mail jobs, in order.
     pub async fn kinds(&self) -> Vec<String> {
         self.jobs().await.into_iter().map(|(_, kind)| kind).collect()
     }
 
-    /// What asks for mails: ids, as 32 hexadecimal digits, and kinds.
+    /// The e-mail jobs: ids as 32 hexadecimal digits, and kinds.
     async fn jobs(&self) -> Vec<(String, String)> {
         let id = self.database.hex("id");
         let query =
@@ -65,7 +64,7 @@ impl Inbox {
     }
 }
 
-/// The job that a mail names in its Message-ID.
+/// The id of the job in the Message-ID.
 fn job(mail: &Mail) -> String {
     mail.message_id.split('@').next().unwrap_or_default().replace('-', "")
 }

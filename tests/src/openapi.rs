@@ -1,4 +1,4 @@
-//! The published document, as one who walks through all of its operations sees it.
+//! The operations of the OpenAPI document, for tests that call all of them.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct Operation {
     pub path: String,
     /// Its `x-permission`.
     pub permission: Option<String>,
-    /// Does it ask for an access token?
+    /// Whether it needs an access token.
     pub needs_token: bool,
     /// The example of its JSON body, if it takes one.
     pub body: Option<Value>,
@@ -86,7 +86,7 @@ impl Operation {
         }
     }
 
-    /// A request for it whose body, where it takes one, is no JSON, or a file of nothing.
+    /// A request with an invalid body, if the operation has one.
     pub fn broken_request(&self, caller: &Client, path: &str) -> Request {
         let request = caller.request(&self.method, path);
         match (&self.body, &self.file) {

@@ -1,5 +1,4 @@
-//! Whether an answer is one that the document promises. Every exchange of the suite is asked, so that the document is
-//! true wherever a test has been.
+//! Validates answers against the OpenAPI document. The client of the tests does so with every exchange.
 
 use std::{
     collections::HashMap,
@@ -11,16 +10,15 @@ use serde_json::Value;
 
 use crate::Reply;
 
-/// The committed document; a unit test of the API keeps it the served one.
+/// The committed document; a unit test of the API compares it with the served one.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../api/openapi.json")).expect("the document is JSON")
 });
 
-/// Validators, made once, by the place of their schema.
+/// Compiled validators by the JSON pointer of their schema.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Default::default);
 
-/// What the document does not promise of this answer to `method` `path`; `None`: it is as promised, or not of an
-/// operation of the document.
+/// How an answer violates the document; `None` when it is valid or of no documented operation.
 pub(crate) fn violation(method: &str, path: &str, reply: &Reply) -> Option<String> {
     let path = path.split('?').next().unwrap_or(path);
     let template = template(path)?;
@@ -62,7 +60,7 @@ pub(crate) fn violation(method: &str, path: &str, reply: &Reply) -> Option<Strin
         .then(|| format!("{method} {template} answers {status} unlike its schema: {}", faults.join("; ")))
 }
 
-/// The template of the document that `path` is an instance of; literals come before parameters.
+/// The path template of the document that matches; literals have priority over parameters.
 fn template(path: &str) -> Option<&'static str> {
     let wanted: Vec<_> = path.split('/').collect();
     let fits = |template: &&str| {
@@ -87,7 +85,7 @@ fn validator(place: &str) -> Arc<Validator> {
     Arc::clone(all.entry(place.to_owned()).or_insert_with(make))
 }
 
-/// The document with references that hold when it is a part of another one.
+/// The document with references for its place in another document.
 fn absolute(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

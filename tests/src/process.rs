@@ -8,10 +8,10 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
-/// How long a program may take to end after it was asked to.
+/// How long a program may take to end after the stop signal.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A running program; when dropped it is asked to end, and killed when it does not.
+/// A running program. When dropped, it gets the stop signal, and SIGKILL after 10 s.
 pub struct Process {
     child: Child,
     stop_signal: &'static str,
@@ -23,23 +23,23 @@ impl Process {
         Ok(Self { child: command.spawn()?, stop_signal })
     }
 
-    /// The pipes, where the command asked for some.
+    /// The child process with its pipes.
     pub fn pipes(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// Its number.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it as nothing can withstand, and waits for that.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
     }
 
-    /// How it ended, if it did.
+    /// The exit status; `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -106,7 +106,7 @@ pub(crate) fn memory(pid: u32, name: &str) -> Option<u64> {
     Some(rest.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// Lets the system count `VmHWM` of a process anew from what it has now (`proc_pid_clear_refs(5)`).
+/// Resets `VmHWM` of a process to the current memory (`proc_pid_clear_refs(5)`).
 pub(crate) fn reset_peak_memory(pid: u32) -> bool {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
 }

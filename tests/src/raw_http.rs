@@ -1,4 +1,4 @@
-//! HTTP by the byte: for requests that no client library would send.
+//! Raw HTTP, for requests that no client library sends.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
@@ -10,12 +10,12 @@ use tokio::{
 use crate::{Reply, Server, server::TIMEOUT};
 
 impl Server {
-    /// Connects, and leaves what is sent and read to the caller.
+    /// Opens a TCP connection.
     pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address()).await.expect("the server accepts")
     }
 
-    /// Sends these bytes as a request of their own and reads until the server hangs up.
+    /// Sends the bytes of one request and reads until the server closes.
     pub async fn raw(&self, request: impl AsRef<[u8]>) -> Reply {
         let (answer, sent) = self.exchange(request.as_ref()).await;
         let end = head_of(&answer)
@@ -23,8 +23,8 @@ impl Server {
         parse(&answer, end, answer.len(), sent)
     }
 
-    /// Sends these bytes as any number of requests and reads until the server hangs up; gives what it answered to each,
-    /// `100 Continue` included, and nothing where it hung up without a word.
+    /// Sends the bytes of several requests and reads until the server closes. Returns all answers, `100 Continue` included; none
+    /// when the server closed without an answer.
     pub async fn raw_all(&self, requests: impl AsRef<[u8]>) -> Vec<Reply> {
         let (answer, sent) = self.exchange(requests.as_ref()).await;
         let (mut rest, mut replies) = (&*answer, Vec::new());
@@ -39,7 +39,7 @@ impl Server {
         replies
     }
 
-    /// What came back, and the beginning of what was sent, for complaints.
+    /// The received bytes, and the beginning of the sent ones for messages.
     async fn exchange(&self, request: &[u8]) -> (Vec<u8>, String) {
         let (mut reads, mut writes) = self.connect().await.into_split();
         let mut answer = Vec::new();
@@ -49,22 +49,22 @@ impl Server {
         };
         let in_time = timeout(TIMEOUT, exchange).await;
         let sent = String::from_utf8_lossy(&request[..request.len().min(1000)]).into_owned();
-        assert!(in_time.is_ok(), "the server did not hang up after {sent}");
+        assert!(in_time.is_ok(), "the server did not close after {sent}");
         (answer, sent)
     }
 
-    /// GET of a path exactly as it is spelled, with these further header lines.
+    /// GET of a path without normalization, with additional header lines.
     pub async fn raw_get(&self, path: &str, headers: &str) -> Reply {
         self.raw(format!("GET {path} HTTP/1.1\r\nhost: insula\r\nconnection: close\r\n{headers}\r\n")).await
     }
 }
 
-/// Where the body begins.
+/// The position of the body.
 fn head_of(answer: &[u8]) -> Option<usize> {
     Some(answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4)
 }
 
-/// One answer, whose body stands from `body` to `end`.
+/// Parses an answer with the body from `body` to `end`.
 fn parse(answer: &[u8], body: usize, end: usize, sent: String) -> Reply {
     let head = String::from_utf8_lossy(&answer[..body]).into_owned();
     let mut lines = head.lines();

@@ -21,14 +21,13 @@ const READY: &str = "Insula listens on ";
 /// What it prints then, followed by the address of its ops port.
 const OPS: &str = "Insula's ops port is ";
 
-/// On a machine that does much else a database is waited for longer than for the 2 s that people wait. Tests about who waits
-/// too long set it.
+/// A busy machine needs a longer timeout than the default of 2 s. Tests of the timeout set it.
 const ACQUIRE_TIMEOUT: (&str, &str) = ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "20");
 
-/// How long it may take to be ready, and to end after SIGTERM.
+/// Timeout of the start, of the end after SIGTERM, and of other waits.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The real program on a port of its own; killed when dropped, and its output shown when the test has failed.
+/// The real program on a free port. It is killed when dropped; its output is printed when the test has failed.
 pub struct Server {
     process: Process,
     url: String,
@@ -38,7 +37,7 @@ pub struct Server {
     fake_smtp: Option<Arc<FakeSmtp>>,
 }
 
-/// How a server is to be started.
+/// The configuration of a server.
 #[derive(Default)]
 pub struct Builder {
     env: Option<TestEnv>,
@@ -73,23 +72,23 @@ impl Builder {
         self
     }
 
-    /// Shows the program a clock that is `seconds` ahead of this machine's, or behind it.
+    /// Shifts the clock of the program by `seconds`.
     pub fn clock(self, seconds: i32) -> Self {
         let library = services::faketime().unwrap_or_else(|sentence| panic!("{sentence}"));
         let library = library.to_str().expect("a path of Debian's");
-        // How long something takes is measured as ever.
+        // The monotonic clock stays unchanged.
         self.env("LD_PRELOAD", library)
             .env("DONT_FAKE_MONOTONIC", "1")
             .env("FAKETIME", &format!("{seconds:+}"))
     }
 
-    /// For one that is never dropped: it ends with this process.
+    /// For a server that is never dropped: it ends with this process.
     pub(crate) fn until_parent_exits(mut self) -> Self {
         self.ends_with_parent = true;
         self
     }
 
-    /// Serves what lies in this place, instead of in a new one.
+    /// Uses this environment instead of a new one.
     pub fn test_env(mut self, env: &TestEnv) -> Self {
         self.env = Some(env.clone());
         self
@@ -116,7 +115,7 @@ impl Builder {
             .envs(self.envs);
         let mut stop_signal = "KILL";
         if self.ends_with_parent {
-            // It ends when its input does.
+            // It ends at the end of its input.
             (command, stop_signal) = (shared_server::until_parent_exits(&command), "CONT");
         }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -139,14 +138,14 @@ impl Builder {
 }
 
 impl Builder {
-    /// As [`Builder::start`], with an operator of the platform, who is signed in.
+    /// As [`Builder::start`], with a superuser who is logged in.
     pub async fn start_with_superuser(self) -> (Server, Client) {
         let server = self.with_first_superuser().start().await;
         let superuser = server.client().log_in(Server::SUPERUSER, PASSWORD).await;
         (server, superuser)
     }
 
-    /// Has it make the operator, whose password is [`PASSWORD`].
+    /// Lets the server create the superuser with [`PASSWORD`].
     pub(crate) fn with_first_superuser(self) -> Self {
         self.env("INSULA_FIRST_SUPERUSER_EMAIL", Server::SUPERUSER)
             .env("INSULA_FIRST_SUPERUSER_PASSWORD", PASSWORD)
@@ -154,20 +153,20 @@ impl Builder {
 }
 
 impl Server {
-    /// The address of the operator of [`Builder::start_with_superuser`].
+    /// The e-mail address of the superuser of [`Builder::start_with_superuser`].
     pub const SUPERUSER: &str = "root@example.com";
 
-    /// With the defaults of the program, in a new environment.
+    /// Starts a server with the default settings in a new environment.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
 
-    /// To say how it differs from the defaults.
+    /// A configuration with the default settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// With an operator of the platform, who is signed in.
+    /// Starts a server with a superuser who is logged in.
     pub async fn with_superuser() -> (Self, Client) {
         Self::builder().start_with_superuser().await
     }
@@ -182,7 +181,7 @@ impl Server {
         self.url.trim_start_matches("http://")
     }
 
-    /// One who has not signed in.
+    /// An anonymous client.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
     }
@@ -199,28 +198,27 @@ impl Server {
         Client::new(&url.expect("it was waited for"))
     }
 
-    /// The memory that it has now, in bytes; 0 where the system does not tell.
+    /// The current memory in bytes; 0 if unknown.
     pub fn memory(&self) -> u64 {
         process::memory(self.process.id(), "VmRSS").unwrap_or_default()
     }
 
-    /// The most memory that it has had since its start or since [`Server::reset_peak_memory`], in bytes; 0 where the system does
-    /// not tell.
+    /// The peak memory since the start or since [`Server::reset_peak_memory`], in bytes; 0 if unknown.
     pub fn peak_memory(&self) -> u64 {
         process::memory(self.process.id(), "VmHWM").unwrap_or_default()
     }
 
-    /// From now on its peak is counted anew; `false` where the system cannot.
+    /// Resets the peak memory; `false` when the system cannot.
     pub fn reset_peak_memory(&self) -> bool {
         process::reset_peak_memory(self.process.id())
     }
 
-    /// Makes every write fail that would make a file larger than this, like a full disk; `None`: no limit.
+    /// Limits the size of files in bytes, like a full disk; `None` for no limit.
     pub fn limit_files(&self, bytes: Option<u64>) {
         process::limit_files(self.process.id(), bytes);
     }
 
-    /// Where it lives; a clone of it outlives the server.
+    /// Its environment; a clone outlives the server.
     pub fn test_env(&self) -> &TestEnv {
         &self.env
     }
@@ -230,17 +228,17 @@ impl Server {
         self.env.database().await
     }
 
-    /// The mail server that it was started with; panics where there is none.
+    /// Its fake mail server; panics without one.
     pub fn fake_smtp(&self) -> &Arc<FakeSmtp> {
         self.fake_smtp.as_ref().expect("a server with mail: `Server::builder().with_mail()`")
     }
 
-    /// What it has written to stderr so far.
+    /// Its output on stderr so far.
     pub fn log(&self) -> String {
         self.stderr.text()
     }
 
-    /// Asks it to end (SIGTERM) and waits until it has; panics when it does not within 30 s.
+    /// Sends SIGTERM and waits for the end; panics after 30 s.
     pub async fn terminate(mut self) -> Output {
         self.process.signal("TERM");
         let ended = tokio::task::spawn_blocking(move || (self.process.wait(TIMEOUT), self)).await;
@@ -263,7 +261,7 @@ impl Drop for Server {
     }
 }
 
-/// What comes out of a pipe, read by a thread so that it never fills up.
+/// The output of a pipe, read by a thread so that the pipe never fills up.
 struct Capture {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -279,7 +277,7 @@ impl Capture {
                     if let Some(url) = line.strip_prefix(READY)
                         && let Some(ready) = ready.take()
                     {
-                        // Nobody waits any more: then nobody needs it.
+                        // The receiver may have timed out.
                         drop(ready.send(url.trim().to_owned()));
                     }
                     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,7 +293,7 @@ impl Capture {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All of it; the program must have ended.
+    /// The whole output; the program must have ended.
     fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the reader does not panic");

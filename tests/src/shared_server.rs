@@ -1,4 +1,4 @@
-//! One server that many tests use at the same time, each with people and organizations of its own.
+//! One server for many concurrent tests, each with its own users and organizations.
 
 use std::{
     ops::Deref,
@@ -13,24 +13,23 @@ use tokio::sync::OnceCell;
 
 use crate::{Client, PASSWORD, Server};
 
-/// Runs the program until its own input ends, which it does with the process that started it, however that ends: statics
-/// are never dropped. Then it removes the folder.
+/// Runs the program until the end of its input, which comes with the end of the parent process, because statics are never
+/// dropped. Then it removes the folder.
 const UNTIL_INPUT_ENDS: &str = r#"trap "" HUP INT TERM; "$@" </dev/null & server=$!; cat >/dev/null
 kill -KILL "$server"; wait "$server"; rm -rf "$INSULA_DATA_DIR""#;
 
-/// How many lines of its log are shown when a test has failed.
+/// Number of log lines that a failed test prints.
 const LINES: usize = 60;
 
-/// A server that may have other users: what it holds besides a test's own people and organizations is not the test's to
-/// count or to change.
+/// A server that other tests may use. A test must count and change only its own users and organizations.
 pub struct SharedServer {
     server: Arc<Server>,
     domain: String,
 }
 
 impl Server {
-    /// The one server of this process for every test that needs no setting of its own, nor exact numbers of the whole
-    /// installation; with the defaults of every server here, and an operator. The first that asks starts it.
+    /// The server of this process for tests without special settings and without exact numbers of the whole installation. It
+    /// has the default settings and a superuser. The first call starts it.
     pub async fn shared() -> SharedServer {
         static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
         let builder = || Self::builder().until_parent_exits().with_first_superuser();
@@ -41,18 +40,17 @@ impl Server {
 }
 
 impl SharedServer {
-    /// The address of somebody, which nobody else has who asked for the shared server: `ada` -> `ada@host-7.example.com`;
-    /// `ada@example.com` on a server that one test has alone.
+    /// An e-mail address that no other test has: `ada` -> `ada@host-7.example.com`; `ada@example.com` on a separate server.
     pub fn email(&self, name: &str) -> String {
         format!("{name}@{}", self.domain)
     }
 
-    /// Signs up somebody who has this address here, and signs him in.
+    /// Registers a user with this name as [`SharedServer::email`], and logs them in.
     pub async fn register(&self, name: &str) -> Client {
         self.client().register(&self.email(name)).await
     }
 
-    /// The operator of the platform, signed in; the shared server has one, for what he does to one organization.
+    /// The superuser, logged in. On the shared server they may change only the organizations of the test.
     pub async fn superuser(&self) -> Client {
         self.client().log_in(Server::SUPERUSER, PASSWORD).await
     }
@@ -74,7 +72,7 @@ impl Deref for SharedServer {
 
 impl Drop for SharedServer {
     fn drop(&mut self) {
-        // Whoever has it alone ends it, and it shows all of its log.
+        // A test with its own server drops it here, which prints the whole log.
         if std::thread::panicking() && Arc::strong_count(&self.server) > 1 {
             let log = self.server.log();
             let lines: Vec<_> = log.lines().collect();
@@ -84,13 +82,13 @@ impl Drop for SharedServer {
     }
 }
 
-/// A word that no other test of this process has: `acme` -> `acme-7`. Good for slugs and for domains of addresses.
+/// A word that no other test of this process has, for slugs and domains: `acme` -> `acme-7`.
 pub fn unique(word: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     format!("{word}-{}", NUMBER.fetch_add(1, Relaxed))
 }
 
-/// The same command, run by a shell that ends it when we end.
+/// The same command, run by a shell that kills it when this process ends.
 pub(crate) fn until_parent_exits(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(command.get_program()).args(command.get_args());

@@ -1,8 +1,8 @@
-//! What many measurements come to.
+//! Statistics of measurements.
 
 use std::time::Duration;
 
-/// The one below which this part of them lies; zero where there are none.
+/// The quantile at `fraction` (0 to 1); zero without measurements.
 pub fn quantile(times: &[Duration], fraction: f64) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
@@ -12,14 +12,14 @@ pub fn quantile(times: &[Duration], fraction: f64) -> Duration {
     sorted.get(index.min(last)).copied().unwrap_or_default()
 }
 
-/// The middle one; zero where there are none.
+/// The median; zero without numbers.
 pub fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// As it is shown.
+/// Formats a duration in milliseconds.
 pub fn milliseconds(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1000.0;
     if milliseconds < 100.0 { format!("{milliseconds:.1}") } else { format!("{milliseconds:.0}") }

@@ -1,4 +1,4 @@
-//! A way to a server that can be cut, stopped and mended.
+//! A TCP proxy whose connections can be cut, stopped and restored.
 
 use std::pin::pin;
 
@@ -9,7 +9,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Passes bytes on to another address, until it is cut or stopped.
+/// Forwards bytes to another address until it is cut or stopped.
 pub struct TcpProxy {
     address: String,
     state: watch::Sender<ProxyState>,
@@ -24,7 +24,7 @@ enum ProxyState {
 }
 
 impl TcpProxy {
-    /// A way to `target` (host and port), open.
+    /// A proxy to `target` (host and port).
     pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -34,23 +34,23 @@ impl TcpProxy {
         Self { address, state, _work: work }
     }
 
-    /// Where it begins: host and port.
+    /// Host and port of the proxy.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Ends every connection, and every new one at once.
+    /// Closes all connections, and new ones at once.
     pub fn cut(&self) {
         self.state.send_replace(ProxyState::Cut);
     }
 
-    /// Keeps every connection, takes new ones, and passes nothing on.
+    /// Keeps connections and accepts new ones, but forwards nothing.
     pub fn stop(&self) {
         self.state.send_replace(ProxyState::Stopped);
     }
 
-    /// Opens the way again.
-    pub fn mend(&self) {
+    /// Forwards again.
+    pub fn restore(&self) {
         self.state.send_replace(ProxyState::Open);
     }
 }
@@ -84,7 +84,7 @@ async fn forward(mut client: TcpStream, target: String, mut state: watch::Receiv
         tokio::select! {
             biased;
             stopped = async { state.wait_for(|state| *state == ProxyState::Stopped).await.map(drop) } => {
-                // What was read and not yet passed on waits in `copy`, which nobody polls now.
+                // Bytes that were read but not forwarded wait in `copy`, which is not polled now.
                 if stopped.is_err() || state.wait_for(|state| *state == ProxyState::Open).await.is_err() {
                     return;
                 }

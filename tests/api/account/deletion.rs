@@ -1,4 +1,4 @@
-//! How an account ends: by its person or an operator, for a while so that it can come back, then for good.
+//! Deletion of accounts by their user or a superuser, restoring them in the grace period, and the purge.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase, concurrently, eventually};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ struct Ada {
     superuser: Client,
     client: Client,
     database: TestDatabase,
-    /// Her account, as operators see it.
+    /// Her account, as superusers see it.
     path: String,
 }
 
@@ -60,7 +60,7 @@ impl Ada {
 }
 
 #[tokio::test]
-async fn who_deletes_himself_is_out_at_once_and_so_is_his_organization() {
+async fn a_deleted_user_and_their_personal_organization_have_no_access_at_once() {
     let ada = Ada::new().await;
     let laptop = ada.server.client().log_in("ada@example.com", PASSWORD).await;
     ada.client.delete(ME).await.expect(202);
@@ -81,7 +81,7 @@ async fn who_deletes_himself_is_out_at_once_and_so_is_his_organization() {
 }
 
 #[tokio::test]
-async fn an_operator_brings_an_account_back_with_everything_but_its_log_ins() {
+async fn a_superuser_restores_an_account_with_everything_but_its_sessions() {
     let ada = Ada::new().await;
     ada.client.create_organization("acme").await;
     ada.server.client().register("eve@example.com").await;
@@ -96,8 +96,8 @@ async fn an_operator_brings_an_account_back_with_everything_but_its_log_ins() {
     ada.client.get(ME).await.problem(401, "INVALID_TOKEN");
     let again = ada.server.client().log_in("ada@example.com", PASSWORD).await;
     let after = again.get("/api/v1/users/me/organizations").await.outcome();
-    let slugs = |told: &(u16, Value)| -> Vec<Value> {
-        told.1["data"].as_array().unwrap().iter().map(|one| one["organization"]["slug"].clone()).collect()
+    let slugs = |answer: &(u16, Value)| -> Vec<Value> {
+        answer.1["data"].as_array().unwrap().iter().map(|one| one["organization"]["slug"].clone()).collect()
     };
     assert_eq!((slugs(&after).len(), slugs(&after)), (2, slugs(&before)));
     again.get("/api/v1/organizations/acme").await.expect(200);
@@ -106,7 +106,7 @@ async fn an_operator_brings_an_account_back_with_everything_but_its_log_ins() {
 }
 
 #[tokio::test]
-async fn a_name_that_somebody_else_took_meanwhile_keeps_an_account_from_coming_back() {
+async fn an_account_is_not_restored_when_its_name_is_taken() {
     let ada = Ada::new().await;
     ada.client.delete(ME).await.expect(202);
     let heir = ada.server.client().register("ADA@example.com").await;
@@ -119,7 +119,7 @@ async fn a_name_that_somebody_else_took_meanwhile_keeps_an_account_from_coming_b
 }
 
 #[tokio::test]
-async fn the_only_owner_stays_and_is_told_of_what() {
+async fn the_only_owner_cannot_delete_the_account_and_is_told_why() {
     let ada = Ada::new().await;
     for slug in ["zeta", "acme", "shared", "closed"] {
         ada.client.create_organization(slug).await;
@@ -164,7 +164,7 @@ async fn the_only_owner_stays_and_is_told_of_what() {
 
 /// Two owners leave at once, as often as it takes to believe it.
 #[tokio::test]
-async fn of_two_owners_who_leave_at_once_one_stays() {
+async fn one_of_two_owners_who_leave_at_once_stays() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let database = server.database().await;
     for round in 0..16 {
@@ -196,7 +196,7 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn of_two_operators_who_leave_at_once_one_stays() {
+async fn of_two_superusers_who_leave_at_once_one_stays() {
     let (server, root) = Server::with_superuser().await;
     let database = server.database().await;
     for round in 0..8 {
@@ -220,7 +220,7 @@ async fn of_two_operators_who_leave_at_once_one_stays() {
     }
 }
 
-/// Where what people work on is kept, beside the projects themselves.
+/// Where what users work on is kept, beside the projects themselves.
 const WORK: [&str; 7] =
     ["project_members", "tags", "tasks", "task_tags", "time_entries", "time_entry_tags", "period_locks"];
 
@@ -240,7 +240,7 @@ async fn work(client: &Client, org: &str, project: &Value) {
 }
 
 #[tokio::test]
-async fn whoever_is_forgotten_leaves_no_word() {
+async fn a_purged_account_leaves_no_personal_data() {
     let ada = Ada::new().await;
     let acme = ada.client.create_organization("acme").await;
     ada.server.client().register("eve@example.com").await;
@@ -260,7 +260,7 @@ async fn whoever_is_forgotten_leaves_no_word() {
     eventually("it was looked for", async || ada.database.scalar(begun).await == 1).await;
     assert_eq!(ada.account().await["email"], "ada@example.com");
     ada.forgotten().await;
-    // What became of her mails said who she was.
+    // What became of her e-mails said who she was.
     let mailed = "SELECT DISTINCT \"to\" FROM emails WHERE message_id = '<a@test>'";
     assert_eq!(ada.database.texts(mailed).await, ["eve@example.com"]);
 
@@ -288,7 +288,7 @@ async fn whoever_is_forgotten_leaves_no_word() {
         ada.database.scalar("SELECT count(*) FROM organizations WHERE deleted_at IS NOT NULL").await,
         0
     );
-    // Where she belonged she is a member no more, and what she did stays told.
+    // Her memberships have ended, and the records of her actions remain.
     let org = acme.id.replace('-', "");
     let statuses = format!("SELECT status FROM members WHERE {organization_id} = '{org}' ORDER BY status");
     assert_eq!(ada.database.texts(&statuses).await, ["active", "removed"]);

@@ -1,4 +1,4 @@
-//! Changing an address: the new mailbox confirms, the old one can undo.
+//! Changing the e-mail address: the new address confirms, the old one can undo.
 
 use insula_tests::{Client, Inbox, PASSWORD, Reply, Server};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ const REGISTER: &str = "/api/v1/auth/register";
 const ME: &str = "/api/v1/users/me";
 const NEW: &str = "Violet-harbour-92-lamp";
 
-/// Ada, verified, where mail is sent.
+/// Ada, verified, where e-mail is sent.
 async fn ada(settings: &[(&str, &str)]) -> (Server, Inbox, Client) {
     let start = Server::builder().with_mail();
     let start = settings.iter().fold(start, |start, (name, value)| start.env(name, value));
@@ -27,7 +27,7 @@ async fn person(server: &Server, inbox: &Inbox, email: &str) -> Client {
     let person = json!({ "email": email, "password": PASSWORD });
     let reply = server.client().post(REGISTER, person).await;
     if reply.status == 202 {
-        // Where accounts are hidden, nobody logs in before the address is verified.
+        // With hidden accounts, a login needs a verified address.
         inbox.verify_email(&server.client(), email).await;
         return server.client().log_in(email, PASSWORD).await;
     }
@@ -54,7 +54,7 @@ async fn log_in(server: &Server, email: &str, password: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn an_address_changes_when_the_new_mailbox_confirms() {
+async fn an_address_changes_when_the_new_one_is_confirmed() {
     let (server, inbox, ada) = ada(&[]).await;
     change(&ada, "Countess@example.com").await.expect(202);
     assert_eq!(email(&ada).await, "ada@example.com");
@@ -73,7 +73,7 @@ async fn an_address_changes_when_the_new_mailbox_confirms() {
 }
 
 #[tokio::test]
-async fn it_needs_a_recent_log_in() {
+async fn it_needs_a_recent_login() {
     let (server, _, ada) = ada(&[]).await;
     server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     change(&ada, "countess@example.com").await.problem(403, "REAUTH_REQUIRED");
@@ -82,7 +82,7 @@ async fn it_needs_a_recent_log_in() {
 }
 
 #[tokio::test]
-async fn a_new_wish_ends_the_old_one() {
+async fn a_new_request_revokes_the_old_one() {
     let (server, inbox, ada) = ada(&[]).await;
     change(&ada, "one@example.com").await.expect(202);
     let one = inbox.last("send_email_change").await.token;
@@ -93,7 +93,7 @@ async fn a_new_wish_ends_the_old_one() {
 }
 
 #[tokio::test]
-async fn an_address_of_somebody_else_is_taken() {
+async fn the_address_of_another_account_is_taken() {
     let (server, inbox, ada) = ada(&[]).await;
     person(&server, &inbox, "bob@example.com").await;
     change(&ada, "BOB@example.com").await.problem(409, "EMAIL_TAKEN");
@@ -111,7 +111,7 @@ async fn an_address_of_somebody_else_is_taken() {
 }
 
 #[tokio::test]
-async fn where_accounts_are_hidden_only_mailboxes_learn_that_it_is_taken() {
+async fn with_hidden_accounts_only_an_email_tells_that_it_is_taken() {
     let (server, inbox, ada) = ada(&[("INSULA_HIDE_EXISTING_ACCOUNTS", "true")]).await;
     person(&server, &inbox, "bob@example.com").await;
     let free = change(&ada, "free@example.com").await;
@@ -126,7 +126,7 @@ async fn where_accounts_are_hidden_only_mailboxes_learn_that_it_is_taken() {
 }
 
 #[tokio::test]
-async fn the_old_mailbox_takes_the_account_back() {
+async fn the_link_to_the_old_address_restores_the_account() {
     let (server, inbox, ada) = ada(&[]).await;
     change(&ada, "eve@example.com").await.expect(202);
     let undo = inbox.last("send_email_change_notice").await.token;
@@ -185,7 +185,7 @@ async fn links_of_a_change_expire() {
 }
 
 #[tokio::test]
-async fn without_mail_it_changes_at_once() {
+async fn without_a_mail_server_it_changes_at_once() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     server.client().register("bob@example.com").await;

@@ -42,7 +42,7 @@ async fn the_new_password_holds_here_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn who_does_not_know_the_password_does_not_change_it() {
+async fn a_change_needs_the_current_password() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     let other = server.client().log_in("ada@example.com", PASSWORD).await;
@@ -71,7 +71,7 @@ async fn a_weak_password_is_refused() {
 }
 
 #[tokio::test]
-async fn the_current_password_is_the_proof_however_old_the_log_in_is() {
+async fn the_current_password_suffices_for_an_old_login() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
@@ -85,7 +85,7 @@ async fn the_current_password_is_the_proof_however_old_the_log_in_is() {
 }
 
 #[tokio::test]
-async fn a_log_in_under_way_with_the_old_password_comes_to_nothing() {
+async fn a_concurrent_login_with_the_old_password_creates_no_session() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let phone = server.client().register("ada@example.com").await;
     let anybody = server.client();

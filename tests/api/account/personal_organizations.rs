@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const ME: &str = "/api/v1/users/me";
 const MINE: &str = "/api/v1/users/me/organizations";
 
-/// Registers; gives the answer and the signed-in person.
+/// Registers; gives the answer and the signed-in user.
 async fn register(server: &Server, mut person: Value) -> (Value, Client) {
     person["password"] = json!(PASSWORD);
     let made = server.client().post("/api/v1/auth/register", person.clone()).await.expect(201);
@@ -24,7 +24,7 @@ async fn default(person: &Client) -> Value {
 }
 
 #[tokio::test]
-async fn a_new_person_has_exactly_one() {
+async fn a_new_user_has_exactly_one() {
     let server = Server::start().await;
     let person = json!({ "email": "ada@example.com", "username": "Ada.L", "first_name": "Ada" });
     let (made, ada) = register(&server, person).await;
@@ -70,7 +70,7 @@ async fn it_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn the_default_is_an_organization_of_ones_own() {
+async fn the_default_organization_is_one_of_the_users_memberships() {
     let server = Server::start().await;
     let (_, ada) = register(&server, json!({ "email": "ada@example.com" })).await;
     let (_, eve) = register(&server, json!({ "email": "eve@example.com" })).await;

@@ -13,21 +13,21 @@ async fn ada() -> (Server, Client) {
 }
 
 #[tokio::test]
-async fn a_profile_is_what_its_person_says() {
+async fn a_profile_has_the_values_that_the_user_set() {
     let (_server, ada) = ada().await;
     let before = ada.get(ME).await.expect(200);
-    let told = |user: &Value| {
+    let recorded = |user: &Value| {
         ["locale", "timezone", "week_start", "display_name"]
             .map(|field| user[field].as_str().unwrap().to_owned())
     };
-    assert_eq!(told(&before), ["en", "UTC", "monday", "ada"]);
+    assert_eq!(recorded(&before), ["en", "UTC", "monday", "ada"]);
     let changes = json!({
         "first_name": " Ada ", "last_name": "Lovelace", "username": "Ada",
         "locale": "de-ch", "timezone": "Europe/Zurich", "week_start": "sunday",
     });
     let changed = ada.patch(ME, changes).await;
     let body = changed.expect(200);
-    assert_eq!(told(&body), ["de-CH", "Europe/Zurich", "sunday", "Ada Lovelace"]);
+    assert_eq!(recorded(&body), ["de-CH", "Europe/Zurich", "sunday", "Ada Lovelace"]);
     assert_eq!(
         (&body["username"], &body["version"], changed.header("etag")),
         (&json!("Ada"), &json!(2), Some("\"2\""))
@@ -61,7 +61,7 @@ async fn the_new_username_logs_in_and_the_old_one_does_not() {
 }
 
 #[tokio::test]
-async fn nobody_gives_himself_what_is_not_his_to_give() {
+async fn users_cannot_set_protected_fields() {
     let (_server, ada) = ada().await;
     let before = ada.get(ME).await.outcome();
     for (field, value) in [
@@ -92,7 +92,7 @@ async fn every_wrong_field_is_named() {
     reply.problem(422, "VALIDATION_FAILED");
     let fields: Vec<_> =
         reply.faults().iter().map(|fault| fault.split(' ').next().unwrap().to_owned()).collect();
-    // What the schema sees is told before what only the types see.
+    // Errors of the schema come before errors of the types.
     for field in ["locale", "username", "week_start"] {
         assert!(fields.iter().any(|named| named == field), "{field} {fields:?}");
     }
@@ -116,22 +116,23 @@ async fn of_two_copies_the_stale_one_is_refused() {
 }
 
 #[tokio::test]
-async fn the_log_tells_of_a_profile_and_names_nobody() {
+async fn the_log_records_a_profile_update_without_personal_data() {
     let (server, ada) = ada().await;
     let patch = json!({ "first_name": "Augusta", "username": "augusta", "locale": "fr", "timezone": "UTC" });
     ada.patch(ME, patch).await.expect(200);
     ada.patch(ME, json!({ "locale": "fr" })).await.expect(200);
     let database = server.database().await;
-    let told = database.texts("SELECT details FROM audit_events WHERE action = 'user.updated'").await;
-    let told: Vec<Value> = told.iter().map(|details| serde_json::from_str(details).unwrap()).collect();
+    let recorded = database.texts("SELECT details FROM audit_events WHERE action = 'user.updated'").await;
+    let recorded: Vec<Value> =
+        recorded.iter().map(|details| serde_json::from_str(details).unwrap()).collect();
     let expected = json!({
         "before": { "locale": "en" },
         "after": { "locale": "fr", "renamed": ["first_name", "username"] },
     });
-    assert_eq!(told, [expected]);
+    assert_eq!(recorded, [expected]);
 }
 
-/// The slugs and roles of the organizations of a person, by pages of `limit`.
+/// The slugs and roles of the organizations of a user, by pages of `limit`.
 async fn listed(person: &Client, limit: usize) -> Vec<String> {
     let (mut listed, mut path) = (Vec::new(), format!("{MINE}?limit={limit}"));
     loop {
@@ -148,7 +149,7 @@ async fn listed(person: &Client, limit: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_person_lists_where_he_belongs_and_nowhere_else() {
+async fn a_user_lists_their_own_memberships_only() {
     let server = Server::builder().env("INSULA_PERSONAL_ORGANIZATIONS", "false").start().await;
     let ada = server.client().register("ada@example.com").await;
     let eve = server.client().register("eve@example.com").await;
@@ -183,7 +184,7 @@ async fn a_person_lists_where_he_belongs_and_nowhere_else() {
     let mut listed_now = listed(&ada, 2).await;
     listed_now.sort();
     assert_eq!(listed_now, expected);
-    // Another person's cursor is none.
+    // Another user's cursor is none.
     let page = ada.get(&format!("{MINE}?limit=1")).await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();
     eve.get(&format!("{MINE}?cursor={cursor}")).await.problem(422, "INVALID_CURSOR");

@@ -1,4 +1,4 @@
-//! The invitations for a person's address, wherever they come from.
+//! The invitations for the e-mail address of a user, from all organizations.
 
 use insula_tests::{Client, Organization, Server, eventually};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn acme() -> (Server, Client, Organization) {
 }
 
 #[tokio::test]
-async fn a_person_sees_the_invitations_for_his_address() {
+async fn a_user_sees_the_invitations_for_their_address() {
     let (server, owner, acme) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     for slug in ["second", "third", "gone"] {
@@ -46,7 +46,7 @@ async fn a_person_sees_the_invitations_for_his_address() {
 }
 
 #[tokio::test]
-async fn who_is_forgotten_leaves_no_invitation() {
+async fn a_purged_account_leaves_no_invitation() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);

@@ -1,4 +1,4 @@
-//! `POST /admin/users/bulk`: the same done to many accounts, and what is refused of one.
+//! `POST /admin/users/bulk`: one action on many accounts, also when some are refused.
 
 use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn outcomes(reply: &Reply, ids: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_refused_of_one_is_done_of_the_others() {
+async fn a_refused_account_does_not_stop_the_others() {
     let (server, superuser) = Server::with_superuser().await;
     let root = id(&superuser).await;
     let (ada, eve) = (
@@ -58,7 +58,7 @@ async fn what_is_refused_of_one_is_done_of_the_others() {
 }
 
 #[tokio::test]
-async fn every_action_does_what_it_does_alone() {
+async fn every_bulk_action_equals_its_single_operation() {
     let (server, superuser) = Server::with_superuser().await;
     let mut made = Vec::new();
     for number in 0..3 {
@@ -93,7 +93,7 @@ async fn every_action_does_what_it_does_alone() {
 }
 
 #[tokio::test]
-async fn an_operator_who_ends_himself_ends_nobody_after() {
+async fn a_superuser_who_deactivates_themselves_changes_no_later_account() {
     let (server, superuser) = Server::with_superuser().await;
     let draft = json!({ "email": "second@example.com", "password": PASSWORD, "is_superuser": true });
     let second = superuser.post(USERS, draft).await.expect(201);
@@ -115,7 +115,7 @@ async fn an_operator_who_ends_himself_ends_nobody_after() {
 }
 
 #[tokio::test]
-async fn a_bulk_is_of_one_to_a_hundred_accounts_each_once() {
+async fn a_bulk_request_has_1_to_100_different_accounts() {
     let (_server, superuser) = Server::with_superuser().await;
     let many: Vec<_> = (0..101).map(|number| format!("0190b3a0-7c1e-7d2a-9f00-{number:012}")).collect();
     for (body, fault) in [
@@ -138,7 +138,7 @@ async fn a_bulk_is_of_one_to_a_hundred_accounts_each_once() {
 
 /// Each row has its own transaction: two who do the same at once do each thing once.
 #[tokio::test]
-async fn of_many_who_do_the_same_each_thing_is_done_once() {
+async fn concurrent_bulk_requests_change_each_account_once() {
     let start = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
     let (server, superuser) = start.start_with_superuser().await;
     let mut ids = Vec::new();

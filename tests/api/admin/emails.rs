@@ -1,4 +1,4 @@
-//! `/admin/emails`: what became of mails, and sending one again.
+//! `/admin/emails`: the status of e-mails, and sending one again.
 
 use insula_tests::{Client, JobFixture, Server, TestDatabase, UNKNOWN_KIND};
 use serde_json::json;
@@ -17,7 +17,7 @@ async fn resend(superuser: &Client, job: &JobFixture) -> insula_tests::Reply {
 }
 
 #[tokio::test]
-async fn mails_are_listed_and_picked() {
+async fn emails_are_listed_and_filtered() {
     let (server, superuser, database) = quiet().await;
     let acme = server.client().register("ada@example.com").await.create_organization("acme").await;
     let statuses = ["sent", "deferred", "bounced", "dead", "suppressed"];
@@ -60,7 +60,7 @@ async fn mails_are_listed_and_picked() {
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_again_by_a_job_like_its_own() {
+async fn an_email_is_sent_again_by_a_copy_of_its_job() {
     let (_server, superuser, database) = quiet().await;
     for (number, (state, status)) in
         (1..).zip([("done", "sent"), ("done", "suppressed"), ("dead", "bounced"), ("dead", "dead")])
@@ -84,7 +84,7 @@ async fn a_mail_is_sent_again_by_a_job_like_its_own() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_still_being_tried_is_tried_now_and_not_twice() {
+async fn resending_a_pending_email_retries_its_job_now() {
     let (_server, superuser, database) = quiet().await;
     let job = JobFixture { is_waiting: true, ..JobFixture::new(1, "pending") };
     database.insert_job(&job).await;
@@ -97,7 +97,7 @@ async fn a_mail_that_is_still_being_tried_is_tried_now_and_not_twice() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_job_is_gone_cannot_be_sent_again() {
+async fn an_email_without_a_job_cannot_be_sent_again() {
     let (server, superuser, database) = quiet().await;
     let job = JobFixture::new(1, "done");
     database.insert_email(&job, "bird@example.com", "sent").await;

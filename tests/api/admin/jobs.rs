@@ -1,4 +1,4 @@
-//! `/admin/jobs` and `/admin/queues`: what operators see of jobs, and do with them.
+//! `/admin/jobs` and `/admin/queues`: listing, retrying and cancelling jobs, and pausing queues.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ fn ids(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn only_operators_see_jobs_whatever_they_ask() {
+async fn only_superusers_see_jobs() {
     let (server, _operator, _vault) = quiet().await;
     let ada = server.client().register("ada@example.com").await;
     let nothing = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
@@ -48,19 +48,19 @@ async fn only_operators_see_jobs_whatever_they_ask() {
 }
 
 #[tokio::test]
-async fn a_list_leads_through_every_job_once_and_picks_by_filters() {
+async fn the_list_pages_through_every_job_once_and_filters() {
     let (server, superuser, database) = quiet().await;
     let ada = server.client().register("ada@example.com").await;
     database.execute("UPDATE users SET email_verified_at = created_at").await;
     let acme = ada.create_organization("acme").await;
     let states = ["pending", "done", "dead", "cancelled"];
-    let planted: Vec<_> = (0..26)
+    let inserted: Vec<_> = (0..26)
         .map(|number| JobFixture {
             organization: (number % 3 == 0).then(|| acme.id.clone()),
             ..JobFixture::new(number, states[number as usize % 4])
         })
         .collect();
-    for job in &planted {
+    for job in &inserted {
         database.insert_job(job).await;
     }
     let only = format!("kind={UNKNOWN_KIND}");
@@ -72,7 +72,7 @@ async fn a_list_leads_through_every_job_once_and_picks_by_filters() {
             let Some(next) = page["next_cursor"].as_str() else { break };
             cursor = format!("&cursor={next}");
         }
-        let mut expected: Vec<_> = planted.iter().map(JobFixture::id).collect();
+        let mut expected: Vec<_> = inserted.iter().map(JobFixture::id).collect();
         if is_backward {
             expected.reverse();
         }
@@ -115,7 +115,7 @@ async fn every_wrong_filter_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn a_job_is_shown_without_its_words() {
+async fn a_job_is_shown_without_secret_payload() {
     let (_server, superuser, database) = quiet().await;
     let payload =
         r#"{"user":"0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091","link":"https://x.example/#token=secret","n":3}"#;
@@ -133,12 +133,12 @@ async fn a_job_is_shown_without_its_words() {
 }
 
 #[tokio::test]
-async fn each_verb_does_what_the_state_of_a_job_allows() {
+async fn retry_and_cancel_depend_on_the_state_of_the_job() {
     let (_server, superuser, database) = quiet().await;
     let plain = |state| JobFixture::new(0, state);
     let waiting = JobFixture { is_waiting: true, ..plain("pending") };
     let leased = JobFixture { is_leased: true, ..plain("pending") };
-    // What each answers, and where the job stands after it.
+    // The answer to each, and the state of the job afterwards.
     for (number, (job, verb, status, after)) in (1..).zip([
         (plain("dead"), "retry", "202", "pending 0 0"),
         (plain("cancelled"), "retry", "202", "pending 0 0"),
@@ -191,7 +191,7 @@ async fn each_verb_does_what_the_state_of_a_job_allows() {
 }
 
 #[tokio::test]
-async fn the_log_of_the_jobs_own_organization_tells_of_it() {
+async fn the_organization_of_the_job_records_the_change() {
     let (server, superuser, database) = quiet().await;
     let ada = server.client().register("ada@example.com").await;
     database.execute("UPDATE users SET email_verified_at = created_at").await;
@@ -205,14 +205,14 @@ async fn the_log_of_the_jobs_own_organization_tells_of_it() {
         database.hex("organization_id")
     );
     let details = json!({ "before": { "attempts": 3, "state": "dead" }, "after": { "attempts": 0, "state": "pending" } });
-    let told = database.text(&log).await;
-    let (head, facts) = told.split_at(told.find('{').unwrap());
+    let events = database.text(&log).await;
+    let (head, facts) = events.split_at(events.find('{').unwrap());
     assert_eq!(head, format!("{} {} ", acme.id.replace('-', ""), job.id()));
     assert_eq!(serde_json::from_str::<Value>(facts).unwrap(), details);
 }
 
 #[tokio::test]
-async fn of_many_who_ask_for_the_same_one_does_it_and_all_are_content() {
+async fn concurrent_retries_change_the_job_once_and_all_succeed() {
     let (_server, superuser, database) = quiet().await;
     let job = JobFixture::new(1, "dead");
     database.insert_job(&job).await;

@@ -1,4 +1,4 @@
-//! `/admin/organizations`: tenants, as operators find, make, change and end them.
+//! `/admin/organizations`: list, create, update, suspend, delete and restore organizations.
 
 use insula_tests::{Client, Server};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const ORGANIZATIONS: &str = "/api/v1/admin/organizations";
 const ACME: &str = "/api/v1/organizations/acme";
 
-/// An operator, Ada, and the path of her `acme` as operators see it.
+/// A superuser, Ada, and the path of her `acme` as superusers see it.
 async fn acme() -> (Server, Client, Client, String) {
     let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
@@ -21,17 +21,17 @@ async fn slugs(superuser: &Client, query: &str) -> Vec<String> {
 }
 
 /// What the organization's own log says of a request: who did it, and what.
-async fn told(server: &Server, action: &str) -> Vec<String> {
-    let told = format!(
+async fn event_details(server: &Server, action: &str) -> Vec<String> {
+    let event_details = format!(
         "SELECT e.actor_kind || ' ' || e.action FROM audit_events e
          JOIN organizations o ON o.id = e.organization_id
          WHERE e.action = '{action}' AND o.kind = 'team' ORDER BY e.occurred_at, e.id"
     );
-    server.database().await.texts(&told).await
+    server.database().await.texts(&event_details).await
 }
 
 #[tokio::test]
-async fn an_operator_founds_an_organization_for_somebody() {
+async fn a_superuser_creates_an_organization_for_a_user() {
     let (server, superuser, ada, _) = acme().await;
     let me = ada.get("/api/v1/users/me").await.expect(200);
     let by_id = json!({ "name": "By id", "slug": "by-id", "owner_id": me["id"] });
@@ -51,7 +51,7 @@ async fn an_operator_founds_an_organization_for_somebody() {
         assert_eq!(mine["roles"][0]["key"], "owner");
     }
     assert_eq!(
-        told(&server, "organization.created").await,
+        event_details(&server, "organization.created").await,
         ["user organization.created", "superuser organization.created", "superuser organization.created"]
     );
     let again = json!({ "name": "x", "slug": "by-id", "owner_id": me["id"] });
@@ -59,7 +59,7 @@ async fn an_operator_founds_an_organization_for_somebody() {
 }
 
 #[tokio::test]
-async fn an_organization_is_made_for_one_person_who_can_own_it() {
+async fn an_organization_is_created_for_one_user_who_can_own_it() {
     let (server, superuser, ada, _) = acme().await;
     let id = ada.get("/api/v1/users/me").await.expect(200)["id"].clone();
     let draft = |extra: Value| {
@@ -143,7 +143,7 @@ async fn the_organizations_are_listed_filtered_and_sorted() {
 }
 
 #[tokio::test]
-async fn an_operator_changes_an_organization_and_it_sees_so() {
+async fn a_superuser_updates_an_organization_and_its_log_shows_it() {
     let (server, superuser, ada, path) = acme().await;
     let looked = superuser.get(&path).await;
     superuser.get(&path).header("if-none-match", looked.header("etag").unwrap()).await.expect(304);
@@ -156,7 +156,7 @@ async fn an_operator_changes_an_organization_and_it_sees_so() {
     let changed = superuser.patch(&path, patch).await;
     assert_eq!((&changed.expect(200)["slug"], changed.header("etag")), (&json!("acme-inc"), Some("\"2\"")));
     assert_eq!(ada.get(ACME).await.header("location"), Some("/api/v1/organizations/acme-inc"));
-    assert_eq!(told(&server, "organization.updated").await, ["superuser organization.updated"]);
+    assert_eq!(event_details(&server, "organization.updated").await, ["superuser organization.updated"]);
     let wrong = superuser.patch(&path, json!({ "slug": "api" })).await;
     wrong.problem(422, "VALIDATION_FAILED");
     // One's own organization may be renamed, too.
@@ -181,12 +181,12 @@ async fn a_suspended_organization_is_read_only_until_it_is_resumed() {
     assert_eq!(act("resume").await.expect(200)["status"], "active");
     ada.post(&projects, project).await.expect(201);
     for action in ["organization.suspended", "organization.resumed"] {
-        assert_eq!(told(&server, action).await, [format!("superuser {action}")]);
+        assert_eq!(event_details(&server, action).await, [format!("superuser {action}")]);
     }
 }
 
 #[tokio::test]
-async fn an_operator_ends_an_organization_and_brings_it_back() {
+async fn a_superuser_deletes_and_restores_an_organization() {
     let (server, superuser, ada, path) = acme().await;
     superuser.delete(&path).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
     superuser.delete(&path).await.expect(202);
@@ -204,13 +204,13 @@ async fn an_operator_ends_an_organization_and_brings_it_back() {
     assert_eq!(restore().await.expect(200), restored);
     ada.get(ACME).await.expect(200);
     for action in ["organization.deleted", "organization.restored"] {
-        assert_eq!(told(&server, action).await, [format!("superuser {action}")]);
+        assert_eq!(event_details(&server, action).await, [format!("superuser {action}")]);
     }
 }
 
-/// What went with its person's account comes back with it, and not by itself.
+/// What went with its user's account comes back with it, and not by itself.
 #[tokio::test]
-async fn what_was_one_persons_own_does_not_come_back_without_him() {
+async fn a_personal_organization_is_not_restored_without_its_owner() {
     let (server, superuser) = Server::with_superuser().await;
     server.client().register("ada@example.com").await.delete("/api/v1/users/me").await.expect(202);
     let page = superuser.get(&format!("{ORGANIZATIONS}?deleted=true")).await.expect(200);
@@ -219,7 +219,7 @@ async fn what_was_one_persons_own_does_not_come_back_without_him() {
 }
 
 #[tokio::test]
-async fn nothing_is_not_found() {
+async fn an_unknown_organization_is_not_found() {
     let (_server, superuser) = Server::with_superuser().await;
     for id in ["0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "00000000-0000-0000-0000-000000000000", "acme"] {
         let path = format!("{ORGANIZATIONS}/{id}");

@@ -38,18 +38,18 @@ fn path(operation: &Operation, org: &str) -> String {
     operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned())
 }
 
-/// What the logs of organizations tell of operators who entered: slug, kind of actor, and details.
-async fn told(database: &TestDatabase) -> Vec<(String, String, Value)> {
+/// What the logs of organizations tell of superusers who entered: slug, kind of actor, and details.
+async fn recorded_accesses(database: &TestDatabase) -> Vec<(String, String, Value)> {
     let events = "SELECT o.slug || '|' || e.actor_kind || '|' || e.details FROM audit_events e
                   JOIN organizations o ON o.id = e.organization_id WHERE e.action = 'platform.access'
                   ORDER BY e.occurred_at, e.id";
     let events = database.texts(events).await;
-    let told = events.iter().map(|event| {
+    let recorded_accesses = events.iter().map(|event| {
         let mut parts = event.splitn(3, '|').map(str::to_owned);
         let mut next = || parts.next().unwrap();
         (next(), next(), serde_json::from_str(&next()).unwrap())
     });
-    told.collect()
+    recorded_accesses.collect()
 }
 
 async fn count(database: &TestDatabase) -> i64 {
@@ -76,7 +76,7 @@ async fn every_operation_takes_the_header_and_says_so() {
 
 /// Whatever comes of it: each request is one event, before it is looked at any further.
 #[tokio::test]
-async fn an_operator_passes_every_operation_and_the_organization_sees_it() {
+async fn a_superuser_may_call_every_operation_and_the_log_shows_it() {
     let (server, superuser, ada, database) = acme().await;
     let stranger = server.client().register("eve@example.com").await;
     for (looks, operation) in inside(&server).await.into_iter().enumerate() {
@@ -85,7 +85,7 @@ async fn an_operator_passes_every_operation_and_the_organization_sees_it() {
         operation.broken_request(&superuser, &path).await.problem(404, "NOT_FOUND");
         // With it, a stranger is one still.
         operation.broken_request(&stranger, &path).header(HEADER, REASON).await.problem(404, "NOT_FOUND");
-        assert_eq!(told(&database).await.len(), looks, "{}", operation.id);
+        assert_eq!(recorded_accesses(&database).await.len(), looks, "{}", operation.id);
 
         let reply = operation.broken_request(&superuser, &path).header(HEADER, REASON).await;
         // No ownership is offered here: that is a child, too.
@@ -102,7 +102,7 @@ async fn an_operator_passes_every_operation_and_the_organization_sees_it() {
             }
         }
         assert!(![401, 403].contains(&reply.status), "{}: {}", operation.id, reply.text());
-        assert_eq!(told(&database).await[looks..], [access(&operation.id, REASON)]);
+        assert_eq!(recorded_accesses(&database).await[looks..], [access(&operation.id, REASON)]);
         // An operation that deletes the organization also works for the superuser.
         database
             .execute("UPDATE organizations SET deleted_at = NULL, purge_after = NULL WHERE slug = 'acme'")
@@ -112,7 +112,7 @@ async fn an_operator_passes_every_operation_and_the_organization_sees_it() {
 }
 
 #[tokio::test]
-async fn an_operator_works_like_an_owner_and_leaves_his_own_name() {
+async fn a_superuser_has_the_permissions_of_an_owner_and_is_the_recorded_actor() {
     let (_server, superuser, ada, database) = acme().await;
     let superuser = superuser.with(HEADER, REASON);
     let made = superuser.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
@@ -124,7 +124,7 @@ async fn an_operator_works_like_an_owner_and_leaves_his_own_name() {
     superuser.delete(&path).await.expect(204);
     assert_eq!(ada.get(PROJECTS).await.expect(200)["data"], json!([]));
     let operations = ["createProject", "updateProject", "getProject", "getProject", "deleteProject"];
-    assert_eq!(told(&database).await, operations.map(|operation| access(operation, REASON)));
+    assert_eq!(recorded_accesses(&database).await, operations.map(|operation| access(operation, REASON)));
     let root = database.hex("actor_id");
     let events = format!(
         "SELECT action || ' ' || actor_kind FROM audit_events WHERE {root} =
@@ -137,14 +137,14 @@ async fn an_operator_works_like_an_owner_and_leaves_his_own_name() {
 }
 
 #[tokio::test]
-async fn an_operator_is_nobodys_member() {
+async fn a_superuser_is_not_a_member() {
     let (_server, superuser, ada, database) = acme().await;
     let mine = format!("{ACME}/me/permissions");
     superuser.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
     // The same for a superuser who is a member. Without the header, the permissions of their roles apply.
     database.join("acme", "root@example.com", "viewer").await;
     superuser.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
-    eventually("he is noticed", async || superuser.get(ACME).await.status == 200).await;
+    eventually("the change is noticed", async || superuser.get(ACME).await.status == 200).await;
     assert_eq!(superuser.get(&mine).await.expect(200)["roles"][0]["key"], "viewer");
     let draft = json!({ "code": "ENGINE", "name": "Engine" });
     superuser.post(PROJECTS, draft.clone()).await.problem(403, "FORBIDDEN");
@@ -160,7 +160,7 @@ async fn an_operator_is_nobodys_member() {
 }
 
 #[tokio::test]
-async fn every_look_is_told_however_often() {
+async fn every_access_is_recorded() {
     let (server, superuser, _, database) = acme().await;
     for number in 1..=4 {
         superuser.get(ACME).header(HEADER, "again and again").await.expect(200);
@@ -185,7 +185,7 @@ async fn every_look_is_told_however_often() {
 }
 
 #[tokio::test]
-async fn a_reason_that_is_none_is_named_and_nothing_is_done() {
+async fn an_invalid_reason_is_named_and_changes_nothing() {
     let (server, superuser, _, database) = acme().await;
     let raw = |reason: Vec<u8>| {
         let (server, token) = (&server, superuser.token().to_owned());
@@ -224,7 +224,7 @@ async fn a_reason_that_is_none_is_named_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_is_not_done() {
+async fn an_access_that_cannot_be_recorded_is_refused() {
     let (_server, superuser, ada, database) = acme().await;
     // On SQLite its one writer is busy; on PostgreSQL the log alone is.
     let held = match &database {
@@ -249,7 +249,7 @@ async fn what_cannot_be_told_is_not_done() {
 }
 
 #[tokio::test]
-async fn what_an_organization_is_like_counts_for_operators_too() {
+async fn the_state_of_the_organization_applies_to_superusers_too() {
     let (_server, superuser, _, database) = acme().await;
     let superuser = superuser.with(HEADER, REASON);
     let draft = json!({ "code": "ENGINE", "name": "Engine" });
@@ -262,14 +262,14 @@ async fn what_an_organization_is_like_counts_for_operators_too() {
     superuser.get(PROJECTS).await.problem(410, "ORGANIZATION_DELETED");
     superuser.post(PROJECTS, draft).await.problem(410, "ORGANIZATION_DELETED");
     assert_eq!(
-        told(&database).await,
+        recorded_accesses(&database).await,
         [access("listProjects", REASON)],
-        "whom nothing was shown is not told of"
+        "an access that showed nothing is not recorded"
     );
 }
 
 #[tokio::test]
-async fn who_is_an_operator_no_more_is_a_stranger_at_once() {
+async fn a_former_superuser_is_a_stranger_at_once() {
     let (server, superuser, _, database) = acme().await;
     let draft = json!({ "email": "second@example.com", "password": PASSWORD, "is_superuser": true });
     let made = superuser.post("/api/v1/admin/users", draft).await.expect(201);
@@ -287,7 +287,7 @@ async fn who_is_an_operator_no_more_is_a_stranger_at_once() {
 }
 
 #[tokio::test]
-async fn an_operator_whose_address_is_not_verified_enters_nothing() {
+async fn a_superuser_with_an_unverified_address_has_no_access() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     let database = server.database().await;
     superuser.post("/api/v1/organizations", json!({ "name": "Acme", "slug": "acme" })).await.expect(201);

@@ -1,4 +1,4 @@
-//! `GET /admin/users`: looking for accounts among many.
+//! `GET /admin/users`: searching, filtering and sorting accounts.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ fn addresses(names: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_sort_gives_everybody_once_whatever_the_pages() {
+async fn every_sort_lists_every_user_once_for_any_page_size() {
     let (_server, superuser, database) = concurrency().await;
     // Ties: users created or logged in at the same time.
     database
@@ -77,7 +77,7 @@ async fn every_sort_gives_everybody_once_whatever_the_pages() {
 }
 
 #[tokio::test]
-async fn a_term_is_found_wherever_it_stands_and_means_itself() {
+async fn a_search_term_matches_anywhere_and_literally() {
     let (_server, superuser, _) = concurrency().await;
     for (email, username) in [
         ("Lovelace@example.com", Some("Countess")),
@@ -123,7 +123,7 @@ async fn filters_are_joined() {
     superuser.delete(&path("b@").await).await.expect(204);
     superuser.delete(&path("c@").await).await.expect(204);
     database.execute("UPDATE users SET email_verified_at = NULL WHERE email LIKE 'd@%'").await;
-    // Forgotten: no list tells of it.
+    // Purged: no list contains it.
     database.execute("UPDATE users SET purge_after = NULL WHERE email LIKE 'c@%'").await;
     for (query, expected) in [
         ("is_active=true", "d e f g root"),
@@ -146,13 +146,13 @@ async fn filters_are_joined() {
 }
 
 #[tokio::test]
-async fn a_listed_account_is_the_one_that_is_looked_at() {
+async fn a_listed_account_equals_the_single_account() {
     let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
     let acme = ada.create_organization("acme").await;
     let eve = server.client().register("eve@example.com").await;
     server.database().await.join("acme", "eve@example.com", "viewer").await;
-    // Hers by choice; Ada's by age; the operator belongs nowhere.
+    // Hers by choice; Ada's by age; the superuser belongs nowhere.
     eve.patch("/api/v1/users/me", json!({ "default_organization_id": acme.id })).await.expect(200);
     let page = superuser.get(&format!("{USERS}?sort=email")).await.expect(200);
     let defaults: Vec<_> = page["data"].as_array().unwrap().iter().collect();
@@ -179,7 +179,7 @@ async fn a_cursor_is_one_of_its_list_alone() {
 }
 
 #[tokio::test]
-async fn what_the_list_does_not_know_is_named() {
+async fn unknown_parameters_of_the_list_are_named() {
     let (_server, superuser) = Server::with_superuser().await;
     for (query, fault) in [
         ("sort=username", "sort NOT_A_CHOICE"),
@@ -201,7 +201,7 @@ async fn what_the_list_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn who_comes_meanwhile_moves_nobody() {
+async fn a_new_user_does_not_shift_the_pages() {
     let (_server, superuser, _) = concurrency().await;
     let first = superuser.get(&format!("{USERS}?limit=4&sort=email")).await.expect(200);
     for name in ["aa", "z"] {

@@ -1,4 +1,4 @@
-//! `PATCH /admin/users/{user}`: what operators change of an account, and what ends with its address.
+//! `PATCH /admin/users/{user}`: updates by superusers, and what a new e-mail address revokes.
 
 use std::collections::BTreeMap;
 
@@ -34,20 +34,22 @@ async fn log_in(server: &Server, email: &str) -> u16 {
     server.client().post(LOG_IN, json!({ "email": email, "password": PASSWORD })).await.status
 }
 
-/// What the log tells of changes of accounts: action and details.
-async fn told(database: &TestDatabase) -> Vec<(String, Value)> {
+/// The audit events of updates of accounts: action and details.
+async fn recorded_events(database: &TestDatabase) -> Vec<(String, Value)> {
     let changes = "('user.updated', 'user.promoted', 'user.demoted', 'user.email_changed')";
     let events = format!(
         "SELECT action || ' ' || details FROM audit_events WHERE action IN {changes} AND actor_kind = 'superuser'
          ORDER BY occurred_at, id"
     );
-    let told = database.texts(&events).await;
-    let told = told.iter().map(|event| event.split_once(' ').unwrap());
-    told.map(|(action, details)| (action.to_owned(), serde_json::from_str(details).unwrap())).collect()
+    let recorded_events = database.texts(&events).await;
+    let recorded_events = recorded_events.iter().map(|event| event.split_once(' ').unwrap());
+    recorded_events
+        .map(|(action, details)| (action.to_owned(), serde_json::from_str(details).unwrap()))
+        .collect()
 }
 
 #[tokio::test]
-async fn an_operator_changes_what_its_person_could_say_himself() {
+async fn a_superuser_updates_the_fields_that_users_can_update_themselves() {
     let (server, superuser, ada, path) = ada().await;
     let patch = json!({
         "first_name": " Ada ", "last_name": "Lovelace", "username": "Ada",
@@ -84,11 +86,11 @@ async fn an_operator_changes_what_its_person_could_say_himself() {
         ),
         ("user.updated".to_owned(), json!({ "before": {}, "after": { "renamed": ["username"] } })),
     ];
-    assert_eq!(told(&server.database().await).await, expected);
+    assert_eq!(recorded_events(&server.database().await).await, expected);
 }
 
 #[tokio::test]
-async fn what_is_not_an_operators_to_say_is_refused() {
+async fn fields_that_superusers_cannot_update_are_refused() {
     let (server, superuser, _, path) = ada().await;
     server.client().register("eve@example.com").await;
     superuser.patch(&path, json!({ "username": "ada" })).await.expect(200);
@@ -121,7 +123,7 @@ async fn what_is_not_an_operators_to_say_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_there_is_not_found_whatever_is_said_of_him() {
+async fn an_unknown_user_is_not_found_with_any_body() {
     let (_server, superuser, _, path) = ada().await;
     superuser.delete(&path).await.expect(204);
     for path in [&path, &format!("{USERS}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091")] {
@@ -135,7 +137,7 @@ async fn whoever_is_not_there_is_not_found_whatever_is_said_of_him() {
 }
 
 #[tokio::test]
-async fn another_address_ends_what_the_old_mailbox_could_do() {
+async fn a_new_address_revokes_the_links_sent_to_the_old_one() {
     let start = Server::builder().with_mail();
     let (server, superuser) = start.start_with_superuser().await;
     let inbox = Inbox::of(&server).await;
@@ -144,7 +146,7 @@ async fn another_address_ends_what_the_old_mailbox_could_do() {
     let token = inbox.last("send_verification").await.token;
     ada.post("/api/v1/auth/email/verify", json!({ "token": token })).await.expect(200);
     let path = path(&ada).await;
-    // Everything that a mailbox, or a change that somebody began, could still do.
+    // All links to the old address, and pending changes of the address.
     ada.post("/api/v1/users/me/email", json!({ "email": "thief@example.com" })).await.expect(202);
     follow("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" })).await.expect(202);
     let confirm = inbox.last("send_email_change").await.token;
@@ -160,25 +162,25 @@ async fn another_address_ends_what_the_old_mailbox_could_do() {
     follow("/api/v1/auth/email/undo", json!({ "token": undo })).await.problem(410, "LINK_EXPIRED");
     let new = json!({ "token": reset, "password": "Violet-harbour-92-lamp" });
     follow("/api/v1/auth/password/reset", new).await.problem(410, "LINK_EXPIRED");
-    // The password is hers still; the old address is nobody's.
+    // Her password is unchanged, and no account has the old address.
     assert_eq!(log_in(&server, "countess@example.com").await, 200);
     assert_eq!(log_in(&server, "ada@example.com").await, 401);
-    let told = told(&server.database().await).await;
+    let recorded_events = recorded_events(&server.database().await).await;
     let details = json!({ "before": { "locale": "en" }, "after": { "locale": "fr", "renamed": ["email"] } });
-    assert_eq!(told.last().unwrap(), &("user.email_changed".to_owned(), details));
+    assert_eq!(recorded_events.last().unwrap(), &("user.email_changed".to_owned(), details));
     let spelled = superuser.patch(&path, json!({ "email": "countess@Example.com" })).await.expect(200);
     assert_eq!(spelled["email"], "countess@Example.com");
     assert_eq!(log_in(&server, "countess@example.com").await, 200);
 }
 
 #[tokio::test]
-async fn an_account_that_never_proved_its_address_loses_its_password_with_it() {
+async fn an_unverified_account_loses_its_password_with_its_address() {
     let start = Server::builder().with_mail();
     let (server, superuser) = start.start_with_superuser().await;
     let inbox = Inbox::of(&server).await;
     let eve = server.client().register("ada@example.com").await;
     let path = path(&eve).await;
-    // Nobody becomes an operator whose mailbox somebody else may have.
+    // A superuser needs a verified address.
     let promoted = superuser.patch(&path, json!({ "is_superuser": true })).await;
     promoted.problem(422, "VALIDATION_FAILED");
     assert_eq!(promoted.faults(), ["is_superuser EMAIL_UNVERIFIED"]);
@@ -196,7 +198,7 @@ async fn an_account_that_never_proved_its_address_loses_its_password_with_it() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_kept_for_somebody_is_given_to_nobody_else() {
+async fn a_reserved_address_is_not_given_to_another_account() {
     let start = Server::builder().with_mail();
     let (server, superuser) = start.start_with_superuser().await;
     let inbox = Inbox::of(&server).await;
@@ -216,7 +218,7 @@ async fn an_address_that_is_kept_for_somebody_is_given_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn an_operator_is_made_and_unmade_at_once_with_the_same_token() {
+async fn is_superuser_takes_effect_at_once_with_the_same_token() {
     let (server, superuser, ada, path) = ada().await;
     ada.get(USERS).await.problem(403, "FORBIDDEN");
     let made = superuser.patch(&path, json!({ "is_superuser": true, "first_name": "Ada" })).await;
@@ -228,7 +230,7 @@ async fn an_operator_is_made_and_unmade_at_once_with_the_same_token() {
         (Some(false), Some("\"3\""))
     );
     ada.get(USERS).await.problem(403, "FORBIDDEN");
-    let told = told(&server.database().await).await;
+    let recorded_events = recorded_events(&server.database().await).await;
     let expected = [
         (
             "user.promoted".to_owned(),
@@ -242,16 +244,16 @@ async fn an_operator_is_made_and_unmade_at_once_with_the_same_token() {
             json!({ "before": { "is_superuser": true }, "after": { "is_superuser": false } }),
         ),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(recorded_events, expected);
 }
 
 #[tokio::test]
-async fn the_last_operator_is_not_unmade() {
+async fn the_last_superuser_keeps_the_flag() {
     let (server, superuser) = Server::with_superuser().await;
     let root = path(&superuser).await;
     let demote = json!({ "is_superuser": false, "first_name": "x" });
     superuser.patch(&root, demote.clone()).await.problem(409, "LAST_SUPERUSER");
-    // A stale copy is told so first.
+    // A stale version is reported first.
     superuser
         .patch(&root, demote.clone())
         .header("if-match", "\"9\"")
@@ -270,9 +272,9 @@ async fn the_last_operator_is_not_unmade() {
     superuser.get(USERS).await.problem(403, "FORBIDDEN");
 }
 
-/// Two operators who end each other in every way there is, 64 times at once.
+/// Two superusers who end each other in every way there is, 64 times at once.
 #[tokio::test]
-async fn of_operators_who_end_each_other_one_is_left() {
+async fn one_of_two_superusers_who_demote_each_other_remains() {
     let start = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
     let (server, root) = start.start_with_superuser().await;
     let root_path = path(&root).await;

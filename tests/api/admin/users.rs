@@ -1,4 +1,4 @@
-//! `/admin/users`: accounts, as operators make and end them.
+//! `/admin/users`: creating, deactivating and deleting accounts.
 
 use insula_tests::{Client, PASSWORD, Reply, Server};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn ada(server: &Server) -> (Client, String) {
 }
 
 #[tokio::test]
-async fn an_operator_makes_an_account_that_logs_in() {
+async fn a_superuser_creates_an_account_that_can_log_in() {
     let (server, superuser) = Server::with_superuser().await;
     let draft = json!({ "email": "Ada@Example.com", "password": PASSWORD, "username": "ada", "last_name": "Lovelace" });
     let made = superuser.post(USERS, draft.clone()).await;
@@ -47,7 +47,7 @@ async fn an_operator_makes_an_account_that_logs_in() {
 }
 
 #[tokio::test]
-async fn an_account_is_made_with_one_proof() {
+async fn an_account_is_created_with_a_password_or_a_hash() {
     let (_server, superuser) = Server::with_superuser().await;
     for (draft, fault) in [
         (json!({ "email": "a@example.com" }), "password REQUIRED"),
@@ -69,7 +69,7 @@ async fn an_account_is_made_with_one_proof() {
 }
 
 #[tokio::test]
-async fn an_imported_hash_logs_its_person_in() {
+async fn an_imported_hash_allows_the_login() {
     let (server, superuser) = Server::with_superuser().await;
     server.client().register("ada@example.com").await;
     let hash = server
@@ -89,7 +89,7 @@ async fn an_imported_hash_logs_its_person_in() {
 }
 
 #[tokio::test]
-async fn a_bcrypt_hash_of_elsewhere_becomes_one_of_ours() {
+async fn a_bcrypt_hash_is_replaced_at_login() {
     // Of "correct horse battery staple", of cost 4.
     const HASH: &str = "$2b$04$XYD.48qtFxGg0j9Rmq8ds.4dFji/dU4P0trxIPOuoyMCbivDHfP1S";
     let (server, superuser) = Server::with_superuser().await;
@@ -101,7 +101,7 @@ async fn a_bcrypt_hash_of_elsewhere_becomes_one_of_ours() {
 }
 
 #[tokio::test]
-async fn who_asks_twice_makes_one_account() {
+async fn a_repeated_request_creates_one_account() {
     let (server, superuser) = Server::with_superuser().await;
     let draft = |password: &str| json!({ "email": "ada@example.com", "password": password });
     let make = |password: &str| superuser.post(USERS, draft(password)).header("idempotency-key", "key-1");
@@ -125,7 +125,7 @@ async fn who_asks_twice_makes_one_account() {
 }
 
 #[tokio::test]
-async fn whoever_is_shut_out_is_out_at_once_until_he_is_let_in() {
+async fn a_deactivated_user_has_no_access_until_reactivated() {
     let (server, superuser) = Server::with_superuser().await;
     let (ada, path) = ada(&server).await;
     let deactivate = || superuser.request("POST", &format!("{path}/deactivate"));
@@ -148,7 +148,7 @@ async fn whoever_is_shut_out_is_out_at_once_until_he_is_let_in() {
 }
 
 #[tokio::test]
-async fn the_last_operator_stays() {
+async fn the_last_superuser_cannot_be_deactivated() {
     let (server, superuser) = Server::with_superuser().await;
     let root = path(&superuser.get(ME).await.expect(200));
     let attempts = async |superuser: &Client| {
@@ -174,7 +174,7 @@ async fn the_last_operator_stays() {
 }
 
 #[tokio::test]
-async fn an_operator_sees_and_ends_the_log_ins_of_others() {
+async fn a_superuser_lists_and_revokes_the_sessions_of_others() {
     let (server, superuser) = Server::with_superuser().await;
     let (ada, path) = ada(&server).await;
     let laptop = server.client().with("user-agent", "laptop").log_in("ada@example.com", PASSWORD).await;
@@ -192,7 +192,7 @@ async fn an_operator_sees_and_ends_the_log_ins_of_others() {
 }
 
 #[tokio::test]
-async fn nobody_is_not_found() {
+async fn an_unknown_user_is_not_found() {
     let (_server, superuser) = Server::with_superuser().await;
     let nobody = format!("{USERS}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
     for (method, path) in [
@@ -209,7 +209,7 @@ async fn nobody_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_operator_who_is_one_no_more_asks_nothing() {
+async fn a_former_superuser_has_no_access() {
     let (server, superuser) = Server::with_superuser().await;
     let (_, path) = ada(&server).await;
     server.database().await.execute("UPDATE users SET is_superuser = false").await;

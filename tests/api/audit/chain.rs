@@ -1,4 +1,4 @@
-//! How logs are sealed, and what can be removed: old events, and the personal data of anonymized users.
+//! Sealing of logs, and what can be removed: old events, and the personal data of anonymized users.
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ async fn many_writers_of_many_processes_make_one_chain_and_none_loses_anything()
 }
 
 #[tokio::test]
-async fn a_log_is_whole_at_every_moment_while_it_grows() {
+async fn a_growing_log_is_always_valid() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     ada.create_organization("acme").await;
@@ -176,7 +176,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
     assert_eq!(database.scalar(orphans).await, 0);
     assert!(proven(&server, &ada).await.contains("6 events; events 7 to 12"));
 
-    // Beside what the program did by itself nobody stands.
+    // Events of the program have no user.
     let beside = "INSERT INTO audit_personal (id, organization_id, salt, label)
                   SELECT id, organization_id, '', 'eve' FROM audit_events WHERE action = 'audit.pruned'";
     database.execute(beside).await;
@@ -184,7 +184,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
     assert_eq!((&report["reason"], &report["first_bad_seq"]), (&json!("personal_altered"), &json!(12)));
     database.execute("DELETE FROM audit_personal WHERE salt = ''").await;
 
-    // Nothing more is old enough. And without the statement nobody may say that anything was.
+    // Nothing else is old enough. Without the signed statement, removed events would be an error.
     prune().await;
     database.execute("DELETE FROM audit_checkpoints WHERE kind = 'pruning'").await;
     let report = verified(&ada).await;
@@ -193,7 +193,7 @@ async fn what_is_older_than_an_organization_keeps_goes_and_the_rest_stays_proven
 }
 
 #[tokio::test]
-async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
+async fn an_anonymized_user_is_in_no_log_and_every_log_is_valid() {
     let (server, superuser) = Server::with_superuser().await;
     let (ada, database) = (server.client().register("ada@example.com").await, server.database().await);
     ada.create_organization("acme").await;
@@ -205,18 +205,18 @@ async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
         let draft = json!({ "code": format!("P{code}"), "name": "P" });
         client.post(&format!("{ACME}/projects"), draft).await.expect(201);
     }
-    let his = format!("{ACME}/audit-events?actor={id}");
-    assert_eq!(ada.get(&his).await.expect(200)["data"][0]["actor"]["label"], "bob@example.com");
+    let activity_of_bob = format!("{ACME}/audit-events?actor={id}");
+    assert_eq!(ada.get(&activity_of_bob).await.expect(200)["data"][0]["actor"]["label"], "bob@example.com");
     bob.delete("/api/v1/users/me").await.expect(202);
     database.wait_until_sealed().await;
     let over = "UPDATE users SET purge_after = deleted_at WHERE deleted_at IS NOT NULL";
     assert_eq!(database.execute(over).await, 1);
     database.make_due("purge-accounts").await;
     let account = format!("/api/v1/admin/users/{id}");
-    eventually("he is forgotten", async || superuser.get(&account).await.status == 404).await;
+    eventually("the account is purged", async || superuser.get(&account).await.status == 404).await;
     database.wait_until_sealed().await;
 
-    let events = ada.get(&his).await.expect(200)["data"].as_array().unwrap().clone();
+    let events = ada.get(&activity_of_bob).await.expect(200)["data"].as_array().unwrap().clone();
     let changes = events.iter().filter(|event| event["action"] == "project.created").count();
     assert_eq!(changes, 2);
     for event in &events {
@@ -230,11 +230,11 @@ async fn whoever_is_forgotten_is_in_no_log_and_every_log_is_whole() {
         hers["data"].as_array().unwrap().iter().all(|event| event["actor"]["label"] == "ada@example.com")
     );
     for word in ["bob@example.com", "Bob/1"] {
-        let told = format!(
+        let leftovers = format!(
             "SELECT count(*) FROM audit_events e LEFT JOIN audit_personal p ON p.id = e.id WHERE e.details LIKE '%{word}%'
              OR p.label LIKE '%{word}%' OR p.user_agent LIKE '%{word}%'"
         );
-        assert_eq!(database.scalar(&told).await, 0, "{word}");
+        assert_eq!(database.scalar(&leftovers).await, 0, "{word}");
     }
     let report = verified(&ada).await;
     assert_eq!((&report["valid"], &report["erased"]), (&json!(true), &json!(events.len())), "{report}");

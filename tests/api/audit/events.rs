@@ -1,4 +1,4 @@
-//! What the audit log knows of a change: one event per changed row, in the change's own transaction, and no secret.
+//! Audit events: one per changed row, in the same transaction, and without secrets.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn hex(id: &Value) -> String {
     id.as_str().unwrap().replace('-', "")
 }
 
-/// Ada, signed in, with her ids.
+/// Ada, logged in, with her ids.
 struct Ada {
     server: Server,
     database: TestDatabase,
@@ -82,7 +82,7 @@ impl Ada {
         self.client.with("x-request-id", request)
     }
 
-    /// An event of hers.
+    /// An event of Ada.
     fn event(&self, action: &str, organization: &str, resource: &Value, details: Value) -> Event {
         Event {
             action: action.to_owned(),
@@ -103,14 +103,14 @@ impl Ada {
 }
 
 #[tokio::test]
-async fn to_register_and_to_log_in_stand_in_the_platforms_log() {
+async fn registrations_and_logins_are_in_the_platform_log() {
     let ada = Ada::new().await;
     let facts = json!({ "after": { "is_active": true, "is_superuser": false } });
     let registered =
         Event { session: String::new(), ..ada.event("user.registered", PLATFORM, &ada.user, facts) };
     let logged = events(&ada.database, "register").await;
     assert_eq!(logged[0], registered);
-    // With the organization that is hers alone: what it is called would say who she is.
+    // Including her personal organization: its name is personal data.
     let actions: Vec<_> = logged.iter().map(|event| (&*event.action, &event.details)).collect();
     let (kind, owner) = (
         json!({ "after": { "kind": "personal" } }),
@@ -124,14 +124,14 @@ async fn to_register_and_to_log_in_stand_in_the_platforms_log() {
 }
 
 #[tokio::test]
-async fn a_registration_asks_for_one_welcome_by_id_only() {
+async fn a_registration_enqueues_one_welcome_email_by_id_only() {
     let ada = Ada::new().await;
     let jobs = ada.database.texts("SELECT kind || ' ' || payload FROM outbox").await;
     assert_eq!(jobs, [format!("send_welcome {}", json!({ "user": ada.user }))]);
 }
 
 #[tokio::test]
-async fn a_foundation_tells_of_the_organization_and_of_its_owner() {
+async fn the_creation_of_an_organization_records_it_and_its_owner() {
     let ada = Ada::new().await;
     let acme = ada.named("found").create_organization("acme").await;
     let logged = events(&ada.database, "found").await;
@@ -150,7 +150,7 @@ async fn a_foundation_tells_of_the_organization_and_of_its_owner() {
 }
 
 #[tokio::test]
-async fn the_life_of_a_project_is_told_with_before_and_after() {
+async fn changes_of_a_project_are_recorded_with_before_and_after() {
     let ada = Ada::new().await;
     let acme = hex(&ada.client.create_organization("acme").await.body["id"]);
     let draft = json!({ "code": "ENGINE", "name": "Engine", "color": "#1f6feb" });
@@ -165,20 +165,20 @@ async fn the_life_of_a_project_is_told_with_before_and_after() {
 
     let now = json!({ "code": "ENGINE", "name": "Motor", "color": null });
     // What a draft leaves out is a fact, too.
-    let told = |project: &Value| {
+    let recorded = |project: &Value| {
         let mut facts = json!({ "is_private": false, "estimate_seconds": null });
         facts.as_object_mut().unwrap().extend(project.as_object().unwrap().clone());
         facts
     };
     for (request, action, details) in [
-        ("create", "project.created", json!({ "after": told(&draft) })),
+        ("create", "project.created", json!({ "after": recorded(&draft) })),
         (
             "change",
             "project.updated",
             json!({ "before": { "name": "Engine", "color": "#1f6feb" }, "after": { "name": "Motor", "color": null } }),
         ),
-        ("delete", "project.deleted", json!({ "before": told(&now) })),
-        ("restore", "project.restored", json!({ "after": told(&now) })),
+        ("delete", "project.deleted", json!({ "before": recorded(&now) })),
+        ("restore", "project.restored", json!({ "after": recorded(&now) })),
     ] {
         assert_eq!(events(&ada.database, request).await, [ada.event(action, &acme, &made["id"], details)]);
     }

@@ -1,4 +1,4 @@
-//! Taking the log along: as a table, and line by line.
+//! Exports of the audit log as CSV and JSON lines.
 
 use insula_tests::{Client, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ async fn a_table_has_no_formulas_in_it() {
 }
 
 #[tokio::test]
-async fn whoever_may_export_may_and_it_is_written_down() {
+async fn members_with_the_permission_export_and_it_is_recorded() {
     let acme = OrgWithOwner::new().await;
     let bob = acme.server.client().register("bob@example.com").await;
     acme.database.join("acme", "bob@example.com", "viewer").await;
@@ -106,7 +106,7 @@ async fn whoever_may_export_may_and_it_is_written_down() {
         acme.database.set_role_permission("exporter", permission).await;
         // Permissions are cached for a moment.
         let seen = async || bob.get(&format!("{ACME}/audit-events")).await.status == see;
-        eventually("his rights are others", seen).await;
+        eventually("the permissions have changed", seen).await;
         for path in [CSV, LINES] {
             assert_eq!(bob.get(path).await.status, take, "{permission}");
         }
@@ -114,10 +114,10 @@ async fn whoever_may_export_may_and_it_is_written_down() {
     let from = "2026-01-01T00:00:00Z";
     acme.ada.get(&format!("{CSV}?from={from}")).await;
     let page = acme.ada.get(&format!("{ACME}/audit-events?action=audit.exported")).await.expect(200);
-    let told: Vec<_> =
+    let rows_text: Vec<_> =
         page["data"].as_array().unwrap().iter().map(|event| event["details"]["after"].clone()).collect();
     assert_eq!(
-        told,
+        rows_text,
         [
             json!({ "format": "csv", "from": from, "to": null }),
             json!({ "format": "jsonl", "from": null, "to": null }),

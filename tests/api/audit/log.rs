@@ -1,4 +1,4 @@
-//! Looking into the audit logs: of an organization, of the platform, of oneself.
+//! Reading audit logs: of an organization, of the platform, and the activity of a user.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ async fn pages_stay_as_they_are_while_events_are_added() {
         }
         let mut expected = before.clone();
         if is_upward {
-            // What came is at the end, where it is found, too.
+            // New events are at the end and are listed, too.
             expected = ids(&listed(&acme.ada, EVENTS, "sort=occurred_at").await);
             expected.truncate(found.len());
         }
@@ -215,38 +215,43 @@ async fn nobody_sees_the_log_of_another_organization() {
 }
 
 #[tokio::test]
-async fn everybody_sees_what_he_did_wherever_and_nothing_else() {
+async fn users_see_their_own_activity_in_all_logs_and_nothing_else() {
     let acme = OrgWithOwner::new().await;
     acme.bob.create_organization("bobs").await;
     acme.bob.patch("/api/v1/users/me", json!({ "first_name": "Bob" })).await.expect(200);
-    let his = listed(&acme.bob, ACTIVITY, "").await;
+    let events_of_bob = listed(&acme.bob, ACTIVITY, "").await;
     assert!(
-        his.iter().all(|event| event["actor"]["id"] == acme.bob_id || event["action"] == "session.refused")
+        events_of_bob
+            .iter()
+            .all(|event| event["actor"]["id"] == acme.bob_id || event["action"] == "session.refused")
     );
     let logs: std::collections::BTreeSet<_> =
-        his.iter().map(|event| event["organization_id"].to_string()).collect();
+        events_of_bob.iter().map(|event| event["organization_id"].to_string()).collect();
     // The personal organization, acme, bobs, and the platform.
     assert_eq!(logs.len(), 4, "{logs:?}");
-    let actions: Vec<_> = his.iter().map(|event| event["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> = events_of_bob.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(actions[0], "user.updated");
     for action in ["session.created", "project.created", "organization.created", "member.added"] {
         assert!(actions.contains(&action), "{action}: {actions:?}");
     }
     let page = acme.bob.get(&format!("{ACTIVITY}?limit=3")).await.expect(200);
-    assert_eq!((ids(page["data"].as_array().unwrap()), &page["has_more"]), (ids(&his[..3]), &json!(true)));
+    assert_eq!(
+        (ids(page["data"].as_array().unwrap()), &page["has_more"]),
+        (ids(&events_of_bob[..3]), &json!(true))
+    );
     let cursor = page["next_cursor"].as_str().unwrap();
     acme.ada.get(&format!("{ACTIVITY}?cursor={cursor}")).await.problem(422, "INVALID_CURSOR");
-    let hers = ids(&listed(&acme.ada, ACTIVITY, "").await);
-    assert!(ids(&his).iter().all(|id| !hers.contains(id)));
+    let ids_of_ada = ids(&listed(&acme.ada, ACTIVITY, "").await);
+    assert!(ids(&events_of_bob).iter().all(|id| !ids_of_ada.contains(id)));
 }
 
 #[tokio::test]
-async fn operators_look_into_the_log_of_the_platform_and_prove_it() {
+async fn superusers_read_and_verify_the_platform_log() {
     let acme = OrgWithOwner::new().await;
     let events = listed(&acme.superuser, ADMIN, "action=session.created").await;
     assert!(events.len() >= 3 && events.iter().all(|event| event["action"] == "session.created"));
-    let his = listed(&acme.superuser, ADMIN, &format!("actor={}", acme.bob_id)).await;
-    let actions: Vec<_> = his.iter().map(|event| event["action"].as_str().unwrap()).collect();
+    let events_of_bob = listed(&acme.superuser, ADMIN, &format!("actor={}", acme.bob_id)).await;
+    let actions: Vec<_> = events_of_bob.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["session.created", "user.registered"]);
     let person = json!({ "email": "new@example.com", "password": PASSWORD });
     acme.superuser.post("/api/v1/admin/users", person).await.expect(201);

@@ -10,7 +10,7 @@ const ACME: &str = "/api/v1/organizations/acme";
 const DEMO: &str = "/api/v1/organizations/demo";
 const LOG_IN: &str = "/api/v1/auth/login";
 
-/// An address, as somebody types it who has no account.
+/// An address without an account.
 const TYPED: &str = "Nobody.Knows@example.com";
 
 /// An event in the logs: log, action, actor, session, resource, details, IP address and name.
@@ -72,7 +72,7 @@ async fn all(database: &TestDatabase) -> usize {
     found(database, "1 = 1").await.len()
 }
 
-/// That this person was refused, who is signed in.
+/// That this user was refused, who is logged in.
 fn denied(log: &str, email: &str, operation: &str, facts: Value) -> Event {
     let mut facts = facts;
     facts["operation"] = json!(operation);
@@ -105,7 +105,7 @@ fn named(client: &Client, request: &str) -> Client {
 }
 
 #[tokio::test]
-async fn what_a_member_may_not_stands_in_the_log_of_his_organization() {
+async fn a_refused_member_is_recorded_in_the_log_of_the_organization() {
     let demo = DemoFixture::start().await;
     let database = demo.server.database().await;
     let (olivia, adam, victor) =
@@ -141,7 +141,7 @@ async fn what_a_member_may_not_stands_in_the_log_of_his_organization() {
     olivia.get(&format!("{projects}/nonsense")).await.problem(404, "NOT_FOUND");
     olivia.post(&projects, json!({ "code": "a b" })).await.expect(422);
     assert_eq!(all(&database).await, 5);
-    // An operator who enters is refused by the platform's rules: it is no matter of the organization's.
+    // A superuser who enters is refused by the platform's rules: it is no matter of the organization's.
     database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'demo'").await;
     let root = demo.user("root").await.with("x-platform-access", "Ticket 4711");
     named(&root, "operator").post(&projects, draft).await.problem(403, "ORGANIZATION_SUSPENDED");
@@ -152,7 +152,7 @@ async fn what_a_member_may_not_stands_in_the_log_of_his_organization() {
 }
 
 #[tokio::test]
-async fn no_organization_hears_of_strangers() {
+async fn refused_strangers_are_in_no_log_of_an_organization() {
     let (server, superuser) = Server::with_superuser().await;
     let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
@@ -193,11 +193,11 @@ async fn no_organization_hears_of_strangers() {
     eve.get("/api/v1/nonsense").await.problem(404, "NOT_FOUND");
     assert_eq!(all(&database).await, 6);
     let logged = database.texts("SELECT details || coalesce(resource_id, '') FROM audit_events").await;
-    assert!(!logged.iter().any(|text| text.contains("ak-me")), "what somebody types is his own");
+    assert!(!logged.iter().any(|text| text.contains("ak-me")), "input is not logged");
 }
 
 #[tokio::test]
-async fn other_refusals_stand_in_the_log_of_the_platform() {
+async fn other_refusals_are_in_the_platform_log() {
     let server = Server::start().await;
     let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
@@ -226,7 +226,7 @@ async fn other_refusals_stand_in_the_log_of_the_platform() {
 }
 
 #[tokio::test]
-async fn whose_address_is_not_verified_is_told_of_to_the_platform_alone() {
+async fn refusals_of_unverified_users_are_in_the_platform_log_only() {
     let (server, root) = Server::builder().with_mail().start_with_superuser().await;
     let database = server.database().await;
     root.create_organization("acme").await;
@@ -244,7 +244,7 @@ async fn whose_address_is_not_verified_is_told_of_to_the_platform_alone() {
 }
 
 #[tokio::test]
-async fn a_failed_log_in_is_one_event_whether_there_is_such_an_account_or_not() {
+async fn a_failed_login_is_one_event_with_or_without_an_account() {
     let server = Server::start().await;
     let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
@@ -298,7 +298,7 @@ async fn a_failed_log_in_is_one_event_whether_there_is_such_an_account_or_not() 
 }
 
 #[tokio::test]
-async fn who_is_refused_again_and_again_is_counted_and_nothing_is_lost() {
+async fn repeated_refusals_are_counted_in_one_event() {
     let demo = DemoFixture::start().await;
     let database = demo.server.database().await;
     let (victor, mia) = (demo.user("victor").await, demo.user("mia").await);
@@ -310,7 +310,7 @@ async fn who_is_refused_again_and_again_is_counted_and_nothing_is_lost() {
         mia.get(&nowhere).await.problem(404, "NOT_FOUND");
     }
     assert_eq!(all(&database).await, 2, "of each one");
-    // Another operation, another person: others.
+    // Another operation, another user: others.
     mia.post(&projects, json!({})).await.problem(403, "FORBIDDEN");
     victor.delete(DEMO).await.problem(403, "FORBIDDEN");
     assert_eq!(all(&database).await, 4);

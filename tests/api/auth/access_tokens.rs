@@ -1,4 +1,4 @@
-//! Access tokens: what they say, who can verify them, and that nobody else can make them.
+//! Access tokens: their claims, who can verify them, and that they cannot be forged.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signature, VerifyingKey};

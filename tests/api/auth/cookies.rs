@@ -1,4 +1,4 @@
-//! Browsers: tokens in cookies that no script reads, and nothing that the page of another can forge.
+//! Tokens in cookies: no script can read them, and no other page can forge a request.
 
 use insula_tests::{Browser, Client, Server, set_cookies};
 use serde_json::json;
@@ -7,7 +7,7 @@ const ME: &str = "/api/v1/users/me";
 const ORGANIZATIONS: &str = "/api/v1/organizations";
 const HTTPS: &str = "https://insula.example";
 
-/// A server that people reach at `https://insula.example`, where Ada has an account.
+/// A server that users reach at `https://insula.example`, where Ada has an account.
 async fn https(settings: &[(&str, &str)]) -> Server {
     let mut builder = Server::builder().env("INSULA_PUBLIC_URL", HTTPS);
     for (name, value) in settings {
@@ -108,7 +108,7 @@ async fn what_changes_something_must_come_from_a_page_of_ours() {
 }
 
 #[tokio::test]
-async fn a_page_of_others_signs_nobody_in_or_up() {
+async fn a_page_of_another_origin_cannot_log_in_or_register() {
     let server = https(&[]).await;
     let evil = server.client().with("origin", "https://evil.example");
     let who = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
@@ -146,9 +146,9 @@ async fn only_a_cookie_that_no_other_host_can_set_is_read() {
     cookie("__Host-at=x".to_owned()).await.problem(401, "INVALID_TOKEN");
 }
 
-/// Another host of the domain may have set it, in whatever bytes. A person who is locked out by it cannot remove it.
+/// Another host of the domain may have set it, in whatever bytes. A user who is locked out by it cannot remove it.
 #[tokio::test]
-async fn a_cookie_of_another_host_locks_no_one_out() {
+async fn a_cookie_of_another_host_does_not_block_the_login() {
     let server = https(&[]).await;
     let ada = ada(&server).await;
     let csrf = ada.cookie("csrf");
@@ -211,15 +211,15 @@ async fn a_page_that_lost_its_csrf_token_gets_another() {
     let mut ada = ada(&server).await;
     let old = ada.cookie("csrf").to_owned();
     let reply = ada.forged("GET", "/api/v1/auth/csrf").await;
-    let told = reply.expect(200)["csrf_token"].clone();
+    let csrf_token = reply.expect(200)["csrf_token"].clone();
     ada.keep(&reply);
-    assert!(told == ada.cookie("csrf") && told != old.as_str());
+    assert!(csrf_token == ada.cookie("csrf") && csrf_token != old.as_str());
     ada.post(ORGANIZATIONS, acme()).await.expect(201);
     server.client().get("/api/v1/auth/csrf").await.problem(401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
-async fn to_log_out_lets_the_browser_forget() {
+async fn a_logout_deletes_the_cookies() {
     let server = https(&[]).await;
     for path in ["/api/v1/auth/logout", "/api/v1/auth/logout-all"] {
         let mut ada = ada(&server).await;

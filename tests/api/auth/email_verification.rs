@@ -1,4 +1,4 @@
-//! Verifying an address: once, in time, by who has the mailbox; and what an account may do until then.
+//! E-mail verification: once, in time, and only with the link; and what unverified accounts can do.
 
 use std::{collections::BTreeSet, process::Stdio};
 
@@ -11,7 +11,7 @@ const RESEND: &str = "/api/v1/auth/email/resend";
 const ME: &str = "/api/v1/users/me";
 const ORGANIZATIONS: &str = "/api/v1/organizations";
 
-/// What somebody may do whose address is not verified.
+/// Operations that unverified users may call.
 const ALLOWED: [&str; 9] = [
     "deleteMe",
     "getCsrfToken",
@@ -37,7 +37,7 @@ async fn verify(client: &Client, token: &str) -> Reply {
 }
 
 /// The parts of an answer that must not depend on the account: everything except the request id and the time.
-fn told(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
+fn answer_of(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
     let (status, body) = reply.outcome();
     let names = reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
     let text = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
@@ -86,7 +86,7 @@ async fn an_unverified_account_may_do_nothing_but_look_at_itself_and_leave() {
 }
 
 #[tokio::test]
-async fn a_link_is_good_once_however_many_follow_it_at_once() {
+async fn a_link_works_once_for_concurrent_requests() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().register("ada@example.com").await;
     let token = inbox.last("send_verification").await.token;
@@ -103,7 +103,7 @@ async fn a_link_is_good_once_however_many_follow_it_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_link_and_what_is_none_any_more_are_told_alike() {
+async fn invalid_and_used_links_get_the_same_answer() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().register("ada@example.com").await;
     let good = inbox.last("send_verification").await.token;
@@ -112,13 +112,13 @@ async fn what_is_no_link_and_what_is_none_any_more_are_told_alike() {
     let altered = format!("{}{}", &good[..63], if good.ends_with('A') { "B" } else { "A" });
     let mut answers = Vec::new();
     for token in [&*other, &altered, &good[..63], "x", "' OR 1=1 --", &"A".repeat(64), "ä"] {
-        answers.push(told(&verify(&server.client(), token).await));
+        answers.push(answer_of(&verify(&server.client(), token).await));
     }
     verify(&ada, &good).await.expect(200);
     let used = verify(&server.client(), &good).await;
     used.problem(410, "LINK_EXPIRED");
-    assert!(answers.iter().all(|answer| *answer == told(&used)), "{answers:#?}");
-    // A bad session is told, or the password would end without need.
+    assert!(answers.iter().all(|answer| *answer == answer_of(&used)), "{answers:#?}");
+    // An invalid session is reported; otherwise the password would be lost without need.
     verify(&ada.bearer("x"), &good).await.problem(401, "INVALID_TOKEN");
 }
 
@@ -138,7 +138,7 @@ async fn a_link_expires_and_its_row_goes() {
 }
 
 #[tokio::test]
-async fn a_link_lives_as_long_as_the_setting_says() {
+async fn the_setting_limits_the_validity_of_a_link() {
     let (server, _) = start(&[("INSULA_RESET_TTL", "1234")]).await;
     server.client().register("ada@example.com").await;
     server
@@ -160,11 +160,12 @@ async fn a_link_lives_as_long_as_the_setting_says() {
 }
 
 #[tokio::test]
-async fn a_new_link_ends_the_old_one_and_nobody_learns_whether_one_was_sent() {
+async fn a_new_link_revokes_the_old_one_and_the_answer_does_not_tell() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().register("ada@example.com").await;
     let old = inbox.last("send_verification").await.token;
-    let resend = async |email: &str| told(&server.client().post(RESEND, json!({ "email": email })).await);
+    let resend =
+        async |email: &str| answer_of(&server.client().post(RESEND, json!({ "email": email })).await);
     let unverified = resend("ADA@example.com").await;
     assert_eq!(unverified.0, 202);
     let new = inbox.last("send_verification").await.token;
@@ -204,12 +205,12 @@ async fn nothing_that_is_stored_or_logged_can_be_used_as_a_link() {
 }
 
 #[tokio::test]
-async fn without_mail_accounts_verify_themselves() {
+async fn without_a_mail_server_accounts_are_verified_at_registration() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
     ada.create_organization("acme").await;
-    // Nor is anybody shut out where mail was switched off later.
+    // Users keep access when e-mail is switched off later.
     server.database().await.execute("UPDATE users SET email_verified_at = NULL").await;
     ada.get("/api/v1/organizations/acme").await.expect(200);
 }
@@ -230,11 +231,11 @@ async fn a_console_can_ask_how_accounts_work() {
 }
 
 #[tokio::test]
-async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox() {
+async fn with_hidden_accounts_only_an_email_tells_that_the_address_is_taken() {
     let (server, inbox) = start(&[("INSULA_HIDE_EXISTING_ACCOUNTS", "true")]).await;
     let register = async |email: &str, username: Option<&str>| {
         let person = json!({ "email": email, "password": PASSWORD, "username": username });
-        told(&server.client().post(REGISTER, person).await)
+        answer_of(&server.client().post(REGISTER, person).await)
     };
     let new = register("ada@example.com", Some("ada")).await;
     assert_eq!(new.0, 202);
@@ -244,10 +245,10 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
     let link = json!({ "token": inbox.last("send_verification").await.token, "password": PASSWORD });
     server.client().post(VERIFY, link).await.expect(200);
     assert_eq!(register("ada@example.com", None).await, new);
-    let told = inbox.last("send_already_registered").await;
-    assert_eq!(told.to, "ada@example.com");
+    let answer_of = inbox.last("send_already_registered").await;
+    assert_eq!(answer_of.to, "ada@example.com");
     assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
-    // A username that is taken is told to nobody, whether the address is known or new.
+    // The answer does not tell that a username is taken, for known and new addresses.
     assert_eq!(register("ada@example.com", Some("ada")).await, new);
     assert_eq!(register("bob@example.com", Some("ADA")).await, new);
 
@@ -257,7 +258,7 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
             anybody.post(REGISTER, json!({ "email": "eve@example.com", "password": PASSWORD })).await.status
         }
     });
-    // Few can hash at the same time; those who are told to wait have done nothing.
+    // Few passwords can be hashed concurrently; refused requests had no effect.
     let statuses = replies.await;
     assert!(
         statuses.contains(&202) && statuses.iter().all(|status| [202, 503].contains(status)),
@@ -267,9 +268,9 @@ async fn where_accounts_are_hidden_a_registration_tells_nobody_but_the_mailbox()
 }
 
 #[tokio::test]
-async fn an_operator_of_the_command_line_is_verified_and_nobody_elses_account_becomes_his() {
+async fn create_superuser_verifies_the_account_and_promotes_no_unverified_one() {
     let (server, _) = start(&[]).await;
-    // Somebody expects the operator's address.
+    // Somebody expects the superuser's address.
     let attacker = server.client().register("root@example.com").await;
     let env = server.test_env();
     for email in ["root@example.com", "other@example.com"] {
@@ -285,7 +286,7 @@ async fn an_operator_of_the_command_line_is_verified_and_nobody_elses_account_be
 }
 
 #[tokio::test]
-async fn accounts_cannot_be_hidden_where_no_mail_tells_their_owners() {
+async fn hidden_accounts_need_a_mail_server() {
     let env = TestEnv::new().await;
     let settings = [("INSULA_HIDE_EXISTING_ACCOUNTS", "true"), ("RUST_LOG", "off")];
     let output = env.insula(&["serve", "--port", "0"], &settings);

@@ -1,5 +1,5 @@
 //! Verifying an e-mail address on another device than the one that registered: a user who knows the password keeps it, and
-//! someone who registered with the e-mail address of another person loses it.
+//! someone who registered with the e-mail address of another user loses it.
 
 use insula_tests::{Browser, Client, Inbox, PASSWORD, Reply, Server, TestDatabase};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ const VERIFY: &str = "/api/v1/auth/email/verify";
 const ME: &str = "/api/v1/users/me";
 const NEW: &str = "Violet-harbour-92-lamp";
 
-/// A server, and a person who registered there, is signed in, and was mailed a link: its token.
+/// A server, and a user who registered there, is logged in, and was e-mailed a link: its token.
 async fn registered() -> (Server, Client, String) {
     let server = Server::builder().with_mail().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min").start().await;
     let inbox = Inbox::of(&server).await;
@@ -33,7 +33,7 @@ async fn verified(database: &TestDatabase) -> i64 {
 }
 
 #[tokio::test]
-async fn on_the_phone_the_password_keeps_everything() {
+async fn on_another_device_the_password_keeps_the_sessions() {
     let (server, ada, token) = registered().await;
     let (phone, database) = (server.client(), server.database().await);
     for body in [json!({}), json!({ "password": null, "new_password": null })] {
@@ -55,16 +55,16 @@ async fn on_the_phone_the_password_keeps_everything() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_know_the_password_sets_another_and_shuts_out_who_does() {
+async fn without_the_password_a_new_one_is_set_and_earlier_access_is_revoked() {
     let server = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&server).await;
-    // Somebody else opens it, with a password of their own, and stays signed in.
+    // Somebody else opens it, with a password of their own, and stays logged in.
     let attacker = server.client().register("victim@example.com").await;
     let token = inbox.last("send_verification").await.token;
     let eve = server.client().register("eve@example.com").await;
     verify(&eve, &inbox.last("send_verification").await.token, json!({})).await.expect(200);
 
-    // To be signed in as somebody else is no better than not at all.
+    // A session of another user has no more rights than none.
     for client in [&eve, &server.client()] {
         verify(client, &token, json!({})).await.problem(409, "PASSWORD_REQUIRED");
     }
@@ -96,7 +96,7 @@ async fn where_there_is_no_password_there_is_nothing_to_ask_for() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_are_counted_as_those_of_a_log_in() {
+async fn wrong_passwords_count_as_failed_logins() {
     let (server, _, token) = registered().await;
     let database = server.database().await;
     let mut statuses = Vec::new();

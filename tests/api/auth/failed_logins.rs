@@ -1,4 +1,4 @@
-//! Every place that asks for a password counts wrong ones to one limit, and writes a failed attempt into the log.
+//! All operations that check a password share one limit of failures, and record a failed attempt.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ const REAUTHENTICATE: &str = "/api/v1/auth/reauthenticate";
 const CHANGE: &str = "/api/v1/users/me/password";
 const NEW: &str = "Copper-harbour-92-violin";
 
-/// Where a person who is signed in, or says that they are Ada, gives a password.
+/// Where a user who is logged in, or says that they are Ada, gives a password.
 #[derive(Clone, Copy, Debug)]
-enum Door {
+enum PasswordOperation {
     LogIn,
     Reauthenticate,
     Change,
 }
 
-impl Door {
+impl PasswordOperation {
     const ALL: [Self; 3] = [Self::LogIn, Self::Reauthenticate, Self::Change];
 
     async fn try_with(self, client: &Client, password: &str) -> Reply {
@@ -48,17 +48,17 @@ async fn start() -> Server {
     builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await
 }
 
-/// Guesses wrong at every door in turn, `times` times, waiting as long as the answers say.
+/// Guesses wrong at every operation in turn, `times` times, waiting as long as the answers say.
 async fn guess(client: &Client, times: usize) {
     let mut wrong = 0;
     while wrong < times {
-        let door = Door::ALL[wrong % 3];
-        let reply = door.try_with(client, "a wrong guess").await;
+        let operation = PasswordOperation::ALL[wrong % 3];
+        let reply = operation.try_with(client, "a wrong guess").await;
         if reply.status == 429 {
             let seconds = reply.header("retry-after").unwrap().parse().unwrap();
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         } else {
-            door.refuses(&reply);
+            operation.refuses(&reply);
             wrong += 1;
         }
     }
@@ -70,31 +70,31 @@ async fn wrong_passwords_count_to_one_limit_wherever_they_are_given() {
     let ada = server.client().with("x-forwarded-for", "203.0.113.1").register("ada@example.com").await;
     // Eight seconds to wait after the ninth.
     guess(&ada, 9).await;
-    for door in Door::ALL {
-        door.try_with(&ada, "a wrong guess").await.problem(429, "RATE_LIMITED");
+    for operation in PasswordOperation::ALL {
+        operation.try_with(&ada, "a wrong guess").await.problem(429, "RATE_LIMITED");
         // The right password waits too, or a list of passwords would not be slowed down.
-        door.try_with(&ada, PASSWORD).await.problem(429, "RATE_LIMITED");
+        operation.try_with(&ada, PASSWORD).await.problem(429, "RATE_LIMITED");
     }
 }
 
 #[tokio::test]
-async fn a_stolen_session_is_slowed_down_wherever_it_is_and_its_owner_is_not() {
+async fn a_stolen_session_is_limited_and_its_owner_is_not() {
     let server = start().await;
     let ada = server.client().register("ada@example.com").await;
     let home =
         server.client().with("x-forwarded-for", "203.0.113.1").log_in("ada@example.com", PASSWORD).await;
-    for door in [Door::Reauthenticate, Door::Change] {
+    for operation in [PasswordOperation::Reauthenticate, PasswordOperation::Change] {
         let session = server.client().with("x-forwarded-for", "203.0.113.1");
         let stolen = session.log_in("ada@example.com", PASSWORD).await;
         let mut wrong = 0;
         // From another address each time.
         let limited = loop {
             let thief = stolen.with("x-forwarded-for", &format!("198.51.100.{wrong}"));
-            let reply = door.try_with(&thief, "a wrong guess").await;
+            let reply = operation.try_with(&thief, "a wrong guess").await;
             if reply.status == 429 {
                 break thief;
             }
-            door.refuses(&reply);
+            operation.refuses(&reply);
             wrong += 1;
             assert!(wrong < 30, "it may guess for ever");
         };
@@ -103,24 +103,24 @@ async fn a_stolen_session_is_slowed_down_wherever_it_is_and_its_owner_is_not() {
         for owner in [&home, &ada] {
             owner.post(REAUTHENTICATE, json!({ "password": PASSWORD })).await.expect(204);
         }
-        Door::LogIn.try_with(&home, PASSWORD).await.expect(200);
+        PasswordOperation::LogIn.try_with(&home, PASSWORD).await.expect(200);
     }
     // Strangers who guess at the login do not make a session wait that changed its network.
     for number in 0..6 {
         let stranger = server.client().with("x-forwarded-for", &format!("192.0.2.{number}"));
-        Door::LogIn.try_with(&stranger, "a wrong guess").await;
+        PasswordOperation::LogIn.try_with(&stranger, "a wrong guess").await;
     }
     let abroad = home.with("x-forwarded-for", "192.0.2.100");
     abroad.post(REAUTHENTICATE, json!({ "password": PASSWORD })).await.expect(204);
 }
 
 #[tokio::test]
-async fn guesses_at_the_same_time_are_counted_too() {
+async fn concurrent_failures_are_counted() {
     let server = start().await;
     let ada = server.client().register("ada@example.com").await;
     let replies = concurrently(60, |_| {
         let ada = ada.clone();
-        async move { Door::Reauthenticate.try_with(&ada, "a wrong guess").await.status }
+        async move { PasswordOperation::Reauthenticate.try_with(&ada, "a wrong guess").await.status }
     });
     let statuses = replies.await;
     let tried = statuses.iter().filter(|status| **status == 422).count();
@@ -129,14 +129,14 @@ async fn guesses_at_the_same_time_are_counted_too() {
 }
 
 #[tokio::test]
-async fn a_failed_attempt_is_one_event_that_its_owner_sees() {
+async fn a_failed_attempt_is_one_event_in_the_activity_of_the_user() {
     let server = Server::start().await;
     let database = server.database().await;
     let ada = server.client().register("ada@example.com").await;
     let id = ada.get("/api/v1/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
-    for door in [Door::Reauthenticate, Door::Change] {
+    for operation in [PasswordOperation::Reauthenticate, PasswordOperation::Change] {
         for _ in 0..3 {
-            door.refuses(&door.try_with(&ada, "Wrong-lantern-48-meadow").await);
+            operation.refuses(&operation.try_with(&ada, "Wrong-lantern-48-meadow").await);
         }
     }
     // That a password is no good, or the right one, is no failed attempt.

@@ -1,4 +1,4 @@
-//! Where accounts are hidden, no public door tells whether an address has one.
+//! With hidden accounts, no public operation tells whether an address has an account.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn log_in(server: &Server, by: &str, name: &str, password: &str) -> Reply 
 }
 
 /// Everything of an answer but what names the request and the moment.
-fn told(reply: &Reply) -> (u16, Value, Vec<String>) {
+fn answer_of(reply: &Reply) -> (u16, Value, Vec<String>) {
     let (status, body) = reply.outcome();
     let headers = reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
     let lines = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -49,20 +49,20 @@ fn told(reply: &Reply) -> (u16, Value, Vec<String>) {
 
 #[track_caller]
 fn alike(what: &str, replies: &[Reply], status: u16) {
-    let answers: Vec<_> = replies.iter().map(told).collect();
+    let answers: Vec<_> = replies.iter().map(answer_of).collect();
     assert_eq!(answers[0].0, status, "{what}: {answers:#?}");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{what}: {answers:#?}");
 }
 
 #[tokio::test]
-async fn no_door_tells_whether_an_address_has_an_account() {
+async fn no_public_operation_tells_whether_an_address_has_an_account() {
     let (server, _) = start(&[]).await;
-    for door in [FORGOT, RESEND] {
+    for path in [FORGOT, RESEND] {
         let mut replies = Vec::new();
         for email in [KNOWN, WAITING, UNKNOWN] {
-            replies.push(server.client().post(door, json!({ "email": email })).await);
+            replies.push(server.client().post(path, json!({ "email": email })).await);
         }
-        alike(door, &replies, 202);
+        alike(path, &replies, 202);
     }
 
     let wrong = log_in(&server, "email", KNOWN, "a wrong guess").await;
@@ -80,7 +80,7 @@ async fn no_door_tells_whether_an_address_has_an_account() {
         }
     }
     alike(REGISTER, &replies, 202);
-    // What was chosen there logs nobody in.
+    // The password of that request allows no login.
     let chosen = json!({ "email": KNOWN, "password": "Copper-harbour-92-violin" });
     server.client().post(REGISTER, chosen.clone()).await.expect(202);
     let known = server.client().post(LOG_IN, chosen).await;
@@ -97,13 +97,13 @@ async fn no_door_tells_whether_an_address_has_an_account() {
 
 /// Neither the answer nor the list reveals it. Opening the e-mailed link proves the e-mail address.
 #[tokio::test]
-async fn an_invitation_tells_its_inviter_nothing() {
+async fn an_invitation_does_not_tell_whether_there_is_an_account() {
     let (server, inbox) = start(&[]).await;
     let ada = server.client().log_in(KNOWN, PASSWORD).await;
     register(&server, "bob@example.com", None).await.expect(202);
     inbox.verify_email(&server.client(), "bob@example.com").await;
     ada.create_organization("acme").await;
-    let mut told = Vec::new();
+    let mut answer_of = Vec::new();
     for email in ["bob@example.com", WAITING, UNKNOWN] {
         ada.invite("acme", email, &["viewer"]).await.expect(201);
         let listed = ada.get(INVITATIONS).await.expect(200);
@@ -112,14 +112,14 @@ async fn an_invitation_tells_its_inviter_nothing() {
         for own in ["id", "email", "created_at", "updated_at", "expires_at"] {
             invitation[own] = Value::Null;
         }
-        told.push(invitation);
+        answer_of.push(invitation);
     }
-    assert!(told.iter().all(|invitation| *invitation == told[0]), "{told:#?}");
+    assert!(answer_of.iter().all(|invitation| *invitation == answer_of[0]), "{answer_of:#?}");
 }
 
 /// Who guesses at an address, registers it and goes on would see whether the guesses of before still count.
 #[tokio::test]
-async fn guesses_count_the_same_whether_an_address_is_new() {
+async fn failed_logins_count_the_same_for_known_and_unknown_addresses() {
     let (server, _) =
         start(&[("INSULA_LIMIT_FAILED_LOGINS", "1/15min"), ("INSULA_TRUSTED_PROXIES", "127.0.0.1")]).await;
     let stranger = server.client().with("x-forwarded-for", "198.51.100.7");
@@ -163,7 +163,7 @@ async fn a_username_is_given_when_the_address_is_verified() {
         let signed_in = log_in(&server, "username", name, PASSWORD).await.expect(200);
         assert_eq!(signed_in["user"]["email"], email);
     }
-    // An operator's word is a proof, too.
+    // A superuser's word is a proof, too.
     log_in(&server, "username", "una", PASSWORD).await.problem(401, "INVALID_CREDENTIALS");
     let database = server.database().await;
     database.execute("UPDATE users SET is_superuser = true WHERE email = 'ada@example.com'").await;

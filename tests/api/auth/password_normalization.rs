@@ -1,4 +1,4 @@
-//! A password is the same however a keyboard composes its characters (RFC 8265), wherever it is given.
+//! Passwords are normalized (RFC 8265) in all operations that take one.
 
 use std::process::Stdio;
 
@@ -34,7 +34,7 @@ async fn register(server: &Server, email: &str, password: &str) -> Client {
 }
 
 #[tokio::test]
-async fn who_registers_changes_or_confirms_it_may_type_either_form() {
+async fn either_form_works_in_registration_change_and_reauthentication() {
     let server = Server::start().await;
     for (email, [one, other]) in
         [("ada@example.com", [COMPOSED, DECOMPOSED]), ("eve@example.com", [DECOMPOSED, COMPOSED])]
@@ -53,7 +53,7 @@ async fn who_registers_changes_or_confirms_it_may_type_either_form() {
 }
 
 #[tokio::test]
-async fn a_mailed_link_sets_either_form() {
+async fn a_password_reset_accepts_either_form() {
     let server = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     server.client().register("ada@example.com").await;
@@ -68,7 +68,7 @@ async fn a_mailed_link_sets_either_form() {
 }
 
 #[tokio::test]
-async fn who_accepts_an_invitation_may_type_either_form() {
+async fn an_invitation_accepts_either_form() {
     let server = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     let owner = server.client().register("ada@example.com").await;
@@ -84,7 +84,7 @@ async fn who_accepts_an_invitation_may_type_either_form() {
 }
 
 #[tokio::test]
-async fn operators_may_type_either_form_for_others_and_for_themselves() {
+async fn superusers_may_type_either_form() {
     let (server, superuser) = Server::with_superuser().await;
     for (email, password) in [("bob@example.com", COMPOSED), ("eve@example.com", DECOMPOSED)] {
         let draft = json!({ "email": email, "password": password });

@@ -1,4 +1,4 @@
-//! Setting a new password by a mailed link.
+//! Password reset with an e-mailed link.
 
 use insula_tests::{Inbox, PASSWORD, Reply, Server, concurrently};
 use serde_json::json;
@@ -28,14 +28,14 @@ async fn log_in(server: &Server, password: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_mailed_link_sets_a_new_password_once_and_ends_every_session() {
+async fn an_emailed_link_sets_a_new_password_once_and_revokes_all_sessions() {
     let (server, inbox) = start().await;
     let phone = server.client().register("ada@example.com").await;
     let laptop = server.client().log_in("ada@example.com", PASSWORD).await;
     let eve = server.client().register("eve@example.com").await;
     forgot(&server, "Ada@Example.com").await.expect(202);
     let mail = inbox.last("send_password_reset").await;
-    // To the address of the account: as it was asked for, it might be somebody else's mailbox.
+    // The e-mail goes to the address of the account: the requested spelling may belong to another user.
     assert_eq!(mail.to, "ada@example.com");
 
     let done = reset(&server, &mail.token, NEW).await.expect(200);
@@ -54,7 +54,7 @@ async fn a_mailed_link_sets_a_new_password_once_and_ends_every_session() {
 }
 
 #[tokio::test]
-async fn nobody_learns_whether_there_is_an_account() {
+async fn the_answer_does_not_tell_whether_there_is_an_account() {
     let (server, inbox) = start().await;
     server.client().register("ada@example.com").await;
     server.client().register("bob@example.com").await;
@@ -75,7 +75,7 @@ async fn nobody_learns_whether_there_is_an_account() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_sets_its_password() {
+async fn one_of_concurrent_resets_succeeds() {
     let (server, inbox) = start().await;
     server.client().register("ada@example.com").await;
     forgot(&server, "ada@example.com").await.expect(202);
@@ -83,7 +83,7 @@ async fn of_many_at_once_one_sets_its_password() {
     let outcomes = concurrently(16, |number| {
         let (anybody, token) = (server.client(), token.clone());
         let password = format!("{NEW}-{number}");
-        // Few can hash at the same time; those who are told to wait come again.
+        // Few passwords can be hashed concurrently; refused requests are repeated.
         async move {
             loop {
                 let body = json!({ "token": token, "password": password });
@@ -118,7 +118,7 @@ async fn a_password_that_is_refused_does_not_use_up_the_link() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_its_time_and_with_the_next_one() {
+async fn a_link_expires_and_the_next_one_revokes_it() {
     let (server, inbox) = start().await;
     server.client().register("ada@example.com").await;
     forgot(&server, "ada@example.com").await.expect(202);
@@ -134,7 +134,7 @@ async fn a_link_ends_with_its_time_and_with_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_reset_verifies_the_address_and_shuts_out_whoever_opened_the_account() {
+async fn a_reset_verifies_the_address_and_revokes_earlier_access() {
     let (server, inbox) = start().await;
     let attacker = server.client().register("ada@example.com").await;
     let verification = inbox.last("send_verification").await.token;
@@ -153,7 +153,7 @@ async fn a_reset_verifies_the_address_and_shuts_out_whoever_opened_the_account()
 }
 
 #[tokio::test]
-async fn a_reset_ends_a_change_of_address_that_is_still_to_be_confirmed() {
+async fn a_reset_cancels_an_unconfirmed_change_of_address() {
     let (server, inbox) = start().await;
     let ada = server.client().register("ada@example.com").await;
     let verify = async |token: String| {
@@ -161,7 +161,7 @@ async fn a_reset_ends_a_change_of_address_that_is_still_to_be_confirmed() {
     };
     let body = json!({ "token": inbox.last("send_verification").await.token });
     ada.post("/api/v1/auth/email/verify", body).await.expect(200);
-    // Requested by the thief of her session.
+    // Requested with her stolen session.
     ada.post("/api/v1/users/me/email", json!({ "email": "eve@example.com" })).await.expect(202);
     let change = inbox.last("send_email_change").await.token;
     forgot(&server, "ada@example.com").await.expect(202);
@@ -171,7 +171,7 @@ async fn a_reset_ends_a_change_of_address_that_is_still_to_be_confirmed() {
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_the_links_that_were_asked_for_before() {
+async fn a_changed_password_revokes_earlier_links() {
     let (server, inbox) = start().await;
     let ada = server.client().register("ada@example.com").await;
     let verification = json!({ "token": inbox.last("send_verification").await.token });
@@ -185,7 +185,7 @@ async fn a_changed_password_ends_the_links_that_were_asked_for_before() {
 }
 
 #[tokio::test]
-async fn who_is_shut_out_gets_in_by_no_link() {
+async fn a_deactivated_user_cannot_use_a_link() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     let inbox = Inbox::of(&server).await;
     let ada = server.client().register("ada@example.com").await;
@@ -194,7 +194,7 @@ async fn who_is_shut_out_gets_in_by_no_link() {
     let mail = inbox.last("send_password_reset").await;
     superuser.request("POST", &format!("{path}/deactivate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
-    // Nor after reactivation: the thief may have requested it.
+    // Also not after reactivation: an attacker may have requested it.
     superuser.request("POST", &format!("{path}/activate")).await.expect(200);
     reset(&server, &mail.token, NEW).await.problem(410, "LINK_EXPIRED");
     log_in(&server, PASSWORD).await.expect(200);

@@ -1,4 +1,4 @@
-//! Passwords: which are taken, what is stored of them, and what happens when many log in at once.
+//! Passwords: which are accepted, how they are stored, and many concurrent logins.
 
 use insula_tests::{PASSWORD, Reply, Server, TestDatabase, concurrently};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn stored(database: &TestDatabase) -> String {
 }
 
 #[tokio::test]
-async fn a_password_that_is_easy_to_guess_is_refused_and_says_why() {
+async fn an_easily_guessed_password_is_refused_with_the_reason() {
     let server = Server::start().await;
     for (password, code) in [
         ("password123", "TOO_COMMON"),
@@ -46,7 +46,7 @@ async fn a_password_that_is_easy_to_guess_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_weak_password_is_told_together_with_what_else_is_wrong() {
+async fn a_weak_password_is_reported_with_the_other_errors() {
     let server = Server::start().await;
     let body = json!({ "email": "nobody", "username": "captain-nemo", "password": "captain-nemo" });
     let refused = server.client().post(REGISTER, body).await;
@@ -65,7 +65,7 @@ async fn a_long_passphrase_needs_no_digits_and_counts_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_installation_may_ask_for_longer_passwords_of_new_people_alone() {
+async fn a_longer_minimum_applies_to_new_passwords_only() {
     let server = Server::start().await;
     register(&server, "kjwb-qzx").await.expect(201);
     let env = server.test_env().clone();
@@ -81,7 +81,7 @@ async fn an_installation_may_ask_for_longer_passwords_of_new_people_alone() {
 }
 
 #[tokio::test]
-async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
+async fn an_outdated_hash_is_replaced_at_login() {
     let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
     register(&server, PASSWORD).await.expect(201);
     let database = server.database().await;
@@ -102,7 +102,7 @@ async fn an_outdated_hash_is_replaced_when_its_person_logs_in() {
     }
 }
 
-/// bcrypt sees 72 bytes. A hash of a mistyped end would shut the person out.
+/// bcrypt sees 72 bytes. A hash of a mistyped end would shut the user out.
 #[tokio::test]
 async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
     // Made by libxcrypt, of this password.
@@ -132,7 +132,7 @@ async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
 }
 
 #[tokio::test]
-async fn many_log_ins_at_once_renew_a_hash_once() {
+async fn concurrent_logins_replace_a_hash_once() {
     let server = Server::start().await;
     register(&server, PASSWORD).await.expect(201);
     let database = server.database().await;
@@ -149,7 +149,7 @@ async fn many_log_ins_at_once_renew_a_hash_once() {
 }
 
 #[tokio::test]
-async fn a_hash_that_cannot_be_verified_is_nobodys() {
+async fn an_unsupported_hash_allows_no_login() {
     let server = Server::start().await;
     register(&server, PASSWORD).await.expect(201);
     let database = server.database().await;
@@ -165,7 +165,7 @@ async fn a_hash_that_cannot_be_verified_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_flood_of_log_ins_is_served_or_sent_away_and_disturbs_no_reader() {
+async fn a_flood_of_logins_is_served_or_refused_and_does_not_delay_reads() {
     // All ask from one address: they shall meet the queue of those who hash, not the cap of requests.
     let builder = Server::builder().env("INSULA_MAX_REQUESTS", "1000");
     let server = builder.env("INSULA_PASSWORD_MEMORY", "19456").start().await;

@@ -1,4 +1,4 @@
-//! Refresh tokens: each is exchanged once, tabs do not log each other out, and who steals one is found out.
+//! Refresh tokens: each is exchanged once, concurrent tabs stay logged in, and theft is detected.
 
 use std::collections::BTreeSet;
 
@@ -93,7 +93,7 @@ async fn tabs_on_two_processes_get_the_one_successor_too() {
 }
 
 #[tokio::test]
-async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
+async fn reuse_of_an_old_token_revokes_the_session_and_notifies_the_user() {
     let server = Server::builder().env("INSULA_REFRESH_GRACE", "0").start().await;
     let (anybody, database) = (server.client(), server.database().await);
     let session = ada(&server).await;
@@ -101,15 +101,15 @@ async fn who_uses_an_old_token_ends_the_session_and_its_person_is_told() {
     let next = refresh(&anybody, &text(&session, "refresh_token")).await;
     anybody.bearer(&text(&next, "access_token")).get(ME).await.expect(200);
     anybody.post(REFRESH, body(&text(&session, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
-    // The newest token may be the thief's.
+    // An attacker may have the newest token.
     anybody.post(REFRESH, body(&text(&next, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
     for session in [&session, &next] {
         anybody.bearer(&text(session, "access_token")).get(ME).await.problem(401, "INVALID_TOKEN");
     }
     anybody.bearer(&text(&elsewhere, "access_token")).get(ME).await.expect(200);
-    let told =
+    let count =
         "SELECT count(*) FROM audit_events WHERE action = 'session.refresh_reuse' AND actor_kind = 'user'";
-    assert_eq!(database.scalar(told).await, 1);
+    assert_eq!(database.scalar(count).await, 1);
     let mails = database.texts("SELECT payload FROM outbox WHERE kind = 'send_refresh_reuse'").await;
     assert_eq!(mails.len(), 1);
     let mail: Value = serde_json::from_str(&mails[0]).unwrap();
@@ -183,7 +183,7 @@ async fn what_has_ended_is_not_refreshed() {
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_refreshes_ends() {
+async fn a_session_without_refresh_expires() {
     let server = Server::builder().env("INSULA_SESSION_IDLE_TTL", "1").start().await;
     let session = ada(&server).await;
     let me = server.client().bearer(&text(&session, "access_token"));

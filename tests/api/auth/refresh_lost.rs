@@ -1,5 +1,5 @@
 //! A refresh whose answer was lost: the client comes back with the token it has, however late. A stolen token still ends the
-//! session, whether the thief comes first or its owner.
+//! session, before or after its owner.
 
 use std::time::Duration;
 
@@ -55,9 +55,9 @@ async fn ends(server: &Server, tokens: &Pair, others: &[&Pair]) {
 }
 
 async fn alarms(database: &TestDatabase) -> (i64, i64) {
-    let told = "SELECT count(*) FROM audit_events WHERE action = 'session.refresh_reuse'";
+    let count = "SELECT count(*) FROM audit_events WHERE action = 'session.refresh_reuse'";
     let mailed = "SELECT count(*) FROM outbox WHERE kind = 'send_refresh_reuse'";
-    (database.scalar(told).await, database.scalar(mailed).await)
+    (database.scalar(count).await, database.scalar(mailed).await)
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn an_answer_that_was_lost_is_given_again_until_something_of_it_is_used() 
 }
 
 #[tokio::test]
-async fn a_thief_who_comes_first_is_found_out_by_the_owner() {
+async fn theft_before_the_owner_refreshes_is_detected() {
     let server = server().await;
     let database = server.database().await;
     ada(&server).await;
@@ -108,7 +108,7 @@ async fn a_thief_who_comes_first_is_found_out_by_the_owner() {
 }
 
 #[tokio::test]
-async fn a_thief_who_comes_after_the_owner_ends_the_session() {
+async fn theft_after_the_owner_refreshed_revokes_the_session() {
     let server = server().await;
     let database = server.database().await;
     ada(&server).await;
@@ -147,7 +147,7 @@ async fn every_use_of_an_access_token_counts() {
     }
 }
 
-/// A process that remembers the session from its older token still hears of the newer one.
+/// A process that caches the session of an older token still learns of the newer one.
 #[tokio::test]
 async fn what_is_presented_to_another_process_counts() {
     let here = server().await;

@@ -81,7 +81,7 @@ async fn an_address_belongs_to_one_account_however_it_is_spelled() {
 }
 
 #[tokio::test]
-async fn who_registers_twice_is_told_of_the_address() {
+async fn a_second_registration_says_that_the_address_is_taken() {
     let (server, anybody) = with_ada().await;
     anybody.post(REGISTER, ada()).await.problem(409, "EMAIL_TAKEN");
     let database = server.database().await;
@@ -100,7 +100,7 @@ async fn a_username_belongs_to_one_account_without_regard_to_case() {
 }
 
 #[tokio::test]
-async fn nobody_gives_himself_what_is_not_his_to_give() {
+async fn users_cannot_set_protected_fields() {
     let (server, anybody) = with_ada().await;
     for (field, value) in [
         ("is_superuser", json!(true)),
@@ -120,7 +120,7 @@ async fn nobody_gives_himself_what_is_not_his_to_give() {
 }
 
 #[tokio::test]
-async fn one_logs_in_by_address_or_by_username() {
+async fn a_login_takes_the_address_or_the_username() {
     let (_server, anybody) = with_ada().await;
     for (by, names) in
         [("email", vec!["ada@example.com", " ADA@example.COM "]), ("username", vec!["ada", "ADA"])]
@@ -133,7 +133,7 @@ async fn one_logs_in_by_address_or_by_username() {
 }
 
 #[tokio::test]
-async fn a_log_in_gives_a_token_and_says_whose_it_is() {
+async fn a_login_returns_a_token_and_its_user() {
     let (_server, anybody) = with_ada().await;
     let who = json!({ "username": "ada", "password": PASSWORD });
     let session = anybody.post(LOG_IN, who.clone()).await.expect(200);
@@ -147,9 +147,9 @@ async fn a_log_in_gives_a_token_and_says_whose_it_is() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_name_are_told_alike() {
+async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
     let (_server, anybody) = with_ada().await;
-    let mut told = Vec::new();
+    let mut answers = Vec::new();
     for who in [
         json!({ "email": "ada@example.com", "password": "wrong" }),
         json!({ "email": "ada@example.com", "password": format!("{PASSWORD} ") }),
@@ -163,13 +163,13 @@ async fn a_wrong_password_and_an_unknown_name_are_told_alike() {
         let problem = reply.problem(401, "INVALID_CREDENTIALS");
         let sentence = "Invalid email or password. Please check your credentials and try again.";
         assert_eq!(problem["message"], sentence);
-        told.push((reply.outcome(), reply.header("www-authenticate").map(str::to_owned)));
+        answers.push((reply.outcome(), reply.header("www-authenticate").map(str::to_owned)));
     }
-    assert!(told.iter().all(|other| *other == told[0]), "{told:#?}");
+    assert!(answers.iter().all(|other| *other == answers[0]), "{answers:#?}");
 }
 
 #[tokio::test]
-async fn one_logs_in_by_one_name() {
+async fn a_login_takes_only_one_name() {
     let (_server, anybody) = with_ada().await;
     for who in [
         json!({ "email": "ada@example.com", "username": "ada", "password": PASSWORD }),
@@ -191,7 +191,7 @@ async fn a_password_is_kept_as_an_argon2id_hash() {
 }
 
 #[tokio::test]
-async fn a_deactivated_account_is_shut_out_at_once() {
+async fn a_deactivated_account_has_no_access_at_once() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     ada.create_organization("acme").await;
@@ -218,7 +218,7 @@ async fn a_deleted_account_is_none_and_frees_its_names() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_is_worth_nothing() {
+async fn an_ended_session_has_no_access() {
     for end in ["revoked_at = created_at", "expires_at = created_at"] {
         let server = Server::start().await;
         let ada = server.client().register("ada@example.com").await;

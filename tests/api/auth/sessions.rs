@@ -1,4 +1,4 @@
-//! Sessions: the list of a user's sessions, and how they end.
+//! Sessions: the list of a user's sessions, and how they are revoked.
 
 use insula_tests::{Client, PASSWORD, Server, concurrently, eventually};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 const ME: &str = "/api/v1/users/me";
 const SESSIONS: &str = "/api/v1/users/me/sessions";
 
-/// One person on two devices.
+/// One user on two devices.
 async fn ada() -> (Server, Client, Client) {
     let server = Server::start().await;
     let phone = server.client().with("user-agent", "phone").register("ada@example.com").await;
@@ -74,7 +74,7 @@ async fn one_session_too_many_ends_the_oldest() {
 }
 
 #[tokio::test]
-async fn sixteen_log_ins_at_once_leave_as_many_sessions_as_are_allowed() {
+async fn sixteen_concurrent_logins_leave_the_maximum_number_of_sessions() {
     let settings = [("INSULA_MAX_SESSIONS", "3"), ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")];
     let mut builder = Server::builder();
     for (name, value) in settings {
@@ -87,7 +87,7 @@ async fn sixteen_log_ins_at_once_leave_as_many_sessions_as_are_allowed() {
         let anybody = anybody.clone();
         async move {
             let who = serde_json::json!({ "email": "ada@example.com", "password": PASSWORD });
-            // Passwords are hashed a few at a time: who is told to come again does.
+            // Few passwords can be hashed concurrently; refused requests are repeated.
             while anybody.post("/api/v1/auth/login", who.clone()).await.status == 503 {}
         }
     })
@@ -97,11 +97,11 @@ async fn sixteen_log_ins_at_once_leave_as_many_sessions_as_are_allowed() {
 }
 
 #[tokio::test]
-async fn a_new_device_is_told_of_once() {
+async fn a_new_device_is_reported_once() {
     let (server, _, laptop) = ada().await;
     let database = server.database().await;
     let mails = async || database.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
-    // The first one ever is nobody's surprise; the second one, the laptop, was.
+    // The first device is not reported; the second one, the laptop, was.
     assert_eq!(mails().await, 1);
     for device in ["phone", "laptop"] {
         server.client().with("user-agent", device).log_in("ada@example.com", PASSWORD).await;
@@ -121,7 +121,7 @@ async fn a_new_device_is_told_of_once() {
 }
 
 #[tokio::test]
-async fn to_log_out_ends_this_token_and_no_other() {
+async fn a_logout_revokes_this_session_only() {
     let (server, phone, laptop) = ada().await;
     phone.request("POST", "/api/v1/auth/logout").await.expect(204);
     assert!(is_out(&phone).await && !is_out(&laptop).await);
@@ -133,7 +133,7 @@ async fn to_log_out_ends_this_token_and_no_other() {
 }
 
 #[tokio::test]
-async fn to_log_out_everywhere_ends_them_all_and_nobody_elses() {
+async fn logout_all_revokes_all_sessions_of_the_user_only() {
     let (server, phone, laptop) = ada().await;
     let eve = server.client().register("eve@example.com").await;
     laptop.request("POST", "/api/v1/auth/logout-all").await.expect(204);
@@ -142,7 +142,7 @@ async fn to_log_out_everywhere_ends_them_all_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn one_device_ends_another_and_all_others() {
+async fn one_device_revokes_another_and_all_others() {
     let (server, phone, laptop) = ada().await;
     let sessions = phone.get(SESSIONS).await.expect(200);
     let other = sessions["data"][0]["id"].as_str().unwrap();
@@ -158,7 +158,7 @@ async fn one_device_ends_another_and_all_others() {
 }
 
 #[tokio::test]
-async fn nobody_ends_the_session_of_another() {
+async fn a_user_cannot_revoke_the_session_of_another_user() {
     let (server, phone, _) = ada().await;
     let eve = server.client().register("eve@example.com").await;
     let sessions = phone.get(SESSIONS).await.expect(200);
@@ -170,7 +170,7 @@ async fn nobody_ends_the_session_of_another() {
 }
 
 #[tokio::test]
-async fn when_a_device_was_last_used_is_written_down_at_the_latest_at_the_end() {
+async fn the_last_use_of_a_device_is_stored_before_the_process_ends() {
     let (server, phone, _) = ada().await;
     // The database goes with its last user, and the server is about to end.
     let env = server.test_env().clone();
@@ -197,7 +197,7 @@ async fn the_worker_inside_the_server_removes_what_has_expired_and_nothing_else(
 }
 
 #[tokio::test]
-async fn who_says_nothing_of_his_device_is_told_of_too() {
+async fn a_login_without_a_user_agent_is_reported_too() {
     let (server, _, _) = ada().await;
     let database = server.database().await;
     let mails = async || database.scalar("SELECT count(*) FROM outbox WHERE kind = 'send_new_device'").await;
@@ -209,7 +209,7 @@ async fn who_says_nothing_of_his_device_is_told_of_too() {
 }
 
 #[tokio::test]
-async fn two_tabs_that_log_out_at_once_are_both_out() {
+async fn two_tabs_can_log_out_at_once() {
     let (server, _, _) = ada().await;
     for _ in 0..8 {
         let phone = server.client().log_in("ada@example.com", PASSWORD).await;

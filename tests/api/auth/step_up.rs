@@ -1,4 +1,4 @@
-//! Step-up: proving again who one is.
+//! Reauthentication for sensitive operations.
 
 use insula_tests::{Client, PASSWORD, Server};
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn a_wrong_password_proves_nothing_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn to_prove_it_again_makes_the_log_in_recent_and_stands_in_the_log() {
+async fn reauthentication_makes_the_login_recent_and_is_recorded() {
     let (server, ada) = ada().await;
     let database = server.database().await;
     database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
@@ -33,7 +33,7 @@ async fn to_prove_it_again_makes_the_log_in_recent_and_stands_in_the_log() {
 }
 
 #[tokio::test]
-async fn only_who_is_signed_in_can_prove_it_again() {
+async fn reauthentication_needs_a_session() {
     let (server, ada) = ada().await;
     server
         .client()

@@ -1,4 +1,4 @@
-//! `If-Match` and `If-None-Match` as they come back through proxies, which change the tags that we show.
+//! `If-Match` and `If-None-Match` behind proxies, which change entity tags.
 
 use insula_tests::{Client, DemoFixture, Reply, Server};
 use serde_json::json;

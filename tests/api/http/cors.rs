@@ -1,4 +1,4 @@
-//! Pages of other origins: those that are listed may ask and read, with cookies, and no other page may.
+//! Cross-origin requests: only listed origins may send them and read the answers, with cookies.
 
 use insula_tests::{Browser, Client, Reply, Server};
 use reqwest::header::HeaderName;
@@ -43,7 +43,7 @@ async fn a_listed_page_may_ask_what_a_path_has() {
         (CONSOLE, "GET", ME, "DELETE, GET, HEAD, PATCH"),
         (CONSOLE, "PATCH", ME, "DELETE, GET, HEAD, PATCH"),
         ("http://localhost:5173", "POST", PROJECTS, "GET, HEAD, POST"),
-        // What is behind a path is told to nobody: one that no project has is asked alike.
+        // Preflight answers do not tell whether a project exists.
         (
             CONSOLE,
             "DELETE",
@@ -74,7 +74,7 @@ async fn a_listed_page_may_ask_what_a_path_has() {
 }
 
 #[tokio::test]
-async fn nobody_else_is_told_anything() {
+async fn another_page_reads_nothing() {
     let server = start().await;
     for origin in [
         "https://evil.example",
@@ -121,7 +121,7 @@ async fn nobody_else_is_told_anything() {
 }
 
 #[tokio::test]
-async fn a_listed_page_acts_with_cookies_and_reads_what_it_is_told() {
+async fn a_listed_page_sends_cookies_and_reads_answers() {
     let server = start().await;
     let (ada, reply) = Browser::log_in(&server.client(), CONSOLE, "ada@example.com").await;
     assert_eq!(readable(&reply), (Some(CONSOLE), Some("true"), true));
@@ -210,7 +210,7 @@ async fn a_page_reads_that_it_asks_too_often() {
 
 /// Preflight requests count towards the rate limit.
 #[tokio::test]
-async fn what_is_asked_before_is_counted_by_address() {
+async fn preflight_requests_are_counted_by_ip_address() {
     let listed = Server::builder().env("INSULA_TRUSTED_ORIGINS", CONSOLE);
     let server = listed.env("INSULA_LIMIT_ADDRESS", "2/h").start().await;
     for left in [1, 0] {

@@ -1,4 +1,4 @@
-//! Clients that hang up while their request is worked on.
+//! Clients that disconnect during a request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,7 +53,7 @@ async fn is_served(ada: &Client, who: usize) {
 }
 
 #[tokio::test]
-async fn who_hangs_up_leaves_nothing_behind() {
+async fn a_disconnect_leaves_nothing_incomplete() {
     let server = Arc::new(
         Server::builder()
             .env("INSULA_MAX_REQUESTS", "4096")
@@ -82,7 +82,7 @@ async fn who_hangs_up_leaves_nothing_behind() {
     is_served(&ada, LANES).await;
     // Of each change all or nothing is there.
     let made = database.scalar("SELECT count(*) FROM projects").await;
-    let told = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
-    assert_eq!(made, database.scalar(told).await);
+    let events = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
+    assert_eq!(made, database.scalar(events).await);
     assert!(made >= 17 * 8);
 }

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request twice is one change and one answer.
+//! `Idempotency-Key`: a repeated request has one effect and one answer.
 
 use std::collections::HashSet;
 
@@ -101,7 +101,7 @@ async fn a_key_belongs_to_one_organization() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_one_person() {
+async fn a_key_belongs_to_one_user() {
     let demo = DemoFixture::start().await;
     let path = "/api/v1/organizations/demo/projects";
     let mut made = HashSet::new();
@@ -187,7 +187,7 @@ async fn where_it_means_nothing_it_is_ignored() {
 }
 
 #[tokio::test]
-async fn to_found_twice_under_one_key_is_to_found_once() {
+async fn two_creations_with_one_key_create_one_organization() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     let found = || {

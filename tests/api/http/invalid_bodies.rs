@@ -1,18 +1,17 @@
-//! Bodies that nobody should send: every operation that takes one refuses each of them, says what is wrong, and does
-//! nothing.
+//! Invalid bodies: every operation with a body refuses them, names the errors and changes nothing.
 
 use insula_tests::{Client, PASSWORD, Reply, Server};
 use serde_json::{Value, json};
 
 /// An operation that takes a body, and a body that it takes.
-struct Door {
+struct BodyOperation {
     caller: Client,
     method: &'static str,
     path: String,
     good: Value,
 }
 
-impl Door {
+impl BodyOperation {
     async fn send(&self, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
         self.caller.request(self.method, &self.path).body(content_type, body).await
     }
@@ -32,37 +31,37 @@ impl Door {
 }
 
 /// All of them, each good for one good request.
-async fn doors(server: &Server) -> Vec<Door> {
+async fn operations(server: &Server) -> Vec<BodyOperation> {
     let anybody = server.client();
     let ada = anybody.register("ada@example.com").await;
     ada.create_organization("acme").await;
     let projects = "/api/v1/organizations/acme/projects";
     let project = ada.post(projects, json!({ "code": "P", "name": "P" })).await;
     project.expect(201);
-    let door = |caller: &Client, method, path: &str, good| Door {
+    let operation = |caller: &Client, method, path: &str, good| BodyOperation {
         caller: caller.clone(),
         method,
         path: path.to_owned(),
         good,
     };
     vec![
-        door(
+        operation(
             &anybody,
             "POST",
             "/api/v1/auth/register",
             json!({ "email": "bob@example.com", "password": PASSWORD }),
         ),
-        door(
+        operation(
             &anybody,
             "POST",
             "/api/v1/auth/login",
             json!({ "email": "ada@example.com", "password": PASSWORD }),
         ),
-        door(&ada, "POST", "/api/v1/organizations", json!({ "name": "Second", "slug": "second" })),
-        door(&ada, "POST", projects, json!({ "code": "Q", "name": "Q" })),
-        door(&ada, "PATCH", project.header("location").unwrap(), json!({ "code": "R", "name": "R" })),
-        door(&ada, "PATCH", "/api/v1/users/me", json!({ "first_name": "Ada" })),
-        door(
+        operation(&ada, "POST", "/api/v1/organizations", json!({ "name": "Second", "slug": "second" })),
+        operation(&ada, "POST", projects, json!({ "code": "Q", "name": "Q" })),
+        operation(&ada, "PATCH", project.header("location").unwrap(), json!({ "code": "R", "name": "R" })),
+        operation(&ada, "PATCH", "/api/v1/users/me", json!({ "first_name": "Ada" })),
+        operation(
             &ada,
             "PUT",
             "/api/v1/users/me/password",
@@ -71,7 +70,7 @@ async fn doors(server: &Server) -> Vec<Door> {
     ]
 }
 
-/// Everything that the doors could have changed.
+/// Everything that the operations could have changed.
 async fn rows(server: &Server) -> String {
     let database = server.database().await;
     let mut rows = Vec::new();
@@ -84,7 +83,7 @@ async fn rows(server: &Server) -> String {
 #[tokio::test]
 async fn what_is_not_one_json_value_is_refused() {
     let server = Server::start().await;
-    let doors = doors(&server).await;
+    let operations = operations(&server).await;
     let before = rows(&server).await;
     let deep = format!("{{\"name\":{}1{}}}", "[".repeat(32), "]".repeat(32));
     let bodies: [(&[u8], &str); 20] = [
@@ -109,9 +108,9 @@ async fn what_is_not_one_json_value_is_refused() {
         (b"{\"name\":\"a\",\"n\\u0061me\":\"b\"}", "name DUPLICATE_KEY"),
         (deep.as_bytes(), "TOO_DEEP"),
     ];
-    for door in &doors {
+    for operation in &operations {
         for (body, fault) in bodies {
-            let reply = door.json(body).await;
+            let reply = operation.json(body).await;
             reply.problem(400, "BAD_REQUEST");
             let faults = reply.faults();
             assert!(
@@ -127,9 +126,9 @@ async fn what_is_not_one_json_value_is_refused() {
 #[tokio::test]
 async fn what_is_no_object_is_refused() {
     let server = Server::start().await;
-    for door in doors(&server).await {
+    for operation in operations(&server).await {
         for body in ["[]", "null", "1", "\"text\"", "true", "[{}]"] {
-            door.json(body).await.problem(422, "VALIDATION_FAILED");
+            operation.json(body).await.problem(422, "VALIDATION_FAILED");
         }
     }
 }
@@ -137,21 +136,21 @@ async fn what_is_no_object_is_refused() {
 #[tokio::test]
 async fn every_wrong_field_is_named_at_once() {
     let server = Server::start().await;
-    for door in doors(&server).await {
+    for operation in operations(&server).await {
         let mut body = json!({ "unknown": 1, "Name": "x", "__proto__": {}, "": 0 });
         let mut expected =
             vec![" UNKNOWN_FIELD", "Name UNKNOWN_FIELD", "__proto__ UNKNOWN_FIELD", "unknown UNKNOWN_FIELD"];
         let wrong: Vec<_> =
-            door.good.as_object().unwrap().keys().map(|field| format!("{field} WRONG_TYPE")).collect();
+            operation.good.as_object().unwrap().keys().map(|field| format!("{field} WRONG_TYPE")).collect();
         expected.extend(wrong.iter().map(String::as_str));
         expected.sort_unstable();
         for value in [json!(7), json!(true), json!([]), json!({ "a": 1 })] {
-            for field in door.good.as_object().unwrap().keys() {
+            for field in operation.good.as_object().unwrap().keys() {
                 body[field] = value.clone();
             }
-            let reply = door.json(body.to_string()).await;
+            let reply = operation.json(body.to_string()).await;
             reply.problem(422, "VALIDATION_FAILED");
-            assert_eq!(reply.faults(), expected, "{}", door.path);
+            assert_eq!(reply.faults(), expected, "{}", operation.path);
         }
     }
 }
@@ -160,40 +159,40 @@ async fn every_wrong_field_is_named_at_once() {
 #[tokio::test]
 async fn of_many_wrong_fields_the_first_are_named() {
     let server = Server::start().await;
-    let doors = doors(&server).await;
-    for door in &doors {
-        let mut body = door.good.clone();
+    let operations = operations(&server).await;
+    for operation in &operations {
+        let mut body = operation.good.clone();
         for n in 0..2_000 {
             body[format!("wrong{n}")] = json!(n);
         }
-        let reply = door.json(body.to_string()).await;
+        let reply = operation.json(body.to_string()).await;
         let problem = reply.problem(422, "VALIDATION_FAILED");
-        assert_eq!(problem["errors"].as_array().map(Vec::len), Some(50), "{}", door.path);
+        assert_eq!(problem["errors"].as_array().map(Vec::len), Some(50), "{}", operation.path);
         assert!(reply.body.len() < 16 * 1024, "{}", reply.body.len());
     }
     // What is sound by its form, and wrong by the rules.
     let unknown: Vec<_> = (0..90).map(|n| format!("x:{n}")).collect();
     let role = json!({ "name": "Lead", "permissions": unknown });
-    let refused = doors[2].caller.post("/api/v1/organizations/acme/roles", role).await;
+    let refused = operations[2].caller.post("/api/v1/organizations/acme/roles", role).await;
     assert_eq!(refused.problem(422, "VALIDATION_FAILED")["errors"].as_array().map(Vec::len), Some(50));
 }
 
 #[tokio::test]
 async fn what_is_required_is_named_when_it_is_missing() {
     let server = Server::start().await;
-    for door in doors(&server).await.iter().filter(|door| door.method == "POST") {
-        let reply = door.json("{}").await;
+    for operation in operations(&server).await.iter().filter(|operation| operation.method == "POST") {
+        let reply = operation.json("{}").await;
         reply.problem(422, "VALIDATION_FAILED");
         for (field, value) in
             [("email", "REQUIRED"), ("password", "REQUIRED"), ("slug", "REQUIRED"), ("code", "REQUIRED")]
         {
-            let is_asked =
-                door.good.get(field).is_some() && !(field == "email" && door.path.ends_with("login"));
+            let is_asked = operation.good.get(field).is_some()
+                && !(field == "email" && operation.path.ends_with("login"));
             assert_eq!(
                 reply.faults().contains(&format!("{field} {value}")),
                 is_asked,
                 "{} {field}",
-                door.path
+                operation.path
             );
         }
     }
@@ -202,10 +201,10 @@ async fn what_is_required_is_named_when_it_is_missing() {
 #[tokio::test]
 async fn a_body_of_another_kind_is_refused() {
     let server = Server::start().await;
-    let doors = doors(&server).await;
+    let operations = operations(&server).await;
     let before = rows(&server).await;
-    for door in &doors {
-        let body = door.good.to_string();
+    for operation in &operations {
+        let body = operation.good.to_string();
         for content_type in [
             "text/plain",
             "application/x-www-form-urlencoded",
@@ -216,18 +215,22 @@ async fn a_body_of_another_kind_is_refused() {
             "application/problem+json",
             "",
         ] {
-            door.send(content_type, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
+            operation.send(content_type, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
         for encoding in ["gzip", "br", "deflate", "x"] {
-            let request = door.caller.request(door.method, &door.path).body("application/json", body.clone());
+            let request = operation
+                .caller
+                .request(operation.method, &operation.path)
+                .body("application/json", body.clone());
             request.header("content-encoding", encoding).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
-        if door.method == "POST" {
-            door.send("application/merge-patch+json", body.clone())
+        if operation.method == "POST" {
+            operation
+                .send("application/merge-patch+json", body.clone())
                 .await
                 .problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
-        let untyped = format!("{}content-length: {}\r\n\r\n{body}", door.head(), body.len());
+        let untyped = format!("{}content-length: {}\r\n\r\n{body}", operation.head(), body.len());
         server.raw(untyped).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
     }
     assert_eq!(rows(&server).await, before);
@@ -236,18 +239,18 @@ async fn a_body_of_another_kind_is_refused() {
 #[tokio::test]
 async fn a_body_over_one_mebibyte_is_refused_however_it_is_sent() {
     let server = Server::start().await;
-    let doors = doors(&server).await;
+    let operations = operations(&server).await;
     let before = rows(&server).await;
-    for door in &doors {
-        let head = format!("{}content-type: application/json\r\n", door.head());
+    for operation in &operations {
+        let head = format!("{}content-type: application/json\r\n", operation.head());
         server.raw(format!("{head}content-length: 1048577\r\n\r\n")).await.problem(413, "PAYLOAD_TOO_LARGE");
         let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000)).repeat(17);
         server
             .raw(format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}0\r\n\r\n"))
             .await
             .problem(413, "PAYLOAD_TOO_LARGE");
-        // As much as is allowed is read, and found to be nothing.
-        door.json(" ".repeat(1 << 20)).await.problem(400, "BAD_REQUEST");
+        // A body of the maximum size is read and is empty.
+        operation.json(" ".repeat(1 << 20)).await.problem(400, "BAD_REQUEST");
     }
     assert_eq!(rows(&server).await, before);
 }

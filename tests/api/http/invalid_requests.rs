@@ -1,4 +1,4 @@
-//! Requests that are odd before anybody looks at a body: paths, methods, headers, lines.
+//! Requests that are invalid before their body: paths, methods, headers and lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,7 +157,7 @@ async fn head_answers_as_get_does_without_a_body() {
 #[tokio::test]
 async fn an_unknown_parameter_is_refused_and_the_document_says_so() {
     let (server, _, path) = with_project().await;
-    // Who may ask everything: others learn of what only operators ask that they may not.
+    // Who may ask everything: others learn of what only superusers ask that they may not.
     server.database().await.execute("UPDATE users SET is_superuser = true").await;
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     let id = path.rsplit('/').next().unwrap();

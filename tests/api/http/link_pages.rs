@@ -1,4 +1,4 @@
-//! The pages that mailed links lead to.
+//! The pages of e-mailed links.
 
 use insula_tests::Server;
 

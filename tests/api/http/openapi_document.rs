@@ -1,4 +1,4 @@
-//! The published document keeps its word: what it shows is accepted, and what it demands is demanded.
+//! The examples and requirements of the OpenAPI document are true.
 
 use insula_tests::{Operation, PASSWORD, Server};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ async fn document(server: &Server) -> Value {
 }
 
 #[tokio::test]
-async fn the_log_in_that_it_shows_is_one() {
+async fn the_example_login_works() {
     let server = Server::start().await;
     let document = document(&server).await;
     let operations = Operation::all(&document);
@@ -61,7 +61,7 @@ async fn a_version_is_required_where_its_absence_is_refused() {
         let Some(version) = parameters.iter().find(|parameter| parameter["name"] == "If-Match") else {
             continue;
         };
-        // Everything that it names is there, and is nobody else's.
+        // All referenced rows exist and belong to the caller.
         let own = superuser.create_organization(&operation.id.to_lowercase()).await;
         let mut path = operation.path.clone();
         for name in operation.parameters() {

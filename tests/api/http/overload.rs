@@ -1,4 +1,4 @@
-//! More requests than are worked on at a time: refused at once, with a word when to come again; probes get through.
+//! More concurrent requests than allowed: refused at once with `Retry-After`; probes still work.
 
 use insula_tests::{Reply, Server, eventually};
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-/// A request whose body does not come.
+/// A request without its announced body.
 const SLOW: &[u8] = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
 
 /// Requested without a login.
@@ -61,7 +61,7 @@ async fn what_is_too_much_is_refused_at_once_and_probes_get_through() {
 
 /// Loopback has more than one address.
 #[tokio::test]
-async fn one_address_does_not_take_the_places_of_the_others() {
+async fn one_ip_address_cannot_use_all_permits() {
     let server = Server::builder().env("INSULA_MAX_REQUESTS", "4").start().await;
     let mut held = hold(&server, 4).await;
     busy(&server, &mut held).await;

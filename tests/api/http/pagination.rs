@@ -1,4 +1,4 @@
-//! Lists in pages: complete, without repetition, in order, whatever others do meanwhile; and cursors that fit one list.
+//! Lists in pages: complete, ordered and without repetition during writes; and cursors that fit one list.
 
 use std::collections::HashSet;
 
@@ -137,7 +137,7 @@ async fn the_link_header_replaces_a_cursor_however_it_is_spelled() {
 }
 
 #[tokio::test]
-async fn a_page_has_twenty_rows_in_the_order_of_their_making_unless_told() {
+async fn a_page_has_20_rows_in_order_of_creation_by_default() {
     let (_server, owner) = acme().await;
     let all = make_many(&owner, 21).await;
     let page = owner.get(PROJECTS).await.expect(200);

@@ -1,4 +1,4 @@
-//! Who asks too often waits, and nobody else does.
+//! Rate limits: a client with too many requests waits, and no other client does.
 
 use insula_tests::{Browser, Client, Reply, Server, TestEnv, concurrently, redis};
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn guess(client: &Client) -> Reply {
 }
 
 #[tokio::test]
-async fn log_ins_of_one_address_are_counted_however_they_end() {
+async fn logins_of_one_ip_address_are_counted_with_any_result() {
     let server = Server::builder().env("INSULA_LIMIT_LOG_IN", "3/h").start().await;
     let anybody = server.client();
     let first = guess(&anybody).await;
@@ -44,7 +44,7 @@ async fn log_ins_of_one_address_are_counted_however_they_end() {
     anybody.post("/api/v1/auth/register", person).await.expect(201);
 }
 
-/// A path that is spelled otherwise is another path, and found by no limit and no route.
+/// Another spelling of a path is another path, without a limit and without a route.
 #[tokio::test]
 async fn no_spelling_of_a_path_gets_around_a_limit() {
     let server = Server::builder().env("INSULA_LIMIT_LOG_IN", "1/h").start().await;
@@ -59,7 +59,7 @@ async fn no_spelling_of_a_path_gets_around_a_limit() {
 }
 
 #[tokio::test]
-async fn a_person_reads_and_writes_by_quotas_of_his_own() {
+async fn each_user_has_separate_limits_for_reads_and_writes() {
     let server =
         Server::builder().env("INSULA_LIMIT_READ", "2/h").env("INSULA_LIMIT_WRITE", "1/h").start().await;
     let (ada, eve) = (
@@ -74,7 +74,7 @@ async fn a_person_reads_and_writes_by_quotas_of_his_own() {
     ada.patch(ME, json!({ "first_name": "Ada" })).await.expect(200);
     refused(&ada.patch(ME, json!({ "first_name": "Countess" })).await);
     eve.get(ME).await.expect(200);
-    // Who may not ask at all is told so, and takes nothing of anybody.
+    // A caller without permission is refused and uses up no limit.
     server.client().bearer("nonsense").get(ME).await.problem(401, "INVALID_TOKEN");
 }
 
@@ -104,7 +104,7 @@ async fn an_organization_has_quotas_that_its_members_share() {
 }
 
 #[tokio::test]
-async fn a_mailbox_is_not_filled_from_many_addresses() {
+async fn the_limit_of_an_email_address_holds_for_many_ip_addresses() {
     let server = Server::builder()
         .env("INSULA_LIMIT_MAILBOX", "2/h")
         .env("INSULA_TRUSTED_PROXIES", "127.0.0.0/8")
@@ -138,7 +138,7 @@ async fn a_session_is_refreshed_by_a_quota_of_its_own() {
     server.client().post("/api/v1/auth/refresh", json!({ "refresh_token": other })).await.expect(200);
 }
 
-/// Leftmost, malformed, or from somebody who is no proxy: believed by nobody.
+/// Leftmost entries, malformed ones, and those that are not from a proxy are ignored.
 #[tokio::test]
 async fn a_forged_address_is_not_counted_as_another_one() {
     let server = Server::builder().env("INSULA_LIMIT_LOG_IN", "2/h").start().await;
@@ -163,9 +163,9 @@ async fn a_forged_address_is_not_counted_as_another_one() {
     }
     refused(&guess(&from("2001:db8:0:0:9999::1")).await);
     guess(&from("2001:db8:0:1::1")).await.problem(401, "INVALID_CREDENTIALS");
-    // The log tells of the client, too.
-    let told = "SELECT count(*) FROM audit_personal WHERE ip = '203.0.113.1'";
-    assert!(behind.database().await.scalar(told).await >= 1);
+    // The log has the IP address of the client, too.
+    let count = "SELECT count(*) FROM audit_personal WHERE ip = '203.0.113.1'";
+    assert!(behind.database().await.scalar(count).await >= 1);
 }
 
 /// As many as the quota says get through, on however many processes, and where nobody counts for all each its part.
@@ -231,7 +231,7 @@ async fn guess_on(server: &Server, email: &str) -> u32 {
 
 /// After five wrong passwords, whether the account exists or not. Its user can still log in from a known network.
 #[tokio::test]
-async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
+async fn repeated_failed_logins_wait_and_do_not_block_the_owner() {
     let builder = Server::builder().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min");
     let server = builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await;
     let (home, thief) = ("203.0.113.1", "198.51.100.1");
@@ -256,7 +256,7 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
     }
     assert!(waited);
     // Never for long: who waits may try again.
-    let again = insula_tests::eventually("he gets in", async || {
+    let again = insula_tests::eventually("the login succeeds", async || {
         from(thief).post(LOG_IN, right.clone()).await.status == 200
     });
     again.await;
@@ -264,7 +264,7 @@ async fn who_goes_on_guessing_waits_and_shuts_nobody_out() {
 
 /// On any network: a laptop moves, and guesses by others must not affect its user.
 #[tokio::test]
-async fn a_browser_that_has_logged_in_waits_for_its_own_guesses_alone() {
+async fn a_known_browser_waits_only_for_its_own_failed_logins() {
     let builder = Server::builder().env("INSULA_LIMIT_FAILED_LOGINS", "5/15min");
     let server = builder.env("INSULA_TRUSTED_PROXIES", "127.0.0.1").start().await;
     let home = server.client().with("x-forwarded-for", "203.0.113.1");

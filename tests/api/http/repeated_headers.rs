@@ -1,4 +1,4 @@
-//! Headers that decide something, and are repeated: a proxy in front of this server may have used the other one.
+//! Repeated headers are refused where they matter, because a proxy may have used the other one.
 
 use insula_tests::{Client, Server};
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn a_repeated_header_that_decides_something_is_refused() {
     let ada = server.client().register("ada@example.com").await;
     ada.create_organization("acme").await;
     let database = server.database().await;
-    let told = "SELECT count(*) FROM audit_events WHERE action = 'platform.access'";
+    let count = "SELECT count(*) FROM audit_events WHERE action = 'platform.access'";
     for (name, one, other) in [
         ("X-Platform-Access", "Ticket 4711", "Ticket 4712"),
         ("X-Platform-Access", "Ticket 4711", "Ticket 4711"),
@@ -56,11 +56,11 @@ async fn a_repeated_header_that_decides_something_is_refused() {
         }
     }
     // Nothing was looked at, and nothing written down.
-    assert_eq!(database.scalar(told).await, 0);
+    assert_eq!(database.scalar(count).await, 0);
     assert_eq!(database.scalar("SELECT count(*) FROM projects").await, 0);
     let both = "x-csrf-token: a\r\nidempotency-key: k\r\nx-csrf-token: a\r\nidempotency-key: k\r\n";
     assert_eq!(ask(&server, &ada, "POST", both).await, (400, "X-CSRF-Token Idempotency-Key".to_owned()));
     let once = "x-platform-access: Ticket 4711\r\nidempotency-key: k\r\n";
     assert_eq!(ask(&server, &superuser, "POST", once).await.0, 201);
-    assert_eq!(database.scalar(told).await, 1);
+    assert_eq!(database.scalar(count).await, 1);
 }

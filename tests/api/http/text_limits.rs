@@ -1,4 +1,4 @@
-//! Texts at their bounds, and one step beyond.
+//! Texts at their limits and beyond.
 
 use insula_tests::{Client, PASSWORD, Server};
 use serde_json::{Value, json};

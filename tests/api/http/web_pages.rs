@@ -1,4 +1,4 @@
-//! The pages for people: the first one, the explanations of problems, the reference.
+//! The web pages: the first page, the pages of problems, the API reference.
 
 use insula_tests::{Client, Reply, Server};
 
@@ -45,7 +45,7 @@ async fn the_first_page_says_what_this_is_and_every_link_of_it_leads_somewhere()
     for target in targets {
         assert_eq!(anybody.get(&target).await.status, 200, "{target}");
     }
-    // Where mails are sent, none is shown.
+    // Where e-mails are sent, none is shown.
     let server = Server::builder().with_mail().start().await;
     assert!(!page(&server.client(), "/").await.text().contains("dev/mail"));
     for (method, status) in [("HEAD", 200), ("POST", 405)] {
@@ -99,7 +99,7 @@ async fn the_reference_asks_this_server_alone() {
 
 /// A page with nothing left to do links to the home page.
 #[tokio::test]
-async fn the_pages_of_mailed_links_lead_on_to_the_first_page() {
+async fn the_link_pages_link_to_the_first_page() {
     let server = Server::start().await;
     for path in ["/accept", "/verify", "/reset"] {
         let html = page(&server.client(), path).await;

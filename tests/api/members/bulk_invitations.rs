@@ -1,4 +1,4 @@
-//! Many invitations at once, and one of them twice.
+//! Creating many invitations with one request, also repeated ones.
 
 use insula_tests::{Client, Server};
 use serde_json::json;
@@ -53,7 +53,7 @@ async fn of_many_each_has_an_outcome_of_its_own() {
     ];
     let outcomes =
         admin.post(&format!("{INVITATIONS}/bulk"), json!({ "invitations": rows })).await.expect(207);
-    let told = outcomes["data"].as_array().unwrap().iter().zip(&rows).map(|(outcome, row)| {
+    let texts = outcomes["data"].as_array().unwrap().iter().zip(&rows).map(|(outcome, row)| {
         assert_eq!(
             (&outcome["email"], outcome["invitation"].is_null()),
             (&row["email"], outcome["status"] != 201)
@@ -64,9 +64,9 @@ async fn of_many_each_has_an_outcome_of_its_own() {
             .trim()
             .to_owned()
     });
-    let told: Vec<_> = told.collect();
+    let texts: Vec<_> = texts.collect();
     assert_eq!(
-        told,
+        texts,
         [
             "201",
             "422 VALIDATION_FAILED email",

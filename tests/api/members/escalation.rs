@@ -1,4 +1,4 @@
-//! No privilege escalation: every path that grants a permission requires it of the granting member.
+//! No privilege escalation: every operation that grants a permission requires it of the granting member.
 
 use insula_tests::{Client, DemoFixture};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn lacks(problem: &Value, missing: &[&str]) {
 }
 
 #[tokio::test]
-async fn every_path_that_gives_asks_the_same_rule() {
+async fn every_operation_that_grants_uses_the_same_rule() {
     let demo = DemoFixture::start().await;
     let olivia = demo.user("olivia").await;
     let mia = giver(&demo, &olivia).await;
@@ -103,7 +103,7 @@ async fn every_path_that_gives_asks_the_same_rule() {
 }
 
 #[tokio::test]
-async fn to_give_roles_is_a_permission_of_its_own() {
+async fn granting_roles_needs_a_separate_permission() {
     let demo = DemoFixture::start().await;
     let olivia = demo.user("olivia").await;
     roles::role(&olivia, "Warden", &["members:read", "members:update", "roles:read", "roles:delete"]).await;

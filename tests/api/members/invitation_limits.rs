@@ -1,5 +1,4 @@
-//! Nobody uses invitations to send what they like to strangers: names carry no links, and what one person sends and founds
-//! is bounded, wherever they do.
+//! No spam by invitations: names contain no links, and the number of invitations and organizations of a user is limited.
 
 use insula_tests::{Client, Inbox, Server, concurrently};
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ async fn found(client: &Client, slug: &str) -> insula_tests::Reply {
 }
 
 #[tokio::test]
-async fn names_in_mails_to_strangers_carry_no_links() {
+async fn names_in_emails_to_strangers_contain_no_links() {
     let server = Server::builder().env("INSULA_MAIL_DOMAIN", "acme.example").with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     let eve = server.client().register("eve@example.com").await;
@@ -47,7 +46,7 @@ async fn names_in_mails_to_strangers_carry_no_links() {
 }
 
 #[tokio::test]
-async fn a_new_account_invites_few_wherever_it_does() {
+async fn a_new_account_has_a_low_limit_in_all_organizations() {
     let server = Server::builder()
         .env("INSULA_LIMIT_NEW_INVITER", "3/h")
         .env("INSULA_LIMIT_INVITER", "300/h")
@@ -73,7 +72,7 @@ async fn a_new_account_invites_few_wherever_it_does() {
 }
 
 #[tokio::test]
-async fn an_established_account_invites_many_and_not_without_bound() {
+async fn an_established_account_has_a_higher_limit() {
     let server = Server::builder()
         .env("INSULA_NEW_ACCOUNT_AGE", "0")
         .env("INSULA_LIMIT_NEW_INVITER", "1/h")
@@ -89,7 +88,7 @@ async fn an_established_account_invites_many_and_not_without_bound() {
 }
 
 #[tokio::test]
-async fn one_person_founds_so_many_organizations() {
+async fn a_user_creates_a_limited_number_of_organizations() {
     const MOST: usize = 3;
     let builder = Server::builder().env("INSULA_MAX_ORGANIZATIONS", &MOST.to_string());
     let (server, superuser) = builder.start_with_superuser().await;
@@ -108,7 +107,7 @@ async fn one_person_founds_so_many_organizations() {
     }
     assert_eq!(founded.len(), MOST);
     found(&ada, "more").await.problem(409, "ORGANIZATION_LIMIT");
-    // An operator may give more.
+    // A superuser may give more.
     let given = json!({ "name": "Given", "slug": "given", "owner_email": "ada@example.com" });
     superuser.post("/api/v1/admin/organizations", given).await.expect(201);
     // What is deleted does not count; what others founded does not either.

@@ -1,4 +1,4 @@
-//! Of many who do the same with one invitation, one succeeds.
+//! Of concurrent requests for one invitation, one succeeds.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ async fn happened_once(server: &Server) {
 }
 
 #[tokio::test]
-async fn of_those_who_accept_one_invitation_for_a_new_person_one_does() {
+async fn one_of_concurrent_acceptances_for_a_new_user_succeeds() {
     let (server, owner) = acme().await;
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
     let token = server.invitation_token("eve@example.com", 1).await;
@@ -64,7 +64,7 @@ async fn of_those_who_accept_one_invitation_for_a_new_person_one_does() {
 }
 
 #[tokio::test]
-async fn of_those_who_accept_one_invitation_for_an_account_one_does() {
+async fn one_of_concurrent_acceptances_for_an_account_succeeds() {
     let (server, owner) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
@@ -80,7 +80,7 @@ async fn of_those_who_accept_one_invitation_for_an_account_one_does() {
 }
 
 #[tokio::test]
-async fn of_those_who_invite_one_address_one_does() {
+async fn one_of_concurrent_invitations_of_one_address_succeeds() {
     let (server, owner) = acme().await;
     let replies = concurrently(16, |number| {
         let owner = owner.clone();
@@ -98,18 +98,18 @@ async fn of_those_who_invite_one_address_one_does() {
     let replies = replies.await;
     let won = |reply: &&Reply| reply.status == 201 || reply.json()["data"][0]["status"] == 201;
     assert_eq!(replies.iter().filter(won).count(), 1);
-    let told = |reply: &Reply| {
+    let code_of = |reply: &Reply| {
         let json = reply.json();
         json["error"].as_str().or(json["data"][0]["error"]["error"].as_str()).map(str::to_owned)
     };
-    let lost: Vec<_> = replies.iter().filter_map(told).collect();
+    let lost: Vec<_> = replies.iter().filter_map(code_of).collect();
     assert_eq!(lost, ["INVITATION_PENDING"; 15]);
     assert_eq!(server.database().await.scalar("SELECT count(*) FROM invitations").await, 1);
 }
 
 /// The first one wins; never both.
 #[tokio::test]
-async fn one_is_accepted_or_declined_or_taken_back() {
+async fn an_invitation_is_accepted_declined_or_revoked_once() {
     let (server, owner) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     for round in 1..=8 {

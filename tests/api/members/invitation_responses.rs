@@ -21,7 +21,7 @@ async fn acme() -> (Server, Client, Organization) {
 async fn invite_eve(server: &Server, owner: &Client) -> String {
     let before = server.captured_emails("eve@example.com").await.len();
     owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    // Others of hers are no invitations.
+    // Her other e-mails are no invitations.
     let mut token = String::new();
     eventually("her mail", async || {
         let mails = server.captured_emails("eve@example.com").await;
@@ -45,15 +45,18 @@ async fn preview(client: &Client, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_new_person_registers_through_the_token() {
+async fn a_new_user_registers_with_the_token() {
     let (server, owner, acme) = acme().await;
     let token = invite_eve(&server, &owner).await;
     let anybody = server.client();
     let seen = preview(&anybody, &token).await.expect(200);
     assert_eq!((&seen["has_account"], &seen["needs_password"]), (&json!(false), &json!(true)));
-    let told = &seen["invitation"];
-    assert_eq!((&told["organization"]["name"], &told["inviter"]), (&json!("acme"), &json!("ada")));
-    assert_eq!((&told["email"], &told["roles"][0]["key"]), (&json!("eve@example.com"), &json!("member")));
+    let recorded = &seen["invitation"];
+    assert_eq!((&recorded["organization"]["name"], &recorded["inviter"]), (&json!("acme"), &json!("ada")));
+    assert_eq!(
+        (&recorded["email"], &recorded["roles"][0]["key"]),
+        (&json!("eve@example.com"), &json!("member"))
+    );
 
     // What is missing or weak does not use it up.
     let reply = anybody.accept(&token, json!({})).await;
@@ -81,12 +84,12 @@ async fn a_new_person_registers_through_the_token() {
     }
 
     let database = server.database().await;
-    let told = database
+    let recorded = database
         .texts("SELECT action || ' ' || actor_kind FROM audit_events WHERE actor_id = (SELECT id FROM users WHERE email = 'eve@example.com') ORDER BY id")
         .await;
     let expected =
         ["user.registered user", "member.added user", "invitation.accepted user", "session.created user"];
-    assert_eq!(told, expected);
+    assert_eq!(recorded, expected);
     let details = database.texts("SELECT details FROM audit_events").await.join("\n");
     assert!(!details.contains("eve@example.com"), "{details}");
     let listed = owner.get("/api/v1/organizations/acme/invitations?status=accepted").await.expect(200);
@@ -94,7 +97,7 @@ async fn a_new_person_registers_through_the_token() {
 }
 
 #[tokio::test]
-async fn somebody_with_an_account_joins_with_it_whether_he_is_signed_in_or_not() {
+async fn a_user_with_an_account_joins_with_or_without_a_session() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     let token = invite_eve(&server, &owner).await;
@@ -123,7 +126,7 @@ async fn somebody_with_an_account_joins_with_it_whether_he_is_signed_in_or_not()
 }
 
 #[tokio::test]
-async fn somebody_else_is_told_for_whom_it_is_and_it_stays_good() {
+async fn another_user_is_told_the_recipient_and_it_stays_valid() {
     let (server, owner, _) = acme().await;
     let token = invite_eve(&server, &owner).await;
     let bob = server.client().register("bob@example.com").await;
@@ -138,7 +141,7 @@ async fn somebody_else_is_told_for_whom_it_is_and_it_stays_good() {
 }
 
 #[tokio::test]
-async fn a_page_of_others_accepts_nothing() {
+async fn a_page_of_another_origin_cannot_accept() {
     let (server, owner, _) = acme().await;
     server.client().register("eve@example.com").await;
     let token = invite_eve(&server, &owner).await;
@@ -155,7 +158,7 @@ async fn a_page_of_others_accepts_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_that_nobody_proved_loses_its_password_and_its_sessions() {
+async fn an_unverified_account_loses_its_password_and_its_sessions() {
     let server = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     let owner = server.client().register("ada@example.com").await;
@@ -170,7 +173,7 @@ async fn an_account_that_nobody_proved_loses_its_password_and_its_sessions() {
     assert_eq!(mail.to, "eve@example.com");
     let seen = preview(&server.client(), &mail.token).await.expect(200);
     assert_eq!((&seen["has_account"], &seen["needs_password"]), (&json!(true), &json!(true)));
-    // To be signed in with that account is worth no more than not to be.
+    // To be logged in with that account is worth no more than not to be.
     for client in [&server.client(), &attacker] {
         let reply = client.accept(&mail.token, json!({})).await;
         reply.problem(422, "VALIDATION_FAILED");
@@ -185,13 +188,13 @@ async fn an_account_that_nobody_proved_loses_its_password_and_its_sessions() {
     let eve = server.client().log_in("eve@example.com", chosen).await;
     assert!(eve.get(ME).await.expect(200)["email_verified_at"].is_string());
     assert_eq!(roles(&eve).await, ["member"]);
-    // What was mailed to verify it before is worth nothing.
+    // What was e-mailed to verify it before is worth nothing.
     let verify = json!({ "token": inbox.last("send_verification").await.token });
     server.client().post("/api/v1/auth/email/verify", verify).await.problem(410, "LINK_EXPIRED");
 }
 
 #[tokio::test]
-async fn what_the_inviter_may_no_longer_give_nobody_gets() {
+async fn roles_that_the_inviter_can_no_longer_grant_are_refused() {
     let (server, owner, _) = acme().await;
     let adam = server.client().register("adam@example.com").await;
     let database = server.database().await;
@@ -238,7 +241,7 @@ async fn what_the_inviter_may_no_longer_give_nobody_gets() {
 }
 
 #[tokio::test]
-async fn who_was_removed_comes_back_as_the_same_member_with_the_roles_he_is_invited_to() {
+async fn a_removed_member_rejoins_as_the_same_member_with_the_invited_roles() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     let database = server.database().await;
@@ -260,7 +263,7 @@ async fn who_was_removed_comes_back_as_the_same_member_with_the_roles_he_is_invi
 }
 
 #[tokio::test]
-async fn who_became_a_member_meanwhile_is_told_so() {
+async fn a_user_who_became_a_member_is_told_so() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     let token = invite_eve(&server, &owner).await;
@@ -276,7 +279,7 @@ async fn who_became_a_member_meanwhile_is_told_so() {
 }
 
 #[tokio::test]
-async fn who_declines_is_asked_no_more() {
+async fn a_declined_invitation_cannot_be_accepted() {
     let (server, owner, _) = acme().await;
     let token = invite_eve(&server, &owner).await;
     let decline = || server.client().post(DECLINE, json!({ "token": token }));
@@ -285,12 +288,13 @@ async fn who_declines_is_asked_no_more() {
     server.client().accept(&token, json!({ "password": PASSWORD })).await.problem(410, "INVITATION_EXPIRED");
     let database = server.database().await;
     assert_eq!(database.scalar("SELECT count(*) FROM users WHERE email = 'eve@example.com'").await, 0);
-    let told = database.texts("SELECT details FROM audit_events WHERE action = 'invitation.declined'").await;
-    assert_eq!(told, [r#"{"after":{"status":"declined"},"before":{"status":"pending"}}"#]);
+    let recorded =
+        database.texts("SELECT details FROM audit_events WHERE action = 'invitation.declined'").await;
+    assert_eq!(recorded, [r#"{"after":{"status":"declined"},"before":{"status":"pending"}}"#]);
 }
 
 #[tokio::test]
-async fn an_organization_or_account_that_is_shut_takes_nobody_in() {
+async fn a_suspended_organization_or_account_accepts_no_invitation() {
     let (server, owner, _) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     let token = invite_eve(&server, &owner).await;

@@ -43,7 +43,7 @@ async fn expire(server: &Server) {
 }
 
 #[tokio::test]
-async fn whoever_is_invited_gets_a_mail_whose_token_nobody_else_sees() {
+async fn an_invited_user_gets_an_email_with_a_secret_token() {
     let (server, owner) = acme().await;
     let name = json!({ "first_name": "Ada <b>", "last_name": "Lovelace" });
     owner.patch("/api/v1/users/me", name).await.expect(200);
@@ -79,9 +79,9 @@ async fn whoever_is_invited_gets_a_mail_whose_token_nobody_else_sees() {
         let texts = database.texts(&format!("SELECT {column}")).await.join("\n");
         assert!(!texts.contains(&token) && !texts.to_lowercase().contains("eve@"), "{texts}");
     }
-    let told = events(&database).await;
-    assert!(told.len() == 2 && told[1].starts_with("invitation.created "), "{told:?}");
-    assert!(told[1].contains(r#""roles":["member","viewer"]"#), "{told:?}");
+    let recorded = events(&database).await;
+    assert!(recorded.len() == 2 && recorded[1].starts_with("invitation.created "), "{recorded:?}");
+    assert!(recorded[1].contains(r#""roles":["member","viewer"]"#), "{recorded:?}");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_role_is_named_by_its_key_or_its_id_and_must_be_one_of_the_organizatio
 }
 
 #[tokio::test]
-async fn nobody_invites_to_more_than_he_holds() {
+async fn an_invitation_grants_no_more_than_its_sender_has() {
     let (server, owner) = acme().await;
     let admin = member(&server, "adam@example.com", "admin").await;
     admin.invite("acme", "bob@example.com", &["owner"]).await.problem(403, "OWNER_PROTECTED");
@@ -143,7 +143,7 @@ async fn nobody_invites_to_more_than_he_holds() {
 }
 
 #[tokio::test]
-async fn who_is_there_or_is_asked_already_is_not_invited_again() {
+async fn members_and_invited_users_are_not_invited_again() {
     let (server, owner) = acme().await;
     member(&server, "mia@example.com", "member").await;
     owner.invite("acme", "MIA@example.com", &["viewer"]).await.problem(409, "ALREADY_MEMBER");
@@ -161,7 +161,7 @@ async fn who_is_there_or_is_asked_already_is_not_invited_again() {
 }
 
 #[tokio::test]
-async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
+async fn resending_creates_a_new_token_and_revokes_the_old_one() {
     let (server, owner) = acme().await;
     let made = owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
     let old = server.invitation_token("eve@example.com", 1).await;
@@ -199,7 +199,7 @@ async fn one_that_is_sent_again_has_a_new_token_and_the_old_one_is_dead() {
 }
 
 #[tokio::test]
-async fn one_that_is_taken_back_is_worth_nothing() {
+async fn a_revoked_invitation_cannot_be_used() {
     let (server, owner) = acme().await;
     let made = owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
     let token = server.invitation_token("eve@example.com", 1).await;
@@ -208,12 +208,12 @@ async fn one_that_is_taken_back_is_worth_nothing() {
     server.client().accept(&token, json!({})).await.problem(410, "INVITATION_EXPIRED");
     owner.request("POST", &format!("{}/resend", path(&made))).await.problem(409, "INVITATION_CLOSED");
     assert_eq!(owner.get(&path(&made)).await.expect(200)["status"], "revoked");
-    let told = events(&server.database().await).await;
+    let recorded = events(&server.database().await).await;
     assert_eq!(
-        told.last().unwrap(),
+        recorded.last().unwrap(),
         r#"invitation.revoked {"after":{"status":"revoked"},"before":{"status":"pending"}}"#
     );
-    assert_eq!(told.len(), 3);
+    assert_eq!(recorded.len(), 3);
     // The address can be invited anew.
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
     let declined = server.invitation_token("eve@example.com", 2).await;
@@ -223,7 +223,7 @@ async fn one_that_is_taken_back_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn what_has_expired_makes_room_and_is_written_down() {
+async fn an_expired_invitation_is_recorded_and_allows_a_new_one() {
     let (server, owner) = acme().await;
     let database = server.database().await;
     owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);

@@ -1,4 +1,4 @@
-//! Who belongs to an organization: seen, suspended, given other roles, removed.
+//! Members: list, suspend, update roles, remove.
 
 use insula_tests::{Client, DemoFixture, concurrently};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn members_are_listed_by_pages_and_filters() {
     let olivia = &all["data"][0];
     assert_eq!((keys(olivia), &olivia["status"]), (vec!["owner"], &json!("active")));
     assert!(olivia["user"]["display_name"].as_str().is_some_and(|name| name.starts_with("Olivia")));
-    assert!(olivia["user"].get("is_superuser").is_none(), "others learn who he is, and no more");
+    assert!(olivia["user"].get("is_superuser").is_none(), "members see no flags of the account");
 
     let first = victor.get(&format!("{MEMBERS}?limit=3&sort=-joined_at")).await.expect(200);
     assert_eq!(first["data"][0]["user"]["email"], "victor@demo.example");
@@ -59,7 +59,7 @@ async fn members_are_listed_by_pages_and_filters() {
 }
 
 #[tokio::test]
-async fn a_member_is_seen_with_the_versions_of_himself_and_his_person() {
+async fn a_member_has_the_versions_of_the_membership_and_the_user() {
     let demo = DemoFixture::start().await;
     let (adam, mia) = (demo.user("adam").await, demo.user("mia").await);
     let path = path(&adam, "mia").await;
@@ -79,7 +79,7 @@ async fn a_member_is_seen_with_the_versions_of_himself_and_his_person() {
 
 /// RB8: with the same token, at the next request.
 #[tokio::test]
-async fn other_roles_count_at_once() {
+async fn new_roles_take_effect_at_once() {
     let demo = DemoFixture::start().await;
     let (adam, victor) = (demo.user("adam").await, demo.user("victor").await);
     let projects = "/api/v1/organizations/demo/projects";
@@ -108,7 +108,7 @@ async fn other_roles_count_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_suspended_is_out_until_he_is_brought_back() {
+async fn a_suspended_member_has_no_access_until_reactivated() {
     let demo = DemoFixture::start().await;
     let (adam, mia) = (demo.user("adam").await, demo.user("mia").await);
     let org = "/api/v1/organizations/demo";
@@ -130,7 +130,7 @@ async fn who_is_suspended_is_out_until_he_is_brought_back() {
 }
 
 #[tokio::test]
-async fn who_is_removed_is_out_and_what_he_did_stays() {
+async fn a_removed_member_has_no_access_and_their_work_stays() {
     let demo = DemoFixture::start().await;
     let (adam, mia, victor) = (demo.user("adam").await, demo.user("mia").await, demo.user("victor").await);
     let path = path(&adam, "mia").await;
@@ -152,7 +152,7 @@ async fn who_is_removed_is_out_and_what_he_did_stays() {
 }
 
 #[tokio::test]
-async fn what_a_change_would_do_is_told_without_doing_it() {
+async fn a_dry_run_shows_the_effect_without_the_change() {
     let demo = DemoFixture::start().await;
     let adam = demo.user("adam").await;
     let path = path(&adam, "mia").await;
@@ -198,18 +198,19 @@ async fn an_organization_keeps_an_owner() {
 async fn two_owners_who_demote_each_other_leave_one() {
     let demo = DemoFixture::start().await;
     let (olivia, adam) = (demo.user("olivia").await, demo.user("adam").await);
-    let (hers, his) = (path(&olivia, "olivia").await, path(&olivia, "adam").await);
+    let (path_of_olivia, path_of_adam) = (path(&olivia, "olivia").await, path(&olivia, "adam").await);
     let database = demo.server.database().await;
     let owners = "SELECT count(*) FROM member_roles h JOIN roles r ON r.id = h.role_id
                   JOIN organizations o ON o.id = h.organization_id WHERE r.key = 'owner' AND o.slug = 'demo'";
     for _ in 0..32 {
         // The remaining owner makes the other one an owner again.
-        let is_left = olivia.get(&hers).await.expect(200)["roles"][0]["key"] == "owner";
-        let (owner, other) = if is_left { (&olivia, &his) } else { (&adam, &hers) };
+        let is_left = olivia.get(&path_of_olivia).await.expect(200)["roles"][0]["key"] == "owner";
+        let (owner, other) = if is_left { (&olivia, &path_of_adam) } else { (&adam, &path_of_olivia) };
         owner.patch(other, json!({ "roles": ["owner"] })).await.expect(200);
         assert_eq!(database.scalar(owners).await, 2);
         let replies = concurrently(2, |number| {
-            let (caller, path) = if number == 0 { (&olivia, &his) } else { (&adam, &hers) };
+            let (caller, path) =
+                if number == 0 { (&olivia, &path_of_adam) } else { (&adam, &path_of_olivia) };
             let request = caller.patch(path, json!({ "roles": ["admin"] }));
             async move { request.await }
         });
@@ -221,7 +222,7 @@ async fn two_owners_who_demote_each_other_leave_one() {
 }
 
 #[tokio::test]
-async fn owners_are_touched_with_a_recent_log_in_alone() {
+async fn changes_of_owners_need_a_recent_login() {
     let demo = DemoFixture::start().await;
     let olivia = demo.user("olivia").await;
     let adams = path(&olivia, "adam").await;

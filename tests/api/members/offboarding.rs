@@ -1,4 +1,4 @@
-//! What ends with a membership, by each way it can end.
+//! What stops at the end of a membership, for each way it can end.
 
 use insula_tests::{OrgFixture, Server, TestDatabase, eventually, id};
 use serde_json::{Value, json};
@@ -24,23 +24,23 @@ async fn left(org: &OrgFixture, database: &TestDatabase) -> Value {
     let places = database.scalar("SELECT count(*) FROM project_members").await;
     let assigned = database.texts("SELECT title FROM tasks WHERE assignee_id IS NOT NULL").await;
     let versions = database.scalar("SELECT CAST(sum(version) AS BIGINT) FROM tasks").await;
-    let told = "SELECT action FROM audit_events WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'acme')
+    let recorded = "SELECT action FROM audit_events WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'acme')
                 AND action IN ('member.left', 'member.removed', 'time_entry.stopped', 'task.updated', 'project.updated')
                 AND occurred_at >= (SELECT max(occurred_at) FROM audit_events WHERE action IN ('member.left', 'member.removed'))
                 ORDER BY occurred_at, id";
     let entries =
         org.owner.get(&org.path("/time-entries")).await.expect(200)["data"].as_array().unwrap().len();
     json!({ "running": running, "places": places, "assigned": assigned, "versions": versions,
-            "entries": entries, "told": database.texts(told).await })
+            "entries": entries, "recorded": database.texts(recorded).await })
 }
 
 fn nothing_but_what_was_done(how: &str) -> Value {
     json!({ "running": 0, "places": 0, "assigned": ["three"], "versions": 5, "entries": 1,
-            "told": [how, "time_entry.stopped", "task.updated", "task.updated", "project.updated"] })
+            "recorded": [how, "time_entry.stopped", "task.updated", "task.updated", "project.updated"] })
 }
 
 #[tokio::test]
-async fn who_is_removed_leaves_nothing_running() {
+async fn removal_stops_the_timer() {
     let org = OrgFixture::alone().await;
     let database = busy(&org).await;
     let mia = org.member(&org.mia).await;
@@ -55,7 +55,7 @@ async fn who_is_removed_leaves_nothing_running() {
 }
 
 #[tokio::test]
-async fn who_leaves_leaves_nothing_running() {
+async fn leaving_stops_the_timer() {
     let org = OrgFixture::alone().await;
     let database = busy(&org).await;
     org.mia.request("POST", &org.path("/leave")).await.expect(204);
@@ -63,7 +63,7 @@ async fn who_leaves_leaves_nothing_running() {
 }
 
 #[tokio::test]
-async fn who_is_forgotten_leaves_nothing_running() {
+async fn a_purge_stops_the_timer() {
     let org = OrgFixture::alone().await;
     let database = busy(&org).await;
     org.mia.delete("/api/v1/users/me").await.expect(202);
@@ -74,16 +74,17 @@ async fn who_is_forgotten_leaves_nothing_running() {
     eventually("she is forgotten", async || database.scalar(gone).await == 1).await;
     // Her timer had stopped when she deleted her account.
     let mut expected = nothing_but_what_was_done("member.removed");
-    expected["told"].as_array_mut().unwrap().retain(|action| action != "time_entry.stopped");
+    expected["recorded"].as_array_mut().unwrap().retain(|action| action != "time_entry.stopped");
     assert_eq!(left(&org, &database).await, expected);
 }
 
 /// What the log of the organization says of timers that stopped, and who stopped them.
 async fn stopped(database: &TestDatabase) -> Vec<String> {
-    let told = "SELECT e.action || ' by ' || u.email FROM audit_events e JOIN users u ON u.id = e.actor_id
+    let recorded =
+        "SELECT e.action || ' by ' || u.email FROM audit_events e JOIN users u ON u.id = e.actor_id
                 WHERE e.organization_id = (SELECT id FROM organizations WHERE slug = 'acme')
                 AND e.action = 'time_entry.stopped' ORDER BY e.id";
-    database.texts(told).await
+    database.texts(recorded).await
 }
 
 async fn running(database: &TestDatabase) -> i64 {
@@ -92,7 +93,7 @@ async fn running(database: &TestDatabase) -> i64 {
 
 /// A suspended member can be reactivated, so their tasks and projects stay.
 #[tokio::test]
-async fn the_timer_of_who_is_suspended_stops() {
+async fn suspension_stops_the_timer() {
     let org = OrgFixture::alone().await;
     let database = busy(&org).await;
     org.max.post(&org.path("/timer/start"), json!({})).await.expect(201);
@@ -113,7 +114,7 @@ fn by(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_timers_of_who_is_shut_out_stop_everywhere() {
+async fn deactivation_stops_the_timers_in_all_organizations() {
     let (server, superuser) = Server::with_superuser().await;
     let org = OrgFixture::on(server).await;
     let database = busy(&org).await;
@@ -136,7 +137,7 @@ async fn the_timers_of_who_is_shut_out_stop_everywhere() {
 }
 
 #[tokio::test]
-async fn the_timer_of_who_deletes_their_account_stops() {
+async fn deletion_of_the_account_stops_the_timer() {
     let org = OrgFixture::alone().await;
     let database = busy(&org).await;
     org.mia.delete("/api/v1/users/me").await.expect(202);
@@ -145,7 +146,7 @@ async fn the_timer_of_who_deletes_their_account_stops() {
 
 /// Nobody could stop them.
 #[tokio::test]
-async fn all_timers_of_an_organization_that_stands_still_stop() {
+async fn suspension_and_deletion_of_an_organization_stop_all_timers() {
     let (server, superuser) = Server::with_superuser().await;
     let org = OrgFixture::on(server).await;
     let database = org.server.database().await;
@@ -169,7 +170,7 @@ async fn all_timers_of_an_organization_that_stands_still_stop() {
 
 /// What was deleted while it ran comes back as something that is over, where nobody could stop it.
 #[tokio::test]
-async fn no_timer_comes_back_to_who_can_act_no_more() {
+async fn no_timer_is_restored_for_an_inactive_member() {
     let org = OrgFixture::alone().await;
     let entry = id(&org.mia.post(&org.path("/timer/start"), json!({})).await.expect(201));
     let entry = org.path(&format!("/time-entries/{entry}"));
@@ -185,7 +186,7 @@ async fn no_timer_comes_back_to_who_can_act_no_more() {
 
 /// A timer that was forgotten for months ends within one: no entry is longer than an entry may be anywhere.
 #[tokio::test]
-async fn what_was_forgotten_ends_within_a_month() {
+async fn a_stopped_timer_ends_at_most_31_days_after_its_start() {
     let org = OrgFixture::alone().await;
     org.mia
         .post(&org.path("/timer/start"), json!({ "started_at": "2026-03-01T00:00:00Z" }))

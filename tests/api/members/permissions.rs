@@ -1,4 +1,4 @@
-//! What can be allowed, and why somebody may or may not do something.
+//! The list of permissions, and the check and explanation of a decision.
 
 use insula_tests::DemoFixture;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{membership, roles};
 
 #[tokio::test]
-async fn the_catalogue_says_what_needs_each_permission() {
+async fn the_permission_list_names_the_operations() {
     let demo = DemoFixture::start().await;
     demo.server.client().get("/api/v1/permissions").await.problem(401, "UNAUTHENTICATED");
     let catalogue = demo.user("victor").await.get("/api/v1/permissions").await.expect(200);
@@ -24,7 +24,7 @@ async fn the_catalogue_says_what_needs_each_permission() {
 }
 
 #[tokio::test]
-async fn whether_and_why_is_told_as_it_is_decided() {
+async fn check_and_explain_agree_with_the_decision() {
     let demo = DemoFixture::start().await;
     let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
     roles::role(&olivia, "Lead", &["projects:create"]).await;

@@ -66,7 +66,7 @@ async fn asked_for(server: &Server) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn each_role_may_exactly_what_it_holds() {
+async fn each_role_allows_exactly_its_permissions() {
     let demo = DemoFixture::start().await;
     let (server, database, slug) = (&demo.server, &demo.server.database().await, DemoFixture::SLUG);
     let asked = asked_for(server).await;
@@ -81,8 +81,8 @@ async fn each_role_may_exactly_what_it_holds() {
 
 /// The same for roles of an organization's own: one for each permission there is.
 #[tokio::test]
-async fn a_role_of_one_permission_may_exactly_that() {
-    // The database tells nobody what it changes, so nothing is remembered here.
+async fn a_role_with_one_permission_allows_exactly_that() {
+    // Direct changes of the database invalidate no cache, so the cache is off.
     let server = &Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await;
     let database = &server.database().await;
     let owner = server.client().register("ada@example.com").await;

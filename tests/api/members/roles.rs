@@ -1,4 +1,4 @@
-//! Roles of an organization's own.
+//! Custom roles of an organization.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ pub(crate) async fn role(caller: &Client, name: &str, permissions: &[&str]) -> S
 }
 
 #[tokio::test]
-async fn a_role_is_made_given_changed_and_counts_at_once() {
+async fn a_role_is_created_granted_and_updated_with_immediate_effect() {
     let demo = DemoFixture::start().await;
     let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
     let draft = json!({
@@ -57,7 +57,7 @@ async fn a_role_is_made_given_changed_and_counts_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_changes_a_role_says_which_copy_he_has() {
+async fn an_update_of_a_role_needs_if_match() {
     let demo = DemoFixture::start().await;
     let olivia = demo.user("olivia").await;
     let path = role(&olivia, "Lead", &["projects:read"]).await;
@@ -74,7 +74,7 @@ async fn whoever_changes_a_role_says_which_copy_he_has() {
         .problem(412, "PRECONDITION_FAILED");
     olivia.put(&put, permissions).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
     olivia.delete(&path).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
-    // What is not there has no copy, and a broken body is told before it is asked for.
+    // A missing role has no version, and an invalid body is reported before a missing `If-Match`.
     let nothing = format!("{ROLES}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
     olivia.patch(&nothing, json!({ "name": "" })).await.problem(404, "NOT_FOUND");
     olivia.patch(&path, json!({ "name": "" })).await.problem(422, "VALIDATION_FAILED");
@@ -156,7 +156,7 @@ async fn what_is_wrong_with_a_role_is_named() {
 
 /// RB7.
 #[tokio::test]
-async fn a_role_that_is_held_goes_only_for_another() {
+async fn a_role_of_members_is_deleted_only_with_a_replacement() {
     let demo = DemoFixture::start().await;
     let (olivia, mia) = (demo.user("olivia").await, demo.user("mia").await);
     let path = role(&olivia, "Lead", &["projects:read", "projects:delete"]).await;
@@ -186,7 +186,7 @@ async fn a_role_that_is_held_goes_only_for_another() {
 
 /// Open invitations to a role count like its holders.
 #[tokio::test]
-async fn a_role_that_invitations_give_goes_only_for_another() {
+async fn a_role_of_invitations_is_deleted_only_with_a_replacement() {
     let org = OrgFixture::start().await;
     let role = json!({ "name": "Lead", "permissions": ["projects:read", "projects:delete"] });
     let path = format!(
@@ -250,7 +250,7 @@ async fn invitations_that_are_over_keep_no_role() {
 }
 
 #[tokio::test]
-async fn of_those_who_want_one_name_one_gets_it() {
+async fn one_of_concurrent_creations_with_one_name_succeeds() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
     ada.create_organization("acme").await;
@@ -266,9 +266,9 @@ async fn of_those_who_want_one_name_one_gets_it() {
     });
 }
 
-/// What is alike for programs and not for people: each gets its role, and a key of its own.
+/// What is alike for programs and not for users: each gets its role, and a key of its own.
 #[tokio::test]
-async fn of_those_whose_names_differ_each_gets_its_role() {
+async fn concurrent_creations_with_different_names_all_succeed() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
     ada.create_organization("acme").await;

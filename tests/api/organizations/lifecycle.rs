@@ -1,4 +1,4 @@
-//! `/organizations/{org}`: changed, renamed, deleted, restored, left.
+//! `/organizations/{org}`: update, rename, delete, restore, leave.
 
 use insula_tests::{Client, PASSWORD, Reply, Server, TestDatabase, concurrently, eventually};
 use serde_json::{Value, json};
@@ -63,12 +63,12 @@ async fn an_organization_is_described_and_renamed() {
         .header("if-match", "\"2\"")
         .await
         .problem(412, "PRECONDITION_FAILED");
-    let told = events(&server.database().await, "organization.updated").await;
+    let recorded = events(&server.database().await, "organization.updated").await;
     let first = json!({
         "after": { "description": "We build.", "name": "Acme Inc." },
         "before": { "description": null, "name": "acme" },
     });
-    assert_eq!((told.len(), &told[0]), (2, &first.to_string()));
+    assert_eq!((recorded.len(), &recorded[0]), (2, &first.to_string()));
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_deleted_organization_is_gone_for_its_members_until_it_is_restored() {
 }
 
 #[tokio::test]
-async fn to_delete_it_needs_a_recent_log_in() {
+async fn deletion_needs_a_recent_login() {
     let (server, owner) = acme().await;
     server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     owner.delete(ACME).await.problem(403, "REAUTH_REQUIRED");
@@ -194,7 +194,7 @@ async fn what_was_deleted_long_ago_is_removed_with_everything_but_its_log() {
 }
 
 #[tokio::test]
-async fn nobody_brings_back_what_nobody_would_own() {
+async fn an_organization_without_owners_is_not_restored() {
     let (server, superuser) = Server::with_superuser().await;
     let owner = server.client().register("ada@example.com").await;
     let acme = owner.create_organization("acme").await.id;
@@ -211,7 +211,7 @@ async fn nobody_brings_back_what_nobody_would_own() {
 
 /// One restores the organization while its only owner deletes their account: only one succeeds.
 #[tokio::test]
-async fn an_organization_does_not_come_back_while_its_last_owner_goes() {
+async fn restoring_races_with_the_deletion_of_the_last_owner() {
     let (server, superuser) =
         Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start_with_superuser().await;
     let database = server.database().await;
@@ -254,7 +254,7 @@ async fn a_suspended_organization_can_be_read_and_not_changed() {
 }
 
 #[tokio::test]
-async fn who_leaves_is_a_stranger_at_once() {
+async fn a_member_who_leaves_is_a_stranger_at_once() {
     let (server, owner) = acme().await;
     let database = server.database().await;
     let eve = eve(&server, "admin").await;
@@ -268,15 +268,15 @@ async fn who_leaves_is_a_stranger_at_once() {
     let held =
         "SELECT count(*) FROM member_roles r JOIN members m ON m.id = r.member_id WHERE m.status = 'removed'";
     assert_eq!(database.scalar(held).await, 0);
-    let told = events(&database, "member.left").await;
-    assert_eq!(told.len(), 1);
-    assert!(told[0].contains("\"status\":\"active\""), "{told:?}");
+    let recorded = events(&database, "member.left").await;
+    assert_eq!(recorded.len(), 1);
+    assert!(recorded[0].contains("\"status\":\"active\""), "{recorded:?}");
     owner.request("POST", &format!("{ACME}/leave")).await.problem(409, "LAST_OWNER");
     owner.get(ACME).await.expect(200);
 }
 
 #[tokio::test]
-async fn an_operator_cannot_leave_what_he_does_not_belong_to() {
+async fn a_superuser_cannot_leave_without_membership() {
     let (server, superuser) = Server::with_superuser().await;
     server.client().register("ada@example.com").await.create_organization("acme").await;
     let access = superuser.with("x-platform-access", "ticket 7");
@@ -284,7 +284,7 @@ async fn an_operator_cannot_leave_what_he_does_not_belong_to() {
 }
 
 #[tokio::test]
-async fn of_two_owners_who_leave_at_once_one_stays() {
+async fn one_of_two_owners_who_leave_at_once_stays() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let database = server.database().await;
     let owners = [

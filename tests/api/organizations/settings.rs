@@ -13,7 +13,7 @@ async fn acme() -> (Server, Client) {
 }
 
 #[tokio::test]
-async fn what_is_not_settled_is_what_is_usual() {
+async fn settings_that_are_not_set_have_defaults() {
     let (_server, owner) = acme().await;
     let reply = owner.get(SETTINGS).await;
     assert_eq!(reply.expect(200), settings("EUR", "monday", 1));
@@ -21,12 +21,12 @@ async fn what_is_not_settled_is_what_is_usual() {
 }
 
 #[tokio::test]
-async fn whoever_changes_them_says_which_ones_he_knows() {
+async fn an_update_needs_if_match() {
     let (server, owner) = acme().await;
     let patch = |body: Value| owner.patch(SETTINGS, body);
     patch(json!({ "currency": "USD" })).await.problem(428, "PRECONDITION_REQUIRED");
     patch(json!({ "currency": "USD" })).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
-    // What is wrong with the body is told first.
+    // Errors of the body come first.
     patch(json!({ "currency": "usd" })).await.problem(422, "VALIDATION_FAILED");
     let changed = patch(json!({ "currency": "USD" })).header("if-match", "\"1\"").await;
     assert_eq!(changed.expect(200), settings("USD", "monday", 2));
@@ -41,9 +41,10 @@ async fn whoever_changes_them_says_which_ones_he_knows() {
     // They are a part of the organization.
     let organization = owner.get("/api/v1/organizations/acme").await;
     assert_eq!(organization.header("etag"), Some("\"3\""));
-    let told = "SELECT details FROM audit_events WHERE action = 'settings.updated' ORDER BY occurred_at, id";
+    let recorded =
+        "SELECT details FROM audit_events WHERE action = 'settings.updated' ORDER BY occurred_at, id";
     assert_eq!(
-        server.database().await.texts(told).await,
+        server.database().await.texts(recorded).await,
         [
             json!({ "after": { "currency": "USD" }, "before": { "currency": "EUR" } }).to_string(),
             json!({ "after": { "week_start": "sunday" }, "before": { "week_start": "monday" } }).to_string(),
@@ -74,7 +75,7 @@ async fn every_wrong_setting_is_named() {
 }
 
 #[tokio::test]
-async fn who_may_only_look_changes_nothing() {
+async fn the_read_permission_does_not_allow_updates() {
     let (server, _owner) = acme().await;
     let eve = server.client().register("eve@example.com").await;
     server.database().await.join("acme", "eve@example.com", "viewer").await;
@@ -84,7 +85,7 @@ async fn who_may_only_look_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_those_who_change_one_copy_one_does() {
+async fn one_of_concurrent_updates_of_one_version_succeeds() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let owner = server.client().register("ada@example.com").await;
     owner.create_organization("acme").await;
@@ -99,7 +100,7 @@ async fn of_those_who_change_one_copy_one_does() {
 }
 
 #[tokio::test]
-async fn what_a_newer_program_has_settled_stays() {
+async fn settings_of_a_newer_version_are_kept() {
     let (server, owner) = acme().await;
     let database = server.database().await;
     let newer = r#"UPDATE organizations SET settings = '{"week_start":"someday","lock":"2027-01-01"}' WHERE slug = 'acme'"#;

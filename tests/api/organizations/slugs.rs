@@ -1,4 +1,4 @@
-//! Slugs: given up, led on from, and nobody else's for a while.
+//! Slugs: renames, redirects from former slugs, and their reservation.
 
 use insula_tests::{Client, Reply, Server, TestDatabase, concurrently, eventually};
 use serde_json::json;
@@ -12,7 +12,7 @@ fn moved(reply: &Reply) -> &str {
 }
 
 #[tokio::test]
-async fn a_former_slug_leads_members_on_and_nobody_else() {
+async fn a_former_slug_redirects_members_only() {
     let (server, owner) = acme().await;
     let eve = eve(&server, "viewer").await;
     let stranger = server.client().register("bob@example.com").await;
@@ -32,13 +32,13 @@ async fn a_former_slug_leads_members_on_and_nobody_else() {
     }
     let reply = owner.post(&format!("{ACME}/projects"), project.clone()).await;
     owner.post(moved(&reply), project).await.expect(201);
-    // Who may not look is told what everybody is told.
+    // Callers without permission get the same answer as strangers.
     let nowhere = stranger.get("/api/v1/organizations/nowhere").await.outcome();
-    let told = async |person: &Client, slug: &str| {
+    let recorded = async |person: &Client, slug: &str| {
         person.get(&format!("/api/v1/organizations/{slug}")).await.outcome()
     };
     for slug in ["acme", "beta", "gamma"] {
-        assert_eq!(told(&stranger, slug).await, nowhere);
+        assert_eq!(recorded(&stranger, slug).await, nowhere);
     }
     for status in ["suspended", "removed"] {
         let database = server.database().await;
@@ -47,13 +47,13 @@ async fn a_former_slug_leads_members_on_and_nobody_else() {
         );
         database.execute(&change).await;
         eve.get(ACME).await.problem(404, "NOT_FOUND");
-        assert_eq!(told(&eve, "acme").await, nowhere, "{status}");
+        assert_eq!(recorded(&eve, "acme").await, nowhere, "{status}");
     }
     server.client().get(ACME).await.problem(401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
-async fn an_operator_who_says_why_is_led_on_too() {
+async fn a_superuser_with_a_reason_is_redirected_too() {
     let (server, superuser) = Server::with_superuser().await;
     let owner = server.client().register("ada@example.com").await;
     owner.create_organization("acme").await;
@@ -64,7 +64,7 @@ async fn an_operator_who_says_why_is_led_on_too() {
 }
 
 #[tokio::test]
-async fn a_former_slug_is_nobody_elses_for_90_days() {
+async fn a_former_slug_is_reserved_for_90_days() {
     let (server, owner) = acme().await;
     let database = server.database().await;
     let bob = server.client().register("bob@example.com").await;
@@ -97,9 +97,9 @@ async fn a_former_slug_is_nobody_elses_for_90_days() {
     bob.get(ACME).await.expect(200);
 }
 
-/// The names are one space: of those that live, of those that were deleted, and of those that were given up.
+/// Slugs of active and deleted organizations and former slugs share one namespace.
 #[tokio::test]
-async fn of_those_who_rename_to_one_slug_one_does() {
+async fn one_of_concurrent_renames_to_one_slug_succeeds() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
     for number in 0..16 {
@@ -126,7 +126,7 @@ async fn of_those_who_rename_to_one_slug_one_does() {
 
 /// While one gives a slug up, others want it: it is never anybody else's.
 #[tokio::test]
-async fn a_slug_that_is_being_given_up_is_not_to_be_had() {
+async fn a_slug_is_taken_during_its_rename() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let ada = server.client().register("ada@example.com").await;
     let database = server.database().await;
@@ -153,14 +153,14 @@ async fn a_slug_that_is_being_given_up_is_not_to_be_had() {
 }
 
 #[tokio::test]
-async fn what_is_one_persons_own_may_be_renamed_and_says_nothing_of_him() {
+async fn a_personal_organization_can_be_renamed_without_personal_data() {
     let (server, owner) = acme().await;
     let mine = personal(&owner).await;
     let renamed = owner.patch(&mine, json!({ "slug": "adas-den", "name": "Ada's den" })).await.expect(200);
     assert_eq!((&renamed["kind"], &renamed["slug"]), (&json!("personal"), &json!("adas-den")));
     assert_eq!(moved(&owner.get(&mine).await), "/api/v1/organizations/adas-den");
-    let told = events(&server.database().await, "organization.updated").await;
-    assert_eq!(told, [json!({ "after": { "changed": ["slug", "name"] }, "before": {} }).to_string()]);
+    let recorded = events(&server.database().await, "organization.updated").await;
+    assert_eq!(recorded, [json!({ "after": { "changed": ["slug", "name"] }, "before": {} }).to_string()]);
     let den = "/api/v1/organizations/adas-den";
     owner.delete(den).await.problem(409, "PERSONAL_ORGANIZATION");
     owner.request("POST", &format!("{den}/leave")).await.problem(409, "PERSONAL_ORGANIZATION");

@@ -55,7 +55,7 @@ async fn walk(server: &Server, owner: &Client, state: &str) {
     }
 }
 
-/// Nothing is remembered of what the database was told behind the server's back.
+/// The cache is off, because the test changes the database directly.
 async fn org() -> OrgFixture {
     OrgFixture::on(Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await).await
 }
@@ -69,7 +69,7 @@ async fn a_suspended_organization_can_be_read_and_exported() {
     let exported = "SELECT count(*) FROM audit_events WHERE action IN ('tasks.exported', 'time_entries.exported', 'audit.exported')";
     assert_eq!(database.scalar(exported).await, 6, "each export is recorded");
 
-    // Who asks beforehand is told the same.
+    // A dry run gets the same answer.
     for (permission, allowed) in [("exports:create", true), ("audit:export", true), ("tasks:create", false)] {
         let asked = org.owner.post(&org.path("/authz/check"), json!({ "permission": permission }));
         assert_eq!(asked.await.expect(200)["allowed"], allowed, "{permission}");

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::organizations::transfers::{OWNERS, OrgWithOwner, TRANSFER, accept, member};
 
 #[tokio::test]
-async fn of_those_who_accept_at_once_one_does() {
+async fn one_of_concurrent_acceptances_succeeds() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let acme = OrgWithOwner::of(server).await;
     acme.offer_to(&acme.eve).await.expect(201);
@@ -31,7 +31,7 @@ async fn of_those_who_accept_at_once_one_does() {
 }
 
 #[tokio::test]
-async fn of_those_who_offer_at_once_one_does() {
+async fn one_of_concurrent_offers_succeeds() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let acme = OrgWithOwner::of(server).await;
     let to = [member(&acme.eve).await, member(&acme.bob).await];
@@ -48,7 +48,7 @@ async fn of_those_who_offer_at_once_one_does() {
 
 /// One accepts while the other leaves: the remaining member is the owner.
 #[tokio::test]
-async fn whoever_offers_and_leaves_at_once_leaves_an_owner() {
+async fn an_owner_who_offers_and_leaves_at_once_leaves_an_owner() {
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
     let acme = OrgWithOwner::of(server).await;
     acme.offer_to(&acme.eve).await.expect(201);
@@ -64,9 +64,9 @@ async fn whoever_offers_and_leaves_at_once_leaves_an_owner() {
     assert_eq!(acme.owners().await, ["eve@example.com"]);
 }
 
-/// To and fro, fifty times, while somebody looks.
+/// Fifty transfers back and forth, with concurrent reads.
 #[tokio::test]
-async fn at_no_instant_is_it_without_an_owner() {
+async fn the_organization_always_has_an_owner() {
     let acme = OrgWithOwner::new().await;
     let (over, database) = (Arc::new(AtomicBool::new(false)), acme.server.database().await);
     let watch = {

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/transfer`: offered, accepted, declined, taken back; at no instant without an owner.
+//! `/organizations/{org}/transfer`: offer, accept, decline, cancel; there is always an owner.
 
 use insula_tests::{Client, Inbox, PASSWORD, Reply, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ impl OrgWithOwner {
         Self { database, server, ada, eve, bob }
     }
 
-    /// Ada offers it to somebody.
+    /// Ada offers the organization to a member.
     pub(crate) async fn offer_to(&self, person: &Client) -> Reply {
         let member = member(person).await;
         self.ada.post(TRANSFER, json!({ "member_id": member })).await
@@ -79,7 +79,7 @@ async fn cancel(person: &Client) -> Reply {
 }
 
 #[tokio::test]
-async fn an_organization_passes_to_whoever_accepts_it() {
+async fn the_member_who_accepts_becomes_the_owner() {
     let acme = OrgWithOwner::new().await;
     let offered = acme.offer_to(&acme.eve).await;
     let body = offered.expect(201);
@@ -101,7 +101,7 @@ async fn an_organization_passes_to_whoever_accepts_it() {
         (&json!("accepted"), Some("\"2\""))
     );
     assert_eq!(acme.owners().await, ["eve@example.com"]);
-    // At once, with the same tokens; the role that was held first is told first.
+    // At once, with the same tokens; roles are in the order in which they were granted.
     assert_eq!(
         (roles(&acme.eve).await, roles(&acme.ada).await),
         (vec!["admin".into(), "owner".into()], vec!["admin".to_owned()])
@@ -121,7 +121,7 @@ async fn an_organization_passes_to_whoever_accepts_it() {
 }
 
 #[tokio::test]
-async fn whoever_gets_it_is_told_by_mail() {
+async fn the_new_owner_gets_an_email() {
     let acme = Server::builder().with_mail().start().await;
     let inbox = Inbox::of(&acme).await;
     let database = acme.database().await;
@@ -156,7 +156,7 @@ async fn whoever_gets_it_is_told_by_mail() {
 
 /// What waits for a worker when the organization is deleted is not sent.
 #[tokio::test]
-async fn an_offer_of_what_was_deleted_is_not_mailed() {
+async fn the_offer_of_a_deleted_organization_is_not_emailed() {
     let (server, superuser) = Server::with_superuser().await;
     let acme = OrgWithOwner::of(server).await;
     superuser.request("POST", "/api/v1/admin/queues/mail/pause").await.expect(200);
@@ -184,16 +184,16 @@ async fn only_an_owner_offers_it_and_only_to_another_member() {
         ("UPDATE users SET is_active = false", "UPDATE users SET is_active = true"),
         ("UPDATE users SET deleted_at = created_at", "UPDATE users SET deleted_at = NULL"),
     ] {
-        let his = |change: &str| match change.contains("members") {
+        let for_bob = |change: &str| match change.contains("members") {
             true => {
                 format!("{change} WHERE user_id = (SELECT id FROM users WHERE email = 'bob@example.com')")
             }
             false => format!("{change} WHERE email = 'bob@example.com'"),
         };
-        acme.database.execute(&his(spoil)).await;
+        acme.database.execute(&for_bob(spoil)).await;
         let reply = acme.ada.post(TRANSFER, json!({ "member_id": to })).await;
         assert_eq!((reply.status, reply.faults()), (422, vec!["member_id UNKNOWN_REFERENCE".to_owned()]));
-        acme.database.execute(&his(mend)).await;
+        acme.database.execute(&for_bob(mend)).await;
     }
     acme.database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
     acme.ada.post(TRANSFER, json!({ "member_id": to })).await.problem(403, "REAUTH_REQUIRED");
@@ -202,7 +202,7 @@ async fn only_an_owner_offers_it_and_only_to_another_member() {
 
 /// A role may allow it; to own it is something else.
 #[tokio::test]
-async fn the_permission_alone_does_not_do() {
+async fn the_permission_alone_is_not_enough() {
     let acme = OrgWithOwner::new().await;
     let (id, to) = (acme.database.new_id_sql(), member(&acme.bob).await);
     // Her role is one of the organization's own, which allows it.
@@ -218,7 +218,7 @@ async fn the_permission_alone_does_not_do() {
 }
 
 #[tokio::test]
-async fn what_is_one_persons_own_and_what_one_does_not_belong_to_is_not_handed_over() {
+async fn personal_and_foreign_organizations_cannot_be_transferred() {
     let (server, superuser) = Server::with_superuser().await;
     let acme = OrgWithOwner::of(server).await;
     let mine = acme.ada.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
@@ -237,7 +237,7 @@ async fn what_is_one_persons_own_and_what_one_does_not_belong_to_is_not_handed_o
 }
 
 #[tokio::test]
-async fn one_offer_at_a_time() {
+async fn there_is_one_pending_offer_at_a_time() {
     let acme = OrgWithOwner::new().await;
     acme.offer_to(&acme.eve).await.expect(201);
     for person in [&acme.eve, &acme.bob] {
@@ -276,7 +276,7 @@ async fn others_neither_accept_nor_end_it() {
 }
 
 #[tokio::test]
-async fn to_accept_needs_a_recent_log_in() {
+async fn acceptance_needs_a_recent_login() {
     let acme = OrgWithOwner::new().await;
     acme.offer_to(&acme.eve).await.expect(201);
     acme.database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
@@ -286,7 +286,7 @@ async fn to_accept_needs_a_recent_log_in() {
 }
 
 #[tokio::test]
-async fn an_offer_that_was_not_answered_in_time_is_worth_nothing() {
+async fn an_expired_offer_cannot_be_accepted() {
     let acme = OrgWithOwner::new().await;
     acme.offer_to(&acme.eve).await.expect(201);
     let days = match acme.database {
@@ -308,7 +308,7 @@ async fn an_offer_that_was_not_answered_in_time_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn an_offer_of_somebody_who_is_no_owner_any_more_is_void() {
+async fn the_offer_of_a_former_owner_is_void() {
     let acme = OrgWithOwner::new().await;
     acme.server.client().register("zoe@example.com").await;
     acme.database.join("acme", "zoe@example.com", "owner").await;

@@ -1,4 +1,4 @@
-//! The command line: settings and their sources, what production refuses, operators, the demo.
+//! The command line: settings and their sources, what production refuses, superusers, the demo.
 
 use std::{
     io::Write,
@@ -186,7 +186,7 @@ fn create_superuser(env: &TestEnv, email: &str, password: &str) -> Output {
 }
 
 #[tokio::test]
-async fn an_operator_is_made_once_and_keeps_his_password() {
+async fn a_superuser_is_created_once_and_keeps_the_password() {
     let env = TestEnv::new().await;
     let made = create_superuser(&env, "root@example.com", PASSWORD);
     assert_eq!(out(&made), "root@example.com is now a superuser\n");
@@ -200,7 +200,7 @@ async fn an_operator_is_made_once_and_keeps_his_password() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_made_an_operator_is_its_operators_alone() {
+async fn promoting_an_account_revokes_its_sessions() {
     let server = Server::start().await;
     let ada = server.client().register("ada@example.com").await;
     assert!(create_superuser(server.test_env(), "ada@example.com", "another long password").status.success());
@@ -213,7 +213,7 @@ async fn an_account_that_is_made_an_operator_is_its_operators_alone() {
 }
 
 #[tokio::test]
-async fn an_operator_needs_a_sound_address_and_password() {
+async fn a_superuser_needs_a_valid_address_and_password() {
     let env = TestEnv::new().await;
     assert!(env.insula(&["migrate", "up"], &[]).status.success());
     for (email, password, named) in [
@@ -233,7 +233,7 @@ async fn an_operator_needs_a_sound_address_and_password() {
 }
 
 #[tokio::test]
-async fn the_first_operator_can_stand_in_the_settings() {
+async fn the_first_superuser_can_come_from_the_settings() {
     let env = TestEnv::new().await;
     for password in [PASSWORD, "another long password"] {
         let start = Server::builder().test_env(&env).env("INSULA_FIRST_SUPERUSER_EMAIL", "root@example.com");
@@ -244,7 +244,7 @@ async fn the_first_operator_can_stand_in_the_settings() {
 }
 
 #[test]
-fn the_data_folder_is_for_its_owner_alone() {
+fn only_the_owner_can_read_the_data_folder() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("deep").join("data");
     let output = insula(&["seed", "demo", "--data-dir", data.to_str().unwrap()], &[]);
@@ -257,7 +257,7 @@ fn the_data_folder_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn the_demo_is_sown_once() {
+async fn the_demo_is_seeded_once() {
     let env = TestEnv::new().await;
     let tables = ["users", "members", "roles", "projects", "organizations", "credentials"];
     let mut found = Vec::new();
@@ -293,10 +293,10 @@ async fn the_demo_is_sown_once() {
 
 #[tokio::test]
 async fn a_start_without_the_demo_says_how_to_go_on() {
-    let told = out(&Server::start().await.terminate().await);
+    let output = out(&Server::start().await.terminate().await);
     for part in ["/docs/", "insula seed demo", "insula create-superuser", "insula migrate fresh"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(output.contains(part), "{part}: {output}");
     }
     // The database is not in the data folder.
-    assert!(!told.contains("delete"), "{told}");
+    assert!(!output.contains("delete"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! Servers on machines whose clocks differ: what several of them judge, they judge by the clock of the database.
+//! Servers with different clocks use the clock of the database for shared decisions.
 
 use insula_tests::{PASSWORD, Server};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn servers_take_each_others_tokens() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_ahead_ends_no_grace() {
+async fn a_fast_clock_does_not_end_a_grace_period() {
     let Some((here, there)) = two(25).await else { return };
     here.client().register("ada@example.com").await;
     let first = log_in(&here).await;

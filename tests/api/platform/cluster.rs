@@ -1,4 +1,4 @@
-//! Several processes on one database: what one changes counts at once there, and soon on the others.
+//! Several processes on one database: a change takes effect here at once, and soon on the others.
 
 use insula_tests::{Client, DemoFixture, PASSWORD, Server, TcpProxy, TestEnv, eventually, redis};
 use serde_json::json;
@@ -56,7 +56,7 @@ async fn is_refused_to_write(client: &Client) {
 }
 
 #[tokio::test]
-async fn who_logs_out_is_out_here_at_once_and_elsewhere_soon() {
+async fn a_logout_takes_effect_here_at_once_and_elsewhere_soon() {
     let (a, b) = two(&[]).await;
     found_acme(&a).await;
     let (here, there) = ada(&a, &b).await;
@@ -74,7 +74,7 @@ async fn at_once_is_not_a_matter_of_time() {
     let (laptop, _) = ada(&a, &b).await;
     laptop.delete(SESSIONS).await.expect(204);
     assert!(is_out(&phone).await && !is_out(&laptop).await);
-    // Nobody tells the other process, which has all the time in the world; yet it writes nothing for her.
+    // The other process gets no message and has a long cache; still it accepts no write of her.
     assert!(!is_out(&phone_elsewhere).await);
     is_refused_to_write(&phone_elsewhere).await;
     laptop.request("POST", "/api/v1/auth/logout-all").await.expect(204);
@@ -88,7 +88,7 @@ async fn a_warm_read_asks_for_nothing_but_what_it_reads() {
     let (ada, _) = ada(&server, &server).await;
     let database = server.database().await;
     let projects = &format!("{ACME}/projects");
-    // Without these nobody's right can be looked up.
+    // Without these tables, no permission can be checked.
     for table in ["sessions", "members"] {
         database.execute(&format!("ALTER TABLE {table} RENAME TO elsewhere")).await;
         for path in [ACME, projects] {
@@ -112,7 +112,7 @@ async fn zero_switches_memory_off() {
 }
 
 #[tokio::test]
-async fn what_nobody_tells_is_noticed_soon() {
+async fn a_change_without_a_message_is_noticed_soon() {
     let demo = DemoFixture::start().await;
     let (mia, database) = (demo.user("mia").await, demo.server.database().await);
     let path = format!("/api/v1/organizations/{}", DemoFixture::SLUG);
@@ -139,12 +139,12 @@ async fn redis_tells_the_other_process() {
 }
 
 #[tokio::test]
-async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
+async fn the_cache_is_cleared_when_redis_is_back() {
     let Some(redis) = redis() else { return };
     let proxy = TcpProxy::to(&redis).await;
     let (a, b) = two(&[LONG, ("REDIS_URL", &format!("redis://{}", proxy.address()))]).await;
     found_acme(&a).await;
-    // Both are linked once this was told.
+    // Both processes are connected once this arrives.
     let (here, there) = ada(&a, &b).await;
     here.request("POST", LOG_OUT).await.expect(204);
     eventually("Redis tells it", async || is_out(&there).await).await;
@@ -159,7 +159,7 @@ async fn what_redis_could_not_tell_is_forgotten_when_it_is_back() {
     })
     .await;
 
-    proxy.mend();
+    proxy.restore();
     eventually("everything is asked again", async || is_out(&there).await).await;
     eventually("it is told", async || b.log().contains("Redis available again for cache invalidation")).await;
 }

@@ -1,4 +1,4 @@
-//! Settings as people and their platforms write them down: forms of URLs, `.env` files, variables of Kubernetes.
+//! The forms of settings: URLs, `.env` files, variables of Kubernetes.
 
 use std::{
     path::Path,
@@ -67,9 +67,12 @@ fn a_url_of_something_else_is_refused_with_the_right_form() {
         ("INSULA_PUBLIC_URL", "insula.example", "https://insula.example"),
         ("REDIS_URL", "http://:hunter2@redis", ""),
     ] {
-        let told = complaint(&insula(&["config", "check"], &[(name, url)]), 78);
-        assert!(told.starts_with(&format!("insula: {name}: ")) && told.contains(form), "{url}: {told}");
-        assert!(!told.contains("hunter2"), "{told}");
+        let message = complaint(&insula(&["config", "check"], &[(name, url)]), 78);
+        assert!(
+            message.starts_with(&format!("insula: {name}: ")) && message.contains(form),
+            "{url}: {message}"
+        );
+        assert!(!message.contains("hunter2"), "{message}");
     }
     let domain =
         [("INSULA_PUBLIC_URL", "https://app.insula.example"), ("INSULA_COOKIE_DOMAIN", "other.example")];
@@ -93,16 +96,19 @@ fn a_database_that_is_away_is_named_at_once() {
         for command in [&["serve", "--port", "0"][..], &["migrate", "up"], &["migrate", "status"]] {
             let began = Instant::now();
             let envs = [("DATABASE_URL", url), ("RUST_LOG", "off")];
-            let told = complaint(&insula(command, &envs), 69);
-            assert!(told.starts_with("insula: DATABASE_URL: ") && told.contains(place), "{command:?} {told}");
+            let message = complaint(&insula(command, &envs), 69);
             assert!(
-                !told.contains("hunter2") && began.elapsed() < Duration::from_secs(8),
-                "{command:?} {told}"
+                message.starts_with("insula: DATABASE_URL: ") && message.contains(place),
+                "{command:?} {message}"
+            );
+            assert!(
+                !message.contains("hunter2") && began.elapsed() < Duration::from_secs(8),
+                "{command:?} {message}"
             );
         }
         let envs = [("INSULA_MIGRATION_DATABASE_URL", url), ("RUST_LOG", "off")];
-        let told = complaint(&insula(&["migrate", "up"], &envs), 69);
-        assert!(told.starts_with("insula: INSULA_MIGRATION_DATABASE_URL: "), "{told}");
+        let message = complaint(&insula(&["migrate", "up"], &envs), 69);
+        assert!(message.starts_with("insula: INSULA_MIGRATION_DATABASE_URL: "), "{message}");
     }
 }
 
@@ -120,7 +126,7 @@ fn of_env(text: &[u8], name: &str) -> Result<String, String> {
 }
 
 #[test]
-fn a_line_of_a_dotenv_file_is_what_it_looks_like() {
+fn quotes_and_comments_of_a_dotenv_file_are_parsed() {
     for (line, value) in [
         ("INSULA_MAIL_FROM=Acme <hello@acme.example>", "Acme <hello@acme.example>"),
         ("INSULA_MAIL_FROM=$HOME/${X}$1 # of us", "$HOME/${X}$1"),
@@ -136,14 +142,14 @@ fn a_line_of_a_dotenv_file_is_what_it_looks_like() {
 fn a_line_that_cannot_be_read_is_named_by_number_and_never_shown() {
     for bad in [&b"hunter2"[..], b"INSULA SECRET=hunter2", b"INSULA_SECRET_KEY='hunter2", b"X=\xffhunter2"] {
         let text = [b"# settings\n\n", bad, b"\n"].concat();
-        let told = of_env(&text, "X").unwrap_err();
-        assert!(told.starts_with("insula: .env: line 3: ") && !told.contains("hunter2"), "{told}");
+        let message = of_env(&text, "X").unwrap_err();
+        assert!(message.starts_with("insula: .env: line 3: ") && !message.contains("hunter2"), "{message}");
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("insula.toml");
     std::fs::write(&file, "bind = \"127.0.0.1:0\"\nsecret_key = \"hunter2\n").unwrap();
-    let told = complaint(&insula(&["config", "check", "--config", file.to_str().unwrap()], &[]), 78);
-    assert!(told.contains("line 2") && !told.contains("hunter2"), "{told}");
+    let message = complaint(&insula(&["config", "check", "--config", file.to_str().unwrap()], &[]), 78);
+    assert!(message.contains("line 2") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn what_kubernetes_sets_for_services_is_passed_over() {
     ];
     assert!(insula(&["config", "check"], &services).status.success());
     for name in ["INSULA_PORT", "INSULA_SERVICE", "INSULA_PORT_8080_TCP"] {
-        let told = complaint(&insula(&["config", "check"], &[(name, "8080")]), 78);
-        assert!(told.starts_with(&format!("insula: {name}: unknown")), "{told}");
+        let message = complaint(&insula(&["config", "check"], &[(name, "8080")]), 78);
+        assert!(message.starts_with(&format!("insula: {name}: unknown")), "{message}");
     }
 }

@@ -1,5 +1,4 @@
-//! A database that cannot do its work: clients are told to come back, operators are told why, and it is over without a
-//! restart.
+//! Failures of the database: clients get 503 with `Retry-After`, operators the reason, and no restart is needed afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -47,9 +46,9 @@ impl Place {
         }
         let problem = reply.problem(503, "UNAVAILABLE");
         let reason = problem["reason"].as_str().map(str::to_owned);
-        let told = self.server.ops_client().await.get("/readyz").await;
-        if told.status == 503 {
-            assert_eq!(told.json()["reason"].as_str(), reason.as_deref());
+        let expected = self.server.ops_client().await.get("/readyz").await;
+        if expected.status == 503 {
+            assert_eq!(expected.json()["reason"].as_str(), reason.as_deref());
         }
         reason
     }
@@ -125,8 +124,8 @@ async fn a_full_disk_is_survived_without_a_restart() {
         place.recovers().await;
     }
     let made = place.database.scalar("SELECT count(*) FROM projects").await;
-    let told = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
-    assert_eq!(made, place.database.scalar(told).await);
+    let expected = "SELECT count(*) FROM audit_events WHERE action = 'project.created'";
+    assert_eq!(made, place.database.scalar(expected).await);
 }
 
 #[tokio::test]
@@ -200,14 +199,14 @@ async fn a_server_that_hangs_is_waited_for() {
             assert!(since.elapsed() < SECONDS * 2, "{:?}", since.elapsed());
         }
         assert_eq!(place.reason().await.as_deref(), Some("the database does not respond"));
-        proxy.mend();
+        proxy.restore();
         place.recovers().await;
     }
 }
 
 /// Of so many at the same time some wait for an answer to BEGIN, to a statement and to COMMIT.
 #[tokio::test]
-async fn whoever_is_in_the_middle_when_a_server_hangs_is_answered() {
+async fn a_request_in_progress_is_answered_when_the_server_hangs() {
     const LANES: usize = 12;
     let Some((proxy, mut place)) = behind_a_relay().await else { return };
     let ada = place.ada.clone();
@@ -229,7 +228,7 @@ async fn whoever_is_in_the_middle_when_a_server_hangs_is_answered() {
         proxy.stop();
     };
     tokio::join!(work, hang);
-    proxy.mend();
+    proxy.restore();
     place.recovers().await;
 }
 
@@ -251,10 +250,10 @@ async fn what_postgresql_says_of_itself_is_no_fault_of_the_program() {
     };
     place.database.execute(&raises("40001")).await;
     place.database.execute("CREATE TRIGGER raises BEFORE INSERT ON projects EXECUTE FUNCTION raises()").await;
-    for (codes, told) in [(TRANSIENT, "UNAVAILABLE"), (UNSTORED, "STORAGE_UNAVAILABLE")] {
+    for (codes, expected) in [(TRANSIENT, "UNAVAILABLE"), (UNSTORED, "STORAGE_UNAVAILABLE")] {
         for code in codes {
             place.database.execute(&raises(code)).await;
-            is_put_off(&place.writes().await, told);
+            is_put_off(&place.writes().await, expected);
         }
     }
     assert!(place.reason().await.is_some());

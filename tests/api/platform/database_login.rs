@@ -27,7 +27,7 @@ async fn production_refuses_a_login_that_owns_the_tables() {
 }
 
 #[tokio::test]
-async fn production_runs_with_a_login_that_only_wears_the_hats() {
+async fn production_runs_with_a_login_that_is_only_a_member_of_the_database_roles() {
     let env = TestEnv::new().await;
     if !env.is_postgres() {
         return;

@@ -1,4 +1,4 @@
-//! `insula email test`, the mailbox of development, and what keeps a server from starting for its mails' sake.
+//! `insula email test`, the dev inbox, and e-mail settings that stop a server from starting.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -13,13 +13,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// A port of this machine that nobody listens on.
+/// A free port of this machine.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
-fn a_test_mail_goes_to_the_folder_and_each_step_is_told() {
+fn a_test_email_goes_to_the_folder_and_each_step_is_printed() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("mails");
     let envs = [
@@ -29,8 +29,11 @@ fn a_test_mail_goes_to_the_folder_and_each_step_is_told() {
     ];
     let output = insula(&["email", "test", "ada@example.com"], &envs);
     assert!(output.status.success(), "{output:?}");
-    let told = text(&output.stdout);
-    assert!(told.contains("writing to the folder") && told.contains("sent to ada@example.com"), "{told}");
+    let printed = text(&output.stdout);
+    assert!(
+        printed.contains("writing to the folder") && printed.contains("sent to ada@example.com"),
+        "{printed}"
+    );
     let files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
     assert_eq!(files.len(), 1);
     let mail = std::fs::read_to_string(&files[0]).unwrap();
@@ -44,18 +47,18 @@ fn a_test_mail_goes_to_the_folder_and_each_step_is_told() {
     }
     let (id, _) = files[0].file_name().unwrap().to_str().unwrap().split_once('.').unwrap();
     let message_id = format!("<{id}@insula.example>");
-    assert!(told.contains(&message_id) && mail.contains(&message_id), "{told}{mail}");
+    assert!(printed.contains(&message_id) && mail.contains(&message_id), "{printed}{mail}");
 }
 
 #[test]
-fn a_test_mail_that_cannot_be_sent_says_what_to_look_at_and_tells_no_password() {
+fn a_failed_test_email_prints_advice_and_no_password() {
     let url = format!("smtp://user:hunter2@127.0.0.1:{}", closed_port());
     let output = insula(&["email", "test", "ada@example.com"], &[("INSULA_SMTP_URL", &url)]);
-    let (told, complaint) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(69), "{told}{complaint}");
-    assert!(told.contains("the mail server 127.0.0.1") && told.contains("connecting to"), "{told}");
+    let (printed, complaint) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(69), "{printed}{complaint}");
+    assert!(printed.contains("the mail server 127.0.0.1") && printed.contains("connecting to"), "{printed}");
     assert!(complaint.contains("refused") && complaint.contains("check host and port"), "{complaint}");
-    assert!(!(told + &complaint).contains("hunter2"));
+    assert!(!(printed + &complaint).contains("hunter2"));
 
     let output =
         insula(&["email", "test", "ada@example.com"], &[("INSULA_SMTP_URL", "smtp://nowhere.invalid")]);
@@ -63,9 +66,9 @@ fn a_test_mail_that_cannot_be_sent_says_what_to_look_at_and_tells_no_password() 
     assert!(text(&output.stderr).contains("DNS"), "{output:?}");
 }
 
-/// Mail servers look the name up, and many refuse whoever gives none.
+/// Mail servers look the name up, and many refuse clients without one.
 #[test]
-fn a_mail_server_is_told_the_name_of_the_installation() {
+fn ehlo_has_the_name_of_the_installation() {
     let home = ("INSULA_PUBLIC_URL", "https://app.acme.example:8443");
     let domain = ("INSULA_MAIL_DOMAIN", "acme.example");
     for (envs, name) in [
@@ -86,14 +89,14 @@ fn a_mail_server_is_told_the_name_of_the_installation() {
         let envs = [&envs[..], &[("INSULA_SMTP_URL", &*url)]].concat();
         let output = insula(&["email", "test", "ada@example.com"], &envs);
         assert!(!output.status.success(), "the server hangs up: {output:?}");
-        // Where nobody came, the server is not waited for either.
+        // Without a client, the end of the server is not waited for.
         drop(TcpStream::connect(address));
         assert_eq!(server.join().unwrap(), format!("EHLO {name}\r\n"));
     }
 }
 
 #[test]
-fn a_wrong_configuration_of_mail_is_refused_in_words() {
+fn an_invalid_email_configuration_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let templates = folder.path().join("templates");
     std::fs::create_dir_all(templates.join("en")).unwrap();
@@ -116,7 +119,7 @@ fn a_wrong_configuration_of_mail_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_is_away_keeps_no_server_from_starting() {
+async fn an_unreachable_mail_server_does_not_stop_the_start() {
     let url = format!("smtp://127.0.0.1:{}", closed_port());
     let server = Server::builder().env("INSULA_SMTP_URL", &url).start().await;
     let new = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
@@ -124,7 +127,7 @@ async fn a_mail_server_that_is_away_keeps_no_server_from_starting() {
 }
 
 #[tokio::test]
-async fn a_folder_of_mails_counts_as_a_mail_server() {
+async fn an_email_folder_counts_as_a_mail_server() {
     let env = TestEnv::new().await;
     let folder = env.folder().join("mails");
     let start = Server::builder().test_env(&env).env("INSULA_MAIL_FOLDER", folder.to_str().unwrap());
@@ -134,7 +137,7 @@ async fn a_folder_of_mails_counts_as_a_mail_server() {
 }
 
 #[tokio::test]
-async fn the_mailbox_of_development_is_a_page_and_a_list() {
+async fn the_dev_inbox_is_a_page_and_a_list() {
     let server = Server::start().await;
     let page = server.client().get("/dev/mail").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
@@ -148,7 +151,7 @@ async fn the_mailbox_of_development_is_a_page_and_a_list() {
 }
 
 #[tokio::test]
-async fn where_mail_leaves_there_is_no_mailbox_to_look_at() {
+async fn a_server_that_sends_emails_has_no_dev_inbox() {
     let folder = tempfile::tempdir().unwrap();
     let secret = "qTzv8Yp1mS4kXw7RbN0cEu3HdJ6LfGaV";
     let leaves = [("INSULA_SMTP_URL", "smtp://127.0.0.1:1")];

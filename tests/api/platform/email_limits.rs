@@ -1,9 +1,9 @@
-//! How many mails one organization sends and one mailbox gets: what is too much waits, and none is lost.
+//! Limits of e-mails per organization and per address: excess e-mails wait, and none is lost.
 
 use insula_tests::{Client, Inbox, Server, TestDatabase, TestEnv, eventually};
 use serde_json::{Value, json};
 
-/// The mails that wait for a limit, as operators see them.
+/// The e-mails that wait for a limit, as operators see them.
 async fn waiting(superuser: &Client) -> Vec<Value> {
     let jobs = superuser.get("/api/v1/admin/jobs?state=pending").await.expect(200);
     jobs["data"].as_array().unwrap().clone()
@@ -26,7 +26,7 @@ async fn all_are_due(database: &TestDatabase) {
 }
 
 #[tokio::test]
-async fn a_mailbox_gets_its_share_and_the_rest_later() {
+async fn an_address_gets_emails_up_to_its_limit_and_the_rest_later() {
     let place = TestEnv::new().await;
     let start = || Server::builder().test_env(&place).with_mail();
     let (server, superuser) =
@@ -55,7 +55,7 @@ async fn a_mailbox_gets_its_share_and_the_rest_later() {
 }
 
 #[tokio::test]
-async fn an_organization_sends_its_share_and_the_rest_later() {
+async fn an_organization_sends_emails_up_to_its_limit_and_the_rest_later() {
     let place = TestEnv::new().await;
     let start = || Server::builder().test_env(&place).with_mail();
     let (server, superuser) =

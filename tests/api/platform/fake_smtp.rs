@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Somebody who brings mails.
+/// Somebody who brings e-mails.
 struct Sender(BufReader<TcpStream>);
 
 impl Sender {
@@ -44,7 +44,7 @@ impl Sender {
         line.trim_end().to_owned()
     }
 
-    /// The codes of the answers to a whole mail; 0: closed.
+    /// The codes of the answers to a whole e-mail; 0: closed.
     async fn bring(&mut self, to: &str, data: &str) -> Vec<u16> {
         let mut codes = Vec::new();
         for line in ["MAIL FROM:<insula@localhost>", &format!("RCPT TO:<{to}>"), "DATA", data] {
@@ -64,7 +64,7 @@ impl Sender {
 }
 
 #[tokio::test]
-async fn a_mail_is_taken_as_it_was_meant() {
+async fn an_email_is_decoded() {
     let fake_smtp = FakeSmtp::start().await;
     let mut sender = Sender::to(&fake_smtp).await;
     let data =
@@ -90,7 +90,7 @@ async fn a_mail_is_taken_as_it_was_meant() {
 }
 
 #[tokio::test]
-async fn what_comes_together_is_answered_in_turn() {
+async fn pipelined_commands_are_answered_in_order() {
     let fake_smtp = FakeSmtp::start().await;
     let mut sender = Sender::connect(fake_smtp.address()).await;
     sender.send("EHLO me\r\nMAIL FROM:<a@b> SIZE=9 BODY=8BITMIME\r\nRCPT TO:<c@d>\r\nDATA\r\n").await;
@@ -143,7 +143,7 @@ async fn what_is_out_of_order_or_wrong_is_refused() {
 }
 
 #[tokio::test]
-async fn every_mood_is_what_it_says() {
+async fn every_fault_mode_behaves_as_documented() {
     let fake_smtp = FakeSmtp::start().await;
     for (mode, codes, kept) in [
         (FaultMode::Refuse, &[451][..], 0),
@@ -163,7 +163,7 @@ async fn every_mood_is_what_it_says() {
 }
 
 #[tokio::test]
-async fn who_was_met_with_silence_hears_nothing_any_more() {
+async fn a_client_of_the_silent_mode_never_gets_an_answer() {
     let fake_smtp = FakeSmtp::start().await;
     let mut sender = Sender::to(&fake_smtp).await;
     fake_smtp.set_mode(FaultMode::Silent);
@@ -181,7 +181,7 @@ async fn who_was_met_with_silence_hears_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn who_leaves_before_a_slow_answer_has_brought_nothing() {
+async fn an_email_is_not_accepted_if_the_client_leaves_before_a_slow_answer() {
     let fake_smtp = FakeSmtp::start().await;
     let mut sender = Sender::to(&fake_smtp).await;
     for line in ["MAIL FROM:<a@b>", "RCPT TO:<gone@example.com>", "DATA"] {
@@ -197,7 +197,7 @@ async fn who_leaves_before_a_slow_answer_has_brought_nothing() {
 }
 
 #[tokio::test]
-async fn the_program_lists_its_mails_and_heeds_its_input() {
+async fn the_program_lists_its_emails_and_follows_its_input() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("mails");
     let mut child = Command::new(insula_tests::binary("fake-smtp"))

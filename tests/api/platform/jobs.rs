@@ -1,4 +1,4 @@
-//! What becomes of jobs that nobody can do, or not now; and of the worker that has them.
+//! Jobs that fail, are unknown or cannot run yet; and the worker process.
 
 use std::{
     io::{BufRead, BufReader},
@@ -20,7 +20,7 @@ async fn job(superuser: &Client, kind: &str) -> Value {
     page["data"][0].clone()
 }
 
-/// Waits until it is given up; gives its id.
+/// Waits until the job is dead; returns its id.
 async fn dead(superuser: &Client, kind: &str) -> Value {
     eventually(&format!("{kind} is given up"), async || job(superuser, kind).await["state"] == "dead").await;
     job(superuser, kind).await
@@ -41,7 +41,7 @@ async fn due(database: &TestDatabase, kind: &str, attempts: u32, lease_expiratio
 }
 
 #[tokio::test]
-async fn a_job_that_fails_to_the_last_is_given_up_and_waits_with_its_error() {
+async fn a_job_that_fails_every_attempt_is_dead_and_keeps_its_error() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     let database = server.database().await;
     server.fake_smtp().set_mode(FaultMode::Refuse);
@@ -67,7 +67,7 @@ async fn a_job_that_fails_to_the_last_is_given_up_and_waits_with_its_error() {
 }
 
 #[tokio::test]
-async fn a_job_that_cannot_be_read_or_ends_its_workers_is_given_up_at_once() {
+async fn a_job_that_is_unreadable_or_kills_workers_is_dead_at_once() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     let database = server.database().await;
     database.insert_job(&JobFixture { kind: "send_welcome", ..JobFixture::new(1, "pending") }).await;
@@ -84,7 +84,7 @@ async fn a_job_that_cannot_be_read_or_ends_its_workers_is_given_up_at_once() {
 }
 
 #[tokio::test]
-async fn a_kind_of_a_newer_version_is_left_alone_and_done_by_that() {
+async fn an_unknown_job_kind_waits_for_a_newer_version() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     let (database, inbox) = (server.database().await, Inbox::of(&server).await);
     database
@@ -107,7 +107,7 @@ async fn a_kind_of_a_newer_version_is_left_alone_and_done_by_that() {
 }
 
 #[tokio::test]
-async fn whoever_registered_while_no_mail_left_gets_his_when_it_does() {
+async fn emails_that_waited_for_a_mail_server_are_sent_when_there_is_one() {
     let (env, fake_smtp) = (TestEnv::new().await, FakeSmtp::start().await);
     let start = |url: &str| Server::builder().test_env(&env).env("INSULA_SMTP_URL", url);
     // Nobody listens there.
@@ -116,7 +116,7 @@ async fn whoever_registered_while_no_mail_left_gets_his_when_it_does() {
     let kind = "send_verification";
     eventually("it was tried", async || job(&superuser, kind).await["last_error"].is_string()).await;
     assert_eq!(job(&superuser, kind).await["state"], "pending");
-    // The outage locks nobody out, not even users who must verify their e-mail address later.
+    // During the outage all users can log in, also unverified ones.
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     ada.get("/api/v1/users/me").await.expect(200);
     assert!(server.terminate().await.status.success());
@@ -148,13 +148,13 @@ async fn a_template_that_is_broken_fails_the_start_and_says_where() {
 }
 
 #[tokio::test]
-async fn a_worker_ends_when_it_is_told_to() {
+async fn a_worker_exits_after_sigterm() {
     let server = Server::builder().argument("--no-worker").start().await;
     let mut command = server.test_env().command(&["worker"]);
     command.env("INSULA_OPS_BIND", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut worker = Process::start(&mut command, "KILL").unwrap();
-    let told = BufReader::new(worker.pipes().stdout.take().unwrap());
-    assert!(told.lines().map_while(Result::ok).any(|line| line == "Insula worker started"));
+    let output = BufReader::new(worker.pipes().stdout.take().unwrap());
+    assert!(output.lines().map_while(Result::ok).any(|line| line == "Insula worker started"));
     register(&server.client()).await;
     let database = server.database().await;
     eventually("it works", async || {

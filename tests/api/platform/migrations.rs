@@ -1,4 +1,4 @@
-//! `insula migrate`: one process, five at once, up and down.
+//! `insula migrate`: one process, five concurrent ones, up and down.
 
 use std::process::Output;
 
@@ -62,7 +62,7 @@ async fn five_servers_that_start_at_once_migrate_once_and_are_one() {
     let servers = concurrently(5, |_| Server::builder().test_env(&env).start()).await;
     let busy = servers.iter().filter(|server| server.log().contains("migration applied"));
     assert_eq!(busy.count(), 1);
-    // One key and one database: who signs in at one is signed in at all.
+    // One key and one database: who logs in at one is logged in at all.
     let ada = servers[0].client().register("ada@example.com").await;
     for server in &servers {
         server.client().bearer(ada.token()).get("/api/v1/users/me").await.expect(200);

@@ -1,4 +1,4 @@
-//! The ops port: what operators see of a process, and nobody else.
+//! The ops port, which only operators can reach.
 
 use std::net::TcpListener;
 
@@ -48,8 +48,8 @@ async fn the_probes_of_the_ops_port_say_why() {
         .await;
     let superuser = server.ops_client().await;
     superuser.get("/livez").await.expect(200);
-    let told = superuser.get("/readyz").await.expect(503);
-    assert_eq!(told, json!({ "status": "unavailable", "reason": "migrations are pending" }));
+    let output = superuser.get("/readyz").await.expect(503);
+    assert_eq!(output, json!({ "status": "unavailable", "reason": "migrations are pending" }));
     assert!(env.insula(&["migrate", "up"], &[]).status.success());
     eventually("ready", async || superuser.get("/readyz").await.status == 200).await;
     assert_eq!(superuser.get("/livez").await.expect(200), json!({ "status": "ok" }));
@@ -77,13 +77,13 @@ async fn each_port_answers_what_is_its_own() {
 
 #[tokio::test]
 async fn an_ops_port_that_cannot_be_had_is_no_reason_not_to_serve_on_a_desk() {
-    // Of nobody (RFC 5737), so never of this machine.
+    // A documentation address (RFC 5737), so never of this machine.
     let server = Server::builder().env("INSULA_OPS_BIND", "192.0.2.1:9090").start().await;
     server.client().get("/healthz").await.expect(200);
     let log = server.log();
     assert!(log.contains("the ops port is not available") && log.contains("INSULA_OPS_BIND"), "{log}");
-    let told = String::from_utf8(server.terminate().await.stdout).unwrap();
-    assert!(told.contains("Insula listens on ") && !told.contains("ops port"), "{told}");
+    let output = String::from_utf8(server.terminate().await.stdout).unwrap();
+    assert!(output.contains("Insula listens on ") && !output.contains("ops port"), "{output}");
 }
 
 #[tokio::test]
@@ -99,9 +99,9 @@ async fn production_has_its_ops_port_or_does_not_serve() {
     ];
     let output = TestEnv::new().await.insula(&["serve"], &production);
     assert_eq!(output.status.code(), Some(69), "{output:?}");
-    let told = String::from_utf8(output.stderr).unwrap();
+    let output = String::from_utf8(output.stderr).unwrap();
     let complaint = format!("INSULA_OPS_BIND: cannot listen on {bind}");
-    assert!(told.contains(&complaint) && told.contains("choose another port"), "{told}");
+    assert!(output.contains(&complaint) && output.contains("choose another port"), "{output}");
 }
 
 #[tokio::test]

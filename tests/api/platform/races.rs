@@ -1,4 +1,4 @@
-//! Sixty-four at once: everybody is answered, and of those who want the same thing one gets it.
+//! 64 concurrent requests: all are answered, and of those for the same thing one succeeds.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -51,7 +51,7 @@ async fn writers_of_different_things_all_succeed() {
 }
 
 #[tokio::test]
-async fn of_those_who_want_one_code_one_gets_it() {
+async fn one_of_concurrent_creations_with_one_code_succeeds() {
     let (server, owner) = acme().await;
     let replies = concurrently(N, |number| {
         let code = ["engine", "ENGINE", "Engine"][number % 3];
@@ -65,7 +65,7 @@ async fn of_those_who_want_one_code_one_gets_it() {
 }
 
 #[tokio::test]
-async fn of_those_who_change_one_copy_one_does() {
+async fn one_of_concurrent_updates_of_one_version_succeeds() {
     let (server, owner) = acme().await;
     let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);
@@ -103,7 +103,7 @@ async fn changes_without_a_condition_are_all_made_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn of_those_who_found_one_slug_one_does() {
+async fn one_of_concurrent_organizations_with_one_slug_is_created() {
     let server = patient().await;
     let ada = server.client().register("ada@example.com").await;
     let replies = concurrently(N, |number| {
@@ -120,7 +120,7 @@ async fn of_those_who_found_one_slug_one_does() {
 }
 
 #[tokio::test]
-async fn of_those_who_delete_one_thing_one_does() {
+async fn one_of_concurrent_deletions_succeeds() {
     let (server, owner) = acme().await;
     let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);

@@ -1,4 +1,4 @@
-//! A dump that is restored into a new cluster, where the roles of the old one are not.
+//! A dump that is restored into a new cluster without the roles of the old one.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! Periodic work, as operators see it: done once whatever the number of processes, and written down.
+//! Schedules: each run happens once for any number of processes, and is recorded.
 
 use insula_tests::{Client, Server, TestDatabase, TestEnv, concurrently, eventually};
 
@@ -27,7 +27,7 @@ async fn runs_of_one_tick(database: &TestDatabase, operators: &[Client], schedul
         let (ticks, before) = (database.text(&next).await, counted(operators, &runs(schedule)).await);
         database.make_due(schedule).await;
         eventually("it was run", async || counted(operators, &runs(schedule)).await > before).await;
-        // Two more looks of everybody.
+        // Two more polls of all processes.
         tokio::time::sleep(std::time::Duration::from_millis(2_200)).await;
         let after = counted(operators, &runs(schedule)).await;
         if database.text(&next).await == ticks {
@@ -37,7 +37,7 @@ async fn runs_of_one_tick(database: &TestDatabase, operators: &[Client], schedul
 }
 
 #[tokio::test]
-async fn of_three_processes_one_does_what_is_due() {
+async fn one_of_three_processes_runs_a_due_schedule() {
     let env = TestEnv::new().await;
     let servers = concurrently(3, |_| Server::builder().test_env(&env).start()).await;
     let database = env.database().await;
@@ -69,7 +69,7 @@ async fn of_three_processes_one_does_what_is_due() {
 }
 
 #[tokio::test]
-async fn what_was_kept_long_enough_is_forgotten_and_counted() {
+async fn expired_rows_are_purged_and_counted() {
     let server = Server::start().await;
     let (database, operators) = (server.database().await, [server.ops_client().await]);
     server.client().register("ada@example.com").await.create_organization("acme").await;
@@ -100,7 +100,7 @@ async fn what_was_kept_long_enough_is_forgotten_and_counted() {
 }
 
 #[tokio::test]
-async fn what_fails_is_told_and_done_when_it_can_be() {
+async fn a_failed_run_is_recorded_and_repeated() {
     let server = Server::start().await;
     let (database, operators) = (server.database().await, [server.ops_client().await]);
     eventually("the first run", async || counted(&operators, &runs("purge-emails")).await == 1).await;

@@ -1,4 +1,4 @@
-//! `insula serve` as operators meet it: probes, start, stop, pages, logs.
+//! `insula serve`: probes, start, stop, pages, logs.
 
 use std::{
     io::{BufRead, BufReader},
@@ -51,7 +51,7 @@ async fn the_probes_tell_what_they_are_asked() {
 }
 
 #[tokio::test]
-async fn a_server_is_ready_as_soon_as_somebody_has_migrated() {
+async fn a_server_is_ready_as_soon_as_the_database_is_migrated() {
     let env = TestEnv::new().await;
     let server = Server::builder().test_env(&env).env("INSULA_MIGRATE_ON_START", "false").start().await;
     let anybody = server.client();
@@ -70,7 +70,7 @@ async fn a_server_is_ready_as_soon_as_somebody_has_migrated() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_balancers_look_away_and_requests_finish() {
+async fn a_stop_waits_for_load_balancers_and_requests() {
     let server = Server::builder().env("INSULA_DRAIN_DELAY", "3").start().await;
     let (anybody, address) = (server.client(), server.url("").replace("http://", ""));
     let body = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
@@ -111,7 +111,7 @@ async fn a_taken_port_is_named() {
 }
 
 #[tokio::test]
-async fn an_address_of_the_database_that_nobody_answers_is_named() {
+async fn an_unreachable_database_is_named() {
     let output =
         insula(&["serve", "--port", "0", "--database-url", "postgres://insula:hunter2@127.0.0.1:1/x"], &[]);
     assert_eq!(output.status.code(), Some(69));
@@ -119,7 +119,7 @@ async fn an_address_of_the_database_that_nobody_answers_is_named() {
     assert!(complaint.starts_with("insula: ") && !complaint.contains("hunter2"), "{complaint}");
 }
 
-/// What stands in `attribute="…"` in a page.
+/// The values of `attribute="…"` in a page.
 fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
     let opening = format!("{attribute}=\"");
     let parts = page.split(opening.as_str()).skip(1);

@@ -1,4 +1,4 @@
-//! Several installations in one PostgreSQL cluster, and on one Redis: none reads, or counts for, another.
+//! Several installations in one PostgreSQL cluster and on one Redis are independent.
 
 use std::{
     io::{Read, Write},
@@ -53,7 +53,7 @@ async fn read_by(url: &str, roles: &[String]) -> Vec<Result<Vec<String>, String>
 }
 
 #[tokio::test]
-async fn neither_of_two_installations_reads_the_other() {
+async fn two_installations_cannot_read_each_other() {
     let Some(first) = Installation::new(1).await else { return };
     let second = Installation::new(2).await.unwrap();
     let (a, b) = (first.start().await, second.start().await);
@@ -97,7 +97,7 @@ const COMMON: &str = "
     END $$";
 
 #[tokio::test]
-async fn installations_that_had_their_roles_in_common_get_their_own() {
+async fn installations_with_shared_roles_get_separate_ones() {
     let Some(first) = Installation::new(3).await else { return };
     let second = Installation::new(4).await.unwrap();
     let admin = TestDatabase::connect(&setting("INSULA_TEST_POSTGRES_ADMIN_URL").unwrap()).await;
@@ -128,8 +128,11 @@ async fn installations_that_had_their_roles_in_common_get_their_own() {
         assert_eq!(one.env.database().await.roles().await, ["insula_app", "insula_system"]);
         let status = migrate(one, "status");
         assert_eq!(status.status.code(), Some(1), "{status:?}");
-        let told = String::from_utf8(status.stdout).unwrap();
-        assert!(told.contains("may be used by insula_app, which is not of this installation"), "{told}");
+        let printed = String::from_utf8(status.stdout).unwrap();
+        assert!(
+            printed.contains("may be used by insula_app, which is not of this installation"),
+            "{printed}"
+        );
     }
     // One that was not migrated serves no requests; the other one does.
     assert!(migrate(&first, "up").status.success());
@@ -185,7 +188,7 @@ async fn a_copy_of_a_database_gets_roles_of_its_own_and_a_renamed_one_keeps_its_
 }
 
 #[tokio::test]
-async fn a_redis_in_common_counts_for_each_installation() {
+async fn a_shared_redis_counts_separately_for_each_installation() {
     let Some(redis) = redis() else { return };
     let url = format!("redis://{redis}");
     // However slow Redis is: otherwise each server would count for itself.

@@ -1,4 +1,4 @@
-//! Signing keys: every process uses the same, they take turns without anybody noticing, and a stolen one goes at once.
+//! Signing keys: shared by all processes, rotated without failures, and revoked at once if stolen.
 
 use std::{
     process::Output,
@@ -91,7 +91,7 @@ async fn servers_that_start_at_once_sign_with_one_key() {
     assert_eq!(env.database().await.scalar(keys).await, 1);
 }
 
-/// Logs in here and there, and uses the newest and the oldest token here and there, until told to stop.
+/// Logs in at both servers, and uses the newest and the oldest token at both, until `stop` is set.
 async fn load(servers: [Client; 2], oldest: String, stop: Arc<AtomicBool>, answers: Arc<AtomicUsize>) {
     for turn in 0.. {
         let newest = servers[turn % 2].log_in(EMAIL, PASSWORD).await;
@@ -108,7 +108,7 @@ async fn load(servers: [Client; 2], oldest: String, stop: Arc<AtomicBool>, answe
 }
 
 #[tokio::test]
-async fn rotation_under_load_loses_no_request() {
+async fn rotation_under_load_fails_no_request() {
     let env = TestEnv::new().await;
     let (here, there) = (serve(&env, &QUICK).await, serve(&env, &QUICK).await);
     let ada = here.client().register(EMAIL).await;
@@ -158,7 +158,7 @@ async fn a_key_is_published_before_it_signs() {
 }
 
 #[tokio::test]
-async fn a_key_that_has_retired_goes_and_the_log_tells_of_it() {
+async fn a_retired_key_is_deleted_and_the_log_records_it() {
     let env = TestEnv::new().await;
     let settings =
         [("INSULA_KEY_LEAD", "0"), ("INSULA_KEY_RELOAD", "0.1"), ("INSULA_ACCESS_TOKEN_TTL", "0.5")];
@@ -177,7 +177,7 @@ async fn a_key_that_has_retired_goes_and_the_log_tells_of_it() {
 }
 
 #[tokio::test]
-async fn keys_take_turns_by_themselves() {
+async fn keys_rotate_on_schedule() {
     let env = TestEnv::new().await;
     let settings = [("INSULA_KEY_ROTATION", "1"), ("INSULA_KEY_LEAD", "1"), ("INSULA_KEY_RELOAD", "0.2")];
     let server = serve(&env, &settings).await;
@@ -191,7 +191,7 @@ async fn keys_take_turns_by_themselves() {
 }
 
 #[tokio::test]
-async fn a_stolen_key_goes_at_once() {
+async fn an_emergency_rotation_revokes_the_old_key_at_once() {
     let env = TestEnv::new().await;
     let (here, there) = (serve(&env, &QUICK).await, serve(&env, &QUICK).await);
     let ada = here.client().register(EMAIL).await;
@@ -259,7 +259,7 @@ async fn the_secret_key_can_be_changed_and_not_by_mistake() {
     }
     misconfigured(&serving(&[("INSULA_SECRET_KEY", old)]));
 
-    // Lost: a new key, and everybody gets a new token.
+    // Without the key there is a new one, and all users need new tokens.
     let envs = [("INSULA_SECRET_KEY", other)];
     misconfigured(&serving(&envs));
     assert!(env.insula(&["keys", "rotate"], &envs).status.code() == Some(78));

@@ -1,4 +1,4 @@
-//! A mail server that is away, and comes back: what waits for it costs no attempt and leaves soon after its return.
+//! A mail server that is unavailable for a while: waiting e-mails lose no attempt and are sent soon after.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn jobs(superuser: &Client, state: &str) -> Vec<Value> {
     page["data"].as_array().unwrap().clone()
 }
 
-/// Waits until somebody has noticed: a job says why it waits.
+/// Waits until a job has the reason of its delay.
 async fn come_to_wait(superuser: &Client) {
     eventually("the outage is noticed", async || {
         jobs(superuser, "pending").await.iter().any(|job| job["last_error"].is_string())
@@ -35,7 +35,7 @@ async fn no_attempt_counts(superuser: &Client, but: &Value) {
 }
 
 #[tokio::test]
-async fn after_an_outage_mails_leave_soon_once_each_and_none_has_cost_an_attempt() {
+async fn after_an_outage_each_email_is_sent_once_soon_and_no_attempt_was_counted() {
     const MAILS: usize = 16;
     let (env, fake_smtp) = (TestEnv::new().await, FakeSmtp::start().await);
     let proxy = TcpProxy::to(fake_smtp.address()).await;
@@ -66,12 +66,12 @@ async fn after_an_outage_mails_leave_soon_once_each_and_none_has_cost_an_attempt
     let waiting = jobs(&superuser, "pending").await;
     assert_eq!(waiting.len(), MAILS + 1);
     no_attempt_counts(&superuser, &grey).await;
-    // What was tried says why, as a mail that comes later.
+    // What was tried says why, as an e-mail that comes later.
     let deferred = superuser.get("/api/v1/admin/emails?status=deferred").await.expect(200);
     assert!(!deferred["data"].as_array().unwrap().is_empty());
 
     fake_smtp.set_mode(FaultMode::Accept);
-    proxy.mend();
+    proxy.restore();
     let back = Instant::now();
     let mails = fake_smtp.wait_until("all that waited", |mails| mails.len() >= MAILS).await;
     eprintln!("{MAILS} mails left within {:?} of the return", back.elapsed());
@@ -85,7 +85,7 @@ async fn after_an_outage_mails_leave_soon_once_each_and_none_has_cost_an_attempt
 }
 
 #[tokio::test]
-async fn a_server_that_is_busy_when_it_greets_is_away() {
+async fn a_server_that_greets_with_421_is_unavailable() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     server.fake_smtp().set_mode(FaultMode::Busy);
     for name in ["ada", "bob"] {
@@ -101,7 +101,7 @@ async fn a_server_that_is_busy_when_it_greets_is_away() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_in_latin_1_gets_each_mail_once() {
+async fn a_server_that_answers_in_latin_1_gets_each_email_once() {
     let (server, superuser) = Server::builder().with_mail().start_with_superuser().await;
     server.fake_smtp().set_mode(FaultMode::Latin1);
     register(&server.client(), "ada").await;

@@ -107,7 +107,7 @@ async fn seen(owner: &Client, path: &str) -> (u16, Option<String>, Value) {
 }
 
 #[tokio::test]
-async fn whoever_has_not_signed_in_is_told_so_and_nothing_else() {
+async fn an_anonymous_caller_gets_401_and_nothing_else() {
     let server = Server::shared().await;
     let operations = Operation::all(&document(&server).await);
     let public: BTreeSet<_> = operations
@@ -115,7 +115,7 @@ async fn whoever_has_not_signed_in_is_told_so_and_nothing_else() {
         .filter(|operation| !operation.needs_token)
         .map(|operation| &*operation.id)
         .collect();
-    assert_eq!(public, BTreeSet::from(PUBLIC), "whoever makes an operation public says so here");
+    assert_eq!(public, BTreeSet::from(PUBLIC), "PUBLIC lists every public operation");
 
     for operation in operations.iter().filter(|operation| operation.needs_token) {
         let path = operation.path_with(|_| NOTHING.to_owned());
@@ -125,9 +125,9 @@ async fn whoever_has_not_signed_in_is_told_so_and_nothing_else() {
     }
 }
 
-/// Also the owner of an organization, and also for a body that is none: what operators do is not for others.
+/// Also the owner of an organization, and also for a body that is none: what superusers do is not for others.
 #[tokio::test]
-async fn only_operators_ask_what_operators_ask() {
+async fn only_superusers_may_call_admin_operations() {
     let server = Server::shared().await;
     let ada = server.register("ada").await;
     ada.create_organization(&unique("acme")).await;
@@ -193,16 +193,16 @@ async fn a_stranger_cannot_tell_an_organization_from_none() {
 
     let platform = "00000000-0000-0000-0000-000000000000";
     for operation in inside(&server).await {
-        let mut told = Vec::new();
+        let mut answers = Vec::new();
         let (upper, spaced) = (acme.to_uppercase(), format!("{acme}%20"));
         for org in [&*acme, &deleted, &suspended, "nowhere", NOTHING, platform, &upper, "*", &spaced] {
             let path = operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned());
-            told.push((org, operation.broken_request(&stranger, &path).await.outcome()));
+            answers.push((org, operation.broken_request(&stranger, &path).await.outcome()));
         }
-        let (_, first) = &told[0];
+        let (_, first) = &answers[0];
         assert_eq!(first.0, 404);
-        for (org, told) in &told {
-            assert_eq!(told, first, "{} of {org}", operation.id);
+        for (org, answers) in &answers {
+            assert_eq!(answers, first, "{} of {org}", operation.id);
         }
     }
     let other = stranger.create_organization(&unique("other")).await.slug;
@@ -211,7 +211,7 @@ async fn a_stranger_cannot_tell_an_organization_from_none() {
 }
 
 #[tokio::test]
-async fn a_powerless_member_is_told_what_is_missing() {
+async fn a_member_without_permission_is_told_the_missing_one() {
     let demo = DemoFixture::start().await;
     let powerless = demo.without_roles().await;
     let asked = walk(&demo.server, &powerless, DemoFixture::SLUG, |operation, reply| {
@@ -242,7 +242,7 @@ async fn a_removed_member_is_a_stranger_at_once() {
              AND organization_id IN (SELECT id FROM organizations WHERE slug = 'demo')"
         );
         assert_eq!(demo.server.database().await.execute(&update).await, 1);
-        // The database tells nobody: what is remembered has to age.
+        // Direct changes invalidate no cache: its entries must expire.
         eventually("it is noticed", async || mia.get("/api/v1/organizations/demo").await.status == 404).await;
         let asked = walk(&demo.server, &mia, DemoFixture::SLUG, |_, reply| {
             reply.problem(404, "NOT_FOUND");

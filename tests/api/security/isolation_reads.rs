@@ -1,11 +1,11 @@
-//! What strangers can read after they asked: everything that is theirs, and nothing of the organizations they asked for.
+//! What a stranger can read after refused requests: their own data, and nothing of the other organizations.
 
 use insula_tests::{Client, Operation, Server};
 use serde_json::{Value, json};
 
 use crate::security::isolation::{NOTHING, document, inside};
 
-/// Everything that a person can read of their own, and of their organization `own`: each list to its end. Says what was
+/// Everything that a user can read of their own, and of their organization `own`: each list to its end. Says what was
 /// asked, and what was answered.
 async fn readable(server: &Server, person: &Client, own: &str) -> Vec<(String, String)> {
     let mut read = Vec::new();
@@ -34,7 +34,7 @@ async fn readable(server: &Server, person: &Client, own: &str) -> Vec<(String, S
     read
 }
 
-/// Checks that none of the `words`, which are ids, slugs and names of others, stands in what a person can read.
+/// Checks that a user can read none of the `words`: ids, slugs and names of other organizations.
 pub(crate) async fn reads_nothing_of(server: &Server, person: &Client, own: &str, words: &[&str]) {
     for (asked, answer) in readable(server, person, own).await {
         for word in words {
@@ -43,7 +43,7 @@ pub(crate) async fn reads_nothing_of(server: &Server, person: &Client, own: &str
     }
 }
 
-/// The events a person is shown, without what differs between any two requests.
+/// The events a user is shown, without what differs between any two requests.
 async fn activity(person: &Client) -> Vec<Value> {
     let events = person.get("/api/v1/users/me/activity?limit=100").await.expect(200);
     let mut events = events["data"].as_array().unwrap().clone();
@@ -79,7 +79,7 @@ async fn organizations(server: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_was_refused_tells_the_stranger_nothing() {
+async fn refused_requests_tell_a_stranger_nothing() {
     let server = Server::start().await;
     let organizations = organizations(&server).await;
     let words: Vec<_> = organizations.iter().map(String::as_str).collect();
@@ -106,7 +106,7 @@ async fn what_was_refused_tells_the_stranger_nothing() {
 
 /// The hash of an event covers what is not shown of it: with the hash a guess could be confirmed.
 #[tokio::test]
-async fn the_chain_of_the_platform_is_not_shown_to_those_it_tells_of() {
+async fn users_cannot_read_the_chain_of_the_platform_log() {
     let server = Server::start().await;
     let database = server.database().await;
     server.client().register("ada@example.com").await.create_organization("acme").await;

@@ -54,7 +54,7 @@ async fn tasks(owner: &Client, slug: &str, (project, member): (&Value, &Value)) 
     owner.post(&path("tasks"), task).await.expect(201);
 }
 
-/// Tables whose rows say to which organization they belong.
+/// Tables with `organization_id`.
 async fn tenant_tables(database: &TestDatabase) -> Vec<String> {
     let sql = match database {
         TestDatabase::Sqlite(_) => {
@@ -171,7 +171,7 @@ async fn a_reference_into_another_organization_cannot_be_stored() {
 }
 
 /// PostgreSQL: the application's login with the database roles of the program.
-struct Hats {
+struct DatabaseRoles {
     server: Server,
     database: TestDatabase,
     login: TestDatabase,
@@ -180,7 +180,7 @@ struct Hats {
     roles: [String; 2],
 }
 
-impl Hats {
+impl DatabaseRoles {
     /// `None` on SQLite, which has none. Every table has rows of both organizations.
     async fn new() -> Option<Self> {
         let server = two_organizations().await;
@@ -234,24 +234,24 @@ fn copy(table: &str, org: &str) -> String {
 
 #[tokio::test]
 async fn row_security_is_on_for_every_table_and_for_its_owner_too() {
-    let Some(hats) = Hats::new().await else { return };
-    for table in hats.tables.iter().map(String::as_str).chain(["organizations"]) {
+    let Some(fixture) = DatabaseRoles::new().await else { return };
+    for table in fixture.tables.iter().map(String::as_str).chain(["organizations"]) {
         let flags =
             "SELECT relrowsecurity::text || ' ' || relforcerowsecurity::text FROM pg_class WHERE relname";
-        assert_eq!(hats.database.text(&format!("{flags} = '{table}'")).await, "true true", "{table}");
+        assert_eq!(fixture.database.text(&format!("{flags} = '{table}'")).await, "true true", "{table}");
     }
 }
 
 #[tokio::test]
 async fn one_organization_sees_its_own_rows_alone() {
-    let Some(hats) = Hats::new().await else { return };
-    let ours = hats.org(OURS).await;
-    let columns = hats.tables.iter().map(|table| (table.as_str(), "organization_id"));
+    let Some(fixture) = DatabaseRoles::new().await else { return };
+    let ours = fixture.org(OURS).await;
+    let columns = fixture.tables.iter().map(|table| (table.as_str(), "organization_id"));
     for (table, column) in columns.chain([("organizations", "id")]) {
         let seen = format!("SELECT DISTINCT {column}::text FROM {table}");
-        assert_eq!(hats.within_ours(&seen).await, Ok(vec![ours.clone()]), "{table}");
+        assert_eq!(fixture.within_ours(&seen).await, Ok(vec![ours.clone()]), "{table}");
         for scope in ["SELECT 1", "SET LOCAL insula.org = ''"] {
-            let unscoped = hats.login.attempt(&[&hats.set_role(0), scope, &seen]).await;
+            let unscoped = fixture.login.attempt(&[&fixture.set_role(0), scope, &seen]).await;
             assert_eq!(unscoped, Ok(vec![]), "{table} {scope}");
         }
     }
@@ -259,21 +259,22 @@ async fn one_organization_sees_its_own_rows_alone() {
 
 #[tokio::test]
 async fn one_organization_writes_its_own_rows_alone() {
-    let Some(hats) = Hats::new().await else { return };
-    let theirs = format!("'{}'::uuid", hats.org(THEIRS).await);
-    for table in &hats.tables {
-        let refusal = hats.within_ours(&format!("{} RETURNING ''", copy(table, &theirs))).await.unwrap_err();
+    let Some(fixture) = DatabaseRoles::new().await else { return };
+    let theirs = format!("'{}'::uuid", fixture.org(THEIRS).await);
+    for table in &fixture.tables {
+        let refusal =
+            fixture.within_ours(&format!("{} RETURNING ''", copy(table, &theirs))).await.unwrap_err();
         assert!(refusal.contains("row-level security"), "{table}: {refusal}");
         // What is not seen is not changed; what is append only is refused altogether.
         for change in ["UPDATE {} SET id = id", "DELETE FROM {}"] {
             let change = change.replace("{}", table);
             let changed =
-                hats.within_ours(&format!("{change} WHERE organization_id = {theirs} RETURNING ''")).await;
+                fixture.within_ours(&format!("{change} WHERE organization_id = {theirs} RETURNING ''")).await;
             let is_refused = changed.as_ref().is_err_and(|refusal| refusal.contains("permission denied"));
             assert!(changed == Ok(vec![]) || is_refused, "{change}: {changed:?}");
         }
         let moved = format!("UPDATE {table} SET organization_id = {theirs} RETURNING ''");
-        let refusal = hats.within_ours(&moved).await.unwrap_err();
+        let refusal = fixture.within_ours(&moved).await.unwrap_err();
         assert!(
             ["row-level security", "permission denied"].iter().any(|why| refusal.contains(why)),
             "{refusal}"
@@ -303,39 +304,40 @@ async fn the_audit_log_is_only_ever_added_to() {
         let refusal = database.attempt(&[&unsealed, change, "SELECT ''"]).await.unwrap_err();
         assert!(refusal.contains(GUARDED), "{change}: {refusal}");
     }
-    let Some(hats) = Hats::new().await else { return };
+    let Some(fixture) = DatabaseRoles::new().await else { return };
     for (change, refused) in [
         ("UPDATE audit_events SET details = ''", "permission denied"),
         ("DELETE FROM audit_events", GUARDED),
         ("TRUNCATE audit_events", "permission denied"),
     ] {
-        let refusal = hats.within_ours(change).await.unwrap_err();
+        let refusal = fixture.within_ours(change).await.unwrap_err();
         assert!(refusal.contains(refused), "{change}: {refusal}");
     }
-    let refusal = hats.database.attempt(&["TRUNCATE audit_events", "SELECT ''"]).await.unwrap_err();
+    let refusal = fixture.database.attempt(&["TRUNCATE audit_events", "SELECT ''"]).await.unwrap_err();
     assert!(refusal.contains(GUARDED), "{refusal}");
     // A copy of an event has no place in the chain, whether the event has one by now or not.
     let copy = copy("audit_events", OURS).replace("'id',", "'seq', NULL, 'id',");
-    hats.within_ours(&copy).await.unwrap();
+    fixture.within_ours(&copy).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_system_reads_everything_and_writes_nothing() {
-    let Some(hats) = Hats::new().await else { return };
-    let as_system = async |sql: String| hats.login.attempt(&[&hats.set_role(1), &sql]).await;
-    for table in &hats.tables {
+    let Some(fixture) = DatabaseRoles::new().await else { return };
+    let as_system = async |sql: String| fixture.login.attempt(&[&fixture.set_role(1), &sql]).await;
+    for table in &fixture.tables {
         let rows = format!("SELECT count(*)::text FROM {table}");
-        assert_eq!(as_system(rows.clone()).await, Ok(vec![hats.database.text(&rows).await]), "{table}");
+        assert_eq!(as_system(rows.clone()).await, Ok(vec![fixture.database.text(&rows).await]), "{table}");
     }
     for table in
-        hats.database.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await
+        fixture.database.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await
     {
         for change in ["DELETE FROM {}", "INSERT INTO {} SELECT * FROM {} LIMIT 0", "TRUNCATE {}"] {
             let refusal = as_system(change.replace("{}", &table)).await.unwrap_err();
             assert!(refusal.contains("permission denied"), "{table}: {refusal}");
         }
-        let may = format!("SELECT has_any_column_privilege('{}', '{table}', 'UPDATE')::text", hats.roles[1]);
-        assert_eq!(hats.database.text(&may).await, "false", "{table}");
+        let may =
+            format!("SELECT has_any_column_privilege('{}', '{table}', 'UPDATE')::text", fixture.roles[1]);
+        assert_eq!(fixture.database.text(&may).await, "false", "{table}");
     }
-    drop(hats.server);
+    drop(fixture.server);
 }

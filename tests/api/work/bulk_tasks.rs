@@ -1,4 +1,4 @@
-//! `/organizations/{org}/tasks/bulk`: many tasks at once, each with an outcome of its own.
+//! `/organizations/{org}/tasks/bulk`: creating many tasks, each with its own outcome.
 
 use insula_tests::{OrgFixture, concurrently};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn of_many_each_has_the_outcome_it_would_have_had_alone() {
     ];
     let outcomes = org.mia.post(&org.path("/tasks/bulk"), json!({ "tasks": rows })).await.expect(207);
     let outcomes = outcomes["data"].as_array().unwrap();
-    let told = outcomes.iter().map(|outcome| {
+    let texts = outcomes.iter().map(|outcome| {
         let error = &outcome["error"];
         assert_eq!(
             (outcome["id"].is_null(), error.is_null()),
@@ -52,7 +52,7 @@ async fn of_many_each_has_the_outcome_it_would_have_had_alone() {
         format!("{} {}{}", outcome["status"], error["error"].as_str().unwrap_or_default(), errors.concat())
     });
     assert_eq!(
-        told.collect::<Vec<_>>(),
+        texts.collect::<Vec<_>>(),
         [
             "201 ",
             "422 VALIDATION_FAILED title TOO_SHORT",

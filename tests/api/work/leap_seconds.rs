@@ -1,5 +1,4 @@
-//! Leap seconds: few programs know them, and the two databases keep them as different instants. So no instant that is read
-//! is one, wherever it is written.
+//! Leap seconds are refused everywhere: few programs support them, and the two databases store them as different instants.
 
 use std::collections::BTreeSet;
 
@@ -100,8 +99,11 @@ async fn no_cell_of_an_import_is_a_leap_second() {
     let org = OrgFixture::start().await;
     let file = format!("started_at,ended_at\n{LEAP},2026-03-02T10:00:60+01:00\n");
     let import = org.path("/imports/time-entries?dry_run=true");
-    let told = org.owner.request("POST", &import).body("text/csv", file.as_str()).await.expect(200);
-    let errors = told["errors"].as_array().unwrap();
-    assert_eq!(errors.len(), 2, "{told}");
-    assert!(errors.iter().all(|error| error["message"].as_str().unwrap().contains("leap second")), "{told}");
+    let report = org.owner.request("POST", &import).body("text/csv", file.as_str()).await.expect(200);
+    let errors = report["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2, "{report}");
+    assert!(
+        errors.iter().all(|error| error["message"].as_str().unwrap().contains("leap second")),
+        "{report}"
+    );
 }

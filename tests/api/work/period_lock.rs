@@ -1,4 +1,4 @@
-//! `O/period-lock`: what began before can be changed no more.
+//! `O/period-lock`: entries that began before it cannot be changed.
 
 use insula_tests::{OrgFixture, Server, concurrently, eventually, id};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ async fn a_lock_has_versions_and_leaves_events() {
     put("2026-02-01T00:00:00Z").await.expect(200);
     lock(&org, Value::Null).await;
     org.viewer.get(&path).header("if-none-match", "\"3\"").await.expect(304);
-    let told = format!(
+    let recorded = format!(
         "SELECT action || ' ' || details FROM audit_events WHERE resource = 'period' AND {} ORDER BY occurred_at, id",
         org.own_rows()
     );
@@ -95,7 +95,7 @@ async fn a_lock_has_versions_and_leaves_events() {
         json!({ "after": { "locked_until": after }, "before": { "locked_until": before } }).to_string()
     };
     assert_eq!(
-        org.server.database().await.texts(&told).await,
+        org.server.database().await.texts(&recorded).await,
         [
             format!("period.locked {}", change(Value::Null, json!(UNTIL))),
             format!("period.unlocked {}", change(json!(UNTIL), json!("2026-02-01T00:00:00Z"))),

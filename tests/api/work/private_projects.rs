@@ -1,4 +1,4 @@
-//! Projects beyond their names: how long they may take, the archive, and those that not everybody sees.
+//! Estimates, archived projects and private projects.
 
 use insula_tests::{Client, OrgFixture};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ fn draft(code: &str, is_private: bool) -> Value {
     json!({ "code": code, "name": code, "is_private": is_private })
 }
 
-/// The codes that somebody's list shows.
+/// The codes in the list of a member.
 async fn codes(org: &OrgFixture, who: &Client, query: &str) -> Vec<String> {
     let page = who.get(&org.path(&format!("/projects?sort=code&{query}"))).await.expect(200);
     let codes = page["data"].as_array().unwrap().iter().map(|project| project["code"].as_str().unwrap());
@@ -55,15 +55,15 @@ async fn a_project_says_how_long_it_may_take_and_who_sees_it() {
             assert_eq!(reply.faults(), [format!("{field} {code}")]);
         }
     }
-    let told = org.events("project.updated").await;
+    let recorded = org.events("project.updated").await;
     assert_eq!(
-        told[0],
+        recorded[0],
         json!({ "before": { "estimate_seconds": null }, "after": { "estimate_seconds": 1 } })
     );
 }
 
 #[tokio::test]
-async fn an_archived_project_stays_and_can_be_told_from_the_others() {
+async fn an_archived_project_stays_and_can_be_filtered() {
     let org = OrgFixture::start().await;
     let (path, _) = org.create("/projects", draft("OLD", false)).await;
     org.create("/projects", draft("NEW", false)).await;
@@ -92,9 +92,9 @@ async fn an_archived_project_stays_and_can_be_told_from_the_others() {
     let back = ask(&org.owner, "unarchive").await.expect(200);
     assert_eq!((&back["archived_at"], &back["version"]), (&Value::Null, &json!(4)));
     assert_eq!(ask(&org.owner, "unarchive").await.expect(200), back);
-    let told = org.events("project.archived").await;
+    let recorded = org.events("project.archived").await;
     assert_eq!(
-        told,
+        recorded,
         [json!({ "before": { "archived_at": null }, "after": { "archived_at": body["archived_at"] } })]
     );
     assert_eq!(org.events("project.unarchived").await.len(), 1);
@@ -153,7 +153,7 @@ async fn what_is_not_seen_is_not_deleted_either() {
 }
 
 #[tokio::test]
-async fn whoever_makes_a_private_project_sees_it() {
+async fn the_creator_of_a_private_project_sees_it() {
     let org = OrgFixture::start().await;
     let maker = org.join_with_permissions("maker", &["projects:read", "projects:create"]).await;
     let (path, body) =

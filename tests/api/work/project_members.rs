@@ -1,4 +1,4 @@
-//! `/organizations/{org}/projects/{project}/members`: replaced as a whole, by those who may change projects.
+//! `/organizations/{org}/projects/{project}/members`: replaced as a whole.
 
 use insula_tests::{Client, OrgFixture, unique};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn a_stale_copy_replaces_nobody() {
 }
 
 #[tokio::test]
-async fn whoever_is_no_active_member_is_named_by_his_place() {
+async fn inactive_members_are_named_by_their_position() {
     let org = OrgFixture::start().await;
     let (_, members) = project(&org).await;
     let database = org.server.database().await;

@@ -1,4 +1,4 @@
-//! `/organizations/{org}/projects`: made, read, changed, deleted, restored; conditions and conflicts.
+//! `/organizations/{org}/projects`: create, read, update, delete, restore; conditions and conflicts.
 
 use chrono::DateTime;
 use insula_tests::{Client, OrgWithOwner, Reply, unique};
@@ -32,7 +32,7 @@ async fn events(acme: &OrgWithOwner) -> i64 {
 }
 
 #[tokio::test]
-async fn a_new_project_tells_where_it_is_and_what_it_is() {
+async fn a_new_project_has_its_location_and_content() {
     let (_server, owner) = acme().await;
     let acme = owner.get("/api/v1/organizations/{org}").await.expect(200);
     let made = owner.post(PROJECTS, json!({ "code": "Eng", "name": "  Engine ", "color": "#1F6FEB" })).await;

@@ -1,4 +1,4 @@
-//! `/organizations/{organization_id}/tags`: made, listed, renamed, deleted while nothing has them.
+//! `/organizations/{organization_id}/tags`: create, list, rename, and delete unused ones.
 
 use insula_tests::{Client, OrgFixture, Reply, unique};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The list of tasks: filters, and orders that are complete, also where some have nothing to be ordered by.
+//! The list of tasks: filters, and complete orders, also by fields that may be null.
 
 use std::collections::HashSet;
 
@@ -164,7 +164,7 @@ async fn a_cursor_is_of_one_list() {
 }
 
 #[tokio::test]
-async fn an_operator_has_no_tasks_of_his_own() {
+async fn a_superuser_has_no_assigned_tasks() {
     let (acme, _) = acme().await;
     let superuser = acme.superuser().await.with("x-platform-access", "ticket 7");
     superuser.get(&format!("{TASKS}?assignee_id=me")).await.problem(409, "NOT_A_MEMBER");

@@ -4,9 +4,9 @@ use insula_tests::{Client, OrgFixture};
 use serde_json::{Value, json};
 
 /// The answer of each operation that changes a task: its status and the missing permission.
-async fn told(who: &Client, path: &str) -> Vec<(u16, Value)> {
+async fn answers(who: &Client, path: &str) -> Vec<(u16, Value)> {
     let restore = format!("{path}/restore");
-    let mut told = Vec::new();
+    let mut answers = Vec::new();
     for request in [
         who.patch(path, json!({ "position": 5 })),
         // A member without the permission learns nothing about the body.
@@ -15,25 +15,25 @@ async fn told(who: &Client, path: &str) -> Vec<(u16, Value)> {
         who.request("POST", &restore),
     ] {
         let reply = request.await;
-        told.push((reply.status, reply.json()["permission"].clone()));
+        answers.push((reply.status, reply.json()["permission"].clone()));
     }
-    told
+    answers
 }
 
 #[tokio::test]
-async fn a_task_is_changed_by_whose_it_is() {
+async fn creator_and_assignee_can_update_a_task() {
     let org = OrgFixture::start().await;
     let max = org.member(&org.max).await;
     let all = [(200, Value::Null), (422, Value::Null), (204, Value::Null), (200, Value::Null)];
     let draft = json!({ "title": "A", "assignee_id": max });
     let (path, _) = org.created("/tasks", &org.mia.post(&org.path("/tasks"), draft).await);
     for who in [&org.mia, &org.max, &org.admin, &org.owner] {
-        assert_eq!(told(who, &path).await, all);
+        assert_eq!(answers(who, &path).await, all);
     }
     // Viewers lack the operation itself.
     let lacks = |status: u16, permission: &str| (status, json!(permission));
     assert_eq!(
-        told(&org.viewer, &path).await,
+        answers(&org.viewer, &path).await,
         [
             lacks(403, "tasks:update"),
             lacks(403, "tasks:update"),
@@ -43,11 +43,11 @@ async fn a_task_is_changed_by_whose_it_is() {
     );
     org.viewer.get(&path).await.expect(200);
 
-    // Somebody else's: seen, not changed; and it is told what would do.
+    // A task of another member can be read but not updated; the answer names the missing permission.
     org.owner.patch(&path, json!({ "assignee_id": null })).await.expect(200);
     let before = org.owner.get(&path).await.expect(200);
     let others = || lacks(403, "tasks:manage_all");
-    assert_eq!(told(&org.max, &path).await, [others(), others(), others(), (404, Value::Null)]);
+    assert_eq!(answers(&org.max, &path).await, [others(), others(), others(), (404, Value::Null)]);
     let refused = org.max.delete(&path).await.problem(403, "FORBIDDEN");
     assert_eq!(refused["roles_held"], json!(["member"]));
     assert_eq!(refused["roles_that_grant"], json!(["owner", "admin"]));
@@ -103,7 +103,7 @@ async fn tasks_of_a_private_project_are_its_members() {
         }
     }
     assert_eq!(
-        told(&org.max, &path).await.iter().map(|(status, _)| *status).collect::<Vec<_>>(),
+        answers(&org.max, &path).await.iter().map(|(status, _)| *status).collect::<Vec<_>>(),
         [404, 404, 404, 404]
     );
     let (own, _) = org.created("/tasks", &org.max.post(&org.path("/tasks"), json!({ "title": "B" })).await);

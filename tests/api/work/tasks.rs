@@ -1,4 +1,4 @@
-//! `/organizations/{organization_id}/tasks`: made, read, changed, deleted, restored; and what they may name.
+//! `/organizations/{organization_id}/tasks`: create, read, update, delete, restore; and their references.
 
 use insula_tests::{OrgFixture, Reply, unique};
 use serde_json::{Value, json};
@@ -185,7 +185,7 @@ async fn every_wrong_field_is_named() {
     let all = json!({ "title": "x", "project_id": NOTHING, "assignee_id": NOTHING, "tags": [NOTHING] });
     let expected = ["assignee_id UNKNOWN_MEMBER", "project_id UNKNOWN_PROJECT", "tags[0] UNKNOWN_TAG"];
     assert_eq!(org.owner.post(&org.path("/tasks"), all.clone()).await.faults(), expected);
-    // What is wrong is told before that the copy is stale.
+    // Errors of the body come before a stale version.
     let stale = org.owner.patch(&path, all).header("if-match", "\"7\"").await;
     stale.problem(422, "VALIDATION_FAILED");
     assert_eq!(stale.faults(), expected);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const MORNING: (&str, &str) = ("2026-03-02T08:00:00Z", "2026-03-02T11:30:00Z");
 
 #[tokio::test]
-async fn a_new_entry_tells_where_it_is_and_what_it_is() {
+async fn a_new_entry_has_its_location_and_content() {
     let org = OrgFixture::start().await;
     let project = org.create_project("ENGINE").await;
     let draft = json!({
@@ -80,9 +80,9 @@ async fn a_patch_changes_what_it_names() {
         ["billable", "ended_at", "started_at", "tags"].map(|field| format!("{field} NULL_NOT_ALLOWED"));
     assert_eq!(reply.faults(), never_null);
 
-    let told = org.events("time_entry.updated").await;
-    assert_eq!(told.len(), 3);
-    assert_eq!(told[0], json!({ "after": { "activity": "Review" }, "before": { "activity": null } }));
+    let recorded = org.events("time_entry.updated").await;
+    assert_eq!(recorded.len(), 3);
+    assert_eq!(recorded[0], json!({ "after": { "activity": "Review" }, "before": { "activity": null } }));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn time_on_a_deleted_project_stays() {
 }
 
 #[tokio::test]
-async fn people_see_and_change_their_own_time_and_admins_everybodys() {
+async fn members_see_and_update_their_own_time_and_admins_all() {
     let org = OrgFixture::start().await;
     let entry = org.create_time_entry(&org.mia, MORNING, json!({})).await;
     let path = org.path(&format!("/time-entries/{}", id(&entry)));
@@ -161,7 +161,7 @@ async fn people_see_and_change_their_own_time_and_admins_everybodys() {
 
 /// To see is not to change.
 #[tokio::test]
-async fn who_sees_everybodys_time_changes_his_own_alone() {
+async fn permission_to_read_all_time_updates_only_own_time() {
     let org = OrgFixture::start().await;
     let role = json!({ "name": "Payroll", "permissions": [
         "time_entries:read", "time_entries:read_all", "time_entries:update", "time_entries:delete",
@@ -179,7 +179,7 @@ async fn who_sees_everybodys_time_changes_his_own_alone() {
 }
 
 #[tokio::test]
-async fn an_operator_names_whose_time_it_is() {
+async fn a_superuser_must_name_the_member() {
     let (server, superuser) = Server::with_superuser().await;
     let org = OrgFixture::on(server).await;
     let superuser = superuser.with("x-platform-access", "ticket 7");

@@ -131,7 +131,7 @@ async fn time_of_others_on_a_private_project_is_not_there() {
     database.execute(&format!("UPDATE projects SET deleted_at = created_at WHERE {}", org.own_rows())).await;
     assert_eq!(notes(&org, &org.mia, "sort=created_at").await, ["mia's", "open"]);
     database.execute(&format!("UPDATE projects SET deleted_at = NULL WHERE {}", org.own_rows())).await;
-    assert_eq!(notes(&org, &org.admin, "sort=created_at").await.len(), 3, "he may change projects");
+    assert_eq!(notes(&org, &org.admin, "sort=created_at").await.len(), 3, "admins may update projects");
 
     let member = org.member(&org.mia).await;
     let joined = format!(

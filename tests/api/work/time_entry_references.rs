@@ -1,4 +1,4 @@
-//! What time is spent on: a project, or a task and with it its project; and tags.
+//! References of time entries: a project, or a task and its project; and tags.
 
 use insula_tests::{OrgFixture, id};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn place(entry: &Value) -> (&Value, &Value) {
 }
 
 #[tokio::test]
-async fn whoever_names_a_task_need_not_name_its_project() {
+async fn a_task_implies_its_project() {
     let org = OrgFixture::start().await;
     let (engine, mill) = (org.create_project("ENGINE").await, org.create_project("MILL").await);
     let (of_engine, of_none) = (task(&org, Some(&engine)).await, task(&org, None).await);
@@ -42,7 +42,7 @@ async fn whoever_names_a_task_need_not_name_its_project() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), ["task_id TASK_OF_OTHER_PROJECT"]);
     }
-    // A timer is told the same way.
+    // A timer uses the same members.
     let started = org.mia.post(&org.path("/timer/start"), json!({ "task_id": of_engine })).await;
     assert_eq!(place(&started.expect(201)), (&json!(engine), &json!(of_engine)));
 }

@@ -87,7 +87,7 @@ async fn what_is_anothers_is_unknown() {
 }
 
 #[tokio::test]
-async fn nobody_writes_time_of_a_member_who_is_not_active() {
+async fn no_time_is_recorded_for_an_inactive_member() {
     let org = OrgFixture::start().await;
     let mia = org.member(&org.mia).await;
     org.owner
@@ -99,7 +99,7 @@ async fn nobody_writes_time_of_a_member_who_is_not_active() {
 }
 
 #[tokio::test]
-async fn an_organization_settles_its_own_rules() {
+async fn each_organization_has_its_own_rules() {
     let org = OrgFixture::start().await;
     let (soon, later) = (in_seconds(3600), in_seconds(7200));
     let write = |from: &str, to: &str| json!({ "started_at": from, "ended_at": to });
@@ -126,7 +126,7 @@ async fn an_organization_settles_its_own_rules() {
     }
     org.update_settings(json!({ "time_entry_max_hours": 744 })).await;
     org.create_time_entry(&org.mia, ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), json!({})).await;
-    // What holds from now on does not forbid to correct what stands there.
+    // New rules do not forbid corrections of existing entries.
     org.update_settings(json!({ "time_entry_max_hours": 8 })).await;
     let list = org.mia.get(&org.path("/time-entries?sort=started_at")).await.expect(200);
     let path = org.path(&format!("/time-entries/{}", id(&list["data"][0])));
@@ -154,7 +154,7 @@ async fn an_archived_project_takes_no_new_work() {
         reply.problem(409, "PROJECT_ARCHIVED");
         assert_eq!(reply.faults(), ["project_id PROJECT_ARCHIVED"]);
     }
-    // What stands there can be corrected.
+    // Existing entries can be corrected.
     org.mia
         .patch(&org.path(&format!("/time-entries/{}", id(&entry))), json!({ "notes": "x" }))
         .await

@@ -1,4 +1,4 @@
-//! `O/timer`: one runs at a time.
+//! `O/timer`: at most one timer runs per member.
 
 use insula_tests::{OrgFixture, Server, concurrently, id};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn a_timer_starts_runs_and_stops() {
     assert_eq!(running().await, body);
     assert_eq!(org.mia.get(started.header("location").unwrap()).await.expect(200), body);
     org.mia.post(&org.path("/timer/start"), json!({})).await.problem(409, "TIMER_RUNNING");
-    // It can be told of while it runs.
+    // A running timer can be updated.
     let path = org.path(&format!("/time-entries/{}", id(&body)));
     org.mia.patch(&path, json!({ "notes": "drawing" })).await.expect(200);
 
@@ -37,11 +37,11 @@ async fn a_timer_starts_runs_and_stops() {
     // Another one may begin.
     org.mia.post(&org.path("/timer/start"), json!({})).await.expect(201);
     let own = org.own_rows();
-    let told = format!(
+    let recorded = format!(
         "SELECT action FROM audit_events WHERE resource = 'time_entry' AND {own} ORDER BY occurred_at, id"
     );
     assert_eq!(
-        org.server.database().await.texts(&told).await,
+        org.server.database().await.texts(&recorded).await,
         ["time_entry.started", "time_entry.updated", "time_entry.stopped", "time_entry.started"]
     );
 }

@@ -1,9 +1,8 @@
-//! `fake_smtp FILE`: a mail server that writes a line for each mail that it accepts at the end of FILE, before it says so:
-//! Message-ID, recipient, subject, `cut` where the sender was not told, and when, in microseconds since 1970, separated by
-//! tabs.
+//! `fake-smtp FILE`: a mail server that appends a line to FILE for each e-mail, before its answer. The line is separated by
+//! tabs: Message-ID, recipient, subject, `cut` if the sender got no answer, and the time in microseconds since 1970.
 //!
-//! Prints its URL. Each line of its input is a mood (`accept`, `busy`, `refuse`, `bounce`, `silent`, `slow N`, `cut`,
-//! `cut-accepted`), which it prints again when it has it. Ends with its input.
+//! It prints its URL. Each line of its input is a fault mode (`accept`, `busy`, `refuse`, `bounce`, `silent`, `slow N`,
+//! `cut`, `cut-accepted`), which it prints when it is in effect. It ends at the end of its input.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the answers of a program")]
 

@@ -1,4 +1,4 @@
-//! The mail server as a process, and what it has accepted.
+//! The fake mail server as a process, and its accepted e-mails.
 
 use std::{
     collections::HashMap,
@@ -10,18 +10,18 @@ use std::{
 
 use crate::{FaultMode, Process, binary};
 
-/// A mail that was accepted.
+/// An accepted e-mail.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The job that its Message-ID names, as 32 hexadecimal digits.
     pub job: String,
     /// The recipient, in lower case.
     pub to: String,
-    /// Was the connection cut, so that it has to come again?
+    /// Whether the connection was closed without an answer, so the client must send it again.
     pub is_cut: bool,
-    /// When it was accepted, by the mail server's clock: microseconds since 1970.
+    /// Time of acceptance by the clock of the mail server, in microseconds since 1970.
     pub accepted_at: i64,
-    /// When it was seen here.
+    /// When this process read it.
     pub at: Instant,
 }
 
@@ -33,15 +33,15 @@ pub struct FakeSmtpProcess {
     list: PathBuf,
     read: u64,
     all: Vec<Delivery>,
-    /// As `INSULA_SMTP_URL` is given it.
+    /// The value for `INSULA_SMTP_URL`.
     pub url: String,
 }
 
 impl FakeSmtpProcess {
-    /// One that accepts everything, and lists it in `folder`.
+    /// Starts a server that accepts all e-mails and lists them in `folder`.
     ///
     /// # Errors
-    /// A sentence, when it does not start.
+    /// A sentence when it does not start.
     pub fn start(folder: &Path) -> Result<Self, String> {
         let list = folder.join("mails");
         let mut command = Command::new(binary("fake-smtp"));
@@ -58,17 +58,17 @@ impl FakeSmtpProcess {
         Ok(Self { _process: process, input, output, list, read: 0, all: Vec::new(), url })
     }
 
-    /// Returns when it is so.
+    /// Sets the fault mode; returns when it is in effect.
     ///
     /// # Errors
-    /// A sentence, when it does not answer.
+    /// A sentence when it does not answer.
     pub fn set_mode(&mut self, mode: FaultMode) -> Result<(), String> {
         writeln!(self.input, "{mode}").map_err(|error| format!("fake-smtp: {error}"))?;
         let read_line = read_line(&mut self.output)?;
         if read_line == mode.to_string() { Ok(()) } else { Err(format!("fake-smtp says {read_line}")) }
     }
 
-    /// All up to now, in their order.
+    /// Reads new e-mails; returns all, in order.
     pub fn refresh(&mut self) -> &[Delivery] {
         let mut text = String::new();
         let read = std::fs::File::open(&self.list).and_then(|mut file| {
@@ -84,12 +84,12 @@ impl FakeSmtpProcess {
         &self.all
     }
 
-    /// All that were seen at the last look.
+    /// All e-mails of the last refresh.
     pub fn all(&self) -> &[Delivery] {
         &self.all
     }
 
-    /// How often each job's mail was accepted, and how many of these the sender could not know of.
+    /// Number of acceptances by job, and number of acceptances without an answer.
     pub fn count(&mut self) -> (HashMap<String, u64>, u64) {
         let mut times = HashMap::new();
         let all = self.refresh();
@@ -112,5 +112,5 @@ fn delivery(line: &str, at: Instant) -> Option<Delivery> {
     Some(Delivery { job, to, is_cut, accepted_at: parts.next()?.parse().ok()?, at })
 }
 
-/// How often somebody looks who waits for a mail.
+/// Interval of polling for e-mails.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(20);

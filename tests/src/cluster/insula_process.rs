@@ -9,25 +9,25 @@ use std::{
 
 use crate::{Process, TestEnv, process};
 
-/// How long it may take to be ready, and to end when it is asked to.
+/// Timeout of the start and of the end.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process of Insula, and how it is started; ends with this.
+/// A process of Insula and its start command. It ends when this is dropped.
 pub struct InsulaProcess {
-    /// What it is called here, and its log.
+    /// The name in messages and of the log file.
     pub name: String,
     process: Option<Process>,
     env: TestEnv,
     arguments: Vec<String>,
     envs: Vec<(String, String)>,
-    /// What it says when it is ready.
+    /// The output that shows that it is ready.
     ready: &'static str,
-    /// How often it ended though nobody had asked it to.
+    /// The number of unexpected exits.
     pub unexpected_exits: u32,
 }
 
 impl InsulaProcess {
-    /// One that is not started yet. `ready`: what it says when it is.
+    /// A process that is not started yet. `ready`: the output that shows that it is ready.
     pub fn new(
         name: &str,
         env: &TestEnv,
@@ -46,12 +46,12 @@ impl InsulaProcess {
         }
     }
 
-    /// Where it says what it does, since the first start.
+    /// The log file of all its starts.
     pub fn log(&self) -> PathBuf {
         self.env.folder().join(format!("{}.log", self.name))
     }
 
-    /// Starts it, again and again while what it needs is away, until it says that it is ready.
+    /// Starts it until it is ready. While a server it needs is unavailable, the start is repeated.
     ///
     /// # Errors
     /// Its log, when it is not ready within a minute.
@@ -75,7 +75,7 @@ impl InsulaProcess {
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            // 2: it does not understand us, and never will.
+            // 2: the arguments are invalid.
             let is_lost = process.ended().is_some_and(|status| status.code() == Some(2));
             if is_lost || Instant::now() >= deadline {
                 return Err(format!("{} is not ready; its log:\n{}", self.name, read_log()));
@@ -84,12 +84,12 @@ impl InsulaProcess {
         }
     }
 
-    /// Its number, while it runs.
+    /// The process id while it runs.
     pub fn id(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
     }
 
-    /// Ends it as nothing can withstand.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
@@ -103,10 +103,10 @@ impl InsulaProcess {
         }
     }
 
-    /// Asks it to end, as every deployment does.
+    /// Sends SIGTERM and waits for the end.
     ///
     /// # Errors
-    /// When it takes longer than 30 s, or does not end well.
+    /// When it takes longer than 30 s or fails.
     pub async fn terminate(&mut self) -> Result<(), String> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         process.signal("TERM");
@@ -124,7 +124,7 @@ impl InsulaProcess {
         }
     }
 
-    /// Starts it again where it has ended by itself.
+    /// Starts it again after an unexpected exit.
     ///
     /// # Errors
     /// As [`InsulaProcess::start`].

@@ -1,4 +1,4 @@
-//! Everything that runs: the databases, the mail server, Insula. All of it ours, and gone with the stage.
+//! A whole installation: databases, mail server, API server and workers. All processes end with the cluster.
 
 mod fake_smtp_process;
 mod insula_process;
@@ -17,77 +17,77 @@ use crate::{
     services::{Durability, Postgres, Redis, Services, free_port},
 };
 
-/// On what Insula runs.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
-    /// A cluster of its own.
+    /// A separate PostgreSQL cluster.
     Postgres,
-    /// A file.
+    /// A SQLite file.
     Sqlite,
 }
 
-/// What is put on a stage.
+/// The configuration of a cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterConfig {
-    /// On what it runs.
+    /// The kind of database.
     pub database_kind: DatabaseKind,
     /// Whether PostgreSQL waits for the disk. SQLite always does.
     pub durability: Durability,
-    /// Is there a Redis?
+    /// Whether there is a Redis.
     pub has_redis: bool,
-    /// How many workers there are besides the server.
+    /// The number of separate workers.
     pub workers: usize,
-    /// Does the server leave all work to them?
+    /// Whether the API server runs without its embedded worker.
     pub no_embedded_worker: bool,
-    /// What is logged, as `RUST_LOG` is given it; empty: what the program logs by itself.
+    /// The value of `RUST_LOG`; empty for the default of the program.
     pub log: &'static str,
 }
 
 impl ClusterConfig {
-    /// A server that does its work itself; with PostgreSQL there is a Redis.
+    /// A server with an embedded worker; on PostgreSQL with Redis.
     pub fn on(database_kind: DatabaseKind) -> Self {
         let (durability, has_redis) = (Durability::SurvivesKill, database_kind == DatabaseKind::Postgres);
         Self { database_kind, durability, has_redis, workers: 0, no_embedded_worker: false, log: "" }
     }
 
-    /// A server that leaves all work to one worker beside it.
+    /// A server without an embedded worker, and one separate worker.
     pub fn with_worker(database_kind: DatabaseKind) -> Self {
         Self { workers: 1, no_embedded_worker: true, ..Self::on(database_kind) }
     }
 }
 
-/// Dropped from top to bottom: users of a field come before it.
+/// A running installation. Fields are dropped in order: a field comes before those that it uses.
 pub struct TestCluster {
-    /// On what it runs.
+    /// The kind of database.
     pub database_kind: DatabaseKind,
     /// The server.
     pub api: Mutex<InsulaProcess>,
-    /// The processes that do its work, where there are any besides it.
+    /// The separate workers.
     pub workers: Vec<Mutex<InsulaProcess>>,
     /// The mail server.
     pub fake_smtp: Mutex<FakeSmtpProcess>,
-    /// It has a database in one of the servers, and goes before them.
+    /// Its database is in one of the servers.
     env: TestEnv,
-    /// PostgreSQL and Redis, where they are used.
+    /// PostgreSQL and Redis; `None` on SQLite.
     pub servers: Option<BackingServices>,
-    /// Where the server answers.
+    /// The URL of the API server.
     pub url: String,
 }
 
-/// The servers that Insula may run on.
+/// The servers that Insula uses.
 pub struct BackingServices {
     /// The database.
     pub postgres: Mutex<Postgres>,
-    /// There, also where the configuration uses none.
+    /// It runs even if the configuration does not use it.
     pub redis: Mutex<Redis>,
     _folder: TempDir,
 }
 
 impl TestCluster {
-    /// Everything but the workers.
+    /// Starts everything but the workers.
     ///
     /// # Errors
-    /// A sentence, when something does not start.
+    /// A sentence when a process does not start.
     pub async fn start(config: ClusterConfig) -> Result<Self, String> {
         let ClusterConfig { database_kind, durability, has_redis, workers, no_embedded_worker, log } = config;
         let (env, servers, redis) = match database_kind {
@@ -144,7 +144,7 @@ impl TestCluster {
         Ok(())
     }
 
-    /// Starts again what has ended by itself.
+    /// Starts processes again after unexpected exits.
     ///
     /// # Errors
     /// As [`InsulaProcess::start`].
@@ -156,7 +156,7 @@ impl TestCluster {
         Ok(())
     }
 
-    /// The processes that ended though nobody had asked them to, and how often.
+    /// A sentence for each process with unexpected exits.
     pub async fn unexpected_exits(&self) -> Vec<String> {
         let mut unexpected_exits = Vec::new();
         for program in std::iter::once(&self.api).chain(&self.workers) {
@@ -174,10 +174,10 @@ impl TestCluster {
         self.env.database().await
     }
 
-    /// Waits until nothing is to be done any more, and every event is sealed; jobs that wait for another attempt are made due, through the database.
+    /// Waits until no job is pending and every event is sealed. Jobs that wait for another attempt are made due.
     ///
     /// # Errors
-    /// What is still to be done after 180 s.
+    /// The pending jobs after 180 s.
     pub async fn drain(&self) -> Result<Duration, String> {
         const DRAIN_TIMEOUT: Duration = Duration::from_secs(180);
         let (database, from) = (self.database().await, Instant::now());
@@ -204,7 +204,7 @@ impl TestCluster {
         }
     }
 
-    /// The last output of the processes, for the analysis of a failure.
+    /// The last log lines of the processes above INFO level.
     pub async fn logs(&self) -> String {
         let mut logs = String::new();
         for program in std::iter::once(&self.api).chain(&self.workers) {

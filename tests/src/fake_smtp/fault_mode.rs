@@ -1,27 +1,27 @@
-//! How a mail server can be.
+//! Fault modes of the fake mail server.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 /// How the server treats clients that send e-mails. Written and read as the words in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultMode {
-    /// `accept`: takes every mail.
+    /// `accept`: accepts every e-mail.
     Accept,
     /// `busy`: answers everything with 421 and closes.
     Busy,
-    /// `refuse`: answers MAIL, and a mail that is on its way, with 451.
+    /// `refuse`: answers MAIL, and the data of an e-mail, with 451.
     Refuse,
     /// `bounce`: answers every RCPT with 550.
     Bounce,
     /// `greylist`: answers every RCPT with 450.
     Greylist,
-    /// `latin-1`: says everything in Latin-1; takes every mail, and refuses recipients whose address begins with `bounce`.
+    /// `latin-1`: answers in Latin-1; accepts every e-mail, and refuses recipients whose address begins with `bounce`.
     Latin1,
     /// `silent`: clients that connect or send something now never get an answer, even after the mode changes.
     Silent,
-    /// `slow N`: takes every mail, each after N milliseconds.
+    /// `slow N`: accepts every e-mail, each after N milliseconds.
     Slow(Duration),
-    /// `cut`: closes without an answer when it has a mail, and has not accepted it.
+    /// `cut`: closes after the data without an answer and does not accept the e-mail.
     Cut,
     /// `cut-accepted`: accepts the e-mail and closes without an answer, so the client must send it again.
     CutAccepted,
@@ -50,7 +50,7 @@ impl FromStr for FaultMode {
             Some("cut-accepted") => Self::CutAccepted,
             _ => {
                 return Err(format!(
-                    "{text:?} is no mood: accept, busy, refuse, bounce, greylist, latin-1, silent, slow N, cut, cut-accepted"
+                    "{text:?} is no fault mode: accept, busy, refuse, bounce, greylist, latin-1, silent, slow N, cut, cut-accepted"
                 ));
             }
         };
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mood_is_read_as_it_is_written() {
+    fn a_fault_mode_parses_its_own_text() {
         let slow = FaultMode::Slow(Duration::from_millis(20));
         let plain = [
             FaultMode::Accept,

@@ -1,32 +1,32 @@
-//! What a mail says.
+//! A received e-mail.
 
 use mail_parser::{Message, MessageParser, PartType};
 
-/// A mail as its recipient reads it: decoded (RFC 2047, quoted-printable, base64).
+/// An e-mail as its recipient reads it: decoded (RFC 2047, quoted-printable, base64).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mail {
-    /// Which job asked for it, where an [`crate::Inbox`] has looked that up: `send_verification`.
+    /// The kind of its job, such as `send_verification`. Only [`crate::Inbox`] sets it.
     pub kind: String,
-    /// The address of the envelope that it comes from; empty for a bounce.
+    /// The sender of the envelope; empty for a bounce.
     pub from: String,
-    /// The address of the envelope that it goes to.
+    /// The recipient of the envelope.
     pub to: String,
-    /// Its subject.
+    /// The decoded subject.
     pub subject: String,
-    /// Its Message-ID, without the angle brackets.
+    /// The Message-ID, without the angle brackets.
     pub message_id: String,
-    /// What its link carries behind `#token=` or `#undo=`, as the text has it; empty when it has none.
+    /// The token after `#token=` or `#undo=` in the link of its text; empty without a link.
     pub token: String,
-    /// Its part for those who read plain text; empty when it has none.
+    /// The plain-text part; empty without one.
     pub text: String,
-    /// Its part for those who read HTML; empty when it has none.
+    /// The HTML part; empty without one.
     pub html: String,
-    /// All of it, as it came.
+    /// The whole source.
     pub source: String,
 }
 
 impl Mail {
-    /// What is no mail has only its envelope.
+    /// Parses a message. An invalid one has only its envelope.
     pub(super) fn parse(from: &str, to: &str, data: &[u8]) -> Self {
         let source = String::from_utf8_lossy(data).into_owned();
         let envelope = Self { from: from.to_owned(), to: to.to_owned(), source, ..Self::default() };
@@ -42,13 +42,13 @@ impl Mail {
         }
     }
 
-    /// The addresses of web pages in its text, in their order.
+    /// The URLs in its text, in order.
     pub fn links(&self) -> Vec<&str> {
         let words = self.text.split(|c: char| c.is_whitespace() || "<>\"()".contains(c));
         words.filter(|word| word.starts_with("http://") || word.starts_with("https://")).collect()
     }
 
-    /// As [`super::FakeSmtp::listing`] writes it. `at`: microseconds since 1970.
+    /// The line of [`super::FakeSmtp::appending_to`]. `at`: microseconds since 1970.
     pub(super) fn line(&self, is_acknowledged: bool, at: i64) -> String {
         let subject = self.subject.replace(|c: char| c.is_control(), " ");
         let note = if is_acknowledged { "" } else { "cut" };
@@ -56,7 +56,7 @@ impl Mail {
     }
 }
 
-/// The first part that is really of this kind: the parser would turn one into the other.
+/// The first part of this type. The parser's own function would convert one into the other.
 fn part(message: &Message<'_>, html: bool) -> String {
     let found = message.parts.iter().find_map(|part| match &part.body {
         PartType::Text(text) if !html => Some(text),
@@ -77,7 +77,7 @@ fn token(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// As mailers make it: encoded words, one part of each kind, soft line breaks in the middle of a link.
+    /// A typical e-mail: encoded words, one part of each kind, soft line breaks in the middle of a link.
     const MAIL: &str = "From: Insula <insula@localhost>\r\n\
         To: ada@example.com\r\n\
         Subject: =?utf-8?b?QmVzdMOkdGlnZSBkZWluZQ==?= =?utf-8?q?_Adresse?=\r\n\
@@ -100,7 +100,7 @@ mod tests {
         --x--\r\n";
 
     #[test]
-    fn a_mail_is_read_as_its_recipient_reads_it() {
+    fn an_email_is_decoded_for_its_recipient() {
         let mail = Mail::parse("insula@localhost", "ada@example.com", MAIL.as_bytes());
         assert_eq!(mail.subject, "Bestätige deine Adresse");
         assert_eq!(mail.message_id, "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091@localhost");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plain_has_no_html_and_what_is_no_mail_has_its_envelope() {
+    fn plain_text_has_no_html_and_an_invalid_email_has_its_envelope() {
         let plain = Mail::parse("a@b", "c@d", b"Subject: x\r\n\r\nhello\r\n");
         assert_eq!((&*plain.subject, &*plain.text, &*plain.html, &*plain.token), ("x", "hello\n", "", ""));
         let nothing = Mail::parse("a@b", "c@d", b"");

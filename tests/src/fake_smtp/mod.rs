@@ -32,22 +32,22 @@ pub struct FakeSmtp {
     _work: JoinSet<()>,
 }
 
-/// Where mails are put when they are accepted: before the sender is told.
+/// Where accepted e-mails are stored, before the answer to the sender.
 enum MailStore {
     /// In memory, to be read by the test.
     Memory { mails: Mutex<Vec<Mail>>, arrived: Notify },
-    /// As one line each at the end of a file: Message-ID, recipient, subject, `cut` where the sender was not told, and
-    /// when, in microseconds since 1970; separated by tabs.
+    /// A line per e-mail at the end of a file, separated by tabs: Message-ID, recipient, subject, `cut` if the sender
+    /// got no answer, and the time in microseconds since 1970.
     ListFile(Mutex<File>),
 }
 
 impl FakeSmtp {
-    /// One that keeps its mails, on a free port.
+    /// Starts a server that keeps its e-mails in memory, on a free port.
     pub async fn start() -> Self {
         Self::with(MailStore::Memory { mails: Mutex::new(Vec::new()), arrived: Notify::new() }).await
     }
 
-    /// One that writes a line for each mail at the end of `file` and forgets it.
+    /// Starts a server that only appends a line for each e-mail to `file`.
     ///
     /// # Errors
     /// When the file cannot be opened.
@@ -66,7 +66,7 @@ impl FakeSmtp {
         Self { address, mode, store, _work: work }
     }
 
-    /// As `INSULA_SMTP_URL` is given it.
+    /// The value for `INSULA_SMTP_URL`.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }
@@ -76,24 +76,24 @@ impl FakeSmtp {
         &self.address
     }
 
-    /// How it behaves from now on, towards those who are connected too.
+    /// Sets the fault mode, also for open connections.
     pub fn set_mode(&self, mode: FaultMode) {
         self.mode.send_replace(mode);
     }
 
-    /// All mails, in the order in which they were accepted; none where they are only listed.
+    /// All e-mails in the order of acceptance; none of a server that writes a file.
     pub fn mails(&self) -> Vec<Mail> {
         self.store.mails()
     }
 
-    /// The first mail that is so; panics with `wish` when none has come within 30 s.
+    /// Waits for an e-mail that matches; panics with `wish` after 30 s.
     pub async fn wait_for(&self, wish: &str, is_so: impl Fn(&Mail) -> bool) -> Mail {
         let mut mails = self.wait_until(wish, |mails| mails.iter().any(&is_so)).await;
         let place = mails.iter().position(is_so).expect("one is so");
         mails.swap_remove(place)
     }
 
-    /// All mails, as soon as they are so together; panics with `wish` when they are not within 30 s.
+    /// Waits until the e-mails match, and returns all; panics with `wish` after 30 s.
     pub async fn wait_until(&self, wish: &str, are_so: impl Fn(&[Mail]) -> bool) -> Vec<Mail> {
         match tokio::time::timeout(TIMEOUT, self.store.until(are_so)).await {
             Ok(mails) => mails,
@@ -113,7 +113,7 @@ impl MailStore {
     async fn until(&self, are_so: impl Fn(&[Mail]) -> bool) -> Vec<Mail> {
         let Self::Memory { arrived, .. } = self else { std::future::pending().await };
         loop {
-            // Asked for before the look, so that no arrival falls between the two.
+            // Registered before the check, so that no arrival is missed.
             let arrival = arrived.notified();
             let mails = self.mails();
             if are_so(&mails) {
@@ -123,7 +123,7 @@ impl MailStore {
         }
     }
 
-    /// Once for every recipient. `is_acknowledged`: will the sender hear of it?
+    /// Adds the e-mail once per recipient. `is_acknowledged`: whether the sender gets an answer.
     fn add(
         &self,
         from: &str,

@@ -16,13 +16,13 @@ use super::{FaultMode, MailStore};
 /// Bytes of the longest command: the 512 of RFC 5321 and what extensions may add.
 const LINE: u64 = 2048;
 
-/// Bytes of the biggest mail.
+/// Bytes of the largest e-mail.
 const MAIL: usize = 10 << 20;
 
-/// Most recipients of one mail.
+/// Maximum number of recipients of an e-mail.
 const RECIPIENTS: usize = 100;
 
-/// What becomes of the connection.
+/// What follows an answer.
 #[derive(PartialEq)]
 enum NextStep {
     Listen,
@@ -34,15 +34,15 @@ struct SmtpSession<'a> {
     writer: OwnedWriteHalf,
     mode: watch::Receiver<FaultMode>,
     store: &'a MailStore,
-    /// Answers not yet sent: those to commands that came together leave together.
+    /// Answers to pipelined commands, sent together.
     answers: Vec<u8>,
     is_greeted: bool,
-    /// The sender of the mail that has begun, and whether addresses may be other than ASCII.
+    /// The sender of the current e-mail, and whether addresses may be other than ASCII.
     from: Option<(String, bool)>,
     to: Vec<String>,
 }
 
-/// Until the peer, or the mood, ends it.
+/// Serves the connection until the client or the fault mode ends it.
 pub(super) async fn serve(
     stream: TcpStream,
     mode: watch::Receiver<FaultMode>,
@@ -59,7 +59,7 @@ pub(super) async fn serve(
         _ => session.say("220 localhost ESMTP", NextStep::Listen),
     };
     while next == NextStep::Listen {
-        // What came together is answered together.
+        // Pipelined commands are answered together.
         if session.reader.buffer().is_empty() {
             session.flush().await?;
         }
@@ -98,12 +98,12 @@ impl SmtpSession<'_> {
         Ok(())
     }
 
-    /// Hears everything and says nothing, until the peer gives up.
+    /// Reads everything and answers nothing, until the client disconnects.
     async fn stay_silent(mut self) -> io::Result<()> {
         tokio::io::copy(&mut self.reader, &mut tokio::io::sink()).await.map(drop)
     }
 
-    /// The next line with its end; `None` when there is none any more, or it is too long to be one.
+    /// The next line with its end; `None` at the end of the stream or when the line is too long.
     async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         (&mut self.reader).take(LINE).read_until(b'\n', &mut line).await?;
@@ -248,8 +248,8 @@ impl SmtpSession<'_> {
         self.answer("250 2.0.0 accepted")
     }
 
-    /// Up to the dot, without the dots that were put before others; `None` when the peer has left. Of a mail that is
-    /// too big only the beginning.
+    /// Reads the data up to the dot and removes the stuffed dots; `None` when the client has left. Of an e-mail that is
+    /// too large only the beginning.
     async fn read_mail(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut data = Vec::new();
         let mut is_new_line = true;
@@ -275,7 +275,7 @@ impl SmtpSession<'_> {
     }
 }
 
-/// `FROM:<address> parameters` -> address and parameters.
+/// Splits `FROM:<address> parameters` into address and parameters.
 fn path<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     let (start, rest) = text.split_at_checked(name.len())?;
     let (address, parameters) = rest.strip_prefix('<')?.split_once('>')?;

@@ -1,4 +1,4 @@
-//! A load balancer, as people put one before several servers: HAProxy, with health checks on `/readyz`.
+//! HAProxy as a load balancer for several servers, with health checks on `/readyz`.
 
 use std::{
     path::Path,
@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use super::{START, free_port, programs};
 use crate::process::Process;
 
-/// What people write down for HAProxy, and nothing that hides a failure: a request that reached a server is not sent again.
-/// A server that is not ready three times in a row (1.5 s) gets nothing more; `INSULA_DRAIN_DELAY` is longer.
+/// The configuration of HAProxy. It hides no failure: a request that reached a server is not sent again. A server that is
+/// not ready three times in a row (1.5 s) gets no more requests; `INSULA_DRAIN_DELAY` is longer.
 const SETTINGS: &str = "
 global
     maxconn 4000
@@ -41,20 +41,20 @@ backend insula
     default-server check inter 500ms fall 3 rise 2
 ";
 
-/// A balancer of its own on a free loopback port, gone with its folder.
+/// A load balancer on a free loopback port. It ends when this is dropped.
 pub struct LoadBalancer {
     _process: Process,
     _folder: TempDir,
     stats: String,
-    /// Where it answers.
+    /// The URL of the load balancer.
     pub url: String,
 }
 
 impl LoadBalancer {
-    /// Before servers on these loopback ports; installs it where it is missing.
+    /// Starts a load balancer for servers on these loopback ports; installs HAProxy if it is missing.
     ///
     /// # Errors
-    /// A sentence, when it is missing or does not start.
+    /// A sentence when it is missing or does not start.
     pub fn start(ports: &[u16]) -> Result<Self, String> {
         let program = programs::haproxy()?;
         let (port, stats) = (free_port()?.to_string(), free_port()?.to_string());
@@ -71,7 +71,7 @@ impl LoadBalancer {
         Ok(Self { _process: process, _folder: folder, stats, url: format!("http://127.0.0.1:{port}") })
     }
 
-    /// How many servers it sends requests to; none while it does not answer itself.
+    /// The number of active servers; 0 while the load balancer does not answer.
     pub async fn up(&self) -> usize {
         let Ok(client) = reqwest::Client::builder().no_proxy().build() else { return 0 };
         let Ok(answer) = client.get(&self.stats).send().await else { return 0 };
@@ -80,10 +80,10 @@ impl LoadBalancer {
         text.lines().filter(is_up).count()
     }
 
-    /// Waits until it sends requests to so many servers.
+    /// Waits until this number of servers is active.
     ///
     /// # Errors
-    /// When it does not within a minute.
+    /// After one minute.
     pub async fn wait_for(&self, servers: usize) -> Result<(), String> {
         let deadline = Instant::now() + START;
         while self.up().await != servers {

@@ -1,7 +1,7 @@
-//! A private PostgreSQL and a private Redis for the length of one command.
+//! A private PostgreSQL and a private Redis for the duration of one command.
 //!
-//! Both listen on free loopback ports, keep their data in a temporary folder and are gone, with it, when the command
-//! has ended, when it could not be started, and when we are told to stop.
+//! Both listen on free loopback ports and keep their data in a temporary folder. They and the folder are removed when the
+//! command has ended or could not be started, and on a signal.
 
 mod haproxy;
 mod postgres;
@@ -35,7 +35,7 @@ const START: Duration = Duration::from_secs(60);
 /// How long the command may take to end after a signal before it gets a stronger one.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How much room there must be where files are kept in memory, in bytes: `make scale` fills some of it.
+/// Free bytes that the memory folder must have; `make scale` fills some of it.
 const MIN_FREE_BYTES: u64 = 4 << 30;
 
 /// `EX_USAGE` of sysexits.h.
@@ -53,7 +53,7 @@ pub async fn main(command: Vec<OsString>) -> ExitCode {
         eprintln!("usage: services COMMAND ARGS...");
         return USAGE.into();
     };
-    // From here on a signal ends what we wait for, and not us: everything is cleared away on the way out.
+    // From here on a signal ends the command and not this process, which removes everything.
     let mut signals = Signals::listen();
     let services = tokio::select! {
         services = Services::start(Durability::Volatile) => services,
@@ -107,7 +107,7 @@ fn passed_on(status: Option<ExitStatus>) -> ExitCode {
     }
 }
 
-/// As a shell says it.
+/// The exit code of a shell.
 fn ended_by(number: i32) -> ExitCode {
     u8::try_from(128 + number).unwrap_or(1).into()
 }
@@ -118,19 +118,19 @@ pub struct Services {
     pub postgres: Postgres,
     /// The Redis.
     pub redis: Redis,
-    /// Where they live.
+    /// The folder of their data.
     pub folder: TempDir,
 }
 
 impl Services {
-    /// Both, on free ports.
+    /// Starts both on free ports.
     ///
     /// # Errors
     /// A sentence for the user, when one is missing or does not start.
     pub async fn start(durability: Durability) -> Result<Self, String> {
         let programs = Programs::find_or_install()?;
         let mut folder = tempfile::Builder::new();
-        // The account of PostgreSQL passes through to its own folder.
+        // The account of PostgreSQL needs access to its own folder.
         folder.prefix("insula-services-").permissions(std::fs::Permissions::from_mode(0o711));
         let folder = memory_folder(MIN_FREE_BYTES)
             .filter(|_| durability == Durability::Volatile)

@@ -1,4 +1,4 @@
-//! A PostgreSQL that is gone after its use, and therefore need not sync everything.
+//! A temporary PostgreSQL, which need not sync everything.
 
 use std::{
     fs::File,
@@ -18,14 +18,14 @@ use crate::{
 const SETTINGS: [&str; 4] =
     ["shared_buffers=128MB", "max_connections=300", "listen_addresses=127.0.0.1", "unix_socket_directories="];
 
-/// What outlives what.
+/// What acknowledged writes survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Speed instead of safety: for those who do not kill it.
+    /// Nothing: the fastest, for tests that do not kill the server.
     Volatile,
-    /// What it acknowledged outlives its processes. It waits for no disk: the machine is not to fail.
+    /// The end of the server processes. It does not wait for the disk.
     SurvivesKill,
-    /// What it acknowledged outlives the machine, as everywhere else: for those who measure.
+    /// A power loss, as in production: for measurements.
     SurvivesPowerLoss,
 }
 
@@ -45,10 +45,10 @@ impl Durability {
     }
 }
 
-/// An ordinary owner, as most installations have one: what works for it works for a superuser too.
+/// An ordinary login, as in most installations. What works for it also works for a superuser.
 const LOGIN: &str = "CREATE ROLE insula LOGIN CREATEDB CREATEROLE";
 
-/// A cluster of its own on a free loopback port.
+/// A PostgreSQL cluster on a free loopback port.
 pub struct Postgres {
     process: Process,
     launch: Launch,
@@ -58,7 +58,7 @@ pub struct Postgres {
     pub admin_url: String,
 }
 
-/// How it is started, also again.
+/// The parameters of its start.
 struct Launch {
     account: Account,
     program: PathBuf,
@@ -91,7 +91,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// As a power cut would: all its processes, at once.
+    /// Sends SIGKILL to all its processes at once.
     pub fn kill(&mut self) {
         process::signal_all(&self.pids(), "KILL");
         self.process.kill();
@@ -105,7 +105,7 @@ impl Postgres {
     /// Starts it again after [`Postgres::kill`], on the same port and data, and waits until it answers.
     ///
     /// # Errors
-    /// What it says when it does not.
+    /// Its log when it does not answer.
     pub async fn restart(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + START;
         loop {
@@ -115,14 +115,14 @@ impl Postgres {
                     admin.close().await;
                     return Ok(());
                 }
-                // The last of its old processes may not have let go of the shared memory yet.
+                // An old process may still hold the shared memory.
                 Err(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(said) => return Err(said),
             }
         }
     }
 
-    /// Of itself and of those it started for its connections, which have groups of their own.
+    /// The ids of the server and of its child processes, which have separate groups.
     fn pids(&self) -> Vec<u32> {
         let id = self.process.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
@@ -158,7 +158,7 @@ impl Launch {
     }
 }
 
-/// Until it answers; `None` when it has ended instead.
+/// Waits until it answers; `None` when it has ended.
 async fn wait(process: &mut Process, url: &str) -> Option<TestDatabase> {
     while process.ended().is_none() {
         if let Ok(database) = TestDatabase::open(url).await {
@@ -169,13 +169,13 @@ async fn wait(process: &mut Process, url: &str) -> Option<TestDatabase> {
     None
 }
 
-/// Who PostgreSQL runs as: it refuses to run as root.
+/// The account of PostgreSQL, which refuses to run as root.
 struct Account {
     ids: Option<(u32, u32)>,
 }
 
 impl Account {
-    /// Ourselves, unless we are root; then `postgres` or `nobody`, who is given the folder.
+    /// The current account; for root `postgres` or `nobody`, which becomes the owner of the folder.
     fn other_than_root(folder: &Path) -> Result<Self, String> {
         if number(&["-u"]) != Some(0) {
             return Ok(Self { ids: None });
@@ -195,7 +195,7 @@ impl Account {
         if let Some((user, group)) = self.ids {
             command.uid(user).gid(group);
         }
-        // A group of its own: Ctrl-C is for the command, the servers are stopped after it.
+        // A separate process group: Ctrl-C ends the command, the servers are stopped after it.
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
         command
     }

@@ -1,4 +1,4 @@
-//! Where the servers are on this machine, and how they get there when they are not.
+//! Finds the servers on this machine, and installs missing ones.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use std::{
 /// The oldest PostgreSQL that Insula runs on.
 const OLDEST: u32 = 14;
 
-/// What is needed to start both servers.
+/// The programs of both servers.
 pub(super) struct Programs {
     /// The folder with `initdb` and `postgres`.
     pub(super) postgres: PathBuf,
@@ -42,7 +42,7 @@ impl Programs {
 
 /// HAProxy. The error is a sentence for the user.
 pub(super) fn haproxy() -> Result<PathBuf, String> {
-    // Where Debian puts it, and where ordinary users do not look.
+    // Debian's folder, which is not in the PATH of ordinary users.
     let find = || {
         in_path("haproxy")
             .or_else(|| Some("/usr/sbin/haproxy".into()).filter(|file: &PathBuf| file.is_file()))
@@ -57,9 +57,9 @@ pub(super) fn haproxy() -> Result<PathBuf, String> {
     }
 }
 
-/// The library that shows a program another time (`LD_PRELOAD`). The error is a sentence for the user.
+/// The library that shifts the clock of a program (`LD_PRELOAD`). The error is a sentence for the user.
 pub(crate) fn faketime() -> Result<PathBuf, String> {
-    // Debian keeps it in a folder that is called after the architecture.
+    // Debian's folder has the name of the architecture.
     let find = || {
         let folders = Path::new("/usr/lib").read_dir().into_iter().flatten().flatten();
         let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
@@ -87,7 +87,7 @@ fn path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Debian keeps the servers of its versions out of PATH.
+/// The folder of the newest PostgreSQL. Debian's are not in PATH.
 fn newest_postgres() -> Option<PathBuf> {
     let debian = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let folders = path().into_iter().chain(debian.map(|entry| entry.path().join("bin")));
@@ -107,10 +107,10 @@ fn version(postgres: &Path) -> Option<u32> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Installs packages of Debian. Where an init system runs, some also start servers of their own, on ports that we do not use.
+/// Installs Debian packages. With an init system, some also start servers, on ports that the tests do not use.
 ///
 /// # Errors
-/// Why that cannot be done here.
+/// The reason why that is impossible here.
 pub fn install(packages: &[&str]) -> Result<(), &'static str> {
     let sudo: &[&str] = if run("id", &["-u"]).as_deref() == Some("0") {
         &[]
@@ -134,7 +134,7 @@ pub fn install(packages: &[&str]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What a program prints, when there is one and it succeeds.
+/// The output of a program; `None` when it is missing or fails.
 pub(super) fn run(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -16,13 +16,13 @@ use tokio::{
 use super::START;
 use crate::process::Process;
 
-/// A server of its own on a free loopback port.
+/// A Redis server on a free loopback port.
 pub struct Redis {
     process: Process,
     program: PathBuf,
     folder: PathBuf,
     port: u16,
-    /// As clients are given it.
+    /// The value of `REDIS_URL`.
     pub url: String,
 }
 
@@ -34,7 +34,7 @@ impl Redis {
         Ok(Self { process, program, folder, port, url: format!("redis://127.0.0.1:{port}") })
     }
 
-    /// Ends it at once: it forgets everything.
+    /// Sends SIGKILL. All data is lost.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -47,18 +47,18 @@ impl Redis {
     /// Starts it again after [`Redis::kill`], on the same port, and waits until it answers.
     ///
     /// # Errors
-    /// A sentence, when it does not.
+    /// A sentence when it does not answer.
     pub async fn restart(&mut self) -> Result<(), String> {
         self.process = launch(&self.program, &self.folder, self.port)?;
         self.wait().await
     }
 
-    /// Makes it forget everything; it may be away.
+    /// Deletes all data. Does nothing when the server is unavailable.
     pub async fn flush(&self) {
         drop(self.ask("FLUSHALL").await);
     }
 
-    /// Bytes that its data took at most.
+    /// The peak memory of its data in bytes.
     ///
     /// # Errors
     /// When it does not answer.
@@ -68,7 +68,7 @@ impl Redis {
         peak.ok_or_else(|| std::io::Error::other(info))
     }
 
-    /// Asks and hangs up.
+    /// Sends a command on a new connection; returns the answer.
     async fn ask(&self, command: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
         stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
@@ -77,7 +77,7 @@ impl Redis {
         Ok(answer)
     }
 
-    /// Until it answers.
+    /// Waits until it answers.
     pub(super) async fn wait(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + START;
         while !self.ping().await.unwrap_or(false) {
@@ -108,7 +108,7 @@ fn launch(program: &Path, folder: &Path, port: u16) -> Result<Process, String> {
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        // A group of its own: Ctrl-C is for the command, the servers are stopped after it.
+        // A separate process group: Ctrl-C ends the command, the servers are stopped after it.
         .process_group(0);
     Process::start(&mut command, "TERM").map_err(|error| format!("cannot start Redis: {error}"))
 }

@@ -1,23 +1,23 @@
-//! The database of a environment: a SQLite file, or one of a cluster of PostgreSQL that goes with it.
+//! The database of a test environment: a SQLite file, or a PostgreSQL database that is dropped with it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::snapshot;
 use crate::TestDatabase;
 
-/// `admin` is the superuser's door to the cluster, `admin_url` the one to this database.
+/// `admin` is the superuser's URL of the cluster, `admin_url` that of this database.
 pub(super) enum EnvDatabase {
     Sqlite { url: String },
     Postgres { admin: String, name: String, url: String, admin_url: String },
 }
 
 impl EnvDatabase {
-    /// An empty database of its own in the cluster.
+    /// Creates an empty database in the cluster.
     pub(super) async fn create(postgres_url: &str, admin: String) -> Self {
         Self::create_numbered(postgres_url, admin, number(), "").await
     }
 
-    /// A copy of this database of the cluster, with roles of its own.
+    /// Copies a database of the cluster and gives the copy its own roles.
     pub(super) async fn copy(original: &str, postgres_url: &str, admin: String) -> Self {
         let number = number();
         let database =
@@ -46,7 +46,7 @@ impl EnvDatabase {
     }
 }
 
-/// What no other database of this process is named by.
+/// A number that no other database of this process has.
 fn number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     NUMBER.fetch_add(1, Ordering::Relaxed)
@@ -62,7 +62,7 @@ pub fn in_database(url: &str, name: &str) -> String {
 }
 
 impl Drop for EnvDatabase {
-    /// Best effort: what is left goes with the cluster.
+    /// Best effort: a remaining database is removed with the cluster.
     fn drop(&mut self) {
         let Self::Postgres { admin, name, .. } = self else { return };
         // A test may end inside a runtime, where waiting for another one is only possible in a thread of its own.
@@ -71,7 +71,7 @@ impl Drop for EnvDatabase {
                 let runtime =
                     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(async {
-                    // The superuser: a vault that is still open is its session, which nobody else may end.
+                    // Only the superuser may end its own open sessions.
                     let database = TestDatabase::connect(admin).await;
                     let roles = format!(
                         "SELECT DISTINCT r.rolname::text FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
@@ -80,7 +80,7 @@ impl Drop for EnvDatabase {
                     let roles = database.texts(&roles).await;
                     database.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
                     for role in roles {
-                        // A copy of the database may use it still.
+                        // A copy of the database may still use it.
                         drop(database.attempt(&[&format!("DROP ROLE \"{role}\""), "COMMIT", "SELECT ''"]).await);
                     }
                 });

@@ -1,4 +1,4 @@
-//! A folder and a database of a test's own, and the program run in them.
+//! A separate folder and database for a test, and the program that runs in them.
 
 mod env_database;
 mod snapshot;
@@ -29,7 +29,7 @@ struct EnvInner {
 }
 
 impl TestEnv {
-    /// Of the kind that the environment asks for.
+    /// An environment with the database of `INSULA_TEST_DATABASE`.
     pub async fn new() -> Self {
         match setting("INSULA_TEST_DATABASE").as_deref() {
             None | Some("" | "sqlite") => Self::on_sqlite(),
@@ -59,7 +59,7 @@ impl TestEnv {
         let is_postgres = setting("INSULA_TEST_DATABASE").is_some_and(|database| database == "postgres");
         let postgres_url = setting("INSULA_TEST_POSTGRES_URL").zip(setting("INSULA_TEST_POSTGRES_ADMIN_URL"));
         if is_postgres && postgres_url.is_none() {
-            // Only a superuser can give a copy what it needs.
+            // A copy needs a superuser.
             let env = Self::new().await;
             snapshot::run(&env, command);
             return env;
@@ -75,12 +75,12 @@ impl TestEnv {
         }
     }
 
-    /// With a SQLite file.
+    /// An environment with a SQLite file.
     pub fn on_sqlite() -> Self {
         Self::in_folder(folder())
     }
 
-    /// With a SQLite file on a disk, for those who measure.
+    /// An environment with a SQLite file on a disk, for measurements.
     pub fn on_disk() -> Self {
         Self::in_folder(
             tempfile::Builder::new().prefix("insula-test-").tempdir().expect("a temporary folder"),
@@ -92,18 +92,18 @@ impl TestEnv {
         Self(Arc::new(EnvInner { folder, database: EnvDatabase::Sqlite { url } }))
     }
 
-    /// With a database in a cluster of PostgreSQL; `admin` is its superuser's door.
+    /// An environment with a database in a PostgreSQL cluster; `admin` is the URL of its superuser.
     pub async fn on_postgres(postgres_url: &str, admin: String) -> Self {
         let database = EnvDatabase::create(postgres_url, admin).await;
         Self(Arc::new(EnvInner { folder: folder(), database }))
     }
 
-    /// Where the program keeps its data.
+    /// The data folder of the program.
     pub fn folder(&self) -> &Path {
         self.0.folder.path()
     }
 
-    /// As the program is given it.
+    /// The value of `DATABASE_URL`.
     pub fn database_url(&self) -> &str {
         match &self.0.database {
             EnvDatabase::Sqlite { url } | EnvDatabase::Postgres { url, .. } => url,
@@ -123,7 +123,7 @@ impl TestEnv {
         }
     }
 
-    /// The program with these arguments, in this place, to be started by the caller.
+    /// A command that starts the program in this environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(arguments);
         command
@@ -135,15 +135,14 @@ impl TestEnv {
         command
     }
 
-    /// Runs one command in this place to its end.
+    /// Runs a command in this environment and waits for its end.
     pub fn insula(&self, arguments: &[&str], envs: &[(&str, &str)]) -> Output {
         let output = self.command(arguments).envs(cheap_passwords(envs)).envs(envs.iter().copied()).output();
         output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
     }
 }
 
-/// What keeps the hashes of passwords from taking most of a test's time: nobody is to guess these passwords. None where the
-/// command is that of production, which refuses it.
+/// The setting for cheap password hashes, which save most of a test's time. `None` in production mode, which refuses it.
 pub(crate) fn cheap_passwords<N: AsRef<str>, V: AsRef<str>>(
     envs: &[(N, V)],
 ) -> Option<(&'static str, &'static str)> {
@@ -152,10 +151,10 @@ pub(crate) fn cheap_passwords<N: AsRef<str>, V: AsRef<str>>(
     (!envs.iter().any(is_production)).then_some(("INSULA_PASSWORD_MEMORY", "64"))
 }
 
-/// How much room there must be where files are kept in memory, in bytes: a few of these folders at a time hold some MiB each.
+/// Free bytes that the memory folder must have. A few test folders at a time hold some MiB each.
 const MIN_FREE_BYTES: u64 = 1 << 30;
 
-/// Tests ask from one address, and more often than people do. Those about a limit set it.
+/// Classes of limits that are disabled, because tests use one IP address. Tests of a limit set it.
 const RATE_CLASSES: [&str; 18] = [
     "ADDRESS",
     "LOG_IN",
@@ -177,7 +176,7 @@ const RATE_CLASSES: [&str; 18] = [
     "RECIPIENT",
 ];
 
-/// Host and port of a Redis, where the environment names one: `make test` starts it.
+/// Host and port of the Redis in the environment; `make test` starts it.
 pub fn redis() -> Option<String> {
     Some(setting("INSULA_TEST_REDIS_URL")?.trim_start_matches("redis://").to_owned())
 }
@@ -189,7 +188,7 @@ pub fn insula(arguments: &[&str], envs: &[(&str, &str)]) -> Output {
     output.unwrap_or_else(|error| panic!("insula {arguments:?}: {error}"))
 }
 
-/// The program in a clean environment: nothing that the developer has set reaches it.
+/// The program without the environment variables of the developer.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary("insula"));
     command.args(arguments).stdin(Stdio::null()).env_clear();
@@ -216,8 +215,7 @@ fn folder() -> TempDir {
         .expect("a temporary folder")
 }
 
-/// Where files are kept in memory, on systems that have such a place with so many bytes to spare: nothing of a test
-/// outlives the machine, so nothing needs to wait for a disk.
+/// The folder for files in memory, if it exists and has so many free bytes. Test data need no disk.
 pub(crate) fn memory_folder(room: u64) -> Option<&'static Path> {
     let place = Path::new("/dev/shm");
     let is_spacious = |place: &&Path| {
@@ -226,11 +224,8 @@ pub(crate) fn memory_folder(room: u64) -> Option<&'static Path> {
     Some(place).filter(is_spacious)
 }
 
-/// A variable of the tests' own environment.
+/// An environment variable of the tests.
 pub fn setting(name: &str) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests are told by their environment which database to try"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the environment selects the database of the tests")]
     std::env::var(name).ok()
 }

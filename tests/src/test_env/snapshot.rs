@@ -1,13 +1,11 @@
-//! What the program leaves in a database and a folder, made once for all tests of a process, and copied for each that needs
-//! it.
+//! A database and a folder after a command, made once per process and copied for each test.
 
 use std::{ffi::OsString, fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{TestDatabase, TestEnv};
 
-/// Gives a copied PostgreSQL database the roles `$app` and `$system` of its own in place of those it names, as the
-/// migrations would: they would rather make each policy anew and grant every right again, which takes longer than all else
-/// that a server does at its start. `$login` may take them on.
+/// Gives a copied PostgreSQL database its own roles `$app` and `$system`, and makes `$login` a member. The migrations would
+/// do that too, but would create every policy and grant again, which takes longer than the rest of a server's start.
 const CREATE_OWN_ROLES: &str = "DO $do$
 DECLARE
     pair text[];
@@ -33,17 +31,16 @@ BEGIN
     END LOOP;
 END $do$";
 
-/// What a command left in an empty place, to be copied.
+/// The files and the database after a command in an empty environment.
 pub(crate) struct EnvSnapshot {
-    /// Its folder: names and contents.
+    /// Names and contents of the files.
     files: Vec<(OsString, Vec<u8>)>,
-    /// The name of its PostgreSQL database, with which nobody is connected, as those who copy it need it. It goes with the
-    /// cluster.
+    /// The name of the PostgreSQL database. It has no connections, as `CREATE DATABASE ... TEMPLATE` requires.
     pub(crate) postgres_database: Option<String>,
 }
 
 impl EnvSnapshot {
-    /// Runs the command in a place like those of the tests.
+    /// Runs the command in a new environment.
     pub(crate) async fn of_command(command: &[&str]) -> Self {
         let env = TestEnv::new().await;
         run(&env, command);
@@ -56,7 +53,7 @@ impl EnvSnapshot {
         let postgres_database = env.is_postgres().then(|| {
             let name = env.database_url().rsplit('/').next().expect("a name").to_owned();
             std::fs::remove_dir_all(env.folder()).expect("the folder is ours");
-            // Its end would drop the database.
+            // Dropping it would drop the database.
             std::mem::forget(env.clone());
             name
         });
@@ -68,20 +65,20 @@ impl EnvSnapshot {
         for (name, content) in &self.files {
             let file = folder.join(name);
             let written = std::fs::write(&file, content)
-                // Secrets are refused that others can read.
+                // The program refuses secrets that others can read.
                 .and_then(|()| std::fs::set_permissions(&file, Permissions::from_mode(0o600)));
             written.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         }
     }
 }
 
-/// Runs a command in this place; panics when it fails.
+/// Runs a command in this environment; panics when it fails.
 pub(crate) fn run(env: &TestEnv, command: &[&str]) {
     let output = env.insula(command, &[]);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Gives the copy that `url` names, for a superuser, roles of its own, which nobody has in whose names this number stands.
+/// Creates roles for the copy at `url` (a superuser's URL). `number` makes their names unique.
 pub(crate) async fn create_own_roles(url: &str, login: &str, number: u64) {
     let [app, system] = ["app", "system"].map(|kind| format!("insula_{kind}_{number:012x}"));
     let sql = CREATE_OWN_ROLES.replace("$app", &app).replace("$system", &system).replace("$login", login);

@@ -1,4 +1,4 @@
-//! What people do to their own accounts, where mail is sent and nobody learns who has one.
+//! Steps of users with their own accounts, with e-mail and hidden accounts.
 
 use insula_tests::{Client, Inbox, PASSWORD, Server};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(super) async fn walk() -> Walk {
         json!({ "email": ADA, "password": PASSWORD, "first_name": "Augusta", "username": "enchantress" });
     walk.step(&anybody, "register", &[], ada).await;
     walk.step(&anybody, "resendVerification", &[], json!({ "email": ADA })).await;
-    // Where accounts are hidden nobody logs in before the address is verified: the sessions are older than that setting.
+    // With hidden accounts, a login needs a verified address: the sessions are older than that setting.
     let verified = |value: &str| format!("UPDATE users SET email_verified_at = {value}");
     walk.database().execute(&verified("created_at")).await;
     let session = walk.step(&anybody, "logIn", &[], person(ADA, PASSWORD)).await;

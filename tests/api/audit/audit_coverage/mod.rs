@@ -1,7 +1,7 @@
-//! What every operation that changes something leaves in the logs: one event per changed row, in the log of whose row it is.
+//! The audit events of every operation that changes something: one per changed row, in the log of its organization.
 //!
-//! What only reads, or changes nothing, leaves none; so does `refresh`, by which sessions live. An operation that the
-//! document gets tomorrow fails here until [`table::TABLE`] says what it leaves and a scenario performs it.
+//! Reads, requests without a change and `refresh` have no events. A new operation of the document fails here until
+//! [`table::TABLE`] has its events and a scenario performs it.
 
 mod accounts;
 mod organizations;
@@ -34,8 +34,8 @@ async fn every_mutating_operation_leaves_exactly_the_events_of_the_table() {
     let document = walks[0].document();
     let operations = mutating(document);
     let known: BTreeSet<_> = operations.iter().map(|operation| &*operation.id).collect();
-    let told: BTreeSet<_> = rows.iter().map(|step| operation_of(step)).collect();
-    let apart: Vec<_> = known.symmetric_difference(&told).collect();
+    let listed: BTreeSet<_> = rows.iter().map(|step| operation_of(step)).collect();
+    let apart: Vec<_> = known.symmetric_difference(&listed).collect();
     assert!(apart.is_empty(), "each mutating operation of the document has a row, and no other: {apart:?}");
     assert_eq!(known.len(), implied(document));
 }

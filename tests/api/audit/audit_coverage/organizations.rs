@@ -1,4 +1,4 @@
-//! What people do in their organizations, and an operator of the platform who says why.
+//! Steps of users in their organizations, and of a superuser with a reason.
 
 use insula_tests::{Client, PASSWORD, Server};
 use serde_json::{Value, json};
@@ -127,8 +127,8 @@ async fn invitations(walk: &mut Walk, server: &Server, ada: &Client) -> Client {
 async fn member(owner: &Client, name: &str) -> String {
     let members = owner.get(&format!("{ROOT}/members")).await.expect(200);
     let members = members["data"].as_array().unwrap().iter();
-    let mut his = members.filter(|member| member["user"]["email"] == format!("{name}@example.com"));
-    text(his.next().unwrap(), "id")
+    let mut matching = members.filter(|member| member["user"]["email"] == format!("{name}@example.com"));
+    text(matching.next().unwrap(), "id")
 }
 
 async fn roles(walk: &mut Walk, ada: &Client, eve: &Client) {
@@ -184,7 +184,7 @@ async fn endings(walk: &mut Walk, server: &Server, ada: &Client, eve: &Client) {
     walk.step(ada, "leaveOrganization", &[ORG], Value::Null).await;
     walk.step(eve, "deleteOrganization", &[ORG], Value::Null).await;
     walk.step(eve, "restoreOrganization", &[ORG], Value::Null).await;
-    // Without mail an address changes at once.
+    // Without e-mail an address changes at once.
     let bob = server.client().log_in("bob@example.com", PASSWORD).await;
     walk.step(&bob, "changeMyEmail.at-once", &[], json!({ "email": "rob@example.com" })).await;
 }

@@ -1,4 +1,4 @@
-//! What operators of the platform do to accounts, organizations, jobs and mails.
+//! Steps of superusers with accounts, organizations, jobs and e-mails.
 
 use insula_tests::{Client, JobFixture, PASSWORD, Server};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@
 //! permissions of a role and its holders. The events of their account, role or member cover them.
 
 /// Every step by its operation, and by its case where there are several. To try it, and to ask for it again, has no row:
-/// both leave nothing, but that an operator looked.
+/// both leave nothing, but that a superuser looked.
 pub(super) const TABLE: &[(&str, &[&str])] = &[
     // Accounts of one's own.
     (
@@ -177,7 +177,7 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
             "acme member.updated by user eve",
         ],
     ),
-    // Operators inside of them: that they looked is told too, also where nothing comes of it.
+    // Superusers in organizations: their access is recorded too, also when it is refused.
     (
         "createProject.operator",
         &["acme platform.access by superuser root", "acme project.created by superuser root"],
@@ -191,7 +191,7 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
         &["acme platform.access by superuser root", "acme member.updated by superuser root"],
     ),
     ("checkPermission.operator", &["acme platform.access by superuser root"]),
-    // The platform. Operators act under their office, also in the logs of the organizations that this reaches.
+    // The platform. Superusers act under their office, also in the logs of the organizations that this reaches.
     (
         "createUser",
         &[
@@ -275,7 +275,7 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
     ("deleteJob", &["acme job.deleted by superuser root"]),
     ("deleteJob.platform", &["platform job.deleted by superuser root"]),
     ("resendEmail", &["acme email.resent by superuser root"]),
-    // No second mail is made: the job of the first one is hurried.
+    // No second e-mail is made: the job of the first one is hurried.
     ("resendEmail.waiting", &["acme job.retried by superuser root"]),
     ("pauseQueue", &["platform queue.paused by superuser root"]),
     ("resumeQueue", &["platform queue.resumed by superuser root"]),

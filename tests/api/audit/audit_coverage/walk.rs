@@ -1,4 +1,4 @@
-//! One who performs operations by their names, and looks at what each left in the logs.
+//! Performs operations by name and collects the events of each.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use super::table::TABLE;
 /// The platform's log, as the database spells its owner.
 const PLATFORM: &str = "00000000000000000000000000000000";
 
-/// What an operator's look into an organization leaves there, whatever comes of it.
+/// What a superuser's look into an organization leaves there, whatever comes of it.
 const POLL_INTERVAL: &str = "platform.access";
 
-/// Members of bodies, of requests and of answers, whose values no log may hold.
+/// Members of request and response bodies whose values must not be in a log.
 const SECRET: [&str; 13] = [
     "access_token",
     "csrf_token",
@@ -65,7 +65,7 @@ impl Walk {
         &self.document
     }
 
-    /// Past the doors.
+    /// Past the operations.
     pub(super) fn database(&self) -> &TestDatabase {
         &self.database
     }
@@ -219,7 +219,7 @@ impl Walk {
         }
     }
 
-    /// At the end: nothing that had to stay secret stands in the logs.
+    /// Checks at the end that the logs contain no secret.
     pub(super) async fn finish(mut self) -> Self {
         let logs = self
             .database

@@ -1,4 +1,4 @@
-//! One byte of one column of one row.
+//! Changes of one byte of one column.
 
 use chrono::DateTime;
 use insula_tests::{TestDatabase, TestRng};

@@ -1,4 +1,4 @@
-//! The same with an export, away from the database: `insula audit verify`.
+//! Changes of an export without the database: `insula audit verify`.
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ impl Files {
         let output = self.log.server.test_env().insula(&arguments, envs);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let (printed, complained) = (text(&output.stdout), text(&output.stderr));
-        // One of them: no bar and no colours where nobody looks.
+        // Without a terminal there is no progress bar and no colour.
         assert!(printed.is_empty() != complained.is_empty(), "{printed} {complained}");
         assert!(!format!("{printed}{complained}").contains(['\x1b', '\r']), "{printed} {complained}");
         assert_eq!(output.status.success(), complained.is_empty());
@@ -174,7 +174,7 @@ async fn an_export_is_whole_or_it_is_said_why_nobody_can_say() {
         );
     };
     let mut other: Value = serde_json::from_slice(&std::fs::read(files.path("keys.json")).unwrap()).unwrap();
-    // A point of the curve that is nobody's key: that of RFC 8032 §7.1, test 1.
+    // A foreign key: that of RFC 8032 §7.1, test 1.
     other["keys"][0]["x"] = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into();
     for (name, key, why) in [
         ("other.json", other.to_string(), "signature of the log up to this event is invalid"),

@@ -1,4 +1,4 @@
-//! The SQL of forgeries: events and statements that look like those of the program.
+//! SQL for forged events and statements that look like those of the program.
 
 use insula_tests::TestDatabase;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::{
     seal::{foreign_key, hash, hex, signature},
 };
 
-/// What stands in the database about a log, and is put back after each trial.
+/// The rows of a log, which are restored after each trial.
 const TABLES: [&str; 4] = ["audit_events", "audit_heads", "audit_checkpoints", "signing_keys"];
 
 /// What an event is made to say.

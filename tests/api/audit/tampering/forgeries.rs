@@ -1,4 +1,4 @@
-//! Whole events that are removed, moved, made up or written anew, and forged statements about them.
+//! Events that are removed, moved, invented or rewritten, and forged statements about them.
 
 use std::ops::RangeInclusive;
 

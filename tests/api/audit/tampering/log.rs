@@ -1,4 +1,4 @@
-//! A sealed log, and somebody with every right over its database.
+//! A sealed log, and full access to its database.
 
 use insula_tests::{Client, Server, TestDatabase, concurrently};
 use serde_json::{Value, json};
@@ -116,8 +116,8 @@ impl Log {
     }
 }
 
-/// Says how often something was tried, and how often it was found.
-#[expect(clippy::print_stdout, reason = "whoever asks with `--nocapture` is told")]
+/// Prints the number of trials and of detections.
+#[expect(clippy::print_stdout, reason = "shown with `--nocapture`")]
 pub(crate) fn tally(what: &str, trials: usize, found: usize) {
     println!("{what}: {found} of {trials} found");
 }

@@ -1,4 +1,4 @@
-//! What can be met inside of organizations.
+//! Error codes of operations in organizations.
 
 use insula_tests::{Client, PASSWORD, Server, TestDatabase};
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(super) async fn time(met: &mut Met, ada: &Client) {
     met.note(&write().await, 409, "PERIOD_LOCKED");
 }
 
-/// What keeps people from inviting, and from joining.
+/// What keeps users from inviting, and from joining.
 pub(super) async fn invitations(met: &mut Met, server: &Server, ada: &Client) {
     ada.create_organization("host").await;
     met.note(&ada.invite("host", "ada@example.com", &[]).await, 409, "ALREADY_MEMBER");

@@ -1,4 +1,4 @@
-//! Every code that the document lists can be met, and none that it does not.
+//! Every documented error code occurs, and no other.
 
 mod in_organizations;
 
@@ -8,7 +8,7 @@ use in_organizations::{invitations, organizations, time};
 use insula_tests::{Client, Inbox, JobFixture, PASSWORD, Reply, Server, TestDatabase, eventually};
 use serde_json::{Value, json};
 
-/// Most organizations that one person may found here.
+/// Maximum number of organizations per user on this server.
 const MOST: usize = 12;
 
 /// The codes that were met.
@@ -198,7 +198,7 @@ async fn passing(met: &mut Met, anybody: &Client, superuser: &Client, database: 
     let (pia, liv) = (anybody.register("pia@example.com").await, anybody.register("liv@example.com").await);
     pia.create_organization("before").await;
     pia.patch("/api/v1/organizations/before", json!({ "slug": "after" })).await.expect(200);
-    // A redirect has no body: where it leads stands in its header.
+    // A redirect has no body, only the `Location` header.
     let moved = pia.get("/api/v1/organizations/before").await;
     assert_eq!((moved.status, moved.header("location")), (308, Some("/api/v1/organizations/after")));
     met.0.insert("ORGANIZATION_MOVED".to_owned());
@@ -248,7 +248,7 @@ async fn people(met: &mut Met, anybody: &Client, database: &TestDatabase) {
     met.note(&anybody.post(log_in, right).await, 403, "INACTIVE_USER");
 }
 
-/// What is about mailed links.
+/// What is about e-mailed links.
 async fn links(met: &mut Met) {
     let server = Server::builder().with_mail().start().await;
     let eve = server.client().register("eve@example.com").await;
@@ -269,7 +269,7 @@ async fn links(met: &mut Met) {
     met.note(&server.client().post("/api/v1/auth/password/reset", weak).await, 422, "WEAK_PASSWORD");
 }
 
-/// What operators cannot do with jobs.
+/// What superusers cannot do with jobs.
 async fn jobs(met: &mut Met, superuser: &Client, database: &TestDatabase) {
     let done = JobFixture::new(1, "done");
     let leased = JobFixture { is_leased: true, ..JobFixture::new(2, "pending") };
@@ -286,7 +286,7 @@ async fn jobs(met: &mut Met, superuser: &Client, database: &TestDatabase) {
     met.note(&superuser.request("POST", &resend).await, 409, "EMAIL_NOT_KEPT");
 }
 
-/// What is answered when somebody else's change takes too long.
+/// The answer when another transaction takes too long.
 async fn waiting(met: &mut Met, ada: &Client, database: &TestDatabase, (projects, path): (&str, &str)) {
     let held = database.hold("UPDATE projects SET id = id").await;
     let reply = ada.patch(path, json!({ "name": "x" })).await;
@@ -306,7 +306,7 @@ async fn waiting(met: &mut Met, ada: &Client, database: &TestDatabase, (projects
     }
 }
 
-/// A failure of ours tells the client nothing, and the log everything, once.
+/// An internal error has no details for the client, and all of them once in the log.
 async fn internal(met: &mut Met, server: &Server, ada: &Client, (database, path): (&TestDatabase, &str)) {
     database.execute("ALTER TABLE projects RENAME TO elsewhere").await;
     let reply = ada.get(path).header("x-request-id", "broken-1").await;

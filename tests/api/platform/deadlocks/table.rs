@@ -1,4 +1,4 @@
-//! Every operation that changes what is an organization's, as one of two that meet.
+//! Every operation that changes an organization, to be run against every other.
 
 use insula_tests::Request;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(super) const TABLE: &[(&str, Ask)] = &[
         let draft = json!({ "name": "Third", "slug": w.fresh("third", n), "owner_email": w.email("eve") });
         w.superuser.post("/api/v1/admin/organizations", draft)
     }),
-    // People.
+    // Users.
     ("updateMember", |w, n| {
         let role = ["lead", "viewer"][n % 2];
         w.change(&format!("/members/{}", w.mia), json!({ "roles": [role, "member"] }))

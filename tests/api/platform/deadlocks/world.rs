@@ -1,9 +1,9 @@
-//! An organization in which everything is there that some operation changes, again and again.
+//! An organization with every kind of row that operations change, repeatedly.
 
 use insula_tests::{Client, Request, Server, TestDatabase, id};
 use serde_json::{Value, json};
 
-/// The organization, its people and its things. Everybody is addressed by an id: names change.
+/// The organization, its users and its things. Everybody is addressed by an id: names change.
 pub(super) struct World {
     number: usize,
     database: TestDatabase,
@@ -35,7 +35,7 @@ pub(super) struct World {
     pub(super) gone_task: String,
     pub(super) entry: String,
     pub(super) gone_entry: String,
-    /// Ada's, which runs where somebody is to stop it.
+    /// Ada's timer, which runs if a request stops it.
     running: String,
     /// Those of Mia, Max and Zoe, which always run.
     others: [String; 3],
@@ -234,12 +234,12 @@ impl World {
         format!("/api/v1/admin/users/{}", self.zoe_user)
     }
 
-    /// The address of one of the people.
+    /// The address of one of the users.
     pub(super) fn email(&self, name: &str) -> String {
         format!("{name}{}@example.com", self.number)
     }
 
-    /// A name that nobody has.
+    /// An unused name.
     pub(super) fn fresh(&self, name: &str, number: usize) -> String {
         format!("{name}-{}-{number}", self.number)
     }

@@ -1,9 +1,9 @@
-//! One mailbox, one account: addresses that look alike, at every door that takes one.
+//! One e-mail address, one account: addresses that look alike, in every operation that takes one.
 
 use insula_tests::{Client, Inbox, PASSWORD, Server};
 use serde_json::json;
 
-use super::{count, told};
+use super::{count, leak};
 
 /// Other spellings of `ada@example.com`.
 const SAME: &[(&str, &str)] = &[
@@ -122,17 +122,17 @@ async fn what_is_no_address_is_refused_everywhere() {
     for (name, email) in &addresses {
         let anybody = server.client();
         let log_in = json!({ "email": email, "password": PASSWORD });
-        for (door, reply) in [
+        for (operation, reply) in [
             ("register", register(&anybody, email).await),
             ("forgot", anybody.post("/api/v1/auth/password/forgot", json!({ "email": email })).await),
             ("invite", ada.invite("acme", email, &["viewer"]).await),
             ("log in", anybody.post("/api/v1/auth/login", log_in).await),
         ] {
-            let expected = if door == "log in" { &[401, 422][..] } else { &[422] };
+            let expected = if operation == "log in" { &[401, 422][..] } else { &[422] };
             if !expected.contains(&reply.status) {
-                complaints.push(format!("{name}: {door}: {}", reply.status));
+                complaints.push(format!("{name}: {operation}: {}", reply.status));
             }
-            complaints.extend(told(&reply).map(|told| format!("{name}: {door}: {told}")));
+            complaints.extend(leak(&reply).map(|leak| format!("{name}: {operation}: {leak}")));
         }
     }
     count("no addresses", addresses.len() * 4);

@@ -1,9 +1,9 @@
-//! Bodies that one reader takes for this and another for that, and those that are only there to be large.
+//! Ambiguous bodies, which two parsers read differently, and large ones.
 
 use insula_tests::{Client, Reply};
 use serde_json::json;
 
-use super::{acme, count, goes_on, told};
+use super::{acme, count, goes_on, leak};
 
 const PATH: &str = "/api/v1/organizations";
 
@@ -102,7 +102,7 @@ async fn a_body_is_read_in_one_way_or_refused() {
         if reply.status != *status {
             complaints.push(format!("{name}: {}, not {status}: {}", reply.status, reply.text()));
         }
-        complaints.extend(told(&reply).map(|told| format!("{name}: {told}")));
+        complaints.extend(leak(&reply).map(|leak| format!("{name}: {leak}")));
         if reply.body.len() > 20_000 {
             complaints.push(format!("{name}: the answer has {} bytes", reply.body.len()));
         }
@@ -158,7 +158,7 @@ async fn a_body_says_what_it_is_in_one_way_or_is_refused() {
         if reply.status != 415 {
             complaints.push(format!("{case}: {}", reply.status));
         }
-        complaints.extend(told(&reply).map(|told| format!("{case}: {told}")));
+        complaints.extend(leak(&reply).map(|leak| format!("{case}: {leak}")));
     }
     count("types of bodies", cases.len());
     assert!(complaints.is_empty(), "{complaints:#?}");

@@ -1,4 +1,4 @@
-//! Many connections: those that do nothing hold up nobody, and no peer takes them all.
+//! Many connections: idle ones delay no client, and no peer can use all of them.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn affordable(wish: usize) -> usize {
 }
 
 #[tokio::test]
-async fn two_thousand_idle_connections_hold_up_nobody() {
+async fn two_thousand_idle_connections_delay_no_client() {
     let concurrency = affordable(2000);
     let server = Server::builder().env("INSULA_MAX_CONNECTIONS_PER_PEER", "5000").start().await;
     let ada = server.client().register("ada@example.com").await;
@@ -51,7 +51,7 @@ async fn two_thousand_idle_connections_hold_up_nobody() {
 
 /// For one peer and for all, who here are one.
 #[tokio::test]
-async fn there_are_so_many_connections_and_one_again_for_one_that_ends() {
+async fn the_number_of_connections_is_limited() {
     for cap in ["INSULA_MAX_CONNECTIONS_PER_PEER", "INSULA_MAX_CONNECTIONS"] {
         let server = Server::builder().env(cap, "3").start().await;
         let mut held = Vec::new();
@@ -79,7 +79,7 @@ async fn there_are_so_many_connections_and_one_again_for_one_that_ends() {
 
 /// Peers that go away in the middle, or never take what they asked for.
 #[tokio::test]
-async fn who_hangs_up_or_does_not_read_is_let_go() {
+async fn clients_that_disconnect_or_do_not_read_free_their_connection() {
     let (server, ada) = acme().await;
     let login = "POST /api/v1/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
     let leaving = [

@@ -1,11 +1,11 @@
-//! Credentials of every wrong form: each is refused as one, with the challenge that says how to sign in.
+//! Malformed credentials: each is refused with the challenge for a login.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signer, SigningKey};
 use insula_tests::{Browser, Server};
 use serde_json::{Value, json};
 
-use super::{acme, count, goes_on, told};
+use super::{acme, count, goes_on, leak};
 
 const ME: &str = "/api/v1/users/me";
 
@@ -27,7 +27,7 @@ fn forged(token: &str, members: &Value) -> String {
     format!("{signed}.{}", BASE64.encode(key.sign(signed.as_bytes()).to_bytes()))
 }
 
-/// What stands behind `authorization:`, for each name.
+/// The value of `authorization:` for each name.
 fn values(token: &str) -> Vec<(&'static str, Vec<u8>)> {
     let bearer = |token: &str| format!("Bearer {token}").into_bytes();
     let forged = |members: Value| bearer(&forged(token, &members));
@@ -97,7 +97,7 @@ async fn a_token_of_a_wrong_form_is_refused_as_one() {
             if reply.status != 401 || challenge != "Bearer error=\"invalid_token\"" {
                 complaints.push(format!("{name}: {} {challenge}", reply.status));
             }
-            complaints.extend(told(&reply).map(|told| format!("{name}: {told}")));
+            complaints.extend(leak(&reply).map(|leak| format!("{name}: {leak}")));
         }
     }
     count("tokens", values.len());
@@ -169,7 +169,7 @@ async fn of_two_credentials_none_is_chosen() {
         if reply.status != *status || is_challenged != (*status == 401) {
             complaints.push(format!("{name}: {}", reply.status));
         }
-        complaints.extend(told(&reply).map(|told| format!("{name}: {told}")));
+        complaints.extend(leak(&reply).map(|leak| format!("{name}: {leak}")));
     }
     count("credentials", cases.len());
     assert!(complaints.is_empty(), "{complaints:#?}");

@@ -1,5 +1,5 @@
-//! Refusals that are told before the body is read, as clients in Python meet them: they send head and body in two packets.
-//! The connection goes on, or the answer says that it does not.
+//! Refusals before the body is read, for clients that send head and body in two packets, such as those in Python. The
+//! connection stays open, or the answer says that it closes.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ fn refusals(ada: &str, browser: &str) -> Vec<(&'static str, String, u16)> {
 }
 
 #[tokio::test]
-async fn a_refusal_leaves_a_connection_that_goes_on() {
+async fn a_refusal_keeps_the_connection_usable() {
     let server = Server::builder().env("INSULA_LIMIT_REGISTER", "1/h").start().await;
     let ada = server.client().register("ada@example.com").await;
     let (browser, _) =

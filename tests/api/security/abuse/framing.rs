@@ -1,4 +1,4 @@
-//! Where a request ends: bodies whose length is told wrongly, twice or not at all.
+//! The end of a request: bodies with a wrong, repeated or missing length.
 
 use insula_tests::Server;
 
@@ -136,7 +136,7 @@ fn sizes() -> Vec<Case> {
         chunked(&format!("{MOST:x}\r\n{}\r\n{n:x}\r\n{}\r\n0\r\n\r\n", " ".repeat(MOST), " ".repeat(n)))
     };
     vec![
-        // As much as is allowed is read, and found to be no JSON.
+        // A body of the maximum size is read and is no JSON.
         case("1 MiB", sent(MOST), &[400]),
         case("1 MiB and a byte", sent(MOST + 1), &[413]),
         case("a chunk of 1 MiB", chunk(MOST), &[400]),

@@ -1,4 +1,4 @@
-//! Headers that try to send a request, or the readers of its e-mails, to another host.
+//! Headers that try to redirect a request, or the readers of its e-mails, to another host.
 
 use insula_tests::{Inbox, Server};
 use serde_json::json;
@@ -25,7 +25,7 @@ const POISONED: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn mailed_links_lead_home_whatever_a_request_says() {
+async fn emailed_links_ignore_the_host_of_the_request() {
     let server = Server::builder().env("INSULA_PUBLIC_URL", PUBLIC).with_mail().start().await;
     let inbox = Inbox::of(&server).await;
     let ada = server.client().register("ada@example.com").await;

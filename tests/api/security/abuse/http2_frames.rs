@@ -1,4 +1,4 @@
-//! Frames of HTTP/2 that ask for nothing, by the hundred thousand (CVE-2019-9512 and similar): the connection is cut.
+//! Floods of HTTP/2 frames (CVE-2019-9512 and similar): the connection is closed.
 
 use std::time::{Duration, Instant};
 

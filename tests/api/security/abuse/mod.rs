@@ -1,5 +1,4 @@
-//! What nobody should send: each of these requests is refused or answered as it deserves, tells nothing of the inside, and
-//! leaves a server that answers the next one.
+//! Abusive requests: each is refused or answered without internal details, and the server answers the next request.
 
 mod addresses;
 mod bodies;
@@ -39,7 +38,7 @@ async fn try_all(server: &Server, kind: &str, cases: &[Case]) {
         if answered != *statuses {
             complaints.push(format!("{name}: {answered:?}, not {statuses:?}"));
         }
-        complaints.extend(replies.iter().filter_map(|reply| Some(format!("{name}: {}", told(reply)?))));
+        complaints.extend(replies.iter().filter_map(|reply| Some(format!("{name}: {}", leak(reply)?))));
         server.client().get("/livez").await.expect(200);
     }
     count(kind, cases.len());
@@ -47,7 +46,7 @@ async fn try_all(server: &Server, kind: &str, cases: &[Case]) {
 }
 
 /// What an answer must not tell.
-fn told(reply: &Reply) -> Option<String> {
+fn leak(reply: &Reply) -> Option<String> {
     let whole = format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.body)).to_lowercase();
     let inside = [
         "panicked",

@@ -1,6 +1,6 @@
-//! Paths and query strings that mean something to somebody else.
+//! Paths and query strings with a special meaning for other software.
 
-use super::{acme, count, goes_on, told};
+use super::{acme, count, goes_on, leak};
 
 /// In the place of a slug: none of them is Acme.
 const SEGMENTS: &[(&str, &str)] = &[
@@ -117,7 +117,7 @@ async fn a_segment_that_looks_like_another_one_is_not_it() {
             if reply.status != 404 {
                 complaints.push(format!("{name}: {}", reply.status));
             }
-            complaints.extend(told(&reply).map(|told| format!("{name}: {told}")));
+            complaints.extend(leak(&reply).map(|leak| format!("{name}: {leak}")));
             if reply.headers.contains_key("set-cookie") {
                 complaints.push(format!("{name}: sets a cookie"));
             }
@@ -129,7 +129,7 @@ async fn a_segment_that_looks_like_another_one_is_not_it() {
 }
 
 #[tokio::test]
-async fn a_query_string_is_sound_or_refused() {
+async fn a_query_string_is_valid_or_refused() {
     let (server, ada) = acme().await;
     let token = format!("authorization: Bearer {}\r\n", ada.token());
     let many: String = (0..5000).map(|n| format!("p{n}=1&")).collect();
@@ -145,7 +145,7 @@ async fn a_query_string_is_sound_or_refused() {
         if reply.body.len() > 20_000 {
             complaints.push(format!("{name}: the answer has {} bytes", reply.body.len()));
         }
-        complaints.extend(told(&reply).map(|told| format!("{name}: {told}")));
+        complaints.extend(leak(&reply).map(|leak| format!("{name}: {leak}")));
         // A stranger learns nothing of what may be asked.
         let stranger = server.raw_get(&format!("/api/v1/organizations/acme/projects?{query}"), "").await;
         if stranger.status != 401 {

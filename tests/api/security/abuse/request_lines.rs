@@ -1,4 +1,4 @@
-//! Lines of a request: methods, targets, versions and headers that are odd, too long or too many.
+//! The head of a request: methods, targets, versions and headers that are unusual, too long or too many.
 
 use super::{Case, acme, case, goes_on, try_all};
 
@@ -157,7 +157,7 @@ fn headers() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn a_head_is_sound_or_refused() {
+async fn a_request_head_is_valid_or_refused() {
     let (server, ada) = acme().await;
     let cases: Vec<_> = [targets(), versions(), methods(), headers()].into_iter().flatten().collect();
     try_all(&server, "heads", &cases).await;

@@ -1,4 +1,4 @@
-//! The headers that keep browsers in bounds, on every kind of answer, wherever the product runs.
+//! The security headers for browsers, on every kind of answer.
 
 use insula_tests::{Builder, Reply, Server, TestEnv, eventually};
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::count;
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 const YEAR: &str = "max-age=31536000; includeSubDomains";
 
-/// How it runs: its name, its settings, and whether people reach it by https.
+/// How it runs: its name, its settings, and whether users reach it by https.
 fn installations() -> [(&'static str, Builder, bool); 4] {
     let production = || {
         Server::builder()

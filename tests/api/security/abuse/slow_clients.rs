@@ -1,4 +1,4 @@
-//! Peers that take their time: each is cut in 15 seconds, and nobody else waits for it. One test: they all wait at once.
+//! Slow clients: each is closed after 15 seconds and delays no other. One test, because they all wait concurrently.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::{acme, count, goes_on};
 /// What 15 seconds are on a machine that has other things to do.
 const CUT_WITHIN: Duration = Duration::from_secs(18);
 
-/// What is sent at once, what then drips, each second once, and the status that is still told; 0: none.
+/// What is sent at once, what is then sent once a second, and the expected status; 0 for none.
 const PEERS: &[(&str, &str, &str, u16)] = &[
     ("says nothing", "", "", 0),
     ("a line without end", "GET /livez", "a", 0),
@@ -49,7 +49,7 @@ const PEERS: &[(&str, &str, &str, u16)] = &[
     ),
 ];
 
-/// How long it took until the server hung up, and the first status it told.
+/// The time until the server closed, and the first status.
 async fn endure(server: &Server, sent: &str, drop: &str) -> (Duration, u16) {
     let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
     let is_rest = ["content-length", "transfer-encoding", "expect"].iter().any(|line| sent.starts_with(line));
@@ -60,7 +60,7 @@ async fn endure(server: &Server, sent: &str, drop: &str) -> (Duration, u16) {
     let dripping = async {
         loop {
             sleep(Duration::from_secs(1)).await;
-            // Once the server has hung up, nobody takes it.
+            // A closed server reads nothing.
             if !drop.is_empty() && writes.write_all(drop.as_bytes()).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -82,7 +82,7 @@ async fn ask(idle: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_slow_peer_is_cut_in_fifteen_seconds_and_holds_up_nobody() {
+async fn a_slow_client_is_closed_in_15_seconds_and_delays_no_other() {
     let (server, ada) = acme().await;
     let server = std::sync::Arc::new(server);
     let mut idle = server.connect().await;
@@ -102,7 +102,7 @@ async fn a_slow_peer_is_cut_in_fifteen_seconds_and_holds_up_nobody() {
     let complaints: Vec<_> = PEERS
         .iter()
         .zip(peers)
-        .filter(|((_, _, _, status), (took, told))| *took >= CUT_WITHIN || told != status)
+        .filter(|((_, _, _, status), (took, received))| *took >= CUT_WITHIN || received != status)
         .map(|((name, ..), outcome)| format!("{name}: {outcome:?}"))
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");

@@ -1,4 +1,4 @@
-//! What holds for every export: cells that are no formulas, an event, a limit, whatever changes meanwhile.
+//! Rules of every export: no formulas in cells, an event, a limit, and concurrent changes.
 
 use serde_json::json;
 
@@ -32,20 +32,20 @@ async fn an_export_is_written_down_with_its_filters() {
     file(&acme.ada.get(&format!("{TASKS}.jsonl?status=done&project_id={}", acme.member)).await);
     // What is refused is none.
     acme.ada.get(&format!("{ENTRIES}.csv?from={from}&to={from}")).await.problem(422, "VALIDATION_FAILED");
-    let told = async |action: &str| {
+    let recorded = async |action: &str| {
         let page = acme.ada.get(&format!("{ACME}/audit-events?action={action}")).await.expect(200);
         let events = page["data"].as_array().unwrap().clone();
         events.into_iter().map(|event| event["details"]["after"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(
-        told("time_entries.exported").await,
+        recorded("time_entries.exported").await,
         [
             json!({ "format": "jsonl", "from": null, "to": null, "member_id": null, "project_id": null }),
             json!({ "format": "csv", "from": from, "to": null, "member_id": acme.member, "project_id": null }),
         ]
     );
     assert_eq!(
-        told("tasks.exported").await,
+        recorded("tasks.exported").await,
         [
             json!({ "format": "jsonl", "project_id": acme.member, "status": "done" }),
             json!({ "format": "csv", "project_id": null, "status": null }),

@@ -144,7 +144,7 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
         "id,member_id,member_email,project_id,project_code,task_id,activity,notes,started_at,ended_at,\
          duration_seconds,billable,tags"
     );
-    let told = table(&reply);
+    let rows_read = table(&reply);
     let cells = |entry: &TimeEntryFixture, rest: [&str; 10]| {
         let mut cells = vec![entry.id.clone(), acme.member.clone(), "ada@example.com".to_owned()];
         cells.extend(rest.map(str::to_owned));
@@ -173,7 +173,7 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
         cells(&runs, ["", "", "", "", "", "2026-03-02T07:00:00Z", "", "", "false", ""]),
     ];
     assert_eq!(rows(reply.text())[1..], expected);
-    assert_eq!(told.len(), 3);
+    assert_eq!(rows_read.len(), 3);
 
     let reply = acme.ada.get(&format!("{ENTRIES}.jsonl")).await;
     assert_eq!(reply.header("content-type"), Some("application/x-ndjson; charset=utf-8"));
@@ -243,7 +243,7 @@ fn seconds_of_monday() -> i64 {
 #[tokio::test]
 async fn entries_are_those_that_the_caller_sees() {
     let acme = OrgWithOwner::new().await;
-    let (bob, his) = acme.join("bob", "member").await;
+    let (bob, bob_id) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["exports:create", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
     let secret = acme.create_project("SECRET").await;
@@ -251,9 +251,9 @@ async fn entries_are_those_that_the_caller_sees() {
     let on_secret = |worked: TimeEntryFixture| TimeEntryFixture { project: Some(secret.clone()), ..worked };
     let entries = [
         acme.work(0),
-        TimeEntryFixture { member: his.clone(), ..acme.work(1) },
+        TimeEntryFixture { member: bob_id.clone(), ..acme.work(1) },
         on_secret(acme.work(2)),
-        on_secret(TimeEntryFixture { member: his.clone(), ..acme.work(3) }),
+        on_secret(TimeEntryFixture { member: bob_id.clone(), ..acme.work(3) }),
     ];
     acme.database.insert_time_entries("acme", &entries).await;
     let path = format!("{ENTRIES}.csv");

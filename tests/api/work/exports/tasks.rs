@@ -1,4 +1,4 @@
-//! Tasks as a file.
+//! The export of tasks.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test]
 async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
     let acme = OrgWithOwner::new().await;
-    let (bob, his) = acme.join("bob", "member").await;
+    let (bob, bob_id) = acme.join("bob", "member").await;
     let (open, secret, gone) = (
         acme.create_project("OPEN").await,
         acme.create_project("SECRET").await,
@@ -21,7 +21,7 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         title: "=SUM(A1)".to_owned(),
         description: Some("More\nof it".to_owned()),
         status: "in_progress",
-        assignee: Some(his.clone()),
+        assignee: Some(bob_id.clone()),
         created: monday + 10,
         tags: vec![tag.clone()],
         ..TaskFixture::default()
@@ -59,7 +59,7 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         "2026-03-02T01:00:10Z",
         &open,
         "OPEN",
-        &his,
+        &bob_id,
         "bob@example.com",
         "1",
         "",
@@ -77,8 +77,8 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         (format!("project_id={gone}"), &[]),
     ] {
         let lines = objects(&acme.ada.get(&format!("{TASKS}.jsonl?{query}")).await);
-        let told: Vec<_> = lines.iter().map(|task| task["title"].as_str().unwrap()).collect();
-        assert_eq!(told, titles, "{query}");
+        let exported_titles: Vec<_> = lines.iter().map(|task| task["title"].as_str().unwrap()).collect();
+        assert_eq!(exported_titles, titles, "{query}");
     }
     let line = objects(&acme.ada.get(&format!("{TASKS}.jsonl?project_id={open}")).await).remove(0);
     assert_eq!(
@@ -86,7 +86,7 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         json!({
             "id": full.id, "title": "=SUM(A1)", "description": "More\nof it", "status": "in_progress",
             "priority": "normal", "due_at": "2026-03-02T01:00:10Z", "project_id": open, "project_code": "OPEN",
-            "assignee_id": his, "assignee_email": "bob@example.com", "position": 1, "completed_at": null,
+            "assignee_id": bob_id, "assignee_email": "bob@example.com", "position": 1, "completed_at": null,
             "created_at": "2026-03-02T00:00:10Z", "updated_at": "2026-03-02T00:00:10Z", "tags": ["later"],
             "tag_ids": [tag],
         })

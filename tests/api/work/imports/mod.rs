@@ -1,4 +1,4 @@
-//! `O/imports/time-entries`: all rows or none; what is wrong with each.
+//! `O/imports/time-entries`: all rows or none, with the errors of each row.
 
 mod round_trip;
 mod spreadsheets;
@@ -121,7 +121,7 @@ async fn a_file_that_is_none_is_refused() {
 
 /// A file of nothing but faults must not make an answer many times its size.
 #[tokio::test]
-async fn of_many_faults_the_first_are_told() {
+async fn of_many_errors_the_first_are_reported() {
     let org = OrgFixture::alone().await;
     let header = "started_at,ended_at,member_id,project_id,task_id,billable,tags\n";
     let sound = "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,,,,,Unheard of\n";
@@ -169,7 +169,7 @@ async fn rows_of_others_need_the_right_to_change_their_time() {
 }
 
 #[tokio::test]
-async fn rows_heed_the_rules_of_the_organization() {
+async fn rows_follow_the_rules_of_the_organization() {
     let org = OrgFixture::start().await;
     let archived = org.create_project("OLD").await;
     org.owner.request("POST", &org.path(&format!("/projects/{archived}/archive"))).await.expect(200);

@@ -1,4 +1,4 @@
-//! The own export of the same data always comes back: whatever stands in its cells, and whatever became of its projects.
+//! Every export can be imported again, with any text in its cells and any state of its projects.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn in_one_line(piece: &str) -> bool {
     !piece.contains(char::is_control)
 }
 
-/// The guild with time on projects of every kind; 40 entries that ended and one that runs.
+/// The organization with time on projects of every kind; 40 entries that ended and one that runs.
 async fn worked() -> OrgFixture {
     let org = OrgFixture::start().await;
     let database = org.server.database().await;
@@ -111,8 +111,8 @@ async fn every_export_of_the_same_data_is_imported() {
         let file = export(query).await;
         assert_eq!(file.starts_with('\u{feff}'), query.contains("bom"), "{query}");
         assert_eq!(file.contains("+01:00") && file.contains("+02:00"), query.contains("zone"), "{query}");
-        let told = import(&org, &org.owner, "?dry_run=true", &file).await.expect(200);
-        assert_eq!(told["errors"], json!([]), "{query}");
+        let report = import(&org, &org.owner, "?dry_run=true", &file).await.expect(200);
+        assert_eq!(report["errors"], json!([]), "{query}");
         let done = import(&org, &org.owner, "", &file).await.expect(200);
         let rows = done["rows"].as_u64().unwrap();
         assert_eq!(done["imported"].as_u64().unwrap(), rows - 1, "all but the one that runs: {query}");
@@ -130,8 +130,8 @@ async fn own_time_comes_back_from_a_project_that_one_does_not_see_any_more() {
         rows(&file).iter().any(|row| !row[3].is_empty() && row[4].is_empty()),
         "a project without its code"
     );
-    let told = import(&org, &org.mia, "?dry_run=true", &file).await.expect(200);
-    assert_eq!(told["errors"], json!([]));
+    let report = import(&org, &org.mia, "?dry_run=true", &file).await.expect(200);
+    assert_eq!(report["errors"], json!([]));
 }
 
 /// What the rows may keep, they keep only as they are.

@@ -1,4 +1,4 @@
-//! What spreadsheets write and send is read, or refused with words that help.
+//! Files as spreadsheets write them are read, or refused with advice.
 
 use insula_tests::{OrgFixture, Reply, Server};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ async fn what_cannot_be_read_is_refused_with_what_to_do() {
     }
 }
 
-/// A byte order mark makes spreadsheets read UTF-8; a time zone makes them show the time that people mean.
+/// A byte order mark makes spreadsheets read UTF-8; a time zone makes them show the time that users mean.
 #[tokio::test]
 async fn an_export_is_written_for_spreadsheets_where_that_is_asked_for() {
     let org = OrgFixture::on(Server::builder().env("INSULA_LIMIT_EXPORT", "100/h").start().await).await;

@@ -1,4 +1,4 @@
-//! Where days, weeks and months begin and end, and what lies across.
+//! The limits of days, weeks and months, and entries across them.
 
 use insula_tests::fixtures::time_entries::TimeEntryFixture;
 use serde_json::json;
@@ -48,17 +48,20 @@ async fn weeks_begin_with_the_day_that_is_named_or_with_the_callers() {
         ("saturday", ["2026-02-28 600 1", "2026-03-07 1800 3"]),
         ("sunday", ["2026-03-01 1200 2", "2026-03-08 1200 2"]),
     ] {
-        let told = acme.lines(&format!("{range}&timezone=UTC&week_start={start}")).await;
-        assert_eq!(told[1..], weeks, "{start}");
+        let report_body = acme.lines(&format!("{range}&timezone=UTC&week_start={start}")).await;
+        assert_eq!(report_body[1..], weeks, "{start}");
     }
     let usual = acme.report(range).await;
     assert_eq!((&usual["timezone"], &usual["week_start"]), (&json!("UTC"), &json!("monday")));
     // In Tokyo it is the next day by then.
     let habits = json!({ "timezone": "Asia/Tokyo", "week_start": "sunday" });
     acme.ada.patch("/api/v1/users/me", habits).await.expect(200);
-    let told = acme.report(range).await;
-    assert_eq!((&told["timezone"], &told["week_start"]), (&json!("Asia/Tokyo"), &json!("sunday")));
-    assert_eq!(lines(&told)[1..], ["2026-03-01 600 1", "2026-03-08 1800 3"]);
+    let report_body = acme.report(range).await;
+    assert_eq!(
+        (&report_body["timezone"], &report_body["week_start"]),
+        (&json!("Asia/Tokyo"), &json!("sunday"))
+    );
+    assert_eq!(lines(&report_body)[1..], ["2026-03-01 600 1", "2026-03-08 1800 3"]);
     let months = "from=2026-01-31T12:00:00Z&to=2026-04-01T00:00:00Z&group_by=month";
     assert_eq!(acme.lines(months).await, ["all 2400 4", "2026-03 2400 4"]);
 }
@@ -105,11 +108,11 @@ async fn what_runs_lasts_until_now() {
     let runs = acme.work("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
     acme.insert_job(&[TimeEntryFixture { started: before - 40 * HOUR, ended: None, ..runs }]).await;
     let range = "from=2000-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&group_by=member,project";
-    let told = acme.report(range).await;
+    let report_body = acme.report(range).await;
     let after = make("AFTER").await;
-    let seconds = told["total_seconds"].as_i64().unwrap();
+    let seconds = report_body["total_seconds"].as_i64().unwrap();
     assert!((0..=after - before).contains(&(seconds - 40 * HOUR)), "{seconds}");
-    let group = &told["groups"][0];
+    let group = &report_body["groups"][0];
     assert_eq!((&group["seconds"], &group["entries"]), (&json!(seconds), &json!(1)));
     // It has no part in what is still to come.
     assert_eq!(acme.lines("from=2099-01-01T00:00:00Z&to=2100-01-01T00:00:00Z").await, ["all 0 0"]);

@@ -1,4 +1,4 @@
-//! What the time of an organization comes to.
+//! Reports of time entries.
 
 mod calendar;
 mod random;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const ACME: &str = "/api/v1/organizations/acme";
 
-/// An organization whose owner works.
+/// An organization whose owner records time.
 struct OrgWithOwner {
     server: Server,
     database: TestDatabase,
@@ -113,9 +113,9 @@ async fn two_levels_are_groups_in_groups_in_either_order() {
     ])
     .await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z&timezone=UTC&week_start=monday";
-    let told = acme.report(&format!("{range}&group_by=day,project")).await;
+    let report_body = acme.report(&format!("{range}&group_by=day,project")).await;
     assert_eq!(
-        lines(&told),
+        lines(&report_body),
         [
             "all 16200 3",
             "2026-03-02 10800 2",
@@ -126,16 +126,16 @@ async fn two_levels_are_groups_in_groups_in_either_order() {
             "2026-03-03 / - 1800 1",
         ]
     );
-    assert_eq!(told["groups"][0]["key"], "2026-03-02");
-    assert_eq!(told["groups"][0]["groups"][0]["key"], engine);
-    assert_eq!(told["groups"][1]["groups"][1]["key"], Value::Null);
+    assert_eq!(report_body["groups"][0]["key"], "2026-03-02");
+    assert_eq!(report_body["groups"][0]["groups"][0]["key"], engine);
+    assert_eq!(report_body["groups"][1]["groups"][1]["key"], Value::Null);
     for (member, value) in [
         ("from", "2026-03-01T00:00:00Z"),
         ("to", "2026-04-01T00:00:00Z"),
         ("timezone", "UTC"),
         ("week_start", "monday"),
     ] {
-        assert_eq!(told[member], value);
+        assert_eq!(report_body[member], value);
     }
     assert_eq!(
         acme.lines(&format!("{range}&group_by=project,day")).await,
@@ -233,7 +233,7 @@ async fn filters_take_away_what_is_not_wanted() {
     ])
     .await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
-    for (filter, told) in [
+    for (filter, report_body) in [
         (String::new(), "all 11 4"),
         ("&billable=true".to_owned(), "all 1 1"),
         ("&billable=false".to_owned(), "all 10 3"),
@@ -244,7 +244,7 @@ async fn filters_take_away_what_is_not_wanted() {
         (format!("&project_id={bob}"), "all 0 0"),
         (format!("&tag={bob}"), "all 0 0"),
     ] {
-        assert_eq!(acme.lines(&format!("{range}{filter}")).await, [told], "{filter}");
+        assert_eq!(acme.lines(&format!("{range}{filter}")).await, [report_body], "{filter}");
     }
     assert_eq!(
         acme.lines(&format!("{range}&group_by=task,member")).await,
@@ -253,7 +253,7 @@ async fn filters_take_away_what_is_not_wanted() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_is_refused_by_name() {
+async fn invalid_parameters_are_refused_by_name() {
     let acme = OrgWithOwner::new().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
     for (query, faults) in [

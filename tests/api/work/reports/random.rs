@@ -68,7 +68,7 @@ struct Query {
     billable: Option<bool>,
 }
 
-/// Which entries somebody sees.
+/// The entries that a member sees.
 type Sight<'a> = Box<dyn Fn(&TimeEntryFixture) -> bool + 'a>;
 
 type Sums = BTreeMap<Vec<Option<String>>, (i64, i64)>;
@@ -191,7 +191,7 @@ impl Query {
 }
 
 /// What a report says, in the same form.
-fn told(report: &Value) -> Sums {
+fn sums_of(report: &Value) -> Sums {
     let key = |group: &Value| group["key"].as_str().map(str::to_owned);
     let sum = |group: &Value| (group["seconds"].as_i64().unwrap(), group["entries"].as_i64().unwrap());
     let whole = (report["total_seconds"].as_i64().unwrap(), report["entries"].as_i64().unwrap());
@@ -225,7 +225,7 @@ impl World {
         let tags: BTreeSet<_> = tags.collect();
         let longest = [60, 4 * 3600, 10 * 3600, 30 * 86_400][below(20).saturating_sub(16)];
         let started = seconds("2024-12-01T00:00:00Z") + i64::try_from(below(700 * 86_400)).unwrap();
-        // Mostly between two full quarters of an hour, as people write it down.
+        // Mostly between two full quarters of an hour, as users write it down.
         let started = if below(3) > 0 { started - started % 900 } else { started };
         let length = 1 + i64::try_from(below(longest)).unwrap();
         TimeEntryFixture {
@@ -299,7 +299,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
         }
         let (caller, sees) = &callers[number % 3];
         let expected = query.by_hand(entries.iter().filter(|entry| sees(entry)));
-        let answer = told(&report(caller, &query.text()).await);
+        let answer = sums_of(&report(caller, &query.text()).await);
         met += expected[&vec![]].1;
         assert_eq!(answer, expected, "seed {seed}, caller {}: {}", number % 3, query.text());
     }

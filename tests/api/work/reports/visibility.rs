@@ -1,4 +1,4 @@
-//! Whose time is summed up: one's own, or everybody's, but never that on projects which do not exist for the caller.
+//! Whose time a report contains: the caller's or all, but never that on invisible projects.
 
 use insula_tests::{
     Server, eventually,
@@ -11,14 +11,14 @@ use super::{ACME, OrgWithOwner, lines, report};
 const RANGE: &str = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
 
 #[tokio::test]
-async fn who_may_not_see_all_sees_his_own() {
+async fn without_the_permission_a_member_sees_their_own_time() {
     let acme = OrgWithOwner::new().await;
-    let (bob, his) = acme.join("bob", "member").await;
+    let (bob, bob_id) = acme.join("bob", "member").await;
     let (_, carols) = acme.join("carol", "member").await;
     let hour = || acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
     acme.insert_job(&[
         hour(),
-        TimeEntryFixture { member: his, ..hour() },
+        TimeEntryFixture { member: bob_id, ..hour() },
         TimeEntryFixture { member: carols.clone(), ..hour() },
     ])
     .await;
@@ -33,9 +33,9 @@ async fn who_may_not_see_all_sees_his_own() {
 }
 
 #[tokio::test]
-async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
+async fn private_projects_are_invisible_to_other_members() {
     let acme = OrgWithOwner::new().await;
-    let (bob, his) = acme.join("bob", "member").await;
+    let (bob, bob_id) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
     acme.database.set_only_role("acme", "bob@example.com", "auditor").await;
@@ -52,7 +52,7 @@ async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
         ..TaskFixture::default()
     };
     acme.database.insert_tasks("acme", std::slice::from_ref(&task)).await;
-    let plot = TimeEntryFixture { task: Some(task.id.clone()), ..hour(&secret, &his) };
+    let plot = TimeEntryFixture { task: Some(task.id.clone()), ..hour(&secret, &bob_id) };
     acme.insert_job(&[hour(&open, &acme.member), hour(&secret, &acme.member), plot]).await;
     let by_project = format!("{RANGE}&group_by=project,task");
     let open_to_all = [
@@ -75,8 +75,8 @@ async fn private_projects_do_not_exist_for_whoever_is_not_on_them() {
         sorted,
         ["all 7200 2", "Project OPEN 3600 1", "Project OPEN / - 3600 1", "- 3600 1", "- / - 3600 1"]
     );
-    let told = report(&bob, &by_project).await;
-    assert_eq!(told["groups"][1]["key"], secret);
+    let report_body = report(&bob, &by_project).await;
+    assert_eq!(report_body["groups"][1]["key"], secret);
     let his_own = report(&bob, &format!("{RANGE}&project_id={secret}")).await;
     assert_eq!(lines(&his_own), ["all 3600 1"]);
     // Those who may change projects see all.
@@ -104,7 +104,7 @@ async fn time_on_what_was_deleted_still_counts_under_its_name() {
 }
 
 #[tokio::test]
-async fn an_operator_with_a_reason_sees_everybodys_time_in_utc() {
+async fn a_superuser_with_a_reason_sees_all_time_in_utc() {
     let (server, superuser) = Server::with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
     ada.create_organization("acme").await;
@@ -119,7 +119,7 @@ async fn an_operator_with_a_reason_sees_everybodys_time_in_utc() {
         .await;
     let path = format!("{ACME}/reports/summary?{RANGE}&group_by=day,member");
     superuser.get(&path).await.problem(404, "NOT_FOUND");
-    let told = superuser.get(&path).header("x-platform-access", "Ticket 4711").await.expect(200);
-    assert_eq!((&told["timezone"], &told["week_start"]), (&json!("UTC"), &json!("monday")));
-    assert_eq!(lines(&told), ["all 3600 1", "2026-03-02 3600 1", "2026-03-02 / ada 3600 1"]);
+    let report_body = superuser.get(&path).header("x-platform-access", "Ticket 4711").await.expect(200);
+    assert_eq!((&report_body["timezone"], &report_body["week_start"]), (&json!("UTC"), &json!("monday")));
+    assert_eq!(lines(&report_body), ["all 3600 1", "2026-03-02 3600 1", "2026-03-02 / ada 3600 1"]);
 }
