@@ -74,7 +74,7 @@ type Sight<'a> = Box<dyn Fn(&TimeEntryFixture) -> bool + 'a>;
 type Sums = BTreeMap<Vec<Option<String>>, (i64, i64)>;
 
 impl Query {
-    fn throw(rng: &mut TestRng, world: &World) -> Self {
+    fn random(rng: &mut TestRng, world: &World) -> Self {
         let first = seconds("2025-01-01T00:00:00Z");
         let from = first + i64::try_from(rng.below(600 * 86400)).unwrap();
         let length = 1 + i64::try_from(rng.below(370 * 86400)).unwrap();
@@ -289,7 +289,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
     ];
     let mut met = 0;
     for number in 0..30 {
-        let mut query = Query::throw(&mut rng, &world);
+        let mut query = Query::random(&mut rng, &world);
         if number < 2 {
             // The most pieces that there can be, of everything.
             query =
