@@ -158,22 +158,22 @@ const MIN_FREE_BYTES: u64 = 1 << 30;
 const RATE_CLASSES: [&str; 18] = [
     "ADDRESS",
     "LOG_IN",
-    "GUESSES",
+    "FAILED_LOGINS",
     "REGISTER",
     "REFRESH",
     "RESET",
     "MAILBOX",
-    "CONFIRM",
+    "EMAIL_LINKS",
     "READ",
     "WRITE",
-    "MAIL",
+    "INVITATIONS",
     "INVITER",
     "NEW_INVITER",
     "BULK",
     "EXPORT",
     "ADMIN",
-    "SENDING",
-    "RECIPIENT",
+    "ORGANIZATION_EMAILS",
+    "RECIPIENT_EMAILS",
 ];
 
 /// Host and port of the Redis in the environment; `make test` starts it.
