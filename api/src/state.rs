@@ -13,7 +13,8 @@ use insula_core::{
         credentials::Passwords,
         one_time_tokens::EmailTokens,
         sessions::{
-            CsrfTokens, DeviceCookies, LoginSource, PasswordVerifier, RefreshTokens, SessionPolicy, Tokens,
+            AccessTokens, CsrfTokens, DeviceCookies, LoginSource, PasswordVerifier, RefreshTokens,
+            SessionPolicy,
         },
     },
     runtime::{
@@ -42,7 +43,7 @@ pub struct State {
     /// Records refused requests in the audit log.
     pub refusals: RefusalLog,
     /// Creates and verifies access tokens.
-    pub tokens: Tokens,
+    pub tokens: AccessTokens,
     /// Creates and parses refresh tokens.
     pub refresh: RefreshTokens,
     /// Creates and verifies CSRF tokens.

@@ -16,7 +16,7 @@ use insula_core::{
         text::{EmailAddress, Name, ProjectCode, Slug},
     },
     identity::{
-        sessions::{self, Device, SessionPolicy, Tokens},
+        sessions::{self, AccessTokens, LoginDevice, SessionPolicy},
         users::NewUser,
     },
     lifecycle::accounts,
@@ -101,12 +101,12 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
     accounts::create_organization(&tx, user, NewOrganization { name, slug }).await?;
     tx.commit().await?;
     let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
-    let (session, _) = sessions::create(&mut tx, user, Device::default(), &POLICY).await?;
+    let (session, _) = sessions::create(&mut tx, user, LoginDevice::default(), &POLICY).await?;
     let now = tx.now();
     tx.commit().await?;
     let schedule = Schedule { rotation: HOUR, lead: HOUR, retention: HOUR };
     insula_core::lifecycle::maintenance::advance_keys(db, master, &schedule).await?;
-    let tokens = Tokens::new(db, master, "bench", HOUR);
+    let tokens = AccessTokens::new(db, master, "bench", HOUR);
     tokens.reload().await?;
     let claims =
         tokens.verify(&tokens.issue(user, (session.id, session.refresh_counter), now)?.token, now).await?;

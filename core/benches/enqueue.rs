@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use insula_core::{
     base::{ids::UserId, permissions::AuditOrigin, text::EmailAddress},
     identity::{
-        sessions::{self, Device, SessionPolicy},
+        sessions::{self, LoginDevice, SessionPolicy},
         users::NewUser,
     },
     lifecycle::accounts,
@@ -69,7 +69,7 @@ async fn register(db: &Db, number: usize) -> Outcome<UserId> {
 
 /// From the beginning of the transaction until it is acknowledged.
 async fn log_in(db: &Db, user: UserId, agent: &str) -> Outcome<Duration> {
-    let device = Device { user_agent: Some(agent.to_owned()), ..Device::default() };
+    let device = LoginDevice { user_agent: Some(agent.to_owned()), ..LoginDevice::default() };
     let started = Instant::now();
     let mut tx = db.begin_global(AuditOrigin::SYSTEM).await?;
     sessions::create(&mut tx, user, device, &POLICY).await?;

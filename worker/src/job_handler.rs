@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apalis::prelude::{BoxDynError, Data};
 use insula_core::storage::{
     db::Db,
-    emails::{DeliveryAttempt, Status},
+    emails::{DeliveryAttempt, DeliveryStatus},
     outbox::{ClaimOutcome, ClaimedJob, Job},
 };
 use tokio_util::sync::CancellationToken;
@@ -72,8 +72,8 @@ impl JobHandler {
 fn outcome(attempt: &DeliveryAttempt) -> ClaimOutcome {
     let error = || attempt.error.clone().unwrap_or_default();
     match attempt.status {
-        Status::Sent | Status::Suppressed => ClaimOutcome::Done,
-        Status::Deferred => ClaimOutcome::Retry(error()),
-        Status::Bounced | Status::Dead => ClaimOutcome::Dead(error()),
+        DeliveryStatus::Sent | DeliveryStatus::Suppressed => ClaimOutcome::Done,
+        DeliveryStatus::Deferred => ClaimOutcome::Retry(error()),
+        DeliveryStatus::Bounced | DeliveryStatus::Dead => ClaimOutcome::Dead(error()),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(db: &Db, stop: &CancellationToken) {
 
 fn record(depth: &outbox::QueueDepth) {
     let queue = depth.queue.as_str();
-    metrics::jobs_counted(queue, outbox::State::Pending.as_str(), depth.pending);
-    metrics::jobs_counted(queue, outbox::State::Dead.as_str(), depth.dead);
+    metrics::jobs_counted(queue, outbox::OutboxState::Pending.as_str(), depth.pending);
+    metrics::jobs_counted(queue, outbox::OutboxState::Dead.as_str(), depth.dead);
     metrics::oldest_job(queue, depth.oldest.as_secs_f64());
 }

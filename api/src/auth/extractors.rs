@@ -8,7 +8,7 @@ use insula_core::{
         permissions::{Actor, AuditOrigin},
     },
     identity::{
-        sessions::{self, Device},
+        sessions::{self, LoginDevice},
         users::User,
     },
     storage::audit::RequestTrail,
@@ -150,7 +150,7 @@ pub struct Anonymous {
     /// The origin of the caller's actions, for the audit log.
     pub origin: AuditOrigin,
     /// The device of the caller.
-    pub device: Device,
+    pub device: LoginDevice,
     /// Records the actor for the audit log.
     pub trail: RequestTrail,
 }
@@ -160,7 +160,7 @@ impl<'a> FromRequest<'a> for Anonymous {
         let state = state(request, body).await?;
         state.origins.refuse_foreign(request).map_err(Problem)?;
         let info = request_info(state, request);
-        let device = Device { ip: info.ip.clone(), user_agent: info.user_agent.clone(), name: None };
+        let device = LoginDevice { ip: info.ip.clone(), user_agent: info.user_agent.clone(), name: None };
         Ok(Self { origin: AuditOrigin::anonymous(info), device, trail: trail(request) })
     }
 }

@@ -29,7 +29,7 @@ pub struct Cookies {
 
 /// The tokens that a browser gets at login.
 #[derive(Debug)]
-pub struct Tokens<'a> {
+pub struct LoginTokens<'a> {
     /// The access token.
     pub access: &'a str,
     /// Lifetime of the access token in seconds.
@@ -88,7 +88,7 @@ impl Cookies {
     }
 
     /// `Set-Cookie` values for a login or a token refresh.
-    pub fn signed_in(&self, tokens: &Tokens<'_>) -> Vec<HeaderValue> {
+    pub fn signed_in(&self, tokens: &LoginTokens<'_>) -> Vec<HeaderValue> {
         [
             self.write(ACCESS, tokens.access, tokens.expires_in, "; HttpOnly; SameSite=Lax"),
             self.write(REFRESH, tokens.refresh, self.idle, "; HttpOnly; SameSite=Strict"),
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn names_and_attributes_follow_the_scheme_and_the_domain() {
-        let tokens = Tokens { access: "a", expires_in: 900, refresh: "r", csrf: "c" };
+        let tokens = LoginTokens { access: "a", expires_in: 900, refresh: "r", csrf: "c" };
         for (url, domain, expected) in [
             (
                 "https://insula.example",

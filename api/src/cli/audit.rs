@@ -10,7 +10,9 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use insula_core::storage::{
     audit::EventRecord,
-    audit_chain::{self, BreakReason, ChainBreak, ExportLine, SignedStatement, VerificationReport, Verifier},
+    audit_chain::{
+        self, BreakReason, ChainBreak, ChainVerifier, ExportLine, SignedStatement, VerificationReport,
+    },
     signing_keys::PublicKey,
 };
 use serde::Deserialize;
@@ -132,7 +134,7 @@ fn verify_log(lines: &mut Lines, keys: Vec<PublicKey>) -> Result<String, CliErro
             audit_chain::VERSION
         )));
     }
-    let started = Verifier::start(organization_id, keys, pruned_seq, checkpoints);
+    let started = ChainVerifier::start(organization_id, keys, pruned_seq, checkpoints);
     let mut verifier = started.map_err(|broken| break_error(lines, broken))?;
     let head = loop {
         match lines.next()? {

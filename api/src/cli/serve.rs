@@ -29,7 +29,7 @@ use insula_core::{
     identity::{
         credentials::Passwords,
         one_time_tokens::EmailTokens,
-        sessions::{CsrfTokens, DeviceCookies, RefreshTokens, SessionPolicy, Tokens},
+        sessions::{AccessTokens, CsrfTokens, DeviceCookies, RefreshTokens, SessionPolicy},
     },
     lifecycle::maintenance,
     runtime::{
@@ -170,7 +170,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         db: db.clone(),
         callers: AccessCache::new(db.clone(), config.session_cache_ttl),
         refusals: RefusalLog::new(db.clone()),
-        tokens: Tokens::new(db, master, issuer, config.access_token_ttl),
+        tokens: AccessTokens::new(db, master, issuer, config.access_token_ttl),
         refresh: RefreshTokens::new(master),
         csrf: CsrfTokens::new(master),
         devices: DeviceCookies::new(master),

@@ -16,7 +16,7 @@ use poem_openapi::{
 use serde::Serialize;
 
 /// How a file is written.
-pub trait Format: Send + 'static {
+pub trait FileFormat: Send + 'static {
     /// The type of its parts.
     type Part: Send + 'static;
     /// The media type of the file.
@@ -42,7 +42,7 @@ pub struct JsonLines<T = insula_core::storage::audit_chain::ExportLine>(PhantomD
 pub struct Csv<T>(PhantomData<fn() -> T>);
 
 /// A type whose values are rows of a table.
-pub trait Table: Send + 'static {
+pub trait TableRow: Send + 'static {
     /// The names of the columns.
     const HEADER: &'static [&'static str];
 
@@ -50,7 +50,7 @@ pub trait Table: Send + 'static {
     fn cells(self) -> Vec<String>;
 }
 
-impl<T: Serialize + Send + 'static> Format for JsonLines<T> {
+impl<T: Serialize + Send + 'static> FileFormat for JsonLines<T> {
     type Part = T;
     const MEDIA_TYPE: &'static str = "application/x-ndjson";
 
@@ -68,7 +68,7 @@ impl<T: Serialize + Send + 'static> Format for JsonLines<T> {
     }
 }
 
-impl<T: Table> Format for Csv<T> {
+impl<T: TableRow> FileFormat for Csv<T> {
     type Part = T;
     const MEDIA_TYPE: &'static str = "text/csv";
 
@@ -108,7 +108,7 @@ pub struct Download<F> {
     format: PhantomData<fn() -> F>,
 }
 
-impl<F: Format> Download<F> {
+impl<F: FileFormat> Download<F> {
     /// A file with this name and these parts. If a part cannot be read, the response is cut off, so that
     /// clients notice that the file is incomplete.
     pub fn new(
@@ -142,7 +142,7 @@ impl<F: Format> Download<F> {
     }
 }
 
-impl<F: Format> IntoResponse for Download<F> {
+impl<F: FileFormat> IntoResponse for Download<F> {
     fn into_response(self) -> Response {
         let mut response =
             Response::builder().content_type(format!("{}; charset=utf-8", F::MEDIA_TYPE)).body(self.body);
@@ -157,7 +157,7 @@ impl<F: Format> IntoResponse for Download<F> {
     }
 }
 
-impl<F: Format> ApiResponse for Download<F> {
+impl<F: FileFormat> ApiResponse for Download<F> {
     fn meta() -> MetaResponses {
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
         let content = vec![MetaMediaType { content_type: F::MEDIA_TYPE, schema }];
@@ -185,7 +185,7 @@ mod tests {
 
     struct Row(&'static str);
 
-    impl Table for Row {
+    impl TableRow for Row {
         const HEADER: &'static [&'static str] = &["first", "second"];
 
         fn cells(self) -> Vec<String> {

@@ -13,12 +13,12 @@ mod bulk;
 
 pub use bulk::{BulkResponse, Replayable};
 pub use bulk_error::BulkError;
-pub use download::{Csv, Download, Format, JsonLines, Table};
+pub use download::{Csv, Download, FileFormat, JsonLines, TableRow};
 pub use dry_run::{DryRun, OrDryRun};
 pub use etag::{EntityTag, IfMatch, IfNoneMatch, MemberTag};
 pub use id::{Id, MemberOrMe};
 pub use idempotency_key::IdempotencyKey;
-pub use pagination::{Limit, ListRequest, Page, PageResponse};
+pub use pagination::{Limit, ListPage, ListRequest, PageResponse};
 pub use responses::{
     Accepted, AcceptedJob, CreatedResponse, JsonResponse, MultiStatus, NoContent, OrAccepted, Sentence,
     WithCookies, WithEtag,

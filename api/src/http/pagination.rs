@@ -31,7 +31,8 @@ impl Limit {
 
 /// One page of a list.
 #[derive(Object, Serialize)]
-pub struct Page<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
+#[oai(rename = "Page")]
+pub struct ListPage<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
     /// The items of the page.
     pub data: Vec<T>,
     /// Send it as `cursor` to get the next page; `null` on the last page.
@@ -78,7 +79,7 @@ impl<'a, K: Copy + Debug> ListRequest<'a, K> {
         let next_cursor = page.next.map(|after| self.cursors.encode(&self.list, &after));
         let link = next_cursor.as_deref().and_then(|cursor| self.link(cursor));
         let data = page.data.into_iter().map(show).collect();
-        PageResponse { page: Page { data, has_more: next_cursor.is_some(), next_cursor }, link }
+        PageResponse { page: ListPage { data, has_more: next_cursor.is_some(), next_cursor }, link }
     }
 
     /// The `Link` header with the next page: the URL of this request with another cursor (RFC 8288 §3).
@@ -98,7 +99,7 @@ fn next(query: &str, cursor: &str) -> String {
 
 /// 200 with one page, and a `Link` to the next one.
 pub struct PageResponse<T: Send + Sync + ParseFromJSON + ToJSON + Type> {
-    page: Page<T>,
+    page: ListPage<T>,
     link: Option<HeaderValue>,
 }
 
@@ -114,11 +115,11 @@ impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> IntoResponse fo
 
 impl<T: Send + Sync + Serialize + ParseFromJSON + ToJSON + Type> ApiResponse for PageResponse<T> {
     fn meta() -> MetaResponses {
-        JsonResponse::<Page<T>>::meta()
+        JsonResponse::<ListPage<T>>::meta()
     }
 
     fn register(registry: &mut Registry) {
-        Page::<T>::register(registry);
+        ListPage::<T>::register(registry);
     }
 }
 

@@ -14,7 +14,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The members of problem details in the order of RFC 9457 §3.1, then those of this API.
 #[derive(Serialize)]
-pub(super) struct Details<'a> {
+pub(super) struct ProblemDetails<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -50,7 +50,7 @@ struct PermissionDetails<'a> {
     roles_that_grant: &'a [String],
 }
 
-impl<'a> Details<'a> {
+impl<'a> ProblemDetails<'a> {
     pub(super) fn new(error: &'a Error, instance: &'a str, request_id: &'a str) -> Self {
         let code = error.code();
         let detail = sentence(error);
@@ -131,7 +131,11 @@ pub(crate) fn example(code: ErrorCode) -> Value {
         ErrorCode::LastOwner => Error::LastOwner(vec!["acme".to_owned()]),
         code => code.refuse(),
     };
-    json!(Details::new(&error, "/api/v1/organizations/acme/projects", "0190b3a07c1e7d2a9f003a5c6e7f8091"))
+    json!(ProblemDetails::new(
+        &error,
+        "/api/v1/organizations/acme/projects",
+        "0190b3a07c1e7d2a9f003a5c6e7f8091"
+    ))
 }
 
 /// The schema of every error response.

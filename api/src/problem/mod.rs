@@ -7,7 +7,7 @@ mod details;
 
 use std::sync::Arc;
 
-use details::Details;
+use details::ProblemDetails;
 pub(crate) use details::{example, schema};
 use insula_core::base::error::{Error, ErrorCode, ErrorKind, FieldError};
 use poem::{
@@ -118,7 +118,7 @@ impl Problem {
     /// The response to the request `request_id` for the path `instance`.
     fn response(&self, instance: &str, request_id: &str) -> Response {
         let code = self.0.code();
-        let details = Details::new(&self.0, instance, request_id);
+        let details = ProblemDetails::new(&self.0, instance, request_id);
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let mut response = Response::builder().status(self.status()).content_type(MEDIA_TYPE).body(body);
         let headers = response.headers_mut();

@@ -9,7 +9,7 @@ use insula_core::base::{
 use serde_json::{Number, Value};
 
 use super::{
-    Bound, Format, Kind, Node, Schema,
+    Bound, Node, NodeKind, Schema, StringFormat,
     parse::parse,
     path::{Step, path},
 };
@@ -26,7 +26,7 @@ impl Schema {
     pub(crate) fn check_parameter(&self, name: &str, texts: &[&str]) -> Vec<FieldError> {
         let root = self.resolve(&self.root);
         let value = match (&root.kind, texts) {
-            (Kind::List { item, .. }, _) => {
+            (NodeKind::List { item, .. }, _) => {
                 let item = self.resolve(item);
                 Some(texts.iter().map(|text| item.value_of(text)).collect())
             }
@@ -43,7 +43,7 @@ impl Schema {
 
     fn resolve<'a>(&'a self, node: &'a Node) -> &'a Node {
         match node.kind {
-            Kind::Named(at) => &self.named[at],
+            NodeKind::Named(at) => &self.named[at],
             _ => node,
         }
     }
@@ -53,7 +53,7 @@ impl Node {
     /// Parses `text` as a value of this node. A text that cannot be parsed stays a string.
     fn value_of(&self, text: &str) -> Value {
         let value = match self.kind {
-            Kind::Bool | Kind::Number { .. } => parse(text.as_bytes()).ok(),
+            NodeKind::Bool | NodeKind::Number { .. } => parse(text.as_bytes()).ok(),
             _ => None,
         };
         value.unwrap_or_else(|| text.into())
@@ -81,19 +81,19 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
     }
 
     fn node(&mut self, node: &'s Node, value: &'v Value) {
-        if value.is_null() && (node.nullable || matches!(node.kind, Kind::Any)) {
+        if value.is_null() && (node.nullable || matches!(node.kind, NodeKind::Any)) {
             return;
         }
         match (&node.kind, value) {
-            (Kind::Named(at), _) => self.node(&self.schema.named[*at], value),
-            (Kind::Any, _) | (Kind::Bool, Value::Bool(_)) => {}
-            (Kind::OneOf { arms, tag: None }, _) => self.any_of(arms, value),
+            (NodeKind::Named(at), _) => self.node(&self.schema.named[*at], value),
+            (NodeKind::Any, _) | (NodeKind::Bool, Value::Bool(_)) => {}
+            (NodeKind::OneOf { arms, tag: None }, _) => self.any_of(arms, value),
             (_, Value::Null) => self.fail("NULL_NOT_ALLOWED", "Must not be null."),
-            (Kind::Text { .. }, Value::String(text)) => self.text(&node.kind, text),
-            (Kind::Number { .. }, Value::Number(number)) => self.number(&node.kind, number),
-            (Kind::List { .. }, Value::Array(items)) => self.array(&node.kind, items),
-            (Kind::Record { .. }, Value::Object(_)) => self.object(&node.kind, value),
-            (Kind::OneOf { arms, tag: Some((tag, by_value)) }, Value::Object(object)) => {
+            (NodeKind::Text { .. }, Value::String(text)) => self.text(&node.kind, text),
+            (NodeKind::Number { .. }, Value::Number(number)) => self.number(&node.kind, number),
+            (NodeKind::List { .. }, Value::Array(items)) => self.array(&node.kind, items),
+            (NodeKind::Record { .. }, Value::Object(_)) => self.object(&node.kind, value),
+            (NodeKind::OneOf { arms, tag: Some((tag, by_value)) }, Value::Object(object)) => {
                 let arm = object.get(*tag).map(|value| by_value.iter().find(|(name, _)| value == name));
                 match arm {
                     Some(Some((_, at))) => self.node(&arms[*at], value),
@@ -130,10 +130,10 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
         }
     }
 
-    fn text(&mut self, kind: &Kind, text: &str) {
-        let Kind::Text { min, max, pattern, format } = kind else { return };
+    fn text(&mut self, kind: &NodeKind, text: &str) {
+        let NodeKind::Text { min, max, pattern, format } = kind else { return };
         let before = self.errors.len();
-        self.size("characters", Format::length(*format, text), *min, *max);
+        self.size("characters", StringFormat::length(*format, text), *min, *max);
         let message =
             pattern.as_ref().and_then(Option::as_ref).and_then(|pattern| pattern_message(pattern.as_str()));
         if self.errors.len() > before {
@@ -157,8 +157,8 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
         }
     }
 
-    fn number(&mut self, kind: &Kind, number: &Number) {
-        let Kind::Number { integer, min, max, step } = kind else { return };
+    fn number(&mut self, kind: &NodeKind, number: &Number) {
+        let NodeKind::Number { integer, min, max, step } = kind else { return };
         if let Some((lowest, highest)) = integer {
             let Some(n) = number.as_i128() else {
                 return self.fail("WRONG_TYPE", "Must be an integer.");
@@ -190,8 +190,8 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
         }
     }
 
-    fn array(&mut self, kind: &'s Kind, items: &'v [Value]) {
-        let Kind::List { item, min, max, unique } = kind else { return };
+    fn array(&mut self, kind: &'s NodeKind, items: &'v [Value]) {
+        let NodeKind::List { item, min, max, unique } = kind else { return };
         self.size("items", items.len(), *min, *max);
         let mut seen = HashSet::new();
         for (at, value) in items.iter().enumerate().take(*max) {
@@ -204,8 +204,8 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
         }
     }
 
-    fn object(&mut self, kind: &'s Kind, value: &'v Value) {
-        let (Kind::Record { fields, rest, min, max }, Some(object)) = (kind, value.as_object()) else {
+    fn object(&mut self, kind: &'s NodeKind, value: &'v Value) {
+        let (NodeKind::Record { fields, rest, min, max }, Some(object)) = (kind, value.as_object()) else {
             return;
         };
         self.size("entries", object.len(), *min, *max);
@@ -266,13 +266,13 @@ fn pattern_message(pattern: &str) -> Option<(&'static str, bool)> {
     })
 }
 
-fn name_of(kind: &Kind) -> &'static str {
+fn name_of(kind: &NodeKind) -> &'static str {
     match kind {
-        Kind::Bool => "true or false",
-        Kind::Text { .. } => "a string",
-        Kind::Number { integer: Some(_), .. } => "an integer",
-        Kind::Number { .. } => "a number",
-        Kind::List { .. } => "an array",
-        Kind::Any | Kind::Named(_) | Kind::Record { .. } | Kind::OneOf { .. } => "an object",
+        NodeKind::Bool => "true or false",
+        NodeKind::Text { .. } => "a string",
+        NodeKind::Number { integer: Some(_), .. } => "an integer",
+        NodeKind::Number { .. } => "a number",
+        NodeKind::List { .. } => "an array",
+        NodeKind::Any | NodeKind::Named(_) | NodeKind::Record { .. } | NodeKind::OneOf { .. } => "an object",
     }
 }

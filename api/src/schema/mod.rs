@@ -35,13 +35,13 @@ pub(crate) struct Schema {
 
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) kind: Kind,
+    pub(super) kind: NodeKind,
     pub(super) nullable: bool,
     pub(super) choices: Vec<Value>,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Any,
     Named(usize),
     Bool,
@@ -50,7 +50,7 @@ pub(super) enum Kind {
         max: usize,
         /// `Some(None)` if the expression does not compile, which refuses every value.
         pattern: Option<Option<Regex>>,
-        format: Option<Format>,
+        format: Option<StringFormat>,
     },
     Number {
         integer: Option<(i128, i128)>,
@@ -91,7 +91,7 @@ pub(super) struct Bound {
 
 /// The formats that the check knows. `T::parse_from_json` checks all others.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Format {
+pub(super) enum StringFormat {
     Uuid,
     DateTime,
     Date,
@@ -99,7 +99,7 @@ pub(super) enum Format {
     Password,
 }
 
-impl Format {
+impl StringFormat {
     fn named(name: &str) -> Option<Self> {
         match name {
             "uuid" => Some(Self::Uuid),
@@ -184,7 +184,7 @@ impl<'a> Compiler<'a> {
     fn node(&mut self, schema: &'a MetaSchemaRef) -> Node {
         match schema {
             MetaSchemaRef::Inline(schema) => self.schema(schema),
-            MetaSchemaRef::Reference(name) => Node::new(Kind::Named(self.named(name))),
+            MetaSchemaRef::Reference(name) => Node::new(NodeKind::Named(self.named(name))),
         }
     }
 
@@ -195,7 +195,7 @@ impl<'a> Compiler<'a> {
         let at = self.named.len();
         self.index.insert(name, at);
         // A node that recursive types can refer to.
-        self.named.push(Node::new(Kind::Any));
+        self.named.push(Node::new(NodeKind::Any));
         if let Some(schema) = self.registry.schemas.get(name) {
             self.named[at] = self.schema(schema);
         }
@@ -206,33 +206,35 @@ impl<'a> Compiler<'a> {
         let kind = match s.ty {
             // A union of poem-openapi has `type: object` as well.
             _ if !s.one_of.is_empty() || !s.any_of.is_empty() => self.one_of(s),
-            "boolean" => Kind::Bool,
-            "string" => Kind::Text {
+            "boolean" => NodeKind::Bool,
+            "string" => NodeKind::Text {
                 min: s.min_length.unwrap_or(0),
                 max: s.max_length.unwrap_or(usize::MAX),
                 pattern: s.pattern.as_deref().filter(is_checked).map(|pattern| Regex::new(pattern).ok()),
-                format: s.format.and_then(Format::named),
+                format: s.format.and_then(StringFormat::named),
             },
             "integer" | "number" => {
                 let bound = |value: Option<f64>, exclusive: Option<bool>| {
                     value.map(|value| Bound { value, exclusive: exclusive == Some(true) })
                 };
-                Kind::Number {
+                NodeKind::Number {
                     integer: (s.ty == "integer").then(|| integer_range(s.format.unwrap_or_default())),
                     min: bound(s.minimum, s.exclusive_minimum),
                     max: bound(s.maximum, s.exclusive_maximum),
                     step: s.multiple_of,
                 }
             }
-            "array" => Kind::List {
-                item: Box::new(s.items.as_ref().map_or_else(|| Node::new(Kind::Any), |item| self.node(item))),
+            "array" => NodeKind::List {
+                item: Box::new(
+                    s.items.as_ref().map_or_else(|| Node::new(NodeKind::Any), |item| self.node(item)),
+                ),
                 min: s.min_items.unwrap_or(0),
                 max: s.max_items.unwrap_or(usize::MAX),
                 unique: s.unique_items == Some(true),
             },
             "object" => self.record(s),
             _ => match &s.all_of[..] {
-                [] => Kind::Any,
+                [] => NodeKind::Any,
                 // The result of `MetaSchemaRef::merge` for a reference with a description or a default.
                 [reference @ MetaSchemaRef::Reference(_), MetaSchemaRef::Inline(extra)]
                     if extra.properties.is_empty() =>
@@ -245,10 +247,10 @@ impl<'a> Compiler<'a> {
         Node { kind, nullable: s.nullable, choices: s.enum_items.clone() }
     }
 
-    fn record(&mut self, s: &'a MetaSchema) -> Kind {
+    fn record(&mut self, s: &'a MetaSchema) -> NodeKind {
         let mut fields = BTreeMap::new();
         self.fold(s, &mut fields);
-        Kind::Record {
+        NodeKind::Record {
             fields,
             rest: s.additional_properties.as_ref().map(|rest| Box::new(self.node(rest))),
             min: s.min_properties.unwrap_or(0),
@@ -274,7 +276,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn one_of(&mut self, s: &'a MetaSchema) -> Kind {
+    fn one_of(&mut self, s: &'a MetaSchema) -> NodeKind {
         let arms = if s.one_of.is_empty() { &s.any_of } else { &s.one_of };
         let tag = s.discriminator.as_ref().map(|discriminator| {
             let arm = |target: &str| {
@@ -287,12 +289,12 @@ impl<'a> Compiler<'a> {
                 discriminator.mapping.iter().filter_map(|(value, to)| Some((value.clone(), arm(to)?)));
             (discriminator.property_name, by_value.collect())
         });
-        Kind::OneOf { arms: arms.iter().map(|arm| self.node(arm)).collect(), tag }
+        NodeKind::OneOf { arms: arms.iter().map(|arm| self.node(arm)).collect(), tag }
     }
 }
 
 impl Node {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: NodeKind) -> Self {
         Self { kind, nullable: false, choices: vec![] }
     }
 }

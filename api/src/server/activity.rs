@@ -67,7 +67,7 @@ const NONE: u64 = u64::MAX;
 /// connection, and none watches a client that does not read its response. The one for the head of an HTTP/1.1
 /// request also runs between requests.
 #[derive(Debug)]
-pub(crate) struct Activity {
+pub(crate) struct ConnectionActivity {
     born: Instant,
     has_asked: AtomicBool,
     is_http1: AtomicBool,
@@ -86,7 +86,7 @@ pub(crate) struct Activity {
     last_ms: AtomicU64,
 }
 
-impl Activity {
+impl ConnectionActivity {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             born: Instant::now(),
@@ -176,7 +176,7 @@ impl Activity {
 /// One request without a complete response. It ends on drop.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     is_pending: bool,
 }
 
@@ -260,7 +260,7 @@ mod tests {
     async fn a_connection_is_stale_when_its_peer_is_silent_at_the_wrong_time() {
         let limits = Limits::default();
         let wait = |time: Duration| tokio::time::advance(time + Duration::from_millis(1));
-        let activity = Activity::new();
+        let activity = ConnectionActivity::new();
         wait(limits.header_time).await;
         assert!(activity.is_stale(&limits), "no request arrived");
         let mut request = activity.request(Version::HTTP_11);

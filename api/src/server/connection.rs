@@ -43,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Limits, Readiness, unread_body};
 use crate::server::{
-    activity::{Activity, TrackedBody},
+    activity::{ConnectionActivity, TrackedBody},
     socket::Socket,
 };
 
@@ -67,7 +67,7 @@ pub(super) struct Server<E> {
 struct Peer<E> {
     server: Arc<Server<E>>,
     address: SocketAddr,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
 }
 
 impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
@@ -76,7 +76,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Server<E> {
         if let Err(err) = socket.set_nodelay(true) {
             tracing::debug!(peer = %address, %err, "no TCP_NODELAY");
         }
-        let activity = Activity::new();
+        let activity = ConnectionActivity::new();
         let peer = Arc::new(Peer { server: self, address, activity: activity.clone() });
         tokio::select! {
             // Handle arrived data before timers: on a busy machine both are late.
@@ -152,7 +152,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Peer<E> {
         let peer = self.clone();
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            // `Activity` distinguishes an idle connection from a slow one.
+            // `ConnectionActivity` distinguishes an idle connection from a slow one.
             .header_read_timeout(None)
             .max_headers(self.server.limits.headers)
             .max_buf_size(self.server.limits.head_bytes as usize)

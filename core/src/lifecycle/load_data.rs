@@ -13,7 +13,7 @@ use crate::{
     tenancy::members,
     work::{
         projects,
-        time_entries::{self, Source},
+        time_entries::{self, EntrySource},
     },
 };
 
@@ -112,7 +112,7 @@ fn entry(
         started_at: Set(started_at),
         ended_at: Set(Some(started_at + TimeDelta::minutes(minutes))),
         billable: Set(number.is_multiple_of(3)),
-        source: Set(Source::Import),
+        source: Set(EntrySource::Import),
         version: Set(1),
         deleted_at: Set(None),
         created_at: Set(now),

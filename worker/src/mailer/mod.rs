@@ -28,7 +28,7 @@ use insula_core::{
     },
     storage::{
         db::Db,
-        emails::{CapturedEmail, DeliveryAttempt, DevInbox, Status},
+        emails::{CapturedEmail, DeliveryAttempt, DeliveryStatus, DevInbox},
         outbox::Job,
     },
 };
@@ -167,12 +167,12 @@ impl Mailer {
         let content = match email_content::compose(db, &inner.mail, &inner.public_url, job).await {
             Ok(Composed::Send(content)) => content,
             Ok(Composed::Skip { to, reason }) => {
-                return Delivery::Tried(attempt(to, Status::Suppressed, Some(reason.to_owned())));
+                return Delivery::Tried(attempt(to, DeliveryStatus::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
                 tracing::warn!(%error, job = %id, "could not load the data of an e-mail");
                 let why = Some("the database did not respond".into());
-                return Delivery::Tried(attempt(String::new(), Status::Deferred, why));
+                return Delivery::Tried(attempt(String::new(), DeliveryStatus::Deferred, why));
             }
         };
         if let Err(delayed) = inner.rate_limit.take(org, inner.mail.pseudonym(&content.to)).await {
@@ -181,7 +181,7 @@ impl Mailer {
         match inner.send(id, &content, db.now(), &|_| {}).await {
             Ok(_) => {
                 inner.reached();
-                Delivery::Tried(attempt(content.to, Status::Sent, None))
+                Delivery::Tried(attempt(content.to, DeliveryStatus::Sent, None))
             }
             Err(DeliveryFailure { status, text, reached, .. }) => {
                 let text = without_secrets(text, &content);
@@ -282,18 +282,20 @@ impl Inner {
         };
         // The time of the request, which is the same for each attempt of a job.
         let asked_at = id.created_at().unwrap_or(now);
-        let text =
-            self.templates.text(content, asked_at).map_err(|error| failure(Status::Deferred, error))?;
+        let text = self
+            .templates
+            .text(content, asked_at)
+            .map_err(|error| failure(DeliveryStatus::Deferred, error))?;
         let message_id = self.message_id(id);
         let encode = |text: &RenderedEmail| {
             let email = smtp::encode(&self.sender, &content.to, text, &message_id, now);
-            email.map_err(|error| failure(Status::Bounced, error))
+            email.map_err(|error| failure(DeliveryStatus::Bounced, error))
         };
         match &self.transport {
             Transport::Smtp(smtp) => smtp.send(&encode(&text)?, report).await.map(drop),
             Transport::Folder(folder) => {
                 let written = folder.put(id, encode(&text)?.bytes).await;
-                let (stage, status, reached) = (Stage::Content, Status::Deferred, Reached::No);
+                let (stage, status, reached) = (Stage::Content, DeliveryStatus::Deferred, Reached::No);
                 written.map_err(|text| DeliveryFailure { stage, status, text, reached })
             }
             Transport::Memory(mailbox) => {
@@ -309,7 +311,7 @@ impl Inner {
                 });
                 Ok(())
             }
-            Transport::Disabled => Err(failure(Status::Suppressed, NOT_CONFIGURED.to_owned())),
+            Transport::Disabled => Err(failure(DeliveryStatus::Suppressed, NOT_CONFIGURED.to_owned())),
         }
     }
 }

@@ -56,7 +56,7 @@ async fn a_folder_gets_one_file_per_email_even_if_sent_twice() {
     assert!(mail.contains("From: Insula <no-reply@insula.example>\r\n"), "{mail}");
     // An operator must create a missing folder again.
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(send(&mailer, id).await.unwrap_err().status, Status::Deferred);
+    assert_eq!(send(&mailer, id).await.unwrap_err().status, DeliveryStatus::Deferred);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn memory_stores_emails_without_a_transport_except_in_production() {
         let failure = send(&mailer, id).await.unwrap_err();
         assert_eq!(
             (mailer.sends(), failure.status, failure.text.as_str()),
-            (false, Status::Suppressed, NOT_CONFIGURED)
+            (false, DeliveryStatus::Suppressed, NOT_CONFIGURED)
         );
         assert!(mailer.send_test("ada@example.com", &|_| {}).await.unwrap_err().is_not_configured);
     }

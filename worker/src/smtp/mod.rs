@@ -21,7 +21,7 @@ use insula_core::{
         config::{Config, HostName, SmtpTls, SmtpUrl},
         tls::Authorities,
     },
-    storage::emails::Status,
+    storage::emails::DeliveryStatus,
 };
 use lettre::transport::smtp::{
     Error,
@@ -214,7 +214,7 @@ fn unexpected(stage: Stage, answer: &Response) -> DeliveryFailure {
 /// A failure that does not depend on the e-mail.
 fn deferred_failure(stage: Stage, text: &str) -> DeliveryFailure {
     let reached = reply_class::reached(stage, None);
-    DeliveryFailure { stage, status: Status::Deferred, text: one_line(text), reached }
+    DeliveryFailure { stage, status: DeliveryStatus::Deferred, text: one_line(text), reached }
 }
 
 fn failure_of(stage: Stage, error: &Error) -> DeliveryFailure {

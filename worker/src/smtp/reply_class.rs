@@ -1,6 +1,6 @@
 //! Classifies the replies of a mail server: temporary or permanent failure.
 
-use insula_core::storage::emails::Status;
+use insula_core::storage::emails::DeliveryStatus;
 
 /// A step of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct DeliveryFailure {
     /// The failed step.
     pub(crate) stage: Stage,
     /// `Deferred`: it is tried again; `Bounced`: it is not.
-    pub(crate) status: Status,
+    pub(crate) status: DeliveryStatus,
     /// One line for operators.
     pub(crate) text: String,
     /// Whether the server can be used.
@@ -61,7 +61,7 @@ pub(super) fn reached(stage: Stage, code: Option<u16>) -> Reached {
 ///
 /// Only a rejection of this recipient or this content is permanent. An operator can correct everything about the sender
 /// (identity, login, permission to relay), and until then no e-mail may be lost.
-pub(super) fn delivery_status(stage: Stage, code: Option<u16>, text: &str) -> Status {
+pub(super) fn delivery_status(stage: Stage, code: Option<u16>, text: &str) -> DeliveryStatus {
     let is_about_us = match code {
         // RFC 4954 §6: login required or failed; RFC 5321 §4.2.2: wrong order of commands, or unknown command.
         Some(500 | 502..=504 | 530 | 534 | 535 | 538) => true,
@@ -77,8 +77,8 @@ pub(super) fn delivery_status(stage: Stage, code: Option<u16>, text: &str) -> St
         },
     };
     match code {
-        Some(500..=599) if !is_about_us => Status::Bounced,
-        _ => Status::Deferred,
+        Some(500..=599) if !is_about_us => DeliveryStatus::Bounced,
+        _ => DeliveryStatus::Deferred,
     }
 }
 
@@ -113,32 +113,32 @@ mod tests {
     fn only_a_rejection_of_recipient_or_content_is_permanent() {
         use Stage::{Connect, Content, LogIn, Recipient, Resolve, Sender, Tls};
         for (stage, code, text, status) in [
-            (Resolve, None, "", Status::Deferred),
-            (Connect, None, "refused", Status::Deferred),
-            (Connect, Some(421), "busy", Status::Deferred),
-            (Connect, Some(521), "no mail here", Status::Deferred),
-            (Connect, Some(554), "go away", Status::Deferred),
-            (Tls, Some(501), "", Status::Deferred),
-            (LogIn, Some(534), "", Status::Deferred),
-            (LogIn, Some(535), "5.7.8 wrong password", Status::Deferred),
-            (Sender, Some(530), "5.7.0 log in first", Status::Deferred),
-            (Sender, Some(550), "5.1.8 no such sender", Status::Deferred),
-            (Sender, Some(553), "not yours", Status::Deferred),
-            (Recipient, None, "cut", Status::Deferred),
-            (Recipient, Some(450), "4.2.1 greylisted", Status::Deferred),
-            (Recipient, Some(503), "out of turn", Status::Deferred),
-            (Recipient, Some(530), "log in first", Status::Deferred),
-            (Recipient, Some(550), "5.1.1 no such user", Status::Bounced),
-            (Recipient, Some(550), "no such user", Status::Bounced),
-            (Recipient, Some(552), "5.2.2 mailbox full", Status::Bounced),
-            (Recipient, Some(501), "5.1.3 bad address", Status::Bounced),
-            (Recipient, Some(554), "5.7.1 Relay access denied", Status::Deferred),
-            (Recipient, Some(550), "Relaying is not allowed", Status::Deferred),
-            (Content, None, "cut", Status::Deferred),
-            (Content, Some(354), "go on", Status::Deferred),
-            (Content, Some(451), "", Status::Deferred),
-            (Content, Some(552), "too large", Status::Bounced),
-            (Content, Some(554), "5.7.1 spam", Status::Bounced),
+            (Resolve, None, "", DeliveryStatus::Deferred),
+            (Connect, None, "refused", DeliveryStatus::Deferred),
+            (Connect, Some(421), "busy", DeliveryStatus::Deferred),
+            (Connect, Some(521), "no mail here", DeliveryStatus::Deferred),
+            (Connect, Some(554), "go away", DeliveryStatus::Deferred),
+            (Tls, Some(501), "", DeliveryStatus::Deferred),
+            (LogIn, Some(534), "", DeliveryStatus::Deferred),
+            (LogIn, Some(535), "5.7.8 wrong password", DeliveryStatus::Deferred),
+            (Sender, Some(530), "5.7.0 log in first", DeliveryStatus::Deferred),
+            (Sender, Some(550), "5.1.8 no such sender", DeliveryStatus::Deferred),
+            (Sender, Some(553), "not yours", DeliveryStatus::Deferred),
+            (Recipient, None, "cut", DeliveryStatus::Deferred),
+            (Recipient, Some(450), "4.2.1 greylisted", DeliveryStatus::Deferred),
+            (Recipient, Some(503), "out of turn", DeliveryStatus::Deferred),
+            (Recipient, Some(530), "log in first", DeliveryStatus::Deferred),
+            (Recipient, Some(550), "5.1.1 no such user", DeliveryStatus::Bounced),
+            (Recipient, Some(550), "no such user", DeliveryStatus::Bounced),
+            (Recipient, Some(552), "5.2.2 mailbox full", DeliveryStatus::Bounced),
+            (Recipient, Some(501), "5.1.3 bad address", DeliveryStatus::Bounced),
+            (Recipient, Some(554), "5.7.1 Relay access denied", DeliveryStatus::Deferred),
+            (Recipient, Some(550), "Relaying is not allowed", DeliveryStatus::Deferred),
+            (Content, None, "cut", DeliveryStatus::Deferred),
+            (Content, Some(354), "go on", DeliveryStatus::Deferred),
+            (Content, Some(451), "", DeliveryStatus::Deferred),
+            (Content, Some(552), "too large", DeliveryStatus::Bounced),
+            (Content, Some(554), "5.7.1 spam", DeliveryStatus::Bounced),
         ] {
             assert_eq!(delivery_status(stage, code, text), status, "{stage:?} {code:?} {text}");
         }

@@ -22,7 +22,9 @@ use insula_core::{
     },
     identity::{
         credentials::Passwords,
-        sessions::{self, Device, DeviceCookies, LoginSource, PasswordVerifier, SessionPolicy, Tokens},
+        sessions::{
+            self, AccessTokens, DeviceCookies, LoginDevice, LoginSource, PasswordVerifier, SessionPolicy,
+        },
         users::NewUser,
     },
     lifecycle::{accounts, maintenance},
@@ -85,7 +87,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
     let password = private_file(&password_file(config), || random_word(20))?;
     let passwords = Passwords::new()?;
     let master = serve::master_key(config)?;
-    let tokens = Tokens::new(&db, &master, "seed", config.access_token_ttl);
+    let tokens = AccessTokens::new(&db, &master, "seed", config.access_token_ttl);
     maintenance::advance_keys(&db, &master, &Schedule::of(config)).await?;
     tokens.reload().await?;
     create_superuser::ensure(&db, &passwords, OPERATOR, Secret::new(password.clone())).await?;
@@ -132,7 +134,7 @@ async fn demo(seed: &Seed<'_>) -> Result<(), CliError> {
 struct Seed<'a> {
     db: &'a Db,
     verifier: PasswordVerifier<'a>,
-    tokens: &'a Tokens,
+    tokens: &'a AccessTokens,
     policy: SessionPolicy,
     password: &'a str,
     /// Whether users get a personal organization.
@@ -202,7 +204,7 @@ impl Seed<'_> {
     /// Logs a user in as the API would, so that the same rules apply to the demo data.
     async fn caller(&self, user: UserId) -> Result<Caller, CliError> {
         let mut tx = self.db.begin_global(AuditOrigin::SYSTEM).await?;
-        let (session, _) = sessions::create(&mut tx, user, Device::default(), &self.policy).await?;
+        let (session, _) = sessions::create(&mut tx, user, LoginDevice::default(), &self.policy).await?;
         let now = tx.now();
         tx.commit().await?;
         let token = self.tokens.issue(user, (session.id, session.refresh_counter), now)?.token;

@@ -52,7 +52,7 @@ pub(crate) struct User {
     /// IANA time zone in which times are shown to the user. The API always uses UTC.
     timezone: TimeZone,
     /// First day of the user's week.
-    week_start: WeekStart,
+    week_start: WeekStartName,
     /// Default organization: the one that the user chose while they are a member of it, or else the oldest
     /// membership. `null` if the user is not a member of any organization.
     #[oai(nullable)]
@@ -77,9 +77,9 @@ pub(crate) struct User {
 
 /// First day of the week.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "WeekStart")]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum WeekStart {
+pub(crate) enum WeekStartName {
     /// The week starts on Monday (ISO 8601).
     Monday,
     /// The week starts on Saturday, as in much of the Arab world.
@@ -90,7 +90,8 @@ pub(crate) enum WeekStart {
 
 /// One login on one device, until logout or expiry.
 #[derive(Object, Serialize)]
-pub(crate) struct Session {
+#[oai(rename = "Session")]
+pub(crate) struct UserSession {
     /// Unique id of the session.
     id: Uuid,
     /// IP address from which the user logged in. `null` if unknown.
@@ -118,13 +119,13 @@ pub(crate) struct Session {
 #[derive(Object, Serialize)]
 pub(crate) struct Sessions {
     /// The sessions, newest first.
-    data: Vec<Session>,
+    data: Vec<UserSession>,
 }
 
 impl Sessions {
     /// `current`: the session of the request.
     pub(crate) fn new(sessions: Vec<sessions::Session>, current: SessionId) -> Self {
-        let show = |session: sessions::Session| Session {
+        let show = |session: sessions::Session| UserSession {
             id: session.id.0,
             ip: session.ip,
             user_agent: session.user_agent,
@@ -220,7 +221,7 @@ impl From<users::User> for User {
     }
 }
 
-impl From<users::WeekStart> for WeekStart {
+impl From<users::WeekStart> for WeekStartName {
     fn from(day: users::WeekStart) -> Self {
         match day {
             users::WeekStart::Monday => Self::Monday,

@@ -21,7 +21,7 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Header, types::MaybeUndefined};
 use uuid::Uuid;
 
-use super::me::{User, WeekStart};
+use super::me::{User, WeekStartName};
 use crate::routes::{Tag, auth::sessions::LoginPassword};
 use crate::{
     auth::extractors::{RecentLogin, SignedIn, SignedInUnverified},
@@ -50,7 +50,7 @@ pub(crate) struct ProfileUpdate {
     /// IANA time zone in which times are shown to the user. The API always uses UTC.
     pub(crate) timezone: Option<TimeZone>,
     /// First day of the user's week.
-    pub(crate) week_start: Option<WeekStart>,
+    pub(crate) week_start: Option<WeekStartName>,
     /// Id of the default organization, of which the user must be an active member. With `null`, the default
     /// is the organization of the oldest membership.
     #[oai(nullable)]
@@ -190,12 +190,12 @@ impl TryFrom<ProfileUpdate> for ProfileChanges {
     }
 }
 
-impl From<WeekStart> for users::WeekStart {
-    fn from(day: WeekStart) -> Self {
+impl From<WeekStartName> for users::WeekStart {
+    fn from(day: WeekStartName) -> Self {
         match day {
-            WeekStart::Monday => Self::Monday,
-            WeekStart::Saturday => Self::Saturday,
-            WeekStart::Sunday => Self::Sunday,
+            WeekStartName::Monday => Self::Monday,
+            WeekStartName::Saturday => Self::Saturday,
+            WeekStartName::Sunday => Self::Sunday,
         }
     }
 }

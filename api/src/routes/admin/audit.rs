@@ -11,8 +11,8 @@ use poem_openapi::{OpenApi, param::Query};
 use super::super::{
     Tag,
     audit::{
-        ActionName, AuditEvent, EventQuery, EventSort, IpAddress, Outcome, ResourceId, ResourceName, page,
-        verification::Verification,
+        ActionName, AuditEvent, EventOutcome, EventQuery, EventSort, IpAddress, ResourceId, ResourceName,
+        page, verification::Verification,
     },
 };
 use crate::{
@@ -50,7 +50,7 @@ impl PlatformAuditApi {
         /// Only events from this IP address. The spelling of IPv6 addresses does not matter.
         ip: Query<Option<IpAddress>>,
         /// Only events with this outcome.
-        outcome: Query<Option<Outcome>>,
+        outcome: Query<Option<EventOutcome>>,
         /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
         /// Only events before this time.

@@ -10,7 +10,7 @@ use insula_core::{
         text,
     },
     storage::{
-        emails::{self, EmailFilter, EmailKey, Status},
+        emails::{self, DeliveryStatus, EmailFilter, EmailKey},
         outbox,
     },
 };
@@ -166,19 +166,19 @@ impl From<emails::Email> for Email {
     }
 }
 
-impl From<Status> for EmailStatus {
-    fn from(status: Status) -> Self {
+impl From<DeliveryStatus> for EmailStatus {
+    fn from(status: DeliveryStatus) -> Self {
         match status {
-            Status::Sent => Self::Sent,
-            Status::Deferred => Self::Deferred,
-            Status::Bounced => Self::Bounced,
-            Status::Dead => Self::Dead,
-            Status::Suppressed => Self::Suppressed,
+            DeliveryStatus::Sent => Self::Sent,
+            DeliveryStatus::Deferred => Self::Deferred,
+            DeliveryStatus::Bounced => Self::Bounced,
+            DeliveryStatus::Dead => Self::Dead,
+            DeliveryStatus::Suppressed => Self::Suppressed,
         }
     }
 }
 
-impl From<EmailStatus> for Status {
+impl From<EmailStatus> for DeliveryStatus {
     fn from(status: EmailStatus) -> Self {
         match status {
             EmailStatus::Sent => Self::Sent,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::ids::{JobId, OrgId},
-    storage::outbox::{self, JobFilter, JobKey, OutboxJob, State as Stored},
+    storage::outbox::{self, JobFilter, JobKey, OutboxJob, OutboxState as Stored},
 };
 use poem::Request;
 use poem_openapi::{

@@ -25,7 +25,9 @@ use uuid::Uuid;
 
 use super::super::{
     Tag,
-    organizations::{DELETED, Organization, OrganizationKind, OrganizationPatch, Status, foundation},
+    organizations::{
+        DELETED, Organization, OrganizationKind, OrganizationPatch, OrganizationStatus, foundation,
+    },
 };
 use crate::{
     auth::extractors::SuperuserOnly,
@@ -95,7 +97,7 @@ impl AdminOrganizationsApi {
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<OrganizationSort>>,
         /// Only active organizations (`active`), or only suspended, read-only ones (`suspended`).
-        status: Query<Option<Status>>,
+        status: Query<Option<OrganizationStatus>>,
         /// Only organizations of this kind.
         kind: Query<Option<OrganizationKind>>,
         /// Only organizations whose slug contains this text.
@@ -108,8 +110,8 @@ impl AdminOrganizationsApi {
         fields.into_result()?;
         let filter = OrganizationFilter {
             status: status.0.map(|status| match status {
-                Status::Active => organizations::ACTIVE,
-                Status::Suspended => organizations::SUSPENDED,
+                OrganizationStatus::Active => organizations::ACTIVE,
+                OrganizationStatus::Suspended => organizations::SUSPENDED,
             }),
             kind: kind.0.map(|kind| match kind {
                 OrganizationKind::Team => organizations::TEAM,

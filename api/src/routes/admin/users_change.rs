@@ -14,7 +14,7 @@ use poem_openapi::{
 };
 
 use super::{super::Tag, users::AdminUser};
-use crate::routes::account::{me::WeekStart, profile::ProfileUpdate};
+use crate::routes::account::{me::WeekStartName, profile::ProfileUpdate};
 use crate::{
     auth::extractors::SuperuserOnly,
     body::{MergePatch, missing_first},
@@ -45,7 +45,7 @@ struct AdminUserUpdate {
     /// Time zone in which times are shown to the user (IANA name). Stored times are in UTC.
     timezone: Option<TimeZone>,
     /// First day of the week of the user.
-    week_start: Option<WeekStart>,
+    week_start: Option<WeekStartName>,
     /// Whether the user is a superuser, who administers the platform. This requires a verified e-mail
     /// address.
     is_superuser: Option<bool>,

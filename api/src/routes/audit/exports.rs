@@ -15,7 +15,7 @@ use poem_openapi::{OpenApi, param::Query};
 use super::{super::Tag, EventQuery};
 use crate::{
     auth::tenant,
-    http::{Csv, Download, JsonLines, Table},
+    http::{Csv, Download, JsonLines, TableRow},
     problem::Result,
     state::State,
 };
@@ -94,7 +94,7 @@ impl AuditExportsApi {
     }
 }
 
-impl Table for EventRecord {
+impl TableRow for EventRecord {
     const HEADER: &'static [&'static str] = &[
         "seq",
         "id",

@@ -14,8 +14,8 @@ use poem_openapi::{
 };
 
 use super::{
-    super::Tag, ActionName, AuditEvent, EventQuery, EventSort, IpAddress, Outcome, ResourceId, ResourceName,
-    page,
+    super::Tag, ActionName, AuditEvent, EventOutcome, EventQuery, EventSort, IpAddress, ResourceId,
+    ResourceName, page,
 };
 use crate::{
     auth::tenant,
@@ -52,7 +52,7 @@ impl AuditLogApi {
         /// Only events from this IP address. The spelling of IPv6 addresses does not matter.
         ip: Query<Option<IpAddress>>,
         /// Only events with this outcome.
-        outcome: Query<Option<Outcome>>,
+        outcome: Query<Option<EventOutcome>>,
         /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
         /// Only events before this time.

@@ -44,9 +44,9 @@ crate::texts! {
 /// Outcome of an event: `success` (it was done), `failure` (it was tried and did not work) or `denied` (it
 /// was refused because a permission was missing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "Outcome")]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum EventOutcome {
     Success,
     Failure,
     Denied,
@@ -114,7 +114,7 @@ pub(super) struct AuditEvent {
     #[oai(nullable)]
     resource_id: Option<String>,
     /// Outcome of the event.
-    outcome: Outcome,
+    outcome: EventOutcome,
     /// What the event changed.
     details: EventChanges,
     /// IP address of the client. `null`: there was none, or it was erased.
@@ -156,7 +156,7 @@ pub(super) struct EventQuery {
     pub(super) resource: Option<ResourceName>,
     pub(super) resource_id: Option<ResourceId>,
     pub(super) ip: Option<IpAddress>,
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<EventOutcome>,
     pub(super) from: Option<DateTime<Utc>>,
     pub(super) to: Option<DateTime<Utc>>,
 }
@@ -213,12 +213,12 @@ pub(super) async fn page<P: RequiredPermission>(
     Ok(paging.reply(page, AuditEvent::from))
 }
 
-impl From<Outcome> for audit::Outcome {
-    fn from(outcome: Outcome) -> Self {
+impl From<EventOutcome> for audit::AuditOutcome {
+    fn from(outcome: EventOutcome) -> Self {
         match outcome {
-            Outcome::Success => Self::Success,
-            Outcome::Failure => Self::Failure,
-            Outcome::Denied => Self::Denied,
+            EventOutcome::Success => Self::Success,
+            EventOutcome::Failure => Self::Failure,
+            EventOutcome::Denied => Self::Denied,
         }
     }
 }
@@ -235,9 +235,9 @@ impl From<EventRecord> for AuditEvent {
             _ => ActorKind::System,
         };
         let outcome = match event.outcome.as_str() {
-            "failure" => Outcome::Failure,
-            "denied" => Outcome::Denied,
-            _ => Outcome::Success,
+            "failure" => EventOutcome::Failure,
+            "denied" => EventOutcome::Denied,
+            _ => EventOutcome::Success,
         };
         Self {
             id: event.id.0,

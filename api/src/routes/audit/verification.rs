@@ -149,9 +149,9 @@ impl AuditVerificationApi {
 impl From<SignedStatement> for Checkpoint {
     fn from(SignedStatement { statement, key_id, signature }: SignedStatement) -> Self {
         let kind = match statement.kind {
-            audit_chain::Kind::Head => StatementKind::Head,
-            audit_chain::Kind::Periodic => StatementKind::Periodic,
-            audit_chain::Kind::Pruning => StatementKind::Pruning,
+            audit_chain::ChainStatementKind::Head => StatementKind::Head,
+            audit_chain::ChainStatementKind::Periodic => StatementKind::Periodic,
+            audit_chain::ChainStatementKind::Pruning => StatementKind::Pruning,
         };
         let (seq, hash, time) = (statement.seq, Hash(statement.hash), statement.time);
         let (key_id, signature) = (KeyId(key_id), Signature(signature));

@@ -10,7 +10,7 @@ use insula_core::{
         text,
     },
     identity::{
-        sessions::{self, Device, RevokeScope},
+        sessions::{self, LoginDevice, RevokeScope},
         users,
     },
     lifecycle::accounts,
@@ -25,7 +25,7 @@ use crate::routes::{Tag, account::me::User};
 use crate::{
     auth::extractors::{self, Anonymous, TokenSource},
     body::{OptionalJson, StrictJson},
-    browser::cookies::Tokens,
+    browser::cookies::LoginTokens,
     http::{JsonResponse, NoContent, WithCookies},
     middleware::rate_limit,
     problem::{Problem, Result, WithLoginErrors},
@@ -161,7 +161,7 @@ impl SessionsApi {
         let whence = self.0.whence(request, anybody.device.ip.as_deref());
         let proof = self.0.verifier().log_in(&login, password, whence, &anybody.trail).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
-        let device = Device { name: device_name, ..anybody.device };
+        let device = LoginDevice { name: device_name, ..anybody.device };
         let (session, user) = sessions::log_in(&mut tx, &proof, device, &self.0.policy).await?;
         tx.commit().await?;
         let known = cookies.known(&devices.issue(user.id, db.now()));
@@ -283,7 +283,8 @@ impl SessionsApi {
             Transport::Cookie => {
                 let csrf = csrf.issue(session.id);
                 let (access, expires_in) = (&*access.token, access.expires_in);
-                let lines = cookies.signed_in(&Tokens { access, expires_in, refresh: &refresh, csrf: &csrf });
+                let lines =
+                    cookies.signed_in(&LoginTokens { access, expires_in, refresh: &refresh, csrf: &csrf });
                 signed_in.csrf_token = Some(CsrfToken(csrf));
                 lines
             }

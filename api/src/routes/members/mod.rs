@@ -12,7 +12,7 @@ use insula_core::{
         text,
     },
     tenancy::{
-        members::{self, MemberChanges, MemberFilter, MemberKey, Status},
+        members::{self, MemberChanges, MemberFilter, MemberKey, MembershipState},
         roles::RoleRef,
     },
     work::offboarding,
@@ -68,7 +68,7 @@ impl MembersApi {
         let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
         fields.into_result()?;
         let role = role.0.map(|role| RoleRef::parse(&role.0));
-        let filter = MemberFilter { role, status: status.0.map(Status::from), term };
+        let filter = MemberFilter { role, status: status.0.map(MembershipState::from), term };
         let sort = sort.0.unwrap_or(MemberSort::ascending(MemberKey::JoinedAt));
         let paging =
             ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;

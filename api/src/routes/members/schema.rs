@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use insula_core::{
     base::permissions::RoleGrants,
     tenancy::{
-        members::{self, MemberChanges, MemberKey, Status},
+        members::{self, MemberChanges, MemberKey, MembershipState},
         roles::RoleRef,
     },
 };
@@ -114,7 +114,7 @@ pub(super) struct EffectivePermissions {
     pub(super) permissions: Vec<GrantedPermission>,
 }
 
-impl From<MemberStatus> for Status {
+impl From<MemberStatus> for MembershipState {
     fn from(status: MemberStatus) -> Self {
         match status {
             MemberStatus::Active => Self::Active,
@@ -136,8 +136,8 @@ impl From<members::MemberDetails> for Member {
     fn from(listed: members::MemberDetails) -> Self {
         let members::MemberDetails { member, user, roles } = listed;
         let status = match () {
-            () if member.status == Status::Active.as_str() => MemberStatus::Active,
-            () if member.status == Status::Suspended.as_str() => MemberStatus::Suspended,
+            () if member.status == MembershipState::Active.as_str() => MemberStatus::Active,
+            () if member.status == MembershipState::Suspended.as_str() => MemberStatus::Suspended,
             () => MemberStatus::Removed,
         };
         let display_name = DisplayName(user.display_name());
@@ -171,8 +171,8 @@ impl From<RoleGrants> for RoleSummary {
     }
 }
 
-impl From<members::RoleSummary> for RoleSummary {
-    fn from(role: members::RoleSummary) -> Self {
+impl From<members::RoleInfo> for RoleSummary {
+    fn from(role: members::RoleInfo) -> Self {
         Self { id: role.id.0, key: RoleKey(role.key), name: Name(role.name) }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Organization {
     #[oai(nullable)]
     description: Option<About>,
     /// Status of the organization.
-    status: Status,
+    status: OrganizationStatus,
     /// Kind of the organization.
     kind: OrganizationKind,
     /// Version number, increased by every change. It is also the `ETag`.
@@ -85,9 +85,9 @@ pub(crate) struct Organization {
 
 /// Status of an organization.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
-#[oai(rename_all = "snake_case", rename = "OrganizationStatus")]
+#[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
+pub(crate) enum OrganizationStatus {
     /// The organization can be used without restriction.
     Active,
     /// The organization is read-only.
@@ -264,7 +264,11 @@ impl From<organizations::Organization> for Organization {
             slug: Slug(row.slug),
             name: Name(row.name),
             description: row.description.map(About),
-            status: if row.status == organizations::ACTIVE { Status::Active } else { Status::Suspended },
+            status: if row.status == organizations::ACTIVE {
+                OrganizationStatus::Active
+            } else {
+                OrganizationStatus::Suspended
+            },
             kind: if row.kind == organizations::TEAM {
                 OrganizationKind::Team
             } else {

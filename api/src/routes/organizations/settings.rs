@@ -13,7 +13,7 @@ use insula_core::{
 use poem_openapi::{Enum, Object, OpenApi, param::Header};
 use serde::Serialize;
 
-use crate::routes::{Tag, account::me::WeekStart};
+use crate::routes::{Tag, account::me::WeekStartName};
 use crate::{
     auth::tenant,
     body::MergePatch,
@@ -51,7 +51,7 @@ struct OrganizationSettings {
     /// Currency of the organization, as an ISO 4217 code.
     currency: Currency,
     /// First day of the organization's week.
-    week_start: WeekStart,
+    week_start: WeekStartName,
     /// How long audit events are kept, in days.
     audit_retention_days: u16,
     /// Whether time entries of the same member may overlap.
@@ -71,7 +71,7 @@ struct SettingsPatch {
     /// Currency of the organization, as an ISO 4217 code.
     currency: Option<Currency>,
     /// First day of the organization's week.
-    week_start: Option<WeekStart>,
+    week_start: Option<WeekStartName>,
     /// How long audit events are kept, in days (30 to 3650). Older events are removed within a day.
     #[oai(validator(minimum(value = "30"), maximum(value = "3650")))]
     audit_retention_days: Option<u16>,

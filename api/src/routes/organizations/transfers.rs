@@ -135,14 +135,14 @@ impl TransfersApi {
     }
 }
 
-impl From<transfers::Status> for TransferStatus {
-    fn from(status: transfers::Status) -> Self {
+impl From<transfers::OwnerTransferStatus> for TransferStatus {
+    fn from(status: transfers::OwnerTransferStatus) -> Self {
         match status {
-            transfers::Status::Pending => Self::Pending,
-            transfers::Status::Accepted => Self::Accepted,
-            transfers::Status::Declined => Self::Declined,
-            transfers::Status::Cancelled => Self::Cancelled,
-            transfers::Status::Expired => Self::Expired,
+            transfers::OwnerTransferStatus::Pending => Self::Pending,
+            transfers::OwnerTransferStatus::Accepted => Self::Accepted,
+            transfers::OwnerTransferStatus::Declined => Self::Declined,
+            transfers::OwnerTransferStatus::Cancelled => Self::Cancelled,
+            transfers::OwnerTransferStatus::Expired => Self::Expired,
         }
     }
 }

@@ -17,11 +17,11 @@ use insula_core::{
 };
 use poem_openapi::{OpenApi, param::Query};
 
-use super::tasks::TaskStatus;
+use super::tasks::TaskStatusName;
 use crate::routes::Tag;
 use crate::{
     auth::tenant,
-    http::{Csv, Download, Format, Id, JsonLines, Table, TimeZone},
+    http::{Csv, Download, FileFormat, Id, JsonLines, TableRow, TimeZone},
     problem::Result,
     state::State,
 };
@@ -110,7 +110,7 @@ impl ExportsApi {
         /// Only tasks of this project.
         project_id: Query<Option<Id>>,
         /// Only tasks with this status.
-        status: Query<Option<TaskStatus>>,
+        status: Query<Option<TaskStatusName>>,
         /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
         /// Whether the file begins with a byte order mark, which tells spreadsheets that it is UTF-8.
@@ -138,7 +138,7 @@ impl ExportsApi {
         /// Only tasks of this project.
         project_id: Query<Option<Id>>,
         /// Only tasks with this status.
-        status: Query<Option<TaskStatus>>,
+        status: Query<Option<TaskStatusName>>,
         /// The time zone in which times are written, with their UTC offset. Defaults to UTC.
         timezone: Query<Option<TimeZone>>,
     ) -> Result<Download<JsonLines<ExportedTask>>> {
@@ -149,7 +149,7 @@ impl ExportsApi {
 
 impl ExportsApi {
     /// Records the export with its format, and returns the file `name`.
-    async fn export<S: ExportSelection, F: Format<Part = S::Row>>(
+    async fn export<S: ExportSelection, F: FileFormat<Part = S::Row>>(
         &self,
         proof: Authorized<ExportsCreate>,
         (name, format): (&'static str, &'static str),
@@ -182,7 +182,7 @@ fn entries(
 
 fn tasks(
     project: Option<Id>,
-    status: Option<TaskStatus>,
+    status: Option<TaskStatusName>,
     timezone: Option<TimeZone>,
 ) -> Result<TaskSelection> {
     let mut fields = FieldErrors::default();
@@ -202,7 +202,7 @@ fn parts<S: ExportSelection>(
     stream::try_unfold(export, async |mut export| Ok(export.next().await?.map(|rows| (rows, export))))
 }
 
-impl Table for ExportedEntry {
+impl TableRow for ExportedEntry {
     const HEADER: &'static [&'static str] = &[
         "id",
         "member_id",
@@ -238,7 +238,7 @@ impl Table for ExportedEntry {
     }
 }
 
-impl Table for ExportedTask {
+impl TableRow for ExportedTask {
     const HEADER: &'static [&'static str] = &[
         "id",
         "title",

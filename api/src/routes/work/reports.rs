@@ -15,7 +15,7 @@ use insula_core::{
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
 
-use crate::routes::{Tag, account::me::WeekStart};
+use crate::routes::{Tag, account::me::WeekStartName};
 use crate::{
     auth::tenant,
     http::{Id, JsonResponse, TimeZone},
@@ -45,7 +45,7 @@ struct Summary {
     /// The time zone in which days, weeks and months begin (IANA name).
     timezone: TimeZone,
     /// The first day of the week.
-    week_start: WeekStart,
+    week_start: WeekStartName,
     /// Total time in seconds. Each time entry is counted once.
     total_seconds: i64,
     /// Number of time entries that contribute to this total.
@@ -113,7 +113,7 @@ impl ReportsApi {
         timezone: Query<Option<TimeZone>>,
         /// The first day of the week. Defaults to the one in your profile, or to Monday if you are a
         /// superuser and not a member.
-        week_start: Query<Option<WeekStart>>,
+        week_start: Query<Option<WeekStartName>>,
         /// Only time entries of this member.
         member_id: Query<Option<Id>>,
         /// Only time entries of this project.

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use self::frames::Frames;
-use crate::server::activity::Activity;
+use crate::server::activity::ConnectionActivity;
 
 /// Time to read from a peer that continues to send after the response.
 const LINGER: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #[derive(Debug)]
 pub(crate) struct Socket {
     inner: TcpStream,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     /// Bytes that have arrived and are read before the rest.
     unread: Bytes,
     /// The counted frames of an HTTP/2 connection. `None` for HTTP/1.1.
@@ -45,7 +45,7 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// A socket that reports arriving bytes to `activity`.
-    pub(crate) fn new(inner: TcpStream, activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(inner: TcpStream, activity: Arc<ConnectionActivity>) -> Self {
         Self { inner, activity, unread: Bytes::new(), frames: None, linger: None }
     }
 

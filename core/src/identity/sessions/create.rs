@@ -25,7 +25,7 @@ use crate::{
 
 /// The device that logs in.
 #[derive(Clone, Debug, Default)]
-pub struct Device {
+pub struct LoginDevice {
     /// IP address.
     pub ip: Option<String>,
     /// `User-Agent` header. [`create`] stores its first 500 characters.
@@ -41,7 +41,7 @@ pub struct Device {
 pub async fn log_in(
     tx: &mut GlobalTx,
     proof: &PasswordProof,
-    device: Device,
+    device: LoginDevice,
     policy: &SessionPolicy,
 ) -> Result<(Session, User)> {
     // The lock keeps out a concurrent password reset, which would end the existing sessions and miss this one.
@@ -66,7 +66,7 @@ pub async fn log_in(
 pub async fn create(
     tx: &mut GlobalTx,
     user: UserId,
-    device: Device,
+    device: LoginDevice,
     policy: &SessionPolicy,
 ) -> Result<(Session, User)> {
     let now = tx.now();

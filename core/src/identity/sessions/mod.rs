@@ -21,7 +21,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-pub use create::{Device, create, log_in};
+pub use create::{LoginDevice, create, log_in};
 pub use csrf::CsrfTokens;
 pub use device_cookie::{DeviceCookies, KNOWN_DEVICE_TTL};
 pub use entity::Model as Session;
@@ -31,7 +31,7 @@ pub use password_login::{LoginSource, PasswordVerifier};
 pub(crate) use presented::note_presented;
 pub use refresh::{Refresh, RefreshTokens, refresh};
 pub use step_up::{authenticate_recent, reauthenticate};
-pub use token::{AccessToken, Claims, Tokens};
+pub use token::{AccessToken, AccessTokens, Claims};
 
 use crate::{
     Error, Result,

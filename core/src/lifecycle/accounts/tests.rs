@@ -13,7 +13,7 @@ use crate::{
     },
     identity::{
         credentials::{PasswordProof, Passwords},
-        sessions::{Device, DeviceCookies, LoginSource, PasswordVerifier, SessionPolicy},
+        sessions::{DeviceCookies, LoginDevice, LoginSource, PasswordVerifier, SessionPolicy},
     },
     lifecycle::email_links,
     runtime::{
@@ -55,7 +55,7 @@ impl Ada {
         let email = EmailAddress::parse(EMAIL).unwrap();
         let new = NewUser { email, username: None, first_name: None, last_name: None };
         let user = register(&mut tx, new, hash, false, None).await.unwrap().id;
-        let (session, _) = sessions::create(&mut tx, user, Device::default(), &POLICY).await.unwrap();
+        let (session, _) = sessions::create(&mut tx, user, LoginDevice::default(), &POLICY).await.unwrap();
         tx.commit().await.unwrap();
         Self { sandbox, passwords, user, session: session.id }
     }
@@ -104,7 +104,7 @@ async fn a_password_checked_before_a_reset_proves_nothing() {
     let ada = Ada::new().await;
     let proof = ada.proof().await;
     let mut tx = ada.begin().await;
-    assert!(sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await.is_ok());
+    assert!(sessions::log_in(&mut tx, &proof, LoginDevice::default(), &POLICY).await.is_ok());
     drop(tx);
     // No session ends: only the password is checked again.
     let tx = ada.begin().await;
@@ -113,7 +113,7 @@ async fn a_password_checked_before_a_reset_proves_nothing() {
     tx.commit().await.unwrap();
 
     let mut tx = ada.begin().await;
-    let log_in = sessions::log_in(&mut tx, &proof, Device::default(), &POLICY).await;
+    let log_in = sessions::log_in(&mut tx, &proof, LoginDevice::default(), &POLICY).await;
     assert_eq!(error_code(log_in), Some(ErrorCode::InvalidCredentials));
     let change = change_password(&tx, &proof, "current_password", ada.session, "mine".into()).await;
     assert_eq!(error_code(change), Some(ErrorCode::PasswordMismatch));

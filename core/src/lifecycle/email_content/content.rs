@@ -101,7 +101,7 @@ pub struct EmailContent {
     /// The link to follow.
     pub link: Option<Link>,
     /// The device of the login.
-    pub device: Option<Device>,
+    pub device: Option<EmailDevice>,
     /// When a deleted account is purged, or an offer expires.
     pub until: Option<DateTime<Utc>>,
     /// Names in an invitation or an offer.
@@ -142,7 +142,7 @@ pub struct Link {
 }
 
 /// The device of a login.
-pub struct Device {
+pub struct EmailDevice {
     /// Name of the device, or its user agent.
     pub name: Option<String>,
     /// IP address.

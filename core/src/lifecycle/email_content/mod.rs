@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Asterisk, Query, SimpleExpr},
 };
 
-pub use content::{Composed, Device, EmailContent, InvitationNames, Link, Template};
+pub use content::{Composed, EmailContent, EmailDevice, InvitationNames, Link, Template};
 
 use crate::{
     Result,
@@ -115,7 +115,7 @@ impl Composer<'_> {
         let Some(session) = session else { return Ok(skip(&user, "the session no longer exists")) };
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
-        let device = Some(Device { name, ip: session.ip, at: session.auth_time });
+        let device = Some(EmailDevice { name, ip: session.ip, at: session.auth_time });
         Ok(Composed::Send(EmailContent { device, ..self.content(&user) }))
     }
 

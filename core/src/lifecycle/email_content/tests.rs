@@ -13,7 +13,7 @@ use crate::{
     },
     identity::{
         one_time_tokens::TokenPurpose,
-        sessions::{Device as SessionDevice, SessionPolicy},
+        sessions::{LoginDevice, SessionPolicy},
     },
     lifecycle::accounts,
     runtime::config::{Config, Sources},
@@ -85,7 +85,7 @@ impl Ada {
         token.id
     }
 
-    async fn log_in(&self, device: SessionDevice) -> SessionId {
+    async fn log_in(&self, device: LoginDevice) -> SessionId {
         let policy = SessionPolicy::from(&Config::read(&Sources::only(&[])).unwrap());
         let mut tx = self.begin().await;
         let (session, _) = sessions::create(&mut tx, self.user, device, &policy).await.unwrap();
@@ -192,8 +192,8 @@ async fn a_change_of_address_notifies_the_old_one_and_asks_the_new_one() {
 async fn a_login_email_names_the_device() {
     let ada = Ada::new(true).await;
     let agent = "x".repeat(200);
-    let device = SessionDevice { ip: Some("192.0.2.7".into()), user_agent: Some(agent.clone()), name: None };
-    let named = SessionDevice { name: Some(Name::parse("Laptop").unwrap()), ..device.clone() };
+    let device = LoginDevice { ip: Some("192.0.2.7".into()), user_agent: Some(agent.clone()), name: None };
+    let named = LoginDevice { name: Some(Name::parse("Laptop").unwrap()), ..device.clone() };
     for (device, name) in [(device, &agent[..LONGEST]), (named, "Laptop")] {
         let (user, session) = (ada.user, ada.log_in(device).await);
         for job in [Job::SendNewDevice { user, session }, Job::SendRefreshReuse { user, session }] {
@@ -208,7 +208,7 @@ async fn a_login_email_names_the_device() {
 #[tokio::test]
 async fn a_deleted_account_gets_only_the_email_about_its_deletion() {
     let ada = Ada::new(true).await;
-    let (user, session) = (ada.user, ada.log_in(SessionDevice::default()).await);
+    let (user, session) = (ada.user, ada.log_in(LoginDevice::default()).await);
     let deleted = Job::SendAccountDeleted { user };
     let undo =
         Job::SendEmailChangeNotice { token: ada.link(TokenPurpose::Undo, "Ada@Bücher.example").await };

@@ -14,7 +14,7 @@ use crate::{
     tenancy::{
         members,
         organizations::{self, Organization},
-        transfers::{self, Status, Transfer},
+        transfers::{self, OwnerTransferStatus, Transfer},
     },
 };
 
@@ -36,7 +36,9 @@ impl Composer<'_> {
         };
         let skip_reason = match () {
             () if organization.deleted_at.is_some() => Some("the organization was deleted"),
-            () if transfer.status != Status::Pending => Some("the transfer was answered or cancelled"),
+            () if transfer.status != OwnerTransferStatus::Pending => {
+                Some("the transfer was answered or cancelled")
+            }
             () if transfer.expires_at <= self.tx.now() => Some("the transfer has expired"),
             () if !to.can_log_in() => Some("the account was deleted or deactivated"),
             () => None,

@@ -100,8 +100,8 @@ pub async fn expire_slugs(db: &Db) -> Result<u64> {
 /// # Errors
 /// See [`expire_sessions`].
 pub async fn purge_jobs(db: &Db, kept: Duration) -> Result<u64> {
-    use outbox::{Column, State};
-    let finished = |states: &[State], kept| {
+    use outbox::{Column, OutboxState};
+    let finished = |states: &[OutboxState], kept| {
         let before = before(db.now(), kept);
         Condition::all()
             .add(Column::State.is_in(states.iter().copied()))
@@ -110,8 +110,8 @@ pub async fn purge_jobs(db: &Db, kept: Duration) -> Result<u64> {
             .add(Column::CreatedAt.lte(before))
     };
     let due = Condition::any()
-        .add(finished(&[State::Done, State::Cancelled], kept))
-        .add(finished(&[State::Dead], kept.max(DEAD_KEPT)));
+        .add(finished(&[OutboxState::Done, OutboxState::Cancelled], kept))
+        .add(finished(&[OutboxState::Dead], kept.max(DEAD_KEPT)));
     delete_in_orgs::<outbox::Entity>(db, Column::CreatedAt, due).await
 }
 

@@ -7,14 +7,14 @@ use crate::{
     base::{clock::Clock, ids::JobId, permissions::Platform},
     storage::{
         db::test_db::{TestDb, TestTenant},
-        outbox::{Job, State},
+        outbox::{Job, OutboxState},
     },
 };
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A job of the tenant in this state.
-async fn job(sandbox: &TestDb, tenant: TestTenant, state: State) -> JobId {
+async fn job(sandbox: &TestDb, tenant: TestTenant, state: OutboxState) -> JobId {
     let tx = sandbox.begin::<Platform>(tenant).await;
     let id = tx.enqueue(&Job::SendWelcome { user: tenant.owner }).await.unwrap();
     let row = outbox::ActiveModel { id: Set(id), state: Set(state), ..Default::default() };
@@ -35,7 +35,7 @@ async fn finished_jobs_are_purged_after_their_retention() {
     let sandbox = TestDb::new().await;
     let (acme, other) = (sandbox.tenant("acme").await, sandbox.tenant("other").await);
     let mut ids = Vec::new();
-    for state in [State::Pending, State::Done, State::Dead, State::Cancelled] {
+    for state in [OutboxState::Pending, OutboxState::Done, OutboxState::Dead, OutboxState::Cancelled] {
         ids.push(job(&sandbox, acme, state).await);
         job(&sandbox, other, state).await;
     }
@@ -66,7 +66,7 @@ async fn many_rows_are_deleted_in_batches() {
             id: Set(JobId::new(now)),
             to: Set("ada@example.com".to_owned()),
             template: Set("welcome".to_owned()),
-            status: Set(emails::Status::Sent),
+            status: Set(emails::DeliveryStatus::Sent),
             message_id: Set("<a@b>".to_owned()),
             attempts: Set(1),
             created_at: Set(now),

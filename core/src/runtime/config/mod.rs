@@ -20,7 +20,7 @@ pub(crate) use ca_bundle::pem;
 pub use database_url::DatabaseUrl;
 pub use host_name::HostName;
 pub use smtp_url::{SmtpTls, SmtpUrl};
-pub use source::{ConfigError, Source, Sources};
+pub use source::{ConfigError, SettingSource, Sources};
 use value::Value;
 pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength, PasswordMemory};
 

@@ -18,7 +18,7 @@ impl std::error::Error for ConfigError {}
 
 /// One source of settings.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct SettingSource {
     /// Name of the source in the output of `insula config print`.
     pub name: String,
     values: BTreeMap<String, String>,
@@ -26,7 +26,7 @@ pub struct Source {
 
 /// All sources; later ones take precedence.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Vec<Source>);
+pub struct Sources(Vec<SettingSource>);
 
 impl Sources {
     /// The file (TOML, keys as in the environment, lower case, without `insula_`), `.env`, the environment, the flags.
@@ -38,27 +38,27 @@ impl Sources {
         if let Some(file) = file {
             let values =
                 read_toml(file).map_err(|fault| ConfigError(vec![format!("{}: {fault}", file.display())]))?;
-            sources.push(Source { name: file.display().to_string(), values });
+            sources.push(SettingSource { name: file.display().to_string(), values });
         }
         match fs::read(".env") {
             Ok(bytes) => {
                 let values = dotenv::read(&bytes);
                 let values = values.map_err(|fault| ConfigError(vec![format!(".env: {fault}")]))?;
-                sources.push(Source { name: ".env".into(), values });
+                sources.push(SettingSource { name: ".env".into(), values });
             }
             Err(fault) if fault.kind() == ErrorKind::NotFound => {}
             Err(fault) => return Err(ConfigError(vec![format!(".env: {fault}")])),
         }
         let environment = environment()?;
-        sources.push(Source { name: "environment".into(), values: environment });
-        sources.push(Source { name: "flag".into(), values: flags });
+        sources.push(SettingSource { name: "environment".into(), values: environment });
+        sources.push(SettingSource { name: "flag".into(), values: flags });
         Ok(Self(sources))
     }
 
     /// Only these settings, for tests that must not depend on the environment.
     pub fn only(values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self(vec![Source { name: "only".into(), values }])
+        Self(vec![SettingSource { name: "only".into(), values }])
     }
 
     /// The text of a setting and the name of its source; `None` if it is not set.
@@ -171,9 +171,9 @@ fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
 mod tests {
     use super::*;
 
-    fn source(name: &str, values: &[(&str, &str)]) -> Source {
+    fn source(name: &str, values: &[(&str, &str)]) -> SettingSource {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Source { name: name.into(), values }
+        SettingSource { name: name.into(), values }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Action, Details, Outcome};
+use super::{Action, AuditOutcome, Details};
 use crate::{Result, base::permissions::WritePermission, storage::db::OrgTx};
 
 impl<P: WritePermission> OrgTx<P> {
@@ -16,6 +16,6 @@ impl<P: WritePermission> OrgTx<P> {
         events: Vec<(impl fmt::Display + Send + Sync, Details)>,
     ) -> Result<()> {
         let events = events.iter().map(|(id, details)| (Some(id.to_string()), details)).collect();
-        self.append(action, events, Outcome::Success).await
+        self.append(action, events, AuditOutcome::Success).await
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Action, Column, Entity, Event, Outcome, PersonalColumn, PersonalData, PersonalEntity};
+use super::{Action, AuditOutcome, Column, Entity, Event, PersonalColumn, PersonalData, PersonalEntity};
 use crate::{
     Result,
     base::{
@@ -30,7 +30,7 @@ pub struct EventFilter {
     /// Only events from this IP address.
     pub ip: Option<String>,
     /// Only events with this outcome.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<AuditOutcome>,
     /// Only events at or after this instant.
     pub from: Option<DateTime<Utc>>,
     /// Only events before this instant.
@@ -76,7 +76,7 @@ impl EventFilter {
             .filter_some(Column::Action, self.action.map(Action::as_str))
             .filter_some(Column::Resource, self.resource.clone())
             .filter_some(Column::ResourceId, self.resource_id.clone())
-            .filter_some(Column::Outcome, self.outcome.map(Outcome::as_str));
+            .filter_some(Column::Outcome, self.outcome.map(AuditOutcome::as_str));
         let since = self.from.map(|from| Column::OccurredAt.gte(from));
         let until = self.to.map(|to| Column::OccurredAt.lt(to));
         let events = events.filter(Condition::all().add_option(since).add_option(until));

@@ -167,7 +167,7 @@ impl Action {
 
 /// The outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// The action succeeded.
     Success,
     /// The action was attempted and failed.
@@ -176,7 +176,7 @@ pub enum Outcome {
     Denied,
 }
 
-impl Outcome {
+impl AuditOutcome {
     /// All outcomes.
     pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Denied];
 
@@ -263,7 +263,7 @@ impl<P: WritePermission> OrgTx<P> {
         details: &Details,
     ) -> Result<()> {
         let each = resource_ids.into_iter().map(|id| (Some(id.to_string()), details)).collect();
-        self.append(action, each, Outcome::Success).await
+        self.append(action, each, AuditOutcome::Success).await
     }
 
     /// Appends an event about an attempt. `resource_id` is `None` if the resource is unknown.
@@ -274,7 +274,7 @@ impl<P: WritePermission> OrgTx<P> {
         &self,
         action: Action,
         resource_id: Option<String>,
-        outcome: Outcome,
+        outcome: AuditOutcome,
         details: &Details,
     ) -> Result<()> {
         self.append(action, vec![(resource_id, details)], outcome).await
@@ -284,7 +284,7 @@ impl<P: WritePermission> OrgTx<P> {
         &self,
         action: Action,
         each: Vec<(Option<String>, &Details)>,
-        outcome: Outcome,
+        outcome: AuditOutcome,
     ) -> Result<()> {
         let (origin, now) = (self.origin(), self.now());
         let (mut events, mut personal) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
 //! Audit logs as hash chains. Each event is sealed with the hash of the previous event, and the end of the chain is
-//! signed. [`Verifier`] detects events that were changed, removed, added or reordered later, and where.
+//! signed. [`ChainVerifier`] detects events that were changed, removed, added or reordered later, and where.
 //!
 //! `hash = SHA-256(previous hash ‖ canonical JSON of the event)`. The head of a chain is signed whenever the chain
 //! grows, so that its end cannot be cut off or replaced. Checkpoints are signed once a day and are also written to the
@@ -25,5 +25,5 @@ pub(crate) use head::{Column as HeadColumn, Entity as HeadEntity};
 pub(crate) use prune::prune;
 pub use read::{checkpoints, verify};
 pub use seal::{FlushStats, Signer, Unsealed, flush, unsealed};
-pub use statement::{Kind, SignedStatement, Statement};
-pub use verifier::{BreakReason, ChainBreak, VerificationReport, Verifier, matches_own_hash};
+pub use statement::{ChainStatementKind, SignedStatement, Statement};
+pub use verifier::{BreakReason, ChainBreak, ChainVerifier, VerificationReport, matches_own_hash};

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     checkpoint,
     seal::{Signer, lock_head, update_head, write_checkpoint},
-    statement::{Kind, Statement},
+    statement::{ChainStatementKind, Statement},
 };
 use crate::{
     Result,
@@ -62,7 +62,7 @@ async fn prune_batch(scope: &OrgTx<Platform>, key: &KeyPair, cutoff: DateTime<Ut
     }
     let hash = scope.find::<audit::Entity>().filter(Column::Seq.eq(last)).one().await?.hash;
     let statement = Statement {
-        kind: Kind::Pruning,
+        kind: ChainStatementKind::Pruning,
         organization_id: scope.org(),
         seq: last,
         hash: hash.unwrap_or_default(),

@@ -6,7 +6,7 @@ use super::{
     checkpoint, head,
     seal::Signer,
     statement::SignedStatement,
-    verifier::{BreakReason, ChainBreak, VerificationReport, Verifier},
+    verifier::{BreakReason, ChainBreak, ChainVerifier, VerificationReport},
 };
 use crate::{
     Error, Result,
@@ -77,7 +77,7 @@ async fn verify_once<P: RequiredPermission>(
         Err(broken) => return Ok((broken_at_once(broken, 1, None), 0)),
     };
     let LogClaims { last, checkpoints, head, pruned } = claims;
-    let mut verifier = match Verifier::start(proof.org(), keys, pruned, checkpoints) {
+    let mut verifier = match ChainVerifier::start(proof.org(), keys, pruned, checkpoints) {
         Ok(verifier) => verifier,
         Err(broken) => return Ok((broken_at_once(broken, pruned.saturating_add(1), None), pruned)),
     };
@@ -101,7 +101,7 @@ async fn find_stray<P: RequiredPermission>(db: &Db, proof: &Authorized<P>, from:
 async fn walk<P: RequiredPermission>(
     db: &Db,
     proof: &Authorized<P>,
-    verifier: &mut Verifier,
+    verifier: &mut ChainVerifier,
     last: i64,
 ) -> Result<Result<(), ChainBreak>> {
     let mut numbers = BATCH;

@@ -13,7 +13,7 @@ use super::{
     GENESIS, checkpoint,
     hash::{hash, instant},
     head,
-    statement::{Kind, SignedStatement, Statement},
+    statement::{ChainStatementKind, SignedStatement, Statement},
 };
 use crate::{
     Error, Result,
@@ -181,12 +181,12 @@ async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
         return Err(Error::Broken("an event was not there to be sealed"));
     }
     head.sealed_at = scope.now();
-    let signed = statement_of(scope, &head, Kind::Head).sign(key)?;
+    let signed = statement_of(scope, &head, ChainStatementKind::Head).sign(key)?;
     (head.signature, head.key_id) = (signed.signature, signed.key_id);
     let age = (scope.now() - head.checkpointed_at).to_std().unwrap_or_default();
     let is_first = head.checkpointed_seq == 0;
     if is_first || head.last_seq - head.checkpointed_seq >= CHECKPOINT_EVENTS || age >= CHECKPOINT_AGE {
-        let signed = statement_of(scope, &head, Kind::Periodic).sign(key)?;
+        let signed = statement_of(scope, &head, ChainStatementKind::Periodic).sign(key)?;
         write_checkpoint(scope, &signed).await?;
         (head.checkpointed_seq, head.checkpointed_at) = (head.last_seq, scope.now());
     }
@@ -195,7 +195,11 @@ async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
 }
 
 /// A statement about the current end of the chain.
-pub(super) fn statement_of(scope: &OrgTx<Platform>, head: &head::Model, kind: Kind) -> Statement {
+pub(super) fn statement_of(
+    scope: &OrgTx<Platform>,
+    head: &head::Model,
+    kind: ChainStatementKind,
+) -> Statement {
     Statement {
         kind,
         organization_id: scope.org(),

@@ -19,7 +19,7 @@ const CONTEXT: &str = "insula audit statement 1\n";
 /// The kind of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ChainStatementKind {
     /// This is the last event of the chain.
     Head,
     /// This event is in the chain.
@@ -28,7 +28,7 @@ pub enum Kind {
     Pruning,
 }
 
-impl Kind {
+impl ChainStatementKind {
     /// The kind in the database and in exports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
     /// The kind of the statement.
-    pub kind: Kind,
+    pub kind: ChainStatementKind,
     /// Organization of the chain.
     pub organization_id: OrgId,
     /// Number of the event.
@@ -108,7 +108,7 @@ impl SignedStatement {
     /// The statement of a head; `None` before the first event.
     pub(super) fn of_head(head: &head::Model) -> Option<Self> {
         let statement = Statement {
-            kind: Kind::Head,
+            kind: ChainStatementKind::Head,
             organization_id: head.organization_id,
             seq: head.last_seq,
             hash: head.last_hash.clone(),
@@ -123,7 +123,7 @@ impl From<checkpoint::Model> for SignedStatement {
     fn from(row: checkpoint::Model) -> Self {
         let statement = Statement {
             // An unknown kind was altered. As `Head`, the signature is invalid.
-            kind: Kind::parse(&row.kind).unwrap_or(Kind::Head),
+            kind: ChainStatementKind::parse(&row.kind).unwrap_or(ChainStatementKind::Head),
             organization_id: row.organization_id,
             seq: row.seq,
             hash: row.hash,

@@ -69,7 +69,7 @@ fn hashes_never_change() {
 #[test]
 fn signed_messages_never_change() {
     let statement = Statement {
-        kind: Kind::Pruning,
+        kind: ChainStatementKind::Pruning,
         organization_id: OrgId(id(2)),
         seq: 7,
         hash: "cd".repeat(32),
@@ -107,7 +107,7 @@ impl TestChain {
         let mut before = start.clone();
         let mut checkpoints = Vec::new();
         if pruned > 0 {
-            checkpoints.push(sign(Kind::Pruning, pruned, &before));
+            checkpoints.push(sign(ChainStatementKind::Pruning, pruned, &before));
         }
         let (mut events, mut seq) = (Vec::new(), pruned);
         for (name, mark) in names.iter().zip(marks) {
@@ -117,16 +117,16 @@ impl TestChain {
             let sealed = Event { seq: Some(seq), prev_hash: Some(before), hash: Some(hash.clone()), ..event };
             events.push(EventRecord { event: sealed, personal });
             before = hash;
-            checkpoints.extend(mark.then(|| sign(Kind::Periodic, seq, &before)));
+            checkpoints.extend(mark.then(|| sign(ChainStatementKind::Periodic, seq, &before)));
         }
-        let head = Some(sign(Kind::Head, seq, &before));
+        let head = Some(sign(ChainStatementKind::Head, seq, &before));
         Self { before: start, keys: vec![key.public_key()], pruned, events, checkpoints, head }
     }
 
     /// The number of erased events, or where the chain is broken.
     fn verify(&self) -> Result<u64, ChainBreak> {
         let (keys, checkpoints) = (self.keys.clone(), self.checkpoints.clone());
-        let mut verifier = Verifier::start(OrgId(id(2)), keys, self.pruned, checkpoints)?;
+        let mut verifier = ChainVerifier::start(OrgId(id(2)), keys, self.pruned, checkpoints)?;
         for EventRecord { event, personal } in &self.events {
             verifier.event(event, personal.as_ref())?;
         }

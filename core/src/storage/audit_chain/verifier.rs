@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     GENESIS, hash,
-    statement::{Kind, SignedStatement},
+    statement::{ChainStatementKind, SignedStatement},
 };
 use crate::{
     base::ids::OrgId,
@@ -93,7 +93,7 @@ fn matches_personal(event: &Event, personal: Option<&PersonalData>) -> bool {
 
 /// Verifies a chain from its start, or from the first event that was not pruned.
 #[derive(Debug)]
-pub struct Verifier {
+pub struct ChainVerifier {
     keys: Vec<PublicKey>,
     org: OrgId,
     from: i64,
@@ -109,7 +109,7 @@ pub struct Verifier {
     erased: u64,
 }
 
-impl Verifier {
+impl ChainVerifier {
     /// Starts a verification. Events up to number `pruned` may be missing if a signed statement says so. `checkpoints`
     /// can have any order.
     ///
@@ -141,9 +141,9 @@ impl Verifier {
             verifier.check_signature(signed, 1)?;
         }
         if pruned > 0 {
-            let pruning = earlier
-                .into_iter()
-                .find(|signed| signed.statement.kind == Kind::Pruning && signed.statement.seq == pruned);
+            let pruning = earlier.into_iter().find(|signed| {
+                signed.statement.kind == ChainStatementKind::Pruning && signed.statement.seq == pruned
+            });
             let pruning = pruning.ok_or(ChainBreak { why: BreakReason::Missing, first: 1, last: pruned })?;
             verifier.before.clone_from(&pruning.statement.hash);
             verifier.checkpoint = Some(pruning);
@@ -247,7 +247,7 @@ impl Verifier {
         if head.statement.seq < last {
             return Err(ChainBreak { why: BreakReason::Added, first: head.statement.seq + 1, last });
         }
-        if head.statement.kind != Kind::Head {
+        if head.statement.kind != ChainStatementKind::Head {
             return Err(ChainBreak { why: BreakReason::Forged, first: self.trusted + 1, last });
         }
         // A statement about a fully pruned chain has nothing new to compare.

@@ -1,11 +1,11 @@
-//! The differences between the two databases for a [`super::session::Session`].
+//! The differences between the two databases for a [`super::session::DatabaseSession`].
 
 use futures_util::future::BoxFuture;
 use sqlx::{AssertSqlSafe, Database, Executor, Postgres, Sqlite, error::ErrorKind};
 
 use super::{
     error::{is_fatal, sqlite_code},
-    session::State,
+    session::TransactionState,
 };
 
 /// One of the two databases.
@@ -17,7 +17,7 @@ pub(super) trait Driver: Database {
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &str) -> BoxFuture<'c, sqlx::Result<()>>;
 
     /// The state of the transaction after this error: `Unknown`, `Ended` or `Broken`.
-    fn state_after(error: &sqlx::Error) -> State;
+    fn state_after(error: &sqlx::Error) -> TransactionState;
 
     /// Does this error of a ROLLBACK mean that no transaction is open?
     fn means_no_transaction(error: &sqlx::Error) -> bool;
@@ -43,14 +43,18 @@ impl Driver for Postgres {
         execute(connection, sql)
     }
 
-    fn state_after(error: &sqlx::Error) -> State {
+    fn state_after(error: &sqlx::Error) -> TransactionState {
         match error {
             sqlx::Error::Database(fault) => {
                 let is_read_only = fault.code().is_some_and(|code| code == READ_ONLY);
-                if is_read_only || is_fatal(&**fault) { State::Broken } else { State::Unknown }
+                if is_read_only || is_fatal(&**fault) {
+                    TransactionState::Broken
+                } else {
+                    TransactionState::Unknown
+                }
             }
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => State::Broken,
-            _ => State::Unknown,
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => TransactionState::Broken,
+            _ => TransactionState::Unknown,
         }
     }
 
@@ -72,17 +76,17 @@ impl Driver for Sqlite {
         execute(connection, sql)
     }
 
-    fn state_after(error: &sqlx::Error) -> State {
+    fn state_after(error: &sqlx::Error) -> TransactionState {
         match error {
             sqlx::Error::Database(fault) => {
                 let code = sqlite_code(&**fault);
                 match code.is_none_or(|code| SQLITE_CONTINUES.contains(&code)) {
-                    true => State::Unknown,
-                    false => State::Ended,
+                    true => TransactionState::Unknown,
+                    false => TransactionState::Ended,
                 }
             }
-            sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => State::Broken,
-            _ => State::Unknown,
+            sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => TransactionState::Broken,
+            _ => TransactionState::Unknown,
         }
     }
 

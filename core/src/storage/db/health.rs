@@ -10,7 +10,7 @@ use sqlx::pool::PoolConnectionMetadata;
 
 use super::{
     error::{Condition, condition},
-    session::State,
+    session::TransactionState,
 };
 
 /// An idle connection is pinged only after this long, because a ping costs a round trip.
@@ -75,7 +75,7 @@ impl Health {
     }
 
     /// Records an error on a connection, which then has this state.
-    pub(super) fn record_error(&self, error: &sqlx::Error, state: State, writes: bool) {
+    pub(super) fn record_error(&self, error: &sqlx::Error, state: TransactionState, writes: bool) {
         let trouble = match condition(error) {
             Some(Condition::Trouble(trouble)) => Some(trouble),
             _ => None,
@@ -84,7 +84,7 @@ impl Health {
         let mut memory = self.memory();
         match trouble {
             Some(DatabaseTrouble::ReadOnly) if writes => memory.read_only_at = Some(now),
-            _ if state == State::Broken => memory.broken_at = Some(now),
+            _ if state == TransactionState::Broken => memory.broken_at = Some(now),
             _ => {}
         }
         if let Some(trouble @ (DatabaseTrouble::Full | DatabaseTrouble::Failing | DatabaseTrouble::ReadOnly)) =

@@ -15,8 +15,8 @@ use super::{
     clock_skew::ClockReading,
     error::query,
     health::{Check, DatabaseTrouble, Health},
-    roles::Roles,
-    session::{Session, Timeouts, within},
+    roles::QuotedRoles,
+    session::{DatabaseSession, Timeouts, within},
     transaction::{DatabaseRole, Transaction},
 };
 use crate::{Error, Result, base::clock::Clock};
@@ -43,20 +43,24 @@ impl Pools {
     pub(super) async fn begin(
         &self,
         database_role: DatabaseRole,
-        roles: &Roles,
+        roles: &QuotedRoles,
         writes: bool,
     ) -> Result<Transaction> {
         let begun = match self {
             Self::Postgres { pool, timeouts, health } => {
                 let message = database_role.begin_message(roles, writes);
-                Session::begin(pool, health, Some(*timeouts), &message, writes).await.map(Transaction::from)
+                DatabaseSession::begin(pool, health, Some(*timeouts), &message, writes)
+                    .await
+                    .map(Transaction::from)
             }
             // IMMEDIATE, because a read that becomes a write later would fail at once if another writer was faster.
             Self::Sqlite { write, health, .. } if writes => {
-                Session::begin(write, health, None, "BEGIN IMMEDIATE", true).await.map(Transaction::from)
+                DatabaseSession::begin(write, health, None, "BEGIN IMMEDIATE", true)
+                    .await
+                    .map(Transaction::from)
             }
             Self::Sqlite { read, health, .. } => {
-                Session::begin(read, health, None, "BEGIN", false).await.map(Transaction::from)
+                DatabaseSession::begin(read, health, None, "BEGIN", false).await.map(Transaction::from)
             }
         };
         Ok(begun.map_err(query)?)
@@ -76,7 +80,8 @@ impl Pools {
     pub(super) async fn trouble(&self) -> sqlx::Result<Option<DatabaseTrouble>> {
         match self {
             Self::Postgres { pool, timeouts, health } => {
-                let mut session = Session::begin(pool, health, Some(*timeouts), "BEGIN", false).await?;
+                let mut session =
+                    DatabaseSession::begin(pool, health, Some(*timeouts), "BEGIN", false).await?;
                 let asked = sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'on'");
                 let answer =
                     within(session.statement_timeout(), asked.fetch_one(session.start_statement()?)).await;
@@ -87,7 +92,7 @@ impl Pools {
                 Ok(health.recent_trouble())
             }
             Self::Sqlite { read, write, health } => {
-                let mut session = Session::begin(read, health, None, "BEGIN", false).await?;
+                let mut session = DatabaseSession::begin(read, health, None, "BEGIN", false).await?;
                 let answer = sqlx::query("PRAGMA user_version").execute(session.start_statement()?).await;
                 session.end_statement(answer)?;
                 drop(session);
@@ -102,7 +107,7 @@ impl Pools {
     pub(super) async fn read_clock(&self, clock: Clock) -> Result<Option<ClockReading>> {
         let Self::Postgres { pool, timeouts, health } = self else { return Ok(None) };
         let mut session =
-            Session::begin(pool, health, Some(*timeouts), "BEGIN", false).await.map_err(query)?;
+            DatabaseSession::begin(pool, health, Some(*timeouts), "BEGIN", false).await.map_err(query)?;
         let asked = clock.now();
         let time = sqlx::query_scalar("SELECT clock_timestamp()");
         let answer =
@@ -126,7 +131,7 @@ impl Pools {
 
 /// Writes a page of the file without changing it, to test whether SQLite can write.
 async fn test_write(write: &SqlitePool, health: &Arc<Health>) -> sqlx::Result<()> {
-    let mut session = Session::begin(write, health, None, "BEGIN IMMEDIATE", true).await?;
+    let mut session = DatabaseSession::begin(write, health, None, "BEGIN IMMEDIATE", true).await?;
     let version: sqlx::Result<i32> =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(session.start_statement()?).await;
     let unchanged = format!("PRAGMA user_version = {}", session.end_statement(version)?);

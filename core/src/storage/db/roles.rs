@@ -9,13 +9,13 @@ use sqlx::Row;
 use super::{
     error::query,
     pools::Pools,
-    session::{Session, within},
+    session::{DatabaseSession, within},
 };
 use crate::{Error, Result};
 
 /// The two roles, quoted for SQL.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Roles {
+pub(super) struct QuotedRoles {
     /// Reads and changes the rows of one organization.
     pub(super) app: String,
     /// Reads all rows and changes none.
@@ -24,7 +24,7 @@ pub(super) struct Roles {
 
 /// The roles, after they were looked up. Cheap to clone; all clones share one value.
 #[derive(Clone, Default)]
-pub(super) struct KnownRoles(Arc<Mutex<Option<Arc<Roles>>>>);
+pub(super) struct KnownRoles(Arc<Mutex<Option<Arc<QuotedRoles>>>>);
 
 /// Reads only the catalogue, because a login may lack the privilege to use the schema before it sets a role.
 const ROLES: &str = r#"
@@ -43,7 +43,7 @@ impl KnownRoles {
     ///
     /// # Errors
     /// `Misconfigured` if the database has no roles yet; other errors if it does not answer.
-    pub(super) async fn get(&self, pools: &Pools) -> Result<Arc<Roles>> {
+    pub(super) async fn get(&self, pools: &Pools) -> Result<Arc<QuotedRoles>> {
         if let Some(known) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(Arc::clone(known));
         }
@@ -62,9 +62,10 @@ impl KnownRoles {
     }
 }
 
-async fn look_up(pools: &Pools) -> Result<Roles> {
-    let Pools::Postgres { pool, timeouts, health } = pools else { return Ok(Roles::default()) };
-    let mut session = Session::begin(pool, health, Some(*timeouts), "BEGIN", false).await.map_err(query)?;
+async fn look_up(pools: &Pools) -> Result<QuotedRoles> {
+    let Pools::Postgres { pool, timeouts, health } = pools else { return Ok(QuotedRoles::default()) };
+    let mut session =
+        DatabaseSession::begin(pool, health, Some(*timeouts), "BEGIN", false).await.map_err(query)?;
     let asked = sqlx::query(ROLES);
     let row =
         within(session.statement_timeout(), asked.fetch_optional(session.start_statement().map_err(query)?))
@@ -73,7 +74,7 @@ async fn look_up(pools: &Pools) -> Result<Roles> {
     let row = row.ok_or(Error::Misconfigured(
         "the roles and policies of this installation are missing in the database: run `insula migrate up`",
     ))?;
-    Ok(Roles { app: row.get(0), system: row.get(1) })
+    Ok(QuotedRoles { app: row.get(0), system: row.get(1) })
 }
 
 /// Does the role not exist (`invalid_parameter_value`), or may the login not use it (`insufficient_privilege`)?

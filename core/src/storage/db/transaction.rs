@@ -20,8 +20,8 @@ use tokio::sync::Mutex;
 use super::{
     chunks::refuse_too_many,
     error::{exec, query},
-    roles::Roles,
-    session::{Session, within},
+    roles::QuotedRoles,
+    session::{DatabaseSession, within},
 };
 use crate::{
     Error, Result,
@@ -42,7 +42,7 @@ pub(super) enum DatabaseRole {
 }
 
 impl DatabaseRole {
-    fn role(self, roles: &Roles) -> &str {
+    fn role(self, roles: &QuotedRoles) -> &str {
         match self {
             Self::App(_) => &roles.app,
             Self::System => &roles.system,
@@ -50,7 +50,7 @@ impl DatabaseRole {
     }
 
     /// One message, so that setting the role takes no additional round trip. An id is a UUID, so it needs no quoting.
-    pub(super) fn begin_message(self, roles: &Roles, writes: bool) -> String {
+    pub(super) fn begin_message(self, roles: &QuotedRoles, writes: bool) -> String {
         // A read sees one snapshot in all its statements, as on SQLite. A write does not say READ WRITE, because that
         // would override the operator's configuration, and a standby would refuse it as an unsupported feature.
         let mode = if writes { "" } else { " ISOLATION LEVEL REPEATABLE READ, READ ONLY" };
@@ -67,18 +67,18 @@ fn scope_message(org: OrgId) -> String {
 }
 
 pub(super) enum Transaction {
-    Postgres(Mutex<Session<Postgres>>),
-    Sqlite(Mutex<Session<Sqlite>>),
+    Postgres(Mutex<DatabaseSession<Postgres>>),
+    Sqlite(Mutex<DatabaseSession<Sqlite>>),
 }
 
-impl From<Session<Postgres>> for Transaction {
-    fn from(session: Session<Postgres>) -> Self {
+impl From<DatabaseSession<Postgres>> for Transaction {
+    fn from(session: DatabaseSession<Postgres>) -> Self {
         Self::Postgres(Mutex::new(session))
     }
 }
 
-impl From<Session<Sqlite>> for Transaction {
-    fn from(session: Session<Sqlite>) -> Self {
+impl From<DatabaseSession<Sqlite>> for Transaction {
+    fn from(session: DatabaseSession<Sqlite>) -> Self {
         Self::Sqlite(Mutex::new(session))
     }
 }
@@ -157,7 +157,7 @@ impl ConnectionTrait for Transaction {
 /// A transaction with its effects. All scopes that were entered on it share it. The last one commits.
 pub(super) struct OpenTransaction {
     pub(super) transaction: Transaction,
-    roles: Arc<Roles>,
+    roles: Arc<QuotedRoles>,
     /// The instant of all changes in this transaction.
     pub(super) now: DateTime<Utc>,
     writes: AtomicU32,
@@ -185,7 +185,7 @@ impl Drop for CommitEffects {
 
 impl OpenTransaction {
     pub(super) fn new(
-        (transaction, roles): (Transaction, Arc<Roles>),
+        (transaction, roles): (Transaction, Arc<QuotedRoles>),
         now: DateTime<Utc>,
         cluster: Cluster,
         wakeup: JobWakeup,

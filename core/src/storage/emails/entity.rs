@@ -10,7 +10,7 @@ use crate::{
 /// The delivery status of an e-mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
-pub enum Status {
+pub enum DeliveryStatus {
     /// The mail server accepted it.
     #[sea_orm(string_value = "sent")]
     Sent,
@@ -28,7 +28,7 @@ pub enum Status {
     Suppressed,
 }
 
-impl Status {
+impl DeliveryStatus {
     /// All statuses.
     pub const ALL: &'static [Self] =
         &[Self::Sent, Self::Deferred, Self::Bounced, Self::Dead, Self::Suppressed];
@@ -59,7 +59,7 @@ pub struct Model {
     /// Name of the template.
     pub template: String,
     /// Delivery status.
-    pub status: Status,
+    pub status: DeliveryStatus,
     /// `Message-ID` (RFC 5322 §3.6.4), the same for all attempts.
     pub message_id: String,
     /// Number of attempts.

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition};
 
 pub use dev_inbox::{CapturedEmail, DevInbox};
 pub(crate) use entity::{ActiveModel, Column, Entity};
-pub use entity::{Model as Email, Status};
+pub use entity::{DeliveryStatus, Model as Email};
 
 use crate::{
     Result,
@@ -30,7 +30,7 @@ pub struct DeliveryAttempt {
     /// `Message-ID`, with its angle brackets.
     pub message_id: String,
     /// Delivery status after the attempt.
-    pub status: Status,
+    pub status: DeliveryStatus,
     /// Why it was not sent, for operators, without secrets.
     pub error: Option<String>,
 }
@@ -39,7 +39,7 @@ pub struct DeliveryAttempt {
 #[derive(Clone, Debug, Default)]
 pub struct EmailFilter {
     /// Only e-mails with this status.
-    pub status: Option<Status>,
+    pub status: Option<DeliveryStatus>,
     /// Only e-mails with this template.
     pub template: Option<String>,
     /// Only e-mails to this address, in its canonical form or as it is.

@@ -9,7 +9,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{
-    OutboxJob, State,
+    OutboxJob, OutboxState,
     entity::{ActiveModel, Column, Entity},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {
     /// Only jobs in this state.
-    pub state: Option<State>,
+    pub state: Option<OutboxState>,
     /// Only jobs of this queue.
     pub queue: Option<String>,
     /// Only jobs of this kind, which may be unknown to this program.
@@ -103,14 +103,14 @@ pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: OutboxJob) -> Result
     // A later transaction may have made the job due meanwhile, so the time of the last change counts as due.
     let is_due = job.run_at <= now.max(job.updated_at);
     let (attempts, lease_expirations) = match job.state {
-        State::Done => return Err(ErrorCode::JobFinished.refuse()),
-        State::Pending if is_due || job.is_running(now) => return Ok(job),
-        State::Pending => (job.attempts, job.lease_expirations),
-        State::Dead | State::Cancelled => (0, 0),
+        OutboxState::Done => return Err(ErrorCode::JobFinished.refuse()),
+        OutboxState::Pending if is_due || job.is_running(now) => return Ok(job),
+        OutboxState::Pending => (job.attempts, job.lease_expirations),
+        OutboxState::Dead | OutboxState::Cancelled => (0, 0),
     };
     let row = ActiveModel {
         id: Set(job.id),
-        state: Set(State::Pending),
+        state: Set(OutboxState::Pending),
         attempts: Set(attempts),
         lease_expirations: Set(lease_expirations),
         run_at: Set(now),
@@ -135,14 +135,14 @@ pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<OutboxJob> {
     let job = lock(&scope, id).await?;
     let now = scope.now();
     match job.state {
-        State::Done | State::Dead => return Err(ErrorCode::JobFinished.refuse()),
-        State::Cancelled => return Ok(job),
-        State::Pending if job.is_running(now) => return Err(ErrorCode::JobRunning.refuse()),
-        State::Pending => {}
+        OutboxState::Done | OutboxState::Dead => return Err(ErrorCode::JobFinished.refuse()),
+        OutboxState::Cancelled => return Ok(job),
+        OutboxState::Pending if job.is_running(now) => return Err(ErrorCode::JobRunning.refuse()),
+        OutboxState::Pending => {}
     }
     let row = ActiveModel {
         id: Set(id),
-        state: Set(State::Cancelled),
+        state: Set(OutboxState::Cancelled),
         // A worker whose lease expired can no longer complete the job.
         lease_by: Set(None),
         lease_until: Set(None),
@@ -161,7 +161,7 @@ pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<OutboxJob> {
 pub async fn delete(tx: &GlobalTx, id: JobId) -> Result<()> {
     let scope = scope_of::<Entity>(tx, id).await?;
     let job = lock(&scope, id).await?;
-    if job.state == State::Pending {
+    if job.state == OutboxState::Pending {
         return Err(ErrorCode::JobPending.refuse());
     }
     scope.delete::<Entity>(Column::Id.eq(id)).await?;

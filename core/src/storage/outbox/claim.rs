@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::{
-    Column, Entity, Job, OutboxJob, State,
+    Column, Entity, Job, OutboxJob, OutboxState,
     complete::{self, JobResult},
     queue,
 };
@@ -155,7 +155,7 @@ async fn claim(
 /// Jobs that are due and not owned by a worker. Jobs of an unknown kind are left for programs that know it.
 fn claimable(now: &Expr) -> Condition {
     Condition::all()
-        .add(Column::State.eq(State::Pending))
+        .add(Column::State.eq(OutboxState::Pending))
         .add(Expr::col(Column::RunAt).lte(now.clone()))
         .add(
             Condition::any()

@@ -8,14 +8,14 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::{Column, Entity, State};
+use super::{Column, Entity, OutboxState};
 use crate::{
     Result,
     base::{backoff::backoff, ids::JobId, permissions::Platform, text::error_line},
     runtime::job_wakeup::JobRef,
     storage::{
         db::OrgTx,
-        emails::{self, DeliveryAttempt, Status},
+        emails::{self, DeliveryAttempt, DeliveryStatus},
     },
 };
 
@@ -86,7 +86,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, worker_id: &str, results: &[&
                 (Column::LastError, Expr::value(error_line(&error))),
             ],
             ClaimOutcome::Dead(error) => vec![
-                (Column::State, Expr::value(State::Dead.as_str())),
+                (Column::State, Expr::value(OutboxState::Dead.as_str())),
                 (Column::LastError, Expr::value(error_line(&error))),
             ],
             ClaimOutcome::Released => vec![(Column::Attempts, Expr::col(Column::Attempts).sub(1))],
@@ -101,7 +101,7 @@ pub(super) async fn write(scope: &OrgTx<Platform>, worker_id: &str, results: &[&
     }
     if !done.is_empty() {
         let columns = [
-            (Column::State, Expr::value(State::Done.as_str())),
+            (Column::State, Expr::value(OutboxState::Done.as_str())),
             (Column::DoneAt, scope.sql_now()),
             (Column::LastError, Expr::value(None::<String>)),
         ];
@@ -117,7 +117,7 @@ fn claimed_by(worker_id: &str, attempt: i32, jobs: impl IntoIterator<Item = JobI
         .add(Column::Id.is_in(jobs))
         .add(Column::LeaseBy.eq(worker_id))
         .add(Column::Attempts.eq(attempt))
-        .add(Column::State.eq(State::Pending))
+        .add(Column::State.eq(OutboxState::Pending))
 }
 
 fn without_lease(scope: &OrgTx<Platform>) -> [(Column, Expr); 3] {
@@ -134,7 +134,7 @@ async fn record_emails(scope: &OrgTx<Platform>, results: &[&JobResult]) -> Resul
     let row = |result: &&JobResult| {
         let email = result.email.clone()?;
         let status = match (email.status, result.final_outcome()) {
-            (Status::Deferred, ClaimOutcome::Dead(_)) => Status::Dead,
+            (DeliveryStatus::Deferred, ClaimOutcome::Dead(_)) => DeliveryStatus::Dead,
             (status, _) => status,
         };
         Some(emails::ActiveModel {
@@ -145,7 +145,7 @@ async fn record_emails(scope: &OrgTx<Platform>, results: &[&JobResult]) -> Resul
             message_id: Set(email.message_id),
             attempts: Set(result.attempt - i32::from(matches!(result.outcome, ClaimOutcome::Deferred(..)))),
             last_error: Set(email.error.as_deref().map(error_line)),
-            sent_at: Set((status == Status::Sent).then_some(now)),
+            sent_at: Set((status == DeliveryStatus::Sent).then_some(now)),
             trace_id: Set(None),
             created_at: Set(now),
             updated_at: Set(now),

@@ -10,7 +10,7 @@ use crate::{
 /// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
-pub enum State {
+pub enum OutboxState {
     /// The job is due now or later, or is running.
     #[sea_orm(string_value = "pending")]
     Pending,
@@ -25,7 +25,7 @@ pub enum State {
     Cancelled,
 }
 
-impl State {
+impl OutboxState {
     /// All states.
     pub const ALL: &'static [Self] = &[Self::Pending, Self::Done, Self::Dead, Self::Cancelled];
 
@@ -60,7 +60,7 @@ pub struct Model {
     /// Only one job with this key is accepted.
     pub dedupe_key: Option<String>,
     /// State of the job.
-    pub state: State,
+    pub state: OutboxState,
     /// Number of attempts.
     pub attempts: i32,
     /// How often its lease expired.
@@ -86,7 +86,7 @@ pub struct Model {
 impl Model {
     /// Is a worker running it at the instant `now`? A worker that stopped responding counts until its lease expires.
     pub fn is_running(&self, now: DateTimeUtc) -> bool {
-        self.state == State::Pending && self.lease_until.is_some_and(|until| until > now)
+        self.state == OutboxState::Pending && self.lease_until.is_some_and(|until| until > now)
     }
 }
 

@@ -17,7 +17,7 @@ pub use admin::{JobFilter, JobKey, cancel, delete, get, list, retry};
 pub use claim::{ClaimedJob, LEASE, complete_and_claim, due};
 pub use complete::{ClaimOutcome, JobResult};
 pub(crate) use entity::{ActiveModel, Column, Entity};
-pub use entity::{Model as OutboxJob, State};
+pub use entity::{Model as OutboxJob, OutboxState};
 pub use queue_depth::{QueueDepth, depths};
 pub use queue_stats::{QueueStats, get_queue, pause, queues, resume};
 pub use redaction::REDACTED;
@@ -178,7 +178,7 @@ impl<P: WritePermission> OrgTx<P> {
                 payload: Set(payload),
                 actor: Set(json!({ "kind": actor.kind(), "id": actor.user() }).to_string()),
                 dedupe_key: Set(None),
-                state: Set(State::Pending),
+                state: Set(OutboxState::Pending),
                 attempts: Set(0),
                 lease_expirations: Set(0),
                 run_at: Set(now),

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::{
-    Queue, State,
+    OutboxState, Queue,
     entity::{Column, Entity},
 };
 use crate::{Result, storage::db::Db};
@@ -28,7 +28,7 @@ pub struct QueueDepth {
 #[derive(FromQueryResult)]
 struct Count {
     queue: String,
-    state: State,
+    state: OutboxState,
     jobs: i64,
     first: DateTime<Utc>,
 }
@@ -46,18 +46,18 @@ pub async fn depths(db: &Db) -> Result<Vec<QueueDepth>> {
         .expr_as(Func::count(Expr::col(Column::Id)), "jobs")
         .expr_as(Expr::col(Column::RunAt).min(), "first")
         .from(Entity)
-        .and_where(Column::State.is_in([State::Pending, State::Dead]))
+        .and_where(Column::State.is_in([OutboxState::Pending, OutboxState::Dead]))
         .group_by_columns([Column::Queue, Column::State]);
     let counts = tx.rows::<Count>(&query).await?;
     let depth = |queue: &Queue| {
         let count_of =
             |state| counts.iter().find(move |count| count.queue == queue.as_str() && count.state == state);
         let jobs = |state| count_of(state).map_or(0, |count| u64::try_from(count.jobs).unwrap_or(0));
-        let oldest = count_of(State::Pending).and_then(|count| (tx.now() - count.first).to_std().ok());
+        let oldest = count_of(OutboxState::Pending).and_then(|count| (tx.now() - count.first).to_std().ok());
         QueueDepth {
             queue: *queue,
-            pending: jobs(State::Pending),
-            dead: jobs(State::Dead),
+            pending: jobs(OutboxState::Pending),
+            dead: jobs(OutboxState::Dead),
             oldest: oldest.unwrap_or_default(),
         }
     };

@@ -11,7 +11,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{
-    Queue, State,
+    OutboxState, Queue,
     entity::{Column, Entity},
     queue,
 };
@@ -46,7 +46,7 @@ pub struct QueueStats {
 #[derive(FromQueryResult)]
 struct JobCount {
     queue: String,
-    state: State,
+    state: OutboxState,
     jobs: i64,
     oldest: DateTime<Utc>,
 }
@@ -83,12 +83,12 @@ pub async fn queues(db: &Db) -> Result<Vec<QueueStats>> {
     for count in counts {
         let queue_stats = stats.entry(count.queue).or_default();
         match count.state {
-            State::Pending => {
+            OutboxState::Pending => {
                 (queue_stats.pending, queue_stats.oldest_pending_at) = (count.jobs, Some(count.oldest));
             }
-            State::Done => queue_stats.done = count.jobs,
-            State::Dead => queue_stats.dead = count.jobs,
-            State::Cancelled => queue_stats.cancelled = count.jobs,
+            OutboxState::Done => queue_stats.done = count.jobs,
+            OutboxState::Dead => queue_stats.dead = count.jobs,
+            OutboxState::Cancelled => queue_stats.cancelled = count.jobs,
         }
     }
     for pause in paused_queues {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    OutboxJob, State,
+    OutboxJob, OutboxState,
     admin::{lock, retry_now, scope_of},
 };
 use crate::{
@@ -27,7 +27,7 @@ pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<OutboxJob> {
         Error::NotFound(_) => ErrorCode::EmailNotKept.refuse(),
         error => error,
     })?;
-    if job.state == State::Pending {
+    if job.state == OutboxState::Pending {
         return retry_now(&scope, job).await;
     }
     let new_job = scope.add(job.queue, job.kind, job.payload).await?;

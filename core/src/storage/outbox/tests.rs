@@ -5,8 +5,8 @@ use std::{collections::HashSet, time::Duration};
 use sea_orm::{ColumnTrait, sea_query::Expr};
 
 use super::{
-    ClaimOutcome, ClaimedJob, Column, Entity, Job, JobResult, OutboxJob, State, complete_and_claim, due,
-    queue,
+    ClaimOutcome, ClaimedJob, Column, Entity, Job, JobResult, OutboxJob, OutboxState, complete_and_claim,
+    due, queue,
 };
 use crate::{
     base::{
@@ -19,7 +19,7 @@ use crate::{
             OrgTx,
             test_db::{TestDb, TestTenant},
         },
-        emails::{self, DeliveryAttempt, Status},
+        emails::{self, DeliveryAttempt, DeliveryStatus},
     },
 };
 
@@ -106,13 +106,13 @@ async fn a_worker_whose_lease_expired_cannot_complete_the_job() {
     let quick = claim(&test_db, "quick", &[job_ref]).await.remove(0);
     assert_eq!((quick.attempt, quick.lease_expirations), (2, 1));
     complete(&test_db, "slow", &slow, ClaimOutcome::Dead("too late".into())).await;
-    assert_eq!(row(&test_db, acme, job_ref).await.state, State::Pending);
+    assert_eq!(row(&test_db, acme, job_ref).await.state, OutboxState::Pending);
     // The same worker may have claimed it twice, so its id is not enough.
     complete(&test_db, "quick", &slow, ClaimOutcome::Dead("too late".into())).await;
-    assert_eq!(row(&test_db, acme, job_ref).await.state, State::Pending);
+    assert_eq!(row(&test_db, acme, job_ref).await.state, OutboxState::Pending);
     complete(&test_db, "quick", &quick, ClaimOutcome::Done).await;
     let done = row(&test_db, acme, job_ref).await;
-    assert_eq!((done.state, done.lease_by, done.last_error), (State::Done, None, None));
+    assert_eq!((done.state, done.lease_by, done.last_error), (OutboxState::Done, None, None));
     assert!(done.done_at.is_some());
 }
 
@@ -141,8 +141,8 @@ async fn failed_jobs_wait_and_released_jobs_do_not() {
     complete(&test_db, "worker", &claimed[2], ClaimOutcome::Released).await;
     let retried = row(&test_db, acme, claimed[0].job_ref).await;
     assert!(retried.run_at > retried.created_at && retried.lease_until.is_none());
-    assert_eq!((retried.state, retried.last_error.as_deref()), (State::Pending, Some("busy ")));
-    assert_eq!(row(&test_db, acme, claimed[1].job_ref).await.state, State::Dead);
+    assert_eq!((retried.state, retried.last_error.as_deref()), (OutboxState::Pending, Some("busy ")));
+    assert_eq!(row(&test_db, acme, claimed[1].job_ref).await.state, OutboxState::Dead);
     assert_eq!(row(&test_db, acme, claimed[2].job_ref).await.attempts, 0);
     // Jobs that wait or are dead cannot be claimed.
     let claimed_again = claim(&test_db, "worker", &job_refs).await;
@@ -198,15 +198,16 @@ async fn the_delivery_of_an_e_mail_is_recorded_with_its_job() {
     let test_db = TestDb::new().await;
     let acme = test_db.tenant("acme").await;
     let job_ref = jobs(&test_db, acme, 1).await[0];
-    for (status, outcome) in
-        [(Status::Deferred, ClaimOutcome::Retry("451".into())), (Status::Sent, ClaimOutcome::Done)]
-    {
+    for (status, outcome) in [
+        (DeliveryStatus::Deferred, ClaimOutcome::Retry("451".into())),
+        (DeliveryStatus::Sent, ClaimOutcome::Done),
+    ] {
         let attempt = DeliveryAttempt {
             to: "ada@example.com".into(),
             template: "welcome",
             message_id: format!("<{}@localhost>", job_ref.job),
             status,
-            error: (status == Status::Deferred).then(|| "451".into()),
+            error: (status == DeliveryStatus::Deferred).then(|| "451".into()),
         };
         let tx = test_db.begin::<Platform>(acme).await;
         let now = Expr::value(tx.now());
@@ -218,7 +219,7 @@ async fn the_delivery_of_an_e_mail_is_recorded_with_its_job() {
         let mails = test_db.begin::<Platform>(acme).await.find::<emails::Entity>().all().await.unwrap();
         assert_eq!(mails.len(), 1);
         assert_eq!((mails[0].status, mails[0].attempts), (status, claimed.attempt));
-        assert_eq!(mails[0].sent_at.is_some(), status == Status::Sent);
-        assert_eq!(mails[0].last_error.is_some(), status == Status::Deferred);
+        assert_eq!(mails[0].sent_at.is_some(), status == DeliveryStatus::Sent);
+        assert_eq!(mails[0].last_error.is_some(), status == DeliveryStatus::Deferred);
     }
 }

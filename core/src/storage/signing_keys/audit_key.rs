@@ -4,7 +4,9 @@
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 use serde_json::json;
 
-use super::{KeyPair, PublicKey, SigningKey, State, create, entity, list, record, rewrap, unwrap, update_of};
+use super::{
+    KeyPair, KeyState, PublicKey, SigningKey, create, entity, list, record, rewrap, unwrap, update_of,
+};
 use crate::{
     Error, Result,
     base::{crypto::MasterKey, error::ErrorCode, permissions::AuditOrigin},
@@ -35,7 +37,7 @@ pub async fn audit_key(db: &Db, master: &MasterKey) -> Result<KeyPair> {
         return open(master, &key);
     }
     let tx = db.begin_global(AuditOrigin::WORKER).await?;
-    match create(&tx, master, AUDIT, State::Active, tx.now()).await {
+    match create(&tx, master, AUDIT, KeyState::Active, tx.now()).await {
         Ok(_) => tx.commit().await?,
         // Another process created the key first.
         Err(error) if error.code() == ErrorCode::Conflict => drop(tx),
@@ -65,12 +67,12 @@ pub async fn replace_audit_key(tx: &GlobalTx, master: &MasterKey) -> Result<Sign
         .all_locked(entity::Column::Id)
         .await?
     {
-        if key.state == State::Active {
-            tx.update(entity::ActiveModel { state: Set(State::Retiring), ..update_of(tx, &key) }).await?;
+        if key.state == KeyState::Active {
+            tx.update(entity::ActiveModel { state: Set(KeyState::Retiring), ..update_of(tx, &key) }).await?;
             before = Some(key.kid);
         }
     }
-    let key = create(tx, master, AUDIT, State::Active, tx.now()).await?;
+    let key = create(tx, master, AUDIT, KeyState::Active, tx.now()).await?;
     let active = |kid: Option<&String>| json!({ "active": kid });
     let details = Details::changed(active(before.as_ref()), active(Some(&key.kid)));
     record(tx, Action::SigningKeyActivated, &key, details).await?;
@@ -88,5 +90,5 @@ pub async fn audit_public_keys(db: &Db, master: &MasterKey) -> Result<Vec<Public
 }
 
 fn find_active(keys: Vec<SigningKey>) -> Option<SigningKey> {
-    keys.into_iter().find(|key| key.purpose == AUDIT && key.state == State::Active)
+    keys.into_iter().find(|key| key.purpose == AUDIT && key.state == KeyState::Active)
 }

@@ -11,7 +11,7 @@ use crate::{
 /// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
-pub enum State {
+pub enum KeyState {
     /// Published, so that verifiers know the key before it signs.
     #[sea_orm(string_value = "next")]
     Next,
@@ -23,7 +23,7 @@ pub enum State {
     Retiring,
 }
 
-impl State {
+impl KeyState {
     /// The state in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ pub struct Model {
     /// Encrypted private key.
     pub(super) wrapped_private: Vec<u8>,
     /// State of the key.
-    pub state: State,
+    pub state: KeyState,
     /// When the key starts to sign.
     pub activates_at: DateTimeUtc,
     /// When a retiring key is deleted.

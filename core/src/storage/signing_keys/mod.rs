@@ -22,7 +22,7 @@ use sea_orm::{
 use serde_json::json;
 
 pub use audit_key::{audit_key, audit_public_keys, replace_audit_key};
-pub use entity::{Model as SigningKey, State};
+pub use entity::{KeyState, Model as SigningKey};
 pub use pair::{KeyPair, PublicKey};
 
 use crate::{
@@ -102,20 +102,20 @@ pub async fn advance(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> 
         }
         rewrap(tx, master, &key).await?;
         match key.state {
-            State::Active => active = Some(key),
-            State::Next => next = Some(key),
-            State::Retiring => {}
+            KeyState::Active => active = Some(key),
+            KeyState::Next => next = Some(key),
+            KeyState::Retiring => {}
         }
     }
     match (active, next) {
-        (None, None) => create(tx, master, ACCESS, State::Active, tx.now()).await.map(drop),
+        (None, None) => create(tx, master, ACCESS, KeyState::Active, tx.now()).await.map(drop),
         (None, Some(next)) => activate(tx, &next, None).await,
         (Some(active), Some(next)) if next.activates_at <= tx.now() => {
             retire(tx, &active, schedule).await?;
             activate(tx, &next, Some(&active)).await
         }
         (Some(active), None) if active.activates_at + schedule.rotation <= tx.now() => {
-            create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await.map(drop)
+            create(tx, master, ACCESS, KeyState::Next, tx.now() + schedule.lead).await.map(drop)
         }
         _ => Ok(()),
     }
@@ -127,9 +127,9 @@ pub async fn advance(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> 
 /// Those of [`advance`].
 pub async fn rotate(tx: &GlobalTx, master: &MasterKey, schedule: &Schedule) -> Result<SigningKey> {
     advance(tx, master, schedule).await?;
-    match lock_all(tx).await?.into_iter().find(|key| key.state == State::Next) {
+    match lock_all(tx).await?.into_iter().find(|key| key.state == KeyState::Next) {
         Some(next) => Ok(next),
-        None => create(tx, master, ACCESS, State::Next, tx.now() + schedule.lead).await,
+        None => create(tx, master, ACCESS, KeyState::Next, tx.now() + schedule.lead).await,
     }
 }
 
@@ -142,7 +142,7 @@ pub async fn replace(tx: &GlobalTx, master: &MasterKey) -> Result<SigningKey> {
     for key in lock_all(tx).await? {
         remove(tx, &key, "replaced").await?;
     }
-    create(tx, master, ACCESS, State::Active, tx.now()).await
+    create(tx, master, ACCESS, KeyState::Active, tx.now()).await
 }
 
 /// The keys, locked against other processes.
@@ -173,7 +173,7 @@ async fn create(
     tx: &GlobalTx,
     master: &MasterKey,
     purpose: &str,
-    state: State,
+    state: KeyState,
     activates_at: DateTime<Utc>,
 ) -> Result<SigningKey> {
     let (pair, now) = (KeyPair::generate()?, tx.now());
@@ -199,13 +199,14 @@ async fn create(
 /// Must run before its successor is activated, because there is only one `active` key.
 async fn retire(tx: &GlobalTx, key: &SigningKey, schedule: &Schedule) -> Result<()> {
     let expires_at = Set(Some(tx.now() + schedule.retention));
-    tx.update(entity::ActiveModel { state: Set(State::Retiring), expires_at, ..update_of(tx, key) }).await?;
+    tx.update(entity::ActiveModel { state: Set(KeyState::Retiring), expires_at, ..update_of(tx, key) })
+        .await?;
     Ok(())
 }
 
 async fn activate(tx: &GlobalTx, key: &SigningKey, before: Option<&SigningKey>) -> Result<()> {
     tx.update(entity::ActiveModel {
-        state: Set(State::Active),
+        state: Set(KeyState::Active),
         activates_at: Set(tx.now()),
         ..update_of(tx, key)
     })

@@ -2,7 +2,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    State::{Active, Next, Retiring},
+    KeyState::{Active, Next, Retiring},
     *,
 };
 use crate::{
@@ -77,7 +77,7 @@ impl KeyFixture {
         list(&self.test_db.db).await.unwrap()
     }
 
-    async fn states(&self) -> Vec<State> {
+    async fn states(&self) -> Vec<KeyState> {
         self.keys().await.iter().map(|key| key.state).collect()
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     identity::users::{self, User},
     storage::db::{OrgTx, SortKey},
     tenancy::{
-        members::RoleSummary,
+        members::RoleInfo,
         roles::{self, Role},
     },
 };
@@ -62,7 +62,7 @@ pub struct InvitationDetails {
     /// The user who sent it.
     pub inviter: User,
     /// The roles that it grants, without deleted ones.
-    pub roles: Vec<RoleSummary>,
+    pub roles: Vec<RoleInfo>,
 }
 
 /// Sort key of the list. Each column is indexed with the organization and the id.
@@ -113,7 +113,7 @@ pub async fn list(
     let mut roles = roles_of(tx, page.data.iter().map(|(invitation, _)| invitation.id)).await?;
     let data = page.data.into_iter().map(|(invitation, inviter)| {
         let roles = roles.remove(&invitation.id).unwrap_or_default();
-        InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() }
+        InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleInfo::from).collect() }
     });
     Ok(Page { data: data.collect(), next: page.next })
 }
@@ -126,7 +126,7 @@ pub async fn get(tx: &OrgTx<InvitationsRead>, id: InvitationId) -> Result<Invita
     let found = tx.find::<Entity>().filter(Column::Id.eq(id)).with::<users::Entity>();
     let (invitation, inviter) = found.one().await?;
     let roles = roles_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() })
+    Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleInfo::from).collect() })
 }
 
 /// Returns the roles of an invitation with their current permissions, without deleted roles.

@@ -21,7 +21,7 @@ use crate::{
     },
     storage::db::{Db, Unscoped},
     tenancy::{
-        members::{RoleSummary, role_summary},
+        members::{RoleInfo, role_summary},
         organizations::{self, Organization},
     },
 };
@@ -47,7 +47,7 @@ pub struct InvitationView {
     /// The user who sent it.
     pub inviter: User,
     /// The roles that it grants, without deleted ones.
-    pub roles: Vec<RoleSummary>,
+    pub roles: Vec<RoleInfo>,
 }
 
 /// Returns the row of a valid token, its invitation, and whether its e-mail address has an account. The holder of the token

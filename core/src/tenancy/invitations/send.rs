@@ -27,7 +27,7 @@ use crate::{
         outbox::Job,
     },
     tenancy::{
-        members::{RoleSummary, join},
+        members::{RoleInfo, join},
         organizations, roles,
     },
 };
@@ -99,7 +99,7 @@ async fn send(
     let keys: Vec<_> = roles.iter().map(|role| &role.key).collect();
     let facts = json!({ "roles": keys, "expires_at": invitation.expires_at });
     tx.record(Action::InvitationCreated, id, Details::created(facts)).await?;
-    let roles = roles.into_iter().map(RoleSummary::from).collect();
+    let roles = roles.into_iter().map(RoleInfo::from).collect();
     Ok(InvitationDetails { invitation, inviter: inviter.clone(), roles })
 }
 
@@ -148,7 +148,7 @@ pub async fn resend(
     let facts = |row: &Invitation| json!({ "resend_count": row.resend_count, "expires_at": row.expires_at });
     let details = Details::changed(facts(&before), facts(&invitation));
     tx.record(Action::InvitationResent, id, details).await?;
-    Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleSummary::from).collect() })
+    Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleInfo::from).collect() })
 }
 
 /// Returns the user who makes the request.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::ColumnTrait;
 
 use super::{
-    ACTIVE, Entity, HeldRole, Member, REMOVED, RoleSummary, SUSPENDED, entity::Column, member_roles, roles_of,
+    ACTIVE, Entity, HeldRole, Member, REMOVED, RoleInfo, SUSPENDED, entity::Column, member_roles, roles_of,
 };
 use crate::{
     Error, Result,
@@ -28,12 +28,12 @@ pub struct MemberDetails {
     /// The user.
     pub user: User,
     /// The roles of the member, in the order in which they were granted.
-    pub roles: Vec<RoleSummary>,
+    pub roles: Vec<RoleInfo>,
 }
 
 /// Status of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum MembershipState {
     /// The member has the permissions of their roles.
     Active,
     /// The member has no permissions until they are reactivated.
@@ -42,7 +42,7 @@ pub enum Status {
     Removed,
 }
 
-impl Status {
+impl MembershipState {
     /// Returns the spelling in the database and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ pub struct MemberFilter {
     /// Members with this role.
     pub role: Option<RoleRef>,
     /// Members with this status. `None`: all except removed members.
-    pub status: Option<Status>,
+    pub status: Option<MembershipState>,
     /// Members whose e-mail address or username contains the term.
     pub term: Option<SearchTerm>,
 }
@@ -142,15 +142,15 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Resul
 async fn summaries<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl Iterator<Item = MemberId>,
-) -> Result<HashMap<MemberId, Vec<RoleSummary>>> {
+) -> Result<HashMap<MemberId, Vec<RoleInfo>>> {
     let mut roles = HashMap::<_, Vec<_>>::new();
     for HeldRole { member_id, role } in roles_of(tx, members).await? {
-        roles.entry(member_id).or_default().extend(role.map(RoleSummary::from));
+        roles.entry(member_id).or_default().extend(role.map(RoleInfo::from));
     }
     Ok(roles)
 }
 
 /// Returns the ids of these roles.
-pub(super) fn ids(roles: &[RoleSummary]) -> Vec<RoleId> {
+pub(super) fn ids(roles: &[RoleInfo]) -> Vec<RoleId> {
     roles.iter().map(|role| role.id).collect()
 }

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
 };
 
-use super::{RoleSummary, entity, member_roles, role_summary};
+use super::{RoleInfo, entity, member_roles, role_summary};
 use crate::{
     Result,
     base::{
@@ -32,7 +32,7 @@ pub struct UserMembership {
     /// When the user joined.
     pub joined_at: DateTime<Utc>,
     /// The roles of the member.
-    pub roles: Vec<RoleSummary>,
+    pub roles: Vec<RoleInfo>,
 }
 
 impl FromQueryResult for UserMembership {

@@ -28,7 +28,7 @@ pub use activity::activity;
 pub use dry_run::PermissionDiff;
 pub use entity::Model as Member;
 pub(crate) use entity::{Column, Entity};
-pub use list::{MemberDetails, MemberFilter, MemberKey, Status, exists, get, list};
+pub use list::{MemberDetails, MemberFilter, MemberKey, MembershipState, exists, get, list};
 pub(crate) use locking::{lock_active, lock_all, lock_one};
 pub use member_ref::MemberRef;
 pub use memberships::{UserMembership, default_organization, list_mine};
@@ -42,7 +42,7 @@ pub use reassignment::try_set_permissions;
 pub(crate) use reassignment::{effects_of_removal, remove_role};
 pub(crate) use referenced::{ReferencedMembers, check_active};
 pub(crate) use removal::leave;
-pub use role_summary::RoleSummary;
+pub use role_summary::RoleInfo;
 pub(crate) use update::remove;
 pub use update::{ExpectedMember, MemberChanges, try_update, update};
 

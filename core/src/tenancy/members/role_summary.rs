@@ -17,7 +17,7 @@ use crate::{
 /// A role without its permissions.
 #[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "roles::Entity")]
-pub struct RoleSummary {
+pub struct RoleInfo {
     /// UUIDv7.
     pub id: RoleId,
     /// Stable key for programs, such as `admin`.
@@ -26,13 +26,13 @@ pub struct RoleSummary {
     pub name: String,
 }
 
-impl From<RoleGrants> for RoleSummary {
+impl From<RoleGrants> for RoleInfo {
     fn from(role: RoleGrants) -> Self {
         Self { id: role.id, key: role.key, name: role.name }
     }
 }
 
-impl From<Role> for RoleSummary {
+impl From<Role> for RoleInfo {
     fn from(role: Role) -> Self {
         Self { id: role.id, key: role.key, name: role.name }
     }
@@ -48,15 +48,12 @@ pub(crate) trait RoleLinks: TenantTable {
 
 struct Link<K> {
     holder: K,
-    role: RoleSummary,
+    role: RoleInfo,
 }
 
 impl<K: TryGetable> FromQueryResult for Link<K> {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self {
-            holder: row.try_get(prefix, "holder")?,
-            role: RoleSummary::from_query_result(row, prefix)?,
-        })
+        Ok(Self { holder: row.try_get(prefix, "holder")?, role: RoleInfo::from_query_result(row, prefix)? })
     }
 }
 
@@ -64,7 +61,7 @@ impl<K: TryGetable> FromQueryResult for Link<K> {
 pub(crate) async fn across<E: RoleLinks, K>(
     tx: &Unscoped,
     holders: impl Iterator<Item = K>,
-) -> Result<HashMap<K, Vec<RoleSummary>>>
+) -> Result<HashMap<K, Vec<RoleInfo>>>
 where
     K: TryGetable + Into<Value> + Eq + Hash + Send + Sync,
 {

@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
 use super::{
-    Entity, MemberDetails, PermissionDiff, REMOVED, Status,
+    Entity, MemberDetails, MembershipState, PermissionDiff, REMOVED,
     dry_run::permission_sets,
     entity::{ActiveModel, Column},
     list::{get, ids},
@@ -78,8 +78,8 @@ pub async fn update(
         None => current.clone(),
     };
     let status = match changes.is_suspended {
-        Some(true) => Status::Suspended.as_str(),
-        Some(false) => Status::Active.as_str(),
+        Some(true) => MembershipState::Suspended.as_str(),
+        Some(false) => MembershipState::Active.as_str(),
         None => &before.member.status,
     };
     let changes_roles = role_ids(&current) != role_ids(&wanted);
@@ -93,7 +93,7 @@ pub async fn update(
         tx.facts().refuse_touching_owner()?;
     }
     // Reactivation counts as a grant of all roles of the member.
-    let is_reactivated = status == Status::Active.as_str() && before.member.status != status;
+    let is_reactivated = status == MembershipState::Active.as_str() && before.member.status != status;
     let granted =
         wanted.iter().filter(|role| is_reactivated || !current.iter().any(|other| other.id == role.id));
     let granted: Vec<_> = granted.cloned().collect();

@@ -10,7 +10,7 @@ use crate::{
 /// Status of an ownership transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
-pub enum Status {
+pub enum OwnerTransferStatus {
     /// Offered and not answered. It cannot be accepted after `expires_at`.
     #[sea_orm(string_value = "pending")]
     Pending,
@@ -42,7 +42,7 @@ pub struct Model {
     /// The recipient.
     pub to_member_id: MemberId,
     /// The stored status. An overdue transfer is still `pending`.
-    pub status: Status,
+    pub status: OwnerTransferStatus,
     /// When it expires.
     pub expires_at: DateTimeUtc,
     /// Incremented by each change.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use entity::ActiveModel;
 pub(crate) use entity::{Column, Entity};
-pub use entity::{Model as Transfer, Status};
+pub use entity::{Model as Transfer, OwnerTransferStatus};
 
 use crate::{
     Error, Result,
@@ -50,7 +50,7 @@ pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Tra
     if let Some(before) = find_unanswered(tx).await? {
         match before.expires_at > tx.now() {
             true => return Err(ErrorCode::TransferPending.refuse()),
-            false => close(tx, before, Status::Expired, Action::TransferExpired).await?,
+            false => close(tx, before, OwnerTransferStatus::Expired, Action::TransferExpired).await?,
         };
     }
     let now = tx.now();
@@ -59,7 +59,7 @@ pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Tra
             id: Set(OwnerTransferId::new(now)),
             from_member_id: Set(from),
             to_member_id: Set(to),
-            status: Set(Status::Pending),
+            status: Set(OwnerTransferStatus::Pending),
             expires_at: Set(now + LIFETIME),
             version: Set(1),
             created_at: Set(now),
@@ -122,7 +122,7 @@ pub async fn accept(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
         return Err(ErrorCode::TransferVoid.refuse());
     }
     members::transfer_ownership(tx, before.from_member_id, to).await?;
-    close(tx, before, Status::Accepted, Action::TransferAccepted).await
+    close(tx, before, OwnerTransferStatus::Accepted, Action::TransferAccepted).await
 }
 
 /// Ends the transfer. The recipient declines it; an owner cancels it.
@@ -139,14 +139,14 @@ pub async fn cancel(tx: &OrgTx<OwnMembership>) -> Result<Transfer> {
     let is_recipient = |transfer: &Transfer| Some(transfer.to_member_id) == tx.member();
     let before = find_answerable(tx, |transfer| is_owner || is_recipient(transfer)).await?;
     match is_recipient(&before) {
-        true => close(tx, before, Status::Declined, Action::TransferDeclined).await,
-        false => close(tx, before, Status::Cancelled, Action::TransferCancelled).await,
+        true => close(tx, before, OwnerTransferStatus::Declined, Action::TransferDeclined).await,
+        false => close(tx, before, OwnerTransferStatus::Cancelled, Action::TransferCancelled).await,
     }
 }
 
 /// Returns the stored pending transfer, also an expired one. There is at most one.
 async fn find_unanswered<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Option<Transfer>> {
-    match tx.find::<Entity>().filter(Column::Status.eq(Status::Pending)).one().await {
+    match tx.find::<Entity>().filter(Column::Status.eq(OwnerTransferStatus::Pending)).one().await {
         Err(Error::NotFound(_)) => Ok(None),
         found => found.map(Some),
     }
@@ -169,7 +169,7 @@ async fn find_answerable<P: RequiredPermission>(
 async fn close<P: WritePermission>(
     tx: &OrgTx<P>,
     before: Transfer,
-    status: Status,
+    status: OwnerTransferStatus,
     action: Action,
 ) -> Result<Transfer> {
     let row = ActiveModel {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    Source, TimeEntryWithTags,
+    EntrySource, TimeEntryWithTags,
     entity::ActiveModel,
     references::{self, ProjectRef, ResolvedReferences},
     require_own,
@@ -68,7 +68,7 @@ pub async fn create(tx: &OrgTx<TimeEntriesCreate>, new: NewTimeEntry) -> Result<
         None => tx.own_member()?,
     };
     let span = Span::new(new.started_at, Some(new.ended_at));
-    write(tx, member, span, new.about, (Source::Manual, Action::TimeEntryCreated)).await
+    write(tx, member, span, new.about, (EntrySource::Manual, Action::TimeEntryCreated)).await
 }
 
 /// Checks all rules and inserts an entry of a member.
@@ -77,7 +77,7 @@ pub(super) async fn write<P: WritePermission>(
     member: MemberId,
     span: Span,
     about: TimeEntryFields,
-    (source, action): (Source, Action),
+    (source, action): (EntrySource, Action),
 ) -> Result<TimeEntryWithTags> {
     require_own(tx, member).await?;
     let mut fields = FieldErrors::default();

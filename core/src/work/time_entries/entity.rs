@@ -10,7 +10,7 @@ use crate::{
 /// How a time entry old created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
-pub enum Source {
+pub enum EntrySource {
     /// Entered by a user.
     #[sea_orm(string_value = "manual")]
     Manual,
@@ -48,7 +48,7 @@ pub struct Model {
     /// Whether it is billable.
     pub billable: bool,
     /// How it was created.
-    pub source: Source,
+    pub source: EntrySource,
     /// Number of changes; the `ETag`.
     pub version: i64,
     /// `None` while it is not deleted.

@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 use super::{
-    Column, Entity, Source, TimeEntryWithTags,
+    Column, Entity, EntrySource, TimeEntryWithTags,
     create::{TimeEntryFields, write},
     entity::ActiveModel,
     rules::{Rules, Span},
@@ -68,7 +68,7 @@ pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeE
     if find(tx, member).await?.is_some() {
         return Err(ErrorCode::TimerRunning.refuse());
     }
-    write(tx, member, span, new.about, (Source::Timer, Action::TimeEntryStarted)).await
+    write(tx, member, span, new.about, (EntrySource::Timer, Action::TimeEntryStarted)).await
 }
 
 /// Stops the caller's timer.

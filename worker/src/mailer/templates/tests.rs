@@ -18,7 +18,7 @@ fn branding() -> Branding {
 fn content(template: Template) -> EmailContent {
     let now = Clock::System.now();
     let url = Secret::new("https://insula.example/reset#token=abc".to_owned());
-    let device = email_content::Device {
+    let device = email_content::EmailDevice {
         name: Some("<b>Laptop</b>\r\nX: y".into()),
         ip: Some("192.0.2.1".into()),
         at: now,

@@ -204,22 +204,22 @@ async fn an_accepted_email_is_sent_and_the_connection_is_reused() {
 #[tokio::test]
 async fn the_reply_decides_between_deferred_and_bounced() {
     for (reply, stage, status) in [
-        (("CONNECT", "421 busy"), Stage::Connect, Status::Deferred),
-        (("CONNECT", "554 go away"), Stage::Connect, Status::Deferred),
-        (("CONNECT", ""), Stage::Connect, Status::Deferred),
-        (("EHLO", "550 who are you"), Stage::Connect, Status::Deferred),
-        (("MAIL", "550 5.1.8 not from there"), Stage::Sender, Status::Deferred),
-        (("MAIL", "530 5.7.0 log in first"), Stage::Sender, Status::Deferred),
-        (("RCPT", "450 4.2.0 later"), Stage::Recipient, Status::Deferred),
-        (("RCPT", "550 5.1.1 nobody"), Stage::Recipient, Status::Bounced),
-        (("RCPT", "554 5.7.1 Relay access denied"), Stage::Recipient, Status::Deferred),
-        (("RCPT", ""), Stage::Recipient, Status::Deferred),
-        (("DATA", "451 later"), Stage::Content, Status::Deferred),
-        (("DATA", "250 what?"), Stage::Content, Status::Deferred),
-        (("BODY", "554 5.6.0 spam"), Stage::Content, Status::Bounced),
-        (("BODY", "452 4.3.1 full"), Stage::Content, Status::Deferred),
-        (("BODY", "354 go on"), Stage::Content, Status::Deferred),
-        (("BODY", ""), Stage::Content, Status::Deferred),
+        (("CONNECT", "421 busy"), Stage::Connect, DeliveryStatus::Deferred),
+        (("CONNECT", "554 go away"), Stage::Connect, DeliveryStatus::Deferred),
+        (("CONNECT", ""), Stage::Connect, DeliveryStatus::Deferred),
+        (("EHLO", "550 who are you"), Stage::Connect, DeliveryStatus::Deferred),
+        (("MAIL", "550 5.1.8 not from there"), Stage::Sender, DeliveryStatus::Deferred),
+        (("MAIL", "530 5.7.0 log in first"), Stage::Sender, DeliveryStatus::Deferred),
+        (("RCPT", "450 4.2.0 later"), Stage::Recipient, DeliveryStatus::Deferred),
+        (("RCPT", "550 5.1.1 nobody"), Stage::Recipient, DeliveryStatus::Bounced),
+        (("RCPT", "554 5.7.1 Relay access denied"), Stage::Recipient, DeliveryStatus::Deferred),
+        (("RCPT", ""), Stage::Recipient, DeliveryStatus::Deferred),
+        (("DATA", "451 later"), Stage::Content, DeliveryStatus::Deferred),
+        (("DATA", "250 what?"), Stage::Content, DeliveryStatus::Deferred),
+        (("BODY", "554 5.6.0 spam"), Stage::Content, DeliveryStatus::Bounced),
+        (("BODY", "452 4.3.1 full"), Stage::Content, DeliveryStatus::Deferred),
+        (("BODY", "354 go on"), Stage::Content, DeliveryStatus::Deferred),
+        (("BODY", ""), Stage::Content, DeliveryStatus::Deferred),
     ] {
         let stub = Stub::start(&[reply]).await;
         let failure = send(&stub.smtp()).await.unwrap_err();
@@ -234,25 +234,30 @@ async fn a_wrong_password_defers_the_email_and_is_not_shown() {
     let stub = Stub::start(&[("AUTH", "535 5.7.8 no")]).await;
     let url = |options| format!("smtp://ada:hunter2@127.0.0.1:{}{options}", stub.port);
     let failure = send(&smtp(&url(""))).await.unwrap_err();
-    assert_eq!((failure.stage, failure.status), (Stage::LogIn, Status::Deferred));
+    assert_eq!((failure.stage, failure.status), (Stage::LogIn, DeliveryStatus::Deferred));
     assert!(!failure.text.contains("hunter2") && !smtp(&url("")).describe().contains("hunter2"));
     // A server without required encryption gets no command.
     let failure = send(&smtp(&url("?tls=required"))).await.unwrap_err();
-    assert_eq!((failure.stage, failure.status), (Stage::Tls, Status::Deferred));
+    assert_eq!((failure.stage, failure.status), (Stage::Tls, DeliveryStatus::Deferred));
     assert!(failure.text.contains("STARTTLS"), "{}", failure.text);
     let plain = Stub::start(&[]).await;
     let smtp = smtp(&format!("smtps://127.0.0.1:{}", plain.port));
     let failure = timeout(OPEN_TIMEOUT * 2, send(&smtp)).await.unwrap().unwrap_err();
-    assert_eq!((failure.stage, failure.status), (Stage::Tls, Status::Deferred), "{}", failure.text);
+    assert_eq!((failure.stage, failure.status), (Stage::Tls, DeliveryStatus::Deferred), "{}", failure.text);
 }
 
 #[tokio::test]
 async fn an_unreachable_server_is_tried_again() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let failure = send(&smtp(&format!("smtp://127.0.0.1:{port}"))).await.unwrap_err();
-    assert_eq!((failure.stage, failure.status), (Stage::Connect, Status::Deferred));
+    assert_eq!((failure.stage, failure.status), (Stage::Connect, DeliveryStatus::Deferred));
     let failure = send(&smtp("smtp://nowhere.invalid?tls=none")).await.unwrap_err();
-    assert_eq!((failure.stage, failure.status), (Stage::Resolve, Status::Deferred), "{}", failure.text);
+    assert_eq!(
+        (failure.stage, failure.status),
+        (Stage::Resolve, DeliveryStatus::Deferred),
+        "{}",
+        failure.text
+    );
 }
 
 #[tokio::test]
@@ -269,7 +274,12 @@ async fn a_closed_connection_loses_no_email() {
     // After the server stopped, a stored connection fails and a new one is tried.
     drop(stub);
     let failure = send(&smtp).await.unwrap_err();
-    assert_eq!((failure.stage, failure.status), (Stage::Connect, Status::Deferred), "{}", failure.text);
+    assert_eq!(
+        (failure.stage, failure.status),
+        (Stage::Connect, DeliveryStatus::Deferred),
+        "{}",
+        failure.text
+    );
 }
 
 #[tokio::test]

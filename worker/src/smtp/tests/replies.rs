@@ -40,14 +40,14 @@ async fn a_long_reply_is_accepted() {
 #[tokio::test]
 async fn a_rejection_in_latin_1_is_a_rejection() {
     for (reply, stage, status) in [
-        (("CONNECT", "421 überlastet"), Stage::Connect, Status::Deferred),
-        (("MAIL", "451 später"), Stage::Sender, Status::Deferred),
-        (("RCPT", "450 4.2.0 später"), Stage::Recipient, Status::Deferred),
-        (("RCPT", "550 5.1.1 unbekannter Empfänger"), Stage::Recipient, Status::Bounced),
-        (("RCPT", "550"), Stage::Recipient, Status::Bounced),
-        (("RCPT", "571 unerwünscht"), Stage::Recipient, Status::Bounced),
-        (("BODY", "554 5.6.0 zurückgewiesen"), Stage::Content, Status::Bounced),
-        (("BODY", "452 4.3.1 kein Platz für mehr"), Stage::Content, Status::Deferred),
+        (("CONNECT", "421 überlastet"), Stage::Connect, DeliveryStatus::Deferred),
+        (("MAIL", "451 später"), Stage::Sender, DeliveryStatus::Deferred),
+        (("RCPT", "450 4.2.0 später"), Stage::Recipient, DeliveryStatus::Deferred),
+        (("RCPT", "550 5.1.1 unbekannter Empfänger"), Stage::Recipient, DeliveryStatus::Bounced),
+        (("RCPT", "550"), Stage::Recipient, DeliveryStatus::Bounced),
+        (("RCPT", "571 unerwünscht"), Stage::Recipient, DeliveryStatus::Bounced),
+        (("BODY", "554 5.6.0 zurückgewiesen"), Stage::Content, DeliveryStatus::Bounced),
+        (("BODY", "452 4.3.1 kein Platz für mehr"), Stage::Content, DeliveryStatus::Deferred),
     ] {
         let stub = Stub::start(&[reply]).await;
         let failure = send(&stub.smtp()).await.unwrap_err();

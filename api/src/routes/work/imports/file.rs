@@ -6,7 +6,7 @@ use insula_core::{
         ids::{MemberId, ProjectId, TaskId, TimeEntryId},
         text::{self, InvalidText},
     },
-    work::time_entries::{ImportedEntry, MOST_ROWS, MemberRef, ProjectRef, RowFault},
+    work::time_entries::{ImportMemberRef, ImportedEntry, MOST_ROWS, ProjectRef, RowFault},
 };
 use uuid::Uuid;
 
@@ -86,8 +86,9 @@ fn entry(
     }
     let cell = |column: &str| columns.cell(record, column);
     let email = fields.parse_optional("member_email", cell("member_email").map(text::EmailAddress::parse));
-    let member =
-        fields.parse_optional("member_id", cell("member_id").map(id)).map(|it| MemberRef::Id(MemberId(it)));
+    let member = fields
+        .parse_optional("member_id", cell("member_id").map(id))
+        .map(|it| ImportMemberRef::Id(MemberId(it)));
     let code = fields.parse_optional("project_code", cell("project_code").map(text::ProjectCode::parse));
     let project = fields.parse_optional("project_id", cell("project_id").map(id));
     let task = fields.parse_optional("task_id", cell("task_id").map(id)).map(TaskId);
@@ -104,7 +105,7 @@ fn entry(
         (Ok(()), Some(started_at), Some(ended_at)) => Ok(ImportedEntry {
             row,
             id: entry_id(columns, record),
-            member: email.map(MemberRef::Email).or(member),
+            member: email.map(ImportMemberRef::Email).or(member),
             project: code.map(ProjectRef::Code).or(project.map(|it| ProjectRef::Id(ProjectId(it)))),
             task,
             activity,

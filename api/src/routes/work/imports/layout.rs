@@ -99,11 +99,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::http::{Csv, Format, Table};
+    use crate::http::{Csv, FileFormat, TableRow};
 
     struct Row(String, String);
 
-    impl Table for Row {
+    impl TableRow for Row {
         const HEADER: &'static [&'static str] = &["started_at", "activity", "notes", "ended_at"];
 
         fn cells(self) -> Vec<String> {

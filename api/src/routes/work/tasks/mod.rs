@@ -32,7 +32,7 @@ use crate::{
     problem::{Result, WithConflict},
     state::State,
 };
-pub(crate) use schema::TaskStatus;
+pub(crate) use schema::TaskStatusName;
 use schema::{Task, TaskCreate, TaskPriority, TaskSort, TaskUpdate};
 
 pub struct TasksApi(pub Arc<State>);
@@ -57,7 +57,7 @@ impl TasksApi {
         /// Only tasks assigned to this member, by id. `me` means yourself.
         assignee_id: Query<Option<MemberOrMe>>,
         /// Only tasks with this status. Repeat it for several.
-        status: Query<Option<Vec<TaskStatus>>>,
+        status: Query<Option<Vec<TaskStatusName>>>,
         /// Only tasks with this priority.
         priority: Query<Option<TaskPriority>>,
         /// Only tasks with this tag (its id).

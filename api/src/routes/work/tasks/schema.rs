@@ -40,7 +40,7 @@ pub(crate) struct TaskCreate {
     #[oai(nullable)]
     description: Option<TaskDescription>,
     /// Status of the task. Defaults to `todo`.
-    status: Option<TaskStatus>,
+    status: Option<TaskStatusName>,
     /// Priority of the task. Defaults to `normal`.
     priority: Option<TaskPriority>,
     /// When the task is due. `null`: no due date.
@@ -69,7 +69,7 @@ pub(crate) struct TaskUpdate {
     #[oai(nullable)]
     description: MaybeUndefined<TaskDescription>,
     /// Status of the task. Changing it sets or clears `completed_at`.
-    status: Option<TaskStatus>,
+    status: Option<TaskStatusName>,
     /// Priority of the task.
     priority: Option<TaskPriority>,
     /// When the task is due. `null` removes the due date.
@@ -103,7 +103,7 @@ pub(crate) struct Task {
     #[oai(nullable)]
     description: Option<TaskDescription>,
     /// Status of the task.
-    status: TaskStatus,
+    status: TaskStatusName,
     /// Priority of the task.
     priority: TaskPriority,
     /// When the task is due. `null`: no due date.
@@ -136,9 +136,9 @@ pub(crate) struct Task {
 /// Status of a task: `todo` (not started), `in_progress` (being worked on), `done` (completed) or `cancelled`
 /// (no longer needed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "TaskStatus")]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum TaskStatus {
+pub(crate) enum TaskStatusName {
     /// Work has not started.
     Todo,
     /// Work is in progress.
@@ -176,7 +176,7 @@ impl TryFrom<TaskCreate> for NewTask {
         Ok(Self {
             title: title.ok_or(ErrorCode::ValidationFailed.refuse())?,
             description,
-            status: draft.status.unwrap_or(TaskStatus::Todo).into(),
+            status: draft.status.unwrap_or(TaskStatusName::Todo).into(),
             priority: draft.priority.unwrap_or(TaskPriority::Normal).into(),
             due_at: draft.due_at,
             project_id: draft.project_id.map(ProjectId),
@@ -251,6 +251,6 @@ macro_rules! alike { ($($core:path = $wire:ident: $($name:ident)+;)+) => {$(
     }
 )+}}
 alike! {
-    tasks::TaskStatus = TaskStatus: Todo InProgress Done Cancelled;
+    tasks::TaskStatus = TaskStatusName: Todo InProgress Done Cancelled;
     tasks::Priority = TaskPriority: Low Normal High Urgent;
 }

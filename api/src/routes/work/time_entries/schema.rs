@@ -258,9 +258,9 @@ impl TryFrom<TimeEntryUpdate> for TimeEntryChanges {
 impl From<TimeEntryWithTags> for TimeEntry {
     fn from(TimeEntryWithTags { entry, tags }: TimeEntryWithTags) -> Self {
         let source = match entry.source {
-            time_entries::Source::Manual => Source::Manual,
-            time_entries::Source::Timer => Source::Timer,
-            time_entries::Source::Import => Source::Import,
+            time_entries::EntrySource::Manual => Source::Manual,
+            time_entries::EntrySource::Timer => Source::Timer,
+            time_entries::EntrySource::Import => Source::Import,
         };
         Self {
             id: entry.id.0,

@@ -11,7 +11,7 @@ use super::Claims;
 use crate::{
     Result,
     base::crypto::MasterKey,
-    storage::signing_keys::{self, SigningKey, State},
+    storage::signing_keys::{self, KeyState, SigningKey},
 };
 
 /// Maximum number of cached verified tokens. A verification costs as much as 40 lookups.
@@ -21,7 +21,7 @@ const MAX_VERIFIED: u64 = 50_000;
 /// tokens.
 pub(super) struct KeyRing {
     /// The key ids and states of the rows that it was made from.
-    kids: Vec<(String, State)>,
+    kids: Vec<(String, KeyState)>,
     keys: HashMap<String, Arc<JwtKey>>,
     signer: Option<Arc<JwtKey>>,
     /// Claims of verified tokens, by the SHA-256 of the token.
@@ -56,7 +56,7 @@ impl KeyRing {
                 }
             }
         }
-        let active = rows.iter().find(|row| row.state == State::Active).and_then(|row| keys.get(&row.kid));
+        let active = rows.iter().find(|row| row.state == KeyState::Active).and_then(|row| keys.get(&row.kid));
         let previous = known.signer.as_ref().and_then(|key| keys.get(&key.kid));
         Self {
             signer: active.or(previous).cloned(),

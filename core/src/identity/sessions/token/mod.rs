@@ -85,8 +85,8 @@ enum TokenError {
 
 /// Issues and verifies access tokens. There is one per process.
 ///
-/// [`Tokens::reload`] loads the keys. Before the first call it issues no token, and no token is valid.
-pub struct Tokens {
+/// [`AccessTokens::reload`] loads the keys. Before the first call it issues no token, and no token is valid.
+pub struct AccessTokens {
     db: Db,
     master: MasterKey,
     issuer: String,
@@ -97,7 +97,7 @@ pub struct Tokens {
     reloaded: Mutex<Option<Instant>>,
 }
 
-impl Tokens {
+impl AccessTokens {
     /// `issuer`: the public URL of the installation. `ttl`: the lifetime of a token.
     pub fn new(db: &Db, master: &MasterKey, issuer: &str, ttl: Duration) -> Self {
         Self {

@@ -21,15 +21,15 @@ fn now() -> DateTime<Utc> {
 }
 
 /// The tokens of one process of this installation, with keys.
-async fn tokens(test_db: &TestDb, issuer: &str) -> Tokens {
+async fn tokens(test_db: &TestDb, issuer: &str) -> AccessTokens {
     let schedule = Schedule { rotation: TTL, lead: TTL, retention: TTL };
     maintenance::advance_keys(&test_db.db, &master(), &schedule).await.unwrap();
-    let tokens = Tokens::new(&test_db.db, &master(), issuer, TTL);
+    let tokens = AccessTokens::new(&test_db.db, &master(), issuer, TTL);
     tokens.reload().await.unwrap();
     tokens
 }
 
-fn issue(tokens: &Tokens) -> String {
+fn issue(tokens: &AccessTokens) -> String {
     tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).unwrap().token
 }
 
@@ -164,7 +164,7 @@ async fn a_process_without_the_new_master_key_keeps_its_known_keys() {
 #[tokio::test]
 async fn without_keys_no_token_is_issued() {
     let test_db = TestDb::new().await;
-    let tokens = Tokens::new(&test_db.db, &master(), ISSUER, TTL);
+    let tokens = AccessTokens::new(&test_db.db, &master(), ISSUER, TTL);
     assert!(tokens.issue(UserId::new(now()), (SessionId::new(now()), 1), now()).is_err());
     assert_eq!(tokens.jwks(), json!({ "keys": [] }));
 }

@@ -14,7 +14,7 @@ use crate::{
         permissions::{AuditOrigin, RequestInfo},
     },
     runtime::rate_limit::network,
-    storage::audit::{Action, Details, Outcome},
+    storage::audit::{Action, AuditOutcome, Details},
 };
 
 /// One refusal, or the count of several similar ones.
@@ -129,10 +129,10 @@ impl Refusal {
         Self { facts: Facts { repeated: Some(count), ..self.facts }, ..self }
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> AuditOutcome {
         match self.action {
-            Action::SessionRefused => Outcome::Failure,
-            _ => Outcome::Denied,
+            Action::SessionRefused => AuditOutcome::Failure,
+            _ => AuditOutcome::Denied,
         }
     }
 

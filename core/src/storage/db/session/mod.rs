@@ -19,7 +19,7 @@ const SETTLE: Duration = Duration::from_secs(4);
 
 /// The known state of the transaction on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum TransactionState {
     /// No transaction is open.
     Idle,
     /// A transaction is open, and the answer to its last statement was read completely.
@@ -42,17 +42,17 @@ pub(super) struct Timeouts {
 }
 
 /// A connection inside a transaction. When it is dropped, it is rolled back and returned to its pool.
-pub(super) struct Session<D: Driver> {
+pub(super) struct DatabaseSession<D: Driver> {
     /// `None` only while this is being dropped.
     connection: Option<PoolConnection<D>>,
-    state: State,
+    state: TransactionState,
     /// `None` for no timeouts.
     timeouts: Option<Timeouts>,
     health: Arc<Health>,
     writes: bool,
 }
 
-impl<D: Driver> Session<D> {
+impl<D: Driver> DatabaseSession<D> {
     /// Takes a connection and sends `message`, which begins a transaction. If it fails before anything was written,
     /// because the connection was dead, it is tried once more on a connection that is alive.
     ///
@@ -68,7 +68,7 @@ impl<D: Driver> Session<D> {
         let attempt = async || {
             let connection = Some(pool.acquire().await?);
             let health = Arc::clone(health);
-            let mut session = Self { connection, state: State::Idle, timeouts, health, writes };
+            let mut session = Self { connection, state: TransactionState::Idle, timeouts, health, writes };
             let begun = within(timeouts.map(|timeouts| timeouts.begin), async {
                 D::execute(session.start_statement()?, message).await
             })
@@ -77,19 +77,22 @@ impl<D: Driver> Session<D> {
             Ok(session)
         };
         match attempt().await {
-            Err(error) if D::state_after(&error) == State::Broken => attempt().await,
+            Err(error) if D::state_after(&error) == TransactionState::Broken => attempt().await,
             begun => begun,
         }
     }
 
-    /// The connection, for one statement, whose outcome must be passed to [`Session::end_statement`].
+    /// The connection, for one statement, whose outcome must be passed to [`DatabaseSession::end_statement`].
     ///
     /// # Errors
     /// `Io` if the transaction has already ended.
     pub(super) fn start_statement(&mut self) -> sqlx::Result<&mut D::Connection> {
         match (&mut self.connection, self.state) {
-            (Some(connection), State::Idle | State::Open | State::Unknown) => {
-                self.state = State::Unknown;
+            (
+                Some(connection),
+                TransactionState::Idle | TransactionState::Open | TransactionState::Unknown,
+            ) => {
+                self.state = TransactionState::Unknown;
                 Ok(&mut **connection)
             }
             _ => Err(sqlx::Error::Io(io::Error::other("the transaction has ended already"))),
@@ -99,9 +102,9 @@ impl<D: Driver> Session<D> {
     /// Records the outcome of a statement.
     pub(super) fn end_statement<T>(&mut self, outcome: sqlx::Result<T>) -> sqlx::Result<T> {
         match &outcome {
-            Ok(_) => self.state = State::Open,
+            Ok(_) => self.state = TransactionState::Open,
             Err(error) => {
-                if !matches!(self.state, State::Ended | State::Broken) {
+                if !matches!(self.state, TransactionState::Ended | TransactionState::Broken) {
                     self.state = D::state_after(error);
                 }
                 self.health.record_error(error, self.state, self.writes);
@@ -120,13 +123,13 @@ impl<D: Driver> Session<D> {
     /// # Errors
     /// Database errors; `Protocol` if a statement has failed and the database would treat COMMIT as ROLLBACK.
     pub(super) async fn commit(mut self, has_writes: bool) -> sqlx::Result<()> {
-        if D::FAILURE_ABORTS && self.state == State::Unknown {
+        if D::FAILURE_ABORTS && self.state == TransactionState::Unknown {
             return Err(sqlx::Error::Protocol("COMMIT after a statement that has failed".to_owned()));
         }
         let timeout = self.statement_timeout();
         let committed = within(timeout, async { D::execute(self.start_statement()?, "COMMIT").await }).await;
         self.end_statement(committed)?;
-        self.state = State::Idle;
+        self.state = TransactionState::Idle;
         if has_writes {
             self.health.record_commit();
         }
@@ -134,7 +137,7 @@ impl<D: Driver> Session<D> {
     }
 }
 
-impl<D: Driver> Drop for Session<D> {
+impl<D: Driver> Drop for DatabaseSession<D> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let settle = self.timeouts.map(|timeouts| timeouts.statement + SETTLE);
@@ -148,22 +151,26 @@ impl<D: Driver> Drop for Session<D> {
 }
 
 /// Returns a connection without a transaction to its pool, or closes it.
-async fn release<D: Driver>(mut connection: PoolConnection<D>, state: State, settle: Option<Duration>) {
+async fn release<D: Driver>(
+    mut connection: PoolConnection<D>,
+    state: TransactionState,
+    settle: Option<Duration>,
+) {
     let returned = async {
         let is_idle = match state {
-            State::Idle => true,
-            State::Open => {
+            TransactionState::Idle => true,
+            TransactionState::Open => {
                 // Not awaited, because the pool's ping, which follows, also reads this answer.
                 drop(D::execute(&mut connection, "ROLLBACK").now_or_never());
                 true
             }
-            State::Unknown | State::Ended => {
+            TransactionState::Unknown | TransactionState::Ended => {
                 // If it takes too long, the connection is closed, too.
                 connection.close_on_drop();
                 let rolled_back = D::execute(&mut connection, "ROLLBACK").await;
                 rolled_back.as_ref().err().is_none_or(D::means_no_transaction)
             }
-            State::Broken => false,
+            TransactionState::Broken => false,
         };
         match is_idle {
             true => connection.return_to_pool().await,

@@ -11,7 +11,9 @@ use crate::{
         error::ErrorCode,
         permissions::{AuditOrigin, ProjectsRead},
     },
-    storage::db::{DatabaseTrouble, pools::Pools, roles::Roles, test_db::TestDb, transaction::DatabaseRole},
+    storage::db::{
+        DatabaseTrouble, pools::Pools, roles::QuotedRoles, test_db::TestDb, transaction::DatabaseRole,
+    },
     work::projects,
 };
 
@@ -108,7 +110,7 @@ async fn a_partly_failed_begin_leaves_no_transaction() {
     let Pools::Postgres { pool, timeouts, health } = &test_db.db.pools else { return };
     for _ in 0..20 {
         let message = "BEGIN; SET LOCAL ROLE nobody_of_this_name";
-        let begun = super::Session::begin(pool, health, Some(*timeouts), message, true).await;
+        let begun = super::DatabaseSession::begin(pool, health, Some(*timeouts), message, true).await;
         assert!(begun.is_err());
     }
     wait_until_idle(&test_db, 0).await;
@@ -159,7 +161,8 @@ async fn a_full_disk_is_reported_and_recovered_from() {
     // A statement after the failure would be committed separately.
     let now = number(&test_db, "PRAGMA page_count").await;
     write.execute(pages(now + 100)).await.unwrap();
-    let transaction = test_db.db.pools.begin(DatabaseRole::System, &Roles::default(), true).await.unwrap();
+    let transaction =
+        test_db.db.pools.begin(DatabaseRole::System, &QuotedRoles::default(), true).await.unwrap();
     transaction.execute_unprepared("CREATE TABLE filler (data)").await.unwrap();
     while transaction.execute_unprepared("INSERT INTO filler VALUES (zeroblob(100000))").await.is_ok() {}
     assert!(transaction.execute_unprepared("CREATE TABLE outside (data)").await.is_err());

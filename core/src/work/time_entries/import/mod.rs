@@ -7,7 +7,7 @@ mod unchanged_rows;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    Entity, MOST_TAGS, Source, TimeEntry, TimeEntryWithTags, entity,
+    Entity, EntrySource, MOST_TAGS, TimeEntry, TimeEntryWithTags, entity,
     references::ProjectRef,
     rules::{Rules, Span},
     time_entry_tags,
@@ -37,7 +37,7 @@ const BATCH: usize = 500;
 
 /// A member in a file.
 #[derive(Clone, Debug)]
-pub enum MemberRef {
+pub enum ImportMemberRef {
     /// By the id of the member.
     Id(MemberId),
     /// E-mail address.
@@ -52,7 +52,7 @@ pub struct ImportedEntry {
     /// The entry that the row was exported from; `None` for other files. The row creates a new entry anyway.
     pub id: Option<TimeEntryId>,
     /// `None`: the caller.
-    pub member: Option<MemberRef>,
+    pub member: Option<ImportMemberRef>,
     /// `None`: the project of the task, if any.
     pub project: Option<ProjectRef>,
     /// `None` without a task.
@@ -204,7 +204,7 @@ fn check_row(
                 started_at: span.started_at,
                 ended_at: span.ended_at,
                 billable,
-                source: Source::Import,
+                source: EntrySource::Import,
                 version: 1,
                 deleted_at: None,
                 created_at: now,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{ImportedEntry, MemberRef, TimeEntry, unchanged_rows::ExistingEntries};
+use super::{ImportMemberRef, ImportedEntry, TimeEntry, unchanged_rows::ExistingEntries};
 use crate::{
     Result,
     base::{
@@ -49,8 +49,8 @@ impl ImportReferences {
     /// The existing entry that a row repeats.
     pub(super) fn unchanged(&self, tx: &OrgTx<TimeEntriesCreate>, row: &ImportedEntry) -> Option<&TimeEntry> {
         let member = match &row.member {
-            Some(MemberRef::Id(id)) => Some(*id),
-            Some(MemberRef::Email(email)) => self.by_email.get(email.key()).copied(),
+            Some(ImportMemberRef::Id(id)) => Some(*id),
+            Some(ImportMemberRef::Email(email)) => self.by_email.get(email.key()).copied(),
             None => tx.member(),
         };
         self.existing.unchanged(row, member)
@@ -60,12 +60,12 @@ impl ImportReferences {
     pub(super) fn member(
         &self,
         tx: &OrgTx<TimeEntriesCreate>,
-        named: Option<&MemberRef>,
+        named: Option<&ImportMemberRef>,
         fields: &mut FieldErrors,
     ) -> Option<MemberId> {
         let (field, id) = match named {
-            Some(MemberRef::Id(id)) => ("member_id", Some(*id)),
-            Some(MemberRef::Email(email)) => ("member_email", self.by_email.get(email.key()).copied()),
+            Some(ImportMemberRef::Id(id)) => ("member_id", Some(*id)),
+            Some(ImportMemberRef::Email(email)) => ("member_email", self.by_email.get(email.key()).copied()),
             None => match tx.member() {
                 Some(member) => return Some(member),
                 None => {
@@ -143,8 +143,8 @@ async fn lock_members(
     let (mut ids, mut emails) = (BTreeSet::new(), BTreeSet::new());
     for row in rows {
         match &row.member {
-            Some(MemberRef::Id(id)) => drop(ids.insert(*id)),
-            Some(MemberRef::Email(email)) => drop(emails.insert(email.key().to_owned())),
+            Some(ImportMemberRef::Id(id)) => drop(ids.insert(*id)),
+            Some(ImportMemberRef::Email(email)) => drop(emails.insert(email.key().to_owned())),
             None => ids.extend(tx.member()),
         }
     }
