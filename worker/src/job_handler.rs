@@ -1,8 +1,5 @@
 //! Runs one job.
 
-use std::sync::Arc;
-
-use apalis::prelude::{BoxDynError, Data};
 use insula_core::storage::{
     db::Db,
     emails::{DeliveryAttempt, DeliveryStatus},
@@ -10,11 +7,10 @@ use insula_core::storage::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    acknowledgement::Completion,
-    mailer::{Delivery, Mailer},
-    outbox_backend::Claim,
-};
+use crate::mailer::{Delivery, Mailer};
+
+/// The result of a job: its outcome, and the e-mail that it tried to send.
+pub(crate) type Completion = (ClaimOutcome, Option<DeliveryAttempt>);
 
 /// What a job needs.
 pub(crate) struct JobHandler {
@@ -24,23 +20,20 @@ pub(crate) struct JobHandler {
     pub(crate) hard_stop: CancellationToken,
 }
 
-/// The service of the apalis worker.
-///
-/// # Errors
-/// None of its own: layers around it report a timeout or a panic.
-pub(crate) async fn handle(claim: Claim, handler: Data<Arc<JobHandler>>) -> Result<Completion, BoxDynError> {
-    let Some(job) = &claim.job else {
-        return Ok((ClaimOutcome::Dead("the payload of the job cannot be read".to_owned()), None));
-    };
-    if claim.is_harmful() {
-        let error = format!("{} workers stopped while they ran this job", claim.lease_expirations);
-        return Ok((ClaimOutcome::Dead(error), None));
-    }
-    let done = handler.hard_stop.run_until_cancelled(handler.run(&claim, job)).await;
-    Ok(done.unwrap_or((ClaimOutcome::Released, None)))
-}
-
 impl JobHandler {
+    /// Runs a claimed job, until [`JobHandler::hard_stop`] at the latest.
+    pub(crate) async fn handle(&self, claimed: &ClaimedJob) -> Completion {
+        let Some(job) = &claimed.job else {
+            return (ClaimOutcome::Dead("the payload of the job cannot be read".to_owned()), None);
+        };
+        if claimed.is_harmful() {
+            let error = format!("{} workers stopped while they ran this job", claimed.lease_expirations);
+            return (ClaimOutcome::Dead(error), None);
+        }
+        let done = self.hard_stop.run_until_cancelled(self.run(claimed, job)).await;
+        done.unwrap_or((ClaimOutcome::Released, None))
+    }
+
     /// One arm for each kind of job: a kind without one does not compile.
     async fn run(&self, claimed: &ClaimedJob, job: &Job) -> Completion {
         match job {

@@ -1,8 +1,8 @@
 //! Background work, inside the server or in a process of its own.
 //!
 //! A worker learns of jobs through a channel from the server in its process ([`Worker::job_refs`]), through Redis
-//! ([`redis_wakeup`]) and by polling the outbox (`poller`). They wait in one `fair_queue`. The `outbox_backend` claims them
-//! from there for the apalis worker of the `executor`, which gives each to the `job_handler`.
+//! ([`redis_wakeup`]) and by polling the outbox (`poller`). They wait in one `fair_queue`. The `executor` claims them
+//! from there and has an apalis worker give each to the `job_handler`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -13,8 +13,6 @@ mod fair_queue;
 pub mod redis_wakeup;
 mod poller;
 mod claim_batcher;
-mod outbox_backend;
-mod acknowledgement;
 mod job_handler;
 mod executor;
 mod queue_metrics;
@@ -24,7 +22,7 @@ mod scheduler;
 
 use std::{process, sync::Arc, time::Duration};
 
-use acknowledgement::OutcomeRecorder;
+use executor::Executor;
 use fair_queue::FairQueue;
 use insula_core::{
     base::ids::JobId,
@@ -35,7 +33,6 @@ use insula_core::{
 use job_handler::JobHandler;
 pub use key_rotation::KeyRotation;
 pub use mailer::{Mailer, TestEmailError};
-use outbox_backend::OutboxBackend;
 use scheduler::TaskContext;
 use tokio::{
     select,
@@ -80,17 +77,14 @@ impl Worker {
         let (hard_stop, writer_stop) = (CancellationToken::new(), CancellationToken::new());
         let (batcher, writer) = claim_batcher::open(db.clone(), name.clone());
         let handler = JobHandler { db: db.clone(), mailer: mailer.clone(), hard_stop: hard_stop.clone() };
-        let recorder = OutcomeRecorder(batcher.clone());
-        let backend = {
-            let (queue, mailer) = (queue.clone(), mailer.clone());
-            move || OutboxBackend::new(queue.clone(), batcher.clone(), mailer.clone(), concurrency)
-        };
+        let handler = Arc::new(handler);
+        let executor =
+            Executor { name, queue: queue.clone(), batcher, mailer: mailer.clone(), handler, concurrency };
         let writing = writer_stop.run_until_cancelled(writer.run(hard_stop.clone()));
         // On the heap, because the future is large.
         let working = Box::pin(async {
-            let executing = executor::run(&name, backend, recorder, Arc::new(handler), &stop);
             tokio::join!(
-                finish(executing, &stop, &hard_stop, &writer_stop),
+                finish(executor, &stop, &hard_stop, &writer_stop),
                 poller::run(&db, &queue, &mailer, &heartbeat, &stop),
                 receive_from_server(job_refs, &queue, &stop),
                 receive_from_redis(redis, &queue, &stop),
@@ -106,12 +100,13 @@ impl Worker {
 
 /// Waits for the executor. Some time after the stop it releases the running jobs, and later it leaves them to their leases.
 async fn finish(
-    executing: impl Future<Output = ()>,
+    executor: Executor,
     stop: &CancellationToken,
     hard_stop: &CancellationToken,
     writer_stop: &CancellationToken,
 ) {
-    let mut executing = Box::pin(executing);
+    // It holds the sending end of the batch writer, which ends with it.
+    let mut executing = Box::pin(async move { executor.run(stop).await });
     select! {
         () = &mut executing => return,
         () = stop.cancelled() => {}

@@ -14,14 +14,12 @@ use insula_core::{
 };
 use tower::timeout::error::Elapsed;
 
-use crate::{claim_batcher::ClaimBatcher, executor::JOB_TIMEOUT, outbox_backend::Claim};
-
-/// What a job handler returns: the outcome, and the e-mail that it tried to send.
-pub(crate) type Completion = (ClaimOutcome, Option<DeliveryAttempt>);
+use super::{JOB_TIMEOUT, outbox_backend::Claim};
+use crate::{claim_batcher::ClaimBatcher, job_handler::Completion};
 
 /// Logs, counts and stores the outcome of each job.
 #[derive(Clone)]
-pub(crate) struct OutcomeRecorder(pub(crate) ClaimBatcher);
+pub(super) struct OutcomeRecorder(pub(super) ClaimBatcher);
 
 impl Acknowledge<Completion> for OutcomeRecorder {
     type Error = Infallible;
