@@ -65,7 +65,7 @@ pub(crate) fn with_middleware<T: OpenApi>(
 /// # Errors
 /// If the document would be wrong, or if two operations cannot be distinguished.
 pub fn build(
-    state: Arc<state::State>,
+    state: Arc<state::AppState>,
     limits: Limits,
     headers: Headers,
 ) -> Result<BoxEndpoint<'static>, String> {

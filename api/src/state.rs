@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// The state that all requests share. It is created once at start.
-pub struct State {
+pub struct AppState {
     /// The database connection pool.
     pub db: Db,
     /// Cache of sessions and permissions of callers.
@@ -69,7 +69,7 @@ pub struct State {
     /// Rate limits of clients.
     pub limits: RateLimiter,
     /// Throttles password guessing.
-    pub guesses: LoginThrottle,
+    pub login_throttle: LoginThrottle,
     /// Proxies whose `X-Forwarded-For` is trusted. `None`: no proxy is trusted.
     pub trusted_proxies: Option<Networks>,
     /// Lifetime and maximum number of sessions.
@@ -88,17 +88,11 @@ pub struct State {
     pub environment: &'static str,
 }
 
-impl State {
+impl AppState {
     /// The verifier of passwords.
     pub fn verifier(&self) -> PasswordVerifier<'_> {
-        let Self { db, passwords, guesses, devices, mail, .. } = self;
-        PasswordVerifier {
-            db,
-            passwords,
-            login_throttle: guesses,
-            devices,
-            hides_unverified: mail.hides_accounts,
-        }
+        let Self { db, passwords, login_throttle, devices, mail, .. } = self;
+        PasswordVerifier { db, passwords, login_throttle, devices, hides_unverified: mail.hides_accounts }
     }
 
     /// The source of a password: the device, identified by a cookie of `request`, and its IP address
@@ -128,7 +122,7 @@ impl State {
 /// `UNAVAILABLE` until the migrations are applied, and those of `endpoint`.
 pub async fn when_migrated<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<E::Output> {
     let is_operation = request.data::<Arc<Operation>>().is_some();
-    let is_migrated = request.data::<Arc<State>>().is_some_and(|state| state.is_migrated());
+    let is_migrated = request.data::<Arc<AppState>>().is_some_and(|state| state.is_migrated());
     match is_migrated || !is_operation {
         true => endpoint.call(request).await,
         false => Err(Problem(Error::Unavailable { retry_after: Duration::from_secs(2) }).into()),

@@ -10,20 +10,23 @@ use crate::{
         client_ip,
         id::{RequestId, TraceId},
     },
-    state::State,
+    state::AppState,
 };
 
 /// Maximum number of characters of a `User-Agent` that are stored.
 const MAX_USER_AGENT_LENGTH: usize = 500;
 
 /// The shared state of the application.
-pub(crate) async fn state<'a>(request: &'a Request, body: &mut RequestBody) -> poem::Result<&'a Arc<State>> {
-    let Data(state) = <Data<&Arc<State>> as FromRequest>::from_request(request, body).await?;
+pub(crate) async fn state<'a>(
+    request: &'a Request,
+    body: &mut RequestBody,
+) -> poem::Result<&'a Arc<AppState>> {
+    let Data(state) = <Data<&Arc<AppState>> as FromRequest>::from_request(request, body).await?;
     Ok(state)
 }
 
 /// Data about the request, with or without authentication.
-pub(crate) fn request_info(state: &State, request: &Request) -> RequestInfo {
+pub(crate) fn request_info(state: &AppState, request: &Request) -> RequestInfo {
     let address = client_ip::address(request, state.trusted_proxies.as_ref());
     let agent = request.headers().get(header::USER_AGENT);
     let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));

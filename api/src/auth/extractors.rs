@@ -28,7 +28,7 @@ use crate::{
     middleware::{access_log::Subject, rate_limit},
     operations::{Operation, check_query},
     problem::Problem,
-    state::State,
+    state::AppState,
 };
 
 /// The names of the authentication schemes in the document.
@@ -80,13 +80,13 @@ pub enum TokenSource {
 /// # Errors
 /// `UNAUTHENTICATED` without a token; `INVALID_TOKEN` with an invalid one; `CSRF_FAILED` if the token is a cookie and
 /// another site may have forged the request.
-pub(crate) async fn caller(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
+pub(crate) async fn caller(state: &AppState, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (caller, source) = caller_of(state, request).await?;
     refuse_forged(state, request, &caller, source)?;
     Ok((caller, source))
 }
 
-async fn caller_of(state: &State, request: &Request) -> Result<(Caller, TokenSource), Error> {
+async fn caller_of(state: &AppState, request: &Request) -> Result<(Caller, TokenSource), Error> {
     let (token, source) = match request.headers().contains_key(header::AUTHORIZATION) {
         true => (bearer(request).ok_or(ErrorCode::InvalidToken.refuse())?, TokenSource::Bearer),
         false => {
@@ -120,7 +120,7 @@ async fn caller_of(state: &State, request: &Request) -> Result<(Caller, TokenSou
 /// # Errors
 /// `CSRF_FAILED`.
 fn refuse_forged(
-    state: &State,
+    state: &AppState,
     request: &Request,
     caller: &Caller,
     source: TokenSource,
@@ -169,7 +169,7 @@ impl<'a> FromRequest<'a> for Anonymous {
 ///
 /// # Errors
 /// `INVALID_TOKEN` if a token in the header is invalid; `CSRF_FAILED`.
-pub(crate) async fn optional(state: &State, request: &Request) -> Result<Option<SignedIn>, Error> {
+pub(crate) async fn optional(state: &AppState, request: &Request) -> Result<Option<SignedIn>, Error> {
     let known = async {
         let (caller, source) = caller_of(state, request).await?;
         let user = state.callers.authenticate(&caller.claims).await?;
@@ -298,7 +298,7 @@ impl SuperuserOnly {
     ///
     /// # Errors
     /// `INVALID_TOKEN`, `FORBIDDEN`.
-    pub async fn ask_again(&self, state: &State) -> Result<(), Error> {
+    pub async fn ask_again(&self, state: &AppState) -> Result<(), Error> {
         let user = state.callers.authenticate(&self.0.caller.claims).await?;
         match user.is_superuser {
             true => Ok(()),

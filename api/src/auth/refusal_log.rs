@@ -5,7 +5,7 @@ use std::sync::Arc;
 use insula_core::storage::audit::RequestTrail;
 use poem::{Endpoint, Request};
 
-use crate::{auth::context::request_info, operations::Operation, problem::Problem, state::State};
+use crate::{auth::context::request_info, operations::Operation, problem::Problem, state::AppState};
 
 /// Middleware around the operations: records a refusal in the audit log before the response is sent. It gives the request
 /// a [`RequestTrail`], on which the extractors note the user they found.
@@ -13,7 +13,7 @@ use crate::{auth::context::request_info, operations::Operation, problem::Problem
 /// # Errors
 /// Those of `endpoint`.
 pub async fn record<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<E::Output> {
-    let state = request.data::<Arc<State>>().cloned();
+    let state = request.data::<Arc<AppState>>().cloned();
     let trail =
         state.as_ref().map(|state| RequestTrail::new(request_info(state, &request))).unwrap_or_default();
     request.set_data(trail.clone());

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use insula_api::state::State;
+use insula_api::state::AppState;
 use insula_core::{runtime::rate_limit::RateLimiter, storage::db::Db};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ pub(super) async fn follow_clock(db: Db, stop: CancellationToken) {
 }
 
 /// Loads keys that any process added, activated or removed.
-pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn follow_keys(every: Duration, state: Arc<AppState>, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(every)).await.is_some() {
         if state.is_migrated()
             && let Err(error) = state.tokens.reload().await
@@ -40,7 +40,7 @@ pub(super) async fn follow_keys(every: Duration, state: Arc<State>, stop: Cancel
 }
 
 /// Stores which sessions were used, regularly and at the end.
-pub(super) async fn record_last_seen(state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn record_last_seen(state: Arc<AppState>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(LAST_SEEN_INTERVAL)).await.is_none();
@@ -51,7 +51,7 @@ pub(super) async fn record_last_seen(state: Arc<State>, stop: CancellationToken)
 }
 
 /// Records repeated refusals, regularly and at the end.
-pub(super) async fn record_refusals(state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn record_refusals(state: Arc<AppState>, stop: CancellationToken) {
     let mut is_over = false;
     while !is_over {
         is_over = stop.run_until_cancelled(sleep(REFUSALS_INTERVAL)).await.is_none();

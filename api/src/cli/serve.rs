@@ -19,7 +19,7 @@ use insula_api::{
     middleware::headers::Headers,
     ops::Ops,
     server::{Limits, Readiness, serve},
-    state::State,
+    state::AppState,
 };
 use insula_core::{
     base::{
@@ -162,11 +162,11 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
 }
 
 /// The state that all requests share. The issuer of tokens is the public URL, if one is configured.
-fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> State {
+fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> AppState {
     let issuer = config.public_url.as_deref().unwrap_or("insula");
     let trusted = config.trusted_origins.as_ref().map_or(&[][..], |OriginList(origins)| origins);
     tracing::debug!(public_url, issuer, "public URL");
-    State {
+    AppState {
         db: db.clone(),
         callers: AccessCache::new(db.clone(), config.session_cache_ttl),
         refusals: RefusalLog::new(db.clone()),
@@ -183,7 +183,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         mail: EmailTokens::new(master, config),
         dev_mail: DevInbox::of(config),
         limits: RateLimiter::new(config, db.redis_rate_limiter()),
-        guesses: LoginThrottle::new(master, config.limit_failed_logins, db.redis_rate_limiter()),
+        login_throttle: LoginThrottle::new(master, config.limit_failed_logins, db.redis_rate_limiter()),
         trusted_proxies: config.trusted_proxies.clone(),
         policy: SessionPolicy::from(config),
         new_account_age: config.new_account_age,
@@ -196,7 +196,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
 }
 
 /// Prepares the server after the schema is current and before the first request.
-async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(), CliError> {
+async fn prepare(config: &Config, state: &AppState, master: &MasterKey) -> Result<(), CliError> {
     if let (Some(email), Some(password)) = (&config.first_superuser_email, &config.first_superuser_password) {
         create_superuser::ensure(&state.db, &state.passwords, email, password.clone()).await?;
     }
@@ -210,7 +210,7 @@ async fn prepare(config: &Config, state: &State, master: &MasterKey) -> Result<(
 /// if `stop` came first.
 async fn when_migrated(
     config: Config,
-    state: Arc<State>,
+    state: Arc<AppState>,
     master: MasterKey,
     stop: CancellationToken,
 ) -> bool {

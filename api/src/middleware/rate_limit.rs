@@ -17,7 +17,7 @@ use poem::{
     http::{HeaderName, HeaderValue, Method},
 };
 
-use crate::{operations::Operation, problem::Problem, request::client_ip, state::State};
+use crate::{operations::Operation, problem::Problem, request::client_ip, state::AppState};
 
 /// Headers with the quota and what is left of it (draft-ietf-httpapi-ratelimit-headers-09).
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -114,7 +114,11 @@ where
 ///
 /// # Errors
 /// `RATE_LIMITED`, and those of `endpoint`.
-pub async fn by_address<E>(state: Arc<State>, endpoint: Arc<E>, request: Request) -> poem::Result<E::Output>
+pub async fn by_address<E>(
+    state: Arc<AppState>,
+    endpoint: Arc<E>,
+    request: Request,
+) -> poem::Result<E::Output>
 where
     E: Endpoint,
 {
@@ -132,7 +136,7 @@ where
 /// # Errors
 /// `RATE_LIMITED`.
 pub(crate) async fn by_person_and_organization(
-    state: &State,
+    state: &AppState,
     request: &Request,
     user: UserId,
     org: Option<OrgId>,
@@ -152,7 +156,7 @@ pub(crate) async fn by_person_and_organization(
 /// # Errors
 /// `RATE_LIMITED`.
 pub(crate) async fn by_invitation(
-    state: &State,
+    state: &AppState,
     request: &Request,
     user: UserId,
     org: OrgId,
@@ -170,7 +174,12 @@ pub(crate) async fn by_invitation(
 ///
 /// # Errors
 /// `RATE_LIMITED`.
-pub(crate) async fn take(state: &State, request: &Request, class: RateClass, key: &str) -> Result<(), Error> {
+pub(crate) async fn take(
+    state: &AppState,
+    request: &Request,
+    class: RateClass,
+    key: &str,
+) -> Result<(), Error> {
     let verdict = state.limits.take(class, key).await;
     if let Some(CountedLimits(counted)) = request.data() {
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::{
     VERSION,
     problem::{Problem, Result},
-    state::State,
+    state::AppState,
 };
 
 /// Maximum time of the database for a probe.
@@ -57,12 +57,12 @@ fn livez() -> Json<Value> {
 
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
-fn healthz(state: Data<&Arc<State>>) -> Json<Value> {
+fn healthz(state: Data<&Arc<AppState>>) -> Json<Value> {
     Json(json!({ "status": "ok", "timestamp": timestamp(state.db.now()), "version": VERSION }))
 }
 
 #[handler]
-async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
+async fn health(state: Data<&Arc<AppState>>) -> Result<Json<Value>> {
     if let Some(reason) = database_trouble(&state.db).await {
         return Err(not_ready(reason));
     }
@@ -77,7 +77,7 @@ async fn health(state: Data<&Arc<State>>) -> Result<Json<Value>> {
 
 /// Ready unless the server is draining, the schema is not current, or the database cannot store data.
 #[handler]
-async fn readyz(state: Data<&Arc<State>>) -> Result<Json<Value>> {
+async fn readyz(state: Data<&Arc<AppState>>) -> Result<Json<Value>> {
     let reason = match state.refusal() {
         None => database_trouble(&state.db).await,
         refusal => refusal,
@@ -109,7 +109,7 @@ fn version() -> Json<Value> {
 
 /// The public keys of audit logs (RFC 7517, RFC 8037 §2), including earlier ones.
 #[handler]
-async fn audit_keys(state: Data<&Arc<State>>) -> poem::Result<Response> {
+async fn audit_keys(state: Data<&Arc<AppState>>) -> poem::Result<Response> {
     let keys = state.signer.public_keys(&state.db).await.map_err(Problem)?;
     let jwk = |key: &PublicKey| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid(), "x": key.x() });
     let keys: Vec<_> = keys.iter().map(jwk).collect();
@@ -118,6 +118,6 @@ async fn audit_keys(state: Data<&Arc<State>>) -> poem::Result<Response> {
 
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
-fn jwks(state: Data<&Arc<State>>) -> Response {
+fn jwks(state: Data<&Arc<AppState>>) -> Response {
     Json(state.tokens.jwks()).with_header("cache-control", "public, max-age=300").into_response()
 }

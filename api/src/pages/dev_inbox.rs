@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::{
     browser::csp::Policy,
     problem::{Problem, Result},
-    state::State,
+    state::AppState,
 };
 
 /// The path of the development inbox.
@@ -31,13 +31,13 @@ pub fn add_routes(outside: Route) -> Route {
     outside.at(PATH, get(all)).at("/dev/mail/:id", get(one)).at("/dev/mail.css", get(style))
 }
 
-fn kept(state: &State) -> Result<&DevInbox> {
+fn kept(state: &AppState) -> Result<&DevInbox> {
     state.dev_mail.as_ref().ok_or(Problem(ErrorCode::NotFound.refuse()))
 }
 
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
-fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
+fn all(state: Data<&Arc<AppState>>, request: &Request) -> Result<Response> {
     let mails = kept(&state)?.list();
     let accepted = request.header(header::ACCEPT).unwrap_or_default();
     if accepted.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim() == "application/json")
@@ -55,7 +55,7 @@ fn all(state: Data<&Arc<State>>, request: &Request) -> Result<Response> {
 /// The HTML part of one e-mail, for the frame that shows it.
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
-fn one(state: Data<&Arc<State>>, Path(id): Path<String>) -> Result<Response> {
+fn one(state: Data<&Arc<AppState>>, Path(id): Path<String>) -> Result<Response> {
     let mails = kept(&state)?.list();
     let mail = mails.into_iter().find(|mail| mail.id.to_string() == id);
     let mail = mail.ok_or(Problem(ErrorCode::NotFound.refuse()))?;
@@ -67,7 +67,7 @@ fn one(state: Data<&Arc<State>>, Path(id): Path<String>) -> Result<Response> {
 
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
-fn style(state: Data<&Arc<State>>) -> Result<Response> {
+fn style(state: Data<&Arc<AppState>>) -> Result<Response> {
     kept(&state)?;
     Ok(Response::builder().content_type("text/css; charset=utf-8").body(STYLE))
 }

@@ -9,13 +9,13 @@ use crate::{
     VERSION,
     pages::{dev_inbox, docs},
     problem,
-    state::State,
+    state::AppState,
 };
 
 /// Returns the page.
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
-pub(super) fn page(state: Data<&Arc<State>>) -> Response {
+pub(super) fn page(state: Data<&Arc<AppState>>) -> Response {
     let link = |path: &str, name: &str, about: &str| {
         format!("<li><a href=\"{}\">{name}</a>: {about}</li>\n", path.trim_start_matches('/'))
     };

@@ -12,7 +12,7 @@ mod work;
 
 use std::sync::Arc;
 
-use crate::state::State;
+use crate::state::AppState;
 
 /// Declares groups of routes, each a tuple (of 16 at most), and one type for all of them.
 macro_rules! route_groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $(:: $inner:ident)* . $routes:ident),+;)+) => {
@@ -22,7 +22,7 @@ macro_rules! route_groups { ($($(#[$doc:meta])* $group:ident = $($module:ident $
     pub type Routes = ($($group,)+);
 
     /// The routes with their shared state.
-    pub fn routes(state: &Arc<State>) -> Routes {
+    pub fn routes(state: &Arc<AppState>) -> Routes {
         ($(($($module $(:: $inner)* ::$routes(Arc::clone(state)),)+),)+)
     }
 }}

@@ -23,10 +23,10 @@ use crate::{
         WithEtag,
     },
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct MeApi(pub Arc<State>);
+pub struct MeApi(pub Arc<AppState>);
 
 /// The account of a user.
 #[derive(Object, Serialize)]
@@ -186,7 +186,7 @@ impl MeApi {
     }
 }
 
-impl State {
+impl AppState {
     /// Ends sessions of the user who makes the request.
     pub(crate) async fn revoke(&self, me: &SignedIn, which: RevokeScope, reason: &str) -> Result<NoContent> {
         let tx = self.db.begin_global(me.caller.origin()).await?;

@@ -14,10 +14,10 @@ use crate::{
     auth::extractors::SignedIn,
     http::{Cursor, Limit, ListRequest, ListSort, PageResponse},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct MyOrganizationsApi(pub Arc<State>);
+pub struct MyOrganizationsApi(pub Arc<AppState>);
 
 /// Your membership in one organization.
 #[derive(Object, Serialize)]

@@ -28,10 +28,10 @@ use crate::{
     body::{MergePatch, StrictJson, parse_change},
     http::{Accepted, EntityTag, IfMatch, Locale, Name, Password, TimeZone, Username, WithEtag},
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct ProfileApi(pub Arc<State>);
+pub struct ProfileApi(pub Arc<AppState>);
 
 /// Changes to a user's profile. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]
@@ -102,7 +102,7 @@ impl ProfileApi {
         me: SignedIn,
         body: StrictJson<PasswordChange>,
     ) -> Result<WithEtag<User>> {
-        let State { db, passwords, .. } = &*self.0;
+        let AppState { db, passwords, .. } = &*self.0;
         let PasswordChange { current_password, password } = body.value;
         let (field, current) = ("current_password", Secret::new(current_password.0));
         let proof = self.0.confirm(request, &me, field, current).await?;
@@ -140,7 +140,7 @@ impl ProfileApi {
     }
 }
 
-impl State {
+impl AppState {
     /// Verifies the password of the signed-in user. `field` is the name of the body's
     /// field for error messages.
     pub(crate) async fn confirm(

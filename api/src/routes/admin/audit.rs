@@ -19,10 +19,10 @@ use crate::{
     auth::extractors::SuperuserOnly,
     http::{Cursor, Id, JsonResponse, Limit, PageResponse},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct PlatformAuditApi(pub Arc<State>);
+pub struct PlatformAuditApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Platform")]
 impl PlatformAuditApi {

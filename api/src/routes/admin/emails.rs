@@ -27,10 +27,10 @@ use crate::{
     auth::extractors::SuperuserOnly,
     http::{AcceptedJob, Cursor, Email as Address, Id, Limit, ListRequest, PageResponse, sort_keys},
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct EmailsApi(pub Arc<State>);
+pub struct EmailsApi(pub Arc<AppState>);
 
 crate::texts! {
     /// Name of an e-mail template.

@@ -21,10 +21,10 @@ use crate::{
     auth::extractors::SuperuserOnly,
     http::{AcceptedJob, Cursor, Id, JsonResponse, Limit, ListRequest, NoContent, PageResponse, sort_keys},
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct JobsApi(pub Arc<State>);
+pub struct JobsApi(pub Arc<AppState>);
 
 crate::texts! {
     /// Name of a queue of background jobs.

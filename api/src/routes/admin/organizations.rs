@@ -37,10 +37,10 @@ use crate::{
         ListRequest, Name, PageResponse, Slug, SlugPart, WithEtag, sort_keys,
     },
     problem::{ProblemWith, Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct AdminOrganizationsApi(pub Arc<State>);
+pub struct AdminOrganizationsApi(pub Arc<AppState>);
 
 /// An organization to create for a user. The owner is named by either `owner_id` or `owner_email`.
 #[derive(Object)]

@@ -8,9 +8,9 @@ use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
 
 use super::{super::Tag, jobs::QueueName};
-use crate::{auth::extractors::SuperuserOnly, http::JsonResponse, problem::Result, state::State};
+use crate::{auth::extractors::SuperuserOnly, http::JsonResponse, problem::Result, state::AppState};
 
-pub struct QueuesApi(pub Arc<State>);
+pub struct QueuesApi(pub Arc<AppState>);
 
 /// Number of jobs of a queue by state.
 #[derive(Object, Serialize)]

@@ -38,10 +38,10 @@ use crate::{
         ListRequest, Name, NoContent, PageResponse, Password, SearchTerm, Username, WithEtag, sort_keys,
     },
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct AdminUsersApi(pub Arc<State>);
+pub struct AdminUsersApi(pub Arc<AppState>);
 
 crate::texts! {
     /// Hash of a password: a PHC string of Argon2id, or a bcrypt hash that begins with `$2b$`.

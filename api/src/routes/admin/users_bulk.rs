@@ -18,10 +18,10 @@ use crate::{
     body::StrictJson,
     http::MultiStatus,
     problem::{Problem, Result},
-    state::State,
+    state::AppState,
 };
 
-pub struct UsersBulkApi(pub Arc<State>);
+pub struct UsersBulkApi(pub Arc<AppState>);
 
 crate::texts! {
     /// Stable error code, for programs.

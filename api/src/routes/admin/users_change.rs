@@ -20,10 +20,10 @@ use crate::{
     body::{MergePatch, missing_first},
     http::{Email, EntityTag, Id, IfMatch, Locale, Name, TimeZone, Username, WithEtag},
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct UserUpdatesApi(pub Arc<State>);
+pub struct UserUpdatesApi(pub Arc<AppState>);
 
 /// Changes to the account of a user. Absent fields stay unchanged; `null` clears a field.
 #[derive(Object)]

@@ -11,10 +11,10 @@ use crate::{
     auth::extractors::SignedIn,
     http::{Cursor, Limit, ListRequest, PageResponse},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct ActivityApi(pub Arc<State>);
+pub struct ActivityApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Me")]
 impl ActivityApi {

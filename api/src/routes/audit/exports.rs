@@ -17,10 +17,10 @@ use crate::{
     auth::tenant,
     http::{Csv, Download, JsonLines, TableRow},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct AuditExportsApi(pub Arc<State>);
+pub struct AuditExportsApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Audit")]
 impl AuditExportsApi {

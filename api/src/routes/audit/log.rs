@@ -21,10 +21,10 @@ use crate::{
     auth::tenant,
     http::{Cursor, Id, JsonResponse, Limit, PageResponse},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct AuditLogApi(pub Arc<State>);
+pub struct AuditLogApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Audit")]
 impl AuditLogApi {

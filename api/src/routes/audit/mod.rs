@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     http::{Cursor, Id, Limit, ListRequest, PageResponse, sort_keys},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
 crate::texts! {
@@ -198,7 +198,7 @@ impl TryFrom<EventQuery> for EventFilter {
 
 /// One page of the audit log that `proof` gives access to.
 pub(super) async fn page<P: RequiredPermission>(
-    state: &State,
+    state: &AppState,
     request: &Request,
     proof: &Authorized<P>,
     wanted: EventQuery,

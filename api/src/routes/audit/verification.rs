@@ -15,10 +15,10 @@ use crate::{
     auth::tenant,
     http::{JsonResponse, Sentence},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct AuditVerificationApi(pub Arc<State>);
+pub struct AuditVerificationApi(pub Arc<AppState>);
 
 crate::texts! {
     /// Id of a signing key, as in `/.well-known/audit-keys.json`.

@@ -12,10 +12,10 @@ use crate::{
     http::JsonResponse,
     operations::check_query,
     problem::{ProblemWith, Result},
-    state::State,
+    state::AppState,
 };
 
-pub struct AuthConfigApi(pub Arc<State>);
+pub struct AuthConfigApi(pub Arc<AppState>);
 
 /// Authentication settings of this installation.
 #[derive(Object, Serialize)]

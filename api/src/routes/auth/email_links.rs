@@ -31,10 +31,10 @@ use crate::{
     http::{Accepted, Email, EntityTag, JsonResponse, OrAccepted, Password, WithEtag},
     middleware::rate_limit,
     problem::{Problem, Result, WithConflict, WithForbidden, WithLinkErrors},
-    state::State,
+    state::AppState,
 };
 
-pub struct EmailLinksApi(pub Arc<State>);
+pub struct EmailLinksApi(pub Arc<AppState>);
 
 impl EmailLinksApi {
     /// The e-mail address to send a link to. Limits the e-mails to one e-mail address, also if many clients
@@ -156,7 +156,7 @@ impl EmailLinksApi {
         anybody: Anonymous,
         verification: StrictJson<Verification>,
     ) -> Result<JsonResponse<LinkResult>, WithLinkErrors<409, 401>> {
-        let State { db, mail, .. } = &*self.0;
+        let AppState { db, mail, .. } = &*self.0;
         let me = extractors::optional(&self.0, request).await?;
         let token = &verification.value.token.0;
         let link = one_time_tokens::find(db, token, &[TokenPurpose::Verify, TokenPurpose::Email]).await?;
@@ -182,7 +182,7 @@ impl EmailLinksApi {
         anybody: Anonymous,
         link: StrictJson<EmailLinkToken>,
     ) -> Result<JsonResponse<LinkResult>, WithLinkErrors<409>> {
-        let State { db, mail, .. } = &*self.0;
+        let AppState { db, mail, .. } = &*self.0;
         let link = one_time_tokens::find(db, &link.value.token.0, &[TokenPurpose::Undo]).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
         let proved = email_links::undo(&mut tx, mail, &link).await?;
@@ -242,7 +242,7 @@ impl EmailLinksApi {
         anybody: Anonymous,
         reset: StrictJson<PasswordReset>,
     ) -> Result<JsonResponse<LinkResult>, WithLinkErrors> {
-        let State { db, passwords, .. } = &*self.0;
+        let AppState { db, passwords, .. } = &*self.0;
         let PasswordReset { token, password } = reset.value;
         // The link first: without a valid one, no password is hashed.
         let link = one_time_tokens::find(db, &token.0, &[TokenPurpose::Reset]).await?;

@@ -22,10 +22,10 @@ use crate::{
     body::StrictJson,
     http::{CreatedResponse, Email, EntityTag, Name, OrAccepted, Password, Username},
     problem::{Result, WithForbidden},
-    state::State,
+    state::AppState,
 };
 
-pub struct RegistrationApi(pub Arc<State>);
+pub struct RegistrationApi(pub Arc<AppState>);
 
 /// A registration of a new account.
 #[derive(Object)]
@@ -61,7 +61,7 @@ impl RegistrationApi {
         new: StrictJson<Registration>,
     ) -> Result<OrAccepted<CreatedResponse<User>>, WithForbidden<409>> {
         let (new, password) = new.value.parse()?;
-        let State { db, passwords, mail, personal_organizations, .. } = &*self.0;
+        let AppState { db, passwords, mail, personal_organizations, .. } = &*self.0;
         let hash = passwords.hash(password).await?;
         if mail.hides_accounts {
             email_links::evenly(self.register_hidden(&anybody.origin, new, hash)).await?;
@@ -80,7 +80,7 @@ impl RegistrationApi {
     /// Registers, or informs the owner of the existing account by e-mail. If another request registers the
     /// same e-mail address at the same time, the second attempt finds that account.
     async fn register_hidden(&self, origin: &AuditOrigin, new: NewUser, hash: String) -> Result<()> {
-        let State { db, mail, personal_organizations, .. } = &*self.0;
+        let AppState { db, mail, personal_organizations, .. } = &*self.0;
         for _ in 0..2 {
             let mut tx = db.begin_global(origin.clone()).await?;
             let (new, hash) = (new.clone(), hash.clone());

@@ -29,10 +29,10 @@ use crate::{
     http::{JsonResponse, NoContent, WithCookies},
     middleware::rate_limit,
     problem::{Problem, Result, WithLoginErrors},
-    state::State,
+    state::AppState,
 };
 
-pub struct SessionsApi(pub Arc<State>);
+pub struct SessionsApi(pub Arc<AppState>);
 
 /// Credentials for a login: a password with either `email` or `username`.
 #[derive(Object)]
@@ -157,7 +157,7 @@ impl SessionsApi {
             self.0.origins.require(request)?;
         }
         let Parsed { login, password, device_name } = who.value.parse()?;
-        let State { db, devices, cookies, .. } = &*self.0;
+        let AppState { db, devices, cookies, .. } = &*self.0;
         let whence = self.0.whence(request, anybody.device.ip.as_deref());
         let proof = self.0.verifier().log_in(&login, password, whence, &anybody.trail).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
@@ -183,7 +183,7 @@ impl SessionsApi {
         anybody: Anonymous,
         body: OptionalJson<TokenRefresh>,
     ) -> Result<WithCookies<JsonResponse<SignedIn>>, WithLoginErrors> {
-        let State { db, policy, refresh, cookies, origins, .. } = &*self.0;
+        let AppState { db, policy, refresh, cookies, origins, .. } = &*self.0;
         let given = body.0.and_then(|body| body.refresh_token);
         let (token, transport) = match &given {
             Some(RefreshToken(token)) => (refresh.read(token)?, Transport::Bearer),
@@ -261,7 +261,7 @@ impl SessionsApi {
         session: &sessions::Session,
         user: users::User,
     ) -> Result<WithCookies<JsonResponse<SignedIn>>, Error> {
-        let State { db, tokens, refresh, csrf, cookies, .. } = &*self.0;
+        let AppState { db, tokens, refresh, csrf, cookies, .. } = &*self.0;
         let user = accounts::with_default_organization(db, user).await?;
         let access = tokens.issue(user.id, (session.id, session.refresh_counter), db.now())?;
         let refresh = refresh.issue(session.id, session.refresh_counter);
@@ -293,7 +293,7 @@ impl SessionsApi {
     }
 }
 
-impl State {
+impl AppState {
     /// Ends sessions of the user who makes the request, including the current one. Cookies
     /// of a browser are cleared.
     async fn log_out(&self, me: &extractors::SignedIn, which: RevokeScope) -> Result<WithCookies<NoContent>> {

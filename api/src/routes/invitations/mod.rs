@@ -31,13 +31,13 @@ use crate::{
     },
     middleware::rate_limit,
     problem::Result,
-    state::State,
+    state::AppState,
 };
 use bulk::{InvitationOutcome, InvitationOutcomes};
 
 use schema::{Invitation, InvitationBatchCreate, InvitationCreate, InvitationSort, Standing};
 
-pub struct InvitationsApi(pub Arc<State>);
+pub struct InvitationsApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Invitations")]
 impl InvitationsApi {

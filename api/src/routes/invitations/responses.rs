@@ -33,10 +33,10 @@ use crate::{
         Sentence, Slug,
     },
     problem::{Result, WithLinkErrors},
-    state::State,
+    state::AppState,
 };
 
-pub struct InvitationResponsesApi(pub Arc<State>);
+pub struct InvitationResponsesApi(pub Arc<AppState>);
 
 /// An organization, as an invited person sees it.
 #[derive(Object, Serialize)]
@@ -164,7 +164,7 @@ impl InvitationResponsesApi {
         anybody: Anonymous,
         acceptance: StrictJson<InvitationAcceptance>,
     ) -> Result<JsonResponse<InvitationAccepted>, WithLinkErrors<409, 401>> {
-        let State { db, passwords, .. } = &*self.0;
+        let AppState { db, passwords, .. } = &*self.0;
         let me = extractors::optional(&self.0, request).await?;
         // The token first: without a valid one, no password is hashed.
         let (link, opened, account) = invitations::open(db, &acceptance.value.token.0).await?;

@@ -32,13 +32,13 @@ use crate::{
         PageResponse, RoleName, SearchTerm, WithEtag,
     },
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
 pub(super) use schema::RoleSummary;
 use schema::{EffectivePermissions, Member, MemberSort, MemberStatus, MemberUpdate};
 
-pub struct MembersApi(pub Arc<State>);
+pub struct MembersApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Members")]
 impl MembersApi {

@@ -32,10 +32,10 @@ use crate::{
         Slug, WithEtag,
     },
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct OrganizationsApi(pub Arc<State>);
+pub struct OrganizationsApi(pub Arc<AppState>);
 
 /// A new organization.
 #[derive(Object)]

@@ -19,10 +19,10 @@ use crate::{
     body::MergePatch,
     http::{Currency, EntityTag, IfMatch, IfNoneMatch, WithEtag},
     problem::{ProblemWith, Result},
-    state::State,
+    state::AppState,
 };
 
-pub struct SettingsApi(pub Arc<State>);
+pub struct SettingsApi(pub Arc<AppState>);
 
 /// `allow` or `refuse`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]

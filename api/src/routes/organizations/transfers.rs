@@ -21,10 +21,10 @@ use crate::{
     body::StrictJson,
     http::{CreatedResponse, EntityTag, IfNoneMatch, WithEtag},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct TransfersApi(pub Arc<State>);
+pub struct TransfersApi(pub Arc<AppState>);
 
 /// An offer to transfer an organization to a member.
 #[derive(Object)]

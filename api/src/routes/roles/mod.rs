@@ -31,12 +31,12 @@ use crate::{
         NoContent, OrDryRun, PageResponse, RoleName, WithEtag,
     },
     problem::{ProblemWith, Result},
-    state::State,
+    state::AppState,
 };
 
 use schema::{Role, RoleCreate, RolePermissions, RoleSort, RoleUpdate, set};
 
-pub struct RolesApi(pub Arc<State>);
+pub struct RolesApi(pub Arc<AppState>);
 
 /// Updates of roles require `If-Match`, because others may assign the role at the same time.
 type Conditional = ProblemWith<428>;

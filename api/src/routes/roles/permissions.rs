@@ -25,10 +25,10 @@ use crate::{
     http::{Description, JsonResponse, Permission, RoleKey},
     operations::Operations,
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct PermissionsApi(pub Arc<State>);
+pub struct PermissionsApi(pub Arc<AppState>);
 
 crate::texts! {
     /// The `operationId` of an operation of this document.

@@ -23,10 +23,10 @@ use crate::{
     auth::tenant,
     http::{Csv, Download, FileFormat, Id, JsonLines, TableRow, TimeZone},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct ExportsApi(pub Arc<State>);
+pub struct ExportsApi(pub Arc<AppState>);
 
 /// Each response has the number of rows in `X-Total-Count`, and each export is recorded in the audit log.
 #[OpenApi(tag = "Tag::Exports")]

@@ -23,10 +23,10 @@ use crate::{
     body::{Replacement, missing_first},
     http::{EntityTag, Id, IfMatch, IfNoneMatch, WithEtag},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct ProjectMembersApi(pub Arc<State>);
+pub struct ProjectMembersApi(pub Arc<AppState>);
 
 /// The new members of a project.
 #[derive(Object)]

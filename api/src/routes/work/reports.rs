@@ -20,10 +20,10 @@ use crate::{
     auth::tenant,
     http::{Id, JsonResponse, TimeZone},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct ReportsApi(pub Arc<State>);
+pub struct ReportsApi(pub Arc<AppState>);
 
 crate::texts! {
     /// How to group the time: one or two different values of `day`, `week`, `month`, `member`, `project`,

@@ -33,10 +33,10 @@ use crate::{
         PageResponse, SearchTerm, TagName, WithEtag, sort_keys,
     },
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct TagsApi(pub Arc<State>);
+pub struct TagsApi(pub Arc<AppState>);
 
 /// A tag to create.
 #[derive(Object)]

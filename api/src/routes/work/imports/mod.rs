@@ -22,10 +22,10 @@ use crate::{
     body::CsvBody,
     http::{IdempotencyKey, Replayable, Sentence},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct ImportsApi(pub Arc<State>);
+pub struct ImportsApi(pub Arc<AppState>);
 
 crate::texts! {
     /// Name of a column. Empty if the problem concerns the whole row.

@@ -33,12 +33,12 @@ use crate::{
         NoContent, PageResponse, ProjectCode, WithEtag,
     },
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
 use schema::{Project, ProjectCreate, ProjectSort, ProjectUpdate};
 
-pub struct ProjectsApi(pub Arc<State>);
+pub struct ProjectsApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Projects")]
 impl ProjectsApi {

@@ -18,10 +18,10 @@ use crate::{
     body::StrictJson,
     http::{BulkError, BulkResponse, IdempotencyKey},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct TasksBulkApi(pub Arc<State>);
+pub struct TasksBulkApi(pub Arc<AppState>);
 
 /// Tasks to create, each handled separately.
 #[derive(Object)]

@@ -30,12 +30,12 @@ use crate::{
         MemberOrMe, NoContent, PageResponse, WithEtag,
     },
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 pub(crate) use schema::TaskStatusName;
 use schema::{Task, TaskCreate, TaskPriority, TaskSort, TaskUpdate};
 
-pub struct TasksApi(pub Arc<State>);
+pub struct TasksApi(pub Arc<AppState>);
 
 #[OpenApi(tag = "Tag::Tasks")]
 impl TasksApi {

@@ -31,11 +31,11 @@ use crate::{
         MemberOrMe, NoContent, PageResponse, WithEtag, sort_keys,
     },
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
 
-pub struct TimeEntriesApi(pub Arc<State>);
+pub struct TimeEntriesApi(pub Arc<AppState>);
 
 sort_keys! {
     TimeEntrySort of TimeEntryKey;

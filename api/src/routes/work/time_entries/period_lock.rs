@@ -16,10 +16,10 @@ use crate::{
     body::{Nullable, StrictJson},
     http::{EntityTag, IfMatch, IfNoneMatch, WithEtag},
     problem::Result,
-    state::State,
+    state::AppState,
 };
 
-pub struct PeriodLocksApi(pub Arc<State>);
+pub struct PeriodLocksApi(pub Arc<AppState>);
 
 /// The period lock of an organization.
 #[derive(Object, Serialize)]

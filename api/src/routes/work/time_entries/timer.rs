@@ -20,10 +20,10 @@ use crate::{
     body::StrictJson,
     http::{CreatedResponse, EntityTag, IdempotencyKey, JsonResponse, WithEtag},
     problem::{Result, WithConflict},
-    state::State,
+    state::AppState,
 };
 
-pub struct TimerApi(pub Arc<State>);
+pub struct TimerApi(pub Arc<AppState>);
 
 /// The state of your timer.
 #[derive(Object, Serialize)]
