@@ -24,8 +24,8 @@
 //! 3. tokens of invitation links, because the user is only known after the link was read;
 //! 4. users, in the order of their ids, then their sessions, credentials and e-mailed tokens;
 //! 5. members, in the order of their ids, also across organizations;
-//! 6. other rows of the organization: time entries, tasks, projects, tags, roles, invitations, transfers; several
-//!    of one kind in the order of their ids.
+//! 6. other rows of the organization: time entries, tasks, projects, tags, roles,
+//!    invitations, transfers; several of one kind in the order of their ids.
 //!
 //! Rows that are only inserted can come at any time: events, jobs, links. Other transactions only wait for their unique
 //! keys, so check first whether a new name is taken ([`super::OrgTx::refuse_taken`]). Otherwise, two transactions that
