@@ -59,10 +59,10 @@ async fn one_of_three_processes_runs_a_due_schedule() {
             "expire-sessions",
             "expire-slugs",
             "expire-tokens",
-            "purge-emails",
-            "purge-jobs",
             "prune-audit-logs",
             "purge-accounts",
+            "purge-emails",
+            "purge-jobs",
             "purge-organizations"
         ]
     );
