@@ -97,7 +97,7 @@ fn usage(message: &str) -> Failure {
 
 /// What is left to do for a person.
 pub(crate) fn next_steps(name: &ResourceName, has_document: bool) -> String {
-    let (many, one) = (name.plural(), name.singular());
+    let (many, one) = (name.plural(), name.singular().replace('_', " "));
     let document = if has_document { "" } else { "  0. Run `make openapi`.\n" };
     format!(
         "{document}  1. Read `git diff`, and change what is special: columns in the migration and in
