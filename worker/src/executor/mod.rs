@@ -62,6 +62,7 @@ impl Executor {
     }
 
     /// One run of an apalis worker. The first layer is the outermost. Each job is a tokio task, which runs on any core.
+    #[expect(clippy::disallowed_methods, reason = "the worker ends after its jobs")]
     fn worker(&self, name: &str, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
         let (queue, batcher, mailer) = (self.queue.clone(), self.batcher.clone(), self.mailer.clone());
         let recorder = OutcomeRecorder(batcher.clone());
