@@ -103,3 +103,22 @@ fn texts_for_users_are_in_plain_words() {
     }
     assert!(found.is_empty(), "{found:#?}");
 }
+
+#[test]
+fn comments_are_in_plain_words() {
+    let folders =
+        ["core/src", "api/src", "worker/src", "migrations/src", "tests/src", "tests/api", "tests/xtask/src"];
+    let pronouns = &AVOIDED_WORDS[..7];
+    let mut found = Vec::new();
+    for source in folders.iter().flat_map(|folder| sources(folder)) {
+        for (number, line) in source.text.lines().enumerate() {
+            let Some((_, comment)) = line.split_once("//") else { continue };
+            for word in comment.split(|c: char| !c.is_alphanumeric()) {
+                if pronouns.contains(&word.to_lowercase().as_str()) {
+                    found.push(format!("{}:{}: {word}", source.path, number + 1));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}

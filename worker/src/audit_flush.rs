@@ -1,4 +1,4 @@
-//! Audit logs are sealed soon after something was written into them.
+//! Seals audit logs soon after events were written.
 
 use std::{
     collections::HashSet,
@@ -18,24 +18,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::every;
 
-/// How often it is looked for events.
+/// How often to look for unsealed events.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Seals what there is until `stop`, and once more then: what was answered before has been written by now.
+/// Seals new events until `stop`, and once more after it, so that the events of answered requests are sealed.
 pub(crate) async fn run(db: &Db, signer: &Signer, stop: &CancellationToken) {
     let (mut tick, mut is_over) = (every(LOOK_EVERY), false);
     let (mut lag, mut failing) = (Lag::default(), HashSet::new());
     while !is_over {
         is_over = stop.run_until_cancelled(tick.tick()).await.is_none();
         let flushed = flush(db, signer, &mut lag, &mut failing).await;
-        lag.tell();
+        lag.report();
         if let Err(error) = flushed {
             tracing::warn!(%error, "could not seal the audit logs");
         }
     }
 }
 
-/// Batch after batch until nothing is left but what cannot be sealed. `failing`: the logs that could not the last time.
+/// Seals batches until only logs that fail are left. `failing`: the logs that failed the last time.
 async fn flush(db: &Db, signer: &Signer, lag: &mut Lag, failing: &mut HashSet<OrgId>) -> Result<()> {
     let mut failed = HashSet::new();
     loop {
@@ -43,7 +43,7 @@ async fn flush(db: &Db, signer: &Signer, lag: &mut Lag, failing: &mut HashSet<Or
         lag.measure(&unsealed);
         let flushed = audit_chain::flush(db, signer, &unsealed, &failed).await?;
         for (organization, error) in flushed.failed {
-            // Said once, and then seen by the lag.
+            // Logged once; after that the lag shows it.
             if !failing.contains(&organization) {
                 tracing::error!(%error, %organization, "could not seal an audit log");
             }
@@ -61,18 +61,17 @@ async fn flush(db: &Db, signer: &Signer, lag: &mut Lag, failing: &mut HashSet<Or
     Ok(())
 }
 
-/// How long the event has waited that waits longest, and when that was measured: it goes on waiting while nothing can be
-/// measured.
+/// The age of the oldest unsealed event when it was measured, and when that was. It grows while nothing can be measured.
 #[derive(Default)]
 struct Lag(Option<(Duration, Instant)>);
 
 impl Lag {
     fn measure(&mut self, unsealed: &Unsealed) {
         self.0 = (!unsealed.lag.is_zero()).then(|| (unsealed.lag, Instant::now()));
-        self.tell();
+        self.report();
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         let lag = self.0.map_or(Duration::ZERO, |(lag, measured)| lag + measured.elapsed());
         metrics::oldest_unsealed(lag.as_secs_f64());
     }

@@ -1,5 +1,5 @@
-//! The one who writes in the outbox for all hands of a worker: what they want and what they have done meanwhile goes
-//! into one transaction. So a thousand jobs a second cost a few dozen commits, and a single one waits for nobody.
+//! Claims jobs and stores results for all jobs of a worker: everything that was requested during one transaction goes into
+//! the next. A thousand jobs a second need a few dozen commits, and a single job does not wait for others.
 
 use std::time::Duration;
 
@@ -18,56 +18,56 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Most entries of one transaction.
-const TOGETHER: usize = 128;
-/// How long to wait before what could not be written is tried again.
-const PAUSE: Duration = Duration::from_millis(200);
+const BATCH: usize = 128;
+/// How long to wait before a failed write is repeated.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 enum Entry {
     Claim(JobRef, oneshot::Sender<ClaimedJob>),
     Settle(JobResult, oneshot::Sender<()>),
 }
 
-/// The end that hands hold. Cheap to clone.
+/// The sending end. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ClaimBatcher(mpsc::Sender<Entry>);
 
-/// The end that writes.
+/// The end that writes to the database.
 pub(crate) struct BatchWriter {
     db: Db,
     holder: String,
     entries: mpsc::Receiver<Entry>,
 }
 
-/// Both ends. `holder`: the name of this worker, which no other has or had.
+/// Both ends. `holder`: the name of this worker, unique among all workers and starts.
 pub(crate) fn open(db: Db, holder: String) -> (ClaimBatcher, BatchWriter) {
-    let (sender, entries) = mpsc::channel(TOGETHER);
+    let (sender, entries) = mpsc::channel(BATCH);
     (ClaimBatcher(sender), BatchWriter { db, holder, entries })
 }
 
 impl ClaimBatcher {
-    /// Takes a job; `None` when it is not to be had.
+    /// Claims a job; `None` when another worker has it, it is done, or the database did not answer.
     pub(crate) async fn claim(&self, job_ref: JobRef) -> Option<ClaimedJob> {
         let (answer, claimed) = oneshot::channel();
         self.0.send(Entry::Claim(job_ref, answer)).await.ok()?;
         claimed.await.ok()
     }
 
-    /// Writes down what became of a job; returns when it is written.
+    /// Stores the result of a job; returns when it is committed.
     pub(crate) async fn settle(&self, settled: JobResult) {
         let (answer, written) = oneshot::channel();
         if self.0.send(Entry::Settle(settled, answer)).await.is_ok() {
-            // An error: given up at the end, and said so.
+            // An error: given up at shutdown, and logged.
             drop(written.await);
         }
     }
 }
 
 impl BatchWriter {
-    /// Writes until every [`Ledger`] is gone. What became of a job is tried until it is written, or until `hurry`, when
-    /// it is given up with the lease: somebody else does the job again.
-    pub(crate) async fn run(mut self, hurry: CancellationToken) {
+    /// Writes until every [`ClaimBatcher`] is dropped. Results are retried until they are committed, or until `hard_stop`:
+    /// then their leases expire and the jobs run again.
+    pub(crate) async fn run(mut self, hard_stop: CancellationToken) {
         let (mut claims, mut settled, mut entries) = (Vec::new(), Vec::new(), Vec::new());
-        while self.entries.recv_many(&mut entries, TOGETHER).await > 0 {
+        while self.entries.recv_many(&mut entries, BATCH).await > 0 {
             for entry in entries.drain(..) {
                 match entry {
                     Entry::Claim(job_ref, answer) => claims.push((job_ref, answer)),
@@ -76,9 +76,9 @@ impl BatchWriter {
             }
             if let Err(error) = self.write(&mut settled, &mut claims).await {
                 tracing::warn!(%error, jobs = settled.len(), "could not store job results");
-                // Whoever wanted one hears of it again.
+                // The poller finds the jobs that were not claimed.
                 claims.clear();
-                self.insist(&mut settled, &hurry).await;
+                self.insist(&mut settled, &hard_stop).await;
             }
         }
     }
@@ -92,7 +92,7 @@ impl BatchWriter {
         let wanted: Vec<_> = claims.iter().map(|(job_ref, _)| *job_ref).collect();
         let claimed = outbox::complete_and_claim(&self.db, &self.holder, &done, &wanted).await?;
         for (_, written) in settled.drain(..) {
-            // Nobody waits any more: then nobody needs it.
+            // The job was cancelled in the meantime.
             written.send(()).unwrap_or_default();
         }
         for claimed in claimed {
@@ -100,13 +100,17 @@ impl BatchWriter {
                 drop(claims.swap_remove(at).1.send(claimed));
             }
         }
-        // The others are not to be had.
+        // The others are not available.
         claims.clear();
         Ok(())
     }
 
-    /// One by one, so that none keeps the others from being written.
-    async fn insist(&self, settled: &mut Vec<(JobResult, oneshot::Sender<()>)>, hurry: &CancellationToken) {
+    /// Writes them one by one, so that none prevents the others.
+    async fn insist(
+        &self,
+        settled: &mut Vec<(JobResult, oneshot::Sender<()>)>,
+        hard_stop: &CancellationToken,
+    ) {
         while !settled.is_empty() {
             let mut left = Vec::new();
             for one in settled.drain(..) {
@@ -117,7 +121,7 @@ impl BatchWriter {
                 }
             }
             *settled = left;
-            if !settled.is_empty() && hurry.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+            if !settled.is_empty() && hard_stop.run_until_cancelled(sleep(RETRY_DELAY)).await.is_none() {
                 tracing::error!(jobs = settled.len(), "gave up storing job results: the jobs will run again");
                 settled.clear();
             }

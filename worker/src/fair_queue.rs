@@ -1,4 +1,4 @@
-//! The jobs that wait in this process. Organizations take turns, so that a large one does not delay the others.
+//! The jobs that wait in this process. Organizations take turns, so that one with many jobs does not delay the others.
 //!
 //! The queue may lose a job: the outbox has it, and the poller finds it.
 
@@ -13,25 +13,25 @@ use insula_core::{
 };
 use tokio::sync::Notify;
 
-/// Most jobs that wait in memory. Of more, whoever has the most waiting loses one.
-const MOST: usize = 4096;
+/// Most jobs that wait in memory. When it is full, the organization with the most waiting jobs loses one.
+const CAPACITY: usize = 4096;
 
-/// The jobs that wait for a hand. Cheap to clone.
+/// The queue of waiting jobs. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct FairQueue(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    news: Notify,
+    pushed: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
-    /// Whose turn it is; each organization that has a job waiting stands here once.
+    /// The order of turns: each organization with a waiting job, once.
     turns: VecDeque<OrgId>,
     jobs: HashMap<OrgId, VecDeque<JobId>>,
-    /// What waits, and what a hand has: nothing is taken twice at a time.
+    /// The waiting and the running jobs: a job does not run twice at a time.
     known: HashSet<JobId>,
     length: usize,
 }
@@ -41,8 +41,8 @@ impl Waiting {
         if !self.known.insert(job_ref.job) {
             return;
         }
-        if self.length == MOST {
-            self.forget_one();
+        if self.length == CAPACITY {
+            self.drop_one();
         }
         let jobs = self.jobs.entry(job_ref.org).or_default();
         if jobs.is_empty() {
@@ -52,8 +52,8 @@ impl Waiting {
         self.length += 1;
     }
 
-    /// The newest of whoever has the most.
-    fn forget_one(&mut self) {
+    /// Drops the newest job of the organization with the most.
+    fn drop_one(&mut self) {
         let Some(jobs) = self.jobs.values_mut().max_by_key(|jobs| jobs.len()) else { return };
         if let Some(job) = jobs.pop_back() {
             self.known.remove(&job);
@@ -79,31 +79,31 @@ impl Waiting {
 }
 
 impl FairQueue {
-    /// Adds what is not there yet.
+    /// Adds the jobs that neither wait nor run.
     pub(crate) fn push(&self, job_refs: impl IntoIterator<Item = JobRef>) {
         let mut waiting = self.waiting();
         job_refs.into_iter().for_each(|job_ref| waiting.push(job_ref));
         drop(waiting);
-        self.0.news.notify_one();
+        self.0.pushed.notify_one();
     }
 
-    /// How many wait.
+    /// The number of waiting jobs.
     pub(crate) fn len(&self) -> usize {
         self.waiting().length
     }
 
-    /// The next one, of the organization whose turn it is; waits for one.
+    /// Removes the next job of the organization whose turn it is. Waits until there is one.
     pub(crate) async fn next(&self) -> JobRef {
         loop {
             let job_ref = self.waiting().pop();
             match job_ref {
                 Some(job_ref) => return job_ref,
-                None => self.0.news.notified().await,
+                None => self.0.pushed.notified().await,
             }
         }
     }
 
-    /// It may be heard of again.
+    /// Allows the job to be pushed again.
     pub(crate) fn forget(&self, job: JobId) {
         self.waiting().known.remove(&job);
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_or_is_being_done_is_not_taken_again() {
+    fn a_waiting_or_running_job_is_not_pushed_again() {
         let queue = FairQueue::default();
         queue.push([job_ref(1, 1), job_ref(1, 1)]);
         assert_eq!(drain(&queue), [job_ref(1, 1)]);
@@ -157,16 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_the_most_waiting_gives_way() {
+    fn a_full_queue_drops_a_job_of_the_organization_with_the_most() {
         let queue = FairQueue::default();
-        queue.push((0..2 * MOST as u128).map(|job| job_ref(1, job)));
+        queue.push((0..2 * CAPACITY as u128).map(|job| job_ref(1, job)));
         queue.push([job_ref(2, u128::MAX)]);
-        assert_eq!(queue.len(), MOST);
+        assert_eq!(queue.len(), CAPACITY);
         let drained = drain(&queue);
         assert_eq!(drained[1], job_ref(2, u128::MAX));
-        assert_eq!(drained.len(), MOST);
-        // What was forgotten may be heard of again.
-        queue.push([job_ref(1, 2 * MOST as u128 - 2)]);
+        assert_eq!(drained.len(), CAPACITY);
+        // A dropped job can be pushed again.
+        queue.push([job_ref(1, 2 * CAPACITY as u128 - 2)]);
         assert_eq!(queue.len(), 1);
     }
 }

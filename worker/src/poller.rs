@@ -1,5 +1,5 @@
-//! Looks for jobs that are due and that nobody told of: those that wait for another attempt, those whose worker is gone,
-//! and those whose ring was lost.
+//! Polls the outbox for due jobs: jobs that wait for another attempt, jobs whose worker stopped, and jobs whose notification
+//! was lost.
 
 use std::time::Duration;
 
@@ -13,52 +13,56 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{fair_queue::FairQueue, mailer::Mailer};
 
-/// How often to look, a fifth more or less, so that many workers do not look at once.
-const EVERY: Duration = Duration::from_secs(2);
-/// How often, while there was more than one look brought.
-const OFTEN: Duration = Duration::from_millis(20);
-/// Most jobs that one look brings.
-const MOST: u64 = 2000;
-/// Where more wait for a hand than this, there is no need to look more often than every [`EVERY`]: those of others may
-/// have come meanwhile, who would have to wait for all that was found before.
-const ENOUGH: usize = 500;
+/// The interval, 20 % more or less, so that many workers do not poll at once.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// The interval while there are more due jobs than one poll returns.
+const SHORT_INTERVAL: Duration = Duration::from_millis(20);
+/// Most jobs of one poll.
+const BATCH: u64 = 2000;
+/// While more jobs than this wait in the queue, the short interval is not used: new jobs of other organizations would wait
+/// behind all that are added.
+const ENOUGH_WAITING: usize = 500;
 
-/// Looks until `stop`, for no more jobs than `post` can take. The pulse beats at each look, whether the database answers or
-/// not.
+/// Polls until `stop`, for no more jobs than `mailer` can send. The heartbeat beats at each poll, also while the database
+/// does not answer.
 pub(crate) async fn run(
     db: &Db,
     queue: &FairQueue,
-    post: &Mailer,
-    pulse: &Heartbeat,
+    mailer: &Mailer,
+    heartbeat: &Heartbeat,
     stop: &CancellationToken,
 ) {
-    let (mut pause, mut is_away, mut looked) = (Duration::ZERO, false, None::<Instant>);
+    let (mut pause, mut is_unreachable, mut polled) = (Duration::ZERO, false, None::<Instant>);
     while stop.run_until_cancelled(sleep(pause)).await.is_some() {
-        pulse.beat();
-        if queue.len() > ENOUGH && looked.is_some_and(|looked| looked.elapsed() < EVERY) {
-            pause = OFTEN;
+        heartbeat.beat();
+        if queue.len() > ENOUGH_WAITING && polled.is_some_and(|polled| polled.elapsed() < INTERVAL) {
+            pause = SHORT_INTERVAL;
             continue;
         }
-        // After an outage of the mail server: as many as may be tried, and not more often than usual.
-        let room = post.room().map(|room| room as u64);
+        // During an outage of the mail server and after it: as many as can be tried, at most at the usual interval.
+        let room = mailer.room().map(|room| room as u64);
         if room == Some(0) {
-            pause = jittered(EVERY / 4);
+            pause = jittered(INTERVAL / 4);
             continue;
         }
-        looked = Some(Instant::now());
-        match outbox::due(db, room.unwrap_or(MOST)).await {
+        polled = Some(Instant::now());
+        match outbox::due(db, room.unwrap_or(BATCH)).await {
             Ok(due) => {
-                if std::mem::take(&mut is_away) {
+                if std::mem::take(&mut is_unreachable) {
                     tracing::info!("the database is available again");
                 }
-                pause = if room.is_none() && due.len() as u64 == MOST { OFTEN } else { jittered(EVERY) };
+                pause = if room.is_none() && due.len() as u64 == BATCH {
+                    SHORT_INTERVAL
+                } else {
+                    jittered(INTERVAL)
+                };
                 queue.push(due);
             }
             Err(error) => {
-                if !std::mem::replace(&mut is_away, true) {
+                if !std::mem::replace(&mut is_unreachable, true) {
                     tracing::warn!(%error, "cannot poll for jobs");
                 }
-                pause = jittered(EVERY / 4);
+                pause = jittered(INTERVAL / 4);
             }
         }
     }

@@ -28,18 +28,18 @@ use insula_core::{
 use tokio::{sync::Mutex, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// What the work needs beside the database.
+/// What periodic tasks need beside the database.
 pub(crate) struct TaskContext {
-    /// How long what is over is kept.
+    /// How long finished rows are kept.
     pub(crate) retention: Retention,
-    /// Signs what audit logs have come to.
+    /// Signs audit logs.
     pub(crate) signer: Signer,
 }
 
-/// Does one batch of some work, and says how many rows it changed; 0: nothing is left.
+/// Handles one batch and returns the number of changed rows; 0 when nothing is left.
 type Batch = for<'a> fn(&'a Db, &'a TaskContext) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
 
-/// Name, when (cron, UTC), and what. A name is in the database and on dashboards: it is never changed.
+/// Name, time (cron, UTC) and task. A name is in the database and on dashboards: it is never changed.
 const TABLE: &[(&str, &str, Batch)] = &[
     ("expire-sessions", "* * * * *", |db, _| Box::pin(maintenance::expire_sessions(db))),
     ("expire-tokens", "* * * * *", |db, _| Box::pin(maintenance::expire_tokens(db))),
@@ -57,21 +57,21 @@ const TABLE: &[(&str, &str, Batch)] = &[
     }),
 ];
 
-/// How often it is looked what is due, at least.
+/// How often to check which tasks are due, at least.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// When the database did not respond, it is asked again after this long.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait after the database did not answer.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// How long a batch may go on after the signal to stop. Then it is given up, which rolls its transaction back.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a batch may run after the stop. Then it is cancelled, which rolls its transaction back.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One row of the table, ready.
+/// One row of the table, parsed.
 struct PeriodicTask {
     name: &'static str,
     cron: Cron,
     batch: Batch,
-    /// Held while it runs here: a slow run is not joined by the next one.
+    /// Held during a run: the next run of this process waits for the end of a slow one.
     turn: Arc<Mutex<()>>,
 }
 
@@ -82,7 +82,7 @@ struct Scheduler {
     stop: CancellationToken,
 }
 
-/// Does what is due until `stop`, then ends between two batches.
+/// Runs due tasks until `stop`, then ends between two batches.
 pub(crate) async fn run(db: &Db, context: TaskContext, stop: &CancellationToken) {
     let scheduler = Arc::new(Scheduler { db: db.clone(), context, stop: stop.clone() });
     let (planned, tasks) = (planned(), TaskTracker::new());
@@ -106,7 +106,7 @@ pub(crate) async fn run(db: &Db, context: TaskContext, stop: &CancellationToken)
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot check which scheduled tasks are due");
-                PATIENCE
+                RETRY_DELAY
             }
         };
         if stop.run_until_cancelled(sleep(pause)).await.is_none() {
@@ -129,14 +129,14 @@ fn planned() -> Vec<Arc<PeriodicTask>> {
     TABLE.iter().filter_map(ready).collect()
 }
 
-/// How long until the next tick of any, but no longer than until it is looked again anyway.
+/// The time until the next tick of any task, at most [`LOOK_EVERY`].
 fn until_next(known: &[Schedule], now: DateTime<Utc>) -> Duration {
     let ahead = known.iter().filter_map(|known| (known.next_run - now).to_std().ok());
     ahead.filter(|wait| !wait.is_zero()).min().unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
 }
 
 impl PeriodicTask {
-    /// Due: its time has come, or nobody has ever done it.
+    /// Whether its time has come, or it has never run.
     fn is_due(&self, known: &[Schedule], now: DateTime<Utc>) -> bool {
         known.iter().find(|known| known.name == self.name).is_none_or(|known| known.next_run <= now)
     }
@@ -148,7 +148,7 @@ impl PeriodicTask {
 }
 
 impl Scheduler {
-    /// One run, if this process is the one to do it.
+    /// Runs the task if this process can claim the tick.
     async fn run(self: Arc<Self>, planned: Arc<PeriodicTask>, tasks: TaskTracker) {
         let name = planned.name;
         let Some(next) = planned.next(self.db.now()) else {
@@ -157,7 +157,7 @@ impl Scheduler {
         };
         match schedules::claim(&self.db, name, next).await {
             Ok(true) => {}
-            // Another process does it.
+            // Another process runs it.
             Ok(false) => return,
             Err(error) => return tracing::warn!(%error, name, "cannot claim a scheduled task"),
         }
@@ -183,13 +183,13 @@ impl Scheduler {
         }
     }
 
-    /// Batch after batch until nothing is left; how many rows in all, and why it ended before.
+    /// Runs batches until nothing is left. Returns the number of rows, and the error that ended it early.
     async fn batches(self: Arc<Self>, batch: Batch) -> (u64, Result<(), String>) {
         let mut rows = 0;
         while !self.stop.is_cancelled() {
             let given_up = async {
                 self.stop.cancelled().await;
-                sleep(GRACE).await;
+                sleep(STOP_TIMEOUT).await;
             };
             let outcome = tokio::select! {
                 outcome = batch(&self.db, &self.context) => outcome,
