@@ -33,11 +33,16 @@ async fn register(client: &Client) {
 
 /// Lets the one job of this kind be due, as often tried and as often lapsed as that.
 async fn due(database: &TestDatabase, kind: &str, attempts: u32, lease_expirations: u32) {
+    assert_eq!(make_due(database, kind, attempts, lease_expirations).await, 1);
+}
+
+/// Makes the pending job due at once, and returns the number of changed rows: 0 when the job is done already.
+async fn make_due(database: &TestDatabase, kind: &str, attempts: u32, lease_expirations: u32) -> u64 {
     let changed = format!(
         "UPDATE outbox SET attempts = {attempts}, lease_expirations = {lease_expirations}, run_at = created_at, lease_by = NULL, lease_until = NULL
          WHERE kind = '{kind}' AND state = 'pending'"
     );
-    assert_eq!(database.execute(&changed).await, 1);
+    database.execute(&changed).await
 }
 
 #[tokio::test]
@@ -122,7 +127,8 @@ async fn emails_that_waited_for_a_mail_server_are_sent_when_there_is_one() {
     assert!(server.terminate().await.status.success());
 
     let server = start(&fake_smtp.url()).start().await;
-    due(&server.database().await, kind, 1, 0).await;
+    // Unless it was sent meanwhile.
+    make_due(&server.database().await, kind, 1, 0).await;
     let mail = fake_smtp.wait_for("the mail", |mail| mail.to == "ada@example.com").await;
     let verify = json!({ "token": mail.token, "password": PASSWORD });
     server.client().post("/api/v1/auth/email/verify", verify).await.expect(200);

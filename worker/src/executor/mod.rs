@@ -70,9 +70,9 @@ impl Executor {
             .backend(OutboxBackend::new(queue, batcher, mailer, self.concurrency))
             .data(Arc::clone(&self.handler))
             .layer(ParallelizeLayer::new(tokio::spawn))
-            .layer(TraceLayer::new().make_span_with(span))
             .layer(AcknowledgeLayer::new(recorder))
             .timeout(JOB_TIMEOUT)
+            .layer(TraceLayer::new().make_span_with(span))
             .layer(CatchPanicLayer::new())
             .build(handle);
         worker.run_until(stop.cancelled_owned().map(Ok::<(), WorkerError>)).boxed()
