@@ -22,7 +22,8 @@ const BATCH: usize = 128;
 /// How long to wait before a failed write is repeated.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-enum Entry {
+/// A request to the writer, with the way back.
+pub(crate) enum Entry {
     Claim(JobRef, oneshot::Sender<ClaimedJob>),
     Settle(JobResult, oneshot::Sender<()>),
 }
@@ -45,6 +46,13 @@ pub(crate) fn open(db: Db, holder: String) -> (ClaimBatcher, BatchWriter) {
 }
 
 impl ClaimBatcher {
+    /// A batcher whose requests a test answers.
+    #[cfg(test)]
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Entry>) {
+        let (sender, entries) = mpsc::channel(BATCH);
+        (Self(sender), entries)
+    }
+
     /// Claims a job; `None` when another worker has it, it is done, or the database did not answer.
     pub(crate) async fn claim(&self, job_ref: JobRef) -> Option<ClaimedJob> {
         let (answer, claimed) = oneshot::channel();

@@ -9,7 +9,7 @@ use insula_core::{
     runtime::telemetry::metrics::{self, JobOutcome},
     storage::{
         emails::DeliveryAttempt,
-        outbox::{ClaimOutcome, ClaimedJob, JobResult},
+        outbox::{ClaimOutcome, ClaimedJob},
     },
 };
 use tower::timeout::error::Elapsed;
@@ -29,11 +29,13 @@ impl Acknowledge<Completion> for OutcomeRecorder {
         let claim = context.data().get::<Claim>().cloned();
         let ((outcome, email), batcher) = (completion(result), self.0.clone());
         async move {
-            let Some(claim) = claim else { return Ok(()) };
+            let Some(claim) = claim else {
+                tracing::error!("a job without its claim: it runs again when its lease expires");
+                return Ok(());
+            };
             log(&claim, &outcome);
             count(&claim, &outcome, email.as_ref(), claim.elapsed());
-            let (job_ref, attempt) = (claim.job_ref, claim.attempt);
-            batcher.settle(JobResult { job_ref, attempt, outcome, email }).await;
+            batcher.settle(claim.result(outcome, email)).await;
             Ok(())
         }
         .boxed()

@@ -2,12 +2,14 @@
 
 mod acknowledgement;
 mod outbox_backend;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
 use apalis::{
     layers::{catch_panic::CatchPanicLayer, tracing::TraceLayer},
-    prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError},
+    prelude::{BoxDynError, WorkerBuilder, WorkerBuilderExt, WorkerError},
 };
 use apalis_core::{
     task::Task,
@@ -53,35 +55,46 @@ impl Executor {
         let mut starts = 0_u32;
         while !stop.is_cancelled() {
             let name = format!("{}-{starts}", self.name);
-            if let Err(error) = self.worker(&name, stop.clone()).await {
+            let (queue, batcher, mailer) = (self.queue.clone(), self.batcher.clone(), self.mailer.clone());
+            let recorder = OutcomeRecorder(batcher.clone());
+            let backend = OutboxBackend::new(queue, batcher, mailer, self.concurrency);
+            let handler = Arc::clone(&self.handler);
+            let run = move |claim: Claim| {
+                let handler = Arc::clone(&handler);
+                async move { handler.handle(&claim).await }
+            };
+            if let Err(error) = worker(&name, backend, recorder, run, stop.clone()).await {
                 tracing::error!(%error, worker = name, "job executor stopped");
             }
             starts += 1;
             stop.run_until_cancelled(tokio::time::sleep(RESTART_DELAY)).await;
         }
     }
-
-    /// One run of an apalis worker. The first layer is the outermost. Each job is a tokio task, which runs on any core.
-    #[expect(clippy::disallowed_methods, reason = "the worker ends after its jobs")]
-    fn worker(&self, name: &str, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
-        let (queue, batcher, mailer) = (self.queue.clone(), self.batcher.clone(), self.mailer.clone());
-        let recorder = OutcomeRecorder(batcher.clone());
-        let worker = WorkerBuilder::new(name)
-            .backend(OutboxBackend::new(queue, batcher, mailer, self.concurrency))
-            .data(Arc::clone(&self.handler))
-            .layer(ParallelizeLayer::new(tokio::spawn))
-            .layer(AcknowledgeLayer::new(recorder))
-            .timeout(JOB_TIMEOUT)
-            .layer(TraceLayer::new().make_span_with(span))
-            .layer(CatchPanicLayer::new())
-            .build(handle);
-        worker.run_until(stop.cancelled_owned().map(Ok::<(), WorkerError>)).boxed()
-    }
 }
 
-/// The service of the worker. It has no errors of its own: the layers report a timeout or a panic.
-async fn handle(claim: Claim, handler: Data<Arc<JobHandler>>) -> Result<Completion, BoxDynError> {
-    Ok(handler.handle(&claim).await)
+/// One run of an apalis worker, which gives each job of `backend` to `run`. The first layer is the outermost. Each job is a
+/// tokio task, which runs on any core.
+#[expect(clippy::disallowed_methods, reason = "the worker ends after its jobs")]
+fn worker<R, F>(
+    name: &str,
+    backend: OutboxBackend,
+    recorder: OutcomeRecorder,
+    run: R,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<(), WorkerError>>
+where
+    R: Fn(Claim) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Completion> + Send + 'static,
+{
+    let worker = WorkerBuilder::new(name)
+        .backend(backend)
+        .layer(ParallelizeLayer::new(tokio::spawn))
+        .layer(AcknowledgeLayer::new(recorder))
+        .timeout(JOB_TIMEOUT)
+        .layer(TraceLayer::new().make_span_with(span))
+        .layer(CatchPanicLayer::new())
+        .build(move |claim| run(claim).map(Ok::<_, BoxDynError>));
+    worker.run_until(stop.cancelled_owned().map(Ok::<(), WorkerError>)).boxed()
 }
 
 fn span(task: &Task<Claim>) -> tracing::Span {

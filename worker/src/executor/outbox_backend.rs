@@ -25,7 +25,10 @@ use futures_util::{
 use insula_core::{
     base::ids::JobId,
     runtime::job_wakeup::JobRef,
-    storage::outbox::{ClaimOutcome, ClaimedJob, JobResult},
+    storage::{
+        emails::DeliveryAttempt,
+        outbox::{ClaimOutcome, ClaimedJob, JobResult},
+    },
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::PollSemaphore;
@@ -38,7 +41,7 @@ use crate::{
 };
 
 /// The backend of one apalis worker.
-pub(crate) struct OutboxBackend {
+pub(super) struct OutboxBackend {
     queue: FairQueue,
     batcher: ClaimBatcher,
     mailer: Mailer,
@@ -53,7 +56,7 @@ pub(crate) struct OutboxBackend {
 
 /// A claimed job with everything that it occupies in this process. Cheap to clone; the last clone gives it back.
 #[derive(Clone)]
-pub(crate) struct Claim(Arc<ClaimState>);
+pub(super) struct Claim(Arc<ClaimState>);
 
 struct ClaimState {
     job: ClaimedJob,
@@ -85,14 +88,19 @@ impl Deref for Claim {
 
 impl Claim {
     /// The time since the job was claimed.
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.0.claimed_at.elapsed()
+    }
+
+    /// The result of this attempt.
+    pub(super) fn result(&self, outcome: ClaimOutcome, email: Option<DeliveryAttempt>) -> JobResult {
+        JobResult { job_ref: self.job_ref, attempt: self.attempt, outcome, email }
     }
 }
 
 impl OutboxBackend {
     /// A backend that claims the jobs of `queue`, at most `concurrency` at a time.
-    pub(crate) fn new(queue: FairQueue, batcher: ClaimBatcher, mailer: Mailer, concurrency: usize) -> Self {
+    pub(super) fn new(queue: FairQueue, batcher: ClaimBatcher, mailer: Mailer, concurrency: usize) -> Self {
         Self {
             next: next_job(&queue),
             queue,
@@ -147,13 +155,12 @@ async fn claim(batcher: ClaimBatcher, job_ref: JobRef, occupied: Occupied) -> Op
 /// Gives the lease back: any worker can claim the job at once, and no attempt is counted.
 async fn release(batcher: ClaimBatcher, claim: Claim) {
     tracing::info!(job = %claim.job_ref.job, kind = claim.kind, "job released before it began");
-    let (job_ref, attempt) = (claim.job_ref, claim.attempt);
-    batcher.settle(JobResult { job_ref, attempt, outcome: ClaimOutcome::Released, email: None }).await;
+    batcher.settle(claim.result(ClaimOutcome::Released, None)).await;
 }
 
 impl Backend for OutboxBackend {
     type Task = Task<Claim>;
-    /// A failure of the database is retried by the batcher, so that it never stops the worker.
+    /// The database never stops the worker: results are stored again, and the poller finds the jobs that were not claimed.
     type Error = Infallible;
 
     fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
