@@ -18,6 +18,7 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::*;
@@ -44,7 +45,7 @@ impl TestWorker {
         let ((batcher, entries), queue) = (ClaimBatcher::channel(), FairQueue::default());
         let (recorder, stop) = (OutcomeRecorder(batcher.clone()), CancellationToken::new());
         let backend = OutboxBackend::new(queue.clone(), batcher, mailer, concurrency);
-        let running = tokio::spawn(worker("test", backend, recorder, run, stop.clone()));
+        let running = TaskTracker::new().spawn(worker("test", backend, recorder, run, stop.clone()));
         Self { queue, entries, stop, running }
     }
 
