@@ -52,7 +52,7 @@ pub(crate) async fn permission_sets<P: RequiredPermission>(
     let active = tx.find::<Entity>().filter(Column::Status.eq(ACTIVE));
     let active = active.all_of(Column::Id, members.iter().copied()).await?;
     let active: Vec<_> = active.into_iter().map(|member| member.id).collect();
-    let mut held = Vec::new();
+    let mut held = Vec::<HeldRole>::new();
     for members in chunks(active.iter().copied()) {
         held.extend(roles_of(tx, members).await?);
     }

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use sea_orm::ColumnTrait;
+use sea_orm::{ColumnTrait, DerivePartialModel};
 
-use super::{
-    ACTIVE, Entity, HeldRole, Member, REMOVED, RoleInfo, SUSPENDED, entity::Column, member_roles, roles_of,
-};
+use super::{ACTIVE, Entity, Member, REMOVED, RoleInfo, SUSPENDED, entity::Column, member_roles, roles_of};
 use crate::{
     Error, Result,
     base::{
@@ -138,14 +136,22 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: MemberId) -> Resul
     }
 }
 
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "member_roles::Entity")]
+struct HeldRoleInfo {
+    member_id: MemberId,
+    #[sea_orm(nested)]
+    role: Option<RoleInfo>,
+}
+
 /// Returns the roles of each of these members, without deleted ones.
 async fn summaries<P: RequiredPermission>(
     tx: &OrgTx<P>,
     members: impl Iterator<Item = MemberId>,
 ) -> Result<HashMap<MemberId, Vec<RoleInfo>>> {
     let mut roles = HashMap::<_, Vec<_>>::new();
-    for HeldRole { member_id, role } in roles_of(tx, members).await? {
-        roles.entry(member_id).or_default().extend(role.map(RoleInfo::from));
+    for HeldRoleInfo { member_id, role } in roles_of(tx, members).await? {
+        roles.entry(member_id).or_default().extend(role);
     }
     Ok(roles)
 }

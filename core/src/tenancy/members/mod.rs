@@ -21,7 +21,7 @@ mod member_ref;
 #[cfg(test)]
 mod tests;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, PartialModelTrait};
 use serde_json::json;
 
 pub use activity::activity;
@@ -120,13 +120,13 @@ struct HeldRole {
     role: Option<roles::Role>,
 }
 
-/// The roles of these members, each member's in the order in which they got them.
-async fn roles_of<P: RequiredPermission>(
+/// The roles of these members, each member's in the order in which they got them. `V` selects the columns.
+async fn roles_of<P: RequiredPermission, V: PartialModelTrait + Send + Sync>(
     tx: &OrgTx<P>,
     members: impl IntoIterator<Item = MemberId>,
-) -> Result<Vec<HeldRole>> {
+) -> Result<Vec<V>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
-    held.join::<roles::Entity>().select_as::<HeldRole>(member_roles::Column::Id).await
+    held.join::<roles::Entity>().select_as(member_roles::Column::Id).await
 }
 
 /// The permissions of a member, with the roles that grant them.
@@ -155,7 +155,7 @@ pub(crate) async fn grants_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
 ) -> Result<Vec<RoleGrants>> {
-    let held = roles_of(tx, [member]).await?;
+    let held: Vec<HeldRole> = roles_of(tx, [member]).await?;
     roles::grants(tx, held.into_iter().filter_map(|held| held.role).collect()).await
 }
 
