@@ -47,7 +47,7 @@ async fn writers_of_different_things_all_succeed() {
     let ids: HashSet<_> = replies.iter().map(|reply| reply.json()["id"].to_string()).collect();
     assert_eq!(ids.len(), N);
     assert_eq!(server.database().await.scalar("SELECT count(*) FROM projects").await, 64);
-    assert!(!server.log().contains("locked"), "{}", server.log());
+    assert!(!server.log().contains("is locked"), "{}", server.log());
 }
 
 #[tokio::test]

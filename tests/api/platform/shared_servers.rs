@@ -77,7 +77,12 @@ async fn two_installations_cannot_read_each_other() {
     }
     for server in [a, b] {
         let log = String::from_utf8(server.terminate().await.stderr).unwrap();
-        assert!(!log.contains("of this installation") && !log.contains("REVOKE"), "{log}");
+        // Not the words of the query, which is in the log itself when it is slow.
+        let warned = |login: &str| log.contains(&format!("the login {login} may also use"));
+        assert!(
+            !log.contains("uses the role insula_") && !warned(&first.login) && !warned(&second.login),
+            "{log}"
+        );
     }
 }
 
