@@ -43,8 +43,7 @@ impl TestEnv {
         }
     }
 
-    /// As [`TestEnv::new`], with today's schema in the database: a copy of one that was migrated once. Every schedule ran in
-    /// it, and none is due during a test, so that a server does not begin with all of them.
+    /// As [`TestEnv::new`], with today's schema in the database: a copy of one that was migrated once.
     pub async fn migrated() -> Self {
         static MIGRATED: OnceCell<EnvSnapshot> = OnceCell::const_new();
         Self::after_command(&["migrate", "up"], &MIGRATED).await

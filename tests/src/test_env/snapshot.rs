@@ -1,20 +1,8 @@
 //! A database and a folder after a command, made once per process and copied for each test.
 
-use std::{
-    ffi::OsString,
-    fs::Permissions,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsString, fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
-use tokio::time::sleep;
-
-use crate::{TestDatabase, TestEnv, process::Process};
-
-/// The number of schedules of Insula.
-const SCHEDULES: i64 = 10;
+use crate::{TestDatabase, TestEnv};
 
 /// Gives a copied PostgreSQL database its own roles `$app` and `$system`, and makes `$login` a member. The migrations would
 /// do that too, but would create every policy and grant again, which takes longer than the rest of a server's start.
@@ -56,7 +44,6 @@ impl EnvSnapshot {
     pub(crate) async fn of_command(command: &[&str]) -> Self {
         let env = TestEnv::new().await;
         run(&env, command);
-        run_schedules(&env).await;
         let file = |name: OsString| {
             let content = std::fs::read(env.folder().join(&name)).expect("a file of the program's");
             (name, content)
@@ -83,24 +70,6 @@ impl EnvSnapshot {
             written.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         }
     }
-}
-
-/// Runs every schedule once, in a worker. The next run of each is then that of the last one, in half an hour or later.
-async fn run_schedules(env: &TestEnv) {
-    let mut command = env.command(&["worker"]);
-    command.env("INSULA_OPS_BIND", "127.0.0.1:0").stdout(Stdio::null()).stderr(Stdio::null());
-    let worker = Process::start(&mut command, "TERM").expect("a worker");
-    let database = env.database().await;
-    let runs = "SELECT count(*) FROM schedules WHERE last_run IS NOT NULL";
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while database.scalar(runs).await < SCHEDULES {
-        assert!(Instant::now() < deadline, "not every schedule has run");
-        sleep(Duration::from_millis(20)).await;
-    }
-    // It ends after the signal to stop.
-    drop(worker);
-    database.execute("UPDATE schedules SET next_run = (SELECT max(next_run) FROM schedules)").await;
-    database.close().await;
 }
 
 /// Runs a command in this environment; panics when it fails.
