@@ -115,6 +115,12 @@ impl TestDatabase {
         panic!("`{schedule}` was never run");
     }
 
+    /// Lets all logins of these users (SQL for their ids) be too old for what needs a recent one.
+    pub async fn backdate_logins(&self, users: &str) {
+        let old = "UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z' WHERE user_id IN";
+        assert_ne!(self.execute(&format!("{old} {users}")).await, 0);
+    }
+
     /// Inserts an e-mail to this address, sent at the time of the first schedule.
     pub async fn insert_sent_email(&self, to: &str) {
         let (id, platform) = (self.new_id_sql(), self.id(&Uuid::nil().to_string()));
@@ -199,4 +205,9 @@ impl TestDatabase {
     pub async fn close(self) {
         either!(self, pool => pool.close().await);
     }
+}
+
+/// SQL for an id on one of the two databases.
+pub(crate) fn sql_id(id: &str, is_postgres: bool) -> String {
+    if is_postgres { format!("'{id}'::uuid") } else { format!("X'{}'", id.replace('-', "")) }
 }

@@ -98,7 +98,10 @@ impl Builder {
     pub async fn start(mut self) -> Server {
         let mut fake_smtp = None;
         if self.has_mail {
-            let started = FakeSmtp::start().await;
+            let started = match self.ends_with_parent {
+                true => FakeSmtp::start_in_thread().await,
+                false => FakeSmtp::start().await,
+            };
             let url = format!("smtp://user:hunter2@{}", started.address());
             self.envs.push(("INSULA_SMTP_URL".to_owned(), url));
             fake_smtp = Some(Arc::new(started));

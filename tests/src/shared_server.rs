@@ -11,12 +11,19 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use crate::{Client, PASSWORD, Server};
+use crate::{Builder, Client, PASSWORD, Server};
 
 /// Runs the program until the end of its input, which comes with the end of the parent process, because statics are never
 /// dropped. Then it removes the folder.
 const UNTIL_INPUT_ENDS: &str = r#"trap "" HUP INT TERM; "$@" </dev/null & server=$!; cat >/dev/null
 kill -KILL "$server"; wait "$server"; rm -rf "$INSULA_DATA_DIR""#;
+
+/// Many tests at once share one IP address, and wait for one writer of SQLite.
+const LIMITS: [(&str, &str); 3] = [
+    ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60"),
+    ("INSULA_MAX_CONNECTIONS_PER_PEER", "10000"),
+    ("INSULA_MAX_REQUESTS", "1000"),
+];
 
 /// Number of log lines that a failed test prints.
 const LINES: usize = 60;
@@ -29,20 +36,39 @@ pub struct SharedServer {
 
 impl Server {
     /// The server of this process for tests without special settings and without exact numbers of the whole installation. It
-    /// has the default settings and a superuser. The first call starts it.
+    /// has a superuser and the default settings, but for limits that many tests at once would reach. The first call starts
+    /// it.
     pub async fn shared() -> SharedServer {
         static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
-        let builder = || Self::builder().until_parent_exits().with_first_superuser();
-        let start = || async { Arc::new(builder().start().await) };
-        let server = Arc::clone(SHARED.get_or_init(start).await);
-        SharedServer { server, domain: format!("{}.example.com", unique("host")) }
+        SharedServer::start_once(&SHARED, Self::builder()).await
+    }
+
+    /// As [`Server::shared`], with a fake mail server. [`crate::Inbox::own`] reads the e-mails of one test.
+    pub async fn shared_with_mail() -> SharedServer {
+        static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
+        SharedServer::start_once(&SHARED, Self::builder().with_mail()).await
     }
 }
 
 impl SharedServer {
+    /// The server of a static, for one more test with the same settings. The first call starts it.
+    pub async fn start_once(shared: &OnceCell<Arc<Server>>, builder: Builder) -> Self {
+        let start = async || {
+            let builder = LIMITS.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
+            Arc::new(builder.until_parent_exits().with_first_superuser().start().await)
+        };
+        let server = shared.get_or_init(start).await;
+        Self { server: Arc::clone(server), domain: format!("{}.example.com", unique("host")) }
+    }
+
     /// An e-mail address that no other test has: `ada` -> `ada@host-7.example.com`; `ada@example.com` on a separate server.
     pub fn email(&self, name: &str) -> String {
         format!("{name}@{}", self.domain)
+    }
+
+    /// SQL for the ids of the users of this test: those with an address of [`SharedServer::email`].
+    pub fn own_users(&self) -> String {
+        format!("(SELECT id FROM users WHERE email_canonical LIKE '{}')", self.email("%"))
     }
 
     /// Registers a user with this name as [`SharedServer::email`], and logs them in.

@@ -1,29 +1,24 @@
 //! Exports of the audit log as CSV and JSON lines.
 
-use insula_tests::{Client, Server, TestDatabase, eventually};
+use std::ops::Deref;
+
+use insula_tests::{Client, OrgWithOwner, eventually};
 use serde_json::{Value, json};
 
-const ACME: &str = "/api/v1/organizations/acme";
-const CSV: &str = "/api/v1/organizations/acme/exports/audit-events.csv";
-const LINES: &str = "/api/v1/organizations/acme/exports/audit-events.jsonl";
+const ACME: &str = "/api/v1/organizations/{org}";
+const CSV: &str = "/api/v1/organizations/{org}/exports/audit-events.csv";
+const LINES: &str = "/api/v1/organizations/{org}/exports/audit-events.jsonl";
 
-struct OrgWithOwner {
-    server: Server,
-    database: TestDatabase,
+/// An organization of Ada's.
+struct ExportedOrg {
+    base: OrgWithOwner,
     ada: Client,
 }
 
-impl OrgWithOwner {
-    async fn new() -> Self {
-        let server = Server::start().await;
-        let ada = server.client().register("ada@example.com").await;
-        ada.create_organization("acme").await;
-        Self { database: server.database().await, ada, server }
-    }
-
-    async fn wait_until_sealed(&self) {
-        let waits = "SELECT count(*) FROM audit_events WHERE seq IS NULL";
-        eventually("all is sealed", async || self.database.scalar(waits).await == 0).await;
+impl ExportedOrg {
+    async fn start() -> Self {
+        let base = OrgWithOwner::start().await;
+        Self { ada: base.owner.clone(), base }
     }
 
     /// Adds a project.
@@ -39,6 +34,14 @@ impl OrgWithOwner {
     }
 }
 
+impl Deref for ExportedOrg {
+    type Target = OrgWithOwner;
+
+    fn deref(&self) -> &OrgWithOwner {
+        &self.base
+    }
+}
+
 fn events(lines: &str) -> Vec<Value> {
     let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.filter(|line| line["type"] == "event").collect()
@@ -46,7 +49,7 @@ fn events(lines: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_lines_are_the_whole_log_with_what_was_signed_of_it() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     acme.create_project("P", "Ada/1").await;
     acme.wait_until_sealed().await;
     let reply = acme.ada.get(LINES).await;
@@ -67,7 +70,7 @@ async fn the_lines_are_the_whole_log_with_what_was_signed_of_it() {
 
 #[tokio::test]
 async fn a_table_has_no_formulas_in_it() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     for (code, agent) in
         [("A", "=cmd|' /C calc'!A0"), ("B", "@SUM(1,1)"), ("C", "+1"), ("D", "say \"so\", please")]
     {
@@ -97,13 +100,12 @@ async fn a_table_has_no_formulas_in_it() {
 
 #[tokio::test]
 async fn members_with_the_permission_export_and_it_is_recorded() {
-    let acme = OrgWithOwner::new().await;
-    let bob = acme.server.client().register("bob@example.com").await;
-    acme.database.join("acme", "bob@example.com", "viewer").await;
-    acme.database.insert_role("acme", "exporter").await;
-    acme.database.set_only_role("acme", "bob@example.com", "exporter").await;
+    let acme = ExportedOrg::start().await;
+    let (bob, database, slug) = (acme.join("bob", "viewer").await, acme.database().await, &*acme.slug);
+    database.insert_role(slug, "exporter").await;
+    database.set_only_role(slug, &acme.email("bob"), "exporter").await;
     for (permission, see, take) in [("audit:export", 403, 200), ("audit:read", 200, 403)] {
-        acme.database.set_role_permission("exporter", permission).await;
+        database.set_role_permission(slug, "exporter", permission).await;
         // Permissions are cached for a moment.
         let seen = async || bob.get(&format!("{ACME}/audit-events")).await.status == see;
         eventually("the permissions have changed", seen).await;
@@ -124,12 +126,12 @@ async fn members_with_the_permission_export_and_it_is_recorded() {
             json!({ "format": "csv", "from": null, "to": null }),
         ]
     );
-    assert_eq!(page["data"][1]["actor"]["label"], "bob@example.com");
+    assert_eq!(page["data"][1]["actor"]["label"], acme.email("bob"));
 }
 
 #[tokio::test]
 async fn a_part_of_the_log_is_what_happened_between_two_instants() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     for code in ["A", "B", "C", "D"] {
         acme.create_project(code, "Ada/1").await;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, DemoFixture, Server, TestDatabase};
+use insula_tests::{Client, OrgFixture, Server, TestDatabase};
 use serde_json::json;
 
 use crate::security::isolation::{NOTHING, implied, inside};
@@ -67,11 +67,16 @@ async fn asked_for(server: &Server) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn each_role_allows_exactly_its_permissions() {
-    let demo = DemoFixture::start().await;
-    let (server, database, slug) = (&demo.server, &demo.server.database().await, DemoFixture::SLUG);
+    let org = OrgFixture::start().await;
+    let (server, database, slug) = (&*org.server, &org.database().await, &*org.slug);
     let asked = asked_for(server).await;
-    for (person, role) in [("olivia", "owner"), ("adam", "admin"), ("mia", "member"), ("victor", "viewer")] {
-        let (client, email) = (demo.user(person).await, &format!("{person}@demo.example"));
+    for (client, name, role) in [
+        (&org.owner, "ada", "owner"),
+        (&org.admin, "adam", "admin"),
+        (&org.mia, "mia", "member"),
+        (&org.viewer, "victor", "viewer"),
+    ] {
+        let (client, email) = (client.clone(), &*org.email(name));
         let holder = Holder { server, database, client, slug, email, role };
         let held = holder.held().await;
         let may = holder.may_exactly(&held).await;
@@ -101,7 +106,7 @@ async fn a_role_with_one_permission_allows_exactly_that() {
     assert_eq!(holder.may_exactly(&BTreeSet::new()).await, BTreeSet::new());
     let mut met = BTreeSet::new();
     for permission in everything {
-        database.set_role_permission(role, &permission).await;
+        database.set_role_permission(slug, role, &permission).await;
         let held = BTreeSet::from([permission]);
         assert_eq!(holder.held().await, held);
         met.extend(holder.may_exactly(&held).await);

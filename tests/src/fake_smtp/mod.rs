@@ -15,7 +15,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::{Notify, watch},
+    sync::{Notify, oneshot, watch},
     task::JoinSet,
 };
 
@@ -45,6 +45,20 @@ impl FakeSmtp {
     /// Starts a server that keeps its e-mails in memory, on a free port.
     pub async fn start() -> Self {
         Self::with(MailStore::Memory { mails: Mutex::new(Vec::new()), arrived: Notify::new() }).await
+    }
+
+    /// As [`FakeSmtp::start`], with a runtime of its own: it outlives the test that starts it.
+    pub(crate) async fn start_in_thread() -> Self {
+        let (sender, receiver) = oneshot::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                // The receiver may have panicked.
+                drop(sender.send(Self::start().await));
+                std::future::pending::<()>().await;
+            });
+        });
+        receiver.await.expect("the thread starts it")
     }
 
     /// Starts a server that only appends a line for each e-mail to `file`.
