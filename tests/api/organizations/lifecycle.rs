@@ -1,23 +1,17 @@
 //! `/organizations/{org}`: update, rename, delete, restore, leave.
 
-use insula_tests::{Client, PASSWORD, Reply, Server, TestDatabase, concurrently, eventually};
+use insula_tests::{
+    Client, OrgWithOwner, PASSWORD, Reply, Server, TestDatabase, concurrently, eventually, unique,
+};
 use serde_json::{Value, json};
 
-pub(crate) const ACME: &str = "/api/v1/organizations/acme";
+pub(crate) const ACME: &str = "/api/v1/organizations/{org}";
 
-/// A server with the organization `acme`, and its owner.
-pub(crate) async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
-}
-
-/// Eve, with a role in `acme`.
-pub(crate) async fn eve(server: &Server, role: &str) -> Client {
-    let eve = server.client().register("eve@example.com").await;
-    server.database().await.join("acme", "eve@example.com", role).await;
-    eve
+/// An organization and its owner.
+pub(crate) async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 pub(crate) async fn personal(person: &Client) -> String {
@@ -29,12 +23,6 @@ fn version(reply: &Reply) -> (Value, &str) {
     (reply.expect(200)["version"].clone(), reply.header("etag").unwrap())
 }
 
-pub(crate) async fn events(database: &TestDatabase, action: &str) -> Vec<String> {
-    let query =
-        format!("SELECT details FROM audit_events WHERE action = '{action}' ORDER BY occurred_at, id");
-    database.texts(&query).await
-}
-
 /// How many rows of an organization a table holds.
 async fn rows(database: &TestDatabase, table: &str, id: &str) -> i64 {
     let column = database.hex(if table == "organizations" { "id" } else { "organization_id" });
@@ -44,7 +32,7 @@ async fn rows(database: &TestDatabase, table: &str, id: &str) -> i64 {
 
 #[tokio::test]
 async fn an_organization_is_described_and_renamed() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     let before = owner.get(ACME).await.expect(200);
     let changed = owner.patch(ACME, json!({ "name": " Acme Inc. ", "description": "We build." })).await;
     assert_eq!(version(&changed), (json!(2), "\"2\""));
@@ -55,7 +43,7 @@ async fn an_organization_is_described_and_renamed() {
     let cleared = owner.patch(ACME, json!({ "description": null })).header("if-match", "\"2\"").await;
     assert_eq!((&cleared.expect(200)["description"], &cleared.json()["version"]), (&Value::Null, &json!(3)));
     // Nothing changes, and leaves no trace.
-    for same in [json!({}), json!({ "name": "Acme Inc.", "slug": "acme", "description": null })] {
+    for same in [json!({}), json!({ "name": "Acme Inc.", "slug": acme.slug, "description": null })] {
         assert_eq!(version(&owner.patch(ACME, same).await), (json!(3), "\"3\""));
     }
     owner
@@ -63,10 +51,10 @@ async fn an_organization_is_described_and_renamed() {
         .header("if-match", "\"2\"")
         .await
         .problem(412, "PRECONDITION_FAILED");
-    let recorded = events(&server.database().await, "organization.updated").await;
+    let recorded = acme.event_details("organization.updated").await;
     let first = json!({
         "after": { "description": "We build.", "name": "Acme Inc." },
-        "before": { "description": null, "name": "acme" },
+        "before": { "description": null, "name": acme.slug },
     });
     assert_eq!((recorded.len(), &recorded[0]), (2, &first.to_string()));
 }
@@ -96,9 +84,9 @@ async fn every_wrong_field_of_a_patch_is_named() {
 
 #[tokio::test]
 async fn a_deleted_organization_is_gone_for_its_members_until_it_is_restored() {
-    let (server, owner) = acme().await;
-    let (eve, stranger) = (eve(&server, "viewer").await, server.client().register("bob@example.com").await);
-    let database = server.database().await;
+    let (acme, owner) = acme().await;
+    let (eve, stranger) = (acme.join("eve", "viewer").await, acme.stranger("bob").await);
+    let database = acme.database().await;
     owner.delete(ACME).header("if-match", "\"7\"").await.problem(412, "PRECONDITION_FAILED");
     eve.delete(ACME).await.problem(403, "FORBIDDEN");
     owner.delete(ACME).await.expect(202);
@@ -113,14 +101,14 @@ async fn a_deleted_organization_is_gone_for_its_members_until_it_is_restored() {
     let listed = owner.get("/api/v1/users/me/organizations").await.expect(200);
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
     stranger
-        .post("/api/v1/organizations", json!({ "name": "x", "slug": "acme" }))
+        .post("/api/v1/organizations", json!({ "name": "x", "slug": acme.slug }))
         .await
         .problem(409, "SLUG_TAKEN");
     let days = match database {
         TestDatabase::Sqlite(_) => "CAST(round(julianday(purge_after) - julianday(deleted_at)) AS INTEGER)",
         TestDatabase::Postgres(_) => "extract(day FROM purge_after - deleted_at)::bigint",
     };
-    let days = format!("SELECT {days} FROM organizations WHERE deleted_at IS NOT NULL");
+    let days = format!("SELECT {days} FROM organizations WHERE slug = '{}'", acme.slug);
     assert_eq!(database.scalar(&days).await, 30);
 
     let restore = |person: &Client| person.request("POST", &format!("{ACME}/restore"));
@@ -133,14 +121,14 @@ async fn a_deleted_organization_is_gone_for_its_members_until_it_is_restored() {
     // Once is enough.
     assert_eq!(version(&restore(&owner).await), (json!(3), "\"3\""));
     for action in ["organization.deleted", "organization.restored"] {
-        assert_eq!(events(&database, action).await.len(), 1, "{action}");
+        assert_eq!(acme.event_details(action).await.len(), 1, "{action}");
     }
 }
 
 #[tokio::test]
 async fn deletion_needs_a_recent_login() {
-    let (server, owner) = acme().await;
-    server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    let (acme, owner) = acme().await;
+    acme.database().await.backdate_logins(&acme.own_users()).await;
     owner.delete(ACME).await.problem(403, "REAUTH_REQUIRED");
     owner.post("/api/v1/auth/reauthenticate", json!({ "password": PASSWORD })).await.expect(204);
     owner.delete(ACME).await.expect(202);
@@ -148,9 +136,9 @@ async fn deletion_needs_a_recent_login() {
 
 #[tokio::test]
 async fn what_was_deleted_long_ago_is_removed_with_everything_but_its_log() {
-    let (server, owner) = acme().await;
-    let database = server.database().await;
-    let eve = eve(&server, "viewer").await;
+    let org = OrgWithOwner::alone().await;
+    let (owner, database) = (&org.owner, org.database().await);
+    let eve = org.join("eve", "viewer").await;
     let acme = owner.get(ACME).await.expect(200)["id"].as_str().unwrap().to_owned();
     let project = owner.post(&format!("{ACME}/projects"), json!({ "code": "P", "name": "P" }));
     project.header("idempotency-key", "key-1").await.expect(201);
@@ -185,26 +173,27 @@ async fn what_was_deleted_long_ago_is_removed_with_everything_but_its_log() {
     }
     assert!(rows(&database, "audit_events", &acme).await >= 6);
     let last = json!({ "before": { "kind": "team" } }).to_string();
-    assert_eq!(events(&database, "organization.purged").await, [last]);
+    assert_eq!(org.event_details("organization.purged").await, [last]);
     // Its names are anybody's, and what else they have stays.
     for slug in ["acme", "beta"] {
         eve.create_organization(slug).await;
     }
-    owner.get(&personal(&owner).await).await.expect(200);
+    owner.get(&personal(owner).await).await.expect(200);
 }
 
 #[tokio::test]
 async fn an_organization_without_owners_is_not_restored() {
-    let (server, superuser) = Server::with_superuser().await;
-    let owner = server.client().register("ada@example.com").await;
-    let acme = owner.create_organization("acme").await.id;
-    let eve = eve(&server, "admin").await;
+    let (acme, owner) = acme().await;
+    let (superuser, eve) = (acme.superuser().await, acme.join("eve", "admin").await);
+    let id = owner.get(ACME).await.expect(200)["id"].as_str().unwrap().to_owned();
     owner.delete(ACME).await.expect(202);
     owner.delete("/api/v1/users/me").await.expect(202);
-    let restore = format!("/api/v1/admin/organizations/{acme}/restore");
+    let restore = format!("/api/v1/admin/organizations/{id}/restore");
     superuser.request("POST", &restore).await.problem(409, "LAST_OWNER");
     eve.get(ACME).await.problem(410, "ORGANIZATION_DELETED");
-    server.database().await.execute("UPDATE users SET deleted_at = NULL, purge_after = NULL").await;
+    let mend =
+        format!("UPDATE users SET deleted_at = NULL, purge_after = NULL WHERE id IN {}", acme.own_users());
+    acme.database().await.execute(&mend).await;
     superuser.request("POST", &restore).await.expect(200);
     eve.get(ACME).await.expect(200);
 }
@@ -212,12 +201,14 @@ async fn an_organization_without_owners_is_not_restored() {
 /// One restores the organization while its only owner deletes their account: only one succeeds.
 #[tokio::test]
 async fn restoring_races_with_the_deletion_of_the_last_owner() {
-    let (server, superuser) =
-        Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start_with_superuser().await;
-    let database = server.database().await;
+    let server = Server::shared().await;
+    let (superuser, database) = (server.superuser().await, server.database().await);
+    let mut slugs = Vec::new();
     for round in 0..8 {
-        let owner = server.client().register(&format!("ada{round}@example.com")).await;
-        let acme = owner.create_organization(&format!("acme-{round}")).await.id;
+        let owner = server.register(&format!("ada{round}")).await;
+        let slug = unique("acme");
+        let acme = owner.create_organization(&slug).await.id;
+        slugs.push(format!("'{slug}'"));
         owner.delete(&format!("/api/v1/organizations/{acme}")).await.expect(202);
         let replies = concurrently(2, |number| {
             let request = match number {
@@ -229,16 +220,20 @@ async fn restoring_races_with_the_deletion_of_the_last_owner() {
         let replies = replies.await;
         assert!([[200, 409], [409, 202]].iter().any(|fine| replies == fine), "round {round}: {replies:?}");
     }
-    let orphaned = "SELECT count(*) FROM organizations o WHERE o.deleted_at IS NULL AND NOT EXISTS (
-        SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
-        WHERE m.organization_id = o.id AND u.deleted_at IS NULL)";
-    assert_eq!(database.scalar(orphaned).await, 0);
+    let orphaned = format!(
+        "SELECT count(*) FROM organizations o WHERE o.slug IN ({}) AND o.deleted_at IS NULL AND NOT EXISTS (
+         SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+         WHERE m.organization_id = o.id AND u.deleted_at IS NULL)",
+        slugs.join(", ")
+    );
+    assert_eq!(database.scalar(&orphaned).await, 0);
 }
 
 #[tokio::test]
 async fn a_suspended_organization_can_be_read_and_not_changed() {
-    let (server, owner) = acme().await;
-    server.database().await.execute("UPDATE organizations SET status = 'suspended'").await;
+    let (acme, owner) = acme().await;
+    let suspend = format!("UPDATE organizations SET status = 'suspended' WHERE slug = '{}'", acme.slug);
+    acme.database().await.execute(&suspend).await;
     assert_eq!(owner.get(ACME).await.expect(200)["status"], "suspended");
     for request in [
         owner.patch(ACME, json!({ "name": "x" })),
@@ -255,20 +250,22 @@ async fn a_suspended_organization_can_be_read_and_not_changed() {
 
 #[tokio::test]
 async fn a_member_who_leaves_is_a_stranger_at_once() {
-    let (server, owner) = acme().await;
-    let database = server.database().await;
-    let eve = eve(&server, "admin").await;
+    let (acme, owner) = acme().await;
+    let (database, own) = (acme.database().await, acme.own_rows());
+    let eve = acme.join("eve", "admin").await;
     eve.get(ACME).await.expect(200);
     let left = eve.request("POST", &format!("{ACME}/leave")).await;
     assert_eq!((left.status, left.text()), (204, ""));
     eve.get(ACME).await.problem(404, "NOT_FOUND");
     eve.request("POST", &format!("{ACME}/leave")).await.problem(404, "NOT_FOUND");
-    let row = "SELECT status || ' ' || version FROM members WHERE removed_at IS NOT NULL";
-    assert_eq!(database.texts(row).await, ["removed 2"]);
-    let held =
-        "SELECT count(*) FROM member_roles r JOIN members m ON m.id = r.member_id WHERE m.status = 'removed'";
-    assert_eq!(database.scalar(held).await, 0);
-    let recorded = events(&database, "member.left").await;
+    let row = format!("SELECT status || ' ' || version FROM members WHERE removed_at IS NOT NULL AND {own}");
+    assert_eq!(database.texts(&row).await, ["removed 2"]);
+    let held = format!(
+        "SELECT count(*) FROM member_roles r JOIN members m ON m.id = r.member_id
+         WHERE m.status = 'removed' AND m.{own}"
+    );
+    assert_eq!(database.scalar(&held).await, 0);
+    let recorded = acme.event_details("member.left").await;
     assert_eq!(recorded.len(), 1);
     assert!(recorded[0].contains("\"status\":\"active\""), "{recorded:?}");
     owner.request("POST", &format!("{ACME}/leave")).await.problem(409, "LAST_OWNER");
@@ -277,24 +274,20 @@ async fn a_member_who_leaves_is_a_stranger_at_once() {
 
 #[tokio::test]
 async fn a_superuser_cannot_leave_without_membership() {
-    let (server, superuser) = Server::with_superuser().await;
-    server.client().register("ada@example.com").await.create_organization("acme").await;
-    let access = superuser.with("x-platform-access", "ticket 7");
+    let (acme, _) = acme().await;
+    let access = acme.superuser().await.with("x-platform-access", "ticket 7");
     access.request("POST", &format!("{ACME}/leave")).await.problem(409, "NOT_A_MEMBER");
 }
 
 #[tokio::test]
 async fn one_of_two_owners_who_leave_at_once_stays() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let server = Server::shared().await;
     let database = server.database().await;
-    let owners = [
-        server.client().register("ada@example.com").await,
-        server.client().register("eve@example.com").await,
-    ];
+    let owners = [server.register("ada").await, server.register("eve").await];
     for round in 0..16 {
-        let slug = format!("acme-{round}");
+        let slug = unique("acme");
         owners[0].create_organization(&slug).await;
-        database.join(&slug, "eve@example.com", "owner").await;
+        database.join(&slug, &server.email("eve"), "owner").await;
         let replies = concurrently(2, |number| {
             let leave = owners[number].request("POST", &format!("/api/v1/organizations/{slug}/leave"));
             async move { leave.await.status }

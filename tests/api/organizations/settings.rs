@@ -1,15 +1,14 @@
 //! `/organizations/{org}/settings`.
 
-use insula_tests::{Client, Server, concurrently};
+use insula_tests::{Client, OrgWithOwner, concurrently};
 use serde_json::{Value, json};
 
-const SETTINGS: &str = "/api/v1/organizations/acme/settings";
+const SETTINGS: &str = "/api/v1/organizations/{org}/settings";
 
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 #[tokio::test]
@@ -22,7 +21,7 @@ async fn settings_that_are_not_set_have_defaults() {
 
 #[tokio::test]
 async fn an_update_needs_if_match() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     let patch = |body: Value| owner.patch(SETTINGS, body);
     patch(json!({ "currency": "USD" })).await.problem(428, "PRECONDITION_REQUIRED");
     patch(json!({ "currency": "USD" })).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
@@ -39,12 +38,10 @@ async fn an_update_needs_if_match() {
         assert_eq!(patch(same).header("if-match", "\"3\"").await.expect(200), changed);
     }
     // They are a part of the organization.
-    let organization = owner.get("/api/v1/organizations/acme").await;
+    let organization = owner.get("/api/v1/organizations/{org}").await;
     assert_eq!(organization.header("etag"), Some("\"3\""));
-    let recorded =
-        "SELECT details FROM audit_events WHERE action = 'settings.updated' ORDER BY occurred_at, id";
     assert_eq!(
-        server.database().await.texts(recorded).await,
+        acme.event_details("settings.updated").await,
         [
             json!({ "after": { "currency": "USD" }, "before": { "currency": "EUR" } }).to_string(),
             json!({ "after": { "week_start": "sunday" }, "before": { "week_start": "monday" } }).to_string(),
@@ -76,9 +73,8 @@ async fn every_wrong_setting_is_named() {
 
 #[tokio::test]
 async fn the_read_permission_does_not_allow_updates() {
-    let (server, _owner) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
-    server.database().await.join("acme", "eve@example.com", "viewer").await;
+    let (acme, _owner) = acme().await;
+    let eve = acme.join("eve", "viewer").await;
     eve.get(SETTINGS).await.expect(200);
     let problem = eve.patch(SETTINGS, json!({ "currency": "USD" })).await.problem(403, "FORBIDDEN");
     assert_eq!(problem["permission"], "settings:update");
@@ -86,9 +82,7 @@ async fn the_read_permission_does_not_allow_updates() {
 
 #[tokio::test]
 async fn one_of_concurrent_updates_of_one_version_succeeds() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
+    let (_acme, owner) = acme().await;
     let replies = concurrently(16, |number| {
         let currency = ["USD", "CHF", "GBP", "JPY"][number % 4];
         let patch = owner.patch(SETTINGS, json!({ "currency": currency })).header("if-match", "\"1\"");
@@ -101,15 +95,14 @@ async fn one_of_concurrent_updates_of_one_version_succeeds() {
 
 #[tokio::test]
 async fn settings_of_a_newer_version_are_kept() {
-    let (server, owner) = acme().await;
-    let database = server.database().await;
-    let newer = r#"UPDATE organizations SET settings = '{"week_start":"someday","lock":"2027-01-01"}' WHERE slug = 'acme'"#;
-    database.execute(newer).await;
+    let (acme, owner) = acme().await;
+    let (database, own) = (acme.database().await, format!("WHERE slug = '{}'", acme.slug));
+    let newer = r#"UPDATE organizations SET settings = '{"week_start":"someday","lock":"2027-01-01"}'"#;
+    database.execute(&format!("{newer} {own}")).await;
     assert_eq!(owner.get(SETTINGS).await.expect(200)["week_start"], "monday");
     owner.patch(SETTINGS, json!({ "currency": "CHF" })).header("if-match", "*").await.expect(200);
-    let stored: Value =
-        serde_json::from_str(&database.text("SELECT settings FROM organizations WHERE slug = 'acme'").await)
-            .unwrap();
+    let stored = database.text(&format!("SELECT settings FROM organizations {own}")).await;
+    let stored: Value = serde_json::from_str(&stored).unwrap();
     assert_eq!((&stored["lock"], &stored["currency"]), (&json!("2027-01-01"), &json!("CHF")));
 }
 

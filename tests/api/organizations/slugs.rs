@@ -1,9 +1,9 @@
 //! Slugs: renames, redirects from former slugs, and their reservation.
 
-use insula_tests::{Client, Reply, Server, TestDatabase, concurrently, eventually};
+use insula_tests::{Client, OrgWithOwner, Reply, Server, TestDatabase, concurrently, eventually, unique};
 use serde_json::json;
 
-use crate::organizations::lifecycle::{ACME, acme, eve, events, personal};
+use crate::organizations::lifecycle::{ACME, acme, personal};
 
 /// Where a redirect leads.
 fn moved(reply: &Reply) -> &str {
@@ -13,21 +13,22 @@ fn moved(reply: &Reply) -> &str {
 
 #[tokio::test]
 async fn a_former_slug_redirects_members_only() {
-    let (server, owner) = acme().await;
-    let eve = eve(&server, "viewer").await;
-    let stranger = server.client().register("bob@example.com").await;
+    let (acme, owner) = acme().await;
+    let (eve, stranger) = (acme.join("eve", "viewer").await, acme.stranger("bob").await);
+    let (first, second, third) = (&*acme.slug, &*unique("beta"), &*unique("gamma"));
     let (project, path) =
         (json!({ "code": "P", "name": "P" }), format!("{ACME}/projects?limit=7&sort=-name"));
     // Remembered under its slug.
     for person in [&owner, &eve] {
         person.get(ACME).await.expect(200);
     }
-    owner.patch(ACME, json!({ "slug": "beta" })).await.expect(200);
-    owner.patch("/api/v1/organizations/beta", json!({ "slug": "gamma" })).await.expect(200);
+    owner.patch(ACME, json!({ "slug": second })).await.expect(200);
+    owner.patch(&format!("/api/v1/organizations/{second}"), json!({ "slug": third })).await.expect(200);
     for person in [&owner, &eve] {
-        for old in ["acme", "beta"] {
-            let reply = person.get(&path.replace("acme", old)).await;
-            assert_eq!(moved(&reply), "/api/v1/organizations/gamma/projects?limit=7&sort=-name");
+        for old in [first, second] {
+            let reply = person.get(&path.replace("{org}", old)).await;
+            let new = format!("/api/v1/organizations/{third}/projects?limit=7&sort=-name");
+            assert_eq!(moved(&reply), new);
         }
     }
     let reply = owner.post(&format!("{ACME}/projects"), project.clone()).await;
@@ -37,37 +38,37 @@ async fn a_former_slug_redirects_members_only() {
     let recorded = async |person: &Client, slug: &str| {
         person.get(&format!("/api/v1/organizations/{slug}")).await.outcome()
     };
-    for slug in ["acme", "beta", "gamma"] {
+    for slug in [first, second, third] {
         assert_eq!(recorded(&stranger, slug).await, nowhere);
     }
     for status in ["suspended", "removed"] {
-        let database = server.database().await;
+        let database = acme.database().await;
         let change = format!(
-            "UPDATE members SET status = '{status}' WHERE user_id IN (SELECT id FROM users WHERE email LIKE 'eve%') AND organization_id IN (SELECT id FROM organizations WHERE slug = 'gamma')"
+            "UPDATE members SET status = '{status}' WHERE user_id IN (SELECT id FROM users WHERE email = '{}') AND {}",
+            acme.email("eve"),
+            acme.own_rows()
         );
         database.execute(&change).await;
         eve.get(ACME).await.problem(404, "NOT_FOUND");
-        assert_eq!(recorded(&eve, "acme").await, nowhere, "{status}");
+        assert_eq!(recorded(&eve, first).await, nowhere, "{status}");
     }
-    server.client().get(ACME).await.problem(401, "UNAUTHENTICATED");
+    acme.client().get(ACME).await.problem(401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
 async fn a_superuser_with_a_reason_is_redirected_too() {
-    let (server, superuser) = Server::with_superuser().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    owner.patch(ACME, json!({ "slug": "beta" })).await.expect(200);
+    let (acme, owner) = acme().await;
+    let (superuser, slug) = (acme.superuser().await, unique("beta"));
+    owner.patch(ACME, json!({ "slug": slug })).await.expect(200);
     superuser.get(ACME).await.problem(404, "NOT_FOUND");
     let reply = superuser.get(ACME).header("x-platform-access", "ticket 7").await;
-    assert_eq!(moved(&reply), "/api/v1/organizations/beta");
+    assert_eq!(moved(&reply), format!("/api/v1/organizations/{slug}"));
 }
 
 #[tokio::test]
 async fn a_former_slug_is_reserved_for_90_days() {
-    let (server, owner) = acme().await;
-    let database = server.database().await;
-    let bob = server.client().register("bob@example.com").await;
+    let acme = OrgWithOwner::alone().await;
+    let (owner, database, bob) = (&acme.owner, acme.database().await, acme.stranger("bob").await);
     bob.create_organization("bobs").await;
     owner.patch(ACME, json!({ "slug": "beta" })).await.expect(200);
     let refused = async || {
@@ -100,15 +101,16 @@ async fn a_former_slug_is_reserved_for_90_days() {
 /// Slugs of active and deleted organizations and former slugs share one namespace.
 #[tokio::test]
 async fn one_of_concurrent_renames_to_one_slug_succeeds() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let ada = server.client().register("ada@example.com").await;
-    for number in 0..16 {
-        ada.create_organization(&format!("org-{number}")).await;
+    let server = Server::shared().await;
+    let (ada, wanted) = (server.register("ada").await, unique("wanted"));
+    let mut slugs = Vec::new();
+    for _ in 0..16 {
+        slugs.push(ada.create_organization(&unique("org")).await.slug);
     }
     let replies = concurrently(32, |number| {
-        let request = match number < 16 {
-            true => ada.patch(&format!("/api/v1/organizations/org-{number}"), json!({ "slug": "wanted" })),
-            false => ada.post("/api/v1/organizations", json!({ "name": "x", "slug": "wanted" })),
+        let request = match slugs.get(number) {
+            Some(slug) => ada.patch(&format!("/api/v1/organizations/{slug}"), json!({ "slug": wanted })),
+            None => ada.post("/api/v1/organizations", json!({ "name": "x", "slug": wanted })),
         };
         async move { request.await }
     });
@@ -121,19 +123,19 @@ async fn one_of_concurrent_renames_to_one_slug_succeeds() {
     }
     assert_eq!(won, 1);
     let database = server.database().await;
-    assert_eq!(database.scalar("SELECT count(*) FROM organizations WHERE slug = 'wanted'").await, 1);
+    let named = format!("SELECT count(*) FROM organizations WHERE slug = '{wanted}'");
+    assert_eq!(database.scalar(&named).await, 1);
 }
 
 /// While one gives a slug up, others want it: it is never anybody else's.
 #[tokio::test]
 async fn a_slug_is_taken_during_its_rename() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let ada = server.client().register("ada@example.com").await;
-    let database = server.database().await;
+    let server = Server::shared().await;
+    let (ada, database) = (server.register("ada").await, server.database().await);
     for round in 0..8 {
-        let (old, new) = (format!("old-{round}"), format!("new-{round}"));
+        let (old, new) = (unique("old"), unique("new"));
         ada.create_organization(&old).await;
-        let other = ada.create_organization(&format!("other-{round}")).await.id;
+        let other = ada.create_organization(&unique("other")).await.id;
         let replies = concurrently(9, |number| {
             let request = match number {
                 0 => ada.patch(&format!("/api/v1/organizations/{old}"), json!({ "slug": new })),
@@ -154,14 +156,18 @@ async fn a_slug_is_taken_during_its_rename() {
 
 #[tokio::test]
 async fn a_personal_organization_can_be_renamed_without_personal_data() {
-    let (server, owner) = acme().await;
-    let mine = personal(&owner).await;
-    let renamed = owner.patch(&mine, json!({ "slug": "adas-den", "name": "Ada's den" })).await.expect(200);
-    assert_eq!((&renamed["kind"], &renamed["slug"]), (&json!("personal"), &json!("adas-den")));
-    assert_eq!(moved(&owner.get(&mine).await), "/api/v1/organizations/adas-den");
-    let recorded = events(&server.database().await, "organization.updated").await;
+    let (acme, owner) = acme().await;
+    let (mine, slug) = (personal(&owner).await, unique("adas-den"));
+    let renamed = owner.patch(&mine, json!({ "slug": slug, "name": "Ada's den" })).await.expect(200);
+    assert_eq!((&renamed["kind"], &renamed["slug"]), (&json!("personal"), &json!(slug)));
+    let den = &format!("/api/v1/organizations/{slug}");
+    assert_eq!(moved(&owner.get(&mine).await), den);
+    let recorded = format!(
+        "SELECT details FROM audit_events WHERE action = 'organization.updated' AND actor_id IN {}",
+        acme.own_users()
+    );
+    let recorded = acme.database().await.texts(&recorded).await;
     assert_eq!(recorded, [json!({ "after": { "changed": ["slug", "name"] }, "before": {} }).to_string()]);
-    let den = "/api/v1/organizations/adas-den";
     owner.delete(den).await.problem(409, "PERSONAL_ORGANIZATION");
     owner.request("POST", &format!("{den}/leave")).await.problem(409, "PERSONAL_ORGANIZATION");
 }

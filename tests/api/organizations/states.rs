@@ -40,7 +40,7 @@ async fn walk(server: &Server, owner: &Client, state: &str) {
     // What is allowed at last may end the state.
     operations.sort_by_key(|operation| operation.id == "restoreOrganization");
     for operation in operations {
-        let path = operation.path_with(|name| if name == "org" { "acme" } else { NOTHING }.to_owned());
+        let path = operation.path_with(|name| if name == "org" { "{org}" } else { NOTHING }.to_owned());
         let reply = operation.request(owner, &path).header("if-match", "*").await;
         match refusal(state, &operation) {
             Some((status, code)) => {
@@ -55,14 +55,10 @@ async fn walk(server: &Server, owner: &Client, state: &str) {
     }
 }
 
-/// The cache is off, because the test changes the database directly.
-async fn org() -> OrgFixture {
-    OrgFixture::on(Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await).await
-}
-
 #[tokio::test]
 async fn a_suspended_organization_can_be_read_and_exported() {
-    let org = org().await;
+    // The cache is off, because the test changes the database directly.
+    let org = OrgFixture::on(Server::builder().env("INSULA_SESSION_CACHE_TTL", "0").start().await).await;
     let database = org.server.database().await;
     database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'acme'").await;
     walk(&org.server, &org.owner, "suspended").await;
@@ -80,7 +76,7 @@ async fn a_suspended_organization_can_be_read_and_exported() {
 
 #[tokio::test]
 async fn a_deleted_organization_can_only_be_restored() {
-    let org = org().await;
+    let org = OrgFixture::start().await;
     org.owner.delete(&org.path("")).header("if-match", "*").await.expect(202);
     walk(&org.server, &org.owner, "deleted").await;
     org.owner.get(&org.path("")).await.expect(200);
@@ -89,7 +85,7 @@ async fn a_deleted_organization_can_only_be_restored() {
 /// A request for an operation that names the archived project.
 async fn ask(org: &OrgFixture, operation: &Operation, project: &str, own: &[(&str, String)]) -> (u16, Value) {
     let path = operation.path_with(|name| match name {
-        "org" => "acme".to_owned(),
+        "org" => "{org}".to_owned(),
         "project" => project.to_owned(),
         name => own.iter().find(|(of, _)| *of == name).expect("one of its own").1.clone(),
     });
@@ -117,7 +113,7 @@ async fn ask(org: &OrgFixture, operation: &Operation, project: &str, own: &[(&st
 
 #[tokio::test]
 async fn an_archived_project_takes_no_new_work() {
-    let org = OrgFixture::alone().await;
+    let org = OrgFixture::start().await;
     let old = org.create_project("OLD").await;
     let (_, task) = org.create("/tasks", json!({ "title": "Elsewhere" })).await;
     let entry =
