@@ -1,21 +1,26 @@
 //! Creating many invitations with one request, also repeated ones.
 
-use insula_tests::{Client, Server};
+use insula_tests::{Client, OrgWithOwner};
 use serde_json::json;
 
-const INVITATIONS: &str = "/api/v1/organizations/acme/invitations";
+const INVITATIONS: &str = "/api/v1/organizations/{org}/invitations";
 
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
+}
+
+/// The number of invitations of the organization.
+async fn invitations(acme: &OrgWithOwner) -> i64 {
+    let invitations = format!("SELECT count(*) FROM invitations WHERE {}", acme.own_rows());
+    acme.database().await.scalar(&invitations).await
 }
 
 #[tokio::test]
 async fn the_same_request_twice_is_one_invitation() {
     let (server, owner) = acme().await;
-    let draft = json!({ "email": "eve@example.com", "roles": ["viewer"] });
+    let draft = json!({ "email": &server.email("eve"), "roles": ["viewer"] });
     let ask = || owner.post(INVITATIONS, draft.clone()).header("idempotency-key", "key-1");
     let first = ask().await.expect(201);
     assert_eq!(ask().await.expect(201), first);
@@ -26,30 +31,29 @@ async fn the_same_request_twice_is_one_invitation() {
     };
     // Refusals of the whole are not kept.
     several(&[]).await.problem(422, "VALIDATION_FAILED");
-    several(&["bob@example.com", "x"]).await.problem(422, "VALIDATION_FAILED");
-    let first = several(&["bob@example.com", "no such"]).await.expect(207);
-    assert_eq!(several(&["bob@example.com", "no such"]).await.expect(207), first);
-    several(&["bea@example.com"]).await.problem(422, "IDEMPOTENCY_MISMATCH");
-    server.invitation_token("bob@example.com", 1).await;
-    assert_eq!(server.database().await.scalar("SELECT count(*) FROM invitations").await, 2);
+    several(&[&server.email("bob"), "x"]).await.problem(422, "VALIDATION_FAILED");
+    let first = several(&[&server.email("bob"), "no such"]).await.expect(207);
+    assert_eq!(several(&[&server.email("bob"), "no such"]).await.expect(207), first);
+    several(&[&server.email("bea")]).await.problem(422, "IDEMPOTENCY_MISMATCH");
+    server.invitation_token(&server.email("bob"), 1).await;
+    assert_eq!(invitations(&server).await, 2);
 }
 
 #[tokio::test]
 async fn of_many_each_has_an_outcome_of_its_own() {
     let (server, owner) = acme().await;
-    let admin = server.client().register("adam@example.com").await;
-    server.database().await.join("acme", "adam@example.com", "admin").await;
-    owner.invite("acme", "asked@example.com", &["viewer"]).await.expect(201);
+    let admin = server.join("adam", "admin").await;
+    owner.invite("{org}", &server.email("asked"), &["viewer"]).await.expect(201);
     let row = |email: &str, roles: &[&str]| json!({ "email": email, "roles": roles });
     let rows = [
-        row("one@example.com", &["viewer"]),
+        row(&server.email("one"), &["viewer"]),
         row("not an address", &["viewer"]),
-        row("two@example.com", &["viewer", "nobody"]),
-        row("three@example.com", &["owner"]),
-        row("ADA@example.com", &["viewer"]),
-        row("asked@example.com", &["viewer"]),
-        row("ONE@example.com", &["viewer"]),
-        row("four@example.com", &[]),
+        row(&server.email("two"), &["viewer", "nobody"]),
+        row(&server.email("three"), &["owner"]),
+        row(&server.email("ADA"), &["viewer"]),
+        row(&server.email("asked"), &["viewer"]),
+        row(&server.email("ONE"), &["viewer"]),
+        row(&server.email("four"), &[]),
     ];
     let outcomes =
         admin.post(&format!("{INVITATIONS}/bulk"), json!({ "invitations": rows })).await.expect(207);
@@ -78,17 +82,14 @@ async fn of_many_each_has_an_outcome_of_its_own() {
             "201",
         ]
     );
-    for email in ["one@example.com", "four@example.com"] {
-        server.invitation_token(email, 1).await;
+    for name in ["one", "four"] {
+        server.invitation_token(&server.email(name), 1).await;
     }
-    let database = server.database().await;
-    let created = "SELECT count(*) FROM audit_events WHERE action = 'invitation.created'";
-    assert_eq!(
-        (database.scalar("SELECT count(*) FROM invitations").await, database.scalar(created).await),
-        (3, 3)
-    );
+    let created = server.event_details("invitation.created").await.len();
+    assert_eq!((invitations(&server).await, created), (3, 3));
 
-    let all = |n: usize| (0..n).map(|n| row(&format!("p{n}@example.com"), &["viewer"])).collect::<Vec<_>>();
+    let all =
+        |n: usize| (0..n).map(|n| row(&server.email(&format!("p{n}")), &["viewer"])).collect::<Vec<_>>();
     let bulk = format!("{INVITATIONS}/bulk");
     admin.post(&bulk, json!({ "invitations": all(101) })).await.problem(422, "VALIDATION_FAILED");
     let hundred = admin.post(&bulk, json!({ "invitations": all(100) })).await.expect(207);

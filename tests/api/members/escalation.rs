@@ -1,14 +1,17 @@
 //! No privilege escalation: every operation that grants a permission requires it of the granting member.
 
-use insula_tests::{Client, DemoFixture};
+use insula_tests::Client;
 use serde_json::{Value, json};
 
-use super::{membership, roles};
+use super::{
+    membership::{self, Team},
+    roles,
+};
 
-const ORG: &str = "/api/v1/organizations/demo";
+const ORG: &str = "/api/v1/organizations/{org}";
 
 /// Mia, with a role that gives and nothing else of interest; and what she lacks.
-async fn giver(demo: &DemoFixture, olivia: &Client) -> Client {
+async fn giver(team: &Team, ada: &Client) -> Client {
     let may = [
         "members:read",
         "members:update",
@@ -21,12 +24,12 @@ async fn giver(demo: &DemoFixture, olivia: &Client) -> Client {
         "roles:assign",
         "tasks:read",
     ];
-    roles::role(olivia, "Giver", &may).await;
-    roles::role(olivia, "Weak", &["tasks:read"]).await;
-    roles::role(olivia, "Strong", &["tasks:read", "audit:read", "settings:update"]).await;
-    let mia = membership::path(olivia, "mia").await;
-    olivia.patch(&mia, json!({ "roles": ["giver"] })).await.expect(200);
-    demo.user("mia").await
+    roles::role(ada, "Giver", &may).await;
+    roles::role(ada, "Weak", &["tasks:read"]).await;
+    roles::role(ada, "Strong", &["tasks:read", "audit:read", "settings:update"]).await;
+    let mia = membership::path(ada, "mia").await;
+    ada.patch(&mia, json!({ "roles": ["giver"] })).await.expect(200);
+    team.mia.clone()
 }
 
 fn lacks(problem: &Value, missing: &[&str]) {
@@ -35,12 +38,12 @@ fn lacks(problem: &Value, missing: &[&str]) {
 
 #[tokio::test]
 async fn every_operation_that_grants_uses_the_same_rule() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
-    let mia = giver(&demo, &olivia).await;
-    let victor = membership::path(&olivia, "victor").await;
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let mia = giver(&team, &ada).await;
+    let victor = membership::path(&ada, "victor").await;
     let path_of = async |key: &str| -> String {
-        let listed = olivia.get(&format!("{ORG}/roles")).await.expect(200);
+        let listed = ada.get(&format!("{ORG}/roles")).await.expect(200);
         let role = listed["data"].as_array().unwrap().iter().find(|role| role["key"] == key).unwrap().clone();
         format!("{ORG}/roles/{}", role["id"].as_str().unwrap())
     };
@@ -67,9 +70,9 @@ async fn every_operation_that_grants_uses_the_same_rule() {
         &mia.put(&put, back.clone()).header("if-match", "*").await.problem(403, "ESCALATION"),
         &["settings:update"],
     );
-    olivia.put(&put, back).header("if-match", "*").await.expect(200);
+    ada.put(&put, back).header("if-match", "*").await.expect(200);
     // A role for a member, and for herself.
-    let own = membership::path(&olivia, "mia").await;
+    let own = membership::path(&ada, "mia").await;
     for path in [&victor, &own] {
         lacks(
             &mia.patch(path, json!({ "roles": ["giver", "strong"] })).await.problem(403, "ESCALATION"),
@@ -86,12 +89,12 @@ async fn every_operation_that_grants_uses_the_same_rule() {
     mia.delete(&swap).header("if-match", "*").await.problem(403, "OWNER_PROTECTED");
     // An invitation.
     let invitations = format!("{ORG}/invitations");
-    let invite = |role: &str| json!({ "email": "zed@example.com", "roles": [role] });
+    let invite = |role: &str| json!({ "email": team.email("zed"), "roles": [role] });
     lacks(&mia.post(&invitations, invite("strong")).await.problem(403, "ESCALATION"), missing);
     mia.post(&invitations, invite("owner")).await.problem(403, "OWNER_PROTECTED");
     mia.post(&invitations, invite("weak")).await.expect(201);
     // Reactivation gives a member their permissions back.
-    olivia.patch(&victor, json!({ "roles": ["strong"], "status": "suspended" })).await.expect(200);
+    ada.patch(&victor, json!({ "roles": ["strong"], "status": "suspended" })).await.expect(200);
     lacks(&mia.patch(&victor, json!({ "status": "active" })).await.problem(403, "ESCALATION"), missing);
     mia.patch(&victor, json!({ "status": "active", "roles": ["weak"] })).await.expect(200);
 
@@ -104,13 +107,13 @@ async fn every_operation_that_grants_uses_the_same_rule() {
 
 #[tokio::test]
 async fn granting_roles_needs_a_separate_permission() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
-    roles::role(&olivia, "Warden", &["members:read", "members:update", "roles:read", "roles:delete"]).await;
-    let empty = roles::role(&olivia, "Empty", &[]).await;
-    let mias = membership::path(&olivia, "mia").await;
-    olivia.patch(&mias, json!({ "roles": ["warden"] })).await.expect(200);
-    let (mia, victor) = (demo.user("mia").await, membership::path(&olivia, "victor").await);
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    roles::role(&ada, "Warden", &["members:read", "members:update", "roles:read", "roles:delete"]).await;
+    let empty = roles::role(&ada, "Empty", &[]).await;
+    let mias = membership::path(&ada, "mia").await;
+    ada.patch(&mias, json!({ "roles": ["warden"] })).await.expect(200);
+    let (mia, victor) = (team.mia.clone(), membership::path(&ada, "victor").await);
     let problem = mia.patch(&victor, json!({ "roles": [] })).await.problem(403, "FORBIDDEN");
     assert_eq!(problem["permission"], "roles:assign");
     let problem = mia.delete(&format!("{empty}?reassign_to=warden")).header("if-match", "*").await;

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
+use insula_tests::{Client, OrgWithOwner, PASSWORD, Reply, concurrently};
 use serde_json::json;
 
 const N: usize = 64;
 
-/// A server that lets writers wait as long as it takes.
-async fn acme() -> (Server, Client) {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
@@ -25,21 +23,18 @@ fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
 }
 
 /// One membership, one account, one event of each kind.
-async fn happened_once(server: &Server) {
-    let database = server.database().await;
-    let eve = "(SELECT id FROM users WHERE email_canonical = 'eve@example.com')";
-    let acme = "(SELECT id FROM organizations WHERE slug = 'acme')";
+async fn happened_once(acme: &OrgWithOwner) {
+    let (database, own, email) = (acme.database().await, acme.own_rows(), acme.email("eve"));
+    let eve = format!("(SELECT id FROM users WHERE email_canonical = '{email}')");
     for one in [
-        "users WHERE email_canonical = 'eve@example.com'".to_owned(),
-        format!("members WHERE user_id = {eve} AND organization_id = {acme}"),
+        format!("users WHERE email_canonical = '{email}'"),
+        format!("members WHERE user_id = {eve} AND {own}"),
+        format!("member_roles r JOIN members m ON m.id = r.member_id WHERE m.user_id = {eve} AND m.{own}"),
+        format!("audit_events WHERE action = 'invitation.accepted' AND {own}"),
+        format!("audit_events WHERE action = 'member.added' AND {own} AND actor_id = {eve}"),
         format!(
-            "member_roles r JOIN members m ON m.id = r.member_id WHERE m.user_id = {eve} AND m.organization_id = {acme}"
+            "one_time_tokens WHERE purpose = 'invitation' AND used_at IS NOT NULL AND email_canonical = '{email}'"
         ),
-        "audit_events WHERE action = 'invitation.accepted'".to_owned(),
-        format!(
-            "audit_events WHERE action = 'member.added' AND organization_id = {acme} AND actor_id = {eve}"
-        ),
-        "one_time_tokens WHERE purpose = 'invitation' AND used_at IS NOT NULL".to_owned(),
     ] {
         assert_eq!(database.scalar(&format!("SELECT count(*) FROM {one}")).await, 1, "{one}");
     }
@@ -48,8 +43,8 @@ async fn happened_once(server: &Server) {
 #[tokio::test]
 async fn one_of_concurrent_acceptances_for_a_new_user_succeeds() {
     let (server, owner) = acme().await;
-    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    let token = server.invitation_token("eve@example.com", 1).await;
+    owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
+    let token = server.invitation_token(&server.email("eve"), 1).await;
     let replies = concurrently(N, |_| {
         let (anybody, token) = (server.client(), token.clone());
         async move { anybody.accept(&token, json!({ "password": PASSWORD })).await }
@@ -60,15 +55,15 @@ async fn one_of_concurrent_acceptances_for_a_new_user_succeeds() {
     let late = tally.remove("410 INVITATION_EXPIRED").unwrap_or_default();
     assert_eq!((tally, late + busy), ([("200".to_owned(), 1)].into(), N - 1));
     happened_once(&server).await;
-    server.client().log_in("eve@example.com", PASSWORD).await;
+    server.client().log_in(&server.email("eve"), PASSWORD).await;
 }
 
 #[tokio::test]
 async fn one_of_concurrent_acceptances_for_an_account_succeeds() {
     let (server, owner) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
-    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-    let token = server.invitation_token("eve@example.com", 1).await;
+    let eve = server.stranger("eve").await;
+    owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
+    let token = server.invitation_token(&server.email("eve"), 1).await;
     let replies = concurrently(N, |number| {
         // With her session and without.
         let (client, token) = (if number % 2 == 0 { eve.clone() } else { server.client() }, token.clone());
@@ -83,14 +78,13 @@ async fn one_of_concurrent_acceptances_for_an_account_succeeds() {
 async fn one_of_concurrent_invitations_of_one_address_succeeds() {
     let (server, owner) = acme().await;
     let replies = concurrently(16, |number| {
-        let owner = owner.clone();
+        let (owner, email, capitals) = (owner.clone(), server.email("eve"), server.email("EVE"));
         async move {
             match number % 2 {
-                0 => owner.invite("acme", "eve@example.com", &["member"]).await,
+                0 => owner.invite("{org}", &email, &["member"]).await,
                 _ => {
-                    let rows =
-                        json!({ "invitations": [{ "email": "EVE@example.com", "roles": ["viewer"] }] });
-                    owner.post("/api/v1/organizations/acme/invitations/bulk", rows).await
+                    let rows = json!({ "invitations": [{ "email": capitals, "roles": ["viewer"] }] });
+                    owner.post("/api/v1/organizations/{org}/invitations/bulk", rows).await
                 }
             }
         }
@@ -104,18 +98,19 @@ async fn one_of_concurrent_invitations_of_one_address_succeeds() {
     };
     let lost: Vec<_> = replies.iter().filter_map(code_of).collect();
     assert_eq!(lost, ["INVITATION_PENDING"; 15]);
-    assert_eq!(server.database().await.scalar("SELECT count(*) FROM invitations").await, 1);
+    let made = format!("SELECT count(*) FROM invitations WHERE {}", server.own_rows());
+    assert_eq!(server.database().await.scalar(&made).await, 1);
 }
 
 /// The first one wins; never both.
 #[tokio::test]
 async fn an_invitation_is_accepted_declined_or_revoked_once() {
     let (server, owner) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
+    let eve = server.stranger("eve").await;
     for round in 1..=8 {
-        let made = owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
-        let path = format!("/api/v1/organizations/acme/invitations/{}", made["id"].as_str().unwrap());
-        let token = server.invitation_token("eve@example.com", round).await;
+        let made = owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
+        let path = format!("/api/v1/organizations/{{org}}/invitations/{}", made["id"].as_str().unwrap());
+        let token = server.invitation_token(&server.email("eve"), round).await;
         let replies = concurrently(9, |number| {
             let (eve, owner, token, path) = (eve.clone(), owner.clone(), token.clone(), path.clone());
             async move {
@@ -133,6 +128,11 @@ async fn an_invitation_is_accepted_declined_or_revoked_once() {
         let status = owner.get(&path).await.expect(200)["status"].clone();
         assert_eq!(status, ["accepted", "declined", "revoked"][*kinds.first().unwrap()]);
         let database = server.database().await;
-        database.execute("UPDATE members SET status = 'removed' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com') AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')").await;
+        let remove = format!(
+            "UPDATE members SET status = 'removed' WHERE user_id = (SELECT id FROM users WHERE email = '{}') AND {}",
+            server.email("eve"),
+            server.own_rows()
+        );
+        database.execute(&remove).await;
     }
 }

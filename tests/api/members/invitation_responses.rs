@@ -1,30 +1,29 @@
 //! What an invited user can do: every way to accept, and the next step after every error.
 
-use insula_tests::{Browser, Client, Inbox, Organization, PASSWORD, Reply, Server, eventually};
+use insula_tests::{Browser, Client, Inbox, OrgWithOwner, PASSWORD, Reply, Server, eventually, unique};
 use serde_json::json;
 
 const ME: &str = "/api/v1/users/me";
 const LOG_IN: &str = "/api/v1/auth/login";
-const MINE: &str = "/api/v1/organizations/acme/me/permissions";
+const MINE: &str = "/api/v1/organizations/{org}/me/permissions";
 const MY_INVITATIONS: &str = "/api/v1/users/me/invitations";
 const PREVIEW: &str = "/api/v1/invitations/preview";
 const DECLINE: &str = "/api/v1/invitations/decline";
 
-async fn acme() -> (Server, Client, Organization) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    let acme = owner.create_organization("acme").await;
-    (server, owner, acme)
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 /// Invites Eve as a member, and gives the token of her mail.
-async fn invite_eve(server: &Server, owner: &Client) -> String {
-    let before = server.captured_emails("eve@example.com").await.len();
-    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
+async fn invite_eve(server: &OrgWithOwner, owner: &Client) -> String {
+    let before = server.captured_emails(&server.email("eve")).await.len();
+    owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
     // Her other e-mails are no invitations.
     let mut token = String::new();
     eventually("her mail", async || {
-        let mails = server.captured_emails("eve@example.com").await;
+        let mails = server.captured_emails(&server.email("eve")).await;
         let newest = mails.iter().find_map(|mail| mail["text"].as_str()?.split_once("/accept#token="));
         token =
             newest.map(|(_, rest)| rest.split_whitespace().next().unwrap().to_owned()).unwrap_or_default();
@@ -46,16 +45,17 @@ async fn preview(client: &Client, token: &str) -> Reply {
 
 #[tokio::test]
 async fn a_new_user_registers_with_the_token() {
-    let (server, owner, acme) = acme().await;
+    let (server, owner) = acme().await;
+    let acme = owner.get("/api/v1/organizations/{org}").await.expect(200);
     let token = invite_eve(&server, &owner).await;
     let anybody = server.client();
     let seen = preview(&anybody, &token).await.expect(200);
     assert_eq!((&seen["has_account"], &seen["needs_password"]), (&json!(false), &json!(true)));
     let recorded = &seen["invitation"];
-    assert_eq!((&recorded["organization"]["name"], &recorded["inviter"]), (&json!("acme"), &json!("ada")));
+    assert_eq!((&recorded["organization"]["name"], &recorded["inviter"]), (&acme["name"], &json!("ada")));
     assert_eq!(
         (&recorded["email"], &recorded["roles"][0]["key"]),
-        (&json!("eve@example.com"), &json!("member"))
+        (&json!(&server.email("eve")), &json!("member"))
     );
 
     // What is missing or weak does not use it up.
@@ -65,14 +65,17 @@ async fn a_new_user_registers_with_the_token() {
     anybody.accept(&token, json!({ "password": "password123" })).await.problem(422, "WEAK_PASSWORD");
     let person = json!({ "password": PASSWORD, "first_name": "Eve", "last_name": null });
     let joined = anybody.accept(&token, person.clone()).await.expect(200);
-    assert_eq!((&joined["next"], &joined["organization"]["id"]), (&json!("log_in"), &json!(acme.id)));
-    assert_eq!((&joined["email"], &joined["roles"][0]["key"]), (&json!("eve@example.com"), &json!("member")));
+    assert_eq!((&joined["next"], &joined["organization"]["id"]), (&json!("log_in"), &acme["id"]));
+    assert_eq!(
+        (&joined["email"], &joined["roles"][0]["key"]),
+        (&json!(&server.email("eve")), &json!("member"))
+    );
 
-    let eve = anybody.log_in("eve@example.com", PASSWORD).await;
+    let eve = anybody.log_in(&server.email("eve"), PASSWORD).await;
     let me = eve.get(ME).await.expect(200);
     assert!(me["email_verified_at"].is_string() && me["display_name"] == "Eve", "{me}");
     // No organization of her own: she works in the one she joined.
-    assert_eq!(me["default_organization_id"], json!(acme.id));
+    assert_eq!(me["default_organization_id"], acme["id"]);
     assert_eq!(
         eve.get("/api/v1/users/me/organizations").await.expect(200)["data"].as_array().unwrap().len(),
         1
@@ -84,22 +87,25 @@ async fn a_new_user_registers_with_the_token() {
     }
 
     let database = server.database().await;
-    let recorded = database
-        .texts("SELECT action || ' ' || actor_kind FROM audit_events WHERE actor_id = (SELECT id FROM users WHERE email = 'eve@example.com') ORDER BY id")
-        .await;
+    let recorded = format!(
+        "SELECT action || ' ' || actor_kind FROM audit_events
+         WHERE actor_id = (SELECT id FROM users WHERE email = '{}') ORDER BY id",
+        server.email("eve")
+    );
+    let recorded = database.texts(&recorded).await;
     let expected =
         ["user.registered user", "member.added user", "invitation.accepted user", "session.created user"];
     assert_eq!(recorded, expected);
     let details = database.texts("SELECT details FROM audit_events").await.join("\n");
-    assert!(!details.contains("eve@example.com"), "{details}");
-    let listed = owner.get("/api/v1/organizations/acme/invitations?status=accepted").await.expect(200);
+    assert!(!details.contains(&server.email("eve")), "{details}");
+    let listed = owner.get("/api/v1/organizations/{org}/invitations?status=accepted").await.expect(200);
     assert_eq!(listed["data"][0]["id"], seen["invitation"]["id"]);
 }
 
 #[tokio::test]
 async fn a_user_with_an_account_joins_with_or_without_a_session() {
-    let (server, owner, _) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
+    let (server, owner) = acme().await;
+    let eve = server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let seen = preview(&server.client(), &token).await.expect(200);
     assert_eq!((&seen["has_account"], &seen["needs_password"]), (&json!(true), &json!(false)));
@@ -109,15 +115,15 @@ async fn a_user_with_an_account_joins_with_or_without_a_session() {
         server.client().accept(&token, json!({ "password": "Other-lantern-48-meadow" })).await.expect(200);
     assert_eq!(joined["next"], "log_in");
     assert_eq!(roles(&eve).await, ["member"]);
-    server.client().log_in("eve@example.com", PASSWORD).await;
+    server.client().log_in(&server.email("eve"), PASSWORD).await;
 
-    let bob = server.client().register("bob@example.com").await;
-    owner.invite("acme", "Bob@example.com", &["viewer", "admin"]).await.expect(201);
-    let token = server.invitation_token("Bob@example.com", 1).await;
+    let bob = server.stranger("bob").await;
+    owner.invite("{org}", &server.email("Bob"), &["viewer", "admin"]).await.expect(201);
+    let token = server.invitation_token(&server.email("Bob"), 1).await;
     let joined = bob.accept(&token, json!({})).await.expect(200);
     assert_eq!(
         (&joined["next"], &joined["message"]),
-        (&json!("continue"), &json!("You are now a member of acme."))
+        (&json!("continue"), &json!(format!("You are now a member of {}.", server.slug)))
     );
     let mut held = roles(&bob).await;
     held.sort();
@@ -127,12 +133,12 @@ async fn a_user_with_an_account_joins_with_or_without_a_session() {
 
 #[tokio::test]
 async fn another_user_is_told_the_recipient_and_it_stays_valid() {
-    let (server, owner, _) = acme().await;
+    let (server, owner) = acme().await;
     let token = invite_eve(&server, &owner).await;
-    let bob = server.client().register("bob@example.com").await;
+    let bob = server.stranger("bob").await;
     let reply = bob.accept(&token, json!({ "password": PASSWORD })).await;
     let problem = reply.problem(409, "INVITATION_EMAIL_MISMATCH");
-    assert_eq!(problem["email_masked"], "e***@example.com");
+    assert_eq!(problem["email_masked"], server.email("e***"));
     assert!(!reply.text().contains("eve@"), "{}", reply.text());
     bob.get(MINE).await.problem(404, "NOT_FOUND");
     server.client().bearer("x").accept(&token, json!({})).await.problem(401, "INVALID_TOKEN");
@@ -142,11 +148,11 @@ async fn another_user_is_told_the_recipient_and_it_stays_valid() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_cannot_accept() {
-    let (server, owner, _) = acme().await;
-    server.client().register("eve@example.com").await;
+    let (server, owner) = acme().await;
+    server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let origin = server.url("");
-    let (eve, _) = Browser::log_in(&server.client(), &origin, "eve@example.com").await;
+    let (eve, _) = Browser::log_in(&server.client(), &origin, &server.email("eve")).await;
     let body = json!({ "token": token });
     let path = "/api/v1/invitations/accept";
     eve.forged("POST", path).json(body.clone()).await.problem(403, "CSRF_FAILED");
@@ -159,18 +165,18 @@ async fn a_page_of_another_origin_cannot_accept() {
 
 #[tokio::test]
 async fn an_unverified_account_loses_its_password_and_its_sessions() {
-    let server = Server::builder().with_mail().start().await;
-    let inbox = Inbox::of(&server).await;
-    let owner = server.client().register("ada@example.com").await;
+    let server = Server::shared_with_mail().await;
+    let (inbox, slug) = (Inbox::own(&server).await, unique("acme"));
+    let owner = server.register("ada").await;
     let verify = json!({ "token": inbox.last("send_verification").await.token });
     owner.post("/api/v1/auth/email/verify", verify).await.expect(200);
-    owner.create_organization("acme").await;
+    owner.create_organization(&slug).await;
     // Somebody opens an account with Eve's address, and waits.
-    let attacker = server.client().register("eve@example.com").await;
+    let attacker = server.client().in_organization(&slug).register(&server.email("eve")).await;
     attacker.get(MY_INVITATIONS).await.problem(403, "EMAIL_UNVERIFIED");
-    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
+    owner.invite(&slug, &server.email("eve"), &["member"]).await.expect(201);
     let mail = inbox.last("send_invitation").await;
-    assert_eq!(mail.to, "eve@example.com");
+    assert_eq!(mail.to, server.email("eve"));
     let seen = preview(&server.client(), &mail.token).await.expect(200);
     assert_eq!((&seen["has_account"], &seen["needs_password"]), (&json!(true), &json!(true)));
     // To be logged in with that account is worth no more than not to be.
@@ -183,9 +189,9 @@ async fn an_unverified_account_loses_its_password_and_its_sessions() {
     let joined = attacker.accept(&mail.token, json!({ "password": chosen })).await.expect(200);
     assert_eq!(joined["next"], "log_in");
     attacker.get(ME).await.problem(401, "INVALID_TOKEN");
-    let old = json!({ "email": "eve@example.com", "password": PASSWORD });
+    let old = json!({ "email": &server.email("eve"), "password": PASSWORD });
     server.client().post(LOG_IN, old).await.problem(401, "INVALID_CREDENTIALS");
-    let eve = server.client().log_in("eve@example.com", chosen).await;
+    let eve = server.client().in_organization(&slug).log_in(&server.email("eve"), chosen).await;
     assert!(eve.get(ME).await.expect(200)["email_verified_at"].is_string());
     assert_eq!(roles(&eve).await, ["member"]);
     // What was e-mailed to verify it before is worth nothing.
@@ -195,30 +201,25 @@ async fn an_unverified_account_loses_its_password_and_its_sessions() {
 
 #[tokio::test]
 async fn roles_that_the_inviter_can_no_longer_grant_are_refused() {
-    let (server, owner, _) = acme().await;
-    let adam = server.client().register("adam@example.com").await;
-    let database = server.database().await;
-    database.join("acme", "adam@example.com", "admin").await;
-    let invited = |email: &'static str| {
-        let (server, adam) = (&server, &adam);
-        async move {
-            let made = adam.invite("acme", email, &["admin"]).await.expect(201);
-            let path = format!("/api/v1/organizations/acme/invitations/{}", made["id"].as_str().unwrap());
-            (path, server.invitation_token(email, 1).await)
-        }
+    let (server, owner) = acme().await;
+    let adam = server.join("adam", "admin").await;
+    let (database, own, adams_email) = (server.database().await, server.own_rows(), server.email("adam"));
+    let invited = async |email: &str| {
+        let made = adam.invite("{org}", email, &["admin"]).await.expect(201);
+        let path = format!("/api/v1/organizations/{{org}}/invitations/{}", made["id"].as_str().unwrap());
+        (path, server.invitation_token(email, 1).await)
     };
-    let adams = "(SELECT m.id FROM members m JOIN users u ON u.id = m.user_id JOIN organizations o ON o.id = m.organization_id
-         WHERE u.email = 'adam@example.com' AND o.slug = 'acme')";
-    let viewer = "(SELECT r.id FROM roles r JOIN organizations o ON o.id = r.organization_id WHERE o.slug = 'acme' AND r.key = 'viewer')";
-    for (email, change) in [
-        ("one@example.com", format!("UPDATE member_roles SET role_id = {viewer} WHERE member_id = {adams}")),
-        ("two@example.com", format!("UPDATE members SET status = 'suspended' WHERE id = {adams}")),
-        (
-            "three@example.com",
-            "UPDATE users SET is_active = false WHERE email = 'adam@example.com'".to_owned(),
-        ),
+    let adams = format!(
+        "(SELECT m.id FROM members m JOIN users u ON u.id = m.user_id WHERE u.email = '{adams_email}' AND m.{own})"
+    );
+    let role = |key: &str| format!("(SELECT id FROM roles WHERE {own} AND key = '{key}')");
+    let (admin, viewer) = (role("admin"), role("viewer"));
+    for (name, change) in [
+        ("one", format!("UPDATE member_roles SET role_id = {viewer} WHERE member_id = {adams}")),
+        ("two", format!("UPDATE members SET status = 'suspended' WHERE id = {adams}")),
+        ("three", format!("UPDATE users SET is_active = false WHERE email = '{adams_email}'")),
     ] {
-        let admin = "(SELECT r.id FROM roles r JOIN organizations o ON o.id = r.organization_id WHERE o.slug = 'acme' AND r.key = 'admin')";
+        let email = &server.email(name);
         for restored in [
             format!("UPDATE member_roles SET role_id = {admin} WHERE member_id = {adams}"),
             format!("UPDATE members SET status = 'active' WHERE id = {adams}"),
@@ -242,18 +243,22 @@ async fn roles_that_the_inviter_can_no_longer_grant_are_refused() {
 
 #[tokio::test]
 async fn a_removed_member_rejoins_as_the_same_member_with_the_invited_roles() {
-    let (server, owner, _) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
+    let (server, owner) = acme().await;
+    let eve = server.stranger("eve").await;
     let database = server.database().await;
-    database.join("acme", "eve@example.com", "admin").await;
+    database.join(&server.slug, &server.email("eve"), "admin").await;
     let member = eve.get(MINE).await.expect(200)["member_id"].clone();
-    let hers = "user_id = (SELECT id FROM users WHERE email = 'eve@example.com') AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')";
+    let hers = format!(
+        "user_id = (SELECT id FROM users WHERE email = '{}') AND {}",
+        server.email("eve"),
+        server.own_rows()
+    );
     database
         .execute(&format!("UPDATE members SET status = 'removed', removed_at = joined_at WHERE {hers}"))
         .await;
-    owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
+    owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
     let joined =
-        eve.accept(&server.invitation_token("eve@example.com", 1).await, json!({})).await.expect(200);
+        eve.accept(&server.invitation_token(&server.email("eve"), 1).await, json!({})).await.expect(200);
     assert_eq!(joined["member_id"], member);
     assert_eq!(roles(&eve).await, ["viewer"]);
     let rows = format!(
@@ -264,43 +269,49 @@ async fn a_removed_member_rejoins_as_the_same_member_with_the_invited_roles() {
 
 #[tokio::test]
 async fn a_user_who_became_a_member_is_told_so() {
-    let (server, owner, _) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
+    let (server, owner) = acme().await;
+    let eve = server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let database = server.database().await;
-    database.join("acme", "eve@example.com", "viewer").await;
+    database.join(&server.slug, &server.email("eve"), "viewer").await;
     eve.accept(&token, json!({})).await.problem(409, "ALREADY_MEMBER");
-    database.execute("UPDATE members SET status = 'suspended' WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.com')").await;
+    let suspend = format!(
+        "UPDATE members SET status = 'suspended' WHERE user_id = (SELECT id FROM users WHERE email = '{}')",
+        server.email("eve")
+    );
+    database.execute(&suspend).await;
     server.client().accept(&token, json!({})).await.problem(409, "ALREADY_MEMBER");
-    let made = owner.get("/api/v1/organizations/acme/invitations").await.expect(200);
-    let path =
-        format!("/api/v1/organizations/acme/invitations/{}/resend", made["data"][0]["id"].as_str().unwrap());
+    let made = owner.get("/api/v1/organizations/{org}/invitations").await.expect(200);
+    let path = format!(
+        "/api/v1/organizations/{{org}}/invitations/{}/resend",
+        made["data"][0]["id"].as_str().unwrap()
+    );
     owner.request("POST", &path).await.problem(409, "ALREADY_MEMBER");
 }
 
 #[tokio::test]
 async fn a_declined_invitation_cannot_be_accepted() {
-    let (server, owner, _) = acme().await;
+    let (server, owner) = acme().await;
     let token = invite_eve(&server, &owner).await;
     let decline = || server.client().post(DECLINE, json!({ "token": token }));
     assert!(decline().await.expect(200)["message"].is_string());
     decline().await.problem(410, "INVITATION_EXPIRED");
     server.client().accept(&token, json!({ "password": PASSWORD })).await.problem(410, "INVITATION_EXPIRED");
     let database = server.database().await;
-    assert_eq!(database.scalar("SELECT count(*) FROM users WHERE email = 'eve@example.com'").await, 0);
-    let recorded =
-        database.texts("SELECT details FROM audit_events WHERE action = 'invitation.declined'").await;
+    let accounts = format!("SELECT count(*) FROM users WHERE email = '{}'", server.email("eve"));
+    assert_eq!(database.scalar(&accounts).await, 0);
+    let recorded = server.event_details("invitation.declined").await;
     assert_eq!(recorded, [r#"{"after":{"status":"declined"},"before":{"status":"pending"}}"#]);
 }
 
 #[tokio::test]
 async fn a_suspended_organization_or_account_accepts_no_invitation() {
-    let (server, owner, _) = acme().await;
-    let eve = server.client().register("eve@example.com").await;
+    let (server, owner) = acme().await;
+    let eve = server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let database = server.database().await;
     let set = async |column: &str| {
-        database.execute(&format!("UPDATE organizations SET {column} WHERE slug = 'acme'")).await;
+        database.execute(&format!("UPDATE organizations SET {column} WHERE slug = '{}'", server.slug)).await;
     };
     set("status = 'suspended'").await;
     eve.accept(&token, json!({})).await.problem(403, "ORGANIZATION_SUSPENDED");
@@ -308,9 +319,11 @@ async fn a_suspended_organization_or_account_accepts_no_invitation() {
     eve.accept(&token, json!({})).await.problem(410, "INVITATION_EXPIRED");
     preview(&server.client(), &token).await.problem(410, "INVITATION_EXPIRED");
     set("deleted_at = NULL").await;
-    database.execute("UPDATE users SET is_active = false WHERE email = 'eve@example.com'").await;
+    let set_active =
+        |value: bool| format!("UPDATE users SET is_active = {value} WHERE email = '{}'", server.email("eve"));
+    database.execute(&set_active(false)).await;
     server.client().accept(&token, json!({})).await.problem(403, "INACTIVE_USER");
-    database.execute("UPDATE users SET is_active = true WHERE email = 'eve@example.com'").await;
+    database.execute(&set_active(true)).await;
     server.client().accept(&token, json!({})).await.expect(200);
     for other in ["x", &format!("{}x", &token[..token.len() - 1])] {
         preview(&server.client(), other).await.problem(410, "INVITATION_EXPIRED");

@@ -1,23 +1,15 @@
 //! Invitations: who can invite, to which roles, and their states.
 
-use insula_tests::{Client, Server, TestDatabase};
+use insula_tests::{Client, OrgWithOwner, unique};
 use serde_json::{Value, json};
 
-const INVITATIONS: &str = "/api/v1/organizations/acme/invitations";
+const INVITATIONS: &str = "/api/v1/organizations/{org}/invitations";
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
-}
-
-/// Somebody with an account who holds this role in Acme.
-async fn member(server: &Server, email: &str, role: &str) -> Client {
-    let person = server.client().register(email).await;
-    server.database().await.join("acme", email, role).await;
-    person
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 fn path(invitation: &Value) -> String {
@@ -29,25 +21,30 @@ fn emails(page: &Value) -> Vec<&str> {
 }
 
 /// The events about invitations, as `action details`, in their order.
-async fn events(database: &TestDatabase) -> Vec<String> {
-    let query = "SELECT action || ' ' || details FROM audit_events WHERE resource IN ('invitation', 'member')
-         AND organization_id IN (SELECT id FROM organizations WHERE slug = 'acme') ORDER BY id";
-    database.texts(query).await
+async fn events(acme: &OrgWithOwner) -> Vec<String> {
+    let query = format!(
+        "SELECT action || ' ' || details FROM audit_events WHERE resource IN ('invitation', 'member')
+         AND {} ORDER BY id",
+        acme.own_rows()
+    );
+    acme.database().await.texts(&query).await
 }
 
-async fn expire(server: &Server) {
-    let database = server.database().await;
-    for table in ["invitations", "one_time_tokens"] {
-        database.execute(&format!("UPDATE {table} SET expires_at = created_at")).await;
-    }
+async fn expire(acme: &OrgWithOwner) {
+    let (database, own) = (acme.database().await, acme.own_rows());
+    let invitations = format!("UPDATE invitations SET expires_at = created_at WHERE {own}");
+    assert_ne!(database.execute(&invitations).await, 0);
+    let tokens = "UPDATE one_time_tokens SET expires_at = created_at WHERE email";
+    database.execute(&format!("{tokens} LIKE '{}'", acme.email("%"))).await;
 }
 
 #[tokio::test]
 async fn an_invited_user_gets_an_email_with_a_secret_token() {
-    let (server, owner) = acme().await;
+    let server = OrgWithOwner::alone().await;
+    let owner = &server.owner;
     let name = json!({ "first_name": "Ada <b>", "last_name": "Lovelace" });
     owner.patch("/api/v1/users/me", name).await.expect(200);
-    let reply = owner.invite("acme", "Eve@Bücher.example", &["member", "viewer"]).await;
+    let reply = owner.invite("{org}", "Eve@Bücher.example", &["member", "viewer"]).await;
     let made = reply.expect(201);
     assert_eq!(reply.header("etag"), Some("\"1\""));
     assert_eq!((&made["email"], &made["status"]), (&json!("Eve@Bücher.example"), &json!("pending")));
@@ -79,7 +76,7 @@ async fn an_invited_user_gets_an_email_with_a_secret_token() {
         let texts = database.texts(&format!("SELECT {column}")).await.join("\n");
         assert!(!texts.contains(&token) && !texts.to_lowercase().contains("eve@"), "{texts}");
     }
-    let recorded = events(&database).await;
+    let recorded = events(&server).await;
     assert!(recorded.len() == 2 && recorded[1].starts_with("invitation.created "), "{recorded:?}");
     assert!(recorded[1].contains(r#""roles":["member","viewer"]"#), "{recorded:?}");
 }
@@ -87,75 +84,76 @@ async fn an_invited_user_gets_an_email_with_a_secret_token() {
 #[tokio::test]
 async fn a_role_is_named_by_its_key_or_its_id_and_must_be_one_of_the_organization() {
     let (server, owner) = acme().await;
-    let acme = owner.get("/api/v1/organizations/acme/me/permissions").await.expect(200);
-    let eve = server.client().register("eve@example.com").await;
-    eve.create_organization("other").await;
-    let other = eve.get("/api/v1/organizations/other/me/permissions").await.expect(200);
+    let acme = owner.get("/api/v1/organizations/{org}/me/permissions").await.expect(200);
+    let eve = server.stranger("eve").await;
+    let other = eve.create_organization(&unique("other")).await.slug;
+    let other = eve.get(&format!("/api/v1/organizations/{other}/me/permissions")).await.expect(200);
     let id = |mine: &Value| mine["roles"][0]["id"].as_str().unwrap().to_owned();
-    let made = owner.invite("acme", "bob@example.com", &[&id(&acme), "owner"]).await.expect(201);
+    let made = owner.invite("{org}", &server.email("bob"), &[&id(&acme), "owner"]).await.expect(201);
     assert_eq!((made["roles"].as_array().unwrap().len(), &made["roles"][0]["key"]), (1, &json!("owner")));
-    let reply = owner.invite("acme", "bea@example.com", &["viewer", &id(&other), "Owner"]).await;
+    let reply = owner.invite("{org}", &server.email("bea"), &["viewer", &id(&other), "Owner"]).await;
     reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["roles[1] UNKNOWN_REFERENCE", "roles[2] UNKNOWN_REFERENCE"]);
-    let reply = owner.invite("acme", "nobody", &["viewer"]).await;
+    let reply = owner.invite("{org}", "nobody", &["viewer"]).await;
     reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["email INVALID_FORMAT"]);
     // Nobody need be given anything.
-    assert_eq!(owner.invite("acme", "bea@example.com", &[]).await.expect(201)["roles"], json!([]));
+    assert_eq!(owner.invite("{org}", &server.email("bea"), &[]).await.expect(201)["roles"], json!([]));
 }
 
 #[tokio::test]
 async fn an_invitation_grants_no_more_than_its_sender_has() {
     let (server, owner) = acme().await;
-    let admin = member(&server, "adam@example.com", "admin").await;
-    admin.invite("acme", "bob@example.com", &["owner"]).await.problem(403, "OWNER_PROTECTED");
-    admin.invite("acme", "bob@example.com", &["admin"]).await.expect(201);
-    let viewer = member(&server, "victor@example.com", "viewer").await;
-    viewer.invite("acme", "bea@example.com", &["viewer"]).await.problem(403, "FORBIDDEN");
+    let admin = server.join("adam", "admin").await;
+    admin.invite("{org}", &server.email("bob"), &["owner"]).await.problem(403, "OWNER_PROTECTED");
+    admin.invite("{org}", &server.email("bob"), &["admin"]).await.expect(201);
+    let viewer = server.join("victor", "viewer").await;
+    viewer.invite("{org}", &server.email("bea"), &["viewer"]).await.problem(403, "FORBIDDEN");
     viewer.get(INVITATIONS).await.problem(403, "FORBIDDEN");
 
     // A viewer who may invite, by a role of the organization's own.
     let database = server.database().await;
-    let id = database.new_id_sql();
+    let (id, own, victor) = (database.new_id_sql(), server.own_rows(), server.email("victor"));
     for statement in [
         format!(
             "INSERT INTO roles (id, organization_id, key, name, name_key, description, is_builtin, version, created_at, updated_at)
              SELECT {id}, organization_id, 'inviter', 'Inviter', 'inviter', '', false, 1, created_at, updated_at FROM roles
-             WHERE key = 'viewer' AND organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')"
+             WHERE key = 'viewer' AND {own}"
         ),
         format!(
             "INSERT INTO role_permissions (id, organization_id, role_id, permission, created_at)
-             SELECT {id}, organization_id, id, 'members:invite', created_at FROM roles WHERE key = 'inviter'"
+             SELECT {id}, organization_id, id, 'members:invite', created_at FROM roles
+             WHERE key = 'inviter' AND {own}"
         ),
         format!(
             "INSERT INTO member_roles (id, organization_id, member_id, role_id, created_at)
              SELECT {id}, m.organization_id, m.id, r.id, m.created_at FROM members m JOIN roles r ON r.key = 'inviter'
-             JOIN users u ON u.id = m.user_id WHERE u.email = 'victor@example.com' AND m.organization_id = r.organization_id"
+             JOIN users u ON u.id = m.user_id WHERE u.email = '{victor}' AND m.organization_id = r.organization_id AND r.{own}"
         ),
     ] {
         assert_eq!(database.execute(&statement).await, 1, "{statement}");
     }
-    let problem = viewer.invite("acme", "bea@example.com", &["member"]).await.problem(403, "ESCALATION");
+    let problem = viewer.invite("{org}", &server.email("bea"), &["member"]).await.problem(403, "ESCALATION");
     assert!(problem["missing"].as_array().unwrap().contains(&json!("tasks:create")), "{problem}");
-    viewer.invite("acme", "bea@example.com", &["viewer", "inviter"]).await.expect(201);
+    viewer.invite("{org}", &server.email("bea"), &["viewer", "inviter"]).await.expect(201);
     let pending = owner.get(&format!("{INVITATIONS}?status=pending")).await.expect(200);
-    assert_eq!(emails(&pending), ["bob@example.com", "bea@example.com"]);
+    assert_eq!(emails(&pending), [server.email("bob"), server.email("bea")]);
 }
 
 #[tokio::test]
 async fn members_and_invited_users_are_not_invited_again() {
     let (server, owner) = acme().await;
-    member(&server, "mia@example.com", "member").await;
-    owner.invite("acme", "MIA@example.com", &["viewer"]).await.problem(409, "ALREADY_MEMBER");
-    owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    owner.invite("acme", "EVE@example.com", &["member"]).await.problem(409, "INVITATION_PENDING");
+    server.join("mia", "member").await;
+    owner.invite("{org}", &server.email("MIA"), &["viewer"]).await.problem(409, "ALREADY_MEMBER");
+    owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
+    owner.invite("{org}", &server.email("EVE"), &["member"]).await.problem(409, "INVITATION_PENDING");
     // Another organization can invite the user.
-    owner.create_organization("second").await;
-    owner.invite("second", "eve@example.com", &["viewer"]).await.expect(201);
+    let second = owner.create_organization(&unique("second")).await.slug;
+    owner.invite(&second, &server.email("eve"), &["viewer"]).await.expect(201);
     let personal = owner.get("/api/v1/users/me/organizations").await.expect(200);
     let slug = personal["data"][0]["organization"]["slug"].as_str().unwrap();
-    owner.invite(slug, "eve@example.com", &["viewer"]).await.problem(409, "PERSONAL_ORGANIZATION");
-    let one = json!({ "email": "eve@example.com", "roles": [] });
+    owner.invite(slug, &server.email("eve"), &["viewer"]).await.problem(409, "PERSONAL_ORGANIZATION");
+    let one = json!({ "email": &server.email("eve"), "roles": [] });
     let bulk = format!("/api/v1/organizations/{slug}/invitations/bulk");
     owner.post(&bulk, json!({ "invitations": [one] })).await.problem(409, "PERSONAL_ORGANIZATION");
 }
@@ -163,15 +161,15 @@ async fn members_and_invited_users_are_not_invited_again() {
 #[tokio::test]
 async fn resending_creates_a_new_token_and_revokes_the_old_one() {
     let (server, owner) = acme().await;
-    let made = owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let old = server.invitation_token("eve@example.com", 1).await;
+    let made = owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
+    let old = server.invitation_token(&server.email("eve"), 1).await;
     let again = owner.request("POST", &format!("{}/resend", path(&made))).await;
     let sent = again.expect(200);
     assert_eq!(
         (&sent["id"], &sent["resend_count"], again.header("etag")),
         (&made["id"], &json!(1), Some("\"2\""))
     );
-    let new = server.invitation_token("eve@example.com", 2).await;
+    let new = server.invitation_token(&server.email("eve"), 2).await;
     assert_ne!(old, new);
     let preview =
         |token: &str| server.client().post("/api/v1/invitations/preview", json!({ "token": token }));
@@ -182,18 +180,18 @@ async fn resending_creates_a_new_token_and_revokes_the_old_one() {
     expire(&server).await;
     preview(&new).await.problem(410, "INVITATION_EXPIRED");
     assert_eq!(owner.get(&path(&made)).await.expect(200)["status"], "expired");
-    let admin = member(&server, "adam@example.com", "admin").await;
+    let admin = server.join("adam", "admin").await;
     let sent = admin.request("POST", &format!("{}/resend", path(&made))).await.expect(200);
     assert_eq!((&sent["status"], &sent["resend_count"]), (&json!("pending"), &json!(2)));
     assert_eq!(sent["invited_by"]["display_name"], "adam");
-    preview(&server.invitation_token("eve@example.com", 3).await).await.expect(200);
+    preview(&server.invitation_token(&server.email("eve"), 3).await).await.expect(200);
 
     // But not with permissions that the sender lacks, and not next to a newer invitation.
-    let to_owner = owner.invite("acme", "olivia@example.com", &["owner"]).await.expect(201);
+    let to_owner = owner.invite("{org}", &server.email("olivia"), &["owner"]).await.expect(201);
     let resend = format!("{}/resend", path(&to_owner));
     admin.request("POST", &resend).await.problem(403, "OWNER_PROTECTED");
     expire(&server).await;
-    owner.invite("acme", "olivia@example.com", &["viewer"]).await.expect(201);
+    owner.invite("{org}", &server.email("olivia"), &["viewer"]).await.expect(201);
     owner.request("POST", &resend).await.problem(409, "INVITATION_PENDING");
     owner.request("POST", &format!("{INVITATIONS}/{NOTHING}/resend")).await.problem(404, "NOT_FOUND");
 }
@@ -201,22 +199,22 @@ async fn resending_creates_a_new_token_and_revokes_the_old_one() {
 #[tokio::test]
 async fn a_revoked_invitation_cannot_be_used() {
     let (server, owner) = acme().await;
-    let made = owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let token = server.invitation_token("eve@example.com", 1).await;
+    let made = owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
+    let token = server.invitation_token(&server.email("eve"), 1).await;
     owner.delete(&path(&made)).await.expect(204);
     owner.delete(&path(&made)).await.expect(204);
     server.client().accept(&token, json!({})).await.problem(410, "INVITATION_EXPIRED");
     owner.request("POST", &format!("{}/resend", path(&made))).await.problem(409, "INVITATION_CLOSED");
     assert_eq!(owner.get(&path(&made)).await.expect(200)["status"], "revoked");
-    let recorded = events(&server.database().await).await;
+    let recorded = events(&server).await;
     assert_eq!(
         recorded.last().unwrap(),
         r#"invitation.revoked {"after":{"status":"revoked"},"before":{"status":"pending"}}"#
     );
     assert_eq!(recorded.len(), 3);
     // The address can be invited anew.
-    owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    let declined = server.invitation_token("eve@example.com", 2).await;
+    owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
+    let declined = server.invitation_token(&server.email("eve"), 2).await;
     server.client().post("/api/v1/invitations/decline", json!({ "token": declined })).await.expect(200);
     let all = owner.get(&format!("{INVITATIONS}?status=declined")).await.expect(200);
     owner.delete(&path(&all["data"][0])).await.problem(409, "INVITATION_CLOSED");
@@ -224,15 +222,16 @@ async fn a_revoked_invitation_cannot_be_used() {
 
 #[tokio::test]
 async fn an_expired_invitation_is_recorded_and_allows_a_new_one() {
-    let (server, owner) = acme().await;
+    let server = OrgWithOwner::alone().await;
+    let owner = &server.owner;
     let database = server.database().await;
-    owner.invite("acme", "eve@example.com", &["viewer"]).await.expect(201);
-    server.invitation_token("eve@example.com", 1).await;
+    owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
+    server.invitation_token(&server.email("eve"), 1).await;
     expire(&server).await;
     // Nobody has written it down yet; it is shown as it is.
     let list = async |status: &str| owner.get(&format!("{INVITATIONS}?status={status}")).await.expect(200);
     assert_eq!((emails(&list("pending").await).len(), emails(&list("expired").await).len()), (0, 1));
-    owner.invite("acme", "eve@example.com", &["member"]).await.expect(201);
+    owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
     assert_eq!((emails(&list("pending").await).len(), emails(&list("expired").await).len()), (1, 1));
     let written = "SELECT count(*) FROM audit_events WHERE action = 'invitation.expired'";
     assert_eq!(database.scalar(written).await, 1);
@@ -249,16 +248,17 @@ async fn an_expired_invitation_is_recorded_and_allows_a_new_one() {
 #[tokio::test]
 async fn the_list_is_sorted_filtered_and_paged() {
     let (server, owner) = acme().await;
-    for email in ["c@example.com", "A@example.com", "b@example.com"] {
-        owner.invite("acme", email, &["viewer", "member"]).await.expect(201);
+    for name in ["c", "A", "b"] {
+        owner.invite("{org}", &server.email(name), &["viewer", "member"]).await.expect(201);
     }
     for (query, expected) in [
-        ("", ["c@example.com", "A@example.com", "b@example.com"]),
-        ("?sort=-created_at", ["b@example.com", "A@example.com", "c@example.com"]),
-        ("?sort=email", ["A@example.com", "b@example.com", "c@example.com"]),
-        ("?sort=-email", ["c@example.com", "b@example.com", "A@example.com"]),
-        ("?sort=expires_at&status=pending", ["c@example.com", "A@example.com", "b@example.com"]),
+        ("", ["c", "A", "b"]),
+        ("?sort=-created_at", ["b", "A", "c"]),
+        ("?sort=email", ["A", "b", "c"]),
+        ("?sort=-email", ["c", "b", "A"]),
+        ("?sort=expires_at&status=pending", ["c", "A", "b"]),
     ] {
+        let expected = expected.map(|name| server.email(name));
         let page = owner.get(&format!("{INVITATIONS}{query}")).await.expect(200);
         assert_eq!(emails(&page), expected, "{query}");
         assert!(
@@ -275,7 +275,7 @@ async fn the_list_is_sorted_filtered_and_paged() {
     assert_eq!(emails(&owner.get(&format!("{INVITATIONS}?status=accepted")).await.expect(200)), [""; 0]);
     owner.get(&format!("{INVITATIONS}?status=lost")).await.problem(422, "VALIDATION_FAILED");
     // Another organization's are not there.
-    let eve = server.client().register("eve@example.com").await;
-    eve.create_organization("other").await;
-    assert_eq!(eve.get(&INVITATIONS.replace("acme", "other")).await.expect(200)["data"], json!([]));
+    let eve = server.stranger("eve").await;
+    let other = eve.create_organization(&unique("other")).await.slug;
+    assert_eq!(eve.get(&INVITATIONS.replace("{org}", &other)).await.expect(200)["data"], json!([]));
 }

@@ -1,13 +1,43 @@
 //! Members: list, suspend, update roles, remove.
 
-use insula_tests::{Client, DemoFixture, concurrently};
+use std::ops::Deref;
+
+use insula_tests::{Client, OrgWithOwner, concurrently};
 use serde_json::{Value, json};
 
-const MEMBERS: &str = "/api/v1/organizations/demo/members";
+const MEMBERS: &str = "/api/v1/organizations/{org}/members";
+
+/// An organization with a member of each role: Ada (owner), Adam (admin), Mia (member) and Victor (viewer).
+pub(crate) struct Team {
+    base: OrgWithOwner,
+    pub(crate) adam: Client,
+    pub(crate) mia: Client,
+    pub(crate) victor: Client,
+}
+
+impl Team {
+    pub(crate) async fn start() -> Self {
+        Self::of(OrgWithOwner::start().await).await
+    }
+
+    pub(crate) async fn of(base: OrgWithOwner) -> Self {
+        let adam = base.join("adam", "admin").await;
+        let (mia, victor) = (base.join("mia", "member").await, base.join("victor", "viewer").await);
+        Self { base, adam, mia, victor }
+    }
+}
+
+impl Deref for Team {
+    type Target = OrgWithOwner;
+
+    fn deref(&self) -> &OrgWithOwner {
+        &self.base
+    }
+}
 
 /// The member who is called so.
 pub(crate) async fn member(caller: &Client, name: &str) -> Value {
-    let found = caller.get(&format!("{MEMBERS}?q={name}%40demo")).await.expect(200);
+    let found = caller.get(&format!("{MEMBERS}?q={name}%40")).await.expect(200);
     assert_eq!(found["data"].as_array().unwrap().len(), 1, "{found}");
     found["data"][0].clone()
 }
@@ -23,34 +53,33 @@ fn keys(member: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn members_are_listed_by_pages_and_filters() {
-    let demo = DemoFixture::start().await;
-    let victor = demo.user("victor").await;
+    let team = Team::start().await;
+    let victor = team.victor.clone();
+    let name = json!({ "first_name": "Ada", "last_name": "Lovelace" });
+    team.owner.patch("/api/v1/users/me", name).await.expect(200);
     let all = victor.get(MEMBERS).await.expect(200);
     let names: Vec<_> =
         all["data"].as_array().unwrap().iter().map(|member| member["user"]["email"].clone()).collect();
-    assert_eq!(names, ["olivia", "adam", "mia", "victor"].map(|name| json!(format!("{name}@demo.example"))));
-    let olivia = &all["data"][0];
-    assert_eq!((keys(olivia), &olivia["status"]), (vec!["owner"], &json!("active")));
-    assert!(olivia["user"]["display_name"].as_str().is_some_and(|name| name.starts_with("Olivia")));
-    assert!(olivia["user"].get("is_superuser").is_none(), "members see no flags of the account");
+    assert_eq!(names, ["ada", "adam", "mia", "victor"].map(|name| json!(team.email(name))));
+    let ada = &all["data"][0];
+    assert_eq!((keys(ada), &ada["status"]), (vec!["owner"], &json!("active")));
+    assert_eq!(ada["user"]["display_name"], "Ada Lovelace");
+    assert!(ada["user"].get("is_superuser").is_none(), "members see no flags of the account");
 
     let first = victor.get(&format!("{MEMBERS}?limit=3&sort=-joined_at")).await.expect(200);
-    assert_eq!(first["data"][0]["user"]["email"], "victor@demo.example");
+    assert_eq!(first["data"][0]["user"]["email"], json!(team.email("victor")));
     let next = first["next_cursor"].as_str().unwrap();
     let second = victor.get(&format!("{MEMBERS}?limit=3&sort=-joined_at&cursor={next}")).await.expect(200);
-    assert_eq!((&second["data"][0], &second["has_more"]), (olivia, &json!(false)));
+    assert_eq!((&second["data"][0], &second["has_more"]), (ada, &json!(false)));
 
     let ids = async |query: &str| -> Vec<Value> {
         let page = victor.get(&format!("{MEMBERS}?{query}")).await.expect(200);
         page["data"].as_array().unwrap().iter().map(|member| member["user"]["email"].clone()).collect()
     };
-    assert_eq!(ids("role=admin").await, ["adam@demo.example"]);
+    assert_eq!(ids("role=admin").await, [team.email("adam")]);
     assert_eq!(ids("role=nonsense").await, Vec::<Value>::new());
-    assert_eq!(
-        ids(&format!("role={}", olivia["roles"][0]["id"].as_str().unwrap())).await,
-        ["olivia@demo.example"]
-    );
-    assert_eq!(ids("q=MIA").await, ["mia@demo.example"]);
+    assert_eq!(ids(&format!("role={}", ada["roles"][0]["id"].as_str().unwrap())).await, [team.email("ada")]);
+    assert_eq!(ids("q=MIA").await, [team.email("mia")]);
     // Neither of these is a wild card.
     assert_eq!((ids("q=%25").await, ids("q=m_a").await), (vec![], vec![]));
     assert_eq!(ids("status=suspended").await, Vec::<Value>::new());
@@ -60,8 +89,8 @@ async fn members_are_listed_by_pages_and_filters() {
 
 #[tokio::test]
 async fn a_member_has_the_versions_of_the_membership_and_the_user() {
-    let demo = DemoFixture::start().await;
-    let (adam, mia) = (demo.user("adam").await, demo.user("mia").await);
+    let team = Team::start().await;
+    let (adam, mia) = (team.adam.clone(), team.mia.clone());
     let path = path(&adam, "mia").await;
     let seen = adam.get(&path).await;
     seen.expect(200);
@@ -80,9 +109,9 @@ async fn a_member_has_the_versions_of_the_membership_and_the_user() {
 /// RB8: with the same token, at the next request.
 #[tokio::test]
 async fn new_roles_take_effect_at_once() {
-    let demo = DemoFixture::start().await;
-    let (adam, victor) = (demo.user("adam").await, demo.user("victor").await);
-    let projects = "/api/v1/organizations/demo/projects";
+    let team = Team::start().await;
+    let (adam, victor) = (team.adam.clone(), team.victor.clone());
+    let projects = "/api/v1/organizations/{org}/projects";
     let draft = json!({ "code": "NEW", "name": "New" });
     victor.post(projects, draft.clone()).await.problem(403, "FORBIDDEN");
     let path = path(&adam, "victor").await;
@@ -95,8 +124,7 @@ async fn new_roles_take_effect_at_once() {
 
     let same = adam.patch(&path, json!({ "roles": [] })).await;
     assert_eq!(same.expect(200)["roles"], json!([]));
-    let events = "SELECT count(*) FROM audit_events WHERE action = 'member.updated'";
-    assert_eq!(demo.server.database().await.scalar(events).await, 2, "what changes nothing leaves no trace");
+    assert_eq!(team.event_details("member.updated").await.len(), 2, "what changes nothing leaves no trace");
     let problem = adam.patch(&path, json!({ "roles": ["viewer", "nonsense", "x"] })).await;
     let fields: Vec<_> = problem.problem(422, "VALIDATION_FAILED")["errors"]
         .as_array()
@@ -109,9 +137,9 @@ async fn new_roles_take_effect_at_once() {
 
 #[tokio::test]
 async fn a_suspended_member_has_no_access_until_reactivated() {
-    let demo = DemoFixture::start().await;
-    let (adam, mia) = (demo.user("adam").await, demo.user("mia").await);
-    let org = "/api/v1/organizations/demo";
+    let team = Team::start().await;
+    let (adam, mia) = (team.adam.clone(), team.mia.clone());
+    let org = "/api/v1/organizations/{org}";
     mia.get(org).await.expect(200);
     let path = path(&adam, "mia").await;
     let suspended = adam.patch(&path, json!({ "status": "suspended" })).await.expect(200);
@@ -131,14 +159,14 @@ async fn a_suspended_member_has_no_access_until_reactivated() {
 
 #[tokio::test]
 async fn a_removed_member_has_no_access_and_their_work_stays() {
-    let demo = DemoFixture::start().await;
-    let (adam, mia, victor) = (demo.user("adam").await, demo.user("mia").await, demo.user("victor").await);
+    let team = Team::start().await;
+    let (adam, mia, victor) = (team.adam.clone(), team.mia.clone(), team.victor.clone());
     let path = path(&adam, "mia").await;
-    mia.get("/api/v1/organizations/demo").await.expect(200);
+    mia.get("/api/v1/organizations/{org}").await.expect(200);
     victor.delete(&path).await.problem(403, "FORBIDDEN");
     adam.delete(&path).header("if-match", "\"9.9\"").await.problem(412, "PRECONDITION_FAILED");
     adam.delete(&path).await.expect(204);
-    mia.get("/api/v1/organizations/demo").await.problem(404, "NOT_FOUND");
+    mia.get("/api/v1/organizations/{org}").await.problem(404, "NOT_FOUND");
     adam.delete(&path).await.problem(404, "NOT_FOUND");
     adam.patch(&path, json!({ "roles": ["member"] })).await.problem(404, "NOT_FOUND");
     let listed = adam.get(MEMBERS).await.expect(200);
@@ -148,13 +176,13 @@ async fn a_removed_member_has_no_access_and_their_work_stays() {
     assert!(removed["removed_at"].is_string());
     assert_eq!(adam.get(&path).await.expect(200), removed);
     let mine = mia.get("/api/v1/users/me/organizations").await.expect(200);
-    assert!(mine["data"].as_array().unwrap().iter().all(|place| place["organization"]["slug"] != "demo"));
+    assert!(mine["data"].as_array().unwrap().iter().all(|place| place["organization"]["slug"] != *team.slug));
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_the_effect_without_the_change() {
-    let demo = DemoFixture::start().await;
-    let adam = demo.user("adam").await;
+    let team = Team::start().await;
+    let adam = team.adam.clone();
     let path = path(&adam, "mia").await;
     let before = adam.get(&path).await.expect(200);
     let preview =
@@ -170,47 +198,47 @@ async fn a_dry_run_shows_the_effect_without_the_change() {
     adam.patch(&format!("{path}?dry_run=true"), json!({ "roles": ["owner"] }))
         .await
         .problem(403, "OWNER_PROTECTED");
-    let events = "SELECT count(*) FROM audit_events WHERE action = 'member.updated'";
-    assert_eq!(demo.server.database().await.scalar(events).await, 0);
+    assert_eq!(team.event_details("member.updated").await.len(), 0);
 }
 
 #[tokio::test]
 async fn an_organization_keeps_an_owner() {
-    let demo = DemoFixture::start().await;
-    let (olivia, adam) = (demo.user("olivia").await, demo.user("adam").await);
-    let own = path(&olivia, "olivia").await;
-    olivia.patch(&own, json!({ "roles": ["admin"] })).await.problem(409, "LAST_OWNER");
-    olivia.patch(&own, json!({ "status": "suspended" })).await.problem(409, "LAST_OWNER");
-    olivia.delete(&own).await.problem(409, "LAST_OWNER");
+    let team = Team::start().await;
+    let (ada, adam) = (team.owner.clone(), team.adam.clone());
+    let own = path(&ada, "ada").await;
+    ada.patch(&own, json!({ "roles": ["admin"] })).await.problem(409, "LAST_OWNER");
+    ada.patch(&own, json!({ "status": "suspended" })).await.problem(409, "LAST_OWNER");
+    ada.delete(&own).await.problem(409, "LAST_OWNER");
     for attempt in [json!({ "roles": ["member"] }), json!({ "status": "suspended" })] {
         adam.patch(&own, attempt).await.problem(403, "OWNER_PROTECTED");
     }
     adam.delete(&own).await.problem(403, "OWNER_PROTECTED");
-    let adams = path(&olivia, "adam").await;
+    let adams = path(&ada, "adam").await;
     adam.patch(&adams, json!({ "roles": ["owner"] })).await.problem(403, "OWNER_PROTECTED");
-    olivia.patch(&adams, json!({ "roles": ["owner"] })).await.expect(200);
+    ada.patch(&adams, json!({ "roles": ["owner"] })).await.expect(200);
     adam.patch(&own, json!({ "roles": ["admin"] })).await.expect(200);
-    olivia.patch(&adams, json!({ "roles": ["admin"] })).await.problem(403, "OWNER_PROTECTED");
+    ada.patch(&adams, json!({ "roles": ["admin"] })).await.problem(403, "OWNER_PROTECTED");
 }
 
 /// OR8: at no time is there none.
 #[tokio::test]
 async fn two_owners_who_demote_each_other_leave_one() {
-    let demo = DemoFixture::start().await;
-    let (olivia, adam) = (demo.user("olivia").await, demo.user("adam").await);
-    let (path_of_olivia, path_of_adam) = (path(&olivia, "olivia").await, path(&olivia, "adam").await);
-    let database = demo.server.database().await;
-    let owners = "SELECT count(*) FROM member_roles h JOIN roles r ON r.id = h.role_id
-                  JOIN organizations o ON o.id = h.organization_id WHERE r.key = 'owner' AND o.slug = 'demo'";
+    let team = Team::start().await;
+    let (ada, adam) = (team.owner.clone(), team.adam.clone());
+    let (path_of_ada, path_of_adam) = (path(&ada, "ada").await, path(&ada, "adam").await);
+    let database = team.server.database().await;
+    let owners = &format!(
+        "SELECT count(*) FROM member_roles h JOIN roles r ON r.id = h.role_id WHERE r.key = 'owner' AND h.{}",
+        team.own_rows()
+    );
     for _ in 0..32 {
         // The remaining owner makes the other one an owner again.
-        let is_left = olivia.get(&path_of_olivia).await.expect(200)["roles"][0]["key"] == "owner";
-        let (owner, other) = if is_left { (&olivia, &path_of_adam) } else { (&adam, &path_of_olivia) };
+        let is_left = ada.get(&path_of_ada).await.expect(200)["roles"][0]["key"] == "owner";
+        let (owner, other) = if is_left { (&ada, &path_of_adam) } else { (&adam, &path_of_ada) };
         owner.patch(other, json!({ "roles": ["owner"] })).await.expect(200);
         assert_eq!(database.scalar(owners).await, 2);
         let replies = concurrently(2, |number| {
-            let (caller, path) =
-                if number == 0 { (&olivia, &path_of_adam) } else { (&adam, &path_of_olivia) };
+            let (caller, path) = if number == 0 { (&ada, &path_of_adam) } else { (&adam, &path_of_ada) };
             let request = caller.patch(path, json!({ "roles": ["admin"] }));
             async move { request.await }
         });
@@ -223,11 +251,10 @@ async fn two_owners_who_demote_each_other_leave_one() {
 
 #[tokio::test]
 async fn changes_of_owners_need_a_recent_login() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
-    let adams = path(&olivia, "adam").await;
-    let database = demo.server.database().await;
-    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
-    olivia.patch(&adams, json!({ "roles": ["owner"] })).await.problem(403, "REAUTH_REQUIRED");
-    olivia.patch(&adams, json!({ "roles": ["member"] })).await.expect(200);
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let adams = path(&ada, "adam").await;
+    team.database().await.backdate_logins(&team.own_users()).await;
+    ada.patch(&adams, json!({ "roles": ["owner"] })).await.problem(403, "REAUTH_REQUIRED");
+    ada.patch(&adams, json!({ "roles": ["member"] })).await.expect(200);
 }

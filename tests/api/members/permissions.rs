@@ -1,15 +1,17 @@
 //! The list of permissions, and the check and explanation of a decision.
 
-use insula_tests::DemoFixture;
 use serde_json::json;
 
-use super::{membership, roles};
+use super::{
+    membership::{self, Team},
+    roles,
+};
 
 #[tokio::test]
 async fn the_permission_list_names_the_operations() {
-    let demo = DemoFixture::start().await;
-    demo.server.client().get("/api/v1/permissions").await.problem(401, "UNAUTHENTICATED");
-    let catalogue = demo.user("victor").await.get("/api/v1/permissions").await.expect(200);
+    let team = Team::start().await;
+    team.server.client().get("/api/v1/permissions").await.problem(401, "UNAUTHENTICATED");
+    let catalogue = team.victor.clone().get("/api/v1/permissions").await.expect(200);
     let data = catalogue["data"].as_array().unwrap();
     assert_eq!(data.len(), 34);
     let of = |name: &str| data.iter().find(|permission| permission["permission"] == name).unwrap();
@@ -25,11 +27,11 @@ async fn the_permission_list_names_the_operations() {
 
 #[tokio::test]
 async fn check_and_explain_agree_with_the_decision() {
-    let demo = DemoFixture::start().await;
-    let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
-    roles::role(&olivia, "Lead", &["projects:create"]).await;
+    let team = Team::start().await;
+    let (ada, victor) = (team.owner.clone(), team.victor.clone());
+    roles::role(&ada, "Lead", &["projects:create"]).await;
     let ask = async |caller: &insula_tests::Client, how: &str, body| {
-        caller.post(&format!("/api/v1/organizations/demo/authz/{how}"), body).await
+        caller.post(&format!("/api/v1/organizations/{{org}}/authz/{how}"), body).await
     };
     for how in ["check", "explain"] {
         let no = ask(&victor, how, json!({ "permission": "projects:create" })).await.expect(200);
@@ -43,23 +45,22 @@ async fn check_and_explain_agree_with_the_decision() {
     }
     // The refusal of the request itself says the same.
     let refused =
-        victor.post("/api/v1/organizations/demo/projects", json!({ "code": "X", "name": "X" })).await;
+        victor.post("/api/v1/organizations/{org}/projects", json!({ "code": "X", "name": "X" })).await;
     let refused = refused.problem(403, "FORBIDDEN");
     assert_eq!(refused["roles_held"], json!(["viewer"]));
     assert_eq!(refused["roles_that_grant"], json!(["owner", "admin", "lead"]));
 
-    let victors = membership::member(&olivia, "victor").await["id"].clone();
-    olivia
-        .patch(&membership::path(&olivia, "victor").await, json!({ "roles": ["viewer", "lead"] }))
+    let victors = membership::member(&ada, "victor").await["id"].clone();
+    ada.patch(&membership::path(&ada, "victor").await, json!({ "roles": ["viewer", "lead"] }))
         .await
         .expect(200);
-    let yes = ask(&olivia, "explain", json!({ "permission": "projects:create", "member_id": victors })).await;
+    let yes = ask(&ada, "explain", json!({ "permission": "projects:create", "member_id": victors })).await;
     let yes = yes.expect(200);
     assert_eq!((&yes["allowed"], &yes["granted_by"]), (&json!(true), &json!(["lead"])));
-    let of_him = format!("/api/v1/organizations/demo/members/{}/permissions", victors.as_str().unwrap());
-    let held = olivia.get(&of_him).await.expect(200);
+    let of_him = format!("/api/v1/organizations/{{org}}/members/{}/permissions", victors.as_str().unwrap());
+    let held = ada.get(&of_him).await.expect(200);
     assert_eq!(held["roles"].as_array().unwrap().len(), 2);
-    assert_eq!(held, victor.get("/api/v1/organizations/demo/me/permissions").await.expect(200));
+    assert_eq!(held, victor.get("/api/v1/organizations/{org}/me/permissions").await.expect(200));
 
     let unknown = ask(&victor, "check", json!({ "permission": "projects:fly" })).await;
     unknown.problem(422, "VALIDATION_FAILED");
@@ -68,7 +69,7 @@ async fn check_and_explain_agree_with_the_decision() {
         json!({ "permission": "projects:read", "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091" });
     ask(&victor, "check", nobody.clone()).await.problem(404, "NOT_FOUND");
     // Who may not see members learns nothing of them.
-    olivia.patch(&membership::path(&olivia, "victor").await, json!({ "roles": ["lead"] })).await.expect(200);
+    ada.patch(&membership::path(&ada, "victor").await, json!({ "roles": ["lead"] })).await.expect(200);
     let problem = ask(&victor, "check", nobody).await.problem(403, "FORBIDDEN");
     assert_eq!(problem["permission"], "members:read");
 }

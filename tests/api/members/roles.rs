@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, DemoFixture, OrgFixture, Server, concurrently, id};
+use insula_tests::{Client, OrgFixture, OrgWithOwner, concurrently, id, unique};
 use serde_json::{Value, json};
 
-use crate::members::membership;
+use crate::members::membership::{self, Team};
 
-const ROLES: &str = "/api/v1/organizations/demo/roles";
+const ROLES: &str = "/api/v1/organizations/{org}/roles";
 
-/// A role of the demo's own; its path.
+/// A role of the organization's own; its path.
 pub(crate) async fn role(caller: &Client, name: &str, permissions: &[&str]) -> String {
     let made = caller.post(ROLES, json!({ "name": name, "permissions": permissions })).await;
     made.expect(201);
@@ -18,38 +18,38 @@ pub(crate) async fn role(caller: &Client, name: &str, permissions: &[&str]) -> S
 
 #[tokio::test]
 async fn a_role_is_created_granted_and_updated_with_immediate_effect() {
-    let demo = DemoFixture::start().await;
-    let (olivia, victor) = (demo.user("olivia").await, demo.user("victor").await);
+    let team = Team::start().await;
+    let (ada, victor) = (team.owner.clone(), team.victor.clone());
     let draft = json!({
         "name": "Project lead",
         "description": "Plans the work",
         "permissions": ["projects:create", "projects:read", "projects:create"],
     });
-    let made = olivia.post(ROLES, draft.clone()).header("idempotency-key", "lead").await;
+    let made = ada.post(ROLES, draft.clone()).header("idempotency-key", "lead").await;
     let role = made.expect(201);
     assert_eq!((&role["key"], &role["is_builtin"]), (&json!("project-lead"), &json!(false)));
     assert_eq!(role["permissions"], json!(["projects:read", "projects:create"]));
-    let again = olivia.post(ROLES, draft).header("idempotency-key", "lead").await;
+    let again = ada.post(ROLES, draft).header("idempotency-key", "lead").await;
     assert_eq!((again.expect(201), again.header("etag")), (role.clone(), Some("\"1\"")));
     let path = made.header("location").unwrap();
-    assert_eq!(olivia.get(path).await.expect(200), role);
+    assert_eq!(ada.get(path).await.expect(200), role);
 
-    let victors = membership::path(&olivia, "victor").await;
-    olivia.patch(&victors, json!({ "roles": ["project-lead"] })).await.expect(200);
-    let projects = "/api/v1/organizations/demo/projects";
+    let victors = membership::path(&ada, "victor").await;
+    ada.patch(&victors, json!({ "roles": ["project-lead"] })).await.expect(200);
+    let projects = "/api/v1/organizations/{org}/projects";
     victor.post(projects, json!({ "code": "A", "name": "A" })).await.expect(201);
-    victor.get("/api/v1/organizations/demo/members").await.problem(403, "FORBIDDEN");
-    let held = victor.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+    victor.get("/api/v1/organizations/{org}/members").await.problem(403, "FORBIDDEN");
+    let held = victor.get("/api/v1/organizations/{org}/me/permissions").await.expect(200);
     assert_eq!(held["permissions"][1]["roles"], json!(["project-lead"]));
 
     let fewer = json!({ "permissions": ["projects:read"] });
     let permissions = format!("{path}/permissions");
     let preview =
-        olivia.put(&format!("{permissions}?dry_run=true"), fewer.clone()).header("if-match", "\"1\"").await;
+        ada.put(&format!("{permissions}?dry_run=true"), fewer.clone()).header("if-match", "\"1\"").await;
     let preview = preview.expect(200);
     assert_eq!(preview["effects"][0]["loses"], json!(["projects:create"]));
     victor.post(projects, json!({ "code": "B", "name": "B" })).await.expect(201);
-    let changed = olivia.put(&permissions, fewer).header("if-match", "\"1\"").await;
+    let changed = ada.put(&permissions, fewer).header("if-match", "\"1\"").await;
     assert_eq!((changed.expect(200)["version"].clone(), changed.header("etag")), (json!(2), Some("\"2\"")));
     let problem = victor.post(projects, json!({ "code": "C", "name": "C" })).await.problem(403, "FORBIDDEN");
     assert_eq!(problem["roles_held"], json!(["project-lead"]));
@@ -58,30 +58,27 @@ async fn a_role_is_created_granted_and_updated_with_immediate_effect() {
 
 #[tokio::test]
 async fn an_update_of_a_role_needs_if_match() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
-    let path = role(&olivia, "Lead", &["projects:read"]).await;
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let path = role(&ada, "Lead", &["projects:read"]).await;
     let permissions = json!({ "permissions": [] });
     let put = format!("{path}/permissions");
-    olivia.patch(&path, json!({ "name": "Head" })).await.problem(428, "PRECONDITION_REQUIRED");
-    olivia.put(&put, permissions.clone()).await.problem(428, "PRECONDITION_REQUIRED");
-    olivia.delete(&path).await.problem(428, "PRECONDITION_REQUIRED");
+    ada.patch(&path, json!({ "name": "Head" })).await.problem(428, "PRECONDITION_REQUIRED");
+    ada.put(&put, permissions.clone()).await.problem(428, "PRECONDITION_REQUIRED");
+    ada.delete(&path).await.problem(428, "PRECONDITION_REQUIRED");
     let stale = "\"7\"";
-    olivia
-        .patch(&path, json!({ "name": "Head" }))
+    ada.patch(&path, json!({ "name": "Head" }))
         .header("if-match", stale)
         .await
         .problem(412, "PRECONDITION_FAILED");
-    olivia.put(&put, permissions).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
-    olivia.delete(&path).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
+    ada.put(&put, permissions).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
+    ada.delete(&path).header("if-match", stale).await.problem(412, "PRECONDITION_FAILED");
     // A missing role has no version, and an invalid body is reported before a missing `If-Match`.
     let nothing = format!("{ROLES}/0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091");
-    olivia.patch(&nothing, json!({ "name": "" })).await.problem(404, "NOT_FOUND");
-    olivia.patch(&path, json!({ "name": "" })).await.problem(422, "VALIDATION_FAILED");
-    let renamed = olivia
-        .patch(&path, json!({ "name": "Head", "description": "Decides" }))
-        .header("if-match", "*")
-        .await;
+    ada.patch(&nothing, json!({ "name": "" })).await.problem(404, "NOT_FOUND");
+    ada.patch(&path, json!({ "name": "" })).await.problem(422, "VALIDATION_FAILED");
+    let renamed =
+        ada.patch(&path, json!({ "name": "Head", "description": "Decides" })).header("if-match", "*").await;
     let renamed = renamed.expect(200);
     assert_eq!(
         (&renamed["name"], &renamed["key"]),
@@ -92,9 +89,9 @@ async fn an_update_of_a_role_needs_if_match() {
 
 #[tokio::test]
 async fn built_in_roles_stay_as_they_are() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
-    let listed = olivia.get(ROLES).await.expect(200);
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let listed = ada.get(ROLES).await.expect(200);
     let builtin = listed["data"].as_array().unwrap();
     assert_eq!(
         builtin.iter().map(|role| role["key"].as_str().unwrap()).collect::<Vec<_>>(),
@@ -103,28 +100,27 @@ async fn built_in_roles_stay_as_they_are() {
     for role in builtin {
         assert_eq!(role["is_builtin"], true);
         let path = format!("{ROLES}/{}", role["id"].as_str().unwrap());
-        olivia
-            .patch(&path, json!({ "name": "Mine" }))
+        ada.patch(&path, json!({ "name": "Mine" }))
             .header("if-match", "*")
             .await
             .problem(409, "ROLE_BUILTIN");
         let put =
-            olivia.put(&format!("{path}/permissions"), json!({ "permissions": [] })).header("if-match", "*");
+            ada.put(&format!("{path}/permissions"), json!({ "permissions": [] })).header("if-match", "*");
         put.await.problem(409, "ROLE_BUILTIN");
-        olivia.delete(&path).header("if-match", "*").await.problem(409, "ROLE_BUILTIN");
+        ada.delete(&path).header("if-match", "*").await.problem(409, "ROLE_BUILTIN");
     }
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_role_is_named() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
+    let team = Team::start().await;
+    let ada = team.owner.clone();
     let draft = json!({ "name": "x".repeat(51), "description": "y".repeat(256), "permissions": [] });
-    let reply = olivia.post(ROLES, draft).await;
+    let reply = ada.post(ROLES, draft).await;
     reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["description TOO_LONG", "name TOO_LONG"]);
     let draft = json!({ "name": "Lead", "permissions": ["projects:read", "projects:fly", "tasks:sing"] });
-    let reply = olivia.post(ROLES, draft).await;
+    let reply = ada.post(ROLES, draft).await;
     let problem = reply.problem(422, "VALIDATION_FAILED");
     assert_eq!(reply.faults(), ["permissions[1] UNKNOWN_PERMISSION", "permissions[2] UNKNOWN_PERMISSION"]);
     assert!(problem["errors"][0]["message"].as_str().unwrap().contains("projects:fly"));
@@ -133,23 +129,23 @@ async fn what_is_wrong_with_a_role_is_named() {
         ("Ow\u{200B}ner", "INVALID_FORMAT"),
         ("\u{202E}renwO", "INVALID_FORMAT"),
     ] {
-        let reply = olivia.post(ROLES, json!({ "name": lies, "permissions": [] })).await;
+        let reply = ada.post(ROLES, json!({ "name": lies, "permissions": [] })).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [format!("name {code}")]);
     }
-    role(&olivia, "Äpfel", &[]).await;
+    role(&ada, "Äpfel", &[]).await;
     // The name itself, and what looks like it (UTS 39).
-    let other = role(&olivia, "Lead", &[]).await;
+    let other = role(&ada, "Lead", &[]).await;
     for taken in ["ÄPFEL", "Owner", " äpfel ", "0wner", "Adrnin", "\u{FF2F}WNER", "View er"] {
         let draft = json!({ "name": taken, "permissions": [] });
-        olivia.post(ROLES, draft).await.problem(409, "ROLE_NAME_TAKEN");
-        let rename = olivia.patch(&other, json!({ "name": taken })).header("if-match", "*");
+        ada.post(ROLES, draft).await.problem(409, "ROLE_NAME_TAKEN");
+        let rename = ada.patch(&other, json!({ "name": taken })).header("if-match", "*");
         rename.await.problem(409, "ROLE_NAME_TAKEN");
     }
-    olivia.patch(&other, json!({ "name": "LEAD" })).header("if-match", "*").await.expect(200);
+    ada.patch(&other, json!({ "name": "LEAD" })).header("if-match", "*").await.expect(200);
     // Names may be alike in what programs call them.
-    let (first, second) = (role(&olivia, "A b", &[]).await, role(&olivia, "A-b", &[]).await);
-    let key = async |path: &str| olivia.get(path).await.expect(200)["key"].as_str().unwrap().to_owned();
+    let (first, second) = (role(&ada, "A b", &[]).await, role(&ada, "A-b", &[]).await);
+    let key = async |path: &str| ada.get(path).await.expect(200)["key"].as_str().unwrap().to_owned();
     assert_eq!(key(&first).await, "a-b");
     assert!(key(&second).await.starts_with("a-b-"));
 }
@@ -157,13 +153,13 @@ async fn what_is_wrong_with_a_role_is_named() {
 /// RB7.
 #[tokio::test]
 async fn a_role_of_members_is_deleted_only_with_a_replacement() {
-    let demo = DemoFixture::start().await;
-    let (olivia, mia) = (demo.user("olivia").await, demo.user("mia").await);
-    let path = role(&olivia, "Lead", &["projects:read", "projects:delete"]).await;
-    let mias = membership::member(&olivia, "mia").await;
-    let mias_path = membership::path(&olivia, "mia").await;
-    olivia.patch(&mias_path, json!({ "roles": ["lead", "viewer"] })).await.expect(200);
-    let delete = async |query: &str| olivia.delete(&format!("{path}{query}")).header("if-match", "*").await;
+    let team = Team::start().await;
+    let (ada, mia) = (team.owner.clone(), team.mia.clone());
+    let path = role(&ada, "Lead", &["projects:read", "projects:delete"]).await;
+    let mias = membership::member(&ada, "mia").await;
+    let mias_path = membership::path(&ada, "mia").await;
+    ada.patch(&mias_path, json!({ "roles": ["lead", "viewer"] })).await.expect(200);
+    let delete = async |query: &str| ada.delete(&format!("{path}{query}")).header("if-match", "*").await;
     let problem = delete("").await.problem(409, "ROLE_IN_USE");
     assert_eq!(problem["members"], json!([mias["id"]]));
     for unknown in ["nonsense", "lead"] {
@@ -175,12 +171,12 @@ async fn a_role_of_members_is_deleted_only_with_a_replacement() {
     assert_eq!(preview["effects"][0]["loses"], json!(["projects:delete"]));
     assert_eq!(preview["effects"][0]["gains"].as_array().unwrap().len(), 7);
     delete("?reassign_to=viewer").await.expect(204);
-    let held = mia.get("/api/v1/organizations/demo/me/permissions").await.expect(200);
+    let held = mia.get("/api/v1/organizations/{org}/me/permissions").await.expect(200);
     assert_eq!(held["roles"].as_array().unwrap().len(), 1);
     assert_eq!(held["roles"][0]["key"], "viewer");
-    olivia.get(&path).await.problem(404, "NOT_FOUND");
+    ada.get(&path).await.problem(404, "NOT_FOUND");
     // Its name is free again, its key is not.
-    let again = olivia.get(&role(&olivia, "Lead", &[]).await).await.expect(200);
+    let again = ada.get(&role(&ada, "Lead", &[]).await).await.expect(200);
     assert!(again["key"].as_str().unwrap().starts_with("lead-"), "{again}");
 }
 
@@ -251,12 +247,10 @@ async fn invitations_that_are_over_keep_no_role() {
 
 #[tokio::test]
 async fn one_of_concurrent_creations_with_one_name_succeeds() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
+    let ada = OrgWithOwner::start().await.owner;
     let replies = concurrently(64, |number| {
         let name = ["lead", "LEAD", "Lead"][number % 3];
-        let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
+        let made = ada.post(ROLES, json!({ "name": name, "permissions": [] }));
         async move { made.await }
     });
     let replies = replies.await;
@@ -269,12 +263,10 @@ async fn one_of_concurrent_creations_with_one_name_succeeds() {
 /// What is alike for programs and not for users: each gets its role, and a key of its own.
 #[tokio::test]
 async fn concurrent_creations_with_different_names_all_succeed() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
+    let ada = OrgWithOwner::start().await.owner;
     let replies = concurrently(16, |number| {
         let name = format!("Lead{}", "!".repeat(number));
-        let made = ada.post("/api/v1/organizations/acme/roles", json!({ "name": name, "permissions": [] }));
+        let made = ada.post(ROLES, json!({ "name": name, "permissions": [] }));
         async move { made.await.expect(201)["key"].as_str().unwrap().to_owned() }
     });
     let keys: HashSet<_> = replies.await.into_iter().collect();
@@ -285,14 +277,15 @@ async fn concurrent_creations_with_different_names_all_succeed() {
 /// A role of one organization is nothing in another, though it has the same key.
 #[tokio::test]
 async fn a_role_is_invisible_elsewhere() {
-    let demo = DemoFixture::start().await;
-    let olivia = demo.user("olivia").await;
-    let path = role(&olivia, "Lead", &["projects:read"]).await;
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let path = role(&ada, "Lead", &["projects:read"]).await;
     let id = path.rsplit('/').next().unwrap();
-    let eve = demo.server.client().register("eve@example.com").await;
-    let other = eve.create_organization("other").await;
-    eve.get(&format!("/api/v1/organizations/other/roles/{id}")).await.problem(404, "NOT_FOUND");
-    let members = eve.get("/api/v1/organizations/other/members").await.expect(200);
+    let eve = team.stranger("eve").await;
+    let other = eve.create_organization(&unique("other")).await;
+    let roles = format!("/api/v1/organizations/{}/roles", other.slug);
+    eve.get(&format!("{roles}/{id}")).await.problem(404, "NOT_FOUND");
+    let members = eve.get(&format!("/api/v1/organizations/{}/members", other.slug)).await.expect(200);
     let own =
         format!("/api/v1/organizations/{}/members/{}", other.id, members["data"][0]["id"].as_str().unwrap());
     for foreign in [id, "lead"] {
@@ -300,6 +293,6 @@ async fn a_role_is_invisible_elsewhere() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), ["roles[1] UNKNOWN_REFERENCE"]);
     }
-    let listed = eve.get("/api/v1/organizations/other/roles").await.expect(200);
+    let listed = eve.get(&roles).await.expect(200);
     assert!(listed["data"].as_array().unwrap().iter().all(|role| role["is_builtin"] == Value::Bool(true)));
 }
